@@ -1,0 +1,1 @@
+"""Does a stated trade-growth goal hold? Figures, growth maths, goals and forecasts."""
