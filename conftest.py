@@ -1,0 +1,33 @@
+"""How notebooks are compared with their committed outputs, and the settings of the property tests."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from nbval.plugin import IPyNbFile
+
+# Not executed: the outline to copy, and notebooks that read the results of other runs.
+collect_ignore_glob = ["notebooks/template.ipynb", "notebooks/9*.ipynb"]
+
+# A run's result row, kept inside the notebook. It holds floats at full precision, which differ between
+# processors in the last digits: tests compare it with a tolerance, nbval compares the rounded page.
+RESULT_MIME = "application/vnd.tradegoals.result+json"
+
+# A machine that is busy with other work must not fail a property test.
+settings.register_profile("tradegoals", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tradegoals")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give every kernel the same conditions, from whatever folder pytest is started."""
+    config.option.nbval_sanitize_with = str(config.rootpath / "nbval_sanitize.cfg")
+    # A backend forced from outside removes all figures from the outputs, without a word.
+    os.environ.pop("MPLBACKEND", None)
+    # More threads than cores make small linear algebra slower, not faster.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Leave the result row out of the comparison of outputs."""
+    if isinstance(collector, IPyNbFile):
+        collector.skip_compare += (RESULT_MIME,)
