@@ -1,0 +1,300 @@
+"""Growth maths: pure functions on numbers, NumPy arrays and pandas Series alike.
+
+Conventions that hold throughout the module:
+
+- Rates are fractions a year (0.25 is +25 %), time is in years, levels are in any one unit.
+- A number gives a float, an array an array, a Series a Series with the same index.
+- Missing in, missing out: NaN (or None) stays NaN, nothing is filled.
+- A zero level may be grown *to* (growth of −1) but not *from*: that raises `UserError`, as do negative
+  or infinite levels, rates below −1 (or of −1 where growth must go on) and Series with unlike indexes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib.checks import ABOVE_MINUS_ONE, FINITE, NOT_NEGATIVE, POSITIVE, RATE, Numbers, plain, read, require
+from lib.errors import UserError
+
+
+def yoy(levels: Numbers) -> Numbers:
+    """Growth on the previous year: level / level a year earlier − 1.
+
+    Parameters
+    ----------
+    levels : Series with integer years as index, or array of shape (..., years) without gaps
+        Levels in one unit, not negative.
+
+    Returns
+    -------
+    Series or array of the same shape
+        Fractions; NaN for the first year, for a missing level and, in a Series, wherever the index
+        holds no value for exactly the year before.
+    """
+    now, before = _with_year_before(levels)
+    return now / before - 1
+
+
+def log_growth(levels: Numbers) -> Numbers:
+    """Log growth on the previous year: ln(level) − ln(level a year earlier).
+
+    As `yoy`, but a level of 0 is an error wherever it stands, since it has no logarithm.
+    """
+    now, before = _with_year_before(levels)
+    require("levels", now, POSITIVE)
+    return np.log(now) - np.log(before)
+
+
+def cagr(start: Numbers, end: Numbers, years: Numbers) -> Numbers:
+    """Compound annual growth rate: (end / start)^(1 / years) − 1.
+
+    Parameters
+    ----------
+    start, end : levels in one unit, `start` positive
+    years : time from start to end, positive; need not be whole
+
+    Returns
+    -------
+    Fraction a year; −1 where `end` is 0.
+    """
+    start, end, years = read(start=(start, POSITIVE), end=(end, NOT_NEGATIVE), years=(years, POSITIVE))
+    return plain((end / start) ** (1 / years) - 1)
+
+
+def mean_rate(rates: Numbers) -> Numbers:
+    """Arithmetic mean of yearly rates, over the last axis; never below their compound rate.
+
+    One missing rate makes the mean missing: a mean over the known years would answer another question.
+    """
+    values = _past("rates", rates)
+    if values.shape[-1] == 0:
+        raise UserError("rates: found none, expected at least one yearly rate")
+    return plain(values.mean(axis=-1))
+
+
+def implied_base(value: Numbers, growth: Numbers) -> Numbers:
+    """Level of the year before that "`value`, up `growth`" implies: value / (1 + growth).
+
+    "US$230 million, up 50 %" implies 153.33 a year earlier. Growth of −1 implies no base and is an error.
+    """
+    value, growth = read(value=(value, NOT_NEGATIVE), growth=(growth, ABOVE_MINUS_ONE))
+    return plain(value / (1 + growth))
+
+
+def required_rate(latest: Numbers, target: Numbers, years: Numbers) -> Numbers:
+    """Growth a year still needed from `latest` to `target` in the `years` left; negative if above it."""
+    latest, target, years = read(
+        latest=(latest, POSITIVE), target=(target, NOT_NEGATIVE), years=(years, POSITIVE)
+    )
+    return cagr(latest, target, years)
+
+
+def required_after(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
+    """Growth a year still needed for "`rate` a year on average", read as a level reached in the end.
+
+    The level must come to base × (1 + rate)^years, and k yearly rates have already happened:
+    ((1 + rate)^years / Π(1 + past))^(1 / (years − k)) − 1.
+
+    Parameters
+    ----------
+    rate : stated average, a fraction a year above −1
+    years : whole years from the base to the deadline
+    past_rates : shape (..., k), 0 ≤ k < years
+        Yearly rates that already happened, from the first year on, above −1.
+
+    Returns
+    -------
+    Fraction a year; negative where the level is already above the goal's end.
+    """
+    (rate,), past = read(rate=(rate, ABOVE_MINUS_ONE)), _past("past_rates", past_rates)
+    require("past_rates", past, ABOVE_MINUS_ONE)
+    left = _years_left(years, past)
+    # In logs, because a product of many rates overflows long before the sum of their logs does.
+    return plain(np.expm1((years * np.log1p(rate) - np.log1p(past).sum(axis=-1)) / left))
+
+
+def required_mean(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
+    """Growth a year still needed for "`rate` a year on average", read as the mean of the yearly rates.
+
+    (years × rate − Σ past) / (years − k); parameters as in `required_after`. A result below −1
+    (−100 %) means that this reading can no longer be missed.
+    """
+    (rate,), past = read(rate=(rate, RATE)), _past("past_rates", past_rates)
+    left = _years_left(years, past)
+    return plain((years * rate - past.sum(axis=-1)) / left)
+
+
+def goal_path(base: Numbers, rate: Numbers, years: Numbers) -> Numbers:
+    """Levels on the path of a goal: base × (1 + rate)^t for each t in `years`.
+
+    `years` are years since the base (0 gives the base). A Series of them, indexed for instance by
+    calendar year, gives a Series with that index; a pandas Index of them gives a Series indexed by t.
+    """
+    if isinstance(years, pd.Index):
+        years = pd.Series(years, index=years)
+    base, rate, years = read(base=(base, POSITIVE), rate=(rate, ABOVE_MINUS_ONE), years=(years, FINITE))
+    return plain(base * (1 + rate) ** years)
+
+
+def catch_up_years(gap_ratio: Numbers, growth: Numbers, path_growth: Numbers) -> Numbers:
+    """Years until a level that lies below its path meets it: −ln(gap_ratio) / ln((1 + growth) / (1 + path)).
+
+    Parameters
+    ----------
+    gap_ratio : latest level / level of the path in the same year, positive
+    growth, path_growth : growth of the level and of the path, fractions a year above −1
+
+    Returns
+    -------
+    Years; 0 at or above the path, inf where the level does not grow faster than the path.
+    """
+    gap, growth, path = read(
+        gap_ratio=(gap_ratio, POSITIVE),
+        growth=(growth, ABOVE_MINUS_ONE),
+        path_growth=(path_growth, ABOVE_MINUS_ONE),
+    )
+    return plain(_time_to_gain(-np.log(gap), np.log1p(growth) - np.log1p(path)))
+
+
+def doubling_time(rate: Numbers) -> Numbers:
+    """Years in which a level doubles at `rate` a year: ln 2 / ln(1 + rate); inf where it does not grow."""
+    (rate,) = read(rate=(rate, ABOVE_MINUS_ONE))
+    return plain(_time_to_gain(np.log(2), np.log1p(rate)))
+
+
+def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
+    """Year-to-date releases of one year → the months or part-years between them.
+
+    Parameters
+    ----------
+    cumulative : Series indexed by last month (1 to 12)
+        Value from January to that month, in one unit. Holes are allowed: {2: …, 5: …} is January–February
+        and January–May. A missing value is a release that was not found, the same as a hole.
+
+    Returns
+    -------
+    DataFrame
+        Columns first_month, last_month, value: one row between each release and the one before it, in
+        order. Months published together stay together. The running sum of `value` is the input.
+
+    A release below an earlier one raises `UserError`: trade is not negative, so one of them was revised.
+    """
+    months = pd.Index(cumulative.index)
+    if not (pd.api.types.is_integer_dtype(months) and months.isin(range(1, 13)).all() and months.is_unique):
+        raise UserError(
+            f"cumulative: found last months {list(months)}, expected distinct months from 1 to 12"
+        )
+    (levels,) = read(cumulative=(cumulative, NOT_NEGATIVE))
+    levels = levels.dropna().sort_index()
+    last = levels.index.to_numpy(dtype=int)
+    first = np.concatenate([[0], last])[: len(last)] + 1
+    value = levels.diff().fillna(levels).to_numpy()
+    _refuse_falling(first, last, value)
+    return pd.DataFrame({"first_month": first, "last_month": last, "value": value})
+
+
+def contributions(parts: pd.DataFrame) -> pd.DataFrame:
+    """Contribution of each component to the growth of the total: change of the part / total a year earlier.
+
+    Parameters
+    ----------
+    parts : DataFrame, integer years × components
+        Levels in one unit, not negative, whose sum is the total; a part may be 0.
+
+    Returns
+    -------
+    DataFrame of the same shape, fractions
+        Each row adds up to `yoy` of the total. A missing part makes the total unknown: that year and the
+        next are missing in all columns.
+    """
+    levels = parts.apply(lambda part: read(**{str(part.name): (part, NOT_NEGATIVE)})[0])
+    total, total_before = _with_year_before(levels.sum(axis=1, skipna=False))
+    change = levels - _year_before(levels)
+    return change.div(total_before, axis=0).where(total.notna())
+
+
+class CurrencySplit(NamedTuple):
+    """Dollar growth in two parts: 1 + usd_growth = (1 + cny_growth)(1 + yuan_change); in logs, a sum."""
+
+    cny_growth: Numbers  # growth in yuan, a fraction
+    yuan_change: Numbers  # change of the dollars that a yuan buys, a fraction; positive when the yuan gained
+    cny_log: Numbers  # ln(1 + cny_growth)
+    yuan_log: Numbers  # ln(1 + yuan_change); cny_log + yuan_log = ln(1 + usd_growth)
+
+
+def decompose_currency(
+    usd_growth: Numbers, cny_per_usd_before: Numbers, cny_per_usd: Numbers
+) -> CurrencySplit:
+    """Split growth in dollars into growth in yuan and the change of the exchange rate.
+
+    The rates are taken as they are quoted and published, so that nobody has to invert one by hand.
+
+    Parameters
+    ----------
+    usd_growth : growth in dollars, a fraction above −1
+    cny_per_usd_before, cny_per_usd : average yuan per dollar in the earlier and in the later year
+
+    Returns
+    -------
+    Two rates that compound to the dollar growth, and their logs, which add up to its log.
+    """
+    growth, before, after = read(
+        usd_growth=(usd_growth, ABOVE_MINUS_ONE),
+        cny_per_usd_before=(cny_per_usd_before, POSITIVE),
+        cny_per_usd=(cny_per_usd, POSITIVE),
+    )
+    yuan_log = np.log(before / after)
+    cny_log = np.log1p(growth) - yuan_log
+    return CurrencySplit(*map(plain, (np.expm1(cny_log), np.expm1(yuan_log), cny_log, yuan_log)))
+
+
+def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
+    """Levels, and the levels one year earlier: positive, NaN where there is none."""
+    (now,) = read(levels=(levels, NOT_NEGATIVE))
+    if np.ndim(now) == 0:
+        raise UserError(f"levels: found the single number {now:g}, expected levels of several years")
+    if isinstance(now, pd.Series):
+        before = _year_before(now)
+    else:
+        before = np.concatenate([np.full_like(now[..., :1], np.nan), now[..., :-1]], axis=-1)
+    require("level of the year before", before, POSITIVE)
+    return now, before
+
+
+def _year_before(table: Numbers) -> Numbers:
+    """Give each year of a Series or DataFrame the values of exactly one year earlier."""
+    if not (pd.api.types.is_integer_dtype(table.index) and table.index.is_unique):
+        raise UserError(f"levels: found the index {list(table.index)[:5]} …, expected distinct integer years")
+    return table.reindex(table.index - 1).set_axis(table.index)
+
+
+def _time_to_gain(distance: Numbers, speed: Numbers) -> Numbers:
+    """Divide a distance by a speed; 0 where there is no distance, inf where the speed is not positive."""
+    # `where` on the divisor alone keeps the Series type; NaN compares false and so passes through.
+    years = distance / np.where(speed <= 0, np.inf, speed)
+    never = np.where((speed <= 0) & (distance > 0), np.inf, 0.0)
+    return (years + 0 * speed) * np.where(distance <= 0, 0.0, 1.0) + never
+
+
+def _years_left(years: int, past: np.ndarray) -> int:
+    """Years between the past rates and the deadline, at least one."""
+    if not float(years).is_integer() or years <= past.shape[-1]:
+        raise UserError(
+            f"years: found {years}, expected a whole number above the {past.shape[-1]} past rates"
+        )
+    return int(years) - past.shape[-1]
+
+
+def _refuse_falling(first: np.ndarray, last: np.ndarray, value: np.ndarray) -> None:
+    """Refuse the first part of a year that is below zero, naming its months."""
+    for at in np.flatnonzero(value < 0)[:1]:
+        raise UserError(
+            f"cumulative: found a fall of {-value[at]:g} over months {first[at]}–{last[at]}, expected a "
+            "total that does not fall; leave out the release that was revised"
+        )
+
+
+def _past(name: str, rates: Numbers) -> np.ndarray:
+    """Yearly rates as an array, time on the last axis."""
+    return np.atleast_1d(np.asarray(read(**{name: (rates, RATE)})[0]))
