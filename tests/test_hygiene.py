@@ -53,7 +53,7 @@ def machine_paths(text: str, checkout: Path = ROOT) -> Problems:
     patterns = [
         r"(?<![\w.:/%-])/(?:home|Users|root|tmp)/\w[^\s\"']*",
         r"(?i:\b[a-z]:\\+users\\)",
-        "site-packages/",
+        r"site-packages[/\\]",
     ]
     if checkout.parent != Path(checkout.anchor):
         patterns.append(rf"(?<![\w.]){re.escape(checkout.parent.as_posix())}/")
