@@ -1,0 +1,290 @@
+"""Published figures: what each is good for, and what was known on a given day."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from lib import tables
+from lib.errors import UserError
+from lib.faults import Fault, nearest, quote
+from lib.package import check_checksums, read_package
+
+# The day on which the record was read: a figure without any date counts as known only from then.
+UNDATED_KNOWN_FROM = date(2026, 11, 24)
+
+FLOWS = ("total", "export", "import")
+AUTHORITIES = {
+    "customs": "customs of either country, also where a text quotes them",
+    "statistics": "a statistical bureau, communiqué or gazetteer",
+    "government": "a ministry, department, governor, ambassador or city",
+    "press": "a news or academic text that names no source",
+    "unstated": "the text is known not to say whose statistics it uses",
+}
+
+
+class Use(NamedTuple):
+    """What a status means and what may be taken from a figure that has it."""
+
+    meaning: str
+    level: bool
+    growth: bool
+    last_resort: bool = False  # the level may fill a gap that nothing better fills, and must be shown as such
+
+
+STATUS = {
+    "ok": Use("nothing speaks against it", True, True),
+    "preliminary": Use("an early value that a later text replaced", True, True),
+    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
+    "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
+    "relabelled": Use(
+        "printed under the other flow, assigned by consistency with other releases", True, True
+    ),
+    "date_trap": Use("right, but the words of the text point to another year", True, True),
+    "growth_swapped": Use("the printed growth belongs to the other flow", True, False),
+    "growth_conflict": Use("the printed growth does not fit the levels", True, False),
+    "converted": Use(
+        "a level that the press converted; its growth is that of the other currency", False, False, True
+    ),
+    "partial_scope": Use("covers less than reporter, flow and period say", False, False, True),
+    "misprint": Use("the printed level contradicts its own parts; the growth fits them", False, True),
+    "growth_only": Use("only a growth rate was published", False, True),
+    "currency_error": Use("printed in the wrong currency", False, False),
+    "misattributed": Use("printed as the figure of another reporter", False, False),
+    "misdated": Use("printed as the figure of another period", False, False),
+    "conflict": Use("contradicted by better figures for the same period", False, False),
+    "doubtful_scale": Use("probably a slip of the unit", False, False),
+    "unlinked": Use("read, but its address was not kept, so that nobody can check it", False, False),
+    "goal": Use("a goal, not an outcome", False, False),
+}
+
+# Millions in one of each unit of money; other units have no value in millions.
+MILLIONS = {"mn": 1, "bn": 1000}
+
+
+def load_figures(path: str | Path | None = None) -> pd.DataFrame:
+    """Read the published trade figures.
+
+    Parameters
+    ----------
+    path : another file of the same columns; by default `data/figures.csv`.
+
+    Returns
+    -------
+    One row per published number: the columns of the file (`data/README.md`) with period_start,
+    period_end and known_by as datetime64, value (see `unit`) and yoy_pct (per cent) as float64, all
+    else as text, blank where the file is blank; and the derived columns of `derive`.
+
+    Raises
+    ------
+    UserError
+        Listing the faults of all rows, each with file, line, column, found and expected.
+    """
+    return derive(tables.read_table("figures", path, [check_figure]))
+
+
+def load_investments(path: str | Path | None = None) -> pd.DataFrame:
+    """Read the investment figures, as `load_figures`; `measure` stands in place of flow."""
+    return derive(tables.read_table("investments", path, [check_figure]))
+
+
+def load_goals_table() -> pd.DataFrame:
+    """Read the goals that the figures can test; rate_pct in per cent a year, level in `unit`."""
+    return tables.read_table("goals", rules=[check_goal])
+
+
+def load_targets() -> pd.DataFrame:
+    """Read the register of announced trade targets."""
+    return tables.read_table("targets")
+
+
+def load_events() -> pd.DataFrame:
+    """Read the policy events; `date` is a day, a month or a year, as text."""
+    return tables.read_table("events")
+
+
+def load_reporters() -> pd.DataFrame:
+    """Read the reporters and partners with their codes and parents."""
+    return tables.read_table("reporters")
+
+
+def load_covariates() -> pd.DataFrame:
+    """Read the annual covariates in long form: year, variable, value, unit, source_url."""
+    return tables.read_table("covariates")
+
+
+def covariate(variable: str) -> pd.Series:
+    """Return one annual covariate by year, such as "cny_per_usd": yuan per dollar, average of the year."""
+    rows = load_covariates()
+    known = rows["variable"].unique()
+    if variable not in known:
+        raise UserError(f"covariate: found {quote(variable)}, expected {nearest(variable, known)}")
+    rows = rows[rows["variable"] == variable]
+    return pd.Series(
+        rows["value"].to_numpy(), pd.Index(rows["year"].astype("int64"), name="year"), name=variable
+    )
+
+
+def derive(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add what follows from the published columns.
+
+    Returns
+    -------
+    The rows in file order under a plain index, with `line` (of the file), `known_from` (the first day
+    on which the figure counts as known), `currency` ("USD", "CNY" or blank), `value_mn` (millions of
+    that currency), `level_usable`, `growth_usable` and `last_resort` (bool, from `STATUS`, and only
+    where there is a level or a growth rate).
+    """
+    rows = rows.reset_index()
+    money = rows["unit"].str.extract(r"^(USD|CNY) (mn|bn)$")
+    # Rounded, because 4.07 × 1000 is not 4070 in binary and would be shown so.
+    value_mn = (rows["value"] * money[1].map(MILLIONS)).round(6)
+    use = {
+        field: rows["status"].map({name: getattr(use, field) for name, use in STATUS.items()})
+        for field in Use._fields
+    }
+    return rows.assign(
+        known_from=first_known(rows),
+        currency=money[0].fillna(""),
+        value_mn=value_mn,
+        level_usable=use["level"] & rows["value"].notna(),
+        growth_usable=use["growth"] & rows["yoy_pct"].notna(),
+        last_resort=use["last_resort"] & rows["value"].notna(),
+    )
+
+
+def first_known(rows: pd.DataFrame) -> pd.Series:
+    """Return the first day on which each figure counts as known, never earlier than it was.
+
+    A day counts as itself, a month as its last day, a year as 31 December; without a date
+    `known_by`, and without that `UNDATED_KNOWN_FROM`.
+    """
+    published = last_days(rows["published"])
+    return published.fillna(rows["known_by"]).fillna(pd.Timestamp(UNDATED_KNOWN_FROM))
+
+
+def last_days(dates: pd.Series) -> pd.Series:
+    """Return the last day that a day, a month or a year can mean; NaT where blank."""
+    size = dates.str.len()
+    months = pd.to_datetime(dates.where(size == 7), format="%Y-%m", errors="coerce") + pd.offsets.MonthEnd(0)
+    years = pd.to_datetime((dates + "-12-31").where(size == 4), format="%Y-%m-%d", errors="coerce")
+    days = pd.to_datetime(dates.where(size == 10), format="%Y-%m-%d", errors="coerce")
+    return days.fillna(months).fillna(years)
+
+
+def as_of(figures: pd.DataFrame, day: str | date | pd.Timestamp) -> pd.DataFrame:
+    """Return the figures that were published on or before a day.
+
+    The status of a figure is today's judgement at every day: what was found out later about a number
+    is not forgotten, but no later number enters.
+
+    Raises
+    ------
+    UserError
+        Where `day` is not a date.
+    """
+    return figures[figures["known_from"] <= read_day(day)]
+
+
+def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
+    """Return a day given as YYYY-MM-DD, date or timestamp."""
+    if isinstance(day, str) and not tables.is_date(day):
+        raise UserError(f"as of: found {quote(day)}, expected a date (YYYY-MM-DD)")
+    stamp = pd.Timestamp(day)
+    if stamp is pd.NaT:
+        raise UserError("as of: found no date, expected a date (YYYY-MM-DD)")
+    return stamp.tz_localize(None).normalize()
+
+
+def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.DataFrame:
+    """Return the figures of one reporter, partner and flow.
+
+    Raises
+    ------
+    UserError
+        Where the figures hold none, with the nearest name and what exists.
+    """
+    rows = figures
+    for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
+        known = rows[column].unique()
+        if name not in known:
+            given = (
+                ""
+                if column == "reporter"
+                else f" with {reporter}" + (f" and {partner}" if column == "flow" else "")
+            )
+            raise UserError(f"{column}: found {quote(name)}{given}, expected {nearest(name, known)}")
+        rows = rows[rows[column] == name]
+    return rows
+
+
+def annual(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures that cover exactly one calendar year, with that `year` (int64)."""
+    start, end = figures["period_start"].dt, figures["period_end"].dt
+    whole = (start.dayofyear == 1) & (end.month == 12) & (end.day == 31) & (start.year == end.year)
+    rows = figures[whole]
+    return rows.assign(year=rows["period_end"].dt.year.astype("int64"))
+
+
+def sources(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return where figures come from: figure_id, publisher, published and url, each figure once."""
+    return rows[["figure_id", "publisher", "published", "url"]].drop_duplicates(ignore_index=True)
+
+
+# --- what a row must hold to beyond the description of its table ---
+
+
+def check_data() -> list[Fault]:
+    """Find every fault of every table and every checksum that does not fit."""
+    rules: dict[str, list[tables.Rule]] = {
+        "figures": [check_figure],
+        "investments": [check_figure],
+        "goals": [check_goal],
+    }
+    names = [resource["name"] for resource in read_package()["resources"]]
+    faults = [fault for name in names for fault in tables.check_table(name, rules=rules.get(name, []))[1]]
+    return faults + check_checksums()
+
+
+def check_figure(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
+    """Find figures whose dates, number, address and status contradict one another (rows still in text)."""
+    start, end, known_by = (
+        pd.to_datetime(rows[name], format="%Y-%m-%d", errors="coerce")
+        for name in ("period_start", "period_end", "known_by")
+    )
+    published, status = last_days(rows["published"]), rows["status"]
+    no_value, no_growth, no_url = rows["value"] == "", rows["yoy_pct"] == "", rows["url"] == ""
+    outcome = status != "goal"  # a goal is published before its period ends, anything else after
+    bad = [
+        ("period_end", start > end, "a day on or after period_start"),
+        ("published", (rows["published"] != "") & published.isna(), "a day of the calendar"),
+        ("published", outcome & (published < end), "a day on or after period_end"),
+        ("known_by", outcome & (known_by < end), "a day on or after period_end"),
+        ("known_by", known_by.notna() & published.notna(), "blank where published is given"),
+        ("value", no_value & (status != "growth_only"), "a number, or the status growth_only"),
+        ("value", ~no_value & (status == "growth_only"), "blank with the status growth_only"),
+        ("yoy_pct", no_growth & (status == "growth_only"), "a growth rate with the status growth_only"),
+        ("url", no_url & (status != "unlinked"), "an address, or the status unlinked"),
+        ("url", ~no_url & (status == "unlinked"), "blank with the status unlinked"),
+    ]
+    yield from ((line, column, expected) for column, where, expected in bad for line in rows.index[where])
+
+
+def check_goal(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
+    """Find goals whose kind, numbers, years and reading contradict one another (rows still in text)."""
+    is_rate = rows["kind"] == "rate"
+    late = (rows["deadline"] != "") & (rows["deadline"] <= rows["base_year"])
+    bad = [
+        ("rate_pct", is_rate != (rows["rate_pct"] != ""), "a rate for a rate goal, blank for a level goal"),
+        ("level", is_rate != (rows["level"] == ""), "a level for a level goal, blank for a rate goal"),
+        ("unit", (rows["level"] == "") != (rows["unit"] == ""), "a unit where there is a level"),
+        (
+            "reading",
+            is_rate == (rows["reading"] == "level"),
+            "level for a level goal, another reading for a rate goal",
+        ),
+        ("deadline", late, "a year after base_year"),
+    ]
+    yield from ((line, column, expected) for column, where, expected in bad for line in rows.index[where])

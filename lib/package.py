@@ -1,0 +1,89 @@
+"""The folder of the tables and its description, `datapackage.json` (Frictionless Data Package, version 1)."""
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lib.errors import UserError
+from lib.faults import Fault, nearest, quote, read_bytes, shown_path
+
+DATA_ENV = "TRADEGOALS_DATA"
+PACKAGE_FILE = "datapackage.json"
+
+
+def data_dir() -> Path:
+    """Folder of the tables: `TRADEGOALS_DATA` where it is set, else data/ beside the package."""
+    named = os.environ.get(DATA_ENV)
+    folder = Path(named) if named else Path(__file__).resolve().parent.parent / "data"
+    if not folder.is_dir():
+        raise UserError(
+            f"{DATA_ENV if named else 'the package'} expects the data in {folder}: no such folder"
+        )
+    return folder
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Return the description of one table in `datapackage.json`: its path, schema and checksum."""
+    resources = {resource["name"]: resource for resource in read_package()["resources"]}
+    if name not in resources:
+        raise UserError(f"table: found {quote(name)}, expected {nearest(name, resources)}")
+    return resources[name]
+
+
+def read_package() -> dict[str, Any]:
+    """Return `datapackage.json`."""
+    path = data_dir() / PACKAGE_FILE
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError as error:
+        raise UserError(f"{shown_path(path)}: not valid JSON ({error})") from error
+
+
+def check_checksums() -> list[Fault]:
+    """Find tables that differ from the size and SHA-256 that `datapackage.json` records."""
+    faults = []
+    for resource in read_package()["resources"]:
+        path = data_dir() / resource["path"]
+        size, digest = measure(path)
+        if (size, digest) != (resource["bytes"], resource["hash"]):
+            expected = (
+                f"{resource['hash']} ({resource['bytes']} bytes); after an edit: tradegoals check --renew"
+            )
+            faults.append(Fault(shown_path(path), 1, "", f"{digest} ({size} bytes)", expected))
+    return faults
+
+
+def refresh_checksums() -> list[str]:
+    """Write size and SHA-256 of every table into `datapackage.json`; give the names of those that changed."""
+    package = read_package()
+    changed = []
+    for resource in package["resources"]:
+        before = resource["bytes"], resource["hash"]
+        resource["bytes"], resource["hash"] = measure(data_dir() / resource["path"])
+        if (resource["bytes"], resource["hash"]) != before:
+            changed.append(resource["name"])
+    if changed:
+        replace_text(data_dir() / PACKAGE_FILE, json.dumps(package, indent=2, ensure_ascii=False) + "\n")
+    return changed
+
+
+def measure(path: Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
+    content = read_bytes(path)
+    return len(content), "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that a reader or a crash never meets half of it."""
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(draft).chmod(path.stat().st_mode)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

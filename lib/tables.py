@@ -1,0 +1,299 @@
+"""Strict reading of the CSV tables in data/: every fault of every row is reported at once.
+
+The checks are built from `datapackage.json`, the one description of the tables.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib.errors import UserError
+from lib.faults import Fault, list_faults, nearest, quote, read_bytes, shown_path
+from lib.package import check_checksums, data_dir, describe, refresh_checksums
+
+__all__ = [
+    "check_checksums",
+    "check_table",
+    "data_dir",
+    "describe",
+    "read_table",
+    "refresh_checksums",
+]
+
+LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
+
+# What a check finds, before the name of the file is known: line, column, found, expected.
+Finding = tuple[int, str, str, str]
+# A rule of one table beyond its description: line, column and what was expected, for each bad row.
+Rule = Callable[[pd.DataFrame], Iterable[tuple[int, str, str]]]
+
+
+def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] = ()) -> pd.DataFrame:
+    """Read one table, checked and typed.
+
+    Parameters
+    ----------
+    name : the table's name in `datapackage.json`, such as "figures".
+    path : another file of the same columns; by default the table's own.
+    rules : what this table must hold to beyond its description.
+
+    Returns
+    -------
+    The table's columns, indexed by `line`, the line of the file on which a row begins. Numbers are
+    float64, years Int64, dates datetime64, booleans bool; a blank string stays "".
+
+    Raises
+    ------
+    UserError
+        Listing the faults of all rows.
+    """
+    rows, faults = check_table(name, path, rules)
+    if faults:
+        raise UserError(list_faults(faults))
+    return give_types(rows, describe(name)["schema"]["fields"])
+
+
+def check_table(
+    name: str, path: str | Path | None = None, rules: Iterable[Rule] = ()
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Read one table as text, indexed by line, and find all its faults, in the order of their lines."""
+    resource = describe(name)
+    schema = resource["schema"]
+    file = Path(path) if path is not None else data_dir() / resource["path"]
+    rows, findings = read_rows(file, [field["name"] for field in schema["fields"]])
+    if not rows.empty:
+        findings += check_fields(rows, schema["fields"])
+        findings += check_unique(rows, schema)
+        findings += check_references(rows, schema, name)
+        findings += [
+            (line, column, quote(rows[column][line]), expected)
+            for rule in rules
+            for line, column, expected in rule(rows)
+        ]
+    faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
+    return rows, sorted(faults, key=lambda fault: fault.line)
+
+
+# --- the file: encoding, separators, fields ---
+
+
+def read_rows(file: Path, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
+    text, findings = decode(read_bytes(file))
+    records = list(split_records(text, findings)) or [(1, [])]
+    header = records[0][1]
+    kept: dict[int, list[str]] = {}
+    if not findings or text:
+        findings += (faults := check_header(header, names))
+        if not faults:
+            for line, record in records[1:]:
+                findings += (wrong := check_record(line, record, header))
+                if len(record) == len(header) and not any(column == "" for _, column, _, _ in wrong):
+                    kept[line] = record
+    index = pd.Index(list(kept), name="line", dtype="int64")
+    rows = pd.DataFrame(list(kept.values()), index=index, columns=header if kept else names, dtype="str")
+    return rows[names], findings
+
+
+def decode(content: bytes) -> tuple[str, list[Finding]]:
+    """Return the text of a UTF-8 file; a byte order mark or another encoding is a fault."""
+    findings: list[Finding] = []
+    if content.startswith(b"\xef\xbb\xbf"):
+        findings.append((1, "", "a byte order mark", "UTF-8 without one"))
+        content = content[3:]
+    try:
+        return content.decode("utf-8"), findings
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        findings.append((line, "", f"byte 0x{content[error.start]:02x} at position {error.start}", "UTF-8"))
+        return "", findings
+
+
+def split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
+    """Give each record with the line on which it begins: a quoted field may run over several lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            yield line, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            expected = f"quotes in pairs, and no field above {LONGEST_FIELD} characters"
+            findings.append((line, "", f"a record that cannot be read ({error})", expected))
+            return
+
+
+def check_header(header: list[str], names: list[str]) -> list[Finding]:
+    """Find missing, unknown and repeated columns; a wrong separator is recognised and named."""
+    if len(header) <= 1:
+        separator = {";": "semicolons", "\t": "tabs"}
+        found = [word for mark, word in separator.items() if mark in "".join(header)]
+        return [
+            (1, "", " and ".join(found) or "no columns", f"columns separated by commas: {','.join(names)}")
+        ]
+    unknown = [
+        (1, "", f"the column {quote(name)}", nearest(name, names)) for name in header if name not in names
+    ]
+    missing = [(1, name, "no such column", "it in the header") for name in names if name not in header]
+    repeated = [(1, name, "the column more than once", "it once") for name in names if header.count(name) > 1]
+    return unknown + missing + repeated
+
+
+def check_record(line: int, record: list[str], header: list[str]) -> list[Finding]:
+    """Find a wrong number of fields, overlong fields and control characters in one record."""
+    if len(record) != len(header):
+        return [(line, "", f"{len(record)} fields" if record else "a blank line", f"{len(header)} fields")]
+    findings: list[Finding] = []
+    for column, text in zip(header, record, strict=True):
+        if len(text) > LONGEST_FIELD:
+            findings.append((line, column, f"{len(text)} characters", f"at most {LONGEST_FIELD}"))
+        if match := CONTROL.search(text):
+            findings.append((line, column, f"the control character {match[0]!r}", "text that can be printed"))
+    return findings
+
+
+# --- the fields: types, vocabularies, keys ---
+
+
+def check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:
+    """Check every field of every row against the description, with pandera, and collect all failures."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        field_schema(fields).validate(rows, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+        enums = {field["name"]: field.get("constraints", {}).get("enum", []) for field in fields}
+        return [
+            (line, column, quote(text), expected if expected != "enum" else nearest(text, enums[column]))
+            for line, column, text, expected in zip(
+                cases["index"].astype(int),
+                cases["column"],
+                cases["failure_case"],
+                cases["check"],
+                strict=True,
+            )
+        ]
+    return []
+
+
+def field_schema(fields: list[dict[str, Any]]) -> Any:
+    """Return the pandera schema of a table still in text; each check's error says what was expected."""
+    import pandera.pandas as pa
+
+    def column(field: dict[str, Any]) -> Any:
+        checks = [
+            pa.Check(lambda texts, test=test: texts.map(cached(test)), error=expected)
+            for test, expected in field_tests(field)
+        ]
+        return pa.Column("str", checks)
+
+    return pa.DataFrameSchema({field["name"]: column(field) for field in fields})
+
+
+def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
+    """Give the tests of one field, each with what it expects; only the first lets no blank pass."""
+    constraints = field.get("constraints", {})
+    if constraints.get("required"):
+        yield bool, "a value"
+    is_type, expected = TYPES[field["type"]]
+    yield (lambda text: not text or is_type(text)), expected
+    if "minimum" in constraints:
+        least = constraints["minimum"]
+        yield (lambda text: not NUMBER.fullmatch(text) or float(text) >= least), f"{least} or more"
+    if "enum" in constraints:
+        valid = {*constraints["enum"], ""}
+        yield valid.__contains__, "enum"
+    if "pattern" in constraints:
+        pattern = re.compile(constraints["pattern"])
+        yield (lambda text: not text or bool(pattern.search(text))), f"text like {field['example']}"
+
+
+def cached(test: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Ask a test once for each text; columns repeat themselves."""
+    known: dict[str, bool] = {}
+
+    def ask(text: str) -> bool:
+        if text not in known:
+            known[text] = test(text)
+        return known[text]
+
+    return ask
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a day of the calendar, written YYYY-MM-DD."""
+    try:
+        return bool(ISO_DATE.fullmatch(text)) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+# The types of the description: whether a text is one, and what was expected where it is not.
+TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
+    "string": (lambda text: True, "text"),
+    "number": (lambda text: bool(NUMBER.fullmatch(text)), "a number"),
+    "year": (lambda text: len(text) == 4 and text.isdecimal(), "a year"),
+    "date": (is_date, "a date (YYYY-MM-DD)"),
+    "boolean": (lambda text: text in ("true", "false"), "true, false or blank"),
+}
+
+
+def check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding]:
+    """Find keys used twice and, under a key that is only a name for the row, second copies of a row."""
+    key = schema["primaryKey"]
+    names = [key] if isinstance(key, str) else key
+    groups = [(names, "a key used once")]
+    if len(names) == 1:
+        groups.append(([name for name in rows.columns if name != key], "no second copy of a row"))
+    for group, expected in groups:
+        texts = rows[group].agg("\x1f".join, axis=1)
+        first = dict(zip(texts[::-1], rows.index[::-1], strict=True))
+        for line, text in texts[texts.duplicated()].items():
+            yield line, names[0], quote(rows[names[0]][line]), f"{expected}: line {first[text]} has the same"
+
+
+def check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
+    """Find names that the table they refer to does not have."""
+    for reference in schema.get("foreignKeys", []):
+        column, target = reference["fields"], reference["reference"]
+        known = rows if target["resource"] == "" else read_named(target["resource"])
+        valid = set(known[target["fields"]]) | {""}
+        for line, text in rows.loc[~rows[column].isin(valid), column].items():
+            yield line, column, quote(text), nearest(text, valid - {""})
+
+
+def read_named(name: str) -> pd.DataFrame:
+    """Return a table as text, unchecked, for others to refer to."""
+    resource = describe(name)
+    return read_rows(
+        data_dir() / resource["path"], [field["name"] for field in resource["schema"]["fields"]]
+    )[0]
+
+
+def give_types(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> pd.DataFrame:
+    """Turn checked text into numbers, years, dates and booleans."""
+    typed = rows.copy()
+    for field in fields:
+        name, texts = field["name"], rows[field["name"]]
+        match field["type"]:
+            case "number":
+                typed[name] = pd.to_numeric(texts.where(texts != ""))
+            case "year":
+                typed[name] = pd.to_numeric(texts.where(texts != "")).astype("Int64")
+            case "date":
+                typed[name] = pd.to_datetime(texts.where(texts != ""), format="%Y-%m-%d")
+            case "boolean":
+                typed[name] = texts == "true"
+    return typed
