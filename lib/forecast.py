@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import (
     log_ndtr,
@@ -27,7 +28,9 @@ from scipy.special import (
     stdtrit,
 )
 
+from lib import growth
 from lib.errors import UserError
+from lib.goals import Goal, needed_rates
 
 Array = NDArray[np.float64]
 
@@ -180,6 +183,48 @@ def p_mean_rate(model: GrowthModel, total_rate: ArrayLike, years: int) -> Any:
         log_needed = np.log(np.maximum(needed, 0))  # a sum of positive numbers always exceeds a negative one
     chance = ndtr(_lognormal_sum_probit(log_needed - np.log(years) - mu, sigma, years))
     return np.sum(weights * chance, axis=(-2, -1))
+
+
+def chances(goal: Goal, levels: pd.Series, model: GrowthModel) -> pd.Series:
+    """Probability that each reading of a goal is met, from the last level known before its deadline.
+
+    Parameters
+    ----------
+    levels : level by year, millions; the years after the deadline are not looked at.
+    model : growth model of the flow at that last level.
+
+    Returns
+    -------
+    Series by reading. Readings that are decided, or need yearly rates that are not known, are absent.
+    """
+    needed = needed_rates(goal, levels).dropna()
+    found = {}
+    for reading, row in needed.iterrows():
+        years, rate = int(row["years_left"]), row["needed"]
+        if reading == "average":
+            found[reading] = float(p_reach(model, years * np.log1p(rate), years))
+        elif reading == "every_year" and _not_yet_missed(goal, levels):
+            found[reading] = float(p_every_year(model, rate, years))
+        elif reading == "mean_of_rates":
+            found[reading] = float(p_mean_rate(model, years * rate, years))
+    return pd.Series(found, dtype=float)
+
+
+def _not_yet_missed(goal: Goal, levels: pd.Series) -> bool:
+    rates = growth.yoy(levels).loc[goal.base_year + 1 : goal.deadline].dropna()
+    return bool((rates >= goal.rate - 1e-9).all())
+
+
+def fan(
+    model: GrowthModel, levels: pd.Series, last: int, end: int, probabilities: tuple[float, ...]
+) -> pd.DataFrame:
+    """Quantiles of the level by year after `last`, which is the first row (certain), to `end`; millions."""
+    years = np.arange(last, end + 1)
+    ahead = level_quantiles(model, levels[last], (years[1:] - last)[:, None], np.asarray(probabilities))
+    known = np.full((1, len(probabilities)), levels[last])
+    return pd.DataFrame(
+        np.vstack([known, ahead]), index=pd.Index(years, name="year"), columns=list(probabilities)
+    )
 
 
 def _log1p(rate: ArrayLike) -> Any:

@@ -1,0 +1,194 @@
+"""The command `tradegoals`: thin; each command calls one function of the package and prints what it gave."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lib.errors import UserError
+
+EXAMPLES = """
+\b
+Examples
+  tradegoals run                                   the default notebooks, at their defaults
+  tradegoals run -p as_of=2026-11-24               the same with all that is known today
+  tradegoals run --notebook 03_could_one_have_known -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
+  tradegoals run --runs                            every named case of notebooks/runs.yml
+  tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
+"""
+
+
+class _Group(click.Group):
+    """A group that prints a user's mistake as one message and exits with 2, and stops quietly on Ctrl-C."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        try:
+            return super().main(*args, **kwargs)
+        except UserError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(2)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.exceptions.Exit as done:
+            sys.exit(done.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("\nStopped. What had finished is kept.", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
+def main() -> None:
+    """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
+
+
+@main.command(epilog=EXAMPLES)
+@click.option(
+    "--notebook", "notebooks", multiple=True, metavar="NAME", help="Run only this notebook (repeatable)."
+)
+@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
+@click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
+@click.option(
+    "--case", "cases", multiple=True, metavar="NAME", help="With --runs: only this case (repeatable)."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+@click.option(
+    "--list", "only_list", is_flag=True, help="Print what would run, and the parameters; run nothing."
+)
+def run(
+    notebooks: tuple[str, ...],
+    pairs: tuple[str, ...],
+    named: bool,
+    cases: tuple[str, ...],
+    out: Path,
+    only_list: bool,
+) -> None:
+    """Execute notebooks and write, for each, the notebook, an HTML page and result.json."""
+    chosen = _choose(notebooks, pairs, named, cases)
+    if only_list:
+        for item in chosen:
+            values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
+            click.echo(f"{item.notebook}/{item.slug}: {values}")
+        return
+    outcomes = _execute(chosen, out)
+    _report(outcomes, out)
+    if any(outcome.error for outcome in outcomes):
+        sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--renew", is_flag=True, help="Renew the checksums in data/datapackage.json after an edit of the data."
+)
+def check(renew: bool) -> None:
+    """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
+    from lib import checkup
+
+    if renew:
+        checkup.renew_checksums()
+    faults = checkup.all_faults()
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        raise UserError(f"{len(faults)} faults found, expected none")
+    click.echo("Data, runs.yml and notebooks are in order.")
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+def stamp(notebooks: tuple[str, ...]) -> None:
+    """Execute, clean and stamp committed notebooks after an edit (all of them by default)."""
+    from lib.params import NOTEBOOKS, model_of
+    from lib.runs import NOTEBOOKS_DIR
+    from lib.stamp import restamp
+
+    for name in notebooks or NOTEBOOKS:
+        name = name.removesuffix(".ipynb").rpartition("/")[2]
+        model_of(name)
+        restamp(NOTEBOOKS_DIR / f"{name}.ipynb")
+        click.echo(f"stamped {name}")
+
+
+def _choose(
+    notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...]
+) -> list[Any]:
+    """The runs that the options ask for."""
+    from lib import params, runs
+
+    for name in notebooks:
+        params.model_of(name)
+    if named or cases:
+        if pairs:
+            raise UserError(
+                "-p: found beside --runs, expected one or the other (runs.yml holds the parameters)"
+            )
+        return _named(runs.load_runs(), notebooks, cases)
+    values = _parse_pairs(pairs)
+    wanted = notebooks or tuple(params.NOTEBOOKS)
+    taken = {name for notebook in wanted for name in params.model_of(notebook).model_fields}
+    return [
+        runs.make_run(
+            notebook,
+            {
+                k: v
+                for k, v in values.items()
+                if k in params.model_of(notebook).model_fields or k not in taken
+            },
+        )
+        for notebook in wanted
+    ]
+
+
+def _named(found: list[Any], notebooks: tuple[str, ...], cases: tuple[str, ...]) -> list[Any]:
+    names = list(dict.fromkeys(run.slug for run in found))
+    if unknown := [case for case in cases if case not in names]:
+        raise UserError(f"--case: found {unknown[0]}, expected one of {', '.join(names)}")
+    return [
+        run
+        for run in found
+        if (not notebooks or run.notebook in notebooks) and (not cases or run.slug in cases)
+    ]
+
+
+def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UserError(f"-p: found {pair!r}, expected name=value")
+        values[name.strip()] = value
+    return values
+
+
+def _execute(chosen: list[Any], out: Path) -> list[Any]:
+    from tqdm import tqdm
+
+    from lib.runs import execute_all
+
+    outcomes = []
+    with tqdm(total=len(chosen), unit="notebook", file=sys.stderr) as bar:
+        for outcome in execute_all(chosen, out):
+            outcomes.append(outcome)
+            bar.update()
+            bar.set_postfix_str(f"{outcome.run.notebook}/{outcome.run.slug}")
+    return outcomes
+
+
+def _report(outcomes: list[Any], out: Path) -> None:
+    """Verdicts, where the pages are, and the failures last."""
+    from lib.results import verdict_lines
+
+    for line in verdict_lines([outcome.result for outcome in outcomes if outcome.result]):
+        click.echo(line)
+    click.echo("\nPages")
+    for outcome in outcomes:
+        if not outcome.error:
+            click.echo(f"  {outcome.folder / 'page.html'}  ({outcome.seconds:.1f} s)")
+    for outcome in outcomes:
+        if outcome.error:
+            click.echo(f"\nFAILED {outcome.run.notebook}/{outcome.run.slug}: {outcome.error}", err=True)
+            click.echo(f"  see {outcome.folder / 'notebook.failed.ipynb'}", err=True)

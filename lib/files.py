@@ -1,0 +1,42 @@
+"""Writing files so that a stop at any moment leaves the old one or the new one, never half of it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lib.errors import UserError
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write text as UTF-8 beside `path`, force it to disk, then rename it into place."""
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).chmod(0o644)  # mkstemp makes files that only their owner may read
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def working_folder(beside: Path) -> Iterator[Path]:
+    """A folder inside `beside` (made if need be) that is gone afterwards, whatever happens."""
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(prefix=".working-", dir=beside))
+    except OSError as error:
+        raise UserError(f"{beside}: cannot be written: {error.strerror}") from None
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

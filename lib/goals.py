@@ -1,0 +1,235 @@
+"""A goal and its three readings: what it asks for, and whether the figures show it met.
+
+"+25 % a year" can mean that the level grows so *on average* (it reaches base × 1.25ʰ by the deadline), that
+*every year* grows so, or that the *mean of the yearly rates* is that high. The readings can differ
+several-fold in probability, so each is judged by itself.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from lib import growth
+from lib.errors import UserError
+
+Reading = Literal["average", "every_year", "mean_of_rates"]
+READINGS: tuple[Reading, ...] = get_args(Reading)
+READING_LABELS = {
+    "average": "on average",
+    "every_year": "every year",
+    "mean_of_rates": "mean of yearly rates",
+}
+
+Outcome = Literal["met", "missed", "open", "unknown"]
+
+PUBLICATION_LAG_YEARS = 1
+"""A year whose figure is not there is *open* for this long after its end; then it is *unknown*."""
+
+_LEVEL = re.compile(r"^([0-9]+(?:\.[0-9]+)?)\s*(USD|CNY)\s*(mn|bn)$", re.IGNORECASE)
+_RATE = re.compile(r"^([+-]?[0-9]+(?:\.[0-9]+)?)\s*%?(?:\s*a year)?$")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A growth goal on a known base.
+
+    Parameters
+    ----------
+    rate : growth asked for a year, a fraction.
+    base_year, deadline : the first year counted is `base_year` + 1, the last is `deadline`.
+    base_mn : level of the base year, millions of `currency`.
+    currency : "USD" or "CNY".
+    stated_as : the goal in the words of the parameter, for titles.
+    """
+
+    rate: float
+    base_year: int
+    deadline: int
+    base_mn: float
+    currency: str
+    stated_as: str
+
+    @property
+    def years(self) -> int:
+        """Number of years that the goal covers."""
+        return self.deadline - self.base_year
+
+    @property
+    def target_mn(self) -> float:
+        """Level at the deadline that the reading *on average* asks for, millions of `currency`."""
+        return self.base_mn * (1 + self.rate) ** self.years
+
+    def path(self) -> pd.Series:
+        """Level by year on the way from the base to the target, millions of `currency`."""
+        elapsed = pd.Series(range(self.years + 1), index=range(self.base_year, self.deadline + 1))
+        return growth.goal_path(self.base_mn, self.rate, elapsed)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a reading of the goal was met, and why that is known or not."""
+
+    reading: Reading
+    outcome: Outcome
+    reason: str
+
+
+def parse_goal(text: str) -> tuple[Literal["rate", "level"], float, str | None]:
+    """Read a goal: "25 %" is a growth rate a year, "100 USD bn" a level to reach.
+
+    Returns
+    -------
+    ("rate", fraction, None) or ("level", millions of the currency, currency).
+    """
+    cleaned = text.strip()
+    if match := _LEVEL.match(cleaned):
+        number, currency, scale = match.groups()
+        return "level", float(number) * (1000 if scale.lower() == "bn" else 1), currency.upper()
+    if match := _RATE.match(cleaned):
+        return "rate", float(match.group(1)) / 100, None
+    raise UserError(
+        f'goal: found "{shorten(text)}", expected a rate such as "25 %" or a level such as "100 USD bn"'
+    )
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """Text cut to `width` characters for a message."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, currency: str) -> Goal:
+    """Build the goal on the base level that the series holds.
+
+    Parameters
+    ----------
+    text : see `parse_goal`.
+    levels : level by year, millions of `currency`.
+
+    Raises
+    ------
+    UserError
+        If the deadline does not follow the base, the base year has no level, a level goal is in another
+        currency, or the goal is a fall of 100 % or more.
+    """
+    if deadline <= base_year:
+        raise UserError(f"deadline: found {deadline}, expected a year after base_year {base_year}")
+    if base_year not in levels.index:
+        known = ", ".join(map(str, levels.index)) or "none"
+        raise UserError(f"base_year: no level is known for {base_year}; years with a level: {known}")
+    base = float(levels[base_year])
+    kind, number, unit = parse_goal(text)
+    if kind == "level":
+        if unit != currency:
+            raise UserError(
+                f'goal: found a level in {unit}, expected one in {currency} (parameter "currency")'
+            )
+        number = float(growth.cagr(base, number, deadline - base_year))
+    if number <= -1:
+        raise UserError(f'goal: found "{text}", expected a fall of less than 100 % a year')
+    return Goal(number, base_year, deadline, base, currency, text.strip())
+
+
+def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
+    """Growth a year still needed from the last known year before the deadline, by reading.
+
+    Returns
+    -------
+    Frame indexed by reading: from_year, years_left, needed (rate a year; NaN where the reading needs
+    yearly rates that are not known, or no years are left).
+    """
+    inside = _inside(goal, levels)
+    last = int(inside.index[-1])
+    left = goal.deadline - last
+    rates = growth.yoy(inside).loc[goal.base_year + 1 :]
+    complete = len(rates) == last - goal.base_year and rates.notna().all()
+    needed = {
+        "average": growth.required_rate(inside[last], goal.target_mn, left) if left else np.nan,
+        "every_year": goal.rate if left else np.nan,
+        "mean_of_rates": growth.required_mean(goal.rate, goal.years, rates) if left and complete else np.nan,
+    }
+    frame = pd.DataFrame({"from_year": last, "years_left": left, "needed": pd.Series(needed)})
+    return frame.loc[list(READINGS)].rename_axis("reading")
+
+
+def judge(goal: Goal, levels: pd.Series, as_of: pd.Timestamp) -> list[Verdict]:
+    """Whether each reading of the goal was met, from the levels known at `as_of`."""
+    inside = _inside(goal, levels)
+    waiting = as_of < pd.Timestamp(goal.deadline + PUBLICATION_LAG_YEARS, 12, 31)
+    return [
+        _judge_average(goal, inside, waiting),
+        _judge_every(goal, inside, waiting),
+        _judge_mean(goal, inside, waiting),
+    ]
+
+
+def progress(goal: Goal, levels: pd.Series, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Year by year: level against the path, growth against the rate, and the verdict of that year alone.
+
+    Returns
+    -------
+    Frame indexed by year: level_mn, path_mn, growth (fraction), path and year (each "met",
+    "missed", "open" or "unknown").
+    """
+    inside = _inside(goal, levels)
+    frame = pd.DataFrame({"path_mn": goal.path()})
+    frame["level_mn"] = inside.reindex(frame.index)
+    frame["growth"] = growth.yoy(inside).reindex(frame.index)
+    # A relative slack of 1e-9: 1.25 ** 3 in floating point must not turn an exact hit into a miss.
+    on_path = frame["level_mn"] >= frame["path_mn"] * (1 - 1e-9)
+    frame["path"] = _by_year(frame["level_mn"], on_path, as_of)
+    frame["year"] = _by_year(frame["growth"], frame["growth"] >= goal.rate - 1e-9, as_of)
+    frame.loc[goal.base_year, ["path", "year"]] = "base"
+    return frame[["level_mn", "path_mn", "path", "growth", "year"]].rename_axis("in")
+
+
+def _by_year(value: pd.Series, reached: pd.Series, as_of: pd.Timestamp) -> pd.Series:
+    waiting = np.array([as_of < pd.Timestamp(year + PUBLICATION_LAG_YEARS, 12, 31) for year in value.index])
+    absent = np.where(waiting, "open", "unknown")
+    return pd.Series(np.where(value.isna(), absent, np.where(reached, "met", "missed")), index=value.index)
+
+
+def _inside(goal: Goal, levels: pd.Series) -> pd.Series:
+    """Levels from the base year to the deadline; the base is the goal's own."""
+    inside = levels.loc[(levels.index > goal.base_year) & (levels.index <= goal.deadline)].dropna()
+    return pd.concat([pd.Series({goal.base_year: goal.base_mn}), inside])
+
+
+def _undecided(waiting: bool) -> Outcome:
+    return "open" if waiting else "unknown"
+
+
+def _judge_average(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
+    if goal.deadline not in inside.index:
+        return Verdict("average", _undecided(waiting), f"no figure for {goal.deadline}")
+    level = inside[goal.deadline]
+    met = level >= goal.target_mn * (1 - 1e-9)
+    actual = growth.cagr(goal.base_mn, level, goal.years)
+    return Verdict(
+        "average", "met" if met else "missed", f"{actual:+.1%} a year {goal.base_year}–{goal.deadline}"
+    )
+
+
+def _judge_every(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
+    """Missed as soon as one span between known years grew more slowly: then one of its years did, too."""
+    years, values = inside.index.to_numpy(), inside.to_numpy()
+    for i in range(1, len(years)):
+        rate = growth.cagr(values[i - 1], values[i], years[i] - years[i - 1])
+        if rate < goal.rate - 1e-9:
+            span = f"{years[i]}" if years[i] - years[i - 1] == 1 else f"{years[i - 1]}–{years[i]}, a year"
+            return Verdict("every_year", "missed", f"{rate:+.1%} in {span}")
+    if len(inside) == goal.years + 1:
+        return Verdict("every_year", "met", f"each of {goal.years} years")
+    missing = sorted(set(range(goal.base_year + 1, goal.deadline + 1)) - set(years))
+    return Verdict("every_year", _undecided(waiting), f"no figure for {', '.join(map(str, missing))}")
+
+
+def _judge_mean(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
+    if len(inside) < goal.years + 1:
+        missing = sorted(set(range(goal.base_year + 1, goal.deadline + 1)) - set(inside.index))
+        return Verdict("mean_of_rates", _undecided(waiting), f"no figure for {', '.join(map(str, missing))}")
+    mean = growth.mean_rate(growth.yoy(inside).iloc[1:])
+    met = mean >= goal.rate - 1e-9
+    return Verdict("mean_of_rates", "met" if met else "missed", f"mean {mean:+.1%}")

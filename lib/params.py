@@ -1,0 +1,219 @@
+"""Typed parameters of each notebook: checked before a kernel starts, and again in the notebook's second cell.
+
+Papermill lets an unknown name pass and turns `true` into text; here a wrong name, type or combination is an
+error that names the parameter, what was found, what was expected and the nearest valid name.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal, Self
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lib import figures as fig
+from lib.errors import UserError
+from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
+from lib.series import annual_series, exchange_rates
+
+MAX_HORIZON_YEARS = 30
+
+
+class FlowCase(BaseModel):
+    """One flow, seen from one day. Every notebook has these parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=200)
+
+    reporter: str = Field(
+        "Harbin", description="who reports the trade: a city, province or country of data/figures.csv"
+    )
+    partner: str = Field("Russia", description="the other side")
+    flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
+    as_of: date = Field(date(2014, 4, 15), description="use only what had been published by this day")
+
+    @classmethod
+    def from_cell(cls, namespace: Mapping[str, Any]) -> Self:
+        """Check the values that a notebook's parameters cell defines; call it with `locals()`."""
+        return cls.check({name: namespace[name] for name in cls.model_fields if name in namespace})
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> Self:
+        """Check values by name; every fault is reported at once.
+
+        Raises
+        ------
+        UserError
+            Naming each parameter, what was found, what was expected, and the nearest valid name.
+        """
+        try:
+            case = cls.model_validate({name: _plain(value) for name, value in values.items()})
+        except ValidationError as error:
+            raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
+        case.check_against_data()
+        return case
+
+    def check_against_data(self) -> None:
+        """Refuse a flow that the record does not have, or a day before its first figure."""
+        self.vintage()
+
+    @property
+    def as_of_time(self) -> pd.Timestamp:
+        """`as_of` as a pandas timestamp."""
+        return pd.Timestamp(self.as_of)
+
+    @property
+    def flow_name(self) -> str:
+        """The flow in words, for titles: "Harbin–Russia, total trade"."""
+        return f"{self.reporter}–{self.partner}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+
+    def record(self) -> pd.DataFrame:
+        """Every figure of the flow, whenever published."""
+        return fig.select(fig.load_figures(), self.reporter, self.partner, self.flow)
+
+    def vintage(self) -> pd.DataFrame:
+        """The figures of the flow that were known on `as_of`."""
+        record = self.record()
+        known = fig.as_of(record, self.as_of_time)
+        if known.empty:
+            first = record["known_from"].min().date()
+            raise UserError(
+                f"as_of: found {self.as_of}, expected {first} or later, when the first figure is known"
+            )
+        return known
+
+    def title(self) -> str:
+        """One line that names the flow and the day."""
+        return f"{self.flow_name}, as of {self.as_of}"
+
+
+class TrendCase(FlowCase):
+    """A flow in one currency, against a yearly rate."""
+
+    currency: Literal["USD", "CNY"] = Field(
+        "USD", description="currency of the series; others are converted, and marked"
+    )
+    goal: str = Field("25 %", description='growth a year, "25 %", or a level to reach, "100 USD bn"')
+
+    @field_validator("goal", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return f"{value} %" if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @field_validator("goal")
+    @classmethod
+    def _is_goal(cls, value: str) -> str:
+        try:
+            parse_goal(value)
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
+        return value
+
+    def check_against_data(self) -> None:
+        """Refuse also a flow for which the day knew no level of a full year."""
+        if self.series().empty:
+            raise UserError(
+                f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
+                f"{self.currency}; expected a later day, another flow or the other currency"
+            )
+
+    def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
+        """One level a year from what was known on `as_of`, or from `record`."""
+        return annual_series(self.vintage() if record is None else record, self.currency, self.rates())
+
+    def rates(self) -> pd.Series:
+        """Annual average yuan per dollar for the years that were over on `as_of`."""
+        return exchange_rates(fig.load_covariates(), self.as_of_time)
+
+
+class GoalCase(TrendCase):
+    """A goal for a flow: rate or level, base, deadline and the reading in which it was stated."""
+
+    base_year: int = Field(2012, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2015, ge=1900, le=2100, description="the last year that counts")
+    reading: Reading = Field("average", description="the reading in which the goal was stated")
+
+    def check_against_data(self) -> None:
+        """Refuse also a deadline at or before the base, and a base without a level."""
+        super().check_against_data()
+        if self.deadline - self.base_year > MAX_HORIZON_YEARS:
+            raise UserError(
+                f"deadline: found {self.deadline}, expected at most {MAX_HORIZON_YEARS} years after "
+                f"base_year {self.base_year}"
+            )
+        self.make_goal()
+
+    def make_goal(self) -> Goal:
+        """The goal on the base level known on `as_of`."""
+        levels = self.series()["value_mn"]
+        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency)
+
+    def title(self) -> str:
+        """One line that names flow, goal and day."""
+        return f"{self.flow_name}: {self.goal_name} {self.base_year}–{self.deadline}, as of {self.as_of}"
+
+    @property
+    def goal_name(self) -> str:
+        """The goal in words: "+25 % a year" or "100 USD bn"."""
+        kind, number, _ = parse_goal(self.goal)
+        return f"{number * 100:+g} % a year" if kind == "rate" else self.goal
+
+
+NOTEBOOKS: dict[str, type[FlowCase]] = {
+    "00_did_the_goal_hold": GoalCase,
+    "01_what_do_the_figures_say": FlowCase,
+    "02_how_did_trade_grow": TrendCase,
+    "03_could_one_have_known": GoalCase,
+}
+"""The parameters of each notebook that is run; the key is the notebook's name."""
+
+
+def model_of(notebook: str) -> type[FlowCase]:
+    """Return the parameter model of a notebook by name."""
+    if notebook not in NOTEBOOKS:
+        names = ", ".join(NOTEBOOKS)
+        hint = _nearest(notebook, NOTEBOOKS)
+        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {names}{hint}')
+    return NOTEBOOKS[notebook]
+
+
+def slug(case: FlowCase) -> str:
+    """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
+    defaults = type(case)()
+    parts = [
+        f"{name}-{slugify(str(getattr(case, name)))}"
+        for name in type(case).model_fields
+        if getattr(case, name) != getattr(defaults, name)
+    ]
+    return "_".join(parts) or "default"
+
+
+def slugify(text: str) -> str:
+    """Text as it may stand in a folder's name or an address."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy become plain ones; all else stays."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+def _nearest(name: str, valid: Any) -> str:
+    close = difflib.get_close_matches(name, list(valid), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _explain(model: type[BaseModel], fault: Any) -> str:
+    """One line of plain words for one pydantic fault."""
+    name = str(fault["loc"][0])
+    found = shorten(repr(fault["input"]))
+    if fault["type"] == "extra_forbidden":
+        names = ", ".join(model.model_fields)
+        hint = _nearest(name, model.model_fields)
+        return f"{shorten(name)}: found an unknown parameter, expected one of {names}{hint}"
+    expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    hint = ""
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        hint = _nearest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+    return f"{name}: found {found}, expected {expected}{hint}"

@@ -1,0 +1,164 @@
+"""What a run found, in a form that programs read: one record per run, kept as JSON.
+
+A notebook's last cell calls `record`. The record travels in the notebook's own outputs under a private MIME
+type, so a run needs no path, and a notebook opened in JupyterLab works the same.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lib.errors import UserError
+from lib.goals import READING_LABELS, Outcome, Reading, Verdict
+from lib.params import FlowCase
+
+MIME = "application/vnd.tradegoals.result+json"
+SCHEMA_VERSION = 1
+
+
+class ReadingResult(BaseModel):
+    """One reading of the goal: the verdict, or the probability while it is open or unknown."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    reading: Reading
+    outcome: Outcome
+    reason: str
+    probability: float | None = Field(None, gt=0, lt=1, description="of being met, as of the run's date")
+    needed_rate: float | None = Field(None, description="growth a year still needed, a fraction")
+
+
+class Estimate(BaseModel):
+    """One number of a forecast, in the long form of the hubverse: what, for when, which part of it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    target: str = Field(description='what is estimated: "level", "growth", "cagr", …')
+    period: int = Field(description="calendar year that it is for")
+    output_type: Literal["point", "quantile", "probability"]
+    output_type_id: float | None = Field(None, description="the probability of a quantile; empty otherwise")
+    value: float
+    unit: str
+
+
+class Result(BaseModel):
+    """The record of one run."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    notebook: str
+    title: str
+    parameters: dict[str, str | int | float | bool | None]
+    answer: str
+    readings: list[ReadingResult] = []
+    estimates: list[Estimate] = []
+    figure_ids: list[str] = Field([], description="rows of data/figures.csv that the answer rests on")
+
+
+def readings(
+    verdicts: list[Verdict], probability: Mapping[str, float] | None = None, needed: pd.Series | None = None
+) -> list[ReadingResult]:
+    """Join verdicts, probabilities and needed growth by reading; a decided reading carries no probability."""
+    rows = []
+    for verdict in verdicts:
+        decided = verdict.outcome in ("met", "missed")
+        chance = None if decided or probability is None else probability.get(verdict.reading)
+        rate = (
+            None
+            if decided or needed is None or pd.isna(needed[verdict.reading])
+            else float(needed[verdict.reading])
+        )
+        rows.append(
+            ReadingResult(
+                reading=verdict.reading,
+                outcome=verdict.outcome,
+                reason=verdict.reason,
+                probability=chance,
+                needed_rate=rate,
+            )
+        )
+    return rows
+
+
+def record(notebook: str, case: FlowCase, answer: str, **parts: Any) -> None:
+    """Show the run's record as the last output of a notebook.
+
+    Parameters
+    ----------
+    notebook : name of the notebook, without its ending.
+    case : the validated parameters.
+    answer : the sentence that the notebook opens with, as plain text or Markdown.
+    parts : `readings`, `estimates`, `figure_ids` of `Result`.
+    """
+    from IPython.display import display
+
+    result = Result(
+        notebook=notebook, title=case.title(), parameters=case.model_dump(mode="json"), answer=answer, **parts
+    )
+    text = f"Recorded for {result.title}: {len(result.readings)} readings, {len(result.estimates)} estimates."
+    display({MIME: result.model_dump(mode="json"), "text/plain": text}, raw=True)
+
+
+def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
+    """The record that an executed notebook carries; None where it makes none."""
+    for cell in reversed(notebook["cells"]):
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                return Result.model_validate(output["data"][MIME])
+    return None
+
+
+def read(path: Path) -> Result:
+    """Read a `result.json`; a damaged one is an error that names the file."""
+    try:
+        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path.name}: found a damaged result, expected one that `tradegoals run` wrote: {error}"
+        ) from None
+
+
+def to_json(result: Result) -> str:
+    """The record as stable, readable JSON text."""
+    return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+
+def verdict_table(found: list[Result]) -> pd.DataFrame:
+    """One row a run and reading that has one: what was asked, verdict or probability."""
+    rows = [
+        {
+            "run": result.title,
+            "reading": item.reading,
+            "verdict": item.outcome,
+            "probability": item.probability,
+            "needed a year": item.needed_rate,
+            "because": item.reason,
+        }
+        for result in found
+        for item in result.readings
+    ]
+    columns = ["run", "reading", "verdict", "probability", "needed a year", "because"]
+    return pd.DataFrame(rows, columns=columns).drop_duplicates()
+
+
+def verdict_lines(found: list[Result]) -> list[str]:
+    """The verdict table as lines for a terminal: one block a goal, readings below it."""
+    lines: list[str] = []
+    for result in found:
+        if result.readings and result.title not in lines:
+            lines += ["", result.title]
+            lines += [f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings]
+    return lines
+
+
+def _in_words(item: ReadingResult) -> str:
+    """One reading in words: "open: 38 %; needs +14.1 % a year; no figure for 2015"."""
+    words = [item.outcome if item.probability is None else f"{item.outcome}: {item.probability:.0%}"]
+    if item.needed_rate is not None:
+        words.append(f"needs {item.needed_rate:+.1%} a year")
+    return "; ".join([*words, item.reason])

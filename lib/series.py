@@ -1,0 +1,157 @@
+"""From conflicting published figures to one level a year, in one currency, each with its sources and grade.
+
+The order of preference is fixed and small:
+
+1. what was *published* in the currency asked for; among such figures the better status (final before
+   preliminary before rounded before secondary), then the better authority (customs first), then the more
+   precisely printed, then the latest;
+2. what the *next* year's published level and growth *imply* (230 up 50 % implies 153.33 a year earlier);
+3. what was published in another currency, *converted* here at the annual average exchange rate;
+4. as a last resort what the press had converted, at a rate that it did not state, or what covers only a part.
+
+A year without any of these stays a gap. All levels are in millions of the currency.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.errors import UserError
+from lib.figures import annual
+from lib.growth import implied_base
+
+GRADES = ("published", "implied", "converted", "press conversion", "partial scope")
+"""From the most to the least trusted way to know a year's level."""
+
+LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
+"""Grade of the levels whose status makes them a last resort."""
+
+STATUS_ORDER = (
+    "ok",
+    "date_trap",
+    "growth_swapped",
+    "growth_conflict",
+    "relabelled",
+    "preliminary",
+    "rounded",
+    "secondary",
+)
+AUTHORITY_ORDER = ("customs", "statistics", "government", "press", "unstated")
+
+
+def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
+    """Annual average yuan per US dollar by year, for the years that were over on `as_of`."""
+    rows = covariates[(covariates["variable"] == "cny_per_usd") & (covariates["year"] < as_of.year)]
+    return rows.set_index("year")["value"].sort_index()
+
+
+def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = None) -> pd.DataFrame:
+    """Every level that the figures offer for a year, best first.
+
+    Parameters
+    ----------
+    figures : figures of one reporter, partner and flow, already cut to a vintage (`figures.as_of`).
+    currency : "USD" or "CNY".
+    rates : annual average yuan per US dollar by year; None leaves years known in the other currency out.
+
+    Returns
+    -------
+    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
+    by year and preference.
+    """
+    if currency not in ("USD", "CNY"):
+        raise UserError(f'currency: found "{currency}", expected "USD" or "CNY"')
+    if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
+        raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
+    rows = annual(figures)
+    own = rows[rows["currency"] == currency]
+    published = own[own["level_usable"]].assign(grade="published")
+    parts = [
+        published,
+        _implied(own),
+        _converted(rows[rows["level_usable"]], currency, rates),
+        own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
+    ]
+    columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
+    found = pd.concat([_ranked(part) for part in parts if len(part)] or [_ranked(published)])[columns]
+    found["order"] = found["grade"].map(GRADES.index)
+    found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
+    return found.assign(chosen=~found.duplicated("year"))
+
+
+def annual_series(figures: pd.DataFrame, currency: str, rates: pd.Series | None = None) -> pd.DataFrame:
+    """One level a year by the rules above, with what the other sources say.
+
+    Returns
+    -------
+    Frame indexed by year: value_mn, grade, figure_id (the figure it rests on), low_mn and high_mn (range of
+    all candidates of the year), sources (their number). Years without a figure are absent.
+    """
+    found = candidates(figures, currency, rates)
+    by_year = found.groupby("year")
+    best = found[found["chosen"]].set_index("year")[["value_mn", "grade", "figure_id"]]
+    return best.assign(
+        low_mn=by_year["value_mn"].min(),
+        high_mn=by_year["value_mn"].max(),
+        sources=by_year["figure_id"].nunique(),
+    )
+
+
+def with_gaps(series: pd.DataFrame) -> pd.DataFrame:
+    """The series with a row for every year between its first and last; missing years hold NaN."""
+    if series.empty:
+        return series
+    return series.reindex(pd.RangeIndex(series.index.min(), series.index.max() + 1, name="year"))
+
+
+def gaps(series: pd.DataFrame) -> list[int]:
+    """Years between the first and the last of the series for which there is no level."""
+    return [int(year) for year in with_gaps(series).index.difference(series.index)]
+
+
+def _implied(own: pd.DataFrame) -> pd.DataFrame:
+    """Previous-year levels implied by the best figure of each year that prints both level and growth."""
+    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna() & own["value_mn"].notna()]
+    best = _ranked(both).drop_duplicates("year")
+    value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
+    return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
+
+
+def _converted(rows: pd.DataFrame, currency: str, rates: pd.Series | None) -> pd.DataFrame:
+    other = rows[rows["currency"].isin(["USD", "CNY"]) & (rows["currency"] != currency)]
+    if rates is None:
+        return other.iloc[:0].assign(grade="converted")
+    per_usd = other["year"].map(rates)
+    value = other["value_mn"] / per_usd if currency == "USD" else other["value_mn"] * per_usd
+    return other.assign(value_mn=value, grade="converted")[value.notna()]
+
+
+def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a level, the preferred one of each year first."""
+    known = rows[rows["value_mn"].notna()]
+    keys = pd.DataFrame(
+        {
+            "year": known["year"],
+            "status": known["status"].map(_place(STATUS_ORDER)).fillna(len(STATUS_ORDER)),
+            "authority": known["authority"].map(_place(AUTHORITY_ORDER)),
+            "digits": -known["value"].map(significant_digits),
+            "date": -known["known_from"].astype("int64"),
+        },
+        index=known.index,
+    )
+    return known.loc[keys.sort_values(list(keys.columns), kind="stable").index]
+
+
+def _place(order: tuple[str, ...]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(order)}
+
+
+def significant_digits(value: float) -> int:
+    """Significant digits of a published number: 69.525 has 5, 0.67 has 2, 80 counts as 1."""
+    return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
+
+
+def log_growth_rates(levels: pd.Series) -> np.ndarray:
+    """Log growth of consecutive years, as an array without the missing ones; what a forecast is fitted to."""
+    from lib.growth import log_growth
+
+    return log_growth(levels).dropna().to_numpy()

@@ -1,0 +1,103 @@
+"""The stamp of a committed notebook: what its outputs were made from, so that a stale one is found at once.
+
+A stamp holds three hashes: the notebook's own cells, the modules of `lib` that its cells import (and those
+that they import), and the tables in `data/`.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lib.errors import UserError
+from lib.files import write_atomically
+from lib.runs import CELL_TIMEOUT_SECONDS
+from lib.tables import data_dir
+
+KEY = "tradegoals"
+_LIB = Path(__file__).resolve().parent
+
+
+def current_stamp(notebook: Any) -> dict[str, str]:
+    """The stamp that the notebook would get now."""
+    cells = [f"{cell['cell_type']}\n{cell['source']}" for cell in notebook["cells"]]
+    code = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return {
+        "cells": _digest(text.encode() for text in cells),
+        "lib": _digest((_LIB / f"{name}.py").read_bytes() for name in sorted(imported_modules(code))),
+        "data": _digest(file.read_bytes() for file in sorted(data_dir().rglob("*.csv"))),
+    }
+
+
+def stale_parts(notebook: Any) -> list[str]:
+    """What has changed since the outputs were made: any of "cells", "lib", "data"."""
+    stamp = notebook["metadata"].get(KEY, {})
+    return [part for part, digest in current_stamp(notebook).items() if stamp.get(part) != digest]
+
+
+def imported_modules(code: str) -> set[str]:
+    """Modules of `lib` that Python code imports, directly or through others."""
+    found: set[str] = set()
+    waiting = _imports(code)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting |= _imports((_LIB / f"{name}.py").read_text(encoding="utf-8"))
+    return found
+
+
+def _imports(code: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lib":
+            inner = node.module.split(".")[1:2]
+            names |= set(inner) if inner else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lib.")}
+    return {name for name in names if (_LIB / f"{name}.py").exists()}
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    """SHA-256 over parts, each preceded by its length so that no two lists of parts collide."""
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(f"{len(part)}:".encode())
+        total.update(part)
+    return total.hexdigest()[:16]
+
+
+def restamp(path: Path) -> None:
+    """Execute a notebook at its own parameters, clean it, stamp it and write it in place.
+
+    Raises
+    ------
+    UserError
+        If a cell fails; the file is then left as it was.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=CELL_TIMEOUT_SECONDS, kernel_name="python3", record_timing=False
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
+    clean(notebook)
+    notebook["metadata"][KEY] = current_stamp(notebook)
+    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+
+
+def clean(notebook: Any) -> None:
+    """Strip what differs from run to run or machine to machine, and number ids and executions by position."""
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    for place, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{place:02d}"
+        tags = cell["metadata"].get("tags")
+        cell["metadata"] = {"tags": tags} if tags else {}
