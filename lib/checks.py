@@ -44,6 +44,11 @@ def read(**arguments: tuple[Numbers, Bound]) -> list[Numbers]:
     numbers = [_number(name, value) for name, (value, _) in arguments.items()]
     for (name, (_, bound)), value in zip(arguments.items(), numbers, strict=True):
         require(name, value, bound)
+    try:
+        np.broadcast_shapes(*map(np.shape, numbers))
+    except ValueError as error:
+        lengths = ", ".join(f"{name} {np.shape(x)}" for name, x in zip(arguments, numbers, strict=True))
+        raise UserError(f"found the shapes {lengths}, expected equal lengths or single numbers") from error
     _require_one_index(
         {name: x for name, x in zip(arguments, numbers, strict=True) if isinstance(x, pd.Series)}
     )

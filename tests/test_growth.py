@@ -173,6 +173,7 @@ def test_zero_may_be_reached_but_not_left():
         (lambda: growth.cagr(1, -1, 1), "end: found -1"),
         (lambda: growth.cagr(1, 1, 0), "years: found 0"),
         (lambda: growth.required_rate(-1, 1, 2), "latest: found -1"),
+        (lambda: growth.cagr([1, 2], [1, 2, 3], 1), r"shapes start \(2,\), end \(3,\)"),
         (lambda: growth.required_rate(1, 1, 0), "years: found 0"),
         (lambda: growth.implied_base(230, -1), "growth: found -1, expected a rate above −1"),
         (lambda: growth.mean_rate([]), "rates: found none"),
