@@ -1,0 +1,216 @@
+"""How official trackers would class progress towards a target: published standards as pure functions.
+
+Every standard sees the same problem, a `TrackedTarget`: base, latest and target value with their years, and
+the direction in which more is better. None of them states a probability; each extrapolates what was observed.
+
+Edge cases follow the rules in `lib.tracked`: where no ratio can be formed, a target is met or not assessed.
+A value of the target year itself gives the outcome, not a forecast, and the note says so.
+
+Which thresholds are verified: those of Eurostat / Open SDG and of the UN progress chart were read in the
+sources named there. The cut points of ESCAP anticipated progress and of SDSN are given as commonly stated;
+they were not verified in a primary source.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from lib import growth
+from lib.errors import UserError
+from lib.tracked import TrackedTarget
+
+EUROSTAT_CLASSES = ((0.95, "on track"), (0.60, "moderate"), (0.0, "limited"), (-math.inf, "deterioration"))
+EUROSTAT_SOURCE = "Open SDG progress methodology (Statistics Canada, after Eurostat)"
+SCORE_LIMIT = 5.0
+SCORE_ABOVE = (7.1429, -4.2857)
+"""Slope and intercept of the score for R ≥ 0.60: 0 at 0.60, 5 at 1.30."""
+SCORE_BELOW = (4.1667, -2.5)
+"""Slope and intercept of the score for R < 0.60: 0 at 0.60, −5 at −0.60."""
+
+UN_CLASSES = ((0.95, "met or on track"), (0.10, "fair progress"), (-math.inf, "stagnation or regression"))
+UN_SCORES = {"met or on track": 3, "fair progress": 2, "stagnation or regression": 1}
+UN_SOURCE = "UN SDG Progress Chart 2023, technical note (as given by Eustat)"
+
+ESCAP_SOURCE = "ESCAP, Asia-Pacific SDG progress assessment, technical notes"
+ESCAP_GAP_CLASSES = ((100.0, "reverse"), (10.0, "accelerate"), (-math.inf, "maintain"))
+"""A gap *above* the number, in % of the progress required; as commonly stated, not verified."""
+
+SDSN_CLASSES = (
+    (1.0, "on track"),
+    (0.5, "moderately improving"),
+    (0.0, "stagnating"),
+    (-math.inf, "decreasing"),
+)
+"""As commonly stated, not verified in a primary source."""
+SDSN_SOURCE = "SDSN Sustainable Development Report, trend arrows (cut points not verified)"
+
+OECD_SOURCE = "OECD, The Short and Winding Road to 2030 (2022), Annex A"
+
+NOT_ASSESSED = "not assessed"
+MET = "target achieved"
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What one standard says.
+
+    Parameters
+    ----------
+    standard, source : which standard, and where it is written
+    measure, value : name and value of its ratio, index or gap; None where it cannot be formed
+    score : its score where it has one (Eurostat / Open SDG −5 to 5, UN 1 to 3)
+    progress_class : its class in its own words, or "not assessed"
+    on_track : whether the class says that the target will be met; None where it says neither
+    note : why it was not assessed, and what was replaced
+    """
+
+    standard: str
+    measure: str
+    value: float | None
+    score: float | None
+    progress_class: str
+    on_track: bool | None
+    source: str
+    note: str
+
+
+def eurostat(target: TrackedTarget) -> Assessment:
+    """Eurostat SDG monitoring / Open SDG: R = actual growth a year / growth a year required from the base."""
+    ratio, note = None, target.no_ratio(compounding=True)
+    if not note:
+        base, latest, goal, note = target.compoundable()
+        actual = growth.cagr(1, latest / base, target.latest_year - target.base_year)
+        required = growth.cagr(1, goal / base, target.target_year - target.base_year)
+        # With negative values, as in a deficit, growth is movement away from 0.
+        ratio = target.direction * math.copysign(1, base) * actual / abs(required)
+    label = _class(target, ratio, EUROSTAT_CLASSES, MET)
+    score = SCORE_LIMIT if label == MET else None if ratio is None else eurostat_score(ratio)
+    on_track = None if label == NOT_ASSESSED else label in (MET, "on track")
+    return Assessment(
+        "Eurostat / Open SDG", "R", ratio, score, label, on_track, EUROSTAT_SOURCE, _notes(target, note)
+    )
+
+
+def eurostat_score(ratio: float) -> float:
+    """Score of R on −5 … 5: two lines that meet at R = 0.60, clipped (Open SDG, ProgressMeasure.py)."""
+    slope, intercept = SCORE_ABOVE if ratio >= EUROSTAT_CLASSES[1][0] else SCORE_BELOW
+    return max(-SCORE_LIMIT, min(SCORE_LIMIT, slope * ratio + intercept))
+
+
+def un_progress_chart(target: TrackedTarget) -> Assessment:
+    """UN SDG progress chart: share of the required progress that is reached at the deadline at actual growth.
+
+    r = (latest × (1 + actual)^(years left) − base) / (target − base), positive in the desired direction.
+    """
+    ratio, note = None, target.no_ratio(compounding=True)
+    if not note:
+        base, latest, goal, note = target.compoundable()
+        left, done = target.target_year - target.latest_year, target.latest_year - target.base_year
+        # A base replaced by 0.001 can explode; the cap keeps the number finite and leaves the class as it is.
+        expected = latest * math.exp(min(left / done * math.log(latest / base), 500)) if latest else 0.0
+        ratio = target.direction * (expected - base) / abs(goal - base)
+    label = _class(target, ratio, UN_CLASSES, "met or on track")
+    on_track = None if label == NOT_ASSESSED else label == "met or on track"
+    score = UN_SCORES.get(label)
+    return Assessment(
+        "UN SDG progress chart", "r", ratio, score, label, on_track, UN_SOURCE, _notes(target, note)
+    )
+
+
+def escap_current_status(target: TrackedTarget) -> Assessment:
+    """ESCAP current status index: 10 × progress made / progress required (10: met, below 0: regression).
+
+    The class tells only the sign: ESCAP publishes no cut points for the index, and it makes no forecast.
+    """
+    share, note = target.share_done()
+    index = None if share is None else 10 * share
+    label = _class(target, index, ((0.0, "progress"), (-math.inf, "regression")), MET)
+    on_track = True if label == MET else None
+    return Assessment(
+        "ESCAP current status", "CSI", index, None, label, on_track, ESCAP_SOURCE, _notes(target, note)
+    )
+
+
+def escap_anticipated(target: TrackedTarget, levels: pd.Series | None = None) -> Assessment:
+    """ESCAP / UNECE anticipated progress: gap to the target at the deadline, in % of the progress required.
+
+    The value at the deadline is extrapolated by plain least squares over the years in `levels` up to the
+    latest year; without `levels`, by the line through base and latest value. ESCAP weights recent years more,
+    but its weights (Statistics Division working paper 4, 2017) could not be retrieved, and made-up weights
+    would carry its name without its method.
+    """
+    gap, note = None, target.no_ratio(compounding=False)
+    if not note:
+        base, _, goal = target.numbers
+        shortfall = target.direction * (goal - target.extrapolate(levels))
+        gap = 100 * max(shortfall, 0.0) / abs(goal - base)
+    if gap is not None:
+        label = next(name for cut, name in ESCAP_GAP_CLASSES if gap > cut)
+    else:
+        label = "maintain" if target.met else NOT_ASSESSED
+    on_track = None if label == NOT_ASSESSED else label == "maintain"
+    standard, source = "ESCAP anticipated progress (unweighted)", ESCAP_SOURCE + " (cut points not verified)"
+    return Assessment(standard, "gap, %", gap, None, label, on_track, source, _notes(target, note))
+
+
+def sdsn(target: TrackedTarget) -> Assessment:
+    """SDSN dashboard: linear change a year since the base / linear change a year required from the base."""
+    share, note = target.share_done()
+    elapsed = (target.latest_year - target.base_year) / (target.target_year - target.base_year)
+    ratio = None if share is None else share / elapsed
+    label = _class(target, ratio, SDSN_CLASSES, "on track")
+    on_track = None if label == NOT_ASSESSED else label == "on track"
+    return Assessment(
+        "SDSN trend", "linear ratio", ratio, None, label, on_track, SDSN_SOURCE, _notes(target, note)
+    )
+
+
+def oecd_distance(target: TrackedTarget, spread: float | None = None) -> Assessment:
+    """OECD distance to target: what is missing, in standard deviations among comparable flows; 0 if met.
+
+    `spread` is that standard deviation, in the unit of the values. The OECD adds stochastic projections of
+    the likelihood of meeting the target; that part is a forecast and not repeated here.
+    """
+    if spread is not None and not (spread > 0 and math.isfinite(spread)):
+        raise UserError(f"spread: found {spread}, expected a positive standard deviation")
+    note = target.unknown(("latest", "target")) or ("" if spread else "needs the spread of comparable flows")
+    distance = None
+    if not note and spread:
+        _, latest, goal = target.numbers
+        distance = max(target.direction * (goal - latest), 0.0) / spread
+    label = _class(target, distance, ((-math.inf, "target not reached"),), MET)
+    on_track = True if label == MET else None
+    return Assessment(
+        "OECD distance", "s.d. to go", distance, None, label, on_track, OECD_SOURCE, _notes(target, note)
+    )
+
+
+def assess_all(
+    target: TrackedTarget, levels: pd.Series | None = None, spread: float | None = None
+) -> pd.DataFrame:
+    """All standards on one problem, a row each, with the fields of `Assessment` as columns."""
+    assessments = [
+        eurostat(target),
+        un_progress_chart(target),
+        escap_current_status(target),
+        escap_anticipated(target, levels),
+        sdsn(target),
+        oecd_distance(target, spread),
+    ]
+    table = pd.DataFrame([asdict(assessment) for assessment in assessments])
+    return table.astype({"value": "float64", "score": "float64", "on_track": "boolean"})
+
+
+def _class(
+    target: TrackedTarget, value: float | None, classes: tuple[tuple[float, str], ...], met: str
+) -> str:
+    """Class of a value: the first whose lower limit it reaches; `met` for a target that is met."""
+    if target.met:
+        return met
+    return NOT_ASSESSED if value is None else next(label for limit, label in classes if value >= limit)
+
+
+def _notes(target: TrackedTarget, note: str) -> str:
+    outcome = "value of the target year: an outcome, not a forecast" if target.is_outcome else ""
+    return "; ".join(text for text in (target.note, note, outcome) if text)

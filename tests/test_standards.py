@@ -1,0 +1,339 @@
+"""Tracking standards against published worked examples, closed forms, edge rules and properties."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import standards
+from lib.errors import UserError
+from lib.standards import (
+    assess_all,
+    escap_anticipated,
+    escap_current_status,
+    eurostat,
+    oecd_distance,
+    sdsn,
+    un_progress_chart,
+)
+from lib.tracked import TrackedTarget
+
+HEILONGJIANG_2008 = TrackedTarget(5.6, 2005, 11.08, 2008, 14, 2010)
+HEILONGJIANG_2010 = TrackedTarget(5.6, 2005, 7.47, 2010, 14, 2010)
+ALL = (eurostat, un_progress_chart, escap_current_status, escap_anticipated, sdsn, oecd_distance)
+LEVEL = st.floats(0.1, 1e6)
+
+
+# --- published examples -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("problem", "ratio", "score", "progress_class"),
+    [
+        # Statistics Canada, indicator_calculation_components.yml: 1-1-1, 11-3-1, 8-6-1, 6-6-1.
+        (TrackedTarget(14.5, 2015, 10.4, 2023, 7.25, 2030, -1), 0.901090, 2.150695, "moderate"),
+        (TrackedTarget(63, 2005, 74, 2020, 85, 2030), 0.894939, 2.106762, "moderate"),
+        (TrackedTarget(195_772, 2015, 224_062, 2024, 244_715, 2026), 0.737323, 0.980926, "moderate"),
+        (TrackedTarget(77, 2016, 77.7, 2024, 100, 2040), 0.103370, -2.069289, "limited"),
+    ],
+)
+def test_statistics_canada_published_components(problem, ratio, score, progress_class):
+    result = eurostat(problem)
+    assert result.value == pytest.approx(ratio, abs=1e-6)
+    assert result.score == pytest.approx(score, abs=1e-6)
+    assert result.progress_class == progress_class
+    assert result.on_track is False
+
+
+@pytest.mark.parametrize(
+    ("problem", "ratio", "progress_class"),
+    [
+        (HEILONGJIANG_2010, 0.295, "limited"),
+        (HEILONGJIANG_2008, 1.270, "on track"),
+        (TrackedTarget(400.1, 2012, 472.16, 2015, 500, 2015), 0.736, "moderate"),  # China–ASEAN
+    ],
+)
+def test_stated_trade_targets(problem, ratio, progress_class):
+    result = eurostat(problem)
+    assert round(result.value, 3) == ratio
+    assert result.progress_class == progress_class
+
+
+@pytest.mark.parametrize("latest", [64.2, 68.0])
+def test_china_russia_2015_moved_away_in_either_version(latest):
+    problem = TrackedTarget(95.2, 2014, latest, 2015, 100, 2015)
+    assert eurostat(problem).value < 0
+    assert eurostat(problem).progress_class == "deterioration"
+    assert un_progress_chart(problem).progress_class == "stagnation or regression"
+    assert sdsn(problem).progress_class == "decreasing"
+    assert escap_anticipated(problem).progress_class == "reverse"
+
+
+def test_all_trackers_called_the_province_on_track_two_years_before_it_missed():
+    assert un_progress_chart(HEILONGJIANG_2008).value == pytest.approx(1.412, abs=5e-4)
+    for standard in (eurostat, un_progress_chart, escap_anticipated, sdsn):
+        assert standard(HEILONGJIANG_2008).on_track is True
+        assert standard(HEILONGJIANG_2010).on_track is False
+
+
+# --- scores, ratios, closed forms -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ratio", "score"),
+    [(1.30, 5), (0.95, 2.5), (0.60, 0), (0.0, -2.5), (-0.60, -5), (9.0, 5), (-9.0, -5)],
+)
+def test_score_anchors(ratio, score):
+    assert standards.eurostat_score(ratio) == pytest.approx(score, abs=1e-4)
+    assert abs(standards.eurostat_score(ratio)) <= 5
+
+
+def on_path(share, latest_year=2020):
+    """A target 100 → 200 in 2010–2030 with this share of the required growth a year."""
+    required = 2 ** (1 / 20) - 1
+    return TrackedTarget(
+        100, 2010, 100 * (1 + share * required) ** (latest_year - 2010), latest_year, 200, 2030
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "progress_class"),
+    [(0.951, "on track"), (0.949, "moderate"), (0.601, "moderate"), (0.599, "limited"), (0.001, "limited")],
+)
+def test_eurostat_thresholds(share, progress_class):
+    result = eurostat(on_path(share))
+    assert result.value == pytest.approx(share, rel=1e-9)
+    assert result.progress_class == progress_class
+
+
+@pytest.mark.parametrize("years", [1, 5, 19])
+def test_required_growth_gives_one_in_both_compounding_standards(years):
+    problem = on_path(1, 2010 + years)
+    assert eurostat(problem).value == pytest.approx(1, rel=1e-9)
+    assert un_progress_chart(problem).value == pytest.approx(1, rel=1e-9)
+    assert un_progress_chart(problem).score == 3
+
+
+def test_linear_standards_on_the_linear_path():
+    halfway = TrackedTarget(100, 2010, 150, 2020, 200, 2030)
+    assert sdsn(halfway).value == pytest.approx(1)
+    assert escap_current_status(halfway).value == pytest.approx(5)
+    assert escap_anticipated(halfway).value == pytest.approx(0, abs=1e-9)
+    slower = TrackedTarget(100, 2010, 130, 2020, 200, 2030)
+    assert sdsn(slower).value == pytest.approx(0.6)
+    assert sdsn(slower).progress_class == "moderately improving"
+    assert escap_anticipated(slower).value == pytest.approx(40)
+    assert escap_anticipated(slower).progress_class == "accelerate"
+    less_is_better = TrackedTarget(100, 2010, 70, 2020, 0, 2030, -1)
+    assert escap_current_status(less_is_better).value == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("latest", "progress_class"),
+    [(146, "maintain"), (144, "accelerate"), (100, "accelerate"), (99, "reverse")],
+)
+def test_anticipated_progress_cut_points(latest, progress_class):
+    assert (
+        escap_anticipated(TrackedTarget(100, 2010, latest, 2020, 200, 2030)).progress_class == progress_class
+    )
+
+
+def test_un_cut_points_through_the_deadline_value():
+    for latest, score in [(195.1, 3), (194.9, 2), (110.1, 2), (109.9, 1)]:
+        assert un_progress_chart(TrackedTarget(100, 2010, latest, 2030, 200, 2030)).score == score
+
+
+def test_anticipated_progress_uses_the_least_squares_line_of_the_years_known():
+    levels = pd.Series({2010: 100.0, 2011: 120.0, 2012: 110.0, 2014: 150.0, 2015: 900.0})
+    problem = TrackedTarget(100, 2010, 150, 2014, 300, 2020)
+    slope, intercept = np.polyfit(levels.index[:4] - 2010, levels.iloc[:4], 1)
+    expected = 100 * (300 - (intercept + slope * 10)) / 200
+    assert escap_anticipated(problem, levels).value == pytest.approx(expected, rel=1e-9)
+    corrupted = levels.where(levels.index <= 2014, -1e9)
+    assert escap_anticipated(problem, corrupted) == escap_anticipated(problem, levels)
+
+
+def test_oecd_distance_needs_a_spread_and_counts_only_what_is_missing():
+    assert oecd_distance(HEILONGJIANG_2008).progress_class == "not assessed"
+    assert oecd_distance(HEILONGJIANG_2008, 2.0).value == pytest.approx((14 - 11.08) / 2)
+    met = TrackedTarget(5.6, 2005, 15, 2008, 14, 2010)
+    assert (oecd_distance(met, 2.0).value, oecd_distance(met, 2.0).progress_class) == (0, "target achieved")
+    with pytest.raises(UserError, match="spread: found 0"):
+        oecd_distance(met, 0)
+
+
+# --- edges ----------------------------------------------------------------------------------------------
+
+
+def test_already_met_counts_at_once_even_with_one_year_or_no_base():
+    for problem in (
+        TrackedTarget(5, 2010, 12, 2012, 10, 2015),
+        TrackedTarget(12, 2010, 12, 2010, 10, 2015),
+        TrackedTarget(None, 2010, 12, 2012, 10, 2015),
+        TrackedTarget(10, 2010, 10, 2012, 10, 2015),
+        TrackedTarget(-1, 2010, 12, 2012, 10, 2015),
+    ):
+        result = eurostat(problem)
+        assert (result.progress_class, result.score, result.on_track) == ("target achieved", 5, True)
+        assert un_progress_chart(problem).score == 3
+        assert sdsn(problem).on_track is True
+        assert escap_anticipated(problem).progress_class == "maintain"
+
+
+@pytest.mark.parametrize("latest", [90, 60])
+def test_a_base_beyond_the_target_that_fell_below_is_deterioration(latest):
+    problem = TrackedTarget(120, 2010, latest, 2015, 100, 2020)
+    assert eurostat(problem).progress_class == "deterioration"
+    assert un_progress_chart(problem).progress_class == "stagnation or regression"
+    assert sdsn(problem).progress_class == "decreasing"
+    assert escap_current_status(problem).progress_class == "regression"
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [
+        (TrackedTarget(None, 2010, 5, 2012, 10, 2015), "missing: base"),
+        (TrackedTarget(5, 2010, math.nan, 2012, None, 2015), "missing: latest, target"),
+        (TrackedTarget(5, 2010, 5, 2010, 10, 2015), "fewer than two years"),
+        (TrackedTarget(5, 2010, 11, 2016, 10, 2015), "after the deadline 2015"),
+        (TrackedTarget(10, 2010, 8, 2012, 10, 2015), "equals the base"),
+    ],
+)
+def test_not_assessed_says_why(problem, reason):
+    for standard in (eurostat, un_progress_chart, escap_current_status, escap_anticipated, sdsn):
+        result = standard(problem)
+        assert (result.progress_class, result.value, result.score) == ("not assessed", None, None)
+        assert result.on_track is None
+        assert reason in result.note
+
+
+@pytest.mark.parametrize("values", [(-5, 3, 10), (5, -3, 10), (0, -3, 10), (5, 3, -10)])
+def test_values_on_both_sides_of_zero_are_not_compounded(values):
+    base, latest, goal = values
+    problem = TrackedTarget(base, 2010, latest, 2012, goal, 2015, 1 if goal > latest else -1)
+    for standard in (eurostat, un_progress_chart):
+        assert standard(problem).progress_class == "not assessed"
+        assert "both sides of 0" in standard(problem).note
+    assert sdsn(problem).value is not None, "a linear ratio needs no sign"
+
+
+def test_zero_base_and_zero_target_are_replaced_with_a_note():
+    from_zero = TrackedTarget(0, 2010, 5, 2012, 10, 2015)
+    assert eurostat(from_zero).note == "base of 0 replaced by 0.001"
+    tiny = TrackedTarget(0.001, 2010, 5, 2012, 10, 2015)
+    assert eurostat(from_zero).value == eurostat(tiny).value
+    assert un_progress_chart(from_zero).value == un_progress_chart(tiny).value
+    to_zero = TrackedTarget(10, 2010, 5, 2012, 0, 2015, -1)
+    assert eurostat(to_zero).value == eurostat(TrackedTarget(10, 2010, 5, 2012, 0.001, 2015, -1)).value
+    assert "target of 0" in eurostat(to_zero).note
+    assert sdsn(to_zero).note == "", "linear standards replace nothing"
+    assert eurostat(TrackedTarget(0.001, 2010, 0.002, 2012, 0, 2015, -1)).progress_class == "not assessed"
+
+
+def test_a_level_that_fell_to_zero_and_an_explosive_base_stay_finite():
+    fallen = TrackedTarget(10, 2010, 0, 2012, 20, 2015)
+    assert eurostat(fallen).progress_class == "deterioration"
+    assert un_progress_chart(fallen).value == pytest.approx(-1)
+    explosive = TrackedTarget(0, 2010, 1e9, 2011, 2e9, 2060)
+    assert un_progress_chart(explosive).score == 3
+    assert math.isfinite(un_progress_chart(explosive).value)
+
+
+def test_negative_values_follow_the_distance_from_zero():
+    shrinking_deficit = TrackedTarget(-10, 2010, -7, 2013, -5, 2015)
+    assert eurostat(shrinking_deficit).value == pytest.approx((1 - 0.7 ** (1 / 3)) / (1 - 0.5 ** (1 / 5)))
+    assert un_progress_chart(shrinking_deficit).value == pytest.approx((-10 * 0.7 ** (5 / 3) + 10) / 5)
+
+
+def test_a_value_of_the_target_year_is_called_an_outcome():
+    assert "an outcome, not a forecast" in eurostat(HEILONGJIANG_2010).note
+    assert "outcome" not in eurostat(HEILONGJIANG_2008).note
+
+
+def test_from_levels_takes_the_next_year_for_a_missing_base_and_nothing_after_the_deadline():
+    levels = pd.Series({2014: 30.0, 2010: np.nan, 2011: 10.0, 2012: 12.0, 2009: 1.0})
+    problem = TrackedTarget.from_levels(levels, 2010, 20, 2013)
+    assert (problem.base, problem.base_year, problem.latest, problem.latest_year) == (10, 2011, 12, 2012)
+    assert "no value for the base year 2010, 2011 taken instead" in eurostat(problem).note
+    assert TrackedTarget.from_levels(levels, 2009, 20, 2013).note == ""
+    assert "missing: base, latest" in eurostat(TrackedTarget.from_levels(levels, 2015, 20, 2016)).note
+    only_the_outcome = TrackedTarget.from_levels(levels, 2013, 20, 2014)
+    assert only_the_outcome.met
+    assert eurostat(only_the_outcome).value is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1, 2010, 1, 2012, 1, 2010), "target_year: found 2010"),
+        ((1, 2010, 1, 2009, 1, 2012), "latest_year: found 2009"),
+        ((1, 2010, 1, 2011, math.inf, 2012), "target: found inf"),
+        ((1, 2010, 1, 2011, 1, 2012, 0), "direction: found 0"),
+    ],
+)
+def test_impossible_problems_are_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        TrackedTarget(*arguments)
+
+
+def test_levels_without_two_known_years_are_refused():
+    with pytest.raises(UserError, match="levels: found 1 up to 2008"):
+        escap_anticipated(HEILONGJIANG_2008, pd.Series({2008: 11.08, 2009: 5.58}))
+
+
+def test_table_has_a_row_for_each_standard():
+    table = assess_all(HEILONGJIANG_2008, spread=2.0)
+    assert table["standard"].is_unique
+    assert len(table) == len(ALL)
+    assert table[["value", "source", "progress_class"]].notna().all().all()
+    assert table.set_index("measure")["value"]["R"] == eurostat(HEILONGJIANG_2008).value
+
+
+# --- properties -----------------------------------------------------------------------------------------
+
+
+@st.composite
+def problems(draw):
+    base_year = 2000
+    latest_year = base_year + draw(st.integers(1, 10))
+    target_year = latest_year + draw(st.integers(0, 10))
+    base = draw(LEVEL)
+    goal = base * draw(st.floats(1.05, 20))
+    return TrackedTarget(base, base_year, draw(LEVEL), latest_year, goal, target_year)
+
+
+def strength(standard, problem):
+    """Value of a standard, turned so that more is better."""
+    sign = -1 if standard in (escap_anticipated, oecd_distance) else 1
+    result = standard(problem, 1.0) if standard is oecd_distance else standard(problem)
+    return sign * result.value
+
+
+@given(problems(), st.floats(1.0, 3.0))
+def test_a_higher_latest_value_is_never_worse(problem, factor):
+    fields = vars(problem) | {"latest": problem.latest * factor}
+    better = TrackedTarget(**fields)
+    for standard in ALL:
+        tolerance = 1e-9 * (1 + abs(strength(standard, problem)))
+        assert strength(standard, better) >= strength(standard, problem) - tolerance
+    assert eurostat(better).score >= eurostat(problem).score - 1e-9
+
+
+@given(problems(), st.floats(0.01, 100))
+def test_the_unit_does_not_matter(problem, unit):
+    scaled = TrackedTarget(
+        **(vars(problem) | {name: getattr(problem, name) * unit for name in ("base", "latest", "target")})
+    )
+    for standard in (eurostat, un_progress_chart, escap_current_status, escap_anticipated, sdsn):
+        assert standard(scaled).value == pytest.approx(standard(problem).value, rel=1e-6, abs=1e-6)
+
+
+@given(problems())
+def test_the_compounding_and_the_linear_standards_agree_on_the_outcome(problem):
+    at_end = TrackedTarget(**(vars(problem) | {"latest_year": problem.target_year}))
+    assert un_progress_chart(at_end).value == pytest.approx(sdsn(at_end).value, rel=1e-9, abs=1e-9)
+    assert escap_current_status(at_end).value == pytest.approx(10 * sdsn(at_end).value, rel=1e-9, abs=1e-9)
+    assert (eurostat(at_end).progress_class == "target achieved") == (at_end.latest >= at_end.target)
