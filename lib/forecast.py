@@ -5,6 +5,8 @@ are uncertain: ``mu | sigma ~ N(mean, sigma² / weight)`` and ``sigma² ~ df * v
 sum of future growth is Student-t. With a flat prior these are the textbook values (mean and variance of the
 n growth rates, weight n, df n - 1; Hyndman & Athanasopoulos 2021, section 5.5). With a prior the drift is
 shrunk to it (empirical Bayes, Efron & Morris 1973) and the variance is moderated (Smyth 2004, eq. 3).
+A prior may also know the lag-1 autocorrelation of growth: a jump is then partly given back, and the variance
+of a sum of growth rates is not the sum of their variances (first-order moving average, Box & Jenkins).
 
 All rates are fractions (0.25 is 25 %), all growth is log growth, horizons are years after the origin.
 Every field of `GrowthModel` may be a number (one flow) or an array of shape (series,).
@@ -34,6 +36,9 @@ from lib.goals import Goal, needed_rates
 
 Array = NDArray[np.float64]
 
+FAN = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Probabilities of the quantiles that make a fan: 50, 80 and 95 % intervals around the median."""
+
 MIN_GROWTH_RATES = 4
 """Fewer growth rates than this say too little about their own variance to stand without a prior."""
 
@@ -51,7 +56,8 @@ class Prior:
     drift_sd : standard deviation of the drift between flows.
     variance : typical variance of yearly log growth within a flow.
     df : how many observations of a variance that typical variance is worth.
-    source : where the four numbers come from.
+    source : where the numbers come from.
+    autocorrelation : lag-1 autocorrelation of yearly log growth within a flow (−0.5 to 0.5; 0: none).
     """
 
     drift: float
@@ -59,6 +65,7 @@ class Prior:
     variance: float
     df: float
     source: str
+    autocorrelation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,9 @@ class GrowthModel:
     variance, df : scaled inverse chi² of the variance.
     n : growth rates of the flow itself.
     own_share : weight of the flow's own mean in `mean`; the rest is the prior's (0 to 1).
+    autocorrelation : lag-1 autocorrelation of growth, from the prior.
+    echo : what the latest growth rate adds to the growth ahead, log growth, once (negative after a jump
+        where the autocorrelation is negative; 0 where the latest rate is missing).
     """
 
     mean: Any
@@ -80,6 +90,8 @@ class GrowthModel:
     df: Any
     n: Any
     own_share: Any
+    autocorrelation: Any = 0.0
+    echo: Any = 0.0
 
 
 def fit(growth: ArrayLike, prior: Prior | None = None) -> GrowthModel:
@@ -87,7 +99,7 @@ def fit(growth: ArrayLike, prior: Prior | None = None) -> GrowthModel:
 
     Parameters
     ----------
-    growth : log growth rates, shape (n,) or (series, n); missing values (NaN) are left out.
+    growth : log growth rates in order of time, shape (n,) or (series, n); missing values (NaN) are left out.
     prior : the prior; without one the flow must have at least four rates that are not all equal.
 
     Raises
@@ -109,7 +121,18 @@ def fit(growth: ArrayLike, prior: Prior | None = None) -> GrowthModel:
     prior_weight = variance / prior.drift_sd**2
     own_share = n / (n + prior_weight)
     drift = own_share * mean + (1 - own_share) * prior.drift
-    return GrowthModel(drift, n + prior_weight, variance, df, n, own_share)
+    echo = prior.autocorrelation * _latest_surprise(rates, drift, variance)
+    return GrowthModel(drift, n + prior_weight, variance, df, n, own_share, prior.autocorrelation, echo)
+
+
+_LARGEST_SURPRISE = 2.0  # standard deviations: an error of the record must not echo in full
+
+
+def _latest_surprise(rates: Array, drift: Array, variance: Array) -> Array:
+    if rates.shape[-1] == 0:
+        return np.zeros_like(drift)
+    sd = np.sqrt(variance)
+    return np.clip(np.nan_to_num(rates[..., -1] - drift), -_LARGEST_SURPRISE * sd, _LARGEST_SURPRISE * sd)
 
 
 def _fit_without_prior(mean: Array, squares: Array, n: Array) -> GrowthModel:
@@ -126,16 +149,23 @@ def _fit_without_prior(mean: Array, squares: Array, n: Array) -> GrowthModel:
 def spread(model: GrowthModel, horizon: ArrayLike) -> Any:
     """Scale of the Student-t predictive of the sum of `horizon` growth rates, drift uncertainty included.
 
-    ``sqrt(variance * (h + h² / weight))``: Hyndman & Athanasopoulos (2021), table 5.2, drift method.
+    ``sqrt(variance * (h + h² / weight))``: Hyndman & Athanasopoulos (2021), table 5.2, drift method. With
+    autocorrelation r, h becomes ``h + 2 r (h - 1) - r²``: the variance of a sum given the latest rate.
     """
     h = np.asarray(horizon, dtype=float)
-    return np.sqrt(model.variance * (h + h**2 / model.weight))
+    r = model.autocorrelation
+    return np.sqrt(model.variance * (h + 2 * r * np.maximum(h - 1, 0) - r**2 + h**2 / model.weight))
+
+
+def location(model: GrowthModel, horizon: ArrayLike) -> Any:
+    """Centre of the predictive distribution of the sum of the next `horizon` log growth rates."""
+    return np.asarray(horizon, dtype=float) * model.mean + model.echo
 
 
 def growth_quantiles(model: GrowthModel, horizon: ArrayLike, probability: ArrayLike) -> Any:
     """Quantiles of the sum of the next `horizon` log growth rates (all arguments broadcast)."""
     h = np.asarray(horizon, dtype=float)
-    return h * model.mean + spread(model, h) * stdtrit(model.df, np.asarray(probability, dtype=float))
+    return location(model, h) + spread(model, h) * stdtrit(model.df, np.asarray(probability, dtype=float))
 
 
 def level_quantiles(model: GrowthModel, level: ArrayLike, horizon: ArrayLike, probability: ArrayLike) -> Any:
@@ -150,11 +180,11 @@ def p_reach(model: GrowthModel, log_growth: ArrayLike, horizon: ArrayLike) -> An
     """
     h = np.asarray(horizon, dtype=float)
     needed = np.asarray(log_growth, dtype=float)
-    return stdtr(model.df, (h * model.mean - needed) / spread(model, h))
+    return stdtr(model.df, (location(model, h) - needed) / spread(model, h))
 
 
 def p_year(model: GrowthModel, rate: ArrayLike) -> Any:
-    """Probability that any one future year grows by at least `rate` (the same for every year ahead)."""
+    """Probability that the next year grows by at least `rate` (without autocorrelation: any year ahead)."""
     return p_reach(model, _log1p(rate), 1)
 
 
