@@ -192,9 +192,9 @@ def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
     """Return a day given as YYYY-MM-DD, date or timestamp."""
     if isinstance(day, str) and not tables.is_date(day):
         raise UserError(f"as of: found {quote(day)}, expected a date (YYYY-MM-DD)")
+    if not isinstance(day, str | date) or day is pd.NaT:
+        raise UserError(f"as of: found {day!r}, expected a date (YYYY-MM-DD)")
     stamp = pd.Timestamp(day)
-    if stamp is pd.NaT:
-        raise UserError("as of: found no date, expected a date (YYYY-MM-DD)")
     return stamp.tz_localize(None).normalize()
 
 

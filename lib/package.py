@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
 from lib.faults import Fault, nearest, quote, read_bytes, shown_path
+from lib.files import write_atomically
 
 DATA_ENV = "TRADEGOALS_DATA"
 PACKAGE_FILE = "datapackage.json"
@@ -66,7 +66,7 @@ def refresh_checksums() -> list[str]:
         if (resource["bytes"], resource["hash"]) != before:
             changed.append(resource["name"])
     if changed:
-        replace_text(data_dir() / PACKAGE_FILE, json.dumps(package, indent=2, ensure_ascii=False) + "\n")
+        write_atomically(data_dir() / PACKAGE_FILE, json.dumps(package, indent=2, ensure_ascii=False) + "\n")
     return changed
 
 
@@ -74,16 +74,3 @@ def measure(path: Path) -> tuple[int, str]:
     """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
     content = read_bytes(path)
     return len(content), "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that a reader or a crash never meets half of it."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(draft).chmod(path.stat().st_mode)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

@@ -5,6 +5,7 @@ The checks are built from `datapackage.json`, the one description of the tables.
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -17,19 +18,13 @@ from lib.errors import UserError
 from lib.faults import Fault, list_faults, nearest, quote, read_bytes, shown_path
 from lib.package import check_checksums, data_dir, describe, refresh_checksums
 
-__all__ = [
-    "check_checksums",
-    "check_table",
-    "data_dir",
-    "describe",
-    "read_table",
-    "refresh_checksums",
-]
+__all__ = ["check_checksums", "check_table", "data_dir", "describe", "read_table", "refresh_checksums"]
 
 LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
 
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
-ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+YEAR = re.compile(r"\d{4}", re.ASCII)
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
 
 # What a check finds, before the name of the file is known: line, column, found, expected.
@@ -66,7 +61,7 @@ def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] 
 def check_table(
     name: str, path: str | Path | None = None, rules: Iterable[Rule] = ()
 ) -> tuple[pd.DataFrame, list[Fault]]:
-    """Read one table as text, indexed by line, and find all its faults, in the order of their lines."""
+    """Read one table as text, indexed by line, and find all its faults, in the order of the file."""
     resource = describe(name)
     schema = resource["schema"]
     file = Path(path) if path is not None else data_dir() / resource["path"]
@@ -81,7 +76,8 @@ def check_table(
             for line, column, expected in rule(rows)
         ]
     faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
-    return rows, sorted(faults, key=lambda fault: fault.line)
+    order = {column: place for place, column in enumerate(rows.columns)}
+    return rows, sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
 # --- the file: encoding, separators, fields ---
@@ -90,16 +86,15 @@ def check_table(
 def read_rows(file: Path, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
     text, findings = decode(read_bytes(file))
-    records = list(split_records(text, findings)) or [(1, [])]
-    header = records[0][1]
+    records = split_records(text, findings)
+    header = next(records, (1, []))[1]
     kept: dict[int, list[str]] = {}
-    if not findings or text:
-        findings += (faults := check_header(header, names))
-        if not faults:
-            for line, record in records[1:]:
-                findings += (wrong := check_record(line, record, header))
-                if len(record) == len(header) and not any(column == "" for _, column, _, _ in wrong):
-                    kept[line] = record
+    if text or not findings:
+        findings += (faulty := check_header(header, names))
+        for line, record in () if faulty else records:
+            findings += check_record(line, record, header)
+            if len(record) == len(header):
+                kept[line] = record
     index = pd.Index(list(kept), name="line", dtype="int64")
     rows = pd.DataFrame(list(kept.values()), index=index, columns=header if kept else names, dtype="str")
     return rows[names], findings
@@ -211,12 +206,12 @@ def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], 
     yield (lambda text: not text or is_type(text)), expected
     if "minimum" in constraints:
         least = constraints["minimum"]
-        yield (lambda text: not NUMBER.fullmatch(text) or float(text) >= least), f"{least} or more"
+        yield (lambda text: not is_number(text) or float(text) >= least), f"{least} or more"
     if "enum" in constraints:
         valid = {*constraints["enum"], ""}
         yield valid.__contains__, "enum"
     if "pattern" in constraints:
-        pattern = re.compile(constraints["pattern"])
+        pattern = re.compile(constraints["pattern"], re.ASCII)
         yield (lambda text: not text or bool(pattern.search(text))), f"text like {field['example']}"
 
 
@@ -232,6 +227,11 @@ def cached(test: Callable[[str], bool]) -> Callable[[str], bool]:
     return ask
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a finite number with a decimal point, without separators or exponent."""
+    return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text))
+
+
 def is_date(text: str) -> bool:
     """Whether a text is a day of the calendar, written YYYY-MM-DD."""
     try:
@@ -243,8 +243,8 @@ def is_date(text: str) -> bool:
 # The types of the description: whether a text is one, and what was expected where it is not.
 TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
     "string": (lambda text: True, "text"),
-    "number": (lambda text: bool(NUMBER.fullmatch(text)), "a number"),
-    "year": (lambda text: len(text) == 4 and text.isdecimal(), "a year"),
+    "number": (is_number, "a number"),
+    "year": (lambda text: bool(YEAR.fullmatch(text)), "a year"),
     "date": (is_date, "a date (YYYY-MM-DD)"),
     "boolean": (lambda text: text in ("true", "false"), "true, false or blank"),
 }
