@@ -133,7 +133,7 @@ def test_linear_standards_on_the_linear_path():
 
 @pytest.mark.parametrize(
     ("latest", "progress_class"),
-    [(146, "maintain"), (144, "accelerate"), (100, "accelerate"), (99, "reverse")],
+    [(145.1, "maintain"), (144.9, "accelerate"), (100, "accelerate"), (99.9, "reverse")],
 )
 def test_anticipated_progress_cut_points(latest, progress_class):
     assert (
