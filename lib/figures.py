@@ -223,7 +223,7 @@ def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.
 def annual(figures: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that cover exactly one calendar year, with that `year` (int64)."""
     start, end = figures["period_start"].dt, figures["period_end"].dt
-    whole = (start.dayofyear == 1) & (end.month == 12) & (end.day == 31) & (start.year == end.year)
+    whole = (start.day_of_year == 1) & (end.month == 12) & (end.day == 31) & (start.year == end.year)
     rows = figures[whole]
     return rows.assign(year=rows["period_end"].dt.year.astype("int64"))
 
