@@ -162,7 +162,8 @@ def first_known(rows: pd.DataFrame) -> pd.Series:
     `known_by`, and without that `UNDATED_KNOWN_FROM`.
     """
     published = last_days(rows["published"])
-    return published.fillna(rows["known_by"]).fillna(pd.Timestamp(UNDATED_KNOWN_FROM))
+    known = published.fillna(rows["known_by"]).fillna(pd.Timestamp(UNDATED_KNOWN_FROM))
+    return known.astype("datetime64[us]")
 
 
 def last_days(dates: pd.Series) -> pd.Series:

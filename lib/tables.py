@@ -283,17 +283,18 @@ def read_named(name: str) -> pd.DataFrame:
 
 
 def give_types(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> pd.DataFrame:
-    """Turn checked text into numbers, years, dates and booleans."""
+    """Turn checked text into numbers, years, dates and booleans, of the same kind however few the rows."""
     typed = rows.copy()
     for field in fields:
-        name, texts = field["name"], rows[field["name"]]
+        name = field["name"]
+        given = rows[name].where(rows[name] != "")
         match field["type"]:
             case "number":
-                typed[name] = pd.to_numeric(texts.where(texts != ""))
+                typed[name] = pd.to_numeric(given).astype("float64")
             case "year":
-                typed[name] = pd.to_numeric(texts.where(texts != "")).astype("Int64")
+                typed[name] = pd.to_numeric(given).astype("Int64")
             case "date":
-                typed[name] = pd.to_datetime(texts.where(texts != ""), format="%Y-%m-%d")
+                typed[name] = pd.to_datetime(given, format="%Y-%m-%d").astype("datetime64[us]")
             case "boolean":
-                typed[name] = texts == "true"
+                typed[name] = rows[name] == "true"
     return typed
