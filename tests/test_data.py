@@ -1,0 +1,226 @@
+"""The tables in data/: complete, described, consistent with one another and with their sources."""
+
+import csv
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from frictionless import Package
+
+from lib import figures as fig
+from lib.package import data_dir, read_package
+
+DATA = data_dir()
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+RESOURCES = {resource["name"]: resource for resource in read_package()["resources"]}
+README = (DATA / "README.md").read_text(encoding="utf-8")
+
+
+def text_of(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="str", keep_default_na=False)
+
+
+def table(name: str) -> pd.DataFrame:
+    return text_of(DATA / f"{name}.csv")
+
+
+def vocabulary(name: str, column: str) -> list[str]:
+    return next(f for f in RESOURCES[name]["schema"]["fields"] if f["name"] == column)["constraints"]["enum"]
+
+
+def test_no_table_has_a_fault_and_every_checksum_fits():
+    assert fig.check_data() == []
+
+
+def test_an_independent_reader_accepts_the_package():
+    report = Package(str(DATA / "datapackage.json")).validate()
+    assert report.valid, report.flatten(["name", "rowNumber", "fieldName", "note"])[:10]
+
+
+def test_every_file_is_described_and_named_in_the_readme():
+    assert {path.name for path in DATA.glob("*.csv")} == {resource["path"] for resource in RESOURCES.values()}
+    for resource in RESOURCES.values():
+        assert f"`{resource['path']}`" in README
+        assert resource["sources"]
+        assert resource["licenses"]
+        for field in resource["schema"]["fields"]:
+            assert f"`{field['name']}`" in README, (resource["name"], field["name"])
+
+
+def test_the_vocabularies_are_the_same_everywhere():
+    for name in ("figures", "investments"):
+        assert vocabulary(name, "status") == list(fig.STATUS)
+        assert vocabulary(name, "authority") == list(fig.AUTHORITIES)
+    assert vocabulary("figures", "flow") == list(fig.FLOWS)
+    for word, use in fig.STATUS.items():
+        cells = [f"`{word}`", use.meaning]
+        cells += [
+            "yes" if use.level else "last resort" if use.last_resort else "no",
+            "yes" if use.growth else "no",
+        ]
+        assert f"| {' | '.join(cells)} |" in README
+    for word, meaning in fig.AUTHORITIES.items():
+        assert f"| `{word}` | {meaning} |" in README
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_files_are_plain(name):
+    content = (DATA / f"{name}.csv").read_bytes()
+    assert b"\r" not in content
+    assert content.endswith(b"\n")
+    rows = list(csv.reader(content.decode("utf-8").splitlines()))
+    assert all(text == text.strip() for row in rows for text in row)
+
+
+@pytest.mark.parametrize(("name", "flow"), [("figures", "flow"), ("investments", "measure")])
+def test_figures_are_sorted_and_their_ids_say_what_they_are(name, flow):
+    rows = table(name)
+    order = ["reporter", "partner", flow, "period_start", "period_end", "unit", "published", "publisher"]
+    keys = list(zip(*(rows[column] for column in order), strict=True))
+    assert keys == sorted(keys)
+    code = table("reporters").set_index("name")["code"]
+    for row in rows.to_dict("records"):
+        parts = code[row["reporter"]], code[row["partner"]], row[flow], period(row)
+        assert re.fullmatch("-".join(map(re.escape, parts)) + "-[a-z]", row["figure_id"]), row["figure_id"]
+
+
+def period(row: dict[str, str]) -> str:
+    """Return a period as ids write it: 2013, 2023m03, 2023m01_m10, or full dates."""
+    start, end = row["period_start"], row["period_end"]
+    if not start:
+        return f"to-{end}"
+    last = pd.Timestamp(end)
+    if start[8:] == "01" and last.is_month_end and start[:4] == end[:4]:
+        if (start[5:7], end[5:7]) == ("01", "12"):
+            return start[:4]
+        return f"{start[:4]}m{start[5:7]}" + ("" if start[5:7] == end[5:7] else f"_m{end[5:7]}")
+    return start if start == end else f"{start}_{end}"
+
+
+def test_parents_are_real_and_flows_that_are_not_trade_of_the_city_have_none():
+    rows = table("reporters").set_index("name")
+    assert rows.loc["Harbin", "parent"] == "Heilongjiang"
+    assert rows.loc["Heilongjiang", "parent"] == "China"
+    assert (rows.loc[rows["kind"].isin(["logistics", "event", "firm"]), "parent"] == "").all()
+    for name in rows.index:
+        chain = [name]
+        while parent := rows.loc[chain[-1], "parent"]:
+            assert parent not in chain
+            chain.append(parent)
+
+
+def test_goals_repeat_the_register_word_for_word():
+    targets = table("targets").set_index("target_id")
+    for goal in table("goals").to_dict("records"):
+        if not goal["target_id"]:
+            continue
+        target = targets.loc[goal["target_id"]]
+        for mine, theirs in [
+            ("reporter", "reporter"),
+            ("partner", "partner"),
+            ("base_year", "base_year"),
+            ("deadline", "target_year"),
+            ("announced", "announced"),
+            ("announcer", "announcer"),
+            ("url", "source_target_url"),
+        ]:
+            assert goal[mine] == target[theirs], (goal["goal_id"], mine)
+        if goal["kind"] == "rate":
+            assert (target["measure"], target["target_value"]) == ("growth_pct_per_year", goal["rate_pct"])
+        else:
+            assert (target["measure"], target["target_value"]) == ("level", goal["level"])
+            assert target["target_unit"] == goal["unit"]
+        if goal["measure"] in fig.FLOWS:
+            assert goal["measure"] == target["flow"]
+
+
+def test_goals_without_a_register_row_stand_among_the_investments():
+    investments = table("investments")
+    for goal in table("goals").query("target_id == ''").to_dict("records"):
+        same = (investments[["url", "value", "status"]] == [goal["url"], goal["level"], "goal"]).all(axis=1)
+        assert same.sum() == 1
+
+
+def test_the_goal_under_study():
+    goal = fig.load_goals_table().set_index("goal_id").loc["HRB-RU-2015-25pct-trade"]
+    assert (goal["rate_pct"], goal["base_year"], goal["deadline"], goal["reading"]) == (
+        25,
+        2012,
+        2015,
+        "average",
+    )
+
+
+def test_every_goal_of_trade_has_figures_to_be_tested_with():
+    figures = fig.load_figures()
+    for goal in table("goals").query("measure in @fig.FLOWS").to_dict("records"):
+        assert not fig.select(figures, goal["reporter"], goal["partner"], goal["measure"]).empty
+
+
+def test_a_family_has_one_primary_goal_a_year():
+    rows = fig.load_targets()
+    assert (rows.loc[rows["primary"], "family"] != "").all()
+    assert not rows[rows["primary"]].duplicated(["family", "target_year"]).any()
+
+
+def test_an_exchange_rate_spans_every_year_of_the_figures_in_yuan():
+    figures = fig.load_figures()
+    years = set(fig.annual(figures[figures["currency"] == "CNY"])["year"])
+    assert years <= set(fig.covariate("cny_per_usd").index)
+
+
+# --- against the collected sources, where they are at hand ---
+
+needs_sources = pytest.mark.skipif(not SHARED.is_dir(), reason="the collected sources are not at hand")
+FLAG = re.compile(r"\[FLAG \w+\] ?")
+LOST = re.compile(r"\(address not \w.*\)")
+FAMILY = re.compile(r" ?\[family [A-Z-]+(; primary)?\] ?")
+
+
+def records(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, ...]]:
+    return sorted(zip(*(frame[column] for column in columns), strict=True))
+
+
+@needs_sources
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("figures", ["harbin_russia", "heilongjiang_russia", "china_russia"]),
+        ("investments", ["investment_russia"]),
+    ],
+)
+def test_every_collected_figure_is_here_as_published(name, files):
+    source = pd.concat([text_of(SHARED / f"{file}.csv") for file in files])
+    flagged = source[source["note"].str.contains(FLAG)]
+    source["note"] = source["note"].str.replace(FLAG, "", regex=True)
+    # The remark of the collectors on a lost address is worded anew; status unlinked says the same.
+    source["publisher"] = source["publisher"].str.replace(
+        r"\(address not \w.*\)", "(address not kept)", regex=True
+    )
+    columns = source.columns.tolist()
+    rows = table(name)
+    assert records(rows, columns) == records(source, columns)
+    for row in flagged.to_dict("records"):
+        flag = re.search(r"\[FLAG (\w+)\]", row["note"])[1]
+        wanted = [row["url"], row["value"], FLAG.sub("", row["note"])]
+        same = (rows[["url", "value", "note"]] == wanted).all(axis=1)
+        assert set(rows.loc[same, "status"]) == {flag.replace("growth_labels_swapped", "growth_swapped")}
+
+
+@needs_sources
+def test_every_collected_target_is_here_in_order():
+    source, rows = text_of(SHARED / "trade_targets.csv"), table("targets")
+    tags = source["note"].str.extract(r"\[family ([A-Z-]+)(; primary)?\]").fillna("")
+    assert rows["family"].tolist() == tags[0].tolist()
+    assert rows["primary"].tolist() == ["true" if tag else "" for tag in tags[1]]
+    source["note"] = source["note"].str.replace(FAMILY, "", regex=True)
+    assert rows[source.columns].equals(source)
+
+
+@needs_sources
+def test_events_and_covariates_are_the_collected_ones():
+    assert table("events").equals(text_of(SHARED / "policy_events.csv"))
+    source, rows = text_of(SHARED / "covariates_annual.csv"), table("covariates")
+    source = source[source["variable"].isin(set(rows["variable"]))]
+    assert records(rows, rows.columns.tolist()) == records(source, rows.columns.tolist())
