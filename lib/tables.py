@@ -258,10 +258,10 @@ def check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding
     if len(names) == 1:
         groups.append(([name for name in rows.columns if name != key], "no second copy of a row"))
     for group, expected in groups:
-        texts = rows[group].agg("\x1f".join, axis=1)
-        first = dict(zip(texts[::-1], rows.index[::-1], strict=True))
-        for line, text in texts[texts.duplicated()].items():
-            yield line, names[0], quote(rows[names[0]][line]), f"{expected}: line {first[text]} has the same"
+        first: dict[tuple[str, ...], int] = {}
+        for line, *texts in rows[group].itertuples(name=None):
+            if (before := first.setdefault(tuple(texts), line)) != line:
+                yield line, names[0], quote(rows[names[0]][line]), f"{expected}: line {before} has the same"
 
 
 def check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
