@@ -194,7 +194,7 @@ def p_every_year(model: GrowthModel, rate: ArrayLike, years: int) -> Any:
     ``E[Phi((mu - log(1 + rate)) / sigma) ** years]`` over drift and variance. It is not ``p_year ** years``:
     the years share an unknown drift. Gauss–Laguerre in the variance, Gauss–Hermite in the drift.
     """
-    mu, sigma, weights = _parameter_nodes(model)
+    mu, sigma, weights = _parameter_nodes(model, years)
     threshold = np.asarray(_log1p(rate), dtype=float)[..., None, None]
     chance = np.exp(years * log_ndtr((mu - threshold) / sigma))
     return np.sum(weights * chance, axis=(-2, -1))
@@ -207,7 +207,7 @@ def p_mean_rate(model: GrowthModel, total_rate: ArrayLike, years: int) -> Any:
     still needs ``total_rate = h * g - (r1 + … + rm)`` from the ``years = h - m`` years ahead.
     The sum of lognormals is computed by quadrature, not by simulation: `_lognormal_sum_table`.
     """
-    mu, sigma, weights = _parameter_nodes(model)
+    mu, sigma, weights = _parameter_nodes(model, years)
     needed = np.asarray(total_rate, dtype=float)[..., None, None] + years
     with np.errstate(divide="ignore"):
         log_needed = np.log(np.maximum(needed, 0))  # a sum of positive numbers always exceeds a negative one
@@ -266,8 +266,12 @@ def _log1p(rate: ArrayLike) -> Any:
     return np.log1p(r)
 
 
-def _parameter_nodes(model: GrowthModel) -> tuple[Array, Array, Array]:
-    """Nodes and weights over (sigma, mu), each of shape (…, nodes of sigma, nodes of mu)."""
+def _parameter_nodes(model: GrowthModel, years: int) -> tuple[Array, Array, Array]:
+    """Nodes and weights over (sigma, mu), each of shape (…, nodes of sigma, nodes of mu).
+
+    The echo of the latest rate is spread over the years. The autocorrelation of the years ahead is left out:
+    on BACI it changes the scores of readings that look at single years in the fourth digit.
+    """
     df = np.minimum(np.asarray(model.df, dtype=float), _MAX_DF)
     unique, index = np.unique(df, return_inverse=True)
     rules = [_variance_rule(float(value)) for value in unique]
@@ -275,7 +279,7 @@ def _parameter_nodes(model: GrowthModel) -> tuple[Array, Array, Array]:
     w = np.stack([weights for _, weights in rules])[index].reshape(*df.shape, _NODES)
     z, wz = _normal_rule()
     sigma = np.sqrt(np.asarray(model.variance)[..., None] * u)[..., None]
-    mu = np.asarray(model.mean)[..., None, None] + sigma * z / np.sqrt(
+    mu = np.asarray(model.mean + model.echo / years)[..., None, None] + sigma * z / np.sqrt(
         np.asarray(model.weight)[..., None, None]
     )
     return mu, sigma, w[..., None] * wz
