@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
+from lib.figures import check_data
 from lib.params import NOTEBOOKS, FlowCase
 from lib.runs import NOTEBOOKS_DIR, load_runs
 from lib.stamp import stale_parts
@@ -12,7 +13,7 @@ from lib.stamp import stale_parts
 
 def all_faults() -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each."""
-    return [*data_faults(), *_lines(load_runs), *notebook_faults()]
+    return [*map(str, check_data()), *_lines(load_runs), *notebook_faults()]
 
 
 def notebook_faults(folder: Path = NOTEBOOKS_DIR) -> list[str]:

@@ -86,10 +86,11 @@ def run(
 )
 def check(renew: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib import checkup
+    from lib import checkup, tables
 
     if renew:
-        checkup.renew_checksums()
+        for name in tables.refresh_checksums():
+            click.echo(f"renewed the checksum of {name}")
     faults = checkup.all_faults()
     for fault in faults:
         click.echo(fault)

@@ -31,7 +31,7 @@ class FlowCase(BaseModel):
     )
     partner: str = Field("Russia", description="the other side")
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
-    as_of: date = Field(date(2014, 4, 15), description="use only what had been published by this day")
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
 
     @classmethod
     def from_cell(cls, namespace: Mapping[str, Any]) -> Self:
@@ -83,6 +83,10 @@ class FlowCase(BaseModel):
             )
         return known
 
+    def today(self) -> Self:
+        """The same case with everything that the record holds, whenever published."""
+        return self.model_copy(update={"as_of": fig.UNDATED_KNOWN_FROM})
+
     def title(self) -> str:
         """One line that names the flow and the day."""
         return f"{self.flow_name}, as of {self.as_of}"
@@ -122,6 +126,15 @@ class TrendCase(FlowCase):
         """One level a year from what was known on `as_of`, or from `record`."""
         return annual_series(self.vintage() if record is None else record, self.currency, self.rates())
 
+    def yearly_rate(self) -> float:
+        """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
+        kind, number, _ = parse_goal(self.goal)
+        if kind == "level":
+            raise UserError(
+                f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
+            )
+        return number
+
     def rates(self) -> pd.Series:
         """Annual average yuan per dollar for the years that were over on `as_of`."""
         return exchange_rates(fig.load_covariates(), self.as_of_time)
@@ -130,6 +143,7 @@ class TrendCase(FlowCase):
 class GoalCase(TrendCase):
     """A goal for a flow: rate or level, base, deadline and the reading in which it was stated."""
 
+    as_of: date = Field(date(2014, 4, 15), description="use only what had been published by this day")
     base_year: int = Field(2012, ge=1900, le=2100, description="the level of this year is the base")
     deadline: int = Field(2015, ge=1900, le=2100, description="the last year that counts")
     reading: Reading = Field("average", description="the reading in which the goal was stated")

@@ -14,13 +14,13 @@ GRADE_MARKS = {
     "published": ("o", BLUE, BLUE),
     "implied": ("o", "white", BLUE),
     "converted": ("D", "white", GREEN),
+    "implied, converted": ("d", "white", GREEN),
     "press conversion": ("X", RED, RED),
+    "partial scope": ("v", RED, RED),
 }
 """Marker, face and edge colour of each grade of `lib.series`."""
 
 SIZE = (8.0, 4.2)
-FAN = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-"""Probabilities of the quantiles that make a fan: 50, 80 and 95 % intervals around the median."""
 
 
 def use_style() -> None:
@@ -57,43 +57,69 @@ def scale_of(largest_mn: float) -> tuple[float, str]:
     return (1000.0, "bn") if largest_mn >= 1000 else (1.0, "mn")
 
 
-def levels(series: pd.DataFrame, currency: str, title: str, sources: str = "") -> Any:
-    """Level by year: a line through consecutive years, a mark by grade, a bar where sources differ."""
-    figure, axes = _axes(title)
-    divisor, unit = scale_of(series["high_mn"].max())
-    _draw_levels(axes, series, divisor)
-    axes.set_ylabel(f"{currency} {unit}, nominal")
-    axes.set_ylim(bottom=0)
-    _shade_gaps(axes, series.index)
-    axes.legend(loc="upper left")
+def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, sources: str = "") -> Any:
+    """Level by year of several flows on one logarithmic scale, each labelled at its end."""
+    figure, axes = _axes(title, height=5.2)
+    for colour, (name, series) in zip((RED, BLUE, GREEN, ORANGE), family.items(), strict=False):
+        years = pd.RangeIndex(series.index.min(), series.index.max() + 1)
+        axes.plot(years, series["value_mn"].reindex(years), color=colour, linewidth=1.4)
+        for grade, group in series.groupby("grade", sort=False):
+            hollow = GRADE_MARKS[grade][1] == "white"
+            face = "white" if hollow else colour
+            axes.scatter(
+                group.index, group["value_mn"], marker=GRADE_MARKS[grade][0], facecolor=face, edgecolor=colour
+            )
+        end = (series.index[-1], series["value_mn"].iloc[-1])
+        axes.annotate(f" {name}", end, xytext=(5, 0), textcoords="offset points", color=colour, va="center")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
+    axes.margins(x=0.12)
+    _grade_legend(axes, pd.concat(family.values())["grade"].unique())
     return _finish(figure, axes, sources)
 
 
-def growth(rates: pd.Series, goal_rate: float | None, title: str, sources: str = "") -> Any:
-    """Growth by year as bars, against the rate of the goal; years without a rate are marked."""
-    figure, axes = _axes(title)
-    reached = rates >= (goal_rate if goal_rate is not None else 0)
-    colours = np.where(reached, BLUE, "#9ecae1")
-    axes.bar(rates.index, rates * 100, color=colours, edgecolor="white", zorder=2)
-    for year, rate in rates.dropna().items():
-        above = rate >= 0
-        axes.annotate(
-            f"{rate * 100:+.0f}",
-            (year, rate * 100),
-            xytext=(0, 3 if above else -3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
-            fontsize=8,
+def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str = "") -> Any:
+    """Growth by year (columns) and flow (rows) as a coloured table; cells that reached the goal are framed.
+
+    `rates` holds fractions, NaN where no rate is known; colours saturate at −50 % and +50 %.
+    """
+    import seaborn as sns
+    from matplotlib.patches import Rectangle
+
+    years = range(int(rates.columns.min()), int(rates.columns.max()) + 1)
+    shown = rates.reindex(columns=years).sort_index(axis=1) * 100
+    figure, axes = _axes(title, height=1.4 + 0.45 * len(shown))
+    text = shown.map(lambda value: "" if np.isnan(value) else f"{value:+.0f}")
+    colours = {"cmap": "RdBu", "center": 0, "vmin": -50, "vmax": 50, "cbar": False}
+    sns.heatmap(shown, annot=text, fmt="", annot_kws={"fontsize": 7}, linewidths=1, ax=axes, **colours)
+    for row, column in zip(*np.where(shown.to_numpy() >= goal_rate * 100 - 1e-7), strict=True):
+        axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
+    axes.set(xlabel="", ylabel="")
+    axes.tick_params(axis="y", rotation=0)
+    return _finish(figure, axes, sources, years=False)
+
+
+def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Probabilities given in earlier years, filled where the goal was then met, hollow where it was missed.
+
+    `found` is indexed by origin year: probability, met (bool).
+    """
+    figure, axes = _axes(title, height=3.2)
+    for met, group in found.groupby("met"):
+        face, label = (BLUE, "then met") if met else ("white", "then missed")
+        axes.scatter(
+            group.index,
+            group["probability"] * 100,
+            facecolor=face,
+            edgecolor=BLUE,
+            s=46,
+            label=label,
+            zorder=3,
         )
-    for year in rates.index[rates.isna()]:
-        axes.annotate("no\nrate", (year, 0), ha="center", va="bottom", fontsize=7, color=GREY)
-    axes.axhline(0, color="black", linewidth=0.8)
-    if goal_rate is not None:
-        axes.axhline(goal_rate * 100, color=RED, linestyle="--", linewidth=1.3)
-        _label_right(axes, goal_rate * 100, f"goal\n{goal_rate * 100:+.4g} %", RED)
-    axes.margins(y=0.12)
-    axes.set_ylabel("growth on the year before, %")
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("probability given, %")
+    axes.legend(loc="upper left")
     return _finish(figure, axes, sources)
 
 
@@ -111,7 +137,7 @@ def goal_fan(
     ----------
     series : as `lib.series.annual_series` gives it.
     path : level of the goal path by year, millions.
-    fan : indexed by year, one column a probability (`FAN`), millions; or None where nothing is forecast.
+    fan : indexed by year, one column a probability (`lib.forecast.FAN`), millions; or None.
     """
     figure, axes = _axes(title)
     top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
@@ -123,27 +149,11 @@ def goal_fan(
         path.index, path / divisor, color=RED, linestyle="--", marker="_", label="goal path (on average)"
     )
     _draw_levels(axes, series, divisor)
+    _shade_gaps(axes, series.index)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(f"{currency} {unit}, nominal")
     axes.legend(loc="upper left", fontsize=8)
     return _finish(figure, axes, sources)
-
-
-def probabilities(table: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Probability by reading as bars from 0 to 100 %, with the number written at the end.
-
-    `table` is indexed by the reading's label and has a column `probability`.
-    """
-    figure, axes = _axes(title, height=0.7 + 0.5 * len(table))
-    places = np.arange(len(table))[::-1]
-    axes.barh(places, table["probability"] * 100, color=BLUE, height=0.55, zorder=2)
-    axes.set_yticks(places, table.index)
-    for place, value in zip(places, table["probability"], strict=True):
-        axes.annotate(f" {value * 100:.0f} %", (value * 100, place), va="center", fontsize=9)
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("probability of being met, %")
-    axes.grid(axis="y", visible=False)
-    return _finish(figure, axes, sources, years=False)
 
 
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -262,6 +272,14 @@ def _shade_gaps(axes: Any, years: pd.Index) -> None:
         axes.axvspan(year - 0.5, year + 0.5, color="#f2f2f2", zorder=0, label="no figure" if i == 0 else None)
 
 
-def _label_right(axes: Any, y: float, text: str, colour: str) -> None:
-    place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
-    axes.annotate(text, (1.0, y), color=colour, fontsize=8, va="center", **place)
+def _grade_legend(axes: Any, grades: Any) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for grade, (marker, face, _) in GRADE_MARKS.items():
+        if grade in grades:
+            fill = "white" if face == "white" else GREY
+            handles.append(
+                Line2D([], [], marker=marker, linestyle="", color=GREY, markerfacecolor=fill, label=grade)
+            )
+    axes.legend(handles=handles, loc="upper left", fontsize=8)

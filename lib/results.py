@@ -17,7 +17,6 @@ from lib.goals import READING_LABELS, Outcome, Reading, Verdict
 from lib.params import FlowCase
 
 MIME = "application/vnd.tradegoals.result+json"
-SCHEMA_VERSION = 1
 
 
 class ReadingResult(BaseModel):
@@ -50,7 +49,7 @@ class Result(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     notebook: str
     title: str
     parameters: dict[str, str | int | float | bool | None]

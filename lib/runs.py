@@ -50,6 +50,13 @@ class Outcome:
     error: str = ""
 
 
+def kernel_config() -> Any:
+    """Kernels talk through sockets in the file system, not through ports that others could listen on."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc"}})
+
+
 def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None) -> Run:
     """Check the parameters of a run; raises `UserError` before any kernel starts."""
     case = params.model_of(notebook).check(values)
@@ -131,7 +138,6 @@ def execute(run: Run, out: Path) -> Outcome:
     """Execute one run through papermill and write its files."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
 
     folder = run.folder(out)
     started = time.monotonic()
@@ -147,7 +153,7 @@ def execute(run: Run, out: Path) -> Outcome:
                 progress_bar=False,
                 execution_timeout=CELL_TIMEOUT_SECONDS,
                 shutdown_kernel="immediate",
-                config=Config({"KernelManager": {"transport": "ipc"}}),
+                config=kernel_config(),
             )
         except PapermillExecutionError as error:
             draft.replace(folder / "notebook.failed.ipynb")
