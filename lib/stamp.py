@@ -12,7 +12,7 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.files import write_atomically
-from lib.runs import CELL_TIMEOUT_SECONDS
+from lib.runs import CELL_TIMEOUT_SECONDS, kernel_config
 from lib.tables import data_dir
 
 KEY = "tradegoals"
@@ -82,7 +82,11 @@ def restamp(path: Path) -> None:
 
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=CELL_TIMEOUT_SECONDS, kernel_name="python3", record_timing=False
+        notebook,
+        timeout=CELL_TIMEOUT_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        config=kernel_config(),
     )
     try:
         client.execute()
