@@ -19,6 +19,8 @@ from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
 
 MAX_HORIZON_YEARS = 30
+REPORTER = "who reports the trade: a city, province or country of data/figures.csv"
+GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
 
 
 class FlowCase(BaseModel):
@@ -26,9 +28,7 @@ class FlowCase(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=200)
 
-    reporter: str = Field(
-        "Harbin", description="who reports the trade: a city, province or country of data/figures.csv"
-    )
+    reporter: str = Field("Harbin", description=REPORTER)
     partner: str = Field("Russia", description="the other side")
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
@@ -98,7 +98,7 @@ class TrendCase(FlowCase):
     currency: Literal["USD", "CNY"] = Field(
         "USD", description="currency of the series; others are converted, and marked"
     )
-    goal: str = Field("25 %", description='growth a year, "25 %", or a level to reach, "100 USD bn"')
+    goal: str = Field("25 %", description=GOAL)
 
     @field_validator("goal", mode="before")
     @classmethod
@@ -174,11 +174,22 @@ class GoalCase(TrendCase):
         return f"{number * 100:+g} % a year" if kind == "rate" else self.goal
 
 
+class TrackerCase(GoalCase):
+    """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
+
+    reporter: str = Field("Heilongjiang", description=REPORTER)
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="read the goal each year up to this day")
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+
+
 NOTEBOOKS: dict[str, type[FlowCase]] = {
     "00_did_the_goal_hold": GoalCase,
     "01_what_do_the_figures_say": FlowCase,
     "02_how_did_trade_grow": TrendCase,
     "03_could_one_have_known": GoalCase,
+    "06_what_would_the_trackers_have_said": TrackerCase,
 }
 """The parameters of each notebook that is run; the key is the notebook's name."""
 

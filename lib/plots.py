@@ -4,6 +4,7 @@ Colours are the Okabe–Ito set (Okabe & Ito 2008), which colour-blind readers c
 carries meaning differs in shape or line as well, so that the figures also work in grey.
 """
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,42 @@ def goal_fan(
     return _finish(figure, axes, sources)
 
 
+def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Class given by each tracker (rows) on each day (columns), coloured by whether it means on track.
+
+    `marks` holds 1 (on track), 0 (not) or NaN (the tracker makes no forecast), in the shape of `classes`.
+    """
+    import seaborn as sns
+    from matplotlib.colors import ListedColormap
+
+    figure, axes = _axes(title, height=1.5 + 0.5 * len(classes))
+    text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
+    look = {"fmt": "", "annot_kws": {"fontsize": 8, "color": "black"}, "linewidths": 2, "cbar": False}
+    colours = ListedColormap(["#f6c77d", "#9ecae1"])
+    sns.heatmap(marks, annot=text, mask=marks.isna(), cmap=colours, vmin=0, vmax=1, ax=axes, **look)
+    for row, column in zip(*np.where(marks.isna().to_numpy()), strict=True):
+        axes.text(column + 0.5, row + 0.5, text.iloc[row, column], ha="center", va="center", fontsize=8)
+    axes.set(xlabel="", ylabel="")
+    axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
+    axes.tick_params(axis="y", rotation=0)
+    return _finish(figure, axes, sources, years=False)
+
+
+def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
+    """Probability by day as a line from 0 to 100 %, each point labelled."""
+    figure, axes = _axes(title, height=3.2)
+    days = [f"{day:%-d %b %Y}" for day in odds.index]
+    axes.plot(days, odds * 100, color=BLUE, marker="o")
+    for day, value in zip(days, odds, strict=True):
+        axes.annotate(
+            f"{value * 100:.0f} %", (day, value * 100), xytext=(0, 7), textcoords="offset points", ha="center"
+        )
+    axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set_ylim(-4, 112)
+    axes.set_ylabel("probability of the goal, %")
+    return _finish(figure, axes, sources, years=False)
+
+
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
     import seaborn as sns
@@ -219,6 +256,8 @@ def _finish(figure: Any, axes: Any, sources: str, years: bool = True) -> Any:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="x", visible=False)
     if sources:
+        # Wrapped, because an overlong line would shrink the picture when it is cropped to its contents.
+        sources = textwrap.fill(sources, 130)
         figure.supxlabel(sources, fontsize=7, color=GREY, x=0.01, ha="left")
     return figure
 
