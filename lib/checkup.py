@@ -8,31 +8,42 @@ from lib.errors import UserError
 from lib.figures import check_data
 from lib.params import NOTEBOOKS, FlowCase
 from lib.runs import NOTEBOOKS_DIR, load_runs
-from lib.stamp import stale_parts
+from lib.stamp import read_notebook, stale_parts
+
+TEMPLATE = "template"
+"""The notebook to copy: stamped like the others, though no command runs it."""
 
 
 def all_faults() -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each."""
-    return [*map(str, check_data()), *_lines(load_runs), *notebook_faults()]
+    data = [str(fault) for fault in check_data()]
+    # Parameters are checked against the data: with faulty data every case would repeat the same lines.
+    cases = [] if data else _lines(load_runs)
+    return [*data, *cases, *notebook_faults()]
 
 
-def notebook_faults(folder: Path = NOTEBOOKS_DIR) -> list[str]:
+def notebook_faults(folder: Path | None = None) -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
-    import nbformat
+    folder = folder or NOTEBOOKS_DIR
+    models: dict[str, type[FlowCase]] = {**NOTEBOOKS, TEMPLATE: FlowCase}
+    return [
+        f"{name}.ipynb: {line}"
+        for name, model in models.items()
+        for line in _faults_of(folder / f"{name}.ipynb", model)
+    ]
 
-    faults = []
-    for name, model in NOTEBOOKS.items():
-        path = folder / f"{name}.ipynb"
-        if not path.exists():
-            faults.append(f"{path.name}: not found, expected it in notebooks/")
-            continue
-        notebook = nbformat.read(path, as_version=4)
-        faults += [f"{path.name}: {line}" for line in parameter_faults(notebook, model)]
-        if stale := stale_parts(notebook):
-            faults.append(
-                f"{path.name}: outputs are stale ({', '.join(stale)} changed); run: tradegoals stamp {name}"
-            )
-    return faults
+
+def _faults_of(path: Path, model: type[FlowCase]) -> list[str]:
+    if not path.exists():
+        return ["not found, expected it in notebooks/"]
+    try:
+        notebook = read_notebook(path)
+        stale = stale_parts(notebook)
+    except UserError as error:
+        return [str(error).removeprefix(f"{path.name}: ")]
+    command = f"tradegoals stamp {path.stem}"
+    words = [f"outputs are stale ({', '.join(stale)} changed); run: {command}"] if stale else []
+    return [*parameter_faults(notebook, model), *words]
 
 
 def parameter_faults(notebook: Any, model: type[FlowCase]) -> list[str]:
@@ -41,7 +52,10 @@ def parameter_faults(notebook: Any, model: type[FlowCase]) -> list[str]:
     if len(cells) != 1:
         return [f"found {len(cells)} cells tagged parameters, expected 1"]
     values: dict[str, Any] = {}
-    exec(cells[0]["source"], values)
+    try:
+        exec(cells[0]["source"], values)
+    except Exception as error:  # the cell is a file's content: whatever it raises is its fault
+        return [f"parameters: the cell fails with {type(error).__name__}: {error}"]
     values.pop("__builtins__")
     if list(values) != list(model.model_fields):
         return [f"parameters: found {list(values)}, expected {list(model.model_fields)}"]

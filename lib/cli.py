@@ -75,7 +75,7 @@ def run(
             click.echo(f"{item.notebook}/{item.slug}: {values}")
         return
     outcomes = _execute(chosen, out)
-    _report(outcomes, out)
+    _report(outcomes)
     if any(outcome.error for outcome in outcomes):
         sys.exit(1)
 
@@ -95,7 +95,8 @@ def check(renew: bool) -> None:
     for fault in faults:
         click.echo(fault)
     if faults:
-        raise UserError(f"{len(faults)} faults found, expected none")
+        click.echo(f"{len(faults)} faults found.", err=True)
+        sys.exit(1)
     click.echo("Data, runs.yml and notebooks are in order.")
 
 
@@ -103,13 +104,16 @@ def check(renew: bool) -> None:
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 def stamp(notebooks: tuple[str, ...]) -> None:
     """Execute, clean and stamp committed notebooks after an edit (all of them by default)."""
+    from lib.checkup import TEMPLATE
     from lib.params import NOTEBOOKS, model_of
     from lib.runs import NOTEBOOKS_DIR
     from lib.stamp import restamp
 
-    for name in notebooks or NOTEBOOKS:
-        name = name.removesuffix(".ipynb").rpartition("/")[2]
-        model_of(name)
+    names = [Path(name).name.removesuffix(".ipynb") for name in notebooks] or [*NOTEBOOKS, TEMPLATE]
+    for name in names:
+        if name != TEMPLATE:
+            model_of(name)
+    for name in names:
         restamp(NOTEBOOKS_DIR / f"{name}.ipynb")
         click.echo(f"stamped {name}")
 
@@ -117,7 +121,7 @@ def stamp(notebooks: tuple[str, ...]) -> None:
 def _choose(
     notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...]
 ) -> list[Any]:
-    """The runs that the options ask for."""
+    """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib import params, runs
 
     for name in notebooks:
@@ -129,67 +133,76 @@ def _choose(
             )
         return _named(runs.load_runs(), notebooks, cases)
     values = _parse_pairs(pairs)
-    wanted = notebooks or tuple(params.NOTEBOOKS)
-    taken = {name for notebook in wanted for name in params.model_of(notebook).model_fields}
-    return [
-        runs.make_run(
-            notebook,
-            {
-                k: v
-                for k, v in values.items()
-                if k in params.model_of(notebook).model_fields or k not in taken
-            },
-        )
-        for notebook in wanted
-    ]
+    wanted = list(dict.fromkeys(notebooks or params.NOTEBOOKS))
+    return [runs.make_run(notebook, runs.values_for(notebook, values, wanted)) for notebook in wanted]
 
 
 def _named(found: list[Any], notebooks: tuple[str, ...], cases: tuple[str, ...]) -> list[Any]:
-    names = list(dict.fromkeys(run.slug for run in found))
-    if unknown := [case for case in cases if case not in names]:
-        raise UserError(f"--case: found {unknown[0]}, expected one of {', '.join(names)}")
-    return [
+    from lib.faults import nearest
+
+    names = dict.fromkeys(run.slug for run in found)
+    for case in cases:
+        if case not in names:
+            raise UserError(f'--case: found "{case}", expected {nearest(case, names)}')
+    chosen = [
         run
         for run in found
         if (not notebooks or run.notebook in notebooks) and (not cases or run.slug in cases)
     ]
+    if not chosen:
+        raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
+    return chosen
 
 
 def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
-    values = {}
+    values: dict[str, str] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not name:
             raise UserError(f"-p: found {pair!r}, expected name=value")
-        values[name.strip()] = value
+        if name in values:
+            raise UserError(f"-p: found {name} a second time, expected it once")
+        values[name] = value
     return values
 
 
 def _execute(chosen: list[Any], out: Path) -> list[Any]:
+    """Execute runs, with a bar on a terminal and one line a run elsewhere."""
     from tqdm import tqdm
 
     from lib.runs import execute_all
 
     outcomes = []
-    with tqdm(total=len(chosen), unit="notebook", file=sys.stderr) as bar:
+    with tqdm(total=len(chosen), unit="notebook", file=sys.stderr, disable=None) as bar:
         for outcome in execute_all(chosen, out):
             outcomes.append(outcome)
+            name = f"{outcome.run.notebook}/{outcome.run.slug}"
+            if bar.disable:
+                state = "FAILED" if outcome.error else f"{outcome.seconds:.1f} s"
+                click.echo(f"[{len(outcomes)}/{len(chosen)}] {name}  {state}", err=True)
+            bar.set_postfix_str(name, refresh=False)
             bar.update()
-            bar.set_postfix_str(f"{outcome.run.notebook}/{outcome.run.slug}")
     return outcomes
 
 
-def _report(outcomes: list[Any], out: Path) -> None:
+def _report(outcomes: list[Any]) -> None:
     """Verdicts, where the pages are, and the failures last."""
     from lib.results import verdict_lines
+    from lib.runs import FAILED, PAGE
 
     for line in verdict_lines([outcome.result for outcome in outcomes if outcome.result]):
         click.echo(line)
-    click.echo("\nPages")
-    for outcome in outcomes:
-        if not outcome.error:
-            click.echo(f"  {outcome.folder / 'page.html'}  ({outcome.seconds:.1f} s)")
+    good = [outcome for outcome in outcomes if not outcome.error]
+    if good:
+        click.echo("\nPages")
+    for outcome in good:
+        click.echo(f"  {outcome.folder / PAGE}  ({outcome.seconds:.1f} s)")
     for outcome in outcomes:
         if outcome.error:
             click.echo(f"\nFAILED {outcome.run.notebook}/{outcome.run.slug}: {outcome.error}", err=True)
-            click.echo(f"  see {outcome.folder / 'notebook.failed.ipynb'}", err=True)
+            if (outcome.folder / FAILED).exists():
+                click.echo(f"  see {outcome.folder / FAILED}", err=True)
+
+
+if __name__ == "__main__":
+    main()

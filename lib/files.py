@@ -13,19 +13,27 @@ from lib.errors import UserError
 def write_atomically(path: Path, text: str) -> None:
     """Write text as UTF-8 beside `path`, force it to disk, then rename it into place."""
     try:
-        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with working_file(path) as draft:
+            with draft.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
+
+
+@contextmanager
+def working_file(beside: Path) -> Iterator[Path]:
+    """A new empty file in the folder of `beside`, gone afterwards unless it was renamed."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{beside.name}-", dir=beside.parent)
+    os.close(descriptor)
+    path = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).chmod(0o644)  # mkstemp makes files that only their owner may read
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+        path.chmod(0o644)  # mkstemp makes files that only their owner may read
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

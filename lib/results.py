@@ -108,18 +108,31 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
     for cell in reversed(notebook["cells"]):
         for output in cell.get("outputs", []):
             if MIME in output.get("data", {}):
-                return Result.model_validate(output["data"][MIME])
+                return _parsed(output["data"][MIME], "the notebook's last output")
     return None
 
 
 def read(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
     try:
-        return Result.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        return _parsed(json.loads(path.read_bytes()), path.name)
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(
-            f"{path.name}: found a damaged result, expected one that `tradegoals run` wrote: {error}"
+            f"{path.name}: found no valid JSON ({error}), expected what `tradegoals run` wrote"
         ) from None
+
+
+def _parsed(record: Any, where: str) -> Result:
+    """The record as typed values, or an error that names every field at fault."""
+    try:
+        return Result.model_validate(record)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise UserError(f"{where}: found a damaged result ({'; '.join(faults)})") from None
 
 
 def to_json(result: Result) -> str:
@@ -146,18 +159,26 @@ def verdict_table(found: list[Result]) -> pd.DataFrame:
 
 
 def verdict_lines(found: list[Result]) -> list[str]:
-    """The verdict table as lines for a terminal: one block a goal, readings below it."""
-    lines: list[str] = []
-    for result in found:
-        if result.readings and result.title not in lines:
-            lines += ["", result.title]
-            lines += [f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings]
-    return lines
+    """The verdict table as lines for a terminal: one block a goal, readings below it.
+
+    Notebooks that come to the same about one goal share a block.
+    """
+    blocks = [
+        (
+            result.title,
+            *(f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings),
+        )
+        for result in found
+        if result.readings
+    ]
+    return [line for block in dict.fromkeys(blocks) for line in ("", *block)]
 
 
 def _in_words(item: ReadingResult) -> str:
     """One reading in words: "open: 38 %; needs +14.1 % a year; no figure for 2015"."""
-    words = [item.outcome if item.probability is None else f"{item.outcome}: {item.probability:.0%}"]
+    from lib.answers import percent, rate
+
+    words = [item.outcome if item.probability is None else f"{item.outcome}: {percent(item.probability)}"]
     if item.needed_rate is not None:
-        words.append(f"needs {item.needed_rate:+.1%} a year")
+        words.append(f"needs {rate(item.needed_rate)} a year")
     return "; ".join([*words, item.reason])

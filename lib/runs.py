@@ -5,20 +5,22 @@ written beside its place and renamed, so a stopped run leaves nothing half-writt
 kept as ``notebook.failed.ipynb``.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lib import params, results
 from lib.errors import UserError
 from lib.files import working_folder, write_atomically
+from lib.page import to_page
 
 NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "notebooks"
-RUNS_FILE = NOTEBOOKS_DIR / "runs.yml"
+RUNS_FILE = "runs.yml"
+NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 
 CELL_TIMEOUT_SECONDS = 300
 
@@ -54,7 +56,7 @@ def kernel_config() -> Any:
     """Kernels talk through sockets in the file system, not through ports that others could listen on."""
     from traitlets.config import Config
 
-    return Config({"KernelManager": {"transport": "ipc"}})
+    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
 
 
 def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None) -> Run:
@@ -63,12 +65,7 @@ def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None) 
     return Run(notebook, name or params.slug(case), case.model_dump(mode="json"))
 
 
-def default_runs() -> list[Run]:
-    """Every notebook at its default parameters."""
-    return [make_run(notebook, {}) for notebook in params.NOTEBOOKS]
-
-
-def load_runs(path: Path = RUNS_FILE) -> list[Run]:
+def load_runs(path: Path | None = None) -> list[Run]:
     """Read the named parameter sets of `runs.yml`: every case with every notebook that it names.
 
     Raises
@@ -76,56 +73,80 @@ def load_runs(path: Path = RUNS_FILE) -> list[Run]:
     UserError
         Naming the file, the case and the parameter, for all faults at once.
     """
-    cases = _read_cases(path)
+    path = path or NOTEBOOKS_DIR / RUNS_FILE
     runs, faults = [], []
-    for name, case in cases.items():
-        for notebook in case.get("notebooks") or params.NOTEBOOKS:
+    for name, case in _read_cases(path).items():
+        found = _case_faults(name, case)
+        notebooks = (case.get("notebooks") or list(params.NOTEBOOKS)) if not found else []
+        for notebook in notebooks:
             try:
-                runs.append(make_run(notebook, _for_notebook(notebook, case, name), name))
+                values = values_for(notebook, case.get("parameters") or {}, notebooks)
+                runs.append(make_run(notebook, values, name))
             except UserError as error:
-                faults += [f"{path.name}: {name}: {line}" for line in str(error).splitlines()]
+                found += str(error).splitlines()
+        faults += [f"{path.name}: {name}: {line}" for line in found]
     if faults:
         raise UserError("\n".join(dict.fromkeys(faults)))
     return runs
 
 
-def _read_cases(path: Path) -> dict[str, dict[str, Any]]:
+def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
+    """The values that a notebook takes; those that none of `among` takes stay, to be refused by name."""
+    own = params.model_of(notebook).model_fields
+    taken = {name for other in among for name in params.model_of(other).model_fields}
+    return {name: value for name, value in values.items() if name in own or name not in taken}
+
+
+def _read_cases(path: Path) -> dict[str, Any]:
+    """The mapping `cases`, every scalar as text: a value means the same here as after `-p`."""
     import yaml
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        repeated = _repeated_keys(yaml.compose(text, Loader=yaml.BaseLoader))
+        document = yaml.load(text, Loader=yaml.BaseLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{path.name}: found no readable YAML, expected one with a mapping `cases`: {error}"
-        ) from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path.name}:{mark.line + 1}" if mark else path.name
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{where}: found no readable YAML ({reason}), expected a mapping `cases`") from None
+    if repeated:
+        raise UserError("\n".join(f"{path.name}:{line}" for line in repeated))
     cases = document.get("cases") if isinstance(document, dict) else None
-    if not isinstance(cases, dict) or not all(isinstance(case, dict) for case in cases.values()):
-        raise UserError(f"{path.name}: expected a mapping `cases` of case names to mappings")
-    for name, case in cases.items():
-        if extra := set(case) - {"about", "notebooks", "parameters"}:
-            raise UserError(
-                f"{path.name}: {name}: found {sorted(extra)}, expected about, notebooks, parameters"
-            )
-        if params.slugify(str(name)) != name:
-            raise UserError(
-                f"{path.name}: {name}: found a name unfit for a folder, expected {params.slugify(str(name))}"
-            )
+    if not isinstance(cases, dict) or not cases:
+        raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
     return cases
 
 
-def _for_notebook(notebook: str, case: dict[str, Any], name: str) -> dict[str, Any]:
-    """The case's parameters that the notebook takes, and those that no notebook of the case takes: errors."""
+def _repeated_keys(node: Any) -> list[str]:
+    """Keys that a mapping holds twice, which YAML readers drop without a word: "12: found …"."""
+    pairs = node.value if node is not None and node.id == "mapping" else []
+    faults, seen = [], set()
+    for key, value in pairs:
+        if key.value in seen:
+            faults.append(f"{key.start_mark.line + 1}: found {key.value} a second time, expected it once")
+        seen.add(key.value if isinstance(key.value, str) else None)
+        faults += _repeated_keys(value)
+    return faults
+
+
+def _case_faults(name: str, case: Any) -> list[str]:
+    """What is wrong with the shape of one case."""
+    if not isinstance(case, dict):
+        return ["expected a mapping of about, notebooks, parameters"]
+    faults = []
+    if extra := sorted(set(case) - {"about", "notebooks", "parameters"}):
+        faults.append(f"found {', '.join(extra)}, expected about, notebooks, parameters")
+    if not isinstance(case.get("notebooks") or [], list):
+        faults.append("notebooks: expected a list of names")
+    elif not all(isinstance(notebook, str) for notebook in case.get("notebooks") or []):
+        faults.append("notebooks: expected names, one an entry")
     values = case.get("parameters") or {}
-    taken = {
-        field
-        for other in case.get("notebooks") or params.NOTEBOOKS
-        for field in params.model_of(other).model_fields
-    }
-    return {
-        key: value
-        for key, value in values.items()
-        if key in params.model_of(notebook).model_fields or key not in taken
-    }
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        faults.append("parameters: expected a mapping of names to single values")
+    if params.slugify(name) != name:
+        faults.append(f"found a name unfit for a folder, expected {params.slugify(name)}")
+    return faults
 
 
 def execute_all(runs: Iterable[Run], out: Path) -> Iterator[Outcome]:
@@ -135,55 +156,71 @@ def execute_all(runs: Iterable[Run], out: Path) -> Iterator[Outcome]:
 
 
 def execute(run: Run, out: Path) -> Outcome:
-    """Execute one run through papermill and write its files."""
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
+    """Execute one run and write its files; a folder that cannot be written is the caller's to handle."""
     folder = run.folder(out)
     started = time.monotonic()
-    os.environ.update({name: os.environ.get(name, value) for name, value in KERNEL_ENVIRONMENT.items()})
     with working_folder(folder) as working:
         draft = working / "notebook.ipynb"
         try:
-            notebook = papermill.execute_notebook(
-                NOTEBOOKS_DIR / f"{run.notebook}.ipynb",
-                draft,
-                parameters=run.parameters,
-                kernel_name="python3",
-                progress_bar=False,
-                execution_timeout=CELL_TIMEOUT_SECONDS,
-                shutdown_kernel="immediate",
-                config=kernel_config(),
-            )
-        except PapermillExecutionError as error:
-            draft.replace(folder / "notebook.failed.ipynb")
-            return Outcome(
-                run,
-                folder,
-                time.monotonic() - started,
-                None,
-                f"cell {error.exec_count}: {error.ename}: {error.evalue}",
-            )
-        result = results.from_notebook(notebook)
-        (folder / "notebook.failed.ipynb").unlink(missing_ok=True)
-        draft.replace(folder / "notebook.ipynb")
-    write_atomically(folder / "page.html", to_page(notebook, result.title if result else run.notebook))
-    if result is not None:
-        write_atomically(folder / "result.json", results.to_json(result))
+            result = _publish(_execute_notebook(run, draft), draft, folder)
+        except Exception as error:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
+            _keep_failure(draft, folder)
+            return Outcome(run, folder, time.monotonic() - started, None, _describe(error, folder))
     return Outcome(run, folder, time.monotonic() - started, result)
 
 
-def to_page(notebook: Any, title: str) -> str:
-    """The executed notebook as one HTML page that loads nothing from elsewhere."""
-    body, _ = _exporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    return body
+def _execute_notebook(run: Run, draft: Path) -> Any:
+    """The executed notebook; `draft` is kept up to date after every cell."""
+    import papermill
 
-
-@lru_cache(maxsize=1)
-def _exporter() -> Any:
-    from nbconvert import HTMLExporter
-
-    templates = Path(__file__).resolve().parent / "templates"
-    return HTMLExporter(
-        template_name="page", extra_template_basedirs=[str(templates)], mathjax_url="", require_js_url=""
+    os.environ.update({name: os.environ.get(name, value) for name, value in KERNEL_ENVIRONMENT.items()})
+    return papermill.execute_notebook(
+        NOTEBOOKS_DIR / f"{run.notebook}.ipynb",
+        draft,
+        parameters=run.parameters,
+        kernel_name="python3",
+        progress_bar=False,
+        execution_timeout=CELL_TIMEOUT_SECONDS,
+        shutdown_kernel="immediate",
+        config=kernel_config(),
     )
+
+
+def _publish(notebook: Any, draft: Path, folder: Path) -> results.Result | None:
+    """Write page and result, then move the notebook into place and drop what an earlier failure left."""
+    result = results.from_notebook(notebook)
+    write_atomically(folder / PAGE, to_page(notebook, result.title if result else folder.parent.name))
+    if result is None:
+        (folder / RESULT).unlink(missing_ok=True)
+    else:
+        write_atomically(folder / RESULT, results.to_json(result))
+    draft.replace(folder / NOTEBOOK)
+    (folder / FAILED).unlink(missing_ok=True)
+    return result
+
+
+def _keep_failure(draft: Path, folder: Path) -> None:
+    """Keep the failed notebook; what an earlier run left must not pass for the result of this one."""
+    for name in (NOTEBOOK, PAGE, RESULT, FAILED):
+        if (folder / name).is_file():
+            (folder / name).unlink()
+    if draft.exists():
+        draft.replace(folder / FAILED)
+
+
+def _describe(error: Exception, folder: Path) -> str:
+    """A failure in words: in which cell, and what was said."""
+    from papermill.exceptions import PapermillExecutionError
+
+    if isinstance(error, PapermillExecutionError):
+        return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+    said = (str(error).splitlines() or [""])[0]
+    return f"{_last_cell(folder / FAILED)}: {type(error).__name__}: {said}"
+
+
+def _last_cell(path: Path) -> str:
+    """Where an execution stood when the kernel, not a cell, gave up."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+    code = [cell["metadata"].get("papermill", {}) for cell in cells if cell["cell_type"] == "code"]
+    begun = sum(bool(times.get("start_time")) for times in code)
+    return f"cell {begun}" if begun else "before the first cell"

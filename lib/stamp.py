@@ -50,7 +50,13 @@ def imported_modules(code: str) -> set[str]:
 
 def _imports(code: str) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    try:
+        tree = ast.parse(code)
+    except SyntaxError as error:
+        raise UserError(
+            f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
+        ) from None
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lib":
             inner = node.module.split(".")[1:2]
             names |= set(inner) if inner else {alias.name for alias in node.names}
@@ -78,9 +84,9 @@ def restamp(path: Path) -> None:
     """
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_SECONDS,
@@ -92,13 +98,29 @@ def restamp(path: Path) -> None:
         client.execute()
     except CellExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
     clean(notebook)
     notebook["metadata"][KEY] = current_stamp(notebook)
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
+def read_notebook(path: Path) -> Any:
+    """Read a notebook; a file that is missing or damaged is an error that names it."""
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
+    except (ValueError, AttributeError) as error:  # no JSON, another version, no notebook at all
+        raise UserError(
+            f"{path.name}: found no notebook ({str(error).splitlines()[0][:80]}), expected one of format 4"
+        ) from None
+
+
 def clean(notebook: Any) -> None:
-    """Strip what differs from run to run or machine to machine, and number ids and executions by position."""
+    """Strip what differs from run to run or machine to machine, and number the cells' ids by position."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}}
     for place, cell in enumerate(notebook["cells"]):

@@ -1,0 +1,32 @@
+"""Notebooks of a line or two for tests of the machinery, where the real ones would take seconds each."""
+
+from pathlib import Path
+
+import nbformat
+
+NAME = "01_what_do_the_figures_say"
+"""Tiny notebooks stand in for this one, whose parameters are the fewest."""
+
+PARAMETERS = 'reporter = "Harbin"\npartner = "Russia"\nflow = "total"\nas_of = "2026-11-24"'
+
+RECORD = (
+    "from lib import params, results\n"
+    "case = params.FlowCase.from_cell(locals())\n"
+    f'results.record("{NAME}", case, "an answer")'
+)
+
+
+def notebook(*cells: str, parameters: str = PARAMETERS) -> nbformat.NotebookNode:
+    """A notebook of a parameters cell and code cells."""
+    tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    code = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return nbformat.v4.new_notebook(cells=[tagged, *code], metadata={"kernelspec": kernel})
+
+
+def write(folder: Path, *cells: str, name: str = NAME, parameters: str = PARAMETERS) -> Path:
+    """Write such a notebook into a folder, which is made if need be."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.ipynb"
+    nbformat.write(notebook(*cells, parameters=parameters), path)
+    return path
