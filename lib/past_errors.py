@@ -79,8 +79,9 @@ def recalibrate(
     ----------
     p : probability from `lib.forecast`, a number or array.
     reading : average, every_year or mean_of_rates.
-    horizon : years from the origin to the deadline. Where no error of that horizon was known yet, the
-        longest known horizon stands in.
+    horizon : years from the origin to the deadline; between or beyond the kept horizons the next shorter one
+        is used. Where no outcome of that horizon was known at the origin, nothing is corrected: shapes of
+        shorter horizons made the scores worse.
     origin : last year known; an origin after the last kept one uses that, one before the first nothing.
     size_usd : current US dollars a year at the origin.
     table : rows as in ``past_errors.csv``; by default those kept in the data folder.
@@ -98,16 +99,17 @@ def recalibrate(
 def find(
     reading: str, horizon: int, origin: int, size_usd: float, table: pd.DataFrame | None = None
 ) -> Array | None:
-    """Shape of past errors that `recalibrate` uses; None before the first kept origin."""
+    """Shape of past errors that `recalibrate` uses; None where none was known at the origin."""
     if reading not in READINGS:
         raise UserError(f"reading: found {reading!r}, expected one of {', '.join(READINGS)}")
     if not horizon >= 1:
         raise UserError(f"horizon: found {horizon}, expected 1 year or more")
     table = read_kept("past_errors.csv") if table is None else table
-    rows = table[(table["reading"] == reading) & (table["origin"] <= origin)]
-    rows = rows[(rows["origin"] == rows["origin"].max()) & (rows["horizon"] <= horizon)]
+    rows = table[table["reading"] == ("average" if horizon == 1 else reading)]  # one year: all the same
+    kept = rows["horizon"][rows["horizon"] <= horizon].max()
+    rows = rows[rows["origin"] == rows["origin"][rows["origin"] <= origin].max()]
+    rows = rows[rows["horizon"] == kept]
     if rows.empty:
         return None
     distance = (rows["size_class"] - int(size_class(size_usd))).abs()
-    rows = rows[distance == distance.min()]
-    return rows.loc[rows["horizon"].idxmax(), KNOTS].to_numpy(dtype=float)
+    return rows.loc[distance.idxmin(), KNOTS].to_numpy(dtype=float)
