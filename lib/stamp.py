@@ -6,6 +6,7 @@ that they import), and the tables in `data/`.
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -110,13 +111,18 @@ def read_notebook(path: Path) -> Any:
     import nbformat
 
     try:
-        return nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if not isinstance(content, dict) or content.get("nbformat") != 4:
+            raise UserError(f"{path.name}: found no notebook of format 4, expected one")
+        nbformat.validate(content)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except (ValueError, AttributeError) as error:  # no JSON, another version, no notebook at all
-        raise UserError(
-            f"{path.name}: found no notebook ({str(error).splitlines()[0][:80]}), expected one of format 4"
-        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path.name}: found no valid JSON ({error}), expected a notebook") from None
+    except nbformat.ValidationError as error:
+        raise UserError(f"{path.name}: found no valid notebook ({str(error).splitlines()[0]})") from None
+    return nbformat.reads(text, as_version=4)
 
 
 def clean(notebook: Any) -> None:

@@ -1,0 +1,222 @@
+"""A stamp goes stale when its notebook, its modules or the data change, and only then."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+import tiny
+
+from lib import stamp
+from lib.errors import UserError
+from lib.package import data_dir
+
+CODE = "from lib import growth"
+
+
+@pytest.fixture
+def own_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package's sources, to be edited."""
+    folder = tmp_path / "lib"
+    shutil.copytree(stamp._LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(stamp, "_LIB", folder)
+    return folder
+
+
+@pytest.fixture
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tables, to be edited."""
+    folder = tmp_path / "data"
+    shutil.copytree(data_dir(), folder)
+    monkeypatch.setenv("TRADEGOALS_DATA", str(folder))
+    return folder
+
+
+def stamped(*cells: str) -> nbformat.NotebookNode:
+    notebook = tiny.notebook(*cells)
+    notebook["metadata"][stamp.KEY] = stamp.current_stamp(notebook)
+    return notebook
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_fresh_stamp_is_not_stale() -> None:
+    assert stamp.stale_parts(stamped(CODE)) == []
+
+
+def test_a_notebook_without_stamp_is_stale_in_all_parts() -> None:
+    assert stamp.stale_parts(tiny.notebook(CODE)) == ["cells", "lib", "data"]
+
+
+def test_an_edited_cell_is_noticed() -> None:
+    notebook = stamped(CODE, "1 + 1")
+    notebook["cells"][2]["source"] = "1 + 2"
+    assert stamp.stale_parts(notebook) == ["cells"]
+
+
+def test_code_turned_into_text_is_noticed() -> None:
+    notebook = stamped(CODE, "1 + 1")
+    notebook["cells"][2]["cell_type"] = "markdown"
+    assert stamp.stale_parts(notebook) == ["cells"]
+
+
+def test_text_moved_between_cells_is_noticed() -> None:
+    one, other = tiny.notebook("a = 1", "b = 2"), tiny.notebook("a = 1\nb", " = 2")
+    other["cells"][2]["source"] = " = 2"
+    hashes = [stamp._digest(cell["source"].encode() for cell in each["cells"]) for each in (one, other)]
+    assert hashes[0] != hashes[1]
+
+
+def test_outputs_and_execution_counts_do_not_matter() -> None:
+    notebook = stamped(CODE)
+    notebook["cells"][1]["execution_count"] = 7
+    notebook["cells"][1]["outputs"] = [nbformat.v4.new_output("stream", text="hello")]
+    assert stamp.stale_parts(notebook) == []
+
+
+def test_an_imported_module_matters_and_another_does_not(own_lib: Path) -> None:
+    notebook = stamped(CODE)
+    append(own_lib / "plots.py", "\n# another colour\n")
+    assert stamp.stale_parts(notebook) == []
+    append(own_lib / "growth.py", "\n# another formula\n")
+    assert stamp.stale_parts(notebook) == ["lib"]
+
+
+def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
+    (own_lib / "growth.py").write_text("from lib.middle import x\n")
+    (own_lib / "middle.py").write_text("def f():\n    from lib import deep\n    return deep\n")
+    (own_lib / "deep.py").write_text("x = 1\n")
+    notebook = stamped(CODE)
+    assert stamp.imported_modules(CODE) == {"growth", "middle", "deep"}
+    append(own_lib / "deep.py", "y = 2\n")
+    assert stamp.stale_parts(notebook) == ["lib"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import lib.alone",
+        "import lib.alone as a, json",
+        "from lib import alone",
+        "from lib import alone as a",
+        "from lib.alone import x",
+        "def f():\n    from lib.alone import x",
+        "if True:\n    import lib.alone",
+    ],
+)
+def test_every_form_of_import_counts(own_lib: Path, code: str) -> None:
+    (own_lib / "alone.py").write_text("x = 1\n")
+    assert stamp.imported_modules(code) == {"alone"}
+
+
+@pytest.mark.parametrize(
+    "code", ["import json", "from library import alone", "import libs.alone", "lib = 1", "import lib"]
+)
+def test_other_imports_do_not_count(own_lib: Path, code: str) -> None:
+    (own_lib / "alone.py").write_text("x = 1\n")
+    assert stamp.imported_modules(code) == set()
+
+
+def test_modules_that_import_each_other_are_followed_once(own_lib: Path) -> None:
+    (own_lib / "one.py").write_text("from lib import two\n")
+    (own_lib / "two.py").write_text("from lib import one\n")
+    assert stamp.imported_modules("from lib import one") == {"one", "two"}
+
+
+def test_code_that_is_not_python_is_a_users_mistake() -> None:
+    with pytest.raises(UserError, match=r"line 2 .*without % or ! commands"):
+        stamp.imported_modules("x = 1\n%matplotlib inline")
+
+
+@pytest.mark.parametrize("table", ["figures.csv", "reference/priors.csv"])
+def test_an_edited_table_is_noticed(own_data: Path, table: str) -> None:
+    notebook = stamped(CODE)
+    append(own_data / table, "\n")
+    assert stamp.stale_parts(notebook) == ["data"]
+
+
+def test_a_note_beside_the_tables_does_not_matter(own_data: Path) -> None:
+    notebook = stamped(CODE)
+    append(own_data / "README.md", "\nMore.\n")
+    assert stamp.stale_parts(notebook) == []
+
+
+def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
+    notebook = tiny.notebook("1")
+    notebook["metadata"] |= {
+        "papermill": {"start_time": "2014-04-15", "input_path": "here"},
+        "language_info": {"name": "python", "version": "3.11.7"},
+        "widgets": {},
+        "kernelspec": {"display_name": "my environment", "name": "mine"},
+    }
+    for cell in notebook["cells"]:
+        cell["metadata"] |= {"execution": {"iopub.status.busy": "2014"}, "collapsed": True}
+    output = nbformat.v4.new_output(
+        "display_data", {"text/plain": "x"}, metadata={"image/png": {"alt": "words"}}
+    )
+    notebook["cells"][1]["outputs"] = [output]
+    stamp.clean(notebook)
+    assert notebook["metadata"] == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    assert [cell["metadata"] for cell in notebook["cells"]] == [{"tags": ["parameters"]}, {}]
+    assert [cell["id"] for cell in notebook["cells"]] == ["cell-00", "cell-01"]
+    assert notebook["cells"][1]["outputs"][0]["metadata"] == {"image/png": {"alt": "words"}}
+
+
+def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, "from lib import errors", "print(reporter)", "reporter")
+    stamp.restamp(path)
+    first = path.read_bytes()
+    stamp.restamp(path)
+    assert path.read_bytes() == first
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert stamp.stale_parts(notebook) == []
+    assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
+    assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
+    assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
+    assert str(tmp_path).encode() not in first
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("import os; os._exit(1)", "Kernel died")],
+    ids=["error", "dead kernel"],
+)
+def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, words: str) -> None:
+    path = tiny.write(tmp_path, cell)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=f"^{path.name}: {words}"):
+        stamp.restamp(path)
+    assert path.read_bytes() == before
+
+
+def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamp, "CELL_TIMEOUT_SECONDS", 1)
+    path = tiny.write(tmp_path, "import time; time.sleep(60)")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="timed out"):
+        stamp.restamp(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"nbformat": 3, "worksheets": []}', b"\xff"])
+def test_a_damaged_notebook_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"^broken\.ipynb: "):
+        stamp.read_notebook(path)
+
+
+def test_a_missing_notebook_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^none\.ipynb: cannot be read"):
+        stamp.read_notebook(tmp_path / "none.ipynb")
