@@ -6,7 +6,7 @@ The order of preference is fixed and small:
    preliminary before rounded before secondary), then the better authority (customs first), then the more
    precisely printed, then the latest;
 2. what the *next* year's published level and growth *imply* (230 up 50 % implies 153.33 a year earlier);
-3. what was published in another currency, *converted* here at the annual average exchange rate;
+3. what was published, or implied, in another currency, *converted* here at the annual average exchange rate;
 4. as a last resort what the press had converted, at a rate that it did not state, or what covers only a part.
 
 A year without any of these stays a gap. All levels are in millions of the currency.
@@ -19,7 +19,7 @@ from lib.errors import UserError
 from lib.figures import annual
 from lib.growth import implied_base
 
-GRADES = ("published", "implied", "converted", "press conversion", "partial scope")
+GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
 """From the most to the least trusted way to know a year's level."""
 
 LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
@@ -68,7 +68,10 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
     parts = [
         published,
         _implied(own),
-        _converted(rows[rows["level_usable"]], currency, rates),
+        _converted(rows[rows["level_usable"]], currency, rates).assign(grade="converted"),
+        _converted(_implied(rows[rows["currency"] != currency]), currency, rates).assign(
+            grade="implied, converted"
+        ),
         own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
     ]
     columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
@@ -119,10 +122,10 @@ def _implied(own: pd.DataFrame) -> pd.DataFrame:
 def _converted(rows: pd.DataFrame, currency: str, rates: pd.Series | None) -> pd.DataFrame:
     other = rows[rows["currency"].isin(["USD", "CNY"]) & (rows["currency"] != currency)]
     if rates is None:
-        return other.iloc[:0].assign(grade="converted")
+        return other.iloc[:0]
     per_usd = other["year"].map(rates)
     value = other["value_mn"] / per_usd if currency == "USD" else other["value_mn"] * per_usd
-    return other.assign(value_mn=value, grade="converted")[value.notna()]
+    return other.assign(value_mn=value)[value.notna()]
 
 
 def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
