@@ -85,13 +85,7 @@ def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
 
     Levels are compared within the currency of the figure; nothing is converted.
     """
-    frames = []
-    for member in family:
-        for currency, rows in fig.annual(member.vintage()).groupby("currency"):
-            printed = rows[rows["yoy_pct"].notna()]
-            between = yoy(annual_series(rows, str(currency))["value_mn"])
-            frames.append(printed.assign(between=printed["year"].map(between)))
-    found = pd.concat(frames)
+    found = pd.concat([_printed_and_between(fig.annual(member.vintage())) for member in family])
     gap = found["yoy_pct"] / 100 - found["between"]
     found = found[gap.abs() > GROWTH_GAP]
     return pd.DataFrame(
@@ -105,6 +99,14 @@ def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
             "note": found["note"],
         }
     )
+
+
+def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
+    """Full-year figures of one flow that print growth, with the growth between levels of their currency."""
+    between = pd.Series(float("nan"), index=rows.index)
+    for currency, own in rows[rows["currency"] != ""].groupby("currency"):
+        between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
+    return rows.assign(between=between)[rows["yoy_pct"].notna()]
 
 
 def chosen_levels(levels: pd.DataFrame) -> pd.DataFrame:

@@ -74,10 +74,10 @@ def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
 
 
 def lineage(case: Case) -> list[Case]:
-    """The case for each larger flow that contains this one and has a record: city, province, country."""
+    """The case for each larger flow that contains this one and was on record: city, province, country."""
     parent = fig.load_reporters().set_index("name")["parent"]
     name, larger = parent.get(case.reporter, ""), []
-    record = fig.load_figures()
+    record = fig.as_of(fig.load_figures(), case.as_of_time)
     while name:
         rows = record[(record["reporter"] == name) & (record["partner"] == case.partner)]
         if (rows["flow"] == case.flow).any():
@@ -100,8 +100,8 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     before = levels.loc[: goal.deadline].dropna()
     last = int(before.index[-1])
     rows = {}
-    for larger in lineage(case):
-        theirs = case.model_copy(update={"reporter": larger.reporter}).today().series()["value_mn"]
+    for larger in lineage(case.today()):
+        theirs = larger.series()["value_mn"]
         known = last in theirs.index and goal.deadline in theirs.index
         change = theirs[goal.deadline] / theirs[last] - 1 if known else np.nan
         missing = [year for year in (last, goal.deadline) if year not in theirs.index]

@@ -59,8 +59,9 @@ def scale_of(largest_mn: float) -> tuple[float, str]:
 
 
 def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, sources: str = "") -> Any:
-    """Level by year of several flows on one logarithmic scale, each labelled at its end."""
+    """Level by year of up to four flows on one logarithmic scale, each labelled at its end."""
     figure, axes = _axes(title, height=5.2)
+    family = {name: series for name, series in family.items() if not series.empty}
     for colour, (name, series) in zip((RED, BLUE, GREEN, ORANGE), family.items(), strict=False):
         years = pd.RangeIndex(series.index.min(), series.index.max() + 1)
         axes.plot(years, series["value_mn"].reindex(years), color=colour, linewidth=1.4)
@@ -92,12 +93,11 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
     shown = rates.reindex(columns=years).sort_index(axis=1) * 100
     figure, axes = _axes(title, height=1.4 + 0.45 * len(shown))
     text = shown.map(lambda value: "" if np.isnan(value) else f"{value:+.0f}")
-    colours = {"cmap": "RdBu", "center": 0, "vmin": -50, "vmax": 50, "cbar": False}
+    colours = {"cmap": "RdBu", "vmin": -50, "vmax": 50, "cbar": False, "yticklabels": False}
     sns.heatmap(shown, annot=text, fmt="", annot_kws={"fontsize": 7}, linewidths=1, ax=axes, **colours)
     for row, column in zip(*np.where(shown.to_numpy() >= goal_rate * 100 - 1e-7), strict=True):
         axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(axis="y", rotation=0)
+    _name_rows(axes, shown.index)
     return _finish(figure, axes, sources, years=False)
 
 
@@ -208,12 +208,12 @@ def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
         vmin=0,
         vmax=max(8, counts.to_numpy().max() * 1.4),
         cbar=False,
+        yticklabels=False,
         linewidths=1,
         linecolor="#eeeeee",
         ax=axes,
     )
-    axes.set(xlabel="", ylabel="")
-    axes.tick_params(axis="y", rotation=0)
+    _name_rows(axes, counts.index)
     return _finish(figure, axes, sources, years=False)
 
 
@@ -260,6 +260,12 @@ def _finish(figure: Any, axes: Any, sources: str, years: bool = True) -> Any:
         sources = textwrap.fill(sources, 130)
         figure.supxlabel(sources, fontsize=7, color=GREY, x=0.01, ha="left")
     return figure
+
+
+def _name_rows(axes: Any, names: pd.Index) -> None:
+    """Label the rows of a heat map; seaborn's own labels stand upright at first, which leaves no room."""
+    axes.set_yticks(np.arange(len(names)) + 0.5, names, rotation=0)
+    axes.set(xlabel="", ylabel="")
 
 
 def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> None:

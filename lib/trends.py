@@ -36,7 +36,7 @@ def log_trend(levels: pd.Series) -> tuple[float, float, float]:
 
 
 def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
-    """Growth of each flow in one row.
+    """Growth of each flow in one row; flows without a level are left out.
 
     Returns
     -------
@@ -46,6 +46,8 @@ def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     rows = {}
     for name, level in levels.items():
         known, rates = level.dropna(), yoy(level).dropna()
+        if known.empty:
+            continue
         first, last = int(known.index[0]), int(known.index[-1])
         pace = cagr(known[first], known[last], last - first) if last > first else np.nan
         trend, low, high = log_trend(known)
@@ -90,6 +92,8 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     """Runs of consecutive years that each reached the rate, longest first within a flow."""
     rows = []
     for name, growth in rates.items():
+        if growth.empty:
+            continue
         full = growth.reindex(range(int(growth.index.min()), int(growth.index.max()) + 1))
         reached = full >= goal_rate - 1e-9
         run = (reached != reached.shift()).cumsum()
