@@ -134,7 +134,19 @@ def _choose(
         return _named(runs.load_runs(), notebooks, cases)
     values = _parse_pairs(pairs)
     wanted = list(dict.fromkeys(notebooks or params.NOTEBOOKS))
-    return [runs.make_run(notebook, runs.values_for(notebook, values, wanted)) for notebook in wanted]
+    return [_make_run(notebook, values, wanted) for notebook in wanted]
+
+
+def _make_run(notebook: str, values: dict[str, str], wanted: list[str]) -> Any:
+    """One run with the values that its notebook takes; among several, a fault says whose it is."""
+    from lib import runs
+
+    try:
+        return runs.make_run(notebook, runs.values_for(notebook, values, wanted))
+    except UserError as error:
+        if len(wanted) == 1:
+            raise
+        raise UserError("\n".join(f"{notebook}: {line}" for line in str(error).splitlines())) from None
 
 
 def _named(found: list[Any], notebooks: tuple[str, ...], cases: tuple[str, ...]) -> list[Any]:

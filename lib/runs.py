@@ -123,9 +123,10 @@ def _repeated_keys(node: Any) -> list[str]:
     pairs = node.value if node is not None and node.id == "mapping" else []
     faults, seen = [], set()
     for key, value in pairs:
-        if key.value in seen:
-            faults.append(f"{key.start_mark.line + 1}: found {key.value} a second time, expected it once")
-        seen.add(key.value if isinstance(key.value, str) else None)
+        name = str(key.value)
+        if name in seen:
+            faults.append(f"{key.start_mark.line + 1}: found {name} a second time, expected it once")
+        seen.add(name)
         faults += _repeated_keys(value)
     return faults
 
