@@ -95,7 +95,7 @@ def check(renew: bool) -> None:
     for fault in faults:
         click.echo(fault)
     if faults:
-        click.echo(f"{len(faults)} faults found.", err=True)
+        click.echo(f"{len(faults)} fault{'s' * (len(faults) > 1)} found.", err=True)
         sys.exit(1)
     click.echo("Data, runs.yml and notebooks are in order.")
 
