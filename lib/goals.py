@@ -121,7 +121,7 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
         raise UserError(f"deadline: found {deadline}, expected a year after base_year {base_year}")
     if base_year not in levels.index:
         known = ", ".join(map(str, levels.index)) or "none"
-        raise UserError(f"base_year: no level is known for {base_year}; years with a level: {known}")
+        raise UserError(f"base_year: found {base_year}, expected a year with a known level: {known}")
     base = float(levels[base_year])
     kind, number, unit = parse_goal(text)
     if kind == "level":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Literal, Self
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -32,6 +33,15 @@ class FlowCase(BaseModel):
     partner: str = Field("Russia", description="the other side")
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_day(cls, value: Any) -> Any:
+        # A plain number would be read as seconds since 1970.
+        try:
+            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
+        except UserError:
+            raise ValueError("a date (YYYY-MM-DD)") from None
 
     @classmethod
     def from_cell(cls, namespace: Mapping[str, Any]) -> Self:
@@ -85,7 +95,8 @@ class FlowCase(BaseModel):
 
     def today(self) -> Self:
         """The same case with everything that the record holds, whenever published."""
-        return self.model_copy(update={"as_of": fig.UNDATED_KNOWN_FROM})
+        latest = self.record()["known_from"].max().date()
+        return self.model_copy(update={"as_of": max(fig.UNDATED_KNOWN_FROM, latest, self.as_of)})
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -103,7 +114,8 @@ class TrendCase(FlowCase):
     @field_validator("goal", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
-        return f"{value} %" if isinstance(value, int | float) and not isinstance(value, bool) else value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return f"{np.format_float_positional(value, trim='-')} %" if is_number else value
 
     @field_validator("goal")
     @classmethod
@@ -150,12 +162,18 @@ class GoalCase(TrendCase):
 
     def check_against_data(self) -> None:
         """Refuse also a deadline at or before the base, and a base without a level."""
-        super().check_against_data()
-        if self.deadline - self.base_year > MAX_HORIZON_YEARS:
-            raise UserError(
-                f"deadline: found {self.deadline}, expected at most {MAX_HORIZON_YEARS} years after "
+        faults = []
+        if not 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS:
+            faults.append(
+                f"deadline: found {self.deadline}, expected 1 to {MAX_HORIZON_YEARS} years after "
                 f"base_year {self.base_year}"
             )
+        try:
+            super().check_against_data()
+        except UserError as error:
+            faults.append(str(error))
+        if faults:
+            raise UserError("\n".join(faults))
         self.make_goal()
 
     def make_goal(self) -> Goal:
@@ -215,8 +233,9 @@ def slug(case: FlowCase) -> str:
 
 
 def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
+    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
+    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
 
 
 def _plain(value: Any) -> Any:
@@ -236,8 +255,8 @@ def _explain(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
         names = ", ".join(model.model_fields)
         hint = _nearest(name, model.model_fields)
-        return f"{shorten(name)}: found an unknown parameter, expected one of {names}{hint}"
-    expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        return f"{shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
+    expected = re.sub("^(Value error, |Input should be |String should have )", "", fault["msg"])
     hint = ""
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         hint = _nearest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))

@@ -189,7 +189,7 @@ def test_a_huge_goal_over_the_longest_horizon_stays_finite():
     [
         ({"deadline": 2012}, "deadline: found 2012, expected a year after base_year 2012"),
         ({"deadline": 1990}, "deadline: found 1990"),
-        ({"base_year": 2010}, "base_year: no level is known for 2010; years with a level: 2012, 2013"),
+        ({"base_year": 2010}, "base_year: found 2010, expected a year with a known level: 2012, 2013"),
         ({"text": "100 CNY bn"}, 'goal: found a level in CNY, expected one in USD (parameter "currency")'),
         ({"text": "-100 %"}, 'goal: found "-100 %", expected a fall of less than 100 % a year'),
         ({"text": "-250 %"}, 'goal: found "-250 %"'),
