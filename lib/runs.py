@@ -184,6 +184,8 @@ def _execute_notebook(run: Run, draft: Path) -> Any:
         execution_timeout=CELL_TIMEOUT_SECONDS,
         shutdown_kernel="immediate",
         config=kernel_config(),
+        # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
+        extra_arguments=["--log-level=ERROR"],
     )
 
 
