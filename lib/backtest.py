@@ -193,6 +193,8 @@ def batches(
             continue
         outcome = realised(levels, [now], horizon, reading, absent_is_zero)[one.flows, 0]
         rows = np.flatnonzero(~np.isnan(outcome))
+        if not len(rows):  # the years ahead lie across a break of the panel
+            continue
         if per_class is not None:
             rows = sample(one.classes, rows, per_class, seed=one.origin)
         models = {name: select(model, rows) for name, model in one.models.items()}
@@ -203,7 +205,7 @@ def batches(
 
 def sample(classes: NDArray[np.intp], rows: NDArray[np.intp], per_class: int, seed: int) -> NDArray[np.intp]:
     """Up to `per_class` of `rows` from each size class, at random, in order."""
-    mixed = np.random.default_rng(seed).permutation(rows)
+    mixed = np.random.default_rng(abs(seed)).permutation(rows)  # contests count years from minus twelve
     chosen = [mixed[classes[mixed] == index][:per_class] for index in np.unique(classes)]
     return np.sort(np.concatenate(chosen))
 
