@@ -1,5 +1,7 @@
 """The command `tradegoals`: thin; each command calls one function of the package and prints what it gave."""
 
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,15 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without "−" is no reason to stop
         try:
-            return super().main(*args, **kwargs)
+            done = super().main(*args, **kwargs)
+            sys.stdout.flush()
+            return done
+        except BrokenPipeError:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except UserError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(2)

@@ -286,6 +286,44 @@ def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
     assert '"tradegoals"' in path.read_text()
 
 
+def test_a_terminal_that_lacks_a_sign_gets_its_code(tmp_path: Path) -> None:
+    arguments = ["run", "--list", "--notebook", "00_did_the_goal_hold", "-p", "goal=−5 %"]
+    code = f"from lib.cli import main; main({arguments!r})"
+    done = python(code, PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "goal=\\u22125 %" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "lib.cli", "run", "--list", "--notebook", tiny.NAME]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
+    termios = pytest.importorskip("termios")
+    tiny.write(tmp_path / "notebooks", "1")
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))  # a new one has no columns at all
+    arguments = [str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")]
+    subprocess.run(
+        [sys.executable, "-c", DRIVER, *arguments], stdout=subprocess.DEVNULL, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    shown = ""
+    with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        while chunk := os.read(ours, 10_000):
+            shown += chunk.decode()
+    os.close(ours)
+    assert "0/1" in shown and "1/1" in shown and f"{tiny.NAME}/default" in shown
+    assert "[1/1]" not in shown
+
+
 DRIVER = """
 import signal, sys
 from pathlib import Path
