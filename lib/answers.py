@@ -15,9 +15,12 @@ def money(value_mn: float, currency: str) -> str:
 
     The dollar sign is avoided: notebooks read two of them as the start and end of a formula.
     """
-    amount, scale = (value_mn / 1000, "billion") if abs(value_mn) >= 1000 else (value_mn, "million")
+    # 999.6 million is a billion in three digits.
+    amount, scale = (value_mn / 1000, "billion") if abs(value_mn) >= 999.5 else (value_mn, "million")
     digits = max(3, len(str(int(abs(amount)))))
-    return f"{currency} {float(f'{amount:.{digits}g}'):,} {scale}".replace(".0 ", " ")
+    rounded = float(f"{amount:.{digits}g}")
+    text = f"{rounded:,.0f}" if rounded.is_integer() else np.format_float_positional(rounded, trim="-")
+    return f"{currency} {text} {scale}"
 
 
 def percent(fraction: float) -> str:
@@ -30,8 +33,9 @@ def percent(fraction: float) -> str:
 
 
 def rate(fraction: float) -> str:
-    """A growth rate in words: "+25 %", "−28.6 %" (one decimal where it is not whole)."""
-    return f"{fraction * 100:+.1f} %".replace(".0 %", " %").replace("-", "−")
+    """A growth rate in words: "+25 %", "−28.6 %" (one decimal where it is not whole), "0 %"."""
+    text = f"{fraction * 100:+.1f} %".replace(".0 %", " %").replace("-", "−")
+    return "0 %" if text in ("+0 %", "−0 %") else text
 
 
 def headline(verdict: Verdict, chance: float | None) -> str:
@@ -49,7 +53,7 @@ def headline(verdict: Verdict, chance: float | None) -> str:
 
 def announcement(case: GoalCase) -> str:
     """Who announced the goal, when and where it is written; or that it is the reader's own."""
-    kind, number, _ = parse_goal(case.goal)
+    kind, number, currency = parse_goal(case.goal)
     table = load_goals_table()
     same = (
         (table["reporter"] == case.reporter)
@@ -59,7 +63,12 @@ def announcement(case: GoalCase) -> str:
         & (table["base_year"] == case.base_year)
         & (table["deadline"] == case.deadline)
     )
-    stated = table["rate_pct"] / 100 if kind == "rate" else table["level"] * table["unit"].map(_millions)
+    if kind == "rate":
+        stated = table["rate_pct"] / 100
+    else:
+        stated = table["level"] * table["unit"].map(_millions).where(
+            table["unit"].str.startswith(f"{currency} ")
+        )
     rows = table[same & ((stated - number).abs() < 1e-9)]
     if rows.empty:
         return "No government stated this goal in the data of this collection: it is the reader's own."

@@ -16,6 +16,9 @@ from lib.results import Estimate
 
 Case = TypeVar("Case", bound=FlowCase)
 
+SUREST = 1e-6
+"""No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -62,7 +65,7 @@ def look(case: GoalCase, goal: Goal, levels: pd.Series) -> Outlook:
     rates = growth.log_growth(before)
     prior = prior_for(case, float(before[last]), last)
     model = forecast.fit(rates, prior)
-    chances = forecast.chances(goal, before, model)
+    chances = forecast.chances(goal, before, model).clip(SUREST, 1 - SUREST)
     fan = None if last >= goal.deadline else forecast.fan(model, before, last, goal.deadline, FAN)
     return Outlook(last, rates, prior, model, chances, fan)
 

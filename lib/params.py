@@ -189,7 +189,8 @@ class GoalCase(TrendCase):
     def goal_name(self) -> str:
         """The goal in words: "+25 % a year" or "100 USD bn"."""
         kind, number, _ = parse_goal(self.goal)
-        return f"{number * 100:+g} % a year" if kind == "rate" else self.goal
+        percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
+        return f"{percent} % a year" if kind == "rate" else self.goal
 
 
 class TrackerCase(GoalCase):
