@@ -133,12 +133,17 @@ def in_words(case: FlowCase, record: pd.DataFrame, levels: pd.DataFrame) -> str:
         f"{', '.join(periods(own.sort_values('period_start')))}" if len(own) <= 6 else f"{len(own)} periods"
     )
     more = record.groupby("reporter", sort=False).size().drop(case.reporter)
-    others = "; ".join(f"{name}: {count} figures" for name, count in more.items())
+    others = "; ".join(f"{name}: {_count(count, 'figure')}" for name, count in more.items())
+    better = "The larger flows are better known" if (more > len(own)).all() else "Of larger flows it holds"
     return (
-        f"For **{case.flow_name}** the record holds **{len(own)} figures** ({span}); unfit for use among "
-        f"them: {unusable}. They give a level for {len(years)} years: {_years(years)}."
-        + (f" The larger flows are better known: {others}." if others else "")
+        f"For **{case.flow_name}** the record holds **{_count(len(own), 'figure')}** ({span}); unfit for use "
+        f"among them: {unusable}. They give a level for {_count(len(years), 'year')}: {_years(years)}."
+        + (f" {better}: {others}." if others else "")
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _years(years: list[int]) -> str:
