@@ -7,8 +7,10 @@ kept as ``notebook.failed.ipynb``.
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,11 +54,20 @@ class Outcome:
     error: str = ""
 
 
-def kernel_config() -> Any:
-    """Kernels talk through sockets in the file system, not through ports that others could listen on."""
+@contextmanager
+def kernel_config() -> Iterator[Any]:
+    """Settings of one kernel: it talks through sockets in a folder of its own, not through ports.
+
+    Others could listen on ports, and two kernels started at once could take the same. By default the sockets
+    would lie in the current folder, where the same can happen.
+    """
     from traitlets.config import Config
 
-    return Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})
+    with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as folder:
+        settings = {"connection_file": f"{folder}/kernel.json"}
+        if os.name == "posix":
+            settings["transport"] = "ipc"
+        yield Config({"KernelManager": settings})
 
 
 def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None) -> Run:
@@ -175,18 +186,19 @@ def _execute_notebook(run: Run, draft: Path) -> Any:
     import papermill
 
     os.environ.update({name: os.environ.get(name, value) for name, value in KERNEL_ENVIRONMENT.items()})
-    return papermill.execute_notebook(
-        NOTEBOOKS_DIR / f"{run.notebook}.ipynb",
-        draft,
-        parameters=run.parameters,
-        kernel_name="python3",
-        progress_bar=False,
-        execution_timeout=CELL_TIMEOUT_SECONDS,
-        shutdown_kernel="immediate",
-        config=kernel_config(),
-        # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
-        extra_arguments=["--log-level=ERROR"],
-    )
+    with kernel_config() as config:
+        return papermill.execute_notebook(
+            NOTEBOOKS_DIR / f"{run.notebook}.ipynb",
+            draft,
+            parameters=run.parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=CELL_TIMEOUT_SECONDS,
+            shutdown_kernel="immediate",
+            config=config,
+            # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
+            extra_arguments=["--log-level=ERROR"],
+        )
 
 
 def _publish(notebook: Any, draft: Path, folder: Path) -> results.Result | None:

@@ -88,15 +88,16 @@ def restamp(path: Path) -> None:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = read_notebook(path)
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT_SECONDS,
-        kernel_name="python3",
-        record_timing=False,
-        config=kernel_config(),
-    )
     try:
-        client.execute()
+        with kernel_config() as config:
+            client = NotebookClient(
+                notebook,
+                timeout=CELL_TIMEOUT_SECONDS,
+                kernel_name="python3",
+                record_timing=False,
+                config=config,
+            )
+            client.execute()
     except CellExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:

@@ -177,12 +177,25 @@ def test_a_page_shows_markup_in_titles_and_texts_as_text(text: str) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kernels talk through ports elsewhere")
-def test_the_kernel_opens_no_port(tiny_folder: Path, tmp_path: Path) -> None:
-    connection = "from ipykernel.connect import get_connection_info"
-    tiny.write(tiny_folder, f"{connection}\nprint(get_connection_info(unpack=True)['transport'])")
-    path = runs.execute(a_run(), tmp_path).folder / "notebook.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    assert notebook["cells"][-1]["outputs"][0]["text"] == "ipc\n"
+def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    tiny.write(
+        tiny_folder,
+        "import os, stat, json\nfrom ipykernel.connect import get_connection_info\n"
+        "info = get_connection_info(unpack=True)\nfolder = os.path.dirname(info['ip'])\n"
+        "mode = stat.S_IMODE(os.stat(folder).st_mode) & 0o777\n"
+        "print(json.dumps([info['transport'], folder, mode, os.listdir('.')]))",
+    )
+    outcome = runs.execute(a_run(), tmp_path / "out")
+    notebook = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
+    transport, folder, mode, beside = json.loads(notebook["cells"][-1]["outputs"][0]["text"])
+    assert (transport, mode, beside) == ("ipc", 0o700, [])
+    assert Path(folder).is_absolute() and not Path(folder).exists()
+    assert names(here) == []
 
 
 # A run that fails.
