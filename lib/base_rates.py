@@ -136,7 +136,7 @@ def two_way(panel: pd.DataFrame) -> pd.DataFrame:
 
 
 PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
-HORIZONS = (1, 2, 3, 4, 5, 7, 10)
+HORIZONS = (1, 2, 3, 5, 10)
 MIN_STARTS = 200
 """Starting points that a size class needs for a distribution of its own."""
 

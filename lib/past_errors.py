@@ -23,7 +23,7 @@ LEVELS = np.array([0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
 KNOTS = [f"z{round(100 * level):02d}" for level in LEVELS]
 MIN_ERRORS = 100
 """Past errors that a shape needs."""
-_EDGE = 0.0005  # a PIT beyond this is one outcome beyond everything the model thought possible
+_EDGE = 1e-6  # a PIT beyond this is an outcome beyond everything the model thought possible
 
 
 def learn(pit: ArrayLike, start: ArrayLike) -> Array | None:

@@ -76,9 +76,9 @@ def build(
 
 
 def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV with five significant digits, or a parquet: the same numbers give the same file."""
+    """Write a CSV with four significant digits, or a parquet: the same numbers give the same file."""
     if path.suffix == ".csv":
-        write_atomically(path, table.to_csv(index=False, float_format="%.5g", lineterminator="\n"))
+        write_atomically(path, table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
         return
     draft = path.with_suffix(".draft")
     table.to_parquet(draft, compression="zstd", index=False)
@@ -146,6 +146,7 @@ def _distributions(folder: Path, progress: Progress) -> Tables:
         for name, levels, origin, zero in progress(jobs)
     ]
     table = pd.concat(tables)
+    table = table[table["size_class"] > 0]  # below 1 mn USD growth is mostly reporting, and few set goals
     first = ["panel", "origin"]
     return {"growth_distributions.csv": table[first + [c for c in table if c not in first]]}
 
@@ -157,21 +158,21 @@ def _base_rates(folder: Path, progress: Progress) -> Tables:
         "BACI two-way total": panels.to_levels(base_rates.two_way(directed)),
     }
     sizes = list(zip(panels.SIZES[2:-1], panels.SIZES[3:], strict=True))
-    eras = [(2001, 2020), (2001, 2008), (2010, 2020)]
+    eras = {"BACI directed": [(2001, 2020)], "BACI two-way total": [(2001, 2020), (2001, 2008), (2010, 2020)]}
     rows = []
-    for name, low, high, years, jump in progress(
+    for label, low, high, years, jump in progress(
         [
-            (n, *s, y, j)
-            for n in flows
-            for s in [*sizes, (1e8, float("inf"))]
-            for y in eras
-            for j in (None, 0.5)
+            (name, *size, era, jump)
+            for name in flows
+            for size in [*sizes, (1e8, float("inf"))]
+            for era in eras[name]
+            for jump in (None, 0.5)
         ]
     ):
-        shares = base_rates.outcome_shares(flows[name], low, high, "t-1", years, jump, absent_is_zero=True)
+        shares = base_rates.outcome_shares(flows[label], low, high, "t-1", years, jump, absent_is_zero=True)
         rows.append(
             shares.assign(
-                panel=name,
+                panel=label,
                 years=f"{years[0]}-{years[1]}",
                 size_from_usd=low,
                 size_to_usd=high,
@@ -211,14 +212,16 @@ def _trade(folder: Path, progress: Progress) -> Tables:
     from lib import trade_scores as trade
 
     found = trade.score_trade(folder, progress)
+    shapes = found.shapes[found.shapes["size_class"] > 0]
     tables = {
-        "past_errors.csv": found.shapes.round({name: 3 for name in found.shapes if name.startswith("z")}),
+        "past_errors.csv": shapes.round({name: 3 for name in shapes if name.startswith("z")}),
         "scores/trade_examples.parquet": found.examples,
     }
     for name in ("events", "intervals"):
         scores = getattr(found, name)
         tables[f"scores/trade_{name}.parquet"] = trade.by_origin(scores)
-        tables[f"scores/trade_{name}_by_size.parquet"] = trade.by_size(scores)
+        by_size = trade.by_size(scores[scores["horizon"].isin([1, 3, 5, 10])])
+        tables[f"scores/trade_{name}_by_size.parquet"] = by_size[[c for c in by_size if c[:3] != "pit"]]
     return tables
 
 
@@ -233,13 +236,20 @@ def _contests(folder: Path, progress: Progress) -> Tables:
 def _competitors(folder: Path, progress: Progress) -> Tables:
     from lib.competitor_scores import score_competitors
 
-    return {"scores/competitors.parquet": score_competitors(folder, progress=progress)}
+    return {"scores/competitors.parquet": _small(score_competitors(folder, progress=progress))}
 
 
 def _verdicts(folder: Path, progress: Progress) -> Tables:
     from lib.verdict_scores import score_verdicts
 
-    return {"scores/verdicts.parquet": score_verdicts(folder, progress)}
+    return {"scores/verdicts.parquet": _small(score_verdicts(folder, progress))}
+
+
+def _small(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores in single precision: seven digits are more than years of one shock each can support."""
+    return scores.astype(
+        dict.fromkeys(scores.columns.intersection(["rate", "p", "brier", "fallback"]), "float32")
+    )
 
 
 def _register(folder: Path, progress: Progress) -> Tables:

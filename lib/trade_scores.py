@@ -28,7 +28,7 @@ PER_CLASS = {"average": None, "every_year": 150, "mean_of_rates": 150}
 """Readings that need quadrature are scored on a sample: so many flows of each size class and origin."""
 MAIN_CLASS = 2
 """Results by origin year are for flows of this size class and above (10 mn USD): goals are set for such."""
-EXAMPLES, EXAMPLE_HORIZONS = 40, (1, 3, 5)
+EXAMPLES, EXAMPLE_HORIZONS = 30, (1, 3, 5)
 """Single forecasts kept of each origin and size class, for reliability curves."""
 
 

@@ -32,7 +32,7 @@ def simulate(
     df: float = 8.0,
     years: int = 30,
 ) -> Levels:
-    """Flows near 200 mn USD: drift N(0.05, drift_sd²), variance df × 0.04 / chi²(df), common yearly shocks."""
+    """Flows near 200 mn USD: drift N(0.05, drift_sd²), variance df × 0.04 / chi²(df), common shocks."""
     rng = np.random.default_rng(seed)
     sigma = np.sqrt(0.04 * df / rng.chisquare(df, (series, 1)))
     shock = rng.normal(size=(series, years))
