@@ -271,7 +271,7 @@ def test_flows_too_short_for_a_hindcast_are_left_out():
 def test_every_flow_has_an_outlook_or_a_clear_reason():
     worked = 0
     for flow in fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records"):
-        for currency in ("USD", "CNY"):
+        for currency in ("USD", "CNY") if flow["flow"] == "total" else ("USD",):
             values = {**flow, "currency": currency, "as_of": fig.UNDATED_KNOWN_FROM}
             try:
                 last = int(TrendCase.check(values).series().index[-1])

@@ -246,7 +246,7 @@ RATES = pd.Series({2007: 7.6, 2008: 6.9, 2009: 6.8, 2010: 6.8, 2011: 6.5})  # 20
 PLAIN = ["value_mn", "grade", "low_mn", "high_mn", "sources"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(rows=st.lists(FIGURE, min_size=1, max_size=7), seed=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(rows, seed):
     mixed = rows.copy()
@@ -255,7 +255,7 @@ def test_the_order_of_the_rows_does_not_matter(rows, seed):
     pd.testing.assert_frame_equal(left, right)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6), worse=FIGURE)
 def test_a_worse_candidate_never_changes_the_choice(rows, worse):
     """A further figure either becomes the choice of a year itself or leaves the choice where it was."""
@@ -268,7 +268,7 @@ def test_a_worse_candidate_never_changes_the_choice(rows, worse):
     pd.testing.assert_frame_equal(after.loc[kept, columns], before.loc[after.index[kept], columns])
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6), power=st.sampled_from([10.0, 100.0]))
 def test_the_choice_does_not_depend_on_the_size_of_the_flow(rows, power):
     larger = [row | {"value": round(row["value"] * power, 6)} for row in rows]
@@ -278,7 +278,7 @@ def test_the_choice_does_not_depend_on_the_size_of_the_flow(rows, power):
         assert right[column].to_list() == pytest.approx((left[column] * power).to_list(), rel=1e-9)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6))
 def test_each_year_has_one_choice_and_it_comes_first(rows):
     found = series.candidates(record(*rows), "USD", RATES)
@@ -287,7 +287,7 @@ def test_each_year_has_one_choice_and_it_comes_first(rows):
     assert found["grade"].map(series.GRADES.index).groupby(found["year"]).is_monotonic_increasing.all()
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(day=st.dates(pd.Timestamp("2006-01-10").date(), pd.Timestamp("2026-11-24").date()))
 @pytest.mark.parametrize("reporter", ["China", "Heilongjiang"])
 def test_nothing_published_later_enters(day, reporter):
