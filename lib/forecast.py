@@ -153,8 +153,13 @@ def spread(model: GrowthModel, horizon: ArrayLike) -> Any:
     autocorrelation r, h becomes ``h + 2 r (h - 1) - r²``: the variance of a sum given the latest rate.
     """
     h = np.asarray(horizon, dtype=float)
+    return np.sqrt(model.variance * (_independent_years(model, h) + h**2 / model.weight))
+
+
+def _independent_years(model: GrowthModel, horizon: Any) -> Any:
+    """How many independent years have the variance of a sum over `horizon` years, given the latest rate."""
     r = model.autocorrelation
-    return np.sqrt(model.variance * (h + 2 * r * np.maximum(h - 1, 0) - r**2 + h**2 / model.weight))
+    return horizon + 2 * r * np.maximum(horizon - 1, 0) - r**2
 
 
 def location(model: GrowthModel, horizon: ArrayLike) -> Any:
@@ -267,10 +272,10 @@ def _log1p(rate: ArrayLike) -> Any:
 
 
 def _parameter_nodes(model: GrowthModel, years: int) -> tuple[Array, Array, Array]:
-    """Nodes and weights over (sigma, mu), each of shape (…, nodes of sigma, nodes of mu).
+    """Nodes and weights over (sigma, mu) of a year, each of shape (…, nodes of sigma, nodes of mu).
 
-    The echo of the latest rate is spread over the years. The autocorrelation of the years ahead is left out:
-    on BACI it changes the scores of readings that look at single years in the fourth digit.
+    The years are taken as alike and independent, with the echo and the autocorrelation spread over them, so
+    that their sum has the law of `p_reach`: the readings then keep their order.
     """
     df = np.minimum(np.asarray(model.df, dtype=float), _MAX_DF)
     unique, index = np.unique(df, return_inverse=True)
@@ -282,7 +287,8 @@ def _parameter_nodes(model: GrowthModel, years: int) -> tuple[Array, Array, Arra
     mu = np.asarray(model.mean + model.echo / years)[..., None, None] + sigma * z / np.sqrt(
         np.asarray(model.weight)[..., None, None]
     )
-    return mu, sigma, w[..., None] * wz
+    a_year = np.asarray(_independent_years(model, years) / years)[..., None, None]
+    return mu, sigma * np.sqrt(a_year), w[..., None] * wz
 
 
 @lru_cache(maxsize=4096)

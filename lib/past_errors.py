@@ -96,6 +96,19 @@ def recalibrate(
     return apply(p, knots)
 
 
+def model_level(
+    level: ArrayLike, horizon: int, origin: int, size_usd: float, table: pd.DataFrame | None = None
+) -> Any:
+    """Level to ask of the model's quantile function so that the quantile is corrected by past errors.
+
+    ``growth_quantiles(model, horizon, model_level(0.9, horizon, origin, size_usd))`` is the corrected
+    90 % quantile; its probability, corrected by `recalibrate`, is 0.1.
+    """
+    knots = find("average", horizon, origin, size_usd, table)
+    level = np.asarray(level, dtype=float)
+    return level if knots is None else 1 - invert(1 - level, knots)
+
+
 def find(
     reading: str, horizon: int, origin: int, size_usd: float, table: pd.DataFrame | None = None
 ) -> Array | None:

@@ -249,6 +249,15 @@ def test_recalibrate_uses_what_was_known_at_the_origin():
         past_errors.recalibrate(0.3, "average", 0, 2012, 2e8, table)
 
 
+@pytest.mark.parametrize(("origin", "horizon"), [(2013, 2), (2019, 5), (2013, 10), (1990, 1)])
+def test_corrected_quantiles_have_their_corrected_probability(origin, horizon):
+    model = forecast.fit(np.array([0.1, 0.3, 0.0]), reference.prior_for(230e6, origin))
+    level = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
+    at = forecast.growth_quantiles(model, horizon, past_errors.model_level(level, horizon, origin, 230e6))
+    p = past_errors.recalibrate(forecast.p_reach(model, at, horizon), "average", horizon, origin, 230e6)
+    assert p == pytest.approx(1 - level, abs=1e-6)
+
+
 @pytest.mark.parametrize("reading", past_errors.READINGS)
 @pytest.mark.parametrize("horizon", [1, 2, 3, 5, 8, 12])
 def test_kept_past_errors_give_probabilities_for_every_horizon(reading, horizon):

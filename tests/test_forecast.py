@@ -185,11 +185,6 @@ def test_over_one_year_the_three_readings_are_one(model, rate):
 TURNING_MODEL = GrowthModel(0.05, 50.0, 0.01, 100.0, 5, 0.5, autocorrelation=-0.45)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the readings that look at single years leave the autocorrelation of the years ahead out; "
-    "take this mark away once they share one law with p_reach",
-)
 def test_the_readings_keep_their_order_where_growth_alternates():
     assert p_every_year(TURNING_MODEL, 0.0, 1) == pytest.approx(
         p_reach(TURNING_MODEL, 0.0, 1), abs=QUADRATURE
