@@ -154,7 +154,7 @@ def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
     """
     key = _key(panel)
     rows = panel.assign(**{column: panel[column].astype(str) for column in key})
-    wide = rows.pivot(index=key, columns="year", values="value_usd")  # noqa: PD010 (it refuses duplicates)
+    wide = rows.pivot(index=key, columns="year", values="value_usd")
     years = np.arange(int(wide.columns.min()), int(wide.columns.max()) + 1)
     log = np.log(wide.reindex(columns=years).to_numpy(dtype=float))
     growth = np.diff(log, axis=1)
