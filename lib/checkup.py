@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.figures import check_data
-from lib.params import NOTEBOOKS, FlowCase
+from lib.params import NOTEBOOKS, Case, FlowCase
 from lib.runs import NOTEBOOKS_DIR, load_runs
 from lib.stamp import read_notebook, stale_parts
 
@@ -25,7 +25,7 @@ def all_faults() -> list[str]:
 def notebook_faults(folder: Path | None = None) -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
     folder = folder or NOTEBOOKS_DIR
-    models: dict[str, type[FlowCase]] = {**NOTEBOOKS, TEMPLATE: FlowCase}
+    models: dict[str, type[Case]] = {**NOTEBOOKS, TEMPLATE: FlowCase}
     return [
         f"{name}.ipynb: {line}"
         for name, model in models.items()
@@ -33,7 +33,7 @@ def notebook_faults(folder: Path | None = None) -> list[str]:
     ]
 
 
-def _faults_of(path: Path, model: type[FlowCase]) -> list[str]:
+def _faults_of(path: Path, model: type[Case]) -> list[str]:
     if not path.exists():
         return ["not found, expected it in notebooks/"]
     try:
@@ -46,7 +46,7 @@ def _faults_of(path: Path, model: type[FlowCase]) -> list[str]:
     return [*parameter_faults(notebook, model), *words]
 
 
-def parameter_faults(notebook: Any, model: type[FlowCase]) -> list[str]:
+def parameter_faults(notebook: Any, model: type[Case]) -> list[str]:
     """Differences between the tagged cell and the typed model: names, order and defaults."""
     cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:

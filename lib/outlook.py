@@ -1,17 +1,22 @@
-"""What was to be expected of a goal: the flow's own record, leaning on other flows where it is short."""
+"""What was to be expected of a goal: the flow's own record, leaning on other flows where it is short.
 
-from dataclasses import dataclass, replace
+The prior of a flow is that of its reference class, moved by what is special about the larger flows that contain
+it (`lib.parents`); its probabilities and intervals are corrected by the errors of earlier forecasts
+(`lib.past_errors`). Both know only the years up to the last level of the flow.
+"""
+
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib import forecast, growth, reference
-from lib.answers import percent
+from lib import forecast, growth, past_errors, reference
 from lib.forecast import FAN, GrowthModel, Prior
-from lib.goals import READING_LABELS, READINGS, Goal
+from lib.goals import Goal
 from lib.params import FlowCase, GoalCase
+from lib.parents import Parent, prior_with_parents
 from lib.results import Estimate
 
 Case = TypeVar("Case", bound=FlowCase)
@@ -21,22 +26,57 @@ SUREST = 1e-6
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """The growth model of a flow at an origin, and where it comes from.
+
+    Parameters
+    ----------
+    origin : year of the last level.
+    level_mn : that level; size_usd : the same in US dollars.
+    world : whether the partner is the world, whose flows have a reference class of their own.
+    prior, model : what other flows say, and what remains after the flow's own rates.
+    shares : how much of the expected drift comes from where (`lib.parents.prior_with_parents`).
+    """
+
+    origin: int
+    level_mn: float
+    size_usd: float
+    world: bool
+    prior: Prior
+    model: GrowthModel
+    shares: pd.DataFrame
+
+    def corrected(self, p: float, reading: str, years: int) -> float:
+        """A probability of the model, corrected by past errors; those are of trade between two countries."""
+        if not self.world:
+            p = float(past_errors.recalibrate(p, reading, years, self.origin, self.size_usd))
+        return float(np.clip(p, SUREST, 1 - SUREST))
+
+    def quantiles(self, years: int) -> np.ndarray:
+        """Quantiles of the level after `years` years at `lib.forecast.FAN`, corrected alike; millions."""
+        asked = np.asarray(FAN)
+        shape = None if self.world else past_errors.find("average", years, self.origin, self.size_usd)
+        if shape is not None:  # what gets corrected is the probability of exceeding a quantile
+            asked = 1 - past_errors.invert(1 - asked, shape)
+        return forecast.level_quantiles(self.model, self.level_mn, years, asked)
+
+
+@dataclass(frozen=True)
 class Outlook:
-    """The forecast from the last level known before the deadline.
+    """The forecast of a goal from the last level known before its deadline.
 
     Parameters
     ----------
     last : year of that level.
     rates : log growth rates of the flow itself by year; NaN after a gap.
-    prior, model : what other flows say, and what remains after the flow's own rates.
+    expected : the growth model and where it comes from.
     chances : probability by reading; decided readings are absent.
     fan : quantiles of the level by year (`lib.forecast.FAN`), millions; None when no year is left.
     """
 
     last: int
     rates: pd.Series
-    prior: Prior
-    model: GrowthModel
+    expected: Expectation
     chances: pd.Series
     fan: pd.DataFrame | None
 
@@ -61,19 +101,60 @@ class Outlook:
 def look(case: GoalCase, goal: Goal, levels: pd.Series) -> Outlook:
     """Forecast from the last level known before the deadline; `levels` by year in millions."""
     before = levels.loc[: goal.deadline].dropna()
-    last = int(before.index[-1])
-    rates = growth.log_growth(before)
-    prior = prior_for(case, float(before[last]), last)
+    expected = expect(case, before)
+    odds = chances(goal, before, expected)
+    fan = None if expected.origin >= goal.deadline else _fan(expected, goal.deadline)
+    return Outlook(expected.origin, growth.log_growth(before), expected, odds, fan)
+
+
+def expect(case: GoalCase, levels: pd.Series) -> Expectation:
+    """The growth model at the last year of `levels` (by year, millions), from what the case's day knew."""
+    origin, level = int(levels.index[-1]), float(levels.iloc[-1])
+    rates = growth.log_growth(levels)
+    parents = [_parent(larger, origin) for larger in lineage(case)]
+    own_class = prior_for(case, level, origin)
+    prior, shares = prior_with_parents(own_class, [parent for parent in parents if parent is not None], rates)
     model = forecast.fit(rates, prior)
-    chances = forecast.chances(goal, before, model).clip(SUREST, 1 - SUREST)
-    fan = None if last >= goal.deadline else forecast.fan(model, before, last, goal.deadline, FAN)
-    return Outlook(last, rates, prior, model, chances, fan)
+    size = _usd_mn(case, level, origin) * 1e6
+    return Expectation(origin, level, size, case.partner == "World", prior, model, shares)
+
+
+def _parent(larger: GoalCase, origin: int) -> Parent | None:
+    """A larger flow up to the origin; None where two levels of it were not known by then."""
+    levels = larger.series()["value_mn"].loc[:origin]
+    if len(levels) < 2:
+        return None
+    prior = prior_for(larger, float(levels.iloc[-1]), int(levels.index[-1]))
+    return Parent(larger.reporter, growth.log_growth(levels), prior)
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
-    """The reference class of flows as large as this one, from the years before `year` alone."""
-    usd_mn = level_mn if case.currency == "USD" else level_mn / case.rates()[year]
-    return reference.prior_for(usd_mn * 1e6, year, world=case.partner == "World")
+    """The reference class of flows as large as this one, from the years up to `year` alone."""
+    return reference.prior_for(_usd_mn(case, level_mn, year) * 1e6, year, world=case.partner == "World")
+
+
+def _usd_mn(case: GoalCase, level_mn: float, year: int) -> float:
+    return level_mn if case.currency == "USD" else level_mn / float(case.rates()[year])
+
+
+def chances(goal: Goal, levels: pd.Series, expected: Expectation) -> pd.Series:
+    """Probability that each reading of a goal is met, from the last level known before its deadline.
+
+    Returns
+    -------
+    Series by reading. Readings that are decided, or need yearly rates that are not known, are absent.
+    """
+    raw = forecast.chances(goal, levels, expected.model)
+    years = goal.deadline - expected.origin
+    return pd.Series({name: expected.corrected(p, str(name), years) for name, p in raw.items()}, dtype=float)
+
+
+def _fan(expected: Expectation, end: int) -> pd.DataFrame:
+    """Quantiles by year from the origin (certain) to `end`; millions."""
+    years = range(1, end - expected.origin + 1)
+    rows = [np.full(len(FAN), expected.level_mn), *(expected.quantiles(h) for h in years)]
+    index = pd.Index(range(expected.origin, end + 1), name="year")
+    return pd.DataFrame(np.vstack(rows), index=index, columns=list(FAN))
 
 
 def lineage(case: Case) -> list[Case]:
@@ -118,96 +199,3 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
         }
     columns = ["from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")
-
-
-def shares(view: Outlook) -> pd.DataFrame:
-    """How much of the expected drift and of the variance comes from the flow itself."""
-    own = float(view.model.own_share)
-    n = int(view.model.n)
-    own_df = max(n - 1, 0) / float(view.model.df)
-    return pd.DataFrame(
-        {
-            "comes from": ["the flow's own record", "the reference class"],
-            "growth rates": [str(n), "many flows"],
-            "share of the drift": [percent(own), percent(1 - own)],
-            "share of the variance": [percent(own_df), percent(1 - own_df)],
-        }
-    )
-
-
-def sensitivity(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
-    """Probability of each reading under other assumptions, formatted; "–" where a reading is decided."""
-    before = levels.loc[: goal.deadline].dropna()
-    last = int(before.index[-1])
-    rates = growth.log_growth(before)
-    prior = prior_for(case, float(before[last]), last)
-    models = {
-        "as above": forecast.fit(rates, prior),
-        "the reference class alone": forecast.fit(np.array([]), prior),
-        "drift free to differ twice as much": forecast.fit(
-            rates, replace(prior, drift_sd=2 * prior.drift_sd)
-        ),
-        "no drift expected": forecast.fit(rates, replace(prior, drift=0.0)),
-        "a third more erratic": forecast.fit(rates, replace(prior, variance=prior.variance * (4 / 3) ** 2)),
-    }
-    if rates.notna().sum() >= forecast.MIN_GROWTH_RATES:
-        models["the flow's own record alone"] = forecast.fit(rates)
-    found = {name: forecast.chances(goal, before, model) for name, model in models.items()}
-    columns = {READING_LABELS[reading]: reading for reading in READINGS}
-    rows = [
-        {
-            "assumption": name,
-            **{label: percent(odds[key]) if key in odds else "–" for label, key in columns.items()},
-        }
-        for name, odds in found.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def hindcasts(case: GoalCase, goal: Goal, view: Outlook) -> dict[str, pd.DataFrame]:
-    """Forecasts that the same method gave at earlier years, for the flow and the larger ones.
-
-    Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up
-    to the origin alone, of levels as known on the case's day.
-
-    Returns
-    -------
-    By reporter: frame indexed by origin with probability and met (bool); flows without any are left out.
-    """
-    years = max(goal.deadline - view.last, 1)
-    found = {}
-    for member in [case, *lineage(case)]:
-        levels = member.series()["value_mn"]
-        rows = {year: _hindcast(member, levels, int(year), years, goal.rate) for year in levels.index}
-        rows = {year: row for year, row in rows.items() if row is not None}
-        if rows:
-            found[member.reporter] = pd.DataFrame.from_dict(
-                rows, orient="index", columns=["probability", "met"]
-            )
-    return found
-
-
-def _hindcast(
-    case: GoalCase, levels: pd.Series, origin: int, years: int, rate: float
-) -> tuple[float, bool] | None:
-    """(probability, met) of growing at `rate` over `years` years from `origin`; None without enough years."""
-    before = levels.loc[:origin]
-    if origin + years not in levels.index or len(before) < 2:
-        return None
-    model = forecast.fit(growth.log_growth(before), prior_for(case, float(before[origin]), origin))
-    needed = years * np.log1p(rate)
-    met = np.log(levels[origin + years] / levels[origin]) >= needed - 1e-9
-    return float(forecast.p_reach(model, needed, years)), bool(met)
-
-
-def hindcast_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Number of earlier forecasts, mean probability and how many came true, formatted."""
-    return pd.DataFrame(
-        {
-            "flow of": list(found),
-            "forecasts": [len(frame) for frame in found.values()],
-            "origins": [f"{frame.index.min()}–{frame.index.max()}" for frame in found.values()],
-            "mean probability": [percent(frame["probability"].mean()) for frame in found.values()],
-            "came true": [f"{frame['met'].sum()} of {len(frame)}" for frame in found.values()],
-        }
-    )

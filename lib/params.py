@@ -20,28 +20,16 @@ from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
 
 MAX_HORIZON_YEARS = 30
+LAST_OUTCOME = 2020
+"""Last year of the panel on which forecasts are scored."""
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv"
 GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
 
 
-class FlowCase(BaseModel):
-    """One flow, seen from one day. Every notebook has these parameters."""
+class Case(BaseModel):
+    """The parameters of a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=200)
-
-    reporter: str = Field("Harbin", description=REPORTER)
-    partner: str = Field("Russia", description="the other side")
-    flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
-    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
-
-    @field_validator("as_of", mode="before")
-    @classmethod
-    def _is_day(cls, value: Any) -> Any:
-        # A plain number would be read as seconds since 1970.
-        try:
-            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
-        except UserError:
-            raise ValueError("a date (YYYY-MM-DD)") from None
 
     @classmethod
     def from_cell(cls, namespace: Mapping[str, Any]) -> Self:
@@ -63,6 +51,31 @@ class FlowCase(BaseModel):
             raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
         case.check_against_data()
         return case
+
+    def check_against_data(self) -> None:
+        """Refuse what no data can answer; a case that needs no data refuses nothing."""
+
+    def title(self) -> str:
+        """One line that names the case."""
+        raise NotImplementedError
+
+
+class FlowCase(Case):
+    """One flow, seen from one day."""
+
+    reporter: str = Field("Harbin", description=REPORTER)
+    partner: str = Field("Russia", description="the other side")
+    flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_day(cls, value: Any) -> Any:
+        # A plain number would be read as seconds since 1970.
+        try:
+            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
+        except UserError:
+            raise ValueError("a date (YYYY-MM-DD)") from None
 
     def check_against_data(self) -> None:
         """Refuse a flow that the record does not have, or a day before its first figure."""
@@ -203,17 +216,56 @@ class TrackerCase(GoalCase):
     deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
 
 
-NOTEBOOKS: dict[str, type[FlowCase]] = {
+class ScoreCase(Case):
+    """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
+
+    goal_pct: Literal[10, 15, 25, 40] = Field(
+        25, description="growth a year that the goal asks for, per cent"
+    )
+    years: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] = Field(
+        3, description="years from the origin to the deadline"
+    )
+    first_origin: int = Field(
+        2005, ge=2005, le=2019, description="first year from which forecasts are scored"
+    )
+    last_origin: int = Field(2019, ge=2005, le=2019, description="last such year; outcomes are known to 2020")
+
+    @field_validator("goal_pct", "years", mode="before")
+    @classmethod
+    def _as_number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+    def check_against_data(self) -> None:
+        """Refuse origins whose outcomes lie after the panel's last year."""
+        if self.last_origin < self.first_origin:
+            raise UserError(
+                f"last_origin: found {self.last_origin}, expected {self.first_origin} (first_origin) or later"
+            )
+        if self.first_origin + self.years > LAST_OUTCOME:
+            raise UserError(
+                f"first_origin: found {self.first_origin}, expected {LAST_OUTCOME - self.years} or earlier: "
+                f"outcomes are known to {LAST_OUTCOME}"
+            )
+
+    def title(self) -> str:
+        """One line that names the goal and the origins."""
+        origins = f"{self.first_origin}–{self.last_origin}"
+        return f"+{self.goal_pct} % a year over {self.years} years, forecasts of {origins}"
+
+
+NOTEBOOKS: dict[str, type[Case]] = {
     "00_did_the_goal_hold": GoalCase,
     "01_what_do_the_figures_say": FlowCase,
     "02_how_did_trade_grow": TrendCase,
     "03_could_one_have_known": GoalCase,
+    "04_how_often_do_goals_hold": GoalCase,
+    "05_is_the_forecast_calibrated": ScoreCase,
     "06_what_would_the_trackers_have_said": TrackerCase,
 }
 """The parameters of each notebook that is run; the key is the notebook's name."""
 
 
-def model_of(notebook: str) -> type[FlowCase]:
+def model_of(notebook: str) -> type[Case]:
     """Return the parameter model of a notebook by name."""
     if notebook not in NOTEBOOKS:
         names = ", ".join(NOTEBOOKS)
@@ -222,7 +274,7 @@ def model_of(notebook: str) -> type[FlowCase]:
     return NOTEBOOKS[notebook]
 
 
-def slug(case: FlowCase) -> str:
+def slug(case: Case) -> str:
     """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
     defaults = type(case)()
     parts = [

@@ -157,6 +157,70 @@ def goal_fan(
     return _finish(figure, axes, sources)
 
 
+def shares(found: pd.Series, title: str, sources: str = "") -> Any:
+    """Share by horizon in years as a line from 0, each point labelled in per cent."""
+    figure, axes = _axes(title, height=3.4)
+    axes.plot(found.index, found * 100, color=BLUE, marker="o")
+    for years, share in found.items():
+        place = {"xytext": (0, 6), "textcoords": "offset points"}
+        axes.annotate(f"{share * 100:.0f} %", (years, share * 100), ha="center", **place)
+    axes.set_ylim(0, max(found.max() * 125, 10))
+    axes.set_xlabel("years")
+    axes.set_ylabel("share of flows, %")
+    return _finish(figure, axes, sources)
+
+
+def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Share met by group with its interval, and the number of targets at the foot of each.
+
+    `found` is indexed by group: share, low, high (fractions), n.
+    """
+    figure, axes = _axes(title, height=3.6)
+    places = np.arange(len(found))
+    error = np.abs(np.vstack([found["share"] - found["low"], found["high"] - found["share"]])) * 100
+    axes.bar(places, found["share"] * 100, color="#9ecae1", zorder=2)
+    axes.errorbar(places, found["share"] * 100, yerr=error, fmt="none", ecolor=GREY, elinewidth=1.2, zorder=3)
+    for place, n in zip(places, found["n"], strict=True):
+        axes.annotate(f"{n}", (place, 1), ha="center", fontsize=7.5, zorder=4)
+    axes.set_xticks(places, found.index, rotation=90 if len(found) > 10 else 0)
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("met, % (number of targets below)")
+    axes.grid(axis="x", visible=False)
+    return _finish(figure, axes, sources, years=False)
+
+
+def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Share that came true against the probability given, with the line of perfect calibration.
+
+    `found` has p (mean probability), met (share) and n; low and high (fractions) draw a band where they are.
+    """
+    figure, axes = _axes(title, height=4.4)
+    axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", label="perfect calibration")
+    if {"low", "high"} <= set(found.columns):
+        axes.fill_between(found["p"] * 100, found["low"] * 100, found["high"] * 100, color=BLUE, alpha=0.15)
+    axes.plot(found["p"] * 100, found["met"] * 100, color=BLUE, marker="o", label="observed")
+    for row in found.itertuples():
+        place = {"xytext": (6, -10), "textcoords": "offset points"}
+        axes.annotate(f"{row.n:,}", (row.p * 100, row.met * 100), fontsize=7.5, color=GREY, **place)
+    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
+    axes.legend(loc="upper left", fontsize=8)
+    return _finish(figure, axes, sources, years=False)
+
+
+def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str, sources: str = "") -> Any:
+    """Columns of `found` as lines by origin year, each labelled; `what` names the axis."""
+    figure, axes = _axes(title, height=3.8)
+    styles = zip((BLUE, RED, GREEN, ORANGE), ("-", "--", ":", "-."), ("o", "s", "D", "^"), strict=True)
+    for (name, values), (colour, line, marker) in zip(found.items(), styles, strict=False):
+        axes.plot(
+            values.index, values, color=colour, linestyle=line, marker=marker, label=labels.get(name, name)
+        )
+    axes.set_xlabel("origin: the last year known to the forecast")
+    axes.set_ylabel(what)
+    axes.legend(loc="best", fontsize=8)
+    return _finish(figure, axes, sources)
+
+
 def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Class given by each tracker (rows) on each day (columns), coloured by whether it means on track.
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import UserError
 from lib.goals import READING_LABELS, Outcome, Reading, Verdict
-from lib.params import FlowCase
+from lib.params import Case
 
 MIME = "application/vnd.tradegoals.result+json"
 
@@ -84,7 +84,7 @@ def readings(
     return rows
 
 
-def record(notebook: str, case: FlowCase, answer: str, **parts: Any) -> None:
+def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     """Show the run's record as the last output of a notebook.
 
     Parameters

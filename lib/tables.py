@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,28 @@ def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] 
     UserError
         Listing the faults of all rows.
     """
-    rows, faults = check_table(name, path, rules)
+    file = Path(path) if path is not None else data_dir() / describe(name)["path"]
+    # Keys may refer to another table, so the state of all of them decides.
+    state = [_state(other) for other in (file, *sorted(data_dir().iterdir()))]
+    return _read_once(name, file, tuple(rules), *state).copy()
+
+
+@lru_cache(maxsize=32)
+def _read_once(name: str, file: Path, rules: tuple[Rule, ...], *state: Any) -> pd.DataFrame:
+    """Read and check a table once for each state of the data folder: notebooks ask for it many times."""
+    rows, faults = check_table(name, file, rules)
     if faults:
         raise UserError(list_faults(faults))
     return give_types(rows, describe(name)["schema"]["fields"])
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    """What changes when a file is written: where it lies on the disk, when it was written, its size."""
+    try:
+        stat = file.stat()
+    except OSError:  # `check_table` says what is wrong with it
+        return ()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def check_table(

@@ -132,6 +132,6 @@ def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> st
     odds = found[(found["who"] == "probability") & (found["day"] == day)]["value"].iloc[0]
     said, year = int(row["on_track"].sum()), row["latest_year"].iloc[0]
     return (
-        f"{outcome} On {day:%-d %B %Y}, with the figure of {year}, **{said} of {len(row)} trackers** that make a "
-        f"forecast called the goal on track; the probability given here was **{percent(odds)}**."
+        f"{outcome} On {day:%-d %B %Y}, with the figure of {year}, **{said} of {len(row)} trackers** that "
+        f"make a forecast called the goal on track; the probability given here was **{percent(odds)}**."
     )
