@@ -1,0 +1,316 @@
+"""The server of warm kernels: import the stack once, then fork a kernel for every stub that asks.
+
+Run as ``python server.py FOLDER IDLE_SECONDS [PARENT]``. It listens on a socket in FOLDER, which is private
+to the user, and ends after so long without a kernel, or when its parent is no longer PARENT. Never loaded
+here: `lib`, whose files may be edited between two kernels, and the user's data.
+
+A fork is a true copy only of a process with one thread, and the kernel is the one that would have started by
+itself only if nothing that decides an import differs. Both are checked; where they do not hold, the stub
+becomes an ordinary kernel. What all kernels of a server share is the seed of Python's string hashes.
+"""
+
+import fcntl
+import gc
+import importlib
+import importlib.util
+import os
+import resource
+import select
+import signal
+import site
+import socket
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+PRELOAD = """
+numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
+matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
+pydantic pandera.pandas pandera.backends.pandas.builtin_checks tornado.platform.asyncio
+IPython.core.completerlib IPython.core.pylabtools ipykernel.debugger ipykernel.kernelapp
+"""
+# What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
+
+READ_ONCE = """
+ARROW_ GLIBC_ HOME KMP_ LANG LC_ LD_ MALLOC_ MATPLOTLIB MKL_ MPLCONFIGDIR NPY_ NUMPY_ OMP_ OPENBLAS_ PANDAS
+PYTHON SCIPY_ XDG_CACHE XDG_CONFIG
+"""
+# Beginnings of the names of variables that the interpreter and the stack read when they are loaded.
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
+
+PATIENCE_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+
+
+class Request(NamedTuple):
+    """What a stub asks for: a kernel with these arguments, in the stub's own circumstances."""
+
+    line: socket.socket
+    streams: list[int]
+    python: str
+    folder: str
+    umask: int
+    stub: int
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+class Stack(NamedTuple):
+    """What was preloaded: the state of its files, the environment that it saw, and what it added to that."""
+
+    files: dict[str, tuple[int, int] | None]
+    environment: dict[str, str]
+    added: dict[str, str]
+
+    def changed_file(self) -> str | None:
+        """A file or folder of packages that is no longer what it was."""
+        return next((path for path, state in self.files.items() if fingerprint(path) != state), None)
+
+
+@dataclass
+class Server:
+    """The socket, the lock on its folder, and by handle the kernels: process id and line to the stub."""
+
+    listener: socket.socket
+    lock: int
+    stack: Stack
+    kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
+
+    def serve(self, idle: float, parent: int) -> Request | None:
+        """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
+        last = time.monotonic()
+        while (not parent or os.getppid() == parent) and (self.kernels or time.monotonic() < last + idle):
+            listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
+            for ready in select.select([*listening, *self.kernels], [], [], LOOK_SECONDS)[0]:
+                last = time.monotonic()
+                if ready in self.kernels:
+                    self.bury(ready)
+                elif (request := self.admit()) and self.fork(request) == 0:
+                    return request
+        return None
+
+    def admit(self) -> Request | None:
+        """The next request; None, after a word to its stub, if it must not be served."""
+        line, _ = self.listener.accept()
+        line.settimeout(PATIENCE_SECONDS)
+        try:
+            line.sendall(b"?")
+            request = read_request(line)
+        except (OSError, ValueError, TypeError):  # the stub has gone, or is none
+            line.close()
+            return None
+        if changed := self.stack.changed_file():  # for good: leave the folder to a new server
+            Path("socket").unlink(missing_ok=True)
+            self.close()
+        if not (reason := changed or unfit(request, self.stack.environment)):
+            return request
+        with suppress(OSError):
+            line.sendall(f"{reason} differs from what the server has loaded".encode())
+        drop(request)
+        return None
+
+    def fork(self, request: Request) -> int:
+        """The process id of a new kernel; 0 in the kernel itself, where nothing of the server stays open."""
+        try:
+            pid = os.fork()
+        except OSError:  # no memory, or too many processes; the stub takes an empty answer for a no
+            drop(request)
+            return -1
+        if pid:
+            self.kernels[os.pidfd_open(pid)] = pid, request.line
+            for stream in request.streams:
+                os.close(stream)
+            return pid
+        self.close()
+        for handle, (_, line) in self.kernels.items():
+            os.close(handle)
+            line.close()
+        return 0
+
+    def bury(self, handle: int) -> None:
+        """Take note of a kernel's end: kill what it left running, and tell its stub how it ended."""
+        pid, line = self.kernels.pop(handle)
+        kill_group(pid)  # before the wait: until then nobody else can have this number
+        _, status = os.waitpid(pid, 0)
+        with suppress(OSError):
+            line.sendall(str(status).encode())
+        line.close()
+        os.close(handle)
+
+    def close(self) -> None:
+        """Let go of the socket and the folder."""
+        self.listener.close()
+        os.close(self.lock)
+
+
+def main() -> None:
+    """Preload, serve, and in a forked process become the kernel."""
+    folder, idle, parent = Path(sys.argv[1]), float(sys.argv[2]), int((*sys.argv, "0")[3])
+    os.chdir(folder)
+    os.umask(0o077)
+    lock = os.open("lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:  # another server has this folder
+        return
+    stack = preload()
+    server, own = Server(listen(), lock, stack), os.getpid()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        request = server.serve(idle, parent)
+    finally:
+        if os.getpid() == own:
+            for pid, _ in server.kernels.values():
+                kill_group(pid)
+    if request:
+        run_kernel(request, stack.added)
+
+
+def preload() -> Stack:
+    """Import the stack, in one thread and as a kernel that starts in this environment would import it."""
+    if Path(sys.path[0]) == Path(__file__).parent:
+        del sys.path[0]
+    given = dict(os.environ)
+    os.environ.update(dict.fromkeys(THREADS, "1"), JE_ARROW_MALLOC_CONF="background_thread:false")
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a message of the debugger's that no cell ever shows
+    os.environ.pop("MPLBACKEND", None)  # each kernel has its own
+    before = dict(os.environ)
+    files = {path: fingerprint(path) for path in [*site.getsitepackages(), site.getusersitepackages()]}
+    for name in PRELOAD.split():
+        with suppress(ModuleNotFoundError):  # not installed, and not missed here
+            importlib.import_module(name)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        sys.exit("No warm kernels: a package has started a thread while it was imported.")
+    import matplotlib
+
+    sources = [matplotlib.matplotlib_fname(), str(Path(__file__).with_name("stub.py"))]
+    sources += filter(None, (getattr(module, "__file__", None) for module in list(sys.modules.values())))
+    gc.collect()
+    gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
+    added = {name: value for name, value in os.environ.items() if name not in before}
+    return Stack(files | {path: fingerprint(path) for path in sources}, given, added)
+
+
+def fingerprint(path: str) -> tuple[int, int] | None:
+    """Time of change and size: of a file, or of a folder, which changes when a package comes or goes."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of files for each kernel
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def listen() -> socket.socket:
+    """A socket for its owner only. A dead server's may be in the way: nobody else's, for we hold the lock."""
+    Path("socket").unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("socket")
+    listener.listen(128)
+    print("ready", flush=True)
+    return listener
+
+
+def read_request(line: socket.socket) -> Request:
+    """Read what a stub sends: its standard streams, the length of the rest, and the rest."""
+    size, streams, *_ = socket.recv_fds(line, 4, 3)
+    with line.makefile("rb") as reader:
+        fields = os.fsdecode(reader.read(int.from_bytes(size, "big"))).split("\0")
+    python, folder, umask, stub, count, *rest = fields
+    arguments, variables = rest[: int(count)], rest[int(count) :]
+    environment = dict(variable.split("=", 1) for variable in variables)
+    return Request(line, streams, python, folder, int(umask), int(stub), arguments, environment)
+
+
+def unfit(request: Request, environment: dict[str, str]) -> str | None:
+    """What would have made an ordinary kernel load other things than this server has, if anything."""
+    if request.python != sys.executable:
+        return request.python
+    one_thread = dict.fromkeys(THREADS, "1")
+    seen, asked = one_thread | environment | one_thread, one_thread | request.environment
+    for name in sorted(seen.keys() | asked.keys()):
+        if name.startswith(tuple(READ_ONCE.split())) and seen.get(name) != asked.get(name):
+            return name
+    loaded = {"matplotlibrc", *(name.partition(".")[0] for name in sys.modules)}
+    for path in Path(request.folder).iterdir():  # a kernel looks for modules in its own folder first
+        if path.stem in loaded and (path.is_file() or (path / "__init__.py").exists()):
+            return path.name
+    return None
+
+
+def drop(request: Request) -> None:
+    """Close a request that is not served."""
+    request.line.close()
+    for stream in request.streams:
+        os.close(stream)
+
+
+def kill_group(leader: int) -> None:
+    """Kill a kernel and its children, but for those that have left its group."""
+    with suppress(OSError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def run_kernel(request: Request, added: dict[str, str]) -> None:
+    """Become an ordinary kernel in the stub's circumstances, once the stub says go."""
+    take_over(request, added)
+    hold_to(request.line)
+    import matplotlib
+    from ipykernel.kernelapp import IPKernelApp
+
+    matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE_BACKEND
+    launcher = importlib.util.find_spec("ipykernel_launcher")
+    sys.argv = [str(launcher and launcher.origin), *request.arguments]
+    app = IPKernelApp.instance(parent_handle=1)  # 1: do not watch the parent, the stub does
+    app.initialize(request.arguments)
+    app.start()
+
+
+def take_over(request: Request, added: dict[str, str]) -> None:
+    """Take the stub's streams, environment, folder and limits, and random numbers of one's own."""
+    import numpy as np
+
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the kernel is ready for interrupts
+    for target, stream in enumerate(request.streams):
+        os.dup2(stream, target)
+        os.close(stream)
+    os.environ.clear()
+    os.environ.update(added | request.environment)
+    time.tzset()
+    os.umask(request.umask)
+    os.chdir(request.folder)
+    for name in dir(resource):
+        if name.startswith("RLIMIT_"):
+            limit = getattr(resource, name)
+            resource.setrlimit(limit, resource.prlimit(request.stub, limit))
+    np.random.seed()  # noqa: NPY002 - the module `random` does so by itself
+    importlib.invalidate_caches()
+
+
+def hold_to(line: socket.socket) -> None:
+    """Wait for the stub's go, then have the operating system kill this group as soon as the stub is no more.
+
+    The kernel of Linux does this (signal-driven input, fcntl(2)): even while a cell never lets go of the
+    interpreter, where no thread of ours could run, and after the server has been killed.
+    """
+    fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)
+    line.sendall(str(os.getpid()).encode())
+    if line.recv(2) != b"go":
+        os._exit(1)
+    fcntl.fcntl(line, fcntl.F_SETFL, fcntl.fcntl(line, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([line], [], [], 0)[0]:  # it went in between
+        os._exit(1)
+    # Of a kernel and the children that it forks, the kernel's end is to close the line.
+    os.register_at_fork(after_in_child=line.close)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The command of a warm kernelspec: have a server fork the kernel and stand in for it, or be an ordinary one.
+
+Run as ``python -S -E stub.py FOLDER ARGUMENTS``: the server whose socket is in FOLDER is asked for a kernel
+with these arguments. If FOLDER is "shared" it is the one of all programs of a user; if none runs, this kernel
+is an ordinary one and a server is started for the next. Jupyter sees this process only: it passes interrupts
+on and ends as the kernel ends; if it is killed, the operating system kills the kernel.
+"""
+# ruff: noqa: PTH100, PTH103, PTH109, PTH110, PTH118, PTH120, SIM105
+
+import os
+import signal
+import socket
+import sys
+from binascii import crc32
+from select import select
+
+# No more than that: this starts with every kernel, and pathlib or contextlib take longer than the fork.
+
+PATIENCE_SECONDS = 1.0
+"""A server that has not answered by then is given up."""
+
+LOOK_SECONDS = 0.5
+"""How often to see whether the client is still there."""
+
+IDLE_SECONDS = 600
+"""After so long without a kernel the shared server ends."""
+
+SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
+
+
+def main() -> None:
+    """Ask for a kernel and follow it; without one, become an ordinary kernel."""
+    parent, (folder, *arguments) = os.getppid(), sys.argv[1:]
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which an ordinary kernel would inherit
+    kernel = None
+    try:
+        if sys.platform == "linux" and not os.environ.get("TRADEGOALS_COLD"):
+            kernel = ask_shared(arguments) if folder == "shared" else ask(folder, arguments)
+    except (OSError, ValueError) as error:
+        print(f"An ordinary kernel, not a warm one: {error}", file=sys.stderr, flush=True)
+    if kernel is None:
+        os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", *arguments])
+    follow(*kernel, parent)
+
+
+def ask(folder: str, arguments: list[str]) -> tuple[socket.socket, int]:
+    """Have the server in a folder fork a kernel: the line to it, and its process id.
+
+    Raises
+    ------
+    OSError
+        FileNotFoundError or ConnectionRefusedError if there is no server, TimeoutError if it hangs.
+    ValueError
+        With the reason, if the server must not serve this request, or if the folder is not private.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    status = os.fstat(handle)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise ValueError(f"{folder} is not private")
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(PATIENCE_SECONDS)
+    line.connect(f"/proc/self/fd/{handle}/socket")  # the folder that was looked at, however long its path
+    os.close(handle)
+    os.umask(umask := os.umask(0o077))
+    fields = [sys.executable, os.getcwd(), str(umask), str(os.getpid()), str(len(arguments)), *arguments]
+    fields += [f"{name}={value}" for name, value in os.environ.items()]
+    request = os.fsencode("\0".join(fields))
+    line.recv(1)  # a server that hangs must not get hold of our streams
+    socket.send_fds(line, [len(request).to_bytes(4, "big")], [0, 1, 2])
+    line.sendall(request)
+    answer = line.recv(1000).decode()
+    if not answer.isdecimal():
+        raise ValueError(answer or "the server gave no answer")
+    line.sendall(b"go")  # no kernel ever starts for a stub that has given up
+    return line, int(answer)
+
+
+def ask_shared(arguments: list[str]) -> tuple[socket.socket, int] | None:
+    """A kernel of the user's shared server; if there is none, one is started, and this answers None."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"
+    folder = os.path.join(base, f"tradegoals-{os.getuid()}-{crc32(os.fsencode(sys.executable + SERVER)):08x}")
+    try:
+        return ask(folder, arguments)
+    except (FileNotFoundError, ConnectionRefusedError):
+        start_server(folder)
+        return None
+
+
+def start_server(folder: str) -> None:
+    """Start a server apart from this process; of several started at once, the folder's lock leaves one."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        os.setsid()
+        if os.fork() == 0:
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in range(3):
+                os.dup2(null, descriptor)
+            os.execv(sys.executable, [sys.executable, SERVER, folder, str(IDLE_SECONDS)])
+    finally:
+        os._exit(0)
+
+
+def follow(line: socket.socket, kernel: int, parent: int) -> None:
+    """Pass interrupts on to the kernel until it ends, and end likewise; or end when the client is gone."""
+    signal.signal(signal.SIGINT, lambda *_: signal_group(kernel, signal.SIGINT))
+    client = os.environ.get("JPY_PARENT_PID")  # not set for a kernel that shall outlive its client
+    while not select([line], [], [], LOOK_SECONDS)[0]:
+        if client and (os.getppid() != parent or not os.path.exists(f"/proc/{client}")):
+            os._exit(1)
+    status = line.recv(20)
+    if not status:  # the server was killed before: what the kernel left running is for us to end
+        signal_group(kernel, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(int(status)) if status else 1
+    if code < 0:
+        if code != -signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def signal_group(leader: int, number: int) -> None:
+    """Signal a process and the children that stay in its group."""
+    try:
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        pass
+
+
+if __name__ == "__main__":
+    main()
