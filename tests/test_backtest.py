@@ -346,6 +346,17 @@ def test_competitors_see_consecutive_years_up_to_the_origin_only():
     assert found[1] == pytest.approx(np.exp([-4, -3, -2, 0]))
 
 
+def test_every_competitor_answers_every_case():
+    record = np.exp(np.cumsum(np.random.default_rng(15).normal(0.05, 0.2, 16)))
+    found = competitor_scores._fit_one(record)
+    assert set(found) == {*competitor_scores.NAMES, "pool"}
+    for name, (chances, fallback) in found.items():
+        assert fallback in (True, False), name
+        for case in competitor_scores.CASES:
+            assert (np.diff(chances[case]) <= 0).all(), (name, case)  # a higher goal is no likelier
+            assert ((chances[case] > 0) & (chances[case] < 1)).all(), (name, case)
+
+
 def test_contests_are_the_published_series():
     m3, tourism = contests.load("M3"), contests.load("Tourism")
     assert (len(m3.log), m3.years[-1]) == (645, 6)
@@ -434,6 +445,13 @@ def test_verdicts_at_their_word_are_worse_than_the_base_rate_and_the_probability
     brier = mean(verdicts, "brier")
     assert (brier[["Eurostat", "UN", "ESCAP anticipated", "SDSN"]] > brier["base_rate"]).all()
     assert (brier["eb"] < brier.drop(["eb", "eb_past_errors"])).all()
+
+
+def test_kept_scores_of_a_competition_can_be_computed_again():
+    events, intervals = contests.score_contest("Tourism")
+    for fresh, name in ((events, "contest_events"), (intervals, "contest_intervals")):
+        kept = kept_scores(name).query("panel == 'Tourism'").reset_index(drop=True)
+        pd.testing.assert_frame_equal(fresh, kept, rtol=1e-4, check_dtype=False)
 
 
 def test_kept_results_stay_small():

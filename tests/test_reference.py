@@ -220,6 +220,15 @@ def test_smaller_flows_vary_more_in_the_kept_priors():
         assert variances == sorted(variances, reverse=True)
 
 
+@needs_panels
+def test_kept_priors_can_be_computed_again():
+    levels = panels.load(panels.BACI, SHARED)
+    kept = reference.read_kept("priors.csv").query("panel == 'BACI' and origin == 2013")
+    fresh = reference.estimate(levels, 2013)
+    columns = list(reference.PRIOR_COLUMNS)
+    np.testing.assert_allclose(fresh[columns], kept[columns], rtol=1e-3, atol=1e-9)
+
+
 def test_a_users_own_table_works():
     table = reference.estimate(simulate(seed=9), 2019).assign(panel="mine", origin=2019)
     assert prior_for(2e8, 2019, table=table).source.startswith("mine, years to 2019")
