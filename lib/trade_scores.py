@@ -5,7 +5,7 @@ knows the OEC panel up to 2000. Past errors are those of the panel itself: addin
 horizons a little sharper and the intervals too narrow (80 % covered 75 %).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +14,10 @@ import pandas as pd
 
 from lib import backtest, panels, past_errors
 from lib.backtest import Batch
+from lib.errors import UserError
 from lib.interval_scores import score_intervals
 from lib.panels import BACI, OEC, Levels
+from lib.reference import MIN_RATES
 
 ORIGINS = range(2005, 2020)
 """Origins that are scored; 2004, the first with four growth rates, only teaches."""
@@ -43,28 +45,54 @@ class TradeScores(NamedTuple):
 
 def score_trade(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -> TradeScores:
     """Score all models on BACI flows, by reading, horizon, goal, origin and size class."""
-    new, old = panels.load(BACI, folder), until(panels.load(OEC, folder), OLD_LAST)
-    fitted = [backtest.fit_all(new, origin) for origin in (2004, *ORIGINS)]
+    old = until(panels.load(OEC, folder), OLD_LAST)
+    return score_levels(panels.load(BACI, folder), ORIGINS, True, old, KEPT_ORIGINS, progress)
+
+
+def score_panel(
+    path: str | Path, absent_is_zero: bool = False, progress: Callable[[Iterable], Iterable] = iter
+) -> TradeScores:
+    """Score all models on a panel of the user's own, at every origin with six or more years behind it.
+
+    `absent_is_zero` says that a flow without a row is known to be no trade, as in a complete grid.
+    """
+    levels = panels.to_levels(panels.read_panel(path))
+    origins = range(int(levels.years[0]) + MIN_RATES + 1, int(levels.years[-1]))
+    if not origins:
+        raise UserError(
+            f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + 3} or more"
+        )
+    return score_levels(levels, origins, absent_is_zero, None, [*origins, int(levels.years[-1])], progress)
+
+
+def score_levels(
+    levels: Levels,
+    origins: Sequence[int],
+    absent_is_zero: bool,
+    old: Levels | None,
+    kept_origins: Iterable[int],
+    progress: Callable[[Iterable], Iterable],
+) -> TradeScores:
+    """Scores of a panel; the year before the first origin only teaches, `old` adds to the long base rate."""
+    fitted = [backtest.fit_all(levels, origin) for origin in (origins[0] - 1, *origins)]
     events, intervals, examples, shapes = [], [], [], []
     for reading, horizon in progress([(r, h) for r, horizons in HORIZONS.items() for h in horizons]):
-        batches = backtest.batches(new, fitted, reading, horizon, True, PER_CLASS[reading])
-        shapes += list(_kept_shapes(batches, reading, horizon))
-        counted = backtest.count_starts(new, reading, horizon, True)
-        long = backtest.count_starts(old, reading, horizon, False)
-        for batch in (batch for batch in batches if batch.origin in ORIGINS):
+        batches = backtest.batches(levels, fitted, reading, horizon, absent_is_zero, PER_CLASS[reading])
+        shapes += list(_kept_shapes(batches, reading, horizon, kept_origins))
+        counted = backtest.count_starts(levels, reading, horizon, absent_is_zero)
+        long = backtest.count_starts(old, reading, horizon, False) if old is not None else None
+        for batch in (batch for batch in batches if batch.origin in origins):
             shape = backtest.shapes(batches, horizon, batch.origin)
-            base = {
-                "base_rate": counted.share(batch.origin, horizon),
-                "base_rate_long": counted.share(batch.origin, horizon, long),
-            }
+            base = {"base_rate": counted.share(batch.origin, horizon)}
+            if long is not None:
+                base["base_rate_long"] = counted.share(batch.origin, horizon, long)
             events.append(backtest.score_events(batch, reading, horizon, shape, base))
             if reading == "average":
                 intervals.append(score_intervals(batch, horizon, shape))
             if reading == "average" and horizon in EXAMPLE_HORIZONS:
                 examples.append(_examples(batch, horizon, shape, base))
-    return TradeScores(
-        *(pd.concat(part, ignore_index=True) for part in (events, intervals, examples, shapes))
-    )
+    parts = (events, intervals, examples, shapes)
+    return TradeScores(*(pd.concat(part, ignore_index=True) if part else pd.DataFrame() for part in parts))
 
 
 def by_origin(scores: pd.DataFrame) -> pd.DataFrame:
@@ -94,8 +122,10 @@ def until(levels: Levels, year: int) -> Levels:
     return Levels(levels.keys, levels.years[:n], levels.log[:, :n], levels.growth[:, : n - 1])
 
 
-def _kept_shapes(past: list[Batch], reading: str, horizon: int) -> Iterable[pd.DataFrame]:
-    for origin in KEPT_ORIGINS:
+def _kept_shapes(
+    past: list[Batch], reading: str, horizon: int, origins: Iterable[int]
+) -> Iterable[pd.DataFrame]:
+    for origin in origins:
         found = backtest.shapes(past, horizon, origin)
         if found:
             rows = pd.DataFrame(list(found.values()), columns=past_errors.KNOTS)
@@ -119,7 +149,8 @@ def _examples(batch: Batch, horizon: int, shape: dict[int, Any], base: dict[str,
     goal = 0.25
     p = backtest.forecasts(some, "average", horizon, goal, shape, base)
     corrected = 1 - backtest.reshape(1 - some.pit, some.classes, shape)
-    frame = pd.DataFrame({name: p[name] for name in ("eb", "eb_past_errors", "base_rate_long", "log_walk")})
+    names = ("eb", "eb_past_errors", list(base)[-1], "log_walk")
+    frame = pd.DataFrame({name: p[name] for name in names})
     frame = frame.assign(pit_eb=some.pit, pit_eb_past_errors=corrected).round(3)
     hit = some.outcome >= backtest.threshold("average", goal)
     return frame.assign(

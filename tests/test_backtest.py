@@ -396,13 +396,16 @@ def test_a_missing_panel_is_named(tmp_path):
         rebuild.build(tmp_path, tmp_path / "out", only=["priors"])
 
 
-def test_a_users_own_panel_has_priors(tmp_path):
+def test_a_users_own_panel_has_priors_and_scores(tmp_path):
     levels = panel(seed=14, series=200, years=12)
     names = [f"P{k}" for k in range(200)]
     wide = pd.DataFrame(np.exp(levels.log), columns=levels.years).assign(partner=names)
     tidy = wide.melt("partner", var_name="year", value_name="value_usd").dropna()
     tidy = tidy.assign(reporter="AAA", flow="export", year=tidy["year"].astype(int))
     tidy.to_parquet(tmp_path / "mine.parquet")
+    found = trade_scores.score_panel(tmp_path / "mine.parquet")
+    assert {"eb", "eb_past_errors", "base_rate", "log_walk", "drift"} == set(found.events["model"])
+    assert found.intervals["cover80"].between(0, 1).all()
     table = rebuild.panel_priors(tmp_path / "mine.parquet")
     prior = reference.prior_for(2e8, 2006, table=table)
     assert prior.source.startswith("mine, years to 2006")
