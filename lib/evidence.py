@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import pandas as pd
 
 from lib import figures as fig
-from lib.answers import rate
 from lib.growth import yoy
 from lib.params import FlowCase
 from lib.series import GRADES, annual_series, candidates, exchange_rates
 from lib.show import number, periods
+from lib.words import rate
 
 CONFLICT = 0.01
 """Two sources of a year disagree when they differ by more than this share of the level that is used."""

@@ -5,7 +5,6 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from lib.answers import money, percent, rate
 from lib.base_rates import HORIZONS, base_rate
 from lib.figures import load_targets
 from lib.goals import Goal
@@ -14,6 +13,7 @@ from lib.reference import read_kept
 from lib.register import calibration as calibration_of
 from lib.register import score_register, summarise
 from lib.results import Estimate
+from lib.words import money, percent, rate
 
 PANEL_LINE = (
     "Flows between two countries: CEPII BACI 2000–2020, longer horizons OEC 1962–2014; computed here."

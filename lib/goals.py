@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from lib import growth
+from lib import growth, words
 from lib.errors import UserError
 from lib.faults import quote
 
@@ -212,7 +212,7 @@ def _judge_average(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
     met = level >= goal.target_mn * (1 - 1e-9)
     actual = growth.cagr(goal.base_mn, level, goal.years)
     return Verdict(
-        "average", "met" if met else "missed", f"{actual:+.1%} a year {goal.base_year}–{goal.deadline}"
+        "average", "met" if met else "missed", f"{words.rate(actual)} a year {goal.base_year}–{goal.deadline}"
     )
 
 
@@ -229,7 +229,7 @@ def _slow_span(goal: Goal, inside: pd.Series) -> str | None:
     for year, before, rate in _spans(inside):
         if rate < goal.rate - 1e-9:
             span = f"{year}" if year - before == 1 else f"{before}–{year}, a year"
-            return f"{rate:+.1%} in {span}"
+            return f"{words.rate(rate)} in {span}"
     return None
 
 
@@ -254,7 +254,7 @@ def _judge_mean(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
     if missing and not met:
         return Verdict("mean_of_rates", _undecided(waiting), f"no figure for {missing}")
     bound = "at least " if missing else ""
-    return Verdict("mean_of_rates", "met" if met else "missed", f"mean {bound}{least:+.1%}")
+    return Verdict("mean_of_rates", "met" if met else "missed", f"mean {bound}{words.rate(least)}")
 
 
 def _missing(goal: Goal, inside: pd.Series) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.errors import UserError
 from lib.goals import READING_LABELS, Outcome, Reading, Verdict
 from lib.params import Case
+from lib.words import percent, rate
 
 MIME = "application/vnd.tradegoals.result+json"
 
@@ -140,24 +141,6 @@ def to_json(result: Result) -> str:
     return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
 
 
-def verdict_table(found: list[Result]) -> pd.DataFrame:
-    """One row a run and reading that has one: what was asked, verdict or probability."""
-    rows = [
-        {
-            "run": result.title,
-            "reading": item.reading,
-            "verdict": item.outcome,
-            "probability": item.probability,
-            "needed a year": item.needed_rate,
-            "because": item.reason,
-        }
-        for result in found
-        for item in result.readings
-    ]
-    columns = ["run", "reading", "verdict", "probability", "needed a year", "because"]
-    return pd.DataFrame(rows, columns=columns).drop_duplicates()
-
-
 def verdict_lines(found: list[Result]) -> list[str]:
     """The verdict table as lines for a terminal: one block a goal, readings below it.
 
@@ -176,8 +159,6 @@ def verdict_lines(found: list[Result]) -> list[str]:
 
 def _in_words(item: ReadingResult) -> str:
     """One reading in words: "open: 38 %; needs +14.1 % a year; no figure for 2015"."""
-    from lib.answers import percent, rate
-
     words = [item.outcome if item.probability is None else f"{item.outcome}: {percent(item.probability)}"]
     if item.needed_rate is not None:
         words.append(f"needs {rate(item.needed_rate)} a year")

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lib import forecast, growth
-from lib.answers import percent, rate
 from lib.goals import READING_LABELS, READINGS, Goal
 from lib.outlook import Outlook, chances, expect, lineage, prior_for
 from lib.params import GoalCase
+from lib.words import percent, rate
 
 
 def shares(view: Outlook) -> pd.DataFrame:

@@ -5,12 +5,12 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from lib.answers import percent
 from lib.calibration import reliability as reliability_curve
 from lib.goals import READING_LABELS
 from lib.params import ScoreCase
 from lib.reference import reference_folder
 from lib.results import Estimate
+from lib.words import percent
 
 MODEL_LABELS = {
     "eb_past_errors": "forecast used here (empirical Bayes, past errors)",
@@ -196,12 +196,12 @@ def in_words(case: ScoreCase, rows: pd.DataFrame) -> str:
     """Whether the forecast is calibrated and better than its rivals, for the case, as sentences."""
     found = pooled(rows, ["brier", "p", "rate"])
     inside = coverage_by_origin(case)
-    low, middle, high = (f"{share:.0%}" for share in inside["cover80"].agg(["min", "mean", "max"]))
+    low, middle, high = (percent(share) for share in inside["cover80"].agg(["min", "mean", "max"]))
     own, best = found.loc[USED, "brier"], found["brier"].drop([USED, "eb"]).idxmin()
     verb = "beats" if own < found.loc[best, "brier"] else "does not beat"
     return (
         f"On trade flows the 80 % interval over {case.years} years covered **{middle}** of outcomes ({low} to "
-        f"{high} by origin), the 95 % interval **{inside['cover95'].mean():.0%}**. For +{case.goal_pct} % a year "
+        f"{high} by origin), the 95 % interval **{percent(inside['cover95'].mean())}**. For +{case.goal_pct} % a year "
         f"the forecast said {percent(found.loc[USED, 'p'])} on average, and {percent(found.loc[USED, 'rate'])} "
         f"came true. Its Brier score, **{own:.4f}**, {verb} the best of its rivals here, the "
         f"{MODEL_LABELS[best]} ({found.loc[best, 'brier']:.4f})."

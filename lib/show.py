@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from lib.answers import percent, rate
 from lib.goals import READING_LABELS, Verdict
+from lib.words import percent, rate
 
 
 def table(frame: pd.DataFrame) -> HTML:

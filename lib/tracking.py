@@ -6,12 +6,13 @@ from typing import Any
 import pandas as pd
 
 from lib import outlook, standards
-from lib.answers import headline, percent
+from lib.answers import headline
 from lib.errors import UserError
 from lib.goals import READINGS, Goal, Verdict, judge
 from lib.params import GoalCase
 from lib.show import number
 from lib.tracked import TrackedTarget
+from lib.words import percent
 
 TRACKERS = (
     standards.eurostat,
@@ -115,7 +116,7 @@ def _shown(row: Any) -> str:
 
 def path_in_words(odds: pd.Series) -> str:
     """The probabilities by day as text."""
-    return "; ".join(f"{day:%-d %B %Y} {value:.0%}" for day, value in odds.items())
+    return "; ".join(f"{day:%-d %B %Y} {percent(value)}" for day, value in odds.items())
 
 
 def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> str:

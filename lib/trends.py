@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from lib.answers import rate
 from lib.figures import load_events
 from lib.growth import cagr, doubling_time, yoy
 from lib.params import TrendCase
 from lib.results import Estimate
+from lib.words import rate
 
 MIN_TREND_YEARS = 6
 """Fewer levels than this do not carry a trend with an interval."""

@@ -201,7 +201,7 @@ def sentences(case: GoalCase) -> list[str]:
         answers.pace_in_words(pace, goal),
         answers.long_run(goal, later),
         answers.could_have_known(case, verdicts, view.chances),
-        answers.prior_in_words(view.prior, view.model),
+        answers.prior_in_words(view.expected.prior, view.expected.model),
         answers.source_line(case.vintage(), series),
         answers.record_line(case),
     ]

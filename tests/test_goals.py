@@ -96,7 +96,7 @@ def test_heilongjiangs_level_goal_of_2006(base, rate_pct):
     assert goal.target_mn == pytest.approx(14_000)
     verdicts = judge(goal, series(y2010=7470), LATE)
     assert verdicts[0].outcome == "missed"
-    assert verdicts[0].reason.startswith("+5.9%" if base == 5.6 else "+5.6%")
+    assert verdicts[0].reason.startswith("+5.9 %" if base == 5.6 else "+5.6 %")
 
 
 def test_chinas_100_billion():
@@ -243,7 +243,7 @@ def test_no_verdict_of_an_incomplete_record_contradicts_the_complete_one(steps, 
 def test_a_slow_span_between_known_years_proves_a_slow_year_inside_it():
     verdict = {v.reading: v for v in judge(GOAL, on([100, None, 150]), LATE)}["every_year"]
     assert verdict.outcome == "missed"
-    assert verdict.reason == "+22.5% in 2012–2014, a year"
+    assert verdict.reason == "+22.5 % in 2012–2014, a year"
     assert outcomes(GOAL, on([100, None, 160]))["every_year"] == "unknown"
 
 
@@ -251,7 +251,7 @@ def test_a_reading_on_average_that_is_met_meets_the_mean_of_rates_whatever_the_g
     """The mean of yearly rates is never below the compound rate."""
     verdict = {v.reading: v for v in judge(GOAL, on([100, None, None, 200]), LATE)}["mean_of_rates"]
     assert verdict.outcome == "met"
-    assert verdict.reason == "mean at least +26.0%"
+    assert verdict.reason == "mean at least +26 %"
     assert outcomes(GOAL, on([100, None, None, 190]))["mean_of_rates"] == "unknown"
 
 

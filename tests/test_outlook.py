@@ -2,13 +2,14 @@
 
 import os
 import shutil
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib import answers, forecast, goals, growth, outlook, reference
+from lib import answers, forecast, goals, growth, outlook, past_errors, reference, robustness
 from lib import figures as fig
 from lib.errors import UserError
 from lib.forecast import FAN
@@ -44,11 +45,33 @@ def test_harbin_leans_on_the_reference_class_of_its_size_and_time():
     view = view_of(HARBIN)
     assert view.last == 2013
     assert view.rates.dropna().to_list() == pytest.approx([np.log(1.5)])
-    assert view.prior == reference.prior_for(230e6, 2013)
-    assert 0 < float(view.model.own_share) < 0.1
+    assert 0 < float(view.expected.model.own_share) < 0.1
+    shares = view.expected.shares
+    assert shares["source"].to_list() == ["own figures", "Heilongjiang", "China", "reference class"]
+    assert shares["share"].sum() == pytest.approx(1) and (shares["share"] > 0).all()
+    assert shares["contribution"].sum() == pytest.approx(float(view.expected.model.mean))
     assert view.fan.index.to_list() == [2013, 2014, 2015]
     assert view.fan.columns.to_list() == list(FAN)
     assert (view.fan.loc[2013] == 230).all()
+
+
+def test_larger_flows_move_the_drift_of_the_class_and_nothing_else():
+    prior, own_class = view_of(HARBIN).expected.prior, reference.prior_for(230e6, 2013)
+    assert prior.drift > own_class.drift  # both had grown faster than flows of their size
+    assert replace(prior, drift=own_class.drift, source=own_class.source) == own_class
+    assert "Heilongjiang, China" in prior.source
+
+
+def test_the_fan_and_the_chances_are_one_forecast():
+    """The chance of reaching a quantile of the fan is what the quantile leaves above it."""
+    for case in (HARBIN, CHINA_2012, HEILONGJIANG_2008):
+        expected, fan = view_of(case).expected, view_of(case).fan
+        for year, row in fan.iloc[1:].iterrows():
+            years = int(year) - expected.origin
+            needed = np.log(row.to_numpy() / expected.level_mn)
+            odds = [float(p) for p in forecast.p_reach(expected.model, needed, years)]
+            above = [expected.corrected(p, "average", years) for p in odds]
+            assert above == pytest.approx([1 - q for q in FAN], abs=1e-9)
 
 
 def test_the_forecast_is_that_of_the_parts():
@@ -56,8 +79,11 @@ def test_the_forecast_is_that_of_the_parts():
     view = outlook.look(CHINA_2012, goal, levels)
     rates = growth.log_growth(levels.loc[:2015])
     model = forecast.fit(rates, reference.prior_for(levels.iloc[-1] * 1e6, int(levels.index[-1])))
-    expected = forecast.p_reach(model, np.log(100_000 / levels.iloc[-1]), 2015 - int(levels.index[-1]))
-    assert view.chances["average"] == pytest.approx(float(expected))
+    last, size = int(levels.index[-1]), levels.iloc[-1] * 1e6
+    odds = forecast.p_reach(model, np.log(100_000 / levels.iloc[-1]), 2015 - last)
+    corrected = past_errors.recalibrate(odds, "average", 2015 - last, last, size)
+    assert view.chances["average"] == pytest.approx(float(corrected))
+    assert view.chances["average"] != pytest.approx(float(odds), abs=1e-4)
 
 
 def test_a_goal_that_is_over_has_no_fan_and_no_estimates():
@@ -85,7 +111,9 @@ def test_no_chance_is_certain_however_wild_the_goal(case, goal):
 
 def test_a_case_in_yuan_takes_the_class_of_its_size_in_dollars():
     case = HARBIN.model_copy(update={"currency": "CNY"})
-    assert view_of(case).prior == view_of(HARBIN).prior
+    own, other = view_of(case).expected, view_of(HARBIN).expected
+    assert own.size_usd == pytest.approx(other.size_usd, rel=0.01)
+    assert replace(own.prior, drift=0.0) == replace(other.prior, drift=0.0)
     assert view_of(case).chances["average"] == pytest.approx(view_of(HARBIN).chances["average"], abs=0.03)
 
 
@@ -102,16 +130,17 @@ def told(case: GoalCase) -> list[object]:
     levels = series["value_mn"]
     verdicts = goals.judge(goal, levels, case.as_of_time)
     view = outlook.look(case, goal, levels)
-    past = outlook.hindcasts(case, goal, view)
+    past = robustness.hindcasts(case, goal, view)
     return [
         series.to_csv(),
         verdicts,
         view.chances.to_dict(),
-        view.prior,
+        view.expected.prior,
+        view.expected.shares.to_csv(),
         "" if view.fan is None else view.fan.to_csv(),
         goals.needed_rates(goal, levels).to_csv(),
         goals.progress(goal, levels, case.as_of_time).to_csv(),
-        outlook.sensitivity(case, goal, levels).to_csv(),
+        robustness.sensitivity(case, goal, levels).to_csv(),
         {name: frame.to_csv() for name, frame in past.items()},
         answers.could_have_known(case, verdicts, view.chances),
         answers.fan_in_words(goal, levels, view.fan),
@@ -215,18 +244,18 @@ def test_a_larger_flow_with_a_year_missing_has_no_pace_and_names_the_year():
 
 def test_shares_of_drift_and_variance():
     view = view_of(CHINA_2012)
-    table = outlook.shares(view).set_index("comes from")
-    n = int(view.rates.notna().sum())
-    assert table.loc["the flow's own record", "growth rates"] == str(n)
-    assert table.loc["the flow's own record", "share of the variance"] == answers.percent(
-        (n - 1) / (view.prior.df + n - 1)
-    )
+    table = robustness.shares(view).set_index("comes from")
+    n, df = int(view.rates.notna().sum()), view.expected.prior.df
+    assert table.loc["own figures", "share of the variance"] == answers.percent((n - 1) / (df + n - 1))
+    assert table.loc["own figures", "share of the drift"] == answers.percent(view.expected.model.own_share)
     assert not table.isin(["0 %", "100 %"]).any(axis=None)
 
 
 def test_sensitivity_starts_from_the_odds_that_are_shown_and_covers_short_and_long_records():
     for case, alone in ((HARBIN, False), (CHINA_2012, True)):
-        table = outlook.sensitivity(case, case.make_goal(), case.series()["value_mn"]).set_index("assumption")
+        table = robustness.sensitivity(case, case.make_goal(), case.series()["value_mn"]).set_index(
+            "assumption"
+        )
         shown = view_of(case).chances
         assert table.loc["as above", "on average"] == answers.percent(shown["average"])
         assert ("the flow's own record alone" in table.index) == alone
@@ -236,7 +265,7 @@ def test_sensitivity_starts_from_the_odds_that_are_shown_and_covers_short_and_lo
 def test_sensitivity_marks_decided_readings():
     case = HEILONGJIANG_2008.model_copy(update={"as_of": fig.UNDATED_KNOWN_FROM})
     levels = case.series()["value_mn"].loc[:2009]  # 2009 fell, the level of 2010 is left out
-    table = outlook.sensitivity(case, case.make_goal(), levels)
+    table = robustness.sensitivity(case, case.make_goal(), levels)
     assert (table["every year"] == "–").all() and (table["on average"] != "–").all()
 
 
@@ -245,24 +274,24 @@ def test_hindcasts_use_the_years_up_to_the_origin_and_score_what_followed():
     goal, levels = case.make_goal(), case.series()["value_mn"]
     view = outlook.look(case, goal, levels)
     years = 2015 - view.last
-    found = outlook.hindcasts(case, goal, view)["China"]
+    found = robustness.hindcasts(case, goal, view)["China"]
     for origin, row in found.iterrows():
         assert row["met"] == (
             levels[origin + years] >= levels[origin] * (1 + goal.rate) ** years * (1 - 1e-9)
         )
         before = levels.loc[:origin]
         model = forecast.fit(growth.log_growth(before), reference.prior_for(before.iloc[-1] * 1e6, origin))
-        assert row["probability"] == pytest.approx(
-            float(forecast.p_reach(model, years * np.log1p(goal.rate), years))
-        )
-    table = outlook.hindcast_table({"China": found})
+        odds = forecast.p_reach(model, years * np.log1p(goal.rate), years)
+        corrected = past_errors.recalibrate(odds, "average", years, origin, before.iloc[-1] * 1e6)
+        assert row["probability"] == pytest.approx(float(corrected))
+    table = robustness.hindcast_table({"China": found})
     assert table.loc[0, "came true"] == f"{found['met'].sum()} of {len(found)}"
 
 
 def test_flows_too_short_for_a_hindcast_are_left_out():
-    past = outlook.hindcasts(HARBIN, HARBIN.make_goal(), view_of(HARBIN))
+    past = robustness.hindcasts(HARBIN, HARBIN.make_goal(), view_of(HARBIN))
     assert "Harbin" not in past and "China" in past
-    assert outlook.hindcast_table({}).empty
+    assert robustness.hindcast_table({}).empty
 
 
 # --- every flow ---

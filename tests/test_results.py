@@ -199,10 +199,3 @@ def test_equal_verdicts_are_told_once_and_others_apart() -> None:
     once = results.verdict_lines([SOME])
     assert results.verdict_lines([SOME, again, without]) == once
     assert results.verdict_lines([SOME, other]) == once + results.verdict_lines([other])
-
-
-def test_the_table_has_a_row_for_each_run_and_reading() -> None:
-    table = results.verdict_table([SOME, SOME.model_copy(update={"title": "Suifenhe–Russia"})])
-    assert table["run"].tolist() == ["Harbin–Russia"] * 2 + ["Suifenhe–Russia"] * 2
-    assert table["verdict"].tolist() == ["open", "missed"] * 2
-    assert results.verdict_table([]).empty
