@@ -18,6 +18,8 @@ Examples
   tradegoals run --notebook 03_could_one_have_known -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
   tradegoals run --runs                            every named case of notebooks/runs.yml
   tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
+  tradegoals reference --panels ../shared/data/panels   base rates and priors, from panels read in place
+  tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
 """
 
 
@@ -107,6 +109,64 @@ def check(renew: bool) -> None:
         click.echo(f"{len(faults)} fault{'s' * (len(faults) > 1)} found.", err=True)
         sys.exit(1)
     click.echo("Data, runs.yml and notebooks are in order.")
+
+
+PANELS = Path("../shared/data/panels")
+panels_option = click.option(
+    "--panels",
+    type=click.Path(path_type=Path),
+    default=PANELS,
+    show_default=True,
+    help="Folder of the panels.",
+)
+panel_option = click.option(
+    "--panel",
+    type=click.Path(path_type=Path),
+    help="A panel of your own (parquet; data/reference/README.md).",
+)
+
+
+@main.command()
+@panels_option
+@panel_option
+@click.option("--fresh", is_flag=True, help="Compute again what is up to date.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), help="With --panel: output folder."
+)
+def reference(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
+    """Compute the reference class in data/reference from the panels, or priors of a panel of your own."""
+    from lib import rebuild
+
+    if panel is None:
+        _say_built(rebuild.build(panels, only=rebuild.REFERENCE, fresh=fresh))
+        return
+    path = out / f"priors_{panel.stem}.csv"
+    out.mkdir(parents=True, exist_ok=True)
+    rebuild.write(rebuild.panel_priors(panel), path)
+    click.echo(f"wrote {path}")
+
+
+@main.command()
+@panels_option
+@panel_option
+@click.option("--fresh", is_flag=True, help="Score again what is up to date.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), help="With --panel: output folder."
+)
+def backtest(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
+    """Score the forecasts out of sample: into data/reference/scores, or on a panel of your own."""
+    from lib import rebuild
+
+    if panel is None:
+        _say_built(rebuild.build(panels, only=rebuild.SCORES, fresh=fresh))
+        return
+    folder = out / f"scores_{panel.stem}"
+    for name in rebuild.score_own(panel, folder):
+        click.echo(f"wrote {folder / name}")
+
+
+def _say_built(names: list[str]) -> None:
+    click.echo(f"computed: {', '.join(names)}" if names else "everything is up to date")
 
 
 @main.command()

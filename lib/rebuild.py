@@ -282,3 +282,24 @@ STEPS = (
     Step("register", ("register_scores.csv",), (), (*_CORE, "past_errors", "register"), _register),
 )
 """In order: the register is scored with the priors and past errors that earlier steps have written."""
+
+REFERENCE = ("priors", "distributions", "base_rates", "parents")
+"""Steps that describe the reference class; the others score forecasts."""
+SCORES = tuple(step.name for step in STEPS if step.name not in REFERENCE)
+
+
+def score_own(panel: str | Path, out: str | Path, progress: bool = True) -> list[str]:
+    """Score the forecasts on a user's own panel; writes the tables to a folder and returns their names."""
+    from lib.trade_scores import score_panel
+
+    out = Path(out)
+    found = score_panel(panel, progress=_bar("own panel") if progress else iter)
+    out.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "events.parquet": found.events,
+        "intervals.parquet": found.intervals,
+        "past_errors.csv": found.shapes,
+    }
+    for name, table in tables.items():
+        write(table, out / name)
+    return list(tables)
