@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.figures import load_goals_table, sources
+from lib.figures import load_goals_table, load_investments, sources
 from lib.forecast import GrowthModel, Prior
 from lib.goals import READING_LABELS, Goal, Verdict, parse_goal
 from lib.growth import cagr
@@ -47,6 +47,24 @@ def announcement(case: GoalCase) -> str:
         return "No government stated this goal in the data of this collection: it is the reader's own."
     row = rows.iloc[0]
     return f"Announced {row['announced']} by {row['announcer']} ([source]({row['url']}))."
+
+
+def investment_half(case: GoalCase) -> str:
+    """What the record says of a goal for investment that was stated with the goal for trade; empty without one."""
+    table = load_goals_table()
+    same = (table["reporter"] == case.reporter) & (table["partner"] == case.partner)
+    rows = table[same & (table["measure"] == "outward_investment") & (table["deadline"] == case.deadline)]
+    if rows.empty:
+        return ""
+    figures = load_investments()
+    known = figures[(figures["reporter"] == case.reporter) & (figures["partner"] == case.partner)]
+    outcomes = int((known["status"] != "goal").sum())
+    held = "no outcome of it" if outcomes == 0 else f"{outcomes} figures on it"
+    return (
+        f"The same plan named a goal for investment ([source]({rows.iloc[0]['url']})): the record holds {held} "
+        "(data/investments.csv), so that half "
+        + ("cannot be judged." if outcomes == 0 else "is not judged here.")
+    )
 
 
 def _millions(unit: str) -> float:
