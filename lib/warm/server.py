@@ -21,6 +21,7 @@ import site
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,8 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 
-PATIENCE_SECONDS = 1.0
-LOOK_SECONDS = 1.0
+MOST_KERNELS = 200  # each takes two descriptors of the 1024 that select can watch
+WAIT_SECONDS = 1.0  # for a stub that asks, and before it is seen that the parent is gone
 
 
 class Request(NamedTuple):
@@ -87,7 +88,7 @@ class Server:
         last = time.monotonic()
         while (not parent or os.getppid() == parent) and (self.kernels or time.monotonic() < last + idle):
             listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
-            for ready in select.select([*listening, *self.kernels], [], [], LOOK_SECONDS)[0]:
+            for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
                 last = time.monotonic()
                 if ready in self.kernels:
                     self.bury(ready)
@@ -98,8 +99,10 @@ class Server:
     def admit(self) -> Request | None:
         """The next request; None, after a word to its stub, if it must not be served."""
         line, _ = self.listener.accept()
-        line.settimeout(PATIENCE_SECONDS)
+        line.settimeout(WAIT_SECONDS)
         try:
+            if len(self.kernels) >= MOST_KERNELS:
+                raise ValueError
             line.sendall(b"?")
             request = read_request(line)
         except (OSError, ValueError, TypeError):  # the stub has gone, or is none
@@ -112,7 +115,8 @@ class Server:
             return request
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
-        drop(request)
+        line.close()
+        close_all(request.streams)
         return None
 
     def fork(self, request: Request) -> int:
@@ -120,18 +124,19 @@ class Server:
         try:
             pid = os.fork()
         except OSError:  # no memory, or too many processes; the stub takes an empty answer for a no
-            drop(request)
-            return -1
+            pid = -1
         if pid:
+            close_all(request.streams)
+        if pid < 0:
+            request.line.close()
+        elif pid:
             self.kernels[os.pidfd_open(pid)] = pid, request.line
-            for stream in request.streams:
-                os.close(stream)
-            return pid
-        self.close()
-        for handle, (_, line) in self.kernels.items():
-            os.close(handle)
-            line.close()
-        return 0
+        else:
+            self.close()
+            close_all(self.kernels)
+            for _, line in self.kernels.values():
+                line.close()
+        return pid
 
     def bury(self, handle: int) -> None:
         """Take note of a kernel's end: kill what it left running, and tell its stub how it ended."""
@@ -222,9 +227,8 @@ def read_request(line: socket.socket) -> Request:
     with line.makefile("rb") as reader:
         fields = os.fsdecode(reader.read(int.from_bytes(size, "big"))).split("\0")
     python, folder, umask, stub, count, *rest = fields
-    arguments, variables = rest[: int(count)], rest[int(count) :]
-    environment = dict(variable.split("=", 1) for variable in variables)
-    return Request(line, streams, python, folder, int(umask), int(stub), arguments, environment)
+    environment = dict(variable.split("=", 1) for variable in rest[int(count) :])
+    return Request(line, streams, python, folder, int(umask), int(stub), rest[: int(count)], environment)
 
 
 def unfit(request: Request, environment: dict[str, str]) -> str | None:
@@ -243,11 +247,10 @@ def unfit(request: Request, environment: dict[str, str]) -> str | None:
     return None
 
 
-def drop(request: Request) -> None:
-    """Close a request that is not served."""
-    request.line.close()
-    for stream in request.streams:
-        os.close(stream)
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close files by number."""
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def kill_group(leader: int) -> None:
@@ -280,7 +283,7 @@ def take_over(request: Request, added: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the kernel is ready for interrupts
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
-        os.close(stream)
+    close_all(request.streams)
     os.environ.clear()
     os.environ.update(added | request.environment)
     time.tzset()

@@ -65,7 +65,8 @@ def ask(folder: str, arguments: list[str]) -> tuple[socket.socket, int]:
     fields = [sys.executable, os.getcwd(), str(umask), str(os.getpid()), str(len(arguments)), *arguments]
     fields += [f"{name}={value}" for name, value in os.environ.items()]
     request = os.fsencode("\0".join(fields))
-    line.recv(1)  # a server that hangs must not get hold of our streams
+    if not line.recv(1):  # until then our streams stay here: one that hangs would hold them open
+        raise ValueError("the server is busy")
     socket.send_fds(line, [len(request).to_bytes(4, "big")], [0, 1, 2])
     line.sendall(request)
     answer = line.recv(1000).decode()
