@@ -22,15 +22,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import (
     log_ndtr,
     ndtr,
-    ndtri,
     roots_genlaguerre,
     roots_hermitenorm,
-    roots_legendre,
     stdtr,
     stdtrit,
 )
 
-from lib import growth
+from lib import lognormal
 from lib.errors import UserError
 from lib.goals import Goal, needed_rates
 
@@ -152,7 +150,7 @@ def spread(model: GrowthModel, horizon: ArrayLike) -> Any:
     ``sqrt(variance * (h + h² / weight))``: Hyndman & Athanasopoulos (2021), table 5.2, drift method. With
     autocorrelation r, h becomes ``h + 2 r (h - 1) - r²``: the variance of a sum given the latest rate.
     """
-    h = np.asarray(horizon, dtype=float)
+    h = _numbers("horizon", horizon, 1)
     return np.sqrt(model.variance * (_independent_years(model, h) + h**2 / model.weight))
 
 
@@ -169,8 +167,8 @@ def location(model: GrowthModel, horizon: ArrayLike) -> Any:
 
 def growth_quantiles(model: GrowthModel, horizon: ArrayLike, probability: ArrayLike) -> Any:
     """Quantiles of the sum of the next `horizon` log growth rates (all arguments broadcast)."""
-    h = np.asarray(horizon, dtype=float)
-    return location(model, h) + spread(model, h) * stdtrit(model.df, np.asarray(probability, dtype=float))
+    h, p = np.asarray(horizon, dtype=float), _numbers("probability", probability, 0, 1)
+    return location(model, h) + spread(model, h) * stdtrit(model.df, p)
 
 
 def level_quantiles(model: GrowthModel, level: ArrayLike, horizon: ArrayLike, probability: ArrayLike) -> Any:
@@ -183,8 +181,7 @@ def p_reach(model: GrowthModel, log_growth: ArrayLike, horizon: ArrayLike) -> An
 
     This is the reading *on average*: for a goal of rate g over h years from the origin, ``h * log1p(g)``.
     """
-    h = np.asarray(horizon, dtype=float)
-    needed = np.asarray(log_growth, dtype=float)
+    h, needed = np.asarray(horizon, dtype=float), _numbers("log growth", log_growth)
     return stdtr(model.df, (location(model, h) - needed) / spread(model, h))
 
 
@@ -210,14 +207,14 @@ def p_mean_rate(model: GrowthModel, total_rate: ArrayLike, years: int) -> Any:
 
     This is the reading *mean of the yearly rates*: with rates r1…rm behind it, a goal of mean g over h years
     still needs ``total_rate = h * g - (r1 + … + rm)`` from the ``years = h - m`` years ahead.
-    The sum of lognormals is computed by quadrature, not by simulation: `_lognormal_sum_table`.
+    The sum of lognormals is computed by quadrature, not by simulation: `lib.lognormal`.
     """
     mu, sigma, weights = _parameter_nodes(model, years)
-    needed = np.asarray(total_rate, dtype=float)[..., None, None] + years
+    needed = _numbers("sum of rates", total_rate)[..., None, None] + years
     with np.errstate(divide="ignore"):
         log_needed = np.log(np.maximum(needed, 0))  # a sum of positive numbers always exceeds a negative one
-    chance = ndtr(_lognormal_sum_probit(log_needed - np.log(years) - mu, sigma, years))
-    return np.sum(weights * chance, axis=(-2, -1))
+    chance = ndtr(lognormal.probit_of_mean(log_needed - np.log(years) - mu, sigma, years))
+    return np.minimum(np.sum(weights * chance, axis=(-2, -1)), 1)  # weights add up to 1 but for rounding
 
 
 def chances(goal: Goal, levels: pd.Series, model: GrowthModel) -> pd.Series:
@@ -238,37 +235,28 @@ def chances(goal: Goal, levels: pd.Series, model: GrowthModel) -> pd.Series:
         years, rate = int(row["years_left"]), row["needed"]
         if reading == "average":
             found[reading] = float(p_reach(model, years * np.log1p(rate), years))
-        elif reading == "every_year" and _not_yet_missed(goal, levels):
+        elif reading == "every_year":
             found[reading] = float(p_every_year(model, rate, years))
         elif reading == "mean_of_rates":
             found[reading] = float(p_mean_rate(model, years * rate, years))
     return pd.Series(found, dtype=float)
 
 
-def _not_yet_missed(goal: Goal, levels: pd.Series) -> bool:
-    rates = growth.yoy(levels).loc[goal.base_year + 1 : goal.deadline].dropna()
-    return bool((rates >= goal.rate - 1e-9).all())
-
-
-def fan(
-    model: GrowthModel, levels: pd.Series, last: int, end: int, probabilities: tuple[float, ...]
-) -> pd.DataFrame:
-    """Quantiles of the level by year after `last`, which is the first row (certain), to `end`; millions."""
-    years = np.arange(last, end + 1)
-    ahead = level_quantiles(model, levels[last], (years[1:] - last)[:, None], np.asarray(probabilities))
-    known = np.full((1, len(probabilities)), levels[last])
-    return pd.DataFrame(
-        np.vstack([known, ahead]), index=pd.Index(years, name="year"), columns=list(probabilities)
-    )
-
-
 def _log1p(rate: ArrayLike) -> Any:
-    r = np.asarray(rate, dtype=float)
+    r = _numbers("growth rate", rate)
     if np.any(r <= -1):
         raise UserError(
             f"growth rate: found {np.min(r):g}, expected more than -1 (a fall of less than 100 %)"
         )
     return np.log1p(r)
+
+
+def _numbers(name: str, value: ArrayLike, low: float = -np.inf, high: float = np.inf) -> Array:
+    """Finite numbers within bounds; a missing or impossible one is an error, never a silent NaN."""
+    numbers = np.asarray(value, dtype=float)
+    if not np.all(np.isfinite(numbers) & (numbers >= low) & (numbers <= high)):
+        raise UserError(f"{name}: found {numbers.tolist()}, expected finite numbers from {low:g} to {high:g}")
+    return numbers
 
 
 def _parameter_nodes(model: GrowthModel, years: int) -> tuple[Array, Array, Array]:
@@ -277,6 +265,7 @@ def _parameter_nodes(model: GrowthModel, years: int) -> tuple[Array, Array, Arra
     The years are taken as alike and independent, with the echo and the autocorrelation spread over them, so
     that their sum has the law of `p_reach`: the readings then keep their order.
     """
+    _numbers("years", years, 1)
     df = np.minimum(np.asarray(model.df, dtype=float), _MAX_DF)
     unique, index = np.unique(df, return_inverse=True)
     rules = [_variance_rule(float(value)) for value in unique]
@@ -302,52 +291,3 @@ def _variance_rule(df: float) -> tuple[Array, Array]:
 def _normal_rule() -> tuple[Array, Array]:
     nodes, weights = roots_hermitenorm(_NODES)
     return nodes, weights / weights.sum()
-
-
-_LOG_SIGMAS = np.linspace(np.log(0.005), np.log(8.0), 48)
-_WIDTHS = np.linspace(-12.0, 12.0, 193)
-
-
-def _lognormal_sum_probit(log_mean: Array, sigma: Array, years: int) -> Array:
-    """Probit of P(mean of `years` lognormals(0, sigma) >= exp(log_mean)), from the table, bilinearly."""
-    table = _lognormal_sum_table(years)
-    sigma, log_mean = np.broadcast_arrays(sigma, log_mean)
-    row = np.interp(np.log(sigma), _LOG_SIGMAS, np.arange(_LOG_SIGMAS.size))
-    width = np.clip(log_mean / sigma, _WIDTHS[0], _WIDTHS[-1])
-    column = (width - _WIDTHS[0]) / (_WIDTHS[1] - _WIDTHS[0])
-    i = np.minimum(row.astype(int), _LOG_SIGMAS.size - 2)
-    j = np.minimum(column.astype(int), _WIDTHS.size - 2)
-    a, b = row - i, column - j
-    low = table[i, j] * (1 - b) + table[i, j + 1] * b
-    high = table[i + 1, j] * (1 - b) + table[i + 1, j + 1] * b
-    return low * (1 - a) + high * a
-
-
-@lru_cache(maxsize=32)
-def _lognormal_sum_table(years: int) -> Array:
-    """Probit of P(S >= years * exp(width * sigma)), S the sum of `years` lognormals(0, sigma).
-
-    Rows are sigma, columns width. Convolution: with F the probability for one year fewer,
-    ``P(S >= y) = P(e >= y) + integral of phi(z) F(y - exp(sigma z))`` over z below log(y) / sigma.
-    """
-    if years == 1:
-        return np.tile(-_WIDTHS, (_LOG_SIGMAS.size, 1))
-    fewer = _lognormal_sum_table(years - 1)
-    return np.stack(
-        [_convolve_once(years, s, row) for s, row in zip(np.exp(_LOG_SIGMAS), fewer, strict=True)]
-    )
-
-
-def _convolve_once(years: int, sigma: float, fewer: Array) -> Array:
-    nodes, weights = roots_legendre(64)
-    level = years * np.exp(_WIDTHS * sigma)
-    upper = np.log(level) / sigma
-    lower = np.minimum(upper, 0) - 9.0
-    half = (np.minimum(upper, 9.0) - lower) / 2
-    z = lower[:, None] + half[:, None] * (nodes + 1)
-    rest = np.maximum(level[:, None] - np.exp(sigma * z), 1e-300)
-    width = np.log(rest / (years - 1)) / sigma
-    chance = ndtr(np.interp(width, _WIDTHS, fewer))
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    below = half * np.sum(weights * density * (1 - chance), axis=1)
-    return -ndtri(np.clip(below, 1e-300, 1 - 1e-16))

@@ -15,8 +15,8 @@ from lib.forecast import (
     GrowthModel,
     Prior,
     chances,
-    fan,
     fit,
+    level_quantiles,
     p_every_year,
     p_mean_rate,
     p_reach,
@@ -233,16 +233,35 @@ def test_many_flows_at_once_equal_each_alone(prior):
 
 
 @given(model=MODELS, last=st.floats(1, 1e6), years=YEARS)
-def test_a_fan_starts_at_the_known_level_and_opens(model, last, years):
-    edges = fan(model, pd.Series({2013: last}), 2013, 2013 + years, FAN)
-    assert edges.index.to_list() == list(range(2013, 2014 + years))
-    assert edges.columns.to_list() == list(FAN)
-    assert (edges.loc[2013] == last).all()
-    assert (np.diff(edges.to_numpy(), axis=1) >= 0).all()
-    width = np.log(edges[0.9] / edges[0.1])
+def test_quantiles_of_the_level_open_with_the_horizon_and_answer_to_the_chances(model, last, years):
+    horizons = np.arange(1, years + 1)
+    edges = level_quantiles(model, last, horizons[:, None], np.asarray(FAN))
+    assert (np.diff(edges, axis=1) >= 0).all()
+    width = np.log(edges[:, FAN.index(0.9)] / edges[:, FAN.index(0.1)])
     assert (np.diff(width) > 0).all()
-    for year, row in edges.iloc[1:].iterrows():
-        assert p_reach(model, np.log(row[0.75] / last), year - 2013) == pytest.approx(0.25, abs=1e-9)
+    for horizon, level in zip(horizons, edges[:, FAN.index(0.75)], strict=True):
+        assert p_reach(model, np.log(level / last), horizon) == pytest.approx(0.25, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("ask", "found"),
+    [
+        (lambda m: p_reach(m, np.nan, 2), "log growth: found nan"),
+        (lambda m: p_reach(m, 0.2, 0), "horizon: found 0"),
+        (lambda m: p_year(m, np.inf), "growth rate: found inf"),
+        (lambda m: p_every_year(m, 0.1, 0), "years: found 0"),
+        (lambda m: p_mean_rate(m, np.nan, 2), "sum of rates: found nan"),
+        (lambda m: level_quantiles(m, 1.0, 1, 1.5), "probability: found 1.5"),
+    ],
+)
+def test_missing_and_impossible_questions_are_refused_by_name(ask, found):
+    with pytest.raises(UserError, match=found):
+        ask(fit([0.1, 0.2, -0.1, 0.05, 0.12]))
+
+
+def test_no_probability_exceeds_one():
+    for goal in (-0.999, -2.0, -5.0):
+        assert 0 < p_mean_rate(fit([0.1, 0.2, -0.1, 0.05, 0.12]), goal, 3) <= 1
 
 
 # --- too little, too much, nothing at all ---
