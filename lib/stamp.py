@@ -1,7 +1,7 @@
 """The stamp of a committed notebook: what its outputs were made from, so that a stale one is found at once.
 
 A stamp holds three hashes: the notebook's own cells, the modules of `lib` that its cells import (and those
-that they import), and the tables in `data/`.
+that they import), and the tables in `data/`, CSV and parquet.
 """
 
 import ast
@@ -27,8 +27,12 @@ def current_stamp(notebook: Any) -> dict[str, str]:
     return {
         "cells": _digest(text.encode() for text in cells),
         "lib": _digest((_LIB / f"{name}.py").read_bytes() for name in sorted(imported_modules(code))),
-        "data": _digest(file.read_bytes() for file in sorted(data_dir().rglob("*.csv"))),
+        "data": _digest(file.read_bytes() for file in _data_files()),
     }
+
+
+def _data_files() -> list[Path]:
+    return sorted(file for file in data_dir().rglob("*") if file.suffix in (".csv", ".parquet"))
 
 
 def stale_parts(notebook: Any) -> list[str]:
@@ -40,16 +44,17 @@ def stale_parts(notebook: Any) -> list[str]:
 def imported_modules(code: str) -> set[str]:
     """Modules of `lib` that Python code imports, directly or through others."""
     found: set[str] = set()
-    waiting = _imports(code)
+    waiting = direct_imports(code)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting |= _imports((_LIB / f"{name}.py").read_text(encoding="utf-8"))
+            waiting |= direct_imports((_LIB / f"{name}.py").read_text(encoding="utf-8"))
     return found
 
 
-def _imports(code: str) -> set[str]:
+def direct_imports(code: str) -> set[str]:
+    """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
     names: set[str] = set()
     try:
         tree = ast.parse(code)

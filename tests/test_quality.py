@@ -1,10 +1,13 @@
 """Lint, format and types are part of the tests."""
 
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lib.stamp import direct_imports
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,3 +22,17 @@ def test_no_complaint(arguments: list[str]) -> None:
         [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, f"{' '.join(arguments)}:\n{result.stdout}{result.stderr}"
+
+
+def test_modules_import_one_way() -> None:
+    modules = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "lib").glob("*.py")}
+    graph = {name: direct_imports(source) - {name} for name, source in modules.items()}
+    assert any(graph.values())
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, naming the circle
+
+
+def test_every_module_has_its_room_in_the_guide() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    modules = [path.stem for path in (ROOT / "lib").iterdir() if path.suffix == ".py" or path.name == "warm"]
+    missing = [name for name in modules if f"`{name}`" not in guide and name != "__init__"]
+    assert not missing, f"name these in CONTRIBUTING.md, The rooms of lib: {missing}"
