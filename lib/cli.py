@@ -135,15 +135,12 @@ panel_option = click.option(
 )
 def reference(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
     """Compute the reference class in data/reference from the panels, or priors of a panel of your own."""
-    from lib import rebuild
+    from lib import own_panel, rebuild
 
     if panel is None:
         _say_built(rebuild.build(panels, only=rebuild.REFERENCE, fresh=fresh))
         return
-    path = out / f"priors_{panel.stem}.csv"
-    out.mkdir(parents=True, exist_ok=True)
-    rebuild.write(rebuild.panel_priors(panel), path)
-    click.echo(f"wrote {path}")
+    click.echo(f"wrote {own_panel.write_priors(panel, out)}")
 
 
 @main.command()
@@ -155,13 +152,13 @@ def reference(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
 )
 def backtest(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
     """Score the forecasts out of sample: into data/reference/scores, or on a panel of your own."""
-    from lib import rebuild
+    from lib import own_panel, rebuild
 
     if panel is None:
         _say_built(rebuild.build(panels, only=rebuild.SCORES, fresh=fresh))
         return
     folder = out / f"scores_{panel.stem}"
-    for name in rebuild.score_own(panel, folder):
+    for name in own_panel.score_own(panel, folder):
         click.echo(f"wrote {folder / name}")
 
 

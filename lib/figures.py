@@ -244,7 +244,8 @@ def check_data() -> list[Fault]:
         "investments": [check_figure],
         "goals": [check_goal],
     }
-    names = [resource["name"] for resource in read_package()["resources"]]
+    tabular = [resource for resource in read_package()["resources"] if resource["format"] == "csv"]
+    names = [resource["name"] for resource in tabular]
     faults = [fault for name in names for fault in tables.check_table(name, rules=rules.get(name, []))[1]]
     return faults + check_checksums()
 

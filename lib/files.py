@@ -23,6 +23,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where they are missing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be made: {error.strerror}, expected a folder") from None
+
+
 @contextmanager
 def working_file(beside: Path) -> Iterator[Path]:
     """A new empty file in the folder of `beside`, gone afterwards unless it was renamed."""

@@ -1,8 +1,10 @@
 """The folder of the tables and its description, `datapackage.json` (Frictionless Data Package, version 1)."""
 
+import copy
 import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +36,22 @@ def describe(name: str) -> dict[str, Any]:
 
 
 def read_package() -> dict[str, Any]:
-    """Return `datapackage.json`."""
+    """Return `datapackage.json`; do not alter what is returned."""
     path = data_dir() / PACKAGE_FILE
     try:
-        return json.loads(read_bytes(path))
+        return _parse(read_bytes(path))
     except ValueError as error:
         raise UserError(f"{shown_path(path)}: not valid JSON ({error})") from error
 
 
+@lru_cache(maxsize=2)
+def _parse(content: bytes) -> dict[str, Any]:
+    """Parse a description once: every table that is read asks for it."""
+    return json.loads(content)
+
+
 def check_checksums() -> list[Fault]:
-    """Find tables that differ from the size and SHA-256 that `datapackage.json` records."""
+    """Find files that differ from the size and SHA-256 that `datapackage.json` records."""
     faults = []
     for resource in read_package()["resources"]:
         path = data_dir() / resource["path"]
@@ -56,11 +64,18 @@ def check_checksums() -> list[Fault]:
     return faults
 
 
-def refresh_checksums() -> list[str]:
-    """Write size and SHA-256 of every table into `datapackage.json`; give the names of those that changed."""
-    package = read_package()
+def refresh_checksums(below: str = "") -> list[str]:
+    """Write size and SHA-256 of every file whose path begins with `below` into `datapackage.json`.
+
+    Returns
+    -------
+    Names of those that had changed.
+    """
+    package = copy.deepcopy(read_package())
     changed = []
     for resource in package["resources"]:
+        if not resource["path"].startswith(below):
+            continue
         before = resource["bytes"], resource["hash"]
         resource["bytes"], resource["hash"] = measure(data_dir() / resource["path"])
         if (resource["bytes"], resource["hash"]) != before:

@@ -92,6 +92,8 @@ def read_panel(path: str | Path, missing_years: Collection[int] = ()) -> pd.Data
     name = Path(path).name
     try:
         panel = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{name}: cannot be read as parquet: there is no {path}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{name}: cannot be read as parquet: {error}") from None
     missing = [column for column in COLUMNS if column not in panel]
@@ -109,14 +111,16 @@ def _check_rows(name: str, panel: pd.DataFrame) -> None:
     if "currency" in panel and (others := panel["currency"].astype(str) != "USD").any():
         _refuse(name, panel, others, "a currency other than USD", "one panel in US dollars")
     for column in ("year", "value_usd"):
-        if not pd.api.types.is_numeric_dtype(panel[column]):
-            raise UserError(f"{name}: {column}: found {panel[column].dtype}, expected numbers")
+        kind = panel[column].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+            raise UserError(f"{name}: {column}: found {kind}, expected numbers")
     _refuse(name, panel, panel[_key(panel)].isna().any(axis=1), "a missing name", "every row named")
-    value = panel["value_usd"]
+    # As plain floats: a missing value of a nullable column would pass every comparison.
+    value, year = (panel[column].to_numpy(dtype=float, na_value=np.nan) for column in ("value_usd", "year"))
     bad = ~(np.isfinite(value) & (value > 0))
     _refuse(name, panel, bad, "a value that is not positive", "positive US dollars (leave absent trade out)")
-    whole = np.isfinite(panel["year"]) & (panel["year"] % 1 == 0)
-    _refuse(name, panel, ~whole, "a year that is not whole", "calendar years")
+    calendar = (year >= 1000) & (year <= 3000) & (year == np.floor(year))
+    _refuse(name, panel, ~calendar, "a year that is not whole or not of our time", "calendar years")
     twice = panel.duplicated([*_key(panel), "year"], keep=False)
     _refuse(name, panel, twice, "several rows for one flow and year", "one row for each flow and year")
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from lib import base_rates, panels, parents, reference
+from lib import base_rates, package, panels, parents, reference
 from lib.errors import UserError
-from lib.files import write_atomically
+from lib.files import make_folder, working_file, write_atomically
 from lib.panels import BACI, OEC, WDI
 
 HS2 = "russia_partner_hs2_2000_2020.parquet"
@@ -26,13 +27,17 @@ Tables = dict[str, pd.DataFrame]
 
 
 class Step(NamedTuple):
-    """A step: the files it writes, the panels it reads, the modules whose source it depends on."""
+    """A step: the files it writes, the panels it reads, the modules whose source it depends on.
+
+    `data` are files of the data folder that it reads.
+    """
 
     name: str
     files: tuple[str, ...]
     panels: tuple[str, ...]
     modules: tuple[str, ...]
     run: Callable[[Path, Progress], Tables]
+    data: tuple[str, ...] = ()
 
 
 def build(
@@ -61,16 +66,18 @@ def build(
     if unknown := chosen - {step.name for step in STEPS}:
         known = ", ".join(step.name for step in STEPS)
         raise UserError(f"step: found {', '.join(sorted(unknown))}, expected some of {known}")
-    (out / "scores").mkdir(parents=True, exist_ok=True)
+    make_folder(out / "scores")
     ran = []
     for step in STEPS:
         key = _key(step, folder)
         if step.name not in chosen or (not fresh and _is_built(step, out, key)):
             continue
-        for name, table in step.run(folder, _bar(step.name) if progress else iter).items():
+        for name, table in step.run(folder, bar(step.name) if progress else iter).items():
             write(table, out / name)
         _note(out, step.name, key)
         reference.read_kept.cache_clear()
+        if out == reference.reference_folder():
+            package.refresh_checksums("reference/")
         ran.append(step.name)
     return ran
 
@@ -78,14 +85,29 @@ def build(
 def write(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV with four significant digits, or a parquet: the same numbers give the same file."""
     if path.suffix == ".csv":
-        write_atomically(path, table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
+        text = _plain(table).to_csv(index=False, float_format=_four_digits, lineterminator="\n")
+        write_atomically(path, text)
         return
-    draft = path.with_suffix(".draft")
-    table.to_parquet(draft, compression="zstd", index=False)
-    draft.replace(path)
+    try:
+        with working_file(path) as draft:
+            table.to_parquet(draft, compression="zstd", index=False)
+            draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
 
 
-def _bar(name: str) -> Progress:
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Blank where there is no limit, true and false in small letters: what `lib.tables` reads."""
+    flags = {name: table[name].map({True: "true", False: "false"}) for name in table.select_dtypes("bool")}
+    return table.assign(**flags).replace([np.inf, -np.inf], np.nan)
+
+
+def _four_digits(value: float) -> str:
+    return np.format_float_positional(float(f"{value:.4g}"), trim="-")
+
+
+def bar(name: str) -> Progress:
+    """A progress bar where there is one to be had."""
     try:
         from tqdm import tqdm
     except ImportError:  # a plain installation has no progress bar
@@ -101,6 +123,8 @@ def _key(step: Step, folder: Path) -> str:
         if not path.exists():
             raise UserError(f"{name}: not found in {folder}; expected the panel there")
         digest.update(path.read_bytes())
+    for name in step.data:
+        digest.update((package.data_dir() / name).read_bytes())
     for module in sorted(step.modules):
         digest.update((Path(__file__).parent / f"{module}.py").read_bytes())
     return digest.hexdigest()[:16]
@@ -112,20 +136,17 @@ def _is_built(step: Step, out: Path, key: str) -> bool:
 
 def _manifest(out: Path) -> dict[str, str]:
     path = out / MANIFEST
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
+        raise UserError(
+            f"{path.name}: found no valid JSON, expected what `lib.rebuild` wrote; delete it to compute all again"
+        ) from None
 
 
 def _note(out: Path, name: str, key: str) -> None:
     noted = _manifest(out) | {name: key}
     write_atomically(out / MANIFEST, json.dumps(noted, indent=1, sort_keys=True) + "\n")
-
-
-def panel_priors(path: str | Path) -> pd.DataFrame:
-    """Priors by origin and size class of a user's own panel, for ``prior_for(..., table=...)``."""
-    levels = panels.to_levels(panels.read_panel(path))
-    first, last = int(levels.years[0]) + reference.MIN_RATES, int(levels.years[-1])
-    own = panels.Panel(Path(path).stem, Path(path).name, Path(path).name)
-    return reference.estimate_all(own, levels, first, last)
 
 
 def _priors(folder: Path, progress: Progress) -> Tables:
@@ -260,17 +281,28 @@ def _register(folder: Path, progress: Progress) -> Tables:
     return {"register_scores.csv": scores, "register_summary.csv": register.summarise(scores)}
 
 
-_CORE: Any = ("panels", "reference", "forecast", "base_rates")
-_BACKTEST: Any = (*_CORE, "backtest", "past_errors", "interval_scores", "trade_scores")
+_CORE: Any = ("panels", "reference", "forecast", "lognormal", "base_rates")
+_BACKTEST: Any = (*_CORE, "backtest", "past_errors", "scores", "interval_scores", "trade_scores")
+_VERDICTS: Any = (*_BACKTEST, "growth", "standards", "tracked", "verdict_scores")
+_TRADE_FILES = (
+    "past_errors.csv",
+    "scores/trade_examples.parquet",
+    *(f"scores/trade_{name}{by}.parquet" for name in ("events", "intervals") for by in ("", "_by_size")),
+)
+_CONTEST_FILES = ("scores/contest_events.parquet", "scores/contest_intervals.parquet")
 STEPS = (
     Step("priors", ("priors.csv",), (BACI.file, OEC.file, WDI.file), ("panels", "reference"), _priors),
     Step("distributions", ("growth_distributions.csv",), (BACI.file, OEC.file), _CORE, _distributions),
     Step("base_rates", ("base_rates.csv",), (BACI.file,), _CORE, _base_rates),
-    Step("parents", ("parent_weights.csv",), (BACI.file, HS2), (*_CORE, "backtest", "parents"), _parents),
     Step(
-        "trade", ("past_errors.csv", "scores/trade_events.parquet"), (BACI.file, OEC.file), _BACKTEST, _trade
+        "parents",
+        ("parent_weights.csv",),
+        (BACI.file, HS2),
+        (*_CORE, "backtest", "past_errors", "parents"),
+        _parents,
     ),
-    Step("contests", ("scores/contest_events.parquet",), (), (*_BACKTEST, "contests"), _contests),
+    Step("trade", _TRADE_FILES, (BACI.file, OEC.file), _BACKTEST, _trade),
+    Step("contests", _CONTEST_FILES, (), (*_BACKTEST, "contests"), _contests),
     Step(
         "competitors",
         ("scores/competitors.parquet",),
@@ -278,28 +310,18 @@ STEPS = (
         (*_BACKTEST, "contests", "competitor_scores", "competitors", "models", "paths"),
         _competitors,
     ),
-    Step("verdicts", ("scores/verdicts.parquet",), (BACI.file,), (*_BACKTEST, "verdict_scores"), _verdicts),
-    Step("register", ("register_scores.csv",), (), (*_CORE, "past_errors", "register"), _register),
+    Step("verdicts", ("scores/verdicts.parquet",), (BACI.file,), _VERDICTS, _verdicts),
+    Step(
+        "register",
+        ("register_scores.csv", "register_summary.csv"),
+        (),
+        (*_CORE, "past_errors", "register"),
+        _register,
+        ("targets.csv", "reference/priors.csv", "reference/past_errors.csv"),
+    ),
 )
 """In order: the register is scored with the priors and past errors that earlier steps have written."""
 
 REFERENCE = ("priors", "distributions", "base_rates", "parents")
 """Steps that describe the reference class; the others score forecasts."""
 SCORES = tuple(step.name for step in STEPS if step.name not in REFERENCE)
-
-
-def score_own(panel: str | Path, out: str | Path, progress: bool = True) -> list[str]:
-    """Score the forecasts on a user's own panel; writes the tables to a folder and returns their names."""
-    from lib.trade_scores import score_panel
-
-    out = Path(out)
-    found = score_panel(panel, progress=_bar("own panel") if progress else iter)
-    out.mkdir(parents=True, exist_ok=True)
-    tables = {
-        "events.parquet": found.events,
-        "intervals.parquet": found.intervals,
-        "past_errors.csv": found.shapes,
-    }
-    for name, table in tables.items():
-        write(table, out / name)
-    return list(tables)

@@ -33,6 +33,8 @@ LASTING = 0.25
 ALL_SIZES = -1
 FIRST_BACI_ORIGIN = 2004  # four growth rates
 
+CONSTANT = 1e-12
+"""Variance of yearly log growth up to which a series counts as constant."""
 PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "common_sd")
 
 
@@ -67,7 +69,7 @@ def estimate(levels: Levels, origin: int) -> pd.DataFrame:
             rows.append({"size_class": index, **row})
     if not rows:
         raise UserError(
-            f"origin {origin}: found fewer than {MIN_SERIES} series with {MIN_RATES} growth rates,"
+            f"origin {origin}: found fewer than {MIN_SERIES} series with {MIN_RATES} growth rates that vary,"
             " expected more for a reference class"
         )
     return pd.DataFrame(rows)
@@ -81,7 +83,10 @@ def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np
         return None
     low, high = np.quantile(growth[pooled], [TRIM, 1 - TRIM])
     own = np.clip(growth[series][enough], low, high)
-    variance, df = moderate(np.nanvar(own, axis=1, ddof=1), count[enough] - 1)
+    spread = np.nanvar(own, axis=1, ddof=1)
+    if np.sum(spread > CONSTANT) < 2:
+        return None
+    variance, df = moderate(spread, count[enough] - 1)
     own = own[:, ~np.isnan(own).all(axis=0)]
     own = own - np.nanmean(own, axis=0)  # what all flows of the class share in a year
     by_year = [np.clip(g[p], low, high).mean() for g, p in zip(growth.T, pooled.T, strict=True) if p.any()]
@@ -115,7 +120,7 @@ def _autocorrelation(deviation: Array) -> float:
     """
     after, before = deviation[:, 1:], deviation[:, :-1]
     both = ~np.isnan(after) & ~np.isnan(before)
-    if not both.any():
+    if not before[both].any():
         return 0.0
     slope = np.sum(after[both] * before[both]) / np.sum(before[both] ** 2)
     return float(np.clip(slope, -0.45, 0.0))
@@ -132,7 +137,7 @@ def moderate(s2: Array, df: Array) -> tuple[float, float]:
     -------
     s0², d0: ``s² ~ s0² F(df, d0)``; d0 is capped at 300, where the variances differ no more than by chance.
     """
-    used = s2 > 1e-12
+    used = s2 > CONSTANT
     s2, half = s2[used], df[used] / 2
     centred = np.log(s2) - digamma(half) + np.log(half)
     excess = float(np.var(centred, ddof=1) - np.mean(polygamma(1, half)))

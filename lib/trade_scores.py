@@ -75,8 +75,10 @@ def score_levels(
 ) -> TradeScores:
     """Scores of a panel; the year before the first origin only teaches, `old` adds to the long base rate."""
     fitted = [backtest.fit_all(levels, origin) for origin in (origins[0] - 1, *origins)]
+    longest = int(levels.years[-1]) - origins[0]
     events, intervals, examples, shapes = [], [], [], []
-    for reading, horizon in progress([(r, h) for r, horizons in HORIZONS.items() for h in horizons]):
+    jobs = [(r, h) for r, horizons in HORIZONS.items() for h in horizons if h <= longest]
+    for reading, horizon in progress(jobs):
         batches = backtest.batches(levels, fitted, reading, horizon, absent_is_zero, PER_CLASS[reading])
         shapes += list(_kept_shapes(batches, reading, horizon, kept_origins))
         counted = backtest.count_starts(levels, reading, horizon, absent_is_zero)

@@ -15,6 +15,7 @@ from lib import (
     contests,
     forecast,
     interval_scores,
+    own_panel,
     past_errors,
     rebuild,
     reference,
@@ -406,7 +407,7 @@ def test_a_users_own_panel_has_priors_and_scores(tmp_path):
     found = trade_scores.score_panel(tmp_path / "mine.parquet")
     assert {"eb", "eb_past_errors", "base_rate", "log_walk", "drift"} == set(found.events["model"])
     assert found.intervals["cover80"].between(0, 1).all()
-    table = rebuild.panel_priors(tmp_path / "mine.parquet")
+    table = own_panel.panel_priors(tmp_path / "mine.parquet")
     prior = reference.prior_for(2e8, 2006, table=table)
     assert prior.source.startswith("mine, years to 2006")
 

@@ -2,19 +2,26 @@
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from frictionless import Package
 
 from lib import figures as fig
+from lib import package, rebuild
 from lib.package import data_dir, read_package
 
 DATA = data_dir()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 RESOURCES = {resource["name"]: resource for resource in read_package()["resources"]}
 README = (DATA / "README.md").read_text(encoding="utf-8")
+REFERENCE_README = (DATA / "reference" / "README.md").read_text(encoding="utf-8")
+COLLECTED = [name for name, resource in RESOURCES.items() if "/" not in resource["path"]]
+COMPUTED = [name for name in RESOURCES if name not in COLLECTED]
+PARQUET = [name for name in COMPUTED if RESOURCES[name]["format"] == "parquet"]
 
 
 def text_of(path: Path) -> pd.DataFrame:
@@ -39,13 +46,68 @@ def test_an_independent_reader_accepts_the_package():
 
 
 def test_every_file_is_described_and_named_in_the_readme():
-    assert {path.name for path in DATA.glob("*.csv")} == {resource["path"] for resource in RESOURCES.values()}
+    files = [path for kind in ("csv", "parquet") for path in DATA.rglob(f"*.{kind}")]
+    described = {resource["path"] for resource in RESOURCES.values()}
+    assert {path.relative_to(DATA).as_posix() for path in files} == described
     for resource in RESOURCES.values():
-        assert f"`{resource['path']}`" in README
         assert resource["sources"]
         assert resource["licenses"]
-        for field in resource["schema"]["fields"]:
-            assert f"`{field['name']}`" in README, (resource["name"], field["name"])
+        assert resource["title"] and resource["description"].endswith(".")
+    for name in COLLECTED:
+        assert f"`{RESOURCES[name]['path']}`" in README
+        for field in RESOURCES[name]["schema"]["fields"]:
+            assert f"`{field['name']}`" in README, (name, field["name"])
+    for name in COMPUTED:
+        assert f"`{RESOURCES[name]['path'].removeprefix('reference/')}`" in REFERENCE_README
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_what_is_computed_from_a_panel_names_its_licence(name):
+    titles = " ".join(source["title"] for source in RESOURCES[name]["sources"])
+    licences = {licence["name"] for licence in RESOURCES[name]["licenses"]}
+    assert "CC-BY-4.0" in licences
+    assert ("BACI" in titles) == ("etalab-2.0" in licences)
+    assert ("Gaulier" in titles) == ("BACI" in titles)
+    assert ("Economic Complexity" in titles) == ("other-open" in licences)
+
+
+@pytest.mark.parametrize("name", PARQUET)
+def test_parquet_files_hold_what_their_description_says(name):
+    rows, schema = pd.read_parquet(DATA / RESOURCES[name]["path"]), RESOURCES[name]["schema"]
+    assert rows.columns.tolist() == [field["name"] for field in schema["fields"]]
+    assert "primaryKey" not in schema or not rows.duplicated(schema["primaryKey"]).any()
+    kinds = {"string": "str", "number": "number", "year": "integer", "boolean": "bool"}
+    for field in schema["fields"]:
+        values, limits = rows[field["name"]], field["constraints"]
+        assert rows[[field["name"]]].select_dtypes(kinds[field["type"]]).shape[1] == 1, field["name"]
+        assert not limits.get("required") or values.notna().all(), field["name"]
+        assert values.dropna().isin(limits.get("enum", values)).all(), field["name"]
+        assert "minimum" not in limits or values.dropna().min() >= limits["minimum"], field["name"]
+        if field.get("unit") == "fraction":
+            assert values.dropna().max() <= 1, field["name"]
+
+
+def test_a_changed_score_file_is_found_and_renewed_alone(tmp_path, monkeypatch):
+    shutil.copytree(DATA, tmp_path / "data")
+    monkeypatch.setenv(package.DATA_ENV, str(tmp_path / "data"))
+    for path in ("reference/scores/verdicts.parquet", "events.csv"):
+        with (tmp_path / "data" / path).open("ab") as file:
+            file.write(b"\n")
+    assert [Path(fault.file).name for fault in package.check_checksums()] == [
+        "events.csv",
+        "verdicts.parquet",
+    ]
+    assert package.refresh_checksums("reference/") == ["verdicts"]
+    assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
+
+
+def test_computed_numbers_are_written_so_that_anyone_can_read_them(tmp_path):
+    """No exponents, no infinity, small true and false; the values to four digits."""
+    table = pd.DataFrame({"n": [1, 2], "x": [1.2344e10, -1.5e-7], "to": [5e8, np.inf], "flag": [True, False]})
+    rebuild.write(table, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == (
+        "n,x,to,flag\n1,12340000000,500000000,true\n2,-0.00000015,,false\n"
+    )
 
 
 def test_the_vocabularies_are_the_same_everywhere():
@@ -64,9 +126,9 @@ def test_the_vocabularies_are_the_same_everywhere():
         assert f"| `{word}` | {meaning} |" in README
 
 
-@pytest.mark.parametrize("name", RESOURCES)
+@pytest.mark.parametrize("name", [name for name in RESOURCES if name not in PARQUET])
 def test_files_are_plain(name):
-    content = (DATA / f"{name}.csv").read_bytes()
+    content = (DATA / RESOURCES[name]["path"]).read_bytes()
     assert b"\r" not in content
     assert content.endswith(b"\n")
     rows = list(csv.reader(content.decode("utf-8").splitlines()))
