@@ -132,7 +132,9 @@ def test_code_that_is_not_python_is_a_users_mistake() -> None:
         stamp.imported_modules("x = 1\n%matplotlib inline")
 
 
-@pytest.mark.parametrize("table", ["figures.csv", "reference/priors.csv"])
+@pytest.mark.parametrize(
+    "table", ["figures.csv", "reference/priors.csv", "reference/scores/verdicts.parquet"]
+)
 def test_an_edited_table_is_noticed(own_data: Path, table: str) -> None:
     notebook = stamped(CODE)
     append(own_data / table, "\n")
