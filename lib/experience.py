@@ -14,6 +14,7 @@ from lib.register import calibration as calibration_of
 from lib.register import score_register, summarise
 from lib.results import Estimate
 from lib.words import money, percent, rate
+from lib.words import years as years_in_words
 
 PANEL_LINE = (
     "Flows between two countries: CEPII BACI 2000–2020, longer horizons OEC 1962–2014; computed here."
@@ -180,7 +181,7 @@ def in_words(case: GoalCase, goal: Goal, size: float, shares: pd.Series, found: 
     register_share = f"{found['met'].sum()} of {len(found)}" if len(found) else "none is in the register"
     return (
         f"Of flows of the size of {money(size / 1e6, 'USD')} a year, **{percent(shares[years])}** grew by "
-        f"{rate(goal.rate)} a year or more over {years} years, as known at the end of {case.as_of.year - 1}. "
+        f"{rate(goal.rate)} a year or more over {years_in_words(years)}, as known at the end of {case.as_of.year - 1}. "
         f"Of announced targets like this one (growth within seven points, {span}), as known today, "
         f"**{register_share}** were met."
     )
@@ -188,7 +189,7 @@ def in_words(case: GoalCase, goal: Goal, size: float, shares: pd.Series, found: 
 
 def shares_in_words(shares: pd.Series) -> str:
     """Shares by horizon as text."""
-    return "; ".join(f"{years} years {percent(share)}" for years, share in shares.items())
+    return "; ".join(f"{years_in_words(years)} {percent(share)}" for years, share in shares.items())
 
 
 def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:

@@ -10,7 +10,7 @@ from lib.goals import READING_LABELS
 from lib.params import ScoreCase
 from lib.reference import reference_folder
 from lib.results import Estimate
-from lib.words import percent
+from lib.words import percent, years
 
 MODEL_LABELS = {
     "eb_past_errors": "forecast used here (empirical Bayes, past errors)",
@@ -124,13 +124,17 @@ def coverage_by_origin(case: ScoreCase) -> pd.DataFrame:
 def reliability(case: ScoreCase) -> pd.DataFrame:
     """Reliability of +25 % forecasts in tenths with bands that resample origins: p, met, n, low, high.
 
-    A random sample of single forecasts is kept for horizons of 1, 3 and 5 years; the nearest is used.
+    A random sample of single forecasts is kept for horizons of 1, 3 and 5 years; the nearest is used. A
+    single origin leaves nothing to resample: low and high are then absent.
     """
     rows = read_scores("trade_examples")
     horizon = min(rows["horizon"].unique(), key=lambda kept: abs(int(kept) - case.years))
     rows = rows[(rows["horizon"] == horizon) & rows["origin"].between(case.first_origin, case.last_origin)]
-    curve = reliability_curve(rows[USED], rows["outcome"], rows["origin"], bins=10)
-    return curve.rename(columns={"frequency": "met"})
+    several = len(rows["origin"].unique()) > 1
+    # With one origin every flow is its own group: the curve is the same, and its band is not shown.
+    groups = rows["origin"] if several else rows.index
+    curve = reliability_curve(rows[USED], rows["outcome"], groups, bins=10)
+    return curve.rename(columns={"frequency": "met"}).drop(columns=[] if several else ["low", "high"])
 
 
 def competitor_table(case: ScoreCase) -> pd.DataFrame:
@@ -155,7 +159,8 @@ def competitor_table(case: ScoreCase) -> pd.DataFrame:
 def reading_table(case: ScoreCase) -> pd.DataFrame:
     """Brier scores of the case's goal by reading, over the horizons of two, three and five years, formatted.
 
-    The readings that need quadrature are scored on a sample of flows.
+    The readings that need quadrature are scored on a sample of flows. Origins too late for two years have no
+    row: over one year the three readings are one.
     """
     rows = read_scores("trade_events")
     chosen = _near(rows["goal"], case.goal_pct / 100) & rows["horizon"].isin([2, 3, 5])
@@ -163,7 +168,8 @@ def reading_table(case: ScoreCase) -> pd.DataFrame:
     found = {
         READING_LABELS[reading]: pooled(part, ["brier"])["brier"] for reading, part in rows.groupby("reading")
     }
-    wide = pd.DataFrame(found).sort_values("on average").map("{:.4f}".format)
+    wide = pd.DataFrame(found, columns=list(READING_LABELS.values())).sort_values("on average")
+    wide = wide.map("{:.4f}".format)
     return wide.rename(index=MODEL_LABELS).reset_index(names="forecast")
 
 
@@ -200,7 +206,7 @@ def in_words(case: ScoreCase, rows: pd.DataFrame) -> str:
     own, best = found.loc[USED, "brier"], found["brier"].drop([USED, "eb"]).idxmin()
     verb = "beats" if own < found.loc[best, "brier"] else "does not beat"
     return (
-        f"On trade flows the 80 % interval over {case.years} years covered **{middle}** of outcomes ({low} to "
+        f"On trade flows the 80 % interval over {years(case.years)} covered **{middle}** of outcomes ({low} to "
         f"{high} by origin), the 95 % interval **{percent(inside['cover95'].mean())}**. For +{case.goal_pct} % a year "
         f"the forecast said {percent(found.loc[USED, 'p'])} on average, and {percent(found.loc[USED, 'rate'])} "
         f"came true. Its Brier score, **{own:.4f}**, {verb} the best of its rivals here, the "

@@ -21,16 +21,24 @@ TRACKERS = (
     standards.sdsn,
 )
 """Trackers that need no more than base, latest and target; the anticipated progress also takes the levels."""
+PROBABILITY = "probability"
+NO_FORECAST = "ESCAP current status"
+"""The tracker that says how much of the way is done, and not whether the rest will be."""
 
 
 def reading_days(case: GoalCase) -> list[date]:
-    """The last days of the years from the first after the base to the deadline, as far as the case's day."""
+    """The last days of the years from the first after the base to the deadline, as far as the case's day.
+
+    While the goal is running, the case's day itself is the last of them.
+    """
     days = [date(year, 12, 31) for year in range(case.base_year + 1, case.deadline + 1)]
-    return [day for day in days if day <= case.as_of]
+    past = [day for day in days if day < case.as_of]
+    running = date(case.base_year, 12, 31) < case.as_of <= date(case.deadline, 12, 31)
+    return [*past, case.as_of] if running else past
 
 
 def year_by_year(case: GoalCase) -> pd.DataFrame:
-    """What could be read on the last day of each year, from what had been published by then.
+    """What could be read on each of the `reading_days`, from what had been published by then.
 
     Returns
     -------
@@ -74,14 +82,14 @@ def _probability(case: GoalCase, goal: Goal, levels: pd.Series) -> dict:
     verdict = judge(goal, levels, case.as_of_time)[READINGS.index(case.reading)]
     if verdict.outcome in ("met", "missed"):
         value = float(verdict.outcome == "met")
-        return {"who": "probability", "value": value, "progress_class": verdict.outcome, "on_track": None}
+        return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
     chance = float(outlook.look(case, goal, levels).chances[case.reading])
-    return {"who": "probability", "value": chance, "progress_class": verdict.outcome, "on_track": None}
+    return {"who": PROBABILITY, "value": chance, "progress_class": verdict.outcome, "on_track": None}
 
 
 def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Classes, and whether they mean on track (1), not (0) or neither (missing): trackers × days."""
-    trackers = found[found["who"] != "probability"]
+    trackers = found[found["who"] != PROBABILITY]
     classes = trackers.pivot(index="who", columns="day", values="progress_class")
     marks = trackers.assign(on_track=trackers["on_track"].astype("Float64")).pivot(
         index="who", columns="day", values="on_track"
@@ -91,7 +99,7 @@ def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
-    """The readings with their numbers, formatted: one row a day, one column a tracker."""
+    """The readings with their numbers, formatted: one row a day, one column a tracker; empty without any."""
     frame = found.assign(shown=[_shown(row) for row in found.itertuples()])
     wide = frame.pivot(index=["day", "latest_year", "latest_mn"], columns="who", values="shown")
     wide = wide[found["who"].unique()].reset_index()
@@ -105,7 +113,7 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shown(row: Any) -> str:
-    if row.who == "probability":
+    if row.who == PROBABILITY:
         return row.progress_class if row.progress_class in ("met", "missed") else percent(row.value)
     return (
         "not assessed"
@@ -122,7 +130,7 @@ def path_in_words(odds: pd.Series) -> str:
 def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> str:
     """What the trackers said at their most hopeful, what the forecast said then, and what happened."""
     verdict = verdicts[READINGS.index(case.reading)]
-    trackers = found[(found["who"] != "probability") & found["on_track"].notna()]
+    trackers = found[~found["who"].isin([PROBABILITY, NO_FORECAST]) & found["on_track"].notna()]
     before = trackers[trackers["latest_year"] < case.deadline]
     outcome = headline(verdict, None)
     if before.empty:
@@ -130,7 +138,7 @@ def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> st
     share = before.groupby("day")["on_track"].mean()
     day = share[share == share.max()].index[-1]
     row = before[before["day"] == day]
-    odds = found[(found["who"] == "probability") & (found["day"] == day)]["value"].iloc[0]
+    odds = found[(found["who"] == PROBABILITY) & (found["day"] == day)]["value"].iloc[0]
     said, year = int(row["on_track"].sum()), row["latest_year"].iloc[0]
     return (
         f"{outcome} On {day:%-d %B %Y}, with the figure of {year}, **{said} of {len(row)} trackers** that "

@@ -2,6 +2,13 @@
 
 import numpy as np
 
+from lib.errors import UserError
+
+
+def years(number: int) -> str:
+    """A number of years in words: "1 year", "3 years"."""
+    return f"{number} year" if number == 1 else f"{number} years"
+
 
 def money(value_mn: float, currency: str) -> str:
     """A level in words: 230 → "USD 230 million", 88160 → "USD 88.2 billion" (three significant digits).
@@ -17,7 +24,15 @@ def money(value_mn: float, currency: str) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A probability in words that never claims certainty: "38 %", "below 1 %", "above 99 %"."""
+    """A probability or share in words that never claims certainty: "38 %", "below 1 %", "above 99 %".
+
+    Raises
+    ------
+    UserError
+        For what is no number: a missing probability must be said in words of its own.
+    """
+    if np.isnan(fraction):
+        raise UserError("probability: found nan, expected a number from 0 to 1")
     if fraction < 0.01:
         return "below 1 %"
     if fraction > 0.99:
