@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.words import percent
+
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 GRADE_MARKS = {
     "published": ("o", BLUE, BLUE),
@@ -248,9 +250,9 @@ def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
     days = [f"{day:%-d %b %Y}" for day in odds.index]
     axes.plot(days, odds * 100, color=BLUE, marker="o")
     for day, value in zip(days, odds, strict=True):
-        axes.annotate(
-            f"{value * 100:.0f} %", (day, value * 100), xytext=(0, 7), textcoords="offset points", ha="center"
-        )
+        if pd.notna(value):
+            place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
+            axes.annotate(percent(value), (day, value * 100), **place)
     axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_ylim(-4, 112)
     axes.set_ylabel("probability of the goal, %")

@@ -8,7 +8,7 @@ import pandas as pd
 from lib import outlook, standards
 from lib.answers import headline
 from lib.errors import UserError
-from lib.goals import READINGS, Goal, Verdict, judge
+from lib.goals import READINGS, Goal, Verdict, judge, make_goal
 from lib.params import GoalCase
 from lib.show import number
 from lib.tracked import TrackedTarget
@@ -53,10 +53,10 @@ def year_by_year(case: GoalCase) -> pd.DataFrame:
 
 def _read(case: GoalCase) -> list[dict]:
     try:
-        case.check_against_data()
+        levels = case.series()["value_mn"]
+        goal = make_goal(case.goal, case.base_year, case.deadline, levels, case.currency)
     except UserError:  # on that day the record had no level for the base yet: nobody could judge
         return []
-    levels, goal = case.series()["value_mn"], case.make_goal()
     since = levels.loc[goal.base_year : goal.deadline]
     if len(since) < 2:
         return []
@@ -78,12 +78,15 @@ def _read(case: GoalCase) -> list[dict]:
 
 
 def _probability(case: GoalCase, goal: Goal, levels: pd.Series) -> dict:
-    """The forecast's row: the probability of the stated reading, or its verdict once decided."""
+    """The forecast's row: the probability of the stated reading, or its verdict once decided.
+
+    The value is missing where the reading needs yearly rates that were not known.
+    """
     verdict = judge(goal, levels, case.as_of_time)[READINGS.index(case.reading)]
     if verdict.outcome in ("met", "missed"):
         value = float(verdict.outcome == "met")
         return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
-    chance = float(outlook.look(case, goal, levels).chances[case.reading])
+    chance = float(outlook.look(case, goal, levels).chances.get(case.reading, float("nan")))
     return {"who": PROBABILITY, "value": chance, "progress_class": verdict.outcome, "on_track": None}
 
 
@@ -114,7 +117,8 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 
 def _shown(row: Any) -> str:
     if row.who == PROBABILITY:
-        return row.progress_class if row.progress_class in ("met", "missed") else percent(row.value)
+        decided = row.progress_class in ("met", "missed")
+        return row.progress_class if decided else "not known" if pd.isna(row.value) else percent(row.value)
     return (
         "not assessed"
         if row.value is None or pd.isna(row.value)
@@ -123,8 +127,8 @@ def _shown(row: Any) -> str:
 
 
 def path_in_words(odds: pd.Series) -> str:
-    """The probabilities by day as text."""
-    return "; ".join(f"{day:%-d %B %Y} {percent(value)}" for day, value in odds.items())
+    """The probabilities by day as text; days without one are left out."""
+    return "; ".join(f"{day:%-d %B %Y} {percent(value)}" for day, value in odds.dropna().items())
 
 
 def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> str:
@@ -138,9 +142,18 @@ def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> st
     share = before.groupby("day")["on_track"].mean()
     day = share[share == share.max()].index[-1]
     row = before[before["day"] == day]
-    odds = found[(found["who"] == PROBABILITY) & (found["day"] == day)]["value"].iloc[0]
     said, year = int(row["on_track"].sum()), row["latest_year"].iloc[0]
+    given = _given(found[(found["who"] == PROBABILITY) & (found["day"] == day)].iloc[0])
     return (
         f"{outcome} On {day:%-d %B %Y}, with the figure of {year}, **{said} of {len(row)} trackers** that "
-        f"make a forecast called the goal on track; the probability given here was **{percent(odds)}**."
+        f"make a forecast called the goal on track; {given}."
     )
+
+
+def _given(row: pd.Series) -> str:
+    """What the forecast said on a day, as the end of a sentence."""
+    if row["progress_class"] in ("met", "missed"):
+        return f"read as stated, it was already **{row['progress_class']}**"
+    if pd.isna(row["value"]):
+        return "its probability cannot be given"
+    return f"the probability given here was **{percent(row['value'])}**"
