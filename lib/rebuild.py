@@ -103,7 +103,7 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _four_digits(value: float) -> str:
-    return np.format_float_positional(float(f"{value:.4g}"), trim="-")
+    return np.format_float_positional(float(f"{value:.4g}") + 0.0, trim="-")  # + 0.0: no "-0"
 
 
 def bar(name: str) -> Progress:

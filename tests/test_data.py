@@ -103,10 +103,18 @@ def test_a_changed_score_file_is_found_and_renewed_alone(tmp_path, monkeypatch):
 
 def test_computed_numbers_are_written_so_that_anyone_can_read_them(tmp_path):
     """No exponents, no infinity, small true and false; the values to four digits."""
-    table = pd.DataFrame({"n": [1, 2], "x": [1.2344e10, -1.5e-7], "to": [5e8, np.inf], "flag": [True, False]})
+    table = pd.DataFrame(
+        {
+            "n": [1, 2],
+            "x": [1.23444e10, -1.5e-7],
+            "zero": [0.0, -0.0],
+            "to": [5e8, np.inf],
+            "flag": [True, False],
+        }
+    )
     rebuild.write(table, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == (
-        "n,x,to,flag\n1,12340000000,500000000,true\n2,-0.00000015,,false\n"
+        "n,x,zero,to,flag\n1,12340000000,0,500000000,true\n2,-0.00000015,0,,false\n"
     )
 
 
