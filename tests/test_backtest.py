@@ -375,14 +375,17 @@ def test_a_step_is_run_once_and_again_when_asked(tmp_path, monkeypatch):
 
     def run(folder, progress):
         calls.append(folder)
-        return {"a.csv": pd.DataFrame({"x": [1 / 3, np.inf]}), "scores/b.parquet": pd.DataFrame({"x": [1.0]})}
+        return {
+            "a.csv": pd.DataFrame({"n": [1, 2], "x": [1 / 3, np.inf]}),
+            "scores/b.parquet": pd.DataFrame({"x": [1.0]}),
+        }
 
     step = rebuild.Step("one", ("a.csv", "scores/b.parquet"), (), ("panels",), run)
     monkeypatch.setattr(rebuild, "STEPS", (step,))
     out = tmp_path / "out"
     assert rebuild.build(tmp_path, out, progress=False) == ["one"]
     assert rebuild.build(tmp_path, out, progress=False) == []
-    assert (out / "a.csv").read_text() == "x\n0.3333\ninf\n"
+    assert (out / "a.csv").read_text() == "n,x\n1,0.3333\n2,\n"
     (out / "scores/b.parquet").unlink()
     assert rebuild.build(tmp_path, out, progress=False) == ["one"]
     assert rebuild.build(tmp_path, out, fresh=True) == ["one"]
