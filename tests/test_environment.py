@@ -148,10 +148,16 @@ def test_installed_versions_are_in_range() -> None:
     assert outside == []
 
 
+def test_uv_reads_the_pins_that_pip_reads() -> None:
+    """An index may show a package days after its upload: a moment alone does not freeze a resolution."""
+    block = [str(Requirement(text)) for text in PROJECT["tool"]["uv"]["constraint-dependencies"]]
+    assert block == [str(requirement) for requirement, _ in pins(CONSTRAINTS)]
+
+
 def test_renewal_command_is_the_documented_one() -> None:
     command = CONSTRAINTS.splitlines()[1].lstrip("# ")
-    assert command.startswith("uv export")
-    assert command in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert f'EXPORT = "{command}"' in (ROOT / ".ci" / "renew").read_text(encoding="utf-8")
+    assert ".ci/renew" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_citation_names_the_same_version_and_licence() -> None:
