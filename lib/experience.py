@@ -176,11 +176,12 @@ def sources(found: pd.DataFrame) -> pd.DataFrame:
 
 def in_words(case: GoalCase, goal: Goal, size: float, shares: pd.Series, found: pd.DataFrame) -> str:
     """Both kinds of experience for this goal, as sentences."""
-    years = min(shares.index, key=lambda horizon: abs(horizon - goal.years))
+    years = min(goal.years, int(shares.index.max()))
+    share = float(base_rate(size, case.as_of.year - 1, years, goal.rate))
     span = "three years or more" if goal.years >= LONG_YEARS else "under three years"
     register_share = f"{found['met'].sum()} of {len(found)}" if len(found) else "none is in the register"
     return (
-        f"Of flows of the size of {money(size / 1e6, 'USD')} a year, **{percent(shares[years])}** grew by "
+        f"Of flows of the size of {money(size / 1e6, 'USD')} a year, **{percent(share)}** grew by "
         f"{rate(goal.rate)} a year or more over {years_in_words(years)}, as known at the end of {case.as_of.year - 1}. "
         f"Of announced targets like this one (growth within seven points, {span}), as known today, "
         f"**{register_share}** were met."

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lib import figures as fig
+from lib import words
 from lib.errors import UserError
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
@@ -250,7 +251,7 @@ class ScoreCase(Case):
     def title(self) -> str:
         """One line that names the goal and the origins."""
         origins = f"{self.first_origin}–{self.last_origin}"
-        return f"+{self.goal_pct} % a year over {self.years} years, forecasts of {origins}"
+        return f"+{self.goal_pct} % a year over {words.years(self.years)}, forecasts of {origins}"
 
 
 NOTEBOOKS: dict[str, type[Case]] = {

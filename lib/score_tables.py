@@ -173,6 +173,33 @@ def reading_table(case: ScoreCase) -> pd.DataFrame:
     return wide.rename(index=MODEL_LABELS).reset_index(names="forecast")
 
 
+def horizon_table(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of the case's goal, read on average, by horizon: the forecast and its plain rivals, formatted."""
+    rows = read_scores("trade_events")
+    chosen = _near(rows["goal"], case.goal_pct / 100) & (rows["reading"] == "average")
+    rows = rows[chosen & rows["origin"].between(case.first_origin, case.last_origin)]
+    found = {f"{h} y": pooled(part, ["brier"])["brier"] for h, part in rows.groupby("horizon")}
+    wide = pd.DataFrame(found)
+    wide = wide.sort_values(wide.columns[0]).map("{:.4f}".format)
+    return wide.rename(index=MODEL_LABELS).reset_index(names="forecast")
+
+
+def rivals_in_words(case: ScoreCase) -> str:
+    """Which model leads on each set of series of the competitor sample, and where the forecast stands."""
+    rows = read_scores("competitors")
+    rows = rows[(rows["reading"] == "average") & _near(rows["goal"], case.goal_pct / 100)]
+    labels = MODEL_LABELS | COMPETITOR_LABELS
+    told = []
+    for panel, part in rows.groupby("panel"):
+        scores = pooled(part, ["brier"])["brier"].sort_values()
+        place = list(scores.index).index(USED) + 1
+        told.append(
+            f"on {panel} the best is the {labels[scores.index[0]]} ({scores.iloc[0]:.4f}); the forecast used here "
+            f"is number {place} of {len(scores)} ({scores[USED]:.4f})"
+        )
+    return f"For +{case.goal_pct} % a year, one to five years ahead: {'; '.join(told)}."
+
+
 def verdict_table(case: ScoreCase) -> pd.DataFrame:
     """Official trackers read as forecasts of a five-year goal, on the flows of the forecast, formatted."""
     rows = read_scores("verdicts")
