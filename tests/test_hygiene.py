@@ -305,3 +305,10 @@ def test_every_rule_has_a_bad_sample(rule: Callable[..., Problems]) -> None:
 
 def test_sanitise_rule_without_reason_is_found() -> None:
     assert sanitise_rules("-a 1\n+a 2\nregex: 1\nreplace: N\n\nregex: 2\nreplace: M\n") == (2, 1)
+
+
+def test_what_is_committed_passes_the_projects_own_check() -> None:
+    """Data valid and checksummed, runs.yml valid, parameters cells as modelled, no notebook stale."""
+    from lib.checkup import all_faults
+
+    assert all_faults() == []
