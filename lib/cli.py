@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lib.cli_results import results_command
 from lib.errors import UserError
 
 EXAMPLES = """
@@ -53,6 +54,9 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
 def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
+
+
+main.add_command(results_command)
 
 
 @main.command(epilog=EXAMPLES)
