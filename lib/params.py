@@ -216,6 +216,42 @@ class TrackerCase(GoalCase):
     deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
 
 
+class CompareCase(GoalCase):
+    """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
+
+    reporter: str = Field("Heilongjiang", description=REPORTER)
+    as_of: date = Field(
+        date(2007, 12, 31), description="the first day: use only what had been published by it"
+    )
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _is_later_day(cls, value: Any) -> Any:
+        return cls._is_day(value)
+
+    def check_against_data(self) -> None:
+        """Refuse also a last day before the first."""
+        if self.until < self.as_of:
+            raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
+        super().check_against_data()
+
+    def first(self) -> GoalCase:
+        """The goal on the first day."""
+        return GoalCase(**self.model_dump(exclude={"until"}))
+
+    def last(self) -> GoalCase:
+        """The goal on the last day."""
+        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
+
+    def title(self) -> str:
+        """One line that names flow, goal and both days."""
+        return f"{super().title()} and {self.until}"
+
+
 class ScoreCase(Case):
     """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
 
@@ -262,16 +298,19 @@ NOTEBOOKS: dict[str, type[Case]] = {
     "05_is_the_forecast_calibrated": ScoreCase,
     "06_what_would_the_trackers_have_said": TrackerCase,
 }
-"""The parameters of each notebook that is run; the key is the notebook's name."""
+"""The parameters of each notebook that is run by default; the key is the notebook's name."""
+
+ON_REQUEST: dict[str, type[Case]] = {"90_compare_runs": CompareCase}
+"""Notebooks that run only when they are named."""
 
 
 def model_of(notebook: str) -> type[Case]:
     """Return the parameter model of a notebook by name."""
-    if notebook not in NOTEBOOKS:
-        names = ", ".join(NOTEBOOKS)
-        hint = _nearest(notebook, NOTEBOOKS)
-        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {names}{hint}')
-    return NOTEBOOKS[notebook]
+    models = NOTEBOOKS | ON_REQUEST
+    if notebook not in models:
+        hint = _nearest(notebook, models)
+        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {", ".join(models)}{hint}')
+    return models[notebook]
 
 
 def slug(case: Case) -> str:
