@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from lib import answers, goals, outlook
 from lib import figures as fig
 from lib.goals import Goal, Verdict
+from lib.matrix import load_runs
 from lib.params import FlowCase, GoalCase
-from lib.runs import load_runs
 
 
 @pytest.fixture(autouse=True, scope="module")

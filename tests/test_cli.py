@@ -16,7 +16,7 @@ import pytest
 import tiny
 from click.testing import CliRunner, Result
 
-from lib import checkup, params, runs
+from lib import checkup, matrix, params, pool, spec
 from lib.cli import main
 
 MARK = "TRADEGOALS_TEST_MARK"
@@ -35,21 +35,24 @@ def refused(*arguments: str) -> str:
     return result.output
 
 
-read_once = functools.cache(runs.load_runs)
+expand_once = functools.cache(matrix.expand)
 
 
 @pytest.fixture
 def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any start of a run fails the test; the committed cases are read once, since that takes seconds."""
-    monkeypatch.setattr(runs, "execute", lambda *_: pytest.fail("a run was started"))
-    monkeypatch.setattr(runs, "load_runs", lambda: read_once(runs.NOTEBOOKS_DIR / runs.RUNS_FILE))
+    monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
+    path = spec.notebooks_dir() / matrix.RUNS_FILE
+    monkeypatch.setattr(
+        matrix, "expand", lambda ci, only: expand_once(spec.notebooks_dir() / path.name, ci, only)
+    )
 
 
 @pytest.fixture
 def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    monkeypatch.setattr(runs, "NOTEBOOKS_DIR", folder)
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
     return folder
 
 
@@ -156,7 +159,8 @@ def test_a_parameter_goes_to_the_notebooks_that_take_it(no_kernel: None) -> None
     result = invoke("run", "--list", *values)
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert all("reporter=China" in line for line in lines)
+    flows = [name for name, model in params.NOTEBOOKS.items() if "reporter" in model.model_fields]
+    assert [line.partition("/")[0] for line in lines if "reporter=China" in line] == flows
     takers = [name for name, model in params.NOTEBOOKS.items() if "base_year" in model.model_fields]
     assert 0 < len(takers) < len(lines)
     assert [line.partition("/")[0] for line in lines if "base_year=2010 deadline=2014" in line] == takers
@@ -326,11 +330,10 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
 
 DRIVER = """
 import signal, sys
-from pathlib import Path
+import os
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from lib import runs
 from lib.cli import main
-runs.NOTEBOOKS_DIR = Path(sys.argv[1])
+os.environ["TRADEGOALS_NOTEBOOKS"] = sys.argv[1]
 main(["run", "--notebook", sys.argv[2], "--out", sys.argv[3]])
 """
 
@@ -376,4 +379,4 @@ def test_an_interrupt_ends_the_run_and_its_kernel(tmp_path: Path, to_group: bool
     assert process.returncode == 130
     assert errors.strip() == "Stopped. What had finished is kept."
     assert wait_until(lambda: not marked(mark), 5), "the kernel goes on"
-    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file() or path.name[0] == "."] == []
+    assert list((tmp_path / "out" / "runs").rglob("*.*")) == []
