@@ -93,6 +93,14 @@ def results_command(
     click.echo(count_in_words(len(shown), len(rows), len(table)))
 
 
+def collect_results(out: Path, changed: bool) -> None:
+    """Renew the table after runs, unless nothing has changed and there is one."""
+    from lib import results_table
+
+    if changed or not (out / results_table.TABLE).exists():
+        report_damaged(results_table.merge(out).damaged)
+
+
 def report_damaged(damaged: list[str]) -> None:
     """Name each result that the table leaves out."""
     for line in damaged:

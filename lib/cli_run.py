@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lib.cli_results import collect_results
 from lib.errors import UserError
 
 EXAMPLES = """
@@ -124,7 +125,10 @@ def run(
         if dry_run:
             _explain(items, plan.left_out)
             return
-        outcomes, stopped = _execute(items, out, plan.sources, **how)
+        try:
+            outcomes, stopped = _execute(items, out, plan.sources, **how)
+        finally:  # also after Ctrl-C: what had finished is kept
+            collect_results(out, any(item.reason for item in items))
         place = {item.run.name: number for number, item in enumerate(items)}
         outcomes.sort(key=lambda outcome: place[outcome.run.name])
         _report(outcomes, len(items), plan.left_out)
@@ -365,7 +369,8 @@ def _compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
     from lib import expectations
 
     if do_accept:
-        expectations.accept(outcomes)
+        for name in expectations.accept(outcomes):
+            click.echo(f"accepted: tests/expected/{name}")
     lines = expectations.check(outcomes) if do_check else []
     for line in lines:
         click.echo(line, err=True)

@@ -8,24 +8,24 @@ gives the same file, and a run that is gone or failed leaves no row behind.
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
-
-from lib import results
+from lib import journal
 from lib.errors import UserError
 from lib.files import working_file
+from lib.locks import locked
+from lib.spec import RESULT
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
+    import pandas as pd
     import pyarrow as pa
 
+    from lib.results import Estimate, ReadingResult, Result
+
 TABLE = "results.parquet"
-LOCK = ".results.lock"
 RUNS = "runs"
-RESULT, JOURNAL = "result.json", "run.json"
 
 COLUMNS = {
     "run_key": "string",  # what decided the output, hashed; the folder's name where no journal says
@@ -74,7 +74,11 @@ def merge(out: Path) -> Merged:
 
     tables: list[pa.Table] = [_schema().empty_table()]
     damaged: list[str] = []
-    with _locked(out):
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
+    with locked(out):
         for folder in _run_folders(out):
             try:
                 tables.append(_table_of(folder))
@@ -86,7 +90,7 @@ def merge(out: Path) -> Merged:
     return Merged(table.num_rows, len(tables) - 1, damaged)
 
 
-def read_table(out: Path) -> pd.DataFrame:
+def read_table(out: Path) -> "pd.DataFrame":
     """Read `out`/results.parquet, columns as in `COLUMNS`.
 
     Raises
@@ -121,7 +125,7 @@ def read_table(out: Path) -> pd.DataFrame:
     return frame.astype(years)
 
 
-def rows_of(result: results.Result, run_key: str, slug: str) -> list[dict[str, Any]]:
+def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
     """The rows of one result, in the columns of `COLUMNS`; columns without a value are absent."""
     given = result.parameters
     task: dict[str, Any] = {name: given.get(name) for name in TASK}
@@ -137,7 +141,7 @@ def rows_of(result: results.Result, run_key: str, slug: str) -> list[dict[str, A
     return [common | row for row in [*readings, *estimates]]
 
 
-def _reading_rows(item: results.ReadingResult, deadline: Any) -> Iterator[dict[str, Any]]:
+def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, Any]]:
     """The verdict of a reading, and its probability and needed growth where it has them."""
     common = {"period": deadline, "reading": item.reading}
     decided = {"met": 1.0, "missed": 0.0}.get(item.outcome)
@@ -150,7 +154,7 @@ def _reading_rows(item: results.ReadingResult, deadline: Any) -> Iterator[dict[s
         yield common | {"target": "needed rate"} | rate
 
 
-def _estimate_row(item: results.Estimate) -> dict[str, Any]:
+def _estimate_row(item: "Estimate") -> dict[str, Any]:
     row = item.model_dump()
     level = item.output_type_id
     return row | {"output_type_id": None if level is None else f"{level:g}"}
@@ -174,6 +178,8 @@ def _table_of(folder: Path) -> "pa.Table":
     """The rows of one run folder; a value of another type than its column is damage."""
     import pyarrow as pa
 
+    from lib import results
+
     result = results.read(folder / RESULT)
     rows = rows_of(result, _key_of(folder), folder.name)
     for name in ("base_year", "deadline"):
@@ -187,12 +193,8 @@ def _table_of(folder: Path) -> "pa.Table":
 
 def _key_of(folder: Path) -> str:
     """The key in the run's journal; the folder's name where there is no journal that gives one."""
-    try:
-        journal = json.loads((folder / JOURNAL).read_bytes())
-    except (OSError, ValueError):
-        return folder.name
-    key = journal.get("key") if isinstance(journal, dict) else None
-    return key if isinstance(key, str) and key else folder.name
+    record = journal.read(folder)
+    return (record["key"] if record else "") or folder.name
 
 
 def _schema() -> "pa.Schema":
@@ -215,22 +217,3 @@ def _write(table: "pa.Table", path: Path) -> None:
             draft.replace(path)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Hold the table's lock; the system frees it when the holder ends, however it ends."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(out / LOCK, flags, 0o644)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
-    try:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from lib import results, results_table
+from lib import journal, results, results_table
 from lib.cli import main
 from lib.cli_results import as_text
 from lib.errors import UserError
+from lib.files import write_atomically
 from lib.results_table import COLUMNS, TABLE, merge, read_table
 
 PARAMETERS: dict[str, Any] = {
@@ -53,17 +54,20 @@ SOME = results.Result(
 )
 
 
+PARTS: dict[str, Any] = {"lib": {}, "data": {}, "parameters": {}, "versions": {}}
+
+
 def publish(out: Path, slug: str = "default", result: results.Result = SOME, **changes: Any) -> Path:
     """Put a result where a run would."""
     folder = out / "runs" / result.notebook / slug
     folder.mkdir(parents=True, exist_ok=True)
     record = result.model_copy(update={"parameters": result.parameters | changes})
-    (folder / "result.json").write_text(results.to_json(record), encoding="utf-8")
+    write_atomically(folder / "result.json", results.to_json(record))
     return folder
 
 
 def test_every_reading_and_estimate_has_its_rows(tmp_path: Path) -> None:
-    (publish(tmp_path) / "run.json").write_text('{"key": "abc123", "other": 1}')
+    journal.write(publish(tmp_path), {"key": "abc123", "status": "ok", "parts": PARTS})
     assert merge(tmp_path) == (7, 1, [])
     table = read_table(tmp_path)
     assert list(table.columns) == list(COLUMNS)
@@ -94,13 +98,18 @@ def test_a_run_without_a_flow_keeps_its_parameters(tmp_path: Path) -> None:
     assert json.loads(table["parameters"].iloc[0]) == {"goal_pct": 25, "years": 3}
 
 
-@pytest.mark.parametrize(
-    "journal", [None, "", "{", "[1]", '{"key": null}', '{"key": 7}', '{"status": "done"}']
-)
+@pytest.mark.parametrize("journal", [None, "", "{", "[1]", '{"key": "k"}', '{"key": 7, "status": "ok"}'])
 def test_without_a_key_the_folder_names_the_run(tmp_path: Path, journal: str | None) -> None:
     folder = publish(tmp_path, "harbin-2014")
     if journal is not None:
         (folder / "run.json").write_text(journal)
+    merge(tmp_path)
+    assert set(read_table(tmp_path)["run_key"]) == {"harbin-2014"}
+
+
+def test_a_key_that_decides_nothing_names_no_run(tmp_path: Path) -> None:
+    """The journal's key is empty where an input changed while the run went."""
+    journal.write(publish(tmp_path, "harbin-2014"), {"key": "", "status": "ok", "parts": PARTS})
     merge(tmp_path)
     assert set(read_table(tmp_path)["run_key"]) == {"harbin-2014"}
 
@@ -182,7 +191,7 @@ def test_two_drivers_at_once_lose_nothing(tmp_path: Path) -> None:
             read_table(tmp_path)  # whole at every moment
     assert [driver.returncode for driver in drivers] == [0, 0]
     assert read_table(tmp_path)["slug"].nunique() == 30
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".results.lock", TABLE, "runs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [TABLE, "runs"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere")
@@ -199,8 +208,7 @@ def test_a_link_in_place_of_the_lock_or_table_is_not_followed(tmp_path: Path) ->
     (out / TABLE).symlink_to(elsewhere)
     merge(out)
     assert elsewhere.read_text() == "mine" and not (out / TABLE).is_symlink()
-    (out / results_table.LOCK).unlink()
-    (out / results_table.LOCK).symlink_to(elsewhere)
+    (out / ".lock").symlink_to(elsewhere)
     with pytest.raises(UserError, match="cannot be written"):
         merge(out)
 
