@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
+from click.testing import CliRunner
 
 from lib import expectations, journal, matrix, params, results
+from lib.cli import main
 from lib.errors import UserError
 from lib.expectations import accept, check
 from lib.results import Estimate, ReadingResult, Result
+from lib.results_table import read_table
 from lib.spec import Outcome, Run
 
 KEPT = Path(__file__).resolve().parent / "expected"
@@ -257,3 +261,34 @@ def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:
         for name in json.loads(path.read_text(encoding="utf-8"))["runs"]
     }
     assert there == wanted, "run: tradegoals run --accept; tradegoals run --runs --ci --accept"
+
+
+# --- the command ---
+
+RECORD = (
+    "from lib import params, results\n"
+    "case = params.FlowCase.from_cell(locals())\n"
+    "reading = results.ReadingResult(reading='average', outcome='open', reason='r', probability={p})\n"
+    "results.record('{name}', case, 'a', readings=[reading])"
+)
+
+
+def test_the_command_accepts_compares_and_fails_with_the_difference(
+    tmp_path: Path, expected: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = tmp_path / "notebooks", tmp_path / "out"
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
+    command = ["run", "--notebook", tiny.NAME, "--out", str(out), "--cold", "--jobs", "1"]
+    tiny.write(folder, RECORD.format(p=0.38, name=tiny.NAME))
+    accepted = CliRunner().invoke(main, [*command, "--accept"])
+    assert accepted.exit_code == 0, accepted.output
+    assert "accepted: tests/expected/default.json" in accepted.output
+    again = CliRunner().invoke(main, [*command, "--check"])  # skipped, and compared all the same
+    assert again.exit_code == 0 and again.stderr == "", again.output
+    tiny.write(folder, RECORD.format(p=0.44, name=tiny.NAME))
+    differs = CliRunner().invoke(main, [*command, "--check"])
+    assert differs.exit_code == 1
+    assert "probabilities, on average: expected 0.38, found 0.44 (tolerance 0.002)" in differs.stderr
+    assert "notebook changed" in differs.stderr
+    table = read_table(out)
+    assert table.loc[table["output_type"] == "probability", "value"].tolist() == [0.44]
