@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from lib import figures as fig
 from lib.errors import UserError
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
+from lib.tables import data_state
 
 MAX_HORIZON_YEARS = 30
 LAST_OUTCOME = 2020
@@ -93,7 +95,7 @@ class FlowCase(Case):
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
-        return fig.select(fig.load_figures(), self.reporter, self.partner, self.flow)
+        return _record(self.reporter, self.partner, self.flow, data_state()).copy()
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
@@ -149,7 +151,11 @@ class TrendCase(FlowCase):
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
-        return annual_series(self.vintage() if record is None else record, self.currency, self.rates())
+        if record is not None:
+            return annual_series(record, self.currency, self.rates())
+        names = ("reporter", "partner", "flow", "as_of", "currency")
+        same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
+        return _series(same_for_all_goals, data_state()).copy()
 
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
@@ -287,6 +293,17 @@ class ScoreCase(Case):
         """One line that names the goal and the origins."""
         origins = f"{self.first_origin}–{self.last_origin}"
         return f"+{self.goal_pct} % a year over {self.years} years, forecasts of {origins}"
+
+
+@lru_cache(maxsize=32)
+def _record(reporter: str, partner: str, flow: str, state: Any) -> pd.DataFrame:
+    """The figures of a flow, once for each state of the data: a matrix asks for the same ones many times."""
+    return fig.select(fig.load_figures(), reporter, partner, flow)
+
+
+@lru_cache(maxsize=256)
+def _series(case: TrendCase, state: Any) -> pd.DataFrame:
+    return annual_series(case.vintage(), case.currency, case.rates())
 
 
 NOTEBOOKS: dict[str, type[Case]] = {
