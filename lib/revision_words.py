@@ -162,7 +162,7 @@ def estimates(case: CompareCase, found: pd.DataFrame) -> list[Estimate]:
     total = contributions(found).sum(skipna=False)
     return [
         Estimate(
-            target=f"change of the probability of being met, {READING_LABELS[name]}",
+            target=f"change of probability, {READING_LABELS[name]}",
             period=case.deadline,
             output_type="point",
             output_type_id=None,

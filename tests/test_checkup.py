@@ -19,7 +19,7 @@ from lib.package import data_dir
 def own_notebooks(tmp_path: Path) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
-    for name, model in {**params.NOTEBOOKS, checkup.TEMPLATE: params.FlowCase}.items():
+    for name, model in {**params.NOTEBOOKS, **params.ON_REQUEST, checkup.TEMPLATE: params.FlowCase}.items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
         path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
@@ -118,7 +118,7 @@ def test_faults_of_data_hide_those_that_follow_from_them(
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
-    assert sum("data changed" in line for line in found) == len(params.NOTEBOOKS) + 1
+    assert sum("data changed" in line for line in found) == len(params.NOTEBOOKS | params.ON_REQUEST) + 1
 
 
 def test_renewing_writes_the_checksums_of_what_changed(
