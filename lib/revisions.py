@@ -21,7 +21,6 @@ from lib import figures as fig
 from lib.goals import PUBLICATION_LAG_YEARS, READINGS, judge
 from lib.outlook import lineage, look
 from lib.params import CompareCase, GoalCase
-from lib.series import annual_series
 from lib.show import number
 
 START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
@@ -38,6 +37,10 @@ class PartialCase(GoalCase):
         """The figures of the flow known on `as_of`, without those held back; it may be empty."""
         known = fig.as_of(self.record(), self.as_of_time)
         return known[~known["figure_id"].isin(self.held_back)]
+
+    def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
+        """One level a year from the figures that have arrived; what is kept for whole days does not serve."""
+        return super().series(self.vintage() if record is None else record)
 
 
 def arrivals(case: CompareCase) -> pd.DataFrame:
@@ -163,8 +166,7 @@ def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
 
 def _levels(case: PartialCase, reporter: str) -> pd.Series:
     """Level by year of one flow of the family, as the case knows it; millions."""
-    own = case.model_copy(update={"reporter": reporter})
-    return annual_series(own.vintage(), case.currency, case.rates())["value_mn"]
+    return case.model_copy(update={"reporter": reporter}).series()["value_mn"]
 
 
 def _changes(before: pd.Series | None, after: pd.Series) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lib import figures as fig
-from lib import goals, outlook, plots, revision_words, revisions
+from lib import goals, outlook, params, plots, revision_words, revisions
 from lib.checkup import parameter_faults
 from lib.errors import UserError
 from lib.goals import READINGS
@@ -71,6 +71,12 @@ def directly(case: GoalCase) -> dict[str, float]:
     }
 
 
+def use_record(monkeypatch: pytest.MonkeyPatch, record: pd.DataFrame) -> None:
+    """Another table of figures, also for what keeps the rows of a flow."""
+    monkeypatch.setattr(fig, "load_figures", lambda: record)
+    monkeypatch.setattr(params, "_record", lambda *flow: fig.select(record, *flow[:3]))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_contributions_add_up_to_the_whole_change(found: dict[str, pd.DataFrame], name: str) -> None:
     first, last = directly(CASES[name].first()), directly(CASES[name].last())
@@ -118,19 +124,25 @@ def test_a_later_figure_changes_no_earlier_step(
     record, day = fig.load_figures(), pd.Timestamp(2009, 6, 1)
     later = record["known_from"] > day
     tampered = record.assign(value_mn=record["value_mn"].mask(later, record["value_mn"] * 3))
-    monkeypatch.setattr(fig, "load_figures", lambda: tampered)
+    use_record(monkeypatch, tampered)
     steps = revisions.steps(DEFAULT)
     early, whole = steps["day"] <= day.date(), found["province"]
     pd.testing.assert_frame_equal(steps[early], whole[whole["day"] <= day.date()])
     assert not steps["p_average"].equals(whole["p_average"])
 
 
+def test_a_figure_held_back_is_in_no_level() -> None:
+    case = revisions.PartialCase(**DEFAULT.last().model_dump(), held_back=frozenset(["HLJ-RU-total-2010-a"]))
+    whole = DEFAULT.last().series()
+    assert whole.loc[2010, "figure_id"] == "HLJ-RU-total-2010-a"
+    assert 2010 not in case.series().index and len(case.series()) == len(whole) - 1
+    assert len(DEFAULT.last().series()) == len(whole)
+
+
 def test_what_a_figure_moved_is_gone_without_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The level of 2007 moved the goal to near certainty; had it not arrived, nothing would have."""
     record = fig.load_figures()
-    monkeypatch.setattr(
-        fig, "load_figures", lambda: record[~record["figure_id"].str.startswith("HLJ-RU-total-2007")]
-    )
+    use_record(monkeypatch, record[~record["figure_id"].str.startswith("HLJ-RU-total-2007")])
     case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
     moved = revisions.contributions(revisions.steps(case))["average"]
     assert moved.abs().max() < 0.01
