@@ -374,4 +374,6 @@ def _compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
     lines = expectations.check(outcomes) if do_check else []
     for line in lines:
         click.echo(line, err=True)
+    if do_check and not lines:
+        click.echo(f"all as expected ({len(outcomes)} compared)")
     return bool(lines)
