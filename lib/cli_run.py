@@ -327,11 +327,12 @@ def _outcomes(
     if executor == "dask":
         from lib import cluster
 
-        yield from cluster.execute_many(due, out, Settings(timeout=timeout, force=force), sources, scheduler)
+        settings = Settings(timeout=timeout, force=force)
+        yield from cluster.execute_many(due, out, settings, sources, scheduler, cold)
         return
     at_once = min(jobs or machine.default_jobs(), len(due))
     most = memory * 1000 if memory else machine.free_megabytes() / at_once
-    with pool.sockets_folder(), pool.kernels_of(cold) as kernel:
+    with pool.kernels_of(cold) as kernel:
         settings = Settings(kernel, timeout, force)
         yield from pool.execute_many(pool.make_jobs(due, out, settings, sources, most), at_once, on_change)
 

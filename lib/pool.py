@@ -17,7 +17,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import connection
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ GRACE_SECONDS = 30.0
 
 _PREFIX = "tg-"
 SWEEP_TRIES = 20
+LONGEST_PLACE = 50
+"""The path of a socket may have about 100 characters, and our folders need the rest."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +192,27 @@ def _settle(worker: Worker) -> Outcome | Worker | None:
     return Outcome(run, folder, seconds, error)
 
 
+def _again(job: Job) -> Worker:
+    """A second try: a kill from outside, as when memory is short, is no fault of the run."""
+    worker = _start(job)
+    worker.attempts = 2
+    return worker
+
+
 def _start(job: Job) -> Worker:
-    ours, theirs = multiprocessing.Pipe()
-    process = _context().Process(target=work, args=(theirs, job), daemon=True, name=job.run.name)
-    process.start()
-    theirs.close()
+    for left in (1, 0):
+        ours, theirs = multiprocessing.Pipe()
+        process = _context().Process(target=work, args=(theirs, job), daemon=True, name=job.run.name)
+        try:
+            process.start()
+        except (OSError, EOFError):  # the server of processes has just been killed; another one will start
+            ours.close()
+            if not left:
+                raise
+        else:
+            break
+        finally:
+            theirs.close()
     return Worker(job, process, ours)
 
 
@@ -204,10 +224,12 @@ def _prepare() -> None:
 
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    usual, tempfile.tempdir = tempfile.tempdir, private_folder()
     try:
         _context()
         forkserver.ensure_running()
     finally:
+        tempfile.tempdir = usual
         if in_main:
             signal.signal(signal.SIGINT, before)
 
@@ -239,13 +261,17 @@ def work(line: connection.Connection, job: Job) -> None:
 
     def tell(kernel: int) -> None:
         told.append(kernel)
-        line.send(("kernel", kernel))
+        say("kernel", kernel)
+
+    def say(*words: Any) -> None:
+        with suppress(OSError):  # a driver that has given this process up
+            line.send(words)
 
     try:
         outcome = execute(job.run, job.out, job.settings, sources, tell)
-        line.send(("done", outcome.seconds, outcome.error, outcome.skipped))
+        say("done", outcome.seconds, outcome.error, outcome.skipped)
     except UserError as error:
-        line.send(("refused", str(error)))
+        say("refused", str(error))
     line.close()
 
 
@@ -276,29 +302,26 @@ def make_jobs(
     runs: Iterable[Run], out: Path, settings: Settings, sources: Sources, megabytes: float
 ) -> list[Job]:
     """Jobs for runs, in the circumstances of this process; `megabytes` is the most a process may take."""
-    environment = dict(os.environ)
+    environment = os.environ | {SOCKETS_ENV: private_folder()}
     known = sources.modules, sources.versions, megabytes, str(Path.cwd()), environment
     return [Job(run, out.absolute(), settings, *known) for run in runs]
 
 
-@contextmanager
-def sockets_folder() -> Iterator[None]:
-    """Have one folder for the sockets of all kernels; those of drivers that were killed are removed."""
+@lru_cache(maxsize=1)
+def private_folder() -> str:
+    """A temporary folder of this process for all sockets, gone at its end; those of killed ones are removed."""
     place = Path(tempfile.gettempdir())
+    if len(str(place)) > LONGEST_PLACE and os.access("/tmp", os.W_OK):
+        place = Path("/tmp")
     for left in place.glob(f"{_PREFIX}*-*"):
         pid = left.name.removeprefix(_PREFIX).partition("-")[0]
         with suppress(OSError):
             if pid.isdigit() and not _is_alive(int(pid)) and left.stat().st_uid == os.getuid():
                 shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        before = os.environ.get(SOCKETS_ENV)
-        os.environ[SOCKETS_ENV] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop(SOCKETS_ENV)
-            if before is not None:
-                os.environ[SOCKETS_ENV] = before
+    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place)
+    # After multiprocessing has removed its own folder in there.
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-200)
+    return folder
 
 
 def _is_alive(pid: int) -> bool:
@@ -317,4 +340,4 @@ def kernels_of(cold: bool) -> Iterator[str]:
     from lib import kernels
 
     with contextlib.ExitStack() as stack:
-        yield kernels.ORDINARY if cold else stack.enter_context(kernels.warm())
+        yield kernels.ORDINARY if cold else stack.enter_context(kernels.warm(private_folder()))
