@@ -69,7 +69,7 @@ def execute_many(
             ): run
             for run in runs
         }
-        for task in as_completed(tasks):
+        for task in as_completed(tasks, loop=client.loop):
             yield _outcome(tasks[task], out, task)
 
 
