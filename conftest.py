@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
 
-# Not executed: the outline to copy, and notebooks that read the results of other runs.
-collect_ignore_glob = ["notebooks/template.ipynb", "notebooks/9*.ipynb"]
+# Not executed: the outline to copy.
+collect_ignore_glob = ["notebooks/template.ipynb"]
 
 # A run's result row, kept inside the notebook. It holds floats at full precision, which differ between
 # processors in the last digits: tests compare it with a tolerance, nbval compares the rounded page.

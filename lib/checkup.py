@@ -6,8 +6,9 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.figures import check_data
-from lib.params import NOTEBOOKS, Case, FlowCase
-from lib.runs import NOTEBOOKS_DIR, load_runs
+from lib.matrix import load_runs
+from lib.params import NOTEBOOKS, ON_REQUEST, Case, FlowCase
+from lib.spec import notebooks_dir
 from lib.stamp import read_notebook, stale_parts
 
 TEMPLATE = "template"
@@ -24,8 +25,8 @@ def all_faults() -> list[str]:
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
-    folder = folder or NOTEBOOKS_DIR
-    models: dict[str, type[Case]] = {**NOTEBOOKS, TEMPLATE: FlowCase}
+    folder = folder or notebooks_dir()
+    models: dict[str, type[Case]] = {**NOTEBOOKS, **ON_REQUEST, TEMPLATE: FlowCase}
     return [
         f"{name}.ipynb: {line}"
         for name, model in models.items()

@@ -8,19 +8,9 @@ from typing import Any
 
 import click
 
+from lib.cli_results import results_command
+from lib.cli_run import EXAMPLES, run, run_one, schema
 from lib.errors import UserError
-
-EXAMPLES = """
-\b
-Examples
-  tradegoals run                                   the default notebooks, at their defaults
-  tradegoals run -p as_of=2026-11-24               the same with all that is known today
-  tradegoals run --notebook 03_could_one_have_known -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
-  tradegoals run --runs                            every named case of notebooks/runs.yml
-  tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
-  tradegoals reference --panels ../shared/data/panels   base rates and priors, from panels read in place
-  tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
-"""
 
 
 class _Group(click.Group):
@@ -55,40 +45,10 @@ def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
-@main.command(epilog=EXAMPLES)
-@click.option(
-    "--notebook", "notebooks", multiple=True, metavar="NAME", help="Run only this notebook (repeatable)."
-)
-@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
-@click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
-@click.option(
-    "--case", "cases", multiple=True, metavar="NAME", help="With --runs: only this case (repeatable)."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
-@click.option(
-    "--list", "only_list", is_flag=True, help="Print what would run, and the parameters; run nothing."
-)
-def run(
-    notebooks: tuple[str, ...],
-    pairs: tuple[str, ...],
-    named: bool,
-    cases: tuple[str, ...],
-    out: Path,
-    only_list: bool,
-) -> None:
-    """Execute notebooks and write, for each, the notebook, an HTML page and result.json."""
-    chosen = _choose(notebooks, pairs, named, cases)
-    if only_list:
-        for item in chosen:
-            values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
-            click.echo(f"{item.notebook}/{item.slug}: {values}")
-        return
-    outcomes = _execute(chosen, out)
-    _report(outcomes)
-    if any(outcome.error for outcome in outcomes):
-        sys.exit(1)
+main.add_command(results_command)
+main.add_command(run)
+main.add_command(run_one)
+main.add_command(schema)
 
 
 @main.command()
@@ -171,115 +131,21 @@ def _say_built(names: list[str]) -> None:
 def stamp(notebooks: tuple[str, ...]) -> None:
     """Execute, clean and stamp committed notebooks after an edit (all of them by default)."""
     from lib.checkup import TEMPLATE
-    from lib.params import NOTEBOOKS, model_of
-    from lib.runs import NOTEBOOKS_DIR
+    from lib.params import NOTEBOOKS, ON_REQUEST, model_of
+    from lib.spec import notebooks_dir
     from lib.stamp import restamp
 
-    names = [Path(name).name.removesuffix(".ipynb") for name in notebooks] or [*NOTEBOOKS, TEMPLATE]
+    names = [Path(name).name.removesuffix(".ipynb") for name in notebooks] or [
+        *NOTEBOOKS,
+        *ON_REQUEST,
+        TEMPLATE,
+    ]
     for name in names:
         if name != TEMPLATE:
             model_of(name)
     for name in names:
-        restamp(NOTEBOOKS_DIR / f"{name}.ipynb")
+        restamp(notebooks_dir() / f"{name}.ipynb")
         click.echo(f"stamped {name}")
-
-
-def _choose(
-    notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...]
-) -> list[Any]:
-    """The runs that the options ask for; every fault is found before the first of them starts."""
-    from lib import params, runs
-
-    for name in notebooks:
-        params.model_of(name)
-    if named or cases:
-        if pairs:
-            raise UserError(
-                "-p: found beside --runs, expected one or the other (runs.yml holds the parameters)"
-            )
-        return _named(runs.load_runs(), notebooks, cases)
-    values = _parse_pairs(pairs)
-    wanted = list(dict.fromkeys(notebooks or params.NOTEBOOKS))
-    return [_make_run(notebook, values, wanted) for notebook in wanted]
-
-
-def _make_run(notebook: str, values: dict[str, str], wanted: list[str]) -> Any:
-    """One run with the values that its notebook takes; among several, a fault says whose it is."""
-    from lib import runs
-
-    try:
-        return runs.make_run(notebook, runs.values_for(notebook, values, wanted))
-    except UserError as error:
-        if len(wanted) == 1:
-            raise
-        raise UserError("\n".join(f"{notebook}: {line}" for line in str(error).splitlines())) from None
-
-
-def _named(found: list[Any], notebooks: tuple[str, ...], cases: tuple[str, ...]) -> list[Any]:
-    from lib.faults import nearest
-
-    names = dict.fromkeys(run.slug for run in found)
-    for case in cases:
-        if case not in names:
-            raise UserError(f'--case: found "{case}", expected {nearest(case, names)}')
-    chosen = [
-        run
-        for run in found
-        if (not notebooks or run.notebook in notebooks) and (not cases or run.slug in cases)
-    ]
-    if not chosen:
-        raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
-    return chosen
-
-
-def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name:
-            raise UserError(f"-p: found {pair!r}, expected name=value")
-        if name in values:
-            raise UserError(f"-p: found {name} a second time, expected it once")
-        values[name] = value
-    return values
-
-
-def _execute(chosen: list[Any], out: Path) -> list[Any]:
-    """Execute runs, with a bar on a terminal and one line a run elsewhere."""
-    from tqdm import tqdm
-
-    from lib.runs import execute_all
-
-    outcomes = []
-    with tqdm(total=len(chosen), unit="notebook", file=sys.stderr, disable=None) as bar:
-        for outcome in execute_all(chosen, out):
-            outcomes.append(outcome)
-            name = f"{outcome.run.notebook}/{outcome.run.slug}"
-            if bar.disable:
-                state = "FAILED" if outcome.error else f"{outcome.seconds:.1f} s"
-                click.echo(f"[{len(outcomes)}/{len(chosen)}] {name}  {state}", err=True)
-            bar.set_postfix_str(name, refresh=False)
-            bar.update()
-    return outcomes
-
-
-def _report(outcomes: list[Any]) -> None:
-    """Verdicts, where the pages are, and the failures last."""
-    from lib.results import verdict_lines
-    from lib.runs import FAILED, PAGE
-
-    for line in verdict_lines([outcome.result for outcome in outcomes if outcome.result]):
-        click.echo(line)
-    good = [outcome for outcome in outcomes if not outcome.error]
-    if good:
-        click.echo("\nPages")
-    for outcome in good:
-        click.echo(f"  {outcome.folder / PAGE}  ({outcome.seconds:.1f} s)")
-    for outcome in outcomes:
-        if outcome.error:
-            click.echo(f"\nFAILED {outcome.run.notebook}/{outcome.run.slug}: {outcome.error}", err=True)
-            if (outcome.folder / FAILED).exists():
-                click.echo(f"  see {outcome.folder / FAILED}", err=True)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,15 @@ _START_SECONDS, _STOP_SECONDS, _IDLE_SECONDS = 60.0, 10.0, 3600.0
 
 
 @contextmanager
-def warm() -> Iterator[str]:
+def warm(place: str | None = None) -> Iterator[str]:
     """A kernel name for papermill or nbclient in this process and its children, good until the block ends.
 
     Nothing is written but a private temporary folder, which is gone afterwards, as are the server and every
     kernel of it; the server also ends by itself when this process is killed.
+
+    Parameters
+    ----------
+    place : where to make that folder; by default among the system's temporary files.
 
     Yields
     ------
@@ -48,7 +52,7 @@ def warm() -> Iterator[str]:
         yield ORDINARY
         return
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
-    with tempfile.TemporaryDirectory(prefix="tradegoals-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tradegoals-", dir=place) as folder:
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
         with _server(folder), _jupyter_path(folder):
             yield name

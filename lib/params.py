@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from lib import words
 from lib.errors import UserError
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
+from lib.tables import data_state
 
 MAX_HORIZON_YEARS = 30
 LAST_OUTCOME = 2020
@@ -94,7 +96,7 @@ class FlowCase(Case):
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
-        return fig.select(fig.load_figures(), self.reporter, self.partner, self.flow)
+        return _record(self.reporter, self.partner, self.flow, data_state()).copy()
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
@@ -150,7 +152,11 @@ class TrendCase(FlowCase):
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
-        return annual_series(self.vintage() if record is None else record, self.currency, self.rates())
+        if record is not None:
+            return annual_series(record, self.currency, self.rates())
+        names = ("reporter", "partner", "flow", "as_of", "currency")
+        same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
+        return _series(same_for_all_goals, data_state()).copy()
 
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
@@ -217,6 +223,42 @@ class TrackerCase(GoalCase):
     deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
 
 
+class CompareCase(GoalCase):
+    """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
+
+    reporter: str = Field("Heilongjiang", description=REPORTER)
+    as_of: date = Field(
+        date(2007, 12, 31), description="the first day: use only what had been published by it"
+    )
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _is_later_day(cls, value: Any) -> Any:
+        return cls._is_day(value)
+
+    def check_against_data(self) -> None:
+        """Refuse also a last day before the first."""
+        if self.until < self.as_of:
+            raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
+        super().check_against_data()
+
+    def first(self) -> GoalCase:
+        """The goal on the first day."""
+        return GoalCase(**self.model_dump(exclude={"until"}))
+
+    def last(self) -> GoalCase:
+        """The goal on the last day."""
+        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
+
+    def title(self) -> str:
+        """One line that names flow, goal and both days."""
+        return f"{super().title()} and {self.until}"
+
+
 class ScoreCase(Case):
     """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
 
@@ -254,6 +296,17 @@ class ScoreCase(Case):
         return f"+{self.goal_pct} % a year over {words.years(self.years)}, forecasts of {origins}"
 
 
+@lru_cache(maxsize=32)
+def _record(reporter: str, partner: str, flow: str, state: Any) -> pd.DataFrame:
+    """The figures of a flow, once for each state of the data: a matrix asks for the same ones many times."""
+    return fig.select(fig.load_figures(), reporter, partner, flow)
+
+
+@lru_cache(maxsize=256)
+def _series(case: TrendCase, state: Any) -> pd.DataFrame:
+    return annual_series(case.vintage(), case.currency, case.rates())
+
+
 NOTEBOOKS: dict[str, type[Case]] = {
     "00_did_the_goal_hold": GoalCase,
     "01_what_do_the_figures_say": FlowCase,
@@ -263,16 +316,19 @@ NOTEBOOKS: dict[str, type[Case]] = {
     "05_is_the_forecast_calibrated": ScoreCase,
     "06_what_would_the_trackers_have_said": TrackerCase,
 }
-"""The parameters of each notebook that is run; the key is the notebook's name."""
+"""The parameters of each notebook that is run by default; the key is the notebook's name."""
+
+ON_REQUEST: dict[str, type[Case]] = {"90_compare_runs": CompareCase}
+"""Notebooks that run only when they are named."""
 
 
 def model_of(notebook: str) -> type[Case]:
     """Return the parameter model of a notebook by name."""
-    if notebook not in NOTEBOOKS:
-        names = ", ".join(NOTEBOOKS)
-        hint = _nearest(notebook, NOTEBOOKS)
-        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {names}{hint}')
-    return NOTEBOOKS[notebook]
+    models = NOTEBOOKS | ON_REQUEST
+    if notebook not in models:
+        hint = _nearest(notebook, models)
+        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {", ".join(models)}{hint}')
+    return models[notebook]
 
 
 def slug(case: Case) -> str:

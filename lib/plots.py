@@ -259,6 +259,36 @@ def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
     return _finish(figure, axes, sources, years=False)
 
 
+def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """What moved a probability, as a waterfall: start, each move up or down, end.
+
+    `bars` is as `lib.revision_words.bars` gives it.
+    """
+    figure, axes = _axes(title, height=1.6 + 0.38 * len(bars))
+    moved = bars["moved"]
+    colours = np.where(moved.isna(), "#bbbbbb", np.where(moved > 0, BLUE, RED))
+    hatches = np.where(moved < 0, "//", "")
+    low, high = bars["low"] * 100, bars["high"] * 100
+    axes.barh(
+        bars.index, high - low, left=low, color=colours, hatch=list(hatches), edgecolor="white", height=0.6
+    )
+    # From each bar a thin line leads to where the next begins.
+    after = np.where(moved.isna(), high, np.where(moved > 0, high, low))
+    axes.vlines(after[:-1], bars.index[:-1] + 0.3, bars.index[1:] - 0.3, color=GREY, linewidth=0.8)
+    for place, (end, change) in enumerate(zip(high, moved, strict=True)):
+        text = f"{end:.0f} %" if np.isnan(change) else f"{change * 100:+.1f}".replace("-", "−")
+        if np.isfinite(end):
+            axes.annotate(
+                text, (end, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8
+            )
+    axes.set_yticks(bars.index, bars["label"])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 112)
+    axes.set_xlabel("probability of the goal, %")
+    axes.grid(axis="y", visible=False)
+    return _finish(figure, axes, sources, years=False)
+
+
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
     import seaborn as sns

@@ -18,6 +18,8 @@ from lib.params import Case
 from lib.words import percent, rate
 
 MIME = "application/vnd.tradegoals.result+json"
+SCHEMA_FILE = Path(__file__).resolve().parents[1] / "notebooks" / "result.schema.json"
+"""The schema of result.json for other programs; `tradegoals results --schema` prints the current one."""
 
 
 class ReadingResult(BaseModel):
@@ -139,6 +141,11 @@ def _parsed(record: Any, where: str) -> Result:
 def to_json(result: Result) -> str:
     """The record as stable, readable JSON text."""
     return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+
+def schema_text() -> str:
+    """The JSON schema of a `result.json`, as it is kept in `SCHEMA_FILE`."""
+    return json.dumps(Result.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
 
 
 def verdict_lines(found: list[Result]) -> list[str]:

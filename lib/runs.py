@@ -1,57 +1,48 @@
-"""Run parameterised notebooks one after another, and keep of each the notebook, a page and its result.
+"""Execute one run, and keep of it the notebook, a page, its result and a journal.
 
-``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html`` and ``result.json``. Every file is
-written beside its place and renamed, so a stopped run leaves nothing half-written; a notebook that fails is
-kept as ``notebook.failed.ipynb``.
+``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
+(`lib.journal`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
+stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
+``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
 """
 
-import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib import params, results
+from lib import journal, results
 from lib.errors import UserError
 from lib.files import working_folder, write_atomically
+from lib.keys import Sources, key_of, reason_to_run
+from lib.locks import locked, make_folder, sweep
+from lib.opened import read_notes, start_line
+from lib.package import data_dir
 from lib.page import to_page
-
-NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "notebooks"
-RUNS_FILE = "runs.yml"
-NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
+from lib.spec import (
+    FAILED,
+    JOURNAL,
+    NOTEBOOK,
+    PAGE,
+    RESULT,
+    SOCKETS_ENV,
+    Outcome,
+    Run,
+    Settings,
+    notebooks_dir,
+)
 
 CELL_TIMEOUT_SECONDS = 300
+MOST_OUTPUT_BYTES = 50_000_000
+"""A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
 
 KERNEL_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One notebook with one set of parameters; `slug` names its folder."""
-
-    notebook: str
-    slug: str
-    parameters: dict[str, Any] = field(hash=False)
-
-    def folder(self, out: Path) -> Path:
-        """Where the run's files go."""
-        return out / "runs" / self.notebook / self.slug
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a run; `error` is empty when it succeeded."""
-
-    run: Run
-    folder: Path
-    seconds: float
-    result: results.Result | None
-    error: str = ""
 
 
 @contextmanager
@@ -63,179 +54,179 @@ def kernel_config() -> Iterator[Any]:
     """
     from traitlets.config import Config
 
-    with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as folder:
-        settings = {"connection_file": f"{folder}/kernel.json"}
+    place = os.environ.get(SOCKETS_ENV)
+    with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
+        settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters
         if os.name == "posix":
             settings["transport"] = "ipc"
         yield Config({"KernelManager": settings})
 
 
-def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None) -> Run:
-    """Check the parameters of a run; raises `UserError` before any kernel starts."""
-    case = params.model_of(notebook).check(values)
-    return Run(notebook, name or params.slug(case), case.model_dump(mode="json"))
+def execute_all(runs: Iterable[Run], out: Path, settings: Settings | None = None) -> Iterator[Outcome]:
+    """Execute runs in turn in this process; a failed run does not stop the others."""
+    for run in runs:
+        yield execute(run, out, settings)
 
 
-def load_runs(path: Path | None = None) -> list[Run]:
-    """Read the named parameter sets of `runs.yml`: every case with every notebook that it names.
+def execute(
+    run: Run,
+    out: Path,
+    settings: Settings | None = None,
+    sources: Sources | None = None,
+    tell_kernel: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Execute one run and write its files, or find that they are up to date.
+
+    Parameters
+    ----------
+    run, out : what to run, and the output folder.
+    settings : how; by default in an ordinary kernel, and only what is not up to date.
+    sources : imports and versions that are known already.
+    tell_kernel : called with the process id of the kernel, which leads a process group, once there is one.
 
     Raises
     ------
     UserError
-        Naming the file, the case and the parameter, for all faults at once.
+        If the folder cannot be written; anything that goes wrong in the run is in the outcome.
     """
-    path = path or NOTEBOOKS_DIR / RUNS_FILE
-    runs, faults = [], []
-    for name, case in _read_cases(path).items():
-        found = _case_faults(name, case)
-        notebooks = (case.get("notebooks") or list(params.NOTEBOOKS)) if not found else []
-        for notebook in notebooks:
-            try:
-                values = values_for(notebook, case.get("parameters") or {}, notebooks)
-                runs.append(make_run(notebook, values, name))
-            except UserError as error:
-                found += str(error).splitlines()
-        faults += [f"{path.name}: {name}: {line}" for line in found]
-    if faults:
-        raise UserError("\n".join(dict.fromkeys(faults)))
-    return runs
-
-
-def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
-    """The values that a notebook takes; those that none of `among` takes stay, to be refused by name."""
-    own = params.model_of(notebook).model_fields
-    taken = {name for other in among for name in params.model_of(other).model_fields}
-    return {name: value for name, value in values.items() if name in own or name not in taken}
-
-
-def _read_cases(path: Path) -> dict[str, Any]:
-    """The mapping `cases`, every scalar as text: a value means the same here as after `-p`."""
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        repeated = _repeated_keys(yaml.compose(text, Loader=yaml.BaseLoader))
-        document = yaml.load(text, Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path.name}:{mark.line + 1}" if mark else path.name
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{where}: found no readable YAML ({reason}), expected a mapping `cases`") from None
-    if repeated:
-        raise UserError("\n".join(f"{path.name}:{line}" for line in repeated))
-    cases = document.get("cases") if isinstance(document, dict) else None
-    if not isinstance(cases, dict) or not cases:
-        raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
-    return cases
-
-
-def _repeated_keys(node: Any) -> list[str]:
-    """Keys that a mapping holds twice, which YAML readers drop without a word: "12: found …"."""
-    pairs = node.value if node is not None and node.id == "mapping" else []
-    faults, seen = [], set()
-    for key, value in pairs:
-        name = str(key.value)
-        if name in seen:
-            faults.append(f"{key.start_mark.line + 1}: found {name} a second time, expected it once")
-        seen.add(name)
-        faults += _repeated_keys(value)
-    return faults
-
-
-def _case_faults(name: str, case: Any) -> list[str]:
-    """What is wrong with the shape of one case."""
-    if not isinstance(case, dict):
-        return ["expected a mapping of about, notebooks, parameters"]
-    faults = []
-    if extra := sorted(set(case) - {"about", "notebooks", "parameters"}):
-        faults.append(f"found {', '.join(extra)}, expected about, notebooks, parameters")
-    if not isinstance(case.get("notebooks") or [], list):
-        faults.append("notebooks: expected a list of names")
-    elif not all(isinstance(notebook, str) for notebook in case.get("notebooks") or []):
-        faults.append("notebooks: expected names, one an entry")
-    values = case.get("parameters") or {}
-    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        faults.append("parameters: expected a mapping of names to single values")
-    if params.slugify(name) != name:
-        faults.append(f"found a name unfit for a folder, expected {params.slugify(name)}")
-    return faults
-
-
-def execute_all(runs: Iterable[Run], out: Path) -> Iterator[Outcome]:
-    """Execute runs in turn, yielding each outcome as it is known; a failed run does not stop the others."""
-    for run in runs:
-        yield execute(run, out)
-
-
-def execute(run: Run, out: Path) -> Outcome:
-    """Execute one run and write its files; a folder that cannot be written is the caller's to handle."""
+    settings = settings or Settings()
     folder = run.folder(out)
     started = time.monotonic()
+    try:
+        make_folder(out, folder)
+    except OSError as fault:
+        raise UserError(f"{folder}: cannot be written: {fault.strerror}") from None
+    with locked(folder):
+        known = Sources() if sources is None else sources
+        if not settings.force and not reason_to_run(run, out, known):
+            return Outcome(run, folder, time.monotonic() - started, skipped=True)
+        sweep(folder)
+        error = _execute_locked(run, folder, settings, known, tell_kernel)
+    return Outcome(run, folder, time.monotonic() - started, error)
+
+
+def _execute_locked(
+    run: Run,
+    folder: Path,
+    settings: Settings,
+    sources: Sources,
+    tell_kernel: Callable[[int], None] | None,
+) -> str:
+    """Execute and publish; returns the error in words."""
+    moment, started = datetime.now(UTC), time.monotonic()
+    before, data_before = sources.parts(run, ()), _states(data_dir())
+    fault_words = ""
     with working_folder(folder) as working:
-        draft = working / "notebook.ipynb"
+        notes = working / "opened"
+        progress = Progress()
         try:
-            result = _publish(_execute_notebook(run, draft), draft, folder)
-        except Exception as error:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
-            _keep_failure(draft, folder)
-            return Outcome(run, folder, time.monotonic() - started, None, _describe(error, folder))
-    return Outcome(run, folder, time.monotonic() - started, result)
+            notebook = _execute_notebook(run, progress, settings, str(notes), tell_kernel)
+            _publish(notebook, folder)
+        except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
+            fault_words = _describe(fault, progress)
+            _keep_failure(progress.notebook, folder)
+        opened = read_notes(str(notes))
+    known = Sources()
+    known.modules, known.versions = sources.modules, sources.versions
+    parts = known.parts(run, opened)
+    now = _states(data_dir())
+    steady = {**parts, "data": {}} == before and all(
+        data_before.get(name) == now.get(name) for name in opened
+    )
+    record = run.to_json() | {
+        "key": key_of(parts) if steady else "",
+        "status": "failed" if fault_words else "ok",
+        "parts": parts,
+        "started": moment.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - started, 3),
+        "kernel": "ordinary" if settings.kernel == "python3" else "warm",
+        "error": fault_words,
+    }
+    try:
+        journal.write(folder, record)
+    except UserError as fault:  # a full disk: without a journal the run counts as not done
+        return fault_words or str(fault)
+    return fault_words
 
 
-def _execute_notebook(run: Run, draft: Path) -> Any:
-    """The executed notebook; `draft` is kept up to date after every cell."""
-    import papermill
+def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """What changes when a data file is written, by name: none of it is kept."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        path.relative_to(folder).as_posix(): ((s := path.stat()).st_ino, s.st_mtime_ns, s.st_size)
+        for path in files
+    }
+
+
+@dataclass
+class Progress:
+    """How far an execution came: the notebook and its client, as soon as there are any."""
+
+    notebook: Any = None
+    client: Any = None
+
+
+def _execute_notebook(
+    run: Run, progress: Progress, settings: Settings, notes: str, tell_kernel: Callable[[int], None] | None
+) -> Any:
+    """The executed notebook; `progress` keeps what there is of it if it fails."""
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from lib.client import Limits, make_client
 
     os.environ.update({name: os.environ.get(name, value) for name, value in KERNEL_ENVIRONMENT.items()})
+    source = load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb"))
+    progress.notebook = notebook = parameterize_notebook(source, run.parameters)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"  # not a random one: the same run gives the same bytes
+        if cell.cell_type == "code":  # what is not executed must not show the outputs of another run
+            cell.outputs, cell.execution_count = [], None
+    limits = Limits(time.monotonic() + settings.timeout, CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
     with kernel_config() as config:
-        return papermill.execute_notebook(
-            NOTEBOOKS_DIR / f"{run.notebook}.ipynb",
-            draft,
-            parameters=run.parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=CELL_TIMEOUT_SECONDS,
-            shutdown_kernel="immediate",
-            config=config,
-            # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
-            extra_arguments=["--log-level=ERROR"],
-        )
+        line = start_line(str(data_dir()), notes)
+        progress.client = make_client(notebook, settings.kernel, config, limits, line)
+        progress.client.tell_kernel = tell_kernel
+        progress.client.run()
+    return notebook
 
 
-def _publish(notebook: Any, draft: Path, folder: Path) -> results.Result | None:
-    """Write page and result, then move the notebook into place and drop what an earlier failure left."""
+def _publish(notebook: Any, folder: Path) -> None:
+    """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
+    import nbformat
+
     result = results.from_notebook(notebook)
-    write_atomically(folder / PAGE, to_page(notebook, result.title if result else folder.parent.name))
+    page = to_page(notebook, result.title if result else folder.parent.name)
+    (folder / JOURNAL).unlink(missing_ok=True)
+    write_atomically(folder / PAGE, page)
     if result is None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
         write_atomically(folder / RESULT, results.to_json(result))
-    draft.replace(folder / NOTEBOOK)
+    write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
     (folder / FAILED).unlink(missing_ok=True)
-    return result
 
 
-def _keep_failure(draft: Path, folder: Path) -> None:
+def _keep_failure(notebook: Any, folder: Path) -> None:
     """Keep the failed notebook; what an earlier run left must not pass for the result of this one."""
-    for name in (NOTEBOOK, PAGE, RESULT, FAILED):
-        if (folder / name).is_file():
-            (folder / name).unlink()
-    if draft.exists():
-        draft.replace(folder / FAILED)
+    import nbformat
+
+    journal.clear(folder)
+    if notebook is not None:
+        try:
+            write_atomically(folder / FAILED, nbformat.writes(notebook, indent=1) + "\n")
+        except UserError:  # a full disk, which is the failure
+            return
 
 
-def _describe(error: Exception, folder: Path) -> str:
+def _describe(error: Exception, progress: Progress) -> str:
     """A failure in words: in which cell, and what was said."""
-    from papermill.exceptions import PapermillExecutionError
+    from nbclient.exceptions import CellExecutionError
 
-    if isinstance(error, PapermillExecutionError):
-        return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+    begun = progress.client.begun if progress.client else 0
+    where = f"cell {begun}" if begun else "before the first cell"
+    if isinstance(error, CellExecutionError):
+        return f"{where}: {error.ename}: {error.evalue}"
     said = (str(error).splitlines() or [""])[0]
-    return f"{_last_cell(folder / FAILED)}: {type(error).__name__}: {said}"
-
-
-def _last_cell(path: Path) -> str:
-    """Where an execution stood when the kernel, not a cell, gave up."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
-    code = [cell["metadata"].get("papermill", {}) for cell in cells if cell["cell_type"] == "code"]
-    begun = sum(bool(times.get("start_time")) for times in code)
-    return f"cell {begun}" if begun else "before the first cell"
+    return f"{where}: {type(error).__name__}: {said}"

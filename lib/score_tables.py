@@ -36,7 +36,9 @@ SOURCE = "CEPII BACI 2000–2020, flows of 10 million USD a year and more; score
 @lru_cache(maxsize=16)
 def read_scores(name: str) -> pd.DataFrame:
     """Read one table of ``data/reference/scores``; do not alter what is returned."""
-    return pd.read_parquet(reference_folder() / "scores" / f"{name}.parquet")
+    # Opened by Python, not by C++, so that the journal of a run knows of it.
+    with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
+        return pd.read_parquet(file)
 
 
 def events(case: ScoreCase, reading: str = "average") -> pd.DataFrame:

@@ -8,13 +8,14 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
 from lib.files import write_atomically
+from lib.package import data_dir
 from lib.runs import CELL_TIMEOUT_SECONDS, kernel_config
-from lib.tables import data_dir
 
 KEY = "tradegoals"
 _LIB = Path(__file__).resolve().parent
@@ -55,6 +56,12 @@ def imported_modules(code: str) -> set[str]:
 
 def direct_imports(code: str) -> set[str]:
     """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
+    return {name for name in _names_imported(code) if (_LIB / f"{name}.py").exists()}
+
+
+@lru_cache(maxsize=256)
+def _names_imported(code: str) -> frozenset[str]:
+    """What code imports from `lib`; a text is parsed once."""
     names: set[str] = set()
     try:
         tree = ast.parse(code)
@@ -68,7 +75,7 @@ def direct_imports(code: str) -> set[str]:
             names |= set(inner) if inner else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lib.")}
-    return {name for name in names if (_LIB / f"{name}.py").exists()}
+    return frozenset(names)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -55,8 +55,13 @@ def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] 
     """
     file = Path(path) if path is not None else data_dir() / describe(name)["path"]
     # Keys may refer to another table, so the state of all of them decides.
-    state = [_state(other) for other in (file, *sorted(data_dir().iterdir()))]
-    return _read_once(name, file, tuple(rules), *state).copy()
+    return _read_once(name, file, tuple(rules), _state(file), data_state()).copy()
+
+
+def data_state() -> tuple[Any, ...]:
+    """What changes when a table is written: a key for what was computed from the tables."""
+    folder = data_dir()
+    return (str(folder), *(_state(file) for file in sorted(folder.iterdir())))
 
 
 @lru_cache(maxsize=32)

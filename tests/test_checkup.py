@@ -10,7 +10,7 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import checkup, params, runs, stamp
+from lib import checkup, params, stamp
 from lib.cli import main
 from lib.package import data_dir
 
@@ -19,7 +19,7 @@ from lib.package import data_dir
 def own_notebooks(tmp_path: Path) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
-    for name, model in {**params.NOTEBOOKS, checkup.TEMPLATE: params.FlowCase}.items():
+    for name, model in {**params.NOTEBOOKS, **params.ON_REQUEST, checkup.TEMPLATE: params.FlowCase}.items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
         path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
@@ -110,8 +110,7 @@ def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
 def test_faults_of_data_hide_those_that_follow_from_them(
     own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "NOTEBOOKS_DIR", own_notebooks)
-    monkeypatch.setattr(checkup, "NOTEBOOKS_DIR", own_notebooks)
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     (own_notebooks / "runs.yml").write_text("cases: {one: {parameters: {reportr: x}}}")
     with (own_data / "events.csv").open("a") as file:
         file.write("a;b\n")
@@ -119,15 +118,14 @@ def test_faults_of_data_hide_those_that_follow_from_them(
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
-    assert sum("data changed" in line for line in found) == len(params.NOTEBOOKS) + 1
+    assert sum("data changed" in line for line in found) == len(params.NOTEBOOKS | params.ON_REQUEST) + 1
 
 
 def test_renewing_writes_the_checksums_of_what_changed(
     own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An edit of a table: found, renewed, in order again once the notebooks are stamped."""
-    monkeypatch.setattr(runs, "NOTEBOOKS_DIR", own_notebooks)
-    monkeypatch.setattr(checkup, "NOTEBOOKS_DIR", own_notebooks)
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
     (own_notebooks / "runs.yml").write_text("cases: {one: {notebooks: [01_what_do_the_figures_say]}}")
     CliRunner().invoke(main, ["check", "--renew"])
     table = own_data / "events.csv"

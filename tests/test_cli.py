@@ -16,7 +16,7 @@ import pytest
 import tiny
 from click.testing import CliRunner, Result
 
-from lib import checkup, params, runs
+from lib import checkup, matrix, params, pool, spec
 from lib.cli import main
 
 MARK = "TRADEGOALS_TEST_MARK"
@@ -35,21 +35,24 @@ def refused(*arguments: str) -> str:
     return result.output
 
 
-read_once = functools.cache(runs.load_runs)
+expand_once = functools.cache(matrix.expand)
 
 
 @pytest.fixture
 def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any start of a run fails the test; the committed cases are read once, since that takes seconds."""
-    monkeypatch.setattr(runs, "execute", lambda *_: pytest.fail("a run was started"))
-    monkeypatch.setattr(runs, "load_runs", lambda: read_once(runs.NOTEBOOKS_DIR / runs.RUNS_FILE))
+    monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
+    path = spec.notebooks_dir() / matrix.RUNS_FILE
+    monkeypatch.setattr(
+        matrix, "expand", lambda ci, only: expand_once(spec.notebooks_dir() / path.name, ci, only)
+    )
 
 
 @pytest.fixture
 def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    monkeypatch.setattr(runs, "NOTEBOOKS_DIR", folder)
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
     return folder
 
 
@@ -327,11 +330,10 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
 
 DRIVER = """
 import signal, sys
-from pathlib import Path
+import os
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from lib import runs
 from lib.cli import main
-runs.NOTEBOOKS_DIR = Path(sys.argv[1])
+os.environ["TRADEGOALS_NOTEBOOKS"] = sys.argv[1]
 main(["run", "--notebook", sys.argv[2], "--out", sys.argv[3]])
 """
 
@@ -377,4 +379,4 @@ def test_an_interrupt_ends_the_run_and_its_kernel(tmp_path: Path, to_group: bool
     assert process.returncode == 130
     assert errors.strip() == "Stopped. What had finished is kept."
     assert wait_until(lambda: not marked(mark), 5), "the kernel goes on"
-    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file() or path.name[0] == "."] == []
+    assert list((tmp_path / "out" / "runs").rglob("*.*")) == []

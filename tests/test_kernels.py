@@ -29,7 +29,7 @@ from lib.warm import server as server_script
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-8t]*.ipynb"))
+NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9t]*.ipynb"))
 STUB = ROOT / "lib" / "warm" / "stub.py"
 GRACE_SECONDS = 10.0
 """For processes to end; they take milliseconds, but the machine may be busy."""

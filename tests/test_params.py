@@ -14,8 +14,9 @@ from lib import figures as fig
 from lib import params
 from lib.checkup import parameter_faults
 from lib.errors import UserError
+from lib.matrix import load_runs
 from lib.params import FlowCase, GoalCase, TrendCase
-from lib.runs import NOTEBOOKS_DIR, load_runs
+from lib.spec import notebooks_dir
 
 FIELDS = "expected one of reporter, partner, flow, as_of, currency, goal, base_year, deadline, reading"
 READINGS = "'average', 'every_year' or 'mean_of_rates'"
@@ -249,7 +250,7 @@ def test_every_flow_of_the_record_passes_from_its_first_day_on():
 
 @pytest.mark.parametrize("name", params.NOTEBOOKS)
 def test_the_parameters_cell_of_each_notebook_is_its_model(name):
-    notebook = nbformat.read(NOTEBOOKS_DIR / f"{name}.ipynb", as_version=4)
+    notebook = nbformat.read(notebooks_dir() / f"{name}.ipynb", as_version=4)
     assert parameter_faults(notebook, params.NOTEBOOKS[name]) == []
 
 

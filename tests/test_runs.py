@@ -12,11 +12,12 @@ import nbformat
 import pytest
 import tiny
 
-from lib import params, results, runs
+from lib import matrix, params, results, runs
 from lib.errors import UserError
 from lib.page import to_page
 
-PUBLISHED = ["notebook.ipynb", "page.html", "result.json"]
+PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
+FAILED = ["notebook.failed.ipynb", "run.json"]
 NASTY = [
     "<script>alert(1)</script>",
     '"; raise SystemExit(1) #',
@@ -34,7 +35,7 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that stands for notebooks/."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    monkeypatch.setattr(runs, "NOTEBOOKS_DIR", folder)
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
     return folder
 
 
@@ -94,7 +95,7 @@ def assert_harmless(page: Page) -> None:
 
 
 def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> None:
-    run = runs.make_run("00_did_the_goal_hold", {})
+    run = matrix.make_run("00_did_the_goal_hold", {})
     outcome = runs.execute(run, tmp_path)
     assert outcome.error == ""
     folder = tmp_path / "runs" / "00_did_the_goal_hold" / "default"
@@ -137,7 +138,7 @@ def test_all_parameters_are_passed_and_no_other_text_runs(
     )
     outcome = runs.execute(a_run(**values), tmp_path / "out")
     assert outcome.error == ""
-    assert names(outcome.folder) == ["notebook.ipynb", "page.html"]
+    assert names(outcome.folder) == ["notebook.ipynb", "page.html", "run.json"]
     notebook = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
     assert dict(notebook["metadata"]["papermill"]["parameters"]) == values
     seen = next(cell for cell in notebook["cells"] if "json.dumps" in cell["source"])
@@ -156,7 +157,7 @@ def test_a_later_run_does_not_keep_the_parameters_or_result_of_an_earlier_one(
     tiny.write(tiny_folder, "reporter")
     second = runs.execute(a_run(), tmp_path)
     assert (second.error, second.result) == ("", None)
-    assert names(second.folder) == ["notebook.ipynb", "page.html"]
+    assert names(second.folder) == ["notebook.ipynb", "page.html", "run.json"]
     metadata = nbformat.read(second.folder / "notebook.ipynb", as_version=4)["metadata"]
     assert metadata["papermill"]["parameters"]["as_of"] == "2026-11-24"
 
@@ -207,7 +208,7 @@ def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> runs.Outcome:
     tiny.write(tiny_folder, *cells)
     tiny.write(tiny_folder, "1", name=good)
     bad, other = runs.execute_all([a_run(), runs.Run(good, "default", a_run().parameters)], out)
-    assert other.error == "" and names(other.folder) == ["notebook.ipynb", "page.html"]
+    assert other.error == "" and names(other.folder) == ["notebook.ipynb", "page.html", "run.json"]
     return bad
 
 
@@ -218,7 +219,7 @@ def test_a_failing_cell_is_kept_apart_and_named(tiny_folder: Path, tmp_path: Pat
     assert bad.error == "cell 4: ValueError: seven is wrong"
     assert bad.result is None
     # The earlier result is gone too: it would pass for that of this run.
-    assert names(bad.folder) == ["notebook.failed.ipynb"]
+    assert names(bad.folder) == FAILED
     assert "seven is wrong" in (bad.folder / "notebook.failed.ipynb").read_text(encoding="utf-8")
 
     tiny.write(tiny_folder, tiny.RECORD)
@@ -228,7 +229,7 @@ def test_a_failing_cell_is_kept_apart_and_named(tiny_folder: Path, tmp_path: Pat
 def test_a_kernel_that_dies_is_a_failure_of_its_run_alone(tiny_folder: Path, tmp_path: Path) -> None:
     bad = execute_bad(tiny_folder, tmp_path, "1", "import os; os._exit(1)", "2")
     assert bad.error.startswith("cell 4: DeadKernelError: ")
-    assert names(bad.folder) == ["notebook.failed.ipynb"]
+    assert names(bad.folder) == FAILED
 
 
 def test_a_cell_out_of_time_is_a_failure_of_its_run_alone(
@@ -238,7 +239,7 @@ def test_a_cell_out_of_time_is_a_failure_of_its_run_alone(
     bad = execute_bad(tiny_folder, tmp_path, "import time; time.sleep(60)", "2")
     assert bad.error.startswith("cell 3: CellTimeoutError: A cell timed out")
     assert "\n" not in bad.error
-    assert names(bad.folder) == ["notebook.failed.ipynb"]
+    assert names(bad.folder) == FAILED
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_a_bad_notebook_file_is_a_failure(
     prepare(tiny_folder)
     outcome = runs.execute(a_run(), tmp_path)
     assert outcome.error.startswith(words)
-    assert names(outcome.folder) == []
+    assert names(outcome.folder) == ["run.json"]
 
 
 def test_a_missing_kernel_is_a_failure(
@@ -281,7 +282,7 @@ def test_a_damaged_record_is_a_failure(tiny_folder: Path, tmp_path: Path) -> Non
     tiny.write(tiny_folder, show)
     outcome = runs.execute(a_run(), tmp_path)
     assert "UserError" in outcome.error and "damaged result" in outcome.error
-    assert names(outcome.folder) == ["notebook.failed.ipynb"]
+    assert names(outcome.folder) == FAILED
 
 
 def test_a_folder_in_the_place_of_the_page_is_a_failure(tiny_folder: Path, tmp_path: Path) -> None:
@@ -290,7 +291,7 @@ def test_a_folder_in_the_place_of_the_page_is_a_failure(tiny_folder: Path, tmp_p
     (folder / "page.html").mkdir(parents=True)
     outcome = runs.execute(a_run(), tmp_path)
     assert "page.html: cannot be written" in outcome.error
-    assert names(folder) == ["notebook.failed.ipynb", "page.html"]
+    assert names(folder) == ["notebook.failed.ipynb", "page.html", "run.json"]
 
 
 def test_an_interrupt_leaves_nothing_half_done(
@@ -317,19 +318,19 @@ def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> N
 
 
 def test_a_run_holds_every_parameter_as_text_or_number() -> None:
-    run = runs.make_run("00_did_the_goal_hold", {"goal": "40"})
+    run = matrix.make_run("00_did_the_goal_hold", {"goal": "40"})
     assert set(run.parameters) == set(params.GoalCase.model_fields)
     assert run.parameters["as_of"] == "2014-04-15"
     assert run.slug == "goal-40"
-    assert runs.make_run("00_did_the_goal_hold", {}).slug == "default"
+    assert matrix.make_run("00_did_the_goal_hold", {}).slug == "default"
 
 
 def test_values_go_to_the_notebooks_that_take_them() -> None:
     wanted = list(params.NOTEBOOKS)
     values = {"reporter": "China", "base_year": "2011", "wrong": "1"}
-    assert runs.values_for("00_did_the_goal_hold", values, wanted) == values
-    assert runs.values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
-    assert runs.values_for(tiny.NAME, values, [tiny.NAME]) == values
+    assert matrix.values_for("00_did_the_goal_hold", values, wanted) == values
+    assert matrix.values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
+    assert matrix.values_for(tiny.NAME, values, [tiny.NAME]) == values
 
 
 # runs.yml.
@@ -337,7 +338,7 @@ def test_values_go_to_the_notebooks_that_take_them() -> None:
 
 def faults(path: Path) -> list[str]:
     with pytest.raises(UserError) as caught:
-        runs.load_runs(path)
+        matrix.load_runs(path)
     return str(caught.value).splitlines()
 
 
@@ -348,7 +349,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 def test_the_committed_cases_are_sound_and_hold_those_that_were_asked_for() -> None:
-    found = runs.load_runs()
+    found = matrix.load_runs()
     cases = {run.slug: run.parameters for run in found if run.notebook == "00_did_the_goal_hold"}
 
     def has(**values: Any) -> bool:
@@ -373,7 +374,7 @@ def test_a_case_goes_to_every_notebook_or_to_those_it_names(tmp_path: Path) -> N
         "cases:\n  all:\n    parameters: {reporter: China, base_year: 2011, deadline: 2015}\n"
         "  some:\n    notebooks: [02_how_did_trade_grow]\n    about: words\n",
     )
-    found = runs.load_runs(path)
+    found = matrix.load_runs(path)
     assert [(run.notebook, run.slug) for run in found] == [
         *((notebook, "all") for notebook in params.NOTEBOOKS),
         ("02_how_did_trade_grow", "some"),

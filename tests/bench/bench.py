@@ -74,10 +74,10 @@ def main() -> None:
     print(f"tradegoals --help                                {start('from lib.cli import main'):5.2f} s")
     print(f"tradegoals run                                   {seconds(default_run):5.1f} s    (at most 25)")
     print(f"  largest process                                {peak_megabytes():5.0f} MB   (at most 500)")
-    from lib import figures, runs
+    from lib import figures, matrix
 
     print(f"validation of all tables                         {seconds(figures.check_data):5.2f} s")
-    print(f"check of runs.yml                                {seconds(runs.load_runs):5.2f} s")
+    print(f"check of runs.yml                                {seconds(matrix.load_runs):5.2f} s")
     first, again = seconds(all_probabilities), seconds(all_probabilities)
     print(f"1,000 series × 10 years, all probabilities       {again:5.2f} s    (first call {first:.2f} s)")
 

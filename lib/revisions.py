@@ -1,0 +1,229 @@
+"""What changed between two days: which figures arrived, and what each moved.
+
+The days are stepped through in the order of arrival. After every figure that changes a level on which the
+answer rests, the goal is judged and forecast again, with what was known at that moment and nothing else; what
+the step moved is put down to that figure. The steps lead from the first day to the last, so their contributions
+add up to the whole change. Of figures that became known on one day the order is that of the file: who comes
+first there can matter for the split, never for the sum.
+
+Time itself is a step of its own: a year that ends brings its exchange rate, and a verdict that stays open for
+too long becomes unknown.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib import figures as fig
+from lib.goals import PUBLICATION_LAG_YEARS, READINGS, judge
+from lib.outlook import lineage, look
+from lib.params import CompareCase, GoalCase
+from lib.show import number
+
+START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
+DECIDED = {"met": 1.0, "missed": 0.0}
+"""Probability that a decided reading counts with, so that its decision is a change like any other."""
+
+
+class PartialCase(GoalCase):
+    """A case on a day on which some figures have not arrived yet."""
+
+    held_back: frozenset[str] = frozenset()
+
+    def vintage(self) -> pd.DataFrame:
+        """The figures of the flow known on `as_of`, without those held back; it may be empty."""
+        known = fig.as_of(self.record(), self.as_of_time)
+        return known[~known["figure_id"].isin(self.held_back)]
+
+    def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
+        """One level a year from the figures that have arrived; what is kept for whole days does not serve."""
+        return super().series(self.vintage() if record is None else record)
+
+
+def arrivals(case: CompareCase) -> pd.DataFrame:
+    """Figures of the flow and of the larger flows that became known after the first day, up to the last.
+
+    Returns
+    -------
+    Rows as `lib.figures.load_figures` gives them, in order of `known_from`, then of the file.
+    """
+    family = [case.last().reporter, *(larger.reporter for larger in lineage(case.last()))]
+    record = fig.load_figures()
+    own = (
+        record["reporter"].isin(family) & (record["partner"] == case.partner) & (record["flow"] == case.flow)
+    )
+    late = (record["known_from"] > case.as_of_time) & (record["known_from"] <= pd.Timestamp(case.until))
+    return record[own & late].sort_values("known_from", kind="stable", ignore_index=True)
+
+
+def steps(case: CompareCase) -> pd.DataFrame:
+    """The state of the goal on the first day, and after each figure that changed a level or what followed.
+
+    Returns
+    -------
+    One row a step: day, kind ("start", "figure" or "time"), figure_id and reporter (of the figure), levels (the
+    changed levels in words), and by reading `p_…` (probability; 1 when met, 0 when missed, NaN where there is
+    none) and `verdict_…`.
+    """
+    return pd.DataFrame(list(_steps(case)))
+
+
+def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
+    levels: dict[str, pd.Series] = {}
+    basis: tuple[Any, ...] | None = None
+    state: dict[str, Any] = {}
+    for now, row in _moments(case):
+        name = "" if row is None else row["reporter"]
+        before, old = levels, state
+        levels = _family_levels(now) if row is None else levels | {name: _levels(now, name)}
+        if (rests_on := _basis(now, levels)) != basis:
+            basis, state = rests_on, _state(now)
+        if not old:
+            yield _step(now, START, state)
+        elif row is not None and (words := _changes(before.get(name), levels[name])):
+            yield _step(now, FIGURE, state, row["figure_id"], name, words)
+        elif str(state) != str(old):  # as text, in which a probability that is not known equals itself
+            yield _step(now, TIME, state)
+
+
+def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | None]]:
+    """The case at every moment that can matter, with the figure of a full year that has just arrived.
+
+    First the first day; then each day on which time itself can change something, before its figures.
+    """
+    now = PartialCase(**case.first().model_dump())
+    yield now, None
+    new = fig.annual(arrivals(case))  # no other figure changes a level of a year
+    clock = _clock_days(case)
+    for day in sorted({*new["known_from"], *clock}):
+        rows = new[new["known_from"] == day]
+        waiting = list(rows["figure_id"])
+        now = _moved(now, day.date(), waiting)
+        if day in clock:
+            yield now, None
+        for row in rows.to_dict("records"):
+            waiting.remove(row["figure_id"])
+            now = _moved(now, now.as_of, waiting)
+            yield now, row
+
+
+def _clock_days(case: CompareCase) -> list[pd.Timestamp]:
+    """Days between the two on which a year's exchange rate is known, or the deadline's figure is overdue."""
+    days = [pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)]
+    return [day for day in (*days, _overdue(case)) if case.as_of_time < day <= pd.Timestamp(case.until)]
+
+
+def _overdue(case: GoalCase) -> pd.Timestamp:
+    """The day from which a reading without its last figure is unknown, no longer open (`lib.goals.judge`)."""
+    return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
+
+
+def _moved(case: PartialCase, day: date, held_back: list[str]) -> PartialCase:
+    return case.model_copy(update={"as_of": day, "held_back": frozenset(held_back)})
+
+
+def _step(
+    now: PartialCase,
+    kind: str,
+    state: dict[str, Any],
+    figure_id: str = "",
+    reporter: str = "",
+    levels: str = "",
+) -> dict[str, Any]:
+    what = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": reporter, "levels": levels}
+    return what | state
+
+
+def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
+    """All that verdicts and forecast of a case rest on; where it is the same, so are they.
+
+    Of the flow itself the levels up to the deadline; of the larger flows those up to the last of these.
+    """
+    own = levels[case.reporter].loc[: case.deadline]
+    known = [series.loc[: own.index[-1]] for name, series in levels.items() if name != case.reporter]
+    return (case.as_of_time < _overdue(case), *(tuple(series.items()) for series in (own, *known)))
+
+
+def _state(case: PartialCase) -> dict[str, Any]:
+    """Probability and verdict of each reading, from what the case knows."""
+    goal, levels = case.make_goal(), case.series()["value_mn"]
+    odds = look(case, goal, levels).chances
+    verdicts = {verdict.reading: verdict.outcome for verdict in judge(goal, levels, case.as_of_time)}
+    chances = {name: DECIDED.get(verdicts[name], odds.get(name, np.nan)) for name in READINGS}
+    return {
+        **{f"p_{name}": chances[name] for name in READINGS},
+        **{f"verdict_{name}": verdicts[name] for name in READINGS},
+    }
+
+
+def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
+    names = [case.reporter, *(larger.reporter for larger in lineage(case))]
+    return {name: _levels(case, name) for name in names}
+
+
+def _levels(case: PartialCase, reporter: str) -> pd.Series:
+    """Level by year of one flow of the family, as the case knows it; millions."""
+    return case.model_copy(update={"reporter": reporter}).series()["value_mn"]
+
+
+def _changes(before: pd.Series | None, after: pd.Series) -> str:
+    """The levels that differ, in words: "2012: 153.3 → 150; 2013: 230"."""
+    old = {} if before is None else before.to_dict()
+    new = after.to_dict()
+    differing = sorted(year for year in old | new if old.get(year) != new.get(year))
+    return "; ".join(f"{year}: {_change(old.get(year), new.get(year))}" for year in differing)
+
+
+def _change(before: float | None, after: float | None) -> str:
+    words = [number(value) for value in (before, after) if value is not None]
+    return " → ".join(words) if after is not None else f"{words[0]} → none"
+
+
+def contributions(found: pd.DataFrame) -> pd.DataFrame:
+    """What each step moved of the probability of each reading, a fraction.
+
+    Where a step has no probability the last one stands, so the column adds up to the change from the first
+    probability to the last; it is NaN throughout where none was ever known.
+
+    Returns
+    -------
+    Frame with a column a reading, indexed like the steps without their start.
+    """
+    odds = found[[f"p_{name}" for name in READINGS]].set_axis(list(READINGS), axis="columns")
+    return odds.ffill().diff().iloc[1:]
+
+
+def movers(found: pd.DataFrame, reading: str, least: float = 0.0) -> pd.DataFrame:
+    """The steps that moved the probability of one reading by more than `least`, the others as one last row.
+
+    Returns
+    -------
+    The columns of `steps` without those by reading, and: moved (fraction; adds up to the whole change), p
+    (probability after the step, NaN for the last row), verdict, others (number of steps that a row stands for
+    beside its own). The first row is the start, whose `moved` is NaN.
+    """
+    moved = contributions(found)[reading].reindex(found.index)
+    rows = found[["day", "kind", "figure_id", "reporter", "levels"]].assign(
+        moved=moved, p=found[f"p_{reading}"], verdict=found[f"verdict_{reading}"], others=0
+    )
+    large, small = moved.abs() > least, (moved.abs() <= least) & (moved != 0)
+    shown = rows[(rows["kind"] == START) | large]
+    if not small.any():
+        return shown.reset_index(drop=True)
+    rest = {"day": found["day"].iloc[-1], "kind": REST, "figure_id": "", "reporter": "", "levels": ""}
+    rest |= {"moved": moved[small].sum(), "p": np.nan, "verdict": "", "others": int(small.sum())}
+    return pd.concat([shown, pd.DataFrame([rest])], ignore_index=True)
+
+
+def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
+    """Every change of a verdict: reading, day, figure_id (blank: time alone), before, after."""
+    rows = []
+    for name in READINGS:
+        verdict = found[f"verdict_{name}"]
+        changed = found[verdict != verdict.shift()].iloc[1:]
+        for place, step in changed.iterrows():
+            rows.append((name, step["day"], step["figure_id"], verdict[place - 1], verdict[place]))
+    return pd.DataFrame(rows, columns=["reading", "day", "figure_id", "before", "after"])
