@@ -96,7 +96,7 @@ class FlowCase(Case):
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
-        return _record(self.reporter, self.partner, self.flow, data_state()).copy()
+        return _record(self.reporter, self.partner, self.flow, fig.load_figures, data_state()).copy()
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
@@ -156,7 +156,7 @@ class TrendCase(FlowCase):
             return annual_series(record, self.currency, self.rates())
         names = ("reporter", "partner", "flow", "as_of", "currency")
         same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
-        return _series(same_for_all_goals, data_state()).copy()
+        return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, data_state()).copy()
 
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
@@ -296,14 +296,17 @@ class ScoreCase(Case):
         return f"+{self.goal_pct} % a year over {words.years(self.years)}, forecasts of {origins}"
 
 
+# A matrix asks for the same figures and series many times. What they are read from is part of the key: the
+# state of the data, and the readers themselves, so that another reader is never answered from memory.
 @lru_cache(maxsize=32)
-def _record(reporter: str, partner: str, flow: str, state: Any) -> pd.DataFrame:
-    """The figures of a flow, once for each state of the data: a matrix asks for the same ones many times."""
-    return fig.select(fig.load_figures(), reporter, partner, flow)
+def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd.DataFrame:
+    """The figures of a flow."""
+    return fig.select(load(), reporter, partner, flow)
 
 
 @lru_cache(maxsize=256)
-def _series(case: TrendCase, state: Any) -> pd.DataFrame:
+def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
+    """The series of a case."""
     return annual_series(case.vintage(), case.currency, case.rates())
 
 
