@@ -125,7 +125,8 @@ def _share(start: Array, happened: Any, known: Any, seed: int) -> dict[str, floa
     hits, n = np.bincount(year, happened[known]), np.bincount(year)
     drawn = np.random.default_rng(seed).integers(0, len(n), (400, len(n)))
     low, high = np.quantile(hits[drawn].sum(axis=1) / n[drawn].sum(axis=1), [0.05, 0.95])
-    return {"share": hits.sum() / n.sum(), "low": low, "high": high, "n": int(n.sum())}
+    total = int(np.sum(n))
+    return {"share": float(np.sum(hits)) / total, "low": float(low), "high": float(high), "n": total}
 
 
 def two_way(panel: pd.DataFrame) -> pd.DataFrame:
@@ -191,7 +192,7 @@ def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataF
             if len(growth) < MIN_STARTS:
                 continue
             gone: NDArray[np.bool_] = np.asarray(np.isneginf(growth))
-            lowest = np.where(gone, growth[~gone].min(), growth)
+            lowest = np.where(gone, np.min(growth[~gone]), growth)
             quantiles = dict(zip(map(str, PROBABILITIES), np.quantile(lowest, PROBABILITIES), strict=True))
             row = {"horizon": horizon, "size_class": index, "n": len(growth), "vanished": gone.mean()}
             rows.append({**row, **quantiles})

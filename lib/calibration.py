@@ -151,7 +151,7 @@ def pit_histogram(
     if np.any((values < 0) | (values > 1)):
         raise UserError("pit: found a value outside 0 to 1, expected values of a distribution function")
     codes, counts = _draw_groups(groups, seed, values.size)
-    sums = np.zeros((codes.max() + 1, bins))
+    sums = np.zeros((int(np.max(codes)) + 1, bins))
     np.add.at(sums, (codes, equal_width(values, bins)), 1.0)
     drawn = counts @ sums
     drawn *= bins / drawn.sum(axis=1, keepdims=True)
@@ -182,7 +182,7 @@ def _curve(p: Array, n: Array, events: Array, *, isotonic: bool) -> Array:
 
 def _cross_sums(codes: NDArray[np.intp], cell: NDArray[np.intp], weights: Array | None) -> Array:
     """Sum of weights (count without them) per group and cell, shape (groups, cells)."""
-    shape = (codes.max() + 1, cell.max() + 1)
+    shape = (int(np.max(codes)) + 1, int(np.max(cell)) + 1)
     return np.bincount(codes * shape[1] + cell, weights, shape[0] * shape[1]).reshape(shape).astype(float)
 
 

@@ -134,7 +134,7 @@ def _refuse_absurd(law: Law, z: Array) -> None:
     variance = np.diag(law.scale)
     if not (np.isfinite(law.location).all() and np.isfinite(law.scale).all()):
         raise UnusableError("its forecast is not finite")
-    if variance.min() < _SHARPEST**2:
+    if np.min(variance) < _SHARPEST**2:
         raise UnusableError("it fits the record without error, so its intervals mean nothing")
     reach = np.abs(law.location) + 1.96 * np.sqrt(variance)
     limit = BLOW_UP * np.abs(np.diff(z)).max() * np.arange(1, variance.size + 1)
