@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lib import cli_report
 from lib.cli_results import collect_results
 from lib.errors import UserError
 
@@ -26,8 +27,6 @@ Examples
   tradegoals reference --panels ../shared/data/panels   base rates and priors, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
 """
-MOST_SHOWN = 20
-"""Above so many runs the verdicts and pages are not printed one by one."""
 
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
@@ -117,13 +116,13 @@ def run(
     plan = planning.choose(arguments, out, lambda: _select(*arguments), keep=writes)
     chosen = _only(plan.runs, only)
     if only_list:
-        _list(chosen)
+        cli_report.show_list(chosen)
     elif specs:
-        _write_specs(chosen, specs)
+        cli_report.write_specs(chosen, specs)
     else:
         items = planning.make_items(chosen, out, plan.sources, how["force"])
         if dry_run:
-            _explain(items, plan.left_out)
+            cli_report.explain(items, plan.left_out)
             return
         try:
             outcomes, stopped = _execute(items, out, plan.sources, **how)
@@ -131,8 +130,8 @@ def run(
             collect_results(out, any(item.reason for item in items))
         place = {item.run.name: number for number, item in enumerate(items)}
         outcomes.sort(key=lambda outcome: place[outcome.run.name])
-        _report(outcomes, len(items), plan.left_out)
-        faults = _compare(outcomes, do_check, do_accept)
+        cli_report.report(outcomes, len(items), plan.left_out)
+        faults = cli_report.compare(outcomes, do_check, do_accept)
         if stopped or faults or any(outcome.error for outcome in outcomes):
             sys.exit(1)
 
@@ -155,7 +154,7 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
     item = Item(check_run(read_spec(spec), spec.name), "asked for")
     # A server of warm kernels would pay from the second run on only.
     outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
-    _report(outcomes, 1, {})
+    cli_report.report(outcomes, 1, {})
     if any(outcome.error for outcome in outcomes):
         sys.exit(1)
 
@@ -234,39 +233,6 @@ def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:
     ]
 
 
-def _list(runs: list[Any]) -> None:
-    for item in runs:
-        values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
-        click.echo(f"{item.name}: {values}")
-
-
-def _write_specs(runs: list[Any], folder: Path) -> None:
-    """One file a run, for `run-one`."""
-    import json
-
-    from lib.files import write_atomically
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
-    for item in runs:
-        text = json.dumps(item.to_json(), ensure_ascii=False, indent=1) + "\n"
-        write_atomically(folder / f"{item.notebook}--{item.slug}.json", text)
-    click.echo(f"wrote {len(runs)} files to {folder}")
-
-
-def _explain(items: list[Any], left_out: dict[str, str]) -> None:
-    """What would run and why, what is up to date, and what the data cannot answer."""
-    for item in items:
-        click.echo(f"{'run ' if item.reason else 'skip'}  {item.run.name}: {item.reason or 'up to date'}")
-    for name, reason in left_out.items():
-        click.echo(f"none  {name}: left out, {reason}")
-    due = sum(bool(item.reason) for item in items)
-    words = f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else "")
-    click.echo(words)
-
-
 @contextmanager
 def _terminable() -> Iterator[None]:
     """Let SIGTERM end the command as Ctrl-C does: what runs is killed, what had finished is kept."""
@@ -335,46 +301,3 @@ def _outcomes(
     with pool.kernels_of(cold) as kernel:
         settings = Settings(kernel, timeout, force)
         yield from pool.execute_many(pool.make_jobs(due, out, settings, sources, most), at_once, on_change)
-
-
-def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
-    """Verdicts, where the pages are, how many of each, and the failures last."""
-    from lib.spec import FAILED, PAGE
-
-    good = [outcome for outcome in outcomes if not outcome.error]
-    if len(good) > 0 and len(outcomes) <= MOST_SHOWN:
-        from lib.results import verdict_lines
-
-        for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
-            click.echo(line)
-        click.echo("\nPages")
-        for outcome in good:
-            spent = "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
-            click.echo(f"  {outcome.folder / PAGE}  ({spent})")
-    skipped = sum(outcome.skipped for outcome in good)
-    counts = {"executed": len(good) - skipped, "up to date": skipped, "failed": len(outcomes) - len(good)}
-    counts |= {"not run": asked - len(outcomes), "left out": len(left_out)}
-    if asked > 1:
-        click.echo("\n" + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
-    for outcome in outcomes:
-        if outcome.error:
-            click.echo(f"\nFAILED {outcome.run.name}: {outcome.error}", err=True)
-            if (outcome.folder / FAILED).exists():
-                click.echo(f"  see {outcome.folder / FAILED}", err=True)
-
-
-def _compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
-    """Compare with the committed expectations, or renew them; whether there were differences."""
-    if not (do_check or do_accept):
-        return False
-    from lib import expectations
-
-    if do_accept:
-        for name in expectations.accept(outcomes):
-            click.echo(f"accepted: tests/expected/{name}")
-    lines = expectations.check(outcomes) if do_check else []
-    for line in lines:
-        click.echo(line, err=True)
-    if do_check and not lines:
-        click.echo(f"all as expected ({len(outcomes)} compared)")
-    return bool(lines)

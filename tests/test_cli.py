@@ -283,6 +283,27 @@ def test_a_failure_is_told_last_and_ends_with_1(tiny_folder: Path, tmp_path: Pat
     assert "Traceback" not in result.output
 
 
+def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tmp_path: Path) -> None:
+    tiny.write(tiny_folder, "1 / 0")
+    axis = "axes: {as_of: [2021-01-01, 2022-01-01, 2023-01-01]}"
+    (tiny_folder / "runs.yml").write_text(f"cases: {{a: {{notebooks: [{tiny.NAME}], {axis}}}}}")
+    arguments = ["run", "--runs", "--jobs", "1", "--out", str(tmp_path / "out")]
+    stopped = invoke(*arguments, "--fail-fast")
+    assert (stopped.exit_code, stopped.stderr.count("FAILED a_as_of"), stopped.stderr.count("ZeroDiv")) == (
+        1,
+        0,
+        1,
+    )
+    assert "1 failed, 2 not run" in stopped.output
+    whole = invoke(*arguments)
+    assert whole.exit_code == 1 and whole.stderr.count("ZeroDivisionError") == 3
+    assert "3 failed" in whole.output
+    assert f'--only: found "x", expected one of: {tiny.NAME}/a_as_of-2021' in refused(
+        *arguments, "--only", "x"
+    )
+    assert "--ci: found without --runs" in refused("run", "--ci")
+
+
 def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
     path = tiny.write(tiny_folder, "1", name=checkup.TEMPLATE)
     result = invoke("stamp", checkup.TEMPLATE)
@@ -356,9 +377,20 @@ def wait_until(condition: object, seconds: float) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
-@pytest.mark.parametrize("to_group", [False, True], ids=["driver alone", "whole group"])
-@pytest.mark.parametrize("early", [False, True], ids=["in a cell", "while the kernel starts"])
-def test_an_interrupt_ends_the_run_and_its_kernel(tmp_path: Path, to_group: bool, early: bool) -> None:
+@pytest.mark.parametrize(
+    ("number", "to_group", "early"),
+    [
+        (signal.SIGINT, False, False),
+        (signal.SIGINT, True, False),
+        (signal.SIGINT, False, True),
+        (signal.SIGINT, True, True),
+        (signal.SIGTERM, False, False),
+    ],
+    ids=["in a cell", "in a cell, whole group", "while it starts", "while it starts, whole group", "SIGTERM"],
+)
+def test_an_interrupt_ends_the_run_and_its_kernel(
+    tmp_path: Path, number: signal.Signals, to_group: bool, early: bool
+) -> None:
     mark, started = uuid.uuid4().hex, tmp_path / "started"
     tiny.write(tmp_path / "notebooks", f"open({str(started)!r}, 'w').close()\nimport time; time.sleep(60)")
     process = subprocess.Popen(
@@ -371,7 +403,7 @@ def test_an_interrupt_ends_the_run_and_its_kernel(tmp_path: Path, to_group: bool
     )
     try:
         assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists(), 30)
-        (os.killpg if to_group else os.kill)(process.pid, signal.SIGINT)
+        (os.killpg if to_group else os.kill)(process.pid, number)
         _, errors = process.communicate(timeout=10)
     finally:
         for left in marked(mark) if process.poll() is None else []:

@@ -30,6 +30,7 @@ VALUES = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "as_of": "
 MARK = "TRADEGOALS_TEST_MARK"
 KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
 """Kill points of the campaign; .ci/run asks for 200."""
+BATCH = 6 if KILLS < 10 else 12
 
 
 @pytest.fixture
@@ -310,11 +311,11 @@ def test_nothing_is_lost_or_false_whatever_is_killed(place: Path, start: Any) ->
     kills, batch, every = 0, 0, []
     while kills < KILLS:
         batch += 1
-        every = [Run(tiny.NAME, f"{batch}-{n}", VALUES | {"reporter": f"{batch} {n}"}) for n in range(6)]
+        every = [Run(tiny.NAME, f"{batch}-{n}", VALUES | {"reporter": f"{batch} {n}"}) for n in range(BATCH)]
         driver, mark = start(every)
         before = {run: is_true(place, run) for run in every}
         while driver.poll() is None and kills < KILLS:
-            time.sleep(chance.uniform(0.1, 2.5))
+            time.sleep(chance.uniform(0.05, 1.5))
             victims = sorted(marked(mark))
             if victims:
                 with contextlib.suppress(OSError):
