@@ -111,7 +111,7 @@ def _cells_hash(path: Path) -> str:
 
 def module_names(notebook: str) -> list[str]:
     """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
-    from lib.stamp import imported_modules
+    from lib.modules import imported_modules
 
     try:
         cells = json.loads((notebooks_dir() / f"{notebook}.ipynb").read_bytes())["cells"]

@@ -4,21 +4,19 @@ A stamp holds three hashes: the notebook's own cells, the modules of `lib` that 
 that they import), and the tables in `data/`, CSV and parquet.
 """
 
-import ast
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lib import modules
 from lib.errors import UserError
 from lib.files import write_atomically
 from lib.package import data_dir
 from lib.runs import CELL_TIMEOUT_SECONDS, kernel_config
 
 KEY = "tradegoals"
-_LIB = Path(__file__).resolve().parent
 
 
 def current_stamp(notebook: Any) -> dict[str, str]:
@@ -27,7 +25,9 @@ def current_stamp(notebook: Any) -> dict[str, str]:
     code = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
     return {
         "cells": _digest(text.encode() for text in cells),
-        "lib": _digest((_LIB / f"{name}.py").read_bytes() for name in sorted(imported_modules(code))),
+        "lib": _digest(
+            (modules.LIB / f"{name}.py").read_bytes() for name in sorted(modules.imported_modules(code))
+        ),
         "data": _digest(file.read_bytes() for file in _data_files()),
     }
 
@@ -40,42 +40,6 @@ def stale_parts(notebook: Any) -> list[str]:
     """What has changed since the outputs were made: any of "cells", "lib", "data"."""
     stamp = notebook["metadata"].get(KEY, {})
     return [part for part, digest in current_stamp(notebook).items() if stamp.get(part) != digest]
-
-
-def imported_modules(code: str) -> set[str]:
-    """Modules of `lib` that Python code imports, directly or through others."""
-    found: set[str] = set()
-    waiting = direct_imports(code)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting |= direct_imports((_LIB / f"{name}.py").read_text(encoding="utf-8"))
-    return found
-
-
-def direct_imports(code: str) -> set[str]:
-    """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
-    return {name for name in _names_imported(code) if (_LIB / f"{name}.py").exists()}
-
-
-@lru_cache(maxsize=256)
-def _names_imported(code: str) -> frozenset[str]:
-    """What code imports from `lib`; a text is parsed once."""
-    names: set[str] = set()
-    try:
-        tree = ast.parse(code)
-    except SyntaxError as error:
-        raise UserError(
-            f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
-        ) from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lib":
-            inner = node.module.split(".")[1:2]
-            names |= set(inner) if inner else {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lib.")}
-    return frozenset(names)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import tiny
 
-from lib import journal, kernels, keys, matrix, runs, stamp
+from lib import journal, kernels, keys, matrix, modules, runs
 from lib.package import data_dir
 from lib.spec import JOURNAL, Run, Settings
 
@@ -120,7 +120,7 @@ def test_an_edited_module_repeats_if_the_notebook_or_the_page_uses_it(
     library = project / "lib"
     shutil.copytree(keys._LIB, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(keys, "_LIB", library)
-    monkeypatch.setattr(stamp, "_LIB", library)
+    monkeypatch.setattr(modules, "LIB", library)
     assert reason(project) == ""
     append(library / "backtest.py", "# more\n")
     assert reason(project) == ""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from lib import package, rebuild, stamp
+from lib import modules, package, rebuild
 from lib.cli import main
 from lib.reference import PRIOR_COLUMNS, prior_for, read_kept
 
@@ -246,7 +246,7 @@ MODULE = {
 
 @pytest.mark.parametrize("one", rebuild.STEPS, ids=lambda one: one.name)
 def test_a_step_is_computed_again_when_any_module_that_it_uses_changes(one: rebuild.Step) -> None:
-    used = stamp.imported_modules(f"from lib import panels, {MODULE.get(one.name, one.name)}") - PLUMBING
+    used = modules.imported_modules(f"from lib import panels, {MODULE.get(one.name, one.name)}") - PLUMBING
     if one.name == "priors":
         used -= {"forecast", "lognormal"}  # the kind of its result alone
     assert used <= set(one.modules)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.stamp import direct_imports
+from lib.modules import direct_imports
 
 ROOT = Path(__file__).resolve().parents[1]
 

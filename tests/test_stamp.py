@@ -8,7 +8,7 @@ import nbformat
 import pytest
 import tiny
 
-from lib import stamp
+from lib import modules, stamp
 from lib.errors import UserError
 from lib.package import data_dir
 
@@ -19,8 +19,8 @@ CODE = "from lib import growth"
 def own_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the package's sources, to be edited."""
     folder = tmp_path / "lib"
-    shutil.copytree(stamp._LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(stamp, "_LIB", folder)
+    shutil.copytree(modules.LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(modules, "LIB", folder)
     return folder
 
 
@@ -91,7 +91,7 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
     (own_lib / "middle.py").write_text("def f():\n    from lib import deep\n    return deep\n")
     (own_lib / "deep.py").write_text("x = 1\n")
     notebook = stamped(CODE)
-    assert stamp.imported_modules(CODE) == {"growth", "middle", "deep"}
+    assert modules.imported_modules(CODE) == {"growth", "middle", "deep"}
     append(own_lib / "deep.py", "y = 2\n")
     assert stamp.stale_parts(notebook) == ["lib"]
 
@@ -110,7 +110,7 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
 )
 def test_every_form_of_import_counts(own_lib: Path, code: str) -> None:
     (own_lib / "alone.py").write_text("x = 1\n")
-    assert stamp.imported_modules(code) == {"alone"}
+    assert modules.imported_modules(code) == {"alone"}
 
 
 @pytest.mark.parametrize(
@@ -118,18 +118,18 @@ def test_every_form_of_import_counts(own_lib: Path, code: str) -> None:
 )
 def test_other_imports_do_not_count(own_lib: Path, code: str) -> None:
     (own_lib / "alone.py").write_text("x = 1\n")
-    assert stamp.imported_modules(code) == set()
+    assert modules.imported_modules(code) == set()
 
 
 def test_modules_that_import_each_other_are_followed_once(own_lib: Path) -> None:
     (own_lib / "one.py").write_text("from lib import two\n")
     (own_lib / "two.py").write_text("from lib import one\n")
-    assert stamp.imported_modules("from lib import one") == {"one", "two"}
+    assert modules.imported_modules("from lib import one") == {"one", "two"}
 
 
 def test_code_that_is_not_python_is_a_users_mistake() -> None:
     with pytest.raises(UserError, match=r"line 2 .*without % or ! commands"):
-        stamp.imported_modules("x = 1\n%matplotlib inline")
+        modules.imported_modules("x = 1\n%matplotlib inline")
 
 
 @pytest.mark.parametrize(
