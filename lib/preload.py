@@ -16,8 +16,10 @@ import nbformat
 import papermill.iorw
 import papermill.parameterize  # noqa: F401
 
+import lib.cli
 import lib.client
-import lib.runs  # noqa: F401
+import lib.runs
+import lib.worker  # noqa: F401
 from lib.page import to_page
 
 to_page(nbformat.v4.new_notebook(), "")  # compiles the templates

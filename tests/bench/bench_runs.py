@@ -147,7 +147,6 @@ def main() -> None:
             ("the same, two at a time", plain(folder, 2, few), runs / few),
             ("`tradegoals run --runs --jobs 1`", ours(folder, out, "--jobs", "1"), 1),
             ("`tradegoals run --runs --jobs 2`", ours(folder, out, "--jobs", "2", "--force"), 1),
-            ("the same with `--cold`", ours(folder, out, "--jobs", "2", "--force", "--cold"), 1),
             ("again, nothing changed", ours(folder, out), 1),
         ]:
             wall, cpu, peak = measure(action)
