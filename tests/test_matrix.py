@@ -181,14 +181,20 @@ def test_the_committed_schema_is_the_one_of_the_models() -> None:
 def test_the_committed_file_fits_its_schema_and_names_it() -> None:
     text = (notebooks_dir() / "runs.yml").read_text(encoding="utf-8")
     assert text.startswith(f"# yaml-language-server: $schema={runfile.SCHEMA_FILE}\n")
-    document = yaml.load(text, Loader=yaml.BaseLoader)
+    document = as_editors_see_it(yaml.load(text, Loader=yaml.BaseLoader))
     schema = runfile.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     found = jsonschema.Draft202012Validator(schema).iter_errors(document)
-    # Editors see numbers where our reader sees text.
-    assert [
-        fault for fault in found if fault.validator != "type" and "not valid under any" not in fault.message
-    ] == []
+    assert [fault.message for fault in found] == []
+
+
+def as_editors_see_it(node: Any) -> Any:
+    """Our reader takes every scalar as text; editors see whole numbers as numbers, and days as text."""
+    if isinstance(node, dict):
+        return {key: as_editors_see_it(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [as_editors_see_it(value) for value in node]
+    return int(node) if node.isdigit() else node
 
 
 @pytest.mark.parametrize(

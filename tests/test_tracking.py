@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from lib import figures as fig
-from lib import goals, plots, runs, standards, tracking
+from lib import goals, plots, standards, tracking
+from lib.matrix import load_runs
 from lib.params import TrackerCase
 
 PROVINCE = TrackerCase()
@@ -230,7 +231,7 @@ def test_a_reading_that_needs_unknown_years_has_no_probability():
 
 @pytest.mark.parametrize(
     "run",
-    [run for run in runs.load_runs() if run.notebook == "06_what_would_the_trackers_have_said"],
+    [run for run in load_runs() if run.notebook == "06_what_would_the_trackers_have_said"],
     ids=lambda run: run.slug,
 )
 def test_every_named_case_can_be_told(run):
