@@ -125,7 +125,8 @@ def execute_many(
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(_start(waiting.pop()))
+                with _undisturbed():
+                    running.append(_start(waiting.pop()))
                 on_change(len(running))
             ready = connection.wait([w.line for w in running] + [w.process.sentinel for w in running], 1.0)
             for worker in [w for w in running if w.line in ready or w.process.sentinel in ready or _late(w)]:
@@ -159,16 +160,14 @@ def _settle(worker: Worker) -> Outcome | Worker | None:
         worker.kill()
         if word[0] == "refused":
             raise UserError(word[1])
+        if "DeadKernelError" in word[2] and worker.attempts == 1:
+            return _again(worker.job)
         return Outcome(run, folder, word[1], word[2], word[3])
     late = _late(worker)
     worker.kill()
     code = worker.process.exitcode
-    if (
-        not late and worker.attempts == 1
-    ):  # a kill from outside, as when memory is short, is no fault of the run
-        again = _start(worker.job)
-        again.attempts = 2
-        return again
+    if not late and worker.attempts == 1:
+        return _again(worker.job)
     error = (
         f"found no end after {worker.job.settings.timeout:g} s, expected one"
         if late
@@ -181,7 +180,8 @@ def _settle(worker: Worker) -> Outcome | Worker | None:
 
 def _again(job: Job) -> Worker:
     """A second try: a kill from outside, as when memory is short, is no fault of the run."""
-    worker = _start(job)
+    with _undisturbed():
+        worker = _start(job)
     worker.attempts = 2
     return worker
 
@@ -203,22 +203,44 @@ def _start(job: Job) -> Worker:
     return Worker(job, process, ours)
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM until the block has ended, so that no process is started and not known.
+
+    A server of processes that is started meanwhile is deaf to Ctrl-C, which is for the driver, from its first
+    moment on (`lib.preload` opens its ears when it no longer minds).
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[int] = []
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda caught, _: late.append(caught)) for number in both}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for caught in late[:1]:
+        signal.raise_signal(caught)
+
+
 def _prepare() -> None:
-    """Start the server that forks processes, deaf to Ctrl-C, which is for the driver, from its first moment on."""
+    """Start the server that forks processes; its folder is in ours."""
     if sys.platform == "win32":
         return
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    resource_tracker.ensure_running()  # it would unblock the signals that we block
     usual, tempfile.tempdir = tempfile.tempdir, private_folder()
     try:
-        _context()
-        forkserver.ensure_running()
+        with _undisturbed():
+            _context()
+            forkserver.ensure_running()
     finally:
         tempfile.tempdir = usual
-        if in_main:
-            signal.signal(signal.SIGINT, before)
 
 
 def _context() -> Any:

@@ -6,7 +6,12 @@ It must not start a thread, and must not read data: each run is to see the table
 # ruff: noqa: E402
 import gc
 import os
+import signal
 
+# Ctrl-C is for the driver, which has started this process with the signal blocked.
+signal.signal(signal.SIGINT, lambda *_: None)
+if hasattr(signal, "pthread_sigmask"):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
