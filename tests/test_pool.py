@@ -124,6 +124,17 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
     assert eventually(lambda: marked(mark).keys() <= servers), marked(mark)
 
 
+@pytest.mark.parametrize(
+    "victim", ["os.getpid()", "int(os.environ['JPY_PARENT_PID'])"], ids=["kernel", "process"]
+)
+def test_a_kill_from_outside_is_made_good(place: Path, victim: str) -> None:
+    once = f"import os\nif not os.path.exists({str(place / 'once')!r}):\n    open({str(place / 'once')!r}, 'w').close()\n"
+    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, 9)", GOOD)
+    run = Run(tiny.NAME, "default", VALUES)
+    assert [outcome.error for outcome in execute(place, run)] == [""]
+    assert is_true(place, run)
+
+
 NASTY = [
     '"\'"""\\',
     "x\nimport os\nos.environ['INJECTED'] = '1'",
