@@ -15,14 +15,7 @@ from lib.goals import Goal, Verdict
 from lib.matrix import load_runs
 from lib.params import FlowCase, GoalCase
 
-
-@pytest.fixture(autouse=True, scope="module")
-def tables_read_once():
-    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, table in tables.items():
-            patch.setattr(fig, name, lambda table=table: table)
-        yield
+pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 
 @pytest.mark.parametrize(

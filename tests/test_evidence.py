@@ -11,16 +11,9 @@ from lib import figures as fig
 from lib.params import FlowCase
 from lib.series import GRADES
 
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
 HARBIN, PROVINCE, CHINA = (FlowCase(reporter=name) for name in ("Harbin", "Heilongjiang", "China"))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def tables_read_once():
-    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, table in tables.items():
-            patch.setattr(fig, name, lambda table=table: table)
-        yield
 
 
 def test_the_2015_press_conversion_is_among_the_disagreements():

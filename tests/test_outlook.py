@@ -16,6 +16,8 @@ from lib.forecast import FAN
 from lib.package import DATA_ENV, data_dir
 from lib.params import FlowCase, GoalCase, TrendCase
 
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
 HARBIN = GoalCase()
 CHINA_2012 = GoalCase(
     reporter="China", goal="100 USD bn", base_year=2010, deadline=2015, as_of=date(2012, 12, 31)
@@ -23,15 +25,6 @@ CHINA_2012 = GoalCase(
 HEILONGJIANG_2008 = GoalCase(
     reporter="Heilongjiang", goal="14 USD bn", base_year=2005, deadline=2010, as_of=date(2008, 12, 31)
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def tables_read_once():
-    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, table in tables.items():
-            patch.setattr(fig, name, lambda table=table: table)
-        yield
 
 
 def view_of(case: GoalCase) -> outlook.Outlook:

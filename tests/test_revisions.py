@@ -1,6 +1,5 @@
 """What changed between two days: the parts add up, each is what its figure moved, and no later figure leaks in."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from lib.errors import UserError
 from lib.goals import READINGS
 from lib.params import NOTEBOOKS, ON_REQUEST, CompareCase, GoalCase, model_of, slug
 from lib.stamp import read_notebook
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 DEFAULT = CompareCase()
 CHINA = CompareCase(
@@ -44,15 +45,6 @@ IN_YUAN = CompareCase(
     currency="CNY",
 )
 CASES = {"province": DEFAULT, "country": CHINA, "city": HARBIN, "yuan": IN_YUAN}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def tables_read_once() -> Iterator[None]:
-    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, table in tables.items():
-            patch.setattr(fig, name, lambda table=table: table)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from lib import goals, plots, standards, tracking
 from lib.matrix import load_runs
 from lib.params import TrackerCase
 
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
 PROVINCE = TrackerCase()
 CHINA = TrackerCase(reporter="China", goal="100 USD bn", base_year=2010, deadline=2015)
 FIVE = [
@@ -22,15 +24,6 @@ FIVE = [
     "SDSN trend",
     "ESCAP anticipated progress (unweighted)",
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def tables_read_once():
-    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, table in tables.items():
-            patch.setattr(fig, name, lambda table=table: table)
-        yield
 
 
 @functools.cache

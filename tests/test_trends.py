@@ -11,16 +11,9 @@ from lib import growth, outlook, trends
 from lib.errors import UserError
 from lib.params import TrendCase
 
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
 CHINA = TrendCase(reporter="China")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def tables_read_once():
-    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, table in tables.items():
-            patch.setattr(fig, name, lambda table=table: table)
-        yield
 
 
 def exponential(rate: float, years: range, noise: float = 0.0) -> pd.Series:

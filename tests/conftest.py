@@ -1,0 +1,17 @@
+"""What several test modules share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lib import figures as fig
+
+
+@pytest.fixture(scope="module")
+def tables_read_once() -> Iterator[None]:
+    """Read the tables once for a module of tests, not at every call."""
+    tables = {name: getattr(fig, name)() for name in ("load_figures", "load_covariates", "load_reporters")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, table in tables.items():
+            patch.setattr(fig, name, lambda table=table: table)
+        yield
