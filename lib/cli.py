@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lib.commands.author import stamp
 from lib.commands.results import results_command
 from lib.commands.run import EXAMPLES, run, run_one, schema
 from lib.errors import UserError
@@ -49,6 +50,7 @@ main.add_command(results_command)
 main.add_command(run)
 main.add_command(run_one)
 main.add_command(schema)
+main.add_command(stamp)
 
 
 @main.command()
@@ -125,28 +127,6 @@ def backtest(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
 
 def _say_built(names: list[str]) -> None:
     click.echo(f"computed: {', '.join(names)}" if names else "everything is up to date")
-
-
-@main.command()
-@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-def stamp(notebooks: tuple[str, ...]) -> None:
-    """Execute, clean and stamp committed notebooks after an edit (all of them by default)."""
-    from lib.execution.checkup import TEMPLATE
-    from lib.execution.spec import notebooks_dir
-    from lib.execution.stamp import restamp
-    from lib.params import NOTEBOOKS, ON_REQUEST, model_of
-
-    names = [Path(name).name.removesuffix(".ipynb") for name in notebooks] or [
-        *NOTEBOOKS,
-        *ON_REQUEST,
-        TEMPLATE,
-    ]
-    for name in names:
-        if name != TEMPLATE:
-            model_of(name)
-    for name in names:
-        restamp(notebooks_dir() / f"{name}.ipynb")
-        click.echo(f"stamped {name}")
 
 
 if __name__ == "__main__":

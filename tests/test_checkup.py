@@ -10,7 +10,6 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import params
 from lib.cli import main
 from lib.execution import checkup, stamp
 from lib.package import data_dir
@@ -20,7 +19,7 @@ from lib.package import data_dir
 def own_notebooks(tmp_path: Path) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
-    for name, model in {**params.NOTEBOOKS, **params.ON_REQUEST, checkup.TEMPLATE: params.FlowCase}.items():
+    for name, model in checkup.stamped_notebooks().items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
         path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
@@ -42,7 +41,7 @@ def edit(path: Path, change: Callable[[Any], Any], fresh: bool = True) -> None:
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     if fresh:
-        notebook["metadata"][stamp.KEY] = stamp.current_stamp(notebook)
+        notebook["metadata"][stamp.KEY] = stamp.make_stamp(notebook, ["events.csv"])
     nbformat.write(notebook, path)
 
 
@@ -95,7 +94,7 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
     assert checkup.notebook_faults(own_notebooks) == [
-        f"{name}.ipynb: outputs are stale (cells, lib changed); run: tradegoals stamp {name}"
+        f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: errors); run: tradegoals stamp {name}"
     ]
 
 
@@ -119,7 +118,7 @@ def test_faults_of_data_hide_those_that_follow_from_them(
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
-    assert sum("data changed" in line for line in found) == len(params.NOTEBOOKS | params.ON_REQUEST) + 1
+    assert sum("data changed: events.csv" in line for line in found) == len(checkup.stamped_notebooks())
 
 
 def test_renewing_writes_the_checksums_of_what_changed(

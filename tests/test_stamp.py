@@ -33,9 +33,13 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+TABLES = ["figures.csv", "reference/priors.csv", "reference/scores/verdicts.parquet"]
+
+
 def stamped(*cells: str) -> nbformat.NotebookNode:
+    """A notebook that is taken to read three tables."""
     notebook = tiny.notebook(*cells)
-    notebook["metadata"][stamp.KEY] = stamp.current_stamp(notebook)
+    notebook["metadata"][stamp.KEY] = stamp.make_stamp(notebook, TABLES)
     return notebook
 
 
@@ -45,45 +49,71 @@ def append(path: Path, text: str) -> None:
 
 
 def test_a_fresh_stamp_is_not_stale() -> None:
-    assert stamp.stale_parts(stamped(CODE)) == []
+    assert stamp.stale_parts(stamped(CODE)) == {}
 
 
-def test_a_notebook_without_stamp_is_stale_in_all_parts() -> None:
-    assert stamp.stale_parts(tiny.notebook(CODE)) == ["cells", "lib", "data"]
+@pytest.mark.parametrize("mark", [None, {"cells": "0f", "lib": "0f", "data": "0f"}, "0f"])
+def test_a_notebook_without_stamp_of_this_form_is_stale(mark: object) -> None:
+    notebook = tiny.notebook(CODE)
+    notebook["metadata"][stamp.KEY] = mark
+    assert stamp.in_words(stamp.stale_parts(notebook)) == "never stamped"
 
 
 def test_an_edited_cell_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["source"] = "1 + 2"
-    assert stamp.stale_parts(notebook) == ["cells"]
+    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
+
+
+def test_cells_that_came_or_went_are_told_by_their_place() -> None:
+    notebook = stamped(CODE, "1", "2", "3")
+    del notebook["cells"][2]
+    assert stamp.stale_parts(notebook) == {"cells": ["1 removed after 2"]}
+    notebook = stamped(CODE, "1", "2")
+    notebook["cells"].insert(2, nbformat.v4.new_code_cell("0"))
+    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
 
 
 def test_code_turned_into_text_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["cell_type"] = "markdown"
-    assert stamp.stale_parts(notebook) == ["cells"]
+    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
 
 
 def test_text_moved_between_cells_is_noticed() -> None:
-    one, other = tiny.notebook("a = 1", "b = 2"), tiny.notebook("a = 1\nb", " = 2")
-    other["cells"][2]["source"] = " = 2"
-    hashes = [stamp._digest(cell["source"].encode() for cell in each["cells"]) for each in (one, other)]
-    assert hashes[0] != hashes[1]
+    notebook = stamped("a = 1", "b = 2")
+    notebook["cells"][1]["source"], notebook["cells"][2]["source"] = "a = 1\nb = 2", ""
+    assert stamp.stale_parts(notebook) == {"cells": ["2", "3"]}
+
+
+def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data: Path) -> None:
+    notebook = stamped(CODE, "1")
+    notebook["cells"][2]["source"] = "2"
+    append(own_lib / "growth.py", "\n# another formula\n")
+    append(own_data / "figures.csv", "\n")
+    (own_data / "reference/priors.csv").unlink()
+    assert stamp.in_words(stamp.stale_parts(notebook)) == (
+        "cells changed: 3; lib changed: growth; data changed: figures.csv, reference/priors.csv"
+    )
+
+
+def test_a_long_list_of_changes_ends_with_a_number() -> None:
+    assert stamp.in_words({"lib": list("abcdefgh")}) == "lib changed: a, b, c, d, e, f and 2 more"
 
 
 def test_outputs_and_execution_counts_do_not_matter() -> None:
     notebook = stamped(CODE)
     notebook["cells"][1]["execution_count"] = 7
     notebook["cells"][1]["outputs"] = [nbformat.v4.new_output("stream", text="hello")]
-    assert stamp.stale_parts(notebook) == []
+    assert stamp.stale_parts(notebook) == {}
 
 
 def test_an_imported_module_matters_and_another_does_not(own_lib: Path) -> None:
     notebook = stamped(CODE)
     append(own_lib / "plots.py", "\n# another colour\n")
-    assert stamp.stale_parts(notebook) == []
+    assert stamp.stale_parts(notebook) == {}
     append(own_lib / "growth.py", "\n# another formula\n")
-    assert stamp.stale_parts(notebook) == ["lib"]
+    assert stamp.stale_parts(notebook) == {"lib": ["growth"]}
 
 
 def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
@@ -93,7 +123,7 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
     notebook = stamped(CODE)
     assert modules.imported_modules(CODE) == {"growth", "middle", "deep"}
     append(own_lib / "deep.py", "y = 2\n")
-    assert stamp.stale_parts(notebook) == ["lib"]
+    assert stamp.stale_parts(notebook) == {"lib": ["deep"]}
 
 
 @pytest.mark.parametrize(
@@ -132,19 +162,18 @@ def test_code_that_is_not_python_is_a_users_mistake() -> None:
         modules.imported_modules("x = 1\n%matplotlib inline")
 
 
-@pytest.mark.parametrize(
-    "table", ["figures.csv", "reference/priors.csv", "reference/scores/verdicts.parquet"]
-)
+@pytest.mark.parametrize("table", TABLES)
 def test_an_edited_table_is_noticed(own_data: Path, table: str) -> None:
     notebook = stamped(CODE)
     append(own_data / table, "\n")
-    assert stamp.stale_parts(notebook) == ["data"]
+    assert stamp.stale_parts(notebook) == {"data": [table]}
 
 
-def test_a_note_beside_the_tables_does_not_matter(own_data: Path) -> None:
+def test_a_file_that_the_notebook_does_not_read_does_not_matter(own_data: Path) -> None:
     notebook = stamped(CODE)
     append(own_data / "README.md", "\nMore.\n")
-    assert stamp.stale_parts(notebook) == []
+    append(own_data / "events.csv", "\n")
+    assert stamp.stale_parts(notebook) == {}
 
 
 def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
@@ -179,12 +208,21 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     assert path.read_bytes() == first
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert stamp.stale_parts(notebook) == []
+    assert stamp.stale_parts(notebook) == {}
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
     assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
+    assert set(notebook["metadata"][stamp.KEY]["lib"]) == {"errors"}
+    assert notebook["metadata"][stamp.KEY]["data"] == {}
     assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
     assert str(tmp_path).encode() not in first
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_tables_that_a_notebook_opens_are_in_its_stamp(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, "from lib import figures\nn = len(figures.load_figures())")
+    stamp.restamp(path)
+    assert "figures.csv" in stamp.read_notebook(path)["metadata"][stamp.KEY]["data"]
+    assert "targets.csv" not in stamp.read_notebook(path)["metadata"][stamp.KEY]["data"]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,18 @@ from typing import Any
 from lib.errors import UserError
 from lib.execution.matrix import load_runs
 from lib.execution.spec import notebooks_dir
-from lib.execution.stamp import read_notebook, stale_parts
+from lib.execution.stamp import in_words, read_notebook, stale_parts
 from lib.figures import check_data
-from lib.params import NOTEBOOKS, ON_REQUEST, Case, FlowCase
+from lib.params import NOTEBOOKS, ON_REQUEST, Case, FlowCase, GoalCase
 
 TEMPLATE = "template"
-"""The notebook to copy: stamped like the others, though no command runs it."""
+OUTSIDE: dict[str, type[Case]] = {"start": GoalCase, TEMPLATE: FlowCase}
+"""The first notebook to open and the one to copy: stamped like the others, though no command runs them."""
+
+
+def stamped_notebooks() -> dict[str, type[Case]]:
+    """Every notebook that is committed with outputs, and the model of its parameters."""
+    return {**NOTEBOOKS, **ON_REQUEST, **OUTSIDE}
 
 
 def all_faults() -> list[str]:
@@ -26,10 +32,9 @@ def all_faults() -> list[str]:
 def notebook_faults(folder: Path | None = None) -> list[str]:
     """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
     folder = folder or notebooks_dir()
-    models: dict[str, type[Case]] = {**NOTEBOOKS, **ON_REQUEST, TEMPLATE: FlowCase}
     return [
         f"{name}.ipynb: {line}"
-        for name, model in models.items()
+        for name, model in stamped_notebooks().items()
         for line in _faults_of(folder / f"{name}.ipynb", model)
     ]
 
@@ -39,11 +44,10 @@ def _faults_of(path: Path, model: type[Case]) -> list[str]:
         return ["not found, expected it in notebooks/"]
     try:
         notebook = read_notebook(path)
-        stale = stale_parts(notebook)
+        stale = in_words(stale_parts(notebook))
     except UserError as error:
         return [str(error).removeprefix(f"{path.name}: ")]
-    command = f"tradegoals stamp {path.stem}"
-    words = [f"outputs are stale ({', '.join(stale)} changed); run: {command}"] if stale else []
+    words = [f"outputs are stale ({stale}); run: tradegoals stamp {path.stem}"] if stale else []
     return [*parameter_faults(notebook, model), *words]
 
 

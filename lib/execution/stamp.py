@@ -1,57 +1,88 @@
 """The stamp of a committed notebook: what its outputs were made from, so that a stale one is found at once.
 
-A stamp holds three hashes: the notebook's own cells, the modules of `lib` that its cells import (and those
-that they import), and the tables in `data/`, CSV and parquet.
+A stamp lists hashes, so that it can also be said what has changed: of the notebook's own cells in order, of the
+modules of `lib` that they import (and those that these import), and of the data files that the kernel opened.
 """
 
-import hashlib
+import difflib
 import json
+import tempfile
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
 from lib.execution import modules
-from lib.execution.runs import CELL_TIMEOUT_SECONDS, kernel_config
+from lib.execution.runs import CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES, kernel_config
 from lib.files import write_atomically
 from lib.package import data_dir
 
 KEY = "tradegoals"
+MOST_NAMED = 6
+"""Longer lists of what has changed end with a number."""
 
 
-def current_stamp(notebook: Any) -> dict[str, str]:
-    """The stamp that the notebook would get now."""
-    cells = [f"{cell['cell_type']}\n{cell['source']}" for cell in notebook["cells"]]
+def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
+    """The stamp of a notebook as it is now; `opened` names the files below `data/` that it reads."""
     code = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+    names = sorted(modules.imported_modules(code))
     return {
-        "cells": _digest(text.encode() for text in cells),
-        "lib": _digest(
-            (modules.LIB / f"{name}.py").read_bytes() for name in sorted(modules.imported_modules(code))
-        ),
-        "data": _digest(file.read_bytes() for file in _data_files()),
+        "cells": [_hash(f"{cell['cell_type']}\n{cell['source']}".encode()) for cell in notebook["cells"]],
+        "lib": {name: _hash_file(modules.LIB / f"{name}.py") for name in names},
+        "data": {name: _hash_file(data_dir() / name) for name in sorted(opened)},
     }
 
 
-def _data_files() -> list[Path]:
-    return sorted(file for file in data_dir().rglob("*") if file.suffix in (".csv", ".parquet"))
+def stale_parts(notebook: Any) -> dict[str, list[str]]:
+    """What has changed since the outputs were made, by part: "cells" (numbers), "lib" and "data" (names).
+
+    Parts without a change are absent; a notebook without a stamp has the single part "stamp".
+    """
+    stamp = notebook["metadata"].get(KEY)
+    if not (isinstance(stamp, dict) and isinstance(stamp.get("cells"), list)):
+        return {"stamp": []}
+    now = make_stamp(notebook, stamp["data"])
+    found = {"cells": _changed_cells(stamp["cells"], now["cells"])}
+    for part in ("lib", "data"):
+        names = stamp[part] | now[part]
+        found[part] = sorted(name for name in names if stamp[part].get(name) != now[part].get(name))
+    return {part: names for part, names in found.items() if names}
 
 
-def stale_parts(notebook: Any) -> list[str]:
-    """What has changed since the outputs were made: any of "cells", "lib", "data"."""
-    stamp = notebook["metadata"].get(KEY, {})
-    return [part for part, digest in current_stamp(notebook).items() if stamp.get(part) != digest]
+def in_words(stale: dict[str, list[str]]) -> str:
+    """What is stale as one line: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing is."""
+    if "stamp" in stale:
+        return "never stamped"
+    return "; ".join(f"{part} changed: {_listed(names)}" for part, names in stale.items())
 
 
-def _digest(parts: Iterable[bytes]) -> str:
-    """SHA-256 over parts, each preceded by its length so that no two lists of parts collide."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(f"{len(part)}:".encode())
-        total.update(part)
-    return total.hexdigest()[:16]
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
-def restamp(path: Path) -> None:
+def _changed_cells(before: list[str], now: list[str]) -> list[str]:
+    """Numbers of cells, counted from 1, that are new or other; of one removed, where it was."""
+    found = []
+    for kind, i, j, first, last in difflib.SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
+        if kind == "delete":
+            found.append(f"{j - i} removed after {first}")
+        elif kind != "equal":
+            found += [str(number + 1) for number in range(first, last)]
+    return found
+
+
+def _hash(content: bytes) -> str:
+    return sha256(content).hexdigest()[:12]
+
+
+def _hash_file(path: Path) -> str:
+    """The hash of a file; empty if there is none."""
+    return _hash(path.read_bytes()) if path.is_file() else ""
+
+
+def restamp(path: Path, kernel: str = "python3") -> None:
     """Execute a notebook at its own parameters, clean it, stamp it and write it in place.
 
     Raises
@@ -60,27 +91,30 @@ def restamp(path: Path) -> None:
         If a cell fails; the file is then left as it was.
     """
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = read_notebook(path)
     try:
-        with kernel_config() as config:
-            client = NotebookClient(
-                notebook,
-                timeout=CELL_TIMEOUT_SECONDS,
-                kernel_name="python3",
-                record_timing=False,
-                config=config,
-            )
-            client.execute()
+        opened = _execute(notebook, kernel)
     except CellExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
     clean(notebook)
-    notebook["metadata"][KEY] = current_stamp(notebook)
+    notebook["metadata"][KEY] = make_stamp(notebook, opened)
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+
+
+def _execute(notebook: Any, kernel: str) -> list[str]:
+    """Execute a notebook; returns the names of the data files that its kernel opened."""
+    from lib.execution.client import Limits, make_client
+    from lib.execution.opened import read_notes, start_line
+
+    limits = Limits(float("inf"), CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
+    with kernel_config() as config, tempfile.TemporaryDirectory() as folder:
+        notes = str(Path(folder, "opened"))
+        make_client(notebook, kernel, config, limits, start_line(str(data_dir()), notes)).run()
+        return read_notes(notes)
 
 
 def read_notebook(path: Path) -> Any:
