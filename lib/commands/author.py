@@ -44,3 +44,53 @@ def _stamped_names(wanted: tuple[str, ...]) -> list[str]:
         if name not in stamped_notebooks():
             raise UserError(f'notebook: found "{name}", expected {nearest(name, list(stamped_notebooks()))}')
     return names or list(stamped_notebooks())
+
+
+@click.command()
+@click.argument("name", metavar="NN_QUESTION")
+@click.option("--title", help="The question, as the notebook's title [default: from the name].")
+@click.option(
+    "--case",
+    default="FlowCase",
+    show_default=True,
+    metavar="CASE",
+    help="Whose parameters it takes: FlowCase (a flow on a day), TrendCase (and a rate), GoalCase (a whole goal), …",
+)
+def new(name: str, title: str | None, case: str) -> None:
+    """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
+    from lib.execution.outline import REGISTRY, make_notebook
+
+    path = make_notebook(name, title, case)
+    click.echo(
+        f"made {path}, with the parameters of {case}; its name is in {REGISTRY[1]} of lib/{REGISTRY[0]}"
+    )
+    click.echo("Next")
+    for what, command in (
+        ("edit", f"uv run --group lab jupyter lab notebooks/{name}.ipynb"),
+        ("stamp", "tradegoals stamp     (also the others: they import the file that now has the name)"),
+        ("run", f"tradegoals run --notebook {name} -p as_of=2014-04-15"),
+        ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
+    ):
+        click.echo(f"  {what:6}{command}")
+
+
+@click.group()
+def kernel() -> None:
+    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux)."""
+
+
+@kernel.command()
+def install() -> None:
+    """Add "Python 3 (tradegoals, warm)" to the kernels of this environment."""
+    from lib.execution import kernels
+
+    click.echo(f"installed {kernels.install()}")
+    click.echo(f"Choose it in JupyterLab, or by name: papermill -k {kernels.INSTALLED} …")
+
+
+@kernel.command()
+def uninstall() -> None:
+    """Remove it again."""
+    from lib.execution import kernels
+
+    click.echo(f"removed {kernels.uninstall()}")

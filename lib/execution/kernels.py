@@ -69,7 +69,10 @@ def install() -> Path:
         If the platform has no fork, or the environment cannot be written.
     """
     if sys.platform != "linux":
-        raise UserError(f"warm kernels: found the platform {sys.platform}, expected linux")
+        raise UserError(
+            f"warm kernels: found the platform {sys.platform}, expected linux; "
+            "the ordinary kernel does the same here, only starting slower"
+        )
     folder = _installed_folder()
     _write_spec(folder, "shared")
     return folder

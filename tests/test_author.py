@@ -1,0 +1,181 @@
+"""An author's day: a new notebook works with every command at once, and a mistake leaves nothing behind."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner, Result
+
+from lib import params
+from lib.cli import main
+from lib.errors import UserError
+from lib.execution import checkup, kernels, modules, outline, spec, stamp
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "20_did_exports_keep_up"
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of notebooks and library, to which a notebook may be added."""
+    shutil.copytree(modules.LIB, tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(spec.notebooks_dir(), tmp_path / "notebooks")
+    monkeypatch.setattr(modules, "LIB", tmp_path / "lib")
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path / "notebooks"))
+    yield tmp_path
+    params.ON_REQUEST.pop(NAME, None)
+
+
+@pytest.mark.parametrize("case", ["FlowCase", "GoalCase"])
+def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -> None:
+    made = invoke("new", NAME, "--case", case)
+    assert made.exit_code == 0, made.output
+    path = own / "notebooks" / f"{NAME}.ipynb"
+    assert f"made {path}" in made.output and f"tradegoals run --notebook {NAME}" in made.output
+
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
+    assert stamp.stale_parts(notebook) == {}
+    assert checkup.parameter_faults(notebook, getattr(params, case)) == []
+    assert [line for line in checkup.notebook_faults() if line.startswith(NAME)] == []
+    assert f'    "{NAME}": {case},\n' in (own / "lib" / "params.py").read_text()
+    assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
+        "items"
+    ].get("enum", [])
+
+    assert f"{NAME}: fresh" in invoke("stamp", "--check", NAME).output
+    ran = invoke("run", "--notebook", NAME, "-p", "reporter=China", "--out", str(own / "out"))
+    assert ran.exit_code == 0, ran.output
+    result = json.loads((own / "out" / "runs" / NAME / "reporter-china" / "result.json").read_text())
+    assert (result["notebook"], result["parameters"]["reporter"]) == (NAME, "China")
+
+
+def test_a_new_notebook_passes_lint_format_and_nbval(own: Path) -> None:
+    path = outline.make_notebook(NAME, 'Did "exports" keep up?')
+    lint = [["ruff", "check"], ["ruff", "format", "--check"]]
+    settings = ["--config", str(ROOT / "pyproject.toml")]
+    nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    for command in [*[[*words, *settings] for words in lint], nbval]:
+        done = subprocess.run(
+            [sys.executable, "-m", *command, str(path)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "x", "20", "20_", "20_Did", "20 did", "../20_did", "20_did/x", "2_did"])
+def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(UserError, match=r"^name: found .*, expected two digits .* such as 20_did_exports"):
+        outline.check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("03_could_one_have_known", "which exists; expected a new one"),
+        ("03_did_exports_keep_up", "found number 03, which 03_could_one_have_known has"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(name: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        outline.check_name(name)
+
+
+def test_an_unknown_case_is_refused_with_the_nearest() -> None:
+    done = invoke("new", NAME, "--case", "GoalCas")
+    assert (done.exit_code, 'case: found "GoalCas", expected "GoalCase"' in done.output) == (2, True)
+    assert invoke("new", NAME, "--case", "ScoreCase").exit_code == 2  # has no flow, which the template shows
+
+
+def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
+    template = own / "notebooks" / "template.ipynb"
+    notebook = nbformat.read(template, as_version=4)
+    notebook["cells"][3]["source"] = "1 / 0"
+    nbformat.write(notebook, template)
+    before = (own / "lib" / "params.py").read_bytes()
+    with pytest.raises(UserError, match="ZeroDivisionError"):
+        outline.make_notebook(NAME)
+    assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
+    assert (own / "lib" / "params.py").read_bytes() == before
+    assert NAME not in params.ON_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("M: dict[str, T] = {}\nx = 1\n", 'M: dict[str, T] = {\n    "k": V,\n}\nx = 1\n'),
+        ('M: dict[str, T] = {"a": A}\n', 'M: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\n'),
+        (
+            'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n}\n',
+            'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n    "k": V,\n}\n',
+        ),
+    ],
+)
+def test_an_entry_is_added_to_the_mapping_and_nothing_else_changes(before: str, after: str) -> None:
+    assert outline.with_entry(before, "M", "k", "V") == after
+
+
+def test_a_source_without_the_mapping_is_an_error() -> None:
+    with pytest.raises(UserError, match="found no mapping M"):
+        outline.with_entry("x = 1\n", "M", "k", "V")
+
+
+@pytest.mark.parametrize("model", [*outline.flow_cases().values(), params.ScoreCase])
+def test_a_parameters_cell_holds_every_name_and_default(model: type[params.Case]) -> None:
+    values: dict[str, object] = {}
+    exec(outline.parameters_cell(model), {}, values)
+    assert values == model().model_dump(mode="json")
+
+
+# --- freshness ---
+
+
+def test_stamp_executes_only_what_is_stale_and_says_why(own: Path) -> None:
+    path = own / "notebooks" / "template.ipynb"
+    assert invoke("stamp", "template").output == "1 fresh, nothing to do\n"
+    notebook = nbformat.read(path, as_version=4)
+    notebook["cells"][3]["source"] += "  # a word"
+    nbformat.write(notebook, path)
+    told = invoke("stamp", "--check", "template", "start")
+    assert (told.exit_code, told.output) == (1, "template: stale, cells changed: 4\nstart: fresh\n")
+    assert invoke("stamp", "template", "notebooks/start.ipynb").output == (
+        "stamped template (cells changed: 4)\n"
+    )
+    assert invoke("stamp", "--check", "template").exit_code == 0
+
+
+# --- the warm kernel by name ---
+
+
+def test_the_warm_kernel_is_installed_by_name_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels.sys, "platform", "linux")
+    monkeypatch.setattr(kernels.sys, "prefix", str(tmp_path))
+    done = invoke("kernel", "install")
+    assert done.exit_code == 0, done.output
+    spec_file = tmp_path / "share" / "jupyter" / "kernels" / kernels.INSTALLED / "kernel.json"
+    assert str(spec_file.parent) in done.output and f"papermill -k {kernels.INSTALLED}" in done.output
+    assert json.loads(spec_file.read_text())["argv"][-1] == "{connection_file}"
+    removed = invoke("kernel", "uninstall")
+    assert (removed.exit_code, removed.output) == (0, f"removed {spec_file.parent}\n")
+    again = invoke("kernel", "uninstall")
+    assert again.exit_code == 2 and "cannot be removed" in again.output
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_other_systems_are_told_that_there_is_no_warm_kernel(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels.sys, "platform", platform)
+    done = invoke("kernel", "install")
+    assert done.exit_code == 2
+    assert f"warm kernels: found the platform {platform}, expected linux" in done.output
