@@ -89,20 +89,19 @@ def by_height(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shares(scores: pd.DataFrame, key: pd.Series, order: list[str] | None = None) -> pd.DataFrame:
-    """Share met with a 90 % interval of a binomial share (Jeffreys), which ignores that a year is shared."""
-    from scipy.stats import beta
-
+    """Share met by group with its interval."""
     found = scores.groupby(key.rename("group"))["met"].agg(["mean", "sum", "size"])
     found = found.loc[order] if order else found.sort_index()
-    hits, n = found["sum"] + 0.5, found["size"] - found["sum"] + 0.5
-    return pd.DataFrame(
-        {
-            "share": found["mean"],
-            "n": found["size"],
-            "low": beta.ppf(0.05, hits, n),
-            "high": beta.ppf(0.95, hits, n),
-        }
-    )
+    low, high = _jeffreys(found["sum"], found["size"])
+    return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
+
+
+def _jeffreys(hits: pd.Series, n: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """90 % interval of a binomial share of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
+    from scipy.stats import beta
+
+    a, b = hits + 0.5, n - hits + 0.5
+    return beta.ppf(0.05, a, b), beta.ppf(0.95, a, b)
 
 
 def register_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +139,10 @@ def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(scores: pd.DataFrame) -> pd.DataFrame:
-    """Probability given against share met, by tenths (`lib.backtests.register.calibration`)."""
-    return calibration_of(scores)
+    """Probability given against share met, by tenths (`lib.backtests.register.calibration`), with intervals."""
+    found = calibration_of(scores)
+    low, high = _jeffreys(found["met"] * found["n"], found["n"])
+    return found.assign(low=low, high=high)
 
 
 def alike_table(found: pd.DataFrame) -> pd.DataFrame:

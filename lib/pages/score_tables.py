@@ -1,13 +1,11 @@
 """The kept scores of earlier forecasts as tables and curves: nothing is fitted, only averaged."""
 
-from functools import lru_cache
-
 import numpy as np
 import pandas as pd
 
 from lib.goals import READING_LABELS
+from lib.measured import USED, read_scores
 from lib.params import ScoreCase
-from lib.reference import reference_folder
 from lib.results import Estimate
 from lib.scoring.calibration import reliability as reliability_curve
 from lib.words import percent, years
@@ -28,17 +26,8 @@ COMPETITOR_LABELS = {
     "theta": "Theta",
     "pool": "pool of the seven models",
 }
-USED = "eb_past_errors"
 BASE = "base_rate_long"
 SOURCE = "CEPII BACI 2000–2020, flows of 10 million USD a year and more; scores: data/reference/scores."
-
-
-@lru_cache(maxsize=16)
-def read_scores(name: str) -> pd.DataFrame:
-    """Read one table of ``data/reference/scores``; do not alter what is returned."""
-    # Opened by Python, not by C++, so that the journal of a run knows of it.
-    with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
-        return pd.read_parquet(file)
 
 
 def events(case: ScoreCase, reading: str = "average") -> pd.DataFrame:
