@@ -1,0 +1,48 @@
+"""Figures from tidy data, in one style; no statistics are computed here.
+
+`style` holds what all figures share; `record` draws what was published, `forecast` a goal and its chances,
+`scores` how goals and forecasts fared. Each function returns a figure that carries a sentence for those who
+cannot see it; `show` displays it.
+"""
+
+from lib.plots.forecast import goal_fan, hindcast, probability_path, probability_steps
+from lib.plots.record import coverage, disagreement, growth_table, levels_together
+from lib.plots.scores import by_origin, calibration, met_by_group, shares, verdict_grid
+from lib.plots.style import (
+    BLUE,
+    GRADE_MARKS,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    SIZE,
+    scale_of,
+    show,
+    use_style,
+)
+
+__all__ = [
+    "BLUE",
+    "GRADE_MARKS",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "RED",
+    "SIZE",
+    "by_origin",
+    "calibration",
+    "coverage",
+    "disagreement",
+    "goal_fan",
+    "growth_table",
+    "hindcast",
+    "levels_together",
+    "met_by_group",
+    "probability_path",
+    "probability_steps",
+    "scale_of",
+    "shares",
+    "show",
+    "use_style",
+    "verdict_grid",
+]

@@ -1,0 +1,119 @@
+"""What was published: how many figures, how levels grew, where sources disagree."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.plots.style import (
+    BLUE,
+    GRADE_MARKS,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    finish,
+    grade_handles,
+    heat_look,
+    label_ends,
+    new_axes,
+    signed,
+)
+
+
+def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, sources: str = "") -> Any:
+    """Level by year of up to four flows on one logarithmic scale, each labelled at its end."""
+    figure, axes = new_axes(title, height=5.2)
+    family = {name: series for name, series in family.items() if not series.empty}
+    ends = []
+    styles = zip((RED, BLUE, GREEN, ORANGE), ("-", "--", "-", "--"), strict=True)
+    for (colour, line), (name, series) in zip(styles, family.items(), strict=False):
+        years = pd.RangeIndex(series.index.min(), series.index.max() + 1)
+        levels = series["value_mn"].reindex(years)
+        axes.plot(years, levels, color=colour, linestyle=line, linewidth=1.4)
+        for grade, group in series.groupby("grade", sort=False):
+            face = "white" if GRADE_MARKS[grade][1] == "white" else colour
+            look = {"marker": GRADE_MARKS[grade][0], "facecolor": face, "edgecolor": colour}
+            axes.scatter(group.index, group["value_mn"], zorder=3, **look)
+        ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
+    label_ends(axes, ends, size=9.5)
+    handles = grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
+    axes.legend(handles=handles, loc="upper left", fontsize=8)
+    told = "; ".join(f"{name} {y:,.0f} in {x}" for x, y, name, _ in ends)
+    return finish(
+        figure, axes, f"{title}: levels by year on a logarithmic scale, {currency} mn: {told}.", sources
+    )
+
+
+def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str = "") -> Any:
+    """Growth by year (columns) and flow (rows) as a coloured table; cells that reached the goal are framed.
+
+    `rates` holds fractions, NaN where no rate is known; colours saturate at −50 % and +50 %.
+    """
+    import seaborn as sns
+    from matplotlib.patches import Rectangle
+
+    years = range(int(rates.columns.min()), int(rates.columns.max()) + 1)
+    shown = rates.reindex(columns=years).sort_index(axis=1) * 100
+    figure, axes = new_axes(title, height=1.5 + 0.5 * len(shown))
+    text = shown.map(lambda value: "" if np.isnan(value) else signed(value))
+    colours = {"cmap": "RdBu", "vmin": -50, "vmax": 50, "cbar": False, "yticklabels": False}
+    size = 7 if len(years) <= 24 else 5.6
+    sns.heatmap(shown, annot=text, fmt="", annot_kws={"fontsize": size}, linewidths=1, ax=axes, **colours)
+    reached = shown.to_numpy() >= goal_rate * 100 - 1e-7
+    for row, column in zip(*np.where(reached), strict=True):
+        axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
+    heat_look(axes, shown.index)
+    counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
+    told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
+    note = "Framed: growth at the goal's rate or more. Blank: no two levels in a row."
+    return finish(
+        figure, axes, f"{title}: the goal's rate was reached by {told}.", note, sources, years=False
+    )
+
+
+def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
+    import seaborn as sns
+
+    figure, axes = new_axes(title, height=1.2 + 0.4 * len(counts))
+    # White, then light to dark: the darkest shade keeps the numbers readable.
+    sns.heatmap(
+        counts.replace(0, np.nan),
+        annot=counts.map(lambda n: str(n) if n else ""),
+        annot_kws={"fontsize": 8},
+        fmt="",
+        cmap="Blues",
+        vmin=0,
+        vmax=max(8, counts.to_numpy().max() * 1.4),
+        cbar=False,
+        yticklabels=False,
+        linewidths=1,
+        linecolor="#eeeeee",
+        ax=axes,
+    )
+    heat_look(axes, counts.index)
+    told = "; ".join(f"{name} {total}" for name, total in counts.sum(axis=1).items())
+    return finish(figure, axes, f"{title}: number of figures, {told}.", sources, years=False)
+
+
+def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Each source of a year against the one chosen, in per cent.
+
+    `candidates` is as `lib.series.candidates` gives it, with a column `differs` (fraction of the chosen).
+    """
+    figure, axes = new_axes(title)
+    for grade, group in candidates.groupby("grade", sort=False):
+        marker, face, edge = GRADE_MARKS[grade]
+        look = {"marker": marker, "facecolor": face, "edgecolor": edge, "label": grade}
+        axes.scatter(group["year"], group["differs"] * 100, zorder=3, s=44, **look)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel("against the level chosen, %")
+    axes.margins(y=0.15)
+    axes.legend(loc="best", fontsize=8)
+    low, high = candidates["differs"].min() * 100, candidates["differs"].max() * 100
+    alt = f"{title}: {len(candidates)} other sources, from {signed(low, 1)} to {signed(high, 1)} %."
+    return finish(figure, axes, alt, sources)

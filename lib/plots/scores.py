@@ -1,0 +1,120 @@
+"""How goals and forecasts fared: shares met, calibration, scores by origin, verdicts of official trackers."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    RED,
+    finish,
+    halo,
+    heat_look,
+    label_ends,
+    new_axes,
+)
+from lib.words import percent, years
+
+
+def shares(found: pd.Series, title: str, sources: str = "") -> Any:
+    """Share by horizon in years as a line from 0, each point labelled in per cent."""
+    figure, axes = new_axes(title, height=3.4)
+    axes.plot(found.index, found * 100, color=BLUE, marker="o")
+    for horizon, share in found.items():
+        place = {"xytext": (0, 6), "textcoords": "offset points"}
+        axes.annotate(percent(share), (horizon, share * 100), ha="center", path_effects=halo(), **place)
+    axes.set_ylim(0, max(found.max() * 125, 10))
+    axes.set_xlabel("years")
+    axes.set_ylabel("share of flows, %")
+    told = "; ".join(f"over {years(horizon)} {percent(share)}" for horizon, share in found.items())
+    return finish(figure, axes, f"{title}: {told}.", sources)
+
+
+def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Share met by group as a mark with its interval, and under each group the number of targets.
+
+    `found` is indexed by group: share, low, high (fractions), n.
+    """
+    figure, axes = new_axes(title, height=3.6)
+    places = np.arange(len(found))
+    axes.vlines(places, found["low"] * 100, found["high"] * 100, color=PALE, linewidth=5, zorder=2)
+    axes.scatter(places, found["share"] * 100, color=BLUE, s=40, zorder=3)
+    labels = [f"{group}\n{n}" for group, n in zip(found.index, found["n"], strict=True)]
+    axes.set_xticks(places, labels, fontsize=7 if len(found) > 12 else 9)
+    axes.set_ylim(-3, 104)
+    axes.set_yticks(range(0, 101, 20))
+    axes.set_ylabel("met, %")
+    axes.set_xlabel("below each group: number of targets; bars: 90 % interval of the share", fontsize=8)
+    axes.grid(axis="x", visible=False)
+    told = "; ".join(f"{row.Index} {row.share * 100:.0f} % of {row.n}" for row in found.itertuples())
+    return finish(figure, axes, f"{title}: share met, {told}.", sources, years=False)
+
+
+def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Share that came true against the probability given, with the line of perfect calibration.
+
+    `found` has p (mean probability), met (share) and n; low and high (fractions) draw a band where they are.
+    """
+    figure, axes = new_axes(title, height=4.4)
+    axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
+    along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "ha": "center"}
+    axes.text(62, 64, "perfect calibration", fontsize=8, color=GREY, path_effects=halo(), **along)
+    if {"low", "high"} <= set(found.columns):
+        axes.fill_between(found["p"] * 100, found["low"] * 100, found["high"] * 100, color=BLUE, alpha=0.15)
+    axes.plot(found["p"] * 100, found["met"] * 100, color=BLUE, marker="o", label="observed", clip_on=False)
+    for row in found.itertuples():
+        place = {"xytext": (6, -10), "textcoords": "offset points"}
+        axes.annotate(f"{row.n:,}", (row.p * 100, row.met * 100), fontsize=7.5, path_effects=halo(), **place)
+    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
+    told = "; ".join(
+        f"of {row.p * 100:.0f} % given {row.met * 100:.0f} % came true" for row in found.itertuples()
+    )
+    note = "Small numbers: forecasts in each group."
+    return finish(figure, axes, f"{title}: {told}.", note, sources, years=False)
+
+
+def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str, sources: str = "") -> Any:
+    """Columns of `found` as lines by origin year, each named at its end; `what` names the axis."""
+    figure, axes = new_axes(title, height=3.8)
+    styles = zip((BLUE, RED, GREEN, ORANGE), ("-", "--", ":", "-."), ("o", "s", "D", "^"), strict=True)
+    ends = []
+    for (name, values), (colour, line, marker) in zip(found.items(), styles, strict=False):
+        label = labels.get(name, name)
+        axes.plot(
+            values.index, values, color=colour, linestyle=line, marker=marker, markersize=5, label=label
+        )
+        ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), colour))
+    axes.set_xlabel("origin: the last year known to the forecast")
+    axes.set_ylabel(what)
+    label_ends(axes, ends, size=8)
+    told = "; ".join(f"{labels.get(name, name)} {values.iloc[-1]:.3g}" for name, values in found.items())
+    return finish(figure, axes, f"{title}: {what}; at the last origin, {found.index[-1]}, {told}.", sources)
+
+
+def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """Class given by each tracker (rows) on each day (columns), coloured by whether it means on track.
+
+    `marks` holds 1 (on track), 0 (not) or NaN (the tracker makes no forecast), in the shape of `classes`.
+    """
+    import seaborn as sns
+    from matplotlib.colors import ListedColormap
+
+    figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes))
+    text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
+    look = {"fmt": "", "annot_kws": {"fontsize": 8, "color": "black"}, "linewidths": 2, "cbar": False}
+    colours = ListedColormap(["#f6c77d", "#9ecae1"])
+    sns.heatmap(marks, annot=text, mask=marks.isna(), cmap=colours, vmin=0, vmax=1, ax=axes, **look)
+    for row, column in zip(*np.where(marks.isna().to_numpy()), strict=True):
+        axes.text(column + 0.5, row + 0.5, text.iloc[row, column], ha="center", va="center", fontsize=8)
+    heat_look(axes, classes.index)
+    axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
+    on_track = [f"{int(marks[day].sum())} on {day:%-d %B %Y}" for day in classes.columns]
+    note = "Blue: counts as on track. Orange: does not. White: the tracker makes no forecast."
+    alt = f"{title}: of {len(classes)} trackers, on track for {', '.join(on_track)}."
+    return finish(figure, axes, alt, note, sources, years=False)
