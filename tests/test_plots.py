@@ -1,19 +1,28 @@
 """Figures: what is plotted, in which unit and with which labels; not how the pixels look."""
 
+import io
+import itertools
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 
 from lib import figures as fig
 from lib import growth, outlook, plots
 from lib.forecast import FAN
+from lib.package import data_dir
 from lib.pages import evidence
 from lib.params import FlowCase, GoalCase, TrendCase
+from lib.plots import forecast, style
 from lib.series import GRADES
+
+DAY = pd.Timestamp(2010, 12, 31)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -92,9 +101,10 @@ def test_the_fan_has_the_edges_of_the_forecast(harbin):
             heights = corners[corners[:, 0] == year, 1]
             assert heights.min() == pytest.approx(row[low]) and heights.max() == pytest.approx(row[high])
     assert list(line(axes, "median forecast").get_ydata()) == pytest.approx(view.fan[0.5].to_list())
-    assert set(pairs) | {"median forecast", "goal path (on average)", "published", "implied"} == set(
-        legend(axes)
-    )
+    # Lines and bands are named where they end, marks in the legend.
+    assert set(legend(axes)) == {"published", "implied"}
+    named = {text.get_text().rstrip("0123456789").strip() for text in axes.texts}
+    assert named == {*pairs, "median", "goal", ""}
 
 
 def test_the_known_levels_are_marked_by_grade(harbin):
@@ -109,11 +119,23 @@ def test_the_known_levels_are_marked_by_grade(harbin):
         if item.get_label() in GRADES
     }
     assert faces == {"implied": "#ffffff", "published": plots.BLUE.lower()}
-    assert [text.get_text() for text in axes.texts] == ["230"]
+    assert "230" in [text.get_text() for text in axes.texts]
 
 
-def test_sources_stand_under_the_figure(harbin):
-    assert harbin[0].get_supxlabel() == "Sources: somebody."
+def test_sources_and_measured_coverage_stand_under_the_fan(harbin):
+    """The shares are those of the kept scores, two years ahead."""
+    rows = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals.parquet")
+    rows = rows[(rows["model"] == "eb_past_errors") & (rows["horizon"] == 2)]
+    share = np.average(rows["cover80"], weights=rows["n"])
+    under = " ".join(harbin[0].get_supxlabel().split())
+    assert under.endswith("Sources: somebody.")
+    assert "of what came 2 years later, the 50 % interval held" in under
+    assert f"the 80 % interval {share * 100:.0f} %" in under
+
+
+def test_a_figure_without_a_forecast_states_no_coverage():
+    figure = plots.goal_fan(made_up({2010: 5.0}), pd.Series({2010: 5.0, 2011: 6.0}), None, "USD", "t", "s")
+    assert figure.get_supxlabel() == "s"
 
 
 def test_large_levels_are_shown_in_billions_and_gaps_are_shaded():
@@ -156,8 +178,15 @@ def test_levels_together_are_labelled_at_their_ends_on_a_logarithmic_axis():
     axes = plots.levels_together({**family, "none": made_up({})}, "USD", "title", "s").axes[0]
     assert axes.get_yscale() == "log"
     assert axes.get_ylabel() == "USD mn, nominal, logarithmic"
-    ends = {text.get_text().strip(): text.xy for text in axes.texts}
-    assert ends == {"Harbin": (2013, 230), "China": (2014, 95_000)}
+    axes.figure.canvas.draw()
+    ends = {
+        text.get_text(): (
+            text.xy[0],
+            axes.transData.inverted().transform(axes.transAxes.transform(text.xy))[1],
+        )
+        for text in axes.texts
+    }
+    assert ends == {"Harbin": (2013, pytest.approx(230)), "China": (2014, pytest.approx(95_000))}
     first, second = axes.get_lines()
     assert list(first.get_ydata()) == [153.3, 230]
     assert np.isnan(second.get_ydata()[1])
@@ -167,7 +196,7 @@ def test_levels_together_are_labelled_at_their_ends_on_a_logarithmic_axis():
 def test_the_growth_table_frames_what_reached_the_goal_and_leaves_unknown_years_blank():
     rates = pd.DataFrame({2010: [0.25, -0.1], 2011: [np.nan, 0.6], 2013: [0.249, 0.3]}, index=["A", "B"])
     axes = plots.growth_table(rates, 0.25, "title").axes[0]
-    assert [text.get_text() for text in axes.texts] == ["+25", "+25", "-10", "+60", "+30"]
+    assert [text.get_text() for text in axes.texts] == ["+25", "+25", "−10", "+60", "+30"]
     frames = sorted((int(patch.get_x()), int(patch.get_y())) for patch in axes.patches)
     assert frames == [(0, 0), (1, 1), (3, 1)]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["A", "B"]
@@ -188,7 +217,8 @@ def test_coverage_shows_counts_and_leaves_nothing_published_white():
 def test_hindcasts_are_filled_where_the_goal_was_then_met():
     found = pd.DataFrame({"probability": [0.2, 0.7], "met": [False, True]}, index=[2005, 2006])
     axes = plots.hindcast(found, "title").axes[0]
-    faces = {item.get_label(): to_hex(item.get_facecolor()[0]) for item in axes.collections}
+    marks = [item for item in axes.collections if isinstance(item, PathCollection)]
+    faces = {item.get_label(): to_hex(item.get_facecolor()[0]) for item in marks}
     assert faces == {"then met": plots.BLUE.lower(), "then missed": "#ffffff"}
     assert offsets(axes) == pytest.approx({2005: 20, 2006: 70})
     assert axes.get_ylim() == (0, 100) and "%" in axes.get_ylabel()
@@ -209,6 +239,101 @@ def test_every_grade_has_a_mark_of_its_own():
     assert len(set(plots.GRADE_MARKS.values())) == len(GRADES)
 
 
+EVERY_FIGURE = {
+    "levels_together": lambda: plots.levels_together({"A": made_up({2012: 1.5, 2013: 2})}, "USD", "t"),
+    "growth_table": lambda: plots.growth_table(pd.DataFrame({2010: [0.3]}, index=["A"]), 0.25, "t"),
+    "hindcast": lambda: plots.hindcast(
+        pd.DataFrame({"probability": [0.2], "met": [True]}, index=[2005]), "t"
+    ),
+    "goal_fan": lambda: plots.goal_fan(
+        made_up({2012: 1.5}), pd.Series({2012: 1.5, 2013: 2.0}), None, "USD", "t"
+    ),
+    "shares": lambda: plots.shares(pd.Series({1: 0.31, 3: 0.2}), "t"),
+    "met_by_group": lambda: plots.met_by_group(
+        pd.DataFrame({"share": [0.5], "low": [0.2], "high": [0.8], "n": [6]}, index=["2008"]), "t"
+    ),
+    "calibration": lambda: plots.calibration(pd.DataFrame({"p": [0.2], "met": [0.3], "n": [9]}), "t"),
+    "by_origin": lambda: plots.by_origin(pd.DataFrame({"a": [0.1, 0.2]}, index=[2005, 2006]), {}, "t", "w"),
+    "verdict_grid": lambda: plots.verdict_grid(
+        pd.DataFrame({DAY: ["on track"]}, index=["UN"]), pd.DataFrame({DAY: [1.0]}, index=["UN"]), "t"
+    ),
+    "probability_path": lambda: plots.probability_path(pd.Series({DAY: 0.26}), "t"),
+    "probability_steps": lambda: plots.probability_steps(
+        pd.DataFrame(
+            {"label": ["first", "row"], "moved": [np.nan, 0.1], "low": [0, 0.2], "high": [0.2, 0.3]}
+        ),
+        "t",
+    ),
+    "coverage": lambda: plots.coverage(pd.DataFrame({2012: [2]}, index=["x"]), "t"),
+    "disagreement": lambda: plots.disagreement(
+        pd.DataFrame({"year": [2015], "grade": ["published"], "differs": [-0.056]}), "t"
+    ),
+}
+
+
+def test_the_list_of_figures_is_whole():
+    drawing = {name for name in plots.__all__ if name.islower()} - {"show", "use_style", "scale_of"}
+    assert set(EVERY_FIGURE) == drawing
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("levels_together", "A 2 in 2013"),
+        ("growth_table", "1 of 1 years"),
+        ("hindcast", "met after 1 of 1"),
+        ("goal_fan", "USD 2 million in 2013"),
+        ("shares", "over 1 year 31 %"),
+        ("met_by_group", "2008 50 % of 6"),
+        ("calibration", "of 20 % given 30 %"),
+        ("by_origin", "2006, a 0.2"),
+        ("verdict_grid", "on track for 1 on 31 December 2010"),
+        ("probability_path", "31 Dec 2010 26 %"),
+        ("probability_steps", "row +10.0"),
+        ("coverage", "x 2"),
+        ("disagreement", "−5.6"),
+    ],
+)
+def test_every_figure_says_what_it_shows_in_one_sentence_with_numbers(name, number):
+    words = EVERY_FIGURE[name]().get_label()
+    assert words.startswith("t: ") and words.endswith(".") and number in words
+    assert len(words) > len("t: ") + 20
+
+
+@pytest.mark.parametrize("name", EVERY_FIGURE)
+def test_every_figure_is_the_same_file_each_time_as_svg(name):
+    files = []
+    for _ in range(2):
+        file = io.StringIO()
+        EVERY_FIGURE[name]().savefig(file, format="svg", metadata={"Date": None})
+        files.append(file.getvalue())
+    assert files[0] == files[1]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 0.1)), min_size=1, max_size=8))
+def test_labels_are_moved_apart_in_their_order_and_stay_inside(labels):
+    places, heights = zip(*sorted(labels), strict=True)
+    found = style.spread(places, heights)
+    gaps = [(a + b) / 2 for a, b in itertools.pairwise(heights)]
+    assert (np.diff(found) >= np.array(gaps) - 1e-12).all()
+    assert found[-1] <= 1
+    if all(b - a >= gap for (a, b), gap in zip(itertools.pairwise(places), gaps, strict=True)):
+        assert found.tolist() == list(places)  # those that do not touch stay where they are
+
+
+def test_text_is_readable_on_its_ground_and_colours_differ_in_grey():
+    """Contrast by WCAG 2.2 (relative luminance); the four line colours are told apart by luminance or by dashes."""
+
+    def luminance(colour):
+        channels = np.array(to_rgb(colour))
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    for colour in (plots.BLUE, plots.GREY, forecast.FAN_WORDS):
+        assert 1.05 / (luminance(colour) + 0.05) >= 4.5
+    assert abs(luminance(plots.ORANGE) - luminance(plots.BLUE)) > 0.2
+
+
 def test_a_figure_is_shown_once_with_its_alternative_text(monkeypatch):
     seen = []
     monkeypatch.setattr("IPython.display.display", lambda figure, metadata: seen.append((figure, metadata)))
@@ -216,6 +341,13 @@ def test_a_figure_is_shown_once_with_its_alternative_text(monkeypatch):
     plots.show(figure, "One figure in 2012")
     assert seen == [(figure, {"image/png": {"alt": "One figure in 2012"}})]
     assert not plt.fignum_exists(figure.number)
+
+
+def test_a_figure_shown_without_words_of_its_own_has_those_it_carries(monkeypatch):
+    seen = []
+    monkeypatch.setattr("IPython.display.display", lambda figure, metadata: seen.append(metadata))
+    plots.show(plots.coverage(pd.DataFrame({2012: [1]}, index=["x"]), "t"))
+    assert seen == [{"image/png": {"alt": "t: number of figures, x 1."}}]
 
 
 def test_the_style_keeps_bold_titles_on_the_left_without_frames():
