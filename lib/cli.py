@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lib.commands.author import kernel, new, stamp
+from lib.commands.export import export
 from lib.commands.results import results_command
 from lib.commands.run import EXAMPLES, run, run_one, schema
 from lib.errors import UserError
@@ -46,6 +47,7 @@ def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
+main.add_command(export)
 main.add_command(kernel)
 main.add_command(new)
 main.add_command(results_command)
