@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.errors import UserError
 from lib.faults import nearest, quote, read_bytes, shown_path
 from lib.sources import decode, observations, periods
 from lib.sources.exchange import Answer, Client, Request
@@ -114,6 +115,8 @@ def read_workbook(body: bytes, mapping: Mapping, where: str) -> list[list[Any]]:
         sheet = book[mapping.sheet or names[0]]
         rows = [list(row[:WIDEST]) for row in sheet.iter_rows(values_only=True)]
         book.close()
+    except UserError:
+        raise
     except (
         zipfile.BadZipFile,
         KeyError,
@@ -123,6 +126,7 @@ def read_workbook(body: bytes, mapping: Mapping, where: str) -> list[list[Any]]:
         OSError,
         EOFError,
         SyntaxError,
+        ValueError,
     ) as error:
         raise refuse(where, f"no workbook that can be read ({error})", "an .xlsx file") from None
     return from_header([row[: filled(row)] for row in rows], mapping, where)
