@@ -34,6 +34,8 @@ def receive(client: Client, request: Request, response: httpx.Response, started:
     if response.status_code == 200:
         check_kind(request, response)
     body = b"".join(decoded(client, request, response, started))
+    if response.status_code == 200 and not body:
+        raise Again("an empty body with status 200", "data, or status 204")
     secrets = [request.key] if request.key else []
     named = [name for name in KEPT_HEADERS if name in response.headers]
     headers = tuple((name, redact(response.headers[name], secrets)) for name in named)
