@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from lib.cli_results import results_command
-from lib.cli_run import EXAMPLES, run, run_one, schema
+from lib.commands.results import results_command
+from lib.commands.run import EXAMPLES, run, run_one, schema
 from lib.errors import UserError
 
 
@@ -57,7 +57,8 @@ main.add_command(schema)
 )
 def check(renew: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib import checkup, tables
+    from lib import tables
+    from lib.execution import checkup
 
     if renew:
         for name in tables.refresh_checksums():
@@ -95,7 +96,7 @@ panel_option = click.option(
 )
 def reference(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
     """Compute the reference class in data/reference from the panels, or priors of a panel of your own."""
-    from lib import own_panel, rebuild
+    from lib.backtests import own_panel, rebuild
 
     if panel is None:
         _say_built(rebuild.build(panels, only=rebuild.REFERENCE, fresh=fresh))
@@ -112,7 +113,7 @@ def reference(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
 )
 def backtest(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
     """Score the forecasts out of sample: into data/reference/scores, or on a panel of your own."""
-    from lib import own_panel, rebuild
+    from lib.backtests import own_panel, rebuild
 
     if panel is None:
         _say_built(rebuild.build(panels, only=rebuild.SCORES, fresh=fresh))
@@ -130,10 +131,10 @@ def _say_built(names: list[str]) -> None:
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 def stamp(notebooks: tuple[str, ...]) -> None:
     """Execute, clean and stamp committed notebooks after an edit (all of them by default)."""
-    from lib.checkup import TEMPLATE
+    from lib.execution.checkup import TEMPLATE
+    from lib.execution.spec import notebooks_dir
+    from lib.execution.stamp import restamp
     from lib.params import NOTEBOOKS, ON_REQUEST, model_of
-    from lib.spec import notebooks_dir
-    from lib.stamp import restamp
 
     names = [Path(name).name.removesuffix(".ipynb") for name in notebooks] or [
         *NOTEBOOKS,

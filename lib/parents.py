@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from lib import backtest, forecast
+from lib import forecast
+from lib.backtests import backtest
 from lib.errors import UserError
 from lib.forecast import Prior
 from lib.panels import Array, Levels, size_class
@@ -112,7 +113,7 @@ def estimate_weight(
     -------
     DataFrame by horizon: slope of later growth a year on the parent's difference (both as deviations from the
     mean of the size class and origin), low and high (5 % and 95 %, whole origins resampled), n, and the Brier
-    score of goals of `lib.backtest.GOALS` for a flow without figures of its own, with weight 0 and 1.
+    score of goals of `lib.backtests.backtest.GOALS` for a flow without figures of its own, with weight 0 and 1.
     """
     sums: dict[int, list[tuple[float, ...]]] = {horizon: [] for horizon in HORIZONS}
     for origin in origins:

@@ -262,7 +262,7 @@ def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 
-    `bars` is as `lib.revision_words.bars` gives it.
+    `bars` is as `lib.pages.revision_words.bars` gives it.
     """
     figure, axes = _axes(title, height=1.6 + 0.38 * len(bars))
     moved = bars["moved"]

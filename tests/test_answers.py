@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import answers, goals, outlook
 from lib import figures as fig
+from lib import goals, outlook
+from lib.execution.matrix import load_runs
 from lib.goals import Goal, Verdict
-from lib.matrix import load_runs
+from lib.pages import answers
 from lib.params import FlowCase, GoalCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")

@@ -9,18 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
-from lib import (
+from lib import forecast, past_errors, reference
+from lib.backtests import (
     backtest,
     competitor_scores,
     contests,
-    forecast,
     interval_scores,
     own_panel,
-    past_errors,
     rebuild,
-    reference,
     register,
-    scores,
     trade_scores,
     verdict_scores,
 )
@@ -28,6 +25,7 @@ from lib.errors import UserError
 from lib.figures import load_targets
 from lib.forecast import GrowthModel, Prior
 from lib.panels import Levels
+from lib.scoring import scores
 
 KNOTS = np.array([-2.4, -1.1, -0.5, 0.02, 0.6, 1.4, 2.6])
 

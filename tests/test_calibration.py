@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import calibration
 from lib.errors import UserError
+from lib.scoring import calibration
 
 
 def clustered(seed: int, shock: float, years: int = 12, per_year: int = 50) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,9 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import checkup, params, stamp
+from lib import params
 from lib.cli import main
+from lib.execution import checkup, stamp
 from lib.package import data_dir
 
 

@@ -16,8 +16,9 @@ import pytest
 import tiny
 from click.testing import CliRunner, Result
 
-from lib import checkup, matrix, params, pool, spec
+from lib import params
 from lib.cli import main
+from lib.execution import checkup, matrix, pool, spec
 
 MARK = "TRADEGOALS_TEST_MARK"
 

@@ -17,10 +17,10 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import cluster, journal, keys
 from lib.cli import main
 from lib.errors import UserError
-from lib.spec import Run, Settings, read_spec
+from lib.execution import cluster, journal, keys
+from lib.execution.spec import Run, Settings, read_spec
 
 HERE = Path(__file__).resolve().parent
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")

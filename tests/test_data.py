@@ -11,7 +11,8 @@ import pytest
 from frictionless import Package
 
 from lib import figures as fig
-from lib import package, rebuild
+from lib import package
+from lib.backtests import rebuild
 from lib.package import data_dir, read_package
 
 DATA = data_dir()

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import evidence, outlook, show
 from lib import figures as fig
+from lib import outlook, show
+from lib.pages import evidence
 from lib.params import FlowCase
 from lib.series import GRADES
 

@@ -9,13 +9,14 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import expectations, journal, matrix, params, results
+from lib import params, results
 from lib.cli import main
 from lib.errors import UserError
-from lib.expectations import accept, check
+from lib.execution import expectations, journal, matrix
+from lib.execution.expectations import accept, check
+from lib.execution.results_table import read_table
+from lib.execution.spec import Outcome, Run
 from lib.results import Estimate, ReadingResult, Result
-from lib.results_table import read_table
-from lib.spec import Outcome, Run
 
 KEPT = Path(__file__).resolve().parent / "expected"
 NOTEBOOK = "00_did_the_goal_hold"

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import experience
+from lib.backtests.register import summarise
 from lib.base_rates import HORIZONS, base_rate
+from lib.pages import experience
 from lib.params import GoalCase
 from lib.reference import read_kept
-from lib.register import summarise
 from lib.words import percent
 
 HARBIN = GoalCase()

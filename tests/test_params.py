@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from lib import figures as fig
 from lib import params
-from lib.checkup import parameter_faults
 from lib.errors import UserError
-from lib.matrix import load_runs
+from lib.execution.checkup import parameter_faults
+from lib.execution.matrix import load_runs
+from lib.execution.spec import notebooks_dir
 from lib.params import FlowCase, GoalCase, TrendCase
-from lib.spec import notebooks_dir
 
 FIELDS = "expected one of reporter, partner, flow, as_of, currency, goal, base_year, deadline, reading"
 READINGS = "'average', 'every_year' or 'mean_of_rates'"

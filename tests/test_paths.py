@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import forecast, models, paths, scores
+from lib import forecast
 from lib.errors import UserError
+from lib.scoring import models, paths, scores
 
 GROWTH = np.random.default_rng(0).normal(0.08, 0.15, 14)
 LEVELS = 100 * np.exp(np.r_[0, np.cumsum(GROWTH)])

@@ -8,9 +8,10 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
-from lib import evidence, growth, outlook, plots
 from lib import figures as fig
+from lib import growth, outlook, plots
 from lib.forecast import FAN
+from lib.pages import evidence
 from lib.params import FlowCase, GoalCase, TrendCase
 from lib.series import GRADES
 

@@ -20,9 +20,9 @@ import nbformat
 import pytest
 import tiny
 
-from lib import journal, keys, locks, machine, pool, runs
 from lib.errors import UserError
-from lib.spec import Outcome, Run, Settings
+from lib.execution import journal, keys, locks, machine, pool, runs
+from lib.execution.spec import Outcome, Run, Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -228,7 +228,7 @@ def test_leftovers_of_a_killed_run_are_swept(place: Path) -> None:
 
 
 def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
-    code = "import sys, time\nfrom pathlib import Path\nfrom lib.locks import locked\n"
+    code = "import sys, time\nfrom pathlib import Path\nfrom lib.execution.locks import locked\n"
     code += "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
@@ -259,8 +259,8 @@ def test_jobs_run_at_once_but_never_more_than_asked(place: Path) -> None:
 DRIVER = """
 import json, sys
 from pathlib import Path
-from lib import keys, pool
-from lib.spec import Run, Settings, run_from
+from lib.execution import keys, pool
+from lib.execution.spec import Run, Settings, run_from
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
     with pool.kernels_of(cold=False) as kernel:

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from lib import journal, results, results_table
+from lib import results
 from lib.cli import main
-from lib.cli_results import as_text
+from lib.commands.results import as_text
 from lib.errors import UserError
+from lib.execution import journal, results_table
+from lib.execution.results_table import COLUMNS, TABLE, merge, read_table
 from lib.files import write_atomically
-from lib.results_table import COLUMNS, TABLE, merge, read_table
 
 PARAMETERS: dict[str, Any] = {
     "reporter": "Harbin",
@@ -171,7 +172,7 @@ def test_nothing_that_is_being_written_is_read(tmp_path: Path) -> None:
 MERGE_MANY = """
 import sys
 from pathlib import Path
-from lib.results_table import merge
+from lib.execution.results_table import merge
 sys.path.insert(0, sys.argv[2])
 from test_results_table import publish
 out, name = Path(sys.argv[1]), sys.argv[3]

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from lib import figures as fig
-from lib import goals, outlook, params, plots, revision_words, revisions
-from lib.checkup import parameter_faults
+from lib import goals, outlook, params, plots
 from lib.errors import UserError
+from lib.execution.checkup import parameter_faults
+from lib.execution.stamp import read_notebook
 from lib.goals import READINGS
+from lib.pages import revision_words, revisions
 from lib.params import NOTEBOOKS, ON_REQUEST, CompareCase, GoalCase, model_of, slug
-from lib.stamp import read_notebook
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 

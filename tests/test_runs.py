@@ -12,9 +12,10 @@ import nbformat
 import pytest
 import tiny
 
-from lib import matrix, params, results, runs
+from lib import params, results
 from lib.errors import UserError
-from lib.page import to_page
+from lib.execution import matrix, runs
+from lib.execution.page import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
 FAILED = ["notebook.failed.ipynb", "run.json"]

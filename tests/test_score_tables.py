@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import score_tables as st
 from lib.errors import UserError
 from lib.goals import READING_LABELS
+from lib.pages import score_tables as st
 from lib.params import LAST_OUTCOME, ScoreCase
 
 CASE = ScoreCase()

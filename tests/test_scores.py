@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from lib import scores
 from lib.errors import UserError
+from lib.scoring import scores
 
 probabilities = st.floats(0, 1)
 events = st.lists(st.tuples(probabilities, st.booleans()), min_size=2, max_size=60)

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 import tiny
 
-from lib import modules, stamp
 from lib.errors import UserError
+from lib.execution import modules, stamp
 from lib.package import data_dir
 
 CODE = "from lib import growth"

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from lib import figures as fig
-from lib import goals, plots, standards, tracking
-from lib.matrix import load_runs
+from lib import goals, plots, standards
+from lib.execution.matrix import load_runs
+from lib.pages import tracking
 from lib.params import TrackerCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import figures as fig
-from lib import growth, outlook, trends
+from lib import growth, outlook
 from lib.errors import UserError
+from lib.pages import trends
 from lib.params import TrendCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")

@@ -74,7 +74,8 @@ def main() -> None:
     print(f"tradegoals --help                                {start('from lib.cli import main'):5.2f} s")
     print(f"tradegoals run                                   {seconds(default_run):5.1f} s    (at most 25)")
     print(f"  largest process                                {peak_megabytes():5.0f} MB   (at most 500)")
-    from lib import figures, matrix
+    from lib import figures
+    from lib.execution import matrix
 
     print(f"validation of all tables                         {seconds(figures.check_data):5.2f} s")
     print(f"check of runs.yml                                {seconds(matrix.load_runs):5.2f} s")

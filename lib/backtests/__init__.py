@@ -1,0 +1,1 @@
+"""Rolling origins over trade panels: everything that is kept in `data/reference`."""

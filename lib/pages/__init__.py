@@ -1,0 +1,1 @@
+"""What each notebook says, as sentences, tables and checks."""
