@@ -6,7 +6,6 @@ Pictures become files beside the page, so that a page stays light, and tables al
 import base64
 import binascii
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +28,7 @@ class Block:
     text: str = ""
     name: str = ""  # file of a picture or of a table's CSV
     label: str = ""  # text that stands for a picture; caption of a table
+    cells: tuple[str, ...] = ()  # code of one cell, or of several that show nothing in between
     grid: grids.Grid | None = None
     size: tuple[int, int] | None = None  # of a picture, as shown
 
@@ -58,8 +58,7 @@ def read_page(notebook: dict[str, Any], links: Links) -> Page:
         if cell.get("cell_type") == "markdown":
             _add_prose(page, prose.from_markdown(_without_title(text, page), links))
         elif cell.get("cell_type") == "code":
-            if text.strip():
-                page.blocks.append(Block("code", html=prose.highlighted(text)))
+            _add_code(page, text)
             for output in cell.get("outputs", []):
                 _add_output(page, output, links)
     return page
@@ -75,6 +74,13 @@ def _add_prose(page: Page, html: str) -> None:
         marked, headings = prose.with_anchors(html, page.anchors)
         page.headings.extend(headings)
         page.blocks.append(Block("prose", html=marked))
+
+
+def _add_code(page: Page, text: str) -> None:
+    if not text.strip():
+        return
+    before = page.blocks.pop().cells if page.blocks and page.blocks[-1].kind == "code" else ()
+    page.blocks.append(Block("code", cells=(*before, prose.highlighted(text))))
 
 
 def _add_output(page: Page, output: dict[str, Any], links: Links) -> None:
@@ -157,8 +163,3 @@ def _size(content: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack(">II", content[16:24])
     return width, height
-
-
-def pictures(page: Page) -> Iterator[Block]:
-    """The pictures of a page in order."""
-    return (block for block in page.blocks if block.kind == "picture")

@@ -123,14 +123,6 @@ def _host_link(address: str) -> Markup:
     return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(target, shown_address(target))
 
 
-def _long_day(text: str) -> str:
-    """A day in words; what is no full day stays."""
-    try:
-        return f"{pd.Timestamp(text):%-d %B %Y}" if len(text) == 10 else text
-    except ValueError:
-        return text
-
-
 @lru_cache(maxsize=1)
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -146,7 +138,6 @@ def _environment() -> Any:
         "link": _host_link,
         "percent": percent,
         "short": lambda text: text[:DIGITS],
-        "day": _long_day,
         "digest": digest,
     }
     return environment

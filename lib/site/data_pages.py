@@ -24,6 +24,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
             },
             **{name: row[name] for name in ("status", "note", "url")},
             "period": period,
+            "amount": "" if pd.isna(row["value_mn"]) else f"{row['value_mn']:g}",
             "value": f"{show.number(row['value'])} {row['unit']}".strip(),
             "growth": "" if pd.isna(row["yoy_pct"]) else f"{row['yoy_pct']:+g}".replace("-", "−"),
             "published": row["published"] or "undated",
@@ -59,7 +60,7 @@ def data_files(site: Site) -> dict[str, bytes]:
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    html, headings = prose.with_anchors(prose.from_markdown(text, site.links("../")), {})
+    html, headings = prose.with_anchors(prose.from_markdown(text, site.links("../")), {"files": 1})
     page = {"text": html, "headings": headings, "files": package.read_package()["resources"]}
     own = {name: (folder / name).read_bytes() for name in site.data_hashes}
     return own | {"index.html": site.render("data.html.j2", "../", place="data/index.html", **page).encode()}

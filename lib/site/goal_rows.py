@@ -48,7 +48,7 @@ class GoalRow:
 def goal_rows(table: pd.DataFrame) -> list[GoalRow]:
     """The rows of the matrix from the table of all results, goals that a government stated first.
 
-    A goal that several notebooks judged as of one day is shown once, by the first of them in the collection.
+    The goal that the collection has by default stands before all. A goal that several notebooks judged as of one day is shown once, by the first of them in the collection.
     """
     met = table[(table["target"] == "goal met") & table["as_of"].notna()]
     stated = _stated_goals()
@@ -58,9 +58,13 @@ def goal_rows(table: pd.DataFrame) -> list[GoalRow]:
         key = tuple(str(first[name]) for name in KEY)
         if key not in seen:
             seen[key] = _row(first, rows, f"runs/{notebook}/{slug}", stated)
-    return sorted(
-        seen.values(), key=lambda row: (not row.announced, row.flow, row.years, row.goal, row.as_of)
-    )
+    own = params.GoalCase()
+
+    def place(row: GoalRow) -> tuple[Any, ...]:
+        is_own = (row.flow, row.goal) == (own.flow_name, own.goal_name)
+        return not row.announced, not is_own, row.flow, row.years, row.goal, row.as_of
+
+    return sorted(seen.values(), key=place)
 
 
 def _row(

@@ -1,6 +1,7 @@
 """The first page: the question, the answer and a picture from the default run, then goals and notebooks."""
 
 import io
+from datetime import date
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -30,8 +31,8 @@ class Head(NamedTuple):
     asked: Markup
     answer: Markup
     chances: str
-    as_of: str
-    figure_ids: list[str]
+    as_of: date
+    sources: list[tuple[str, str]]
 
 
 def index_files(site: Site) -> dict[str, bytes]:
@@ -79,8 +80,8 @@ def _head(site: Site) -> Head | None:
         asked=prose.inline(answers.goal_in_words(case, case.make_goal()), links),
         answer=prose.inline(run.result.answer, links),
         chances=_chances_in_words(run.result, case),
-        as_of=str(case.as_of),
-        figure_ids=run.result.figure_ids,
+        as_of=case.as_of,
+        sources=links.to_figures(run.result.figure_ids),
     )
 
 
@@ -110,7 +111,7 @@ def _facts(head: Head) -> list[dict[str, str]]:
     facts = [
         {
             "number": words.percent(item.probability),
-            "words": f"probability of the goal read {goals.READING_LABELS[item.reading]}",
+            "words": f"probability given on {head.as_of:%-d %B %Y}, goal read {goals.READING_LABELS[item.reading]}",
             "address": address,
         }
         for item in (result.readings if result else [])
@@ -133,7 +134,7 @@ def _picture(site: Site, head: Head) -> blocks.Block | None:
 
 def _flat(row: GoalRow) -> dict[str, Any]:
     """A row of the matrix as columns of a CSV file; probabilities in full."""
-    parts = {
+    parts: dict[str, Any] = {
         "flow": row.flow,
         "goal": row.goal,
         "years": row.years,

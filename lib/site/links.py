@@ -1,7 +1,7 @@
 """Which addresses a page may lead to: http and https to other hosts, and pages of the site itself."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,6 +20,10 @@ class Links:
     def to_figure(self, text: str) -> str:
         """Where a figure's row stands; empty if this is no figure's id."""
         return f"{self.up}figures/index.html#{text}" if text in self.figure_ids else ""
+
+    def to_figures(self, ids: Iterable[str]) -> list[tuple[str, str]]:
+        """Each id with the address of its row, empty for one that the data no longer have."""
+        return [(one, self.to_figure(one)) for one in ids]
 
     def to_notebook(self, name: str) -> str:
         """The page of a notebook's cases; empty if it has none."""

@@ -14,7 +14,8 @@ UP = "../../../"
 
 def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
     """The files of a run's page by name: the page, its pictures, its tables as CSV, and the run's own files."""
-    page = blocks.read_page(run.content or {}, site.links(UP))
+    links = site.links(UP)
+    page = blocks.read_page(run.content or {}, links)
     files = page.files | _own_files(run)
     result = run.result
     html = site.render(
@@ -25,7 +26,7 @@ def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
         question=site.questions[run.notebook],
         page=page,
         answer_text=prose.plain(result.answer) if result else "",
-        figure_ids=result.figure_ids if result else [],
+        sources=links.to_figures(result.figure_ids if result else []),
         stale=changed_data(run, site.data_hashes),
         downloads=sorted(_own_files(run)),
     )

@@ -53,8 +53,8 @@ def _runs(site: Site) -> Iterator[Document]:
     for run in site.runs:
         values = " ".join(str(value) for value in run.parameters.values())
         said = run.fault or (prose.plain(run.result.answer) if run.result else "")
-        kind = "failed run" if run.fault else f"case of {run.notebook}"
-        yield run.title, f"{run.address}/index.html", kind, f"{said} {values} {run.slug}"
+        kind = "failed run" if run.fault else site.questions[run.notebook]
+        yield run.title, f"{run.address}/index.html", kind, f"{said} {values} {run.slug} {run.notebook}"
 
 
 def _figures(site: Site) -> Iterator[Document]:

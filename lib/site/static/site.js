@@ -33,7 +33,7 @@ const numberIn = (text) => {
   const found = text.replaceAll(",", "").replaceAll("−", "-").match(/[-+]?\d+(\.\d+)?/);
   return found ? Number(found[0]) : NaN;
 };
-const textOf = (row, column) => row.cells[column].textContent.trim();
+const textOf = (row, column) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
 
 const sortBy = (table, column, button) => {
   const header = button.closest("th");
