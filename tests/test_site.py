@@ -25,6 +25,7 @@ import site_runs
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
+from site_runs import NASTY, nasty_site, put_all
 
 from lib import figures, package, params, words
 from lib.errors import UserError
@@ -35,24 +36,9 @@ from lib.site.build import build_site
 from lib.site.found import find_runs
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
-NASTY = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "</script><script>alert(1)</script>",
-    "[x](javascript:alert(1))",
-    "<a href='java\tscript:alert(1)'>x</a>",
-    '"><svg onload=alert(1)>',
-    "<iframe src='https://example.org'></iframe>",
-    "<style>*{background:url(https://example.org)}</style>",
-    "![x](https://example.org/x.png)",
-    "<table><tr><td><a href='javascript:alert(1)' onclick='alert(1)'>x</a></td></tr></table>",
-    "{{ 7 * 7 }} {% raw %}",
-    "<form action='https://example.org'><input name=q></form>",
-    "<base href='https://example.org'>",
-    "<math><mtext></mtext><script>alert(1)</script></math>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-]
 NO_LINKS = links.Links()
+SCROLLS = {"tabindex", "class", "role", "aria-label"}
+"""Attributes that the page gives to what may be wider than it."""
 
 
 class Page(HTMLParser):
@@ -82,11 +68,7 @@ class Page(HTMLParser):
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of all committed notebooks, one more case, one that failed, and the site of them."""
     folder = tmp_path_factory.mktemp("out")
-    for name in site_runs.NAMES:
-        site_runs.put_run(folder, name)
-    site_runs.put_run(folder, site_runs.FIRST, "another-case", **{"case": "another case"})
-    error = "cell 4: ValueError: no figure for <2014>"
-    site_runs.put_run(folder, site_runs.FIRST, "goal-9", _failed_notebook(), status="failed", error=error)
+    put_all(folder)
     build_site(folder)
     return folder
 
@@ -96,17 +78,6 @@ def pages(out: Path) -> dict[str, Page]:
     """Every page of the site by its address."""
     site = out / "site"
     return {path.relative_to(site).as_posix(): Page(path) for path in sorted(site.rglob("*.html"))}
-
-
-def _failed_notebook() -> dict[str, Any]:
-    error = {
-        "output_type": "error",
-        "ename": "ValueError",
-        "evalue": "no figure for <2014>",
-        "traceback": ["\x1b[31mline 1\x1b[0m"],
-    }
-    content = site_runs.with_cell(site_runs.FIRST, error)
-    return {**content, "cells": content["cells"][:4] + content["cells"][-2:-1]}
 
 
 def _run_pages(pages: dict[str, Page]) -> dict[str, Page]:
@@ -372,68 +343,6 @@ def test_the_site_is_harmless(pages: dict[str, Page]) -> None:
         assert_harmless(page)
 
 
-def nasty_site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A site whose parameters, answers, outputs, errors, notes and addresses all hold markup."""
-    text = "\n\n".join(NASTY)
-
-    def spoil(result: dict[str, Any]) -> None:
-        result["answer"] = text
-        result["title"] = NASTY[0] + NASTY[5]
-        result["figure_ids"] = [*result["figure_ids"], NASTY[5], 'x" onclick="alert(1)']
-        result["parameters"]["reporter"] = NASTY[2]
-
-    first = next(iter(dict.fromkeys(site_runs.NAMES[1:])))
-    outputs = [site_runs.shown(mime, text) for mime in ("text/html", "text/markdown", "text/plain")]
-    outputs += [
-        {"output_type": "stream", "name": "stdout", "text": text},
-        {"output_type": "error", "ename": NASTY[0], "evalue": NASTY[5], "traceback": NASTY},
-        site_runs.shown(
-            "image/svg+xml", "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
-        ),
-        site_runs.shown("image/png", "iVBORw0KGgo=", **{"image/png": {"alt": NASTY[5]}}),
-        site_runs.shown("application/javascript", "alert(1)"),
-        *[
-            site_runs.shown("text/html", f"<table><tr><th>{one}</th></tr><tr><td>{one}</td></tr></table>")
-            for one in NASTY
-        ],
-        site_runs.shown(
-            "text/html",
-            "<table><tr><th>a</th></tr><tr><td><a href='javascript:alert(1)'>javascript:alert(1)</a></td></tr></table>",
-        ),
-    ]
-    site_runs.put_run(folder, site_runs.FIRST)
-    content = site_runs.with_result(first, spoil)
-    content["cells"] = (
-        site_runs.with_cell(first, *outputs, text=f"## {NASTY[0]}\n\n{text}")["cells"][:-1]
-        + content["cells"][-1:]
-    )
-    content["cells"][0]["source"] = f"# {NASTY[0]}\n\n{text}"
-    site_runs.put_run(folder, first, content=content, case=NASTY[2], kernel=NASTY[0], started=NASTY[5])
-    site_runs.put_run(folder, first, "failed", status="failed", error=text, parameters={NASTY[0]: NASTY[5]})
-    spoilt = {name: getattr(figures, name)() for name in ("load_figures", "load_targets")}
-    for name, column in (
-        ("load_figures", "publisher"),
-        ("load_figures", "note"),
-        ("load_targets", "note"),
-        ("load_targets", "announcer"),
-    ):
-        spoilt[name][column] = [NASTY[place % len(NASTY)] for place in range(len(spoilt[name]))]
-    spoilt["load_figures"].iloc[:4, spoilt["load_figures"].columns.get_loc("url")] = [
-        "javascript:alert(1)",
-        "data:text/html,<script>alert(1)</script>",
-        "//example.org",
-        "https:alert(1)",
-    ]
-    spoilt["load_targets"].iloc[:2, spoilt["load_targets"].columns.get_loc("source_target_url")] = [
-        "javascript:alert(1)",
-        ' https://x"onclick="alert(1)',
-    ]
-    for name, table in spoilt.items():
-        monkeypatch.setattr(figures, name, lambda table=table: table)
-    build_site(folder)
-    return folder / "site"
-
-
 def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = nasty_site(tmp_path, monkeypatch)
     for path in site.rglob("*.html"):
@@ -452,7 +361,7 @@ def test_no_text_becomes_markup_that_runs(text: str) -> None:
         found = _Tags(str(html))
         for tag, attributes in found.tags:
             assert tag in prose.TAGS
-            assert set(attributes) <= {"href", "rel", "colspan", "rowspan", "scope"}
+            assert set(attributes) <= {"href", "rel", "colspan", "rowspan", "scope"} | SCROLLS
             address = attributes.get("href", "#")
             assert address.startswith("#") or links.web_address(address)
 

@@ -24,7 +24,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
             },
             **{name: row[name] for name in ("status", "note", "url")},
             "period": period,
-            "amount": "" if pd.isna(row["value_mn"]) else f"{row['value_mn']:g}",
+            "amount": "" if pd.isna(row["value_mn"]) else f"{row['value_mn']:.4f}",
             "value": f"{show.number(row['value'])} {row['unit']}".strip(),
             "growth": "" if pd.isna(row["yoy_pct"]) else f"{row['yoy_pct']:+g}".replace("-", "−"),
             "published": row["published"] or "undated",

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib import params
+from lib import figures, params
 from lib.errors import UserError
-from lib.figures import MILLIONS, load_goals_table
+from lib.figures import MILLIONS
 from lib.goals import READINGS, parse_goal
 from lib.words import percent
 
@@ -104,7 +104,7 @@ def _goal_key(row: pd.Series) -> tuple[Any, ...]:
 
 def _stated_goals() -> dict[tuple[Any, ...], dict[str, str]]:
     """Goals of data/goals.csv with a deadline, by the same key: who announced them, when and where."""
-    goals = load_goals_table()
+    goals = figures.load_goals_table()
     found = {}
     for row in goals[goals["deadline"].notna() & goals["base_year"].notna()].to_dict("records"):
         currency, _, scale = str(row["unit"]).partition(" ")

@@ -36,7 +36,7 @@ class Heading(NamedTuple):
 
 def from_markdown(text: str, links: Links) -> Markup:
     """Markdown as safe HTML; a notebook's name in code becomes a link to its page."""
-    html = clean(_render(text), links)
+    html = _scrolling(clean(_render(text), links))
     return Markup(_NAMED.sub(lambda match: _as_link(match, links), html))
 
 
@@ -101,6 +101,14 @@ def highlighted(source: str) -> Markup:
 def without_colours(text: str) -> str:
     """Terminal text without its colour codes."""
     return _ANSI.sub("", text)
+
+
+def _scrolling(html: str) -> str:
+    """Code and tables may be wider than the page; who has no mouse must be able to scroll them too."""
+    html = html.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
+    return html.replace(
+        "<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+    )
 
 
 def _as_link(match: re.Match[str], links: Links) -> str:

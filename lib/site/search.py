@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from lib.figures import load_targets
+from lib import figures
 from lib.params import slugify
 from lib.show import periods
 from lib.site import prose
@@ -66,7 +66,7 @@ def _figures(site: Site) -> Iterator[Document]:
 
 
 def _targets(site: Site) -> Iterator[Document]:
-    for row in load_targets().to_dict("records"):
+    for row in figures.load_targets().to_dict("records"):
         title = f"{row['reporter']}–{row['partner']}, {row['flow']}: target announced {row['announced']}"
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"
         yield title, f"targets/index.html#{row['target_id']}", "target", text
