@@ -1,0 +1,55 @@
+// Search over the words that the build wrote; nothing leaves the page. A hit holds the beginning of every word asked for.
+"use strict";
+
+const plainWords = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+const [query, count, hits] = ["q", "count", "hits"].map((id) => document.getElementById(id));
+const documents = self.SITE_WORDS.map(([title, address, kind, text]) => (
+  { title, address, kind, text, plain: plainWords(text), name: plainWords(title) }
+));
+
+// A word that begins like one in the title counts most, then one in the text, then a part of a word.
+const scoreWord = (found, word) => {
+  const start = new RegExp(`(^|[^\\p{L}\\p{N}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "u");
+  if (start.test(found.name)) return 10;
+  if (start.test(found.plain)) return 3;
+  return found.name.includes(word) || found.plain.includes(word) ? 1 : 0;
+};
+
+const excerpt = (found, words) => {
+  const places = words.map((word) => found.plain.indexOf(word)).filter((place) => place >= 0);
+  const from = Math.max(0, Math.min(...places, found.text.length) - 60);
+  return `${from ? "…" : ""}${found.text.slice(from, from + 220)}${found.text.length > from + 220 ? "…" : ""}`;
+};
+
+const showHit = (found, words) => {
+  const [item, link, kind, text] = ["li", "a", "span", "p"].map((name) => document.createElement(name));
+  link.href = `../${found.address}`;
+  link.textContent = found.title;
+  kind.className = "small";
+  kind.textContent = ` ${found.kind}`;
+  text.textContent = excerpt(found, words);
+  item.append(link, kind, text);
+  return item;
+};
+
+const search = () => {
+  const words = plainWords(query.value).split(/\s+/).filter(Boolean);
+  const scored = documents
+    .map((found) => [found, words.map((word) => scoreWord(found, word))])
+    .filter(([, scores]) => scores.length && scores.every(Boolean))
+    .map(([found, scores]) => [found, scores.reduce((sum, score) => sum + score, 0)])
+    .sort((a, b) => b[1] - a[1]);
+  hits.replaceChildren(...scored.slice(0, 50).map(([found]) => showHit(found, words)));
+  count.textContent = words.length
+    ? `${scored.length || "No"} page${scored.length === 1 ? "" : "s"} and rows${scored.length > 50 ? ", the first 50 shown" : ""}`
+    : "Type a word: a place, a publisher, a year.";
+};
+
+query.value = new URLSearchParams(location.search).get("q") ?? "";
+query.addEventListener("input", search);
+query.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  history.replaceState(null, "", `?q=${encodeURIComponent(query.value)}`);
+  search();
+});
+search();

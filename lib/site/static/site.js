@@ -1,0 +1,91 @@
+// What pages do beyond being read: light and dark, sorting and filtering of tables, unfolding of code.
+"use strict";
+
+const isDark = () => {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+};
+
+const themeButton = document.querySelector("button.theme");
+const nameTheme = () => { themeButton.textContent = isDark() ? "Light" : "Dark"; };
+themeButton.hidden = false;
+themeButton.addEventListener("click", () => {
+  const next = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = next;
+  try { localStorage.setItem("theme", next); } catch { /* lasts as long as the page */ }
+  nameTheme();
+});
+nameTheme();
+
+const codeButton = document.querySelector("button.codes");
+if (codeButton) {
+  codeButton.hidden = false;
+  codeButton.addEventListener("click", () => {
+    const blocks = [...document.querySelectorAll("details.code")];
+    const open = blocks.some((block) => !block.open);
+    blocks.forEach((block) => { block.open = open; });
+    codeButton.textContent = open ? "Hide all code" : "Show all code";
+  });
+}
+
+// A cell's number, as people write them: "+14.1 %", "−28.6", "1,234 USD mn"; "below 1 %" sorts as 1.
+const numberIn = (text) => {
+  const found = text.replaceAll(",", "").replaceAll("−", "-").match(/[-+]?\d+(\.\d+)?/);
+  return found ? Number(found[0]) : NaN;
+};
+const textOf = (row, column) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
+
+const sortBy = (table, column, button) => {
+  const header = button.closest("th");
+  const down = header.getAttribute("aria-sort") === "ascending";
+  const sign = down ? -1 : 1;
+  const numeric = header.classList.contains("n");
+  const rows = [...table.tBodies[0].rows].map((row) => [row, textOf(row, column)]);
+  const key = numeric ? numberIn : (text) => text;
+  const compare = (a, b) => (numeric ? a - b : a.localeCompare(b, "en", { numeric: true }));
+  const isEmpty = (value) => (numeric ? Number.isNaN(value) : value === "");
+  const keyed = rows.map(([row, text]) => [row, key(text)]);
+  keyed.sort(([, a], [, b]) => isEmpty(a) - isEmpty(b) || (isEmpty(a) ? 0 : sign * compare(a, b)));
+  table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
+  header.setAttribute("aria-sort", down ? "descending" : "ascending");
+  table.tBodies[0].append(...keyed.map(([row]) => row));
+};
+
+document.querySelectorAll("table.sorts").forEach((table) => {
+  [...table.tHead.rows[0].cells].forEach((header, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...header.childNodes);
+    header.append(button);
+    button.addEventListener("click", () => sortBy(table, column, button));
+  });
+});
+
+// A filter keeps rows that hold every word typed and every choice made. Choices are kept on the rows as data.
+const rowChoice = (row, name) => {
+  const key = name.toLowerCase().replace(/ (\w)/g, (_, letter) => letter.toUpperCase());
+  if (key in row.dataset) return row.dataset[key];
+  const headers = [...row.closest("table").tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+  return textOf(row, headers.indexOf(name));
+};
+
+document.querySelectorAll("form.filters").forEach((form) => {
+  const table = document.querySelector(`table[data-filter="${form.dataset.for}"]`);
+  const rows = [...table.tBodies[0].rows].map((row) => [row, row.textContent.toLowerCase()]);
+  const apply = () => {
+    const words = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const choices = [...form.querySelectorAll("select")].filter((choice) => choice.value);
+    let shown = 0;
+    rows.forEach(([row, text]) => {
+      const fits = words.every((word) => text.includes(word))
+        && choices.every((choice) => rowChoice(row, choice.name) === choice.value);
+      row.hidden = !fits;
+      shown += fits;
+    });
+    form.querySelector("output").value = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+  };
+  form.addEventListener("input", apply);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+  apply();
+});
