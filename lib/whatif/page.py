@@ -14,7 +14,9 @@ from lib.files import make_folder, write_atomically
 from lib.whatif import data
 
 FILES = Path(__file__).resolve().parent / "page_files"
-SCRIPTS = ("maths", "lognormal", "growth_model", "words", "goals", "trackers", "answer", "state", "chart", "page")
+COMPUTE = ("maths", "lognormal", "growth_model", "words", "goals", "trackers", "answer", "state")
+SHOW = ("elements", "chart", "controls", "results", "page")
+SCRIPTS = COMPUTE + SHOW
 NAME = "whatif.html"
 
 

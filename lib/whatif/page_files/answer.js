@@ -125,7 +125,8 @@ function knownShare(goal, usd, origin) {
 function coverageOf(expected, years) {
   const size = sizeClass(expected.usd), scored = TABLES.coverage[size];
   if (expected.world || !scored || years < 1) return null;
-  const horizon = whole(scored).reduce((best, h) => Math.abs(h - years) < Math.abs(best - years) ? h : best);
+  // Of two horizons as near as each other the longer: its intervals hold less often.
+  const horizon = whole(scored).reduce((best, h) => Math.abs(h - years) <= Math.abs(best - years) ? h : best);
   const [cover80, cover95, n] = scored[horizon];
   return { cover80, cover95, n, horizon, size: TABLES.size_labels[size] };
 }
