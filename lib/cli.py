@@ -10,6 +10,7 @@ import click
 
 from lib.commands.results import results_command
 from lib.commands.run import EXAMPLES, run, run_one, schema
+from lib.commands.whatif import whatif_command
 from lib.errors import UserError
 
 
@@ -49,6 +50,7 @@ main.add_command(results_command)
 main.add_command(run)
 main.add_command(run_one)
 main.add_command(schema)
+main.add_command(whatif_command)
 
 
 @main.command()

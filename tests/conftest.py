@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from browser import browser, open_page, served  # noqa: F401 - fixtures, started only where a test asks
 
 from lib import figures as fig
 

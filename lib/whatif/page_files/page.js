@@ -1,13 +1,15 @@
 // The page: the address in and out, and the start.
 
-let remembering = 0, written = "";
+let remembering = 0, written = null;
 
 /** Put the state into the address once the changes have come to rest: browsers refuse many writes a second. */
 function remember() {
+  const before = location.hash;
   clearTimeout(remembering);
   remembering = setTimeout(() => {
-    written = addressOf(state);
-    history.replaceState(null, "", written === "#" ? location.pathname + location.search : written);
+    if (location.hash !== before) return;  // another address came meanwhile and will be read
+    written = addressOf(state).replace(/^#$/, "");
+    history.replaceState(null, "", written || location.pathname + location.search);
   }, 250);
 }
 
