@@ -50,9 +50,8 @@ def changes(record: pd.DataFrame, covariates: pd.DataFrame, currency: str) -> It
     """Each day that changed a level of the flow whose figures are given, with the levels that it changed."""
     before: dict[int, Level] = {}
     annual = fig.annual(record)
-    for day in _days(annual):
-        rates = exchange_rates(covariates, pd.Timestamp(day))
-        now = _levels(annual_series(fig.as_of(annual, day), currency, rates))
+    days = _days(annual)
+    for day, now in zip(days, _levels(annual, covariates, currency, days), strict=True):
         changed: list[list[Any]] = [
             [year, *level] for year, level in now.items() if before.get(year) != level
         ]
@@ -69,11 +68,39 @@ def _days(annual: pd.DataFrame) -> list[date]:
     return sorted(releases | {date(int(year) + 1, 1, 1) for year in early["year"]})
 
 
-def _levels(series: pd.DataFrame) -> dict[int, Level]:
-    return {
-        int(row.Index): (float(row.value_mn), GRADES.index(row.grade), str(row.figure_id))
-        for row in series.itertuples()
-    }
+CYCLE_YEARS, CYCLE_DAYS = 400, 146_097
+"""After so many years the Gregorian calendar repeats itself."""
+FIRST_YEAR = 1900
+
+
+def _levels(
+    annual: pd.DataFrame, covariates: pd.DataFrame, currency: str, days: list[date]
+) -> list[dict[int, Level]]:
+    """The levels known on each of the days, by year.
+
+    The rules of `lib.series` look no further than from a year to the next. So all days are answered at once,
+    each in a cycle of the calendar of its own: hundreds of calls on a few rows would take ten times as long.
+    """
+    known, rates = [], []
+    for place, day in enumerate(days):
+        shift = pd.Timedelta(days=place * CYCLE_DAYS)
+        rows = fig.as_of(annual, day)
+        known.append(
+            rows.assign(period_start=rows["period_start"] + shift, period_end=rows["period_end"] + shift)
+        )
+        per_usd = exchange_rates(covariates, pd.Timestamp(day))
+        rates.append(per_usd.set_axis(per_usd.index + place * CYCLE_YEARS))
+    found: list[dict[int, Level]] = [{} for _ in days]
+    if days:
+        series = annual_series(pd.concat(known, ignore_index=True), currency, pd.concat(rates))
+        for row in series.itertuples():
+            place, year = divmod(int(row.Index) - FIRST_YEAR, CYCLE_YEARS)
+            found[place][year + FIRST_YEAR] = (
+                float(row.value_mn),
+                GRADES.index(row.grade),
+                str(row.figure_id),
+            )
+    return found
 
 
 def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
