@@ -13,6 +13,7 @@ from lib.commands.export import export
 from lib.commands.results import results_command
 from lib.commands.run import EXAMPLES, run, run_one, schema
 from lib.commands.site import site_command
+from lib.commands.whatif import whatif_command
 from lib.errors import UserError
 
 
@@ -57,6 +58,7 @@ main.add_command(run_one)
 main.add_command(schema)
 main.add_command(stamp)
 main.add_command(site_command)
+main.add_command(whatif_command)
 
 
 @main.command()

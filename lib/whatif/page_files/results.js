@@ -1,0 +1,153 @@
+// The results: what is shown of an answer, each part by one function.
+
+let shown = null, asked = 0;
+
+/** Show the state before the next repaint, once for however many changes. */
+function askToShow() {
+  if (!asked) asked = requestAnimationFrame(() => { asked = 0; show(); });
+}
+
+function show(problems = []) {
+  const found = attempt(() => answer(state), (line) => { problems.push(line); });
+  at("results").classList.toggle("stale", !found);
+  tell(problems);
+  if (!found) return;
+  shown = found;
+  showControls(found);
+  showVerdict(found);
+  showFigure(found);
+  showYears(found);
+  showOthers(found);
+  showRests(found);
+  showRecord(found);
+  showAgain();
+  remember();
+}
+
+function tell(problems) {
+  at("problems").hidden = !problems.length;
+  at("problems").replaceChildren(...problems.map((line) => make("p", line)));
+}
+
+const dayPhrase = (found) => state.reporter === OWN ? "from your figures" : `as known on ${dayText(found.day)}`;
+
+function showVerdict(found) {
+  const { goal } = found, verdict = found.verdicts[state.reading], chance = found.chances[state.reading];
+  const decided = ["met", "missed"].includes(verdict.outcome), [word, sentence] = headline(state.reading, verdict, chance);
+  at("title").textContent = `${nameOf(state)}: ${goalText(state)} ${goal.baseYear}–${goal.deadline}, ${dayPhrase(found)}`;
+  announce();
+  at("big").replaceChildren(decided || chance === undefined ? word : exact(chance, percent(chance), "chance"));
+  at("big-caption").textContent = decided || chance === undefined ? "" : ` chance that it holds, read ${DATA.readings[state.reading]}`;
+  const asks = `From ${money(goal.base, goal.currency)} in ${goal.baseYear} the level must reach ${money(goal.target, goal.currency)} in ${goal.deadline}, ${rateText(goal.rate)} a year on average.`;
+  at("sentence").textContent = `${decided || chance === undefined ? "" : `${word} `}${sentence} ${asks}`;
+  const rows = READINGS.map((reading) => readingRow(found, reading));
+  fillTable(at("reading-table"), ["read", "verdict", "because", "probability", "still needed a year"], rows, "The three readings of the goal");
+  at("brief").textContent = `${at("big").textContent}${at("big-caption").textContent}`;
+  speak(`${at("brief").textContent.replace(/\.?$/, ".")} ${at("title").textContent}`);
+}
+
+function readingRow(found, reading) {
+  const verdict = found.verdicts[reading], chance = found.chances[reading], needed = found.needed[reading];
+  const odds = chance === undefined ? "" : exact(chance, percent(chance), `chance ${reading}`);
+  return [DATA.readings[reading], verdict.outcome, verdict.reason, odds, Number.isNaN(needed) ? "" : exact(needed, rateText(needed), `needed ${reading}`)];
+}
+
+function announce() {
+  const goal = DATA.goals[sameGoal(state)];
+  if (!goal) at("announced").textContent = "No government stated this goal in the data of this collection: it is your own.";
+  else at("announced").replaceChildren(`Announced ${goal.announced} by ${goal.announcer} (`, link("source", goal.url), ").");
+}
+
+let speaking = 0;
+
+/** Tell a screen reader the answer once the changes have come to rest. */
+function speak(text) {
+  clearTimeout(speaking);
+  speaking = setTimeout(() => { at("live").textContent = text; }, 700);
+}
+
+function showFigure(found) {
+  const { ahead, goal } = found, end = ahead[ahead.length - 1];
+  const text = end
+    ? `For ${goal.deadline} the forecast’s middle is ${money(end.fan[3], goal.currency)}; four outcomes in five should lie between ${money(end.fan[1], goal.currency)} and ${money(end.fan[5], goal.currency)}, nineteen in twenty between ${money(end.fan[0], goal.currency)} and ${money(end.fan[6], goal.currency)}. The goal asks for ${money(goal.target, goal.currency)}.`
+    : `The record reaches the deadline: ${money(found.expected.level, goal.currency)} in ${found.expected.origin}; the goal asks for ${money(goal.target, goal.currency)}.`;
+  drawChart(at("chart"), found, { title: `${nameOf(state)}: levels, goal path and forecast`, text });
+  at("chart-caption").replaceChildren(text, " Dots: published; hollow: implied by a later growth rate; squares: converted here; dashes: the goal’s path. ", ...sourceNote(found));
+  at("coverage").textContent = coverageText(found);
+}
+
+function coverageText(found) {
+  const measured = found.coverage, share = (part) => `${(part * 100).toFixed(0)} %`;
+  if (!found.ahead.length) return "";
+  if (!measured) return "How often such intervals hold was measured on trade between two countries; for a flow with all partners it was not, so take this fan with care.";
+  const narrow = measured.cover80 < 0.75 ? " For flows of this size they are too narrow, and the probabilities surer than they should be." : "";
+  return `Measured: of ${measured.n.toLocaleString("en-GB")} forecasts over ${yearsText(measured.horizon)} for flows between countries of this size (${measured.size}), the 80 % interval held ${share(measured.cover80)} of the outcomes and the 95 % interval ${share(measured.cover95)}.${narrow}`;
+}
+
+/** The publishers behind the levels between base and deadline, each with its address. */
+function sourceNote(found) {
+  if (state.reporter === OWN) return ["Source: your own figures."];
+  const ids = new Set([...found.record].filter(([year]) => year >= found.goal.baseYear && year <= found.goal.deadline).map(([, level]) => level.id));
+  const names = [...ids].slice(0, 4).flatMap((id, k) => {
+    const [publisher, published, , url] = DATA.sources[id];
+    return [k ? "; " : "", link(`${publisher} (${published})`, url)];
+  });
+  return ["Sources: ", ...names, ids.size > 4 ? ` and ${ids.size - 4} more, below.` : "."];
+}
+
+function showYears(found) {
+  const { goal, record } = found, ahead = new Map(found.ahead.map((year) => [year.year, year]));
+  const range = (fan, low, high) => fan ? [exact(fan[low], levelText(fan[low])), " – ", exact(fan[high], levelText(fan[high]))] : "";
+  const rows = upTo(goal.years + 1).map((k) => {
+    const year = goal.baseYear + k, level = record.get(year), next = ahead.get(year);
+    return [String(year), level ? exact(level.value, levelText(level.value)) : "", exact(pathAt(goal, year), levelText(pathAt(goal, year))),
+      next ? exact(next.fan[3], levelText(next.fan[3]), `median ${year}`) : "", range(next?.fan, 1, 5), range(next?.fan, 0, 6),
+      next ? exact(next.onPath, percent(next.onPath), `path ${year}`) : "", next ? exact(next.alone, percent(next.alone), `alone ${year}`) : ""];
+  });
+  fillTable(at("year-table"), ["year", "level", "goal path", "forecast, median", "80 %", "95 %", "on the path", "that year alone"], rows, `Levels in ${goal.currency} millions, and probabilities`);
+}
+
+function showOthers(found) {
+  const { base, goal, trackers } = found;
+  at("base-rate").replaceChildren(...(base.share === null ? [base.reason] : [
+    `Of flows between two countries of the size of the base (${base.size}), `, exact(base.share, percent(base.share), "base rate"),
+    ` grew by ${rateText(goal.rate)} a year or more over ${yearsText(base.years)}, as known at the end of ${base.origin}. A forecast must beat this number.`]));
+  const forecasting = trackers.filter((one) => one.onTrack !== null && one.standard !== "ESCAP current status");
+  const hopeful = forecasting.filter((one) => one.onTrack).length;
+  at("trackers-sentence").textContent = !trackers.length ? "They need a level after the base year; none was known."
+    : found.needed.left === 0 ? "The deadline’s own level is known: what they say is the outcome, not a forecast."
+      : `${hopeful} of ${forecasting.length} trackers that make a forecast would call the goal on track. They extend the past and do not say how sure they are.`;
+  const value = (one) => one.value === null ? "" : exact(one.value, one.value.toFixed(2), one.standard);
+  const rows = trackers.map((one) => [one.standard, one.measure, value(one), one.note ? `${one.label} (${one.note})` : one.label]);
+  fillTable(at("tracker-table"), ["standard", "measure", "value", "class"], rows, "Published tracking standards; the cut points of SDSN and of ESCAP’s anticipated progress are as commonly stated, not verified");
+  at("tracker-table").hidden = !trackers.length;
+}
+
+function showRests(found) {
+  const { expected } = found, { model, prior } = expected;
+  at("rests").textContent = `Reference class: ${prior.source}. For this flow the model expects ${rateText(Math.expm1(model.mean))} a year from ${expected.origin} on, strays by ${Math.sqrt(model.variance).toFixed(2)} (logarithms) in a typical year, and has ${model.df.toFixed(1)} degrees of freedom. ${model.n} growth ${model.n === 1 ? "rate" : "rates"} of its own.`;
+  const rows = expected.shares.map((one) => [one.source, exact(one.share, percent(one.share), `share ${one.source}`), rateText(Math.expm1(one.drift))]);
+  fillTable(at("share-table"), ["where from", "share of the expected growth", "growth a year it states"], rows, "Where the expected growth comes from");
+}
+
+function showRecord(found) {
+  const own = state.reporter === OWN, head = ["year", `level, ${state.currency} mn`, "how it is known"];
+  const rows = [...found.record].reverse().map(([year, level]) => {
+    const cells = [String(year), exact(level.value, levelText(level.value), `level ${year}`), DATA.grades[level.grade]];
+    if (own) return cells;
+    const [publisher, published, printed, url] = DATA.sources[level.id];
+    return [...cells, printed, published, link(publisher, url), level.id];
+  });
+  const sources = own ? [] : ["as printed", "published", "publisher", "row of figures.csv"];
+  fillTable(at("record-table"), [...head, ...sources], rows, own ? "Your own figures" : "Levels known on that day");
+}
+
+/** The command that gives the same case in the notebooks; letters that a shell would read are quoted. */
+function showAgain() {
+  const own = state.reporter === OWN, safe = (text) => /^[\w.=-]+$/.test(text) ? text : `"${text}"`;
+  const changed = FIELDS.filter((field) => field !== "own" && state[field] !== DATA.default[field]);
+  const parts = changed.map((field) => `-p ${safe(`${field}=${state[field]}`)}`);
+  at("again").textContent = own ? "Your figures are not in the record, so no notebook has them; data/README.md says how to add them." : "All that stands here, with the code that computed it and every figure of the flow:";
+  at("command").textContent = own ? "" : ["uv run tradegoals run --notebook 03_could_one_have_known", ...parts].join(" ");
+  at("command").parentElement.hidden = own;
+}
