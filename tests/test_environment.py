@@ -16,6 +16,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
+INSTALLED = ("run", "site", "live", "test")
+"""The groups that the README's test command installs."""
+
 # Packages that conda-forge knows under another name.
 PYPI_NAMES = {"matplotlib-base": "matplotlib"}
 
@@ -23,7 +26,10 @@ PYPI_NAMES = {"matplotlib-base": "matplotlib"}
 def wanted(project: dict, *, lab: bool = True) -> dict[str, Requirement]:
     """Every requirement of pyproject.toml by name, with or without the notebook editor."""
     groups = project["dependency-groups"]
-    texts = [*project["project"]["dependencies"], *groups["run"], *groups["test"]]
+    texts = [
+        *project["project"]["dependencies"],
+        *(text for name in INSTALLED for text in groups.get(name, [])),
+    ]
     return by_name(texts + (groups["lab"] if lab else []))
 
 
