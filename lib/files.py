@@ -10,12 +10,12 @@ from pathlib import Path
 from lib.errors import UserError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write text as UTF-8 beside `path`, force it to disk, then rename it into place."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write bytes, or text as UTF-8, beside `path`, force them to disk, then rename them into place."""
     try:
         with working_file(path) as draft:
-            with draft.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with draft.open("wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)

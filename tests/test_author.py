@@ -1,20 +1,27 @@
 """An author's day: a new notebook works with every command at once, and a mistake leaves nothing behind."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+import tiny
+import yaml
 from click.testing import CliRunner, Result
+from packaging.specifiers import SpecifierSet
 
 from lib import params
 from lib.cli import main
 from lib.errors import UserError
 from lib.execution import checkup, kernels, modules, outline, spec, stamp
+from lib.pages import start
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "20_did_exports_keep_up"
@@ -179,3 +186,88 @@ def test_other_systems_are_told_that_there_is_no_warm_kernel(
     done = invoke("kernel", "install")
     assert done.exit_code == 2
     assert f"warm kernels: found the platform {platform}, expected linux" in done.output
+
+
+# --- what a newcomer meets first ---
+
+
+def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described() -> None:
+    """Renewed by `tradegoals stamp`."""
+    picture = (ROOT / stamp.PICTURE).read_bytes()
+    notebook = stamp.read_notebook(ROOT / "notebooks" / f"{stamp.PICTURE_OF}.ipynb")
+    assert picture == stamp.first_picture(notebook) and len(picture) < 100_000
+    (alt,) = re.findall(rf"!\[([^]]+)\]\({stamp.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(alt.split()) >= 20
+
+
+def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> None:
+    notebook = tiny.write(tmp_path / "notebooks", "1", name=stamp.PICTURE_OF)
+    cell = nbformat.v4.new_output("display_data", {"image/png": "AAEC"})
+    content = nbformat.read(notebook, as_version=4)
+    content["cells"][1]["outputs"] = [cell]
+    nbformat.write(content, notebook)
+    stamp.renew_picture(notebook)
+    assert not (tmp_path / ".github").exists()
+    (tmp_path / ".github").mkdir()
+    (tmp_path / stamp.PICTURE).write_bytes(b"old")
+    stamp.renew_picture(notebook)
+    assert (tmp_path / stamp.PICTURE).read_bytes() == b"\x00\x01\x02"
+
+
+def test_the_start_page_links_every_notebook_by_its_question() -> None:
+    listed = start.contents()
+    for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+        assert f"]({path.name}) |" in listed
+    assert "| [Did the goal hold?](00_did_the_goal_hold.ipynb) |" in listed
+
+
+def test_a_notebook_without_a_question_for_a_title_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.write(tmp_path, "1", name="00_x")
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path))
+    with pytest.raises(UserError, match=r"^00_x\.ipynb: cell 1: found 'reporter = .*, expected the question"):
+        start.contents()
+
+
+def test_jupyterlab_opens_on_the_start_notebook(tmp_path: Path) -> None:
+    """By its plain command, from the top of the checkout; elsewhere as ever."""
+    code = "from traitlets.config import Config\n{load}\nprint(dict(c.LabApp))"
+    settings = ROOT / ".jupyter" / "jupyter_lab_config.py"
+    load = f"c = Config(); exec(open({str(settings)!r}).read(), {{'get_config': lambda: c}})"
+    for folder, expected in (
+        (ROOT, "{'default_url': '/lab/tree/notebooks/start.ipynb'}\n"),
+        (tmp_path, "{}\n"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(load=load)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == expected
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    files = [f".jupyter/{path.name}" for path in (ROOT / ".jupyter").iterdir()]
+    assert shared == {name: name.replace(".jupyter", "etc/jupyter") for name in files}
+
+
+def test_hooks_are_local_and_ask_no_network() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    entries = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"]]
+    assert all(entry.startswith("uv run --offline ") for entry in entries)
+    for command in ("ruff check", "ruff format", "tradegoals check"):
+        assert sum(command in entry for entry in entries) == 1
+
+
+def test_binder_and_devcontainer_have_a_python_that_is_supported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    supported = SpecifierSet(project["requires-python"])
+    binder = (ROOT / ".binder" / "runtime.txt").read_text().strip().removeprefix("python-")
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())["image"]
+    for version in (binder, re.findall(r"python:([0-9.]+)-", container)[0]):
+        assert version in supported
+    script = ROOT / ".binder" / "postBuild"
+    assert script.read_text().startswith("#!") and (os.name != "posix" or os.access(script, os.X_OK))

@@ -16,7 +16,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.execution import kernels
     from lib.execution.spec import notebooks_dir
-    from lib.execution.stamp import in_words, read_notebook, restamp, stale_parts
+    from lib.execution.stamp import in_words, read_notebook, renew_picture, restamp, stale_parts
 
     paths = [notebooks_dir() / f"{name}.ipynb" for name in _stamped_names(notebooks)]
     stale = {path: in_words(stale_parts(read_notebook(path))) for path in paths}
@@ -31,6 +31,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     with kernels.warm() as kernel:
         for path in due:
             restamp(path, kernel)
+            renew_picture(path)
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 

@@ -22,7 +22,7 @@ from lib.execution import journal
 from lib.execution.locks import make_folder
 from lib.execution.spec import JOURNAL, NOTEBOOK, Run, run_from
 from lib.faults import nearest
-from lib.files import working_file, write_atomically
+from lib.files import write_atomically
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 TABLES = ("csv", "latex")
@@ -61,20 +61,8 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     if files:
         make_folder(out, folder)
     for path, content in files.items():
-        _write(path, content)
-    return list(files)
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    if isinstance(content, str):
         write_atomically(path, content)
-        return
-    try:
-        with working_file(path) as draft:
-            draft.write_bytes(content)
-            draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
+    return list(files)
 
 
 def find_run(name: str, out: Path) -> Run:

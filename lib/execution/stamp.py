@@ -7,6 +7,7 @@ modules of `lib` that they import (and those that these import), and of the data
 import difflib
 import json
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,8 @@ from lib.files import write_atomically
 from lib.package import data_dir
 
 KEY = "tradegoals"
+PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
+"""The picture of README.md is the first figure of this notebook."""
 MOST_NAMED = 6
 """Longer lists of what has changed end with a number."""
 
@@ -103,6 +106,20 @@ def restamp(path: Path, kernel: str = "python3") -> None:
     clean(notebook)
     notebook["metadata"][KEY] = make_stamp(notebook, opened)
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+
+
+def first_picture(notebook: Any) -> bytes:
+    """The first figure that a notebook shows, as PNG; empty if it shows none."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    pictures = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
+    return b64decode("".join(pictures[0])) if pictures else b""
+
+
+def renew_picture(path: Path) -> None:
+    """Take the picture of README.md from a notebook just stamped, if it is the one that has it."""
+    place = path.parent.parent / PICTURE
+    if path.stem == PICTURE_OF and place.exists():
+        write_atomically(place, first_picture(read_notebook(path)))
 
 
 def _execute(notebook: Any, kernel: str) -> list[str]:
