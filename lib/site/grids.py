@@ -10,6 +10,8 @@ from typing import NamedTuple
 from lib.site.links import Links, shown_address, web_address
 
 _NUMBER = re.compile(r"[−+\-]?[\d,]*\.?\d+( ?%| ?[A-Z]{3}( mn| bn)?)?")
+_WORD = re.compile(r"\S+( to \S+)?")
+SHORT = 28
 MOSTLY = 0.8
 """Share of a column's filled cells that must be numbers for it to be set as numbers."""
 
@@ -20,6 +22,11 @@ class Cell(NamedTuple):
     text: str
     href: str = ""
     value: str = ""
+
+    @property
+    def keeps_together(self) -> bool:
+        """Whether it is a day, a period or a row's id, which are better not broken at their hyphens."""
+        return len(self.text) <= SHORT and bool(_WORD.fullmatch(self.text))
 
 
 @dataclass
