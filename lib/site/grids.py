@@ -10,8 +10,7 @@ from typing import NamedTuple
 from lib.site.links import Links, shown_address, web_address
 
 _NUMBER = re.compile(r"[−+\-]?[\d,]*\.?\d+( ?%| ?[A-Z]{3}( mn| bn)?)?")
-_WORD = re.compile(r"\S+( to \S+)?")
-SHORT = 28
+_PERIOD = re.compile(r"[\d-]{4,10}( to [\d-]{4,10})?")
 MOSTLY = 0.8
 """Share of a column's filled cells that must be numbers for it to be set as numbers."""
 
@@ -25,8 +24,8 @@ class Cell(NamedTuple):
 
     @property
     def keeps_together(self) -> bool:
-        """Whether it is a day, a period or a row's id, which are better not broken at their hyphens."""
-        return len(self.text) <= SHORT and bool(_WORD.fullmatch(self.text))
+        """Whether it is a day or a period, which is better not broken at its hyphens."""
+        return bool(_PERIOD.fullmatch(self.text))
 
 
 @dataclass
