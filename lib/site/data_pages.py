@@ -61,7 +61,9 @@ def data_files(site: Site) -> dict[str, bytes]:
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
     html, headings = prose.with_anchors(prose.from_markdown(text, site.links("../")), {"files": 1})
-    page = {"text": html, "headings": headings, "files": package.read_package()["resources"]}
+    files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
+    files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
+    page = {"text": html, "headings": headings, "files": files}
     own = {name: (folder / name).read_bytes() for name in site.data_hashes}
     return own | {"index.html": site.render("data.html.j2", "../", place="data/index.html", **page).encode()}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,12 @@ class FoundRun:
     def parameters(self) -> dict[str, Any]:
         """The run's parameters; empty where its journal cannot be read."""
         return self.record.get("parameters", {})
+
+    @property
+    def command(self) -> str:
+        """The command that executes the run again."""
+        values = [word for name, value in self.parameters.items() for word in ("-p", f"{name}={value}")]
+        return shlex.join(["tradegoals", "run", "--notebook", self.notebook, *values])
 
     @cached_property
     def result(self) -> results.Result | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lib.site.links import Links, shown_address, web_address
 
 _NUMBER = re.compile(r"[−+\-]?[\d,]*\.?\d+( ?%| ?[A-Z]{3}( mn| bn)?)?")
+_PERIOD = re.compile(r"[\d-]{4,10}( to [\d-]{4,10})?")
 MOSTLY = 0.8
 """Share of a column's filled cells that must be numbers for it to be set as numbers."""
 
@@ -20,6 +21,11 @@ class Cell(NamedTuple):
     text: str
     href: str = ""
     value: str = ""
+
+    @property
+    def keeps_together(self) -> bool:
+        """Whether it is a day or a period, which is better not broken at its hyphens."""
+        return bool(_PERIOD.fullmatch(self.text))
 
 
 @dataclass

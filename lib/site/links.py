@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-LONGEST_SHOWN = 48
+LONGEST_SHOWN = 30
 _NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
 
 
@@ -50,13 +50,9 @@ def web_address(address: str) -> str:
 
 
 def shown_address(address: str) -> str:
-    """An address as link text: host and path, cut in the middle where it is long."""
+    """An address as link text: host and path, the host alone where that would be long."""
     text = re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
-    if len(text) <= LONGEST_SHOWN:
-        return text
-    host = text.partition("/")[0]
-    tail = max(LONGEST_SHOWN - len(host) - 2, 8)
-    return f"{host}/…{text[-tail:]}"
+    return text if len(text) <= LONGEST_SHOWN else f"{text.partition('/')[0]}/…"
 
 
 def page_names(notebooks: Collection[str], figure_ids: Collection[str], up: str) -> Links:

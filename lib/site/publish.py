@@ -71,8 +71,9 @@ def take_over(page: dict[str, Any] | None, stamp: str, site: Path, draft: Path) 
         return False
     if any(hash_of(site / name) != digest for name, digest in page["files"].items()):
         return False
+    for folder in {(draft / name).parent for name in page["files"]}:
+        make_folder(folder)
     for name in page["files"]:
-        make_folder((draft / name).parent)
         _link(site / name, draft / name)
     return True
 
