@@ -1,0 +1,13 @@
+"""How a refused answer is told: where it came from, what was found, what was expected."""
+
+from lib.errors import UserError
+
+
+def message(where: str, found: str, expected: str) -> str:
+    """One line in the form that all messages here have."""
+    return f"{where}: found {found}, expected {expected}"
+
+
+def refuse(where: str, found: str, expected: str) -> UserError:
+    """Return the error for an answer, or a part of it, that cannot be used."""
+    return UserError(message(where, found, expected))
