@@ -177,6 +177,12 @@ def prior_in_words(prior: Prior, model: GrowthModel) -> str:
     )
 
 
+def _trade_of(name: str, partner: str) -> str:
+    """A flow of the family in words: "China's trade with Russia"."""
+    reporter, _, other = name.partition("–")
+    return f"{reporter}'s trade with {other or partner}"
+
+
 def hindsight(today: GoalCase, goal: Goal, verdicts: list[Verdict], pace: pd.DataFrame) -> str:
     """The answer with the whole record; where it cannot say, what the larger flows make of the goal."""
     known = pace.dropna(subset="parent_growth")
@@ -188,7 +194,7 @@ def hindsight(today: GoalCase, goal: Goal, verdicts: list[Verdict], pace: pd.Dat
     short = row["level_mn"] < row["target_mn"]
     end, asked = money(row["level_mn"], goal.currency), money(row["target_mn"], goal.currency)
     return (
-        f"{sentence} At the pace of {known.index[0]}'s trade with {today.partner} "
+        f"{sentence} At the pace of {_trade_of(str(known.index[0]), today.partner)} "
         f"({rate(row['parent_growth'])} from {row['from_year']:.0f} to {goal.deadline}) it would have ended "
         f"at {end}, against the {asked} that the goal asks for: "
         + ("a miss is likely, not proven." if short else "the goal was within reach, which proves nothing.")
