@@ -20,11 +20,11 @@ import pandas as pd
 
 from lib import figures as fig
 from lib.errors import UserError
+from lib.execution.locks import locked
 from lib.faults import Fault, list_faults, shown_path
 from lib.files import make_folder, working_file
-from lib.package import data_dir, describe
+from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
-FETCHED_ENV = "TRADEGOALS_FETCHED"
 EXTRA = ("source", "snapshot")
 """Columns beside those of figures.csv: a name of `lib.sources.publishers`, and the checksum of the answer."""
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
@@ -40,9 +40,13 @@ class Added(NamedTuple):
 
 
 def folder() -> Path:
-    """The folder of the fetched figures: `TRADEGOALS_FETCHED` where it is set, else fetched/ in the data."""
-    named = os.environ.get(FETCHED_ENV)
-    return Path(named) if named else data_dir() / "fetched"
+    """The folder of the fetched figures, fetched/ in the data."""
+    return data_dir() / FETCHED
+
+
+def is_left_out() -> bool:
+    """Whether `TRADEGOALS_KEPT_ONLY` asks for the curated record alone."""
+    return os.environ.get(KEPT_ONLY_ENV) == "1"
 
 
 def path_of(reporter: str) -> Path:
@@ -62,6 +66,8 @@ def read(reporter: str) -> pd.DataFrame:
     A value that a later answer of its source replaced has the status preliminary.
     """
     path = path_of(reporter)
+    if is_left_out():
+        return _nothing().copy()
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
         with path.open("rb") as file:
@@ -97,6 +103,8 @@ def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
 def state(reporter: str) -> tuple[Any, ...]:
     """What changes when figures of a reporter are fetched: a key for what was computed from them."""
     path = path_of(reporter)
+    if is_left_out():
+        return ()
     try:
         stat = path.stat()
     except OSError:  # nothing was fetched, or `read` says what is wrong
@@ -151,14 +159,19 @@ def append(rows: pd.DataFrame) -> Added:
     rows : columns of figures.csv without figure_id, and `EXTRA`; one row a value, as one answer gave them.
     """
     reporter = str(rows["reporter"].iloc[0])
-    before = typed(read_file(path_of(reporter))) if path_of(reporter).exists() else empty()
-    wanted = typed(rows.assign(figure_id=""))
+    make_folder(folder())
+    with locked(folder()):
+        return _append(typed(rows.assign(figure_id="")), path_of(reporter))
+
+
+def _append(wanted: pd.DataFrame, path: Path) -> Added:
+    before = typed(read_file(path)) if path.exists() else empty()
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
     known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
     there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
     news = wanted[~same]
     if len(news):
-        write(pd.concat([before, with_ids(news, before)], ignore_index=True), path_of(reporter))
+        write(pd.concat([before, with_ids(news, before)], ignore_index=True), path)
     return Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
 
 
@@ -179,7 +192,6 @@ def with_ids(news: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
 
 def write(rows: pd.DataFrame, path: Path) -> None:
     """Write a file whole or not at all, in order of flow, period and publication."""
-    make_folder(path.parent)
     ordered = rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True)
     try:
         with working_file(path) as draft:

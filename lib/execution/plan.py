@@ -18,7 +18,7 @@ from lib.execution.keys import Sources, all_module_names, installed, module_name
 from lib.execution.locks import make_folder
 from lib.execution.spec import Run, notebooks_dir, run_from
 from lib.files import write_atomically
-from lib.package import data_dir
+from lib.package import FETCHED, data_dir, kept_files
 
 PLANS = ".plans"
 KEPT_PLANS = 20
@@ -75,7 +75,7 @@ def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     library, data, notebooks = Path(__file__).parents[1], data_dir(), notebooks_dir()
     files = [library / name for name in all_module_names()]
-    files += sorted(path for path in data.rglob("*") if path.suffix in (".csv", ".json"))
+    files += [*kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
     state = [arguments, sys.version, str(data), str(notebooks), installed()]
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]

@@ -6,6 +6,7 @@ that they import), and the tables in `data/`, CSV and parquet.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lib.errors import UserError
 from lib.execution import modules
 from lib.execution.runs import CELL_TIMEOUT_SECONDS, kernel_config
 from lib.files import write_atomically
-from lib.package import data_dir
+from lib.package import KEPT_ONLY_ENV, kept_files
 
 KEY = "tradegoals"
 
@@ -28,12 +29,8 @@ def current_stamp(notebook: Any) -> dict[str, str]:
         "lib": _digest(
             (modules.LIB / f"{name}.py").read_bytes() for name in sorted(modules.imported_modules(code))
         ),
-        "data": _digest(file.read_bytes() for file in _data_files()),
+        "data": _digest(file.read_bytes() for file in kept_files(".csv", ".parquet")),
     }
-
-
-def _data_files() -> list[Path]:
-    return sorted(file for file in data_dir().rglob("*") if file.suffix in (".csv", ".parquet"))
 
 
 def stale_parts(notebook: Any) -> list[str]:
@@ -73,7 +70,8 @@ def restamp(path: Path) -> None:
                 record_timing=False,
                 config=config,
             )
-            client.execute()
+            # What is committed must not depend on what somebody fetched.
+            client.execute(env={**os.environ, KEPT_ONLY_ENV: "1"})
     except CellExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
