@@ -16,7 +16,7 @@ from lib.sources.ask import ask
 from lib.sources.economies import Economy, economies, find_economy, names_by
 from lib.sources.exchange import Client
 from lib.sources.publishers import base_of, key_of, publisher
-from lib.sources.snapshots import Snapshot, Store
+from lib.sources.snapshots import Snapshot, Store, first_of
 
 TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade}
 """Sources of trade between countries. Each has `plan`, the requests, and `read`, from a body to coded rows."""
@@ -170,6 +170,8 @@ def fetch(
     for request in module.plan(reporter, partner, single, freq, years, **about):
         read = partial(read_answer, source, reporter, partner, single, freq)
         snapshot, (rows, said) = ask(client, store, request, read, **asking)
+        # An answer that came before was known from then on; asking again makes it no newer.
+        snapshot = first_of(store, request, snapshot)
         rows, early = observations.finished_only(rows, snapshot)
         parts.append(rows[rows["period"].isin(asked)].assign(snapshot=snapshot.sha256))
         snapshots.append(snapshot)

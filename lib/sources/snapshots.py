@@ -25,7 +25,7 @@ from lib.faults import Fault, shown_path
 from lib.files import make_folder, working_file
 from lib.package import data_dir
 from lib.sources.exchange import Answer, Request
-from lib.sources.publishers import publisher
+from lib.sources.publishers import Publisher, publisher
 
 SNAPSHOTS_ENV = "TRADEGOALS_SNAPSHOTS"
 
@@ -44,7 +44,10 @@ class Snapshot:
     headers: tuple[tuple[str, str], ...]
     sha256: str
     bytes: int
+    title: str
+    authority: str
     licence: str
+    published: str = ""  # only where the source states when it published this
     fault: str = ""
 
     @property
@@ -73,8 +76,25 @@ def question_key(source: str, path: str, params: tuple[tuple[str, str], ...]) ->
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def save(store: Store, request: Request, answer: Answer, fault: str = "") -> Snapshot:
-    """Keep an answer: its body where it is new, and a record."""
+def save(
+    store: Store,
+    request: Request,
+    answer: Answer,
+    *,
+    facts: Publisher | None = None,
+    published: str = "",
+    fault: str = "",
+) -> Snapshot:
+    """Keep an answer: its body where it is new, and a record.
+
+    Parameters
+    ----------
+    store, request, answer : where, the question, and what came.
+    facts : title, authority and licence, where the source is not one of `publishers`.
+    published : the day of publication, where the source states it.
+    fault : why the answer cannot be read; it is kept, and never used.
+    """
+    facts = facts or publisher(request.source)
     digest = hashlib.sha256(answer.body).hexdigest()
     snapshot = Snapshot(
         request.source,
@@ -87,7 +107,10 @@ def save(store: Store, request: Request, answer: Answer, fault: str = "") -> Sna
         answer.headers,
         digest,
         len(answer.body),
-        publisher(request.source).licence,
+        facts.title,
+        facts.authority,
+        facts.licence,
+        published,
         fault,
     )
     body = body_path(store, digest)
@@ -169,6 +192,12 @@ def latest(
     if not found or (max_age is not None and now - found[-1].retrieved > max_age):
         return None
     return found[-1]
+
+
+def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
+    """Return the first record of the same answer to the same question: from then on it was known."""
+    same = [kept for kept in records(store, request) if kept.sha256 == snapshot.sha256]
+    return same[0] if same else snapshot
 
 
 def vintages(store: Store, request: Request) -> list[Snapshot]:
