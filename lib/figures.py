@@ -110,6 +110,12 @@ def load_reporters() -> pd.DataFrame:
     return tables.read_table("reporters")
 
 
+def parents() -> dict[str, str]:
+    """The larger reporter that contains each, by name; those without one are left out."""
+    table = load_reporters()
+    return {name: parent for name, parent in zip(table["name"], table["parent"], strict=True) if parent}
+
+
 def load_covariates() -> pd.DataFrame:
     """Read the annual covariates in long form: year, variable, value, unit, source_url."""
     return tables.read_table("covariates")

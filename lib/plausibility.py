@@ -16,6 +16,10 @@ from lib.quality.pairs import prepare
 COLUMNS = ["rule", "figure_id", "found", "expected", "against"]
 
 
+UNDOUBTED = ("ok", "preliminary", "rounded", "secondary", "relabelled", "date_trap")
+"""Statuses that leave level and growth usable: a flag on such a row is a question that nobody has answered yet."""
+
+
 class Rule(NamedTuple):
     """What a rule says of the rows that it flags, and how it finds them."""
 
