@@ -136,10 +136,13 @@ def typed(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with the columns of a file in order: dates as datetime64, numbers as float64, all else text."""
     numbers, dates = ("value", "yoy_pct"), ("period_start", "period_end", "known_by")
     kinds = dict.fromkeys(numbers, "float64") | dict.fromkeys(dates, "datetime64[us]")
-    table = rows.reindex(columns=columns())
-    texts = [name for name in table if name not in kinds]
-    table[texts] = table[texts].fillna("")
-    return table.astype({name: kinds.get(name, "str") for name in table}).reset_index(drop=True)
+    table = rows.reindex(columns=columns()).reset_index(drop=True)
+    for name in table:
+        given = table[name]
+        if name in kinds and pd.api.types.is_string_dtype(given):
+            given = given.where(given != "")
+        table[name] = given.astype(kinds[name]) if name in kinds else given.astype("str").fillna("")
+    return table
 
 
 def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:

@@ -74,11 +74,13 @@ class FlowCase(Case):
     @field_validator("as_of", mode="before")
     @classmethod
     def _is_day(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() == "today":
+            return date.today()
         # A plain number would be read as seconds since 1970.
         try:
             return fig.read_day(value.strip() if isinstance(value, str) else value).date()
         except UserError:
-            raise ValueError("a date (YYYY-MM-DD)") from None
+            raise ValueError("a date (YYYY-MM-DD), or today") from None
 
     def check_against_data(self) -> None:
         """Refuse a flow that the record does not have, or a day before its first figure."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -16,6 +16,7 @@ from lib.sources.economies import Economy, economies, find_economy
 from lib.sources.exchange import Client
 from lib.sources.fetch import Fetched, fetch, fetch_panel
 from lib.sources.figures_from import figures_from
+from lib.sources.periods import name_gaps, periods_of
 from lib.sources.snapshots import Store, open_store
 
 WORLD = "World"
@@ -65,9 +66,8 @@ def fetch_pair(reporter: str, partner: str, asked: Asked) -> Iterator[Written]:
     with _opened() as (client, store):
         written = _fetch_one(own, other, asked, client, store)
         if written.added == Added(0, 0, 0):
-            raise UserError(
-                f"{own.name}–{other.name}: {asked.source} has no value; {' '.join(written.notes[:2])}"
-            )
+            years = f"{asked.years[0]}–{asked.years[-1]}"
+            raise UserError(f"{own.name}–{other.name}: found no value of {asked.source} for {years}")
         yield written
         beside = [] if other.name == WORLD else [(own, find_economy(WORLD)), (other, own)]
         for one, two in beside:
@@ -104,7 +104,18 @@ def _opened() -> Iterator[tuple[Client, Store]]:
 def _fetch_one(own: Economy, other: Economy, asked: Asked, client: Client, store: Store) -> Written:
     how = {"offline": asked.offline, "max_age": asked.max_age}
     answer = fetch(asked.source, own, other, FLOWS, asked.freq, asked.years, client, store, **how)
-    return write(own.name, other.name, answer)
+    asked_for = periods_of(asked.years, asked.freq)
+    gaps = [
+        f"{own.name}–{other.name}, {flow}: no value for {missing}"
+        for flow in FLOWS
+        if (missing := name_gaps(asked_for, rows_of(answer, flow)["period"]))
+    ]
+    return write(own.name, other.name, replace(answer, notes=[*answer.notes, *gaps]))
+
+
+def rows_of(answer: Fetched, flow: str) -> pd.DataFrame:
+    """The observations of one flow."""
+    return answer.observations[answer.observations["flow"] == flow]
 
 
 def write(reporter: str, partner: str, answer: Fetched) -> Written:

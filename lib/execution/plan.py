@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def _state(arguments: Any, sources: Sources) -> str:
     library, data, notebooks = Path(__file__).parents[1], data_dir(), notebooks_dir()
     files = [library / name for name in all_module_names()]
     files += [*kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
-    state = [arguments, sys.version, str(data), str(notebooks), installed()]
+    # The day, because a parameter may be "today".
+    state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), installed()]
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
     return sha256(json.dumps(state).encode()).hexdigest()[:24]
