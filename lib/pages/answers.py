@@ -49,7 +49,7 @@ def announcement(case: GoalCase) -> str:
     return f"Announced {row['announced']} by {row['announcer']} ([source]({row['url']}))."
 
 
-def _in_register(case: GoalCase, number: float, kind: str, currency: str) -> str:
+def _in_register(case: GoalCase, number: float, kind: str, currency: str | None) -> str:
     """The same of a goal of the register (per cent a year, or millions); a level is the same from whatever base."""
     table = load_targets()
     value = table["target_value"]

@@ -15,8 +15,10 @@ CONFLICT = 0.02
 """Two prints of a level in one currency differ by rounding to two or three digits at most: 2 per cent."""
 JUMP = float(np.log(3))
 """Beyond three times the pace of the years around, growth is rarer than a slip."""
-NEAR_DAYS = 550
-"""Two periods are neighbours when their middles lie within a year and a half of one another."""
+NEAR_DAYS = 800
+"""Two periods are neighbours when their middles lie within a little more than two years of one another."""
+APART = float(np.log(2))
+"""Neighbours contradict one another when their paces differ by more than a factor of two."""
 MIRROR = float(np.log(1.25))
 """Freight and insurance explain 6 to 10 per cent (IMF, Direction of Trade Statistics), re-exports some more."""
 
@@ -36,8 +38,9 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     others and around (log of millions of US dollars: median of the other prints of the period, and the median
     pace of neighbouring periods; NaN where there are none), off (log distance from `others`, or else from
-    `around`), fits (the distance below which `off` is no surprise), doubted (the years around do not side with
-    the level against the other prints) and compared (the figures that it was compared with).
+    `around`), fits (the distance below which `off` is no surprise), lonely (most neighbouring periods contradict
+    the level: a sound one beside a wrong one is not), doubted (lonely; or, where there are other prints, the years
+    around do not side with it against them) and compared (the figures that it was compared with).
     """
     pairs = pair(rows[rows["log"].notna()], ["flow_number"])
     same = (pairs["period_start"] == pairs["period_start_o"]) & (pairs["period_end"] == pairs["period_end_o"])
@@ -46,6 +49,9 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     others = twins.groupby("row")["log_o"].median().reindex(rows.index)
     around = near.groupby("row")["pace_o"].median().reindex(rows.index) + rows["log"] - rows["pace"]
     twin = others.notna()
+    apart = (near["pace"] - near["pace_o"]).abs() > APART
+    lonely = (apart.groupby(near["row"]).mean() > 0.5).reindex(rows.index, fill_value=False)
+    sided = (rows["log"] - around).abs() < (others - around).abs()
     named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
     compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(names)
     return pd.DataFrame(
@@ -54,7 +60,8 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
             "around": around,
             "off": rows["log"] - others.where(twin, around),
             "fits": np.where(twin, SAME_NUMBER, SAME_SIZE),
-            "doubted": ~(twin & ((rows["log"] - around).abs() < (others - around).abs())),
+            "lonely": lonely,
+            "doubted": (twin & ~sided) | (~twin & lonely),
             "compared": compared.reindex(rows.index).fillna(""),
         }
     )
@@ -89,7 +96,9 @@ def jump(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     """Far off the pace of the periods around, and no other print of the period supports it."""
     alone = ~((rows["log"] - rows["others"]).abs() <= SAME_SIZE)
     far = (rows["log"] - rows["around"]).abs() > JUMP
-    return _off(rows[far & alone & ~_is_other_currency(rows) & ~_is_power_of_ten(rows)], "around")
+    return _off(
+        rows[far & alone & rows["lonely"] & ~_is_other_currency(rows) & ~_is_power_of_ten(rows)], "around"
+    )
 
 
 def _off(found: pd.DataFrame, by: str, why: pd.Series | str = "") -> pd.DataFrame:
