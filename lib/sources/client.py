@@ -19,7 +19,7 @@ from lib.sources import refusals
 from lib.sources.exchange import Again, Answer, Client, Limits, Request
 from lib.sources.publishers import check_address
 from lib.sources.receive import receive
-from lib.sources.secrets import Secret, redact
+from lib.sources.secrets import Secret, redact, redacted_log
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -81,7 +81,8 @@ def get(client: Client, request: Request) -> Answer:
         reraise=True,
     )
     try:
-        return retrying(attempt, client, request)
+        with redacted_log(secrets):
+            return retrying(attempt, client, request)
     except Again as fault:
         found = f"{fault.found}, at the last of {client.limits.attempts} attempts"
         message = refusals.message(request.url, found, fault.expected)

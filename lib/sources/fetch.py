@@ -249,4 +249,5 @@ def assemble(
         parts.append(totals)
         notes = notes + (alone if len(flows) == 1 else [])
     table = pd.concat(parts, ignore_index=True).sort_values(observations.KEY, ignore_index=True)
-    return Fetched(table, snapshots, notes + twice)
+    where = snapshots[0].url if snapshots else "answer"
+    return Fetched(observations.check(table, where), snapshots, notes + twice)

@@ -49,9 +49,10 @@ def read(body: bytes, media: str, where: str) -> pd.DataFrame:
     Frame with reporter and partner (codes of the IMF), flow, valuation, freq, period (as written) and value in dollars;
     observations without a value are left out.
     """
-    if not body:
-        return coded([[], [], [], []], [], [])
-    rows = read_csv(body, where) if "csv" in media else read_json(body, where)
+    if not body:  # status 204: there is nothing
+        rows = coded([[], [], [], []], [], [])
+    else:
+        rows = read_csv(body, where) if "csv" in media else read_json(body, where)
     check_indicators(rows, where)
     rows = rows[rows["value"].notna()].reset_index(drop=True)
     flows = rows["indicator"].map({name: flow for name, (flow, _) in INDICATORS.items()})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.errors import UserError
 from lib.faults import nearest, quote, read_bytes, shown_path
 from lib.sources import decode, observations, periods
 from lib.sources.exchange import Answer, Client, Request
@@ -112,18 +113,12 @@ def read_workbook(body: bytes, mapping: Mapping, where: str) -> list[list[Any]]:
         if mapping.sheet is not None and mapping.sheet not in names:
             raise refuse(where, f"no sheet {quote(mapping.sheet)}", nearest(mapping.sheet, names))
         sheet = book[mapping.sheet or names[0]]
+        sheet.reset_dimensions()  # what a workbook says of its own size may be wrong
         rows = [list(row[:WIDEST]) for row in sheet.iter_rows(values_only=True)]
         book.close()
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        OSError,
-        EOFError,
-        SyntaxError,
-    ) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a damaged workbook makes openpyxl raise whatever its many parts raise
         raise refuse(where, f"no workbook that can be read ({error})", "an .xlsx file") from None
     return from_header([row[: filled(row)] for row in rows], mapping, where)
 

@@ -114,5 +114,7 @@ def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         for (reporter, partner), group in wide[wide.isna().any(axis=1)].groupby(level=["reporter", "partner"])
     ]
     exports = rows[rows["flow"] == "export"].set_index(keys)["snapshot"]
-    total = both.sum(axis=1).rename("value").to_frame().assign(snapshot=exports).reset_index()
+    total = (
+        both.sum(axis=1).rename("value").to_frame().assign(snapshot=exports.reindex(both.index)).reset_index()
+    )
     return total.assign(flow="total", valuation="FOB + CIF")[list(COLUMNS)], notes

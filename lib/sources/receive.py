@@ -11,7 +11,7 @@ import httpx
 from lib.faults import quote
 from lib.sources import refusals
 from lib.sources.exchange import Again, Answer, Client, Request
-from lib.sources.secrets import redact_bytes
+from lib.sources.secrets import redact, redact_bytes
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # statuses after which asking again makes sense
 KEPT_HEADERS = ("content-type", "content-language", "date", "etag", "last-modified")
@@ -34,8 +34,11 @@ def receive(client: Client, request: Request, response: httpx.Response, started:
     if response.status_code == 200:
         check_kind(request, response)
     body = b"".join(decoded(client, request, response, started))
+    if response.status_code == 200 and not body:
+        raise Again("an empty body with status 200", "data, or status 204")
     secrets = [request.key] if request.key else []
-    headers = tuple((name, response.headers[name]) for name in KEPT_HEADERS if name in response.headers)
+    named = [name for name in KEPT_HEADERS if name in response.headers]
+    headers = tuple((name, redact(response.headers[name], secrets)) for name in named)
     return Answer(request.url, response.status_code, headers, redact_bytes(body, secrets), client.now())
 
 

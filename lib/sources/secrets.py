@@ -1,7 +1,9 @@
 """Keys of the sources that want one: from the environment or the keyring, and shown nowhere."""
 
+import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
 
@@ -9,6 +11,7 @@ from lib.errors import UserError
 
 KEYRING_SERVICE = "tradegoals"
 SHOWN = "***"
+LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
 
 class Secret:
@@ -27,6 +30,10 @@ class Secret:
     def __repr__(self) -> str:
         """Name it; the value stays unseen, also in tracebacks that show variables."""
         return f"Secret({self.name})"
+
+    def __format__(self, form: str) -> str:
+        """As `repr`, in whatever form."""
+        return format(repr(self), form)
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled, since a pickle is a file."""
@@ -60,12 +67,16 @@ def from_keyring(name: str) -> str | None:
         return None
 
 
+def ways(secret: Secret) -> tuple[str, ...]:
+    """Return the ways in which a secret may be written: as it is, and as in an address."""
+    value = secret.reveal()
+    return tuple(dict.fromkeys((value, quote(value, safe=""), quote_plus(value))))
+
+
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Return a text without the secrets, also where they are written as in an address."""
+    """Return a text without the secrets."""
     for secret in secrets:
-        for written in dict.fromkeys(
-            (secret.reveal(), quote(secret.reveal(), safe=""), quote_plus(secret.reveal()))
-        ):
+        for written in ways(secret):
             text = text.replace(written, SHOWN)
     return text
 
@@ -73,8 +84,33 @@ def redact(text: str, secrets: Iterable[Secret]) -> str:
 def redact_bytes(body: bytes, secrets: Iterable[Secret]) -> bytes:
     """Return a body without the secrets: a server may repeat the key that it was sent."""
     for secret in secrets:
-        for written in dict.fromkeys(
-            (secret.reveal(), quote(secret.reveal(), safe=""), quote_plus(secret.reveal()))
-        ):
+        for written in ways(secret):
             body = body.replace(written.encode(), SHOWN.encode())
     return body
+
+
+class RedactLog(logging.Filter):
+    """Keeps a secret out of log lines, such as those of httpcore, which show the headers of answers."""
+
+    def __init__(self, secrets: list[Secret]) -> None:
+        super().__init__()
+        self.secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line pass, redacted."""
+        if self.secrets:
+            record.msg, record.args = redact(record.getMessage(), self.secrets), None
+        return True
+
+
+@contextmanager
+def redacted_log(secrets: list[Secret]) -> Iterator[None]:
+    """Redact what the HTTP library logs while a request with a key is under way."""
+    loggers, redacting = [logging.getLogger(name) for name in LOGGERS], RedactLog(secrets)
+    for logger in loggers:
+        logger.addFilter(redacting)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(redacting)

@@ -195,9 +195,12 @@ def latest(
 
 
 def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
-    """Return the first record of the same answer to the same question: from then on it was known."""
-    same = [kept for kept in records(store, request) if kept.sha256 == snapshot.sha256]
-    return same[0] if same else snapshot
+    """Return the first record of the vintage that a snapshot belongs to: from then on it was known.
+
+    An answer that came, was replaced and comes again begins a vintage of its own.
+    """
+    same = [one for one in vintages(store, request) if one.sha256 == snapshot.sha256]
+    return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
 
 
 def vintages(store: Store, request: Request) -> list[Snapshot]:
