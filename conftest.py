@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.nbval_sanitize_with = str(config.rootpath / "nbval_sanitize.cfg")
     # A backend forced from outside removes all figures from the outputs, without a word.
     os.environ.pop("MPLBACKEND", None)
+    # What somebody fetched on this machine must not change what is tested.
+    os.environ.setdefault("TRADEGOALS_KEPT_ONLY", "1")
     # More threads than cores make small linear algebra slower, not faster.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lib.commands.author import kernel, new, stamp
+from lib.commands.data import data, report_faults
 from lib.commands.export import export
 from lib.commands.results import results_command
 from lib.commands.run import EXAMPLES, run, run_one, schema
@@ -52,6 +53,7 @@ def main() -> None:
 main.add_command(export)
 main.add_command(kernel)
 main.add_command(new)
+main.add_command(data)
 main.add_command(results_command)
 main.add_command(run)
 main.add_command(run_one)
@@ -73,12 +75,7 @@ def check(renew: bool) -> None:
     if renew:
         for name in tables.refresh_checksums():
             click.echo(f"renewed the checksum of {name}")
-    faults = checkup.all_faults()
-    for fault in faults:
-        click.echo(fault)
-    if faults:
-        click.echo(f"{len(faults)} fault{'s' * (len(faults) > 1)} found.", err=True)
-        sys.exit(1)
+    report_faults(checkup.all_faults())
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

@@ -110,6 +110,12 @@ def load_reporters() -> pd.DataFrame:
     return tables.read_table("reporters")
 
 
+def parents() -> dict[str, str]:
+    """The larger reporter that contains each, by name; those without one are left out."""
+    table = load_reporters()
+    return {name: parent for name, parent in zip(table["name"], table["parent"], strict=True) if parent}
+
+
 def load_covariates() -> pd.DataFrame:
     """Read the annual covariates in long form: year, variable, value, unit, source_url."""
     return tables.read_table("covariates")
@@ -140,9 +146,9 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.reset_index()
     money = rows["unit"].str.extract(r"^(USD|CNY) (mn|bn)$")
     # Rounded, because 4.07 × 1000 is not 4070 in binary and would be shown so.
-    value_mn = (rows["value"] * money[1].map(MILLIONS)).round(6)
+    value_mn = (rows["value"] * money[1].map(MILLIONS).astype("float64")).round(6)
     use = {
-        field: rows["status"].map({name: getattr(use, field) for name, use in STATUS.items()})
+        field: rows["status"].map({name: getattr(use, field) for name, use in STATUS.items()}).astype("bool")
         for field in Use._fields
     }
     return rows.assign(

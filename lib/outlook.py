@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from lib import fetched, forecast, growth, past_errors, reference
 from lib import figures as fig
-from lib import forecast, growth, past_errors, reference
 from lib.forecast import FAN, GrowthModel, Prior
 from lib.goals import Goal
 from lib.params import FlowCase, GoalCase
@@ -20,6 +20,9 @@ from lib.parents import Parent, prior_with_parents
 from lib.results import Estimate
 
 Case = TypeVar("Case", bound=FlowCase)
+
+WORLD = "World"
+"""The partner that stands for all of them."""
 
 SUREST = 1e-6
 """No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
@@ -111,26 +114,26 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     """The growth model at the last year of `levels` (by year, millions), from what the case's day knew."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     rates = growth.log_growth(levels)
-    parents = [_parent(larger, origin) for larger in lineage(case)]
+    parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
     own_class = prior_for(case, level, origin)
     prior, shares = prior_with_parents(own_class, [parent for parent in parents if parent is not None], rates)
     model = forecast.fit(rates, prior)
     size = _usd_mn(case, level, origin) * 1e6
-    return Expectation(origin, level, size, case.partner == "World", prior, model, shares)
+    return Expectation(origin, level, size, case.partner == WORLD, prior, model, shares)
 
 
-def _parent(larger: GoalCase, origin: int) -> Parent | None:
+def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
     """A larger flow up to the origin; None where two levels of it were not known by then."""
     levels = larger.series()["value_mn"].loc[:origin]
     if len(levels) < 2:
         return None
     prior = prior_for(larger, float(levels.iloc[-1]), int(levels.index[-1]))
-    return Parent(larger.reporter, growth.log_growth(levels), prior)
+    return Parent(name, growth.log_growth(levels), prior)
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
     """The reference class of flows as large as this one, from the years up to `year` alone."""
-    return reference.prior_for(_usd_mn(case, level_mn, year) * 1e6, year, world=case.partner == "World")
+    return reference.prior_for(_usd_mn(case, level_mn, year) * 1e6, year, world=case.partner == WORLD)
 
 
 def _usd_mn(case: GoalCase, level_mn: float, year: int) -> float:
@@ -158,16 +161,29 @@ def _fan(expected: Expectation, end: int) -> pd.DataFrame:
 
 
 def lineage(case: Case) -> list[Case]:
-    """The case for each larger flow that contains this one and was on record: city, province, country."""
+    """The case for each larger flow that contains this one and was on record, the smallest first.
+
+    From the city to the province and the country, with the same partner; then, where that is on record, the
+    country's trade with all partners.
+    """
     parent = fig.load_reporters().set_index("name")["parent"]
-    name, larger = parent.get(case.reporter, ""), []
-    record = fig.as_of(fig.load_figures(), case.as_of_time)
-    while name:
-        rows = record[(record["reporter"] == name) & (record["partner"] == case.partner)]
-        if (rows["flow"] == case.flow).any():
-            larger.append(case.model_copy(update={"reporter": name}))
-        name = parent.get(name, "")
-    return larger
+    names = [case.reporter]
+    while above := parent.get(names[-1], ""):
+        names.append(above)
+    flows = [(name, case.partner) for name in names[1:]]
+    flows += [(names[-1], WORLD)] * (case.partner != WORLD)
+    curated = fig.load_figures()
+    known = {name: fig.as_of(fetched.beside(curated, name), case.as_of_time) for name, _ in flows}
+    return [
+        case.model_copy(update={"reporter": name, "partner": partner})
+        for name, partner in flows
+        if _holds(known[name], name, partner, case.flow)
+    ]
+
+
+def _holds(record: pd.DataFrame, reporter: str, partner: str, flow: str) -> bool:
+    rows = (record["reporter"] == reporter) & (record["partner"] == partner) & (record["flow"] == flow)
+    return bool(rows.any())
 
 
 def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
@@ -177,7 +193,7 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
 
     Returns
     -------
-    Frame indexed by the larger flow's reporter: from_year, from_mn, parent_growth (fraction, to the
+    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
     deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
     missing (the years without a level, as text).
     """
@@ -189,7 +205,7 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
         known = last in theirs.index and goal.deadline in theirs.index
         change = theirs[goal.deadline] / theirs[last] - 1 if known else np.nan
         missing = [year for year in (last, goal.deadline) if year not in theirs.index]
-        rows[larger.reporter] = {
+        rows[larger.label_beside(case)] = {
             "from_year": last,
             "from_mn": before[last],
             "parent_growth": change,

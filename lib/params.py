@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from lib import fetched, words
 from lib import figures as fig
-from lib import words
 from lib.errors import UserError
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
@@ -25,7 +25,7 @@ from lib.tables import data_state
 MAX_HORIZON_YEARS = 30
 LAST_OUTCOME = 2020
 """Last year of the panel on which forecasts are scored."""
-REPORTER = "who reports the trade: a city, province or country of data/figures.csv"
+REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
 GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
 
 
@@ -74,11 +74,13 @@ class FlowCase(Case):
     @field_validator("as_of", mode="before")
     @classmethod
     def _is_day(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() == "today":
+            return date.today()
         # A plain number would be read as seconds since 1970.
         try:
             return fig.read_day(value.strip() if isinstance(value, str) else value).date()
         except UserError:
-            raise ValueError("a date (YYYY-MM-DD)") from None
+            raise ValueError("a date (YYYY-MM-DD), or today") from None
 
     def check_against_data(self) -> None:
         """Refuse a flow that the record does not have, or a day before its first figure."""
@@ -96,7 +98,15 @@ class FlowCase(Case):
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
-        return _record(self.reporter, self.partner, self.flow, fig.load_figures, data_state()).copy()
+        return _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state()).copy()
+
+    def _state(self) -> Any:
+        """What the record of the flow is read from, as far as it can change."""
+        return data_state(), fetched.state(self.reporter)
+
+    def label_beside(self, case: "FlowCase") -> str:
+        """A short name among the flows of a case: "China", or "China–World" where the partner is another."""
+        return self.reporter if self.partner == case.partner else f"{self.reporter}–{self.partner}"
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
@@ -156,7 +166,7 @@ class TrendCase(FlowCase):
             return annual_series(record, self.currency, self.rates())
         names = ("reporter", "partner", "flow", "as_of", "currency")
         same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
-        return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, data_state()).copy()
+        return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, self._state()).copy()
 
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
@@ -300,8 +310,11 @@ class ScoreCase(Case):
 # state of the data, and the readers themselves, so that another reader is never answered from memory.
 @lru_cache(maxsize=32)
 def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd.DataFrame:
-    """The figures of a flow."""
-    return fig.select(load(), reporter, partner, flow)
+    """The figures of a flow, curated and fetched."""
+    try:
+        return fig.select(fetched.beside(load(), reporter), reporter, partner, flow)
+    except UserError as error:
+        raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
 
 
 @lru_cache(maxsize=256)

@@ -62,7 +62,10 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     skipped = sum(outcome.skipped for outcome in good)
     counts = {"executed": len(good) - skipped, "up to date": skipped, "failed": len(outcomes) - len(good)}
     counts |= {"not run": asked - len(outcomes), "left out": len(left_out)}
-    if asked > 1:
+    if not asked:
+        for reason in dict.fromkeys(left_out.values()):
+            click.echo(f"left out: {reason}")
+    if asked != 1:
         click.echo("\n" + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
     for outcome in outcomes:
         if outcome.error:

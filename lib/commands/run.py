@@ -186,7 +186,7 @@ def _select(
     if named:
         found, left_out = matrix.expand(ci=ci, only=cases)
         chosen = [run for run in found if not notebooks or run.notebook in notebooks]
-        if not chosen:
+        if notebooks and not chosen:
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
         return chosen, left_out
     values = _parse_pairs(pairs)

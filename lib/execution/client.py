@@ -49,8 +49,8 @@ class Client(NotebookClient):
             return None
         return super().process_message(msg, cell, cell_index)
 
-    def run(self) -> None:
-        """Execute the notebook.
+    def run(self, **options: Any) -> None:
+        """Execute the notebook; options, such as `env`, are for the start of the kernel.
 
         Raises
         ------
@@ -58,7 +58,7 @@ class Client(NotebookClient):
             If the limit on output is passed; else what nbclient raises.
         """
         try:
-            self.execute()
+            self.execute(**options)
         except DeadKernelError:
             if self.seen_bytes > self.limits.output_bytes:
                 most = self.limits.output_bytes / 1e6

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lib import params
+from lib import fetched, params
 from lib.errors import UserError
 from lib.execution.runfile import read_document, shape_faults
 from lib.execution.spec import Run, notebooks_dir, short_slug
@@ -156,10 +156,14 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
 
     try:
         case = params.model_of(notebook).model_validate(dict(values))
-        if isinstance(case, params.FlowCase):
-            case.record()  # a misspelt flow is a mistake
-    except (ValidationError, UserError):
+    except ValidationError:
         return False
+    if not isinstance(case, params.FlowCase):
+        return True
+    try:
+        case.record()
+    except UserError:  # a misspelt flow is a mistake, one between countries can be fetched
+        return bool(fetched.hint(case.reporter, case.partner))
     return True
 
 

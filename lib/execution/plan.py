@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lib.execution.keys import Sources, all_module_names, installed, module_name
 from lib.execution.locks import make_folder
 from lib.execution.spec import Run, notebooks_dir, run_from
 from lib.files import write_atomically
-from lib.package import data_dir
+from lib.package import FETCHED, data_dir, kept_files
 
 PLANS = ".plans"
 KEPT_PLANS = 20
@@ -75,8 +76,9 @@ def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     library, data, notebooks = Path(__file__).parents[1], data_dir(), notebooks_dir()
     files = [library / name for name in all_module_names()]
-    files += sorted(path for path in data.rglob("*") if path.suffix in (".csv", ".json"))
-    state = [arguments, sys.version, str(data), str(notebooks), installed()]
+    files += [*kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
+    # The day, because a parameter may be "today".
+    state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), installed()]
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
     return sha256(json.dumps(state).encode()).hexdigest()[:24]

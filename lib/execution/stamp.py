@@ -6,6 +6,7 @@ modules of `lib` that they import (and those that these import), and of the data
 
 import difflib
 import json
+import os
 import tempfile
 from base64 import b64decode
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from lib.errors import UserError
 from lib.execution import modules
 from lib.execution.runs import CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES, kernel_config
 from lib.files import write_atomically
-from lib.package import data_dir
+from lib.package import KEPT_ONLY_ENV, data_dir
 
 KEY = "tradegoals"
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
@@ -130,7 +131,9 @@ def _execute(notebook: Any, kernel: str) -> list[str]:
     limits = Limits(float("inf"), CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
     with kernel_config() as config, tempfile.TemporaryDirectory() as folder:
         notes = str(Path(folder, "opened"))
-        make_client(notebook, kernel, config, limits, start_line(str(data_dir()), notes)).run()
+        client = make_client(notebook, kernel, config, limits, start_line(str(data_dir()), notes))
+        # What is committed must not depend on what somebody fetched.
+        client.run(env={**os.environ, KEPT_ONLY_ENV: "1"})
         return read_notes(notes)
 
 

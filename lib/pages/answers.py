@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.figures import load_goals_table, load_investments, sources
+from lib.figures import load_goals_table, load_investments, load_targets, sources
 from lib.forecast import GrowthModel, Prior
 from lib.goals import READING_LABELS, Goal, Verdict, parse_goal
 from lib.growth import cagr
@@ -44,9 +44,31 @@ def announcement(case: GoalCase) -> str:
         )
     rows = table[same & ((stated - number).abs() < 1e-9)]
     if rows.empty:
-        return "No government stated this goal in the data of this collection: it is the reader's own."
+        return _in_register(case, number * 100 if kind == "rate" else number, kind, currency)
     row = rows.iloc[0]
     return f"Announced {row['announced']} by {row['announcer']} ([source]({row['url']}))."
+
+
+def _in_register(case: GoalCase, number: float, kind: str, currency: str | None) -> str:
+    """The same of a goal of the register (per cent a year, or millions); a level is the same from whatever base."""
+    table = load_targets()
+    value = table["target_value"]
+    if kind == "level":
+        own = table["target_unit"].str.startswith(f"{currency} ")
+        value = (value * table["target_unit"].map(_millions)).where(own)
+    rows = table[
+        (table["reporter"] == case.reporter)
+        & (table["partner"] == case.partner)
+        & (table["flow"] == case.flow)
+        & (table["measure"] == ("growth_pct_per_year" if kind == "rate" else "level"))
+        & (table["target_year"] == case.deadline)
+        & ((kind == "level") | (table["base_year"] == case.base_year).fillna(False))
+        & ((value - number).abs() < 1e-9)
+    ]
+    if rows.empty:
+        return "No government stated this goal in the data of this collection: it is the reader's own."
+    row = rows.iloc[0]
+    return f"Announced {row['announced']} by {row['announcer']} ([source]({row['source_target_url']}))."
 
 
 def investment_half(case: GoalCase) -> str:
@@ -177,6 +199,12 @@ def prior_in_words(prior: Prior, model: GrowthModel) -> str:
     )
 
 
+def _trade_of(name: str, partner: str) -> str:
+    """A flow of the family in words: "China's trade with Russia"."""
+    reporter, _, other = name.partition("–")
+    return f"{reporter}'s trade with {other or partner}"
+
+
 def hindsight(today: GoalCase, goal: Goal, verdicts: list[Verdict], pace: pd.DataFrame) -> str:
     """The answer with the whole record; where it cannot say, what the larger flows make of the goal."""
     known = pace.dropna(subset="parent_growth")
@@ -188,7 +216,7 @@ def hindsight(today: GoalCase, goal: Goal, verdicts: list[Verdict], pace: pd.Dat
     short = row["level_mn"] < row["target_mn"]
     end, asked = money(row["level_mn"], goal.currency), money(row["target_mn"], goal.currency)
     return (
-        f"{sentence} At the pace of {known.index[0]}'s trade with {today.partner} "
+        f"{sentence} At the pace of {_trade_of(str(known.index[0]), today.partner)} "
         f"({rate(row['parent_growth'])} from {row['from_year']:.0f} to {goal.deadline}) it would have ended "
         f"at {end}, against the {asked} that the goal asks for: "
         + ("a miss is likely, not proven." if short else "the goal was within reach, which proves nothing.")

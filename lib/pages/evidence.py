@@ -18,12 +18,20 @@ GROWTH_GAP = 0.02
 
 
 def candidates_of(family: Iterable[FlowCase], currency: str = "USD") -> pd.DataFrame:
-    """Every level of every flow of a family (`lib.series.candidates`), with a column reporter."""
+    """Every level of every flow of a family (`lib.series.candidates`), with a column reporter (its label)."""
+    family = list(family)
     rates = [exchange_rates(fig.load_covariates(), member.as_of_time) for member in family]
     frames = [
-        candidates(member.vintage(), currency, fx).assign(reporter=member.reporter)
+        candidates(member.vintage(), currency, fx).assign(reporter=member.label_beside(family[0]))
         for member, fx in zip(family, rates, strict=True)
     ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def record_of(family: Iterable[FlowCase]) -> pd.DataFrame:
+    """The figures of a family as known on its day; `reporter` is the label of the flow beside the first one."""
+    family = list(family)
+    frames = [member.vintage().assign(reporter=member.label_beside(family[0])) for member in family]
     return pd.concat(frames, ignore_index=True)
 
 

@@ -48,15 +48,14 @@ def arrivals(case: CompareCase) -> pd.DataFrame:
 
     Returns
     -------
-    Rows as `lib.figures.load_figures` gives them, in order of `known_from`, then of the file.
+    Rows as `lib.figures.load_figures` gives them, `reporter` as `FlowCase.label_beside`, in order of `known_from`,
+    then of the file.
     """
-    family = [case.last().reporter, *(larger.reporter for larger in lineage(case.last()))]
-    record = fig.load_figures()
-    own = (
-        record["reporter"].isin(family) & (record["partner"] == case.partner) & (record["flow"] == case.flow)
-    )
+    last = case.last()
+    family = [last, *lineage(last)]
+    record = pd.concat([member.record().assign(reporter=member.label_beside(last)) for member in family])
     late = (record["known_from"] > case.as_of_time) & (record["known_from"] <= pd.Timestamp(case.until))
-    return record[own & late].sort_values("known_from", kind="stable", ignore_index=True)
+    return record[late].sort_values(["known_from", "line"], kind="stable", ignore_index=True)
 
 
 def steps(case: CompareCase) -> pd.DataFrame:
@@ -160,13 +159,15 @@ def _state(case: PartialCase) -> dict[str, Any]:
 
 
 def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
-    names = [case.reporter, *(larger.reporter for larger in lineage(case))]
+    names = [case.reporter, *(larger.label_beside(case) for larger in lineage(case))]
     return {name: _levels(case, name) for name in names}
 
 
-def _levels(case: PartialCase, reporter: str) -> pd.Series:
-    """Level by year of one flow of the family, as the case knows it; millions."""
-    return case.model_copy(update={"reporter": reporter}).series()["value_mn"]
+def _levels(case: PartialCase, label: str) -> pd.Series:
+    """Level by year of one flow of the family (`FlowCase.label_beside`), as the case knows it; millions."""
+    reporter, _, partner = label.partition("–")
+    member = case.model_copy(update={"reporter": reporter, "partner": partner or case.partner})
+    return member.series()["value_mn"]
 
 
 def _changes(before: pd.Series | None, after: pd.Series) -> str:

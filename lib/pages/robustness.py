@@ -63,7 +63,7 @@ def hindcasts(case: GoalCase, goal: Goal, view: Outlook) -> dict[str, pd.DataFra
 
     Returns
     -------
-    By reporter: frame indexed by origin with probability and met (bool); flows without any are left out.
+    By flow (`FlowCase.label_beside`): frame indexed by origin with probability and met (bool); flows without any are left out.
     """
     years = max(goal.deadline - view.last, 1)
     found = {}
@@ -72,7 +72,7 @@ def hindcasts(case: GoalCase, goal: Goal, view: Outlook) -> dict[str, pd.DataFra
         rows = {year: _hindcast(member, levels, int(year), years, goal.rate) for year in levels.index}
         rows = {year: row for year, row in rows.items() if row is not None}
         if rows:
-            found[member.reporter] = pd.DataFrame.from_dict(
+            found[member.label_beside(case)] = pd.DataFrame.from_dict(
                 rows, orient="index", columns=["probability", "met"]
             )
     return found

@@ -113,11 +113,15 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
 def in_words(case: TrendCase, frame: pd.DataFrame) -> str:
     """The growth of the flow and of the larger ones, as sentences."""
     lines = [
-        f"**{name}–{case.partner}** {_pace(row)}; of {row['rates']:.0f} known yearly rates "
+        f"**{_pair(str(name), case.partner)}** {_pace(row)}; of {row['rates']:.0f} known yearly rates "
         f"{row['reached']:.0f} reached {rate(case.yearly_rate())}."
         for name, row in frame.iterrows()
     ]
     return " ".join(lines)
+
+
+def _pair(name: str, partner: str) -> str:
+    return name if "–" in name else f"{name}–{partner}"
 
 
 def _pace(row: pd.Series) -> str:

@@ -6,7 +6,7 @@ cannot see it; `show` displays it.
 """
 
 from lib.plots.forecast import goal_fan, hindcast, probability_path, probability_steps
-from lib.plots.record import coverage, disagreement, growth_table, levels_together
+from lib.plots.record import coverage, disagreement, growth_table, levels_together, mirror
 from lib.plots.scores import by_origin, calibration, met_by_group, shares, verdict_grid
 from lib.plots.style import (
     BLUE,
@@ -38,6 +38,7 @@ __all__ = [
     "hindcast",
     "levels_together",
     "met_by_group",
+    "mirror",
     "probability_path",
     "probability_steps",
     "scale_of",

@@ -117,3 +117,24 @@ def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any
     low, high = candidates["differs"].min() * 100, candidates["differs"].max() * 100
     alt = f"{title}: {len(candidates)} other sources, from {signed(low, 1)} to {signed(high, 1)} %."
     return finish(figure, axes, alt, sources)
+
+
+def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
+    """What the partner reports against what the reporter does, in per cent, by the end of the period.
+
+    `found` is as `lib.pages.quality.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
+    """
+    figure, axes = new_axes(title)
+    whole = (found["period_end"] - found["period_start"]).dt.days >= 364
+    middle = found["period_end"].dt.year + (found["period_end"].dt.dayofyear - 1) / 365
+    for colour, (name, rows) in enumerate(found.groupby(found["pair"] + ", " + found["flow"], sort=False)):
+        face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
+        gap = rows["gap"] * 100
+        axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel("partner against reporter, %")
+    axes.margins(y=0.15)
+    axes.legend(loc="best", fontsize=8)
+    low, high = found["gap"].min() * 100, found["gap"].max() * 100
+    alt = f"{title}: {len(found)} periods, from {signed(low, 1)} to {signed(high, 1)} %."
+    return finish(figure, axes, alt, sources)

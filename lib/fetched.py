@@ -1,0 +1,267 @@
+"""Figures that were fetched from a live source, beside the curated record and apart from it.
+
+`data/figures.csv` is written by hand and committed. What `tradegoals data fetch` brings may be a million rows that
+anybody can fetch again, so it lies in `data/fetched/`, one parquet file a reporter, and stays out of the repository
+unless somebody adds it. A run opens the file of its reporter alone, there or not, so that a later fetch repeats the
+runs that it concerns and no others. Nothing is overwritten: another value for a period is another row, published
+on the day of its retrieval.
+"""
+
+import os
+import re
+import shlex
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib import figures as fig
+from lib.errors import UserError
+from lib.execution.locks import locked
+from lib.faults import Fault, list_faults, shown_path
+from lib.files import make_folder, working_file
+from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
+
+EXTRA = ("source", "snapshot")
+"""Columns beside those of figures.csv: a name of `lib.sources.publishers`, and the checksum of the answer."""
+SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
+"""What the vintages of one value have in common, within a reporter."""
+
+
+class Added(NamedTuple):
+    """How many fetched rows were new, a changed value, or known already."""
+
+    new: int
+    changed: int
+    same: int
+
+
+def folder() -> Path:
+    """The folder of the fetched figures, fetched/ in the data."""
+    return data_dir() / FETCHED
+
+
+def is_left_out() -> bool:
+    """Whether `TRADEGOALS_KEPT_ONLY` asks for the curated record alone."""
+    return os.environ.get(KEPT_ONLY_ENV) == "1"
+
+
+def path_of(reporter: str) -> Path:
+    """The file of a reporter's fetched figures, there or not."""
+    plain = unicodedata.normalize("NFKD", reporter).encode("ascii", "ignore").decode().lower()
+    return folder() / f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
+
+
+def columns() -> list[str]:
+    """The columns of a file, in order."""
+    return [*(field["name"] for field in describe("figures")["schema"]["fields"]), *EXTRA]
+
+
+def read(reporter: str) -> pd.DataFrame:
+    """The fetched figures of a reporter, as `lib.figures.load_figures` gives them, with `source` and `snapshot`.
+
+    A value that a later answer of its source replaced has the status preliminary.
+    """
+    path = path_of(reporter)
+    if is_left_out():
+        return _nothing().copy()
+    try:
+        # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+    except FileNotFoundError:
+        return _nothing().copy()
+    except OSError as error:
+        raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from None
+    return _read_once(path, reporter, state.st_ino, state.st_mtime_ns, state.st_size).copy()
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> pd.DataFrame:
+    return with_derived(empty())
+
+
+@lru_cache(maxsize=8)
+def _read_once(path: Path, reporter: str, *state: int) -> pd.DataFrame:
+    rows = read_file(path)
+    if faults := faults_of(rows, path, reporter):
+        raise UserError(list_faults(faults))
+    return with_derived(rows)
+
+
+def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the derived columns, and the status of values that a later answer replaced."""
+    replaced = rows.duplicated(["reporter", *SERIES], keep="last")
+    numbered = rows.assign(status=rows["status"].mask(replaced & (rows["status"] == "ok"), "preliminary"))
+    numbered.index = pd.RangeIndex(1, len(rows) + 1, name="line")
+    return fig.derive(numbered)
+
+
+def state(reporter: str) -> tuple[Any, ...]:
+    """What changes when figures of a reporter are fetched: a key for what was computed from them."""
+    path = path_of(reporter)
+    if is_left_out():
+        return ()
+    try:
+        stat = path.stat()
+    except OSError:  # nothing was fetched, or `read` says what is wrong
+        return (str(path),)
+    return str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def hint(reporter: str, partner: str) -> str:
+    """How a flow between two countries could be had; blank where no source can have it."""
+    from lib.sources.economies import known_names
+
+    if reporter == partner or not {reporter.casefold(), partner.casefold()} <= known_names().keys():
+        return ""
+    return f"; or fetch it: tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
+
+
+def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
+    """Curated figures with those fetched for a reporter, under a plain index."""
+    rows = read(reporter)
+    return pd.concat([figures, rows[figures.columns]], ignore_index=True) if len(rows) else figures
+
+
+def empty() -> pd.DataFrame:
+    """A table without rows, its columns typed."""
+    return typed(pd.DataFrame({name: pd.Series(dtype="str") for name in columns()}))
+
+
+def typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with the columns of a file in order: dates as datetime64, numbers as float64, all else text."""
+    numbers, dates = ("value", "yoy_pct"), ("period_start", "period_end", "known_by")
+    kinds = dict.fromkeys(numbers, "float64") | dict.fromkeys(dates, "datetime64[us]")
+    table = rows.reindex(columns=columns()).reset_index(drop=True)
+    for name in table:
+        given = table[name]
+        if name in kinds and pd.api.types.is_string_dtype(given):
+            given = given.where(given != "")
+        table[name] = given.astype(kinds[name]) if name in kinds else given.astype("str").fillna("")
+    return table
+
+
+def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
+    """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
+    try:
+        with path.open("rb") as file:
+            return pd.read_parquet(file, columns=names)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({error})") from None
+
+
+def append(rows: pd.DataFrame) -> Added:
+    """Write what is new of one reporter's rows; a value that is known already is left as it is.
+
+    Parameters
+    ----------
+    rows : columns of figures.csv without figure_id, and `EXTRA`; one row a value, as one answer gave them.
+    """
+    reporter = str(rows["reporter"].iloc[0])
+    make_folder(folder())
+    with locked(folder()):
+        return _append(typed(rows.assign(figure_id="")), path_of(reporter))
+
+
+def _append(wanted: pd.DataFrame, path: Path) -> Added:
+    before = typed(read_file(path)) if path.exists() else empty()
+    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
+    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
+    there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
+    news = wanted[~same]
+    if len(news):
+        write(pd.concat([before, with_ids(news, before)], ignore_index=True), path)
+    return Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
+
+
+def with_ids(news: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next vintage."""
+    from lib.figure_ids import codes, letter_of, period_code
+
+    code = codes()
+    periods = news.drop_duplicates(["period_start", "period_end"]).set_index(["period_start", "period_end"])
+    names = {period: period_code(*period) for period in periods.index}
+    span = [names[period] for period in zip(news["period_start"], news["period_end"], strict=True)]
+    vintages = before.groupby([*SERIES]).size().rename("place").reset_index()
+    place = news[SERIES].merge(vintages, on=SERIES, how="left")["place"].fillna(0).astype(int)
+    who = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
+    letter = pd.Series([letter_of(number) for number in place], index=news.index, dtype="str")
+    return news.assign(figure_id=who + span + "-" + news["source"] + "-" + letter)
+
+
+def write(rows: pd.DataFrame, path: Path) -> None:
+    """Write a file whole or not at all, in order of flow, period and publication."""
+    ordered = rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True)
+    try:
+        with working_file(path) as draft:
+            ordered.to_parquet(draft, index=False, compression="zstd")
+            draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{shown_path(path)}: cannot be written: {error.strerror}") from None
+
+
+def files() -> list[Path]:
+    """The files of all reporters for which something was fetched."""
+    return sorted(folder().glob("*.parquet"))
+
+
+def check() -> list[Fault]:
+    """Find the faults of every file."""
+    faults = []
+    for path in files():
+        try:
+            faults += faults_of(read_file(path), path)
+        except UserError as error:
+            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+    return faults
+
+
+def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:
+    """Find rows that no fetch can have written, the first of each kind; `line` counts rows from 1."""
+    if rows.columns.tolist() != columns():
+        return [
+            Fault(shown_path(path), 1, "", ", ".join(rows.columns), f"the columns {', '.join(columns())}")
+        ]
+    value, published = rows["value"], pd.to_datetime(rows["published"], format="%Y-%m-%d", errors="coerce")
+    owner = reporter or (str(rows["reporter"].iloc[0]) if len(rows) else "")
+    bad: list[tuple[str, Any, str]] = [
+        ("figure_id", rows["figure_id"].duplicated() | (rows["figure_id"] == ""), "a key used once"),
+        (
+            "reporter",
+            (rows["reporter"] != owner) | (path_of(owner).name != path.name),
+            "one reporter, its own",
+        ),
+        ("flow", ~rows["flow"].isin(fig.FLOWS), "total, export or import"),
+        ("period_end", ~(rows["period_end"] >= rows["period_start"]), "a day on or after period_start"),
+        ("value", ~(np.isfinite(value) & (value >= 0)), "a number of 0 or more"),
+        ("unit", ~rows["unit"].isin(["USD mn", "CNY mn", "USD bn", "CNY bn"]), "a unit of figures.csv"),
+        ("published", ~(published > rows["period_end"]), "a day after period_end"),
+        ("snapshot", ~rows["snapshot"].str.fullmatch("[0-9a-f]{64}"), "the checksum of a snapshot"),
+    ]
+    return [
+        Fault(shown_path(path), place + 1, column, str(rows[column].iloc[place]), expected)
+        for column, where, expected in bad
+        if (place := int(np.argmax(where.to_numpy())) if len(rows) else 0) or (len(rows) and where.iloc[0])
+    ]
+
+
+def sources() -> pd.DataFrame:
+    """What was fetched from each source: pairs, values, first and last period, day of the last retrieval."""
+    names = ["reporter", "partner", "period_start", "period_end", "published", "source"]
+    parts = [read_file(path, names) for path in files()]
+    rows = pd.concat(parts) if parts else empty()[names]
+    by_source = rows.groupby("source")
+    pairs = rows.drop_duplicates(["source", "reporter", "partner"]).groupby("source").size()
+    return pd.DataFrame(
+        {
+            "pairs": pairs,
+            "values": by_source.size(),
+            "first": by_source["period_start"].min(),
+            "last": by_source["period_end"].max(),
+            "updated": by_source["published"].max(),
+        }
+    )

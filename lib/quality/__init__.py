@@ -1,0 +1,1 @@
+"""What may be wrong with figures: the rules behind `lib.plausibility`."""
