@@ -1,7 +1,7 @@
 """Nowcasts of earlier years that knew only the years before and the months so far, against how the years ended.
 
 Flows of one year share its shock: scores are kept by year, and intervals resample whole years. The panels hold values
-of a late vintage; a first release is less certain by the size of its revision (`lib.nowcast.outlook.revisions`).
+of a late vintage; a first release is less certain by the size of its revision (`lib.nowcast.unwind.revisions`).
 """
 
 from collections.abc import Callable, Iterable
@@ -143,7 +143,7 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
         name: np.array([getattr(p, name) for p in priors])[where]
         for name in ("drift", "drift_sd", "variance", "df")
     }
-    return forecast.fit(own, forecast.Prior(**stacked, source=""))
+    return seasonal.model(own, forecast.Prior(**stacked, source=""))
 
 
 def _score_law(law: Total, outcome: Array) -> pd.DataFrame:

@@ -27,6 +27,8 @@ SMALLEST = 1e8
 LEAST_BETWEEN = 0.1
 """Lasting differences between flows are at least this share of the deviation within a flow, so that a flow's own
 record is never ignored."""
+LARGEST = 3.0
+"""Standard deviations beyond which a flow's own value is pulled in: a misdated release must not count in full."""
 PRIOR_FILE = "nowcast_priors.csv"
 
 
@@ -129,21 +131,29 @@ def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
     Frame of years × months 1 to 11, NaN where no year so far or no total is known. Where the year so far was
     not printed, the base that next year's release implies stands in.
     """
-    implied = implied_year_to_date(stretches)
-    years = sorted({*stretches["year"], *implied["year"]} & set(levels.dropna().index))
-    rows = {}
-    for year in years:
-        so_far = year_to_date(stretches[stretches["year"] == year])
-        base = implied[implied["year"] == year].set_index("last_month")["value_mn"]
-        rows[year] = np.log(levels[year] / so_far.combine_first(base)).reindex(MONTHS)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(MONTHS)).rename_axis(
-        index="year", columns="month"
-    )
+    implied = implied_year_to_date(stretches).set_index(["year", "last_month"])["value_mn"]
+    so_far = year_to_date(stretches).combine_first(implied).unstack("last_month").reindex(columns=MONTHS)
+    known = levels.dropna()
+    so_far = so_far.loc[so_far.index.isin(known.index)].rename_axis(columns="month")
+    return np.log(1 / so_far.div(known.reindex(so_far.index), axis=0))
 
 
 def model(own: ArrayLike, prior: Prior) -> GrowthModel:
-    """Posterior of ln(total / year so far) after a flow's own earlier years (missing ones left out)."""
-    return forecast.fit(np.asarray(own, dtype=float), prior)
+    """Posterior of ln(total / year so far) after a flow's own earlier years.
+
+    Parameters
+    ----------
+    own : shape (years,) or (series, years); missing values (NaN) are left out, those beyond `LARGEST` prior
+        standard deviations pulled in.
+    prior : from `prior_for`; its fields may be arrays of shape (series,).
+    """
+    values = np.asarray(own, dtype=float)
+    centre, spread = (
+        np.asarray(prior.drift),
+        np.sqrt(np.asarray(prior.variance) + np.asarray(prior.drift_sd) ** 2),
+    )
+    low, high = (np.expand_dims(centre + side * LARGEST * spread, -1) for side in (-1, 1))
+    return forecast.fit(np.clip(values, low, high), prior)
 
 
 def share_done(fitted: GrowthModel, probability: ArrayLike) -> Array:

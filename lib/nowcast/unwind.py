@@ -5,6 +5,7 @@ February together, some are rounded, many were never found. So a year is a handf
 month that no figure covers stays missing, and stretches that were published together stay together.
 """
 
+import numpy as np
 import pandas as pd
 
 from lib.errors import UserError
@@ -53,25 +54,27 @@ def _best(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def year_to_date(stretches: pd.DataFrame) -> pd.Series:
-    """The year so far by last month, from the stretches of one year.
+    """The year so far by year and last month.
 
     Parameters
     ----------
-    stretches : rows of one year with first_month, last_month, value_mn, as `releases` gives them.
+    stretches : rows with year, first_month, last_month, value_mn, as `releases` gives them.
 
     Returns
     -------
-    Series indexed by last month, millions. A published total of January to that month comes first; another
+    Series indexed by (year, last_month), millions. A published total of January to that month comes first; another
     stretch that begins where the year so far is known extends it. Months after a hole are left out, so a year
     without its January has no year so far.
     """
-    rows = stretches.dropna(subset="value_mn").sort_values(["last_month", "first_month"])
-    known: dict[int, float] = {}
-    for row in rows.itertuples():
-        before = 0.0 if row.first_month == 1 else known.get(row.first_month - 1)
-        if before is not None and row.last_month not in known:
-            known[int(row.last_month)] = before + float(row.value_mn)
-    return pd.Series(known, index=pd.Index(list(known), name="last_month", dtype="int64"), dtype=float)
+    rows = stretches.dropna(subset="value_mn").sort_values(["year", "last_month", "first_month"])
+    columns = (rows[name].to_numpy() for name in ("year", "first_month", "last_month", "value_mn"))
+    known: dict[tuple[int, int], float] = {}
+    for year, first, last, value in zip(*columns, strict=True):
+        before = 0.0 if first == 1 else known.get((year, first - 1))
+        if before is not None and (year, last) not in known:
+            known[int(year), int(last)] = before + float(value)
+    index = pd.MultiIndex.from_tuples(list(known), names=["year", "last_month"])
+    return pd.Series(list(known.values()), index=index, dtype=float)
 
 
 def unwind(cumulative: pd.Series) -> pd.DataFrame:
@@ -140,3 +143,18 @@ def implied_year_to_date(stretches: pd.DataFrame) -> pd.DataFrame:
     ]
     base = implied_base(both["value_mn"], both["growth"])
     return pd.DataFrame({"year": both["year"] - 1, "last_month": both["last_month"], "value_mn": base})
+
+
+def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
+    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
+
+    Returns
+    -------
+    Frame: year, last_month, printed_mn, implied_mn, change (log; positive where the figure was raised).
+    """
+    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
+    both = printed.merge(
+        implied_year_to_date(stretches), on=["year", "last_month"], suffixes=("", "_implied")
+    )
+    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
+    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))
