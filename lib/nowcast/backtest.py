@@ -22,16 +22,6 @@ from lib.nowcast.total import Total
 from lib.panels import Array, Levels, size_class
 from lib.scoring import scores
 
-METHODS = {
-    "combined": "year so far and yearly forecast",
-    "year_so_far": "year so far alone",
-    "annual": "yearly forecast alone",
-    "last_share": "last year's share (growth of the year so far, continued)",
-    "mean_share": "mean share of earlier years",
-    "pro_rata": "months in proportion",
-}
-"""The first three are distributions, the others points. Continuing the growth of the year so far and dividing by last
-year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
 _EDGE = 1e-4
 
 
@@ -166,24 +156,26 @@ def summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
     Returns
     -------
-    Frame with `by` and n, bias (mean error; positive: the year ended higher), rmse, crps, cover50, cover80, cover95
+    Frame with `by` and n, bias (mean error; positive: the year ended higher), mae, rmse, crps, cover50, cover80, cover95
     (shares inside the central intervals; NaN for points) and, for the combination, stretch (80 % quantile of
     |unstretched| over that of a normal) and correlation of the z of its two parts.
     """
     size = single["z"].abs()
-    frame = single.assign(square=single["error"] ** 2, size=size)
+    frame = single.assign(square=single["error"] ** 2, mae=single["error"].abs(), size=size)
     for level, limit in ((50, 0.6745), (80, 1.2816), (95, 1.96)):
         frame[f"cover{level}"] = (size <= limit).astype(float).where(size.notna())
     groups = frame.groupby(by, sort=True)
     found = (
-        groups[["error", "crps", "cover50", "cover80", "cover95"]].mean().rename(columns={"error": "bias"})
+        groups[["error", "mae", "crps", "cover50", "cover80", "cover95"]]
+        .mean()
+        .rename(columns={"error": "bias"})
     )
     found["rmse"] = np.sqrt(groups["square"].mean())
     found["stretch"] = frame["unstretched"].abs().groupby([frame[name] for name in by]).quantile(0.8) / 1.2816
     found["n"] = groups.size()
     found = found.reset_index().merge(_correlations(single, by), on=by, how="left")
     return found[
-        [*by, "n", "bias", "rmse", "crps", "cover50", "cover80", "cover95", "stretch", "correlation"]
+        [*by, "n", "bias", "mae", "rmse", "crps", "cover50", "cover80", "cover95", "stretch", "correlation"]
     ]
 
 

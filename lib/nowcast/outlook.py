@@ -35,8 +35,8 @@ class YearEnd:
     year, month : the running year, and its last month in the year so far (0: nothing of it is known).
     so_far_mn : the year so far, millions; NaN at month 0.
     stretches : everything known of months, all years (`lib.nowcast.unwind.releases`).
-    own : the flow's own ln(total / year so far) after that month by earlier year.
-    ratio : the model of it; None at month 0.
+    own : the flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown.
+    ratio : the model of it at that month; None at month 0.
     annual, part, total : the yearly forecast, the nowcast from the year so far (None at month 0), and both.
     expected : the growth model at the last full year.
     """
@@ -45,7 +45,7 @@ class YearEnd:
     month: int
     so_far_mn: float
     stretches: pd.DataFrame
-    own: pd.Series
+    own: pd.DataFrame
     ratio: GrowthModel | None
     annual: Total
     part: Total | None
@@ -85,13 +85,12 @@ def look(case: GoalCase, levels: pd.Series) -> YearEnd:
     so_far = _running(stretches, expected.origin)
     year = so_far.name if len(so_far) else expected.origin + 1
     annual = total.from_years_before(expected.level_mn, expected.model, year - expected.origin)
+    own = seasonal.own_ratios(stretches, levels)
     if so_far.empty:
-        nothing = pd.Series(dtype=float)
-        return YearEnd(year, 0, np.nan, stretches, nothing, None, annual, None, annual, expected)
+        return YearEnd(year, 0, np.nan, stretches, own, None, annual, None, annual, expected)
     month = int(so_far.index[-1])
     prior = seasonal.prior_for(expected.size_usd, expected.origin, month)
-    own = seasonal.own_ratios(stretches, levels)[month].dropna()
-    ratio = seasonal.model(own, prior)
+    ratio = seasonal.model(own[month].dropna(), prior)
     part = total.from_year_so_far(so_far.iloc[-1], ratio)
     both = total.combine(part, annual, *total.kept_link(month, expected.origin))
     return YearEnd(year, month, float(so_far.iloc[-1]), stretches, own, ratio, annual, part, both, expected)

@@ -24,6 +24,16 @@ from lib.panels import Array
 from lib.reference import read_kept
 
 ERRORS_FILE = "nowcast_errors.csv"
+METHODS = {
+    "combined": "year so far and yearly forecast",
+    "year_so_far": "year so far alone",
+    "annual": "yearly forecast alone",
+    "last_share": "last year's share (growth of the year so far, continued)",
+    "mean_share": "mean share of earlier years",
+    "pro_rata": "months in proportion",
+}
+"""The first three are distributions, the others points. Continuing the growth of the year so far and dividing by last
+year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
 LINK_YEARS = 3
 """Scored years that the correlation and the stretch need; before that they are 0 and 1."""
 
