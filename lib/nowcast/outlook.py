@@ -23,6 +23,7 @@ from lib.params import GoalCase
 _NODES = (
     16  # on either side of the growth that the goal asks for: four digits (checked against 200 in the tests)
 )
+_EDGE = 1e-12
 _GRID = (np.arange(200) + 0.5) / 200  # probabilities at which a fan's mixture is tabulated
 
 
@@ -171,6 +172,9 @@ def _nodes(law: Total, split: float) -> tuple[Array, Array]:
     at, weight = roots_legendre(_NODES)
     below = 1 - float(law.p_at_least(split))
     u = np.concatenate([below * (at + 1) / 2, below + (1 - below) * (at + 1) / 2])
+    u = np.clip(
+        u, _EDGE, 1 - _EDGE
+    )  # a split beyond all doubt leaves nodes at 0 or 1, where quantiles are infinite
     return law.quantiles(u), np.concatenate([below * weight / 2, (1 - below) * weight / 2])
 
 
