@@ -279,6 +279,14 @@ def test_on_simulated_panels_intervals_hold_and_the_nowcast_beats_the_plain_ones
     assert by_size["n"].sum() == errors["n"].sum()
 
 
+def test_a_panel_that_has_ended_stays_in_the_reference_class() -> None:
+    panel = months(flows=40)
+    panel.value[:20, 6:] = np.nan
+    panel.value[20:, :, :] /= 100  # too small
+    found = backtest.last_classes(panel.levels(), 8)
+    assert (found[:20] >= 3).all() and (found[20:] == -1).all()
+
+
 def test_correlation_and_stretch_come_from_earlier_years_alone() -> None:
     kept = read_kept(ERRORS_FILE)
     assert total.kept_link(6, 2003) == (0.0, 1.0)  # fewer than three scored years

@@ -50,7 +50,7 @@ def score_nowcasts(
     errors: list[pd.DataFrame] = []
     for place in progress(range(int(full[0]) + forecast.MIN_GROWTH_RATES, int(full[-1]) + 1)):
         origin = int(months.years[place])
-        table = seasonal.estimate(ratio[:, : place + 1], _classes(levels, place))
+        table = seasonal.estimate(ratio[:, : place + 1], last_classes(levels, place))
         priors.append(table.assign(origin=origin))
         if place < full[-1]:
             found = score_year(months, place + 1, table, pd.concat(errors) if errors else None)
@@ -62,9 +62,13 @@ def score_nowcasts(
     return table[first + [c for c in table if c not in first]], pd.concat(errors, ignore_index=True), by_size
 
 
-def _classes(levels: Levels, place: int) -> NDArray[np.intp]:
-    """Size class by the total of a year; −1 where it is unknown or too small to be used."""
-    usd = np.exp(levels.log[:, place])
+def last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
+    """Size class by the last total known up to a year; −1 where none is, or where it is too small to be used.
+
+    Not by the total of that year: a panel that has ended would drop out of the reference class.
+    """
+    known = pd.DataFrame(levels.log[:, : place + 1]).ffill(axis=1).to_numpy()[:, -1]
+    usd = np.exp(known)
     return np.where(usd >= SMALLEST, size_class(usd), -1)
 
 
