@@ -269,6 +269,16 @@ class CompareCase(GoalCase):
         return f"{super().title()} and {self.until}"
 
 
+class YearEndCase(GoalCase):
+    """A goal seen from within a year; the defaults are a goal of 2019 in a year with many releases."""
+
+    reporter: str = Field("China", description=REPORTER)
+    as_of: date = Field(date(2021, 12, 31), description="use only what had been published by this day")
+    goal: str = Field("200 USD bn", description=GOAL)
+    base_year: int = Field(2018, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
+
+
 class ScoreCase(Case):
     """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
 
@@ -331,6 +341,7 @@ NOTEBOOKS: dict[str, type[Case]] = {
     "04_how_often_do_goals_hold": GoalCase,
     "05_is_the_forecast_calibrated": ScoreCase,
     "06_what_would_the_trackers_have_said": TrackerCase,
+    "11_where_will_the_year_end": YearEndCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 

@@ -75,7 +75,7 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
         own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
     ]
     columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
-    found = pd.concat([_ranked(part) for part in parts if len(part)] or [_ranked(published)])[columns]
+    found = pd.concat([ranked(part) for part in parts if len(part)] or [ranked(published)])[columns]
     found["order"] = found["grade"].map(GRADES.index)
     found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
     return found.assign(chosen=~found.duplicated("year"))
@@ -114,7 +114,7 @@ def gaps(series: pd.DataFrame) -> list[int]:
 def _implied(own: pd.DataFrame) -> pd.DataFrame:
     """Previous-year levels implied by the best figure of each year that prints both level and growth."""
     both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna() & own["value_mn"].notna()]
-    best = _ranked(both).drop_duplicates("year")
+    best = ranked(both).drop_duplicates("year")
     value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
     return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
 
@@ -128,12 +128,12 @@ def _converted(rows: pd.DataFrame, currency: str, rates: pd.Series | None) -> pd
     return other.assign(value_mn=value)[value.notna()]
 
 
-def _ranked(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with a level, the preferred one of each year first."""
+def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
+    """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
     keys = pd.DataFrame(
         {
-            "year": known["year"],
+            "period": known[period],
             "status": known["status"].map(_place(STATUS_ORDER)).fillna(len(STATUS_ORDER)),
             "authority": known["authority"].map(_place(AUTHORITY_ORDER)),
             "digits": -known["value"].map(significant_digits),

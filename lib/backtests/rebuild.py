@@ -17,6 +17,7 @@ from lib import base_rates, package, panels, parents, reference
 from lib.errors import UserError
 from lib.execution.modules import LIB
 from lib.files import make_folder, working_file, write_atomically
+from lib.nowcast.monthly import IMF, UK
 from lib.panels import BACI, OEC, WDI
 
 HS2 = "russia_partner_hs2_2000_2020.parquet"
@@ -282,6 +283,17 @@ def _register(folder: Path, progress: Progress) -> Tables:
     return {"register_scores.csv": scores, "register_summary.csv": register.summarise(scores)}
 
 
+def _nowcasts(folder: Path, progress: Progress) -> Tables:
+    from lib.nowcast import backtest, monthly
+
+    priors, errors, by_size = backtest.score_nowcasts(monthly.load(folder), progress)
+    return {
+        "nowcast_priors.csv": priors,
+        "nowcast_errors.csv": errors,
+        "nowcast_errors_by_size.csv": by_size,
+    }
+
+
 _CORE: Any = ("panels", "reference", "forecast", "lognormal", "base_rates")
 _BACKTEST: Any = (
     *_CORE,
@@ -298,6 +310,8 @@ _TRADE_FILES = (
     *(f"scores/trade_{name}{by}.parquet" for name in ("events", "intervals") for by in ("", "_by_size")),
 )
 _CONTEST_FILES = ("scores/contest_events.parquet", "scores/contest_intervals.parquet")
+_NOWCAST_FILES = ("nowcast_priors.csv", "nowcast_errors.csv", "nowcast_errors_by_size.csv")
+_NOWCAST: Any = tuple(f"nowcast/{name}" for name in ("monthly", "seasonal", "total", "backtest"))
 STEPS = (
     Step("priors", ("priors.csv",), (BACI.file, OEC.file, WDI.file), ("panels", "reference"), _priors),
     Step("distributions", ("growth_distributions.csv",), (BACI.file, OEC.file), _CORE, _distributions),
@@ -333,6 +347,13 @@ STEPS = (
         (*_CORE, "past_errors", "backtests/register"),
         _register,
         ("targets.csv", "reference/priors.csv", "reference/past_errors.csv"),
+    ),
+    Step(
+        "nowcasts",
+        _NOWCAST_FILES,
+        (UK.file, IMF.file),
+        (*_CORE, "backtests/backtest", "scoring/scores", *_NOWCAST),
+        _nowcasts,
     ),
 )
 """In order: the register is scored with the priors and past errors that earlier steps have written."""
