@@ -1,0 +1,123 @@
+"""Interrupted series: by how much a level stepped up or down in the year of an event, against all other years.
+
+A step in the log level is one year's growth apart from the rest. Its dummy leaves that year no residual, so that
+errors robust to autocorrelation mean nothing here; the honest yardsticks are the spread of the other years (a
+t test that includes the error of their mean) and the rank of the year among all years (placebo in time).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.growth import log_growth
+
+LEAST_YEARS = 6
+"""Growth rates needed beside the event's own."""
+LEAST_LEVELS = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the log level in the year of an event.
+
+    Parameters
+    ----------
+    year : the first full year of the event.
+    effect : the step, log growth.
+    low, high : its 95 % interval.
+    p : two-sided p-value of the t test; n : growth rates used, the event's own among them.
+    rank : how many of the n years step as far or further from the others, itself included.
+    """
+
+    year: int
+    effect: float
+    low: float
+    high: float
+    p: float
+    n: int
+    rank: int
+
+    @property
+    def p_time(self) -> float:
+        """Share of years that step as far: the p-value of the placebo in time; never below 1 / n."""
+        return self.rank / self.n
+
+
+def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
+    """The step of one year against the other years, with or without controls of the same year.
+
+    Parameters
+    ----------
+    growth : log growth by year.
+    year : the year of the step.
+    controls : by year, such as the growth of the oil price; years in which one is missing are not used.
+
+    Returns
+    -------
+    None where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    """
+    table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
+    if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
+        return None
+    found = {int(other): _dummy(table, int(other)) for other in table.index}
+    sizes = np.array([abs(t) for _, _, _, t, _ in found.values()])
+    effect, low, high, t, p = found[year]
+    return Step(year, effect, low, high, p, len(table), int((sizes >= abs(t) * (1 - 1e-9)).sum()))
+
+
+def _dummy(table: pd.DataFrame, year: int) -> tuple[float, float, float, float, float]:
+    """Coefficient of the year's dummy with interval, t and p: what the other years do not predict of it."""
+    from statsmodels.regression.linear_model import OLS
+
+    design = table.drop(columns="growth").assign(const=1.0, event=(table.index == year).astype(float))
+    fitted = OLS(table["growth"], design).fit()
+    low, high = fitted.conf_int().loc["event"]
+    return (
+        float(fitted.params["event"]),
+        float(low),
+        float(high),
+        float(fitted.tvalues["event"]),
+        float(fitted.pvalues["event"]),
+    )
+
+
+def state_space_step(level: pd.Series, year: int) -> tuple[float, float, float] | None:
+    """The step by unobserved components: local level with drift and a dummy from `year` on, by maximum likelihood.
+
+    Gaps in the record are no harm, so that series with missing years can be read where `step` cannot.
+
+    Parameters
+    ----------
+    level : Series by year, positive, gaps allowed; a year on either side of the step must be known.
+
+    Returns
+    -------
+    (effect, low, high) in log units with a normal 95 % interval, or None for a record too short (fewer than
+    `LEAST_LEVELS` levels, or not two on either side) or a fit that does not converge.
+    """
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    log = np.log(level.dropna())
+    if len(log) < LEAST_LEVELS or (log.index < year).sum() < 2 or (log.index >= year).sum() < 2:
+        return None
+    full = log.reindex(range(int(log.index[0]), int(log.index[-1]) + 1)).reset_index(drop=True)
+    after = (np.arange(int(log.index[0]), int(log.index[-1]) + 1) >= year).astype(float)
+    model = UnobservedComponents(full, "lldtrend", exog=pd.DataFrame({"step": after}))
+    fitted = model.fit(disp=False, maxiter=500)
+    effect, error = float(fitted.params["beta.step"]), float(fitted.bse["beta.step"])
+    if not (fitted.mle_retvals["converged"] and np.isfinite(error)):
+        return None
+    return effect, effect - 1.96 * error, effect + 1.96 * error
+
+
+def neighbours(level: pd.Series, year: int, span: int = 3) -> tuple[list[int], list[int]]:
+    """Years within `span` before the event's year, and from it on, for which a level is known."""
+    known = level.dropna().index
+    before = [int(y) for y in known if year - span <= y < year]
+    return before, [int(y) for y in known if year <= y < year + span]
+
+
+def growth_of(level: pd.Series) -> pd.Series:
+    """Known log growth rates by year."""
+    return log_growth(level).dropna()
