@@ -83,32 +83,38 @@ def _dummy(table: pd.DataFrame, year: int) -> tuple[float, float, float, float, 
 
 
 def state_space_step(level: pd.Series, year: int) -> tuple[float, float, float] | None:
-    """The step by unobserved components: local level with drift and a dummy from `year` on, by maximum likelihood.
+    """The step by unobserved components: random walk with drift and an intervention from `year` on.
 
-    Gaps in the record are no harm, so that series with missing years can be read where `step` cannot.
+    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin &
+    Koopman 2012, section 6.2). Gaps in the record are no harm: series with missing years can be read where `step`
+    cannot. Without gaps the two agree.
 
     Parameters
     ----------
-    level : Series by year, positive, gaps allowed; a year on either side of the step must be known.
+    level : Series by year, positive, gaps allowed.
 
     Returns
     -------
-    (effect, low, high) in log units with a normal 95 % interval, or None for a record too short (fewer than
-    `LEAST_LEVELS` levels, or not two on either side) or a fit that does not converge.
+    (effect, low, high) in log units with a 95 % interval (t distribution), or None for a record too short (fewer
+    than `LEAST_LEVELS` levels, or not two on either side) or a fit that does not converge.
     """
+    from scipy.special import stdtrit
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
     log = np.log(level.dropna())
     if len(log) < LEAST_LEVELS or (log.index < year).sum() < 2 or (log.index >= year).sum() < 2:
         return None
-    full = log.reindex(range(int(log.index[0]), int(log.index[-1]) + 1)).reset_index(drop=True)
-    after = (np.arange(int(log.index[0]), int(log.index[-1]) + 1) >= year).astype(float)
-    model = UnobservedComponents(full, "lldtrend", exog=pd.DataFrame({"step": after}))
+    years = np.arange(int(log.index[0]), int(log.index[-1]) + 1)
+    after = pd.Series((years >= year).astype(float), name="step")
+    full = log.reindex(years).reset_index(drop=True)
+    model = UnobservedComponents(full, "rwdrift", exog=after, mle_regression=False, use_exact_diffuse=True)
     fitted = model.fit(disp=False, maxiter=500)
-    effect, error = float(fitted.params["beta.step"]), float(fitted.bse["beta.step"])
-    if not (fitted.mle_retvals["converged"] and np.isfinite(error)):
+    if not fitted.mle_retvals["converged"]:
         return None
-    return effect, effect - 1.96 * error, effect + 1.96 * error
+    effect = float(fitted.smoothed_state[-1, -1])
+    error = float(np.sqrt(fitted.smoothed_state_cov[-1, -1, -1]))
+    half = error * float(stdtrit(len(log) - 3, 0.975))  # level, drift and step are estimated
+    return effect, effect - half, effect + half
 
 
 def neighbours(level: pd.Series, year: int, span: int = 3) -> tuple[list[int], list[int]]:

@@ -68,10 +68,9 @@ def fit(table: pd.DataFrame) -> pd.DataFrame:
     in `attrs["r2"]`, years in `attrs["n"]`.
     """
     fitted = _ols(table, hac=True)
-    low, high = fitted.conf_int().to_numpy().T
-    found = pd.DataFrame(
-        {"coefficient": fitted.params, "low": low, "high": high, "p": fitted.pvalues, "vif": vif(table)}
-    )
+    found = fitted.conf_int().set_axis(["low", "high"], axis=1)
+    found.insert(0, "coefficient", fitted.params)
+    found = found.assign(p=fitted.pvalues, vif=vif(table))
     found.attrs = {"r2": float(fitted.rsquared), "n": len(table)}
     return found
 
