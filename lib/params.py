@@ -216,9 +216,14 @@ class GoalCase(TrendCase):
 class DriverCase(TrendCase):
     """A flow, the larger flows that contain it, and what may have moved them."""
 
-    set_aside: int = Field(2011, ge=1900, le=2100, description="year whose growth is told apart from the rest")
+    set_aside: int = Field(
+        2011, ge=1900, le=2100, description="year whose growth is told apart from the rest"
+    )
     trim: float = Field(
-        0.15, ge=0.05, le=0.3, description="share of years that a segment has at least, in the search for breaks"
+        0.15,
+        ge=0.05,
+        le=0.3,
+        description="share of years that a segment has at least, in the search for breaks",
     )
 
 

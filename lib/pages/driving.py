@@ -102,7 +102,7 @@ def driver_words(view: View, table: pd.DataFrame) -> str:
     firm = [
         name
         for name in regressions.DRIVERS
-        if found.loc[name, "p"] <= 0.05 and np.sign(moved[name]).nunique() == 1
+        if found.loc[name, "p"] <= 0.05 and abs(np.sign(moved[name]).sum()) == len(moved)
     ]
     names = " and ".join(regressions.DRIVERS[name] for name in firm) or "none of them"
     oil = found.loc["oil", "coefficient"]

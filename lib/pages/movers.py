@@ -1,6 +1,7 @@
 """What moved a flow, as tables and sentences: currency, prices, oil, parts of the whole, single years."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -112,7 +113,9 @@ def fuel_parts(view: View) -> pd.DataFrame:
 def fuel_words(view: View, parts: pd.DataFrame) -> str:
     """What fuels did to the whole, and to the year set aside."""
     if parts.empty:
-        return "Trade by product, which parts oil from the rest, is kept for China and Russia 2001–2020 alone."
+        return (
+            "Trade by product, which parts oil from the rest, is kept for China and Russia 2001–2020 alone."
+        )
     text = (
         f"Fuels rose from {percent(parts['fuel_share'].iloc[0])} of China's flow with Russia in "
         f"{parts.index[0]} to {percent(parts['fuel_share'].iloc[-1])} in {parts.index[-1]}. "
@@ -136,8 +139,7 @@ def part_table(view: View) -> pd.DataFrame:
     """Share of each smaller flow in the next larger one, and its contribution to the growth, by year; formatted."""
     names = list(view.family)
     rows = [
-        _part_rows(small, view.family[small], large, view.family[large])
-        for small, large in zip(names, names[1:], strict=False)
+        _part_rows(small, view.family[small], large, view.family[large]) for small, large in pairwise(names)
     ]
     return pd.concat(rows) if rows else pd.DataFrame()
 
@@ -145,16 +147,16 @@ def part_table(view: View) -> pd.DataFrame:
 def _part_rows(small: str, part: pd.Series, large: str, whole: pd.Series) -> pd.DataFrame:
     known = pd.DataFrame({"part": part, "whole": whole}).dropna()
     split = pd.DataFrame({"part": known["part"], "rest": known["whole"] - known["part"]})
-    points = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
+    moved = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
     return pd.DataFrame(
         {
             "part": small,
             "of": large,
             "year": known.index,
             "share": [share(value) for value in known["part"] / known["whole"]],
-            "growth of the whole": [maybe_rate(v) for v in points.sum(axis=1, skipna=False)],
-            "points from the part": [points(v) for v in points["part"]],
-            "points from the rest": [points(v) for v in points["rest"]],
+            "growth of the whole": [maybe_rate(v) for v in moved.sum(axis=1, skipna=False)],
+            "points from the part": [points(v) for v in moved["part"]],
+            "points from the rest": [points(v) for v in moved["rest"]],
         }
     )
 
@@ -167,14 +169,14 @@ def flow_table(view: View) -> pd.DataFrame:
     parts = pd.DataFrame({flow: _level(case, view.subject, flow) for flow in ("export", "import")}).dropna()
     if parts.empty:
         return parts
-    points = growth.contributions(parts).dropna()
+    moved = growth.contributions(parts).dropna()
     return pd.DataFrame(
         {
-            "year": points.index,
-            "growth of exports + imports": [rate(v) for v in points.sum(axis=1)],
-            "points from exports": points["export"].map(points),
-            "points from imports": points["import"].map(points),
-            "imports, share": [share(v) for v in (parts["import"] / parts.sum(axis=1)).reindex(points.index)],
+            "year": moved.index,
+            "growth of exports + imports": [rate(v) for v in moved.sum(axis=1)],
+            "points from exports": moved["export"].map(points),
+            "points from imports": moved["import"].map(points),
+            "imports, share": [share(v) for v in (parts["import"] / parts.sum(axis=1)).reindex(moved.index)],
         }
     )
 
@@ -212,7 +214,11 @@ def aside_table(view: View) -> pd.DataFrame:
 def covariate_sources() -> pd.DataFrame:
     """Where the drivers come from, one row a source."""
     table = fig.load_covariates()
-    grouped = table.groupby(["variable", "unit", "source_url"], sort=False)["year"].agg(["min", "max"]).reset_index()
+    grouped = (
+        table.groupby(["variable", "unit", "source_url"], sort=False)["year"]
+        .agg(["min", "max"])
+        .reset_index()
+    )
     years = [f"{low}–{high}" for low, high in zip(grouped["min"], grouped["max"], strict=True)]
     return pd.DataFrame(
         {
@@ -233,6 +239,7 @@ def points(value: float) -> str:
 
 
 def whole_points(value: float) -> str:
+    """Size of a fraction in whole points: 0.294 → "29"."""
     return f"{abs(value) * 100:.0f}"
 
 
@@ -241,12 +248,15 @@ def _meanwhole_points(values: pd.Series) -> str:
 
 
 def share(value: float) -> str:
+    """A share with one decimal; empty where missing."""
     return "" if pd.isna(value) else f"{value * 100:.1f} %"
 
 
 def maybe_rate(value: float) -> str:
+    """A rate in words; empty where missing."""
     return "" if pd.isna(value) else rate(value)
 
 
 def span(low: float, high: float) -> str:
+    """Two numbers as a range, two digits each."""
     return f"{low:+.2g} to {high:+.2g}".replace("-", "−")

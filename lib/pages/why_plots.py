@@ -11,7 +11,9 @@ COLOURS = (BLUE, ORANGE, GREEN, RED)
 HATCHES = ("", "///", "...", "xx")
 
 
-def stacked(parts: pd.DataFrame, labels: dict[str, str], total: pd.Series, title: str, sources: str = "") -> Any:
+def stacked(
+    parts: pd.DataFrame, labels: dict[str, str], total: pd.Series, title: str, sources: str = ""
+) -> Any:
     """Parts that add up, as bars by year stacked from zero in both directions, and their sum as a mark; per cent.
 
     `parts` and `total` hold fractions by year; `labels` names the columns to draw, in order.
@@ -38,7 +40,12 @@ def segments(growth: pd.Series, place: int, found: bool, title: str, sources: st
     line = "-" if found else "--"
     for part in (growth.iloc[:place], growth.iloc[place:]):
         axes.hlines(
-            part.mean() * 100, part.index[0] - 0.4, part.index[-1] + 0.4, color=RED, linestyle=line, linewidth=2
+            part.mean() * 100,
+            part.index[0] - 0.4,
+            part.index[-1] + 0.4,
+            color=RED,
+            linestyle=line,
+            linewidth=2,
         )
     axes.axhline(growth.mean() * 100, color=GREY, linewidth=1, linestyle=":")
     axes.axhline(0, color="black", linewidth=0.8)
@@ -53,7 +60,12 @@ def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: 
     for name, colour, line, mark in (("growth", BLUE, "-", "o"), ("fit", RED, "--", "s")):
         years = pd.RangeIndex(parts.index.min(), parts.index.max() + 1)
         axes.plot(
-            years, parts[name].reindex(years) * 100, color=colour, linestyle=line, marker=mark, label=labels[name]
+            years,
+            parts[name].reindex(years) * 100,
+            color=colour,
+            linestyle=line,
+            marker=mark,
+            label=labels[name],
         )
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("log points")
@@ -61,7 +73,9 @@ def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: 
     return finish(figure, axes, sources)
 
 
-def timeline(levels: dict[str, pd.Series], events: pd.DataFrame, currency: str, title: str, sources: str = "") -> Any:
+def timeline(
+    levels: dict[str, pd.Series], events: pd.DataFrame, currency: str, title: str, sources: str = ""
+) -> Any:
     """Levels on a logarithmic scale with numbered events as vertical lines.
 
     `events` has when (decimal year), number and named (whether the article names the policy).
@@ -112,7 +126,9 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
     figure, rows = plt.subplots(1, len(found), figsize=(8.0, 3.2), sharey=True, layout="constrained")
     for axes, (name, table) in zip(np.atleast_1d(rows), found.items(), strict=True):
         band = table[["placebo_low", "placebo_high"]]
-        axes.fill_between(table.index, band["placebo_low"], band["placebo_high"], color=GREY, alpha=0.2, linewidth=0)
+        axes.fill_between(
+            table.index, band["placebo_low"], band["placebo_high"], color=GREY, alpha=0.2, linewidth=0
+        )
         axes.plot(table.index, table["gap"], color=BLUE, linewidth=1.6)
         axes.axvline(year - 0.5, color=RED, linestyle="--", linewidth=1.2)
         axes.axhline(0, color="black", linewidth=0.8)
