@@ -82,7 +82,9 @@ def _dummy(table: pd.DataFrame, year: int) -> tuple[float, float, float, float, 
     )
 
 
-def state_space_step(level: pd.Series, year: int) -> tuple[float, float, float] | None:
+def state_space_step(
+    level: pd.Series, year: int, price: pd.Series | None = None
+) -> tuple[float, float, float] | None:
     """The step by unobserved components: random walk with drift and an intervention from `year` on.
 
     The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin &
@@ -92,6 +94,8 @@ def state_space_step(level: pd.Series, year: int) -> tuple[float, float, float] 
     Parameters
     ----------
     level : Series by year, positive, gaps allowed.
+    year : the first year of the step.
+    price : a price to hold constant, such as that of oil, by year, positive, known in every year of the record.
 
     Returns
     -------
@@ -105,7 +109,10 @@ def state_space_step(level: pd.Series, year: int) -> tuple[float, float, float] 
     if len(log) < LEAST_LEVELS or (log.index < year).sum() < 2 or (log.index >= year).sum() < 2:
         return None
     years = np.arange(int(log.index[0]), int(log.index[-1]) + 1)
-    after = pd.Series((years >= year).astype(float), name="step")
+    held = {} if price is None else {"price": np.log(price.reindex(years).to_numpy())}
+    after = pd.DataFrame({**held, "step": (years >= year).astype(float)})
+    if after.isna().any(axis=None):
+        return None
     full = log.reindex(years).reset_index(drop=True)
     model = UnobservedComponents(full, "rwdrift", exog=after, mle_regression=False, use_exact_diffuse=True)
     fitted = model.fit(disp=False, maxiter=500)
@@ -113,7 +120,9 @@ def state_space_step(level: pd.Series, year: int) -> tuple[float, float, float] 
         return None
     effect = float(fitted.smoothed_state[-1, -1])
     error = float(np.sqrt(fitted.smoothed_state_cov[-1, -1, -1]))
-    half = error * float(stdtrit(len(log) - 3, 0.975))  # level, drift and step are estimated
+    half = error * float(
+        stdtrit(len(log) - 2 - after.shape[1], 0.975)
+    )  # level and drift are estimated as well
     return effect, effect - half, effect + half
 
 

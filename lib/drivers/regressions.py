@@ -67,6 +67,8 @@ def fit(table: pd.DataFrame) -> pd.DataFrame:
     correction), p, vif (variance inflation factor: 1 / (1 − R² on the other drivers); NaN for const). R² stands
     in `attrs["r2"]`, years in `attrs["n"]`.
     """
+    if len(table) < LEAST_YEARS:
+        raise UserError(f"drivers: found {len(table)} years with all drivers, expected {LEAST_YEARS} or more")
     fitted = _ols(table, hac=True)
     found = fitted.conf_int().set_axis(["low", "high"], axis=1)
     found.insert(0, "coefficient", fitted.params)
@@ -98,8 +100,6 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
 def _ols(table: pd.DataFrame, hac: bool = False) -> Any:
     from statsmodels.regression.linear_model import OLS
 
-    if len(table) < LEAST_YEARS:
-        raise UserError(f"drivers: found {len(table)} years with all drivers, expected {LEAST_YEARS} or more")
     design = table.drop(columns="growth").assign(const=1.0)
     errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": LAGS, "use_correction": True}, "use_t": True}
     return OLS(table["growth"], design).fit(**(errors if hac else {}))

@@ -1,21 +1,35 @@
 """Breaks, drivers and what they add to a forecast, as tables and sentences."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from lib import growth
 from lib.drivers import ahead, breaks, regressions
-from lib.pages.movers import View, points, span, whole_points
+from lib.pages import why_plots
+from lib.pages.movers import View, p_value, points, signed, span, whole_points
 from lib.results import Estimate
 from lib.words import percent
 
 # --- breaks ---
+
+LEAST_FORECASTS = 8
+"""With fewer forecasts than this, no word on which is better."""
 
 
 def find_break(view: View) -> tuple[breaks.Break, pd.Series] | None:
     """The most likely break in the mean of the longest run of log growth; None where the run is too short."""
     run = view.run
     return (breaks.sup_f(run.to_numpy(), view.case.trim), run) if len(run) >= breaks.LEAST_VALUES else None
+
+
+def break_figure(view: View, sources: str) -> Any:
+    """Growth of the run with its means around the most likely break; None where the run is too short."""
+    best = find_break(view)
+    place, found = (best[0].place, best[0].p <= 0.05) if best else (None, False)
+    title = f"{view.subject}–{view.case.partner}: growth, and its means around the likeliest break"
+    return why_plots.segments(view.run, place, found, title, sources)
 
 
 def break_words(view: View) -> str:
@@ -30,11 +44,11 @@ def break_words(view: View) -> str:
     sd = float(np.std(run, ddof=1))
     seen = breaks.detectable(len(run), sd, view.case.trim)
     limit = breaks.critical_value(len(run), view.case.trim)
-    verdict = "a break" if best.p <= 0.05 else "no break that chance would not often give"
+    verdict = "a break" if best.p <= 0.05 else "no break beyond what chance gives"
     return (
         f"{view.subject}–{view.case.partner}, {len(run)} growth rates {run.index[0]}–{run.index[-1]}: **{verdict}**. The "
         f"best candidate is {run.index[best.place]}, when mean growth went from {points(best.before)} to "
-        f"{points(best.after)} log points a year: sup F {best.f:.1f}, p = {best.p:.2f} by permutation (5 % limit "
+        f"{points(best.after)} log points a year: sup F {best.f:.1f}, p {p_value(best.p)} by permutation (5 % limit "
         f"for so few years {limit:.1f}, asymptotically {breaks.ANDREWS_5_PCT}). A break would have to reach about "
         f"{whole_points(seen)} points a year to be found four times in five, so that smaller ones may well be there."
     )
@@ -53,9 +67,13 @@ def break_table(view: View) -> pd.DataFrame:
             "first years of the new mean": [
                 ", ".join(str(run.index[place]) for place in one.places) or "–" for one in found
             ],
-            "sum of squares": [f"{one.ssr:.3g}" for one in found],
-            "BIC": [f"{one.bic:.1f}" + (" (least)" if one is best_bic else "") for one in found],
-            "LWZ": [f"{one.lwz:.2f}" + (" (least)" if one is best_lwz else "") for one in found],
+            "sum of squares": [f"{one.ssr:.3f}" for one in found],
+            "BIC": [
+                f"{one.bic:.1f}".replace("-", "−") + (" (least)" if one is best_bic else "") for one in found
+            ],
+            "LWZ": [
+                f"{one.lwz:.2f}".replace("-", "−") + (" (least)" if one is best_lwz else "") for one in found
+            ],
         }
     )
 
@@ -82,9 +100,9 @@ def coefficient_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "driver": [regressions.DRIVERS[name] for name in names],
-            "trade moves with 1 % of it by": [f"{found.loc[n, 'coefficient']:+.3g} %" for n in names],
+            "trade moves with 1 % of it by": [f"{signed(found.loc[n, 'coefficient'], 3)} %" for n in names],
             "95 % interval": [span(found.loc[n, "low"], found.loc[n, "high"]) for n in names],
-            "p": [f"{found.loc[n, 'p']:.2g}" for n in names],
+            "p": [p_value(found.loc[n, "p"]) for n in names],
             "leaving out each year in turn": [span(moved[n].min(), moved[n].max()) for n in names],
             "variance inflation": [f"{found.loc[n, 'vif']:.1f}" for n in names],
         }
@@ -109,7 +127,7 @@ def driver_words(view: View, table: pd.DataFrame) -> str:
     return (
         f"In {len(table)} years of {view.subject}–{view.case.partner} ({table.index[0]}–{table.index[-1]}) the four drivers "
         f"of the same year go with {percent(found.attrs['r2'])} of the variance of growth. Trade moved by "
-        f"{oil:+.2f} % with 1 % of the oil price. Significant and of one sign whichever year is left out: {names}. "
+        f"{signed(oil, 2)} % with 1 % of the oil price. Significant and of one sign whichever year is left out: {names}. "
         "The four move together, so that what belongs to which is less sure than the sum."
     )
 
@@ -152,12 +170,33 @@ def forecast_words(view: View, scores: pd.DataFrame) -> str:
     known = scores.loc[["oil, known", "all, known"], "crps"].min()
     foreseen = scores.loc[["oil, foresight", "all, foresight"], "crps"].min()
     gain, told = 1 - known / core, 1 - foreseen / core
+    if scores.loc["core", "years"] < LEAST_FORECASTS:
+        return (
+            f"Only {scores.loc['core', 'years']:.0f} forecasts can be tried: too few to say what drivers add."
+        )
     adds = "nothing" if gain < 0.05 else f"{percent(gain)} of its score"
     return (
         f"In {scores.loc['core', 'years']:.0f} forecasts of the next year, drivers known at the origin add **{adds}** to the "
-        f"core model (best CRPS {known:.3f} against {core:.3f}). Told what the drivers will do, the regression would "
-        f"score {foreseen:.3f}, {percent(max(told, 0))} better: trade is hard to foresee because oil is."
+        f"core model (best CRPS {known:.3f} against {core:.3f}; lower is better). "
+        + _foresight_words(foreseen, told)
     )
+
+
+def _foresight_words(foreseen: float, told: float) -> str:
+    if told < 0.1:
+        return f"Even told what the drivers will do, the regression would score {foreseen:.3f}."
+    return (
+        f"Told what the drivers will do, the regression would score {foreseen:.3f}, {percent(told)} better: trade is "
+        "hard to foresee because its drivers are."
+    )
+
+
+def explained(table: pd.DataFrame) -> pd.DataFrame:
+    """Growth of the subject, what the regression makes of it, and the residual, by year; empty if too few years."""
+    if not enough(table):
+        return pd.DataFrame(columns=["growth", "fit", "residual"])
+    parts = regressions.explained(table)
+    return parts[["growth", "residual"]].assign(fit=parts["growth"] - parts["residual"])
 
 
 # --- the answer ---
@@ -171,8 +210,10 @@ def in_words(view: View, table: pd.DataFrame, scores: pd.DataFrame) -> str:
     if len(own) < 2:
         lead = (
             f"For **{case.flow_name}** itself the record holds {len(own)} growth rate{'' if len(own) == 1 else 's'}, from "
-            f"which nothing can be explained; what follows is of the larger flows, above all {view.subject}–{case.partner}. "
+            "which nothing can be explained. "
         )
+        if view.subject != case.reporter:
+            lead += f"What follows is of the larger flows, above all {view.subject}–{case.partner}. "
     return lead + f"{driver_words(view, table)} {forecast_words(view, scores)}"
 
 

@@ -17,6 +17,11 @@ from lib.words import percent, rate
 BLOCK = 5
 """Years in a period of the decomposition."""
 PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
+PRICE_LINE = (
+    "Sources: levels data/figures.csv; yuan Federal Reserve; GDP World Bank; oil EIA; rouble World Bank "
+    "(data/covariates.csv). Computed here."
+)
+FUEL_LINE = "Source: UN Comtrade, Russian customs, HS chapter 27; Brent EIA. Computed here (data/reference/fuel_split.csv)."
 FUELS = {"fuel_price": "price of fuels", "fuel_volume": "quantity of fuels", "other": "everything else"}
 
 
@@ -259,4 +264,14 @@ def maybe_rate(value: float) -> str:
 
 def span(low: float, high: float) -> str:
     """Two numbers as a range, two digits each."""
-    return f"{low:+.2g} to {high:+.2g}".replace("-", "−")
+    return f"{signed(low, 2)} to {signed(high, 2)}"
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign and so many significant digits."""
+    return f"{value:+.{digits}g}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """A p-value in two digits, or "below 0.001"."""
+    return "below 0.001" if p < 0.001 else f"{p:.2g}"

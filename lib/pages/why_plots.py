@@ -5,19 +5,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib import plots
 from lib.plots import BLUE, GREEN, GREY, ORANGE, RED, finish, new_axes
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 HATCHES = ("", "///", "...", "xx")
 
 
-def stacked(
-    parts: pd.DataFrame, labels: dict[str, str], total: pd.Series, title: str, sources: str = ""
-) -> Any:
-    """Parts that add up, as bars by year stacked from zero in both directions, and their sum as a mark; per cent.
+def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, sources: str = "") -> Any:
+    """Parts that add up, as bars by year stacked from zero in both directions, and their sum as a mark.
 
-    `parts` and `total` hold fractions by year; `labels` names the columns to draw, in order.
+    `parts` holds fractions by year, the sum in the column growth; `labels` names the columns to draw, in order;
+    `unit` is what a hundredth is called. None where there is no year.
     """
+    if parts.empty:
+        return None
     figure, axes = new_axes(title, height=4.2)
     up, down = np.zeros(len(parts)), np.zeros(len(parts))
     for (name, label), colour, hatch in zip(labels.items(), COLOURS, HATCHES, strict=False):
@@ -26,15 +28,25 @@ def stacked(
         style = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
         axes.bar(parts.index, value, bottom=foot, width=0.8, label=label, **style)
         up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
-    axes.plot(total.index, total * 100, "D", color="black", markersize=4.5, label="growth", zorder=4)
+    axes.plot(
+        parts.index, parts["growth"] * 100, "D", color="black", markersize=4.5, label="growth", zorder=4
+    )
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_ylabel("per cent or log points a year")
+    axes.set_ylabel(unit)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=8)
     return finish(figure, axes, sources)
 
 
-def segments(growth: pd.Series, place: int, found: bool, title: str, sources: str = "") -> Any:
+def show(figure: Any, alt: str) -> None:
+    """Display a figure with the text that stands for it; nothing where there was nothing to draw."""
+    if figure is not None:
+        plots.show(figure, alt)
+
+
+def segments(growth: pd.Series, place: int | None, found: bool, title: str, sources: str = "") -> Any:
     """Log growth by year with its mean before and after the most likely break; dashed where that is no break."""
+    if place is None:
+        return None
     figure, axes = new_axes(title, height=3.4)
     axes.bar(growth.index, growth * 100, color="#9ecae1", width=0.8)
     line = "-" if found else "--"
@@ -55,6 +67,8 @@ def segments(growth: pd.Series, place: int, found: bool, title: str, sources: st
 
 def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
     """Growth by year and what a regression makes of it: lines of growth and fit, with the residual as bars."""
+    if parts.empty:
+        return None
     figure, axes = new_axes(title, height=3.6)
     axes.bar(parts.index, parts["residual"] * 100, color="#d9d9d9", width=0.8, label=labels["residual"])
     for name, colour, line, mark in (("growth", BLUE, "-", "o"), ("fit", RED, "--", "s")):
