@@ -230,10 +230,6 @@ class DriverCase(TrendCase):
 class PolicyCase(FlowCase):
     """The events around a flow, and how strict the tests of their effects are."""
 
-    reporter: Literal["Harbin", "Heilongjiang", "China"] = Field(
-        "Harbin", description="whose trade: the city, or a larger flow that contains it"
-    )
-    partner: Literal["Russia"] = Field("Russia", description="the events of the record are about Russia")
     level_pct: Literal[1, 5, 10] = Field(5, description="level of the tests, per cent")
     span: int = Field(
         3, ge=1, le=10, description="years before and after an event within which a level must be known"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib import panels
-from lib.pages.movers import maybe_rate, p_value
+from lib.pages.movers import p_value
 from lib.pages.policies import View, change
 from lib.reference import read_kept
 from lib.words import percent
@@ -31,7 +31,7 @@ def detectable_words(view: View) -> str:
     return (
         f"Suppose the record of {view.case.reporter} were complete. At flows of its size ({panels.size_label(size)} a year), "
         f"{row['before']:.0f} years before and three after a day on which nothing happened, nine gaps in ten to the synthetic "
-        f"control lie between {maybe_rate(np.expm1(row['gap_low']))} and {maybe_rate(np.expm1(row['gap_high']))}. A policy "
+        f"control lie between {change(row['gap_low'])} and {change(row['gap_high'])}. A policy "
         "would have to move trade by more than that to be seen."
     )
 
@@ -102,9 +102,9 @@ def weight_table(view: View) -> pd.DataFrame:
 
 
 def gap_frames(view: View) -> dict[tuple[str, str, str], dict[str, pd.DataFrame]]:
-    """Gaps by event and flow, and within these by pool, for figures."""
+    """Gaps by event and flow, and within these by pool, for figures; of events with two years after and more."""
     found: dict[tuple[str, str, str], dict[str, pd.DataFrame]] = {}
-    for row in view.tests.itertuples():
+    for row in view.tests[view.tests["after"] >= 2].itertuples():
         key = (str(row.event), str(row.exporter), str(row.importer))
         same = view.gaps[["event", "exporter", "importer", "pool"]].eq([*key, row.pool]).all(axis=1)
         found.setdefault(key, {})[str(row.pool)] = view.gaps[same].set_index("year")

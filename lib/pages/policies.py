@@ -61,10 +61,10 @@ def look(case: PolicyCase) -> View:
         policies.weigh(policy, name, _past_event(policy, events), levels[name], oil, case.span)
         for policy in POLICIES
         for name in policy.reporters
-        if name in levels
+        if name in levels and case.partner == "Russia"
     ]
     tests = read_kept("policy_tests.csv")
-    tests = tests[tests["year"] + tests["after"] <= case.as_of.year]
+    tests = tests[(tests["year"] + tests["after"] <= case.as_of.year) & bool(evidence)]
     fuels = read_kept("fuel_split.csv").query("flow == 'total' and year < @case.as_of.year").set_index("year")
     return View(case, levels, events, evidence, tests, read_kept("policy_gaps.csv"), fuels)
 
@@ -90,7 +90,8 @@ def conclude(view: View, item: Evidence) -> str:
     if not _is_seen(view, item.with_oil, item.bridged_with_oil):
         return WITH_OIL
     controls = controls_of(view, item)
-    return ORDINARY if len(controls) and controls["p"].min() > view.case.level else STANDS_OUT
+    worst = controls.groupby(["exporter", "importer"])["p"].max()  # over the pools of donors
+    return ORDINARY if len(worst) and worst.min() > view.case.level else STANDS_OUT
 
 
 def _is_seen(view: View, step: Step | None, bridged: tuple[float, float, float] | None) -> bool:
@@ -106,18 +107,17 @@ def controls_of(view: View, item: Evidence) -> pd.DataFrame:
     return view.tests[seen & bool(item.policy.study)]
 
 
-def policy_table(view: View) -> pd.DataFrame:
-    """Event × evidence × conclusion, the policies that the article names first; formatted."""
-    rows = sorted(view.evidence, key=lambda item: not item.policy.named)
+def policy_table(view: View, named: bool) -> pd.DataFrame:
+    """Event × evidence × conclusion, of the policies that the article names or of the others; formatted."""
+    rows = [item for item in view.evidence if item.policy.named == named]
     return pd.DataFrame(
         {
             "policy or shock": [item.policy.name for item in rows],
-            "named in the article": ["yes" if item.policy.named else "" for item in rows],
-            "date": [item.date for item in rows],
+            "date": [item.date.replace("-", "\N{NON-BREAKING HYPHEN}") for item in rows],
             "trade of": [item.reporter for item in rows],
             "evidence": [evidence_words(view, item) for item in rows],
             "conclusion": [conclude(view, item) for item in rows],
-            "other events for the same year": [_others(view, item) for item in rows],
+            "events beside it": [_others(view, item) for item in rows],
         }
     )
 
@@ -189,6 +189,8 @@ def _years(years: list[int]) -> str:
 
 def in_words(view: View) -> str:
     """The answer: what the record says of the policies that the article names, and of the others."""
+    if not view.evidence:
+        return f"The policies looked at here were about China's trade with Russia; none was about {view.case.flow_name}."
     found = [(item, conclude(view, item)) for item in view.evidence]
     named = [text for item, text in found if item.policy.named]
     out = [item for item, text in found if text == STANDS_OUT]
@@ -240,7 +242,8 @@ def timeline(view: View) -> pd.DataFrame:
 
 def timeline_table(table: pd.DataFrame) -> pd.DataFrame:
     """The numbered events with their sources; formatted."""
-    return table[["number", "date", "event", "url"]].rename(columns={"url": "source"})
+    dates = table["date"].str.replace("-", "\N{NON-BREAKING HYPHEN}")
+    return table.assign(date=dates)[["number", "date", "event", "url"]].rename(columns={"url": "source"})
 
 
 def estimates(view: View) -> list[Estimate]:

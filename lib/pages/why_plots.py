@@ -136,6 +136,7 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
     `found` holds frames indexed by year: gap, placebo_low, placebo_high (log units), drawn in per cent.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     figure, rows = plt.subplots(1, len(found), figsize=(8.0, 3.2), sharey=True, layout="constrained")
     for axes, (name, table) in zip(np.atleast_1d(rows), found.items(), strict=True):
@@ -147,9 +148,10 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
         axes.axvline(year - 0.5, color=RED, linestyle="--", linewidth=1.2)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_title(name, fontsize=9, fontweight="normal")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
     np.atleast_1d(rows)[0].set_ylabel("gap, log units")
-    return finish(figure, axes, sources)
+    return finish(figure, axes, sources, years=False)
 
 
 def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str = "") -> Any:
