@@ -1,6 +1,5 @@
 """Synthetic controls and what such tests can and cannot see, as tables and sentences."""
 
-import numpy as np
 import pandas as pd
 
 from lib import panels
@@ -55,14 +54,16 @@ def _short(size: int) -> str:
 
 
 def placebo_words() -> str:
-    """How much more often a test rejects when it is set on a flow that has just boomed."""
-    kept = read_kept("placebo_rates.csv").set_index(["size_class", "before", "chosen"])
-    counts = kept["n"].groupby("chosen").sum()
-    shares = (kept["rejected"] * kept["n"]).groupby("chosen").sum() / counts
+    """How much more often a test rejects when it is set on a flow that has just boomed, and in which direction."""
+    kept = read_kept("placebo_rates.csv")
+    weighed = kept[["rejected", "rejected_up"]].mul(kept["n"], axis=0).groupby(kept["chosen"]).sum()
+    shares = weighed.div(kept["n"].groupby(kept["chosen"]).sum(), axis=0)
+    boom = shares.loc["boom"]
     return (
-        f"Over {counts.sum():.0f} pretended events, a test that promises 5 % called {percent(shares['any'])} of them real "
-        f"where the flow was chosen at random, and **{percent(shares['boom'])}** where it was chosen because it had just "
-        "boomed. Goals are announced after booms: +50 % in its first year is how this one came into print."
+        f"Over {kept['n'].sum():.0f} pretended events, a test that promises 5 % called {percent(shares.loc['any', 'rejected'])} "
+        f"of them real where the flow was chosen at random, and **{percent(boom['rejected'])}** where it was chosen because "
+        f"it had just boomed: {percent(boom['rejected_up'])} found a rise, {percent(boom['rejected'] - boom['rejected_up'])} a "
+        "fall. Flows that boom are restless, and go on straying further than their calmer donors, up and down."
     )
 
 
