@@ -9,8 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 
 from lib.growth import log_growth
+
+Array = NDArray[np.float64]
 
 LEAST_YEARS = 6
 """Growth rates needed beside the event's own."""
@@ -60,26 +64,33 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
         return None
-    found = {int(other): _dummy(table, int(other)) for other in table.index}
-    sizes = np.array([abs(t) for _, _, _, t, _ in found.values()])
-    effect, low, high, t, p = found[year]
-    return Step(year, effect, low, high, p, len(table), int((sizes >= abs(t) * (1 - 1e-9)).sum()))
-
-
-def _dummy(table: pd.DataFrame, year: int) -> tuple[float, float, float, float, float]:
-    """Coefficient of the year's dummy with interval, t and p: what the other years do not predict of it."""
-    from statsmodels.regression.linear_model import OLS
-
-    design = table.drop(columns="growth").assign(const=1.0, event=(table.index == year).astype(float))
-    fitted = OLS(table["growth"], design).fit()
-    low, high = fitted.conf_int().loc["event"]
-    return (
-        float(fitted.params["event"]),
-        float(low),
-        float(high),
-        float(fitted.tvalues["event"]),
-        float(fitted.pvalues["event"]),
+    effects, errors = _dummies(table)
+    df, place = len(table) - 1 - table.shape[1], table.index.get_loc(year)
+    t = effects / errors
+    half = errors[place] * float(stdtrit(df, 0.975))
+    return Step(
+        year,
+        float(effects[place]),
+        float(effects[place] - half),
+        float(effects[place] + half),
+        float(2 * stdtr(df, -abs(t[place]))),
+        len(table),
+        int((np.abs(t) >= abs(t[place]) * (1 - 1e-9)).sum()),
     )
+
+
+def _dummies(table: pd.DataFrame) -> tuple[Array, Array]:
+    """Coefficient and standard error of a dummy for each year in turn, shape (years,): deleted residuals.
+
+    One regression without dummies gives all of them (Belsley, Kuh & Welsch 1980, section 2.1): residual / (1 − h),
+    and the error of the regression without that year over √(1 − h).
+    """
+    x = np.column_stack([np.ones(len(table)), table.drop(columns="growth").to_numpy(dtype=float)])
+    y = table["growth"].to_numpy(dtype=float)
+    hat = x @ np.linalg.pinv(x)
+    residual, free = y - hat @ y, 1 - np.diag(hat)
+    variance = (residual @ residual - residual**2 / free) / (len(y) - 1 - x.shape[1])
+    return residual / free, np.sqrt(np.maximum(variance, 1e-300) / free)
 
 
 def state_space_step(
@@ -102,7 +113,6 @@ def state_space_step(
     (effect, low, high) in log units with a 95 % interval (t distribution), or None for a record too short (fewer
     than `LEAST_LEVELS` levels, or not two on either side) or a fit that does not converge.
     """
-    from scipy.special import stdtrit
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
     log = np.log(level.dropna())

@@ -62,8 +62,8 @@ def placebo_words() -> str:
     return (
         f"Over {kept['n'].sum():.0f} pretended events, a test that promises 5 % called {percent(shares.loc['any', 'rejected'])} "
         f"of them real where the flow was chosen at random, and **{percent(boom['rejected'])}** where it was chosen because "
-        f"it had just boomed: {percent(boom['rejected_up'])} found a rise, {percent(boom['rejected'] - boom['rejected_up'])} a "
-        "fall. Flows that boom are restless, and go on straying further than their calmer donors, up and down."
+        f"it had just boomed ({percent(boom['rejected_up'] / boom['rejected'])} of these a rise, the others a fall). "
+        "Flows that boom are restless, and go on straying further than their calmer donors, up and down."
     )
 
 
