@@ -333,7 +333,7 @@ STEPS = (
         "fuel",
         ("fuel_split.csv",),
         (HS2,),
-        ("panels", "drivers/decompose", "drivers/fuel_study"),
+        ("panels", "figures", "drivers/decompose", "drivers/fuel_study"),
         _fuel,
         ("covariates.csv",),
     ),
