@@ -223,6 +223,39 @@ class GoalCase(TrendCase):
         return f"{percent} % a year" if kind == "rate" else self.goal
 
 
+class DriverCase(TrendCase):
+    """A flow, the larger flows that contain it, and what may have moved them."""
+
+    set_aside: int = Field(
+        2011, ge=1900, le=2100, description="year whose growth is told apart from the rest"
+    )
+    trim: float = Field(
+        0.15,
+        ge=0.05,
+        le=0.3,
+        description="share of years that a segment has at least, in the search for breaks",
+    )
+
+
+class PolicyCase(FlowCase):
+    """The events around a flow, and how strict the tests of their effects are."""
+
+    level_pct: Literal[1, 5, 10] = Field(5, description="level of the tests, per cent")
+    span: int = Field(
+        3, ge=1, le=10, description="years before and after an event within which a level must be known"
+    )
+
+    @field_validator("level_pct", mode="before")
+    @classmethod
+    def _as_number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+    @property
+    def level(self) -> float:
+        """The level of the tests as a fraction."""
+        return self.level_pct / 100
+
+
 class TrackerCase(GoalCase):
     """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
 
@@ -341,6 +374,8 @@ NOTEBOOKS: dict[str, type[Case]] = {
     "04_how_often_do_goals_hold": GoalCase,
     "05_is_the_forecast_calibrated": ScoreCase,
     "06_what_would_the_trackers_have_said": TrackerCase,
+    "07_what_moved_trade": DriverCase,
+    "08_did_the_policies_matter": PolicyCase,
     "11_where_will_the_year_end": YearEndCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""

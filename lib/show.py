@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
 from lib.words import percent, rate
@@ -13,6 +13,11 @@ from lib.words import percent, rate
 def table(frame: pd.DataFrame) -> HTML:
     """A frame as an HTML table: text escaped, addresses as links, the index left out."""
     return HTML(frame.to_html(index=False, escape=True, render_links=True, border=0, na_rep=""))
+
+
+def table_or(frame: pd.DataFrame, otherwise: str) -> Any:
+    """The frame as a table, or a sentence where it has no row."""
+    return table(frame) if len(frame) else Markdown(otherwise)
 
 
 def readings(

@@ -268,6 +268,24 @@ def _verdicts(folder: Path, progress: Progress) -> Tables:
     return {"scores/verdicts.parquet": _small(score_verdicts(folder, progress))}
 
 
+def _fuel(folder: Path, progress: Progress) -> Tables:
+    from lib.drivers import fuel_study
+
+    return fuel_study.study(folder)
+
+
+def _policies(folder: Path, progress: Progress) -> Tables:
+    from lib.drivers import policy_study
+
+    return policy_study.study(folder, progress)
+
+
+def _placebos(folder: Path, progress: Progress) -> Tables:
+    from lib.drivers import placebo_study
+
+    return placebo_study.study(folder, progress)
+
+
 def _small(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores in single precision: seven digits are more than years of one shock each can support."""
     return scores.astype(
@@ -304,6 +322,8 @@ _BACKTEST: Any = (
     "backtests/trade_scores",
 )
 _VERDICTS: Any = (*_BACKTEST, "growth", "standards", "tracked", "backtests/verdict_scores")
+_CONTROLS: Any = ("panels", "drivers/synthetic")
+_POLICY_FILES = ("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv")
 _TRADE_FILES = (
     "past_errors.csv",
     "scores/trade_examples.parquet",
@@ -323,6 +343,16 @@ STEPS = (
         (*_CORE, "backtests/backtest", "past_errors", "parents"),
         _parents,
     ),
+    Step(
+        "fuel",
+        ("fuel_split.csv",),
+        (HS2,),
+        ("panels", "figures", "drivers/decompose", "drivers/fuel_study"),
+        _fuel,
+        ("covariates.csv",),
+    ),
+    Step("policies", _POLICY_FILES, (BACI.file,), (*_CONTROLS, "drivers/policy_study"), _policies),
+    Step("placebos", ("placebo_rates.csv",), (BACI.file,), (*_CONTROLS, "drivers/placebo_study"), _placebos),
     Step("trade", _TRADE_FILES, (BACI.file, OEC.file), _BACKTEST, _trade),
     Step("contests", _CONTEST_FILES, (), (*_BACKTEST, "backtests/contests"), _contests),
     Step(
@@ -358,6 +388,6 @@ STEPS = (
 )
 """In order: the register is scored with the priors and past errors that earlier steps have written."""
 
-REFERENCE = ("priors", "distributions", "base_rates", "parents")
-"""Steps that describe the reference class; the others score forecasts."""
+REFERENCE = ("priors", "distributions", "base_rates", "parents", "fuel", "policies", "placebos")
+"""Steps that describe other flows and what moved this one; the others score forecasts."""
 SCORES = tuple(step.name for step in STEPS if step.name not in REFERENCE)

@@ -1,0 +1,1 @@
+"""What moved trade, and whether a policy did: decompositions, breaks, regressions, synthetic controls."""

@@ -1,0 +1,157 @@
+"""Growth taken apart into pieces that add up exactly: currency and prices, oil price and quantity, years.
+
+Everything is in log growth, where factors of a product become terms of a sum, or in contributions to growth,
+whose terms are changes of parts of a total.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.errors import UserError
+from lib.growth import cagr, log_growth
+
+
+def log_parts(level: pd.Series, factors: dict[str, pd.Series], rest: str = "rest") -> pd.DataFrame:
+    """Log growth of a level as the sum of the log growth of its factors and what they leave.
+
+    A level in dollars is, for instance, dollars a yuan × price in yuan × quantity; the factors that are known
+    are taken off, and the remainder is named `rest`.
+
+    Parameters
+    ----------
+    level : Series by year, positive.
+    factors : names and Series by year, positive; each multiplies the level.
+    rest : name of the remainder.
+
+    Returns
+    -------
+    Frame by year: growth, one column a factor, the remainder; the columns after the first add up to it. Years
+    in which any of them is not known are left out.
+    """
+    parts = pd.DataFrame({"growth": log_growth(level)})
+    for name, factor in factors.items():
+        parts[name] = log_growth(factor.reindex(level.index.union(factor.index))).reindex(parts.index)
+    parts[rest] = parts["growth"] - parts[list(factors)].sum(axis=1, skipna=False)
+    return parts.dropna()
+
+
+def by_period(parts: pd.DataFrame, periods: dict[str, tuple[int, int]]) -> pd.DataFrame:
+    """Mean of the yearly parts over each period: log growth a year, still adding up.
+
+    Parameters
+    ----------
+    parts : as `log_parts` gives them.
+    periods : name → first and last year whose growth counts.
+
+    Returns
+    -------
+    Frame indexed by name: the columns of `parts`, and years (how many of the period are known). Periods
+    without a known year are left out.
+    """
+    rows = {}
+    for name, (first, last) in periods.items():
+        inside = parts.loc[(parts.index >= first) & (parts.index <= last)]
+        if len(inside):
+            rows[name] = {**inside.mean(), "years": len(inside)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*parts.columns, "years"])
+
+
+def price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
+    """Change of a value on the year before, in a part due to its price and a part due to its quantity.
+
+    The indicators of Bennet (1920): the price part is the change of the price at the mean of the two
+    quantities, the volume part the change of the quantity at the mean of the two prices. They treat both years
+    alike and add up to the change exactly. The quantity is value / price, in whatever unit that is.
+
+    Parameters
+    ----------
+    value, price : Series by year; price positive.
+
+    Returns
+    -------
+    Frame by year: change, price, volume, in the unit of `value`; years next to a gap are left out.
+    """
+    if (price <= 0).any():
+        raise UserError(f"price: found {price.min():g}, expected positive prices")
+    known = pd.DataFrame({"value": value, "price": price}).dropna()
+    known["quantity"] = known["value"] / known["price"]
+    before = known.set_axis(known.index + 1).reindex(known.index)
+    change, mean = known - before, (known + before) / 2
+    found = {
+        "change": change["value"],
+        "price": mean["quantity"] * change["price"],
+        "volume": mean["price"] * change["quantity"],
+    }
+    return pd.DataFrame(found).dropna()
+
+
+def fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series) -> pd.DataFrame:
+    """Growth of a total in three contributions: price of fuels, quantity of fuels, everything else.
+
+    Parameters
+    ----------
+    fuel, total : Series by year in one unit; fuel is a part of the total.
+    oil_price : Series by year, positive; the price of all fuels is taken to move with it.
+
+    Returns
+    -------
+    Frame by year, fractions of the total a year earlier: growth, fuel_price, fuel_volume, other (these three
+    add up to growth), and fuel_share (of the total in that year).
+    """
+    fuels = price_and_volume(fuel, oil_price)
+    before = total.set_axis(total.index + 1).reindex(fuels.index)
+    growth = total.reindex(fuels.index) / before - 1
+    return pd.DataFrame(
+        {
+            "growth": growth,
+            "fuel_price": fuels["price"] / before,
+            "fuel_volume": fuels["volume"] / before,
+            "other": growth - fuels["change"] / before,
+            "fuel_share": (fuel / total).reindex(fuels.index),
+        }
+    ).dropna()
+
+
+def gdp_deflator(nominal_usd: pd.Series, real_growth_pct: pd.Series, cny_per_usd: pd.Series) -> pd.Series:
+    """Price level of China's output in yuan, an index: nominal GDP in yuan / real GDP; 1 in its first year.
+
+    Parameters
+    ----------
+    nominal_usd : GDP in current dollars by year.
+    real_growth_pct : its real growth, per cent, by year.
+    cny_per_usd : average yuan a dollar by year.
+    """
+    prices = log_growth(nominal_usd * cny_per_usd).sub(np.log1p(real_growth_pct / 100))
+    known = prices.dropna()
+    index = np.exp(known.cumsum())
+    return pd.concat([pd.Series([1.0], index=[int(known.index[0]) - 1]), index]).rename_axis("year")
+
+
+def set_aside(levels: pd.Series, year: int) -> dict[str, float]:
+    """How much of the growth over the whole record one year brought.
+
+    Parameters
+    ----------
+    levels : Series by year, positive; the year and the one before must be known.
+    year : the year whose growth is set aside.
+
+    Returns
+    -------
+    first, last (years), with_year (CAGR over the record), without_year (CAGR of the other years, as if that
+    year had not been), in_year (its growth), share (its part of the log growth in all); fractions.
+    """
+    known = levels.dropna()
+    missing = [str(y) for y in (year - 1, year) if y not in known.index]
+    if missing:
+        raise UserError(f"set_aside: found no level for {' and '.join(missing)}, expected both years")
+    first, last = int(known.index[0]), int(known.index[-1])
+    total, own = np.log(known[last] / known[first]), np.log(known[year] / known[year - 1])
+    others = last - first - 1
+    return {
+        "first": first,
+        "last": last,
+        "with_year": float(cagr(known[first], known[last], last - first)),
+        "without_year": float(np.expm1((total - own) / others)) if others else np.nan,
+        "in_year": float(np.expm1(own)),
+        "share": float(own / total) if total else np.nan,
+    }
