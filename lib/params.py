@@ -259,6 +259,28 @@ class CompareCase(GoalCase):
         return f"{super().title()} and {self.until}"
 
 
+class HiddenCase(GoalCase):
+    """A goal whose last years nobody published, with the doubts that their inference rests on."""
+
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+    scope_same: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="probability that levels after years of silence have the scope of the base",
+    )
+    spread_factor: float = Field(
+        1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
+    )
+    parcels_counted: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="probability that the parcels of the press were real and counted as trade",
+    )
+    sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
+
+
 class ScoreCase(Case):
     """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
 
@@ -318,6 +340,7 @@ NOTEBOOKS: dict[str, type[Case]] = {
     "04_how_often_do_goals_hold": GoalCase,
     "05_is_the_forecast_calibrated": ScoreCase,
     "06_what_would_the_trackers_have_said": TrackerCase,
+    "10_did_harbin_make_it": HiddenCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 

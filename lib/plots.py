@@ -289,6 +289,25 @@ def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     return _finish(figure, axes, sources, years=False)
 
 
+def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | None = None) -> Any:
+    """One probability a row as a dot on a line from 0 to 100 %, labelled; `marked` draws a dotted line."""
+    figure, axes = _axes(title, height=1.5 + 0.36 * len(odds))
+    places = np.arange(len(odds))
+    axes.hlines(places, 0, odds * 100, color="#9ecae1", linewidth=2)
+    axes.scatter(odds * 100, places, color=BLUE, s=42, zorder=3)
+    for place, value in zip(places, odds, strict=True):
+        look = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+        axes.annotate(percent(value), (value * 100, place), **look)
+    if marked is not None:
+        axes.axvline(marked * 100, color=GREY, linewidth=1, linestyle=":")
+    axes.set_yticks(places, [textwrap.fill(str(name), 44) for name in odds.index])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 108)
+    axes.set_xlabel("probability of the goal, %")
+    axes.grid(axis="y", visible=False)
+    return _finish(figure, axes, sources, years=False)
+
+
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
     import seaborn as sns
