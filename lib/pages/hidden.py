@@ -46,7 +46,10 @@ def paragraph(case: GoalCase, goal: Goal) -> str:
     usual = HiddenCase(**case.model_dump())
     chain = evidence_steps.chain_for(usual, goal)
     hidden = hidden_years.infer(chain, usual.scope_same)
-    p = evidence_steps.posterior(usual, goal, hidden)[case.reading]
+    if case.reading == "average":
+        p = hidden_years.p_average(hidden, goal)
+    else:
+        p = evidence_steps.posterior(usual, goal, hidden)[case.reading]
     last = hidden_years.quantiles(hidden, (0.1, 0.5, 0.9)).loc[goal.deadline]
     low, middle, high = (money(float(value), goal.currency) for value in last)
     return (

@@ -26,7 +26,8 @@ SCOPE_SD = 1.0
 """Standard deviation, in logarithms, of a change of scope: a level of another scope may be 2.7 times as high."""
 LOG_SCALES = np.linspace(-5.0, 7.0, 61)
 """Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown."""
-NEGLIGIBLE = 1e-7
+NEGLIGIBLE = 1e-5
+"""Probability that may be left out: two digits below what is shown."""
 POINTS = 4096
 """Quasi-random points for each component where a reading has no closed form."""
 
@@ -106,7 +107,7 @@ def infer(chain: Chain, scope_same: float = 0.5) -> Hidden:
     weight = np.exp(np.concatenate(logs) - logsumexp(np.concatenate(logs)))
     same = np.repeat([sd == 0 for _, sd in branches], len(scales))
     typical = weight @ np.tile(np.sqrt(scales), (len(branches), 1))
-    kept = weight > NEGLIGIBLE
+    kept = _heaviest(weight)
     return Hidden(
         chain.hidden,
         weight[kept] / weight[kept].sum(),
@@ -117,6 +118,12 @@ def infer(chain: Chain, scope_same: float = 0.5) -> Hidden:
     )
 
 
+def _heaviest(weight: Array) -> np.ndarray:
+    """Components without the lightest, which together weigh no more than is negligible."""
+    order = np.argsort(weight)
+    return np.sort(order[np.cumsum(weight[order]) > NEGLIGIBLE])
+
+
 def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
     """Points of the grid with more than a negligible prior, and the logs of their weights.
 
@@ -125,7 +132,7 @@ def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
     half = df / 2
     log_density = half * np.log(half) - gammaln(half) - half * LOG_SCALES - half * np.exp(-LOG_SCALES)
     log_weight = log_density - logsumexp(log_density)
-    kept = np.flatnonzero(log_weight > np.log(NEGLIGIBLE))
+    kept = np.flatnonzero(log_weight > np.log(NEGLIGIBLE) - 5)  # the record may favour what was unlikely
     return kept, log_weight[kept]
 
 
@@ -209,7 +216,7 @@ def chances(hidden: Hidden, goal: Goal, levels: pd.Series, added: pd.Series | No
         for reading in READINGS:
             odds[reading] += float(hidden.weight[part] @ met[reading].mean(axis=1))
     if goal.deadline in hidden.years:
-        odds["average"] = _p_average(hidden, goal, float(added.get(goal.deadline, 0.0)))
+        odds["average"] = p_average(hidden, goal, float(added.get(goal.deadline, 0.0)))
     return odds
 
 
@@ -251,7 +258,8 @@ def _met(paths: Array, goal: Goal) -> dict[str, np.ndarray]:
     }
 
 
-def _p_average(hidden: Hidden, goal: Goal, added: float) -> float:
+def p_average(hidden: Hidden, goal: Goal, added: float = 0.0) -> float:
+    """Probability of the reading *on average* in closed form; `added` millions come on top of what is inferred."""
     needed = goal.target_mn - added
     if needed <= 0:
         return 1.0
