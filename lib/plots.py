@@ -308,6 +308,27 @@ def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | 
     return _finish(figure, axes, sources, years=False)
 
 
+def odds_by_goal(
+    odds: pd.DataFrame, labels: dict[str, str], goal_rate: float, title: str, sources: str = ""
+) -> Any:
+    """Probability of each reading (columns) by the growth a year that a goal asks for (index, fractions)."""
+    figure, axes = _axes(title, height=3.8)
+    styles = zip((BLUE, RED, GREEN), ("-", "--", ":"), strict=True)
+    for (name, values), (colour, line) in zip(odds.items(), styles, strict=False):
+        label = labels.get(str(name), str(name))
+        axes.plot(odds.index * 100, values * 100, color=colour, linestyle=line, label=label)
+    for chance in (50, 80):
+        axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
+    axes.axvline(goal_rate * 100, color="black", linewidth=1)
+    place = {"xytext": (4, -4), "textcoords": "offset points", "va": "top", "fontsize": 8}
+    axes.annotate("the goal", (goal_rate * 100, 100), **place)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("growth a year that the goal asks for, %")
+    axes.set_ylabel("probability, %")
+    axes.legend(loc="upper right", fontsize=8)
+    return _finish(figure, axes, sources, years=False)
+
+
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
     import seaborn as sns

@@ -68,9 +68,10 @@ def _published(chain: Chain, goal: Goal) -> str:
     inside = [str(year) for year in own.levels.index if goal.base_year < year <= goal.deadline]
     late = [str(year) for year in own.levels.index if year > goal.deadline]
     names = " and ".join([*(link.name for link in chain.links[:-1]), chain.top])
-    have = f"Of {own.name} the record holds {', '.join(inside) or 'no year'} of the goal's years"
+    have = f"Of {own.name} the record holds {', '.join(inside) or 'none'} of the goal's years"
     after = f", then nothing before {late[0]}" if late else ""
-    return f"{have}{after}; the paths of {names} are known."
+    what = "path of " + names + " is" if len(chain.links) == 1 else "paths of " + names + " are"
+    return f"{have}{after}; the {what} known."
 
 
 def levels_table(chain: Chain, goal: Goal) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 from lib import figures as fig
 from lib import outlook
 from lib.goals import READINGS, Goal
+from lib.outlook import SUREST
 from lib.params import HiddenCase
 from lib.scenarios.hidden_years import Chain, Hidden, chances, infer, without
 from lib.scenarios.lineage import chain_of
@@ -27,13 +28,14 @@ def replace_spread(chain: Chain, factor: float) -> tuple:
 
 
 def posterior(case: HiddenCase, goal: Goal, hidden: Hidden) -> pd.Series:
-    """Probability of each reading, parcels weighed in by the case's probability that they count."""
+    """Probability of each reading, parcels weighed in by the case's probability that they count; never certain."""
     levels = case.series()["value_mn"]
     odds = chances(hidden, goal, levels)
     added = parcels_a_year(case, goal)
-    if case.parcels_counted == 0 or added.empty:
-        return odds
-    return (1 - case.parcels_counted) * odds + case.parcels_counted * chances(hidden, goal, levels, added)
+    if case.parcels_counted > 0 and len(added):
+        counted = chances(hidden, goal, levels, added)
+        odds = (1 - case.parcels_counted) * odds + case.parcels_counted * counted
+    return odds.clip(SUREST, 1 - SUREST)
 
 
 def parcels_a_year(case: HiddenCase, goal: Goal) -> pd.Series:

@@ -19,6 +19,7 @@ from lib.forecast import FAN
 from lib.goals import READINGS, Goal
 from lib.panels import Array
 from lib.scenarios.parts import Spread
+from lib.scenarios.points import even_points
 
 DIFFUSE = 1e4
 """Variance of the log share of the first year: nothing is known of it."""
@@ -227,25 +228,15 @@ def _paths(hidden: Hidden, part: slice, goal: Goal, levels: pd.Series, added: pd
     rows = [hidden.years.index(year) for year in asked]
     mean, covariance = hidden.mean[part][:, rows], hidden.covariance[part][:, rows][:, :, rows]
     factor = np.linalg.cholesky(covariance)
-    drawn = np.exp(mean[:, None, :] + np.einsum("cyk,pk->cpy", factor, ndtri(_even_points(len(asked)))))
+    drawn = np.exp(
+        mean[:, None, :] + np.einsum("cyk,pk->cpy", factor, ndtri(even_points(len(asked), POINTS)))
+    )
     columns = []
     for year in years:
         known = goal.base_mn if year == goal.base_year else levels.get(year, np.nan)
         inferred = drawn[:, :, asked.index(year)] + added.get(year, 0.0) if year in asked else None
         columns.append(np.full(drawn.shape[:2], known) if inferred is None else inferred)
     return np.stack(columns, axis=-1)
-
-
-def _even_points(dimensions: int) -> Array:
-    """Points spread evenly over the unit cube, shape (points, dimensions), without random numbers.
-
-    Additive recurrence by powers of the root of ``x ** (d + 1) = x + 1`` (Roberts 2018).
-    """
-    root = 2.0
-    for _ in range(60):
-        root = (1 + root) ** (1 / (dimensions + 1))
-    step = root ** -np.arange(1.0, dimensions + 1)
-    return (0.5 + np.outer(np.arange(1, POINTS + 1), step)) % 1
 
 
 def _met(paths: Array, goal: Goal) -> dict[str, np.ndarray]:
