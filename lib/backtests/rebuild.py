@@ -302,6 +302,18 @@ def _register(folder: Path, progress: Progress) -> Tables:
     return {"register_scores.csv": scores, "register_summary.csv": register.summarise(scores)}
 
 
+def _register_model(folder: Path, progress: Progress) -> Tables:
+    from lib.backtests import register, register_model
+    from lib.figures import load_targets
+
+    targets = load_targets()
+    rows = register_model.features(register.score_register(targets), targets)
+    return {
+        "register_model.csv": register_model.score(rows),
+        "register_effects.csv": register_model.effects(rows),
+    }
+
+
 _CORE: Any = ("panels", "reference", "forecast", "lognormal", "base_rates")
 _BACKTEST: Any = (
     *_CORE,
@@ -359,6 +371,14 @@ STEPS = (
         (),
         (*_CORE, "past_errors", "backtests/register"),
         _register,
+        ("targets.csv", "reference/priors.csv", "reference/past_errors.csv"),
+    ),
+    Step(
+        "register_model",
+        ("register_model.csv", "register_effects.csv"),
+        (),
+        (*_CORE, "past_errors", "backtests/register", "backtests/register_model"),
+        _register_model,
         ("targets.csv", "reference/priors.csv", "reference/past_errors.csv"),
     ),
 )
