@@ -147,7 +147,8 @@ def wait_for(condition: Any, seconds: float) -> bool:
     return bool(condition())
 
 
-def test_a_dask_worker_killed_midway_loses_nothing(place: Path) -> None:
+@pytest.mark.parametrize("cold", [True, False], ids=["ordinary kernels", "warm kernels"])
+def test_a_dask_worker_killed_midway_loses_nothing(place: Path, cold: bool) -> None:
     begun = place / "begun"
     slow = f"import os, time\nwith open({str(begun)!r}, 'a') as file:\n    file.write(reporter + ' ')\ntime.sleep(1)"
     tiny.write(place / "notebooks", slow, GOOD)
@@ -155,7 +156,7 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path) -> None:
     with dask_cluster(place) as (address, workers):
         outcomes = []
         for outcome in cluster.execute_many(
-            every, place / "out", Settings(), keys.Sources(), address, cold=True
+            every, place / "out", Settings(), keys.Sources(), address, cold=cold
         ):
             outcomes.append(outcome)
             if len(outcomes) == 1:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 VALUES = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "as_of": "2026-11-24"}
 MARK = "TRADEGOALS_TEST_MARK"
 KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
-"""Kill points of the campaign; .ci/run asks for 200."""
+"""Kill points of the campaign; its documented command asks for 200."""
 BATCH = 6 if KILLS < 10 else 12
 
 
@@ -206,6 +207,60 @@ def test_a_full_disk_is_a_failure_that_leaves_no_result(
     )
     assert is_true(place, run)
     assert sorted(p.name for p in outcome.folder.iterdir()) == ["notebook.ipynb", "page.html", "run.json"]
+
+
+@pytest.fixture
+def disk(place: Path) -> Iterator[Any]:
+    """Mount a small disk of its own at `out`, or mount it again with other options; the superuser's right."""
+    out = place / "out"
+    out.mkdir()
+
+    def mount(options: str) -> None:
+        kind = [] if out.is_mount() else ["-t", "tmpfs"]
+        remount = "remount," if out.is_mount() else ""
+        done = subprocess.run(
+            ["mount", *kind, "-o", remount + options, "tmpfs", str(out)], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"cannot mount a disk here: {done.stderr.strip()}")
+
+    yield mount
+    if out.is_mount():
+        subprocess.run(["umount", "--lazy", str(out)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may mount a disk")
+def test_a_small_disk_that_is_full_fails_one_run_and_keeps_the_other(place: Path, disk: Any) -> None:
+    tiny.write(place / "notebooks", "if reporter == 'much':\n    print('x' * 3_000_000)", GOOD)
+    little, much = (Run(tiny.NAME, name, VALUES | {"reporter": name}) for name in ("little", "much"))
+    disk("size=2m")
+    outcomes = {outcome.run: outcome.error for outcome in execute(place, little, much)}
+    assert outcomes[little] == "" and "No space left on device" in outcomes[much]
+    assert is_true(place, little) and not is_true(place, much)
+    assert not list(much.folder(place / "out").glob("*.html"))
+    disk("size=20m")
+    assert [outcome.error for outcome in execute(place, little, much)] == ["", ""]
+    assert is_true(place, little) and is_true(place, much)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may mount a disk")
+def test_an_output_on_a_read_only_disk_is_a_users_mistake(place: Path, disk: Any) -> None:
+    tiny.write(place / "notebooks", GOOD)
+    run = Run(tiny.NAME, "default", VALUES)
+    disk("size=2m,ro")
+    with pytest.raises(UserError, match="cannot be written: Read-only file system"):
+        execute(place, run)
+    disk("rw")
+    assert [outcome.error for outcome in execute(place, run)] == [""]
+
+
+def test_the_time_of_a_run_is_that_of_all_its_cells(place: Path) -> None:
+    """No cell takes long; together they do. nbclient looks at the clock about once a second."""
+    tiny.write(place / "notebooks", *["import time; time.sleep(1)"] * 9, GOOD)
+    run = Run(tiny.NAME, "default", VALUES)
+    (outcome,) = execute(place, run, timeout=3)
+    assert re.match("cell [2-7]: CellTimeoutError", outcome.error), outcome.error
+    assert not is_true(place, run)
 
 
 def test_a_clock_that_goes_back_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,10 @@ Training = Callable[[pd.DataFrame, Any], Any]
 SCHEMES: dict[str, tuple[str, Training]] = {
     "other governments": ("reporter", lambda rows, one: rows["reporter"] != one),
     "other due years": ("due", lambda rows, one: rows["due"] != one),
-    "known at announcement": ("announced", lambda rows, one: rows["resolved"] < one),
+    "known at announcement": (
+        "announced",
+        lambda rows, one: (rows["resolved"] < one) & (rows["announced"] < one),
+    ),
 }
 """How the targets are found to which the model is fitted, for each that it is scored on: what they are grouped by, and
 which rows may teach it. "Other governments" still share the shocks of a year, so it flatters."""
