@@ -12,6 +12,7 @@ All rates are fractions (0.25 is 25 %), all growth is log growth, horizons are y
 Every field of `GrowthModel` may be a number (one flow) or an array of shape (series,).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -190,15 +191,21 @@ def p_year(model: GrowthModel, rate: ArrayLike) -> Any:
     return p_reach(model, _log1p(rate), 1)
 
 
-def p_every_year(model: GrowthModel, rate: ArrayLike, years: int) -> Any:
+def p_every_year(
+    model: GrowthModel, rate: ArrayLike, years: int, shifts: Sequence[float] | None = None
+) -> Any:
     """Probability that each of the next `years` years grows by at least `rate`.
 
+    `shifts` moves the expected log growth of each year ahead, one number a year; by default none is moved.
     ``E[Phi((mu - log(1 + rate)) / sigma) ** years]`` over drift and variance. It is not ``p_year ** years``:
     the years share an unknown drift. Gauss–Laguerre in the variance, Gauss–Hermite in the drift.
     """
     mu, sigma, weights = _parameter_nodes(model, years)
     threshold = np.asarray(_log1p(rate), dtype=float)[..., None, None]
-    chance = np.exp(years * log_ndtr((mu - threshold) / sigma))
+    if shifts is None:
+        chance = np.exp(years * log_ndtr((mu - threshold) / sigma))
+    else:
+        chance = np.exp(sum(log_ndtr((mu + shift - threshold) / sigma) for shift in shifts))
     return np.sum(weights * chance, axis=(-2, -1))
 
 

@@ -118,7 +118,7 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     own_class = prior_for(case, level, origin)
     prior, shares = prior_with_parents(own_class, [parent for parent in parents if parent is not None], rates)
     model = forecast.fit(rates, prior)
-    size = _usd_mn(case, level, origin) * 1e6
+    size = usd_mn(case, level, origin) * 1e6
     return Expectation(origin, level, size, case.partner == WORLD, prior, model, shares)
 
 
@@ -133,10 +133,11 @@ def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
     """The reference class of flows as large as this one, from the years up to `year` alone."""
-    return reference.prior_for(_usd_mn(case, level_mn, year) * 1e6, year, world=case.partner == WORLD)
+    return reference.prior_for(usd_mn(case, level_mn, year) * 1e6, year, world=case.partner == WORLD)
 
 
-def _usd_mn(case: GoalCase, level_mn: float, year: int) -> float:
+def usd_mn(case: GoalCase, level_mn: float, year: int) -> float:
+    """A level of a case in US dollars at the average rate of its year; millions."""
     return level_mn if case.currency == "USD" else level_mn / float(case.rates()[year])
 
 

@@ -312,6 +312,75 @@ class YearEndCase(GoalCase):
     deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
 
 
+class ScenarioCase(GoalCase):
+    """A goal and what might have changed its prospects; every assumption is a parameter."""
+
+    oil_pct: float = Field(
+        25.0,
+        gt=-95,
+        le=500,
+        description="change of the oil price from the last known year to the deadline, %",
+    )
+    rouble_pct: float = Field(
+        20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
+    )
+    gdp_points: float = Field(
+        2.0, ge=-20, le=20, description="growth of Russia's GDP above unchanged, percentage points a year"
+    )
+    level_shift_pct: float = Field(
+        25.0, gt=-95, le=500, description="a step of trade that stays, such as a new pipeline, %"
+    )
+    parcels_mn: float = Field(
+        40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
+    )
+    sanctions_undone: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the growth above expectation since 2022 that lifting them undoes",
+    )
+
+    def check_against_data(self) -> None:
+        """Refuse also a goal whose outcome the day knew: nothing is left that could change it."""
+        super().check_against_data()
+        _refuse_known_outcome(self)
+
+
+class HiddenCase(GoalCase):
+    """A goal whose last years nobody published, with the doubts that their inference rests on."""
+
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+    scope_same: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="probability that levels after years of silence have the scope of the base",
+    )
+    spread_factor: float = Field(
+        1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
+    )
+    parcels_counted: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="probability that the parcels of the press were real and counted as trade",
+    )
+    sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
+
+    def check_against_data(self) -> None:
+        """Refuse also a goal whose outcome was published: nothing of it is hidden."""
+        super().check_against_data()
+        _refuse_known_outcome(self)
+
+
+def _refuse_known_outcome(case: GoalCase) -> None:
+    if case.deadline in case.series().index:
+        raise UserError(
+            f"deadline: found {case.deadline}, whose level was known on {case.as_of}; expected a year without a "
+            "level in this notebook, or an earlier as_of"
+        )
+
+
 class ScoreCase(Case):
     """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
 
@@ -376,6 +445,8 @@ NOTEBOOKS: dict[str, type[Case]] = {
     "06_what_would_the_trackers_have_said": TrackerCase,
     "07_what_moved_trade": DriverCase,
     "08_did_the_policies_matter": PolicyCase,
+    "09_what_would_it_take": ScenarioCase,
+    "10_did_harbin_make_it": HiddenCase,
     "11_where_will_the_year_end": YearEndCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""

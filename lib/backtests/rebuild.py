@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lib import base_rates, package, panels, parents, reference
 from lib.errors import UserError
@@ -215,14 +216,33 @@ def _parents(folder: Path, progress: Progress) -> Tables:
             ("HS chapter in Russia's trade with a partner", HS2, ["partner", "flow"]),
         ]
     ):
-        panel = panels.read_panel(folder / file)
-        sub, total = panels.to_levels(panel), panels.to_levels(_totals(panel, by))
-        row_of = pd.Series(range(len(total.keys)), index=pd.MultiIndex.from_frame(total.keys[by]))
-        parent_of = row_of[pd.MultiIndex.from_frame(sub.keys[by])].to_numpy()
+        sub, total, parent_of = _parts_and_wholes(panels.read_panel(folder / file), by)
         found = parents.estimate_weight(sub, total, parent_of, range(2005, 2019))
         tables.append(found.assign(analogue=analogue))
     table = pd.concat(tables)
     return {"parent_weights.csv": table[["analogue", *[c for c in table if c != "analogue"]]]}
+
+
+def _part_spreads(folder: Path, progress: Progress) -> Tables:
+    from lib.scenarios.parts import ANALOGUES, estimate_spread
+
+    jobs = [(BACI.file, ["reporter", "flow"]), (BACI.file, ["partner", "flow"]), (HS2, ["partner", "flow"])]
+    tables = []
+    for analogue, (file, by) in progress(list(zip(ANALOGUES, jobs, strict=True))):
+        sub, whole, whole_of = _parts_and_wholes(panels.read_panel(folder / file), by)
+        found = estimate_spread(sub, whole, whole_of, range(2008, 2021))
+        tables.append(found.assign(analogue=analogue))
+    table = pd.concat(tables)
+    return {"part_spreads.csv": table[["analogue", *[c for c in table if c != "analogue"]]]}
+
+
+def _parts_and_wholes(
+    panel: pd.DataFrame, by: list[str]
+) -> tuple[panels.Levels, panels.Levels, NDArray[np.intp]]:
+    """Sub-flows, their totals by some names, and the row of each sub-flow's total."""
+    sub, total = panels.to_levels(panel), panels.to_levels(_totals(panel, by))
+    row_of = pd.Series(range(len(total.keys)), index=pd.MultiIndex.from_frame(total.keys[by]))
+    return sub, total, row_of[pd.MultiIndex.from_frame(sub.keys[by])].to_numpy()
 
 
 def _totals(panel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -312,6 +332,18 @@ def _nowcasts(folder: Path, progress: Progress) -> Tables:
     }
 
 
+def _register_model(folder: Path, progress: Progress) -> Tables:
+    from lib.backtests import register, register_model
+    from lib.figures import load_targets
+
+    targets = load_targets()
+    rows = register_model.features(register.score_register(targets), targets)
+    return {
+        "register_model.csv": register_model.score(rows),
+        "register_effects.csv": register_model.effects(rows),
+    }
+
+
 _CORE: Any = ("panels", "reference", "forecast", "lognormal", "base_rates")
 _BACKTEST: Any = (
     *_CORE,
@@ -353,6 +385,13 @@ STEPS = (
     ),
     Step("policies", _POLICY_FILES, (BACI.file,), (*_CONTROLS, "drivers/policy_study"), _policies),
     Step("placebos", ("placebo_rates.csv",), (BACI.file,), (*_CONTROLS, "drivers/placebo_study"), _placebos),
+    Step(
+        "part_spreads",
+        ("part_spreads.csv",),
+        (BACI.file, HS2),
+        ("panels", "reference", "scenarios/parts"),
+        _part_spreads,
+    ),
     Step("trade", _TRADE_FILES, (BACI.file, OEC.file), _BACKTEST, _trade),
     Step("contests", _CONTEST_FILES, (), (*_BACKTEST, "backtests/contests"), _contests),
     Step(
@@ -385,9 +424,26 @@ STEPS = (
         (*_CORE, "backtests/backtest", "scoring/scores", *_NOWCAST),
         _nowcasts,
     ),
+    Step(
+        "register_model",
+        ("register_model.csv", "register_effects.csv"),
+        (),
+        (*_CORE, "past_errors", "backtests/register", "backtests/register_model"),
+        _register_model,
+        ("targets.csv", "reference/priors.csv", "reference/past_errors.csv"),
+    ),
 )
 """In order: the register is scored with the priors and past errors that earlier steps have written."""
 
-REFERENCE = ("priors", "distributions", "base_rates", "parents", "fuel", "policies", "placebos")
+REFERENCE = (
+    "priors",
+    "distributions",
+    "base_rates",
+    "parents",
+    "part_spreads",
+    "fuel",
+    "policies",
+    "placebos",
+)
 """Steps that describe other flows and what moved this one; the others score forecasts."""
 SCORES = tuple(step.name for step in STEPS if step.name not in REFERENCE)

@@ -38,13 +38,16 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     One row for each target: target_id, announced, due, horizon (years from base to target), rate (growth a
     year that it implies, fraction), size_usd, world, kind, family, primary, doubtful, first (the first row of
     its announcer, partner and due year), met (0 or 1), and the probabilities: p_eb; p_eb_past_errors (trade
-    with one country only, else the same); p_base_known (share met among targets resolved before the
-    announcement year, Jeffreys); with hindsight p_base_other_years (share met among targets due in other
+    with one country only, else the same); p_base_known (share met among targets announced and resolved
+    before the announcement year, Jeffreys); with hindsight p_base_other_years (share met among targets due in other
     years) and p_base_others (share met among all others).
     """
     rows = read_resolved(targets)
     rows["p_eb"], rows["p_eb_past_errors"] = zip(*map(_chance, rows.itertuples()), strict=True)
-    known = [rows["met"][rows["resolved"] < year] for year in rows["announced"]]
+    # Targets of a fiscal year may be announced in the calendar year after its label: none may teach itself.
+    known = [
+        rows["met"][(rows["resolved"] < year) & (rows["announced"] < year)] for year in rows["announced"]
+    ]
     rows["p_base_known"] = [(met.sum() + 0.5) / (len(met) + 1) for met in known]
     rows["p_base_other_years"] = [rows["met"][rows["due"] != due].mean() for due in rows["due"]]
     rows["p_base_others"] = (rows["met"].sum() - rows["met"]) / (len(rows) - 1)

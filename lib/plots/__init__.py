@@ -1,13 +1,14 @@
 """Figures from tidy data, in one style; no statistics are computed here.
 
 `style` holds what all figures share; `record` draws what was published, `forecast` a goal and its chances,
-`nowcast` a year that is not over, `scores` how goals and forecasts fared. Each function returns a figure that carries a sentence for those who
+`nowcast` a year that is not over, `scenarios` what it would take, `scores` how goals and forecasts fared. Each function returns a figure that carries a sentence for those who
 cannot see it; `show` displays it.
 """
 
 from lib.plots.forecast import goal_fan, hindcast, probability_path, probability_steps
 from lib.plots.nowcast import fan_by_release, odds_by_release, share_by_month
 from lib.plots.record import coverage, disagreement, growth_table, levels_together, mirror
+from lib.plots.scenarios import odds_by_goal, odds_by_row
 from lib.plots.scores import by_origin, calibration, met_by_group, shares, verdict_grid
 from lib.plots.style import (
     BLUE,
@@ -41,7 +42,9 @@ __all__ = [
     "levels_together",
     "met_by_group",
     "mirror",
+    "odds_by_goal",
     "odds_by_release",
+    "odds_by_row",
     "probability_path",
     "probability_steps",
     "scale_of",

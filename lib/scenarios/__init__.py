@@ -1,0 +1,1 @@
+"""What if, and what nobody saw: changed forecasts, break-even goals, hidden years."""
