@@ -94,6 +94,28 @@ def test_a_changed_data_file_repeats_only_what_reads_it(project: Path) -> None:
     assert reason(project) == "data changed: events.csv"
 
 
+def test_of_the_description_only_what_it_says_of_the_files_read_counts(
+    kernel: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.write(project / "notebooks", "from lib import figures\nprint(len(figures.load_events()) > 0)")
+    outcome = runs.execute(RUN, project / "out", Settings(kernel))
+    assert outcome.error == ""
+    record = journal.read(RUN.folder(project / "out"))
+    assert record is not None and set(record["parts"]["data"]) == {"datapackage.json", "events.csv"}
+    described = project / "data" / "datapackage.json"
+    content = json.loads(described.read_text())
+    of = {resource["path"]: resource for resource in content["resources"]}
+    of["targets.csv"] |= {"hash": "sha256:0", "title": "Other"}
+    of["events.csv"]["bytes"] += 1
+    described.write_text(json.dumps(content))
+    assert reason(project) == ""
+    of["events.csv"]["schema"]["fields"][0]["description"] = "another meaning"
+    described.write_text(json.dumps(content))
+    assert reason(project) == "data changed: datapackage.json"
+    described.write_text("{")
+    assert reason(project) == "data changed: datapackage.json"
+
+
 def test_time_decides_nothing(project: Path) -> None:
     for path in project.rglob("*.*"):
         if path.is_file():
@@ -129,8 +151,8 @@ def test_an_edited_module_repeats_if_the_notebook_or_the_page_uses_it(
     append(library / "package.py", "# more\n")
     append(library / "execution" / "templates" / "page" / "index.html.j2")
     assert reason(project) == "lib changed: execution/templates/page/index.html.j2, package"
-    append(library / "package.py", "from lib import plots\n")
-    assert "plots" in reason(project)
+    append(library / "package.py", "from lib.execution import machine\n")
+    assert "execution/machine" in reason(project)
 
 
 def test_other_parameters_and_versions_repeat(project: Path) -> None:

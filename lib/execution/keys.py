@@ -16,7 +16,7 @@ from typing import Any
 from lib.errors import UserError
 from lib.execution.journal import are_intact, hash_file, read
 from lib.execution.spec import Run, notebooks_dir
-from lib.package import data_dir
+from lib.package import PACKAGE_FILE, data_dir
 
 _LIB = Path(__file__).resolve().parents[1]
 
@@ -43,6 +43,19 @@ class Sources:
             self.hashes[path] = hash_file(path)
         return self.hashes[path]
 
+    def data_hash(self, name: str, opened: Iterable[str]) -> str:
+        """The hash of a data file; of the description of all, only what it says of the files that were opened."""
+        path = data_dir() / name
+        if name != PACKAGE_FILE:
+            return self.hash_of(path)
+        try:
+            said = json.loads(path.read_bytes())["resources"]
+            return sha256(
+                json.dumps([_described(one) for one in said if one["path"] in opened]).encode()
+            ).hexdigest()
+        except (OSError, ValueError, KeyError, TypeError):
+            return self.hash_of(path)
+
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data` of the data folder."""
         if run.notebook not in self.cells:
@@ -51,15 +64,19 @@ class Sources:
             self.modules[run.notebook] = module_names(run.notebook)
         if self.versions is None:
             self.versions = run_versions()
-        folder = data_dir()
         return {
             "notebook": self.cells[run.notebook],
             "lib": {name: self.hash_of(_LIB / name) for name in self.modules[run.notebook]},
-            "data": {name: self.hash_of(folder / name) for name in sorted(data)},
+            "data": {name: self.data_hash(name, data) for name in sorted(data)},
             "parameters": run.parameters,
             "versions": self.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
         }
+
+
+def _described(resource: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a table, without its size and checksum: the table's own hash says that."""
+    return {name: value for name, value in resource.items() if name not in ("bytes", "hash")}
 
 
 def key_of(parts: dict[str, Any]) -> str:

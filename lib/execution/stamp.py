@@ -16,6 +16,7 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.execution import modules
+from lib.execution.keys import Sources
 from lib.execution.runs import CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES, kernel_config
 from lib.files import write_atomically
 from lib.package import KEPT_ONLY_ENV, data_dir
@@ -31,10 +32,11 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     """The stamp of a notebook as it is now; `opened` names the files below `data/` that it reads."""
     code = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
     names = sorted(modules.imported_modules(code))
+    sources = Sources()
     return {
         "cells": [_hash(f"{cell['cell_type']}\n{cell['source']}".encode()) for cell in notebook["cells"]],
         "lib": {name: _hash_file(modules.LIB / f"{name}.py") for name in names},
-        "data": {name: _hash_file(data_dir() / name) for name in sorted(opened)},
+        "data": {name: sources.data_hash(name, opened)[:12] for name in sorted(opened)},
     }
 
 
