@@ -20,6 +20,7 @@ from lib.files import write_atomically
 from lib.package import data_dir
 
 KEY = "tradegoals"
+DESCRIPTOR = "datapackage.json"
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
 """The picture of README.md is the first figure of this notebook."""
 MOST_NAMED = 6
@@ -33,7 +34,7 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
     return {
         "cells": [_hash(f"{cell['cell_type']}\n{cell['source']}".encode()) for cell in notebook["cells"]],
         "lib": {name: _hash_file(modules.LIB / f"{name}.py") for name in names},
-        "data": {name: _hash_file(data_dir() / name) for name in sorted(opened)},
+        "data": {name: _hash_data(data_dir() / name) for name in sorted(opened)},
     }
 
 
@@ -83,6 +84,21 @@ def _hash(content: bytes) -> str:
 def _hash_file(path: Path) -> str:
     """The hash of a file; empty if there is none."""
     return _hash(path.read_bytes()) if path.is_file() else ""
+
+
+def _hash_data(path: Path) -> str:
+    """The hash of a data file; of their description without the checksums, which follow every edit of any."""
+    if path.name != DESCRIPTOR or not path.is_file():
+        return _hash_file(path)
+    try:
+        content = json.loads(path.read_bytes())
+        resources = [
+            {key: value for key, value in resource.items() if key not in ("hash", "bytes")}
+            for resource in content["resources"]
+        ]
+    except (ValueError, KeyError, AttributeError, TypeError):  # damaged: `tradegoals check` says so
+        return _hash_file(path)
+    return _hash(json.dumps({**content, "resources": resources}, sort_keys=True).encode())
 
 
 def restamp(path: Path, kernel: str = "python3") -> None:
