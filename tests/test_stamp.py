@@ -1,5 +1,6 @@
 """A stamp goes stale when its notebook, its modules or the data change, and only then."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -174,6 +175,21 @@ def test_a_file_that_the_notebook_does_not_read_does_not_matter(own_data: Path) 
     append(own_data / "README.md", "\nMore.\n")
     append(own_data / "events.csv", "\n")
     assert stamp.stale_parts(notebook) == {}
+
+
+def test_new_checksums_of_other_tables_do_not_matter_but_a_changed_field_does(own_data: Path) -> None:
+    notebook = tiny.notebook(CODE)
+    notebook["metadata"][stamp.KEY] = stamp.make_stamp(notebook, ["datapackage.json", "figures.csv"])
+    path = own_data / "datapackage.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["resources"][-1] |= {"hash": "sha256:0", "bytes": 1}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert stamp.stale_parts(notebook) == {}
+    content["resources"][0]["schema"]["fields"][0]["type"] = "integer"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert stamp.stale_parts(notebook) == {"data": ["datapackage.json"]}
+    path.write_text("[]", encoding="utf-8")
+    assert stamp.stale_parts(notebook) == {"data": ["datapackage.json"]}
 
 
 def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:

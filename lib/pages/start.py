@@ -6,9 +6,12 @@ from pathlib import Path
 from lib.errors import UserError
 from lib.execution.spec import notebooks_dir
 
+SENTENCES = 2
+"""So many of the first sentences of a notebook are shown."""
+
 
 def contents() -> str:
-    """A Markdown table of the notebooks, linked, with the sentence with which each begins."""
+    """A Markdown table of the notebooks, linked, with the sentences with which each begins."""
     rows = [_row(path) for path in sorted(notebooks_dir().glob("[0-9]*.ipynb"))]
     return "\n".join(["| notebook | what it does |", "|---|---|", *rows])
 
@@ -18,5 +21,5 @@ def _row(path: Path) -> str:
     title, _, words = opening.partition("\n")
     if not title.startswith("# "):
         raise UserError(f"{path.name}: cell 1: found {title[:40]!r}, expected the question as a title, # …")
-    sentence = words.strip().split(". ")[0].removesuffix(".")
-    return f"| [{title.removeprefix('# ')}]({path.name}) | {sentence}. |"
+    sentences = words.strip().partition("\n")[0].split(". ")[:SENTENCES]
+    return f"| [{title.removeprefix('# ')}]({path.name}) | {'. '.join(sentences).removesuffix('.')}. |"

@@ -6,7 +6,8 @@ where they end, not in a legend. Sources stand under the figure.
 
 The words: each function that draws ends with `finish(…, alt)`, which keeps a sentence as the figure's label.
 `show` puts that sentence, or a better one from the notebook, into the output as
-``metadata["image/png"]["alt"]``, where nbconvert, MyST and the site look for it.
+``metadata["image/png"]["alt"]``, where the pages of runs, the site and nbconvert's classic template look for it
+(its lab template leaves it out).
 """
 
 import itertools
