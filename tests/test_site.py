@@ -15,6 +15,7 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,7 @@ from lib import figures, package, params, words
 from lib.errors import UserError
 from lib.execution import journal
 from lib.execution.spec import Run
-from lib.site import data_pages, grids, links, prose, publish
+from lib.site import build, data_pages, grids, links, prose, publish
 from lib.site.build import build_site
 from lib.site.found import find_runs
 
@@ -312,6 +313,22 @@ def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
         beside += [page.path.parent / script["src"] for script in page.all("script")]
         total = page.path.stat().st_size + sum(path.stat().st_size for path in set(beside))
         assert total < (INDEX_BYTES if name == "index.html" else PAGE_BYTES), name
+
+
+def test_the_page_to_try_a_goal_is_part_of_the_site_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_page(folder: Path, home: str) -> None:
+        (folder / "whatif.html").write_text(f'<a href="{home}">back</a>', encoding="utf-8")
+
+    monkeypatch.setattr(build, "has_whatif", lambda: True)
+    monkeypatch.setitem(sys.modules, "lib.whatif.page", SimpleNamespace(write_page=write_page))
+    site_runs.put_run(tmp_path, site_runs.FIRST)
+    assert "whatif" in build_site(tmp_path).made
+    assert "index.html" in (tmp_path / "site" / "whatif.html").read_text(encoding="utf-8")
+    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+    assert "../../../whatif.html" in [link["href"] for link in page.all("a")]
+    assert build_site(tmp_path).made == []
 
 
 # --- Nothing harmful comes in

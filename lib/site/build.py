@@ -13,7 +13,6 @@ from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -58,7 +57,7 @@ def build_site(out: Path) -> Built:
     """
     target = out / SITE
     publish.check_target(target)
-    site = Site(out, find_runs(out), has_whatif=find_spec("lib.whatif") is not None)
+    site = Site(out, find_runs(out), has_whatif())
     with publish.draft_of(target) as draft:
         before = publish.read_built(target)
         common = _decides_all(site)
@@ -112,11 +111,16 @@ def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
     yield "static", lambda: {path.name: path.read_bytes() for path in static_files()}
 
 
+def has_whatif() -> bool:
+    """Whether the page on which a reader tries another goal is part of this checkout."""
+    return (ROOT / "lib" / "whatif" / "page.py").is_file()
+
+
 def _whatif_files() -> Files:
-    """The page on which a reader tries another goal."""
+    """The page on which a reader tries another goal, with a link back to the first page."""
     write_page = import_module("lib.whatif.page").write_page
     with TemporaryDirectory() as folder:
-        write_page(Path(folder))
+        write_page(Path(folder), "index.html")
         paths = [path for path in Path(folder).rglob("*") if path.is_file()]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 

@@ -10,6 +10,8 @@ from lib.site.context import Notebook, Site, changed_data
 from lib.site.found import FoundRun
 
 UP = "../../../"
+MOST_CASES = 1500
+"""Rows of a list of cases; more would make it heavier than a page should be."""
 
 
 def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
@@ -36,10 +38,12 @@ def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
 def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
     """The list of a notebook's cases with the answer of each."""
     up = "../../"
-    cases = [(run, answer_of(run, site, up)) for run in notebook.runs]
-    return {
-        "index.html": site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases).encode()
+    page = {
+        "notebook": notebook,
+        "cases": [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
+        "more": max(0, len(notebook.runs) - MOST_CASES),
     }
+    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
 
 
 def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
