@@ -35,6 +35,7 @@ from lib.execution.spec import Run
 from lib.site import build, data_pages, grids, links, prose, publish
 from lib.site.build import build_site
 from lib.site.found import find_runs
+from lib.site.goal_rows import goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 NO_LINKS = links.Links()
@@ -220,6 +221,46 @@ def test_the_matrix_says_what_each_result_says(out: Path, pages: dict[str, Page]
             found = row[f"{item['reading']}_probability"]
             assert (float(found) if found else None) == item["probability"]
         assert pages["goals/index.html"].words.count(row["as_of"])
+
+
+def _verdict(notebook: str, slug: str, **changes: Any) -> dict[str, Any]:
+    row = {"notebook": notebook, "slug": slug, "reporter": "Harbin", "partner": "Russia", "flow": "total"}
+    row |= {"currency": "USD", "goal": "25 %", "base_year": 2012, "deadline": 2015, "as_of": "2014-04-15"}
+    row |= {"parameters": '{"reading": "average"}', "target": "goal met", "reading": "average"}
+    return row | {"output_type": "verdict", "output_type_id": "open", "value": None} | changes
+
+
+def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
+    rows = [_verdict("00_a", "all-flows"), _verdict("00_a", "default"), _verdict("03_b", "default")]
+    rows += [_verdict("00_a", "all-flows", output_type="probability", value=0.24)]
+    rows += [_verdict("05_c", "default", base_year=None), _verdict("06_d", "default", goal="40 %")]
+    found = goal_rows(pd.DataFrame(rows))
+    assert [(row.run, row.goal, bool(row.announced)) for row in found] == [
+        ("runs/00_a/default", "+25 % a year", True),
+        ("runs/06_d/default", "+40 % a year", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "probability", "text", "shade"),
+    [
+        ("open", 0.241, "24 %", 2),
+        ("unknown", 0.999, "above 99 %", 10),
+        ("met", None, "met", 10),
+        ("missed", None, "missed", 0),
+        ("unknown", None, "unknown", None),
+    ],
+)
+def test_a_reading_is_shown_as_its_verdict_or_its_probability(
+    outcome: str, probability: float | None, text: str, shade: int | None
+) -> None:
+    rows = [_verdict("00_a", "default", output_type_id=outcome)]
+    rows += [
+        _verdict("00_a", "default", output_type="probability", output_type_id=None, value=probability)
+    ] * (probability is not None)
+    (row,) = goal_rows(pd.DataFrame(rows))
+    assert (row.chances["average"].text, row.chances["average"].shade) == (text, shade)
+    assert row.chances["every_year"].text == ""
 
 
 def test_a_goal_that_a_government_stated_names_its_source(pages: dict[str, Page]) -> None:

@@ -1,10 +1,10 @@
 """Build the site, out/site, from the runs in out/runs: offline, whole or not at all, and only what has changed.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, on the same 200 runs and
-the same two cores that other work shared: 38 s of CPU for 200 runs, 1.9 s for 4, 2.2 s for one that changed; this
-module takes CPU_200, CPU_4 and CPU_1 (tests/bench/bench_site.py). Sphinx' pages also carry scripts inside the
-page, which a content policy has to allow, folder addresses that do not open from disk, and pictures without the text
-that stands for them; changing that would have been as much code as the templates.
+The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU on the
+same machine: 38 for 200 runs, 1.9 for 4, 2.2 after one run had changed; this module takes 5.2, 2.2 and 2.6
+(tests/bench/bench_site.py), of which 1.3 are imports and the strict reading of the data. Sphinx' pages carry scripts
+inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and show
+pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
 
 import json
