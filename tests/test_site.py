@@ -23,12 +23,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import site_runs
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 from site_runs import NASTY, nasty_site, put_all
 
 from lib import figures, package, params, words
+from lib.cli import main
 from lib.errors import UserError
 from lib.execution import journal
 from lib.execution.spec import Run
@@ -194,6 +196,15 @@ def test_a_picture_leads_to_its_source_in_two_clicks(pages: dict[str, Page]) -> 
         assert found
         for text in (row["publisher"], row["published"], row["status"], f'href="{escape(row["url"])}"'):
             assert str(escape(text)) in found[0] or text in found[0]
+
+
+def test_every_picture_names_rows_or_tables_behind_it(pages: dict[str, Page]) -> None:
+    for name, page in _run_pages(pages).items():
+        html = page.path.read_text(encoding="utf-8")
+        for caption in re.findall(r'<figure class="picture">.*?</figure>', html, re.DOTALL):
+            assert re.search(
+                r'<figcaption>.*href="\.\./\.\./\.\./(figures|data|targets)/', caption, re.DOTALL
+            ), name
 
 
 def test_every_figure_of_the_data_has_its_row(pages: dict[str, Page]) -> None:
@@ -638,6 +649,19 @@ def test_where_folders_cannot_be_exchanged_a_kill_between_two_renames_is_mended(
     (small / "site").rename(small / ".site-drafts" / "old")
     assert build_site(small).made == []
     assert _state(small / "site") == before
+
+
+def test_the_command_says_what_it_made_and_which_runs_failed(tmp_path: Path) -> None:
+    site_runs.put_run(tmp_path, site_runs.FIRST)
+    done = CliRunner().invoke(main, ["site", "--out", str(tmp_path)])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert re.search(r"^\d+ parts made, 0 kept: .*index\.html$", done.stdout)
+    site_runs.put_run(tmp_path, site_runs.FIRST, "bad", status="failed", error="cell 2: KeyError: 'x'\nmore")
+    done = CliRunner().invoke(main, ["site", "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.stderr == f"FAILED {site_runs.FIRST}/bad: cell 2: KeyError: 'x'\n"
+    assert (tmp_path / "site" / "runs" / site_runs.FIRST / "bad" / "index.html").exists()
+    assert CliRunner().invoke(main, ["site", "--out", str(tmp_path / "none")]).exit_code == 2
 
 
 def test_without_a_run_there_is_no_site(tmp_path: Path) -> None:

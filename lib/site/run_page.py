@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from lib.execution.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
 from lib.site import blocks, prose
-from lib.site.context import Notebook, Site, changed_data
+from lib.site.context import Notebook, Site, changed_data, data_links
 from lib.site.found import FoundRun
 
 UP = "../../../"
@@ -30,6 +30,7 @@ def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
         page=page,
         answer_text=prose.plain(result.answer) if result else "",
         sources=links.to_figures(result.figure_ids if result else []),
+        tables=data_links(run, site, UP),
         stale=changed_data(run, site.data_hashes),
         downloads=sorted(own),
     )
