@@ -15,6 +15,7 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,18 +23,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import site_runs
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 from site_runs import NASTY, nasty_site, put_all
 
 from lib import figures, package, params, words
+from lib.cli import main
 from lib.errors import UserError
 from lib.execution import journal
 from lib.execution.spec import Run
-from lib.site import data_pages, grids, links, prose, publish
+from lib.site import build, data_pages, grids, links, prose, publish
 from lib.site.build import build_site
 from lib.site.found import find_runs
+from lib.site.goal_rows import goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 NO_LINKS = links.Links()
@@ -77,7 +81,12 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pages(out: Path) -> dict[str, Page]:
     """Every page of the site by its address."""
     site = out / "site"
-    return {path.relative_to(site).as_posix(): Page(path) for path in sorted(site.rglob("*.html"))}
+    return {path.relative_to(site).as_posix(): Page(path) for path in _own_pages(site)}
+
+
+def _own_pages(site: Path) -> list[Path]:
+    """The pages that the site makes itself; the one to try a goal has scripts in it, and tests of its own."""
+    return sorted(path for path in site.rglob("*.html") if path.name != "whatif.html")
 
 
 def _run_pages(pages: dict[str, Page]) -> dict[str, Page]:
@@ -194,6 +203,15 @@ def test_a_picture_leads_to_its_source_in_two_clicks(pages: dict[str, Page]) -> 
             assert str(escape(text)) in found[0] or text in found[0]
 
 
+def test_every_picture_names_rows_or_tables_behind_it(pages: dict[str, Page]) -> None:
+    for name, page in _run_pages(pages).items():
+        html = page.path.read_text(encoding="utf-8")
+        for caption in re.findall(r'<figure class="picture">.*?</figure>', html, re.DOTALL):
+            assert re.search(
+                r'<figcaption>.*href="\.\./\.\./\.\./(figures|data|targets)/', caption, re.DOTALL
+            ), name
+
+
 def test_every_figure_of_the_data_has_its_row(pages: dict[str, Page]) -> None:
     assert set(figures.load_figures()["figure_id"]) <= set(pages["figures/index.html"].ids())
 
@@ -219,6 +237,46 @@ def test_the_matrix_says_what_each_result_says(out: Path, pages: dict[str, Page]
             found = row[f"{item['reading']}_probability"]
             assert (float(found) if found else None) == item["probability"]
         assert pages["goals/index.html"].words.count(row["as_of"])
+
+
+def _verdict(notebook: str, slug: str, **changes: Any) -> dict[str, Any]:
+    row = {"notebook": notebook, "slug": slug, "reporter": "Harbin", "partner": "Russia", "flow": "total"}
+    row |= {"currency": "USD", "goal": "25 %", "base_year": 2012, "deadline": 2015, "as_of": "2014-04-15"}
+    row |= {"parameters": '{"reading": "average"}', "target": "goal met", "reading": "average"}
+    return row | {"output_type": "verdict", "output_type_id": "open", "value": None} | changes
+
+
+def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
+    rows = [_verdict("00_a", "all-flows"), _verdict("00_a", "default"), _verdict("03_b", "default")]
+    rows += [_verdict("00_a", "all-flows", output_type="probability", value=0.24)]
+    rows += [_verdict("05_c", "default", base_year=None), _verdict("06_d", "default", goal="40 %")]
+    found = goal_rows(pd.DataFrame(rows))
+    assert [(row.run, row.goal, bool(row.announced)) for row in found] == [
+        ("runs/00_a/default", "+25 % a year", True),
+        ("runs/06_d/default", "+40 % a year", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "probability", "text", "shade"),
+    [
+        ("open", 0.241, "24 %", 2),
+        ("unknown", 0.999, "above 99 %", 10),
+        ("met", None, "met", 10),
+        ("missed", None, "missed", 0),
+        ("unknown", None, "unknown", None),
+    ],
+)
+def test_a_reading_is_shown_as_its_verdict_or_its_probability(
+    outcome: str, probability: float | None, text: str, shade: int | None
+) -> None:
+    rows = [_verdict("00_a", "default", output_type_id=outcome)]
+    rows += [
+        _verdict("00_a", "default", output_type="probability", output_type_id=None, value=probability)
+    ] * (probability is not None)
+    (row,) = goal_rows(pd.DataFrame(rows))
+    assert (row.chances["average"].text, row.chances["average"].shade) == (text, shade)
+    assert row.chances["every_year"].text == ""
 
 
 def test_a_goal_that_a_government_stated_names_its_source(pages: dict[str, Page]) -> None:
@@ -314,6 +372,22 @@ def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
         assert total < (INDEX_BYTES if name == "index.html" else PAGE_BYTES), name
 
 
+def test_the_page_to_try_a_goal_is_part_of_the_site_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_page(folder: Path, home: str) -> None:
+        (folder / "whatif.html").write_text(f'<a href="{home}">back</a>', encoding="utf-8")
+
+    monkeypatch.setattr(build, "has_whatif", lambda: True)
+    monkeypatch.setitem(sys.modules, "lib.whatif.page", SimpleNamespace(write_page=write_page))
+    site_runs.put_run(tmp_path, site_runs.FIRST)
+    assert "whatif" in build_site(tmp_path).made
+    assert "index.html" in (tmp_path / "site" / "whatif.html").read_text(encoding="utf-8")
+    page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "default" / "index.html")
+    assert "../../../whatif.html" in [link["href"] for link in page.all("a")]
+    assert build_site(tmp_path).made == []
+
+
 # --- Nothing harmful comes in
 
 
@@ -345,7 +419,7 @@ def test_the_site_is_harmless(pages: dict[str, Page]) -> None:
 
 def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = nasty_site(tmp_path, monkeypatch)
-    for path in site.rglob("*.html"):
+    for path in _own_pages(site):
         assert_harmless(Page(path))
     script = (site / "search" / "words.js").read_text(encoding="ascii")
     json.loads(script.removeprefix("self.SITE_WORDS = ").removesuffix(";\n"))
@@ -580,6 +654,19 @@ def test_where_folders_cannot_be_exchanged_a_kill_between_two_renames_is_mended(
     (small / "site").rename(small / ".site-drafts" / "old")
     assert build_site(small).made == []
     assert _state(small / "site") == before
+
+
+def test_the_command_says_what_it_made_and_which_runs_failed(tmp_path: Path) -> None:
+    site_runs.put_run(tmp_path, site_runs.FIRST)
+    done = CliRunner().invoke(main, ["site", "--out", str(tmp_path)])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert re.search(r"^\d+ parts made, 0 kept: .*index\.html$", done.stdout)
+    site_runs.put_run(tmp_path, site_runs.FIRST, "bad", status="failed", error="cell 2: KeyError: 'x'\nmore")
+    done = CliRunner().invoke(main, ["site", "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert done.stderr == f"FAILED {site_runs.FIRST}/bad: cell 2: KeyError: 'x'\n"
+    assert (tmp_path / "site" / "runs" / site_runs.FIRST / "bad" / "index.html").exists()
+    assert CliRunner().invoke(main, ["site", "--out", str(tmp_path / "none")]).exit_code == 2
 
 
 def test_without_a_run_there_is_no_site(tmp_path: Path) -> None:

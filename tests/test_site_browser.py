@@ -48,6 +48,18 @@ def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(
+    ("kind", "cell"), [("first page", "td.chance"), ("goals", "td.chance"), ("register", "td.met")]
+)
+def test_what_matters_in_a_wide_table_is_in_sight_on_a_phone(
+    open_page: Open, site: Path, kind: str, cell: str
+) -> None:
+    page = open_page(site / KINDS[kind], width=390).page
+    boxes = [found.bounding_box() for found in page.locator(f"table.cards {cell}").all()[:9]]
+    assert boxes
+    assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+
+
 def test_pages_work_over_http_by_their_short_addresses(open_page: Open, site: Path, served: Any) -> None:
     page = open_page(f"{served(site)}/{FIRST}/default/").page
     page.click("text=How this page was made")

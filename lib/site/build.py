@@ -1,10 +1,10 @@
 """Build the site, out/site, from the runs in out/runs: offline, whole or not at all, and only what has changed.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, on the same 200 runs and
-the same two cores that other work shared: 38 s of CPU for 200 runs, 1.9 s for 4, 2.2 s for one that changed; this
-module takes CPU_200, CPU_4 and CPU_1 (tests/bench/bench_site.py). Sphinx' pages also carry scripts inside the
-page, which a content policy has to allow, folder addresses that do not open from disk, and pictures without the text
-that stands for them; changing that would have been as much code as the templates.
+The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU on the
+same machine: 38 for 200 runs, 1.9 for 4, 2.2 after one run had changed; this module takes 5.2, 2.2 and 2.6
+(tests/bench/bench_site.py), of which 1.3 are imports and the strict reading of the data. Sphinx' pages carry scripts
+inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and show
+pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
 
 import json
@@ -13,7 +13,6 @@ from functools import partial
 from hashlib import sha256
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -58,7 +57,7 @@ def build_site(out: Path) -> Built:
     """
     target = out / SITE
     publish.check_target(target)
-    site = Site(out, find_runs(out), has_whatif=find_spec("lib.whatif") is not None)
+    site = Site(out, find_runs(out), has_whatif())
     with publish.draft_of(target) as draft:
         before = publish.read_built(target)
         common = _decides_all(site)
@@ -112,11 +111,16 @@ def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
     yield "static", lambda: {path.name: path.read_bytes() for path in static_files()}
 
 
+def has_whatif() -> bool:
+    """Whether the page on which a reader tries another goal is part of this checkout."""
+    return (ROOT / "lib" / "whatif" / "page.py").is_file()
+
+
 def _whatif_files() -> Files:
-    """The page on which a reader tries another goal."""
+    """The page on which a reader tries another goal, with a link back to the first page."""
     write_page = import_module("lib.whatif.page").write_page
     with TemporaryDirectory() as folder:
-        write_page(Path(folder))
+        write_page(Path(folder), "index.html")
         paths = [path for path in Path(folder).rglob("*") if path.is_file()]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 

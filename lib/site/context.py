@@ -21,6 +21,8 @@ from lib.words import percent
 
 _HERE = Path(__file__).resolve().parent
 ROOT = _HERE.parents[1]
+PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
+"""Tables of the data that are pages of the site."""
 DIGITS = 12
 """Of a hash, as shown: enough to compare by eye; the journal has all of them."""
 
@@ -114,6 +116,13 @@ def changed_data(run: FoundRun, now: dict[str, str]) -> list[str]:
     """Data files that have changed since the run read them."""
     read = run.record.get("parts", {}).get("data", {})
     return sorted(name for name, digest in read.items() if now.get(name, "") != digest)
+
+
+def data_links(run: FoundRun, site: Site, up: str) -> list[tuple[str, str]]:
+    """The tables that a run read, each with its page where it has one, else with its file."""
+    read = [name for name in run.record.get("parts", {}).get("data", {}) if name != package.PACKAGE_FILE]
+    known = {name: f"{up}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
+    return [(name, known.get(name, "")) for name in read]
 
 
 def _host_link(address: str) -> Markup:

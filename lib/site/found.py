@@ -57,9 +57,9 @@ class FoundRun:
         path = self.folder / RESULT
         return None if self.fault or not path.exists() else results.read(path)
 
-    @cached_property
+    @property
     def content(self) -> dict[str, Any] | None:
-        """The executed notebook, or what a failed run left of it."""
+        """The executed notebook, or what a failed run left of it; read each time, for all together are large."""
         for name in (NOTEBOOK, FAILED):
             try:
                 return json.loads((self.folder / name).read_bytes())

@@ -10,6 +10,7 @@ from lib import figures, params
 from lib.errors import UserError
 from lib.figures import MILLIONS
 from lib.goals import READINGS, parse_goal
+from lib.site.found import DEFAULT
 from lib.words import percent
 
 KEY = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline", "as_of")
@@ -48,9 +49,13 @@ class GoalRow:
 def goal_rows(table: pd.DataFrame) -> list[GoalRow]:
     """The rows of the matrix from the table of all results, goals that a government stated first.
 
-    The goal that the collection has by default stands before all. A goal that several notebooks judged as of one day is shown once, by the first of them in the collection.
+    The goal that the collection has by default stands before all. A goal that several notebooks judged as of one day is shown once, by the first of them in
+    the collection, and by its default run where that is one of several.
     """
-    met = table[(table["target"] == "goal met") & table["as_of"].notna()]
+    met = table[
+        (table["target"] == "goal met") & table[["as_of", "base_year", "deadline"]].notna().all(axis=1)
+    ]
+    met = met.assign(other=met["slug"] != DEFAULT).sort_values(["notebook", "other", "slug"], kind="stable")
     stated = _stated_goals()
     seen: dict[tuple[Any, ...], GoalRow] = {}
     for (notebook, slug), rows in met.groupby(["notebook", "slug"], sort=False):

@@ -111,7 +111,7 @@ def _facts(head: Head) -> list[dict[str, str]]:
     facts = [
         {
             "number": words.percent(item.probability),
-            "words": f"probability given on {head.as_of:%-d %B %Y}, goal read {goals.READING_LABELS[item.reading]}",
+            "words": f"{goals.READING_LABELS[item.reading]}: probability given on {head.as_of:%-d %B %Y}",
             "address": address,
         }
         for item in (result.readings if result else [])

@@ -116,7 +116,9 @@ def _as_link(match: re.Match[str], links: Links) -> str:
     return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
 
 
+@lru_cache(maxsize=4096)
 def _render(text: str) -> str:
+    """Markdown as HTML, addresses not yet looked at; many runs share their sentences."""
     return _renderer()(text)
 
 

@@ -1,22 +1,25 @@
 """The page of one run, and the list of a notebook's cases."""
 
 import json
+from contextlib import suppress
 
 from markupsafe import Markup
 
 from lib.execution.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
 from lib.site import blocks, prose
-from lib.site.context import Notebook, Site, changed_data
+from lib.site.context import Notebook, Site, changed_data, data_links
 from lib.site.found import FoundRun
 
 UP = "../../../"
+MOST_CASES = 1500
+"""Rows of a list of cases; more would make it heavier than a page should be."""
 
 
 def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
     """The files of a run's page by name: the page, its pictures, its tables as CSV, and the run's own files."""
     links = site.links(UP)
     page = blocks.read_page(run.content or {}, links)
-    files = page.files | _own_files(run)
+    own = _own_files(run)
     result = run.result
     html = site.render(
         "run.html.j2",
@@ -27,19 +30,22 @@ def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
         page=page,
         answer_text=prose.plain(result.answer) if result else "",
         sources=links.to_figures(result.figure_ids if result else []),
+        tables=data_links(run, site, UP),
         stale=changed_data(run, site.data_hashes),
-        downloads=sorted(_own_files(run)),
+        downloads=sorted(own),
     )
-    return files | {"index.html": html.encode()}
+    return page.files | own | {"index.html": html.encode()}
 
 
 def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
     """The list of a notebook's cases with the answer of each."""
     up = "../../"
-    cases = [(run, answer_of(run, site, up)) for run in notebook.runs]
-    return {
-        "index.html": site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases).encode()
+    page = {
+        "notebook": notebook,
+        "cases": [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
+        "more": max(0, len(notebook.runs) - MOST_CASES),
     }
+    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
 
 
 def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
@@ -54,7 +60,11 @@ def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
 def _own_files(run: FoundRun) -> dict[str, bytes]:
     """What the run left: notebook, result, journal. A notebook that is not the journal's is not handed on."""
     names = (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL)
-    return {name: (run.folder / name).read_bytes() for name in names if (run.folder / name).is_file()}
+    files = {}
+    for name in names:
+        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
+            files[name] = (run.folder / name).read_bytes()
+    return files
 
 
 def stamp_of(run: FoundRun) -> str:
