@@ -100,7 +100,7 @@ def fetch_flow(
     if flow not in observations.FLOWS:
         raise UserError(f"flow: found {quote(flow)}, expected {nearest(flow, observations.FLOWS)}")
     question = Question(source, *pair, (flow,), freq, years)
-    fetched = fetch(question, client, store, offline=offline, max_age=max_age)
+    fetched = answer(question, client, store, offline=offline, max_age=max_age)
     if fetched.observations.empty:
         said = "; ".join([str(question), *fetched.notes[:3]])
         raise UserError(f"{publisher(source).title}: found nothing, expected {said}")
@@ -142,11 +142,12 @@ def fetch_panel(
         anything.
     """
     places = [find_economy(name) for name in reporters] if reporters else list(economies())[1:]
+    asking = {"offline": offline, "max_age": max_age}
     in_a_row, found, fault = 0, False, None
     for done, place in enumerate(places, start=1):
         try:
-            question = Question(source, place, None, observations.FLOWS, freq, years)
-            fetched = fetch(question, client, store, offline=offline, max_age=max_age)
+            flows = observations.FLOWS
+            fetched = fetch(source, place, None, flows, freq, years, client, store, **asking)
             in_a_row = 0
         except UserError as error:
             # Offline the store may hold a few reporters alone, and a source does not know them all.
@@ -162,8 +163,28 @@ def fetch_panel(
         raise fault
 
 
-def fetch(question: Question, client: Client, store: Store, **asking: Any) -> Fetched:
-    """Ask all requests of a question and put the answers together; `asking` is that of `ask.ask`."""
+def fetch(
+    source: str,
+    reporter: Economy,
+    partner: Economy | None,
+    flows: tuple[str, ...],
+    freq: str,
+    years: range,
+    client: Client,
+    store: Store,
+    **asking: Any,
+) -> Fetched:
+    """Fetch several flows of a pair, or of a reporter with all partners (None); `asking` is that of `ask.ask`.
+
+    Returns
+    -------
+    As `fetch_flow`; flows without any value are absent and not named.
+    """
+    return answer(Question(source, reporter, partner, flows, freq, years), client, store, **asking)
+
+
+def answer(question: Question, client: Client, store: Store, **asking: Any) -> Fetched:
+    """Ask all requests of a question and put the answers together."""
     requests = requests_of(question, client)
     asked = set(periods.periods_of(question.years, question.freq))
     parts, snapshots, notes = [observations.empty()], [], []
