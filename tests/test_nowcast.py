@@ -12,7 +12,7 @@ from scipy import stats
 from lib import forecast
 from lib.errors import UserError
 from lib.forecast import Prior
-from lib.nowcast import backtest, monthly, seasonal, total
+from lib.nowcast import backtest, monthly, seasonal, total, unwind
 from lib.nowcast.monthly import Months
 from lib.nowcast.total import ERRORS_FILE, METHODS, Total
 from lib.reference import read_kept
@@ -98,13 +98,13 @@ def test_hyperparameters_of_a_simulated_panel_are_found_again() -> None:
 def test_own_years_come_from_print_and_from_the_base_implied_a_year_later() -> None:
     rows = [(2019, 1, 6, 50.0, np.nan), (2020, 1, 6, 66.0, 0.20), (2021, 1, 6, 80.0, 0.25)]
     stretches = pd.DataFrame(rows, columns=["year", "first_month", "last_month", "value_mn", "growth"])
-    found = seasonal.own_ratios(stretches, pd.Series({2018: 90.0, 2019: 100.0, 2020: 120.0}))
+    found = unwind.own_ratios(stretches, pd.Series({2018: 90.0, 2019: 100.0, 2020: 120.0}))
     assert found.index.tolist() == [2019, 2020]  # of 2018 nothing, of 2021 no total
     assert np.exp(-found[6]).tolist() == pytest.approx(
         [0.5, 0.55]
     )  # 50, not the implied 55, where it was printed
     assert found.drop(columns=6).isna().all(axis=None)
-    implied = seasonal.own_ratios(stretches.iloc[[1]], pd.Series({2019: 100.0}))
+    implied = unwind.own_ratios(stretches.iloc[[1]], pd.Series({2019: 100.0}))
     assert np.exp(-implied.loc[2019, 6]) == pytest.approx(0.55)
 
 

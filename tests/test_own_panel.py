@@ -247,6 +247,7 @@ MODULE = {
     "trade": "lib.backtests.trade_scores",
     "competitors": "lib.backtests.competitor_scores",
     "verdicts": "lib.backtests.verdict_scores",
+    "nowcasts": "lib.nowcast.backtest",
 }
 
 

@@ -421,7 +421,7 @@ STEPS = (
         "nowcasts",
         _NOWCAST_FILES,
         (UK.file, IMF.file),
-        (*_CORE, "backtests/backtest", "scoring/scores", *_NOWCAST),
+        (*_CORE, "backtests/backtest", "past_errors", "scoring/scores", *_NOWCAST),
         _nowcasts,
     ),
     Step(

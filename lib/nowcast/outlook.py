@@ -86,7 +86,7 @@ def look(case: GoalCase, levels: pd.Series) -> YearEnd:
     so_far = _running(stretches, expected.origin)
     year = so_far.name if len(so_far) else expected.origin + 1
     annual = total.from_years_before(expected.level_mn, expected.model, year - expected.origin)
-    own = seasonal.own_ratios(stretches, levels)
+    own = unwind.own_ratios(stretches, levels)
     if so_far.empty:
         return YearEnd(year, 0, np.nan, stretches, own, None, annual, None, annual, expected)
     month = int(so_far.index[-1])

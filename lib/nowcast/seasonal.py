@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from lib import forecast
 from lib.errors import UserError
 from lib.forecast import GrowthModel, Prior
-from lib.nowcast.unwind import implied_year_to_date, year_to_date
 from lib.panels import SIZES, Array, size_class, size_label
 from lib.reference import MIN_SERIES, TRIM, moderate, read_kept
 
@@ -116,26 +115,6 @@ def prior_for(size_usd: float, origin: int, month: int, table: pd.DataFrame | No
     used = int(table["origin"][table["origin"] <= origin].max())
     source = f"UK and IMF monthly panels, years to {used}"
     return pick(table[table["origin"] == used], month, int(size_class(size_usd)), source)
-
-
-def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
-    """A flow's own ln(total / year so far), from its releases and its yearly levels.
-
-    Parameters
-    ----------
-    stretches : as `lib.nowcast.unwind.releases` gives them, cut to a vintage.
-    levels : level by year, millions, of the same vintage and currency.
-
-    Returns
-    -------
-    Frame of years × months 1 to 11, NaN where no year so far or no total is known. Where the year so far was
-    not printed, the base that next year's release implies stands in.
-    """
-    implied = implied_year_to_date(stretches).set_index(["year", "last_month"])["value_mn"]
-    so_far = year_to_date(stretches).combine_first(implied).unstack("last_month").reindex(columns=MONTHS)
-    known = levels.dropna()
-    so_far = so_far.loc[so_far.index.isin(known.index)].rename_axis(columns="month")
-    return np.log(1 / so_far.div(known.reindex(so_far.index), axis=0))
 
 
 def model(own: ArrayLike, prior: Prior) -> GrowthModel:

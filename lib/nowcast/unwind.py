@@ -10,6 +10,7 @@ import pandas as pd
 
 from lib.errors import UserError
 from lib.growth import implied_base
+from lib.nowcast.seasonal import MONTHS
 from lib.series import ranked
 
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
@@ -158,3 +159,23 @@ def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
     )
     both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
     return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))
+
+
+def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
+    """A flow's own ln(total / year so far), from its releases and its yearly levels.
+
+    Parameters
+    ----------
+    stretches : as `releases` gives them, cut to a vintage.
+    levels : level by year, millions, of the same vintage and currency.
+
+    Returns
+    -------
+    Frame of years × months 1 to 11, NaN where no year so far or no total is known. Where the year so far was
+    not printed, the base that next year's release implies stands in.
+    """
+    implied = implied_year_to_date(stretches).set_index(["year", "last_month"])["value_mn"]
+    so_far = year_to_date(stretches).combine_first(implied).unstack("last_month").reindex(columns=MONTHS)
+    known = levels.dropna()
+    so_far = so_far.loc[so_far.index.isin(known.index)].rename_axis(columns="month")
+    return np.log(1 / so_far.div(known.reindex(so_far.index), axis=0))

@@ -98,7 +98,7 @@ def size_in_words(size_usd: float, month: int) -> str:
     rows = rows[nearest == nearest.min()]
     mae, cover = ((rows[name] * rows["n"]).sum() / rows["n"].sum() for name in ("mae", "cover80"))
     return (
-        f"For flows of {size_label(int(rows['size_class'].iloc[0]))} with {max(month, 1)} months known the mean error was "
+        f"For flows of {size_label(int(rows['size_class'].iloc[0]))} with {max(month, 1)} month{'s' * (month > 1)} known the mean error was "
         f"{mae * 100:.1f} % of the total, and {cover * 100:.0f} % of outcomes lay inside the 80 % interval "
         f"({rows['n'].sum():.0f} nowcasts)."
     )

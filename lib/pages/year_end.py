@@ -59,7 +59,7 @@ def hindsight(case: GoalCase, end: YearEnd) -> str:
     """How the running year ended, as far as the record knows today."""
     levels = case.today().series()["value_mn"]
     if end.year not in levels.index:
-        return f"The record does not yet hold a figure for the whole of {end.year}."
+        return f"The record holds no figure for the whole of {end.year}."
     came, fan = levels[end.year], dict(zip(FAN, end.quantiles(), strict=True))
     inside = next(
         (f"inside the {name} interval" for low, high, name in _INTERVALS if fan[low] <= came <= fan[high]), ""
@@ -128,8 +128,8 @@ def seasonal_in_words(end: YearEnd, band: pd.DataFrame) -> str:
     )
     return (
         f"By the end of {MONTH_NAMES[month - 1]}, {middle * 100:.1f} % of a year's trade is usually done, in four years of "
-        f"five between {low * 100:.1f} and {high * 100:.1f} %. {record.capitalize()} could be used for that month; the "
-        "rest comes from other flows of its size. A value far outside what those show, such as that of a misdated release, "
+        f"five between {low * 100:.1f} and {high * 100:.1f} %. {record.capitalize()} could be used for that month; what "
+        "they do not say comes from other flows of its size. A value far outside what those show, such as that of a misdated release, "
         "counts only in part."
     )
 
@@ -232,10 +232,11 @@ def revisions_in_words(end: YearEnd) -> str:
     if found.empty:
         return "No release of this flow can be compared with a later one."
     size, raised = found["change"].abs(), int((found["change"] > 0).sum())
+    many = f"{len(found)} releases" if len(found) > 1 else "One release"
     return (
-        f"{len(found)} releases can be compared with the base that the next year's growth rate implies: they were "
-        f"revised by {size.median() * 100:.2f} % in the median and {size.max() * 100:.1f} % at most, {raised} of them "
-        "upwards."
+        f"{many} can be compared with the base that the next year's growth rate implies: the revision was "
+        f"{size.median() * 100:.2f} % in the median and {size.max() * 100:.2f} % at most, upwards in {raised} of "
+        f"{len(found)}."
     )
 
 
