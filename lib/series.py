@@ -151,10 +151,3 @@ def _place(order: tuple[str, ...]) -> dict[str, int]:
 def significant_digits(value: float) -> int:
     """Significant digits of a published number: 69.525 has 5, 0.67 has 2, 80 counts as 1."""
     return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
-
-
-def log_growth_rates(levels: pd.Series) -> np.ndarray:
-    """Log growth of consecutive years, as an array without the missing ones; what a forecast is fitted to."""
-    from lib.growth import log_growth
-
-    return log_growth(levels).dropna().to_numpy()

@@ -208,7 +208,7 @@ def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> runs.Outcome:
     good = "00_did_the_goal_hold"
     tiny.write(tiny_folder, *cells)
     tiny.write(tiny_folder, "1", name=good)
-    bad, other = runs.execute_all([a_run(), runs.Run(good, "default", a_run().parameters)], out)
+    bad, other = (runs.execute(run, out) for run in (a_run(), runs.Run(good, "default", a_run().parameters)))
     assert other.error == "" and names(other.folder) == ["notebook.ipynb", "page.html", "run.json"]
     return bad
 

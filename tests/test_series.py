@@ -217,11 +217,6 @@ def test_significant_digits(value, digits):
     assert series.significant_digits(value) == digits
 
 
-def test_log_growth_rates_skip_gaps():
-    values = series.log_growth_rates(pd.Series({2010: 1.0, 2011: 2.0, 2013: 5.0, 2014: 10.0}))
-    assert values == pytest.approx([np.log(2), np.log(2)])
-
-
 def test_exchange_rates_of_a_day_are_those_of_years_that_were_over():
     assert series.exchange_rates(COVARIATES, pd.Timestamp("2016-01-01")).index.max() == 2015
     assert series.exchange_rates(COVARIATES, pd.Timestamp("2015-12-31")).index.max() == 2014

@@ -9,7 +9,7 @@ stopped run leaves nothing that could pass for a result; a notebook that fails i
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,12 +61,6 @@ def kernel_config() -> Iterator[Any]:
         if os.name == "posix":
             settings["transport"] = "ipc"
         yield Config({"KernelManager": settings})
-
-
-def execute_all(runs: Iterable[Run], out: Path, settings: Settings | None = None) -> Iterator[Outcome]:
-    """Execute runs in turn in this process; a failed run does not stop the others."""
-    for run in runs:
-        yield execute(run, out, settings)
 
 
 def execute(
