@@ -15,6 +15,7 @@ from lib.goals import READINGS
 from lib.package import data_dir
 from lib.params import GoalCase
 from lib.whatif import data, own, page, record
+from lib.whatif import shown as shown_in_notebooks
 from lib.whatif.answer import Answer, answer
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -168,6 +169,11 @@ def test_measured_coverage_stands_beside_the_fan(open_page: Any, file: Path) -> 
     text = sheet.inner_text("#coverage")
     assert f"{row['n']:,} forecasts over 3 years" in text
     assert f"held {row['cover80'] * 100:.0f} %" in text and f"{row['cover95'] * 100:.0f} %" in text
+    assert text == shown_in_notebooks.coverage_text(answer(GoalCase()))
+    china = GoalCase(reporter="China", as_of=date(2012, 12, 31), goal="100 USD bn", base_year=2010)
+    sheet = visit(open_page, file, page.address(china).removeprefix(page.NAME)).page
+    assert sheet.inner_text("#coverage") == shown_in_notebooks.coverage_text(answer(china))
+    assert "too narrow" in sheet.inner_text("#coverage")
     world = visit(open_page, file, "#reporter=Harbin&partner=World&flow=export").page
     assert "was not" in world.inner_text("#coverage")
 

@@ -9,16 +9,17 @@ from lib import plots, show
 from lib.forecast import FAN
 from lib.pages.answers import could_have_known, fan_in_words, source_line
 from lib.pages.tracking import NO_FORECAST
+from lib.panels import size_class, size_label
 from lib.params import GoalCase
 from lib.whatif.answer import Answer
+from lib.whatif.reference_tables import coverage
 from lib.words import money, percent, rate
 from lib.words import years as years_in_words
 
 
 def in_words(case: GoalCase, found: Answer) -> str:
     """The answer as one paragraph: the probability, the base rate, the trackers."""
-    _, known, *rest = sentences(case, found)
-    return " ".join([known, *rest])
+    return " ".join(sentences(case, found)[1:4])
 
 
 def answer_html(case: GoalCase, found: Answer) -> str:
@@ -28,7 +29,7 @@ def answer_html(case: GoalCase, found: Answer) -> str:
 
 
 def sentences(case: GoalCase, found: Answer) -> list[str]:
-    """What is said of the goal: the answer, what it asks for, the base rate, the trackers."""
+    """What is said of the goal: what it asks for, the answer, the base rate, the trackers, the coverage."""
     goal, base = found.goal, found.base
     known = could_have_known(case, found.verdicts, found.chances).replace("*", "")
     asks = (
@@ -40,7 +41,7 @@ def sentences(case: GoalCase, found: Answer) -> list[str]:
         if base.share is None
         else f"Of flows of the size of the base {percent(base.share)} grew so fast over {years_in_words(base.years)}."
     )
-    return [asks, known, share, trackers_in_words(found)]
+    return [line for line in (asks, known, share, trackers_in_words(found), coverage_text(found)) if line]
 
 
 def trackers_in_words(found: Answer) -> str:
@@ -53,6 +54,32 @@ def trackers_in_words(found: Answer) -> str:
         one.on_track for one in found.trackers if one.standard != NO_FORECAST and one.on_track is not None
     ]
     return f"{sum(told)} of {len(told)} official trackers that make a forecast would call the goal on track."
+
+
+NARROW = 0.75
+"""An 80 % interval that held less often than this is said to be too narrow."""
+
+
+def coverage_text(found: Answer) -> str:
+    """How often intervals of such forecasts held what they promised, as measured out of sample."""
+    years, size = len(found.ahead), int(size_class(found.expected.size_usd))
+    scored = coverage().get(str(size))
+    if not years:
+        return ""
+    if found.expected.world or scored is None:
+        return (
+            "How often such intervals hold was measured on trade between two countries; for a flow with all "
+            "partners it was not, so take this fan with care."
+        )
+    # Of two horizons as near as each other the longer: its intervals hold less often.
+    horizon = min(map(int, scored), key=lambda h: (abs(h - years), -h))
+    cover80, cover95, n = scored[str(horizon)]
+    narrow = " For flows of this size they are too narrow, and the probabilities surer than they should be."
+    return (
+        f"Measured: of {n:,} forecasts over {years_in_words(horizon)} for flows between countries of this size "
+        f"({size_label(size)}), the 80 % interval held {cover80 * 100:.0f} % of the outcomes and the 95 % "
+        f"interval {cover95 * 100:.0f} %.{narrow if cover80 < NARROW else ''}"
+    )
 
 
 def figure(case: GoalCase, found: Answer) -> Any:
