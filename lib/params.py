@@ -451,7 +451,7 @@ NOTEBOOKS: dict[str, type[Case]] = {
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
-ON_REQUEST: dict[str, type[Case]] = {"90_compare_runs": CompareCase}
+ON_REQUEST: dict[str, type[Case]] = {"90_compare_runs": CompareCase, "91_what_if": GoalCase}
 """Notebooks that run only when they are named."""
 
 

@@ -3,7 +3,9 @@
 The page computes the same in the browser (`lib/whatif/page`); the tests hold it to these numbers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from lib import forecast, outlook, standards
 from lib.base_rates import HORIZON, base_rate
 from lib.errors import UserError
 from lib.forecast import FAN, GrowthModel
-from lib.goals import Goal, Verdict, judge, needed_rates
+from lib.goals import READINGS, Goal, Verdict, judge, make_goal, needed_rates
 from lib.outlook import Expectation
 from lib.pages.experience import size_usd
 from lib.pages.tracking import TRACKERS
@@ -91,6 +93,25 @@ def assemble(
     )
 
 
+def grid(case: GoalCase, rates: Sequence[float], deadlines: Sequence[int]) -> pd.DataFrame:
+    """Probability of the case's reading for other rates (rows, fractions a year) and other deadlines (columns).
+
+    Decided readings are 1 or 0; NaN where the reading needs yearly rates that were not known.
+    """
+    levels = case.series()["value_mn"]
+    table = pd.DataFrame(np.nan, index=pd.Index(rates, name="goal"), columns=list(deadlines))
+    for deadline in deadlines:
+        known = levels.loc[:deadline].dropna()
+        expected = outlook.expect(case, known)
+        for rate in rates:
+            goal = make_goal(f"{100 * rate:g} %", case.base_year, deadline, levels, case.currency)
+            verdict = judge(goal, levels, case.as_of_time)[READINGS.index(case.reading)]
+            chance = outlook.chances(goal, known, expected).get(case.reading, np.nan)
+            decided = {"met": 1.0, "missed": 0.0}
+            table.loc[rate, deadline] = decided.get(verdict.outcome, chance)
+    return table
+
+
 def years_ahead(goal: Goal, expected: Expectation) -> pd.DataFrame:
     """The forecast year by year, from the first year after the last one known to the deadline.
 
@@ -100,7 +121,7 @@ def years_ahead(goal: Goal, expected: Expectation) -> pd.DataFrame:
     (quantiles of the level, millions), p_path (probability that the level is on the path or above it) and
     p_year (probability that this year alone grows at the goal's rate or faster).
     """
-    rows = {}
+    rows: dict[int, dict[Any, float]] = {}
     for h in range(1, goal.deadline - expected.origin + 1):
         year = expected.origin + h
         path = goal.base_mn * (1 + goal.rate) ** (year - goal.base_year)

@@ -9,8 +9,10 @@ import hashlib
 import html
 from pathlib import Path
 from string import Template
+from urllib.parse import urlencode
 
 from lib.files import make_folder, write_atomically
+from lib.params import GoalCase
 from lib.whatif import data
 
 FILES = Path(__file__).resolve().parent / "page_files"
@@ -31,6 +33,11 @@ def write_page(folder: Path, home: str = "") -> Path:
     path = folder / NAME
     write_atomically(path, build(home))
     return path
+
+
+def address(case: GoalCase) -> str:
+    """The address of a case on the page, relative to its folder."""
+    return f"{NAME}#{urlencode(case.model_dump(mode='json'))}"
 
 
 def build(home: str = "") -> str:

@@ -135,7 +135,7 @@ def sources(ids: set[str]) -> dict[str, list[str]]:
 
 def _printed(row: Any) -> str:
     level = "" if pd.isna(row.value) else f"{row.value:.12g} {row.unit}"
-    growth = "" if pd.isna(row.yoy_pct) else f"{row.yoy_pct:+g} %"
+    growth = "" if pd.isna(row.yoy_pct) else f"{row.yoy_pct:+g} %".replace("-", "−")
     return ", ".join(text for text in (level, growth) if text)
 
 

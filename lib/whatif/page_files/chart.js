@@ -34,8 +34,8 @@ function shownIn(found) {
 }
 
 /** Draw the figure into a box of the page. */
-function drawChart(box, found, words) {
-  const shown = shownIn(found), width = Math.max(300, Math.min(box.clientWidth || 720, 900)), height = Math.round(Math.max(260, width * 0.5));
+function drawChart(box, room, found, words) {
+  const shown = shownIn(found), width = Math.max(300, Math.min(room || 720, 900)), height = Math.round(Math.max(260, width * 0.5));
   const side = { left: 52, right: 92, top: 30, bottom: 30 };
   const [divisor, unit] = shown.most >= 1000 ? [1000, "bn"] : [1, "mn"];
   const x = (year) => side.left + (year - shown.from) / Math.max(shown.to - shown.from, 1) * (width - side.left - side.right);
@@ -55,7 +55,7 @@ function drawAxes(svg, shown, place, unit) {
   const { x, y, width, height, side, divisor } = place;
   for (const tick of ticksTo(shown.most / divisor)) {
     draw(svg, "line", { class: "grid", x1: side.left, x2: width - side.right, y1: y(tick * divisor), y2: y(tick * divisor) });
-    draw(svg, "text", { class: "tick", x: side.left - 6, y: y(tick * divisor) + 4, "text-anchor": "end" }, tick.toLocaleString("en-GB"));
+    draw(svg, "text", { class: "tick", x: side.left - 6, y: y(tick * divisor) + 4, "text-anchor": "end" }, Number.isInteger(tick) ? grouped(tick) : String(Number(tick.toPrecision(6))));
   }
   const step = Math.max(1, Math.ceil((shown.to - shown.from) * 44 / (width - side.left - side.right)));
   for (let year = shown.to; year >= shown.from; year -= step) {

@@ -49,7 +49,7 @@ const STEPS = 64, EDGE = 9;
 const normalTable = Float64Array.from({ length: 2 * EDGE * STEPS + 1 }, (_, k) => ndtr(k / STEPS - EDGE));
 
 function fastNdtr(x) {
-  if (x <= -EDGE || x >= EDGE) return ndtr(x);
+  if (x <= -EDGE || x >= EDGE) return x > 0 ? 1 : 0;  // beyond 9 standard deviations lies 1e-19
   const k = Math.round((x + EDGE) * STEPS), at = k / STEPS - EDGE, h = x - at, a2 = at * at;
   const slope = 1 - at * h / 2 + (a2 - 1) * h * h / 6 - at * (a2 - 3) * h ** 3 / 24 + (a2 * a2 - 6 * a2 + 3) * h ** 4 / 120;
   return normalTable[k] + density(at) * h * slope;
@@ -57,7 +57,8 @@ function fastNdtr(x) {
 
 /** Make the rows of the next horizons while nothing else happens, so that a slider need not wait for them. */
 function prepareRows(longest) {
-  const waiting = upTo(longest * 48).map((k) => [Math.floor(k / 48) + 1, k % 48]);
+  const usual = (i) => LOG_SIGMAS[i] > Math.log(0.03);  // few flows are as steady as those below
+  const waiting = upTo(longest * 48).map((k) => [Math.floor(k / 48) + 1, k % 48]).filter(([, i]) => usual(i));
   const later = window.requestIdleCallback ?? ((work) => setTimeout(() => work({ timeRemaining: () => 5 }), 50));
   const work = (deadline) => {
     while (waiting.length && deadline.timeRemaining() > 2) tableRow(...waiting.shift());

@@ -1,7 +1,7 @@
 // Special functions and quadrature, each from its textbook definition; double precision throughout.
 // The Python side uses scipy.special; tests/test_whatif_browser.py holds both to 1e-6, most agree to 1e-12.
 
-const SQRT_2PI = Math.sqrt(2 * Math.PI);
+const SQRT_2PI = Math.sqrt(2 * Math.PI), LOG_SQRT_2PI = Math.log(SQRT_2PI);
 
 /** Density of the standard normal. */
 const density = (x) => Math.exp(-x * x / 2) / SQRT_2PI;
@@ -9,7 +9,7 @@ const density = (x) => Math.exp(-x * x / 2) / SQRT_2PI;
 /** Mills ratio (1 − Φ(x)) / φ(x) for x ≥ 2.5: Laplace's continued fraction, from the back. */
 function mills(x) {
   let rest = x;
-  for (let k = 80; k >= 1; k--) rest = x + k / rest;
+  for (let k = 40; k >= 1; k--) rest = x + k / rest;
   return 1 / rest;
 }
 
@@ -31,9 +31,8 @@ function ndtri(p) {
   const t = Math.sqrt(-2 * Math.log(p));
   let x = (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
   for (let step = 1, k = 0; k < 20 && Math.abs(step) > 1e-13 * Math.max(1, Math.abs(x)); k++) {
-    const hazard = x < -2.5 ? 1 / mills(-x) : density(x) / ndtr(x);
-    const logTail = x < -2.5 ? -x * x / 2 - Math.log(SQRT_2PI) + Math.log(mills(-x)) : Math.log(ndtr(x));
-    step = (logTail - Math.log(p)) / hazard;
+    const ratio = x < -2.5 ? mills(-x) : ndtr(x) / density(x);  // 1 / slope of the logarithm of the tail
+    step = (Math.log(ratio / p) - x * x / 2 - LOG_SQRT_2PI) * ratio;
     x -= step;
   }
   return x;

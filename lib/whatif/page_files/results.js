@@ -12,10 +12,11 @@ function show(problems = []) {
   at("results").classList.toggle("stale", !found);
   tell(problems);
   if (!found) return;
+  const room = at("chart").clientWidth;  // before anything is written: asked later, it would make the browser lay out twice
   shown = found;
   showControls(found);
   showVerdict(found);
-  showFigure(found);
+  showFigure(found, room);
   showYears(found);
   showOthers(found);
   showRests(found);
@@ -66,12 +67,12 @@ function speak(text) {
   speaking = setTimeout(() => { at("live").textContent = text; }, 700);
 }
 
-function showFigure(found) {
+function showFigure(found, room) {
   const { ahead, goal } = found, end = ahead[ahead.length - 1];
   const text = end
     ? `For ${goal.deadline} the forecast’s middle is ${money(end.fan[3], goal.currency)}; four outcomes in five should lie between ${money(end.fan[1], goal.currency)} and ${money(end.fan[5], goal.currency)}, nineteen in twenty between ${money(end.fan[0], goal.currency)} and ${money(end.fan[6], goal.currency)}. The goal asks for ${money(goal.target, goal.currency)}.`
     : `The record reaches the deadline: ${money(found.expected.level, goal.currency)} in ${found.expected.origin}; the goal asks for ${money(goal.target, goal.currency)}.`;
-  drawChart(at("chart"), found, { title: `${nameOf(state)}: levels, goal path and forecast`, text });
+  drawChart(at("chart"), room, found, { title: `${nameOf(state)}: levels, goal path and forecast`, text });
   at("chart-caption").replaceChildren(text, " Dots: published; hollow: implied by a later growth rate; squares: converted here; dashes: the goal’s path. ", ...sourceNote(found));
   at("coverage").textContent = coverageText(found);
 }
@@ -81,18 +82,19 @@ function coverageText(found) {
   if (!found.ahead.length) return "";
   if (!measured) return "How often such intervals hold was measured on trade between two countries; for a flow with all partners it was not, so take this fan with care.";
   const narrow = measured.cover80 < 0.75 ? " For flows of this size they are too narrow, and the probabilities surer than they should be." : "";
-  return `Measured: of ${measured.n.toLocaleString("en-GB")} forecasts over ${yearsText(measured.horizon)} for flows between countries of this size (${measured.size}), the 80 % interval held ${share(measured.cover80)} of the outcomes and the 95 % interval ${share(measured.cover95)}.${narrow}`;
+  return `Measured: of ${grouped(measured.n)} forecasts over ${yearsText(measured.horizon)} for flows between countries of this size (${measured.size}), the 80 % interval held ${share(measured.cover80)} of the outcomes and the 95 % interval ${share(measured.cover95)}.${narrow}`;
 }
 
 /** The publishers behind the levels between base and deadline, each with its address. */
 function sourceNote(found) {
   if (state.reporter === OWN) return ["Source: your own figures."];
-  const ids = new Set([...found.record].filter(([year]) => year >= found.goal.baseYear && year <= found.goal.deadline).map(([, level]) => level.id));
-  const names = [...ids].slice(0, 4).flatMap((id, k) => {
-    const [publisher, published, , url] = DATA.sources[id];
-    return [k ? "; " : "", link(`${publisher} (${published})`, url)];
-  });
-  return ["Sources: ", ...names, ids.size > 4 ? ` and ${ids.size - 4} more, below.` : "."];
+  const inside = [...found.record].filter(([year]) => year >= found.goal.baseYear && year <= found.goal.deadline);
+  const names = new Map(inside.map(([, level]) => {
+    const [publisher, published, , url] = DATA.sources[level.id];
+    return [`${publisher} (${published})`, url];
+  }));
+  const links = [...names].slice(0, 4).flatMap(([name, url], k) => [k ? "; " : "", link(name, url)]);
+  return ["Sources: ", ...links, names.size > 4 ? ` and ${names.size - 4} more, below.` : "."];
 }
 
 function showYears(found) {
@@ -131,6 +133,9 @@ function showRests(found) {
 }
 
 function showRecord(found) {
+  const asked = JSON.stringify([state.reporter, state.partner, state.flow, state.currency, found.day, state.own]);
+  if (at("record-table").dataset.shown === asked) return;
+  at("record-table").dataset.shown = asked;
   const own = state.reporter === OWN, head = ["year", `level, ${state.currency} mn`, "how it is known"];
   const rows = [...found.record].reverse().map(([year, level]) => {
     const cells = [String(year), exact(level.value, levelText(level.value), `level ${year}`), DATA.grades[level.grade]];

@@ -1,11 +1,14 @@
 // Numbers in words, as lib/words.py writes them.
 
+/** Thousands separated; toLocaleString takes a hundred times as long. */
+const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
+
 /** "USD 230 million", "USD 88.2 billion": three significant digits. */
 function money(mn, currency) {
   const [amount, scale] = Math.abs(mn) >= 999.5 ? [mn / 1000, "billion"] : [mn, "million"];
   const digits = Math.max(3, String(Math.trunc(Math.abs(amount))).length);
   const rounded = Number(amount.toPrecision(digits));
-  const text = Number.isInteger(rounded) ? rounded.toLocaleString("en-GB") : String(rounded);
+  const text = Number.isInteger(rounded) ? grouped(rounded) : String(rounded);
   return `${currency} ${text} ${scale}`;
 }
 
@@ -25,7 +28,7 @@ function rateText(fraction) {
 
 /** A level with thousands separated and at most five significant digits. */
 function levelText(value) {
-  return Math.abs(value) >= 10000 ? Math.round(value).toLocaleString("en-GB") : String(Number(value.toPrecision(5)));
+  return Math.abs(value) >= 10000 ? grouped(Math.round(value)) : String(Number(value.toPrecision(5)));
 }
 
 const yearsText = (count) => count === 1 ? "1 year" : `${count} years`;
