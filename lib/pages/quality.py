@@ -77,8 +77,8 @@ def conflict_table(found: pd.DataFrame) -> pd.DataFrame:
             "flow of": found["pair"],
             "period": periods(found),
             "prints": found["prints"],
-            "lowest": found["low"].map(number) + " " + found["unit"],
-            "highest": found["high"].map(number) + " " + found["unit"],
+            "lowest": found["low"].map(number).astype("str") + " " + found["unit"],
+            "highest": found["high"].map(number).astype("str") + " " + found["unit"],
             "spread": found["spread"].map(rate),
             "figures": found["figure_ids"],
         }
