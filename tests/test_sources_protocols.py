@@ -329,7 +329,7 @@ REFUSED = [
     ("comtrade", comtrade_body(primaryValue=-1.0), 'found value "-1.0"'),
     ("comtrade", comtrade_body(flowCode="RX"), 'the flow "RX", expected X or M'),
     ("comtrade", comtrade_body(flowCode="M"), 'found "import", expected export'),
-    ("comtrade", comtrade_body(period=None), 'period "None", expected a code'),
+    ("comtrade", comtrade_body(period=None), "period of type NoneType, expected codes"),
     ("comtrade", comtrade_body(period="2013x"), 'the period "2013x"'),
     ("comtrade", comtrade_body(reporterCode=643), 'the reporter "643", expected 156'),
     ("comtrade", comtrade_body(partnerCode=699), 'the partner "699", expected 643'),
@@ -543,6 +543,13 @@ def test_one_refused_reporter_is_a_note_and_a_source_out_of_order_an_error(
     with pytest.raises(UserError, match="status 403"):
         list(fetch_panel("imf", reporters=["Brazil", "Chile", "Cuba", "Peru"], **asking))  # type: ignore[arg-type]
     assert len(server.seen) == 3
+    server.always(server_of.status(404))
+    server.seen.clear()
+    with pytest.raises(
+        UserError, match="status 404"
+    ):  # unknown to the source one by one, and then all of them
+        list(fetch_panel("imf", reporters=["Brazil", "Chile", "Cuba", "Peru"], **asking))  # type: ignore[arg-type]
+    assert len(server.seen) == 4
 
 
 def test_an_offline_panel_takes_what_is_there(server: Server, client: Client, store: Store) -> None:

@@ -46,7 +46,7 @@ def ask(
     try:
         answer = get(client, request)
     except UserError as error:
-        raise UserError(f"{error}{hint(kept)}") from None
+        raise type(error)(f"{error}{hint(kept)}") from None
     try:
         content = read(answer.body, answer.media, answer.url)
     except UserError as error:

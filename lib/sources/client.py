@@ -85,10 +85,9 @@ def get(client: Client, request: Request) -> Answer:
             return retrying(attempt, client, request)
     except Again as fault:
         found = f"{fault.found}, at the last of {client.limits.attempts} attempts"
-        message = refusals.message(request.url, found, fault.expected)
+        raise UserError(redact(refusals.message(request.url, found, fault.expected), secrets)) from None
     except UserError as fault:
-        message = str(fault)
-    raise UserError(redact(message, secrets)) from None
+        raise type(fault)(redact(str(fault), secrets)) from None
 
 
 def wait_before_next(client: Client, state: tenacity.RetryCallState) -> float:

@@ -16,6 +16,7 @@ from lib.sources.refusals import refuse
 PREVIEW_ROWS = 500
 KEYED_ROWS = 100_000
 PERIODS_A_CALL = 12
+LONGEST_CODE = 12  # characters
 FLOWS = {"X": ("export", "FOB"), "M": ("import", "CIF")}
 FREQUENCIES = ("A", "M")
 WHOLE = {"partner2Code": 0, "motCode": 0, "customsCode": "C00", "cmdCode": "TOTAL"}
@@ -121,7 +122,11 @@ def check_complete(content: dict[str, Any], rows: list[Any], where: str) -> None
 
 def is_whole(row: dict[str, Any]) -> bool:
     """Whether a row counts everything; a row that says nothing of a part is taken as whole."""
-    return all(str(row.get(name, whole)) == str(whole) for name, whole in WHOLE.items())
+    for name, whole in WHOLE.items():
+        value = row.get(name, whole)
+        if value != whole and str(value) != str(whole):
+            return False
+    return True
 
 
 def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
@@ -129,10 +134,10 @@ def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
     if other := sorted({str(row.get("flowCode")) for row in rows} - set(FLOWS)):
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
     texts = {
-        "reporter": [code_of(row, "reporterCode", where) for row in rows],
-        "partner": [code_of(row, "partnerCode", where) for row in rows],
+        "reporter": codes_of(rows, "reporterCode", where),
+        "partner": codes_of(rows, "partnerCode", where),
         "freq": [str(row.get("freqCode", "A")) for row in rows],
-        "period": [code_of(row, "period", where) for row in rows],
+        "period": codes_of(rows, "period", where),
         "flow": [FLOWS[row["flowCode"]][0] for row in rows],
         "valuation": [FLOWS[row["flowCode"]][1] for row in rows],
     }
@@ -143,9 +148,12 @@ def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
     ].reset_index(drop=True)
 
 
-def code_of(row: dict[str, Any], name: str, where: str) -> str:
-    """Return a code as text, given as number or text."""
-    value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | str) or len(text := str(value)) > 12:
-        raise refuse(where, f"{name} {quote(repr(value))}", "a code")
-    return text
+def codes_of(rows: list[dict[str, Any]], name: str, where: str) -> list[str]:
+    """Return the codes of a column as text, given as numbers or texts."""
+    values = [row.get(name) for row in rows]
+    if other := sorted(str(kind.__name__) for kind in set(map(type, values)) - {int, str}):
+        raise refuse(where, f"{name} of type {other[0]}", "codes")
+    texts = {value: str(value) for value in set(values)}
+    if long := [text for text in texts.values() if len(text) > LONGEST_CODE]:
+        raise refuse(where, f"{name} {quote(long[0])}", "a code")
+    return [texts[value] for value in values]

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -70,23 +71,16 @@ def to_number(value: Any, where: str) -> float:
     return number
 
 
-def to_numbers(values: list[Any] | pd.Series, where: str) -> list[float]:
-    """Return many values as numbers, each text looked at once."""
-    known: dict[Any, float] = {}
-    numbers = []
-    for value in values:
-        # 1, 1.0 and True are the same key of a dictionary.
-        key = (
-            value
-            if type(value) is str
-            else (type(value), value)
-            if not isinstance(value, list | dict)
-            else None
-        )
-        if key is None or key not in known:
-            known[key] = to_number(value, where)
-        numbers.append(known[key])
-    return numbers
+def to_numbers(values: list[Any], where: str) -> list[float]:
+    """Return many values as numbers; whole columns of plain texts or plain numbers the short way."""
+    kinds = set(map(type, values))
+    plain = kinds == {str} and all(map(NUMBER.fullmatch, values))
+    if plain or (kinds and kinds <= {int, float}):
+        with suppress(OverflowError):  # of an integer beyond all floats, which the long way tells
+            numbers = list(map(float, values))
+            if all(map(math.isfinite, numbers)):
+                return numbers
+    return [to_number(value, where) for value in values]
 
 
 def read_table(

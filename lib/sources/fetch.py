@@ -16,6 +16,7 @@ from lib.sources.ask import ask
 from lib.sources.economies import Economy, economies, find_economy, names_by
 from lib.sources.exchange import Client
 from lib.sources.publishers import base_of, key_of, publisher
+from lib.sources.refusals import NothingThere
 from lib.sources.snapshots import Snapshot, Store, first_of
 
 TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade}
@@ -119,24 +120,28 @@ def fetch_panel(
     Raises
     ------
     UserError
-        Where three reporters in a row fail: then it is the source that is out of order.
+        Where three reporters in a row fail, since then it is the source that is out of order, or where no reporter has
+        anything.
     """
     places = [find_economy(name) for name in reporters] if reporters else list(economies())[1:]
     asking = {"offline": offline, "max_age": max_age}
-    in_a_row = 0
+    in_a_row, found, fault = 0, False, None
     for done, place in enumerate(places, start=1):
         try:
             fetched = fetch(source, place, None, observations.FLOWS, freq, years, client, store, **asking)
             in_a_row = 0
         except UserError as error:
-            in_a_row += 1
-            # Offline the store may hold a few reporters alone; only one that holds none is a mistake.
-            if in_a_row >= (len(places) if offline else min(FAULTS_IN_A_ROW, len(places))):
+            # Offline the store may hold a few reporters alone, and a source does not know them all.
+            in_a_row += not (offline or isinstance(error, NothingThere))
+            if in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
                 raise
-            fetched = Fetched(observations.empty(), notes=[f"{place.name}: {error}"])
+            fetched, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
+        found = found or not fetched.observations.empty
         if progress:
             progress(done, len(places), place.name)
         yield fetched
+    if fault and not found:
+        raise fault
 
 
 def fetch(

@@ -47,6 +47,8 @@ def refuse_status(client: Client, request: Request, response: httpx.Response) ->
     body = beginning(response)
     said = f": {quote(words)}" if (words := error_words(body)) else ""
     found = f"status {response.status_code}{said}"
+    if response.status_code == 404:
+        raise refusals.NothingThere(refusals.message(request.url, found, "status 200"))
     if response.status_code not in MAY_PASS:
         raise refusals.refuse(request.url, found, "status 200")
     wait = asked_wait(response.headers.get("Retry-After", ""), body, client.now())
