@@ -222,16 +222,16 @@ def test_the_examples_are_goals_of_the_register(case: str, targets: list[str]):
 
 def test_the_examples_are_left_out_until_they_are_fetched(server):
     result = invoke("run", *cases_of("india-russia-2030"), "--dry-run")
-    assert result.exit_code == 0 and result.output.splitlines()[-1] == "0 of 0 would run; 4 left out"
+    assert result.exit_code == 0 and result.output.splitlines()[-1] == "0 of 0 would run; 6 left out"
     result = invoke("run", *cases_of("india-russia-2030"))
     assert "or fetch it: tradegoals data fetch India Russia" in result.output
-    assert result.output.splitlines()[-1] == "4 left out"
+    assert result.output.splitlines()[-1] == "6 left out"
 
 
 def test_from_the_publisher_to_every_notebook_and_the_matrix(server, tmp_path):
     """India and Russia through notebooks 00 to 04 and 06; a revised value then repeats their runs alone."""
     get("India", "Russia", "--years", "2000-2025")
-    names = cases_of("india-russia-2030", "india-russia-record")
+    names = cases_of("india-russia-2030")
     out = ["--out", str(tmp_path / "out")]
     result = invoke("run", *names, *out)
     assert result.exit_code == 0, result.output
@@ -252,8 +252,8 @@ def test_from_the_publisher_to_every_notebook_and_the_matrix(server, tmp_path):
 @pytest.mark.parametrize(
     ("pair", "cases", "count"),
     [
-        (("Turkey", "World"), ("turkey-exports-2023", "turkey-exports-record"), 6),
-        (("South Korea", "Viet Nam"), ("korea-viet-nam", "korea-viet-nam-record"), 10),
+        (("Turkey", "World"), ("turkey-exports-2023",), 6),
+        (("South Korea", "Viet Nam"), ("korea-viet-nam",), 11),
     ],
 )
 def test_the_other_examples_have_answers(server, pair: tuple[str, str], cases: tuple[str, ...], count: int):
