@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from lib import figures as fig
 from lib.cli import main
+from lib.commands import data_add
 from lib.curation import additions, vintages
 from lib.errors import UserError
 from lib.package import DATA_ENV, data_dir
@@ -167,6 +168,16 @@ def test_a_country_that_the_record_does_not_have_gets_its_row(own_data):
 )
 def test_periods_as_a_user_writes_them(text: str, span: tuple[str, str]):
     assert additions.read_period(text) == span
+
+
+def test_at_a_terminal_what_is_not_given_is_asked_for(own_data, monkeypatch):
+    monkeypatch.setattr(data_add, "_is_terminal", lambda: True)
+    typed = ["Harbin", "Russia", "", "2014", "0.24", "USD bn", "", "2015-02-03", "Harbin Daily", "government"]
+    result = invoke("data", "add", typed="\n".join([*typed, "https://example.org", "", "", "y"]) + "\n")
+    assert result.exit_code == 0, result.output
+    assert "period: a year (2013), a month (2013-05), or first..last" in result.output
+    assert result.output.endswith("wrote HRB-RU-total-2014-a to data/figures.csv\n")
+    assert fig.load_figures().set_index("figure_id").loc["HRB-RU-total-2014-a", "status"] == "ok"
 
 
 # --- data check ---

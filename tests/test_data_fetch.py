@@ -18,6 +18,7 @@ from lib.cli import main
 from lib.curation import fetching
 from lib.execution.spec import notebooks_dir
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
+from lib.panels import read_panel
 from lib.sources import fetch
 from lib.sources.economies import find_economy
 
@@ -190,6 +191,21 @@ def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
     assert len(server.seen) == asked  # all answers are younger than a week
     assert again.output.splitlines()[-1].startswith("0 values new, 0 changed, ")
     assert {path.stem for path in fetched.files()} == {"india", "turkey", "south-korea"}
+
+
+def test_what_was_fetched_is_a_panel_for_the_backtest(server, tmp_path):
+    path = tmp_path / "imf.parquet"
+    refused = invoke("data", "panel", str(path))
+    assert refused.exit_code == 2 and "found nothing fetched of imf" in refused.output
+    get("India", "Russia", "--years", "2000-2025")
+    server.world.trade["IND", "RUS", "export"]["2024"] = 5e9
+    get("India", "Russia", "--years", "2000-2025")
+    written = invoke("data", "panel", str(path))
+    assert written.exception is None, written.exception
+    assert written.output == f"wrote 222 values of 3 pairs to {path}\n"
+    rows = read_panel(path).set_index(["reporter", "partner", "flow", "year"])["value_usd"]
+    assert rows["India", "Russia", "export", 2024] == pytest.approx(5e9)
+    assert rows["Russia", "India", "import", 2021] == server.world.trade["RUS", "IND", "import"]["2021"]
 
 
 # --- the notebooks ---
