@@ -11,7 +11,7 @@ import fault_server as server_of
 
 from lib.sources import cbr, ecb, worldbank
 from lib.sources.economies import find_economy
-from lib.sources.fetch import read_answer
+from lib.sources.fetch import Question, read_answer
 from lib.sources.importer import CSV, XLSX, read_table
 from lib.sources.mapping import Mapping, parse_mapping
 from lib.sources.snapshots import read_record
@@ -77,7 +77,8 @@ class Reader(NamedTuple):
 
 def of_source(source: str, media: str, body: bytes) -> Any:
     """Read an answer as `fetch` does: decoding, names, periods, duplicates, schema."""
-    return read_answer(source, CHINA, RUSSIA, BOTH, "A", body, media, WHERE)
+    question = Question(source, CHINA, RUSSIA, BOTH, "A", range(2010, 2016))
+    return read_answer(question, body, media, WHERE)
 
 
 @lru_cache(maxsize=1)

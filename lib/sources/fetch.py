@@ -14,7 +14,7 @@ from lib.faults import nearest, quote
 from lib.sources import comtrade, imf, observations, periods
 from lib.sources.ask import ask
 from lib.sources.economies import Economy, economies, find_economy, names_by
-from lib.sources.exchange import Client
+from lib.sources.exchange import Client, Request
 from lib.sources.publishers import base_of, key_of, publisher
 from lib.sources.refusals import NothingThere
 from lib.sources.snapshots import Snapshot, Store, first_of
@@ -33,6 +33,29 @@ class Fetched:
     observations: pd.DataFrame
     snapshots: list[Snapshot] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is wanted of a source: flows of a reporter with a partner, or with all (None)."""
+
+    source: str
+    reporter: Economy
+    partner: Economy | None
+    flows: tuple[str, ...]
+    freq: str
+    years: range
+
+    @property
+    def single(self) -> tuple[str, ...]:
+        """The flows to ask for: sources publish exports and imports, not their total."""
+        return ("export", "import") if "total" in self.flows else self.flows
+
+    def __str__(self) -> str:
+        """Name it, such as "imf: China–Russia, export, annual 2000–2024"."""
+        partner = self.partner.name if self.partner else "all"
+        span = f"{periods.FREQUENCIES[self.freq]} {self.years[0]}–{self.years[-1]}"
+        return f"{self.source}: {self.reporter.name}–{partner}, {', '.join(self.flows)}, {span}"
 
 
 def fetch_flow(
@@ -76,19 +99,14 @@ def fetch_flow(
         raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
     if flow not in observations.FLOWS:
         raise UserError(f"flow: found {quote(flow)}, expected {nearest(flow, observations.FLOWS)}")
-    fetched = fetch(source, *pair, (flow,), freq, years, client, store, offline=offline, max_age=max_age)
+    question = Question(source, *pair, (flow,), freq, years)
+    fetched = answer(question, client, store, offline=offline, max_age=max_age)
     if fetched.observations.empty:
-        said = "; ".join([describe(source, *pair, flow, freq, years), *fetched.notes[:3]])
+        said = "; ".join([str(question), *fetched.notes[:3]])
         raise UserError(f"{publisher(source).title}: found nothing, expected {said}")
     gaps = periods.name_gaps(periods.periods_of(years, freq), fetched.observations["period"])
-    notes = [f"{describe(source, *pair, flow, freq, years)}: no value for {gaps}"] if gaps else []
+    notes = [f"{question}: no value for {gaps}"] if gaps else []
     return Fetched(fetched.observations, fetched.snapshots, fetched.notes + notes)
-
-
-def describe(source: str, reporter: Economy, partner: Economy, flow: str, freq: str, years: range) -> str:
-    """Name a flow: "imf: China–Russia, export, annual 2000–2024"."""
-    span = f"{years[0]}–{years[-1]}"
-    return f"{source}: {reporter.name}–{partner.name}, {flow}, {periods.FREQUENCIES[freq]} {span}"
 
 
 def fetch_panel(
@@ -128,7 +146,8 @@ def fetch_panel(
     in_a_row, found, fault = 0, False, None
     for done, place in enumerate(places, start=1):
         try:
-            fetched = fetch(source, place, None, observations.FLOWS, freq, years, client, store, **asking)
+            flows = observations.FLOWS
+            fetched = fetch(source, place, None, flows, freq, years, client, store, **asking)
             in_a_row = 0
         except UserError as error:
             # Offline the store may hold a few reporters alone, and a source does not know them all.
@@ -155,75 +174,74 @@ def fetch(
     store: Store,
     **asking: Any,
 ) -> Fetched:
-    """Ask all requests of a reporter with a partner, or with all, and put the answers together."""
-    module = trade_source(source)
-    if periods.check_frequency(freq) not in module.FREQUENCIES:
-        raise UserError(f"frequency: found {freq} of {source}, expected {' or '.join(module.FREQUENCIES)}")
-    if len(years) == 0 or years.step != 1:
-        raise UserError("years: found none, expected a first and a last year")
-    single = ("export", "import") if "total" in flows else flows
-    source_facts = publisher(source)
-    about = {
-        "source": source,
-        "base": base_of(source, client.bases),
-        "pace": source_facts.pace,
-        "key": key_of(source),
-        "key_header": source_facts.key_header,
-    }
-    asked = set(periods.periods_of(years, freq))
+    """Fetch several flows of a pair, or of a reporter with all partners (None); `asking` is that of `ask.ask`.
+
+    Returns
+    -------
+    As `fetch_flow`; flows without any value are absent and not named.
+    """
+    return answer(Question(source, reporter, partner, flows, freq, years), client, store, **asking)
+
+
+def answer(question: Question, client: Client, store: Store, **asking: Any) -> Fetched:
+    """Ask all requests of a question and put the answers together."""
+    requests = requests_of(question, client)
+    asked = set(periods.periods_of(question.years, question.freq))
     parts, snapshots, notes = [observations.empty()], [], []
-    for request in module.plan(reporter, partner, single, freq, years, **about):
-        read = partial(read_answer, source, reporter, partner, single, freq)
-        snapshot, (rows, said) = ask(client, store, request, read, **asking)
+    for request in requests:
+        snapshot, (rows, said) = ask(client, store, request, partial(read_answer, question), **asking)
         # An answer that came before was known from then on; asking again makes it no newer.
         snapshot = first_of(store, request, snapshot)
         rows, early = observations.finished_only(rows, snapshot)
         parts.append(rows[rows["period"].isin(asked)].assign(snapshot=snapshot.sha256))
         snapshots.append(snapshot)
         notes += said + early
-    return assemble(pd.concat(parts, ignore_index=True), flows, snapshots, notes)
+    return assemble(pd.concat(parts, ignore_index=True), question.flows, snapshots, notes)
 
 
-def trade_source(source: str) -> ModuleType:
-    """Return the module of a source of trade between countries."""
+def requests_of(question: Question, client: Client) -> list[Request]:
+    """Return the requests that answer a question, or say what is wrong with it."""
+    source, years = question.source, question.years
     if source not in TRADE:
         raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
-    return TRADE[source]
+    module, facts = TRADE[source], publisher(source)
+    if periods.check_frequency(question.freq) not in module.FREQUENCIES:
+        expected = " or ".join(module.FREQUENCIES)
+        raise UserError(f"frequency: found {question.freq} of {source}, expected {expected}")
+    if len(years) == 0 or years.step != 1:
+        raise UserError("years: found none, expected a first and a last year")
+    about = {"source": source, "base": base_of(source, client.bases), "pace": facts.pace}
+    key = {"key": key_of(source), "key_header": facts.key_header}
+    return module.plan(
+        question.reporter, question.partner, question.single, question.freq, years, **about, **key
+    )
 
 
-def read_answer(
-    source: str,
-    reporter: Economy,
-    partner: Economy | None,
-    flows: tuple[str, ...],
-    freq: str,
-    body: bytes,
-    media: str,
-    where: str,
-) -> tuple[pd.DataFrame, list[str]]:
+def read_answer(question: Question, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
-    rows = TRADE[source].read(body, media, where)
-    names = names_by(source)
-    for column, wanted in (("reporter", reporter), ("partner", partner)):
-        codes = set(rows[column].unique())
-        if wanted and (other := sorted(codes - {getattr(wanted, source)})):
-            raise UserError(
-                f"{where}: found the {column} {quote(other[0])}, expected {getattr(wanted, source)}"
-            )
+    rows = TRADE[question.source].read(body, media, where)
+    check_answers(rows, question, where)
+    names = names_by(question.source)
     unknown = sorted(set(rows["partner"].unique()) - set(names))
     rows = rows[~rows["partner"].isin(unknown)]
-    notes = (
-        [f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}"]
-        if unknown
-        else []
-    )
-    if other := sorted(set(rows["flow"].unique()) - set(flows)) or sorted(
-        set(rows["freq"].unique()) - {freq}
-    ):
-        raise UserError(f"{where}: found {quote(other[0])}, expected {', '.join(flows)}, {freq}")
-    table = name_rows(rows, names, freq, source, where)
+    found = f"{len(unknown)} partners that are no economy left out, such as {unknown[0]}" if unknown else ""
+    table = name_rows(rows, names, question.freq, question.source, where)
     table, twice = observations.without_duplicates(table, where)
-    return table, notes + twice
+    return table, [f"{where}: {found}"] * bool(unknown) + twice
+
+
+def check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
+    """Refuse rows of another reporter, partner, flow or frequency than was asked for."""
+    wanted = {
+        "reporter": [getattr(question.reporter, question.source)],
+        "partner": [getattr(question.partner, question.source)] if question.partner else None,
+        "flow": list(question.single),
+        "freq": [question.freq],
+    }
+    for column, valid in wanted.items():
+        other = [] if valid is None else sorted(set(rows[column].unique()) - set(valid))
+        if valid and other:
+            raise UserError(f"{where}: found the {column} {quote(other[0])}, expected {' or '.join(valid)}")
 
 
 def name_rows(rows: pd.DataFrame, names: dict[str, str], freq: str, source: str, where: str) -> pd.DataFrame:

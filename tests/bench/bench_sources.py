@@ -22,7 +22,7 @@ import fault_server as server_of
 import numpy as np
 
 from lib.sources.economies import economies, find_economy
-from lib.sources.fetch import read_answer
+from lib.sources.fetch import Question, read_answer
 
 MILLION = 1_000_000
 CHINA = find_economy("China")
@@ -97,7 +97,8 @@ def read(name: str, body: bytes) -> int:
     where = (
         "https://comtradeapi.un.org/data/v1/get/C/M/HS" if source == "comtrade" else "https://api.imf.org/x"
     )
-    rows, _ = read_answer(source, CHINA, None, FLOWS, "M", body, MEDIA[name], where)
+    question = Question(source, CHINA, None, FLOWS, "M", range(1948, 2026))
+    rows, _ = read_answer(question, body, MEDIA[name], where)
     return len(rows)
 
 
