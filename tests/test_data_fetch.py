@@ -50,7 +50,7 @@ def make_world() -> World:
     for pair, (exports, up, imports, more, last) in pairs.items():
         trade[(*pair, "export")] = grown(exports, up, last)
         trade[(*pair, "import")] = grown(imports, more, last)
-    return World(trade, {})
+    return World(trade, {"IND": "699", "RUS": "643", "G001": "0", "TUR": "792", "KOR": "410", "VNM": "704"})
 
 
 @pytest.fixture
@@ -191,6 +191,19 @@ def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
     assert len(server.seen) == asked  # all answers are younger than a week
     assert again.output.splitlines()[-1].startswith("0 values new, 0 changed, ")
     assert {path.stem for path in fetched.files()} == {"india", "turkey", "south-korea"}
+
+
+def test_another_source_stands_beside_the_first_and_has_its_own_vintages(server):
+    get("India", "Russia", "--years", "2019-2025")
+    result = get("India", "Russia", "--years", "2019-2025", "--source", "comtrade")
+    assert "India–Russia, 2019 to 2025: 21 values new, 0 changed, 0 known already" in result.output
+    rows = fetched.read("India").query(
+        "partner == 'Russia' and flow == 'total' and period_end.dt.year == 2024"
+    )
+    assert rows["figure_id"].tolist() == ["IN-RU-total-2024-comtrade-a", "IN-RU-total-2024-imf-a"]
+    assert rows["status"].tolist() == ["ok", "ok"] and len(set(rows["value"])) == 1
+    assert "comtrade: UN Comtrade" in (listed := invoke("data", "sources").output)
+    assert listed.count("fetched: ") == 2
 
 
 def test_what_was_fetched_is_a_panel_for_the_backtest(server, tmp_path):
