@@ -127,6 +127,13 @@ def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
     return pd.concat([figures, rows[figures.columns]], ignore_index=True) if len(rows) else figures
 
 
+def place_of(rows: pd.DataFrame) -> str:
+    """Where the rows of some figures stand: "data/figures.csv", "data/fetched", or both; told by their keys."""
+    came = rows["figure_id"].str.contains(r"-[a-z]+-[a-z]+$")
+    places = ["data/figures.csv"] * bool((~came).any()) + ["data/fetched"] * bool(came.any())
+    return " and ".join(places) or "data/figures.csv"
+
+
 def empty() -> pd.DataFrame:
     """A table without rows, its columns typed."""
     return typed(pd.DataFrame({name: pd.Series(dtype="str") for name in columns()}))
@@ -207,6 +214,32 @@ def write(rows: pd.DataFrame, path: Path) -> None:
 def files() -> list[Path]:
     """The files of all reporters for which something was fetched."""
     return sorted(folder().glob("*.parquet"))
+
+
+def panel(source: str) -> pd.DataFrame:
+    """The annual values of a source in the form of `lib.panels.read_panel`: what a reference class is made of.
+
+    Returns
+    -------
+    Frame with reporter, partner, flow, year and value_usd: the last vintage of each value in dollars that is above 0.
+    """
+    names = ["reporter", *SERIES, "value"]
+    parts = [_annual(read_file(path, names), source) for path in files()]
+    empty_panel = pd.DataFrame(columns=["reporter", "partner", "flow", "year", "value_usd"])
+    return pd.concat(parts, ignore_index=True) if parts else empty_panel
+
+
+def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Values of full years in dollars; the last of each, since the rows of a file stand in order of publication."""
+    start, end = rows["period_start"].dt, rows["period_end"].dt
+    whole = (start.year == end.year) & (start.day_of_year == 1) & (end.month == 12) & (end.day == 31)
+    scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
+    kept = rows[whole & scale.notna() & (rows["source"] == source) & (rows["value"] > 0)]
+    year = kept["period_end"].dt.year.astype("int64")
+    found = kept[["reporter", "partner", "flow"]].assign(
+        year=year, value_usd=kept["value"] * scale[kept.index]
+    )
+    return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
 
 
 def check() -> list[Fault]:

@@ -182,6 +182,26 @@ class TrendCase(FlowCase):
         return exchange_rates(fig.load_covariates(), self.as_of_time)
 
 
+class PaceCase(TrendCase):
+    """A flow against the pace of a goal; a level to reach has one from its base to its deadline."""
+
+    base_year: int = Field(2012, ge=1900, le=2100, description="base of a goal that is a level to reach")
+    deadline: int = Field(2015, ge=1900, le=2100, description="last year of such a goal")
+
+    def check_against_data(self) -> None:
+        """Refuse also a level to reach whose base is not known."""
+        super().check_against_data()
+        self.yearly_rate()
+
+    def yearly_rate(self) -> float:
+        """The goal as growth a year, a fraction; of a level, on average from its base on."""
+        kind, number, _ = parse_goal(self.goal)
+        if kind == "rate":
+            return number
+        levels = self.series()["value_mn"]
+        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
+
+
 class GoalCase(TrendCase):
     """A goal for a flow: rate or level, base, deadline and the reading in which it was stated."""
 
@@ -438,7 +458,7 @@ def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
 NOTEBOOKS: dict[str, type[Case]] = {
     "00_did_the_goal_hold": GoalCase,
     "01_what_do_the_figures_say": FlowCase,
-    "02_how_did_trade_grow": TrendCase,
+    "02_how_did_trade_grow": PaceCase,
     "03_could_one_have_known": GoalCase,
     "04_how_often_do_goals_hold": GoalCase,
     "05_is_the_forecast_calibrated": ScoreCase,

@@ -60,7 +60,7 @@ def sources(record: pd.DataFrame) -> HTML:
     return table(
         pd.DataFrame(
             {
-                "row of figures.csv": record["figure_id"],
+                "figure": record["figure_id"],
                 "period": periods(record),
                 "value": [f"{number(value)} {unit}".strip() for value, unit in values],
                 "growth, %": record["yoy_pct"].map(lambda value: "" if pd.isna(value) else f"{value:+g}"),

@@ -86,9 +86,17 @@ def check_table(
     name: str, path: str | Path | None = None, rules: Iterable[Rule] = ()
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Read one table as text, indexed by line, and find all its faults, in the order of the file."""
-    resource = describe(name)
-    schema = resource["schema"]
-    file = Path(path) if path is not None else data_dir() / resource["path"]
+    file = Path(path) if path is not None else data_dir() / describe(name)["path"]
+    rows, faults = _check_once(name, file, tuple(rules), _state(file), data_state())
+    return rows.copy(), list(faults)
+
+
+@lru_cache(maxsize=32)
+def _check_once(
+    name: str, file: Path, rules: tuple[Rule, ...], *state: Any
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Check a table once for each state of the data folder: a command checks all, then reads some."""
+    schema = describe(name)["schema"]
     rows, findings = read_rows(file, [field["name"] for field in schema["fields"]])
     if not rows.empty:
         findings += check_fields(rows, schema["fields"])

@@ -95,7 +95,7 @@ def test_chosen_levels_lead_to_their_rows():
     harbin = table[table["reporter"] == "Harbin"].set_index("year")
     assert harbin.loc[2013, "USD mn"] == "230" and harbin.loc[2012, "USD mn"] == "153.33"
     assert harbin.loc[2012, "how it is known"] == "implied"
-    assert harbin.loc[2012, "row of figures.csv"] == harbin.loc[2013, "row of figures.csv"]
+    assert harbin.loc[2012, "figure"] == harbin.loc[2013, "figure"]
 
 
 def test_the_record_in_words_counts_what_it_has():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lib import figures as fig
 from lib import plausibility
+from lib.package import data_dir
 from lib.quality.pairs import half_unit
 
 RATES = pd.Series(6.5, index=pd.Index(range(2000, 2026), name="year"))
@@ -306,3 +307,20 @@ def test_a_flag_says_what_was_found_what_is_expected_and_what_speaks_against_it(
     known = set(fig.load_figures()["figure_id"])
     names = on_the_record["against"].str.replace(r" and \d+ more$", "", regex=True).str.split(", ").explode()
     assert set(names) <= known
+
+
+def test_the_readme_reports_what_the_rules_find_on_the_record(on_the_record):
+    figures = fig.load_figures()
+    doubted = figures["figure_id"].isin(on_the_record["figure_id"])
+    sound = figures["status"].isin(plausibility.UNDOUBTED)
+    text = " ".join((data_dir() / "README.md").read_text(encoding="utf-8").split())
+    assert f"they doubt {doubted.sum()} of {len(figures)} figures" in text
+    assert f"{(sound & doubted).sum()} of {sound.sum()} usable figures" in text
+    for status, words in (
+        ("converted", "conversions"),
+        ("partial_scope", "of partial scope"),
+        ("conflict", "conflicts"),
+    ):
+        own = figures["status"] == status
+        assert f"{(own & doubted).sum()} of {own.sum()} {words}" in text
+    assert all(f"| `{name}` |" in text for name in plausibility.RULES)

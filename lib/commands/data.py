@@ -1,6 +1,7 @@
 """The commands that look at the data: `data check`, `data diff` and `data sources`; the others join them here."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ Examples
   tradegoals data check --flags                    faults, and every figure that a rule doubts
   tradegoals data diff 2014-04-15 2015-12-31       what was published between two days
   tradegoals data diff HEAD~5 now                  what the last five commits changed
+  tradegoals data panel imf.parquet                all pairs that were fetched, for backtest --panel
   tradegoals data sources                          where figures come from, and how far they reach
 """
 
@@ -104,6 +106,30 @@ def _in_words(row: Any) -> str:
     value = "" if row.value != row.value else f", {row.value:g} {row.unit}"
     growth = "" if row.yoy_pct != row.yoy_pct else f", {row.yoy_pct:+g} %"
     return f"{row.figure_id}{value}{growth}, {row.publisher}, {row.published or 'undated'}, {row.status}"
+
+
+@data.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--source", default="imf", show_default=True, help="imf or comtrade.")
+def panel(path: Path, source: str) -> None:
+    """Write the annual values that were fetched to PATH (parquet), as `reference` and `backtest --panel` read them."""
+    from lib import fetched
+    from lib.errors import UserError
+    from lib.files import working_file
+
+    rows = fetched.panel(source)
+    if rows.empty:
+        raise UserError(
+            f"data panel: found nothing fetched of {source}; first: tradegoals data fetch --all-pairs"
+        )
+    try:
+        with working_file(path) as draft:
+            rows.to_parquet(draft, index=False)
+            draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    pairs = len(rows.drop_duplicates(["reporter", "partner"]))
+    click.echo(f"wrote {len(rows):,} values of {pairs:,} pairs to {path}")
 
 
 @data.command()

@@ -66,7 +66,7 @@ def add(yes: bool, **given: str | None) -> None:
 
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
     """What was given, the rest asked for at a terminal; without one, what must not be blank is an error."""
-    if sys.stdin.isatty():
+    if _is_terminal():
         return {name: _ask(name, given[name]) for name in ASKED}
     missing = [
         f"--{name.replace('_', '-')}"
@@ -76,6 +76,10 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
     if missing:
         raise UserError(f"data add: found no {', '.join(missing)}, expected them where nobody can be asked")
     return {name: (given[name] or DEFAULTS.get(name, "")).strip() for name in ASKED}
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _ask(name: str, value: str | None) -> str:

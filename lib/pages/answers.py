@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from lib.fetched import place_of
 from lib.figures import load_goals_table, load_investments, load_targets, sources
 from lib.forecast import GrowthModel, Prior
 from lib.goals import READING_LABELS, Goal, Verdict, parse_goal
@@ -108,7 +109,7 @@ def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> st
     used = sources(record[record["figure_id"].isin(series["figure_id"])])
     names = [f"{row.publisher} ({row.published or 'undated'})" for row in used.itertuples()]
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"Sources: {'; '.join(names[:most])}{more}. Rows: data/figures.csv."
+    return f"Sources: {'; '.join(names[:most])}{more}. Rows: {place_of(used)}."
 
 
 def record_in_words(levels: pd.Series, goal: Goal) -> str:
@@ -171,7 +172,7 @@ def long_run(goal: Goal, levels: pd.Series) -> str:
 
 def record_line(case: FlowCase) -> str:
     """The line under a figure that draws on more sources than it can name."""
-    return f"Published figures known on {case.as_of}, each with its source in data/figures.csv."
+    return f"Published figures known on {case.as_of}, each with its source in {place_of(case.vintage())}."
 
 
 def could_have_known(case: GoalCase, verdicts: list[Verdict], chances: pd.Series) -> str:

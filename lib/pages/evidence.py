@@ -82,7 +82,7 @@ def disagreement_table(rows: pd.DataFrame) -> pd.DataFrame:
             "other source, USD mn": rows["value_mn"].map(number),
             "differs by": rows["differs"].map(rate),
             "how it is known": rows["grade"],
-            "row of figures.csv": rows["figure_id"],
+            "figure": rows["figure_id"],
             "status": rows["status"],
         }
     )
@@ -102,7 +102,7 @@ def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
             "year": found["year"],
             "printed": (found["yoy_pct"] / 100).map(rate),
             "between the levels": found["between"].map(rate),
-            "row of figures.csv": found["figure_id"],
+            "figure": found["figure_id"],
             "status": found["status"],
             "note": found["note"],
         }
@@ -126,7 +126,7 @@ def chosen_levels(levels: pd.DataFrame) -> pd.DataFrame:
             "year": chosen["year"],
             "USD mn": chosen["value_mn"].map(number),
             "how it is known": chosen["grade"],
-            "row of figures.csv": chosen["figure_id"],
+            "figure": chosen["figure_id"],
             "authority": chosen["authority"],
         }
     )

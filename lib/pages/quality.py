@@ -77,8 +77,8 @@ def conflict_table(found: pd.DataFrame) -> pd.DataFrame:
             "flow of": found["pair"],
             "period": periods(found),
             "prints": found["prints"],
-            "lowest": found["low"].map(number) + " " + found["unit"],
-            "highest": found["high"].map(number) + " " + found["unit"],
+            "lowest": found["low"].map(number).astype("str") + " " + found["unit"],
+            "highest": found["high"].map(number).astype("str") + " " + found["unit"],
             "spread": found["spread"].map(rate),
             "figures": found["figure_ids"],
         }
@@ -155,8 +155,9 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
     """
     rows = prepare(known[known["ours"] & known["level_usable"]], _rates())
     found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
+    found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
     for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
-        found[name] = found["row"].map(rows[name])
+        found[name] = rows[name].reindex(found["row"]).array
     found["before"] = found["row_o"].map(rows["figure_id"])
     dated = (rows["published"] != "") | rows["known_by"].notna()
     released = rows["known_from"].dt.year.astype("str").where(dated, "undated")

@@ -26,7 +26,7 @@ import nbformat
 
 NAME = "02_how_did_trade_grow"
 PARAMETERS = 'reporter = "Harbin"\npartner = "Russia"\nflow = "total"\nas_of = "2026-11-24"\n'
-PARAMETERS += 'currency = "USD"\ngoal = "25 %"'
+PARAMETERS += 'currency = "USD"\ngoal = "25 %"\nbase_year = 2012\ndeadline = 2015'
 CELLS = [
     "import numpy as np\nimport pandas as pd",
     "import matplotlib.pyplot as plt\nimport seaborn as sns",
