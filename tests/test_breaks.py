@@ -17,7 +17,7 @@ def flow() -> np.ndarray:
 
 
 def test_the_nile_broke_in_1898(flow):
-    """Zeileis, Kleiber, Krämer & Hornik (2003), section 5.1: sup F 75.93, last year of the first segment 1898."""
+    """Zeileis, Kleiber, Krämer & Hornik (2003): last year of the first segment 1898; sup F as their strucchange prints it."""
     found = breaks.sup_f(flow)
     assert found.f == pytest.approx(75.93, abs=0.005)
     assert 1870 + found.place == 1898

@@ -23,7 +23,7 @@ CERTIFIED = {
 }
 """NIST Statistical Reference Datasets, Longley (1967), certified estimates."""
 INFLATION = {"GNPDEFL": 135.53, "GNP": 1788.51, "UNEMP": 33.62, "ARMED": 3.59, "POP": 399.15, "YEAR": 758.98}
-"""Variance inflation factors of the same data, as textbooks print them (for instance SAS and NCSS manuals)."""
+"""Variance inflation factors of the same data, as they are widely printed, for instance by car::vif of R."""
 
 
 @pytest.fixture

@@ -279,6 +279,14 @@ def test_other_flows_are_answered(values):
     assert controls.detectable_words(view)
 
 
+@pytest.mark.parametrize(
+    ("flow", "exporters"), [("total", {"RUS", "CHN"}), ("export", {"CHN"}), ("import", {"RUS"})]
+)
+def test_synthetic_controls_are_of_the_flow_that_is_asked_about(flow, exporters):
+    view = pages.look(PolicyCase.check({"reporter": "China", "flow": flow}))
+    assert set(view.tests["exporter"]) == exporters
+
+
 @pytest.mark.parametrize("bad", [{"level_pct": 7}, {"span": 0}])
 def test_a_wrong_level_or_span_is_refused(bad):
     with pytest.raises(UserError, match=next(iter(bad))):
@@ -320,6 +328,39 @@ def test_kept_weights_are_shares_and_placebos_keep_to_their_level():
     # At random the level is kept, within three standard errors; after a boom it is exceeded in every row.
     assert (np.abs(shares["any"] - 0.05) <= 3 * np.sqrt(0.05 * 0.95 / counts["any"])).all()
     assert (shares["boom"] > 2 * 0.05).all()
+
+
+def test_a_planted_step_is_found_against_every_pool(tmp_path):
+    """A to B steps up by one log unit in 2011; nothing else does anything but wander."""
+    rng = np.random.default_rng(4)
+    pairs = [
+        ("AAA", "BBB"),
+        *(("AAA", f"X{i:02}") for i in range(12)),
+        *((f"Y{i:02}", "BBB") for i in range(12)),
+    ]
+    pairs += [(f"V{i:02}", f"W{i:02}") for i in range(12)]
+    years = np.arange(2000, 2014)
+    log = np.log(2e8) + np.cumsum(0.02 * rng.standard_normal((len(pairs), len(years))), axis=1)
+    log[0] += years >= 2011
+    rows = [
+        {"reporter": a, "partner": b, "flow": "export", "year": year, "value_usd": float(np.exp(value))}
+        for (a, b), path in zip(pairs, log, strict=True)
+        for year, value in zip(years, path, strict=True)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / panels.BACI.file)
+    found = policy_study.study(tmp_path, events=[policy_study.Event("planted", "AAA", "BBB", 2011, 3)])
+    tests = found["policy_tests.csv"]
+    assert list(tests["pool"]) == list(policy_study.POOLS)
+    np.testing.assert_allclose(tests["effect"], 1, atol=0.2)
+    np.testing.assert_allclose(tests["p"], 1 / 13)  # the flow and twelve donors
+    assert (tests["earlier_p"] > 1 / 13).all()
+    assert found["policy_weights.csv"].groupby("pool")["weight"].sum().between(0.9, 1 + 1e-9).all()
+    for event, message in (
+        (policy_study.Event("early", "AAA", "BBB", 2004, 3), "found the year 2004, expected 2005 to 2011"),
+        (policy_study.Event("unknown", "AAA", "ZZZ", 2011, 3), "no complete flow from AAA to ZZZ"),
+    ):
+        with pytest.raises(UserError, match=message):
+            policy_study.study(tmp_path, events=[event])
 
 
 @needs_panels

@@ -107,10 +107,15 @@ def find_event(policy: Policy, events: pd.DataFrame) -> pd.Series | None:
     return rows.iloc[0]
 
 
+def first_years(dates: pd.Series) -> pd.Series:
+    """First calendar year that each event could fill for more than half: its own up to June, else the next."""
+    day = last_days(dates)  # a year alone is its last day
+    return day.dt.year + (day.dt.month > 6)
+
+
 def first_year(date: str) -> int:
-    """First calendar year that an event could fill for more than half: its own up to June, else the next."""
-    day = last_days(pd.Series([date])).iloc[0]  # a year alone is its last day
-    return int(day.year) + int(day.month > 6)
+    """The same for one date."""
+    return int(first_years(pd.Series([date])).iloc[0])
 
 
 def weigh(
@@ -142,7 +147,7 @@ def weigh(
 
 def at_the_same_time(policy: Policy, year: int, events: pd.DataFrame) -> int:
     """How many other events of the record have the same first year."""
-    return int(sum(first_year(date) == year for date in events["date"])) - 1
+    return int((first_years(events["date"]) == year).sum()) - 1
 
 
 def when(date: str) -> float:

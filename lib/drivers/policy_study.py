@@ -5,7 +5,7 @@ and the prices it gets, the importer's purchases from others share its demand, p
 world. A conclusion that holds for one pool alone is none.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lib import panels
 from lib.drivers.synthetic import Placebo, placebo_test
+from lib.errors import UserError
 from lib.panels import BACI, Levels
 
 POOLS = {
@@ -27,6 +28,8 @@ MOST_DONORS = 39
 LEAST_USD = 1e8
 EARLIER = 3
 """Years by which the pretended event of the placebo in time comes before the real one."""
+LEAST_BEFORE = 2
+"""Years before the pretended event that a control is fitted to at least."""
 SHOWN_WEIGHT = 0.01
 
 
@@ -58,8 +61,16 @@ EVENTS = (
 )
 
 
-def study(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -> dict[str, pd.DataFrame]:
+def study(
+    folder: str | Path, progress: Callable[[Iterable], Iterable] = iter, events: Sequence[Event] = EVENTS
+) -> dict[str, pd.DataFrame]:
     """All events with all pools, from the panel in a folder.
+
+    Parameters
+    ----------
+    folder : where the panel of country pairs is.
+    progress : wraps the events, for a progress bar.
+    events : the kept ones by default; any between the first and the last year of the panel.
 
     Returns
     -------
@@ -71,7 +82,8 @@ def study(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -
     """
     levels = panels.load(BACI, folder)
     tests, gaps, weights = [], [], []
-    for event in progress(EVENTS):
+    for event in progress(events):
+        _check(levels, event)
         for pool in POOLS:
             flow, donors = find_donors(levels, event, pool)
             found = _test(levels, flow, donors, event.year, event.after)
@@ -82,6 +94,19 @@ def study(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -
     order = ["event", "exporter", "importer", "pool"]
     tables = (pd.DataFrame(tests), _first(pd.concat(gaps), order), _first(pd.concat(weights), order))
     return dict(zip(("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv"), tables, strict=True))
+
+
+def _check(levels: Levels, event: Event) -> None:
+    """Refuse an event that the panel cannot see, or whose flow it does not have in full."""
+    first, last = int(levels.years[0]) + EARLIER + LEAST_BEFORE, int(levels.years[-1]) - event.after + 1
+    if not first <= event.year <= last:
+        raise UserError(f"{event.name}: found the year {event.year}, expected {first} to {last}")
+    keys = levels.keys
+    rows = (keys["reporter"] == event.exporter) & (keys["partner"] == event.importer)
+    if not rows.any() or np.isnan(levels.log[rows]).any():
+        raise UserError(
+            f"{event.name}: found no complete flow from {event.exporter} to {event.importer} in the panel, expected one"
+        )
 
 
 def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:

@@ -23,6 +23,9 @@ STANDS_OUT = "Stands out"
 WITH_OIL = "Not to be told from the oil price"
 ORDINARY = "Not to be told from an ordinary year"
 
+EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
+"""Who exports in a flow seen from China: the synthetic controls that speak to it."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -64,9 +67,10 @@ def look(case: PolicyCase) -> View:
         if name in levels and case.partner == "Russia"
     ]
     tests = read_kept("policy_tests.csv")
-    tests = tests[(tests["year"] + tests["after"] <= case.as_of.year) & bool(evidence)]
-    fuels = read_kept("fuel_split.csv").query("flow == 'total' and year < @case.as_of.year").set_index("year")
-    return View(case, levels, events, evidence, tests, read_kept("policy_gaps.csv"), fuels)
+    over = (tests["year"] + tests["after"] <= case.as_of.year) & tests["exporter"].isin(EXPORTERS[case.flow])
+    fuels = read_kept("fuel_split.csv").query("flow == @case.flow and year < @case.as_of.year")
+    gaps = read_kept("policy_gaps.csv")
+    return View(case, levels, events, evidence, tests[over & bool(evidence)], gaps, fuels.set_index("year"))
 
 
 def _past_event(policy: Policy, events: pd.DataFrame) -> pd.Series | None:
@@ -220,7 +224,7 @@ def _named_words(named: list[str]) -> str:
 
 
 def timeline(view: View) -> pd.DataFrame:
-    """Past policies with a dated event: number, name, date, decimal year, whether named, address."""
+    """Past policies with a dated event: number, name, date, decimal year, whether named, event, note, address."""
     rows = []
     for policy in POLICIES:
         event = _past_event(policy, view.events)
@@ -232,6 +236,7 @@ def timeline(view: View) -> pd.DataFrame:
                     "when": policies.when(event["date"]),
                     "named": policy.named,
                     "event": event["event"],
+                    "note": event["note"],
                     "url": event["url"],
                 }
             )
@@ -243,7 +248,9 @@ def timeline(view: View) -> pd.DataFrame:
 def timeline_table(table: pd.DataFrame) -> pd.DataFrame:
     """The numbered events with their sources; formatted."""
     dates = table["date"].str.replace("-", "\N{NON-BREAKING HYPHEN}")
-    return table.assign(date=dates)[["number", "date", "event", "url"]].rename(columns={"url": "source"})
+    return table.assign(date=dates)[["number", "date", "event", "note", "url"]].rename(
+        columns={"url": "source"}
+    )
 
 
 def estimates(view: View) -> list[Estimate]:
