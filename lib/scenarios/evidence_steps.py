@@ -68,10 +68,12 @@ def by_evidence(case: HiddenCase, goal: Goal, chain: Chain) -> pd.DataFrame:
     last = int(levels.loc[: goal.deadline].index[-1])
     rows = {f"the forecast of {last}, without anything later": outlook.look(case, goal, levels).chances}
     until = goal.deadline if chain.doubtful else None
+    later = not chain.doubtful and bool((chain.links[-1].levels.index > goal.deadline).any())
+    own = f", with {case.reporter}'s own later levels" if later else ""
     for left_out in range(len(chain.links) - 1, -1, -1):
         name = chain.top if left_out == len(chain.links) - 1 else chain.links[-2 - left_out].name
         part = without(chain, links=left_out, later_than=until)
-        rows[f"and the path of {name}'s trade"] = chances(infer(part), goal, levels)
+        rows[f"and the path of {name}'s trade{own}"] = chances(infer(part), goal, levels)
     if chain.doubtful:
         years = " and ".join(map(str, chain.doubtful))
         rows[f"and the level of {years}, of which the scope is doubted"] = chances(
