@@ -10,7 +10,7 @@ from lib import outlook
 from lib.goals import READINGS, Goal
 from lib.outlook import SUREST
 from lib.params import HiddenCase
-from lib.scenarios.hidden_years import Chain, Hidden, chances, infer, without
+from lib.scenarios.hidden_years import SCOPE_SD, Chain, Hidden, chances, infer, without
 from lib.scenarios.lineage import chain_of
 from lib.scenarios.parts import ANALOGUES
 
@@ -134,6 +134,9 @@ def sensitivity(case: HiddenCase, goal: Goal, chain: Chain) -> pd.DataFrame:
     if chain.doubtful:
         tried["late levels surely of the same scope"] = lambda: changed(scope_same=1.0)
         tried["late levels surely of another scope"] = lambda: changed(scope_same=0.0)
+        tried["a change of scope by a factor of 7, not of 2.7"] = lambda: posterior(
+            case, goal, infer(chain, case.scope_same, scope_sd=2 * SCOPE_SD)
+        )
     if len(before := implied_before(case, chain)):
         with_it = with_late_levels(chain, before)
         tried[f"with the level of {before.index[0]} that part of a year implies"] = lambda: posterior(
