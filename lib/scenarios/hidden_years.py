@@ -25,7 +25,7 @@ DIFFUSE = 1e4
 """Variance of the log share of the first year: nothing is known of it."""
 SCOPE_SD = 1.0
 """Standard deviation, in logarithms, of a change of scope: a level of another scope may be 2.7 times as high."""
-LOG_SCALES = np.linspace(-5.0, 7.0, 61)
+LOG_SCALES = np.linspace(-5.0, 7.0, 41)
 """Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown."""
 NEGLIGIBLE = 1e-5
 """Probability that may be left out: two digits below what is shown."""
