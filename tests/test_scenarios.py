@@ -194,7 +194,7 @@ def test_sanctions_need_the_years_after_them():
     goal, _, expected = parts(CHINA)
     listed = what_if.scenarios(CHINA, goal, expected)
     lifted = next(s for s in listed if "sanctions" in s.name)
-    assert lifted.total < 0 and what_if.left_out(listed) == ""
+    assert lifted.total < 0 and "All scenarios" in what_if.left_out(listed)
     kept = CHINA.model_copy(update={"sanctions_undone": 0.0})
     unmoved = next(s for s in what_if.scenarios(kept, goal, expected) if "sanctions" in s.name)
     assert (unmoved.total, unmoved.total_sd) == (0.0, 0.0)
@@ -264,12 +264,23 @@ def test_the_answer_repeats_the_table(harbin):
     found = breakeven.table(goal, levels, expected)
     words = what_it_takes.answer(HARBIN, goal, found, odds, listed)
     assert f"**{found.loc['average', 0.5] * 100:+.1f} % a year**" in words
-    assert "hindsight" not in words and "would not have given it an even chance" in words
+    assert "hindsight" not in words and "still short of an even chance" in words
     shown = what_it_takes.scenario_table(listed, odds)
     assert len(shown) == len(listed) and shown["on average"].iloc[0] == "24 %"
     assert len(what_it_takes.scenario_sources(listed)) == len(listed)
     rows = what_it_takes.estimates(found, HARBIN, goal)
     assert [row.output_type_id for row in rows] == pytest.approx([0.8, 0.5, 0.2])
+
+
+def test_a_decided_reading_is_said_to_be_so():
+    case = PROVINCE.model_copy(update={"reading": "every_year"})  # +17.8 % in 2006 against +19.8 %
+    goal, levels, expected = parts(case)
+    listed = what_if.scenarios(case, goal, expected)
+    odds = what_it_takes.odds_by_scenario(listed, goal, levels, expected)
+    found = breakeven.table(goal, levels, expected)
+    assert "was decided already" in what_it_takes.answer(case, goal, found, odds, listed)
+    pd.testing.assert_series_equal(what_it_takes.drawn(odds, "every_year"), odds["average"])
+    assert set(what_it_takes.scenario_table(listed, odds)["every year"]) == {"–"}
 
 
 def test_the_checklist_names_what_the_goal_lacks(harbin):
@@ -278,7 +289,7 @@ def test_the_checklist_names_what_the_goal_lacks(harbin):
     assert found["reading"] == "on average" and found["outcome"] == "never found"
     assert "implied" in found["base"]
     own = what_it_takes.checklist(CHINA, CHINA.make_goal()).set_index("element")["what this one says"]
-    assert own["reading"] == "not stated"
+    assert own["reading"] == "not stated" and own["outcome"] == "still to come"
 
 
 @pytest.mark.parametrize("name", ["09_what_would_it_take", "10_did_harbin_make_it"])

@@ -24,6 +24,12 @@ def odds_by_scenario(
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=list(READINGS))
 
 
+def drawn(odds: pd.DataFrame, reading: str) -> pd.Series:
+    """Probabilities to be drawn: those of the stated reading, or *on average* where that one is decided."""
+    stated = odds[reading].dropna()
+    return stated if len(stated) else odds["average"]
+
+
 def scenario_table(listed: list[Scenario], odds: pd.DataFrame) -> pd.DataFrame:
     """Each scenario: the shift at the deadline, its standard deviation, the probabilities; formatted."""
     shifts = [
@@ -99,18 +105,19 @@ def answer(
     reading = case.reading
     even, safe = (float(found.loc[reading, p]) for p in (0.5, 0.8))
     core = odds[reading].iloc[0]
-    foreseen = odds[reading][[not s.name.startswith("hindsight") for s in listed]].iloc[1:]
-    best = str(foreseen.idxmax())
-    enough = "would have given" if foreseen.max() >= 0.5 else "would not have given"
     if pd.isna(core):
         return (
-            f"*As of {case.as_of:%-d %B %Y}.* Read {READING_LABELS[reading]}, the goal was decided already."
+            f"*As of {case.as_of:%-d %B %Y}.* Read {READING_LABELS[reading]}, the goal was decided already: no "
+            "change ahead could have moved it. The other readings stand below."
         )
+    foreseen = odds[reading][[not s.name.startswith("hindsight") for s in listed]].iloc[1:]
+    best = str(foreseen.idxmax())
+    short = "" if foreseen.max() >= 0.5 else ", still short of an even chance"
     return (
         f"*As of {case.as_of:%-d %B %Y}.* Read {READING_LABELS[reading]}, the goal of {case.goal_name} had a "
         f"probability of {percent(core)}. An even chance would have gone with **{_growth(even)}**, four chances in "
-        f"five with **{_growth(safe)}**. The most favourable scenario here, {best}, {enough} it an even "
-        f"chance ({percent(foreseen.max())})."
+        f"five with **{_growth(safe)}**. The most favourable scenario here, {best}, would have brought the goal to "
+        f"{percent(foreseen.max())}{short}."
     )
 
 
@@ -142,7 +149,8 @@ def checklist(case: GoalCase, goal: Goal) -> pd.DataFrame:
     base = base[base["year"] == goal.base_year]
     grade = case.series().loc[goal.base_year, "grade"]
     sources = f"{len(base)} {'figure' if len(base) == 1 else 'figures'}, {grade}"
-    stated = "not stated" if row is None else f"{READING_LABELS.get(row['reading'], row['reading'])}"
+    labels = {**READING_LABELS, "level": "a level to reach: on average"}
+    stated = "not stated" if row is None else labels[row["reading"]]
     return pd.DataFrame(
         [
             ("reading", "on average, every year, or mean of yearly rates", stated),
@@ -175,8 +183,10 @@ def _unit(row: pd.Series | None) -> str:
 
 
 def _outcome(case: GoalCase, goal: Goal) -> str:
-    known = goal.deadline in case.today().series().index
-    return "published" if known else "never found"
+    today = case.today()
+    if goal.deadline in today.series().index:
+        return "published"
+    return "still to come" if goal.deadline >= today.as_of.year else "never found"
 
 
 def checkable(case: GoalCase, goal: Goal, growth: float) -> str:

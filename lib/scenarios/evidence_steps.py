@@ -10,7 +10,7 @@ from lib import outlook
 from lib.goals import READINGS, Goal
 from lib.outlook import SUREST
 from lib.params import HiddenCase
-from lib.scenarios.hidden_years import Chain, Hidden, chances, infer, without
+from lib.scenarios.hidden_years import SCOPE_SD, Chain, Hidden, chances, infer, without
 from lib.scenarios.lineage import chain_of
 from lib.scenarios.parts import ANALOGUES
 
@@ -68,10 +68,12 @@ def by_evidence(case: HiddenCase, goal: Goal, chain: Chain) -> pd.DataFrame:
     last = int(levels.loc[: goal.deadline].index[-1])
     rows = {f"the forecast of {last}, without anything later": outlook.look(case, goal, levels).chances}
     until = goal.deadline if chain.doubtful else None
+    later = not chain.doubtful and bool((chain.links[-1].levels.index > goal.deadline).any())
+    own = f", with {case.reporter}'s own later levels" if later else ""
     for left_out in range(len(chain.links) - 1, -1, -1):
         name = chain.top if left_out == len(chain.links) - 1 else chain.links[-2 - left_out].name
         part = without(chain, links=left_out, later_than=until)
-        rows[f"and the path of {name}'s trade"] = chances(infer(part), goal, levels)
+        rows[f"and the path of {name}'s trade{own}"] = chances(infer(part), goal, levels)
     if chain.doubtful:
         years = " and ".join(map(str, chain.doubtful))
         rows[f"and the level of {years}, of which the scope is doubted"] = chances(
@@ -132,6 +134,9 @@ def sensitivity(case: HiddenCase, goal: Goal, chain: Chain) -> pd.DataFrame:
     if chain.doubtful:
         tried["late levels surely of the same scope"] = lambda: changed(scope_same=1.0)
         tried["late levels surely of another scope"] = lambda: changed(scope_same=0.0)
+        tried["a change of scope by a factor of 7, not of 2.7"] = lambda: posterior(
+            case, goal, infer(chain, case.scope_same, scope_sd=2 * SCOPE_SD)
+        )
     if len(before := implied_before(case, chain)):
         with_it = with_late_levels(chain, before)
         tried[f"with the level of {before.index[0]} that part of a year implies"] = lambda: posterior(

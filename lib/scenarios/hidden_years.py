@@ -25,7 +25,7 @@ DIFFUSE = 1e4
 """Variance of the log share of the first year: nothing is known of it."""
 SCOPE_SD = 1.0
 """Standard deviation, in logarithms, of a change of scope: a level of another scope may be 2.7 times as high."""
-LOG_SCALES = np.linspace(-5.0, 7.0, 61)
+LOG_SCALES = np.linspace(-5.0, 7.0, 41)
 """Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown."""
 NEGLIGIBLE = 1e-5
 """Probability that may be left out: two digits below what is shown."""
@@ -91,17 +91,18 @@ class Hidden:
     scales: tuple[float, ...]
 
 
-def infer(chain: Chain, scope_same: float = 0.5) -> Hidden:
+def infer(chain: Chain, scope_same: float = 0.5, scope_sd: float = SCOPE_SD) -> Hidden:
     """Distribution of the hidden years given everything published.
 
     Parameters
     ----------
     scope_same : probability, before the levels are looked at, that doubtful ones have the scope of the first.
+    scope_sd : standard deviation of the log of a change of scope, where there was one.
     """
     grid = [_scale_prior(link.spread.df) for link in chain.links]
     scales = np.exp(np.array(list(product(*(LOG_SCALES[kept] for kept, _ in grid)))))
     prior = np.array([sum(logs) for logs in product(*(log_weight for _, log_weight in grid))])
-    branches = [(1.0, 0.0)] if not chain.doubtful else [(scope_same, 0.0), (1 - scope_same, SCOPE_SD)]
+    branches = [(1.0, 0.0)] if not chain.doubtful else [(scope_same, 0.0), (1 - scope_same, scope_sd)]
     branches = [branch for branch in branches if branch[0] > 0]
     parts = [_condition(chain, scales, sd) for _, sd in branches]
     logs = [prior + np.log(p) + part[0] for (p, _), part in zip(branches, parts, strict=True)]

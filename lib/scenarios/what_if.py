@@ -40,7 +40,7 @@ def scenarios(case: ScenarioCase, goal: Goal, expected: Expectation) -> list[Sce
 
 
 def left_out(listed: list[Scenario]) -> str:
-    """Which scenarios do not apply to a goal, and why, in a sentence; empty where all do."""
+    """Which scenarios do not apply to a goal, and why, in a sentence."""
     names = " ".join(scenario.name for scenario in listed)
     said = []
     if "sanctions" not in names:
@@ -50,7 +50,7 @@ def left_out(listed: list[Scenario]) -> str:
         )
     if "GDP" not in names:
         said.append("Drivers without enough years on record for an elasticity are left out.")
-    return " ".join(said)
+    return " ".join(said) or "All scenarios of this notebook apply to the goal."
 
 
 def _driven(driver: str, change_pct: float, elasticity: Elasticity | None, years: int) -> Scenario | None:
