@@ -1,8 +1,8 @@
 """Build the site, out/site, from the runs in out/runs: offline, whole or not at all, and only what has changed.
 
 The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU on the
-same machine: 38 for 200 runs, 1.9 for 4, 2.2 after one run had changed; this module takes 5.2, 2.2 and 2.6
-(tests/bench/bench_site.py), of which 1.3 are imports and the strict reading of the data. Sphinx' pages carry scripts
+same machine: 38 for 200 runs, 1.9 for 4, 2.2 after one run had changed; this module takes 4.6, 1.9 and 2.1
+(tests/bench/bench_site.py), of which 1.2 are imports and the strict reading of the data. Sphinx' pages carry scripts
 inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and show
 pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
