@@ -35,6 +35,8 @@ NO_REQUEST = {"file", "data", "blob", "about", "chrome-error"}
 TIMEOUT_MS = 15_000
 """For one step of a page: generous, because the machine may be busy."""
 
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
 # Chromium has services of its own that call home; nothing here may depend on them.
 ARGUMENTS = [
     "--no-sandbox",
@@ -57,7 +59,7 @@ class Visit:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, started once for a module; it ends with it, for Playwright holds the thread's event loop."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         _missing("chromium is not on the path (Debian: apt-get install chromium)")
     try:
@@ -117,7 +119,8 @@ def served() -> Iterator[Callable[[Path], str]]:
 def axe_faults(page: Any, impacts: tuple[str, ...] = ("serious", "critical")) -> list[str]:
     """What axe-core finds on the page as it stands: one line a rule and place, of these impacts."""
     page.evaluate(_axe_source())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    # Without `preload`: axe would ask for the style sheets once more, which a content policy may forbid.
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
     return [
         f"{rule['impact']}: {rule['id']}: {rule['help']}: {node['target']} {node['html'][:200]}"
         for rule in found["violations"]
