@@ -45,12 +45,17 @@ def placebo_table() -> pd.DataFrame:
         for end in ("", "_low", "_high")
     }
     table = pd.DataFrame(found)
-    table.index = [f"{_short(int(size))}\n{before} y" for size, before in table.index]
+    # The size stands once, below the middle of its group.
+    middle = sorted(set(kept["before"]))[kept["before"].nunique() // 2]
+    table.index = [
+        f"{before} years" + (f"\n{_short(int(size))}" if before == middle else "")
+        for size, before in table.index
+    ]
     return table
 
 
 def _short(size: int) -> str:
-    return panels.size_label(size).replace(" USD", "").replace(" ", "")
+    return panels.size_label(size)
 
 
 def placebo_words() -> str:

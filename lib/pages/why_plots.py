@@ -170,7 +170,8 @@ def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str 
         axes.errorbar(places + shift, share, yerr=error, fmt=mark, color=colour, label=label, capsize=2)
     axes.axhline(nominal * 100, color="black", linestyle=":", label="what the test promises")
     axes.set_xticks(places, table.index, fontsize=8)
-    axes.set_ylim(bottom=0)
+    axes.grid(axis="x", visible=False)
+    axes.set_ylim(0, table["boom_high"].max() * 130)  # room for the legend
     axes.set_ylabel("called an effect, %")
     axes.legend(loc="upper left", fontsize=8)
     return finish(figure, axes, axes.get_title(), sources, years=False)
