@@ -15,7 +15,6 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -34,7 +33,7 @@ from lib.cli import main
 from lib.errors import UserError
 from lib.execution import journal
 from lib.execution.spec import Run
-from lib.site import build, data_pages, grids, links, prose, publish
+from lib.site import data_pages, grids, links, prose, publish
 from lib.site.build import build_site
 from lib.site.found import find_runs
 from lib.site.goal_rows import goal_rows
@@ -372,14 +371,7 @@ def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
         assert total < (INDEX_BYTES if name == "index.html" else PAGE_BYTES), name
 
 
-def test_the_page_to_try_a_goal_is_part_of_the_site_where_there_is_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write_page(folder: Path, home: str) -> None:
-        (folder / "whatif.html").write_text(f'<a href="{home}">back</a>', encoding="utf-8")
-
-    monkeypatch.setattr(build, "has_whatif", lambda: True)
-    monkeypatch.setitem(sys.modules, "lib.whatif.page", SimpleNamespace(write_page=write_page))
+def test_the_page_to_try_a_goal_is_part_of_the_site(tmp_path: Path) -> None:
     site_runs.put_run(tmp_path, site_runs.FIRST)
     assert "whatif" in build_site(tmp_path).made
     assert "index.html" in (tmp_path / "site" / "whatif.html").read_text(encoding="utf-8")

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,7 +56,7 @@ def build_site(out: Path) -> Built:
     """
     target = out / SITE
     publish.check_target(target)
-    site = Site(out, find_runs(out), has_whatif())
+    site = Site(out, find_runs(out))
     with publish.draft_of(target) as draft:
         before = publish.read_built(target)
         common = _decides_all(site)
@@ -90,8 +89,7 @@ def _parts(site: Site) -> Iterator[Part]:
         yield Part(name, folder, list(stamps.values()), make_page)
     for name, make_page in _of_the_data(site):
         yield Part(name, f"{name}/", "", make_page)
-    if site.has_whatif:
-        yield Part("whatif", "", "", _whatif_files)
+    yield Part("whatif", "", "", _whatif_files)
 
 
 def _of_all_runs(site: Site) -> Iterator[tuple[str, str, Callable[[], Files]]]:
@@ -111,14 +109,10 @@ def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
     yield "static", lambda: {path.name: path.read_bytes() for path in static_files()}
 
 
-def has_whatif() -> bool:
-    """Whether the page on which a reader tries another goal is part of this checkout."""
-    return (ROOT / "lib" / "whatif" / "page.py").is_file()
-
-
 def _whatif_files() -> Files:
     """The page on which a reader tries another goal, with a link back to the first page."""
-    write_page = import_module("lib.whatif.page").write_page
+    from lib.whatif.page import write_page
+
     with TemporaryDirectory() as folder:
         write_page(Path(folder), "index.html")
         paths = [path for path in Path(folder).rglob("*") if path.is_file()]
@@ -134,7 +128,7 @@ def _decides_all(site: Site) -> str:
         if path.suffix != ".pyc" and path.is_file()
     }
     versions = [version(name) for name in PACKAGES]
-    return _hash([sources, site.data_hashes, versions, site.citation, site.questions, site.has_whatif])
+    return _hash([sources, site.data_hashes, versions, site.citation, site.questions])
 
 
 def _hash(content: Any) -> str:

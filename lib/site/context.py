@@ -14,6 +14,7 @@ from markupsafe import Markup
 from lib import figures, package
 from lib.execution import results_table
 from lib.execution.journal import hash_file
+from lib.execution.keys import Sources
 from lib.site.found import FoundRun, question
 from lib.site.goal_rows import GoalRow, goal_rows
 from lib.site.links import Links, page_names, shown_address, web_address
@@ -47,7 +48,6 @@ class Site:
 
     out: Path
     runs: list[FoundRun]
-    has_whatif: bool = False
 
     @cached_property
     def notebooks(self) -> list[Notebook]:
@@ -85,6 +85,11 @@ class Site:
         return hash_data()
 
     @cached_property
+    def sources(self) -> Sources:
+        """The state of the data as it is now, as a run's journal notes it."""
+        return Sources()
+
+    @cached_property
     def citation(self) -> dict[str, Any]:
         """How to cite the collection, from CITATION.cff."""
         import yaml
@@ -112,10 +117,10 @@ def digest(hashes: dict[str, str]) -> str:
     return sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
-def changed_data(run: FoundRun, now: dict[str, str]) -> list[str]:
+def changed_data(run: FoundRun, sources: Sources) -> list[str]:
     """Data files that have changed since the run read them."""
     read = run.record.get("parts", {}).get("data", {})
-    return sorted(name for name, digest in read.items() if now.get(name, "") != digest)
+    return sorted(name for name, digest in read.items() if sources.data_hash(name, read) != digest)
 
 
 def data_links(run: FoundRun, site: Site, up: str) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
         answer_text=prose.plain(result.answer) if result else "",
         sources=links.to_figures(result.figure_ids if result else []),
         tables=data_links(run, site, UP),
-        stale=changed_data(run, site.data_hashes),
+        stale=changed_data(run, site.sources),
         downloads=sorted(own),
     )
     return page.files | own | {"index.html": html.encode()}
