@@ -11,7 +11,6 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from lib import figures as fig
 from lib import forecast, growth, past_errors, reference
 from lib.forecast import FAN, GrowthModel, Prior
 from lib.goals import Goal
@@ -160,15 +159,7 @@ def _fan(expected: Expectation, end: int) -> pd.DataFrame:
 
 def lineage(case: Case) -> list[Case]:
     """The case for each larger flow that contains this one and was on record: city, province, country."""
-    parent = fig.load_reporters().set_index("name")["parent"]
-    name, larger = parent.get(case.reporter, ""), []
-    record = fig.as_of(fig.load_figures(), case.as_of_time)
-    while name:
-        rows = record[(record["reporter"] == name) & (record["partner"] == case.partner)]
-        if (rows["flow"] == case.flow).any():
-            larger.append(case.model_copy(update={"reporter": name}))
-        name = parent.get(name, "")
-    return larger
+    return case.lineage()
 
 
 def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
