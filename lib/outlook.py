@@ -11,8 +11,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from lib import fetched, forecast, growth, past_errors, reference
-from lib import figures as fig
+from lib import forecast, growth, past_errors, reference
 from lib.forecast import FAN, GrowthModel, Prior
 from lib.goals import Goal
 from lib.params import FlowCase, GoalCase
@@ -167,24 +166,10 @@ def lineage(case: Case) -> list[Case]:
     From the city to the province and the country, with the same partner; then, where that is on record, the
     country's trade with all partners.
     """
-    parent = fig.load_reporters().set_index("name")["parent"]
-    names = [case.reporter]
-    while above := parent.get(names[-1], ""):
-        names.append(above)
-    flows = [(name, case.partner) for name in names[1:]]
-    flows += [(names[-1], WORLD)] * (case.partner != WORLD)
-    curated = fig.load_figures()
-    known = {name: fig.as_of(fetched.beside(curated, name), case.as_of_time) for name, _ in flows}
-    return [
-        case.model_copy(update={"reporter": name, "partner": partner})
-        for name, partner in flows
-        if _holds(known[name], name, partner, case.flow)
-    ]
-
-
-def _holds(record: pd.DataFrame, reporter: str, partner: str, flow: str) -> bool:
-    rows = (record["reporter"] == reporter) & (record["partner"] == partner) & (record["flow"] == flow)
-    return bool(rows.any())
+    larger = case.lineage()
+    top = larger[-1].reporter if larger else case.reporter
+    with_all = case.model_copy(update={"reporter": top, "partner": WORLD})
+    return larger + [with_all] * (case.partner != WORLD and with_all.is_on_record())
 
 
 def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:

@@ -124,6 +124,21 @@ class FlowCase(Case):
         latest = self.record()["known_from"].max().date()
         return self.model_copy(update={"as_of": max(fig.UNDATED_KNOWN_FROM, latest, self.as_of)})
 
+    def lineage(self) -> list[Self]:
+        """The case for each larger reporter's trade with the same partner, as on record: province, country."""
+        parent = fig.load_reporters().set_index("name")["parent"]
+        names = [self.reporter]
+        while above := parent.get(names[-1], ""):
+            names.append(above)
+        larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
+        return [case for case in larger if case.is_on_record()]
+
+    def is_on_record(self) -> bool:
+        """Whether any figure of the flow was known on `as_of`."""
+        known = fig.as_of(fetched.beside(fig.load_figures(), self.reporter), self.as_of_time)
+        rows = (known["reporter"] == self.reporter) & (known["partner"] == self.partner)
+        return bool((rows & (known["flow"] == self.flow)).any())
+
     def title(self) -> str:
         """One line that names the flow and the day."""
         return f"{self.flow_name}, as of {self.as_of}"
@@ -388,9 +403,16 @@ class HiddenCase(GoalCase):
     sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
 
     def check_against_data(self) -> None:
-        """Refuse also a goal whose outcome was published: nothing of it is hidden."""
+        """Refuse also a goal of which nothing is hidden, or of which no larger flow tells anything."""
         super().check_against_data()
         _refuse_known_outcome(self)
+        years = range(self.base_year, self.deadline + 1)
+        larger = self.lineage()
+        if not larger or not set(years) <= set(larger[-1].series().index):
+            raise UserError(
+                f"deadline: found {self.deadline}; expected a larger flow that contains {self.flow_name} and had a "
+                f"level for each year from {self.base_year} to it by {self.as_of}"
+            )
 
 
 def _refuse_known_outcome(case: GoalCase) -> None:
@@ -471,6 +493,10 @@ NOTEBOOKS: dict[str, type[Case]] = {
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
+OF_UNKNOWN_OUTCOMES = ("09_what_would_it_take", "10_did_harbin_make_it")
+"""Notebooks that have an answer only while the outcome of a goal is not known; a run that does not name them leaves
+them out where they have none."""
+
 ON_REQUEST: dict[str, type[Case]] = {"90_compare_runs": CompareCase, "91_what_if": GoalCase}
 """Notebooks that run only when they are named."""
 
@@ -482,6 +508,18 @@ def model_of(notebook: str) -> type[Case]:
         hint = _nearest(notebook, models)
         raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {", ".join(models)}{hint}')
     return models[notebook]
+
+
+def has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
+    """Whether the values state a goal that other notebooks take, but of which this one has nothing to say."""
+    if notebook not in OF_UNKNOWN_OUTCOMES:
+        return False
+    try:
+        model_of(notebook).model_validate(dict(values))
+        GoalCase.check({name: value for name, value in values.items() if name in GoalCase.model_fields})
+    except (ValidationError, UserError):
+        return False
+    return True
 
 
 def slug(case: Case) -> str:

@@ -191,7 +191,15 @@ def _select(
         return chosen, left_out
     values = _parse_pairs(pairs)
     wanted = list(dict.fromkeys(notebooks or params.NOTEBOOKS))
-    return [_make_run(notebook, values, wanted) for notebook in wanted], {}
+    chosen, left_out = [], {}
+    for notebook in wanted:
+        try:
+            chosen.append(_make_run(notebook, values, wanted))
+        except UserError as error:
+            if notebooks or not params.has_no_answer(notebook, matrix.values_for(notebook, values, wanted)):
+                raise
+            left_out[notebook] = str(error).splitlines()[0]
+    return chosen, left_out
 
 
 def _make_run(notebook: str, values: dict[str, str], wanted: list[str]) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib import growth, outlook
+from lib import growth
 from lib.drivers import decompose, regressions
 from lib.errors import UserError
 from lib.params import DriverCase
@@ -52,7 +52,7 @@ class View:
 
 def look(case: DriverCase) -> View:
     """Read the flow, the larger flows that contain it, and the drivers, as known on the case's day."""
-    members = {member.reporter: member for member in [case, *outlook.lineage(case)]}
+    members = {member.reporter: member for member in [case, *case.lineage()]}
     family = {name: member.series()["value_mn"] for name, member in members.items()}
     subject = max(family, key=lambda name: len(longest_run(growth.log_growth(family[name]).dropna())))
     usd = members[subject].model_copy(update={"currency": "USD"}).series()["value_mn"]

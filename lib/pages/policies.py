@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib import outlook
 from lib.drivers import policies
 from lib.drivers.interrupted import Step
 from lib.drivers.policies import POLICIES, Evidence, Policy
@@ -55,7 +54,7 @@ def look(case: PolicyCase) -> View:
     rates = exchange_rates(fig.load_covariates(), case.as_of_time)
     levels: dict[str, pd.Series] = {
         member.reporter: annual_series(member.vintage(), "USD", rates)["value_mn"]
-        for member in [case, *outlook.lineage(case)]
+        for member in [case, *case.lineage()]
     }
     events = fig.load_events()
     events = events[fig.last_days(events["date"]) <= case.as_of_time]

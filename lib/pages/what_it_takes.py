@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from lib import outlook
 from lib.figures import load_goals_table
 from lib.goals import READING_LABELS, READINGS, Goal
 from lib.outlook import Expectation
@@ -66,7 +65,7 @@ def required_table(found: pd.DataFrame) -> pd.DataFrame:
 def own_past(case: GoalCase, found: pd.DataFrame) -> pd.DataFrame:
     """In how many spans the flow and the larger ones themselves ever grew as fast as is still needed; formatted."""
     row = found.iloc[-1]
-    members = [case, *outlook.lineage(case)]
+    members = [case, *case.lineage()]
     counts = [
         breakeven.ever_grew(member.series()["value_mn"], int(row["years"]), float(row["needed"]))
         for member in members

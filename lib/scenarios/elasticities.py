@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib import growth, outlook
+from lib import growth
 from lib.params import GoalCase
 
 DRIVERS = {
@@ -48,7 +48,7 @@ def drivers(case: GoalCase) -> pd.DataFrame:
 
 def largest(case: GoalCase) -> GoalCase:
     """The largest flow that contains the case's: it has the longest record, and its parts move with it."""
-    return [case, *outlook.lineage(case)][-1]
+    return [case, *case.lineage()][-1]
 
 
 def estimate(case: GoalCase, driver: str) -> Elasticity | None:

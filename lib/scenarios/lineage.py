@@ -29,7 +29,7 @@ def can_infer(case: GoalCase, goal: Goal) -> Hideable:
     levels = case.series()["value_mn"]
     if goal.deadline in levels.index:
         return Hideable(False, f"the level of {goal.deadline} is on record")
-    larger = outlook.lineage(case)
+    larger = case.lineage()
     if not larger:
         return Hideable(False, "no larger flow that contains this one has figures in the record")
     if goal.deadline not in _whole(larger[-1], goal).index:
@@ -63,7 +63,7 @@ def chain_of(case: GoalCase, goal: Goal, analogue: str = ANALOGUES[0]) -> Chain:
     able = can_infer(case, goal)
     if not able.possible:
         raise UserError(f"deadline: found {goal.deadline}, expected a year to infer; {able.reason}")
-    larger = outlook.lineage(case)
+    larger = case.lineage()
     whole = _whole(larger[-1], goal)
     last_year = min(case.as_of.year - 1, LAST_PANEL_YEAR)
     links = tuple(

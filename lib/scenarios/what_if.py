@@ -45,8 +45,8 @@ def left_out(listed: list[Scenario]) -> str:
     said = []
     if "sanctions" not in names:
         said.append(
-            f"*Sanctions lifted* is left out: the day knew no full record of {SANCTIONS_SINCE} and {SANCTIONS_SEEN}, "
-            "from which their effect on this trade could be read."
+            f"*Sanctions lifted* is left out: the goal fell due before {SANCTIONS_SINCE}, or the day knew no full "
+            f"record of {SANCTIONS_SINCE} and {SANCTIONS_SEEN}, from which their effect on this trade could be read."
         )
     if "GDP" not in names:
         said.append("Drivers without enough years on record for an elasticity are left out.")
@@ -113,7 +113,9 @@ def _parcels(case: ScenarioCase, expected: Expectation, years: int) -> Scenario 
 
 
 def _sanctions_lifted(case: ScenarioCase, goal: Goal, years: int) -> Scenario | None:
-    """Part of what trade gained beyond expectation after the sanctions is undone; None before they were known."""
+    """Part of what trade gained beyond expectation after the sanctions is undone; None for earlier goals and days."""
+    if goal.deadline < SANCTIONS_SINCE:
+        return None
     top = largest(case)
     levels = top.series()["value_mn"]
     before = levels.loc[: SANCTIONS_SINCE - 1]
