@@ -317,6 +317,8 @@ REFUSED = [
     ("imf/json", json_of(lambda content: series_of(content).update({"99": ["1"]})), "JSON of another shape"),
     ("imf/json", json_of(lambda content: series_of(content).update({"-1": ["1"]})), "JSON of another shape"),
     ("imf/json", json_of(lambda content: content["data"].pop("structures")), "JSON of another shape"),
+    ("imf/json", json_of(lambda content: content["data"]["structures"][0]["dimensions"]["series"][2]["values"][0].update(id=None)), "JSON of another shape"),
+    ("imf/json", json_of(lambda content: content["data"]["structures"][0]["dimensions"]["observation"][0]["values"][0].update(value=2010)), "JSON of another shape"),
     ("comtrade", b'{"statusCode":500,"message":"Internal error"}', 'the error "Internal error", expected data'),
     ("comtrade", server_of.comtrade_json([], "Invalid period"), 'the error "Invalid period", expected data'),
     ("comtrade", server_of.PORTAL, "a web page that begins"),

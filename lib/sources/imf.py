@@ -94,8 +94,8 @@ def read_json(body: bytes, where: str) -> pd.DataFrame:
             return coded([[], [], [], []], [], [])
         structure = content["data"]["structures"][0]["dimensions"]
         names = [dimension["id"] for dimension in structure["series"]]
-        codes = [[value["id"] for value in dimension["values"]] for dimension in structure["series"]]
-        times = [value.get("value") or value["id"] for value in structure["observation"][0]["values"]]
+        codes = [[text(value["id"]) for value in dimension["values"]] for dimension in structure["series"]]
+        times = [text(value.get("value") or value["id"]) for value in structure["observation"][0]["values"]]
         series = content["data"]["dataSets"][0].get("series", {})
         places = [names.index(name) for name in DIMENSIONS]
         return unfold(series, codes, places, times, where)
@@ -122,6 +122,13 @@ def unfold(
     numbers_of = decode.to_numbers(values, f"{where}: observations")
     repeated = [np.repeat(np.array(column, dtype=object), lengths) for column in columns]
     return coded(repeated, periods, numbers_of)
+
+
+def text(code: Any) -> str:
+    """Return a code that is a text; null or a number in its place is a fault of the answer."""
+    if not isinstance(code, str):
+        raise TypeError(code)
+    return code
 
 
 def at(place: int) -> int:
