@@ -117,7 +117,7 @@ def test_a_decimal_is_found_by_the_other_prints_of_the_period():
     rows = record(figure(21.3), figure(21.3, publisher="B"), figure(2.13, publisher="C"))
     found = plausibility.find_flags(rows, RATES).iloc[0]
     assert (found["rule"], found["figure_id"], found["against"]) == ("power_of_ten", "c", "a, b")
-    assert found["expected"] == "about 21,300 USD mn (a decimal, or 亿 (0.1 bn) taken for bn)"
+    assert found["expected"] == "about 21,300 USD mn (a decimal, or yi (亿, 0.1 bn) taken for bn)"
 
 
 @pytest.mark.parametrize("growth", [0.0, 0.12])

@@ -380,7 +380,7 @@ def test_a_case_goes_to_every_notebook_or_to_those_it_names(tmp_path: Path) -> N
         *((notebook, "all") for notebook in params.NOTEBOOKS),
         ("02_how_did_trade_grow", "some"),
     ]
-    assert {run.parameters.get("base_year", 2011) for run in found} == {2011}
+    assert {run.parameters.get("base_year", 2011) for run in found[:-1]} == {2011}
     assert found[-1].parameters["reporter"] == "Harbin"
 
 

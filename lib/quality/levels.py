@@ -23,10 +23,10 @@ MIRROR = float(np.log(1.25))
 """Freight and insurance explain 6 to 10 per cent (IMF, Direction of Trade Statistics), re-exports some more."""
 
 SLIPS = {
-    1: "a decimal, or 亿 (0.1 bn) taken for bn",
-    2: "two decimals, or 万 (0.01 mn) taken for mn",
+    1: "a decimal, or yi (亿, 0.1 bn) taken for bn",
+    2: "two decimals, or wan (万, 0.01 mn) taken for mn",
     3: "mn taken for bn",
-    4: "万 taken for one, or 万亿 for 亿",
+    4: "wan (万, 10,000) taken for one",
 }
 """What a factor of ten, a hundred, … usually is."""
 
