@@ -17,7 +17,7 @@ import yaml
 from click.testing import CliRunner, Result
 from packaging.specifiers import SpecifierSet
 
-from lib import params
+from lib import catalogue, params
 from lib.cli import main
 from lib.errors import UserError
 from lib.execution import checkup, kernels, modules, outline, spec, stamp
@@ -39,7 +39,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(modules, "LIB", tmp_path / "lib")
     monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path / "notebooks"))
     yield tmp_path
-    params.ON_REQUEST.pop(NAME, None)
+    catalogue.ON_REQUEST.pop(NAME, None)
 
 
 @pytest.mark.parametrize("case", ["FlowCase", "GoalCase"])
@@ -112,7 +112,7 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
         outline.make_notebook(NAME)
     assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
     assert (own / "lib" / "params.py").read_bytes() == before
-    assert NAME not in params.ON_REQUEST
+    assert NAME not in catalogue.ON_REQUEST
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 import tiny
 from click.testing import CliRunner, Result
 
-from lib import params
+from lib import catalogue
 from lib.cli import main
 from lib.execution import checkup, matrix, pool, spec
 
@@ -132,7 +132,7 @@ def test_the_list_shows_every_notebook_with_all_its_parameters(no_kernel: None) 
     result = invoke("run", "--list")
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [f"{name}/default" for name in params.NOTEBOOKS]
+    assert [line.partition(":")[0] for line in lines] == [f"{name}/default" for name in catalogue.NOTEBOOKS]
     assert lines[0].endswith(
         "reporter=Harbin partner=Russia flow=total as_of=2014-04-15 currency=USD goal=25 % "
         "base_year=2012 deadline=2015 reading=average"
@@ -161,7 +161,7 @@ def test_a_parameter_goes_to_the_notebooks_that_take_it(no_kernel: None) -> None
     assert result.exit_code == 0
     lines = result.output.splitlines()
     # What became of China's trade by 2014 is known: notebook 10 has no answer; 09 has one on the day of its default.
-    models = {name: model for name, model in params.NOTEBOOKS.items() if name != "10_did_harbin_make_it"}
+    models = {name: model for name, model in catalogue.NOTEBOOKS.items() if name != "10_did_harbin_make_it"}
     reporters = [name for name, model in models.items() if "reporter" in model.model_fields]
     assert [line.partition("/")[0] for line in lines if "reporter=China" in line] == reporters
     takers = [name for name, model in models.items() if "base_year" in model.model_fields]

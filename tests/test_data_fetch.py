@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
 from sources_kit import quick_client
 
-from lib import fetched, params
+from lib import catalogue, fetched
 from lib import figures as fig
 from lib.cli import main
 from lib.curation import fetching
@@ -291,4 +291,4 @@ def test_the_other_examples_have_answers(server, pair: tuple[str, str], cases: t
     assert len(listed.splitlines()) == count and f"reporter={pair[0]}" in listed
     for line in listed.splitlines():
         notebook = line.partition("/")[0]
-        assert notebook in params.NOTEBOOKS
+        assert notebook in catalogue.NOTEBOOKS

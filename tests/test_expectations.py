@@ -9,7 +9,7 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import params, results
+from lib import catalogue, results
 from lib.cli import main
 from lib.errors import UserError
 from lib.execution import expectations, journal, matrix
@@ -253,7 +253,7 @@ def test_two_estimates_of_one_name_are_refused() -> None:
 
 def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:
     """A case that is added needs an expectation, one that is dropped leaves none behind."""
-    runs = [Run(name, "default", {}) for name in params.NOTEBOOKS]
+    runs = [Run(name, "default", {}) for name in catalogue.NOTEBOOKS]
     runs += matrix.expand(ci=True)[0]
     wanted = {(expectations.case_of(run), run.name) for run in runs}
     there = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib import catalogue, params
 from lib import figures as fig
-from lib import params
 from lib.errors import UserError
 from lib.execution.checkup import parameter_faults
 from lib.execution.matrix import load_runs
@@ -94,7 +94,7 @@ def test_the_parameters_cell_is_read_by_name_and_other_names_are_left_alone():
 
 def test_a_case_survives_json():
     for run in load_runs():
-        model = params.model_of(run.notebook)
+        model = catalogue.model_of(run.notebook)
         assert model.check(run.parameters).model_dump(mode="json") == run.parameters
 
 
@@ -193,7 +193,7 @@ def test_a_flow_without_a_full_year_says_so():
 
 def test_a_misspelt_notebook_is_named_with_the_nearest():
     with pytest.raises(UserError) as error:
-        params.model_of("00_did_the_goal_holds")
+        catalogue.model_of("00_did_the_goal_holds")
     assert "did you mean 00_did_the_goal_hold?" in str(error.value)
 
 
@@ -248,10 +248,10 @@ def test_every_flow_of_the_record_passes_from_its_first_day_on():
             assert case.flow_name.startswith(f"{reporter}–{partner}, ")
 
 
-@pytest.mark.parametrize("name", params.NOTEBOOKS)
+@pytest.mark.parametrize("name", catalogue.NOTEBOOKS)
 def test_the_parameters_cell_of_each_notebook_is_its_model(name):
     notebook = nbformat.read(notebooks_dir() / f"{name}.ipynb", as_version=4)
-    assert parameter_faults(notebook, params.NOTEBOOKS[name]) == []
+    assert parameter_faults(notebook, catalogue.NOTEBOOKS[name]) == []
 
 
 def test_a_parameters_cell_that_strays_from_the_model_is_named():

@@ -10,12 +10,13 @@ import pytest
 
 from lib import figures as fig
 from lib import goals, outlook, params, plots
+from lib.catalogue import NOTEBOOKS, ON_REQUEST, model_of
 from lib.errors import UserError
 from lib.execution.checkup import parameter_faults
 from lib.execution.stamp import read_notebook
 from lib.goals import READINGS
 from lib.pages import revision_words, revisions
-from lib.params import NOTEBOOKS, ON_REQUEST, CompareCase, GoalCase, model_of, slug
+from lib.params import CompareCase, GoalCase, slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 

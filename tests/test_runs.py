@@ -12,7 +12,7 @@ import nbformat
 import pytest
 import tiny
 
-from lib import params, results
+from lib import catalogue, params, results
 from lib.errors import UserError
 from lib.execution import matrix, runs
 from lib.execution.page import to_page
@@ -327,7 +327,7 @@ def test_a_run_holds_every_parameter_as_text_or_number() -> None:
 
 
 def test_values_go_to_the_notebooks_that_take_them() -> None:
-    wanted = list(params.NOTEBOOKS)
+    wanted = list(catalogue.NOTEBOOKS)
     values = {"reporter": "China", "base_year": "2011", "wrong": "1"}
     assert matrix.values_for("00_did_the_goal_hold", values, wanted) == values
     assert matrix.values_for(tiny.NAME, values, wanted) == {"reporter": "China", "wrong": "1"}
@@ -377,7 +377,7 @@ def test_a_case_goes_to_every_notebook_or_to_those_it_names(tmp_path: Path) -> N
     )
     found = matrix.load_runs(path)
     assert [(run.notebook, run.slug) for run in found] == [
-        *((notebook, "all") for notebook in params.NOTEBOOKS),
+        *((notebook, "all") for notebook in catalogue.NOTEBOOKS),
         ("02_how_did_trade_grow", "some"),
     ]
     assert {run.parameters.get("base_year", 2011) for run in found[:-1]} == {2011}

@@ -294,7 +294,7 @@ def test_the_checklist_names_what_the_goal_lacks(harbin):
 
 @pytest.mark.parametrize("name", ["09_what_would_it_take", "10_did_harbin_make_it"])
 def test_a_goal_with_a_known_outcome_is_refused(name):
-    from lib.params import model_of
+    from lib.catalogue import model_of
 
     known = {"reporter": "China", "goal": "100 USD bn", "base_year": 2010, "as_of": "2026-11-24"}
     with pytest.raises(UserError, match="deadline: found 2015, whose level was known on 2026-11-24"):

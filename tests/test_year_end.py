@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib import catalogue, forecast, growth, outlook, params
 from lib import figures as fig
-from lib import forecast, growth, outlook, params
 from lib.forecast import FAN
 from lib.goals import Goal, needed_rates
 from lib.nowcast import outlook as nowcast
@@ -233,4 +233,4 @@ def test_estimates_are_the_quantiles_and_the_chance_of_the_path() -> None:
 
 
 def test_the_notebook_has_the_defaults_of_its_model() -> None:
-    assert params.model_of("11_where_will_the_year_end") is params.YearEndCase
+    assert catalogue.model_of("11_where_will_the_year_end") is params.YearEndCase

@@ -178,11 +178,11 @@ def _select(
     notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...], ci: bool
 ) -> tuple[list[Any], dict[str, str]]:
     """The runs that the options ask for; every fault is found before the first of them starts."""
-    from lib import params
+    from lib import catalogue
     from lib.execution import matrix
 
     for name in notebooks:
-        params.model_of(name)
+        catalogue.model_of(name)
     if named:
         found, left_out = matrix.expand(ci=ci, only=cases)
         chosen = [run for run in found if not notebooks or run.notebook in notebooks]
@@ -190,13 +190,15 @@ def _select(
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
         return chosen, left_out
     values = _parse_pairs(pairs)
-    wanted = list(dict.fromkeys(notebooks or params.NOTEBOOKS))
+    wanted = list(dict.fromkeys(notebooks or catalogue.NOTEBOOKS))
     chosen, left_out = [], {}
     for notebook in wanted:
         try:
             chosen.append(_make_run(notebook, values, wanted))
         except UserError as error:
-            if notebooks or not params.has_no_answer(notebook, matrix.values_for(notebook, values, wanted)):
+            if notebooks or not catalogue.has_no_answer(
+                notebook, matrix.values_for(notebook, values, wanted)
+            ):
                 raise
             left_out[notebook] = str(error).splitlines()[0]
     return chosen, left_out

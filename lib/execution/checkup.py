@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lib.catalogue import NOTEBOOKS, ON_REQUEST
 from lib.errors import UserError
 from lib.execution.matrix import load_runs
 from lib.execution.spec import notebooks_dir
 from lib.execution.stamp import in_words, read_notebook, stale_parts
 from lib.figures import check_data
-from lib.params import NOTEBOOKS, ON_REQUEST, Case, FlowCase, GoalCase
+from lib.params import Case, FlowCase, GoalCase
 
 TEMPLATE = "template"
 OUTSIDE: dict[str, type[Case]] = {"start": GoalCase, TEMPLATE: FlowCase}

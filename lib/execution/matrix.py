@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lib import fetched, params
+from lib import catalogue, fetched, params
 from lib.errors import UserError
 from lib.execution.runfile import read_document, shape_faults
 from lib.execution.spec import Run, notebooks_dir, short_slug
@@ -27,7 +27,7 @@ Values = dict[str, str]
 
 def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None, case: str = "") -> Run:
     """Check the parameters of a run; raises `UserError` before any kernel starts."""
-    checked = params.model_of(notebook).check(values)
+    checked = catalogue.model_of(notebook).check(values)
     slug = short_slug(name or params.slug(checked))
     return Run(notebook, slug, checked.model_dump(mode="json"), case)
 
@@ -100,10 +100,10 @@ def _settings(document: dict[str, Any], case: dict[str, Any], ci: bool) -> dict[
 
 def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str], list[str]]:
     """The runs of one case, those left out, and what is wrong."""
-    notebooks = case["notebooks"] or list(params.NOTEBOOKS)
+    notebooks = case["notebooks"] or list(catalogue.NOTEBOOKS)
     try:
         combinations = _combinations(case)
-        takers = {notebook: set(params.model_of(notebook).model_fields) for notebook in notebooks}
+        takers = {notebook: set(catalogue.model_of(notebook).model_fields) for notebook in notebooks}
     except UserError as error:
         return [], {}, str(error).splitlines()
     skip = case["unanswerable"] == "skip"
@@ -155,7 +155,7 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
     from pydantic import ValidationError
 
     try:
-        case = params.model_of(notebook).model_validate(dict(values))
+        case = catalogue.model_of(notebook).model_validate(dict(values))
     except ValidationError:
         return False
     if not isinstance(case, params.FlowCase):
@@ -179,15 +179,15 @@ def _clashes(runs: list[Run]) -> list[str]:
 
 def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
     """The values that a notebook takes; those that none of `among` takes stay, to be refused by name."""
-    own = params.model_of(notebook).model_fields
-    taken = {name for other in among for name in params.model_of(other).model_fields}
+    own = catalogue.model_of(notebook).model_fields
+    taken = {name for other in among for name in catalogue.model_of(other).model_fields}
     return {name: value for name, value in values.items() if name in own or name not in taken}
 
 
 def check_run(run: Run, where: str) -> Run:
     """A run from elsewhere with its parameters checked; `where` names its file in messages."""
     try:
-        checked = params.model_of(run.notebook).check(run.parameters)
+        checked = catalogue.model_of(run.notebook).check(run.parameters)
     except UserError as error:
         raise UserError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
     return Run(run.notebook, run.slug, checked.model_dump(mode="json"), run.case)

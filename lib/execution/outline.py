@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lib import params
+from lib import catalogue, params
 from lib.errors import UserError
 from lib.execution import modules
 from lib.execution.checkup import TEMPLATE
@@ -16,7 +16,7 @@ from lib.execution.stamp import read_notebook, restamp
 from lib.faults import nearest, quote
 from lib.files import write_atomically
 
-REGISTRY = ("params.py", "ON_REQUEST")
+REGISTRY = ("catalogue.py", "ON_REQUEST")
 """Module of `lib` and name of the mapping in it that a new notebook goes to."""
 
 
@@ -50,7 +50,7 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
         path.unlink()
         write_atomically(registry, before)
         raise
-    params.ON_REQUEST[name] = model
+    catalogue.ON_REQUEST[name] = model
     if (notebooks_dir() / SCHEMA_FILE).exists():
         write_atomically(notebooks_dir() / SCHEMA_FILE, schema_text())
     return path
@@ -63,7 +63,11 @@ def check_name(name: str) -> None:
             f"name: found {quote(name)}, expected two digits and the question in lower case, "
             f"such as {_free_number()}_did_exports_keep_up"
         )
-    known = {*params.NOTEBOOKS, *params.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
+    known = {
+        *catalogue.NOTEBOOKS,
+        *catalogue.ON_REQUEST,
+        *(path.stem for path in notebooks_dir().glob("*.ipynb")),
+    }
     if name in known:
         raise UserError(f"name: found {quote(name)}, which exists; expected a new one")
     if same := [other for other in known if other.startswith(name[:3])]:
@@ -74,7 +78,7 @@ def check_name(name: str) -> None:
 
 def _free_number() -> str:
     """The first number from 20 on (lower ones tell the collection's own story) that no notebook has."""
-    taken = {name[:2] for name in (*params.NOTEBOOKS, *params.ON_REQUEST)}
+    taken = {name[:2] for name in (*catalogue.NOTEBOOKS, *catalogue.ON_REQUEST)}
     taken |= {path.name[:2] for path in notebooks_dir().glob("[0-9][0-9]_*.ipynb")}
     return next(
         number for number in map("{:02d}".format, [*range(20, 100), *range(20)]) if number not in taken

@@ -122,7 +122,7 @@ def _is_axes(axes: Any) -> bool:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of runs.yml for editors; parameters are those of the typed models of the notebooks."""
-    from lib.params import NOTEBOOKS, ON_REQUEST
+    from lib.catalogue import NOTEBOOKS, ON_REQUEST
 
     values = {"type": "object", "additionalProperties": False, "properties": _parameters()}
     entries = {"type": "array", "items": {"$ref": "#/$defs/values"}}
@@ -158,7 +158,7 @@ def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters() -> dict[str, Any]:
     """The schema of every parameter of any notebook; one that two notebooks take differently allows both."""
-    from lib.params import NOTEBOOKS, ON_REQUEST
+    from lib.catalogue import NOTEBOOKS, ON_REQUEST
 
     found: dict[str, list[Any]] = {}
     for model in [*NOTEBOOKS.values(), *ON_REQUEST.values()]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lib import params, results
+from lib import catalogue, results
 from lib.errors import UserError
 from lib.execution import journal
 from lib.execution.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT
@@ -88,7 +88,7 @@ def find_runs(out: Path) -> list[FoundRun]:
     folders = [path for path in (out / "runs").glob("*/*") if _is_run(path)]
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
-    order = {name: place for place, name in enumerate(params.NOTEBOOKS | params.ON_REQUEST)}
+    order = {name: place for place, name in enumerate(catalogue.NOTEBOOKS | catalogue.ON_REQUEST)}
 
     def place(folder: Path) -> tuple[int, str, bool, str]:
         notebook = folder.parent.name

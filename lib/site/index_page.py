@@ -8,8 +8,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from lib import goals, words
+from lib.catalogue import NOTEBOOKS
 from lib.pages import answers
-from lib.params import NOTEBOOKS, GoalCase
+from lib.params import GoalCase
 from lib.results import Result
 from lib.site import blocks, prose
 from lib.site.context import Site
