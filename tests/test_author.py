@@ -54,7 +54,7 @@ def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -
     assert stamp.stale_parts(notebook) == {}
     assert checkup.parameter_faults(notebook, getattr(params, case)) == []
     assert [line for line in checkup.notebook_faults() if line.startswith(NAME)] == []
-    assert f'    "{NAME}": {case},\n' in (own / "lib" / "params.py").read_text()
+    assert f'    "{NAME}": params.{case},\n' in (own / "lib" / "catalogue.py").read_text()
     assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
         "items"
     ].get("enum", [])
@@ -107,11 +107,11 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     notebook = nbformat.read(template, as_version=4)
     notebook["cells"][3]["source"] = "1 / 0"
     nbformat.write(notebook, template)
-    before = (own / "lib" / "params.py").read_bytes()
+    before = (own / "lib" / "catalogue.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
         outline.make_notebook(NAME)
     assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
-    assert (own / "lib" / "params.py").read_bytes() == before
+    assert (own / "lib" / "catalogue.py").read_bytes() == before
     assert NAME not in catalogue.ON_REQUEST
 
 

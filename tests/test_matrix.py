@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import params
+from lib import figures as fig
 from lib.cli import main
 from lib.errors import UserError
 from lib.execution import matrix, plan, runfile
@@ -219,7 +219,7 @@ def test_the_matrix_of_all_flows_is_large_and_whole() -> None:
     found, left_out = matrix.expand(only=["all-flows"])
     assert len(found) >= 200
     assert {run.parameters["goal"] for run in found} == {"10 %", "15 %", "25 %", "40 %"}
-    figures = params.fig.load_figures()
+    figures = fig.load_figures()
     flows = set(zip(figures["reporter"], figures["partner"], figures["flow"], strict=True))
     axis = yaml.safe_load((notebooks_dir() / "runs.yml").read_text(encoding="utf-8"))["cases"]["all-flows"][
         "axes"

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from lib import figures as fig
-from lib import goals, outlook, params, plots
+from lib import goals, outlook, plots
 from lib.catalogue import NOTEBOOKS, ON_REQUEST, model_of
 from lib.errors import UserError
 from lib.execution.checkup import parameter_faults
 from lib.execution.stamp import read_notebook
 from lib.goals import READINGS
 from lib.pages import revision_words, revisions
-from lib.params import CompareCase, GoalCase, slug
+from lib.params import CompareCase, GoalCase, flows, slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -68,7 +68,7 @@ def directly(case: GoalCase) -> dict[str, float]:
 def use_record(monkeypatch: pytest.MonkeyPatch, record: pd.DataFrame) -> None:
     """Another table of figures, also for what keeps the rows of a flow."""
     monkeypatch.setattr(fig, "load_figures", lambda: record)
-    monkeypatch.setattr(params, "_record", lambda *flow: fig.select(record, *flow[:3]))
+    monkeypatch.setattr(flows, "_record", lambda *flow: fig.select(record, *flow[:3]))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -376,8 +376,10 @@ def test_a_case_goes_to_every_notebook_or_to_those_it_names(tmp_path: Path) -> N
         "  some:\n    notebooks: [02_how_did_trade_grow]\n    about: words\n",
     )
     found = matrix.load_runs(path)
+    # The outcome of this goal was known: two notebooks have nothing to say of it.
+    takers = [notebook for notebook in catalogue.NOTEBOOKS if notebook not in catalogue.OF_UNKNOWN_OUTCOMES]
     assert [(run.notebook, run.slug) for run in found] == [
-        *((notebook, "all") for notebook in catalogue.NOTEBOOKS),
+        *((notebook, "all") for notebook in takers),
         ("02_how_did_trade_grow", "some"),
     ]
     assert {run.parameters.get("base_year", 2011) for run in found[:-1]} == {2011}

@@ -118,7 +118,8 @@ def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str]
             try:
                 runs.setdefault((notebook, slug), make_run(notebook, given, slug, name))
             except UserError as error:
-                if skip and _is_only_unanswerable(notebook, given):
+                unasked = not case["notebooks"] and catalogue.has_no_answer(notebook, given)
+                if unasked or (skip and _is_only_unanswerable(notebook, given)):
                     left_out[f"{notebook}/{slug}"] = str(error).splitlines()[0]
                 else:
                     faults += str(error).splitlines()

@@ -44,7 +44,7 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     before = registry.read_text(encoding="utf-8")
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
     try:
-        write_atomically(registry, with_entry(before, REGISTRY[1], name, case))
+        write_atomically(registry, with_entry(before, REGISTRY[1], name, f"params.{case}"))
         restamp(path)
     except UserError:
         path.unlink()
