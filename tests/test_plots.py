@@ -268,6 +268,42 @@ EVERY_FIGURE = {
     "disagreement": lambda: plots.disagreement(
         pd.DataFrame({"year": [2015], "grade": ["published"], "differs": [-0.056]}), "t"
     ),
+    "mirror": lambda: plots.mirror(
+        pd.DataFrame(
+            {
+                "pair": ["China–Russia"],
+                "flow": ["total"],
+                "period_start": [pd.Timestamp(2010, 1, 1)],
+                "period_end": [DAY],
+                "gap": [0.062],
+            }
+        ),
+        "t",
+    ),
+    "odds_by_release": lambda: plots.odds_by_release(
+        pd.DataFrame({"day": [DAY, DAY + pd.Timedelta(days=30)], "average": [0.2, 0.37]}),
+        {"average": "on average"},
+        "t",
+    ),
+    "fan_by_release": lambda: plots.fan_by_release(
+        pd.DataFrame(
+            {"label": ["Jan"], "so_far_mn": [5.0], **{q: [q * 100] for q in FAN}},
+        ),
+        {"goal": 60.0},
+        "USD",
+        "t",
+    ),
+    "share_by_month": lambda: plots.share_by_month(
+        pd.DataFrame(
+            {q: [m / 12 + (q - 0.5) / 10 for m in range(1, 12)] for q in (0.1, 0.5, 0.9)}, range(1, 12)
+        ),
+        pd.DataFrame([[m / 12 for m in range(1, 12)]], [2010], range(1, 12)),
+        "t",
+    ),
+    "odds_by_row": lambda: plots.odds_by_row(pd.Series({"no change": 0.24, "oil": 0.31}), "t", marked=0.5),
+    "odds_by_goal": lambda: plots.odds_by_goal(
+        pd.DataFrame({"average": [0.9, 0.12]}, index=[0.0, 0.4]), {"average": "on average"}, 0.25, "t"
+    ),
 }
 
 
@@ -292,6 +328,12 @@ def test_the_list_of_figures_is_whole():
         ("probability_steps", "row +10.0"),
         ("coverage", "x 2"),
         ("disagreement", "−5.6"),
+        ("mirror", "+6.2"),
+        ("odds_by_release", "on average 37 %"),
+        ("fan_by_release", "Jan: 50 (10 to 90)"),
+        ("share_by_month", "50 % of a year is done, 80 % interval 46 to 54 %"),
+        ("odds_by_row", "oil 31 %"),
+        ("odds_by_goal", "on average 90 % to 12 %"),
     ],
 )
 def test_every_figure_says_what_it_shows_in_one_sentence_with_numbers(name, number):

@@ -376,8 +376,8 @@ def test_a_case_goes_to_every_notebook_or_to_those_it_names(tmp_path: Path) -> N
         "  some:\n    notebooks: [02_how_did_trade_grow]\n    about: words\n",
     )
     found = matrix.load_runs(path)
-    # The outcome of this goal was known: two notebooks have nothing to say of it.
-    takers = [notebook for notebook in catalogue.NOTEBOOKS if notebook not in catalogue.OF_UNKNOWN_OUTCOMES]
+    # Seen from the day that this notebook takes by default, the outcome was known: it has nothing to say.
+    takers = [notebook for notebook in catalogue.NOTEBOOKS if notebook != "10_did_harbin_make_it"]
     assert [(run.notebook, run.slug) for run in found] == [
         *((notebook, "all") for notebook in takers),
         ("02_how_did_trade_grow", "some"),

@@ -126,7 +126,7 @@ def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     """
     figure, axes = new_axes(title)
     whole = (found["period_end"] - found["period_start"]).dt.days >= 364
-    middle = found["period_end"].dt.year + (found["period_end"].dt.dayofyear - 1) / 365
+    middle = found["period_end"].dt.year + (found["period_end"].dt.day_of_year - 1) / 365
     for colour, (name, rows) in enumerate(found.groupby(found["pair"] + ", " + found["flow"], sort=False)):
         face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
         gap = rows["gap"] * 100
