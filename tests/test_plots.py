@@ -307,6 +307,17 @@ EVERY_FIGURE = {
 }
 
 
+def test_what_is_inferred_does_not_claim_the_coverage_of_forecasts():
+    fan = pd.DataFrame({q: [1.5, 1 + q] for q in FAN}, index=[2012, 2013])
+    notes = [
+        plots.goal_fan(
+            made_up({2012: 1.5}), pd.Series({2012: 1.5, 2013: 2.0}), fan, "USD", "t", "", sure
+        ).get_supxlabel()
+        for sure in (None, "Inferred.")
+    ]
+    assert "Measured" in notes[0] and notes[1] == "Inferred."
+
+
 def test_the_list_of_figures_is_whole():
     drawing = {name for name in plots.__all__ if name.islower()} - {"show", "use_style", "scale_of"}
     assert set(EVERY_FIGURE) == drawing

@@ -37,6 +37,7 @@ def goal_fan(
     currency: str,
     title: str,
     sources: str = "",
+    sureness: str | None = None,
 ) -> Any:
     """The record, the path that the goal asks for, and the forecast as a fan with its measured coverage.
 
@@ -45,6 +46,7 @@ def goal_fan(
     series : as `lib.series.annual_series` gives it.
     path : level of the goal path by year, millions.
     fan : indexed by year, one column a probability (`lib.forecast.FAN`), millions; or None.
+    sureness : what stands under a fan that is no forecast, in place of the coverage of forecasts.
     """
     figure, axes = new_axes(title)
     top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
@@ -61,8 +63,9 @@ def goal_fan(
     label_ends(axes, ends)
     handles = [*grade_handles(series["grade"].unique()), *gaps]
     axes.legend(handles=handles, loc="upper left", fontsize=8)
-    measured = "" if fan is None else coverage_line(int(fan.index[-1] - fan.index[0]))
-    return finish(figure, axes, _fan_in_words(series, path, fan, currency, title), measured, sources)
+    if fan is not None and sureness is None:
+        sureness = coverage_line(int(fan.index[-1] - fan.index[0]))
+    return finish(figure, axes, _fan_in_words(series, path, fan, currency, title), sureness or "", sources)
 
 
 def _level(name: str, value: float) -> str:

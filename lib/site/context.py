@@ -125,7 +125,8 @@ def changed_data(run: FoundRun, sources: Sources) -> list[str]:
 
 def data_links(run: FoundRun, site: Site, up: str) -> list[tuple[str, str]]:
     """The tables that a run read, each with its page where it has one, else with its file."""
-    read = [name for name in run.record.get("parts", {}).get("data", {}) if name != package.PACKAGE_FILE]
+    opened = run.record.get("parts", {}).get("data", {})
+    read = [name for name, digest in opened.items() if digest and name != package.PACKAGE_FILE]
     known = {name: f"{up}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
     return [(name, known.get(name, "")) for name in read]
 
