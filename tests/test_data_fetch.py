@@ -257,7 +257,7 @@ def test_the_examples_are_left_out_until_they_are_fetched(server):
     assert result.output.splitlines()[-1] == "6 left out"
 
 
-def test_from_the_publisher_to_every_notebook_and_the_matrix(server, tmp_path):
+def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tmp_path):
     """India and Russia through notebooks 00 to 04 and 06; a revised value then repeats their runs alone."""
     get("India", "Russia", "--years", "2000-2025")
     names = cases_of("india-russia-2030")
@@ -272,6 +272,12 @@ def test_from_the_publisher_to_every_notebook_and_the_matrix(server, tmp_path):
     assert "Announced 2024-07-09 by Narendra Modi and Vladimir Putin" in page and "India–World" in page
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert {"India"} == set(table["reporter"]) and (table["output_type"] == "probability").any()
+    built = invoke("site", *out)
+    assert built.exit_code == 0, built.output
+    site = tmp_path / "out" / "site"
+    page = (site / "runs" / "00_did_the_goal_hold" / "india-russia-2030" / "index.html").read_text("utf-8")
+    assert "India–Russia" in page and "Made from older data" not in page
+    assert "India–Russia" in (site / "goals" / "index.html").read_text("utf-8")
     server.world.trade["IND", "RUS", "import"]["2025"] += 5e9
     get("India", "Russia", "--years", "2000-2025")
     due = invoke("run", *names, *out, "--dry-run").output
