@@ -224,6 +224,42 @@ def test_what_was_fetched_is_a_panel_for_the_backtest(server, tmp_path):
 # --- the notebooks ---
 
 
+MAPPING = """
+source: gacc
+title: General Administration of Customs of China, yearly table
+url: http://www.customs.gov.cn/table
+licence: free use with attribution
+authority: customs
+published: 2014-01-10
+encoding: utf-8
+header_row: 1
+thousands: ","
+missing: ["-"]
+freq: A
+period: {column: year, format: "%Y"}
+reporter: {is: China}
+partner: {column: partner, names: {India: India, Korea: South Korea}, others: skip}
+flows:
+  - {column: exports, flow: export, unit: USD mn, valuation: FOB}
+"""
+
+
+def test_a_table_downloaded_by_hand_gives_figures(server, tmp_path):
+    table, mapping = tmp_path / "customs.csv", tmp_path / "customs.yml"
+    table.write_text('year,partner,exports\n2012,India,"47,677"\n2013,India,48443\n2013,Korea,91176\n')
+    mapping.write_text(MAPPING)
+    result = invoke("data", "import", str(table), str(mapping))
+    assert result.exit_code == 0, result.output
+    assert "China–India, 2012 to 2013: 2 values new" in result.output
+    assert "China–South Korea, 2013 to 2013: 1 values new" in result.output
+    rows = fetched.read("China").query("partner == 'India'").set_index("period_end")["value"]
+    assert rows.tolist() == [47677, 48443]
+    assert "2 known already" in invoke("data", "import", str(table), str(mapping)).output
+    table.write_text("year,partner,exports\n2013,India,a lot\n")
+    refused = invoke("data", "import", str(table), str(mapping))
+    assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "a lot" in refused.output
+
+
 def cases_of(*names: str) -> list[str]:
     return [part for name in names for part in ("--case", name)]
 

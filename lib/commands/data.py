@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from lib.commands.data_add import add
-from lib.commands.data_fetch import fetch
+from lib.commands.data_fetch import fetch, import_
 
 EXAMPLES = """
 \b
 Examples
   tradegoals data fetch India Russia               a flow from the IMF, with its larger flow and mirror
   tradegoals data fetch --all-pairs --years 2000-2024
+  tradegoals data import customs.xlsx customs.yml  a table downloaded by hand, read as the mapping says
   tradegoals data add                              one figure, asked for column by column
   tradegoals data check --flags                    faults, and every figure that a rule doubts
   tradegoals data diff 2014-04-15 2015-12-31       what was published between two days
@@ -30,6 +31,7 @@ def data() -> None:
 
 data.add_command(add)
 data.add_command(fetch)
+data.add_command(import_)
 
 
 def report_faults(faults: list[Any]) -> None:

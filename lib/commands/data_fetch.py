@@ -2,6 +2,7 @@
 
 import shlex
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -58,6 +59,22 @@ def fetch(
         _show_pair(list(fetching.fetch_pair(reporter, partner, asked)), freq)
     else:
         _show_panel(fetching.fetch_all(asked, _progress))
+
+
+@click.command("import")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("mapping", type=click.Path(path_type=Path))
+def import_(table: Path, mapping: Path) -> None:
+    """Read TABLE, a .csv or .xlsx downloaded by hand, as MAPPING (YAML) says; data/README.md describes it.
+
+    The file is kept in data/snapshots, its figures go to data/fetched.
+    """
+    from lib.curation import fetching
+
+    for written in fetching.import_file(table, mapping):
+        for note in written.notes:
+            click.echo(f"note: {note}")
+        click.echo(_in_words(written))
 
 
 def _progress(done: int, of: int, name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from lib.sources.economies import Economy, economies, find_economy
 from lib.sources.exchange import Client
 from lib.sources.fetch import Fetched, fetch, fetch_panel
 from lib.sources.figures_from import figures_from
+from lib.sources.importer import import_table
 from lib.sources.periods import name_gaps, periods_of
 from lib.sources.snapshots import Store, open_store
 
@@ -93,6 +95,26 @@ def fetch_all(asked: Asked, progress: Callable[[int, int, str], None]) -> Iterat
         places = [economy for economy in economies() if economy.name != WORLD]
         for place, answer in zip(places, panel, strict=True):
             yield write(place.name, "all partners", answer)
+
+
+def import_file(table: Path, mapping: Path) -> list[Written]:
+    """Read a table that was downloaded by hand, keep it, and write its figures, pair by pair.
+
+    Raises
+    ------
+    UserError
+        Naming the cell or the line of the mapping; nothing is then written.
+    """
+    with _opened() as (client, store):
+        answer = import_table(table, mapping, client=client, store=store)
+    notes = answer.notes
+    if answer.observations.empty:
+        raise UserError("; ".join([f"{table}: found no value that the mapping names", *notes]))
+    found = []
+    for (reporter, partner), rows in answer.observations.groupby(["reporter", "partner"], sort=True):
+        found.append(write(str(reporter), str(partner), replace(answer, observations=rows, notes=notes)))
+        notes = []
+    return found
 
 
 @contextmanager
