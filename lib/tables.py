@@ -239,6 +239,9 @@ def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], 
     if "minimum" in constraints:
         least = constraints["minimum"]
         yield (lambda text: not is_number(text) or float(text) >= least), f"{least} or more"
+    if "maximum" in constraints:
+        most = constraints["maximum"]
+        yield (lambda text: not is_number(text) or float(text) <= most), f"{most} or less"
     if "enum" in constraints:
         valid = {*constraints["enum"], ""}
         yield valid.__contains__, "enum"

@@ -64,6 +64,7 @@ def test_pages_work_over_http_by_their_short_addresses(open_page: Open, site: Pa
     page = open_page(f"{served(site)}/{FIRST}/default/").page
     page.click("text=How this page was made")
     page.click("nav >> text=Register of targets")
+    page.wait_for_url("**/targets/**")
     assert page.title().startswith("Register")
 
 
@@ -170,6 +171,7 @@ def test_the_choice_of_light_or_dark_lasts(open_page: Open, site: Path) -> None:
     dark = page.evaluate(paper)
     assert dark != light
     page.click("nav >> text=About")
+    page.wait_for_url("**/about/index.html")
     assert page.evaluate(paper) == dark
     page.click("button.theme")
     assert page.evaluate(paper) == light
