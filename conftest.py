@@ -14,7 +14,11 @@ collect_ignore_glob = ["notebooks/template.ipynb"]
 RESULT_MIME = "application/vnd.tradegoals.result+json"
 
 # A machine that is busy with other work must not fail a property test.
-settings.register_profile("tradegoals", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time, so that a change is judged by what it changes; new ones with
+# `--hypothesis-profile=explore`.
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("explore", **COMMON)
+settings.register_profile("tradegoals", derandomize=True, **COMMON)
 settings.load_profile("tradegoals")
 
 
