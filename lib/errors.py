@@ -1,4 +1,12 @@
-"""The one error that a user's mistake raises."""
+"""The one error that a user's mistake raises.
+
+Faults in files: where each stands, what was found, what was expected, in words a reader can act on.
+"""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 
 class UserError(ValueError):
@@ -10,3 +18,67 @@ class UserError(ValueError):
 
     def _render_traceback_(self) -> list[str]:
         return [f"Error: {self}"]
+
+
+SHOWN_FAULTS = 50
+
+SHOWN_NAMES = 12
+
+SHOWN_CHARACTERS = 60
+
+
+class Fault(NamedTuple):
+    """One fault in a table: where it stands, what was found and what was expected."""
+
+    file: str
+    line: int
+    column: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        """One line, such as `data/figures.csv:17: value: found "2,30", expected a number`."""
+        where = f"{self.file}:{self.line}: " + (f"{self.column}: " if self.column else "")
+        return f"{where}found {self.found}, expected {self.expected}"
+
+
+def list_faults(faults: list[Fault]) -> str:
+    """All faults as one message, a line each; beyond the first `SHOWN_FAULTS` only their number."""
+    lines = [str(fault) for fault in faults[:SHOWN_FAULTS]]
+    if len(faults) > SHOWN_FAULTS:
+        lines.append(f"… and {len(faults) - SHOWN_FAULTS} more")
+    return "\n".join(lines)
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Words for a name that was expected: the nearest valid one first, then what exists."""
+    names = sorted(valid)
+    shown = ", ".join(names[:SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > SHOWN_NAMES else "")
+    by_fold = {known.casefold(): known for known in names}
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.5)
+    return (f"{quote(by_fold[close[0]])}, or " if close else "") + f"one of: {shown}"
+
+
+def quote(text: str) -> str:
+    """Return a text in quotes on one line, shortened."""
+    flat = text.replace("\r", "\\r").replace("\n", "\\n")
+    return (
+        f'"{flat}"'
+        if len(flat) <= SHOWN_CHARACTERS
+        else f'"{flat[:SHOWN_CHARACTERS]}…" ({len(text)} characters)'
+    )
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as messages show it: from the project's folder where it lies in there."""
+    root = Path(__file__).resolve().parent.parent
+    resolved = path.resolve()
+    return (resolved.relative_to(root) if resolved.is_relative_to(root) else path).as_posix()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file, or say why it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error

@@ -13,30 +13,20 @@ import shlex
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.errors import UserError
-from lib.execution.locks import locked
-from lib.faults import Fault, list_faults, shown_path
-from lib.files import make_folder, working_file
+from lib.errors import Fault, UserError, list_faults, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
-"""Columns beside those of figures.csv: a name of `lib.sources.publishers`, and the checksum of the answer."""
+"""Columns beside those of figures.csv: a name of `lib.tools.sources.publishers`, and the checksum of the answer."""
+
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
 """What the vintages of one value have in common, within a reporter."""
-
-
-class Added(NamedTuple):
-    """How many fetched rows were new, a changed value, or known already."""
-
-    new: int
-    changed: int
-    same: int
 
 
 def folder() -> Path:
@@ -114,7 +104,7 @@ def state(reporter: str) -> tuple[Any, ...]:
 
 def hint(reporter: str, partner: str) -> str:
     """How a flow between two countries could be had; blank where no source can have it."""
-    from lib.sources.economies import known_names
+    from lib.economies import known_names
 
     if reporter == partner or not {reporter.casefold(), partner.casefold()} <= known_names().keys():
         return ""
@@ -161,98 +151,6 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         raise UserError(f"{shown_path(path)}: cannot be read as parquet ({error})") from None
 
 
-def append(rows: pd.DataFrame) -> Added:
-    """Write what is new of one reporter's rows; a value that is known already is left as it is.
-
-    Parameters
-    ----------
-    rows : columns of figures.csv without figure_id, and `EXTRA`; one row a value, as one answer gave them.
-    """
-    reporter = str(rows["reporter"].iloc[0])
-    make_folder(folder())
-    with locked(folder()):
-        return _append(typed(rows.assign(figure_id="")), path_of(reporter))
-
-
-def _append(wanted: pd.DataFrame, path: Path) -> Added:
-    before = typed(read_file(path)) if path.exists() else empty()
-    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-    there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
-    news = wanted[~same]
-    if len(news):
-        write(pd.concat([before, with_ids(news, before)], ignore_index=True), path)
-    return Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
-
-
-def with_ids(news: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next vintage."""
-    from lib.figure_ids import codes, letter_of, period_code
-
-    code = codes()
-    periods = news.drop_duplicates(["period_start", "period_end"]).set_index(["period_start", "period_end"])
-    names = {period: period_code(*period) for period in periods.index}
-    span = [names[period] for period in zip(news["period_start"], news["period_end"], strict=True)]
-    vintages = before.groupby([*SERIES]).size().rename("place").reset_index()
-    place = news[SERIES].merge(vintages, on=SERIES, how="left")["place"].fillna(0).astype(int)
-    who = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
-    letter = pd.Series([letter_of(number) for number in place], index=news.index, dtype="str")
-    return news.assign(figure_id=who + span + "-" + news["source"] + "-" + letter)
-
-
-def write(rows: pd.DataFrame, path: Path) -> None:
-    """Write a file whole or not at all, in order of flow, period and publication."""
-    ordered = rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True)
-    try:
-        with working_file(path) as draft:
-            ordered.to_parquet(draft, index=False, compression="zstd")
-            draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{shown_path(path)}: cannot be written: {error.strerror}") from None
-
-
-def files() -> list[Path]:
-    """The files of all reporters for which something was fetched."""
-    return sorted(folder().glob("*.parquet"))
-
-
-def panel(source: str) -> pd.DataFrame:
-    """The annual values of a source in the form of `lib.panels.read_panel`: what a reference class is made of.
-
-    Returns
-    -------
-    Frame with reporter, partner, flow, year and value_usd: the last vintage of each value in dollars that is above 0.
-    """
-    names = ["reporter", *SERIES, "value"]
-    parts = [_annual(read_file(path, names), source) for path in files()]
-    empty_panel = pd.DataFrame(columns=["reporter", "partner", "flow", "year", "value_usd"])
-    return pd.concat(parts, ignore_index=True) if parts else empty_panel
-
-
-def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Values of full years in dollars; the last of each, since the rows of a file stand in order of publication."""
-    start, end = rows["period_start"].dt, rows["period_end"].dt
-    whole = (start.year == end.year) & (start.day_of_year == 1) & (end.month == 12) & (end.day == 31)
-    scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
-    kept = rows[whole & scale.notna() & (rows["source"] == source) & (rows["value"] > 0)]
-    year = kept["period_end"].dt.year.astype("int64")
-    found = kept[["reporter", "partner", "flow"]].assign(
-        year=year, value_usd=kept["value"] * scale[kept.index]
-    )
-    return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
-
-
-def check() -> list[Fault]:
-    """Find the faults of every file."""
-    faults = []
-    for path in files():
-        try:
-            faults += faults_of(read_file(path), path)
-        except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
-    return faults
-
-
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:
     """Find rows that no fetch can have written, the first of each kind; `line` counts rows from 1."""
     if rows.columns.tolist() != columns():
@@ -280,21 +178,3 @@ def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> li
         for column, where, expected in bad
         if (place := int(np.argmax(where.to_numpy())) if len(rows) else 0) or (len(rows) and where.iloc[0])
     ]
-
-
-def sources() -> pd.DataFrame:
-    """What was fetched from each source: pairs, values, first and last period, day of the last retrieval."""
-    names = ["reporter", "partner", "period_start", "period_end", "published", "source"]
-    parts = [read_file(path, names) for path in files()]
-    rows = pd.concat(parts) if parts else empty()[names]
-    by_source = rows.groupby("source")
-    pairs = rows.drop_duplicates(["source", "reporter", "partner"]).groupby("source").size()
-    return pd.DataFrame(
-        {
-            "pairs": pairs,
-            "values": by_source.size(),
-            "first": by_source["period_start"].min(),
-            "last": by_source["period_end"].max(),
-            "updated": by_source["published"].max(),
-        }
-    )

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import tables
-from lib.errors import UserError
-from lib.faults import Fault, nearest, quote
+from lib.errors import Fault, UserError, nearest, quote
 from lib.package import check_checksums, read_package
 
 # The day on which the record was read: a figure without any date counts as known only from then.
 UNDATED_KNOWN_FROM = date(2026, 11, 24)
 
 FLOWS = ("total", "export", "import")
+
 AUTHORITIES = {
     "customs": "customs of either country, also where a text quotes them",
     "statistics": "a statistical bureau, communiqué or gazetteer",
@@ -238,9 +238,6 @@ def annual(figures: pd.DataFrame) -> pd.DataFrame:
 def sources(rows: pd.DataFrame) -> pd.DataFrame:
     """Return where figures come from: figure_id, publisher, published and url, each figure once."""
     return rows[["figure_id", "publisher", "published", "url"]].drop_duplicates(ignore_index=True)
-
-
-# --- what a row must hold to beyond the description of its table ---
 
 
 def check_data() -> list[Fault]:

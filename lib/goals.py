@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from lib import growth, words
-from lib.errors import UserError
-from lib.faults import quote
+from lib.errors import UserError, quote
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
+
 READINGS: tuple[Reading, ...] = get_args(Reading)
+
 READING_LABELS = {
     "average": "on average",
     "every_year": "every year",
@@ -31,7 +32,9 @@ PUBLICATION_LAG_YEARS = 1
 
 # Nine digits at most: longer numbers overflow when they compound, and make the folder of a run unreadable.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
+
 _LEVEL = re.compile(rf"({_NUMBER}) *(USD|CNY) *(mn|bn)", re.IGNORECASE)
+
 _RATE = re.compile(rf"([+−-]?{_NUMBER}) *%?(?: *a year)?")
 
 

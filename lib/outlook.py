@@ -1,22 +1,105 @@
-"""What was to be expected of a goal: the flow's own record, leaning on other flows where it is short.
+"""Parents: what a larger flow that contains this one says about its drift.
+
+Harbin's trade with Russia is part of Heilongjiang's, which is part of China's. A flow with few figures of its
+own takes its prior drift from the reference class, moved by what is special about its parent:
+
+    drift = class drift + weight × (parent's drift − drift of the parent's own class)
+
+The parent's drift is itself shrunk to its class, and moved by *its* parent in the same way. The weight is
+estimated on panels in which sub-flows and totals are both known (`estimate_weight`) and kept in
+``data/reference/parent_weights.csv``: there a sub-flow takes over the whole difference, whether or not it has
+figures of its own, so the weight is 1; the difference itself is small once it is shrunk.
+
+What was to be expected of a goal: the flow's own record, leaning on other flows where it is short.
 
 The prior of a flow is that of its reference class, moved by what is special about the larger flows that contain
-it (`lib.parents`); its probabilities and intervals are corrected by the errors of earlier forecasts
+it (`lib.outlook`); its probabilities and intervals are corrected by the errors of earlier forecasts
 (`lib.past_errors`). Both know only the years up to the last level of the flow.
 """
 
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from lib import forecast, growth, past_errors, reference
+from lib.cases import FlowCase, GoalCase
+from lib.errors import UserError
 from lib.forecast import FAN, GrowthModel, Prior
 from lib.goals import Goal
-from lib.params import FlowCase, GoalCase
-from lib.parents import Parent, prior_with_parents
+from lib.reference import read_kept
 from lib.results import Estimate
+
+
+class Parent(NamedTuple):
+    """A flow that contains the one to be forecast: its name, yearly log growth rates, and reference class."""
+
+    name: str
+    growth: ArrayLike
+    prior: Prior
+
+
+def prior_with_parents(
+    reference: Prior,
+    parents: Sequence[Parent],
+    own: ArrayLike = (),
+    weight: float | None = None,
+) -> tuple[Prior, pd.DataFrame]:
+    """Prior of a sub-flow from its reference class and its parents, and how much comes from where.
+
+    Parameters
+    ----------
+    reference : prior of the flow's own size class.
+    parents : from the nearest (the province) to the farthest (the country).
+    own : the flow's own log growth rates, as they will be given to `lib.forecast.fit`; they do not change the
+        prior, only the shares.
+    weight : of a parent's difference from its class, 0 to 1; by default the kept one.
+
+    Returns
+    -------
+    The prior, and a DataFrame with one row for each source (own figures, each parent, reference class):
+    share (of the posterior drift, adding up to 1), drift (that the source states, log growth a year) and
+    contribution (share × drift, adding up to the posterior drift).
+    """
+    weight = kept_weight() if weight is None else weight
+    if not 0 <= weight <= 1:
+        raise UserError(f"weight of parents: found {weight}, expected 0 to 1")
+    rates = np.asarray(own, dtype=float)
+    shares, drifts, left = [], [], 1.0 - float(forecast.fit(rates, reference).own_share)
+    for parent in parents:
+        model = forecast.fit(np.asarray(parent.growth, dtype=float), parent.prior)
+        shares.append(left * weight * float(model.own_share))
+        left *= weight * (1 - float(model.own_share))
+        drifts.append(reference.drift + _own_mean(parent.growth, parent.prior) - parent.prior.drift)
+    kept = 1.0 - float(forecast.fit(rates, reference).own_share)
+    moved = sum(s * (d - reference.drift) for s, d in zip(shares, drifts, strict=True)) / kept
+    names = ", ".join(parent.name for parent in parents)
+    source = f"{reference.source}; drift moved by {names}" if parents else reference.source
+    table = pd.DataFrame(
+        {
+            "source": ["own figures", *(parent.name for parent in parents), "reference class"],
+            "share": [1 - kept, *shares, kept - sum(shares)],
+            "drift": [_own_mean(rates, reference), *drifts, reference.drift],
+        }
+    )
+    table["contribution"] = table["share"] * table["drift"]
+    return replace(reference, drift=reference.drift + moved, source=source), table
+
+
+def _own_mean(growth: ArrayLike, prior: Prior) -> float:
+    """Mean of the rates there are; the prior's drift where there is none, since it then has no weight."""
+    rates = np.asarray(growth, dtype=float)
+    rates = rates[~np.isnan(rates)]
+    return float(rates.mean()) if rates.size else prior.drift
+
+
+def kept_weight() -> float:
+    """Weight of a parent: the median of the kept slopes, within 0 and 1."""
+    return float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
+
 
 Case = TypeVar("Case", bound=FlowCase)
 
@@ -37,7 +120,7 @@ class Expectation:
     level_mn : that level; size_usd : the same in US dollars.
     world : whether the partner is the world, whose flows have a reference class of their own.
     prior, model : what other flows say, and what remains after the flow's own rates.
-    shares : how much of the expected drift comes from where (`lib.parents.prior_with_parents`).
+    shares : how much of the expected drift comes from where (`lib.outlook.prior_with_parents`).
     """
 
     origin: int

@@ -8,14 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lib.errors import UserError
-from lib.faults import Fault, nearest, quote, read_bytes, shown_path
+from lib.errors import Fault, UserError, nearest, quote, read_bytes, shown_path
 from lib.files import write_atomically
 
 DATA_ENV = "TRADEGOALS_DATA"
+
 PACKAGE_FILE = "datapackage.json"
+
 KEPT_ONLY_ENV = "TRADEGOALS_KEPT_ONLY"
 """Set to 1, nothing that was fetched is read: what is committed must not depend on one machine's fetches."""
+
 FETCHED, SNAPSHOTS = "fetched", "snapshots"
 """Folders in the data whose files come from live sources and are no part of what is kept in the repository."""
 
@@ -101,3 +103,12 @@ def measure(path: Path) -> tuple[int, str]:
     """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
     content = read_bytes(path)
     return len(content), "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+NOTEBOOKS_ENV = "TRADEGOALS_NOTEBOOKS"
+
+
+def notebooks_dir() -> Path:
+    """Folder of the notebooks: `TRADEGOALS_NOTEBOOKS` where it is set, else notebooks/ beside the package."""
+    named = os.environ.get(NOTEBOOKS_ENV)
+    return Path(named) if named else Path(__file__).resolve().parent.parent / "notebooks"

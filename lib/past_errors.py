@@ -15,14 +15,17 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from lib.errors import UserError
-from lib.panels import Array, size_class
-from lib.reference import read_kept
+from lib.reference import Array, read_kept, size_class
 
 READINGS = ("average", "every_year", "mean_of_rates")
+
 LEVELS = np.array([0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
+
 KNOTS = [f"z{round(100 * level):02d}" for level in LEVELS]
+
 MIN_ERRORS = 100
 """Past errors that a shape needs."""
+
 _EDGE = 1e-6  # a PIT beyond this is an outcome beyond everything the model thought possible
 
 

@@ -3,180 +3,95 @@
 Five numbers for each size class and origin make the prior of `lib.forecast`: pooled drift, spread of the
 drift between flows, typical variance and its degrees of freedom, lag-1 autocorrelation. All are estimated
 from years up to the origin only. They are kept in ``data/reference/priors.csv``, so that `prior_for` works
-without the panels.
+without the panels. The kept scores of earlier forecasts say how its intervals fared.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import digamma, polygamma
+from numpy.typing import ArrayLike, NDArray
 
 from lib.errors import UserError
 from lib.forecast import Prior
-from lib.panels import BACI, OEC, SIZES, WDI, Array, Levels, Panel, size_class, size_label
-from lib.tables import data_dir
+from lib.package import data_dir
+from lib.words import years
 
-MIN_RATES = 4
-"""Growth rates that a series needs to say something about its own variance."""
-MIN_SERIES = 30
-"""Series that a size class needs to have numbers of its own; a smaller class takes those of the nearest."""
-TRIM = 0.005
-"""Share of growth rates at either end that is pulled in before pooling: panels contain reporting faults."""
 DRIFT_SD_FLOOR = 0.02
 """Small flows show no lasting difference in drift; the floor keeps their own record from being ignored."""
+
 LASTING = 0.25
 """Share of the variance of drifts within an era that lasts into the next: growth of two decades correlates by
 0.1 to 0.3 (Easterly, Kremer, Pritchett & Summers 1993). Checked on OEC 1967–1995 and BACI 2005–2019."""
+
 ALL_SIZES = -1
+
 FIRST_BACI_ORIGIN = 2004  # four growth rates
 
-CONSTANT = 1e-12
-"""Variance of yearly log growth up to which a series counts as constant."""
-PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "common_sd")
+
+Array = NDArray[np.float64]
+
+SIZES = np.array([0, 1e6, 1e7, 1e8, 5e8, 2e9, 1e10, np.inf])
+"""Edges of the size classes in current US dollars a year: growth is the less regular the smaller the flow."""
 
 
-def estimate(levels: Levels, origin: int) -> pd.DataFrame:
-    """Empirical-Bayes hyperparameters by size class, from the years up to `origin` only.
-
-    Parameters
-    ----------
-    levels : a panel as arrays (US dollars, so that the size classes hold).
-    origin : last year that may be used.
-
-    Returns
-    -------
-    DataFrame with one row for all sizes (size_class −1) and one for each class of at least `MIN_SERIES`
-    series: series, rates (how many of each), drift (mean log growth a year by size in the year before),
-    drift_sd (between flows), variance and df (of yearly log growth within a flow, moments of ln s², Smyth
-    2004, eqs 5–8), autocorrelation (lag 1, within a flow, common year effects removed), common_sd (standard
-    deviation over years of the class's mean growth: shocks that hit all flows).
-    """
-    known = int(np.searchsorted(levels.years, origin, side="right"))
-    if known < MIN_RATES + 1:
-        first, last = levels.years[0], levels.years[0] + MIN_RATES
-        raise UserError(f"origin: found {origin}; the panel starts in {first}, expected {last} or later")
-    log, growth = levels.log[:, :known], levels.growth[:, : known - 1]
-    before, usual = size_class(np.exp(log[:, :-1])), size_class(np.exp(_median(log)))
-    rates = ~np.isnan(growth)
-    rows = []
-    for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
-        everything = index == ALL_SIZES
-        row = _estimate_class(growth, rates & (everything | (before == index)), everything | (usual == index))
-        if row is not None:
-            rows.append({"size_class": index, **row})
-    if not rows:
-        raise UserError(
-            f"origin {origin}: found fewer than {MIN_SERIES} series with {MIN_RATES} growth rates that vary,"
-            " expected more for a reference class"
-        )
-    return pd.DataFrame(rows)
-
-
-def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np.bool_]) -> dict | None:
-    """Hyperparameters: drift from the rates marked in `pooled`, the rest from the series in `series`."""
-    count = np.sum(~np.isnan(growth[series]), axis=1)
-    enough = count >= MIN_RATES
-    if enough.sum() < MIN_SERIES or not pooled.any():
-        return None
-    low, high = np.quantile(growth[pooled], [TRIM, 1 - TRIM])
-    own = np.clip(growth[series][enough], low, high)
-    spread = np.nanvar(own, axis=1, ddof=1)
-    if np.sum(spread > CONSTANT) < 2:
-        return None
-    variance, df = moderate(spread, count[enough] - 1)
-    own = own[:, ~np.isnan(own).all(axis=0)]
-    own = own - np.nanmean(own, axis=0)  # what all flows of the class share in a year
-    by_year = [np.clip(g[p], low, high).mean() for g, p in zip(growth.T, pooled.T, strict=True) if p.any()]
-    return {
-        "series": int(enough.sum()),
-        "rates": int(pooled.sum()),
-        "drift": float(np.clip(growth[pooled], low, high).mean()),
-        "drift_sd": _drift_sd(own),
-        "variance": variance,
-        "df": df,
-        "autocorrelation": _autocorrelation(own),
-        "common_sd": float(np.std(by_year, ddof=1)),
-    }
-
-
-def _drift_sd(deviation: Array) -> float:
-    """Standard deviation of lasting differences in drift: covariance of a flow's mean in odd and even years.
-
-    The variance of the means would also contain noise; two disjoint sets of years share only what lasts.
-    """
-    even, odd = _mean(deviation[:, ::2]), _mean(deviation[:, 1::2])
-    both = ~np.isnan(even) & ~np.isnan(odd)
-    covariance = np.cov(even[both], odd[both])[0, 1] if both.sum() > 1 else 0.0
-    return float(np.sqrt(max(covariance, 0.0)))
-
-
-def _autocorrelation(deviation: Array) -> float:
-    """Slope of a year's growth on that of the year before, from −0.45 to 0.
-
-    A positive slope is a shared shock that lasts two years; carrying it on made forecasts worse.
-    """
-    after, before = deviation[:, 1:], deviation[:, :-1]
-    both = ~np.isnan(after) & ~np.isnan(before)
-    if not before[both].any():
-        return 0.0
-    slope = np.sum(after[both] * before[both]) / np.sum(before[both] ** 2)
-    return float(np.clip(slope, -0.45, 0.0))
-
-
-def moderate(s2: Array, df: Array) -> tuple[float, float]:
-    """Typical variance and its degrees of freedom from the variances of many series (Smyth 2004, eqs 5–8).
+@dataclass(frozen=True)
+class Panel:
+    """What has to be known about a panel beside its rows.
 
     Parameters
     ----------
-    s2 : sample variance of each series; df : its degrees of freedom. Constant series are left out.
-
-    Returns
-    -------
-    s0², d0: ``s² ~ s0² F(df, d0)``; d0 is capped at 300, where the variances differ no more than by chance.
+    name : short name, used in the tables that are kept.
+    file : file name in the folder of panels.
+    title : panel, publisher and years, for a reader.
+    absent_is_zero : whether a flow without a row is known to be no trade.
+    missing_years : calendar years that the panel lacks on purpose.
+    breaks : years whose growth on the year before mixes two sources.
     """
-    used = s2 > CONSTANT
-    s2, half = s2[used], df[used] / 2
-    centred = np.log(s2) - digamma(half) + np.log(half)
-    excess = float(np.var(centred, ddof=1) - np.mean(polygamma(1, half)))
-    d0 = 300.0 if excess <= polygamma(1, 150.0) else 2 * _trigamma_inverse(excess)
-    return float(np.exp(np.mean(centred) + digamma(d0 / 2) - np.log(d0 / 2))), float(d0)
+
+    name: str
+    file: str
+    title: str
+    absent_is_zero: bool = False
+    missing_years: tuple[int, ...] = ()
+    breaks: tuple[int, ...] = ()
 
 
-def _trigamma_inverse(value: float) -> float:
-    y = 0.5 + 1 / value  # Newton on 1 / trigamma, convex: converges from below (Smyth 2004, appendix)
-    for _ in range(50):
-        trigamma = polygamma(1, y)
-        step = trigamma * (1 - trigamma / value) / polygamma(2, y)
-        y += step
-        if -step / y < 1e-10:
-            break
-    return float(y)
+BACI = Panel(
+    "BACI", "baci_pairs_2000_2020.parquet", "CEPII BACI country pairs 2000–2020", absent_is_zero=True
+)
+
+OEC = Panel(
+    "OEC",
+    "oec_pairs_1962_2014.parquet",
+    "OEC country pairs 1962–2014",
+    missing_years=(1998,),  # in the source 1998 repeats 1997
+    breaks=(1984, 2001),  # coverage falls in 1984, the source changes in 2001
+)
+
+WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet", "World Bank WDI country totals 1960–2024")
 
 
-def _mean(values: Array) -> Array:
-    count = np.sum(~np.isnan(values), axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
+def size_class(value_usd: Any) -> Any:
+    """Index of the size class of a value in US dollars a year; −1 where the value is missing."""
+    value = np.asarray(value_usd, dtype=float)
+    found = np.searchsorted(SIZES[1:-1], np.nan_to_num(value), side="right")
+    return np.where(np.isnan(value), -1, found)
 
 
-def _median(values: Array) -> Array:
-    found = np.full(len(values), np.nan)
-    some = ~np.isnan(values).all(axis=1)
-    found[some] = np.nanmedian(values[some], axis=1)
-    return found
+def size_label(index: int) -> str:
+    """Name of a size class, such as ``100 mn – 500 mn USD``."""
+    low, high = SIZES[index], SIZES[index + 1]
+    if low == 0:
+        return f"below {_money(high)} USD"
+    return f"{_money(low)} USD and more" if np.isinf(high) else f"{_money(low)} – {_money(high)} USD"
 
 
-def estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:
-    """Rows of ``priors.csv``: `estimate` for each origin from `first` to `last`, with the panel's name."""
-    rows = [estimate(levels, origin).assign(origin=origin) for origin in range(first, last + 1)]
-    table = pd.concat(rows, ignore_index=True).assign(panel=panel.name)
-    low, high = SIZES[table["size_class"]], SIZES[table["size_class"] + 1]
-    table["size_from_usd"] = np.where(table["size_class"] == ALL_SIZES, 0, low)
-    table["size_to_usd"] = np.where(table["size_class"] == ALL_SIZES, np.inf, high)
-    keys = ["panel", "origin", "size_class", "size_from_usd", "size_to_usd", "series", "rates"]
-    return table[[*keys, *PRIOR_COLUMNS]]
+def _money(usd: float) -> str:
+    return f"{usd / 1e9:g} bn" if usd >= 1e9 else f"{usd / 1e6:g} mn"
 
 
 def reference_folder() -> Path:
@@ -253,4 +168,90 @@ def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
         df=float(row["df"]),
         source=f"{source}: {row['series']:.0f} flows of {who}",
         autocorrelation=float(row["autocorrelation"]),
+    )
+
+
+HORIZON = 10
+"""Longest horizon looked at, years."""
+
+PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
+
+HORIZONS = (1, 2, 3, 5, 10)
+
+
+def base_rate(
+    size_usd: float, origin: int, horizon: int, rate: ArrayLike, table: pd.DataFrame | None = None
+) -> Any:
+    """Share of flows of this size that grew by `rate` a year or more on average, as known at the origin.
+
+    Parameters
+    ----------
+    size_usd : current US dollars a year at the start.
+    origin : last year known; the latest kept origin not after it is used, of BACI from 2002, else of OEC.
+    horizon : years, 1 to 10 (between kept horizons: of growth a year, linearly).
+    rate : growth a year, fractions.
+    table : rows as in ``growth_distributions.csv``; by default those kept in the data folder.
+    """
+    table = read_kept("growth_distributions.csv") if table is None else table
+    if not 1 <= horizon <= HORIZON:
+        raise UserError(f"horizon: found {horizon}, expected 1 to {HORIZON} years")
+    panels = [name for name in (BACI.name, OEC.name) if name in set(table["panel"])] or [
+        table["panel"].iloc[0]
+    ]
+    for name in panels:
+        rows = table[(table["panel"] == name) & (table["origin"] <= origin)]
+        rows = rows[rows["origin"] == rows["origin"].max()]
+        if len(rows) and rows["horizon"].max() >= horizon:
+            return 1 - _cumulative(rows, int(size_class(size_usd)), horizon, np.log1p(np.asarray(rate)))
+    raise UserError(f"base rate: no panel is long enough for {horizon} years known at {origin}")
+
+
+def _cumulative(rows: pd.DataFrame, index: int, horizon: int, log_rate: Any) -> Any:
+    nearest = rows["size_class"].iloc[(rows["size_class"] - index).abs().argmin()]
+    rows = rows[rows["size_class"] == nearest].sort_values("horizon")
+    quantiles = rows[[str(p) for p in PROBABILITIES]].to_numpy() / rows["horizon"].to_numpy()[:, None]
+    at = [np.interp(horizon, rows["horizon"], column) for column in quantiles.T]
+    return np.interp(
+        log_rate, at, PROBABILITIES, left=PROBABILITIES[0] / 2, right=(1 + PROBABILITIES[-1]) / 2
+    )
+
+
+USED = "eb_past_errors"
+"""The forecast used here, as the kept scores name it."""
+
+WHAT = "trade flows of 10 million USD a year and more"
+
+
+@lru_cache(maxsize=16)
+def read_scores(name: str) -> pd.DataFrame:
+    """Read one table of ``data/reference/scores``; do not alter what is returned."""
+    # Opened by Python, not by C++, so that the journal of a run knows of it.
+    with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
+        return pd.read_parquet(file)
+
+
+def coverage(horizon: int) -> pd.Series:
+    """Share of outcomes inside the 50, 80 and 95 % intervals so many years ahead, fractions, over all origins.
+
+    Returns
+    -------
+    Series: cover50, cover80, cover95, n (forecasts), first and last (origins). Beyond the longest horizon that
+    was scored, that of the longest.
+    """
+    rows = read_scores("trade_intervals")
+    rows = rows[rows["model"] == USED]
+    rows = rows[rows["horizon"] == min(horizon, rows["horizon"].max())]
+    shares = [(rows[f"cover{level}"] * rows["n"]).sum() / rows["n"].sum() for level in (50, 80, 95)]
+    origins = rows["origin"]
+    names = ["cover50", "cover80", "cover95", "n", "first", "last"]
+    return pd.Series([*shares, rows["n"].sum(), origins.min(), origins.max()], index=names)
+
+
+def coverage_line(horizon: int) -> str:
+    """The sentence that stands under a fan: what intervals like its own have held."""
+    found = coverage(horizon)
+    shares = [f"{level} % interval {found[f'cover{level}'] * 100:.0f} %" for level in (50, 80, 95)]
+    return (
+        f"Measured: of what came {years(horizon)} later, the {shares[0].replace('interval', 'interval held')}, "
+        f"the {shares[1]}, the {shares[2]} ({WHAT}, forecasts of {found['first']:.0f}–{found['last']:.0f})."
     )

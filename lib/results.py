@@ -12,12 +12,13 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.cases import Case
 from lib.errors import UserError
 from lib.goals import READING_LABELS, Outcome, Reading, Verdict
-from lib.params import Case
 from lib.words import percent, rate
 
 MIME = "application/vnd.tradegoals.result+json"
+
 SCHEMA_FILE = Path(__file__).resolve().parents[1] / "notebooks" / "result.schema.json"
 """The schema of result.json for other programs; `tradegoals results --schema` prints the current one."""
 

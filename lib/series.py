@@ -35,6 +35,7 @@ STATUS_ORDER = (
     "rounded",
     "secondary",
 )
+
 AUTHORITY_ORDER = ("customs", "statistics", "government", "press", "unstated")
 
 

@@ -15,21 +15,22 @@ from typing import Any
 
 import pandas as pd
 
-from lib.errors import UserError
-from lib.faults import Fault, list_faults, nearest, quote, read_bytes, shown_path
-from lib.package import check_checksums, data_dir, describe, refresh_checksums
-
-__all__ = ["check_checksums", "check_table", "data_dir", "describe", "read_table", "refresh_checksums"]
+from lib.errors import Fault, UserError, list_faults, nearest, quote, read_bytes, shown_path
+from lib.package import data_dir, describe
 
 LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
 YEAR = re.compile(r"\d{4}", re.ASCII)
+
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
 
 # What a check finds, before the name of the file is known: line, column, found, expected.
 Finding = tuple[int, str, str, str]
+
 # A rule of one table beyond its description: line, column and what was expected, for each bad row.
 Rule = Callable[[pd.DataFrame], Iterable[tuple[int, str, str]]]
 
@@ -112,9 +113,6 @@ def _check_once(
     return rows, sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
-# --- the file: encoding, separators, fields ---
-
-
 def read_rows(file: Path, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
     text, findings = decode(read_bytes(file))
@@ -188,9 +186,6 @@ def check_record(line: int, record: list[str], header: list[str]) -> list[Findin
         if match := CONTROL.search(text):
             findings.append((line, column, f"the control character {match[0]!r}", "text that can be printed"))
     return findings
-
-
-# --- the fields: types, vocabularies, keys ---
 
 
 def check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:

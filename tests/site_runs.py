@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from lib import catalogue, figures, results
-from lib.execution import journal
-from lib.site.build import build_site
-from lib.site.context import hash_data
+from lib import figures, results
+from lib.tools.run import matrix, spec
+from lib.tools.site.build import build_site
+from lib.tools.site.context import hash_data
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb"))
-FIRST = next(iter(catalogue.NOTEBOOKS))
+FIRST = next(iter(matrix.NOTEBOOKS))
 FORBIDDEN = [
     "javascript:alert(1)",
     "data:text/html,<script>alert(1)</script>",
@@ -58,7 +58,7 @@ def put_run(out: Path, name: str, slug: str = "default", content: Any = None, **
     result = None if failed else results.from_notebook(content)
     if result is not None:
         (folder / "result.json").write_text(results.to_json(result), encoding="utf-8")
-    model = (catalogue.NOTEBOOKS | catalogue.ON_REQUEST).get(name)
+    model = (matrix.NOTEBOOKS | matrix.ON_REQUEST).get(name)
     given = result.parameters if result else model().model_dump(mode="json") if model else {}
     read = {file: digest for file, digest in hash_data().items() if file in ("figures.csv", "goals.csv")}
     parts = {"notebook": "0" * 64, "lib": {"growth.py": "1" * 64}, "data": read, "parameters": given}
@@ -75,7 +75,7 @@ def put_run(out: Path, name: str, slug: str = "default", content: Any = None, **
         "kernel": "warm",
         "error": "",
     }
-    journal.write(folder, record | changes)
+    spec.write_journal(folder, record | changes)
     return folder
 
 

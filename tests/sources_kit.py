@@ -8,8 +8,7 @@ from typing import Any
 
 from fault_server import World
 
-from lib.sources.client import open_client
-from lib.sources.exchange import Client, Limits
+from lib.tools.sources.client import Client, Limits, open_client
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CODES = {"CHN": "156", "RUS": "643", "IND": "699", "TUR": "792", "KOR": "410", "VNM": "704", "WLD": "0"}

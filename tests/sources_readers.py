@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 import fault_server as server_of
 
-from lib.sources import cbr, ecb, worldbank
-from lib.sources.economies import find_economy
-from lib.sources.fetch import Question, read_answer
-from lib.sources.importer import CSV, XLSX, read_table
-from lib.sources.mapping import Mapping, parse_mapping
-from lib.sources.snapshots import read_record
+from lib.economies import find_economy
+from lib.tools.sources import rates, worldbank
+from lib.tools.sources.fetch import Question, read_answer
+from lib.tools.sources.importer import CSV, XLSX, Mapping, parse_mapping, read_table
+from lib.tools.sources.snapshots import read_record
 
 CHINA, RUSSIA = find_economy("China"), find_economy("Russia")
 BOTH = ("export", "import")
@@ -115,8 +114,8 @@ READERS = {
     "imf json": Reader(partial(of_source, "imf", "application/json"), IMF_JSON),
     "comtrade": Reader(partial(of_source, "comtrade", "application/json"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
-    "cbr": Reader(lambda body: cbr.read(body, "application/xml", WHERE), CBR),
-    "ecb": Reader(lambda body: ecb.read(body, "CNY", WHERE), ECB),
+    "cbr": Reader(lambda body: rates.read_cbr(body, "application/xml", WHERE), CBR),
+    "ecb": Reader(lambda body: rates.read_ecb(body, "CNY", WHERE), ECB),
     "table": Reader(lambda body: read_table(body, CSV, mapping(), "table.csv")[0], TABLE),
     "workbook": Reader(lambda body: read_table(body, XLSX, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),

@@ -6,13 +6,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lib import fetched, figure_ids, outlook
+from lib import fetched, outlook
 from lib import figures as fig
+from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
-from lib.fetched import Added
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
-from lib.params import FlowCase, GoalCase
 from lib.series import annual_series
+from lib.tools import figure_ids
+from lib.tools.sources import record
+from lib.tools.sources.record import Added
 
 SNAPSHOT = "5f" * 32
 
@@ -48,9 +50,9 @@ def rows(values: dict[int, float], day: str = "2026-11-24", **other: str) -> pd.
 
 
 def test_a_changed_value_is_a_new_row_and_the_old_one_stays():
-    assert fetched.append(rows({2023: 57.0, 2024: 66.0})) == Added(2, 0, 0)
-    assert fetched.append(rows({2023: 57.0, 2024: 66.0}, "2026-12-01")) == Added(0, 0, 2)
-    assert fetched.append(rows({2023: 57.0, 2024: 68.7, 2025: 70.1}, "2027-01-15")) == Added(1, 1, 1)
+    assert record.append(rows({2023: 57.0, 2024: 66.0})) == Added(2, 0, 0)
+    assert record.append(rows({2023: 57.0, 2024: 66.0}, "2026-12-01")) == Added(0, 0, 2)
+    assert record.append(rows({2023: 57.0, 2024: 68.7, 2025: 70.1}, "2027-01-15")) == Added(1, 1, 1)
     found = fetched.read("India").set_index("figure_id")[["value", "published", "status"]]
     assert found.to_numpy().tolist() == [
         [57.0, "2026-11-24", "ok"],
@@ -65,8 +67,8 @@ def test_a_changed_value_is_a_new_row_and_the_old_one_stays():
 
 
 def test_a_value_is_known_from_the_day_of_its_retrieval():
-    fetched.append(rows({2023: 57.0, 2024: 66.0}))
-    fetched.append(rows({2024: 68.7}, "2027-01-15"))
+    record.append(rows({2023: 57.0, 2024: 66.0}))
+    record.append(rows({2024: 68.7}, "2027-01-15"))
     case = FlowCase(reporter="India", as_of="2026-12-31")
     assert annual_series(case.vintage(), "USD")["value_mn"].to_dict() == {2023: 57.0, 2024: 66.0}
     later = FlowCase(reporter="India", as_of="2027-01-15")
@@ -76,8 +78,8 @@ def test_a_value_is_known_from_the_day_of_its_retrieval():
 
 
 def test_sources_of_one_flow_have_vintages_of_their_own():
-    fetched.append(rows({2024: 66.0}))
-    assert fetched.append(rows({2024: 65.2}, source="comtrade", publisher="UN")) == Added(1, 0, 0)
+    record.append(rows({2024: 66.0}))
+    assert record.append(rows({2024: 65.2}, source="comtrade", publisher="UN")) == Added(1, 0, 0)
     assert set(fetched.read("India")["status"]) == {"ok"}
     assert set(fetched.read("India")["figure_id"]) == {
         "IN-RU-total-2024-imf-a",
@@ -96,7 +98,7 @@ def test_a_flow_that_was_not_fetched_is_told_with_the_command_for_it():
 
 
 def test_customs_figures_of_the_record_come_before_fetched_ones():
-    fetched.append(rows({2023: 1.0, 1993: 7000.0}, reporter="China", authority="statistics"))
+    record.append(rows({2023: 1.0, 1993: 7000.0}, reporter="China", authority="statistics"))
     levels = FlowCase(reporter="China").vintage().pipe(annual_series, "USD")
     assert (
         levels.loc[2023, "figure_id"].startswith("CN-RU-total-2023-")
@@ -106,9 +108,9 @@ def test_customs_figures_of_the_record_come_before_fetched_ones():
 
 
 def test_a_country_pair_leans_on_the_trade_of_the_country_with_all():
-    fetched.append(rows({year: 50.0 + year - 2000 for year in range(2000, 2026)}))
+    record.append(rows({year: 50.0 + year - 2000 for year in range(2000, 2026)}))
     assert outlook.lineage(FlowCase(reporter="India")) == []
-    fetched.append(rows({year: 900.0 * 1.1 ** (year - 2000) for year in range(2000, 2026)}, partner="World"))
+    record.append(rows({year: 900.0 * 1.1 ** (year - 2000) for year in range(2000, 2026)}, partner="World"))
     assert [(m.reporter, m.partner) for m in outlook.lineage(FlowCase(reporter="India"))] == [
         ("India", "World")
     ]
@@ -120,13 +122,13 @@ def test_a_country_pair_leans_on_the_trade_of_the_country_with_all():
 
 
 def test_a_city_leans_on_its_country_with_all_only_after_those_with_the_partner():
-    fetched.append(rows({2012: 3e6, 2013: 4e6}, reporter="China", partner="World"))
+    record.append(rows({2012: 3e6, 2013: 4e6}, reporter="China", partner="World"))
     names = [member.label_beside(FlowCase()) for member in outlook.lineage(FlowCase())]
     assert names == ["Heilongjiang", "China", "China–World"]
 
 
 def test_what_is_committed_is_read_without_what_was_fetched(monkeypatch):
-    fetched.append(rows({2024: 66.0}))
+    record.append(rows({2024: 66.0}))
     assert len(fetched.read("India")) == 1
     monkeypatch.setenv(KEPT_ONLY_ENV, "1")
     assert fetched.read("India").empty and fetched.state("India") == ()
@@ -146,10 +148,10 @@ def test_every_country_has_a_code_and_a_file_of_its_own():
 
 
 def test_nothing_is_written_where_nothing_is_new(own_data):
-    fetched.append(rows({2024: 66.0}))
+    record.append(rows({2024: 66.0}))
     path = fetched.path_of("India")
     before = path.stat().st_mtime_ns, path.read_bytes()
-    fetched.append(rows({2024: 66.0}, "2026-12-01"))
+    record.append(rows({2024: 66.0}, "2026-12-01"))
     assert (path.stat().st_mtime_ns, path.read_bytes()) == before
     assert [item.name for item in (own_data / "fetched").iterdir()] == ["india.parquet"]
 
@@ -168,35 +170,35 @@ def test_nothing_is_written_where_nothing_is_new(own_data):
     ],
 )
 def test_a_file_that_no_fetch_can_have_written_is_a_fault(column: str, value: object, words: str):
-    fetched.append(rows({2023: 57.0, 2024: 66.0}))
-    assert fetched.check() == []
+    record.append(rows({2023: 57.0, 2024: 66.0}))
+    assert record.check() == []
     path = fetched.path_of("India")
     table = pd.read_parquet(path)
     table.loc[1, column] = value
     table.to_parquet(path)
-    assert [fault.line for fault in fetched.check()] == [2]
-    assert words in str(fetched.check()[0]) and "india.parquet:2" in str(fetched.check()[0])
+    assert [fault.line for fault in record.check()] == [2]
+    assert words in str(record.check()[0]) and "india.parquet:2" in str(record.check()[0])
     if column != "reporter":
         with pytest.raises(UserError, match=r"india\.parquet"):
             fetched.read("India")
 
 
 def test_a_file_that_is_damaged_or_of_other_columns_is_a_fault():
-    fetched.append(rows({2023: 57.0}))
+    record.append(rows({2023: 57.0}))
     path = fetched.path_of("India")
     pd.read_parquet(path).drop(columns="snapshot").to_parquet(path)
-    assert "expected the columns figure_id" in str(fetched.check()[0])
+    assert "expected the columns figure_id" in str(record.check()[0])
     path.write_bytes(path.read_bytes()[:200])
-    assert "cannot be read as parquet" in str(fetched.check()[0])
+    assert "cannot be read as parquet" in str(record.check()[0])
     with pytest.raises(UserError, match="cannot be read as parquet"):
         FlowCase.check({"reporter": "India"})
 
 
 def test_sources_say_what_was_fetched_of_each():
-    assert fetched.sources().empty
-    fetched.append(rows({2023: 57.0, 2024: 66.0}))
-    fetched.append(rows({2024: 1.0}, "2026-12-01", partner="World"))
-    row = fetched.sources().loc["imf"]
+    assert record.sources().empty
+    record.append(rows({2023: 57.0, 2024: 66.0}))
+    record.append(rows({2024: 1.0}, "2026-12-01", partner="World"))
+    row = record.sources().loc["imf"]
     assert (row["pairs"], row["values"], row["updated"]) == (2, 3, "2026-12-01")
     assert (row["first"], row["last"]) == (pd.Timestamp("2023-01-01"), pd.Timestamp("2024-12-31"))
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from lib import figures as fig
-from lib import forecast, goals, growth, outlook, past_errors, reference
+from lib import forecast, goals, growth, outlook, past_errors, reference, words
+from lib.analysis import answers, robustness
+from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.forecast import FAN
 from lib.package import DATA_ENV, data_dir
-from lib.pages import answers, robustness
-from lib.params import FlowCase, GoalCase, TrendCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -240,8 +240,8 @@ def test_shares_of_drift_and_variance():
     view = view_of(CHINA_2012)
     table = robustness.shares(view).set_index("comes from")
     n, df = int(view.rates.notna().sum()), view.expected.prior.df
-    assert table.loc["own figures", "share of the variance"] == answers.percent((n - 1) / (df + n - 1))
-    assert table.loc["own figures", "share of the drift"] == answers.percent(view.expected.model.own_share)
+    assert table.loc["own figures", "share of the variance"] == words.percent((n - 1) / (df + n - 1))
+    assert table.loc["own figures", "share of the drift"] == words.percent(view.expected.model.own_share)
     assert not table.isin(["0 %", "100 %"]).any(axis=None)
 
 
@@ -251,7 +251,7 @@ def test_sensitivity_starts_from_the_odds_that_are_shown_and_covers_short_and_lo
             "assumption"
         )
         shown = view_of(case).chances
-        assert table.loc["as above", "on average"] == answers.percent(shown["average"])
+        assert table.loc["as above", "on average"] == words.percent(shown["average"])
         assert ("the flow's own record alone" in table.index) == alone
         assert table.notna().all(axis=None) and not table.isin(["0 %", "100 %"]).any(axis=None)
 

@@ -15,10 +15,10 @@ from matplotlib.colors import to_hex, to_rgb
 
 from lib import figures as fig
 from lib import growth, outlook, plots
+from lib.analysis import published
+from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.forecast import FAN
 from lib.package import data_dir
-from lib.pages import evidence
-from lib.params import FlowCase, GoalCase, TrendCase
 from lib.plots import forecast, style
 from lib.series import GRADES
 
@@ -411,7 +411,7 @@ def test_every_flow_can_be_drawn():
     for flow in fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records"):
         case = FlowCase.check(flow)
         family = [case, *outlook.lineage(case)]
-        counts = evidence.coverage(pd.concat([member.vintage() for member in family]))
+        counts = published.coverage(pd.concat([member.vintage() for member in family]))
         assert plots.coverage(counts, case.title()).axes[0].get_title(loc="left") == case.title()
         levels = {m.reporter: TrendCase(**m.model_dump()).series() for m in family}
         if levels[case.reporter].empty or case.flow != "total":

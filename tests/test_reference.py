@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import base_rates, forecast, panels, parents, reference
+from lib import forecast, outlook, reference
 from lib.errors import UserError
 from lib.forecast import Prior
-from lib.panels import Levels
 from lib.reference import prior_for
+from lib.research import base_rates, classes, panels, parts
+from lib.research.panels import Levels
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "panels"
 needs_panels = pytest.mark.skipif(not SHARED.exists(), reason="the panels are not on this machine")
@@ -45,7 +46,7 @@ def simulate(
 
 
 def overall(levels: Levels, origin: int = 2019) -> pd.Series:
-    return reference.estimate(levels, origin).set_index("size_class").loc[reference.ALL_SIZES]
+    return classes.estimate(levels, origin).set_index("size_class").loc[reference.ALL_SIZES]
 
 
 # Reading a panel
@@ -99,7 +100,7 @@ def test_growth_is_never_computed_across_a_gap_or_a_break(tmp_path):
 
 
 def test_size_classes_include_their_lower_end():
-    assert panels.size_class([1, 1e6, 99e6, 1e8, 230e6, 5e8, 1e10, np.nan]).tolist() == [
+    assert reference.size_class([1, 1e6, 99e6, 1e8, 230e6, 5e8, 1e10, np.nan]).tolist() == [
         0,
         1,
         2,
@@ -109,9 +110,9 @@ def test_size_classes_include_their_lower_end():
         6,
         -1,
     ]
-    assert panels.size_label(3) == "100 mn – 500 mn USD"
-    assert panels.size_label(0) == "below 1 mn USD"
-    assert panels.size_label(6) == "10 bn USD and more"
+    assert reference.size_label(3) == "100 mn – 500 mn USD"
+    assert reference.size_label(0) == "below 1 mn USD"
+    assert reference.size_label(6) == "10 bn USD and more"
 
 
 # Hyperparameters
@@ -150,13 +151,13 @@ def test_moderated_variance_follows_smyth(d0):
     rng = np.random.default_rng(4)
     df = rng.integers(4, 20, 20_000)
     s2 = 0.09 * (rng.chisquare(df) / df) / (rng.chisquare(d0, df.size) / d0)
-    assert reference.moderate(s2, df) == pytest.approx((0.09, d0), rel=0.08)
+    assert classes.moderate(s2, df) == pytest.approx((0.09, d0), rel=0.08)
 
 
 def test_equal_variances_give_many_degrees_of_freedom():
     df = np.full(20_000, 10)
     s2 = 0.09 * np.random.default_rng(5).chisquare(10, df.size) / 10
-    assert reference.moderate(s2, df)[1] > 100
+    assert classes.moderate(s2, df)[1] > 100
 
 
 @settings(max_examples=15, deadline=None)
@@ -168,7 +169,7 @@ def test_nothing_after_the_origin_is_used(seed, origin):
     log[:, after] = np.random.default_rng(seed).normal(0, 50, (120, after.sum()))
     growth = np.diff(log, axis=1)
     corrupted = Levels(levels.keys, levels.years, log, growth)
-    pd.testing.assert_frame_equal(reference.estimate(levels, origin), reference.estimate(corrupted, origin))
+    pd.testing.assert_frame_equal(classes.estimate(levels, origin), classes.estimate(corrupted, origin))
 
 
 def test_reporting_faults_hardly_move_the_estimates():
@@ -185,10 +186,10 @@ def test_reporting_faults_hardly_move_the_estimates():
 def test_too_short_or_small_panels_are_refused():
     levels = simulate(seed=8, series=100)
     with pytest.raises(UserError, match="origin: found 1992"):
-        reference.estimate(levels, 1992)
+        classes.estimate(levels, 1992)
     few = Levels(levels.keys[:5], levels.years, levels.log[:5], levels.growth[:5])
     with pytest.raises(UserError, match="fewer than 30 series"):
-        reference.estimate(few, 2010)
+        classes.estimate(few, 2010)
 
 
 # The kept priors
@@ -222,15 +223,15 @@ def test_smaller_flows_vary_more_in_the_kept_priors():
 
 @needs_panels
 def test_kept_priors_can_be_computed_again():
-    levels = panels.load(panels.BACI, SHARED)
+    levels = panels.load(reference.BACI, SHARED)
     kept = reference.read_kept("priors.csv").query("panel == 'BACI' and origin == 2013")
-    fresh = reference.estimate(levels, 2013)
-    columns = list(reference.PRIOR_COLUMNS)
+    fresh = classes.estimate(levels, 2013)
+    columns = list(classes.PRIOR_COLUMNS)
     np.testing.assert_allclose(fresh[columns], kept[columns], rtol=1e-3, atol=1e-9)
 
 
 def test_a_users_own_table_works():
-    table = reference.estimate(simulate(seed=9), 2019).assign(panel="mine", origin=2019)
+    table = classes.estimate(simulate(seed=9), 2019).assign(panel="mine", origin=2019)
     assert prior_for(2e8, 2019, table=table).source.startswith("mine, years to 2019")
 
 
@@ -244,7 +245,7 @@ def test_a_users_own_table_works():
 def test_base_rates_reproduce_the_published_table(name):
     published = pd.read_csv(SHARED / "base_rates.csv")
     published = published[published["panel"].str.startswith(name)]
-    panel = {"BACI": panels.BACI, "OEC ": panels.OEC, "Coun": panels.WDI}[name[:4]]
+    panel = {"BACI": reference.BACI, "OEC ": reference.OEC, "Coun": reference.WDI}[name[:4]]
     rows = panels.read_panel(SHARED / panel.file, panel.missing_years)
     rows = base_rates.two_way(rows) if "two-way" in name else rows
     levels = panels.to_levels(rows, panel.breaks)
@@ -307,36 +308,36 @@ def test_base_rate_of_a_normal_panel_is_the_normal_probability():
 
     for horizon in (1, 3, 5):
         expected = ndtr((0.05 - np.log(1.1)) * np.sqrt(horizon) / 0.2)
-        found = base_rates.base_rate(2e8, 2020, horizon, 0.10, table)
+        found = reference.base_rate(2e8, 2020, horizon, 0.10, table)
         assert found == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 6, 10])
 def test_kept_base_rates_fall_with_the_goal_and_are_never_certain(horizon):
-    found = base_rates.base_rate(230e6, 2013, horizon, np.linspace(-0.5, 5, 200))
+    found = reference.base_rate(230e6, 2013, horizon, np.linspace(-0.5, 5, 200))
     assert (np.diff(found) <= 0).all()
     assert ((found > 0) & (found < 1)).all()
 
 
 def test_base_rates_that_no_panel_knows_are_refused():
     with pytest.raises(UserError, match="horizon: found 11"):
-        base_rates.base_rate(230e6, 2013, 11, 0.25)
+        reference.base_rate(230e6, 2013, 11, 0.25)
     with pytest.raises(UserError, match="no panel is long enough"):
-        base_rates.base_rate(230e6, 1960, 1, 0.25)
+        reference.base_rate(230e6, 1960, 1, 0.25)
 
 
 # Parents
 
 PRIOR = Prior(0.01, 0.02, 0.09, 3.0, "flows of this size", -0.1)
 BIG = Prior(0.05, 0.03, 0.02, 8.0, "large flows")
-PROVINCE = parents.Parent("province", [0.2, 0.3, 0.1, 0.2], BIG)
-COUNTRY = parents.Parent("country", [0.15, 0.2, 0.1, 0.25, 0.2, 0.3], BIG)
+PROVINCE = outlook.Parent("province", [0.2, 0.3, 0.1, 0.2], BIG)
+COUNTRY = outlook.Parent("country", [0.15, 0.2, 0.1, 0.25, 0.2, 0.3], BIG)
 
 
 @pytest.mark.parametrize("own", [[], [0.4], [0.4, np.nan, 0.1, 0.2, 0.0, 0.1]])
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
 def test_shares_and_contributions_add_up_to_the_posterior_drift(own, weight):
-    prior, table = parents.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], own, weight)
+    prior, table = outlook.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], own, weight)
     assert table["share"].sum() == pytest.approx(1)
     assert (table["share"] >= 0).all()
     posterior = forecast.fit(np.array(own or [np.nan]), prior)
@@ -345,17 +346,17 @@ def test_shares_and_contributions_add_up_to_the_posterior_drift(own, weight):
 
 def test_a_chain_of_parents_is_the_parents_own_forecast_made_with_its_parent():
     """With weight 1 the city moves by what is special about the province, which has heard the country."""
-    prior, _ = parents.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], weight=1.0)
-    above, _ = parents.prior_with_parents(BIG, [COUNTRY], weight=1.0)
+    prior, _ = outlook.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], weight=1.0)
+    above, _ = outlook.prior_with_parents(BIG, [COUNTRY], weight=1.0)
     province = forecast.fit(np.array(PROVINCE.growth), above)
     assert prior.drift - PRIOR.drift == pytest.approx(float(province.mean) - BIG.drift)
 
 
 def test_without_parents_or_weight_the_reference_class_stands():
-    assert parents.prior_with_parents(PRIOR, [], weight=1.0)[0] == PRIOR
-    assert parents.prior_with_parents(PRIOR, [PROVINCE], weight=0.0)[0].drift == PRIOR.drift
+    assert outlook.prior_with_parents(PRIOR, [], weight=1.0)[0] == PRIOR
+    assert outlook.prior_with_parents(PRIOR, [PROVINCE], weight=0.0)[0].drift == PRIOR.drift
     with pytest.raises(UserError, match="weight of parents"):
-        parents.prior_with_parents(PRIOR, [PROVINCE], weight=1.5)
+        outlook.prior_with_parents(PRIOR, [PROVINCE], weight=1.5)
 
 
 def test_parent_weight_is_recovered_from_a_simulated_panel():
@@ -369,10 +370,10 @@ def test_parent_weight_is_recovered_from_a_simulated_panel():
         growth = own + inherited * drift[parent_of][:, None]
         log = np.log(2e8) + np.hstack([np.zeros((3000, 1)), growth.cumsum(axis=1)])
         sub = Levels(pd.DataFrame(index=range(3000)), total.years, log, growth)
-        found = parents.estimate_weight(sub, total, parent_of, range(2004, 2015, 3)).set_index("horizon")
+        found = parts.estimate_weight(sub, total, parent_of, range(2004, 2015, 3)).set_index("horizon")
         # The shrunk difference is smaller than the true one, so full inheritance shows a slope above one.
         assert (found["slope"] > 0.8).all() if inherited else (found["slope"].abs() < 0.3).all()
 
 
 def test_kept_parent_weight_is_a_weight():
-    assert 0 <= parents.kept_weight() <= 1
+    assert 0 <= outlook.kept_weight() <= 1

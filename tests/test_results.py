@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lib import results
+from lib.cases import FlowCase
 from lib.errors import UserError
 from lib.goals import READING_LABELS, READINGS, Outcome, Verdict
-from lib.params import FlowCase
 
 SOME = results.Result(
     notebook="00_did_the_goal_hold",

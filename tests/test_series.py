@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lib import figures as fig
 from lib import series
+from lib.cases import FlowCase
 from lib.errors import UserError
-from lib.params import FlowCase
 
 ALL = fig.load_figures()
 COVARIATES = fig.load_covariates()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lib import standards
 from lib.errors import UserError
 from lib.standards import (
+    TrackedTarget,
     assess_all,
     escap_anticipated,
     escap_current_status,
@@ -19,7 +20,6 @@ from lib.standards import (
     sdsn,
     un_progress_chart,
 )
-from lib.tracked import TrackedTarget
 
 HEILONGJIANG_2008 = TrackedTarget(5.6, 2005, 11.08, 2008, 14, 2010)
 HEILONGJIANG_2010 = TrackedTarget(5.6, 2005, 7.47, 2010, 14, 2010)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import package, tables
-from lib.errors import UserError
-from lib.faults import SHOWN_FAULTS, Fault, list_faults
+from lib.errors import SHOWN_FAULTS, Fault, UserError, list_faults
 from lib.figures import check_figure
 
 HEADER = (
@@ -307,24 +306,24 @@ def copied(tmp_path, monkeypatch) -> Path:
 
 
 def test_another_folder_of_data_can_be_named(copied):
-    assert tables.data_dir() == copied
+    assert package.data_dir() == copied
     assert package.check_checksums() == []
 
 
 def test_a_folder_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv(package.DATA_ENV, "no/such/folder")
     with pytest.raises(UserError, match=r"TRADEGOALS_DATA .*no/such/folder"):
-        tables.data_dir()
+        package.data_dir()
 
 
 def test_an_edit_is_seen_until_the_checksums_are_renewed(copied):
     path = copied / "events.csv"
     path.write_bytes(path.read_bytes().replace(b"Harbin", b"HARBIN", 1))
-    assert [Path(fault.file).name for fault in tables.check_checksums()] == ["events.csv"]
+    assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
     before = json.loads((copied / "datapackage.json").read_text(encoding="utf-8"))
-    assert tables.refresh_checksums() == ["events"]
-    assert tables.check_checksums() == []
-    assert tables.refresh_checksums() == []
+    assert package.refresh_checksums() == ["events"]
+    assert package.check_checksums() == []
+    assert package.refresh_checksums() == []
     after = json.loads((copied / "datapackage.json").read_text(encoding="utf-8"))
     for resource in (*before["resources"], *after["resources"]):
         del resource["bytes"], resource["hash"]
@@ -334,4 +333,4 @@ def test_an_edit_is_seen_until_the_checksums_are_renewed(copied):
 def test_a_broken_description_is_named(copied):
     (copied / "datapackage.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"datapackage\.json: not valid JSON"):
-        tables.describe("figures")
+        package.describe("figures")

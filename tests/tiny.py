@@ -10,8 +10,8 @@ NAME = "01_what_do_the_figures_say"
 PARAMETERS = 'reporter = "Harbin"\npartner = "Russia"\nflow = "total"\nas_of = "2026-11-24"'
 
 RECORD = (
-    "from lib import params, results\n"
-    "case = params.FlowCase.from_cell(locals())\n"
+    "from lib import cases, results\n"
+    "case = cases.FlowCase.from_cell(locals())\n"
     f'results.record("{NAME}", case, "an answer")'
 )
 

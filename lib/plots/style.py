@@ -19,7 +19,9 @@ import numpy as np
 import pandas as pd
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+
 PALE = "#9ecae1"
+
 GRADE_MARKS = {
     "published": ("o", BLUE, BLUE),
     "implied": ("o", "white", BLUE),
@@ -31,6 +33,7 @@ GRADE_MARKS = {
 """Marker, face and edge colour of each grade of `lib.series`."""
 
 SIZE = (8.0, 4.2)
+
 LABEL_GAP = 0.052
 """Least distance between two labels at the right edge, as a share of a figure of the height `SIZE`."""
 

@@ -44,7 +44,7 @@ def default_run() -> None:
     """`tradegoals run` into a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as out:
         subprocess.run(
-            [sys.executable, "-m", "lib.cli", "run", "--out", out], check=True, capture_output=True
+            [sys.executable, "-m", "lib.tools.cli", "run", "--out", out], check=True, capture_output=True
         )
 
 
@@ -71,11 +71,13 @@ def main() -> None:
     package, pandas = start("import lib.figures, lib.growth"), start("import pandas")
     print(f"import lib.figures, lib.growth / import pandas   {package / pandas:5.2f}      (at most 1.2)")
     print(f"import lib                                       {start('import lib'):5.2f} s")
-    print(f"tradegoals --help                                {start('from lib.cli import main'):5.2f} s")
+    print(
+        f"tradegoals --help                                {start('from lib.tools.cli import main'):5.2f} s"
+    )
     print(f"tradegoals run                                   {seconds(default_run):5.1f} s    (at most 25)")
     print(f"  largest process                                {peak_megabytes():5.0f} MB   (at most 500)")
     from lib import figures
-    from lib.execution import matrix
+    from lib.tools.run import matrix
 
     print(f"validation of all tables                         {seconds(figures.check_data):5.2f} s")
     print(f"check of runs.yml                                {seconds(matrix.load_runs):5.2f} s")

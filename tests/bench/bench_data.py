@@ -20,9 +20,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import fetched, figures, plausibility
+from lib import fetched, figures
+from lib.analysis import plausibility
+from lib.economies import economies
 from lib.package import DATA_ENV, data_dir
-from lib.sources.economies import economies
+from lib.tools.sources import record
 
 PLACES, YEARS = 200, range(2000, 2025)
 
@@ -49,7 +51,7 @@ def write_panel() -> None:
             source="imf",
             snapshot="0" * 64,
         )
-        fetched.append(rows)
+        record.append(rows)
 
 
 def timed(what: str, action: Callable[[], object]) -> None:
@@ -65,7 +67,7 @@ def cpu() -> float:
 
 
 def main() -> None:
-    command = [sys.executable, "-c", "from lib.cli import main; main()", "data", "check"]
+    command = [sys.executable, "-c", "from lib.tools.cli import main; main()", "data", "check"]
     timed(
         "tradegoals data check, on what is kept",
         lambda: subprocess.run(command, check=True, capture_output=True),
@@ -79,9 +81,9 @@ def main() -> None:
         shutil.copytree(data_dir(), Path(folder) / "data")
         os.environ[DATA_ENV] = str(Path(folder) / "data")
         timed("995,000 values of a panel written", write_panel)
-        timed("the panel loaded", lambda: fetched.panel("imf"))
+        timed("the panel loaded", lambda: record.panel("imf"))
         timed("one reporter read, checked and typed", lambda: fetched.read("Germany"))
-        timed("every file checked", lambda: fetched.check())
+        timed("every file checked", lambda: record.check())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from lib.execution.kernels import ORDINARY, warm
+from lib.tools.run.kernels import ORDINARY, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -125,7 +125,7 @@ def ours(folder: Path, out: Path, *options: str) -> Callable[[dict[str, str]], N
     """`tradegoals run --runs` with these options."""
 
     def action(environment: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "lib.cli", "run", "--runs", "--out", str(out), *options]
+        command = [sys.executable, "-m", "lib.tools.cli", "run", "--runs", "--out", str(out), *options]
         here = environment | {"TRADEGOALS_NOTEBOOKS": str(folder)}
         subprocess.run(command, env=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 

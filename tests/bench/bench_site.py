@@ -25,7 +25,7 @@ LIMITS = {"4 runs": 15, "all runs": 60, "one run changed": 3, "nothing changed":
 
 def build(out: Path) -> tuple[float, float]:
     """Wall and CPU seconds of a build in a process of its own."""
-    command = [sys.executable, "-m", "lib.cli", "site", "--out", str(out)]
+    command = [sys.executable, "-m", "lib.tools.cli", "site", "--out", str(out)]
     before, started = os.times(), time.monotonic()
     run(command, check=True, capture_output=True)
     after = os.times()

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import fault_server as server_of
 import numpy as np
 
-from lib.sources.economies import economies, find_economy
-from lib.sources.fetch import Question, read_answer
+from lib.economies import economies, find_economy
+from lib.tools.sources.fetch import Question, read_answer
 
 MILLION = 1_000_000
 CHINA = find_economy("China")

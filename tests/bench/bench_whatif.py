@@ -17,7 +17,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from lib.whatif.page import write_page
+from lib.tools.whatif.page import write_page
 
 MOVE = """async ([id, values]) => {
   const slider = document.getElementById(id), spent = [];

@@ -16,7 +16,7 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-with atheris.instrument_imports(include=["lib.sources"]):
+with atheris.instrument_imports(include=["lib.tools.sources"]):
     import sources_readers
 
 from lib.errors import UserError

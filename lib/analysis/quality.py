@@ -1,0 +1,249 @@
+"""The quality report of a flow: conflicts, mirror statistics, revisions, implausible figures, coverage by flow."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from lib import fetched
+from lib import figures as fig
+from lib.analysis import plausibility
+from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
+from lib.cases import FlowCase
+from lib.growth import implied_base
+from lib.show import number, periods
+from lib.words import rate
+
+
+def around(family: Iterable[FlowCase]) -> pd.DataFrame:
+    """Everything that the day knew of the flows' pairs: all flows, and what the partner reports of the same trade.
+
+    Returns
+    -------
+    Rows as `lib.figures.load_figures` gives them, with `pair` ("China–Russia") and `ours` (whether the reporter is
+    one of the family, not the partner).
+    """
+    members = list(family)
+    pairs = {(member.reporter, member.partner): True for member in members}
+    mirrored = {(partner, reporter): False for reporter, partner in pairs if (partner, reporter) not in pairs}
+    curated = fig.load_figures()
+    frames = []
+    for (reporter, partner), ours in (pairs | mirrored).items():
+        rows = fetched.beside(curated, reporter)
+        rows = rows[(rows["reporter"] == reporter) & (rows["partner"] == partner)]
+        frames.append(rows.assign(pair=f"{reporter}–{partner}", ours=ours))
+    return fig.as_of(pd.concat(frames, ignore_index=True), members[0].as_of_time).reset_index(drop=True)
+
+
+def coverage_by_flow(known: pd.DataFrame) -> pd.DataFrame:
+    """Number of figures by year (columns, without holes) and by pair and flow (rows), in the order of `around`."""
+    name = known["pair"] + ", " + known["flow"]
+    counts = pd.crosstab(name, known["period_end"].dt.year).reindex(name.drop_duplicates())
+    counts = counts.reindex(columns=range(counts.columns.min(), counts.columns.max() + 1), fill_value=0)
+    return counts.rename_axis(index=None, columns=None)
+
+
+def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
+    """Periods of which several texts print levels in one currency that differ by more than their rounding.
+
+    Returns
+    -------
+    Frame with pair, period_start, period_end, unit, prints, low, high (in the unit), spread (fraction) and
+    figure_ids, the widest spread first.
+    """
+    rows = prepare(known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], _rates())
+    rows = rows.assign(unit=rows["currency"] + " mn")
+    by_period = rows.groupby(["pair", "period_start", "period_end", "unit"], sort=False)
+    found = by_period.agg(
+        prints=("value_mn", "size"),
+        low=("value_mn", "min"),
+        high=("value_mn", "max"),
+        rounding=("half", lambda half: half.nlargest(2).sum()),
+        figure_ids=("figure_id", lambda ids: ", ".join(sorted(ids))),
+    ).reset_index()
+    found["spread"] = found["high"] / found["low"] - 1
+    found = found[found["spread"] > found["rounding"] + 1e-9]
+    return found.drop(columns="rounding").sort_values("spread", ascending=False, ignore_index=True)
+
+
+def conflict_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The conflicts, formatted."""
+    return pd.DataFrame(
+        {
+            "flow of": found["pair"],
+            "period": periods(found),
+            "prints": found["prints"],
+            "lowest": found["low"].map(number).astype("str") + " " + found["unit"],
+            "highest": found["high"].map(number).astype("str") + " " + found["unit"],
+            "spread": found["spread"].map(rate),
+            "figures": found["figure_ids"],
+        }
+    )
+
+
+def mirrors(known: pd.DataFrame) -> pd.DataFrame:
+    """Levels that both sides report for the same goods and period, each the median of its usable prints.
+
+    Returns
+    -------
+    Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
+    averages where need be) and gap (theirs against ours, fraction), in order of pair, flow and period.
+    """
+    rows = prepare(known[known["level_usable"]], _rates())
+    pairs = mirror_pairs(rows)
+    for name in ("ours", "pair", "flow"):
+        pairs[name] = pairs["row"].map(rows[name])
+    by = ["pair", "flow", "period_start", "period_end"]
+    found = pairs[pairs["ours"].astype("bool")].groupby(by)[["log", "log_o"]].median().reset_index()
+    levels = np.exp(found[["log", "log_o"]].astype("float64"))
+    found = found.assign(ours_mn=levels["log"], theirs_mn=levels["log_o"])
+    return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1).drop(columns=["log", "log_o"])
+
+
+def mirror_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The mirror statistics, formatted."""
+    return pd.DataFrame(
+        {
+            "flow of": found["pair"],
+            "flow": found["flow"],
+            "period": periods(found),
+            "reporter says, USD mn": found["ours_mn"].map(number),
+            "partner says, USD mn": found["theirs_mn"].map(number),
+            "partner against reporter": found["gap"].map(rate),
+        }
+    )
+
+
+def mirrors_in_words(found: pd.DataFrame) -> str:
+    """How far the two sides are apart, for each pair and flow."""
+    lines = [
+        f"{pair}, {flow}: {_times(len(rows), 'period')} known from both sides; the partner's figure lies "
+        f"{_range(rows['gap'])} the reporter's."
+        for (pair, flow), rows in found.groupby(["pair", "flow"], sort=False)
+    ]
+    return "\n".join(f"- {line}" for line in lines) or "No period is known from both sides."
+
+
+def _range(gaps: pd.Series) -> str:
+    low, high = rate(gaps.min()), rate(gaps.max())
+    return f"{low} off" if low == high else f"{low} to {high} off"
+
+
+REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
+
+
+def revisions(known: pd.DataFrame) -> pd.DataFrame:
+    """What a release makes of an earlier one: by its growth, of the level a year before; or by printing it anew.
+
+    Only usable levels and growth of one currency are compared; of several earlier prints the one nearest to what is
+    implied counts. What is printed anew is compared with the last print of the same publisher.
+
+    Returns
+    -------
+    Frame with figure_id (of the release), pair, flow, period_start, period_end, released (its year, or "undated"),
+    before (figure_id of the earlier level), implied and printed (millions), revision (fraction) and rounding (what
+    the printed digits leave open, fraction).
+    """
+    rows = prepare(known[known["ours"] & known["level_usable"]], _rates())
+    found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
+    found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
+    for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
+        found[name] = rows[name].reindex(found["row"]).array
+    found["before"] = found["row_o"].map(rows["figure_id"])
+    dated = (rows["published"] != "") | rows["known_by"].notna()
+    released = rows["known_from"].dt.year.astype("str").where(dated, "undated")
+    found["released"] = found["row"].map(released)
+    return found.drop(columns=["row", "row_o"])
+
+
+def _implied_again(rows: pd.DataFrame) -> pd.DataFrame:
+    """Levels implied by later growth, beside the nearest print of a year earlier."""
+    pairs = with_growth(rows.assign(yoy_pct=rows["yoy_pct"].where(rows["growth_usable"])))
+    implied = implied_base(pairs["value_mn"], pairs["yoy_pct"] / 100)
+    rounding = pairs["half"] + pairs["half_o"] + pairs["half_yoy"] / (100 + pairs["yoy_pct"])
+    found = pairs.assign(implied=implied, printed=pairs["value_mn_o"], rounding=rounding)
+    found = found.assign(revision=found["implied"] / found["printed"] - 1)
+    nearest = found["revision"].abs().sort_values(kind="stable").index
+    return found.loc[nearest].drop_duplicates("row").sort_values("row")[REVISION]
+
+
+def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
+    """Levels that a publisher printed again on a later day, beside its last print before."""
+    keys = [rows[name] for name in ("flow_number", "period_number", "currency", "publisher")]
+    ordered = rows.sort_values("known_from", kind="stable")
+    before = ordered.groupby(keys).shift()
+    later = ordered["known_from"] > before["known_from"]
+    place = ordered.index.to_series().groupby(keys).shift()
+    found = pd.DataFrame(
+        {
+            "row": ordered.index,
+            "row_o": place,
+            "implied": ordered["value_mn"],
+            "printed": before["value_mn"],
+            "revision": ordered["value_mn"] / before["value_mn"] - 1,
+            "rounding": ordered["half"] + before["half"],
+        }
+    )
+    return found[later].sort_values("row")[REVISION]
+
+
+def revision_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Revisions by pair and year of release: how many, how many beyond rounding, the usual and the largest."""
+    rows = []
+    for (pair, year), group in found.groupby(["pair", "released"], sort=False):
+        largest = group.loc[group["revision"].abs().idxmax()]
+        rows.append(
+            {
+                "flow of": pair,
+                "released in": year,
+                "releases compared": len(group),
+                "beyond rounding": int((group["revision"].abs() > group["rounding"]).sum()),
+                "median": rate(group["revision"].median()),
+                "largest": rate(largest["revision"]),
+                "by": largest["figure_id"],
+                "of": largest["before"],
+            }
+        )
+    return (
+        pd.DataFrame(rows).sort_values(["flow of", "released in"], kind="stable") if rows else pd.DataFrame()
+    )
+
+
+def flags(known: pd.DataFrame) -> pd.DataFrame:
+    """The flags of `lib.analysis.plausibility` on the reporters' figures, with the status that the figure has."""
+    found = plausibility.find_flags(known, _rates(), fig.parents())
+    status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
+    found = found.join(status, on="figure_id")
+    return found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
+
+
+def flag_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The flags, formatted: the rule that raised each in words."""
+    return pd.DataFrame(
+        {
+            "figure": found["figure_id"],
+            "status": found["status"],
+            "rule": found["rule"].map(lambda name: plausibility.RULES[name].meaning),
+            "found": found["found"],
+            "expected": found["expected"],
+            "against": found["against"],
+        }
+    )
+
+
+def flags_in_words(found: pd.DataFrame, known: pd.DataFrame) -> str:
+    """How many figures a rule doubts, and how many of these have a status that settles the matter."""
+    doubted = found.drop_duplicates("figure_id")
+    settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
+    return (
+        f"Of {_times(int(known['ours'].sum()), 'figure')}, all flows, {len(doubted)} are doubted by a rule. "
+        f"{settled} of these have a status that says what is wrong; the others are questions, not verdicts."
+    )
+
+
+def _times(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _rates() -> pd.Series:
+    return fig.covariate("cny_per_usd")

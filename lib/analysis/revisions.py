@@ -1,0 +1,397 @@
+"""What changed between two days: which figures arrived, and what each moved.
+
+The days are stepped through in the order of arrival. After every figure that changes a level on which the
+answer rests, the goal is judged and forecast again, with what was known at that moment and nothing else; what
+the step moved is put down to that figure. The steps lead from the first day to the last, so their contributions
+add up to the whole change. Of figures that became known on one day the order is that of the file: who comes
+first there can matter for the split, never for the sum.
+
+Time itself is a step of its own: a year that ends brings its exchange rate, and a verdict that stays open for
+too long becomes unknown.
+
+What changed between two days, for a reader: sentences, tables and the bars of a figure.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib import figures as fig
+from lib.cases import CompareCase, GoalCase
+from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS, judge
+from lib.outlook import lineage, look
+from lib.results import Estimate
+from lib.show import number, periods
+from lib.words import percent
+
+START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
+
+DECIDED = {"met": 1.0, "missed": 0.0}
+"""Probability that a decided reading counts with, so that its decision is a change like any other."""
+
+
+class PartialCase(GoalCase):
+    """A case on a day on which some figures have not arrived yet."""
+
+    held_back: frozenset[str] = frozenset()
+
+    def vintage(self) -> pd.DataFrame:
+        """The figures of the flow known on `as_of`, without those held back; it may be empty."""
+        known = fig.as_of(self.record(), self.as_of_time)
+        return known[~known["figure_id"].isin(self.held_back)]
+
+    def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
+        """One level a year from the figures that have arrived; what is kept for whole days does not serve."""
+        return super().series(self.vintage() if record is None else record)
+
+
+def arrivals(case: CompareCase) -> pd.DataFrame:
+    """Figures of the flow and of the larger flows that became known after the first day, up to the last.
+
+    Returns
+    -------
+    Rows as `lib.figures.load_figures` gives them, `reporter` as `FlowCase.label_beside`, in order of `known_from`,
+    then of the file.
+    """
+    last = case.last()
+    family = [last, *lineage(last)]
+    record = pd.concat([member.record().assign(reporter=member.label_beside(last)) for member in family])
+    late = (record["known_from"] > case.as_of_time) & (record["known_from"] <= pd.Timestamp(case.until))
+    return record[late].sort_values(["known_from", "line"], kind="stable", ignore_index=True)
+
+
+def steps(case: CompareCase) -> pd.DataFrame:
+    """The state of the goal on the first day, and after each figure that changed a level or what followed.
+
+    Returns
+    -------
+    One row a step: day, kind ("start", "figure" or "time"), figure_id and reporter (of the figure), levels (the
+    changed levels in words), and by reading `p_…` (probability; 1 when met, 0 when missed, NaN where there is
+    none) and `verdict_…`.
+    """
+    return pd.DataFrame(list(_steps(case)))
+
+
+def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
+    levels: dict[str, pd.Series] = {}
+    basis: tuple[Any, ...] | None = None
+    state: dict[str, Any] = {}
+    for now, row in _moments(case):
+        name = "" if row is None else row["reporter"]
+        before, old = levels, state
+        levels = _family_levels(now) if row is None else levels | {name: _levels(now, name)}
+        if (rests_on := _basis(now, levels)) != basis:
+            basis, state = rests_on, _state(now)
+        if not old:
+            yield _step(now, START, state)
+        elif row is not None and (words := _changes(before.get(name), levels[name])):
+            yield _step(now, FIGURE, state, row["figure_id"], name, words)
+        elif str(state) != str(old):  # as text, in which a probability that is not known equals itself
+            yield _step(now, TIME, state)
+
+
+def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | None]]:
+    """The case at every moment that can matter, with the figure of a full year that has just arrived.
+
+    First the first day; then each day on which time itself can change something, before its figures.
+    """
+    now = PartialCase(**case.first().model_dump())
+    yield now, None
+    new = fig.annual(arrivals(case))  # no other figure changes a level of a year
+    clock = _clock_days(case)
+    for day in sorted({*new["known_from"], *clock}):
+        rows = new[new["known_from"] == day]
+        waiting = list(rows["figure_id"])
+        now = _moved(now, day.date(), waiting)
+        if day in clock:
+            yield now, None
+        for row in rows.to_dict("records"):
+            waiting.remove(row["figure_id"])
+            now = _moved(now, now.as_of, waiting)
+            yield now, row
+
+
+def _clock_days(case: CompareCase) -> list[pd.Timestamp]:
+    """Days between the two on which a year's exchange rate is known, or the deadline's figure is overdue."""
+    days = [pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)]
+    return [day for day in (*days, _overdue(case)) if case.as_of_time < day <= pd.Timestamp(case.until)]
+
+
+def _overdue(case: GoalCase) -> pd.Timestamp:
+    """The day from which a reading without its last figure is unknown, no longer open (`lib.goals.judge`)."""
+    return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
+
+
+def _moved(case: PartialCase, day: date, held_back: list[str]) -> PartialCase:
+    return case.model_copy(update={"as_of": day, "held_back": frozenset(held_back)})
+
+
+def _step(
+    now: PartialCase,
+    kind: str,
+    state: dict[str, Any],
+    figure_id: str = "",
+    reporter: str = "",
+    levels: str = "",
+) -> dict[str, Any]:
+    what = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": reporter, "levels": levels}
+    return what | state
+
+
+def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
+    """All that verdicts and forecast of a case rest on; where it is the same, so are they.
+
+    Of the flow itself the levels up to the deadline; of the larger flows those up to the last of these.
+    """
+    own = levels[case.reporter].loc[: case.deadline]
+    known = [series.loc[: own.index[-1]] for name, series in levels.items() if name != case.reporter]
+    return (case.as_of_time < _overdue(case), *(tuple(series.items()) for series in (own, *known)))
+
+
+def _state(case: PartialCase) -> dict[str, Any]:
+    """Probability and verdict of each reading, from what the case knows."""
+    goal, levels = case.make_goal(), case.series()["value_mn"]
+    odds = look(case, goal, levels).chances
+    verdicts = {verdict.reading: verdict.outcome for verdict in judge(goal, levels, case.as_of_time)}
+    chances = {name: DECIDED.get(verdicts[name], odds.get(name, np.nan)) for name in READINGS}
+    return {
+        **{f"p_{name}": chances[name] for name in READINGS},
+        **{f"verdict_{name}": verdicts[name] for name in READINGS},
+    }
+
+
+def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
+    names = [case.reporter, *(larger.label_beside(case) for larger in lineage(case))]
+    return {name: _levels(case, name) for name in names}
+
+
+def _levels(case: PartialCase, label: str) -> pd.Series:
+    """Level by year of one flow of the family (`FlowCase.label_beside`), as the case knows it; millions."""
+    reporter, _, partner = label.partition("–")
+    member = case.model_copy(update={"reporter": reporter, "partner": partner or case.partner})
+    return member.series()["value_mn"]
+
+
+def _changes(before: pd.Series | None, after: pd.Series) -> str:
+    """The levels that differ, in words: "2012: 153.3 → 150; 2013: 230"."""
+    old = {} if before is None else before.to_dict()
+    new = after.to_dict()
+    differing = sorted(year for year in old | new if old.get(year) != new.get(year))
+    return "; ".join(f"{year}: {_change(old.get(year), new.get(year))}" for year in differing)
+
+
+def _change(before: float | None, after: float | None) -> str:
+    words = [number(value) for value in (before, after) if value is not None]
+    return " → ".join(words) if after is not None else f"{words[0]} → none"
+
+
+def contributions(found: pd.DataFrame) -> pd.DataFrame:
+    """What each step moved of the probability of each reading, a fraction.
+
+    Where a step has no probability the last one stands, so the column adds up to the change from the first
+    probability to the last; it is NaN throughout where none was ever known.
+
+    Returns
+    -------
+    Frame with a column a reading, indexed like the steps without their start.
+    """
+    odds = found[[f"p_{name}" for name in READINGS]].set_axis(list(READINGS), axis="columns")
+    return odds.ffill().diff().iloc[1:]
+
+
+def movers(found: pd.DataFrame, reading: str, least: float = 0.0) -> pd.DataFrame:
+    """The steps that moved the probability of one reading by more than `least`, the others as one last row.
+
+    Returns
+    -------
+    The columns of `steps` without those by reading, and: moved (fraction; adds up to the whole change), p
+    (probability after the step, NaN for the last row), verdict, others (number of steps that a row stands for
+    beside its own). The first row is the start, whose `moved` is NaN.
+    """
+    moved = contributions(found)[reading].reindex(found.index)
+    rows = found[["day", "kind", "figure_id", "reporter", "levels"]].assign(
+        moved=moved, p=found[f"p_{reading}"], verdict=found[f"verdict_{reading}"], others=0
+    )
+    large, small = moved.abs() > least, (moved.abs() <= least) & (moved != 0)
+    shown = rows[(rows["kind"] == START) | large]
+    if not small.any():
+        return shown.reset_index(drop=True)
+    rest = {"day": found["day"].iloc[-1], "kind": REST, "figure_id": "", "reporter": "", "levels": ""}
+    rest |= {"moved": moved[small].sum(), "p": np.nan, "verdict": "", "others": int(small.sum())}
+    return pd.concat([shown, pd.DataFrame([rest])], ignore_index=True)
+
+
+def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
+    """Every change of a verdict: reading, day, figure_id (blank: time alone), before, after."""
+    rows = []
+    for name in READINGS:
+        verdict = found[f"verdict_{name}"]
+        changed = found[verdict != verdict.shift()].iloc[1:]
+        for place, step in changed.iterrows():
+            rows.append((name, step["day"], step["figure_id"], verdict[place - 1], verdict[place]))
+    return pd.DataFrame(rows, columns=["reading", "day", "figure_id", "before", "after"])
+
+
+LEAST_SHOWN = 0.0005
+"""Moves up to 0.05 points of a per cent are told together."""
+
+
+def points(moved: float) -> str:
+    """A move of a probability in points of a per cent: 0.707 → "+70.7", −0.0003 → "−0.03"; empty for none."""
+    if pd.isna(moved) or moved == 0:
+        return ""
+    if abs(moved) < 0.00005:
+        return "under 0.01"
+    digits = 1 if abs(moved) >= LEAST_SHOWN else 2
+    return f"{moved * 100:+.{digits}f}".replace("-", "−")
+
+
+def in_words(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> str:
+    """What arrived, what it changed in the reading in which the goal was stated, and what moved it most."""
+    span = f"*Between {case.as_of:%-d %B %Y} and {case.until:%-d %B %Y}*"
+    if new.empty and len(found) == 1:
+        return f"{span} nothing arrived and nothing changed."
+    changed = int((found["kind"] == FIGURE).sum())
+    label = READING_LABELS[case.reading]
+    first, last = (_state_in_words(found.iloc[place], case.reading) for place in (0, -1))
+    same = "stayed" if first == last else f"went from {first} to"
+    return (
+        f"{span} **{len(new)} figures** arrived; {changed} of them changed a level that is used here. Read {label}, "
+        f"the goal {same} **{last}**.{_largest(found, case.reading)}"
+    )
+
+
+def _state_in_words(step: pd.Series, reading: str) -> str:
+    verdict, p = step[f"verdict_{reading}"], step[f"p_{reading}"]
+    return verdict if verdict in ("met", "missed") or pd.isna(p) else f"{verdict} at {percent(p)}"
+
+
+def _largest(found: pd.DataFrame, reading: str) -> str:
+    moved = contributions(found)[reading]
+    if not (moved.abs() > LEAST_SHOWN).any():
+        return ""
+    place = moved.abs().idxmax()
+    step = found.loc[place]
+    what = (
+        f"{step['reporter']}, {step['levels']} (row {step['figure_id']})"
+        if step["figure_id"]
+        else "time alone"
+    )
+    return f" Most was moved by {what}: {points(moved[place])} points."
+
+
+def arrival_counts(new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """How many figures arrived by reporter, and how many of them changed a level that is used, or the forecast."""
+    moved = found.loc[contributions(found).abs().max(axis=1).gt(0).reindex(found.index, fill_value=False)]
+    counts = [
+        (
+            name,
+            len(rows),
+            int(rows["figure_id"].isin(found["figure_id"]).sum()),
+            int(rows["figure_id"].isin(moved["figure_id"]).sum()),
+        )
+        for name, rows in new.groupby("reporter", sort=False)
+    ]
+    return pd.DataFrame(counts, columns=["reporter", "figures", "changed a level", "moved a probability"])
+
+
+def arrival_table(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Every figure of the flow itself, and those of larger flows that changed a level, with their sources."""
+    rows = new[(new["reporter"] == case.reporter) | new["figure_id"].isin(found["figure_id"])]
+    changes = found[found["kind"] == FIGURE].set_index("figure_id")["levels"]
+    return pd.DataFrame(
+        {
+            "known from": rows["known_from"].dt.strftime("%Y-%m-%d"),
+            "reporter": rows["reporter"],
+            "period": periods(rows),
+            "value": [f"{number(v)} {u}".strip() for v, u in zip(rows["value"], rows["unit"], strict=True)],
+            f"levels changed, {case.currency} mn": rows["figure_id"].map(changes).fillna(""),
+            "row of figures.csv": rows["figure_id"],
+            "publisher": rows["publisher"],
+            "address": rows["url"],
+        }
+    )
+
+
+def attribution_table(found: pd.DataFrame) -> pd.DataFrame:
+    """What each step moved of each reading, in points of a per cent; the last row is the sum."""
+    moved = contributions(found)
+    some = moved.abs().max(axis=1) > LEAST_SHOWN
+    few = moved[~some & (moved.abs().max(axis=1) > 0)]
+    steps = found.loc[moved.index[some]]
+    names = {
+        "day": [*(f"{day}" for day in steps["day"]), *([""] * bool(len(few))), ""],
+        "what arrived": [
+            *(step.figure_id or "time alone" for step in steps.itertuples()),
+            *([f"{len(few)} with smaller moves"] * bool(len(few))),
+            "all together",
+        ],
+        "levels changed": [*steps["levels"], *([""] * bool(len(few))), ""],
+    }
+    for reading in READINGS:
+        values = [*moved.loc[some, reading], *([few[reading].sum()] * bool(len(few))), moved[reading].sum()]
+        names[f"{READING_LABELS[reading]}, points"] = [points(value) for value in values]
+    return pd.DataFrame(names)
+
+
+def verdict_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The changes of verdicts, formatted."""
+    rows = verdict_changes(found)
+    return pd.DataFrame(
+        {
+            "reading": rows["reading"].map(READING_LABELS),
+            "day": rows["day"].astype(str),
+            "verdict before": rows["before"],
+            "verdict after": rows["after"],
+            "by": rows["figure_id"].replace("", "time alone"),
+        }
+    )
+
+
+def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
+    """The way of the probability of the stated reading: start, moves of more than `least`, the others, end.
+
+    Returns
+    -------
+    Frame with label, low and high (fractions, ends of the bar) and moved (NaN for start and end).
+    """
+    rows = movers(found, case.reading, least)
+    start, end = found.iloc[0], found.iloc[-1]
+    level = start[f"p_{case.reading}"]
+    parts = [(_end_label(case.as_of, start, case.reading), 0.0, level, float("nan"))]
+    for row in rows.iloc[1:].to_dict("records"):
+        low, high = sorted((level, level + row["moved"]))
+        parts.append((_bar_label(row), low, high, row["moved"]))
+        level += row["moved"]
+    parts.append((_end_label(case.until, end, case.reading), 0.0, end[f"p_{case.reading}"], float("nan")))
+    return pd.DataFrame(parts, columns=["label", "low", "high", "moved"])
+
+
+def _end_label(day: date, step: pd.Series, reading: str) -> str:
+    return f"{day:%-d %b %Y}\n{step[f'verdict_{reading}']}"
+
+
+def _bar_label(row: dict[str, Any]) -> str:
+    if row["kind"] == REST:
+        return f"{row['others']} smaller"
+    return f"{row['figure_id'] or 'time alone'}\n{row['day']:%-d %b %Y}"
+
+
+def estimates(case: CompareCase, found: pd.DataFrame) -> list[Estimate]:
+    """The whole change of each reading's probability as rows for the result; readings without one are left out."""
+    total = contributions(found).sum(skipna=False)
+    return [
+        Estimate(
+            target=f"change of probability, {READING_LABELS[name]}",
+            period=case.deadline,
+            output_type="point",
+            output_type_id=None,
+            value=float(total[name]),
+            unit=f"fraction, {case.as_of} to {case.until}",
+        )
+        for name in READINGS
+        if pd.notna(total[name])
+    ]

@@ -1,0 +1,161 @@
+"""What the official tracking standards would have said of a goal, day by day, beside the forecast."""
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from lib import outlook, standards
+from lib.analysis.answers import headline
+from lib.cases import GoalCase
+from lib.errors import UserError
+from lib.goals import READINGS, Goal, Verdict, judge, make_goal
+from lib.show import number
+from lib.standards import TrackedTarget
+from lib.words import percent
+
+TRACKERS = (
+    standards.eurostat,
+    standards.un_progress_chart,
+    standards.escap_current_status,
+    standards.sdsn,
+)
+"""Trackers that need no more than base, latest and target; the anticipated progress also takes the levels."""
+
+PROBABILITY = "probability"
+
+NO_FORECAST = "ESCAP current status"
+"""The tracker that says how much of the way is done, and not whether the rest will be."""
+
+
+def reading_days(case: GoalCase) -> list[date]:
+    """The last days of the years from the first after the base to the deadline, as far as the case's day.
+
+    While the goal is running, the case's day itself is the last of them.
+    """
+    days = [date(year, 12, 31) for year in range(case.base_year + 1, case.deadline + 1)]
+    past = [day for day in days if day < case.as_of]
+    running = date(case.base_year, 12, 31) < case.as_of <= date(case.deadline, 12, 31)
+    return [*past, case.as_of] if running else past
+
+
+def year_by_year(case: GoalCase) -> pd.DataFrame:
+    """What could be read on each of the `reading_days`, from what had been published by then.
+
+    Returns
+    -------
+    Long frame: day, latest_year, latest_mn, who (tracker, or "probability"), value, progress_class, on_track
+    (True, False or missing), one row a day and source. Days on which the record had no base or no later level
+    are absent.
+    """
+    rows = [row for day in reading_days(case) for row in _read(case.model_copy(update={"as_of": day}))]
+    columns = ["day", "latest_year", "latest_mn", "who", "value", "progress_class", "on_track"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _read(case: GoalCase) -> list[dict]:
+    try:
+        levels = case.series()["value_mn"]
+        goal = make_goal(case.goal, case.base_year, case.deadline, levels, case.currency)
+    except UserError:  # on that day the record had no level for the base yet: nobody could judge
+        return []
+    since = levels.loc[goal.base_year : goal.deadline]
+    if len(since) < 2:
+        return []
+    year, level = int(since.index[-1]), float(since.iloc[-1])
+    head = {"day": case.as_of, "latest_year": year, "latest_mn": level}
+    target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
+    found = [tracker(target) for tracker in TRACKERS] + [standards.escap_anticipated(target, since)]
+    rows = [
+        {
+            **head,
+            "who": a.standard,
+            "value": a.value,
+            "progress_class": a.progress_class,
+            "on_track": a.on_track,
+        }
+        for a in found
+    ]
+    return [*rows, {**head, **_probability(case, goal, levels)}]
+
+
+def _probability(case: GoalCase, goal: Goal, levels: pd.Series) -> dict:
+    """The forecast's row: the probability of the stated reading, or its verdict once decided.
+
+    The value is missing where the reading needs yearly rates that were not known.
+    """
+    verdict = judge(goal, levels, case.as_of_time)[READINGS.index(case.reading)]
+    if verdict.outcome in ("met", "missed"):
+        value = float(verdict.outcome == "met")
+        return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
+    chance = float(outlook.look(case, goal, levels).chances.get(case.reading, float("nan")))
+    return {"who": PROBABILITY, "value": chance, "progress_class": verdict.outcome, "on_track": None}
+
+
+def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Classes, and whether they mean on track (1), not (0) or neither (missing): trackers × days."""
+    trackers = found[found["who"] != PROBABILITY]
+    classes = trackers.pivot(index="who", columns="day", values="progress_class")
+    marks = trackers.assign(on_track=trackers["on_track"].astype("Float64")).pivot(
+        index="who", columns="day", values="on_track"
+    )
+    order = trackers["who"].unique()
+    return classes.loc[order], marks.loc[order].astype(float)
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """The readings with their numbers, formatted: one row a day, one column a tracker; empty without any."""
+    frame = found.assign(shown=[_shown(row) for row in found.itertuples()])
+    wide = frame.pivot(index=["day", "latest_year", "latest_mn"], columns="who", values="shown")
+    wide = wide[found["who"].unique()].reset_index()
+    wide["latest_mn"] = wide["latest_mn"].map(number)
+    names = {
+        "latest_year": "latest year known",
+        "latest_mn": "its level, mn",
+        "probability": "probability of the goal",
+    }
+    return wide.rename(columns=names).rename_axis(columns=None)
+
+
+def _shown(row: Any) -> str:
+    if row.who == PROBABILITY:
+        decided = row.progress_class in ("met", "missed")
+        return row.progress_class if decided else "not known" if pd.isna(row.value) else percent(row.value)
+    return (
+        "not assessed"
+        if row.value is None or pd.isna(row.value)
+        else f"{row.value:.2f}: {row.progress_class}"
+    )
+
+
+def path_in_words(odds: pd.Series) -> str:
+    """The probabilities by day as text; days without one are left out."""
+    return "; ".join(f"{day:%-d %B %Y} {percent(value)}" for day, value in odds.dropna().items())
+
+
+def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> str:
+    """What the trackers said at their most hopeful, what the forecast said then, and what happened."""
+    verdict = verdicts[READINGS.index(case.reading)]
+    trackers = found[~found["who"].isin([PROBABILITY, NO_FORECAST]) & found["on_track"].notna()]
+    before = trackers[trackers["latest_year"] < case.deadline]
+    outcome = headline(verdict, None)
+    if before.empty:
+        return f"{outcome} On no day before the deadline did the record hold what the trackers need."
+    share = before.groupby("day")["on_track"].mean()
+    day = share[share == share.max()].index[-1]
+    row = before[before["day"] == day]
+    said, year = int(row["on_track"].sum()), row["latest_year"].iloc[0]
+    given = _given(found[(found["who"] == PROBABILITY) & (found["day"] == day)].iloc[0])
+    return (
+        f"{outcome} On {day:%-d %B %Y}, with the figure of {year}, **{said} of {len(row)} trackers** that "
+        f"make a forecast called the goal on track; {given}."
+    )
+
+
+def _given(row: pd.Series) -> str:
+    """What the forecast said on a day, as the end of a sentence."""
+    if row["progress_class"] in ("met", "missed"):
+        return f"read as stated, it was already **{row['progress_class']}**"
+    if pd.isna(row["value"]):
+        return "its probability cannot be given"
+    return f"the probability given here was **{percent(row['value'])}**"

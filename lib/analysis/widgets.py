@@ -1,0 +1,188 @@
+"""The what-if as widgets in a notebook: live where a person edits it in Jupyter, still text where it is executed.
+
+Jupyter tells a kernel by an environment variable that it serves an open notebook. Papermill, nbval and nbclient
+do not, and widgets drawn for nobody would leave random identifiers and empty boxes in the outputs.
+"""
+
+import html
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lib.analysis import what_if, what_if_data
+from lib.analysis.what_if import Answer, answer
+from lib.cases import GoalCase
+from lib.errors import UserError
+from lib.goals import READING_LABELS, READINGS
+
+OPEN_IN_JUPYTER = "JPY_SESSION_NAME"
+"""Set by jupyter-server in the kernels of notebooks that are open in it."""
+
+RATES = (-20.0, 60.0)
+"""Range of the slider, per cent a year."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a cell shows: the answer as text, and the widgets where somebody can move them.
+
+    Parameters
+    ----------
+    still : the answer of the parameters as HTML.
+    box : the widgets, or None where nobody would see them move.
+    """
+
+    still: str
+    box: Any = None
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Both forms; a front end takes the widgets if it can."""
+        text = {"text/html": self.still, "text/plain": "the answer, as HTML"}
+        return text if self.box is None else text | self.box._repr_mimebundle_(**options)
+
+
+def panel(case: GoalCase, live: bool | None = None) -> Panel:
+    """The what-if of a case: widgets in an open notebook, still text elsewhere, or as `live` says."""
+    still = what_if.answer_html(case, answer(case))
+    if live is None:
+        live = OPEN_IN_JUPYTER in os.environ
+    return Panel(still, build(case) if live else None)
+
+
+def build(case: GoalCase) -> Any:
+    """The widgets, in line with the case, and what they show below them."""
+    try:
+        import ipywidgets as widgets
+    except ModuleNotFoundError:
+        raise UserError(
+            "widgets: found no ipywidgets, expected it in the environment of Jupyter (uv sync --group lab)"
+        ) from None
+    fields = make_fields(widgets)
+    text, picture = widgets.HTML(), widgets.Image(format="png", layout={"max_width": "60rem"})
+    now: dict[str, Any] = {"case": case, "busy": False}
+
+    def redraw(changed: Callable[[GoalCase], GoalCase]) -> None:
+        now["busy"] = True  # bringing the widgets in line must not call this again
+        try:
+            wanted = changed(now["case"])
+            found = answer(wanted)
+            text.value, picture.value = what_if.answer_html(wanted, found), draw(wanted, found)
+            now["case"] = wanted
+            put_in_line(fields, wanted, found)
+        except UserError as error:
+            text.value = f"<p><b>{html.escape(str(error))}</b></p>"
+        finally:
+            now["busy"] = False
+
+    def follow(name: str) -> Callable[[Any], None]:
+        def moved(change: Any) -> None:
+            if not now["busy"]:
+                redraw(lambda known: with_value(known, name, change.new))
+
+        return moved
+
+    for name, field in fields.items():
+        field.observe(follow(name), "value")
+    redraw(lambda same: same)
+    return widgets.VBox([*fields.values(), text, picture])
+
+
+def make_fields(widgets: Any) -> dict[str, Any]:
+    """One widget a parameter, still without values."""
+    slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
+    style = {name: slow[name] for name in ("layout", "style")}
+    flows = [
+        (f"{one['reporter']}–{one['partner']}, {one['flow']}", place) for place, one in enumerate(_flows())
+    ]
+    return {
+        "flow": widgets.Dropdown(description="flow", options=flows, **style),
+        "as_of": widgets.SelectionSlider(
+            description="as known on", options=[what_if_data.payload()["day"]], **slow
+        ),
+        "goal": widgets.FloatSlider(description="% a year", min=RATES[0], max=RATES[1], step=0.5, **slow),
+        "base_year": widgets.Dropdown(description="base year", **style),
+        "deadline": widgets.IntSlider(description="deadline", min=1900, max=2100, **slow),
+        "reading": widgets.Dropdown(
+            description="read", options=[(READING_LABELS[name], name) for name in READINGS], **style
+        ),
+    }
+
+
+def _flows() -> list[dict[str, Any]]:
+    return what_if_data.payload()["flows"]
+
+
+def _place(case: GoalCase) -> int:
+    keys = (case.reporter, case.partner, case.flow)
+    return next(k for k, one in enumerate(_flows()) if (one["reporter"], one["partner"], one["flow"]) == keys)
+
+
+def with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
+    """The case after one widget changed; what no longer fits follows: day, base and deadline."""
+    values = case.model_dump(mode="json")
+    if name == "flow":
+        chosen = _flows()[value]
+        currency = next(iter(chosen["levels"]))
+        values |= {key: chosen[key] for key in ("reporter", "partner", "flow")}
+        values |= {
+            "as_of": what_if_data.payload()["day"],
+            "currency": currency,
+            "goal": "25 %",
+            "base_year": None,
+        }
+    else:
+        values[name] = f"{value:g} %" if name == "goal" else value
+    return GoalCase.check(_settled(values))
+
+
+def _settled(values: dict[str, Any]) -> dict[str, Any]:
+    """Base and deadline that the record of the day can answer: the base asked for, or the last level known."""
+    one = next(f for f in _flows() if all(f[key] == values[key] for key in ("reporter", "partner", "flow")))
+    known = sorted(what_if_data.levels_on(one["levels"][values["currency"]], str(values["as_of"])))
+    base = values["base_year"] if values["base_year"] in known else known[-1]
+    length = values["deadline"] - base
+    return values | {"base_year": base, "deadline": base + (length if 1 <= length <= 30 else 3)}
+
+
+def put_in_line(fields: dict[str, Any], case: GoalCase, found: Answer) -> None:
+    """Bring every widget in line with the case."""
+    days = sorted({*release_days(case), case.as_of.isoformat()})
+    years = [int(year) for year in case.series().index]
+    fields["flow"].value = _place(case)
+    fields["as_of"].options, fields["as_of"].value = days, case.as_of.isoformat()
+    fields["goal"].value = min(max(100 * found.goal.rate, RATES[0]), RATES[1])
+    fields["base_year"].options, fields["base_year"].value = years, case.base_year
+    fields["deadline"].min, fields["deadline"].max = (
+        1900,
+        2100,
+    )  # no range may exclude the next one on the way
+    fields["deadline"].value = case.deadline
+    fields["deadline"].max = max(case.base_year + 15, case.deadline)
+    fields["deadline"].min = case.base_year + 1
+    fields["reading"].value = case.reading
+
+
+def release_days(case: GoalCase) -> list[str]:
+    """The days from the first level on that changed a level of the flow or of a larger one."""
+    own = _flows()[_place(case)]
+    larger = [
+        one
+        for one in _flows()
+        if one["reporter"] in own["parents"]
+        and (one["partner"], one["flow"]) == (own["partner"], own["flow"])
+    ]
+    first = own["levels"][case.currency][0][0]
+    days = {day for one in (own, *larger) for day, _ in one["levels"].get(case.currency, [])}
+    return sorted({day for day in days if day >= first} | {what_if_data.payload()["day"]})
+
+
+def draw(case: GoalCase, found: Answer) -> bytes:
+    """The figure as a PNG image."""
+    import matplotlib.pyplot as plt
+
+    drawn, image = what_if.figure(case, found), io.BytesIO()
+    drawn.savefig(image, format="png", bbox_inches="tight")
+    plt.close(drawn)
+    return image.getvalue()

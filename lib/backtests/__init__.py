@@ -1,1 +1,0 @@
-"""Rolling origins over trade panels: everything that is kept in `data/reference`."""

@@ -1,0 +1,529 @@
+"""What all parameters have in common: checked before a kernel starts, and again in the notebook's second cell.
+
+Papermill lets an unknown name pass and turns `true` into text; here a wrong name, type or combination is an
+error that names the parameter, what was found, what was expected and the nearest valid name.
+
+A flow, seen from one day; against a yearly rate; and with a goal.
+
+What single notebooks ask beside a flow and a goal.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lib import fetched, words
+from lib import figures as fig
+from lib.errors import UserError
+from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
+from lib.series import annual_series, exchange_rates
+from lib.tables import data_state
+
+
+class Case(BaseModel):
+    """The parameters of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, str_max_length=200)
+
+    @classmethod
+    def from_cell(cls, namespace: Mapping[str, Any]) -> Self:
+        """Check the values that a notebook's parameters cell defines; call it with `locals()`."""
+        return cls.check({name: namespace[name] for name in cls.model_fields if name in namespace})
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> Self:
+        """Check values by name; every fault is reported at once.
+
+        Raises
+        ------
+        UserError
+            Naming each parameter, what was found, what was expected, and the nearest valid name.
+        """
+        try:
+            case = cls.model_validate({name: _plain(value) for name, value in values.items()})
+        except ValidationError as error:
+            raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
+        case.check_against_data()
+        return case
+
+    def check_against_data(self) -> None:
+        """Refuse what no data can answer; a case that needs no data refuses nothing."""
+
+    def title(self) -> str:
+        """One line that names the case."""
+        raise NotImplementedError
+
+
+def slug(case: Case) -> str:
+    """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
+    defaults = type(case)()
+    parts = [
+        f"{name}-{slugify(str(getattr(case, name)))}"
+        for name in type(case).model_fields
+        if getattr(case, name) != getattr(defaults, name)
+    ]
+    return "_".join(parts) or "default"
+
+
+def slugify(text: str) -> str:
+    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
+    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
+    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy become plain ones; all else stays."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+
+
+def nearest(name: str, valid: Any) -> str:
+    """A hint at the valid name that a wrong one is closest to; empty where none is close."""
+    close = difflib.get_close_matches(name, list(valid), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _explain(model: type[BaseModel], fault: Any) -> str:
+    """One line of plain words for one pydantic fault."""
+    name = str(fault["loc"][0])
+    found = shorten(repr(fault["input"]))
+    if fault["type"] == "extra_forbidden":
+        names = ", ".join(model.model_fields)
+        hint = nearest(name, model.model_fields)
+        return f"{shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
+    expected = re.sub("^(Value error, |Input should be |String should have )", "", fault["msg"])
+    hint = ""
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        hint = nearest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+    return f"{name}: found {found}, expected {expected}{hint}"
+
+
+MAX_HORIZON_YEARS = 30
+
+REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
+
+GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
+
+
+class FlowCase(Case):
+    """One flow, seen from one day."""
+
+    reporter: str = Field("Harbin", description=REPORTER)
+    partner: str = Field("Russia", description="the other side")
+    flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _is_day(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() == "today":
+            return date.today()
+        # A plain number would be read as seconds since 1970.
+        try:
+            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
+        except UserError:
+            raise ValueError("a date (YYYY-MM-DD), or today") from None
+
+    def check_against_data(self) -> None:
+        """Refuse a flow that the record does not have, or a day before its first figure."""
+        self.vintage()
+
+    @property
+    def as_of_time(self) -> pd.Timestamp:
+        """`as_of` as a pandas timestamp."""
+        return pd.Timestamp(self.as_of)
+
+    @property
+    def flow_name(self) -> str:
+        """The flow in words, for titles: "Harbin–Russia, total trade"."""
+        return f"{self.reporter}–{self.partner}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+
+    def record(self) -> pd.DataFrame:
+        """Every figure of the flow, whenever published."""
+        return _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state()).copy()
+
+    def _state(self) -> Any:
+        """What the record of the flow is read from, as far as it can change."""
+        return data_state(), fetched.state(self.reporter)
+
+    def label_beside(self, case: "FlowCase") -> str:
+        """A short name among the flows of a case: "China", or "China–World" where the partner is another."""
+        return self.reporter if self.partner == case.partner else f"{self.reporter}–{self.partner}"
+
+    def vintage(self) -> pd.DataFrame:
+        """The figures of the flow that were known on `as_of`."""
+        record = self.record()
+        known = fig.as_of(record, self.as_of_time)
+        if known.empty:
+            first = record["known_from"].min().date()
+            raise UserError(
+                f"as_of: found {self.as_of}, expected {first} or later, when the first figure is known"
+            )
+        return known
+
+    def today(self) -> Self:
+        """The same case with everything that the record holds, whenever published."""
+        latest = self.record()["known_from"].max().date()
+        return self.model_copy(update={"as_of": max(fig.UNDATED_KNOWN_FROM, latest, self.as_of)})
+
+    def lineage(self) -> list[Self]:
+        """The case for each larger reporter's trade with the same partner, as on record: province, country."""
+        parent = fig.load_reporters().set_index("name")["parent"]
+        names = [self.reporter]
+        while above := parent.get(names[-1], ""):
+            names.append(above)
+        larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
+        return [case for case in larger if case.is_on_record()]
+
+    def is_on_record(self) -> bool:
+        """Whether any figure of the flow was known on `as_of`."""
+        known = fig.as_of(fetched.beside(fig.load_figures(), self.reporter), self.as_of_time)
+        rows = (known["reporter"] == self.reporter) & (known["partner"] == self.partner)
+        return bool((rows & (known["flow"] == self.flow)).any())
+
+    def title(self) -> str:
+        """One line that names the flow and the day."""
+        return f"{self.flow_name}, as of {self.as_of}"
+
+
+class TrendCase(FlowCase):
+    """A flow in one currency, against a yearly rate."""
+
+    currency: Literal["USD", "CNY"] = Field(
+        "USD", description="currency of the series; others are converted, and marked"
+    )
+    goal: str = Field("25 %", description=GOAL)
+
+    @field_validator("goal", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return f"{np.format_float_positional(value, trim='-')} %" if is_number else value
+
+    @field_validator("goal")
+    @classmethod
+    def _is_goal(cls, value: str) -> str:
+        try:
+            parse_goal(value)
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
+        return value
+
+    def check_against_data(self) -> None:
+        """Refuse also a flow for which the day knew no level of a full year."""
+        if self.series().empty:
+            raise UserError(
+                f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
+                f"{self.currency}; expected a later day, another flow or the other currency"
+            )
+
+    def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
+        """One level a year from what was known on `as_of`, or from `record`."""
+        if record is not None:
+            return annual_series(record, self.currency, self.rates())
+        names = ("reporter", "partner", "flow", "as_of", "currency")
+        same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
+        return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, self._state()).copy()
+
+    def yearly_rate(self) -> float:
+        """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
+        kind, number, _ = parse_goal(self.goal)
+        if kind == "level":
+            raise UserError(
+                f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
+            )
+        return number
+
+    def rates(self) -> pd.Series:
+        """Annual average yuan per dollar for the years that were over on `as_of`."""
+        return exchange_rates(fig.load_covariates(), self.as_of_time)
+
+
+class PaceCase(TrendCase):
+    """A flow against the pace of a goal; a level to reach has one from its base to its deadline."""
+
+    base_year: int = Field(2012, ge=1900, le=2100, description="base of a goal that is a level to reach")
+    deadline: int = Field(2015, ge=1900, le=2100, description="last year of such a goal")
+
+    def check_against_data(self) -> None:
+        """Refuse also a level to reach whose base is not known."""
+        super().check_against_data()
+        self.yearly_rate()
+
+    def yearly_rate(self) -> float:
+        """The goal as growth a year, a fraction; of a level, on average from its base on."""
+        kind, number, _ = parse_goal(self.goal)
+        if kind == "rate":
+            return number
+        levels = self.series()["value_mn"]
+        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
+
+
+class GoalCase(TrendCase):
+    """A goal for a flow: rate or level, base, deadline and the reading in which it was stated."""
+
+    as_of: date = Field(date(2014, 4, 15), description="use only what had been published by this day")
+    base_year: int = Field(2012, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2015, ge=1900, le=2100, description="the last year that counts")
+    reading: Reading = Field("average", description="the reading in which the goal was stated")
+
+    def check_against_data(self) -> None:
+        """Refuse also a deadline at or before the base, and a base without a level."""
+        faults = []
+        if not 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS:
+            faults.append(
+                f"deadline: found {self.deadline}, expected 1 to {MAX_HORIZON_YEARS} years after "
+                f"base_year {self.base_year}"
+            )
+        try:
+            super().check_against_data()
+        except UserError as error:
+            faults.append(str(error))
+        if faults:
+            raise UserError("\n".join(faults))
+        self.make_goal()
+
+    def make_goal(self) -> Goal:
+        """The goal on the base level known on `as_of`."""
+        levels = self.series()["value_mn"]
+        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency)
+
+    def title(self) -> str:
+        """One line that names flow, goal and day."""
+        return f"{self.flow_name}: {self.goal_name} {self.base_year}–{self.deadline}, as of {self.as_of}"
+
+    @property
+    def goal_name(self) -> str:
+        """The goal in words: "+25 % a year" or "100 USD bn"."""
+        kind, number, _ = parse_goal(self.goal)
+        percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
+        return f"{percent} % a year" if kind == "rate" else self.goal
+
+
+# A matrix asks for the same figures and series many times. What they are read from is part of the key: the
+# state of the data, and the readers themselves, so that another reader is never answered from memory.
+@lru_cache(maxsize=32)
+def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd.DataFrame:
+    """The figures of a flow, curated and fetched."""
+    try:
+        return fig.select(fetched.beside(load(), reporter), reporter, partner, flow)
+    except UserError as error:
+        raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+
+
+@lru_cache(maxsize=256)
+def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
+    """The series of a case."""
+    return annual_series(case.vintage(), case.currency, case.rates())
+
+
+LAST_OUTCOME = 2020
+"""Last year of the panel on which forecasts are scored."""
+
+
+class DriverCase(TrendCase):
+    """A flow, the larger flows that contain it, and what may have moved them."""
+
+    set_aside: int = Field(
+        2011, ge=1900, le=2100, description="year whose growth is told apart from the rest"
+    )
+    trim: float = Field(
+        0.15,
+        ge=0.05,
+        le=0.3,
+        description="share of years that a segment has at least, in the search for breaks",
+    )
+
+
+class PolicyCase(FlowCase):
+    """The events around a flow, and how strict the tests of their effects are."""
+
+    level_pct: Literal[1, 5, 10] = Field(5, description="level of the tests, per cent")
+    span: int = Field(
+        3, ge=1, le=10, description="years before and after an event within which a level must be known"
+    )
+
+    @field_validator("level_pct", mode="before")
+    @classmethod
+    def _as_number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+    @property
+    def level(self) -> float:
+        """The level of the tests as a fraction."""
+        return self.level_pct / 100
+
+
+class TrackerCase(GoalCase):
+    """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
+
+    reporter: str = Field("Heilongjiang", description=REPORTER)
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="read the goal each year up to this day")
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+
+
+class CompareCase(GoalCase):
+    """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
+
+    reporter: str = Field("Heilongjiang", description=REPORTER)
+    as_of: date = Field(
+        date(2007, 12, 31), description="the first day: use only what had been published by it"
+    )
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _is_later_day(cls, value: Any) -> Any:
+        return cls._is_day(value)
+
+    def check_against_data(self) -> None:
+        """Refuse also a last day before the first."""
+        if self.until < self.as_of:
+            raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
+        super().check_against_data()
+
+    def first(self) -> GoalCase:
+        """The goal on the first day."""
+        return GoalCase(**self.model_dump(exclude={"until"}))
+
+    def last(self) -> GoalCase:
+        """The goal on the last day."""
+        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
+
+    def title(self) -> str:
+        """One line that names flow, goal and both days."""
+        return f"{super().title()} and {self.until}"
+
+
+class YearEndCase(GoalCase):
+    """A goal seen from within a year; the defaults are a goal of 2019 in a year with many releases."""
+
+    reporter: str = Field("China", description=REPORTER)
+    as_of: date = Field(date(2021, 12, 31), description="use only what had been published by this day")
+    goal: str = Field("200 USD bn", description=GOAL)
+    base_year: int = Field(2018, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
+
+
+class ScenarioCase(GoalCase):
+    """A goal and what might have changed its prospects; every assumption is a parameter."""
+
+    oil_pct: float = Field(
+        25.0,
+        gt=-95,
+        le=500,
+        description="change of the oil price from the last known year to the deadline, %",
+    )
+    rouble_pct: float = Field(
+        20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
+    )
+    gdp_points: float = Field(
+        2.0, ge=-20, le=20, description="growth of Russia's GDP above unchanged, percentage points a year"
+    )
+    level_shift_pct: float = Field(
+        25.0, gt=-95, le=500, description="a step of trade that stays, such as a new pipeline, %"
+    )
+    parcels_mn: float = Field(
+        40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
+    )
+    sanctions_undone: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the growth above expectation since 2022 that lifting them undoes",
+    )
+
+    def check_against_data(self) -> None:
+        """Refuse also a goal whose outcome the day knew: nothing is left that could change it."""
+        super().check_against_data()
+        _refuse_known_outcome(self)
+
+
+class HiddenCase(GoalCase):
+    """A goal whose last years nobody published, with the doubts that their inference rests on."""
+
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+    scope_same: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="probability that levels after years of silence have the scope of the base",
+    )
+    spread_factor: float = Field(
+        1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
+    )
+    parcels_counted: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="probability that the parcels of the press were real and counted as trade",
+    )
+    sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
+
+    def check_against_data(self) -> None:
+        """Refuse also a goal of which nothing is hidden, or of which no larger flow tells anything."""
+        super().check_against_data()
+        _refuse_known_outcome(self)
+        years = range(self.base_year, self.deadline + 1)
+        larger = self.lineage()
+        if not larger or not set(years) <= set(larger[-1].series().index):
+            raise UserError(
+                f"deadline: found {self.deadline}; expected a larger flow that contains {self.flow_name} and had a "
+                f"level for each year from {self.base_year} to it by {self.as_of}"
+            )
+
+
+def _refuse_known_outcome(case: GoalCase) -> None:
+    if case.deadline in case.series().index:
+        raise UserError(
+            f"deadline: found {case.deadline}, whose level was known on {case.as_of}; expected a year without a "
+            "level in this notebook, or an earlier as_of"
+        )
+
+
+class ScoreCase(Case):
+    """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
+
+    goal_pct: Literal[10, 15, 25, 40] = Field(
+        25, description="growth a year that the goal asks for, per cent"
+    )
+    years: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] = Field(
+        3, description="years from the origin to the deadline"
+    )
+    first_origin: int = Field(
+        2005, ge=2005, le=2019, description="first year from which forecasts are scored"
+    )
+    last_origin: int = Field(2019, ge=2005, le=2019, description="last such year; outcomes are known to 2020")
+
+    @field_validator("goal_pct", "years", mode="before")
+    @classmethod
+    def _as_number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+    def check_against_data(self) -> None:
+        """Refuse origins whose outcomes lie after the panel's last year."""
+        if self.last_origin < self.first_origin:
+            raise UserError(
+                f"last_origin: found {self.last_origin}, expected {self.first_origin} (first_origin) or later"
+            )
+        if self.first_origin + self.years > LAST_OUTCOME:
+            raise UserError(
+                f"first_origin: found {self.first_origin}, expected {LAST_OUTCOME - self.years} or earlier: "
+                f"outcomes are known to {LAST_OUTCOME}"
+            )
+
+    def title(self) -> str:
+        """One line that names the goal and the origins."""
+        origins = f"{self.first_origin}–{self.last_origin}"
+        return f"+{self.goal_pct} % a year over {words.years(self.years)}, forecasts of {origins}"

@@ -1,1 +1,0 @@
-"""What each notebook says, as sentences, tables and checks."""

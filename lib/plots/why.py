@@ -1,0 +1,178 @@
+"""Figures of what moved trade and of what policies did; no statistics in here, in the style of `lib.plots`."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib import plots
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finish, new_axes
+
+COLOURS = (BLUE, ORANGE, GREEN, RED)
+
+HATCHES = ("", "///", "...", "xx")
+
+
+def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, sources: str = "") -> Any:
+    """Parts that add up, as bars by year stacked from zero in both directions, and their sum as a mark.
+
+    `parts` holds fractions by year, the sum in the column growth; `labels` names the columns to draw, in order;
+    `unit` is what a hundredth is called. None where there is no year.
+    """
+    if parts.empty:
+        return None
+    figure, axes = new_axes(title, height=4.2)
+    up, down = np.zeros(len(parts)), np.zeros(len(parts))
+    for (name, label), colour, hatch in zip(labels.items(), COLOURS, HATCHES, strict=False):
+        value = parts[name].to_numpy() * 100
+        foot = np.where(value >= 0, up, down)
+        style = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+        axes.bar(parts.index, value, bottom=foot, width=0.8, label=label, **style)
+        up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
+    axes.plot(
+        parts.index, parts["growth"] * 100, "D", color="black", markersize=4.5, label="growth", zorder=4
+    )
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel(unit)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=8)
+    return finish(figure, axes, axes.get_title(), sources)
+
+
+def show(figure: Any, alt: str) -> None:
+    """Display a figure with the text that stands for it; nothing where there was nothing to draw."""
+    if figure is not None:
+        plots.show(figure, alt)
+
+
+def segments(growth: pd.Series, place: int | None, found: bool, title: str, sources: str = "") -> Any:
+    """Log growth by year with its mean before and after the most likely break; dashed where that is no break."""
+    if place is None:
+        return None
+    figure, axes = new_axes(title, height=3.4)
+    axes.bar(growth.index, growth * 100, color="#9ecae1", width=0.8)
+    line = "-" if found else "--"
+    for part in (growth.iloc[:place], growth.iloc[place:]):
+        axes.hlines(
+            part.mean() * 100,
+            part.index[0] - 0.4,
+            part.index[-1] + 0.4,
+            color=RED,
+            linestyle=line,
+            linewidth=2,
+        )
+    axes.axhline(growth.mean() * 100, color=GREY, linewidth=1, linestyle=":")
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel("growth, log points")
+    return finish(figure, axes, axes.get_title(), sources)
+
+
+def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
+    """Growth by year and what a regression makes of it: lines of growth and fit, with the residual as bars."""
+    if parts.empty:
+        return None
+    figure, axes = new_axes(title, height=3.6)
+    axes.bar(parts.index, parts["residual"] * 100, color="#d9d9d9", width=0.8, label=labels["residual"])
+    for name, colour, line, mark in (("growth", BLUE, "-", "o"), ("fit", RED, "--", "s")):
+        years = pd.RangeIndex(parts.index.min(), parts.index.max() + 1)
+        axes.plot(
+            years,
+            parts[name].reindex(years) * 100,
+            color=colour,
+            linestyle=line,
+            marker=mark,
+            label=labels[name],
+        )
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel("log points")
+    axes.legend(loc="best", fontsize=8)
+    return finish(figure, axes, axes.get_title(), sources)
+
+
+def timeline(
+    levels: dict[str, pd.Series], events: pd.DataFrame, currency: str, title: str, sources: str = ""
+) -> Any:
+    """Levels on a logarithmic scale with numbered events as vertical lines.
+
+    `events` has when (decimal year), number and named (whether the article names the policy).
+    """
+    figure, axes = new_axes(title, height=5.0)
+    for (name, level), colour, mark in zip(levels.items(), (RED, BLUE, GREEN), ("o", "s", "D"), strict=False):
+        years = pd.RangeIndex(level.index.min(), level.index.max() + 1)
+        axes.plot(years + 0.5, level.reindex(years), color=colour, marker=mark, markersize=4, linewidth=1.2)
+        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "color": colour}
+        axes.annotate(name, (level.index[-1] + 0.5, level.iloc[-1]), **place)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    for row in events.itertuples():
+        colour = ORANGE if row.named else "#bbbbbb"
+        axes.axvline(row.when, color=colour, linewidth=1.6 if row.named else 0.9, zorder=0)
+    _number_events(axes, events)
+    axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
+    axes.margins(x=0.08)
+    return finish(figure, axes, axes.get_title(), sources)
+
+
+def _number_events(axes: Any, events: pd.DataFrame) -> None:
+    """Write the numbers above the lines, in rows so that neighbours do not overlap."""
+    last = [-np.inf] * 4
+    for row in events.sort_values("when").itertuples():
+        level = next((i for i, end in enumerate(last) if row.when - end > 0.55), int(np.argmin(last)))
+        last[level] = row.when
+        axes.annotate(
+            str(row.number),
+            (row.when, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3 + 9 * level),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7.5,
+            fontweight="bold" if row.named else "normal",
+        )
+    axes.set_title(axes.get_title(loc="left"), pad=48)
+
+
+def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "") -> Any:
+    """Gap of a flow to its synthetic control by pool, each against 90 % of the gaps of its donors.
+
+    `found` holds frames indexed by year: gap, placebo_low, placebo_high (log units), drawn in per cent.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    figure, rows = plt.subplots(1, len(found), figsize=(8.0, 3.2), sharey=True, layout="constrained")
+    for axes, (name, table) in zip(np.atleast_1d(rows), found.items(), strict=True):
+        band = table[["placebo_low", "placebo_high"]]
+        axes.fill_between(
+            table.index, band["placebo_low"], band["placebo_high"], color=GREY, alpha=0.2, linewidth=0
+        )
+        axes.plot(table.index, table["gap"], color=BLUE, linewidth=1.6)
+        axes.axvline(year - 0.5, color=RED, linestyle="--", linewidth=1.2)
+        axes.axhline(0, color="black", linewidth=0.8)
+        axes.set_title(name, fontsize=9, fontweight="normal")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
+    np.atleast_1d(rows)[0].set_ylabel("gap, log units")
+    return finish(figure, axes, axes.get_title(), sources, years=False)
+
+
+def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str = "") -> Any:
+    """Share of pretended events that a test calls real, for flows chosen at random and after a boom, with bounds.
+
+    `table` is indexed by label: any, any_low, any_high, boom, boom_low, boom_high (fractions).
+    """
+    figure, axes = new_axes(title, height=3.8)
+    places = np.arange(len(table))
+    for name, shift, colour, mark, label in (
+        ("any", -0.12, BLUE, "o", "chosen at random"),
+        ("boom", 0.12, RED, "s", "chosen because it had just boomed"),
+    ):
+        share = table[name] * 100
+        error = np.vstack([share - table[f"{name}_low"] * 100, table[f"{name}_high"] * 100 - share])
+        axes.errorbar(places + shift, share, yerr=error, fmt=mark, color=colour, label=label, capsize=2)
+    axes.axhline(nominal * 100, color="black", linestyle=":", label="what the test promises")
+    axes.set_xticks(places, table.index, fontsize=8)
+    axes.grid(axis="x", visible=False)
+    axes.set_ylim(0, table["boom_high"].max() * 130)  # room for the legend
+    axes.set_ylabel("called an effect, %")
+    axes.legend(loc="upper left", fontsize=8)
+    return finish(figure, axes, axes.get_title(), sources, years=False)

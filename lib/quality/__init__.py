@@ -1,1 +1,0 @@
-"""What may be wrong with figures: the rules behind `lib.plausibility`."""

@@ -1,0 +1,193 @@
+"""How often flows grow that fast: base rates by size, earlier growth and era, with whole years resampled.
+
+A base rate is a share of past starting points. It is the forecast to beat: it knows the size of the flow and
+nothing else about it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lib.reference import HORIZON, HORIZONS, PROBABILITIES, SIZES, Array, size_class
+from lib.research.panels import Levels
+
+
+class Outcome(NamedTuple):
+    """An event on a path of growth: its horizon, reading (end, every_year or below) and rate a year."""
+
+    name: str
+    horizon: int
+    reading: str
+    rate: float
+
+
+OUTCOMES = (
+    Outcome("next_year_ge25", 1, "end", 0.25),
+    Outcome("next_year_ge50", 1, "end", 0.50),
+    Outcome("next_year_fall", 1, "below", 0.0),
+    Outcome("each_of_next_2_ge25", 2, "every_year", 0.25),
+    Outcome("each_of_next_3_ge25", 3, "every_year", 0.25),
+    Outcome("each_of_next_5_ge25", 5, "every_year", 0.25),
+    Outcome("3y_ge_1.25^3", 3, "end", 0.25),
+    Outcome("3y_below_start", 3, "below", 0.0),
+    Outcome("5y_ge_1.25^5", 5, "end", 0.25),
+    Outcome("5y_below_start", 5, "below", 0.0),
+)
+
+
+def outcome_shares(
+    levels: Levels,
+    low_usd: float = 0.0,
+    high_usd: float = np.inf,
+    size_year: str = "t-1",
+    years: tuple[int, int] | None = None,
+    jump: float | None = None,
+    absent_is_zero: bool = False,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Share of starting points after which each of `OUTCOMES` happened.
+
+    Parameters
+    ----------
+    levels : a panel as arrays.
+    low_usd, high_usd : size of the flow in US dollars, from (included) and to (not included).
+    size_year : year in which size is measured, ``t-1`` (before the growth of year t) or ``t``.
+    years : first and last starting year t; all by default.
+    jump : only starting points whose growth in year t was at least this rate (0.5 is 50 %).
+    absent_is_zero : whether a flow that is absent later counts as no trade; otherwise it is left out.
+    seed : of the resampling of whole starting years.
+
+    Returns
+    -------
+    DataFrame by outcome: share, low, high (5 % and 95 % bounds), n (starting points with a known outcome),
+    origins (all starting points).
+    """
+    start, paths = _paths(levels, (low_usd, high_usd), size_year, years, jump, absent_is_zero)
+    rows = [{"outcome": o.name, **_share(start, *_happened(paths, o), seed)} for o in OUTCOMES]
+    return pd.DataFrame(rows).assign(origins=len(start))
+
+
+def _paths(
+    levels: Levels,
+    size: tuple[float, float],
+    size_year: str,
+    years: tuple[int, int] | None,
+    jump: float | None,
+    absent_is_zero: bool,
+) -> tuple[Array, Array]:
+    """Starting years, shape (n,), and levels from year t to t + `HORIZON`, shape (n, 11)."""
+    value = np.exp(levels.log)
+    beyond = np.full((len(value), HORIZON), np.nan)
+    later = np.hstack([np.nan_to_num(value) if absent_is_zero else value, beyond])
+    broken = np.append(_broken(levels), np.zeros(HORIZON, dtype=bool))
+    start, paths = [], []
+    for t in range(1, len(levels.years)):
+        year = int(levels.years[t])
+        if years is not None and not years[0] <= year <= years[1]:
+            continue
+        measured = value[:, t - 1] if size_year == "t-1" else value[:, t]
+        chosen = ~np.isnan(levels.growth[:, t - 1]) & (measured >= size[0]) & (measured < size[1])
+        if jump is not None:
+            chosen &= value[:, t] / value[:, t - 1] >= 1 + jump
+        start.append(np.full(chosen.sum(), year))
+        path = later[chosen, t : t + HORIZON + 1]
+        path[:, 1:][:, np.logical_or.accumulate(broken[t : t + HORIZON])] = np.nan
+        paths.append(path)
+    return np.concatenate(start), np.concatenate(paths)
+
+
+def _happened(paths: Array, outcome: Outcome) -> tuple[Any, Any]:
+    """Which paths had the outcome, and of which it is known."""
+    h = outcome.horizon
+    known = ~np.isnan(paths[:, 1 : h + 1]).any(axis=1)
+    if outcome.reading != "every_year":
+        known = ~np.isnan(paths[:, h])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if outcome.reading == "every_year":
+            happened = (paths[:, 1 : h + 1] / paths[:, :h] >= 1 + outcome.rate).all(axis=1)
+        else:
+            ratio = paths[:, h] / paths[:, 0]
+            happened = ratio < 1 if outcome.reading == "below" else ratio >= (1 + outcome.rate) ** h
+    return happened, known
+
+
+def _share(start: Array, happened: Any, known: Any, seed: int) -> dict[str, float]:
+    _, year = np.unique(start[known], return_inverse=True)
+    if not len(year):
+        return {"share": np.nan, "low": np.nan, "high": np.nan, "n": 0}
+    hits, n = np.bincount(year, happened[known]), np.bincount(year)
+    drawn = np.random.default_rng(seed).integers(0, len(n), (400, len(n)))
+    low, high = np.quantile(hits[drawn].sum(axis=1) / n[drawn].sum(axis=1), [0.05, 0.95])
+    total = int(np.sum(n))
+    return {"share": float(np.sum(hits)) / total, "low": float(low), "high": float(high), "n": total}
+
+
+def two_way(panel: pd.DataFrame) -> pd.DataFrame:
+    """Both directions of each pair added up: a panel of undirected totals."""
+    a, b = panel["reporter"].astype(str), panel["partner"].astype(str)
+    pairs = panel.assign(reporter=np.minimum(a, b), partner=np.maximum(a, b), flow="total")
+    return pairs.groupby(["reporter", "partner", "flow", "year"], as_index=False)["value_usd"].sum()
+
+
+MIN_STARTS = 200
+"""Starting points that a size class needs for a distribution of its own."""
+
+
+def past_growth(
+    levels: Levels, origin: int, horizon: int, absent_is_zero: bool
+) -> Iterator[tuple[int, Array]]:
+    """Log growth over `horizon` years from every start whose end is known at the origin, by size class.
+
+    A flow that vanished has growth −inf where absence means no trade, and is left out elsewhere. Growth is
+    never computed across a break of the panel.
+    """
+    last = int(np.searchsorted(levels.years, origin, side="right")) - 1 - horizon
+    if last < 0:
+        return
+    growth = growth_from(levels, range(last + 1), horizon, absent_is_zero)
+    classes = size_class(np.exp(levels.log[:, : last + 1]))
+    for index in range(len(SIZES) - 1):
+        found = growth[classes == index]
+        yield index, found[~np.isnan(found)]
+
+
+def growth_from(levels: Levels, starts: Any, horizon: int, absent_is_zero: bool) -> Array:
+    """Log growth over `horizon` years from each start (column), shape (series, starts)."""
+    ends = np.asarray(starts) + horizon
+    log = levels.log[:, ends] - levels.log[:, ends - horizon]
+    if absent_is_zero:
+        gone = np.isnan(levels.log[:, ends]) & ~np.isnan(levels.log[:, ends - horizon])
+        log[gone] = -np.inf
+    broken = _broken(levels)
+    across = [broken[end - horizon : end].any() for end in ends]
+    log[:, across] = np.nan
+    return log
+
+
+def _broken(levels: Levels) -> NDArray[np.bool_]:
+    """Steps from a year to the next without any growth: a break of the source, or a year that is absent."""
+    return np.asarray(np.isnan(levels.growth).all(axis=0))
+
+
+def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataFrame:
+    """Quantiles of log growth by horizon and size class, from what was known at the origin.
+
+    Returns
+    -------
+    DataFrame: horizon, size_class, n, vanished (share), one column for each of `PROBABILITIES` (log growth
+    over the whole horizon; where the quantile is a vanished flow, the lowest growth observed).
+    """
+    rows = []
+    for horizon in HORIZONS:
+        for index, growth in past_growth(levels, origin, horizon, absent_is_zero):
+            if len(growth) < MIN_STARTS:
+                continue
+            gone: NDArray[np.bool_] = np.asarray(np.isneginf(growth))
+            lowest = np.where(gone, np.min(growth[~gone]), growth)
+            quantiles = dict(zip(map(str, PROBABILITIES), np.quantile(lowest, PROBABILITIES), strict=True))
+            row = {"horizon": horizon, "size_class": index, "n": len(growth), "vanished": gone.mean()}
+            rows.append({**row, **quantiles})
+    return pd.DataFrame(rows)

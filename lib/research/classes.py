@@ -1,0 +1,165 @@
+"""TODO."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import digamma, polygamma
+
+from lib.errors import UserError
+from lib.reference import ALL_SIZES, SIZES, Array, Panel, size_class
+from lib.research.panels import Levels
+
+MIN_RATES = 4
+"""Growth rates that a series needs to say something about its own variance."""
+
+MIN_SERIES = 30
+"""Series that a size class needs to have numbers of its own; a smaller class takes those of the nearest."""
+
+TRIM = 0.005
+"""Share of growth rates at either end that is pulled in before pooling: panels contain reporting faults."""
+
+CONSTANT = 1e-12
+"""Variance of yearly log growth up to which a series counts as constant."""
+
+PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "common_sd")
+
+
+def estimate(levels: Levels, origin: int) -> pd.DataFrame:
+    """Empirical-Bayes hyperparameters by size class, from the years up to `origin` only.
+
+    Parameters
+    ----------
+    levels : a panel as arrays (US dollars, so that the size classes hold).
+    origin : last year that may be used.
+
+    Returns
+    -------
+    DataFrame with one row for all sizes (size_class −1) and one for each class of at least `MIN_SERIES`
+    series: series, rates (how many of each), drift (mean log growth a year by size in the year before),
+    drift_sd (between flows), variance and df (of yearly log growth within a flow, moments of ln s², Smyth
+    2004, eqs 5–8), autocorrelation (lag 1, within a flow, common year effects removed), common_sd (standard
+    deviation over years of the class's mean growth: shocks that hit all flows).
+    """
+    known = int(np.searchsorted(levels.years, origin, side="right"))
+    if known < MIN_RATES + 1:
+        first, last = levels.years[0], levels.years[0] + MIN_RATES
+        raise UserError(f"origin: found {origin}; the panel starts in {first}, expected {last} or later")
+    log, growth = levels.log[:, :known], levels.growth[:, : known - 1]
+    before, usual = size_class(np.exp(log[:, :-1])), size_class(np.exp(_median(log)))
+    rates = ~np.isnan(growth)
+    rows = []
+    for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
+        everything = index == ALL_SIZES
+        row = _estimate_class(growth, rates & (everything | (before == index)), everything | (usual == index))
+        if row is not None:
+            rows.append({"size_class": index, **row})
+    if not rows:
+        raise UserError(
+            f"origin {origin}: found fewer than {MIN_SERIES} series with {MIN_RATES} growth rates that vary,"
+            " expected more for a reference class"
+        )
+    return pd.DataFrame(rows)
+
+
+def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np.bool_]) -> dict | None:
+    """Hyperparameters: drift from the rates marked in `pooled`, the rest from the series in `series`."""
+    count = np.sum(~np.isnan(growth[series]), axis=1)
+    enough = count >= MIN_RATES
+    if enough.sum() < MIN_SERIES or not pooled.any():
+        return None
+    low, high = np.quantile(growth[pooled], [TRIM, 1 - TRIM])
+    own = np.clip(growth[series][enough], low, high)
+    spread = np.nanvar(own, axis=1, ddof=1)
+    if np.sum(spread > CONSTANT) < 2:
+        return None
+    variance, df = moderate(spread, count[enough] - 1)
+    own = own[:, ~np.isnan(own).all(axis=0)]
+    own = own - np.nanmean(own, axis=0)  # what all flows of the class share in a year
+    by_year = [np.clip(g[p], low, high).mean() for g, p in zip(growth.T, pooled.T, strict=True) if p.any()]
+    return {
+        "series": int(enough.sum()),
+        "rates": int(pooled.sum()),
+        "drift": float(np.clip(growth[pooled], low, high).mean()),
+        "drift_sd": _drift_sd(own),
+        "variance": variance,
+        "df": df,
+        "autocorrelation": _autocorrelation(own),
+        "common_sd": float(np.std(by_year, ddof=1)),
+    }
+
+
+def _drift_sd(deviation: Array) -> float:
+    """Standard deviation of lasting differences in drift: covariance of a flow's mean in odd and even years.
+
+    The variance of the means would also contain noise; two disjoint sets of years share only what lasts.
+    """
+    even, odd = _mean(deviation[:, ::2]), _mean(deviation[:, 1::2])
+    both = ~np.isnan(even) & ~np.isnan(odd)
+    covariance = np.cov(even[both], odd[both])[0, 1] if both.sum() > 1 else 0.0
+    return float(np.sqrt(max(covariance, 0.0)))
+
+
+def _autocorrelation(deviation: Array) -> float:
+    """Slope of a year's growth on that of the year before, from −0.45 to 0.
+
+    A positive slope is a shared shock that lasts two years; carrying it on made forecasts worse.
+    """
+    after, before = deviation[:, 1:], deviation[:, :-1]
+    both = ~np.isnan(after) & ~np.isnan(before)
+    if not before[both].any():
+        return 0.0
+    slope = np.sum(after[both] * before[both]) / np.sum(before[both] ** 2)
+    return float(np.clip(slope, -0.45, 0.0))
+
+
+def moderate(s2: Array, df: Array) -> tuple[float, float]:
+    """Typical variance and its degrees of freedom from the variances of many series (Smyth 2004, eqs 5–8).
+
+    Parameters
+    ----------
+    s2 : sample variance of each series; df : its degrees of freedom. Constant series are left out.
+
+    Returns
+    -------
+    s0², d0: ``s² ~ s0² F(df, d0)``; d0 is capped at 300, where the variances differ no more than by chance.
+    """
+    used = s2 > CONSTANT
+    s2, half = s2[used], df[used] / 2
+    centred = np.log(s2) - digamma(half) + np.log(half)
+    excess = float(np.var(centred, ddof=1) - np.mean(polygamma(1, half)))
+    d0 = 300.0 if excess <= polygamma(1, 150.0) else 2 * _trigamma_inverse(excess)
+    return float(np.exp(np.mean(centred) + digamma(d0 / 2) - np.log(d0 / 2))), float(d0)
+
+
+def _trigamma_inverse(value: float) -> float:
+    y = 0.5 + 1 / value  # Newton on 1 / trigamma, convex: converges from below (Smyth 2004, appendix)
+    for _ in range(50):
+        trigamma = polygamma(1, y)
+        step = trigamma * (1 - trigamma / value) / polygamma(2, y)
+        y += step
+        if -step / y < 1e-10:
+            break
+    return float(y)
+
+
+def _mean(values: Array) -> Array:
+    count = np.sum(~np.isnan(values), axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
+
+
+def _median(values: Array) -> Array:
+    found = np.full(len(values), np.nan)
+    some = ~np.isnan(values).all(axis=1)
+    found[some] = np.nanmedian(values[some], axis=1)
+    return found
+
+
+def estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:
+    """Rows of ``priors.csv``: `estimate` for each origin from `first` to `last`, with the panel's name."""
+    rows = [estimate(levels, origin).assign(origin=origin) for origin in range(first, last + 1)]
+    table = pd.concat(rows, ignore_index=True).assign(panel=panel.name)
+    low, high = SIZES[table["size_class"]], SIZES[table["size_class"] + 1]
+    table["size_from_usd"] = np.where(table["size_class"] == ALL_SIZES, 0, low)
+    table["size_to_usd"] = np.where(table["size_class"] == ALL_SIZES, np.inf, high)
+    keys = ["panel", "origin", "size_class", "size_from_usd", "size_to_usd", "series", "rates"]
+    return table[[*keys, *PRIOR_COLUMNS]]

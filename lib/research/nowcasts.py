@@ -1,0 +1,252 @@
+"""Nowcasts of earlier years that knew only the years before and the months so far, against how the years ended.
+
+Flows of one year share its shock: scores are kept by year, and intervals resample whole years. The panels hold values
+of a late vintage; a first release is less certain by the size of its revision (`lib.analysis.months.revisions`).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from lib import forecast
+from lib.analysis import nowcast, scores
+from lib.analysis.nowcast import MONTHS, Total
+from lib.errors import UserError
+from lib.forecast import GrowthModel
+from lib.reference import SIZES, Array, size_class
+from lib.research.backtest import fit_all, select
+from lib.research.classes import MIN_SERIES, TRIM, moderate
+from lib.research.panels import Levels, Months
+
+_EDGE = 1e-4
+
+
+class Year(NamedTuple):
+    """The forecasts of one year: flows forecast, their size class, and the yearly forecast, arrays of shape (flows,)."""
+
+    place: int
+    flows: NDArray[np.intp]
+    classes: NDArray[np.intp]
+    annual: Total
+
+
+def score_nowcasts(
+    months: Months, progress: Callable[[Iterable], Iterable] = iter
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Priors by origin, and scores by year and by size class, of every year that the panels can forecast.
+
+    Returns
+    -------
+    ``nowcast_priors.csv`` (`lib.research.nowcasts.estimate` with origin), ``nowcast_errors.csv`` (panel, year, month,
+    method) and ``nowcast_errors_by_size.csv`` (panel, size class, month, method; all years together).
+    """
+    levels, ratio = months.levels(), months.log_ratio()
+    full = np.flatnonzero(~np.isnan(levels.log).all(axis=0))
+    priors, single = [], []
+    errors: list[pd.DataFrame] = []
+    for place in progress(range(int(full[0]) + forecast.MIN_GROWTH_RATES, int(full[-1]) + 1)):
+        origin = int(months.years[place])
+        table = estimate(ratio[:, : place + 1], last_classes(levels, place))
+        priors.append(table.assign(origin=origin))
+        if place < full[-1]:
+            found = score_year(months, place + 1, table, pd.concat(errors) if errors else None)
+            single.append(found)
+            errors.append(summarise(found, ["panel", "year", "month", "method"]))
+    by_size = summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
+    first = ["origin", "size_class", "month"]
+    table = pd.concat(priors, ignore_index=True)
+    return table[first + [c for c in table if c not in first]], pd.concat(errors, ignore_index=True), by_size
+
+
+def last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
+    """Size class by the last total known up to a year; −1 where none is, or where it is too small to be used.
+
+    Not by the total of that year: a panel that has ended would drop out of the reference class.
+    """
+    known = pd.DataFrame(levels.log[:, : place + 1]).ffill(axis=1).to_numpy()[:, -1]
+    usd = np.exp(known)
+    return np.where(usd >= SMALLEST, size_class(usd), -1)
+
+
+def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataFrame | None) -> pd.DataFrame:
+    """Score every nowcast of one year; nothing of that year but the months so far is looked at.
+
+    Parameters
+    ----------
+    place : column of the year in `months`.
+    table : priors from the years before.
+    errors : scores of the years before, for the correlation and the stretch.
+
+    Returns
+    -------
+    One row a flow, month and method: error (log), crps (log; of a point its absolute error, Gneiting & Raftery 2007),
+    z (probit of the PIT), unstretched (the same of the combination without its stretch), panel, size_class, year,
+    month, method.
+    """
+    year = _prepare(months, place)
+    ratio, log = months.log_ratio(), months.levels().log
+    outcome = log[year.flows, place]
+    found = []
+    for month in MONTHS:
+        r = ratio[year.flows, :, month - 1]
+        so_far = np.exp(outcome - r[:, place])
+        part = nowcast.from_year_so_far(so_far, _ratios(r[:, :place], year.classes, table, month))
+        correlation, stretch = nowcast.link(errors, month)
+        both = nowcast.combine(part, year.annual, correlation, stretch)
+        plain = nowcast.combine(part, year.annual, correlation)
+        points = {
+            "last_share": r[:, place - 1],
+            "mean_share": np.nanmean(r[:, :place], axis=1),
+            "pro_rata": np.full(len(r), np.log(12 / month)),
+        }
+        laws = {"combined": both, "year_so_far": part, "annual": year.annual}
+        frames = [_score_law(law, outcome).assign(method=name) for name, law in laws.items()]
+        frames[0]["unstretched"] = _probit(plain, outcome)
+        frames += [
+            _score_point(np.log(so_far) + r, outcome).assign(method=name) for name, r in points.items()
+        ]
+        about = {"panel": months.keys["panel"].to_numpy()[year.flows], "size_class": year.classes}
+        found += [frame.assign(**about, month=month) for frame in frames]
+    return pd.concat(found, ignore_index=True).assign(year=int(months.years[place]))
+
+
+def _prepare(months: Months, place: int) -> Year:
+    """Yearly forecasts of the flows that the year before knew and whose year then was complete."""
+    levels = months.levels()
+    known = np.flatnonzero(~np.isnan(levels.log[:, :place]).all(axis=1))
+    before = Levels(
+        levels.keys, levels.years[:place], levels.log[known, :place], levels.growth[known, : place - 1]
+    )
+    fitted = fit_all(before, int(levels.years[place]) - 1)
+    flows = known[fitted.flows]
+    usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
+    last = np.exp(levels.log[flows[usable], place - 1])
+    annual = nowcast.from_years_before(last, select(fitted.models["eb"], usable))
+    return Year(place, flows[usable], fitted.classes[usable], annual)
+
+
+def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> GrowthModel:
+    """Models of ln(total / year so far) of many flows, each with the prior of its size class."""
+    priors = [nowcast.pick(table, month, int(index)) for index in np.unique(classes)]
+    where = np.searchsorted(np.unique(classes), classes)
+    stacked: dict[str, Any] = {
+        name: np.array([getattr(p, name) for p in priors])[where]
+        for name in ("drift", "drift_sd", "variance", "df")
+    }
+    return nowcast.model(own, forecast.Prior(**stacked, source=""))
+
+
+def _score_law(law: Total, outcome: Array) -> pd.DataFrame:
+    crps = scores.crps_t(law.df, law.location, law.scale, outcome)
+    return pd.DataFrame({"error": outcome - law.location, "crps": crps, "z": _probit(law, outcome)})
+
+
+def _probit(law: Total, outcome: Array) -> Array:
+    """Probit of the PIT: standard normal if the forecasts are calibrated."""
+    return ndtri(np.clip(scores.pit(law.df, law.location, law.scale, outcome), _EDGE, 1 - _EDGE))
+
+
+def _score_point(log_total: Array, outcome: Array) -> pd.DataFrame:
+    error = outcome - log_total
+    return pd.DataFrame({"error": error, "crps": np.abs(error), "z": np.nan})
+
+
+def summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean scores of single forecasts by group, in logs.
+
+    Returns
+    -------
+    Frame with `by` and n, bias (mean error; positive: the year ended higher), mae, rmse, crps, cover50, cover80, cover95
+    (shares inside the central intervals; NaN for points) and, for the combination, stretch (80 % quantile of
+    |unstretched| over that of a normal) and correlation of the z of its two parts.
+    """
+    size = single["z"].abs()
+    frame = single.assign(square=single["error"] ** 2, mae=single["error"].abs(), size=size)
+    for level, limit in ((50, 0.6745), (80, 1.2816), (95, 1.96)):
+        frame[f"cover{level}"] = (size <= limit).astype(float).where(size.notna())
+    groups = frame.groupby(by, sort=True)
+    found = (
+        groups[["error", "mae", "crps", "cover50", "cover80", "cover95"]]
+        .mean()
+        .rename(columns={"error": "bias"})
+    )
+    found["rmse"] = np.sqrt(groups["square"].mean())
+    found["stretch"] = frame["unstretched"].abs().groupby([frame[name] for name in by]).quantile(0.8) / 1.2816
+    found["n"] = groups.size()
+    found = found.reset_index().merge(_correlations(single, by), on=by, how="left")
+    return found[
+        [*by, "n", "bias", "mae", "rmse", "crps", "cover50", "cover80", "cover95", "stretch", "correlation"]
+    ]
+
+
+def _correlations(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Correlation of the two parts' z by group, as a row of the combination."""
+    keys = [name for name in by if name != "method"]
+    one, two = (
+        single.loc[single["method"] == name].reset_index(drop=True) for name in ("year_so_far", "annual")
+    )
+    pairs = one[keys].assign(one=one["z"], two=two["z"])
+    found = pairs.groupby(keys)[["one", "two"]].apply(lambda rows: rows["one"].corr(rows["two"]))
+    return found.rename("correlation").reset_index().assign(method="combined")
+
+
+MIN_YEARS = 3
+"""Full years that a series needs to say something about its own variance."""
+
+SMALLEST = 1e8
+"""US dollars a year below which panel series are left out: the UK's months are rounded to a million pounds."""
+
+LEAST_BETWEEN = 0.1
+"""Lasting differences between flows are at least this share of the deviation within a flow, so that a flow's own
+record is never ignored."""
+
+
+def estimate(ratio: Array, classes: NDArray[np.intp]) -> pd.DataFrame:
+    """Hyperparameters of the log ratio by size class and month, from the years given.
+
+    Parameters
+    ----------
+    ratio : ln(total / year so far), shape (series, years, 11), NaN where unknown.
+    classes : size class of each series, shape (series,); −1 where none is known.
+
+    Returns
+    -------
+    Frame: size_class, month, series, mean (over flows), between_sd (lasting differences between flows), variance
+    and df (within a flow, year to year). Classes with fewer than `lib.research.classes.MIN_SERIES` series are absent.
+    """
+    enough = np.sum(~np.isnan(ratio[:, :, 0]), axis=1) >= MIN_YEARS
+    rows = []
+    for index in range(int(size_class(SMALLEST)), len(SIZES) - 1):
+        members = enough & (classes == index)
+        if members.sum() < MIN_SERIES:
+            continue
+        for month in MONTHS:
+            row = _estimate_one(ratio[members, :, month - 1])
+            rows.append({"size_class": index, "month": month, "series": int(members.sum()), **row})
+    if not rows:
+        raise UserError(
+            f"monthly panel: found no size class of {MIN_SERIES} series with {MIN_YEARS} full years, expected one"
+        )
+    return pd.DataFrame(rows)
+
+
+def _estimate_one(ratio: Array) -> dict[str, float]:
+    """Hyperparameters of one class and month; extreme values are pulled in, since panels contain reporting faults."""
+    values = np.clip(ratio, *np.nanquantile(ratio, [TRIM, 1 - TRIM]))
+    count = np.sum(~np.isnan(values), axis=1)
+    variance, df = moderate(np.nanvar(values, axis=1, ddof=1), count - 1)
+    # Covariance of a flow's means over two disjoint sets of years: only what lasts is in both.
+    even, odd = (_means(values[:, start::2]) for start in (0, 1))
+    both = ~np.isnan(even) & ~np.isnan(odd)
+    lasting = float(np.sqrt(max(np.cov(even[both], odd[both])[0, 1], 0.0)))
+    between = max(lasting, LEAST_BETWEEN * float(np.sqrt(variance)))
+    return {"mean": float(np.nanmean(values)), "between_sd": between, "variance": variance, "df": df}
+
+
+def _means(values: Array) -> Array:
+    count = np.sum(~np.isnan(values), axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)

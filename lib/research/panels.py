@@ -1,0 +1,252 @@
+"""Bilateral trade panels: read strictly, turn into arrays of log levels, never grow across a gap.
+
+A panel is a tidy parquet file with the columns reporter, partner, year, flow and value_usd, one row for
+each flow and year. Zero and missing are both absent; whether absence means *no trade* (a complete grid
+such as BACI) or *not known* is a fact about the panel, stated in `Panel`.
+
+Monthly trade panels: read strictly, turned into arrays of years and months in which holes stay holes.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lib.errors import UserError
+from lib.reference import Array, Panel
+
+KEY = ("reporter", "partner", "flow")
+
+COLUMNS = (*KEY, "year", "value_usd")
+
+
+class Levels(NamedTuple):
+    """A panel as arrays.
+
+    `keys` names the series, `years` is every calendar year from first to last, shape (years,), `log` is the
+    log of US dollars, shape (series, years), NaN where there is no value, and `growth` the log growth from
+    each year to the next, shape (series, years − 1), NaN wherever one end is missing or the source breaks.
+    """
+
+    keys: pd.DataFrame
+    years: NDArray[np.int64]
+    log: Array
+    growth: Array
+
+
+def read_panel(path: str | Path, missing_years: Collection[int] = ()) -> pd.DataFrame:
+    """Read a tidy bilateral panel and refuse it, with the reason and an example, if it is not one.
+
+    Parameters
+    ----------
+    path : parquet file with reporter, partner, year, flow, value_usd (current US dollars); more columns
+        are ignored, except that `product` is part of the key where it exists and `currency` must be USD.
+    missing_years : calendar years that may be absent from the whole panel.
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read, wrong columns, mixed currencies, missing keys, values that are not
+        positive and finite, years that are not whole, duplicate keys, or a year without any row.
+    """
+    name = Path(path).name
+    try:
+        panel = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{name}: cannot be read as parquet: there is no {path}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{name}: cannot be read as parquet: {error}") from None
+    missing = [column for column in COLUMNS if column not in panel]
+    if missing:
+        found = ", ".join(map(str, panel.columns))
+        raise UserError(f"{name}: found columns {found}; expected also {', '.join(missing)}")
+    if panel.empty:
+        raise UserError(f"{name}: found no rows, expected a panel")
+    _check_rows(name, panel)
+    _check_years(name, panel["year"], missing_years)
+    return panel[[*_key(panel), "year", "value_usd"]]
+
+
+def _check_rows(name: str, panel: pd.DataFrame) -> None:
+    if "currency" in panel and (others := panel["currency"].astype(str) != "USD").any():
+        _refuse(name, panel, others, "a currency other than USD", "one panel in US dollars")
+    for column in ("year", "value_usd"):
+        kind = panel[column].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+            raise UserError(f"{name}: {column}: found {kind}, expected numbers")
+    _refuse(name, panel, panel[_key(panel)].isna().any(axis=1), "a missing name", "every row named")
+    # As plain floats: a missing value of a nullable column would pass every comparison.
+    value, year = (panel[column].to_numpy(dtype=float, na_value=np.nan) for column in ("value_usd", "year"))
+    bad = ~(np.isfinite(value) & (value > 0))
+    _refuse(name, panel, bad, "a value that is not positive", "positive US dollars (leave absent trade out)")
+    calendar = (year >= 1000) & (year <= 3000) & (year == np.floor(year))
+    _refuse(name, panel, ~calendar, "a year that is not whole or not of our time", "calendar years")
+    twice = panel.duplicated([*_key(panel), "year"], keep=False)
+    _refuse(name, panel, twice, "several rows for one flow and year", "one row for each flow and year")
+
+
+def _refuse(name: str, panel: pd.DataFrame, bad: Any, found: str, expected: str) -> None:
+    if not bad.any():
+        return
+    row = panel[[*_key(panel), "year", "value_usd"]][bad].iloc[0]
+    example = ", ".join(f"{column} {value}" for column, value in row.items())
+    raise UserError(f"{name}: found {found} in {bad.sum()} rows (first: {example}); expected {expected}")
+
+
+def _check_years(name: str, year: pd.Series, allowed: Collection[int]) -> None:
+    present = set(year.unique().tolist())
+    gaps = sorted(set(range(int(min(present)), int(max(present)) + 1)) - present - set(allowed))
+    if gaps:
+        listed = ", ".join(map(str, gaps))
+        raise UserError(
+            f"{name}: found no row at all for {listed}; expected every year from {min(present)} to"
+            f" {max(present)} (growth is not computed across a gap)"
+        )
+
+
+def _key(panel: pd.DataFrame) -> list[str]:
+    return [*KEY, *(["product"] if "product" in panel else [])]
+
+
+def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
+    """Turn a panel into arrays of log levels and log growth.
+
+    Parameters
+    ----------
+    panel : as `read_panel` gives it.
+    breaks : years whose growth on the year before is left out.
+    """
+    key = _key(panel)
+    rows = panel.assign(**{column: panel[column].astype(str) for column in key})
+    wide = rows.pivot(index=key, columns="year", values="value_usd")
+    years = np.arange(int(wide.columns.min()), int(wide.columns.max()) + 1)
+    log = np.log(wide.reindex(columns=years).to_numpy(dtype=float))
+    growth = np.diff(log, axis=1)
+    growth[:, np.isin(years[1:], list(breaks))] = np.nan
+    return Levels(wide.index.to_frame(index=False), years, log, growth)
+
+
+def load(panel: Panel, folder: str | Path) -> Levels:
+    """Read one of the panels named above from a folder and turn it into arrays."""
+    rows = read_panel(Path(folder) / panel.file, panel.missing_years)
+    return to_levels(rows, panel.breaks)
+
+
+MONTHLY_COLUMNS = (*KEY, "year", "month", "value_usd")
+
+
+@dataclass(frozen=True)
+class MonthlyPanel:
+    """A monthly panel: the short name of the tables that are kept, its file, and its title for a reader."""
+
+    name: str
+    file: str
+    title: str
+
+
+UK = MonthlyPanel("UK", "uk_ons_monthly_1997_2026.parquet", "ONS UK trade by country, seasonally adjusted")
+
+IMF = MonthlyPanel(
+    "IMF", "imf_dots_15countries_monthly_2011_2020.parquet", "IMF DOTS, fifteen countries, unadjusted"
+)
+
+
+class Months(NamedTuple):
+    """Monthly panels as arrays.
+
+    `keys` names the series (reporter, partner, flow, panel), `years` is every calendar year, shape (years,), and
+    `value` US dollars, shape (series, years, 12), NaN where a month has no row.
+    """
+
+    keys: pd.DataFrame
+    years: NDArray[np.int64]
+    value: Array
+
+    def total(self) -> Array:
+        """US dollars a year, shape (series, years); NaN unless all twelve months are there."""
+        return self.value.sum(axis=2)
+
+    def log_ratio(self) -> Array:
+        """Log of the year's total over the year so far, shape (series, years, 11): month 1 to 11 on the last axis."""
+        so_far = np.cumsum(self.value, axis=2)
+        return np.log(so_far[:, :, 11:] / so_far[:, :, :11])
+
+    def levels(self) -> Levels:
+        """The years' totals in the form of a yearly panel."""
+        log = np.log(self.total())
+        return Levels(self.keys, self.years, log, np.diff(log, axis=1))
+
+
+def read_monthly(path: str | Path) -> pd.DataFrame:
+    """Read a tidy monthly panel and refuse it, with the reason and an example, if it is not one.
+
+    Parameters
+    ----------
+    path : parquet file with reporter, partner, flow, year, month (1 to 12), value_usd (positive, current US
+        dollars; zero and missing are both absent); more columns are ignored.
+    """
+    name = Path(path).name
+    try:
+        panel = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{name}: cannot be read as parquet: {error}") from None
+    if missing := [column for column in MONTHLY_COLUMNS if column not in panel]:
+        raise UserError(
+            f"{name}: found columns {', '.join(map(str, panel.columns))}; expected also {', '.join(missing)}"
+        )
+    panel = panel[list(MONTHLY_COLUMNS)]
+    _monthly_refuse(name, panel, panel.isna().any(axis=1), "a missing entry", "every row complete")
+    panel = panel.astype(dict.fromkeys(KEY, str))
+    value = panel["value_usd"].to_numpy(dtype=float, na_value=np.nan)
+    _monthly_refuse(
+        name,
+        panel,
+        ~(np.isfinite(value) & (value > 0)),
+        "a value that is not positive",
+        "positive US dollars",
+    )
+    _monthly_refuse(name, panel, ~panel["month"].isin(range(1, 13)), "a month that is none", "1 to 12")
+    twice = panel.duplicated([*KEY, "year", "month"], keep=False)
+    _monthly_refuse(name, panel, twice, "several rows for one flow and month", "one row each")
+    return panel
+
+
+def _monthly_refuse(
+    name: str, panel: pd.DataFrame, bad: pd.Series | NDArray[np.bool_], found: str, expected: str
+) -> None:
+    if bad.any():
+        example = ", ".join(f"{column} {value}" for column, value in panel[bad].iloc[0].items())
+        raise UserError(f"{name}: found {found} in {bad.sum()} rows (first: {example}); expected {expected}")
+
+
+def to_months(panels: dict[str, pd.DataFrame]) -> Months:
+    """Panels by name, stacked into arrays over the whole span of their years."""
+    first = min(int(panel["year"].min()) for panel in panels.values())
+    last = max(int(panel["year"].max()) for panel in panels.values())
+    years = np.arange(first, last + 1)
+    keys, values = [], []
+    for name, panel in panels.items():
+        key, where = _numbered(panel)
+        value = np.full((len(key), len(years), 12), np.nan)
+        value[where, panel["year"].to_numpy(dtype=int) - first, panel["month"].to_numpy(dtype=int) - 1] = (
+            panel["value_usd"]
+        )
+        keys.append(key.assign(panel=name))
+        values.append(value)
+    return Months(pd.concat(keys, ignore_index=True), years, np.concatenate(values))
+
+
+def _numbered(panel: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+    """The series of a panel, and the number of the series of each row."""
+    where = panel.groupby(list(KEY), sort=True).ngroup().to_numpy()
+    _, first = np.unique(where, return_index=True)
+    return panel[list(KEY)].iloc[first].reset_index(drop=True), where
+
+
+def load_monthly(folder: str | Path) -> Months:
+    """Read both monthly panels from a folder."""
+    return to_months({panel.name: read_monthly(Path(folder) / panel.file) for panel in (UK, IMF)})

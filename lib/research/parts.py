@@ -1,0 +1,128 @@
+"""TODO."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lib import forecast
+from lib.reference import Array, pick_class, size_class
+from lib.research import backtest, classes
+from lib.research.classes import estimate
+from lib.research.panels import Levels
+
+HORIZONS = (1, 2, 3, 5)
+
+MAIN_CLASS = 2
+"""Weights are estimated on sub-flows of this size class and above (10 mn USD)."""
+
+
+def estimate_weight(
+    sub: Levels, parent: Levels, parent_of: NDArray[np.intp], origins: Iterable[int], seed: int = 0
+) -> pd.DataFrame:
+    """How much of a parent's shrunk difference from its class its sub-flows share in the years that follow.
+
+    Parameters
+    ----------
+    sub, parent : panels as arrays with the same years; `parent_of` names the row of each sub-flow's parent.
+    origins : years up to which the parents' drift is known.
+    seed : of the resampling of whole origins.
+
+    Returns
+    -------
+    DataFrame by horizon: slope of later growth a year on the parent's difference (both as deviations from the
+    mean of the size class and origin), low and high (5 % and 95 %, whole origins resampled), n, and the Brier
+    score of goals of `lib.research.backtest.GOALS` for a flow without figures of its own, with weight 0 and 1.
+    """
+    sums: dict[int, list[tuple[float, ...]]] = {horizon: [] for horizon in HORIZONS}
+    for origin in origins:
+        now = int(np.searchsorted(sub.years, origin))
+        classes = size_class(np.exp(sub.log[:, now]))
+        difference = _differences(parent, origin)[parent_of]
+        used = (classes >= MAIN_CLASS) & ~np.isnan(difference)
+        for horizon in HORIZONS:
+            if now + horizon < len(sub.years):
+                outcome = backtest.realised(sub, [now], horizon, "average", True)[:, 0]
+                table = estimate(sub, origin)
+                score = [
+                    _brier(table, classes[used], weight * difference[used], outcome[used], horizon)
+                    for weight in (0, 1)
+                ]
+                known = used & np.isfinite(outcome)
+                sums[horizon].append((*_moments(outcome[known], difference[known], classes[known]), *score))
+    return pd.DataFrame([{"horizon": h, **_slope(np.array(rows), seed)} for h, rows in sums.items() if rows])
+
+
+def _differences(parent: Levels, origin: int) -> Array:
+    """Shrunk drift of each parent minus the drift of its class; NaN where it has no level at the origin."""
+    now = int(np.searchsorted(parent.years, origin))
+    classes = size_class(np.exp(parent.log[:, now]))
+    table, found = estimate(parent, origin), np.full(len(classes), np.nan)
+    for index in np.unique(classes[classes >= 0]):
+        prior, members = pick_class(table, int(index)), classes == index
+        found[members] = forecast.fit(parent.growth[members, :now], prior).mean - prior.drift
+    return found
+
+
+def _moments(outcome: Array, difference: Array, classes: NDArray[np.intp]) -> tuple[float, float, int]:
+    """Cross product and square of deviations from class means; extreme growth is pulled in at 1 %."""
+    frame = pd.DataFrame({"y": np.clip(outcome, *np.quantile(outcome, [0.01, 0.99])), "x": difference})
+    deviation = frame - frame.groupby(classes).transform("mean")
+    return float((deviation["x"] * deviation["y"]).sum()), float((deviation["x"] ** 2).sum()), len(frame)
+
+
+def _brier(
+    table: pd.DataFrame, classes: NDArray[np.intp], moved: Array, outcome: Array, horizon: int
+) -> float:
+    known = ~np.isnan(outcome)
+    scores = []
+    for index in np.unique(classes[known]):
+        members = known & (classes == index)
+        prior = pick_class(table, int(index))
+        prior = replace(prior, drift=prior.drift + moved[members])  # one drift for each flow
+        model = forecast.fit(np.full((members.sum(), 1), np.nan), prior)
+        for goal in backtest.GOALS:
+            hit = outcome[members] >= np.log1p(goal)
+            scores.append((backtest.chance(model, "average", horizon, goal) - hit) ** 2)
+    return float(np.concatenate(scores).mean())
+
+
+def _slope(rows: Array, seed: int) -> dict[str, Any]:
+    drawn = np.random.default_rng(seed).integers(0, len(rows), (1000, len(rows)))
+    slopes = rows[drawn, 0].sum(axis=1) / rows[drawn, 1].sum(axis=1)
+    low, high = np.quantile(slopes, [0.05, 0.95])
+    brier = np.average(rows[:, 3:], axis=0, weights=rows[:, 2])
+    return {
+        "slope": rows[:, 0].sum() / rows[:, 1].sum(),
+        "low": low,
+        "high": high,
+        "n": int(rows[:, 2].sum()),
+        "brier_without": brier[0],
+        "brier_with": brier[1],
+    }
+
+
+COLUMNS = ["series", "rates", "variance", "df", "autocorrelation"]
+
+
+def estimate_spread(
+    sub: Levels, whole: Levels, whole_of: NDArray[np.intp], last_years: Iterable[int]
+) -> pd.DataFrame:
+    """Yearly changes of log shares by size class of the part, from the years up to each of `last_years`.
+
+    Parameters
+    ----------
+    sub, whole : panels as arrays with the same years; `whole_of` names the row of each part's whole.
+
+    Returns
+    -------
+    DataFrame: last_year, size_class, series, rates (how many changes), variance and df (within a part, moments
+    of ln s², Smyth 2004), autocorrelation (lag 1, common year effects removed).
+    """
+    shares = sub._replace(growth=sub.growth - whole.growth[whole_of])
+    tables = [classes.estimate(shares, year).assign(last_year=year) for year in last_years]
+    table = pd.concat(tables, ignore_index=True)
+    return table.loc[table["size_class"] > 0, ["last_year", "size_class", *COLUMNS]]

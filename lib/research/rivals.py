@@ -1,0 +1,313 @@
+"""Exponential smoothing, ARIMA, unobserved components and Theta: statsmodels fits as laws of the coming path.
+
+Each takes a series on the modelling scale (logs, standardised) and a horizon. The laws are normal, with the
+library's own variance estimates, as published intervals are; what it drops of the drift's uncertainty is
+added. A fit that cannot be used raises `UnusableError`.
+
+Competing forecast models behind one interface, on the log scale.
+
+`log_walk` and `drift` are closed forms; the others are statsmodels' (`lib.research.rivals`). All are fitted to
+z = (log level − last log level) / sd of yearly log growth, so that optimisers see numbers near one whatever
+the unit: on M3 and Tourism that ends the convergence failures (up to 7 % of fits to raw logs). A fit that did
+not converge or is absurd gives way to `drift`, and the result says so.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from lib.errors import UserError
+from lib.forecast import MIN_GROWTH_RATES, GrowthModel, fit
+from lib.research.paths import Law, Result, forecast_from
+
+Array = NDArray[np.float64]
+
+
+class UnusableError(Exception):
+    """Why a fitted model cannot be used."""
+
+
+class NotConvergedError(UnusableError):
+    """The optimiser did not converge."""
+
+
+def ets_law(x: Array, horizon: int) -> Law:
+    """Exponential smoothing with additive errors, A,N,N or A,A,N by AICc (Hyndman et al. 2008)."""
+    return _ets_path(_best([lambda: _fit_ets(x), lambda: _fit_ets(x, trend="add")]), horizon)
+
+
+def ets_damped_law(x: Array, horizon: int) -> Law:
+    """Exponential smoothing with a damped additive trend, A,Ad,N (Gardner & McKenzie 1985)."""
+    return _ets_path(_fit_ets(x, trend="add", damped_trend=True), horizon)
+
+
+def _fit_ets(x: Array, **trend: Any) -> Any:
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+
+    if x.size < 10:
+        raise UnusableError(f"ETS finds its starting values from ten levels, not {x.size}")
+    # A Series: on an array the results cannot be predicted from.
+    return _fit_checked(lambda: ETSModel(pd.Series(x), **trend).fit(disp=False))
+
+
+def _ets_path(result: Any, horizon: int) -> Law:
+    """Law of the path: a shock stays in the level with alpha and grows through the trend with beta."""
+    phi = getattr(result, "damping_trend", 1.0)
+    beta = getattr(result, "smoothing_trend", 0.0)
+    passed_on = result.smoothing_level + beta * np.cumsum(phi ** np.arange(1.0, horizon))
+    location = np.asarray(result.forecast(horizon), dtype=float)
+    return Law(location, result.scale * _moving_average(np.r_[1.0, passed_on]), np.inf)
+
+
+def arima_drift_law(x: Array, horizon: int) -> Law:
+    """ARIMA with drift: (0,1,0), (0,1,1) or (1,1,0) by AICc.
+
+    The drift is a state with a diffuse start, not a parameter, so that its uncertainty is in the forecast:
+    statsmodels' ARIMA(0,1,0) with trend leaves it out.
+    """
+    clock = np.arange(x.size) - x.size + 1.0  # the coming years are 1, 2, …
+    orders = ((0, 1, 0), (0, 1, 1), (1, 1, 0))
+    best = _best([partial(_fit_arima, x, clock, order) for order in orders])
+    designs = np.tile(best.filter_results.design[0, :, -1], (horizon, 1))
+    designs[:, -1] = np.arange(1, horizon + 1)
+    return _state_space_path(best.filter_results, designs)
+
+
+def _fit_arima(x: Array, clock: NDArray, order: tuple[int, int, int]) -> Any:
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    model = SARIMAX(x, exog=clock, order=order, mle_regression=False, use_exact_diffuse=True)
+    return _fit_checked(lambda: model.fit(disp=False))
+
+
+def uc_law(x: Array, horizon: int) -> Law:
+    """Unobserved components: local level with a deterministic drift (Harvey 1989), uncertain as a state."""
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    model = UnobservedComponents(x, "local linear deterministic trend", use_exact_diffuse=True)
+    result = _fit_checked(lambda: model.fit(disp=False))
+    designs = np.tile(result.filter_results.design[0, :, -1], (horizon, 1))
+    return _state_space_path(result.filter_results, designs)
+
+
+def _state_space_path(kalman: Any, designs: Array) -> Law:
+    """Law of the coming observations: Cov(y_i, y_j) = Z_j T^(j−i) P_i Z_i (Durbin & Koopman 2012, 4.11)."""
+    state, covariance = kalman.predicted_state[:, -1], kalman.predicted_state_cov[..., -1]
+    transition, selection = kalman.transition[..., -1], kalman.selection[..., -1]
+    noise = selection @ kalman.state_cov[..., -1] @ selection.T
+    horizon = len(designs)
+    location, scale = np.zeros(horizon), np.zeros((horizon, horizon))
+    for i in range(horizon):
+        location[i] = designs[i] @ state
+        shared = covariance @ designs[i]
+        for j in range(i, horizon):
+            scale[i, j] = scale[j, i] = designs[j] @ shared
+            shared = transition @ shared
+        state, covariance = transition @ state, transition @ covariance @ transition.T + noise
+    return Law(location, scale + kalman.obs_cov[0, 0, -1] * np.eye(horizon), np.inf)
+
+
+def theta_law(x: Array, horizon: int) -> Law:
+    """Theta: exponential smoothing with half the slope of the trend line (Hyndman & Billah 2003).
+
+    The law is that of the IMA(1,1) behind it, variance × (1 + (h − 1) alpha²), with the mean square of its
+    one-step errors. The library's own interval differs in both: it has 1 + (h − 1)(1 + (alpha − 1)²), right
+    at alpha = 1 only, and the variance of another model (an ARIMA(0,1,1) with its own moving average), which
+    is too small. The uncertainty of the slope, which the library drops, is added.
+    """
+    from statsmodels.tsa.forecasting.theta import ThetaModel
+
+    result = _fit_checked(lambda: ThetaModel(pd.Series(x), deseasonalize=False, period=1).fit())
+    slope, alpha = (float(result.params[key]) for key in ("b0", "alpha"))
+    years = np.arange(horizon) + (1 - (1 - alpha) ** x.size) / alpha  # that the slope counts for
+    weights = np.arange(x.size) - (x.size - 1) / 2
+    weights /= weights @ weights  # the slope is weights @ x
+    later = np.cumsum(weights[::-1])[::-1] - weights
+    slope_variance = np.sum((weights + alpha * later) ** 2)
+    scale = _moving_average(np.r_[1.0, np.full(horizon - 1, alpha)])
+    scale += slope_variance * np.multiply.outer(years / 2, years / 2)
+    variance = np.mean(_smoothing_errors(x, alpha, slope / 2) ** 2)
+    return Law(result.forecast(horizon).to_numpy(), variance * scale, np.inf)
+
+
+def _smoothing_errors(x: Array, alpha: float, drift: float) -> Array:
+    """One-step errors of simple exponential smoothing with drift, from the first level on."""
+    level, errors = x[0], np.empty(x.size - 1)
+    for t, value in enumerate(x[1:]):
+        errors[t] = value - level - drift
+        level += drift + alpha * errors[t]
+    return errors
+
+
+def _moving_average(weights: Array) -> Array:
+    """Covariance of h = 1, 2, … where a unit shock adds weights[k] to the level k years later."""
+    horizon = weights.size
+    lag = np.subtract.outer(np.arange(horizon), np.arange(horizon))
+    passed_on = np.where(lag >= 0, weights[np.maximum(lag, 0)], 0.0)
+    return passed_on @ passed_on.T
+
+
+def _best(candidates: Sequence[Callable[[], Any]]) -> Any:
+    """Fit of least AICc among the candidates that converge; the last one's trouble if none does."""
+    results, trouble = [], None
+    for estimate in candidates:
+        try:
+            results.append(estimate())
+        except UnusableError as error:
+            trouble = error
+    if trouble is not None and not results:
+        raise trouble
+    return min(results, key=lambda result: result.aicc)
+
+
+def _fit_checked(estimate: Callable[[], Any]) -> Any:
+    """Return what `estimate` does, if its optimiser converged and the library could do its sums."""
+    try:
+        with _known_warnings() as caught:
+            result = estimate()
+    except (np.linalg.LinAlgError, FloatingPointError, ValueError) as error:
+        raise UnusableError(f"statsmodels failed: {error}") from error
+    outcome = getattr(result, "mle_retvals", None) or {}
+    if any("Convergence" in category for category in caught) or not outcome.get("converged", True):
+        raise NotConvergedError("the optimiser did not converge")
+    return result
+
+
+@contextmanager
+def _known_warnings() -> Iterator[list[str]]:
+    """Collect the categories of warnings that fits are known to give; pass on all others."""
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning, EstimationWarning
+
+    caught: list[str] = []
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        yield caught
+    for one in raised:
+        if issubclass(one.category, (ConvergenceWarning, EstimationWarning, RuntimeWarning)):
+            caught.append(one.category.__name__)  # EstimationWarning: other starting values were taken
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+BLOW_UP = 5.0
+"""A forecast is absurd if an end of its 95 % interval lies further from the last log level than this many
+times the years ahead times the largest yearly change on record."""
+
+_SHARPEST = 1e-3  # a one-year scale below this share of the usual yearly variation is an overfit
+
+
+def forecast_quantiles(name: str, levels: ArrayLike, horizon: int, probabilities: ArrayLike) -> Result:
+    """Forecast the log levels of the next years by one of the `MODELS`.
+
+    Parameters
+    ----------
+    name : a key of `MODELS`.
+    levels : positive levels of consecutive years up to the origin, in any unit, shape (n,). Missing values
+        before the first one are left out; at least five levels, whose growth varies.
+    horizon : years ahead, at least 1.
+    probabilities : of the quantiles, shape (p,), between 0 and 1.
+
+    Returns
+    -------
+    Result
+        Quantiles of the log level, shape (horizon, p), with the law of the whole path behind them.
+
+    Raises
+    ------
+    UserError
+        For an unknown name or levels with gaps, zeros, negative or too few values, or constant growth.
+    """
+    if name not in MODELS:
+        raise UserError(f"name: found {name!r}, expected one of {', '.join(MODELS)}")
+    if horizon != int(horizon) or horizon < 1:
+        raise UserError(f"horizon: found {horizon}, expected a whole number of years, at least 1")
+    x = log_levels(levels)
+    unit = np.diff(x).std(ddof=1)
+    z = (x - x[-1]) / unit
+    fallback, converged = None, True
+    try:
+        law = MODELS[name](z, int(horizon))
+        _refuse_absurd(law, z)
+    except UnusableError as reason:
+        converged = not isinstance(reason, NotConvergedError)
+        fallback = f"drift, because {reason}"
+        law = drift_law(z, int(horizon))
+    law = Law(x[-1] + unit * law.location, unit**2 * law.scale, law.df)
+    return forecast_from(name, float(x[-1]), [law], probabilities, fallback, converged)
+
+
+def log_levels(levels: ArrayLike) -> Array:
+    """Logs of levels that a model can be fitted to, without the missing years before the first."""
+    values = np.asarray(levels, dtype=float)
+    if values.ndim != 1 or np.isnan(values).all():
+        raise UserError(
+            f"levels: found shape {values.shape} or no value at all, expected one series of levels"
+        )
+    values = values[int(np.argmin(np.isnan(values))) :]
+    bad = ~(np.isfinite(values) & (values > 0))
+    if bad.any():
+        raise UserError(
+            f"levels: found {values[bad][0]:g} at position {int(np.argmax(bad))} after the first value, "
+            "expected positive levels of consecutive years (after a gap, pass the years that follow it)"
+        )
+    if values.size <= MIN_GROWTH_RATES:
+        raise UserError(f"levels: found {values.size}, expected at least {MIN_GROWTH_RATES + 1}")
+    x = np.log(values)
+    growth = np.diff(x)
+    if growth.std() <= 1e-9 * (1 + np.abs(growth).max()):
+        raise UserError(
+            "levels: found constant growth, whose variance is unknown; expected growth that varies"
+        )
+    return x
+
+
+def log_walk_law(x: Array, horizon: int) -> Law:
+    """Random walk without drift; its variance is the mean square of the changes, with as many df."""
+    changes = np.diff(x)
+    model = GrowthModel(0.0, np.inf, np.mean(changes**2), changes.size, changes.size, 0.0)
+    return _growth_law(x[-1], model, horizon)
+
+
+def drift_law(x: Array, horizon: int) -> Law:
+    """Random walk with drift under a flat prior, drift uncertainty included (`lib.forecast.fit`)."""
+    return _growth_law(x[-1], fit(np.diff(x)), horizon)
+
+
+def _growth_law(last: float, model: GrowthModel, horizon: int) -> Law:
+    """Last level plus sums of growth: shocks share min(i, j) years, the uncertain drift i × j."""
+    h = np.arange(1.0, horizon + 1)
+    scale = model.variance * (np.minimum.outer(h, h) + np.multiply.outer(h, h) / model.weight)
+    return Law(last + h * model.mean, scale, float(model.df))
+
+
+MODELS: dict[str, Callable[[Array, int], Law]] = {
+    "log_walk": log_walk_law,
+    "drift": drift_law,
+    "ets": ets_law,
+    "ets_damped": ets_damped_law,
+    "arima_drift": arima_drift_law,
+    "uc": uc_law,
+    "theta": theta_law,
+}
+"""Name → law of the path that follows a series; each takes values on the modelling scale and a horizon."""
+
+
+def _refuse_absurd(law: Law, z: Array) -> None:
+    """Refuse a law that is not finite, blows up (`BLOW_UP`) or is certain (z ends at 0, growth has sd 1)."""
+    variance = np.diag(law.scale)
+    if not (np.isfinite(law.location).all() and np.isfinite(law.scale).all()):
+        raise UnusableError("its forecast is not finite")
+    if np.min(variance) < _SHARPEST**2:
+        raise UnusableError("it fits the record without error, so its intervals mean nothing")
+    reach = np.abs(law.location) + 1.96 * np.sqrt(variance)
+    limit = BLOW_UP * np.abs(np.diff(z)).max() * np.arange(1, variance.size + 1)
+    if np.any(reach > limit):
+        year = int(np.argmax(reach / limit))
+        times = reach[year] / limit[year] * BLOW_UP
+        raise UnusableError(f"it blows up: {times:.3g} times the largest change on record a year")

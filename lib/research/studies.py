@@ -1,0 +1,417 @@
+"""Synthetic control: what a flow would have done, as a weighted mean of others that moved like it before.
+
+Abadie, Diamond & Hainmueller (2010, 2015). The flows are matched on their log levels before the event, each about
+its own mean (Doudchenko & Imbens 2016; Ferman & Pinto 2021), since flows of trade differ in size for good; the
+weights are not negative and add up to one, so that nothing is extrapolated. The p-value is the rank of the
+flow's mean gap after the event among those of all donors treated in its place. The ratio of errors after and
+before, which is more usual, means nothing here: a dozen years are fitted perfectly by forty donors, so that the
+errors before are zero for the flow and for many donors, and a good fit is no evidence.
+
+Synthetic controls of China–Russia trade for the events that the country panel can see, kept in data/reference.
+
+Three pools of donors, because each leaves something else out: the exporter's sales to others share its supply
+and the prices it gets, the importer's purchases from others share its demand, pairs of neither share only the
+world. A conclusion that holds for one pool alone is none.
+
+How often a synthetic control finds an effect where nothing happened, also when the flow had just boomed.
+
+Goals and policies are announced when trade goes well. Illenberger, Small & Shaw (2020) report that the placebo test
+then rejects far more often than it promises, since extremes revert. Here that is measured on trade between countries,
+where the reason is another: flows that boom are the restless ones, so that they stray from their calmer donors
+afterwards in either direction.
+
+Oil price against quantity in Russia's trade with China, from trade by product, kept in data/reference.
+
+Oil is not a commodity code of its own in the panel: chapter 27 holds mineral fuels, of which crude oil is the
+most. The price of all of them is taken to move with Brent.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from lib import figures as fig
+from lib import reference
+from lib.analysis.decompose import fuel_contributions
+from lib.errors import UserError
+from lib.reference import BACI
+from lib.research import panels
+from lib.research.panels import Levels
+
+Array = NDArray[np.float64]
+
+
+class Placebo(NamedTuple):
+    """A synthetic control and its placebo test in space.
+
+    Parameters
+    ----------
+    weights : shape (donors,), each at least 0, sum 1.
+    gaps : flow minus synthetic, all years, shape (years,).
+    placebo_gaps : the same for each donor in place of the flow, shape (donors, years).
+    effect : mean gap of the years after the event.
+    p : share of the flow and the donors whose mean gap is as far from 0; never below 1 / (donors + 1).
+    """
+
+    weights: Array
+    gaps: Array
+    placebo_gaps: Array
+    effect: float
+    p: float
+
+
+def simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
+    """Weights of at least 0 that sum to 1 and make donors @ weights closest to the target.
+
+    Parameters
+    ----------
+    target : shape (features,).
+    donors : shape (features, donors); scale the features by the square roots of their importance first.
+
+    Notes
+    -----
+    The point of least norm in the convex hull of donors − target. With a row of ones added, non-negative least
+    squares (Lawson & Hanson 1974) gives a multiple u = w / (1 + ‖(donors − target) w‖²) of the weights w, so that
+    u / Σu is exact: min over s of s²c + (s − 1)² is c / (1 + c), which rises with c.
+    """
+    from scipy.optimize import nnls
+
+    a = np.asarray(donors, dtype=float) - np.asarray(target, dtype=float)[:, None]
+    scale = np.sqrt(np.mean(a**2)) or 1.0  # the trick is exact at any scale, but best conditioned near one
+    solution, _ = nnls(np.vstack([a / scale, np.ones(a.shape[1])]), np.append(np.zeros(len(a)), 1.0))
+    return solution / solution.sum()
+
+
+def gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]:
+    """Weights from the first `before` years, and the gap of the flow to its synthetic control in all years.
+
+    Parameters
+    ----------
+    flow : log level by year, shape (years,), complete.
+    donors : shape (donors, years), complete.
+    before : number of years before the event.
+    """
+    y, x = np.asarray(flow, dtype=float), np.asarray(donors, dtype=float)
+    y, x = y - y[:before].mean(), x - x[:, :before].mean(axis=1, keepdims=True)
+    weights = simplex_weights(y[:before], x[:, :before].T)
+    return weights, y - weights @ x
+
+
+def placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> Placebo:
+    """Synthetic control of a flow, and of each donor in its place from the flow and the other donors.
+
+    Parameters
+    ----------
+    flow, donors, before : as in `gaps`; all years from the event on count as after it.
+    """
+    everything = np.vstack([np.asarray(flow, dtype=float)[None], np.asarray(donors, dtype=float)])
+    found = [gaps(row, np.delete(everything, place, axis=0), before) for place, row in enumerate(everything)]
+    gap = np.vstack([one for _, one in found])
+    effects = gap[:, before:].mean(axis=1)
+    p = float(np.mean(np.abs(effects) >= abs(effects[0]) * (1 - 1e-9)))
+    return Placebo(found[0][0], gap[0], gap[1:], float(effects[0]), p)
+
+
+POOLS = {
+    "same exporter": "the exporter's sales to others",
+    "same importer": "the importer's purchases from others",
+    "other pairs": "pairs of neither, of like size",
+}
+
+MOST_DONORS = 39
+"""With the flow itself 40: a p-value of 5 % is two flows, so that the nominal size can be met exactly."""
+
+LEAST_USD = 1e8
+
+EARLIER = 3
+"""Years by which the pretended event of the placebo in time comes before the real one."""
+
+LEAST_BEFORE = 2
+"""Years before the pretended event that a control is fitted to at least."""
+
+SHOWN_WEIGHT = 0.01
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that falls between the first and the last year of the panel.
+
+    Parameters
+    ----------
+    name : key in the kept tables.
+    exporter, importer : ISO codes of the flow.
+    year : first full year after it; after : years that count as after it (until the next event).
+    """
+
+    name: str
+    exporter: str
+    importer: str
+    year: int
+    after: int
+
+
+EVENTS = (
+    Event("pipeline 2011", "RUS", "CHN", 2011, 3),
+    Event("rouble 2015", "RUS", "CHN", 2015, 3),
+    Event("rouble 2015", "CHN", "RUS", 2015, 3),
+    Event("pipeline 2018", "RUS", "CHN", 2018, 2),
+    Event("closures 2020", "RUS", "CHN", 2020, 1),
+    Event("closures 2020", "CHN", "RUS", 2020, 1),
+)
+
+
+def policy_study(
+    folder: str | Path, progress: Callable[[Iterable], Iterable] = iter, events: Sequence[Event] = EVENTS
+) -> dict[str, pd.DataFrame]:
+    """All events with all pools, from the panel in a folder.
+
+    Parameters
+    ----------
+    folder : where the panel of country pairs is.
+    progress : wraps the events, for a progress bar.
+    events : the kept ones by default; any between the first and the last year of the panel.
+
+    Returns
+    -------
+    Tables by file name. ``policy_tests.csv``: one row an event, flow and pool: year, before and after (years),
+    donors, fit (root mean square gap before, log), effect (mean gap after, log), placebo_low and placebo_high
+    (5 and 95 % of the donors' mean gaps after), p, earlier_effect and earlier_p (the same test of an event
+    pretended `EARLIER` years before, on years before the real one). ``policy_gaps.csv``: the gap by year with
+    the donors' 5 and 95 %. ``policy_weights.csv``: the donors of 1 % weight and more.
+    """
+    levels = panels.load(BACI, folder)
+    tests, gaps, weights = [], [], []
+    for event in progress(events):
+        _check(levels, event)
+        for pool in POOLS:
+            flow, donors = find_donors(levels, event, pool)
+            found = _test(levels, flow, donors, event.year, event.after)
+            key = {"event": event.name, "exporter": event.exporter, "importer": event.importer, "pool": pool}
+            tests.append({**key, **_summary(levels, flow, donors, event, found)})
+            gaps.append(_gaps(levels, found).assign(**key))
+            weights.append(_weights(levels, donors, found).assign(**key))
+    order = ["event", "exporter", "importer", "pool"]
+    tables = (pd.DataFrame(tests), _first(pd.concat(gaps), order), _first(pd.concat(weights), order))
+    return dict(zip(("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv"), tables, strict=True))
+
+
+def _check(levels: Levels, event: Event) -> None:
+    """Refuse an event that the panel cannot see, or whose flow it does not have in full."""
+    first, last = int(levels.years[0]) + EARLIER + LEAST_BEFORE, int(levels.years[-1]) - event.after + 1
+    if not first <= event.year <= last:
+        raise UserError(f"{event.name}: found the year {event.year}, expected {first} to {last}")
+    keys = levels.keys
+    rows = (keys["reporter"] == event.exporter) & (keys["partner"] == event.importer)
+    if not rows.any() or np.isnan(levels.log[rows]).any():
+        raise UserError(
+            f"{event.name}: found no complete flow from {event.exporter} to {event.importer} in the panel, expected one"
+        )
+
+
+def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:
+    """Row of the event's flow and rows of its donors: complete series, the largest or most alike in size.
+
+    Only years before the event decide which flows are donors.
+    """
+    keys = levels.keys
+    exporter, importer = keys["reporter"].to_numpy(), keys["partner"].to_numpy()
+    flow = int(np.flatnonzero((exporter == event.exporter) & (importer == event.importer))[0])
+    before = levels.years < event.year
+    size = levels.log[:, before].mean(axis=1)  # NaN where a year is missing
+    usable = ~np.isnan(levels.log).any(axis=1) & (size >= np.log(LEAST_USD))
+    pair = {event.exporter, event.importer}
+    outside = ~np.isin(exporter, list(pair)) & ~np.isin(importer, list(pair))
+    in_pool = {
+        "same exporter": (exporter == event.exporter) & (importer != event.importer),
+        "same importer": (importer == event.importer) & (exporter != event.exporter),
+        "other pairs": outside,
+    }[pool]
+    rows = np.flatnonzero(usable & in_pool)
+    distance = np.abs(size[rows] - size[flow]) if pool == "other pairs" else -size[rows]
+    return flow, rows[np.argsort(distance, kind="stable")[:MOST_DONORS]]
+
+
+def _test(levels: Levels, flow: int, donors: NDArray[np.intp], year: int, after: int) -> Placebo:
+    before = int((levels.years < year).sum())
+    end = before + after
+    return placebo_test(levels.log[flow, :end], levels.log[donors, :end], before)
+
+
+def _summary(
+    levels: Levels, flow: int, donors: NDArray[np.intp], event: Event, found: Placebo
+) -> dict[str, float | int]:
+    before = int((levels.years < event.year).sum())
+    earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
+    others = found.placebo_gaps[:, before:].mean(axis=1)
+    low, high = np.quantile(others, [0.05, 0.95])
+    return {
+        "year": event.year,
+        "before": before,
+        "after": event.after,
+        "donors": len(donors),
+        "fit": float(np.sqrt(np.mean(found.gaps[:before] ** 2))),
+        "effect": found.effect,
+        "placebo_low": float(low),
+        "placebo_high": float(high),
+        "p": found.p,
+        "earlier_effect": earlier.effect,
+        "earlier_p": earlier.p,
+    }
+
+
+def _gaps(levels: Levels, found: Placebo) -> pd.DataFrame:
+    low, high = np.quantile(found.placebo_gaps, [0.05, 0.95], axis=0)
+    years = levels.years[: len(found.gaps)]
+    return pd.DataFrame({"year": years, "gap": found.gaps, "placebo_low": low, "placebo_high": high})
+
+
+def _weights(levels: Levels, donors: NDArray[np.intp], found: Placebo) -> pd.DataFrame:
+    names = levels.keys.loc[donors, ["reporter", "partner"]].agg("–".join, axis=1)
+    table = pd.DataFrame({"donor": names.to_numpy(), "weight": found.weights})
+    return table[table["weight"] >= SHOWN_WEIGHT].sort_values("weight", ascending=False, kind="stable")
+
+
+def _first(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    return table[[*names, *(name for name in table if name not in names)]]
+
+
+BEFORE = (4, 6, 10)
+
+AFTER = 3
+
+CLASSES = (2, 3, 4, 5)
+"""Size classes of `lib.research.panels`: 10–100 mn, 100–500 mn, 0.5–2 bn, 2–10 bn US dollars a year."""
+
+DONORS = 39
+"""With the flow itself 40: a p-value of 5 % is two flows, so that the nominal size can be met exactly."""
+
+PER_YEAR = 12
+
+BOOM_YEARS = 2
+
+BOOM_SHARE = 0.1
+"""A boom: growth over the last two years before the event among the top tenth of the size class."""
+
+LEVEL = 0.05
+
+DRAWS = 1000
+
+
+def placebo_study(
+    folder: str | Path, progress: Callable[[Iterable], Iterable] = iter
+) -> dict[str, pd.DataFrame]:
+    """Placebo rates by size class, years before the event and choice of the flow, from the panel in a folder.
+
+    Returns
+    -------
+    ``placebo_rates.csv``: size_class, before (years), chosen ("any" or "boom"), n (tests), rejected (share at the
+    5 % level), rejected_low, rejected_high (5 and 95 %, whole event years resampled), rejected_up (share rejected
+    with a positive gap), mean_gap (log, mean of the years after), gap_low, gap_high (5 and 95 % of these).
+    """
+    levels = panels.load(BACI, folder)
+    jobs = [
+        (size, before, year)
+        for before in BEFORE
+        for size in CLASSES
+        for year in range(int(levels.years[0]) + before, int(levels.years[-1]) - AFTER + 2)
+    ]
+    found = pd.concat([one_year(levels, *job) for job in progress(jobs)], ignore_index=True)
+    keys = ["size_class", "before", "chosen"]
+    rows = [{**dict(zip(keys, key, strict=True)), **_rates(part)} for key, part in found.groupby(keys)]
+    return {"placebo_rates.csv": pd.DataFrame(rows)}
+
+
+def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
+    """Placebo tests of one pretended event: flows chosen at random, and flows chosen because they boomed.
+
+    Parameters
+    ----------
+    levels : the panel.
+    size, before, year : size class, years before the event, first year after it.
+
+    Returns
+    -------
+    Frame: size_class, before, year, chosen, p, gap (mean of the years after, log).
+    """
+    place = int(np.searchsorted(levels.years, year))
+    window = levels.log[:, place - before : place + AFTER]
+    classes = reference.size_class(np.exp(window[:, before - 1]))
+    rows = np.flatnonzero(~np.isnan(window).any(axis=1) & (classes == size))
+    rng = np.random.default_rng((size, before, year))
+    growth = window[rows, before - 1] - window[rows, before - 1 - BOOM_YEARS]
+    booms = rows[growth >= np.quantile(growth, 1 - BOOM_SHARE)]
+    parts = []
+    for chosen, among in (("any", rows), ("boom", booms)):
+        treated = rng.choice(among, min(PER_YEAR, len(among)), replace=False)
+        tests = [_one(window, int(flow), rows, before, rng) for flow in treated]
+        table = pd.DataFrame(tests, columns=["p", "gap"])
+        parts.append(table.assign(size_class=size, before=before, year=year, chosen=chosen))
+    return pd.concat(parts)
+
+
+def _one(
+    window: Array, flow: int, rows: NDArray[np.intp], before: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    donors = rng.choice(rows[rows != flow], DONORS, replace=False)
+    found = placebo_test(window[flow], window[donors], before)
+    return found.p, found.effect
+
+
+def _rates(tests: pd.DataFrame) -> dict[str, float]:
+    """Share rejected with an interval from whole event years, and the distribution of the gap."""
+    hit = tests["p"] <= LEVEL + 1e-9
+    by_year = tests.assign(hit=hit).groupby("year")["hit"].agg(["sum", "count"])
+    drawn = np.random.default_rng(0).integers(0, len(by_year), (DRAWS, len(by_year)))
+    sums, counts = by_year["sum"].to_numpy()[drawn].sum(1), by_year["count"].to_numpy()[drawn].sum(1)
+    low, high = np.quantile(sums / counts, [0.05, 0.95])
+    gap_low, gap_high = np.quantile(tests["gap"], [0.05, 0.95])
+    return {
+        "n": len(tests),
+        "rejected": float(by_year["sum"].sum() / by_year["count"].sum()),
+        "rejected_low": float(low),
+        "rejected_high": float(high),
+        "rejected_up": float((hit & (tests["gap"] > 0)).mean()),
+        "mean_gap": float(tests["gap"].mean()),
+        "gap_low": float(gap_low),
+        "gap_high": float(gap_high),
+    }
+
+
+HS2 = "russia_partner_hs2_2000_2020.parquet"
+
+FUELS = "HS27"
+
+
+def fuel_study(folder: str | Path) -> dict[str, pd.DataFrame]:
+    """Contributions of fuel prices, fuel quantities and all else to the growth of trade, by year.
+
+    Returns
+    -------
+    ``fuel_split.csv``: flow (total, or export and import seen from China), year, growth, fuel_price, fuel_volume,
+    other (fractions; the last three add up to growth), fuel_share (of the flow in that year).
+    """
+    panel = panels.read_panel(Path(folder) / HS2)
+    with_china = panel[panel["partner"].astype(str) == "CHN"]
+    oil = fig.covariate("brent_usd_per_bbl")
+    parts = []
+    for flow, rows in (("total", with_china), *((_seen_from_china(k), v) for k, v in _by_flow(with_china))):
+        total = rows.groupby("year")["value_usd"].sum()
+        fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()
+        split = fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")
+        parts.append(split.reset_index().assign(flow=flow))
+    order = ["flow", "year", "growth", "fuel_price", "fuel_volume", "other", "fuel_share"]
+    return {"fuel_split.csv": pd.concat(parts, ignore_index=True)[order]}
+
+
+def _by_flow(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(str(name), part) for name, part in rows.groupby(rows["flow"].astype(str))]
+
+
+def _seen_from_china(flow: str) -> str:
+    """Russia's exports are China's imports."""
+    return {"export": "import", "import": "export"}[flow]

@@ -1,0 +1,286 @@
+"""The backtest on bilateral trade: BACI flows at origins 2005–2019.
+
+Two base rates stand beside the models: the one that the panel itself knew at the origin, and one that also
+knows the OEC panel up to 2000. Past errors are those of the panel itself: adding those of OEC made the long
+horizons a little sharper and the intervals too narrow (80 % covered 75 %).
+
+The official trackers scored as forecasts, beside the probability, on the same flows and goals.
+
+A flow is given a goal of g a year for `HORIZON` years from a base year; some years later a tracker sees base,
+latest and target value and says whether it is on track. Taken at its word that is a forecast of 1 or 0. Its
+class can also be read as a forecast: the share of earlier goals of the same class and height that were met,
+as far as known in the year of the reading.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lib import past_errors, standards
+from lib.errors import UserError
+from lib.reference import BACI, OEC
+from lib.research import backtest, panels
+from lib.research.backtest import GOALS, Batch, Fitted, score_intervals
+from lib.research.classes import MIN_RATES
+from lib.research.panels import Levels
+from lib.standards import TrackedTarget
+
+ORIGINS = range(2005, 2020)
+"""Origins that are scored; 2004, the first with four growth rates, only teaches."""
+
+OLD_LAST = 2000
+
+KEPT_ORIGINS = range(2005, 2021)
+"""Origins whose shapes of past errors are kept for use without the panels."""
+
+HORIZONS = {"average": tuple(range(1, 11)), "every_year": (2, 3, 5), "mean_of_rates": (2, 3, 5)}
+
+PER_CLASS = {"average": None, "every_year": 150, "mean_of_rates": 150}
+"""Readings that need quadrature are scored on a sample: so many flows of each size class and origin."""
+
+MAIN_CLASS = 2
+"""Results by origin year are for flows of this size class and above (10 mn USD): goals are set for such."""
+
+EXAMPLES, EXAMPLE_HORIZONS = 30, (1, 3, 5)
+"""Single forecasts kept of each origin and size class, for reliability curves."""
+
+
+class TradeScores(NamedTuple):
+    """What the backtest on trade leaves behind."""
+
+    events: pd.DataFrame
+    intervals: pd.DataFrame
+    examples: pd.DataFrame
+    shapes: pd.DataFrame
+
+
+def score_trade(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -> TradeScores:
+    """Score all models on BACI flows, by reading, horizon, goal, origin and size class."""
+    old = until(panels.load(OEC, folder), OLD_LAST)
+    return score_levels(panels.load(BACI, folder), ORIGINS, True, old, KEPT_ORIGINS, progress)
+
+
+def score_panel(
+    path: str | Path, absent_is_zero: bool = False, progress: Callable[[Iterable], Iterable] = iter
+) -> TradeScores:
+    """Score all models on a panel of the user's own, at every origin with six or more years behind it.
+
+    `absent_is_zero` says that a flow without a row is known to be no trade, as in a complete grid.
+    """
+    levels = panels.to_levels(panels.read_panel(path))
+    origins = range(int(levels.years[0]) + MIN_RATES + 1, int(levels.years[-1]))
+    if not origins:
+        raise UserError(
+            f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + 3} or more"
+        )
+    return score_levels(levels, origins, absent_is_zero, None, [*origins, int(levels.years[-1])], progress)
+
+
+def score_levels(
+    levels: Levels,
+    origins: Sequence[int],
+    absent_is_zero: bool,
+    old: Levels | None,
+    kept_origins: Iterable[int],
+    progress: Callable[[Iterable], Iterable],
+) -> TradeScores:
+    """Scores of a panel; the year before the first origin only teaches, `old` adds to the long base rate."""
+    fitted = [backtest.fit_all(levels, origin) for origin in (origins[0] - 1, *origins)]
+    longest = int(levels.years[-1]) - origins[0]
+    events, intervals, examples, shapes = [], [], [], []
+    jobs = [(r, h) for r, horizons in HORIZONS.items() for h in horizons if h <= longest]
+    for reading, horizon in progress(jobs):
+        batches = backtest.batches(levels, fitted, reading, horizon, absent_is_zero, PER_CLASS[reading])
+        shapes += list(_kept_shapes(batches, reading, horizon, kept_origins))
+        counted = backtest.count_starts(levels, reading, horizon, absent_is_zero)
+        long = backtest.count_starts(old, reading, horizon, False) if old is not None else None
+        for batch in (batch for batch in batches if batch.origin in origins):
+            shape = backtest.shapes(batches, horizon, batch.origin)
+            base = {"base_rate": counted.share(batch.origin, horizon)}
+            if long is not None:
+                base["base_rate_long"] = counted.share(batch.origin, horizon, long)
+            events.append(backtest.score_events(batch, reading, horizon, shape, base))
+            if reading == "average":
+                intervals.append(score_intervals(batch, horizon, shape))
+            if reading == "average" and horizon in EXAMPLE_HORIZONS:
+                examples.append(_examples(batch, horizon, shape, base))
+    parts = (events, intervals, examples, shapes)
+    return TradeScores(*(pd.concat(part, ignore_index=True) if part else pd.DataFrame() for part in parts))
+
+
+def by_origin(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of flows of 10 mn USD and more, by origin year, pooled over their size classes."""
+    return pool(scores[scores["size_class"] >= MAIN_CLASS], without=["size_class"])
+
+
+def by_size(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores by size class, pooled over all origins."""
+    return pool(scores, without=["origin"])
+
+
+def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
+    """Means weighted by the number of forecasts, over the columns named in `without`."""
+    kept = [c for c in ("reading", "horizon", "goal", "origin", "size_class", "model") if c in scores]
+    kept = [column for column in kept if column not in without]
+    values = [column for column in scores if column not in (*kept, *without, "n")]
+    sums = scores[values].mul(scores["n"], axis=0).assign(n=scores["n"])
+    totals = sums.groupby([scores[column] for column in kept]).sum()
+    means = totals[values].div(totals["n"], axis=0).astype("float32")
+    return means.assign(n=totals["n"]).reset_index()
+
+
+def until(levels: Levels, year: int) -> Levels:
+    """Return the panel without the years after `year`."""
+    n = int(np.searchsorted(levels.years, year, side="right"))
+    return Levels(levels.keys, levels.years[:n], levels.log[:, :n], levels.growth[:, : n - 1])
+
+
+def _kept_shapes(
+    past: list[Batch], reading: str, horizon: int, origins: Iterable[int]
+) -> Iterable[pd.DataFrame]:
+    for origin in origins:
+        found = backtest.shapes(past, horizon, origin)
+        if found:
+            rows = pd.DataFrame(list(found.values()), columns=past_errors.KNOTS)
+            rows.insert(0, "size_class", list(found))
+            rows.insert(0, "horizon", horizon)
+            rows.insert(0, "origin", origin)
+            yield rows.assign(reading=reading)[["reading", *rows.columns]]
+
+
+def _examples(batch: Batch, horizon: int, shape: dict[int, Any], base: dict[str, Any]) -> pd.DataFrame:
+    """Forecasts of +25 % a year on average for a random sample of flows."""
+    rows = np.flatnonzero(batch.classes >= MAIN_CLASS)
+    chosen = backtest.sample(batch.classes, rows, EXAMPLES, seed=batch.origin)
+    some = Batch(
+        batch.origin,
+        batch.classes[chosen],
+        {name: backtest.select(model, chosen) for name, model in batch.models.items()},
+        batch.outcome[chosen],
+        batch.pit[chosen],
+    )
+    goal = 0.25
+    p = backtest.forecasts(some, "average", horizon, goal, shape, base)
+    corrected = 1 - backtest.reshape(1 - some.pit, some.classes, shape)
+    names = ("eb", "eb_past_errors", list(base)[-1], "log_walk")
+    frame = pd.DataFrame({name: p[name] for name in names})
+    frame = frame.assign(pit_eb=some.pit, pit_eb_past_errors=corrected).round(3)
+    hit = some.outcome >= backtest.threshold("average", goal)
+    return frame.assign(
+        outcome=hit,
+        origin=batch.origin,
+        horizon=horizon,
+        size_class=some.classes,
+        vanished=np.isneginf(some.outcome),
+    )
+
+
+HORIZON = 5
+
+READ_AFTER = (2, 3)
+"""Years after the base in which the tracker is read."""
+
+BASE_YEARS = range(2002, 2016)
+
+VERDICTS_PER_CLASS = 60
+
+TRACKERS = {
+    "Eurostat": standards.eurostat,
+    "UN": standards.un_progress_chart,
+    "ESCAP anticipated": standards.escap_anticipated,
+    "SDSN": standards.sdsn,
+}
+
+
+def score_verdicts(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -> pd.DataFrame:
+    """Brier scores by base year, years since, goal and forecast.
+
+    Returns
+    -------
+    DataFrame: base_year, read_after, goal, model, n, rate (share met), p (mean forecast), brier. Models are
+    each tracker as 1 or 0, each tracker's class by its frequency known then (``… by class``), ``eb``,
+    ``eb_past_errors`` and ``base_rate`` (of growth still needed: what earlier goals of this height met).
+    """
+    levels = panels.load(BACI, folder)
+    fitted = {
+        origin: backtest.fit_all(levels, origin)
+        for origin in range(2004, max(BASE_YEARS) + max(READ_AFTER) + 1)
+    }
+    shapes = {
+        left: _shapes(levels, list(fitted.values()), left) for left in {HORIZON - m for m in READ_AFTER}
+    }
+    cases = [(base, after) for base in BASE_YEARS for after in READ_AFTER if base + after in fitted]
+    found = [
+        _read(levels, fitted[base + after], base, after, shapes[HORIZON - after])
+        for base, after in progress(cases)
+    ]
+    return _score(pd.concat(found, ignore_index=True))
+
+
+def _shapes(levels: Levels, fitted: list[Fitted], horizon: int) -> Callable[[int], Any]:
+    past = backtest.batches(levels, fitted, "average", horizon, True)
+    return lambda origin: backtest.shapes(past, horizon, origin)
+
+
+def _read(levels: Levels, one: Fitted, base_year: int, after: int, shapes: Callable) -> pd.DataFrame:
+    """One row for each flow and goal: classes of the trackers, probabilities, outcome (NaN: not known)."""
+    base, now = (int(np.searchsorted(levels.years, year)) for year in (base_year, one.origin))
+    usable = ~np.isnan(levels.log[one.flows, base]) & (one.classes >= MAIN_CLASS)
+    rows = backtest.sample(one.classes, np.flatnonzero(usable), VERDICTS_PER_CLASS, seed=one.origin)
+    start, latest = levels.log[one.flows[rows], base], levels.log[one.flows[rows], now]
+    outcome = backtest.realised(levels, [base], HORIZON, "average", True)[one.flows[rows], 0]
+    model, left = backtest.select(one.models["eb"], rows), HORIZON - after
+    frames = []
+    for goal in GOALS:
+        needed = HORIZON * np.log1p(goal) - (latest - start)  # log growth still needed
+        p = backtest.chance(model, "average", left, np.expm1(needed / left))
+        corrected = backtest.reshape(p, one.classes[rows], shapes(one.origin))
+        frame = pd.DataFrame({"eb": p, "eb_past_errors": corrected, "hit": outcome >= np.log1p(goal)})
+        for name, tracker in TRACKERS.items():
+            said = [
+                tracker(_target(growth, goal, base_year, one.origin)) for growth in np.exp(latest - start)
+            ]
+            frame[name] = [float(bool(a.on_track)) for a in said]
+            frame[f"{name} by class"] = [a.progress_class for a in said]
+        frames.append(frame.assign(goal=goal))
+    return pd.concat(frames).assign(base_year=base_year, read_after=after)
+
+
+def _target(growth: float, goal: float, base_year: int, read_year: int) -> TrackedTarget:
+    return TrackedTarget(1.0, base_year, growth, read_year, (1 + goal) ** HORIZON, base_year + HORIZON)
+
+
+def _score(readings: pd.DataFrame) -> pd.DataFrame:
+    keys = ["read_after", "goal"]
+    for name in TRACKERS:
+        readings[f"{name} by class"] = _known_share(readings, [*keys, f"{name} by class"])
+    readings["base_rate"] = _known_share(readings, keys)
+    models = ["eb", "eb_past_errors", "base_rate", *TRACKERS, *(f"{name} by class" for name in TRACKERS)]
+    rows = []
+    for key, part in readings.groupby(["base_year", *keys]):
+        for model in models:
+            p, hit = part[model].astype(float), part["hit"].astype(float)
+            if p.notna().all():
+                rows.append((*key, model, len(part), hit.mean(), p.mean(), ((p - hit) ** 2).mean()))
+    columns = ["base_year", *keys, "model", "n", "rate", "p", "brier"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _known_share(readings: pd.DataFrame, by: list[str]) -> pd.Series:
+    """Share met among earlier readings of the same group whose deadline had passed when this one was made.
+
+    Shrunk to one half by one reading; NaN until a deadline has passed at all.
+    """
+    yearly = readings.groupby([*by, "base_year"], observed=True)["hit"].agg(["sum", "size"]).reset_index()
+    found = pd.Series(np.nan, index=readings.index)
+    for (base_year, after), part in readings.groupby(["base_year", "read_after"]):
+        past = yearly[yearly["base_year"] + HORIZON <= base_year + after]
+        if past.empty:
+            continue
+        totals = past.groupby(by, observed=True)[["sum", "size"]].sum()
+        share = ((totals["sum"] + 0.5) / (totals["size"] + 1)).rename("share").reset_index()
+        found.loc[part.index] = part[by].merge(share, how="left", on=by)["share"].fillna(0.5).to_numpy()
+    return found

@@ -1,1 +1,0 @@
-"""Scores of forecasts, and the models that compete with the forecast of this project."""

@@ -1,0 +1,72 @@
+"""The command `tradegoals site`: pages to read from the runs in the output folder.
+
+The command `tradegoals what-if`: the page on which a reader tries another goal.
+
+The command `export`: figures and tables of a run for a paper.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+EXAMPLES = """
+\b
+Examples
+  tradegoals run && tradegoals site            # then open out/site/index.html in a browser
+  tradegoals run --runs && tradegoals site     # with every named case of runs.yml
+"""
+
+
+@click.command("site", epilog=EXAMPLES)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+def site_command(out: Path) -> None:
+    """Build the site in out/site, offline; pages whose runs have not changed are kept.
+
+    Runs that failed have a page that says so; the exit code is then 1, so that nobody publishes them unawares.
+    """
+    from lib.tools.site.build import build_site
+
+    built = build_site(out)
+    click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
+    for run in built.failed:
+        click.echo(f"FAILED {run.name}: {run.fault.splitlines()[0]}", err=True)
+    if built.failed:
+        sys.exit(1)
+
+
+@click.command("what-if")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+def whatif_command(out: Path) -> None:
+    """Write whatif.html, a page that answers any goal for any flow in the browser, offline."""
+    from lib.tools.whatif.page import write_page
+
+    click.echo(f"wrote {write_page(out)}: open it in a browser")
+
+
+FORMATS = ("svg", "pdf", "csv", "latex")
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMATS),
+    default=FORMATS,
+    help="Only this (repeatable): figures as svg or pdf, tables as csv or latex [default: all].",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+def export(run: str, formats: tuple[str, ...], out: Path) -> None:
+    """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, or such."""
+    from lib.tools.run.export import export as write
+
+    for path in write(run, formats, out):
+        click.echo(f"wrote {path}")

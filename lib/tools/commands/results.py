@@ -1,0 +1,205 @@
+"""The command `tradegoals results`: the table of all results, filtered, sorted, printed or exported."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib.errors import UserError
+
+if TYPE_CHECKING:  # every command imports this module; the others need no pandas
+    import pandas as pd
+
+SHOWN_ROWS = 40
+
+FILTERS = {
+    "notebook": "name of the notebook",
+    "slug": "name of the case or of the run's folder",
+    "reporter": "who reports the trade",
+    "partner": "the other side",
+    "flow": "total, export or import",
+    "currency": "USD or CNY",
+    "goal": '"25 %" or "100 USD bn"',
+    "as_of": "the day whose knowledge was used",
+    "period": "calendar year that a value is for",
+    "target": '"goal met", "needed rate", "level", …',
+    "reading": "average, every_year or mean_of_rates",
+    "output_type": "point, quantile, probability or verdict",
+}
+"""Columns that rows can be chosen by, each as an option of the same name."""
+
+HIDDEN = ("run_key", "parameters")
+"""Columns that are exported but too wide for a terminal."""
+
+EXAMPLES = """
+\b
+Examples
+  tradegoals results --output-type probability --sort value
+  tradegoals results --reporter Harbin --reading average --output-type verdict
+  tradegoals results --target level --csv levels.csv
+"""
+
+
+def _filter_options(command: Any) -> Any:
+    for name, about in reversed(FILTERS.items()):
+        option = f"--{name.replace('_', '-')}"
+        command = click.option(option, name, multiple=True, help=f"Only this: {about} (repeatable).")(command)
+    return command
+
+
+@click.command("results", epilog=EXAMPLES)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+@_filter_options
+@click.option("--sort", "order", multiple=True, metavar="COLUMN", help="Sort by this column (repeatable).")
+@click.option("--descending", is_flag=True, help="Sort from large to small.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=SHOWN_ROWS, show_default=True, help="Rows to print; 0 for all."
+)
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path),
+    help="Write the chosen rows, with all columns; - for the terminal.",
+)
+@click.option("--merge", "again", is_flag=True, help="First collect again what the run folders hold.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema of result.json and stop.")
+def results_command(
+    out: Path,
+    order: tuple[str, ...],
+    descending: bool,
+    limit: int,
+    csv: Path | None,
+    again: bool,
+    schema: bool,
+    **wanted: tuple[str, ...],
+) -> None:
+    """Print the results of all runs, from out/results.parquet."""
+    from lib.results import schema_text
+    from lib.tools.run import results_table
+
+    if schema:
+        click.echo(schema_text(), nl=False)
+        return
+    if again:
+        report_damaged(results_table.merge(out).damaged)
+    table = results_table.read_table(out)
+    rows = sort_rows(choose_rows(table, wanted), order, descending)
+    if csv is not None:
+        _export(rows, csv)
+        return
+    shown = rows.head(limit) if limit else rows
+    click.echo(as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
+    click.echo(count_in_words(len(shown), len(rows), len(table)))
+
+
+def collect_results(out: Path, changed: bool) -> None:
+    """Renew the table after runs, unless nothing has changed and there is one."""
+    from lib.tools.run import results_table
+
+    if changed or not (out / results_table.TABLE).exists():
+        report_damaged(results_table.merge(out).damaged)
+
+
+def report_damaged(damaged: list[str]) -> None:
+    """Name each result that the table leaves out."""
+    for line in damaged:
+        click.echo(f"left out of the results table: {line}", err=True)
+
+
+def choose_rows(table: "pd.DataFrame", wanted: dict[str, tuple[str, ...]]) -> "pd.DataFrame":
+    """Rows whose columns hold one of the values asked for; a value that no row holds is an error.
+
+    Goals are compared by what they mean: "25" is "25 %".
+    """
+    rows = table
+    for column, values in wanted.items():
+        if values:
+            known = [_known(column, value, table) for value in values]
+            rows = rows[_meaning(column, rows[column]).isin(known)]
+    return rows
+
+
+def _meaning(column: str, values: "pd.Series") -> "pd.Series":
+    """A column as text, goals in one spelling."""
+    found = {value: _plain(column, str(value)) for value in values.dropna().unique()}
+    return values.map(found)
+
+
+def _plain(column: str, text: str) -> str:
+    from lib.goals import parse_goal
+
+    if column != "goal":
+        return text.strip()
+    try:
+        return str(parse_goal(text))
+    except UserError:
+        return text
+
+
+def _known(column: str, value: str, table: "pd.DataFrame") -> str:
+    from lib.errors import nearest, quote
+
+    held = {_plain(column, str(known)): str(known) for known in table[column].dropna().unique()}
+    if _plain(column, value) not in held:
+        option = column.replace("_", "-")
+        expected = nearest(value, held.values()) if held else "nothing: no row has this column"
+        raise UserError(f"--{option}: found {quote(value)}, expected {expected}")
+    return _plain(column, value)
+
+
+def sort_rows(rows: "pd.DataFrame", order: tuple[str, ...], descending: bool) -> "pd.DataFrame":
+    """Rows by the columns named, empty ones last; in the order of the table where none is named."""
+    from lib.errors import nearest, quote
+
+    for column in order:
+        if column not in rows.columns:
+            raise UserError(f"--sort: found {quote(column)}, expected {nearest(column, rows.columns)}")
+    return rows.sort_values(list(order), ascending=not descending, kind="stable") if order else rows
+
+
+def as_text(rows: "pd.DataFrame", width: int) -> str:
+    """Rows as a table for a terminal `width` characters wide.
+
+    What all rows share stands once above the table, empty columns are left out, and a table that is still
+    too wide is folded by columns.
+    """
+    if rows.empty:
+        return ""
+    filled = rows.drop(columns=list(HIDDEN)).dropna(axis="columns", how="all")
+    varying = [name for name in filled if len(filled[name].unique()) > 1 or name == "value"]
+    shared = [f"{name}: {filled[name].iloc[0]}" for name in filled if name not in varying]
+    text = filled[varying].to_string(
+        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=_number
+    )
+    return "\n".join([*_folded(shared, width), text])
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
+
+
+def _folded(parts: list[str], width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap("; ".join(part for part in parts if not part.endswith(": ")), width)
+
+
+def count_in_words(shown: int, chosen: int, there: int) -> str:
+    """How many rows are printed, chosen and there."""
+    found = f"{chosen} of {there} rows" if chosen < there else f"{there} rows"
+    if there == 0:
+        return "The table is empty: no run has recorded a result."
+    return found if shown == chosen else f"{found}, the first {shown} shown; --limit 0 shows all"
+
+
+def _export(rows: "pd.DataFrame", csv: Path) -> None:
+    from lib.files import write_atomically
+
+    text = rows.to_csv(index=False, lineterminator="\n")
+    if str(csv) == "-":
+        click.echo(text, nl=False)
+        return
+    write_atomically(csv, text)
+    click.echo(f"wrote {len(rows)} rows to {csv}")

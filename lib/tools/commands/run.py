@@ -1,0 +1,396 @@
+"""What `tradegoals run` prints: lists, reasons, verdicts and pages, failures, differences.
+
+The commands that run notebooks: `run`, `run-one` and `schema`.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lib.errors import UserError
+from lib.tools.commands.results import collect_results
+
+MOST_SHOWN = 20
+"""Above so many runs the verdicts and pages are not printed one by one."""
+
+
+def show_list(runs: list[Any]) -> None:
+    """Every run with its parameters."""
+    for item in runs:
+        values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
+        click.echo(f"{item.name}: {values}")
+
+
+def write_specs(runs: list[Any], folder: Path) -> None:
+    """One file a run, for `run-one`."""
+    import json
+
+    from lib.files import write_atomically
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+    for item in runs:
+        text = json.dumps(item.to_json(), ensure_ascii=False, indent=1) + "\n"
+        write_atomically(folder / f"{item.notebook}--{item.slug}.json", text)
+    click.echo(f"wrote {len(runs)} files to {folder}")
+
+
+def explain(items: list[Any], left_out: dict[str, str]) -> None:
+    """What would run and why, what is up to date, and what the data cannot answer."""
+    for item in items:
+        click.echo(f"{'run ' if item.reason else 'skip'}  {item.run.name}: {item.reason or 'up to date'}")
+    for name, reason in left_out.items():
+        click.echo(f"none  {name}: left out, {reason}")
+    due = sum(bool(item.reason) for item in items)
+    words = f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else "")
+    click.echo(words)
+
+
+def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
+    """Verdicts, where the pages are, how many of each, and the failures last."""
+    from lib.results import verdict_lines
+    from lib.tools.run.spec import FAILED, PAGE
+
+    good = [outcome for outcome in outcomes if not outcome.error]
+    if len(good) > 0 and len(outcomes) <= MOST_SHOWN:
+        for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
+            click.echo(line)
+        click.echo("\nPages")
+        for outcome in good:
+            spent = "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
+            click.echo(f"  {outcome.folder / PAGE}  ({spent})")
+    skipped = sum(outcome.skipped for outcome in good)
+    counts = {"executed": len(good) - skipped, "up to date": skipped, "failed": len(outcomes) - len(good)}
+    counts |= {"not run": asked - len(outcomes), "left out": len(left_out)}
+    if not asked:
+        for reason in dict.fromkeys(left_out.values()):
+            click.echo(f"left out: {reason}")
+    if asked != 1:
+        click.echo("\n" + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
+    for outcome in outcomes:
+        if outcome.error:
+            click.echo(f"\nFAILED {outcome.run.name}: {outcome.error}", err=True)
+            if (outcome.folder / FAILED).exists():
+                click.echo(f"  see {outcome.folder / FAILED}", err=True)
+
+
+def compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
+    """Compare with the committed expectations, or renew them; whether there were differences."""
+    if not (do_check or do_accept):
+        return False
+    from lib.tools.run import expectations
+
+    if do_accept:
+        for name in expectations.accept(outcomes):
+            click.echo(f"accepted: tests/expected/{name}")
+    lines = expectations.check(outcomes) if do_check else []
+    for line in lines:
+        click.echo(line, err=True)
+    if do_check and not lines:
+        click.echo(f"all as expected ({len(outcomes)} compared)")
+    return bool(lines)
+
+
+EXAMPLES = """
+\b
+Examples
+  tradegoals run                                   the default notebooks, at their defaults
+  tradegoals run -p as_of=2026-11-24               the same with all that is known today
+  tradegoals run --notebook 03_could_one_have_known -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
+  tradegoals run --runs                            every named case of notebooks/runs.yml
+  tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
+  tradegoals run --runs --dry-run                  what would run and why, and what is up to date
+  tradegoals run --runs --jobs 4 --fail-fast       four at a time, and stop at the first failure
+  tradegoals reference --panels ../shared/data/panels   base rates and priors, from panels read in place
+  tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
+"""
+
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=600.0,
+    show_default=True,
+    help="Most seconds a run may take.",
+)
+
+force_option = click.option("--force", is_flag=True, help="Run also what is up to date.")
+
+cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instead of warm ones.")
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--notebook", "notebooks", multiple=True, metavar="NAME", help="Run only this notebook (repeatable)."
+)
+@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
+@click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
+@click.option(
+    "--case", "cases", multiple=True, metavar="NAME", help="With --runs: only this case (repeatable)."
+)
+@click.option(
+    "--ci", is_flag=True, help="With --runs: the cases and the smaller values that runs.yml has for CI."
+)
+@click.option("--only", multiple=True, metavar="PATTERN", help='Only runs such as "00*/china*" (repeatable).')
+@out_option
+@click.option(
+    "--list", "only_list", is_flag=True, help="Print what would run, and the parameters; run nothing."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would run and why, and what would be skipped; run nothing."
+)
+@click.option(
+    "--specs", type=click.Path(path_type=Path), help="Write a file for run-one for each run; run nothing."
+)
+@force_option
+@click.option("--jobs", type=click.IntRange(min=1), help="Runs at once [default: by cores and free memory].")
+@click.option("--memory", type=click.FloatRange(min=0.2), metavar="GB", help="Most memory a run may take.")
+@timeout_option
+@click.option("--fail-fast/--continue", default=False, help="Stop at the first failure, or go on [default].")
+@cold_option
+@click.option(
+    "--executor",
+    type=click.Choice(["warm", "processes", "dask"]),
+    default="warm",
+    show_default=True,
+    help="Processes with warm or ordinary kernels on this machine, or the workers of a Dask cluster.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="With --executor dask: address of the scheduler.")
+@click.option(
+    "--check", "do_check", is_flag=True, help="Compare the results with the committed expectations."
+)
+@click.option("--accept", "do_accept", is_flag=True, help="Renew the committed expectations.")
+def run(
+    notebooks: tuple[str, ...],
+    pairs: tuple[str, ...],
+    named: bool,
+    cases: tuple[str, ...],
+    ci: bool,
+    only: tuple[str, ...],
+    out: Path,
+    only_list: bool,
+    dry_run: bool,
+    specs: Path | None,
+    do_check: bool,
+    do_accept: bool,
+    **how: Any,
+) -> None:
+    """Execute notebooks and write, for each, the notebook, an HTML page, result.json and a journal.
+
+    What is up to date is skipped: the same notebook, code, data files, parameters and versions.
+    """
+    from lib.tools.run import freshness as planning
+
+    named = named or bool(cases)
+    if named and pairs:
+        raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
+    if ci and not named:
+        raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
+    if how["scheduler"] and how["executor"] != "dask":
+        raise UserError("--scheduler: found without --executor dask, expected both")
+    writes = not (only_list or dry_run or specs)
+    arguments = (notebooks, pairs, named, cases, ci)
+    plan = planning.choose(arguments, out, lambda: _select(*arguments), keep=writes)
+    chosen = _only(plan.runs, only)
+    if only_list:
+        show_list(chosen)
+    elif specs:
+        write_specs(chosen, specs)
+    else:
+        items = planning.make_items(chosen, out, plan.sources, how["force"])
+        if dry_run:
+            explain(items, plan.left_out)
+            return
+        try:
+            outcomes, stopped = _execute(items, out, plan.sources, **how)
+        finally:  # also after Ctrl-C: what had finished is kept
+            collect_results(out, any(item.reason for item in items))
+        place = {item.run.name: number for number, item in enumerate(items)}
+        outcomes.sort(key=lambda outcome: place[outcome.run.name])
+        report(outcomes, len(items), plan.left_out)
+        faults = compare(outcomes, do_check, do_accept)
+        if stopped or faults or any(outcome.error for outcome in outcomes):
+            sys.exit(1)
+
+
+@click.command("run-one")
+@click.argument("spec", type=click.Path(path_type=Path))
+@out_option
+@force_option
+@timeout_option
+def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
+    """Execute the run of a file that `run --specs` wrote: what a queue such as Slurm or Snakemake calls.
+
+    The run is skipped if it is up to date; a failure ends with 1.
+    """
+    from lib.tools.run.freshness import Item, Sources
+    from lib.tools.run.matrix import check_run
+    from lib.tools.run.spec import read_spec
+
+    item = Item(check_run(read_spec(spec), spec.name), "asked for")
+    # A server of warm kernels would pay from the second run on only.
+    outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
+    report(outcomes, 1, {})
+    if any(outcome.error for outcome in outcomes):
+        sys.exit(1)
+
+
+@click.command()
+@click.option("--write", is_flag=True, help="Write notebooks/runs.schema.json instead of printing it.")
+def schema(write: bool) -> None:
+    """Print the JSON schema of runs.yml, by which editors complete and check it."""
+    from lib.files import write_atomically
+    from lib.package import notebooks_dir
+    from lib.tools.run.matrix import SCHEMA_FILE, schema_text
+
+    if not write:
+        click.echo(schema_text(), nl=False)
+        return
+    write_atomically(notebooks_dir() / SCHEMA_FILE, schema_text())
+    click.echo(f"wrote {SCHEMA_FILE}")
+
+
+def _select(
+    notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...], ci: bool
+) -> tuple[list[Any], dict[str, str]]:
+    """The runs that the options ask for; every fault is found before the first of them starts."""
+    from lib.tools.run import matrix
+
+    for name in notebooks:
+        matrix.model_of(name)
+    if named:
+        found, left_out = matrix.expand(ci=ci, only=cases)
+        chosen = [run for run in found if not notebooks or run.notebook in notebooks]
+        if notebooks and not chosen:
+            raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
+        return chosen, left_out
+    values = _parse_pairs(pairs)
+    wanted = list(dict.fromkeys(notebooks or matrix.NOTEBOOKS))
+    chosen, left_out = [], {}
+    for notebook in wanted:
+        try:
+            chosen.append(_make_run(notebook, values, wanted))
+        except UserError as error:
+            if notebooks or not matrix.has_no_answer(notebook, matrix.values_for(notebook, values, wanted)):
+                raise
+            left_out[notebook] = str(error).splitlines()[0]
+    return chosen, left_out
+
+
+def _make_run(notebook: str, values: dict[str, str], wanted: list[str]) -> Any:
+    """One run with the values that its notebook takes; among several, a fault says whose it is."""
+    from lib.tools.run import matrix
+
+    try:
+        return matrix.make_run(notebook, matrix.values_for(notebook, values, wanted))
+    except UserError as error:
+        if len(wanted) == 1:
+            raise
+        raise UserError("\n".join(f"{notebook}: {line}" for line in str(error).splitlines())) from None
+
+
+def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not name:
+            raise UserError(f"-p: found {pair!r}, expected name=value")
+        if name in values:
+            raise UserError(f"-p: found {name} a second time, expected it once")
+        values[name] = value
+    return values
+
+
+def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:
+    """The runs whose name fits one of the patterns; a pattern that fits none is a mistake."""
+    from fnmatch import fnmatchcase
+
+    from lib.errors import nearest
+
+    for pattern in patterns:
+        if not any(fnmatchcase(run.name, pattern) for run in runs):
+            raise UserError(
+                f'--only: found "{pattern}", expected {nearest(pattern, [run.name for run in runs])}'
+            )
+    return [
+        run for run in runs if not patterns or any(fnmatchcase(run.name, pattern) for pattern in patterns)
+    ]
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the command as Ctrl-C does: what runs is killed, what had finished is kept."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _execute(items: list[Any], out: Path, sources: Any, **how: Any) -> tuple[list[Any], bool]:
+    """Execute what is due: the outcomes, and whether a failure has stopped the rest."""
+    from lib.tools.run.machine import Progress
+    from lib.tools.run.spec import Outcome
+
+    outcomes = [
+        Outcome(item.run, item.run.folder(out), 0.0, skipped=True) for item in items if not item.reason
+    ]
+    due = [item.run for item in items if item.reason]
+    if not due:
+        return outcomes, False
+    with _terminable(), Progress(len(due), len(outcomes)) as progress:
+        for outcome in _outcomes(due, out, sources, progress.started, **how):
+            outcomes.append(outcome)
+            progress.finished(outcome)
+            if outcome.error and how.get("fail_fast"):
+                return outcomes, True
+    return outcomes, False
+
+
+def _outcomes(
+    due: list[Any],
+    out: Path,
+    sources: Any,
+    on_change: Any,
+    *,
+    executor: str = "warm",
+    cold: bool = False,
+    force: bool = False,
+    timeout: float,
+    jobs: int | None = None,
+    memory: float | None = None,
+    scheduler: str | None = None,
+    **_: Any,
+) -> Iterator[Any]:
+    """Outcomes from the executor that was asked for."""
+    from lib.tools.run import cluster, machine, pool
+    from lib.tools.run.spec import Settings
+
+    cold = cold or executor == "processes" or len(due) == 1
+    if executor == "dask":
+        settings = Settings(timeout=timeout, force=force)
+        yield from cluster.execute_many(due, out, settings, sources, scheduler, cold)
+        return
+    at_once = min(jobs or machine.default_jobs(), len(due))
+    most = memory * 1000 if memory else machine.free_megabytes() / at_once
+    with pool.kernels_of(cold) as kernel:
+        settings = Settings(kernel, timeout, force)
+        yield from pool.execute_many(pool.make_jobs(due, out, settings, sources, most), at_once, on_change)

@@ -1,0 +1,279 @@
+"""One more row of figures.csv: its key, its place, what is wrong with it, and what speaks against it.
+
+Two vintages of the figures: what was added, removed and changed between files, git revisions or days.
+"""
+
+import csv
+import io
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib import fetched
+from lib import figures as fig
+from lib.analysis import plausibility
+from lib.errors import Fault, UserError, list_faults, quote, read_bytes
+from lib.files import locked, working_file, write_atomically
+from lib.package import data_dir, describe, refresh_checksums
+from lib.tables import check_table, is_date, read_table
+from lib.tools import figure_ids
+from lib.tools.sources import record
+
+ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
+"""The order of the rows, so that an addition is one line of a diff."""
+
+PERIOD_SHAPES = "a year (2013), a month (2013-05), or first and last (2013-01..2013-10, or days)"
+
+DAY, MONTH = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d{4}(-\d\d)?", re.ASCII)
+
+Row = dict[str, str]
+
+
+def read_period(text: str) -> tuple[str, str]:
+    """First and last day of a period as a user writes it: "2013", "2013-05", "2013-01..2013-10"."""
+    first, _, last = text.strip().partition("..")
+    try:
+        return _day(first, "start_time"), _day(last or first, "end_time")
+    except ValueError:
+        raise UserError(f"period: found {quote(text)}, expected {PERIOD_SHAPES}") from None
+
+
+def _day(text: str, side: str) -> str:
+    if DAY.fullmatch(text):
+        return pd.Timestamp(text).date().isoformat()
+    if not MONTH.fullmatch(text):
+        raise ValueError(text)
+    return getattr(pd.Period(text), side).date().isoformat()
+
+
+def make_row(values: Row) -> Row:
+    """A row with every column of figures.csv and a new key, from what a user gave."""
+    row = {field["name"]: "" for field in describe("figures")["schema"]["fields"]} | values
+    start, end = (pd.Timestamp(row[name]) for name in ("period_start", "period_end"))
+    beginning = figure_ids.stem(row["reporter"], row["partner"], row["flow"], start, end)
+    taken = {one["figure_id"] for one in read_rows("figures")}
+    return row | {"figure_id": figure_ids.next_id(beginning, taken)}
+
+
+def read_rows(table: str) -> list[Row]:
+    """The rows of a table as text, in the order of the file."""
+    text = read_bytes(data_dir() / describe(table)["path"]).decode("utf-8")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def countries_to_add(row: Row) -> list[Row]:
+    """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
+    known = {one["name"] for one in read_rows("reporters")}
+    missing = [name for name in dict.fromkeys((row["reporter"], row["partner"])) if name not in known]
+    return [
+        {"name": name, "code": figure_ids.codes()[name], "kind": "country", "parent": "", "note": ""}
+        for name in missing
+    ]
+
+
+def faults(row: Row, countries: list[Row]) -> list[Fault]:
+    """What is wrong with a row, by the rules of its table; the name of the file is that of the new row."""
+    with working_file(data_dir() / "figures.csv") as draft:
+        draft.write_text(to_text([row]), encoding="utf-8")
+        found = check_table("figures", draft, [fig.check_figure])[1]
+    named = {quote(one["name"]) for one in countries}  # these will be known
+    return [
+        fault._replace(file="new figure")
+        for fault in found
+        if not (fault.column in ("reporter", "partner") and fault.found in named)
+    ]
+
+
+def warnings(row: Row) -> list[str]:
+    """What speaks against a row: figures of the same period, and every rule that doubts it or others because of it."""
+    curated = fig.load_figures()
+    flow = curated[(curated["reporter"] == row["reporter"]) & (curated["partner"] == row["partner"])]
+    same = flow[
+        (flow["flow"] == row["flow"])
+        & (flow["period_start"] == pd.Timestamp(row["period_start"]))
+        & (flow["period_end"] == pd.Timestamp(row["period_end"]))
+    ]
+    lines = [
+        f"already there for this period: {one.figure_id}, {one.value:g} {one.unit}, {one.publisher}"
+        + (" (the same address)" if one.url and one.url == row["url"] else "")
+        for one in same.itertuples()
+    ]
+    return lines + [f"{flag.rule}: {_flag_in_words(flag)}" for flag in new_flags(row, curated).itertuples()]
+
+
+def _flag_in_words(flag: Any) -> str:
+    against = f" (against {flag.against})" if flag.against else ""
+    return f"{flag.figure_id}: found {flag.found}, expected {flag.expected}{against}"
+
+
+def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
+    """The flags of `lib.analysis.plausibility` that a row brings, on itself and on others."""
+    parents = fig.parents()
+    family = {row["reporter"], row["partner"], *_related(row["reporter"], parents)}
+    near = curated[curated["reporter"].isin(family)]
+    typed = fig.derive(as_typed(row))
+    rates = fig.covariate("cny_per_usd")
+    after = plausibility.find_flags(pd.concat([near, typed], ignore_index=True), rates, parents)
+    before = plausibility.find_flags(near, rates, parents)
+    known = set(zip(before["rule"], before["figure_id"], strict=True))
+    new = [pair not in known for pair in zip(after["rule"], after["figure_id"], strict=True)]
+    return after[new]
+
+
+def _related(reporter: str, parents: dict[str, str]) -> set[str]:
+    return {parents.get(reporter, "")} | {name for name, above in parents.items() if above == reporter}
+
+
+def as_typed(row: Row) -> pd.DataFrame:
+    """A checked row as `lib.tables.read_table` gives rows."""
+    from lib.tables import give_types
+
+    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
+    return give_types(text, describe("figures")["schema"]["fields"])
+
+
+def add(row: Row, countries: list[Row]) -> None:
+    """Write a checked row, and the countries that it needs, in their places, and renew the checksums.
+
+    Raises
+    ------
+    UserError
+        Where the row has faults; nothing is then written.
+    """
+    with locked(data_dir()):
+        if found := faults(row, countries):
+            raise UserError(list_faults(found))
+        for one in countries:
+            _insert("reporters", one, ["name"])
+        _insert("figures", row, ORDER)
+        refresh_checksums("reporters.csv")
+        refresh_checksums("figures.csv")
+
+
+def _insert(table: str, row: Row, order: list[str]) -> None:
+    """Write a table with one more row, behind the rows that come before it or are its equals."""
+    rows = read_rows(table)
+    key = [row[name] for name in order]
+    place = sum([one[name] for name in order] <= key for one in rows)
+    write_atomically(data_dir() / describe(table)["path"], to_text([*rows[:place], row, *rows[place:]]))
+
+
+def to_text(rows: list[Row]) -> str:
+    """Rows as the files are written: commas, quotes only where needed, plain line ends."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Figures that one vintage has and the other not, and those of one key that differ.
+
+    Parameters
+    ----------
+    added, removed : rows of the later and of the earlier vintage.
+    changed : figure_id, column, before and after (text), a row for each field.
+    """
+
+    added: pd.DataFrame
+    removed: pd.DataFrame
+    changed: pd.DataFrame
+
+
+def read_vintage(name: str) -> pd.DataFrame:
+    """The figures of a vintage, as `lib.figures.load_figures` gives them.
+
+    Parameters
+    ----------
+    name : "now"; a day (YYYY-MM-DD), for what had been published by then; a file in the form of figures.csv, or a folder
+        that holds one; or a git revision, such as HEAD~1.
+
+    Raises
+    ------
+    UserError
+        Where it is none of these, or its figures have faults.
+    """
+    if name == "now":
+        return everything()
+    if is_date(name):
+        return fig.as_of(everything(), name).reset_index(drop=True)
+    path = Path(name) / "figures.csv" if Path(name).is_dir() else Path(name)
+    return fig.load_figures(path) if path.is_file() else _of_revision(name)
+
+
+def everything() -> pd.DataFrame:
+    """The curated figures and all that was fetched."""
+    curated = fig.load_figures()
+    parts = [fetched.with_derived(fetched.read_file(path)) for path in record.files()]
+    return pd.concat([curated, *(part[curated.columns] for part in parts)], ignore_index=True)
+
+
+def _of_revision(name: str) -> pd.DataFrame:
+    """Figures of a git revision; names of reporters are held against today's."""
+    if name.startswith("-"):
+        raise UserError(f"vintage: found {quote(name)}, expected {EXPECTED}")
+    command = ["git", "-C", str(data_dir()), "show", f"{name}:./{describe('figures')['path']}"]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise UserError(f"vintage: found {quote(name)}, expected {EXPECTED}") from None
+    with working_file(data_dir() / "figures.csv") as draft:
+        draft.write_bytes(done.stdout)
+        return fig.derive(read_table("figures", draft))
+
+
+EXPECTED = 'a day (YYYY-MM-DD), a file or folder with figures, a git revision, or "now"'
+
+
+def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
+    """What differs between two vintages, by key."""
+    columns = [field["name"] for field in describe("figures")["schema"]["fields"]]
+    old, new = (_as_text(rows[columns]) for rows in (before, after))
+    both = new.index.intersection(old.index)
+    one, other = old.loc[both], new.loc[both]
+    rows, places = (one != other).to_numpy().nonzero()
+    changed = {
+        "figure_id": both[rows],
+        "column": one.columns[places],
+        "before": one.to_numpy()[rows, places],
+        "after": other.to_numpy()[rows, places],
+    }
+    return Difference(
+        after[~after["figure_id"].isin(old.index)],
+        before[~before["figure_id"].isin(new.index)],
+        pd.DataFrame(changed, dtype="str"),
+    )
+
+
+def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every field as text, by key; numbers so that equal ones are equal texts."""
+    texts = rows.set_index("figure_id")
+    for name in texts:
+        column = texts[name]
+        if pd.api.types.is_numeric_dtype(column):
+            column = column.map("{:.12g}".format).where(column.notna(), "")
+        elif pd.api.types.is_datetime64_any_dtype(column):
+            column = column.dt.strftime("%Y-%m-%d")
+        texts[name] = column.fillna("").astype("str")
+    return texts
+
+
+def replaced(added: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
+    """By index of `added`: the earlier print of the same publisher for the same flow and period; "" without one."""
+    keys = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "publisher"]
+    last = before.drop_duplicates(keys, keep="last").set_index(keys)
+    words = (
+        last["figure_id"]
+        + ", "
+        + last["value"].map("{:g}".format).astype("str")
+        + " "
+        + last.index.get_level_values("unit")
+    )
+    found = added[keys].join(words.rename("words"), on=keys)["words"]
+    return found.fillna("")

@@ -1,0 +1,146 @@
+"""Warm kernels: a server imports the stack once and forks it for every run, as an ordinary kernelspec.
+
+`warm` keeps a server for as long as a driver works; `install` puts a kernelspec into the environment, by
+whose name papermill, nbval and JupyterLab start warm kernels, too. Cells see no difference (`warm/server.py`
+says how that is kept true), and where no server can serve, the kernel is an ordinary one. Linux only: Windows
+has no fork, and on macOS the threads of NumPy's linear algebra do not survive it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from select import select
+
+from lib.errors import UserError
+from lib.files import write_atomically
+
+ORDINARY, INSTALLED = "python3", "tradegoals-warm"
+"""Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
+
+_NO_HISTORY = "--HistoryManager.hist_file=:memory:"
+"""What nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell."""
+
+_WARM = Path(__file__).resolve().parent / "warm"
+
+_START_SECONDS, _STOP_SECONDS, _IDLE_SECONDS = 60.0, 10.0, 3600.0
+
+
+@contextmanager
+def warm(place: str | None = None) -> Iterator[str]:
+    """A kernel name for papermill or nbclient in this process and its children, good until the block ends.
+
+    Nothing is written but a private temporary folder, which is gone afterwards, as are the server and every
+    kernel of it; the server also ends by itself when this process is killed.
+
+    Parameters
+    ----------
+    place : where to make that folder; by default among the system's temporary files.
+
+    Yields
+    ------
+    str
+        The name; that of ordinary kernels where there is no fork. Environment variable ``TRADEGOALS_COLD=1``
+        makes every kernel an ordinary one.
+    """
+    if sys.platform != "linux":
+        yield ORDINARY
+        return
+    name = f"{INSTALLED}-{secrets.token_hex(4)}"
+    with tempfile.TemporaryDirectory(prefix="tradegoals-", dir=place) as folder:
+        _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
+        with _server(folder), _jupyter_path(folder):
+            yield name
+
+
+def install() -> Path:
+    """Write the kernelspec ``tradegoals-warm`` into this environment; returns its folder.
+
+    Its first kernel is an ordinary one and starts a server for the next; that ends after ten idle minutes.
+
+    Raises
+    ------
+    UserError
+        If the platform has no fork, or the environment cannot be written.
+    """
+    if sys.platform != "linux":
+        raise UserError(
+            f"warm kernels: found the platform {sys.platform}, expected linux; "
+            "the ordinary kernel does the same here, only starting slower"
+        )
+    folder = _installed_folder()
+    _write_spec(folder, "shared")
+    return folder
+
+
+def uninstall() -> Path:
+    """Remove what `install` wrote; returns the folder that is gone.
+
+    Raises
+    ------
+    UserError
+        If nothing is installed, or the environment cannot be written.
+    """
+    folder = _installed_folder()
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be removed: {error.strerror}") from None
+    return folder
+
+
+def _installed_folder() -> Path:
+    return Path(sys.prefix, "share", "jupyter", "kernels", INSTALLED)
+
+
+def _write_spec(folder: Path, server: str, *arguments: str) -> None:
+    """Write a kernelspec: ipykernel's own, with the stub for a command; `server` is a folder or "shared"."""
+    from ipykernel.kernelspec import get_kernel_dict
+
+    stub = [sys.executable, "-S", "-E", str(_WARM / "stub.py"), server]
+    command = [*stub, "-f", "{connection_file}", *arguments]
+    spec = get_kernel_dict() | {"argv": command, "display_name": "Python 3 (tradegoals, warm)"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+    write_atomically(folder / "kernel.json", json.dumps(spec, indent=1) + "\n")
+
+
+@contextmanager
+def _server(folder: str) -> Iterator[None]:
+    """A server in a private folder; if it fails it says why on standard error, and kernels are ordinary."""
+    command = [sys.executable, str(_WARM / "server.py"), folder, str(_IDLE_SECONDS), str(os.getpid())]
+    # A session of its own: Ctrl-C is for the driver, which then stops the server.
+    null, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True) as server:
+        try:
+            assert server.stdout is not None
+            select([server.stdout], [], [], _START_SECONDS)  # it says when it is ready
+            yield
+        finally:
+            server.terminate()
+            try:
+                server.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+@contextmanager
+def _jupyter_path(folder: str) -> Iterator[None]:
+    """Let Jupyter find kernelspecs in a folder, too."""
+    before = os.environ.get("JUPYTER_PATH")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JUPYTER_PATH"]
+        else:
+            os.environ["JUPYTER_PATH"] = before

@@ -1,0 +1,423 @@
+"""The notebooks and the parameters that each takes; no notebook imports this, so that a new one leaves them fresh.
+
+The file runs.yml as such: read it strictly, find every fault of its shape, and describe it as JSON schema.
+
+The matrix of runs.yml: named cases, axes × includes × excludes, and smaller values for CI.
+
+A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold
+for every case, those of a case for each of its combinations, and an axis or an include overrides both. An axis
+is a list of values of the parameter that it is named after, or a list of mappings, each of which sets several
+parameters. `exclude` drops combinations that hold all values of an entry; `include` adds single ones.
+`unanswerable: skip` leaves out combinations that the data cannot answer, such as a day before a flow's first
+figure; mistakes are errors all the same. Under `ci`, a case, or the file, has values that replace the others
+with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
+"""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lib import cases, fetched
+from lib.cases import nearest
+from lib.errors import UserError
+from lib.goals import shorten
+from lib.package import notebooks_dir
+from lib.tools.run.spec import Run, short_slug
+
+NOTEBOOKS: dict[str, type[cases.Case]] = {
+    "00_did_the_goal_hold": cases.GoalCase,
+    "01_what_do_the_figures_say": cases.FlowCase,
+    "02_how_did_trade_grow": cases.PaceCase,
+    "03_could_one_have_known": cases.GoalCase,
+    "04_how_often_do_goals_hold": cases.GoalCase,
+    "05_is_the_forecast_calibrated": cases.ScoreCase,
+    "06_what_would_the_trackers_have_said": cases.TrackerCase,
+    "07_what_moved_trade": cases.DriverCase,
+    "08_did_the_policies_matter": cases.PolicyCase,
+    "09_what_would_it_take": cases.ScenarioCase,
+    "10_did_harbin_make_it": cases.HiddenCase,
+    "11_where_will_the_year_end": cases.YearEndCase,
+}
+"""The parameters of each notebook that is run by default; the key is the notebook's name."""
+
+OF_UNKNOWN_OUTCOMES = ("09_what_would_it_take", "10_did_harbin_make_it")
+"""Notebooks that have an answer only while the outcome of a goal is not known; a run that does not name them leaves
+them out where they have none."""
+
+ON_REQUEST: dict[str, type[cases.Case]] = {
+    "90_compare_runs": cases.CompareCase,
+    "91_what_if": cases.GoalCase,
+}
+"""Notebooks that run only when they are named."""
+
+
+def model_of(notebook: str) -> type[cases.Case]:
+    """Return the parameter model of a notebook by name."""
+    models = NOTEBOOKS | ON_REQUEST
+    if notebook not in models:
+        hint = nearest(notebook, models)
+        raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {", ".join(models)}{hint}')
+    return models[notebook]
+
+
+def has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
+    """Whether the values state a goal that other notebooks take, but of which this one has nothing to say."""
+    if notebook not in OF_UNKNOWN_OUTCOMES:
+        return False
+    try:
+        model_of(notebook).model_validate(dict(values))
+        cases.GoalCase.check(
+            {name: value for name, value in values.items() if name in cases.GoalCase.model_fields}
+        )
+    except (ValidationError, UserError):
+        return False
+    return True
+
+
+SCHEMA_FILE = "runs.schema.json"
+
+CASE_KEYS = ("about", "notebooks", "parameters", "axes", "include", "exclude", "unanswerable", "ci")
+
+FILE_KEYS = ("notebooks", "parameters", "unanswerable", "ci", "cases")
+
+CI_KEYS = ("notebooks", "parameters", "axes", "include", "exclude")
+
+FILE_CI_KEYS = ("notebooks", "parameters", "cases")
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The file as a mapping with `cases`, every scalar as text: a value means the same here as after `-p`."""
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        repeated = _repeated_keys(yaml.compose(text, Loader=yaml.BaseLoader))
+        document = yaml.load(text, Loader=yaml.BaseLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path.name}:{mark.line + 1}" if mark else path.name
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{where}: found no readable YAML ({reason}), expected a mapping `cases`") from None
+    if repeated:
+        raise UserError("\n".join(f"{path.name}:{line}" for line in repeated))
+    cases = document.get("cases") if isinstance(document, dict) else None
+    if not isinstance(cases, dict) or not cases:
+        raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
+    return document
+
+
+def _repeated_keys(node: Any) -> list[str]:
+    """Keys that a mapping holds twice, which YAML readers drop without a word: "12: found …"."""
+    if node is None or node.id == "scalar":
+        return []
+    if node.id == "sequence":
+        return [fault for entry in node.value for fault in _repeated_keys(entry)]
+    faults, seen = [], set()
+    for key, value in node.value:
+        name = str(key.value)
+        if name in seen:
+            faults.append(f"{key.start_mark.line + 1}: found {name} a second time, expected it once")
+        seen.add(name)
+        faults += _repeated_keys(value)
+    return faults
+
+
+def shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
+    """What is wrong with the shape of the file, one line each: its own faults, and those of each case."""
+    faults = _level_faults(document, FILE_KEYS, "")
+    if isinstance(ci := document.get("ci") or {}, dict):
+        faults += _level_faults(ci, FILE_CI_KEYS, "ci: ")
+        if not _is_names(ci.get("cases") or []):
+            faults.append("ci: cases: expected a list of names of cases")
+    by_case = {name: _case_faults(name, case) for name, case in document["cases"].items()}
+    return faults, {name: wrong for name, wrong in by_case.items() if wrong}
+
+
+def _case_faults(name: str, case: Any) -> list[str]:
+    """What is wrong with the shape of one case."""
+    from lib.cases import slugify
+
+    if not isinstance(case, dict):
+        return ["expected a mapping of about, notebooks, parameters, axes"]
+    faults = _level_faults(case, CASE_KEYS, "")
+    if isinstance(ci := case.get("ci") or {}, dict):
+        faults += _level_faults(ci, CI_KEYS, "ci: ")
+    if slugify(name) != name:
+        faults.append(f"found a name unfit for a folder, expected {slugify(name)}")
+    return faults
+
+
+def _level_faults(level: dict[str, Any], allowed: tuple[str, ...], where: str) -> list[str]:
+    """Faults of the keys that the file, a case and `ci` have in common."""
+    faults = []
+    if extra := sorted(set(level) - set(allowed)):
+        faults.append(f"{where}found {', '.join(extra)}, expected {', '.join(allowed)}")
+    given = {key: level.get(key) or None for key in allowed}
+    if given.get("notebooks") is not None and not isinstance(given["notebooks"], list):
+        faults.append(f"{where}notebooks: expected a list of names")
+    elif not _is_names(given.get("notebooks") or []):
+        faults.append(f"{where}notebooks: expected names, one an entry")
+    if not _is_values(given.get("parameters") or {}):
+        faults.append(f"{where}parameters: expected a mapping of names to single values")
+    for key in ("include", "exclude"):
+        entries = given.get(key) or []
+        if not isinstance(entries, list) or not all(entry and _is_values(entry) for entry in entries):
+            faults.append(f"{where}{key}: expected a list of mappings of names to single values")
+    if not _is_axes(given.get("axes") or {}):
+        faults.append(
+            f"{where}axes: expected for each axis a list of values, or of mappings of names to values"
+        )
+    if given.get("unanswerable") not in (None, "skip", "error"):
+        faults.append(f"{where}unanswerable: expected skip or error")
+    if given.get("ci") is not None and not isinstance(given["ci"], dict):
+        faults.append(f"{where}ci: expected a mapping")
+    return faults
+
+
+def _is_names(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _is_values(values: Any) -> bool:
+    return isinstance(values, dict) and all(isinstance(value, str) for value in values.values())
+
+
+def _is_axes(axes: Any) -> bool:
+    return isinstance(axes, dict) and all(
+        isinstance(entries, list)
+        and bool(entries)
+        and (_is_names(entries) or all(entry and _is_values(entry) for entry in entries))
+        for entries in axes.values()
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of runs.yml for editors; parameters are those of the typed models of the notebooks."""
+    values = {"type": "object", "additionalProperties": False, "properties": _parameters()}
+    entries = {"type": "array", "items": {"$ref": "#/$defs/values"}}
+    lists = {name: {"type": "array", "items": field} for name, field in _parameters().items()}
+    axes = {"type": "object", "properties": lists, "additionalProperties": entries}
+    names = {"type": "array", "items": {"enum": [*NOTEBOOKS, *ON_REQUEST]}, "uniqueItems": True}
+    level = {
+        "about": {"type": "string", "description": "what the case is for"},
+        "notebooks": {"$ref": "#/$defs/notebooks"},
+        "parameters": {"$ref": "#/$defs/values"},
+        "axes": {"$ref": "#/$defs/axes"},
+        "include": {**entries, "description": "single combinations beside those of the axes"},
+        "exclude": {**entries, "description": "combinations to drop: those that hold all values of an entry"},
+        "unanswerable": {"enum": ["skip", "error"], "description": "what to do where the data has no answer"},
+    }
+    small = {"type": "array", "items": {"type": "string"}, "description": "the only cases with --ci"}
+    case = level | {"ci": _mapping({key: level[key] for key in CI_KEYS})}
+    top = {key: level[key] for key in FILE_KEYS if key in level}
+    top["ci"] = _mapping({key: level[key] for key in FILE_CI_KEYS if key in level} | {"cases": small})
+    top["cases"] = {"type": "object", "minProperties": 1, "additionalProperties": _mapping(case)}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The matrix of runs (runs.yml)",
+        **_mapping(top),
+        "required": ["cases"],
+        "$defs": {"values": values, "axes": axes, "notebooks": names},
+    }
+
+
+def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _parameters() -> dict[str, Any]:
+    """The schema of every parameter of any notebook; one that two notebooks take differently allows both."""
+    found: dict[str, list[Any]] = {}
+    for model in [*NOTEBOOKS.values(), *ON_REQUEST.values()]:
+        for name, field in model.model_json_schema()["properties"].items():
+            plain = {key: value for key, value in field.items() if key not in ("default", "title")}
+            if name == "goal":  # a plain number is a rate in per cent
+                plain["type"] = ["string", "number"]
+            if plain not in found.setdefault(name, []):
+                found[name].append(plain)
+    return {name: each[0] if len(each) == 1 else {"anyOf": each} for name, each in sorted(found.items())}
+
+
+def schema_text() -> str:
+    """The schema as it is kept beside runs.yml."""
+    return json.dumps(schema(), ensure_ascii=False, indent=1) + "\n"
+
+
+RUNS_FILE = "runs.yml"
+
+MOST_RUNS = 1_000_000
+
+Values = dict[str, str]
+
+
+def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None, case: str = "") -> Run:
+    """Check the parameters of a run; raises `UserError` before any kernel starts."""
+    checked = model_of(notebook).check(values)
+    slug = short_slug(name or cases.slug(checked))
+    return Run(notebook, slug, checked.model_dump(mode="json"), case)
+
+
+def load_runs(path: Path | None = None, ci: bool = False, only: Iterable[str] = ()) -> list[Run]:
+    """Read `runs.yml`: every combination of every case, or of the cases `only`, with every notebook it names.
+
+    Raises
+    ------
+    UserError
+        Naming the file, the case and the parameter, for all faults at once.
+    """
+    return expand(path, ci, only)[0]
+
+
+def expand(
+    path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
+) -> tuple[list[Run], dict[str, str]]:
+    """The runs of the file, and those left out as unanswerable: name and reason."""
+    path = path or notebooks_dir() / RUNS_FILE
+    document = read_document(path)
+    faults, by_case = shape_faults(document)
+    runs: list[Run] = []
+    left_out: dict[str, str] = {}
+    lines: list[str] = []
+    for name, case in _chosen(document, ci, tuple(only), path.name).items():
+        wrong = by_case.pop(name, [])
+        found, missing, more = (
+            ([], {}, []) if faults or wrong else _runs_of(name, _settings(document, case, ci))
+        )
+        runs += found
+        left_out |= missing
+        lines += [f"{name}: {line}" for line in wrong + more]
+    faults += (
+        lines + [f"{name}: {line}" for name, wrong in by_case.items() for line in wrong] + _clashes(runs)
+    )
+    if faults:
+        raise UserError("\n".join(dict.fromkeys(f"{path.name}: {line}" for line in faults)))
+    return runs, left_out
+
+
+def _chosen(document: dict[str, Any], ci: bool, only: tuple[str, ...], file: str) -> dict[str, Any]:
+    """The cases to expand: all, those of CI, or those asked for."""
+    from lib.errors import nearest
+
+    cases = document["cases"]
+    for name in only:
+        if name not in cases:
+            raise UserError(f'--case: found "{name}", expected {nearest(name, cases)}')
+    listed = (document.get("ci") or {}).get("cases") if ci and isinstance(document.get("ci"), dict) else None
+    for name in listed or ():
+        if name not in cases:
+            raise UserError(f'{file}: ci: cases: found "{name}", expected {nearest(name, cases)}')
+    names = only or listed or cases
+    return {name: cases[name] for name in names}
+
+
+def _settings(document: dict[str, Any], case: dict[str, Any], ci: bool) -> dict[str, Any]:
+    """A case with what it inherits; its own values win, and those for CI over all."""
+    layers = [document, case]
+    if ci:
+        layers += [document.get("ci") or {}, case.get("ci") or {}]
+    merged: dict[str, Any] = {}
+    for key in ("notebooks", "axes", "include", "exclude", "unanswerable"):
+        given = [layer[key] for layer in layers if layer.get(key)]
+        merged[key] = given[-1] if given else None
+    merged["parameters"] = {k: v for layer in layers for k, v in (layer.get("parameters") or {}).items()}
+    return merged
+
+
+def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str], list[str]]:
+    """The runs of one case, those left out, and what is wrong."""
+    notebooks = case["notebooks"] or list(NOTEBOOKS)
+    try:
+        combinations = _combinations(case)
+        takers = {notebook: set(model_of(notebook).model_fields) for notebook in notebooks}
+    except UserError as error:
+        return [], {}, str(error).splitlines()
+    skip = case["unanswerable"] == "skip"
+    runs: dict[tuple[str, str], Run] = {}
+    left_out: dict[str, str] = {}
+    faults: list[str] = []
+    for values, varied in combinations:
+        for notebook in notebooks:
+            own = {key: text for key, text in varied.items() if key in takers[notebook]}
+            slug = "_".join([name, *(f"{key}-{cases.slugify(text)}" for key, text in own.items())])
+            given = values_for(notebook, values, notebooks)
+            try:
+                runs.setdefault((notebook, slug), make_run(notebook, given, slug, name))
+            except UserError as error:
+                unasked = not case["notebooks"] and has_no_answer(notebook, given)
+                if unasked or (skip and _is_only_unanswerable(notebook, given)):
+                    left_out[f"{notebook}/{slug}"] = str(error).splitlines()[0]
+                else:
+                    faults += str(error).splitlines()
+    return list(runs.values()), left_out, faults
+
+
+def _combinations(case: dict[str, Any]) -> list[tuple[Values, Values]]:
+    """Every combination: all its values, and those of axes and includes, which name it."""
+    axes = [
+        [entry if isinstance(entry, dict) else {axis: entry} for entry in entries]
+        for axis, entries in (case["axes"] or {}).items()
+    ]
+    count = 1
+    for entries in axes:
+        count *= len(entries)
+    if count > MOST_RUNS:
+        raise UserError(f"axes: found {count} combinations, expected at most {MOST_RUNS}")
+    chosen = [_joined(parts) for parts in itertools.product(*axes)] if axes or not case["include"] else []
+    kept = [values for values in chosen if not _excluded({**case["parameters"], **values}, case["exclude"])]
+    kept += case["include"] or []
+    return [({**case["parameters"], **values}, values) for values in kept]
+
+
+def _joined(parts: Iterable[Values]) -> Values:
+    return {key: text for part in parts for key, text in part.items()}
+
+
+def _excluded(values: Values, entries: list[Values] | None) -> bool:
+    return any(all(values.get(key) == text for key, text in entry.items()) for entry in entries or ())
+
+
+def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
+    """Whether names and types are right, and only the data has no answer to them."""
+    from pydantic import ValidationError
+
+    try:
+        case = model_of(notebook).model_validate(dict(values))
+    except ValidationError:
+        return False
+    if not isinstance(case, cases.FlowCase):
+        return True
+    try:
+        case.record()
+    except UserError:  # a misspelt flow is a mistake, one between countries can be fetched
+        return bool(fetched.hint(case.reporter, case.partner))
+    return True
+
+
+def _clashes(runs: list[Run]) -> list[str]:
+    """Runs that would share a folder."""
+    seen: dict[str, Run] = {}
+    faults = []
+    for run in runs:
+        if (other := seen.setdefault(run.name, run)) is not run:
+            faults.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
+    return faults
+
+
+def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
+    """The values that a notebook takes; those that none of `among` takes stay, to be refused by name."""
+    own = model_of(notebook).model_fields
+    taken = {name for other in among for name in model_of(other).model_fields}
+    return {name: value for name, value in values.items() if name in own or name not in taken}
+
+
+def check_run(run: Run, where: str) -> Run:
+    """A run from elsewhere with its parameters checked; `where` names its file in messages."""
+    try:
+        checked = model_of(run.notebook).check(run.parameters)
+    except UserError as error:
+        raise UserError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
+    return Run(run.notebook, run.slug, checked.model_dump(mode="json"), run.case)

@@ -1,0 +1,31 @@
+"""Imported once by the process that forks a process for each run, so that none of them imports anything.
+
+It must not start a thread, and must not read data: each run is to see the tables as they are when it starts.
+"""
+
+# ruff: noqa: E402
+import gc
+import os
+import signal
+
+# Ctrl-C is for the driver, which has started this process with the signal blocked.
+signal.signal(signal.SIGINT, lambda *_: None)
+if hasattr(signal, "pthread_sigmask"):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import nbclient  # noqa: F401
+import nbformat
+import papermill.iorw
+import papermill.parameterize  # noqa: F401
+
+import lib.tools.cli
+import lib.tools.run.execute
+import lib.tools.run.worker  # noqa: F401
+from lib.tools.run.execute import to_page
+
+to_page(nbformat.v4.new_notebook(), "")  # compiles the templates
+gc.collect()
+gc.freeze()  # keeps the collector from touching, and so copying, what the processes share

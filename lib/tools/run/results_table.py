@@ -1,0 +1,220 @@
+"""All results in one long table, out/results.parquet, so that anyone can filter, compare and score them later.
+
+One row is one number or one verdict of one run, in the long form of the hubverse (model output with task
+columns, an output type and its id). The table is made anew from the run folders each time: merging twice
+gives the same file, and a run that is gone or failed leaves no row behind.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lib.errors import UserError
+from lib.files import locked, working_file
+from lib.tools.run import spec
+from lib.tools.run.spec import RESULT
+
+if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
+    import pandas as pd
+    import pyarrow as pa
+
+    from lib.results import Estimate, ReadingResult, Result
+
+TABLE = "results.parquet"
+
+RUNS = "runs"
+
+COLUMNS = {
+    "run_key": "string",  # what decided the output, hashed; the folder's name where no journal says
+    "notebook": "string",
+    "slug": "string",  # folder of the run below out/runs/<notebook>/
+    "reporter": "string",
+    "partner": "string",
+    "flow": "string",
+    "currency": "string",
+    "goal": "string",
+    "base_year": "int32",
+    "deadline": "int32",
+    "as_of": "date32",
+    "parameters": "string",  # all of them, as JSON: also those without a column of their own
+    "period": "int32",  # calendar year that the value is for
+    "target": "string",  # "goal met", "needed rate", or the target of an estimate: "level", …
+    "reading": "string",  # of the goal; empty for an estimate
+    "output_type": "string",  # point, quantile, probability or verdict
+    "output_type_id": "string",  # the probability of a quantile, or the verdict; empty otherwise
+    "value": "double",  # of a verdict: 1 met, 0 missed, empty while it is open or unknown
+    "unit": "string",
+}
+
+TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline")
+"""Columns taken from the parameters of the same name."""
+
+
+class Merged(NamedTuple):
+    """What a merge found: rows written, runs they come from, and a line for each damaged result left out."""
+
+    rows: int
+    runs: int
+    damaged: list[str]
+
+
+def merge(out: Path) -> Merged:
+    """Write `out`/results.parquet from every result below `out`/runs, in the order of notebook and slug.
+
+    Two programs may merge at the same time: one waits for the other, and the later sees all that both ran.
+
+    Raises
+    ------
+    UserError
+        Where the table cannot be written. A damaged result raises nothing; it is named in what is returned.
+    """
+    import pyarrow as pa
+
+    tables: list[pa.Table] = [_schema().empty_table()]
+    damaged: list[str] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
+    with locked(out):
+        for folder in _run_folders(out):
+            try:
+                tables.append(_table_of(folder))
+            except UserError as error:
+                if (folder / RESULT).exists():  # gone: its run is being executed again at this moment
+                    damaged.append(f"{folder.relative_to(out).as_posix()}/{error}")
+        table = pa.concat_tables(tables).combine_chunks()
+        _write(table, out / TABLE)
+    return Merged(table.num_rows, len(tables) - 1, damaged)
+
+
+def read_table(out: Path) -> "pd.DataFrame":
+    """Read `out`/results.parquet, columns as in `COLUMNS`.
+
+    Raises
+    ------
+    UserError
+        Where there is none, or it is damaged, with the command that makes it anew.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = out / TABLE
+    if not path.exists():
+        raise UserError(
+            f"{path}: found no table, expected one; `tradegoals run` makes it, and `tradegoals results --merge` "
+            f"collects the runs that lie in {out / RUNS}"
+        )
+    try:
+        # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
+        with path.open("rb") as file:
+            table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(
+            f"{path}: found no readable table ({str(error).splitlines()[0]}), "
+            "expected one; `tradegoals results --merge` makes it anew"
+        ) from None
+    if table.schema.names != list(COLUMNS):
+        raise UserError(
+            f"{path}: found other columns than this version writes; `tradegoals results --merge` makes it anew"
+        )
+    frame = table.to_pandas()
+    years = {name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"}
+    return frame.astype(years)
+
+
+def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
+    """The rows of one result, in the columns of `COLUMNS`; columns without a value are absent."""
+    given = result.parameters
+    task: dict[str, Any] = {name: given.get(name) for name in TASK}
+    common = task | {
+        "run_key": run_key,
+        "notebook": result.notebook,
+        "slug": slug,
+        "as_of": _day(given.get("as_of")),
+        "parameters": json.dumps(given, ensure_ascii=False, sort_keys=True),
+    }
+    readings = [row for item in result.readings for row in _reading_rows(item, given.get("deadline"))]
+    estimates = [_estimate_row(item) for item in result.estimates]
+    return [common | row for row in [*readings, *estimates]]
+
+
+def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, Any]]:
+    """The verdict of a reading, and its probability and needed growth where it has them."""
+    common = {"period": deadline, "reading": item.reading}
+    decided = {"met": 1.0, "missed": 0.0}.get(item.outcome)
+    met = common | {"target": "goal met"}
+    yield met | {"output_type": "verdict", "output_type_id": item.outcome, "value": decided, "unit": ""}
+    if item.probability is not None:
+        yield met | {"output_type": "probability", "value": item.probability, "unit": ""}
+    if item.needed_rate is not None:
+        rate = {"output_type": "point", "value": item.needed_rate, "unit": "a year"}
+        yield common | {"target": "needed rate"} | rate
+
+
+def _estimate_row(item: "Estimate") -> dict[str, Any]:
+    row = item.model_dump()
+    level = item.output_type_id
+    return row | {"output_type_id": None if level is None else f"{level:g}"}
+
+
+def _day(value: Any) -> date | None:
+    """A day of the parameters; None where the notebook takes none."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        raise UserError(f"{RESULT}: as_of: found {value!r}, expected a date (YYYY-MM-DD)") from None
+
+
+def _run_folders(out: Path) -> list[Path]:
+    """Folders that hold a result; those that a run works in at this moment begin with a dot."""
+    found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
+    return sorted(folder for folder in found if not folder.name.startswith("."))
+
+
+def _table_of(folder: Path) -> "pa.Table":
+    """The rows of one run folder; a value of another type than its column is damage."""
+    import pyarrow as pa
+
+    from lib import results
+
+    result = results.read(folder / RESULT)
+    rows = rows_of(result, _key_of(folder), folder.name)
+    for name in ("base_year", "deadline"):
+        if isinstance(value := result.parameters.get(name), float):  # Arrow would cut it to a whole number
+            raise UserError(f"{RESULT}: {name}: found {value}, expected a year")
+    try:
+        return pa.Table.from_pylist(rows, schema=_schema())
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise UserError(f"{RESULT}: found a value unfit for the table ({error})") from None
+
+
+def _key_of(folder: Path) -> str:
+    """The key in the run's journal; the folder's name where there is no journal that gives one."""
+    record = spec.read_journal(folder)
+    return (record["key"] if record else "") or folder.name
+
+
+def _schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    kinds = {"string": pa.string(), "int32": pa.int32(), "date32": pa.date32(), "double": pa.float64()}
+    return pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+
+
+def _write(table: "pa.Table", path: Path) -> None:
+    """Write beside the table, force it to disk, then rename: a reader sees the old one or the new one."""
+    import pyarrow.parquet as pq
+
+    try:
+        with working_file(path) as draft:
+            with draft.open("wb") as file:
+                pq.write_table(table, file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None

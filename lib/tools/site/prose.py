@@ -1,0 +1,193 @@
+"""Which addresses a page may lead to: http and https to other hosts, and pages of the site itself.
+
+Text of notebooks and data as HTML that is safe to show: markup of no other kind, addresses of no other kind.
+
+Markdown is rendered with raw HTML as text; HTML that a cell displays is cut down to a list of harmless elements.
+Both pass nh3 (the sanitiser ammonia, which parses as a browser does), so a script, an event attribute or a
+`javascript:` address has no way in; the pages' content policy would stop it besides.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from markupsafe import Markup, escape
+
+from lib.cases import slugify
+
+LONGEST_SHOWN = 30
+
+_NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
+
+
+@dataclass(frozen=True)
+class Links:
+    """Targets that a page knows: ids of figures, pages of notebooks, and its way `up` to the site's root."""
+
+    up: str = ""
+    figure_ids: frozenset[str] = frozenset()
+    notebooks: frozenset[str] = frozenset()
+
+    def to_figure(self, text: str) -> str:
+        """Where a figure's row stands; empty if this is no figure's id."""
+        return f"{self.up}figures/index.html#{text}" if text in self.figure_ids else ""
+
+    def to_figures(self, ids: Iterable[str]) -> list[tuple[str, str]]:
+        """Each id with the address of its row, empty for one that the data no longer have."""
+        return [(one, self.to_figure(one)) for one in ids]
+
+    def to_notebook(self, name: str) -> str:
+        """The page of a notebook's cases; empty if it has none."""
+        match = _NOTEBOOK.fullmatch(name)
+        return f"{self.up}runs/{match[1]}/index.html" if match and match[1] in self.notebooks else ""
+
+    def allowed(self, address: str) -> str:
+        """The address if a reader may follow it, rewritten where it names a notebook; else empty."""
+        address = address.strip()
+        if address.startswith("#"):
+            return address
+        return web_address(address) or self.to_notebook(address)
+
+
+def web_address(address: str) -> str:
+    """The address if it is one of http or https with a host; else empty."""
+    if any(character.isspace() or ord(character) < 32 for character in address):
+        return ""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    return address if parts.scheme.lower() in ("http", "https") and parts.netloc else ""
+
+
+def shown_address(address: str) -> str:
+    """An address as link text: host and path, the host alone where that would be long."""
+    text = re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
+    return text if len(text) <= LONGEST_SHOWN else f"{text.partition('/')[0]}/…"
+
+
+def page_names(notebooks: Collection[str], figure_ids: Collection[str], up: str) -> Links:
+    """The links of a page that stands `up` below the root."""
+    return Links(up, frozenset(figure_ids), frozenset(notebooks))
+
+
+TAGS = {
+    "a", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
+    "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup", "table", "tbody",
+    "td", "tfoot", "th", "thead", "tr", "ul",
+}  # fmt: skip
+
+ATTRIBUTES = {"a": {"href"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+_HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
+
+_NAMED = re.compile(r"<code>([0-9A-Za-z_-]+)</code>")
+
+
+class Heading(NamedTuple):
+    """A heading of a page: its level, the id to link to, and its text."""
+
+    level: int
+    anchor: str
+    text: str
+
+
+def from_markdown(text: str, links: Links) -> Markup:
+    """Markdown as safe HTML; a notebook's name in code becomes a link to its page."""
+    html = _scrolling(clean(_render(text), links))
+    return Markup(_NAMED.sub(lambda match: _as_link(match, links), html))
+
+
+def inline(text: str, links: Links) -> Markup:
+    """One paragraph of Markdown without the paragraph around it, for a sentence inside other text."""
+    html = from_markdown(text, links).strip()
+    if html.count("<p>") == 1 and html.startswith("<p>") and html.endswith("</p>"):
+        return Markup(html[3:-4])
+    return Markup(html)
+
+
+def plain(text: str) -> str:
+    """Markdown as plain text, for search and for texts that stand for a picture."""
+    return unescape(re.sub(r"<[^>]*>", "", _render(text))).strip()
+
+
+def clean(html: str, links: Links) -> str:
+    """HTML of unknown origin cut down to harmless elements and addresses."""
+    import nh3
+
+    def keep(tag: str, name: str, value: str) -> str | None:
+        return (links.allowed(value) or None) if name == "href" else value
+
+    return nh3.clean(
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        attribute_filter=keep,
+        url_schemes={"http", "https"},
+        link_rel="noopener noreferrer",
+        clean_content_tags={"script", "style"},
+    )
+
+
+def with_anchors(html: str, taken: dict[str, int]) -> tuple[Markup, list[Heading]]:
+    """Give each heading an id, one level below the page's title at least; ids already `taken` get a number."""
+    found: list[Heading] = []
+
+    def named(match: re.Match[str]) -> str:
+        text = unescape(re.sub(r"<[^>]*>", "", match[2]))
+        anchor = slugify(text)
+        taken[anchor] = taken.get(anchor, 0) + 1
+        if taken[anchor] > 1:
+            anchor = f"{anchor}-{taken[anchor]}"
+        level = max(int(match[1]), 2)
+        found.append(Heading(level, anchor, text))
+        return f'<h{level} id="{escape(anchor)}">{match[2]}</h{level}>'
+
+    return Markup(_HEADING.sub(named, html)), found
+
+
+@lru_cache(maxsize=1024)
+def highlighted(source: str) -> Markup:
+    """Python code with its parts marked by classes; many runs share their cells."""
+    from pygments import highlight  # type: ignore[import-untyped]
+    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+    from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
+
+    return Markup(highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip())
+
+
+def without_colours(text: str) -> str:
+    """Terminal text without its colour codes."""
+    return _ANSI.sub("", text)
+
+
+def _scrolling(html: str) -> str:
+    """Code and tables may be wider than the page; who has no mouse must be able to scroll them too."""
+    html = html.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
+    return html.replace(
+        "<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+    )
+
+
+def _as_link(match: re.Match[str], links: Links) -> str:
+    target = links.to_notebook(match[1])
+    return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
+
+
+@lru_cache(maxsize=4096)
+def _render(text: str) -> str:
+    """Markdown as HTML, addresses not yet looked at; many runs share their sentences."""
+    return _renderer()(text)
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Any:
+    import mistune
+
+    return mistune.create_markdown(escape=True, plugins=["table", "strikethrough"])

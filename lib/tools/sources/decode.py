@@ -1,0 +1,131 @@
+"""From bytes to JSON, rows and numbers, strictly: what is not plainly a number is none."""
+
+import csv
+import json
+import math
+import re
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import pandas as pd
+
+from lib.errors import nearest, quote
+from lib.tools.sources.client import refuse
+
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+
+MISSING = ("", "NaN", "nan", "null", "NA", "..")
+"""How sources write that there is no number; a period with one of these counts as missing."""
+
+
+def decode_text(body: bytes, where: str, encoding: str = "utf-8") -> str:
+    """Return the text of a body, without a byte order mark."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    try:
+        return body.decode(encoding).removeprefix("\ufeff")
+    except (UnicodeDecodeError, LookupError) as error:
+        raise refuse(where, f"bytes that are not {encoding} ({error})", f"text in {encoding}") from None
+
+
+def read_json(body: bytes, where: str) -> Any:
+    """Return the content of a JSON body; NaN and Infinity, which JSON does not have, are refused."""
+    text = decode_text(body, where)
+    if text.lstrip().startswith("<"):
+        raise refuse(where, f"{kind_of_markup(text)} that begins {quote(text.strip())}", "JSON")
+    try:
+        return json.loads(text, parse_constant=no_constant)
+    except RecursionError:
+        raise refuse(where, "JSON nested beyond all measure", "a table") from None
+    except ValueError as error:
+        raise refuse(where, f"no valid JSON ({error})", "complete JSON") from None
+
+
+def kind_of_markup(text: str) -> str:
+    """Say what a text is that begins with "<"."""
+    return (
+        "a web page" if re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE) else "XML"
+    )
+
+
+def no_constant(name: str) -> NoReturn:
+    """Refuse NaN, Infinity and -Infinity."""
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def to_number(value: Any, where: str) -> float:
+    """Return a finite number, given as one or as plain decimal text; NaN where the source says that there is none."""
+    if isinstance(value, str):
+        value = value.strip(" ")
+    if value is None or value in MISSING:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise refuse(where, quote(repr(value)), "a number")
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
+        raise refuse(where, quote(value), "a number with a decimal point")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise refuse(where, quote(str(value)), "a finite number")
+    return number
+
+
+def to_numbers(values: list[Any], where: str) -> list[float]:
+    """Return many values as numbers; whole columns of plain texts or plain numbers the short way."""
+    kinds = set(map(type, values))
+    plain = kinds == {str} and all(map(NUMBER.fullmatch, values))
+    if plain or (kinds and kinds <= {int, float}):
+        with suppress(OverflowError):  # of an integer beyond all floats, which the long way tells
+            numbers = list(map(float, values))
+            if all(map(math.isfinite, numbers)):
+                return numbers
+    return [to_number(value, where) for value in values]
+
+
+def read_table(
+    body: bytes, where: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Read named columns of a CSV as text, wherever they stand; every row must have all fields.
+
+    Parameters
+    ----------
+    body : UTF-8, commas, with or without a byte order mark.
+    where : the address, for messages.
+    needed : columns that must be there.
+    optional : columns that are read where they are there.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+
+    text = decode_text(body, where)
+    if text.lstrip().startswith("<"):
+        raise refuse(where, f"{kind_of_markup(text)} that begins {quote(text.strip())}", "CSV")
+    header = header_of(text, where)
+    for name in needed:
+        if header.count(name) != 1:
+            found = f"the column {name} {header.count(name)} times" if name in header else f"no column {name}"
+            raise refuse(where, found, nearest(name, header) if name not in header else "it once")
+    wanted = [*needed, *(name for name in optional if header.count(name) == 1)]
+    try:
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(text.encode()),
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(
+                include_columns=wanted,
+                column_types=dict.fromkeys(wanted, pa.string()),
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise refuse(where, f"rows that cannot be read ({error})", "a complete CSV") from None
+    return table.to_pandas()
+
+
+def header_of(text: str, where: str) -> list[str]:
+    """Return the names of the columns."""
+    try:
+        return next(csv.reader([text.split("\n", 1)[0].rstrip("\r")], strict=True), [])
+    except csv.Error as error:
+        raise refuse(where, f"a header that cannot be read ({error})", "names of columns") from None

@@ -1,0 +1,299 @@
+"""Answers as received: each body once, under its checksum, and a small record for every time it was received.
+
+    bodies/3f/3f9a….gz                             the body, compressed; named by the SHA-256 of what it unpacks to
+    records/imf/5e1c…/20261124T134501123456Z-3f9a….json    address, parameters, time, status, headers, licence
+
+A record's folder is named by the question (source, path and parameters, not the host, which may be a mirror). Nothing
+is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
+may write at once, and a stop at any moment leaves a file whole or absent.
+
+One question, answered from the store where it holds a fresh enough answer, else by the source.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lib.errors import Fault, UserError, shown_path
+from lib.files import make_folder, working_file
+from lib.package import data_dir
+from lib.tools.sources.client import Answer, Client, Request, get
+from lib.tools.sources.publishers import Publisher, publisher
+
+SNAPSHOTS_ENV = "TRADEGOALS_SNAPSHOTS"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The record of one answer. `fault` says why it could not be read; such an answer is kept, never used."""
+
+    source: str
+    path: str
+    params: tuple[tuple[str, str], ...]
+    url: str
+    retrieved: datetime
+    status: int
+    media: str
+    headers: tuple[tuple[str, str], ...]
+    sha256: str
+    bytes: int
+    title: str
+    authority: str
+    licence: str
+    published: str = ""  # only where the source states when it published this
+    fault: str = ""
+
+    @property
+    def day(self) -> str:
+        """The day of retrieval (UTC), as YYYY-MM-DD."""
+        return self.retrieved.date().isoformat()
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of snapshots."""
+
+    folder: Path
+
+
+def open_store(folder: str | Path | None = None) -> Store:
+    """Return the store in a folder, by default that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots; made if need be."""
+    path = Path(folder or os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
+    make_folder(path)
+    return Store(path)
+
+
+def question_key(source: str, path: str, params: tuple[tuple[str, str], ...]) -> str:
+    """Return the name of a question's folder: 24 hexadecimal digits of a checksum."""
+    text = json.dumps([source, path, sorted(params)])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def save(
+    store: Store,
+    request: Request,
+    answer: Answer,
+    *,
+    facts: Publisher | None = None,
+    published: str = "",
+    fault: str = "",
+) -> Snapshot:
+    """Keep an answer: its body where it is new, and a record.
+
+    Parameters
+    ----------
+    store, request, answer : where, the question, and what came.
+    facts : title, authority and licence, where the source is not one of `publishers`.
+    published : the day of publication, where the source states it.
+    fault : why the answer cannot be read; it is kept, and never used.
+    """
+    facts = facts or publisher(request.source)
+    digest = hashlib.sha256(answer.body).hexdigest()
+    snapshot = Snapshot(
+        request.source,
+        request.path,
+        request.params,
+        answer.url,
+        answer.received,
+        answer.status,
+        answer.media,
+        answer.headers,
+        digest,
+        len(answer.body),
+        facts.title,
+        facts.authority,
+        facts.licence,
+        published,
+        fault,
+    )
+    body = body_path(store, digest)
+    if not body.exists():
+        write_new(body, gzip.compress(answer.body, mtime=0))
+    stamp = answer.received.strftime("%Y%m%dT%H%M%S%fZ")
+    folder = records_of(store, request.source, request.path, request.params)
+    write_new(folder / f"{stamp}-{digest[:16]}.json", (to_json(snapshot) + "\n").encode())
+    return snapshot
+
+
+def body_path(store: Store, digest: str) -> Path:
+    """Return where the body of a checksum lies."""
+    return store.folder / "bodies" / digest[:2] / f"{digest}.gz"
+
+
+def records_of(store: Store, source: str, path: str, params: tuple[tuple[str, str], ...]) -> Path:
+    """Return the folder of a question's records."""
+    return store.folder / "records" / source / question_key(source, path, params)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; one that is there already is the same and stays."""
+    make_folder(path.parent)
+    try:
+        with working_file(path) as draft:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if not path.exists():
+                draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{shown_path(path)}: cannot be written: {error.strerror}") from None
+
+
+def to_json(snapshot: Snapshot) -> str:
+    """Return a record as one line of JSON."""
+    record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
+    return json.dumps(record, ensure_ascii=False, sort_keys=True)
+
+
+def read_record(path: Path) -> Snapshot:
+    """Read one record.
+
+    Raises
+    ------
+    UserError
+        Where it was altered and is none any more.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        pairs = {name: tuple((str(a), str(b)) for a, b in record[name]) for name in ("params", "headers")}
+        retrieved = datetime.fromisoformat(record["retrieved"])
+        snapshot = Snapshot(**{**record, **pairs, "retrieved": retrieved})
+        if retrieved.tzinfo is None or not re.fullmatch("[0-9a-f]{64}", snapshot.sha256):
+            raise ValueError("time without a zone, or no checksum")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"{shown_path(path)}: found no record of a snapshot ({error}), expected one"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{shown_path(path)}: cannot be read: {error.strerror}") from None
+    return snapshot
+
+
+def records(store: Store, request: Request) -> list[Snapshot]:
+    """Return all readable answers to a question, oldest first."""
+    folder = records_of(store, request.source, request.path, request.params)
+    found = [read_record(path) for path in sorted(folder.glob("*.json"))]
+    return [snapshot for snapshot in found if not snapshot.fault]
+
+
+def latest(
+    store: Store, request: Request, now: datetime, max_age: timedelta | None = None
+) -> Snapshot | None:
+    """Return the last answer to a question, or None where there is none, or none younger than `max_age`."""
+    found = records(store, request)
+    if not found or (max_age is not None and now - found[-1].retrieved > max_age):
+        return None
+    return found[-1]
+
+
+def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
+    """Return the first record of the vintage that a snapshot belongs to: from then on it was known.
+
+    An answer that came, was replaced and comes again begins a vintage of its own.
+    """
+    same = [one for one in vintages(store, request) if one.sha256 == snapshot.sha256]
+    return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
+
+
+def vintages(store: Store, request: Request) -> list[Snapshot]:
+    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
+    found = records(store, request)
+    return [
+        now
+        for before, now in zip([None, *found], found, strict=False)
+        if not before or before.sha256 != now.sha256
+    ]
+
+
+def read_body(store: Store, snapshot: Snapshot) -> bytes:
+    """Return a snapshot's body, checked against its checksum."""
+    path = body_path(store, snapshot.sha256)
+    try:
+        body = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(
+            f"{shown_path(path)}: found no body that can be read ({error}), expected a gzip"
+        ) from None
+    if (digest := hashlib.sha256(body).hexdigest()) != snapshot.sha256:
+        raise UserError(
+            f"{shown_path(path)}: found content with checksum {digest}, expected that of its name"
+        )
+    return body
+
+
+def all_records(store: Store, source: str = "*") -> Iterator[Snapshot]:
+    """Give every record, of one source or of all, by question and time; those of faulty answers too."""
+    for path in sorted(store.folder.glob(f"records/{source}/*/*.json")):
+        yield read_record(path)
+
+
+def check_store(store: Store) -> list[Fault]:
+    """Find records and bodies that cannot be read or do not fit their checksums."""
+    faults = []
+    for path in sorted(store.folder.glob("records/*/*/*.json")):
+        try:
+            read_body(store, read_record(path))
+        except UserError as error:
+            faults.append(Fault(shown_path(path), 1, "", str(error), "a record with its body"))
+    return faults
+
+
+Read = Callable[[bytes, str, str], "Content"]
+"""Reads a body, given its type and its address."""
+
+Content = TypeVar("Content")
+
+
+def ask(
+    client: Client,
+    store: Store,
+    request: Request,
+    read: Callable[[bytes, str, str], Content],
+    *,
+    offline: bool = False,
+    max_age: timedelta | None = None,
+) -> tuple[Snapshot, Content]:
+    """Return the answer to a question, with its record.
+
+    Parameters
+    ----------
+    client, store : where to ask and where to keep.
+    request : the question.
+    read : reads the body, given its type and address; what it refuses is kept, marked, and never used.
+    offline : use the last snapshot, of whatever age, and ask nobody.
+    max_age : use a snapshot that is younger than this; None asks anew.
+
+    Raises
+    ------
+    UserError
+        Where the source cannot be asked or its answer not be read, or offline without a snapshot.
+    """
+    kept = latest(store, request, client.now(), None if offline else max_age)
+    if kept and (offline or max_age is not None):
+        return kept, read(read_body(store, kept), kept.media, kept.url)
+    if offline:
+        raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
+    try:
+        answer = get(client, request)
+    except UserError as error:
+        raise type(error)(f"{error}{hint(kept)}") from None
+    try:
+        content = read(answer.body, answer.media, answer.url)
+    except UserError as error:
+        save(store, request, answer, fault=str(error))
+        raise UserError(f"{error}{hint(kept)}") from None
+    return save(store, request, answer), content
+
+
+def hint(kept: Snapshot | None) -> str:
+    """Say that an older answer can be used, where there is one."""
+    return f" (--offline uses the snapshot of {kept.day})" if kept else ""

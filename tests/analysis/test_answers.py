@@ -1,0 +1,232 @@
+"""Results in words: rounding, no claim of certainty, nothing that Markdown would read as something else."""
+
+import re
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import figures as fig
+from lib import goals, outlook, words
+from lib.analysis import answers
+from lib.cases import FlowCase, GoalCase
+from lib.goals import Goal, Verdict
+from lib.tools.run.matrix import load_runs
+from lib.words import money, percent, rate
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+
+@pytest.mark.parametrize(
+    ("value_mn", "words"),
+    [
+        (230, "USD 230 million"),
+        (230 / 1.5, "USD 153 million"),
+        (88_160, "USD 88.2 billion"),
+        (1000, "USD 1 billion"),
+        (999.4, "USD 999 million"),
+        (999.6, "USD 1 billion"),  # not "1,000 million"
+        (0.67, "USD 0.67 million"),
+        (0.00005, "USD 0.00005 million"),
+        (1_234_567, "USD 1,235 billion"),
+    ],
+)
+def test_money_has_three_digits_and_a_scale(value_mn, words):
+    assert money(value_mn, "USD") == words
+
+
+@given(value=st.floats(1e-3, 1e9))
+def test_money_is_within_half_a_percent_of_the_value(value):
+    currency, number, scale = words.money(value, "CNY").split(" ")
+    shown = float(number.replace(",", "")) * {"million": 1, "billion": 1000}[scale]
+    assert currency == "CNY"
+    assert shown == pytest.approx(value, rel=5.1e-3)
+    assert "e" not in number and "$" not in number
+
+
+@given(chance=st.floats(0, 1))
+def test_a_probability_in_words_never_claims_certainty(chance):
+    words = percent(chance)
+    number = float(re.fullmatch(r"(?:below |above )?(\d+) %", words)[1])
+    assert 1 <= number <= 99
+    assert abs(number / 100 - chance) <= 0.01 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("chance", "words"),
+    [
+        (0.0, "below 1 %"),
+        (1e-9, "below 1 %"),
+        (0.01, "1 %"),
+        (0.384, "38 %"),
+        (0.99, "99 %"),
+        (1.0, "above 99 %"),
+    ],
+)
+def test_probabilities(chance, words):
+    assert percent(chance) == words
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [
+        (0.25, "+25 %"),
+        (-0.286, "−28.6 %"),
+        (0.14105, "+14.1 %"),
+        (0.0, "0 %"),
+        (-0.0004, "0 %"),
+        (0.0004, "0 %"),
+        (-1.0, "−100 %"),
+        (0.1, "+10 %"),
+        (1e4, "+1000000 %"),
+    ],
+)
+def test_growth_rates(fraction, words):
+    assert rate(fraction) == words
+
+
+@given(fraction=st.floats(-1, 100))
+def test_growth_rates_carry_their_sign_and_one_decimal(fraction):
+    words = rate(fraction)
+    assert float(words.removesuffix(" %").replace("−", "-")) == pytest.approx(fraction * 100, abs=0.0501)
+    assert words[0] in "+−" or words == "0 %"
+
+
+# --- sentences ---
+
+
+@pytest.mark.parametrize(
+    ("outcome", "chance", "opening", "odds"),
+    [
+        ("met", 0.4, "**Yes.**", False),
+        ("missed", 0.4, "**No.**", False),
+        ("open", 0.4, "**Still open.**", True),
+        ("unknown", 0.4, "**Not known.**", True),
+        ("open", None, "**Still open.**", False),
+    ],
+)
+def test_a_headline_gives_odds_only_where_nothing_is_decided(outcome, chance, opening, odds):
+    sentence = answers.headline(Verdict("average", outcome, "no figure for 2015"), chance)
+    assert sentence.startswith(opening) and "on average" in sentence and "no figure for 2015" in sentence
+    assert ("**40 %**" in sentence) == odds
+
+
+def test_harbins_goal_is_told_with_its_source():
+    case = GoalCase()
+    words = answers.goal_in_words(case, case.make_goal())
+    assert "**+25 % a year**, 2012 to 2015" in words
+    assert "From USD 153 million in 2012 the level must reach **USD 299 million** in 2015" in words
+    assert "Harbin city government" in words and "japanese.dbw.cn" in words
+
+
+@pytest.mark.parametrize(
+    ("change", "announced"),
+    [
+        ({}, True),
+        ({"goal": "14.0 USD bn"}, True),
+        ({"goal": "14000 USD mn"}, True),
+        ({"goal": "15 USD bn"}, False),
+        ({"goal": "14 CNY bn", "currency": "CNY"}, False),  # the announced goal was in dollars
+        ({"deadline": 2011}, False),
+        ({"goal": "14 %"}, False),
+    ],
+)
+def test_only_the_goal_that_was_announced_is_called_so(change, announced):
+    given_goal = {"reporter": "Heilongjiang", "goal": "14 USD bn", "base_year": 2005, "deadline": 2010}
+    case = GoalCase(**{**given_goal, "as_of": date(2010, 12, 31), **change})
+    assert ("Wang Limin" in answers.announcement(case)) == announced
+    assert ("the reader's own" in answers.announcement(case)) != announced
+
+
+def test_the_source_line_names_the_figures_that_are_shown_and_counts_the_rest():
+    case = GoalCase(reporter="China", goal="100 USD bn", base_year=2010, as_of=date(2012, 12, 31))
+    series = case.series()
+    line = answers.source_line(case.vintage(), series, most=2)
+    used = series["figure_id"].nunique()
+    assert line.startswith("Sources: ") and line.count(";") == 1
+    assert f" and {used - 2} more. Rows: data/figures.csv." in line
+    assert "(undated)" not in answers.source_line(case.vintage(), series, most=99) or used > 2
+
+
+def test_the_long_run_warns_of_the_scope():
+    case = GoalCase(as_of=fig.UNDATED_KNOWN_FROM)
+    goal, levels = case.make_goal(), case.series()["value_mn"]
+    words = answers.long_run(goal, levels)
+    assert "in 2023" in words and "If it has the same scope" in words
+    pace = (levels[2023] / goal.base_mn) ** (1 / 11) - 1
+    assert rate(pace) in words
+    assert answers.long_run(goal, levels.loc[:2015]) == "No level after the deadline is in the record."
+
+
+def test_hindsight_leans_on_the_larger_flow_only_while_the_outcome_is_unknown():
+    goal = Goal(0.25, 2012, 2015, 100.0, "USD", "25 %")
+    today = GoalCase(as_of=fig.UNDATED_KNOWN_FROM)
+    pace = pd.DataFrame(
+        {"from_year": [2013], "parent_growth": [-0.2], "level_mn": [80.0], "target_mn": [195.3]},
+        index=["China"],
+    )
+    unknown, missed = ([Verdict("average", o, "why")] for o in ("unknown", "missed"))
+    words = answers.hindsight(today, goal, unknown, pace)
+    assert "At the pace of China's trade with Russia (−20 % from 2013 to 2015)" in words
+    assert "USD 80 million" in words and "a miss is likely, not proven" in words
+    assert "At the pace" not in answers.hindsight(today, goal, missed, pace)
+    blind = pace.assign(parent_growth=np.nan)
+    assert answers.hindsight(today, goal, unknown, blind) == answers.dated_headline(today, unknown)
+    within = answers.hindsight(today, goal, unknown, pace.assign(level_mn=300.0))
+    assert "within reach, which proves nothing" in within
+
+
+def sentences(case: GoalCase) -> list[str]:
+    """Every text that the notebooks show for a case."""
+    series, goal, today = case.series(), case.make_goal(), case.today()
+    levels, later = series["value_mn"], today.series()["value_mn"]
+    verdicts = goals.judge(goal, levels, case.as_of_time)
+    view = outlook.look(case, goal, levels)
+    pace = outlook.at_parents_pace(today, goal, later)
+    return [
+        case.title(),
+        answers.dated_headline(case, verdicts, view.chances),
+        answers.hindsight(today, goal, goals.judge(goal, later, today.as_of_time), pace),
+        answers.goal_in_words(case, goal),
+        answers.fan_in_words(goal, levels, view.fan),
+        answers.record_in_words(levels, goal),
+        answers.pace_in_words(pace, goal),
+        answers.long_run(goal, later),
+        answers.could_have_known(case, verdicts, view.chances),
+        answers.prior_in_words(view.expected.prior, view.expected.model),
+        answers.source_line(case.vintage(), series),
+        answers.record_line(case),
+    ]
+
+
+NAMED = ("harbin-2014", "harbin-today", "heilongjiang-2008", "china-100bn-2012", "china-100bn-today")
+CASES = {run.slug: run.parameters for run in load_runs(only=NAMED) if run.notebook == "00_did_the_goal_hold"}
+
+
+CHANGES = [{"goal": "1000000 %"}, {"goal": "-99 %", "reading": "every_year"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [(name, {}) for name in CASES]
+    + [(name, change) for name in ("harbin-2014", "china-100bn-2012") for change in CHANGES],
+)
+def test_no_sentence_of_any_case_holds_a_hole_a_dollar_sign_or_a_certainty(name, change):
+    for text in sentences(GoalCase.check({**CASES[name], **change})):
+        prose = re.sub(r"\(https?://[^)]*\)", "", text)
+        assert prose.strip()
+        assert not re.search(r"\$|\bnan\b|\binf\b|\bNone\b|\bNaT\b|<NA>|e[+-]\d\d", prose), prose
+        assert not re.search(r"probability of \*\*(0|100) %", prose)
+
+
+def test_publishers_and_announcers_hold_nothing_that_markdown_reads_as_a_formula():
+    goals_table = fig.load_goals_table()
+    texts = [*fig.load_figures()["publisher"], *goals_table["announcer"], *goals_table["url"]]
+    assert not [text for text in texts if "$" in text]
+
+
+def test_the_line_under_a_large_figure_names_the_day():
+    assert "known on 2014-04-15" in answers.record_line(FlowCase(as_of=date(2014, 4, 15)))

@@ -1,0 +1,93 @@
+"""Breaks against published examples, an independent implementation, simulation and exact properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.datasets import nile
+
+from lib.analysis import breaks
+from lib.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def flow() -> np.ndarray:
+    """Volume of the Nile at Aswan 1871–1970."""
+    return nile.load_pandas().data["volume"].to_numpy()
+
+
+def test_the_nile_broke_in_1898(flow):
+    """Zeileis, Kleiber, Krämer & Hornik (2003): last year of the first segment 1898; sup F as their strucchange prints it."""
+    found = breaks.sup_f(flow)
+    assert found.f == pytest.approx(75.93, abs=0.005)
+    assert 1870 + found.place == 1898
+    assert found.p == 1 / (breaks.DRAWS + 1)
+
+
+def test_partitions_of_the_nile_are_the_published_ones(flow):
+    """Sums of squares and BIC that R's strucchange, of the same authors, prints for the Nile; least with one break."""
+    found = breaks.partitions(flow, most=5)
+    assert [round(one.ssr) for one in found] == [2835157, 1597457, 1552924, 1538097, 1507888, 1659994]
+    assert [round(one.bic) for one in found] == [1318, 1270, 1276, 1285, 1292, 1311]
+    assert found[1].places == (28,)
+    assert min(found, key=lambda one: one.bic) is found[1] is min(found, key=lambda one: one.lwz)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_partitions_are_those_of_ruptures(seed):
+    """Dynamic programming of Truong, Oudre & Vayatis (2020) as an independent implementation."""
+    ruptures = pytest.importorskip("ruptures")
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal(40) + np.repeat(rng.normal(0, 2, 4), 10)
+    least = breaks.shortest(40, 0.15)
+    search = ruptures.Dynp(model="l2", min_size=least, jump=1).fit(values)
+    for number, one in enumerate(breaks.partitions(values, most=4)[1:], start=1):
+        assert list(one.places) == search.predict(n_bkps=number)[:-1]
+
+
+@given(st.integers(8, 30), st.integers(0, 10**6), st.sampled_from([0.1, 0.15, 0.25]))
+def test_f_is_that_of_two_regressions(n, seed, trim):
+    values = np.random.default_rng(seed).standard_normal(n)
+    least = breaks.shortest(n, trim)
+    slow = []
+    for k in range(least, n - least + 1):
+        parts = values[:k], values[k:]
+        inside = sum(np.sum((part - part.mean()) ** 2) for part in parts)
+        slow.append((np.sum((values - values.mean()) ** 2) - inside) / (inside / (n - 2)))
+    np.testing.assert_allclose(breaks.f_statistics(values, trim), slow, rtol=1e-7, atol=1e-9)
+
+
+@given(st.integers(0, 10**6), st.floats(0.01, 100), st.floats(-50, 50))
+@settings(max_examples=20)
+def test_neither_unit_nor_mean_matters(seed, scale, shift):
+    values = np.random.default_rng(seed).standard_normal(20)
+    moved = breaks.f_statistics(values * scale + shift)
+    np.testing.assert_allclose(moved, breaks.f_statistics(values), rtol=1e-5)
+
+
+def test_the_asymptotic_critical_value_is_andrewss():
+    """8.68 for one mean and 15 % trimming (Andrews 2003, table I); two dozen values need more."""
+    assert breaks.critical_value(1500, draws=6000) == pytest.approx(breaks.ANDREWS_5_PCT, abs=0.25)
+    assert breaks.critical_value(24) > breaks.ANDREWS_5_PCT + 0.5
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_the_permutation_test_rejects_as_often_as_it_says(heavy):
+    """Without a break, at 10 %: 400 series of 24, also with the tails of a t distribution with two degrees of freedom."""
+    rng = np.random.default_rng(7)
+    draws = rng.standard_t(2, (400, 24)) if heavy else rng.standard_normal((400, 24))
+    rejected = np.mean([breaks.sup_f(row, draws=199, seed=i).p <= 0.1 for i, row in enumerate(draws)])
+    assert rejected == pytest.approx(0.1, abs=3 * np.sqrt(0.09 / 400))
+
+
+def test_a_detectable_change_is_detected_as_often_as_promised():
+    change = breaks.detectable(24, sd=2.0)
+    rng = np.random.default_rng(11)
+    noise = 2.0 * rng.standard_normal((2000, 24)) + change * (np.arange(24) >= 12)
+    found = np.mean(breaks.f_statistics(noise).max(axis=1) > breaks.critical_value(24))
+    assert found == pytest.approx(0.8, abs=0.04)
+
+
+def test_too_few_values_are_refused():
+    with pytest.raises(UserError, match="expected 8 or more"):
+        breaks.sup_f(np.arange(7.0))

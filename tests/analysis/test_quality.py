@@ -1,0 +1,129 @@
+"""The quality report of a flow: what each table says, for every flow, and where there is nothing to say."""
+
+import pandas as pd
+import pytest
+from test_plausibility import figure, record
+
+from lib import figures as fig
+from lib import outlook
+from lib.analysis import quality
+from lib.analysis.plausibility import RULES
+from lib.cases import FlowCase
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+
+def known_of(case: FlowCase) -> pd.DataFrame:
+    return quality.around([case, *outlook.lineage(case)])
+
+
+CHINA = FlowCase(reporter="China")
+
+
+def made(*rows: dict[str, object]) -> pd.DataFrame:
+    """Figures as `quality.around` gives them for China with Russia."""
+    found = record(*rows)
+    return found.assign(pair=found["reporter"] + "–" + found["partner"], ours=found["reporter"] == "China")
+
+
+def test_all_flows_of_the_pair_and_what_the_partner_reports_are_known():
+    known = known_of(CHINA)
+    assert known.groupby("pair")["ours"].first().to_dict() == {"China–Russia": True, "Russia–China": False}
+    assert set(known["flow"]) == {"total", "export", "import"}
+    early = known_of(CHINA.model_copy(update={"as_of": pd.Timestamp("2009-12-31").date()}))
+    assert 0 < len(early) < len(known) and early["known_from"].max() <= pd.Timestamp("2009-12-31")
+
+
+def test_coverage_counts_every_figure_once():
+    known = known_of(FlowCase())
+    counts = quality.coverage_by_flow(known)
+    assert counts.to_numpy().sum() == len(known)
+    assert counts.index[0] == "Harbin–Russia, total"
+    assert counts.columns.tolist() == list(range(counts.columns[0], counts.columns[-1] + 1))
+
+
+def test_conflicts_are_prints_that_rounding_cannot_explain():
+    known = made(
+        figure(33.4, "2006"),
+        figure(29.0, "2006", publisher="B"),
+        figure(100.0, "2018"),
+        figure(100.4, "2018", publisher="B"),  # 100 may be 100.5
+        figure(240.0, "2023", unit="CNY bn"),  # another currency
+        figure(20.0, "2023"),
+        figure(5.0, "2006", flow="export"),
+    )
+    found = quality.conflicts(known, "total")
+    assert found["figure_ids"].tolist() == ["a, b"]
+    assert found.loc[0, "spread"] == pytest.approx(33.4 / 29 - 1)
+    table = quality.conflict_table(found)
+    assert table[["flow of", "period", "lowest", "spread"]].to_numpy().tolist() == [
+        ["China–Russia", "2006", "29,000 USD mn", "+15.2 %"]
+    ]
+
+
+def test_mirrors_compare_the_same_goods_from_both_sides():
+    known = made(
+        figure(10.0, flow="export"),
+        figure(10.6, flow="import", who=("Russia", "China")),
+        figure(7.0, flow="export", who=("Russia", "China")),
+        figure(20.0, status="conflict"),
+        figure(20.0, who=("Russia", "China")),
+    )
+    found = quality.mirrors(known)
+    assert found[["pair", "flow"]].to_numpy().tolist() == [["China–Russia", "export"]]
+    assert found.loc[0, "gap"] == pytest.approx(0.06)
+    assert "China–Russia, export: 1 period known from both sides" in quality.mirrors_in_words(found)
+    assert quality.mirrors_in_words(found.iloc[:0]) == "No period is known from both sides."
+
+
+def test_customs_of_china_and_russia_differ_by_what_the_dictionary_of_the_data_says():
+    """By 1 to 7 per cent in the years for which both totals are known (data/README.md, Traps)."""
+    found = quality.mirrors(known_of(CHINA)).query("flow == 'total'")
+    years = found[(found["period_end"] - found["period_start"]).dt.days >= 364]
+    assert years["period_end"].dt.year.tolist() == [2010, 2018, 2019, 2020, 2022]
+    assert years["gap"].abs().max() == pytest.approx(59.34 / 55.45 - 1, abs=0.005)
+
+
+def test_revisions_are_what_later_growth_implies_and_what_is_printed_again():
+    known = made(
+        figure(11.03, "2023", publisher="A"),
+        figure(13.29, "2024", growth=18.9, publisher="A"),
+        figure(11.20, "2023", publisher="A", published="2024-06-01"),
+    )
+    found = quality.revisions(known).set_index(["figure_id", "before"])
+    assert found.loc[("b", "c"), "implied"] == pytest.approx(13_290 / 1.189)
+    assert found.loc[("c", "a"), "revision"] == pytest.approx(11.20 / 11.03 - 1)
+    table = quality.revision_table(quality.revisions(known)).set_index("released in")
+    assert table.loc["2024", "by"] == "c" and table.loc["2025", "releases compared"] == 1
+
+
+def test_the_press_conversion_of_2015_is_no_revision():
+    found = quality.revisions(known_of(CHINA))
+    assert not found["before"].isin(["CN-RU-total-2015-b", "CN-RU-total-2015-c"]).any()
+    assert found["revision"].abs().median() < 0.005
+
+
+def test_flags_are_those_of_the_reporters_with_the_rule_in_words():
+    known = known_of(FlowCase())
+    found = quality.flags(known)
+    assert found["figure_id"].str.startswith(("HRB", "HLJ", "CN")).all()
+    table = quality.flag_table(found)
+    assert set(table["rule"]) <= {rule.meaning for rule in RULES.values()}
+    assert table.set_index("figure").loc["HLJ-RU-total-2012-a", "rule"] == "yuan and dollars exchanged"
+    words = quality.flags_in_words(found, known)
+    assert f"{found['figure_id'].nunique()} are doubted by a rule" in words
+
+
+FLOWS = fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
+
+
+def test_every_flow_of_the_record_has_a_report():
+    for flow in FLOWS[::3]:
+        case = FlowCase(**flow)
+        known = known_of(case)
+        quality.conflict_table(quality.conflicts(known, case.flow))
+        both = quality.mirrors(known)
+        assert len(quality.mirror_table(both)) == len(both)
+        assert len(quality.revision_table(quality.revisions(known))) <= len(known)
+        assert quality.flags_in_words(quality.flags(known), known)
+        assert not quality.coverage_by_flow(known).empty

@@ -1,0 +1,186 @@
+"""The model over the register: the ridge regression against references, and no target teaches itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from lib.analysis import register, register_model
+from lib.analysis.register_model import FEATURES, SCHEMES, SUB_NATIONAL
+from lib.cases import GoalCase
+from lib.figures import load_targets
+from lib.reference import read_kept
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    targets = load_targets()
+    return register_model.features(register.score_register(targets), targets)
+
+
+def simulated(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3)) * [1.0, 5.0, 0.1] + [0.0, 10.0, -2.0]
+    p = 1 / (1 + np.exp(-(0.4 + 1.2 * x[:, 0] - 0.2 * (x[:, 1] - 10))))
+    return x, (rng.random(n) < p).astype(float)
+
+
+# The regression
+
+
+def test_without_a_prior_it_is_the_logit_of_statsmodels():
+    from statsmodels.discrete.discrete_model import Logit
+
+    x, met = simulated()
+    b, centre, scale = register_model.fit(x, met, prior_sd=1e6)
+    design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
+    np.testing.assert_allclose(b, Logit(met, design).fit(disp=0).params, atol=1e-6)
+
+
+@pytest.mark.parametrize("prior_sd", [0.1, 0.5, 2.0])
+def test_it_maximises_the_penalised_likelihood(prior_sd):
+    x, met = simulated(seed=1)
+    b, centre, scale = register_model.fit(x, met, prior_sd)
+    design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
+
+    def loss(c: np.ndarray) -> float:
+        score = design @ c
+        return float(np.logaddexp(0, score).sum() - met @ score + (c[1:] ** 2).sum() / (2 * prior_sd**2))
+
+    found = minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-9})
+    np.testing.assert_allclose(b, found.x, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.1, 100), st.floats(-50, 50))
+def test_the_unit_of_a_feature_does_not_matter(factor, offset):
+    x, met = simulated(seed=2)
+    moved = x * [factor, 1, 1] + [offset, 0, 0]
+    p, q = (register_model.predict(register_model.fit(z, met), z) for z in (x, moved))
+    np.testing.assert_allclose(p, q, atol=1e-8)
+
+
+def test_a_feature_that_never_varies_does_no_harm():
+    x, met = simulated()
+    constant = np.column_stack([x, np.ones(len(x))])
+    p = register_model.predict(register_model.fit(x, met), x)
+    np.testing.assert_allclose(
+        register_model.predict(register_model.fit(constant, met), constant), p, atol=1e-9
+    )
+
+
+def test_a_tight_prior_leaves_the_share_met():
+    x, met = simulated()
+    p = register_model.predict(register_model.fit(x, met, prior_sd=1e-4), x)
+    np.testing.assert_allclose(p, met.mean(), atol=1e-4)
+
+
+# The features
+
+
+def test_features_are_those_of_the_register(rows):
+    assert np.isfinite(rows[list(FEATURES)]).all(axis=None)
+    targets = load_targets()
+    assert set(targets["reporter"]) >= SUB_NATIONAL
+    row = rows.set_index("target_id").loc["HLJ-RU-2010-14bn"]
+    assert row["sub_national"] == 1 and row["as_growth"] == 0
+    assert np.exp(row["log_horizon"]) == pytest.approx(5)
+
+
+def test_stretch_is_the_probability_of_the_forecast_in_other_words(rows):
+    """Both are the tail of one Student t: a longer stretch is a lower probability within a reference class."""
+    order = rows["stretch"].rank()
+    assert order.corr(rows["p_eb"].rank()) < -0.95
+    assert register_model.stretch(2e8, 2011, False, 0.3, 3) > register_model.stretch(2e8, 2011, False, 0.2, 3)
+
+
+# No target teaches itself
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_outcome_of_the_scored_targets_enters(rows, scheme):
+    by, _ = SCHEMES[scheme]
+    before = register_model.predictions(rows, scheme)
+    one = rows[by].mode().iloc[0]
+    own = rows[by] == one
+    turned = rows.assign(met=rows["met"].where(~own, 1 - rows["met"]))
+    after = register_model.predictions(turned, scheme)
+    pd.testing.assert_frame_equal(before[own], after[own])
+    assert not np.allclose(before["model"], after["model"])
+
+
+def test_what_was_not_resolved_at_announcement_does_not_enter(rows):
+    before = register_model.predictions(rows, "known at announcement")
+    early = rows["announced"] <= 2012
+    late = rows["resolved"] >= 2012
+    turned = rows.assign(met=rows["met"].where(~late, 1 - rows["met"]))
+    after = register_model.predictions(turned, "known at announcement")
+    pd.testing.assert_frame_equal(before[early], after[early])
+
+
+def test_the_first_targets_get_the_share_known(rows):
+    odds = register_model.predictions(rows, "known at announcement")
+    first = rows["announced"] == rows["announced"].min()
+    assert (odds.loc[first, "model"] == odds.loc[first, "base rate"]).all()
+    assert odds.loc[first, "base rate"].iloc[0] == 0.5  # nothing was resolved: Jeffreys
+
+
+# Scores
+
+
+def test_cluster_intervals_are_wider_where_clusters_share_a_shock():
+    rng = np.random.default_rng(4)
+    cluster = np.repeat(np.arange(20), 15)
+    shared = rng.normal(size=20)[cluster][:, None]
+    alone = rng.normal(size=(300, 1))
+    width = [np.diff(register_model.resampled(x, cluster, 0), axis=0)[0, 0] for x in (shared, alone)]
+    assert width[0] > 2 * width[1]
+    # For shocks alone the interval is that of a mean of 300: 2 × 1.645 / sqrt(300).
+    assert width[1] == pytest.approx(2 * 1.645 * alone.std() / np.sqrt(300), rel=0.3)
+
+
+def test_scores_are_those_of_the_predictions(rows):
+    table = register_model.score(rows).set_index(["scheme", "forecast"])
+    odds = register_model.predictions(rows, "other due years")
+    brier = ((odds["model"] - rows["met"]) ** 2).mean()
+    row = table.loc[("other due years", "model")]
+    assert row["brier"] == pytest.approx(brier)
+    base = ((odds["base rate"] - rows["met"]) ** 2).mean()
+    assert row["gain"] == pytest.approx(base - brier)
+    assert (table["brier_low"] <= table["brier"]).all() and (table["brier"] <= table["brier_high"]).all()
+    forecast = table.xs("forecast", level="forecast")["brier"]
+    np.testing.assert_allclose(forecast, ((rows["p_eb"] - rows["met"]) ** 2).mean())
+
+
+def test_the_kept_tables_are_those_computed_now(rows):
+    for name, table in (
+        ("register_model.csv", register_model.score(rows)),
+        ("register_effects.csv", register_model.effects(rows)),
+    ):
+        kept = read_kept(name)
+        numbers = kept.select_dtypes("number").columns
+        np.testing.assert_allclose(kept[numbers], table[numbers].astype(float), rtol=2e-3, atol=1e-5)
+
+
+# Words
+
+
+def test_words_agree_with_the_kept_scores():
+    scores = read_kept("register_model.csv")
+    model = scores[scores["forecast"] == "model"]
+    words = register_model.in_words()
+    assert ("does not beat" in words) == (model["gain_low"] <= 0).all()
+    assert len(register_model.model_table()) == 12 and len(register_model.effects_table()) == len(FEATURES)
+
+
+def test_the_probability_of_a_goal_uses_what_was_resolved_by_the_day(rows):
+    case = GoalCase()
+    goal = case.make_goal()
+    scores = register.score_register(load_targets())
+    words = register_model.for_goal(case, goal, 153e6, scores)
+    known = (rows["resolved"] < 2014).sum()
+    assert f"the {known} targets resolved before 2014" in words
+    early = case.model_copy(update={"as_of": case.as_of.replace(year=2004)})
+    assert "too few to fit" in register_model.for_goal(early, goal, 153e6, scores)

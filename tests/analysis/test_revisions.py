@@ -1,0 +1,306 @@
+"""What changed between two days: the parts add up, each is what its figure moved, and no later figure leaks in."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import cases, goals, outlook, plots
+from lib import figures as fig
+from lib.analysis import revisions
+from lib.cases import CompareCase, GoalCase, slug
+from lib.errors import UserError
+from lib.goals import READINGS
+from lib.tools.run.checkup import parameter_faults
+from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of
+from lib.tools.run.stamp import read_notebook
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+DEFAULT = CompareCase()
+CHINA = CompareCase(
+    reporter="China",
+    goal="100 USD bn",
+    base_year=2010,
+    deadline=2015,
+    as_of=date(2012, 12, 31),
+    until=date(2016, 2, 1),
+)
+HARBIN = CompareCase(
+    reporter="Harbin",
+    goal="25 %",
+    base_year=2012,
+    deadline=2015,
+    as_of=date(2014, 4, 15),
+    until=date(2017, 1, 5),
+)
+IN_YUAN = CompareCase(
+    reporter="China",
+    goal="10 %",
+    base_year=2013,
+    deadline=2016,
+    as_of=date(2015, 2, 1),
+    until=date(2018, 1, 31),
+    currency="CNY",
+)
+CASES = {"province": DEFAULT, "country": CHINA, "city": HARBIN, "yuan": IN_YUAN}
+
+
+@pytest.fixture(scope="module")
+def found(tables_read_once: None) -> dict[str, pd.DataFrame]:
+    return {name: revisions.steps(case) for name, case in CASES.items()}
+
+
+def directly(case: GoalCase) -> dict[str, float]:
+    """Probability of each reading on the day of a case, without any step."""
+    goal, levels = case.make_goal(), case.series()["value_mn"]
+    odds = outlook.look(case, goal, levels).chances
+    decided = {"met": 1.0, "missed": 0.0}
+    return {
+        item.reading: decided.get(item.outcome, odds.get(item.reading, np.nan))
+        for item in goals.judge(goal, levels, case.as_of_time)
+    }
+
+
+def use_record(monkeypatch: pytest.MonkeyPatch, record: pd.DataFrame) -> None:
+    """Another table of figures, also for what keeps the rows of a flow."""
+    monkeypatch.setattr(fig, "load_figures", lambda: record)
+    monkeypatch.setattr(cases, "_record", lambda *flow: fig.select(record, *flow[:3]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_contributions_add_up_to_the_whole_change(found: dict[str, pd.DataFrame], name: str) -> None:
+    first, last = directly(CASES[name].first()), directly(CASES[name].last())
+    total = revisions.contributions(found[name]).sum(skipna=False)
+    for reading in READINGS:
+        assert total[reading] == pytest.approx(last[reading] - first[reading], abs=1e-12, nan_ok=True)
+    assert total.notna().any()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_state_after_a_day_is_that_of_a_run_on_that_day(
+    found: dict[str, pd.DataFrame], name: str
+) -> None:
+    ends = found[name].drop_duplicates("day", keep="last")
+    for step in ends.iloc[[0, len(ends) // 2, -1]].to_dict("records"):
+        alone = directly(CASES[name].first().model_copy(update={"as_of": step["day"]}))
+        assert [step[f"p_{reading}"] for reading in READINGS] == pytest.approx(
+            [alone[reading] for reading in READINGS], abs=1e-12, nan_ok=True
+        )
+
+
+def test_without_days_between_nothing_changes() -> None:
+    case = DEFAULT.model_copy(update={"until": DEFAULT.as_of})
+    steps = revisions.steps(case)
+    assert steps["kind"].to_list() == ["start"]
+    assert revisions.arrivals(case).empty
+    assert revisions.contributions(steps).empty
+    assert revisions.verdict_changes(steps).empty
+    assert "nothing arrived and nothing changed" in revisions.in_words(case, revisions.arrivals(case), steps)
+    assert revisions.arrival_table(case, revisions.arrivals(case), steps).empty
+    assert revisions.bars(case, steps)["high"].to_list() == [steps["p_average"].iloc[0]] * 2
+
+
+def test_days_without_an_arrival_change_nothing() -> None:
+    case = DEFAULT.model_copy(update={"until": date(2008, 6, 18)})
+    assert revisions.arrivals(case).empty
+    assert len(revisions.steps(case)) == 1
+
+
+def test_a_later_figure_changes_no_earlier_step(
+    found: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, day = fig.load_figures(), pd.Timestamp(2009, 6, 1)
+    later = record["known_from"] > day
+    tampered = record.assign(value_mn=record["value_mn"].mask(later, record["value_mn"] * 3))
+    use_record(monkeypatch, tampered)
+    steps = revisions.steps(DEFAULT)
+    early, whole = steps["day"] <= day.date(), found["province"]
+    pd.testing.assert_frame_equal(steps[early], whole[whole["day"] <= day.date()])
+    assert not steps["p_average"].equals(whole["p_average"])
+
+
+def test_a_figure_held_back_is_in_no_level() -> None:
+    case = revisions.PartialCase(**DEFAULT.last().model_dump(), held_back=frozenset(["HLJ-RU-total-2010-a"]))
+    whole = DEFAULT.last().series()
+    assert whole.loc[2010, "figure_id"] == "HLJ-RU-total-2010-a"
+    assert 2010 not in case.series().index and len(case.series()) == len(whole) - 1
+    assert len(DEFAULT.last().series()) == len(whole)
+
+
+def test_what_a_figure_moved_is_gone_without_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The level of 2007 moved the goal to near certainty; had it not arrived, nothing would have."""
+    record = fig.load_figures()
+    use_record(monkeypatch, record[~record["figure_id"].str.startswith("HLJ-RU-total-2007")])
+    case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
+    moved = revisions.contributions(revisions.steps(case))["average"]
+    assert moved.abs().max() < 0.01
+
+
+def test_arrivals_are_those_of_the_family_between_the_days_in_order() -> None:
+    rows = revisions.arrivals(HARBIN)
+    assert set(rows["reporter"]) <= {"Harbin", "Heilongjiang", "China"}
+    assert set(rows["partner"]) == {"Russia"} and set(rows["flow"]) == {"total"}
+    assert rows["known_from"].is_monotonic_increasing
+    assert rows["known_from"].between(pd.Timestamp(2014, 4, 16), pd.Timestamp(2017, 1, 5)).all()
+    step = timedelta(days=1)
+    parts = [
+        revisions.arrivals(HARBIN.model_copy(update={"until": date(2015, 6, 30)})),
+        revisions.arrivals(HARBIN.model_copy(update={"as_of": date(2015, 6, 29) + step})),
+    ]
+    assert sorted(pd.concat(parts)["figure_id"]) == sorted(rows["figure_id"])
+
+
+def test_every_step_by_a_figure_names_one_that_arrived(found: dict[str, pd.DataFrame]) -> None:
+    for name, case in CASES.items():
+        arrived = revisions.arrivals(case).set_index("figure_id")["known_from"]
+        by_figure = found[name][found[name]["kind"] == "figure"]
+        assert len(by_figure) > 1 and by_figure["figure_id"].is_unique
+        assert (arrived[by_figure["figure_id"]].dt.date.to_numpy() == by_figure["day"].to_numpy()).all()
+        assert (by_figure["levels"] != "").all()
+
+
+def test_the_figures_that_decided_the_provinces_goal(found: dict[str, pd.DataFrame]) -> None:
+    moved = revisions.movers(found["province"], "average", least=0.05).dropna(subset="moved")
+    shown = moved[moved["kind"] == "figure"]
+    assert shown["figure_id"].to_list() == [f"HLJ-RU-total-{year}-a" for year in (2007, 2008, 2009)]
+    assert (np.sign(shown["moved"]) == [1, -1, -1]).all()
+    changed = revisions.verdict_changes(found["province"])
+    assert changed.to_dict("records") == [
+        {
+            "reading": reading,
+            "day": date(2011, 4, 30),
+            "figure_id": "HLJ-RU-total-2010-a",
+            "before": "open",
+            "after": "missed",
+        }
+        for reading in ("average", "mean_of_rates")
+    ]
+
+
+def test_time_alone_makes_an_open_goal_unknown_on_its_day(found: dict[str, pd.DataFrame]) -> None:
+    changed = revisions.verdict_changes(found["city"])
+    assert set(changed["day"]) == {date(2016, 12, 31)}
+    assert set(changed["figure_id"]) == {""} and set(changed["after"]) == {"unknown"}
+    step = found["city"][found["city"]["kind"] == "time"]
+    assert step["day"].to_list() == [date(2016, 12, 31)]
+
+
+def test_a_probability_that_is_not_known_in_between_is_carried_over() -> None:
+    odds = {"average": [0.2, np.nan, 0.5], "every_year": [np.nan, 0.1, 0.3], "mean_of_rates": [np.nan] * 3}
+    steps = pd.DataFrame({f"p_{name}": values for name, values in odds.items()})
+    moved = revisions.contributions(steps)
+    assert moved["average"].to_list() == pytest.approx([0, 0.3])
+    assert moved["every_year"].to_list() == pytest.approx([np.nan, 0.2], nan_ok=True)
+    assert moved["mean_of_rates"].isna().all()
+
+
+@pytest.mark.parametrize("least", [0.0, 0.001, 0.05, 1.0])
+def test_small_moves_are_told_together_and_nothing_is_lost(
+    found: dict[str, pd.DataFrame], least: float
+) -> None:
+    for name in CASES:
+        for reading in READINGS:
+            rows = revisions.movers(found[name], reading, least)
+            total = revisions.contributions(found[name])[reading].sum()
+            assert rows["moved"].sum() == pytest.approx(total, abs=1e-12)
+            single = rows.loc[(rows["kind"] == "figure") | (rows["kind"] == "time"), "moved"]
+            assert (single.abs() > least).all()
+
+
+# --- for a reader ---
+
+
+def test_the_bars_lead_from_the_first_probability_to_the_last(found: dict[str, pd.DataFrame]) -> None:
+    for name, case in CASES.items():
+        bars = revisions.bars(case, found[name])
+        level = bars["high"].iloc[0]
+        for bar in bars.iloc[1:-1].itertuples():
+            assert level == pytest.approx(bar.low if bar.moved > 0 else bar.high, abs=1e-12)
+            level = bar.high if bar.moved > 0 else bar.low
+        assert level == pytest.approx(bars["high"].iloc[-1], abs=1e-12)
+
+
+def test_the_picture_shows_every_bar_with_its_number(found: dict[str, pd.DataFrame]) -> None:
+    import matplotlib.pyplot as plt
+
+    bars = revisions.bars(DEFAULT, found["province"])
+    figure = plots.probability_steps(bars, "title", "sources")
+    axes = figure.axes[0]
+    assert len(axes.patches) == len(bars)
+    assert [label.get_text() for label in axes.get_yticklabels()] == bars["label"].to_list()
+    shown = [text.get_text() for text in axes.texts]
+    assert shown[0] == "26 %" and shown[-1] == "0 %" and "+70.8" in shown and "−68.7" in shown
+    plt.close(figure)
+
+
+def test_tables_hold_what_arrived_and_what_it_moved(found: dict[str, pd.DataFrame]) -> None:
+    new, steps = revisions.arrivals(DEFAULT), found["province"]
+    counts = revisions.arrival_counts(new, steps)
+    assert counts["figures"].sum() == len(new)
+    assert counts["changed a level"].sum() == (steps["kind"] == "figure").sum()
+    arrived = revisions.arrival_table(DEFAULT, new, steps)
+    assert arrived["publisher"].ne("").all() and arrived["address"].str.startswith("http").all()
+    assert set(new.loc[new["reporter"] == "Heilongjiang", "figure_id"]) <= set(arrived["row of figures.csv"])
+    moved = revisions.attribution_table(steps)
+    total = revisions.contributions(steps)["average"].sum() * 100
+    assert moved.iloc[-1]["on average, points"] == f"{total:+.1f}".replace("-", "−")
+    assert revisions.verdict_table(steps)["by"].to_list() == ["HLJ-RU-total-2010-a"] * 2
+    assert revisions.verdict_table(found["city"])["by"].unique().tolist() == ["time alone"]
+
+
+def test_the_answer_names_the_change_and_what_moved_it_most(found: dict[str, pd.DataFrame]) -> None:
+    text = revisions.in_words(DEFAULT, revisions.arrivals(DEFAULT), found["province"])
+    assert "went from open at 26 % to **missed**" in text
+    assert "Heilongjiang, 2007: 10,730 (row HLJ-RU-total-2007-a): +70.8 points" in text
+
+
+def test_the_record_holds_the_change_of_each_reading(found: dict[str, pd.DataFrame]) -> None:
+    rows = revisions.estimates(DEFAULT, found["province"])
+    total = revisions.contributions(found["province"]).sum()
+    assert [row.value for row in rows] == pytest.approx(total.to_list())
+    assert {row.period for row in rows} == {2010}
+
+
+@pytest.mark.parametrize(
+    ("moved", "text"),
+    [(0.70752, "+70.8"), (-0.2, "−20.0"), (-0.0003, "−0.03"), (1e-7, "under 0.01"), (0, ""), (np.nan, "")],
+)
+def test_points(moved: float, text: str) -> None:
+    assert revisions.points(moved) == text
+
+
+# --- the parameters ---
+
+
+def test_the_notebook_runs_only_when_named_and_its_cell_is_its_model() -> None:
+    name = "90_compare_runs"
+    assert name not in NOTEBOOKS and model_of(name) is ON_REQUEST[name] is CompareCase
+    path = Path(__file__).resolve().parents[2] / "notebooks" / f"{name}.ipynb"
+    assert parameter_faults(read_notebook(path), CompareCase) == []
+    assert slug(CompareCase.check({"until": "2010-06-30"})) == "until-2010-06-30"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"until": "2007-12-30"}, "until: found 2007-12-30, expected 2007-12-31"),
+        ({"until": "soon"}, "until: found 'soon', expected a date"),
+        ({"until": 2010}, "until: found 2010, expected a date"),
+        ({"untill": "2010-01-01"}, "did you mean until"),
+        ({"base_year": 2004, "deadline": 2004}, "deadline: found 2004"),
+        ({"as_of": "1990-01-01"}, "as_of: found 1990-01-01"),
+    ],
+)
+def test_a_wrong_value_is_told(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        CompareCase.check(values)
+
+
+def test_both_days_are_goals_of_their_own() -> None:
+    assert DEFAULT.first().as_of == DEFAULT.as_of and DEFAULT.last().as_of == DEFAULT.until
+    assert type(DEFAULT.first()) is GoalCase
+    assert str(DEFAULT.until) in DEFAULT.title()

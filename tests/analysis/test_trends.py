@@ -1,0 +1,183 @@
+"""Growth over many years: exact series, the published regression formula, and every flow of the record."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import figures as fig
+from lib import growth, outlook
+from lib.analysis import trends
+from lib.cases import TrendCase
+from lib.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+CHINA = TrendCase(reporter="China")
+
+
+def exponential(rate: float, years: range, noise: float = 0.0) -> pd.Series:
+    t = np.arange(len(years))
+    wobble = noise * np.random.default_rng(3).standard_normal(len(years))
+    return pd.Series(100 * (1 + rate) ** t * np.exp(wobble), index=years)
+
+
+# --- the trend ---
+
+
+@given(rate=st.floats(-0.3, 0.6), n=st.integers(6, 30))
+def test_a_trend_of_constant_growth_is_that_growth_without_doubt(rate, n):
+    found = trends.log_trend(exponential(rate, range(2000, 2000 + n)))
+    assert found == pytest.approx((rate, rate, rate), abs=1e-9)
+
+
+def test_gaps_and_missing_values_do_not_bend_a_trend():
+    level = exponential(0.1, range(2000, 2020))
+    holed = level.drop([2003, 2004, 2011])
+    assert trends.log_trend(holed)[0] == pytest.approx(0.1)
+    holed[2007] = np.nan
+    assert trends.log_trend(holed)[0] == pytest.approx(0.1)
+
+
+def test_the_interval_is_that_of_newey_and_west_with_two_lags():
+    """Bartlett weights 2/3 and 1/3 on the autocovariances of the scores; t with n − 2 degrees of freedom."""
+    from scipy import stats
+
+    level = exponential(0.08, range(2000, 2025), noise=0.15)
+    y, x = np.log(level.to_numpy()), np.arange(25) - 12.0
+    slope = (x @ y) / (x @ x)
+    score = x * (y - y.mean() - slope * x)
+    long_run = score @ score + sum(2 * (1 - lag / 3) * (score[lag:] @ score[:-lag]) for lag in (1, 2))
+    half = stats.t.ppf(0.975, 23) * np.sqrt(long_run) / (x @ x)
+    found = trends.log_trend(level)
+    assert found == pytest.approx(tuple(np.expm1([slope, slope - half, slope + half])), rel=1e-6)
+
+
+def test_five_levels_carry_no_trend():
+    assert all(np.isnan(trends.log_trend(exponential(0.1, range(2000, 2005)))))
+    assert not np.isnan(trends.log_trend(exponential(0.1, range(2000, 2006)))[0])
+
+
+@given(scale=st.floats(1e-3, 1e3))
+def test_a_trend_does_not_depend_on_the_unit(scale):
+    level = exponential(0.08, range(2000, 2015), noise=0.2)
+    assert trends.log_trend(level * scale) == pytest.approx(trends.log_trend(level), rel=1e-8)
+
+
+# --- the summary ---
+
+
+def test_a_summary_of_a_small_record():
+    level = pd.Series({2012: 100.0, 2013: 150.0, 2014: 180.0, 2016: 200.0})
+    row = trends.summary({"Harbin": level}, 0.25).loc["Harbin"]
+    assert (row["first"], row["last"], row["rates"], row["reached"]) == (2012, 2016, 2, 1)
+    assert row["cagr"] == pytest.approx(2**0.25 - 1)
+    assert row["doubling_years"] == pytest.approx(4.0)
+    assert (row["best"], row["worst"]) == (pytest.approx(0.5), pytest.approx(0.2))
+    assert np.isnan(row["trend"])
+
+
+def test_a_rate_that_is_hit_exactly_counts_as_reached():
+    level = pd.Series({2012 + k: 100 * 1.25**k for k in range(8)})
+    assert trends.summary({"x": level}, 0.25).loc["x", "reached"] == 7
+
+
+def test_shrinking_flows_never_double_and_single_levels_have_no_pace():
+    found = trends.summary({"down": pd.Series({2012: 2.0, 2013: 1.0}), "one": pd.Series({2012: 5.0})}, 0.25)
+    assert found.loc["down", "cagr"] == pytest.approx(-0.5) and np.isnan(found.loc["down", "doubling_years"])
+    assert found.loc["one", ["cagr", "best", "worst", "trend"]].isna().all()
+    words = trends.in_words(TrendCase(), found)
+    assert "**down–Russia** grew by −50 % a year from 2012 to 2013" in words
+    assert "**one–Russia** has a level for 2012 alone" in words
+    assert trends.table(found).notna().all(axis=None)
+    assert trends.estimates(found, "one") == []
+    assert [e.target for e in trends.estimates(found, "down")] == ["cagr"]
+
+
+def test_a_flow_without_a_level_is_left_out():
+    found = trends.summary({"one": pd.Series({2012: 5.0}), "none": pd.Series(dtype=float)}, 0.25)
+    assert list(found.index) == ["one"]
+    assert trends.spells({"none": pd.Series(dtype=float)}, 0.25).empty
+
+
+def test_a_level_goal_has_no_spells_and_says_so():
+    case = TrendCase(reporter="China", goal="100 USD bn")
+    with pytest.raises(UserError, match="expected growth a year"):
+        trends.in_words(case, trends.summary({"China": case.series()["value_mn"]}, 0.25))
+
+
+# --- spells ---
+
+
+def test_spells_are_unbroken_years_at_the_rate_longest_first():
+    rates = pd.Series({2001: 0.3, 2002: 0.25, 2003: 0.1, 2004: 0.5, 2006: 0.5, 2007: 0.4, 2008: 0.25 - 1e-12})
+    found = trends.spells({"x": rates}, 0.25)
+    assert found.to_dict("records") == [
+        {"flow of": "x", "from": 2006, "to": 2008, "years": 3},
+        {"flow of": "x", "from": 2001, "to": 2002, "years": 2},
+        {"flow of": "x", "from": 2004, "to": 2004, "years": 1},
+    ]
+
+
+@given(
+    rates=st.dictionaries(st.integers(1990, 2020), st.floats(-0.5, 0.9) | st.just(float("nan")), min_size=1),
+    goal=st.floats(-0.2, 0.6),
+)
+def test_spells_hold_each_year_at_the_rate_once(rates, goal):
+    series = pd.Series(rates, dtype=float).sort_index()
+    found = trends.spells({"x": series}, goal)
+    inside = [year for row in found.itertuples() for year in range(row[2], row[3] + 1)]
+    assert sorted(inside) == [year for year, rate in series.items() if rate >= goal - 1e-9]
+    assert found["years"].is_monotonic_decreasing
+
+
+# --- the record ---
+
+
+def test_china_grew_as_its_published_levels_say():
+    level = CHINA.series()["value_mn"]
+    row = trends.summary({"China": level}, 0.25).loc["China"]
+    assert growth.yoy(level)[2015] == pytest.approx(-0.286, abs=0.0005)  # as customs said in January 2016
+    assert row["worst"] == pytest.approx(-0.318, abs=0.001)  # 2009
+    assert row["trend_low"] < row["trend"] < row["trend_high"]
+    periods = {e.target: e.period for e in trends.estimates(trends.summary({"China": level}, 0.25), "China")}
+    assert periods == {"cagr": level.index[-1], "trend": level.index[-1]}
+
+
+def test_events_are_those_of_the_flows_and_of_the_nation_with_china():
+    city, nation = trends.events(["Harbin"]), trends.events(["Harbin", "China"])
+    assert city["scope"].str.contains("Harbin").all()
+    assert set(city.index) <= set(nation.index)
+    assert nation["scope"].str.contains("national").any() and not city["scope"].str.contains("national").all()
+    assert nation["url"].str.startswith("http").all()
+
+
+def every_flow() -> list[dict[str, str]]:
+    return fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
+
+
+@pytest.mark.parametrize(("currency", "day"), [("USD", None), ("CNY", "2026-11-24")])
+def test_every_flow_gives_tables_without_holes_or_says_what_is_missing(currency, day):
+    worked = 0
+    for flow in every_flow():
+        rows = fig.select(fig.load_figures(), **flow)
+        as_of = day or rows["known_from"].sort_values().iloc[len(rows) // 2].date()
+        try:
+            case = TrendCase.check({**flow, "currency": currency, "as_of": as_of})
+        except UserError as error:
+            assert "no level of a full year was known" in str(error)
+            continue
+        worked += 1
+        levels = {m.reporter: m.series()["value_mn"] for m in [case, *outlook.lineage(case)]}
+        rates = {name: growth.yoy(level) for name, level in levels.items()}
+        summary = trends.summary(levels, case.yearly_rate())
+        shown = [
+            trends.in_words(case, summary),
+            trends.table(summary).to_csv(),
+            trends.spells(rates, 0.25).to_csv(),
+        ]
+        assert not any("nan" in text.split() or ",nan" in text for text in shown)
+        assert case.reporter in summary.index
+        assert all(np.isfinite(e.value) for e in trends.estimates(summary, case.reporter))
+    assert worked >= 5

@@ -1,0 +1,239 @@
+"""What the what-if page computes from, and what lib says of the same goals."""
+
+import json
+import random
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import forecast, outlook, reference
+from lib.analysis import what_if, what_if_data
+from lib.analysis.what_if import answer, p_year_ahead
+from lib.cases import GoalCase, TrendCase
+from lib.errors import UserError
+from lib.figures import load_figures
+from lib.forecast import GrowthModel
+from lib.tools.cli import main
+from lib.tools.whatif import page
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+HARBIN = GoalCase()
+CHINA_EXPORTS = GoalCase(
+    reporter="China", flow="export", as_of=date(2026, 11, 24), goal="12 %", base_year=2019, deadline=2025
+)
+
+
+@pytest.fixture(scope="module")
+def payload(tables_read_once: Any) -> dict[str, Any]:
+    return what_if_data.payload()
+
+
+# --- the record ---
+
+
+def test_levels_of_a_day_are_those_of_the_series(payload: dict[str, Any]) -> None:
+    """On random days, also between releases: the same years, levels, grades and figures as lib.series gives."""
+    random.seed(5)
+    for flow in payload["flows"]:
+        names = {name: flow[name] for name in ("reporter", "partner", "flow")}
+        for currency, days in flow["levels"].items():
+            first = date.fromisoformat(days[0][0])
+            day = first + random.random() * (date(2026, 11, 24) - first)
+            series = TrendCase.model_construct(**names, currency=currency, as_of=day).series()
+            known = what_if_data.levels_on(days, day.isoformat())
+            assert {year: level[0] for year, level in known.items()} == series["value_mn"].to_dict()
+            assert [payload["grades"][known[year][1]] for year in series.index] == series["grade"].to_list()
+            assert [known[year][2] for year in series.index] == series["figure_id"].to_list()
+
+
+def test_every_level_has_a_source_with_an_address(payload: dict[str, Any]) -> None:
+    known = set(load_figures()["figure_id"])
+    for flow in payload["flows"]:
+        for days in flow["levels"].values():
+            ids = {change[3] for _, changes in days for change in changes if change[1:]}
+            assert ids <= known
+            assert all(payload["sources"][name][3].startswith("http") for name in ids)
+
+
+def test_announced_goals_are_cases_that_the_record_can_answer(payload: dict[str, Any]) -> None:
+    assert len(payload["goals"]) > 10
+    for goal in payload["goals"]:
+        case = GoalCase.check({name: goal[name] for name in GoalCase.model_fields})
+        assert case.make_goal().base_mn > 0
+        assert goal["as_of"] >= goal["announced"][:4]
+        assert re.match("https?://", goal["url"])
+
+
+def test_a_goal_opens_on_the_day_of_its_announcement_or_when_its_base_was_known() -> None:
+    days = [["2014-04-15", [[2012, 153.3, 1, "a"], [2013, 230.0, 0, "a"]]]]
+    assert what_if_data._first_day(days, 2012, "2012-12") == "2014-04-15"
+    assert what_if_data._first_day(days, 2012, "2015") == "2015-12-31"
+    assert what_if_data._first_day(days, 2010, "2012") is None
+
+
+@pytest.mark.parametrize(
+    ("panel", "size", "label"), [("BACI", 5e6, "1"), ("BACI", 2e8, "3"), ("WDI", 3e10, "6")]
+)
+def test_kept_tables_are_those_of_lib_to_the_last_digit(panel: str, size: float, label: str) -> None:
+    prior = reference.prior_for(size, 2015, world=panel == "WDI")
+    series, drift, drift_sd, *rest = json.loads(what_if_data.as_json())["tables"]["priors"][panel]["2015"][
+        label
+    ]
+    assert [prior.drift, prior.variance, prior.df, prior.autocorrelation] == [drift, *rest]
+    assert prior.drift_sd == max(reference.DRIFT_SD_FLOOR, np.sqrt(reference.LASTING) * drift_sd)
+    assert f"{series} flows" in prior.source
+
+
+def test_json_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = {"note": "</script><script>alert(1)</script><!--\u2028"}
+    monkeypatch.setattr(what_if_data, "payload", lambda: hostile)
+    text = what_if_data.as_json()
+    assert "<" not in text and "\u2028" not in text
+    assert json.loads(text) == hostile
+
+
+# --- what is said of a goal ---
+
+
+@pytest.mark.parametrize("case", [HARBIN, CHINA_EXPORTS])
+def test_the_last_year_on_the_path_is_the_reading_on_average(case: GoalCase) -> None:
+    found = answer(case)
+    end = found.ahead.loc[case.deadline]
+    assert end["path_mn"] == pytest.approx(found.goal.target_mn)
+    assert end["p_path"] == pytest.approx(found.chances["average"], abs=1e-12)
+    view = outlook.look(case, found.goal, case.series()["value_mn"])
+    assert found.chances.to_dict() == view.chances.to_dict()
+    assert view.fan is not None
+    np.testing.assert_allclose(found.ahead[list(forecast.FAN)], view.fan.iloc[1:], rtol=1e-12)
+
+
+def test_the_chance_of_the_next_year_is_lib_s_and_one_year_left_makes_all_alike() -> None:
+    found = answer(HARBIN.model_copy(update={"deadline": 2014, "goal": "20 %"}))
+    assert p_year_ahead(found.expected.model, 0.2, 1) == float(forecast.p_year(found.expected.model, 0.2))
+    assert len(found.ahead) == 1
+
+
+@given(r=st.floats(-0.45, 0), mean=st.floats(-0.2, 0.3), sd=st.floats(0.05, 1))
+def test_later_years_have_the_variance_that_the_sum_leaves_them(r: float, mean: float, sd: float) -> None:
+    """First-order moving average: Var(y1 + y2) = Var(y1) + Var(y2) + 2 r σ², given the rate before y1."""
+    known = GrowthModel(mean, 1e12, sd**2, 1e9, 5, 1.0, r, 0.01)  # drift and variance known: normal
+    two, one = (float(forecast.spread(known, h)) ** 2 for h in (2, 1))
+    later = np.sqrt(two - one - 2 * r * sd**2)
+    expected = 1 - float(forecast.ndtr((np.log1p(0.1) - mean) / later))
+    assert p_year_ahead(known, 0.1, 2) == pytest.approx(expected, abs=1e-6)
+    assert p_year_ahead(known, 0.1, 2) == p_year_ahead(known, 0.1, 7)
+
+
+def test_trackers_are_silent_without_a_level_after_the_base() -> None:
+    late = CHINA_EXPORTS.model_copy(update={"base_year": 2022, "deadline": 2027})
+    assert answer(late).trackers == []
+    assert [one.standard for one in answer(HARBIN).trackers] == [
+        "Eurostat / Open SDG",
+        "UN SDG progress chart",
+        "ESCAP current status",
+        "SDSN trend",
+        "ESCAP anticipated progress (unweighted)",
+    ]
+
+
+# --- a reader's own figures ---
+
+
+def test_own_figures_equal_to_the_record_have_the_record_s_answer() -> None:
+    """China's exports have no larger flow and few levels: typed in by hand they are the same forecast."""
+    levels = CHINA_EXPORTS.series()["value_mn"]
+    text = "\n".join(f"{year} {value:.9f}" for year, value in levels.items())
+    mine, theirs = what_if.own_answer(text, "12 %", 2019, 2025), answer(CHINA_EXPORTS)
+    assert mine.chances.to_dict() == pytest.approx(theirs.chances.to_dict(), abs=1e-9)
+    pd.testing.assert_frame_equal(mine.ahead, theirs.ahead, rtol=1e-9)
+    assert mine.base == theirs.base
+    assert [one.value for one in mine.trackers] == pytest.approx([one.value for one in theirs.trackers])
+
+
+def test_a_printed_growth_rate_gives_the_year_before() -> None:
+    assert what_if.read_figures("2013 230 +50 %").to_dict() == pytest.approx({2012: 153.3333333, 2013: 230})
+    assert what_if.read_figures("2012\t150\n2013; 230, 50%").to_dict() == {
+        2012: 150,
+        2013: 230,
+    }  # levels come first
+    assert what_if.read_figures("2013 230|2014 115 −50 %").to_dict() == {2013: 230, 2014: 115}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "found 0 lines, expected 1 to 15"),
+        ("\n".join(f"{year} 1" for year in range(1990, 2006)), "found 16 lines"),
+        ("2013 230\n2014 much", 'line 2: found "2014 much", expected a year, its level'),
+        ("2013 230\n2013 231", "line 2: found 2013 twice"),
+        ("1960 230", "line 1: found 1960, expected a year from 1971 to 2026"),
+        ("2013 0", "expected a level above 0"),
+        ("2013 5 -100 %", "expected a level above 0 that can grow"),
+    ],
+)
+def test_wrong_figures_are_refused_with_line_and_reason(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        what_if.read_figures(text)
+
+
+@pytest.mark.parametrize(
+    ("base", "deadline", "words"),
+    [(2010, 2015, "base_year: found 2010, expected a year of your figures: 2012, 2013"),
+     (2012, 2012, "deadline: found 2012"), (2012, 2043, "deadline: found 2043")],
+)  # fmt: skip
+def test_wrong_years_of_own_goals_are_refused(base: int, deadline: int, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        what_if.own_answer("2013 230 +50 %", "25 %", base, deadline)
+
+
+def test_own_figures_in_yuan_are_sized_in_dollars() -> None:
+    per_usd = pd.Series({2013: 6.0})
+    assert what_if.size_in_usd(600, 2013, "CNY", per_usd) == 100e6
+    with pytest.raises(UserError, match="average exchange rate is known"):
+        what_if.size_in_usd(600, 2014, "CNY", per_usd)
+
+
+# --- the page as a file ---
+
+
+def test_the_page_is_one_small_file_that_asks_for_nothing(tmp_path: Path) -> None:
+    path = page.write_page(tmp_path / "site", home="index.html")
+    text = path.read_text(encoding="utf-8")
+    assert path.name == "whatif.html" and path.stat().st_size < 1_500_000
+    assert list(path.parent.iterdir()) == [path]
+    assert (
+        re.findall(
+            r"<(?:link|img|iframe|object|embed)\b|\bsrc=|@import|url\(", text.partition('id="data"')[0]
+        )
+        == []
+    )
+    assert '<a href="index.html">' in text
+    assert page.build("index.html") == text  # nothing of the day or the machine enters
+
+
+def test_the_policy_allows_the_page_s_own_script_and_style_and_nothing_else() -> None:
+    style, script = (page.FILES / "page.css").read_text(encoding="utf-8"), page.join_scripts()
+    policy = page.policy(style, script)
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "http" not in policy
+    text = page.build()
+    assert f"<style>{style}</style>" in text and f"<script>{script}</script>" in text
+    assert "innerHTML" not in script and "eval(" not in script and "document.write" not in script
+
+
+def test_the_address_of_the_way_home_is_text() -> None:
+    assert '"><script>' not in page.build(home='"><script>alert(1)</script>')
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["what-if", "--out", str(tmp_path)])
+    assert found.exit_code == 0 and str(tmp_path / "whatif.html") in found.output
+    assert (tmp_path / "whatif.html").is_file()

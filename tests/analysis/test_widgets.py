@@ -1,0 +1,105 @@
+"""The what-if as widgets: still text for a run, live for a person, the numbers of the page and of lib."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from lib.analysis import what_if, widgets
+from lib.analysis.what_if import answer, grid
+from lib.cases import GoalCase
+from lib.errors import UserError
+from lib.words import percent
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+
+@pytest.fixture
+def box() -> Any:
+    """The live widgets of the default case."""
+    pytest.importorskip("ipywidgets")
+    return widgets.panel(GoalCase(), live=True).box
+
+
+def field(box: Any, name: str) -> Any:
+    return next(child for child in box.children if getattr(child, "description", "") == name)
+
+
+def text(box: Any) -> str:
+    return str(box.children[-2].value)
+
+
+def test_a_run_shows_still_text_without_anything_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(widgets.OPEN_IN_JUPYTER, raising=False)
+    case = GoalCase()
+    bundle = widgets.panel(case)._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle == widgets.panel(case)._repr_mimebundle_()
+    assert percent(answer(case).chances["average"]) in bundle["text/html"]
+
+
+def test_an_open_notebook_shows_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ipywidgets")
+    monkeypatch.setenv(widgets.OPEN_IN_JUPYTER, "notebooks/91_what_if.ipynb")
+    bundle = widgets.panel(GoalCase())._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle and "text/html" in bundle
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "changed"),
+    [
+        ("% a year", 40.0, {"goal": "40 %"}),
+        ("deadline", 2017, {"deadline": 2017}),
+        ("base year", 2013, {"base_year": 2013}),
+        ("read", "every_year", {"reading": "every_year"}),
+        ("as known on", "2026-11-24", {"as_of": "2026-11-24"}),
+    ],
+)
+def test_every_widget_changes_the_answer_to_that_of_lib(
+    box: Any, name: str, value: Any, changed: dict[str, Any]
+) -> None:
+    before, picture = text(box), box.children[-1].value
+    field(box, name).value = value
+    case = GoalCase.check({**GoalCase().model_dump(mode="json"), **changed})
+    assert text(box) == what_if.answer_html(case, answer(case)) != before
+    assert name == "read" or box.children[-1].value != picture
+
+
+def test_another_flow_brings_its_days_bases_and_deadlines(box: Any) -> None:
+    flow = field(box, "flow")
+    flow.value = next(place for name, place in flow.options if name == "China–Russia, export")
+    years = list(field(box, "base year").options)
+    assert years[0] == 2009 and field(box, "base year").value == years[-1]
+    assert field(box, "deadline").min == years[-1] + 1
+    assert len(field(box, "as known on").options) > 5
+    field(box, "as known on").value = field(box, "as known on").options[0]
+    assert set(field(box, "base year").options) < set(years)
+
+
+def test_a_level_goal_stands_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ipywidgets")
+    case = GoalCase.check({"goal": "300 USD mn"})
+    assert field(widgets.build(case), "% a year").value == pytest.approx(100 * answer(case).goal.rate)
+
+
+def test_text_from_outside_is_text() -> None:
+    case = GoalCase()
+    hostile = answer(case)
+    hostile.verdicts[0] = type(hostile.verdicts[0])("average", "open", "<script>alert(1)</script>")
+    assert "<script>" not in what_if.answer_html(case, hostile)
+
+
+def test_missing_widgets_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    with pytest.raises(UserError, match="uv sync --group lab"):
+        widgets.build(GoalCase())
+
+
+def test_the_grid_agrees_with_the_answer_of_each_case() -> None:
+    case = GoalCase(as_of=date(2026, 11, 24), reading="every_year")
+    found = grid(case, [0.2, 0.6], [2013, 2015])
+    assert found.loc[0.2, 2013] == 1.0 and found.loc[0.6, 2013] == 0.0  # decided: 2013 grew by 50 %
+    assert found.loc[0.2, 2015] == answer(case.model_copy(update={"goal": "20 %"})).chances["every_year"]
+    assert what_if.grid_table(found)[2013].to_list() == ["met", "missed"]

@@ -1,0 +1,437 @@
+"""The command as a user types it: what it prints, how it ends, and never a traceback for a mistake."""
+
+import contextlib
+import functools
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import tiny
+from click.testing import CliRunner, Result
+
+from lib import package
+from lib.tools.cli import main
+from lib.tools.run import checkup, matrix, pool
+
+MARK = "TRADEGOALS_TEST_MARK"
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def refused(*arguments: str) -> str:
+    """The message of a command that must end as a user's mistake."""
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    return result.output
+
+
+expand_once = functools.cache(matrix.expand)
+
+
+@pytest.fixture
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any start of a run fails the test; the committed cases are read once, since that takes seconds."""
+    monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
+    path = package.notebooks_dir() / matrix.RUNS_FILE
+    monkeypatch.setattr(
+        matrix, "expand", lambda ci, only: expand_once(package.notebooks_dir() / path.name, ci, only)
+    )
+
+
+@pytest.fixture
+def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
+    return folder
+
+
+def python(code: str, *arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **options},
+        check=False,
+    )
+
+
+# Cost of imports and of help.
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import lib", ["pandas", "numpy", "click"]),
+        (
+            "import lib.figures, lib.growth, lib.goals, lib.series, lib.cases",
+            ["statsmodels", "seaborn", "matplotlib", "pandera", "papermill", "nbconvert", "scipy.stats"],
+        ),
+        (
+            "from lib.tools.cli import main; main(['--help'], standalone_mode=False)",
+            ["pandas", "numpy", "pydantic", "nbformat", "papermill"],
+        ),
+        (
+            "from lib.tools.cli import main; main(['run', '--help'])",
+            ["pandas", "numpy", "pydantic", "papermill"],
+        ),
+    ],
+    ids=["lib", "figures", "help", "run help"],
+)
+def test_imports_stay_light(statement: str, absent: list[str]) -> None:
+    code = (
+        "import sys\n"
+        f"try:\n    {statement}\n"
+        "except SystemExit as stop:\n    assert not stop.code\n"
+        f"sys.exit(' '.join(name for name in {absent!r} if name in sys.modules) or None)"
+    )
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"]])
+def test_help_shows_commands_that_can_be_typed(no_kernel: None, arguments: list[str]) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.output.splitlines() if "  tradegoals run" in line]
+    assert len(lines) >= 4
+    assert any("-p as_of=" in line for line in lines)
+    if arguments == ["--help"]:
+        for line in lines:
+            command = shlex.split(re.split(r"\s{2,}", line)[0])
+            shown = invoke(*command[1:], *([] if "--list" in command else ["--list"]))
+            assert shown.exit_code == 0, (line, shown.output)
+            assert shown.output
+
+
+def test_the_installed_command_and_the_module_are_the_same() -> None:
+    script = Path(sys.executable).with_name("tradegoals")
+    if not script.exists():
+        pytest.skip("the package is not installed here")
+    command = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+    module = subprocess.run(
+        [sys.executable, "-m", "lib.tools.cli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert command.splitlines()[1:] == module.splitlines()[1:]
+    assert command.startswith("Usage: tradegoals ")
+
+
+# What would run.
+
+
+def test_the_list_shows_every_notebook_with_all_its_parameters(no_kernel: None) -> None:
+    result = invoke("run", "--list")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"{name}/default" for name in matrix.NOTEBOOKS]
+    assert lines[0].endswith(
+        "reporter=Harbin partner=Russia flow=total as_of=2014-04-15 currency=USD goal=25 % "
+        "base_year=2012 deadline=2015 reading=average"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pair", "shown"),
+    [
+        ("goal=40", "goal=40"),
+        ("goal=100 USD bn", "goal=100 USD bn"),
+        (" deadline = 2016 ", "deadline=2016"),
+        ("as_of=2026-11-24", "as_of=2026-11-24"),
+        ("reading=every_year", "reading=every_year"),
+    ],
+)
+def test_a_good_value_is_taken(no_kernel: None, pair: str, shown: str) -> None:
+    result = invoke("run", "--list", "--notebook", "00_did_the_goal_hold", "-p", pair)
+    assert result.exit_code == 0
+    assert shown in result.output
+
+
+def test_a_parameter_goes_to_the_notebooks_that_take_it(no_kernel: None) -> None:
+    values = ["-p", "base_year=2010", "-p", "deadline=2014", "-p", "reporter=China"]
+    result = invoke("run", "--list", *values)
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    # What became of China's trade by 2014 is known: notebook 10 has no answer; 09 has one on the day of its default.
+    models = {name: model for name, model in matrix.NOTEBOOKS.items() if name != "10_did_harbin_make_it"}
+    reporters = [name for name, model in models.items() if "reporter" in model.model_fields]
+    assert [line.partition("/")[0] for line in lines if "reporter=China" in line] == reporters
+    takers = [name for name, model in models.items() if "base_year" in model.model_fields]
+    assert 0 < len(takers) < len(lines)
+    assert [line.partition("/")[0] for line in lines if "base_year=2010 deadline=2014" in line] == takers
+
+
+def test_notebooks_of_unknown_outcomes_are_left_out_where_they_have_no_answer(no_kernel: None) -> None:
+    """China's trade of 2014 was known in 2026, not at the end of 2012; and China has no larger flow."""
+    goal = ["-p", "reporter=China", "-p", "base_year=2010", "-p", "deadline=2014"]
+    listed = {
+        day: [
+            line.partition("/")[0]
+            for line in invoke("run", "--list", *goal, "-p", f"as_of={day}").output.splitlines()
+        ]
+        for day in ("2026-11-24", "2012-12-31")
+    }
+    assert not {"09_what_would_it_take", "10_did_harbin_make_it"} & set(listed["2026-11-24"])
+    assert "09_what_would_it_take" in listed["2012-12-31"]
+    assert "10_did_harbin_make_it" not in listed["2012-12-31"]
+    named = invoke("run", "--list", "--notebook", "10_did_harbin_make_it", *goal)
+    assert named.exit_code != 0 and "deadline: found 2014" in named.output
+
+
+def test_a_notebook_named_twice_runs_once(no_kernel: None) -> None:
+    assert len(invoke("run", "--list", *["--notebook", tiny.NAME] * 2).output.splitlines()) == 1
+
+
+def test_cases_can_be_chosen(no_kernel: None) -> None:
+    one = invoke("run", "--runs", "--case", "harbin-2014", "--list")
+    assert one.exit_code == 0
+    assert {line.partition(":")[0].partition("/")[2] for line in one.output.splitlines()} == {"harbin-2014"}
+    without_flag = invoke("run", "--case", "harbin-2014", "--notebook", tiny.NAME, "--list")
+    assert [line.partition(":")[0] for line in without_flag.output.splitlines()] == [
+        f"{tiny.NAME}/harbin-2014"
+    ]
+
+
+# Mistakes: exit 2 before any kernel starts.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-p", "reportr=China"], ["reportr", "unknown parameter", "did you mean reporter?"]),
+        (["-p", "reporter=Harbn"], ["reporter", "Harbn", "Harbin"]),
+        (["-p", "as_of=2014-13-01"], ["as_of", "2014-13-01"]),
+        (["-p", "as_of=1500-01-01"], ["as_of", "1500-01-01", "first figure"]),
+        (["-p", "goal=many"], ["goal", "many", "25 %"]),
+        (["-p", "goal="], ["goal", "25 %"]),
+        (["-p", "goal=nan %"], ["goal", "25 %"]),
+        (["-p", "flow=exports"], ["flow", "exports", "export"]),
+        (["-p", "base_year=2012.5"], ["base_year", "2012.5", "integer"]),
+        (["-p", "base_year=2015"], ["deadline", "2015", "after base_year"]),
+        (["-p", "deadline=2099"], ["deadline", "2099"]),
+        (["-p", "goal=1 %", "-p", "goal=2 %"], ["-p", "goal", "a second time"]),
+        (["-p", "goal"], ["-p", "'goal'", "name=value"]),
+        (["-p", "=1"], ["-p", "name=value"]),
+        (["-p", "flow=<script>", "-p", "reading=x'\"{}\n"], ["flow", "<script>", "reading"]),
+        (
+            ["--notebook", "00_did_the_goal_held"],
+            ["00_did_the_goal_held", "did you mean 00_did_the_goal_hold?"],
+        ),
+        (["--notebook", "../../etc/passwd"], ["notebook", "expected one of"]),
+        (["--runs", "--case", "harbin-2013"], ["--case", "harbin-2013", "harbin-2014"]),
+        (["--runs", "-p", "goal=40"], ["-p", "--runs"]),
+        (["--case", "harbin-2014", "-p", "goal=40"], ["-p", "--runs"]),
+        (["--case", "china-100bn-2012", "--notebook", tiny.NAME], [tiny.NAME, "none of the cases"]),
+        (["--nonsense"], ["--nonsense"]),
+        (["extra"], ["extra"]),
+    ],
+)
+def test_a_mistake_is_named_before_any_kernel_starts(
+    no_kernel: None, arguments: list[str], words: list[str]
+) -> None:
+    if "-p" in arguments and "--runs" not in arguments and "--case" not in arguments:
+        arguments = [*arguments, "--notebook", "00_did_the_goal_hold"]
+    message = refused("run", *arguments)
+    assert all(word in message for word in words), message
+
+
+def test_a_fault_among_several_notebooks_says_whose_it_is(no_kernel: None) -> None:
+    assert "Error: 00_did_the_goal_hold: deadline: " in refused("run", "-p", "deadline=2012")
+
+
+def test_all_bad_values_are_named_at_once(no_kernel: None) -> None:
+    message = refused("run", "--notebook", tiny.NAME, "-p", "flow=x", "-p", "as_of=y", "-p", "z=1")
+    assert all(f"{name}: found" in message for name in ("flow", "as_of", "z"))
+
+
+def test_a_bad_runs_file_is_named(no_kernel: None, tiny_folder: Path) -> None:
+    (tiny_folder / "runs.yml").write_text("cases: {one: {parameters: {reportr: China}}}")
+    assert "Error: runs.yml: one: reportr: found an unknown parameter" in refused("run", "--runs")
+    (tiny_folder / "runs.yml").unlink()
+    assert "runs.yml: found no readable YAML" in refused("run", "--runs")
+
+
+def test_an_unknown_command_and_notebook_to_stamp_are_named(tiny_folder: Path) -> None:
+    assert "rum" in refused("rum")
+    assert 'expected "00_did_the_goal_hold"' in refused("stamp", "00_did_the_goal_held")
+    assert f"{tiny.NAME}.ipynb: cannot be read" in refused("stamp", tiny.NAME)
+
+
+def test_a_file_where_the_output_should_go_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    message = refused("run", "--notebook", tiny.NAME, "--out", str(tmp_path / "out"))
+    assert "cannot be written" in message
+    assert str(tmp_path / "out") in message
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_output_is_a_mistake(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    message = refused("run", "--notebook", tiny.NAME, "--out", str(tmp_path / "out"))
+    tmp_path.chmod(0o755)
+    assert "cannot be written: Permission denied" in message
+
+
+# Runs through the whole command.
+
+
+def test_a_failure_is_told_last_and_ends_with_1(tiny_folder: Path, tmp_path: Path) -> None:
+    tiny.write(tiny_folder, "raise ValueError('seven is wrong')", name="00_did_the_goal_hold")
+    tiny.write(tiny_folder, tiny.RECORD)
+    out = tmp_path / "out"
+    chosen = ["--notebook", "00_did_the_goal_hold", "--notebook", tiny.NAME]
+    result = invoke("run", *chosen, "--out", str(out))
+    assert result.exit_code == 1
+    page = out / "runs" / tiny.NAME / "default" / "page.html"
+    failed = out / "runs" / "00_did_the_goal_hold" / "default" / "notebook.failed.ipynb"
+    assert page.exists() and failed.exists()
+    assert result.stderr.splitlines()[0] == "[1/2] 00_did_the_goal_hold/default  FAILED"
+    assert result.stderr.splitlines()[1].startswith(f"[2/2] {tiny.NAME}/default  ")
+    assert str(page) in result.stdout
+    assert result.stderr.splitlines()[-2:] == [
+        "FAILED 00_did_the_goal_hold/default: cell 3: ValueError: seven is wrong",
+        f"  see {failed}",
+    ]
+    assert "Traceback" not in result.output
+
+
+def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tmp_path: Path) -> None:
+    tiny.write(tiny_folder, "1 / 0")
+    axis = "axes: {as_of: [2021-01-01, 2022-01-01, 2023-01-01]}"
+    (tiny_folder / "runs.yml").write_text(f"cases: {{a: {{notebooks: [{tiny.NAME}], {axis}}}}}")
+    arguments = ["run", "--runs", "--jobs", "1", "--out", str(tmp_path / "out")]
+    stopped = invoke(*arguments, "--fail-fast")
+    assert (stopped.exit_code, stopped.stderr.count("FAILED a_as_of"), stopped.stderr.count("ZeroDiv")) == (
+        1,
+        0,
+        1,
+    )
+    assert "1 failed, 2 not run" in stopped.output
+    whole = invoke(*arguments)
+    assert whole.exit_code == 1 and whole.stderr.count("ZeroDivisionError") == 3
+    assert "3 failed" in whole.output
+    assert f'--only: found "x", expected one of: {tiny.NAME}/a_as_of-2021' in refused(
+        *arguments, "--only", "x"
+    )
+    assert "--ci: found without --runs" in refused("run", "--ci")
+
+
+def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
+    path = tiny.write(tiny_folder, "1", name=checkup.TEMPLATE)
+    result = invoke("stamp", checkup.TEMPLATE)
+    assert (result.exit_code, result.output) == (0, "stamped template (never stamped)\n")
+    assert '"tradegoals"' in path.read_text()
+
+
+def test_a_terminal_that_lacks_a_sign_gets_its_code(tmp_path: Path) -> None:
+    arguments = ["run", "--list", "--notebook", "00_did_the_goal_hold", "-p", "goal=−5 %"]
+    code = f"from lib.tools.cli import main; main({arguments!r})"
+    done = python(code, PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "goal=\\u22125 %" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "lib.tools.cli", "run", "--list", "--notebook", tiny.NAME]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
+    termios = pytest.importorskip("termios")
+    tiny.write(tmp_path / "notebooks", "1")
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))  # a new one has no columns at all
+    arguments = [str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")]
+    subprocess.run(
+        [sys.executable, "-c", DRIVER, *arguments], stdout=subprocess.DEVNULL, stderr=theirs, check=True
+    )
+    os.close(theirs)
+    shown = ""
+    with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        while chunk := os.read(ours, 10_000):
+            shown += chunk.decode()
+    os.close(ours)
+    assert "0/1" in shown and "1/1" in shown and f"{tiny.NAME}/default" in shown
+    assert "[1/1]" not in shown
+
+
+DRIVER = """
+import signal, sys
+import os
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from lib.tools.cli import main
+os.environ["TRADEGOALS_NOTEBOOKS"] = sys.argv[1]
+main(["run", "--notebook", sys.argv[2], "--out", sys.argv[3]])
+"""
+
+
+def marked(mark: str) -> list[int]:
+    """Processes that carry a mark in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"{MARK}={mark}".encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(condition: object, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
+        time.sleep(0.05)
+    return bool(condition())  # type: ignore[operator]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+@pytest.mark.parametrize(
+    ("number", "to_group", "early"),
+    [
+        (signal.SIGINT, False, False),
+        (signal.SIGINT, True, False),
+        (signal.SIGINT, False, True),
+        (signal.SIGINT, True, True),
+        (signal.SIGTERM, False, False),
+    ],
+    ids=["in a cell", "in a cell, whole group", "while it starts", "while it starts, whole group", "SIGTERM"],
+)
+def test_an_interrupt_ends_the_run_and_its_kernel(
+    tmp_path: Path, number: signal.Signals, to_group: bool, early: bool
+) -> None:
+    mark, started = uuid.uuid4().hex, tmp_path / "started"
+    tiny.write(tmp_path / "notebooks", f"open({str(started)!r}, 'w').close()\nimport time; time.sleep(60)")
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, MARK: mark},
+        start_new_session=True,
+    )
+    try:
+        assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists(), 30)
+        (os.killpg if to_group else os.kill)(process.pid, number)
+        _, errors = process.communicate(timeout=10)
+    finally:
+        for left in marked(mark) if process.poll() is None else []:
+            os.kill(left, signal.SIGKILL)
+    assert process.returncode == 130
+    assert errors.strip() == "Stopped. What had finished is kept."
+    assert wait_until(lambda: not marked(mark), 5), "the kernel goes on"
+    assert list((tmp_path / "out" / "runs").rglob("*.*")) == []

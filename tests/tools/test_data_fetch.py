@@ -1,0 +1,335 @@
+"""From a publisher to the notebooks: fetch, snapshot, figures, matrix, for flows that the kept data do not have."""
+
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from fault_server import Server, World, portal_page, serve, status
+from sources_kit import quick_client
+
+from lib import fetched
+from lib import figures as fig
+from lib.economies import find_economy
+from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
+from lib.research.panels import read_panel
+from lib.tools.cli import main
+from lib.tools.run import matrix
+from lib.tools.sources import fetch, record
+
+WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
+"""Points of growth beside the trend; invented, as all values here are."""
+
+
+def grown(start: float, trend: float, last: int = 2025) -> dict[str, float]:
+    """Dollars a year from 2000, with cents."""
+    level, found = start, {}
+    for year in range(2000, last + 1):
+        found[str(year)] = round(level, 2)
+        level *= 1 + trend + WOBBLE[year % 5]
+    return found
+
+
+def make_world() -> World:
+    """India, Turkey and South Korea with their partners and the world (G001); Russia stops in 2021."""
+    pairs = {
+        ("IND", "RUS"): (0.9e9, 0.06, 0.6e9, 0.15, 2025),
+        ("RUS", "IND"): (0.55e9, 0.15, 0.95e9, 0.06, 2021),
+        ("IND", "G001"): (42e9, 0.09, 51e9, 0.1, 2025),
+        ("TUR", "G001"): (27.8e9, 0.085, 54e9, 0.07, 2025),
+        ("KOR", "VNM"): (1.7e9, 0.13, 0.32e9, 0.18, 2025),
+        ("VNM", "KOR"): (0.35e9, 0.18, 1.75e9, 0.13, 2025),
+        ("KOR", "G001"): (172e9, 0.055, 160e9, 0.055, 2025),
+    }
+    trade = {}
+    for pair, (exports, up, imports, more, last) in pairs.items():
+        trade[(*pair, "export")] = grown(exports, up, last)
+        trade[(*pair, "import")] = grown(imports, more, last)
+    return World(trade, {"IND": "699", "RUS": "643", "G001": "0", "TUR": "792", "KOR": "410", "VNM": "704"})
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The IMF on this machine, and a copy of the data of its own."""
+    shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
+    monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
+    monkeypatch.delenv(KEPT_ONLY_ENV)
+    with serve(make_world()) as running:
+        monkeypatch.setattr(record, "open_client", partial(quick_client, running.bases))
+        yield running
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def get(*arguments: str) -> Result:
+    return invoke("data", "fetch", *arguments)
+
+
+def test_a_pair_is_fetched_with_its_larger_flow_and_its_mirror(server):
+    result = get("India", "Russia", "--years", "2000-2025")
+    assert result.exit_code == 0, result.output
+    assert "note: Russia–India, total: no value for 2022–2025" in result.output
+    assert result.output.splitlines()[-4:] == [
+        "India–Russia, 2000 to 2025: 78 values new, 0 changed, 0 known already",
+        "India–World, 2000 to 2025: 78 values new, 0 changed, 0 known already",
+        "Russia–India, 2000 to 2021: 66 values new, 0 changed, 0 known already",
+        "Now: tradegoals run --notebook 01_what_do_the_figures_say -p reporter=India -p partner=Russia "
+        "-p as_of=2026-11-24",
+    ]
+    assert "Now:" in result.output and len(server.seen) == 3
+
+
+def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
+    get("India", "Russia", "--years", "2000-2025")
+    found = fetched.read("India").set_index("figure_id")
+    row = found.loc["IN-RU-total-2024-imf-a"]
+    parts = [server.world.trade["IND", "RUS", flow]["2024"] for flow in ("export", "import")]
+    assert row["value_mn"] == pytest.approx(sum(parts) / 1e6, abs=1e-6)
+    assert (row["published"], row["authority"], row["status"]) == ("2026-11-24", "statistics", "ok")
+    assert row["url"].startswith(server.bases["imf"]) and row["note"].startswith(
+        "FOB + CIF; computed as export"
+    )
+    digest = row["snapshot"]
+    assert (tmp_path / "data" / "snapshots" / "bodies" / digest[:2] / f"{digest}.gz").exists()
+    assert record.check() == [] and fig.check_data() == []
+    assert invoke("data", "check", "--snapshots").exit_code == 0
+    assert "fetched: 222 values of 3 pairs, 2000–2025, last on 2026-11-24" in invoke("data", "sources").output
+
+
+def test_offline_and_again_nothing_changes(server):
+    get("India", "Russia", "--years", "2000-2025")
+    before = {path.name: path.read_bytes() for path in record.files()}
+    again = get("India", "Russia", "--years", "2000-2025")
+    assert "0 values new, 0 changed, 78 known already" in again.output
+    asked = len(server.seen)
+    offline = get("India", "Russia", "--years", "2000-2025", "--offline")
+    assert offline.exit_code == 0 and len(server.seen) == asked
+    assert "0 values new, 0 changed, 78 known already" in offline.output
+    assert {path.name: path.read_bytes() for path in record.files()} == before
+
+
+def test_offline_without_a_snapshot_is_one_clear_line(server):
+    result = get("India", "Russia", "--offline")
+    assert result.exit_code == 2 and len(result.output.splitlines()) == 1
+    assert result.output.startswith("Error: offline: no snapshot of http")
+    assert result.output.endswith("run once without --offline\n")
+    assert server.seen == [] and record.files() == []
+
+
+def test_a_changed_answer_is_a_new_vintage_and_diff_shows_it(server):
+    get("India", "Russia", "--years", "2020-2025")
+    server.world.trade["IND", "RUS", "export"]["2024"] += 2e9
+    result = get("India", "Russia", "--years", "2020-2025")
+    assert "India–Russia, 2020 to 2025: 0 values new, 2 changed, 16 known already" in result.output
+    rows = fetched.read("India").query(
+        "partner == 'Russia' and flow == 'export' and period_end.dt.year == 2024"
+    )
+    assert rows["status"].tolist() == ["preliminary", "ok"]
+    assert rows["value"].diff().iloc[-1] == pytest.approx(2000)
+    lines = invoke("data", "diff", "2026-11-23", "now", "--reporter", "India").output.splitlines()
+    assert lines[-1] == "38 added, 0 removed, 0 changed"
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (status(503), "status 503"),
+        (status(404, body=b'{"message":"no such dataflow"}'), "no such dataflow"),
+        (portal_page, "Hotel WiFi"),
+    ],
+)
+def test_a_source_out_of_order_writes_nothing(server, fault, words: str):
+    server.always(fault)
+    result = get("India", "Russia", "--years", "2000-2025")
+    assert result.exit_code == 2 and words in result.output
+    assert result.output.startswith("Error: ") and "Traceback" not in result.output
+    assert record.files() == []
+
+
+def test_what_fails_beside_the_pair_is_told_and_does_not_stop_it(server):
+    del server.world.trade["IND", "G001", "export"], server.world.trade["IND", "G001", "import"]
+    result = get("India", "Russia", "--years", "2000-2025")
+    assert result.exit_code == 0 and "India–World: nothing" in result.output
+    assert "India–Russia, 2000 to 2025: 78 values new" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["India"], "expected REPORTER and PARTNER, such as India Russia, or --all-pairs"),
+        (["India", "Russia", "--all-pairs"], "expected REPORTER and PARTNER"),
+        (["India", "Russai"], 'found "Russai", expected a country, "Russia"'),
+        (["India", "India"], "the reporter itself, expected another country"),
+        (["India", "Russia", "--years", "2024-2000"], 'years: found "2024-2000", expected a year'),
+        (["India", "Russia", "--source", "imff"], 'source: found "imff", expected "imf"'),
+        (["India", "Turkey", "--years", "2024"], "India–Turkey: found no value of imf for 2024–2024"),
+    ],
+)
+def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
+    result = get(*arguments)
+    assert result.exit_code == 2 and words in result.output and "Traceback" not in result.output
+
+
+def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
+    places = [find_economy(name) for name in ("World", "India", "Turkey", "South Korea")]
+    for module in (record, fetch):
+        monkeypatch.setattr(module, "economies", lambda: tuple(places))
+    server.faults = []
+    get("Turkey", "World", "--years", "2000-2025")
+    first = get("--all-pairs", "--years", "2000-2025")
+    assert first.exit_code == 0, first.output
+    assert "3/3 South Korea" in first.output
+    asked = len(server.seen)
+    again = get("--all-pairs", "--years", "2000-2025")
+    assert len(server.seen) == asked  # all answers are younger than a week
+    assert again.output.splitlines()[-1].startswith("0 values new, 0 changed, ")
+    assert {path.stem for path in record.files()} == {"india", "turkey", "south-korea"}
+
+
+def test_another_source_stands_beside_the_first_and_has_its_own_vintages(server):
+    get("India", "Russia", "--years", "2019-2025")
+    result = get("India", "Russia", "--years", "2019-2025", "--source", "comtrade")
+    assert "India–Russia, 2019 to 2025: 21 values new, 0 changed, 0 known already" in result.output
+    rows = fetched.read("India").query(
+        "partner == 'Russia' and flow == 'total' and period_end.dt.year == 2024"
+    )
+    assert rows["figure_id"].tolist() == ["IN-RU-total-2024-comtrade-a", "IN-RU-total-2024-imf-a"]
+    assert rows["status"].tolist() == ["ok", "ok"] and len(set(rows["value"])) == 1
+    assert "comtrade: UN Comtrade" in (listed := invoke("data", "sources").output)
+    assert listed.count("fetched: ") == 2
+
+
+def test_what_was_fetched_is_a_panel_for_the_backtest(server, tmp_path):
+    path = tmp_path / "imf.parquet"
+    refused = invoke("data", "panel", str(path))
+    assert refused.exit_code == 2 and "found nothing fetched of imf" in refused.output
+    get("India", "Russia", "--years", "2000-2025")
+    server.world.trade["IND", "RUS", "export"]["2024"] = 5e9
+    get("India", "Russia", "--years", "2000-2025")
+    written = invoke("data", "panel", str(path))
+    assert written.exception is None, written.exception
+    assert written.output == f"wrote 222 values of 3 pairs to {path}\n"
+    rows = read_panel(path).set_index(["reporter", "partner", "flow", "year"])["value_usd"]
+    assert rows["India", "Russia", "export", 2024] == pytest.approx(5e9)
+    assert rows["Russia", "India", "import", 2021] == server.world.trade["RUS", "IND", "import"]["2021"]
+
+
+# --- the notebooks ---
+
+
+MAPPING = """
+source: gacc
+title: General Administration of Customs of China, yearly table
+url: http://www.customs.gov.cn/table
+licence: free use with attribution
+authority: customs
+published: 2014-01-10
+encoding: utf-8
+header_row: 1
+thousands: ","
+missing: ["-"]
+freq: A
+period: {column: year, format: "%Y"}
+reporter: {is: China}
+partner: {column: partner, names: {India: India, Korea: South Korea}, others: skip}
+flows:
+  - {column: exports, flow: export, unit: USD mn, valuation: FOB}
+"""
+
+
+def test_a_table_downloaded_by_hand_gives_figures(server, tmp_path):
+    table, mapping = tmp_path / "customs.csv", tmp_path / "customs.yml"
+    table.write_text('year,partner,exports\n2012,India,"47,677"\n2013,India,48443\n2013,Korea,91176\n')
+    mapping.write_text(MAPPING)
+    result = invoke("data", "import", str(table), str(mapping))
+    assert result.exit_code == 0, result.output
+    assert "China–India, 2012 to 2013: 2 values new" in result.output
+    assert "China–South Korea, 2013 to 2013: 1 values new" in result.output
+    rows = fetched.read("China").query("partner == 'India'").set_index("period_end")["value"]
+    assert rows.tolist() == [47677, 48443]
+    assert "2 known already" in invoke("data", "import", str(table), str(mapping)).output
+    table.write_text("year,partner,exports\n2013,India,a lot\n")
+    refused = invoke("data", "import", str(table), str(mapping))
+    assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "a lot" in refused.output
+
+
+def cases_of(*names: str) -> list[str]:
+    return [part for name in names for part in ("--case", name)]
+
+
+EXAMPLES = {
+    "india-russia-2030": ["IN-RU-2030-100bn"],
+    "turkey-exports-2023": ["TR-2023-500bn-exports"],
+    "korea-viet-nam": ["KR-VN-2023-100bn", "KR-VN-2030-150bn"],
+}
+
+
+@pytest.mark.parametrize(("case", "targets"), EXAMPLES.items())
+def test_the_examples_are_goals_of_the_register(case: str, targets: list[str]):
+    document = yaml.safe_load((notebooks_dir() / "runs.yml").read_text(encoding="utf-8"))["cases"][case]
+    register = fig.load_targets().set_index("target_id")
+    stated = [document["parameters"] | values for values in document.get("include", [{}])]
+    for name, values in zip(targets, stated, strict=True):
+        row = register.loc[name]
+        assert values["goal"] == f"{row['target_value']:g} {row['target_unit']}"
+        assert (values["base_year"], values["deadline"]) == (row["base_year"], row["target_year"])
+        assert (values["reporter"], values["partner"]) == (row["reporter"], row["partner"])
+        assert values.get("flow", "total") == row["flow"]
+        assert name in document["about"]
+
+
+def test_the_examples_are_left_out_until_they_are_fetched(server):
+    result = invoke("run", *cases_of("india-russia-2030"), "--dry-run")
+    assert result.exit_code == 0 and result.output.splitlines()[-1] == "0 of 0 would run; 6 left out"
+    result = invoke("run", *cases_of("india-russia-2030"))
+    assert "or fetch it: tradegoals data fetch India Russia" in result.output
+    assert result.output.splitlines()[-1] == "6 left out"
+
+
+def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tmp_path):
+    """India and Russia through notebooks 00 to 04 and 06; a revised value then repeats their runs alone."""
+    get("India", "Russia", "--years", "2000-2025")
+    names = cases_of("india-russia-2030")
+    out = ["--out", str(tmp_path / "out")]
+    result = invoke("run", *names, *out)
+    assert result.exit_code == 0, result.output
+    assert "6 executed" in result.output
+    assert invoke("run", *names, *out, "--dry-run").output.endswith("0 of 6 would run\n")
+    page = (tmp_path / "out" / "runs" / "00_did_the_goal_hold" / "india-russia-2030" / "page.html").read_text(
+        "utf-8"
+    )
+    assert "Announced 2024-07-09 by Narendra Modi and Vladimir Putin" in page and "India–World" in page
+    table = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert {"India"} == set(table["reporter"]) and (table["output_type"] == "probability").any()
+    built = invoke("site", *out)
+    assert built.exit_code == 0, built.output
+    site = tmp_path / "out" / "site"
+    page = (site / "runs" / "00_did_the_goal_hold" / "india-russia-2030" / "index.html").read_text("utf-8")
+    assert "India–Russia" in page and "Made from older data" not in page
+    assert "India–Russia" in (site / "goals" / "index.html").read_text("utf-8")
+    server.world.trade["IND", "RUS", "import"]["2025"] += 5e9
+    get("India", "Russia", "--years", "2000-2025")
+    due = invoke("run", *names, *out, "--dry-run").output
+    assert due.endswith("6 of 6 would run\n") and "data changed: fetched/india.parquet" in due
+
+
+@pytest.mark.parametrize(
+    ("pair", "cases", "count"),
+    [
+        (("Turkey", "World"), ("turkey-exports-2023",), 6),
+        (("South Korea", "Viet Nam"), ("korea-viet-nam",), 11),
+    ],
+)
+def test_the_other_examples_have_answers(server, pair: tuple[str, str], cases: tuple[str, ...], count: int):
+    get(*pair, "--years", "2000-2025")
+    listed = invoke("run", *cases_of(*cases), "--list").output
+    assert len(listed.splitlines()) == count and f"reporter={pair[0]}" in listed
+    for line in listed.splitlines():
+        notebook = line.partition("/")[0]
+        assert notebook in matrix.NOTEBOOKS

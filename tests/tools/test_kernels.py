@@ -1,0 +1,457 @@
+"""Warm kernels: the same outputs, the circumstances of whoever asks, and no process left, whatever ends."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from traitlets.config import Config
+
+from lib.errors import UserError
+from lib.tools.run import kernels
+from lib.tools.run.warm import server as server_script
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9t]*.ipynb"))
+STUB = ROOT / "lib" / "execution" / "warm" / "stub.py"
+GRACE_SECONDS = 10.0
+# From Python 3.12 a fork beside threads warns, on the output that the test reads.
+FORK = "import warnings\nwarnings.simplefilter('ignore')\nchild = os.fork()\n"
+"""For processes to end; they take milliseconds, but the machine may be busy."""
+
+
+# Kernels, and the processes that belong to a server: each has the server's folder in its command line.
+
+
+@pytest.fixture(scope="module")
+def name() -> Iterator[str]:
+    """The kernel name of a server for the tests of this module."""
+    os.environ["ONLY_THE_SERVER_KNOWS"] = "1"
+    with kernels.warm() as name:
+        del os.environ["ONLY_THE_SERVER_KNOWS"]
+        yield name
+        folder = folder_of(name)
+    assert processes(folder) == []
+    assert not folder.exists()
+
+
+def folder_of(name: str) -> Path:
+    places = os.environ["JUPYTER_PATH"].split(os.pathsep)
+    return next(Path(place) for place in places if Path(place, "kernels", name).exists())
+
+
+def processes(folder: Path) -> list[int]:
+    """Server, stubs, kernels and what kernels fork; zombies, too, would have an empty command line."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:  # it has ended in between
+            continue
+    return found
+
+
+def eventually(condition: Callable[[], object]) -> bool:
+    end = time.monotonic() + GRACE_SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; a zombie has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@contextmanager
+def private_sockets() -> Iterator[Config]:
+    """Settings of a kernel that talks through sockets in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="k") as folder:
+        where = {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
+        yield Config({"KernelManager": where})
+        assert list(Path(folder).iterdir()) == []
+
+
+def execute(notebook: Any, name: str, folder: Path = ROOT, **options: Any) -> Any:
+    """Execute a notebook, or cells, in a folder; returns the code cells."""
+    if isinstance(notebook, tuple):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in notebook])
+    environment = options.pop("env", None)
+    with private_sockets() as config:
+        settings = {"kernel_name": name, "config": config, "shutdown_kernel": "immediate"} | options
+        client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, **settings)
+        client.execute(**({"env": environment} if environment else {}))
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def answer(cell: str, name: str, folder: Path = ROOT, **options: Any) -> Any:
+    """What a cell prints, read as JSON."""
+    (done,) = execute((cell,), name, folder, **options)
+    return json.loads("".join(output.text for output in done.outputs))
+
+
+IDS = "import json, os\nprint(json.dumps([os.getpid(), os.getppid(), os.getpgrp()]))"
+
+
+def is_warm(name: str, **options: Any) -> bool:
+    """Whether a kernel is a fork of the server: then its parent was started with the server's script."""
+    _, parent, _ = answer(IDS, name, **options)
+    try:
+        return b"server.py" in Path(f"/proc/{parent}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@contextmanager
+def started(name: str) -> Iterator[tuple[KernelManager, Any]]:
+    """A running kernel and a client to it."""
+    with private_sockets() as config:
+        manager = KernelManager(kernel_name=name, config=config)
+        manager.start_kernel(stderr=subprocess.DEVNULL)
+        client = manager.blocking_client()
+        client.start_channels()
+        client.wait_for_ready(timeout=30)
+        try:
+            yield manager, client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
+
+
+def run(client: Any, code: str) -> str:
+    """What a cell prints, in a kernel that stays."""
+    said = []
+    client.execute_interactive(
+        code, timeout=30, output_hook=lambda m: said.append(m["content"].get("text", ""))
+    )
+    return "".join(said).strip()
+
+
+# The same outputs.
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_of_cold_and_warm_kernels_are_identical(path: Path, name: str) -> None:
+    cold, warm = (
+        execute(nbformat.read(path, as_version=4), kernel, path.parent) for kernel in (kernels.ORDINARY, name)
+    )
+    assert [cell.outputs for cell in warm] == [cell.outputs for cell in cold]
+    assert any(cell.outputs for cell in warm)
+
+
+def test_figures_appear(name: str) -> None:
+    cell = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+    cold, warm = (execute((cell,), kernel)[0].outputs for kernel in (kernels.ORDINARY, name))
+    assert "image/png" in warm[-1].data
+    assert warm[-1] == cold[-1]
+    # As in an ordinary kernel, a backend from outside removes them.
+    assert execute((cell,), name, env=os.environ | {"MPLBACKEND": "Agg"})[0].outputs == []
+
+
+CIRCUMSTANCES = """
+import pandera.pandas  # which adds to the environment
+import json, locale, os, resource, signal, sys, time
+os.umask(umask := os.umask(0))
+ignored = {"JPY_PARENT_PID", "JPY_SESSION_NAME"}
+print(json.dumps({
+    "argv": [a for a in sys.argv if not a.endswith(".json")], "path": sys.path, "flags": list(sys.flags),
+    "executable": sys.executable, "folder": os.getcwd(), "umask": umask, "locale": locale.getlocale(),
+    "environment": {k: v for k, v in os.environ.items() if k not in ignored}, "zone": time.tzname,
+    "limits": [resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n.startswith("RLIMIT_")],
+    "signals": [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
+    "leader": os.getsid(0) == os.getpgrp(),
+    "lib": sorted(m for m in sys.modules if m.split(".")[0] in ("lib", "stub", "server")),
+}))
+"""
+
+
+def test_a_kernel_has_the_circumstances_of_the_request_and_not_of_the_server(
+    name: str, tmp_path: Path
+) -> None:
+    environment = os.environ | {"ASKED": "a=b\n\udce4 ü", "TZ": "Asia/Shanghai"}
+    found = []
+    before = os.umask(0o027)
+    try:
+        for kernel in (kernels.ORDINARY, name):
+            found.append(answer(CIRCUMSTANCES, kernel, tmp_path, env=environment))
+    finally:
+        os.umask(before)
+    cold, warm = found
+    assert warm == cold
+    assert warm["umask"] == 0o027
+    assert warm["zone"][0] == "CST"
+    assert warm["lib"] == []
+    assert warm["environment"]["ASKED"] == environment["ASKED"]
+    assert "ONLY_THE_SERVER_KNOWS" not in warm["environment"]
+
+
+def test_random_numbers_differ_between_kernels(name: str) -> None:
+    cell = "import json, random, numpy as np\nprint(json.dumps([random.random(), np.random.rand()]))"
+    one, other = answer(cell, name), answer(cell, name)
+    assert one[0] != other[0]
+    assert one[1] != other[1]
+
+
+def test_edited_code_is_never_stale(name: str, tmp_path: Path) -> None:
+    module, cell = tmp_path / "edited.py", "import edited\nprint(edited.VALUE)"
+    for value in (1, 22):
+        module.write_text(f"VALUE = {value}\n")
+        assert answer(cell, name, tmp_path) == value
+
+
+def test_sockets_of_the_network_serve_as_well(name: str) -> None:
+    (cell,) = execute((IDS,), name, config=Config())
+    assert processes(folder_of(name))
+    assert json.loads(cell.outputs[0].text)[1] in processes(folder_of(name))
+
+
+# What must not be served.
+
+
+@pytest.mark.parametrize(
+    ("change", "cell", "expected"),
+    [
+        ({"PYTHONHASHSEED": "0"}, "import sys\nprint(sys.flags.hash_randomization)", 0),
+        ({"TRADEGOALS_COLD": "1"}, "import sys\nprint(int('seaborn' in sys.modules))", 0),
+        ({"OPENBLAS_NUM_THREADS": "2"}, "import sys\nprint(int('seaborn' in sys.modules))", 0),
+    ],
+)
+def test_other_variables_at_start_mean_an_ordinary_kernel(
+    name: str, change: dict[str, str], cell: str, expected: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(cell, name, env=os.environ | change) == expected
+    said = capfd.readouterr().err
+    assert (next(iter(change)) in said) == ("TRADEGOALS_COLD" not in change)
+
+
+def test_a_module_in_the_folder_comes_first(name: str, tmp_path: Path) -> None:
+    (tmp_path / "scoringrules.py").write_text("VALUE = 3\n")
+    assert answer("import scoringrules\nprint(scoringrules.VALUE)", name, tmp_path) == 3
+
+
+def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="k") as place, socket.socket(socket.AF_UNIX) as hanging:
+        folder = Path(place)
+        hanging.bind(str(folder / "socket"))
+        assert "refused" in fallback_reason(folder)  # nobody listens
+        hanging.listen()
+        assert "timed out" in fallback_reason(folder)
+        folder.chmod(0o755)
+        assert "not private" in fallback_reason(folder)
+    assert "No such file" in fallback_reason(folder)
+
+
+def fallback_reason(folder: Path) -> str:
+    """What the stub says before it becomes an ordinary kernel, here one that only prints its version."""
+    command = [sys.executable, "-S", "-E", str(STUB), str(folder), "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip()[0].isdigit()
+    return done.stderr
+
+
+def test_only_the_owner_can_reach_the_server(name: str) -> None:
+    folder = folder_of(name)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "socket").stat().st_mode) & 0o077 == 0
+
+
+def test_the_server_notices_changed_files(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("1")
+    stack = server_script.Stack({str(p): server_script.fingerprint(str(p)) for p in (file, tmp_path)}, {}, {})
+    assert stack.changed_file() is None
+    (tmp_path / "new.py").touch()
+    assert stack.changed_file() == str(tmp_path)
+    file.write_text("22")
+    assert stack.changed_file() == str(file)
+    file.unlink()
+    assert stack.changed_file() == str(file)
+
+
+def test_without_fork_kernels_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with kernels.warm() as name:
+        assert name == kernels.ORDINARY
+    with pytest.raises(UserError, match="darwin"):
+        kernels.install()
+
+
+# Ends: of cells, kernels, stubs, servers, drivers.
+
+
+def test_a_cell_that_takes_too_long_is_interrupted(name: str) -> None:
+    with pytest.raises(CellExecutionError) as caught:
+        execute(("import time\ntime.sleep(100)",), name, timeout=1, interrupt_on_timeout=True)
+    assert caught.value.ename == "KeyboardInterrupt"
+
+
+def test_an_interrupt_reaches_cell_and_children_and_the_kernel_goes_on(name: str) -> None:
+    with started(name) as (manager, client):
+        run(client, "import subprocess, time\nchild = subprocess.Popen(['sleep', '100'])")
+        client.execute("time.sleep(100)", stop_on_error=False)  # else what is asked next may be left out
+        time.sleep(0.3)
+        manager.interrupt_kernel()
+        assert client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
+        assert run(client, "print(child.wait(10))") == str(-signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("os._exit(7)", 7), ("os.kill(os.getpid(), 15)", -15), ("os.abort()", -6)]
+)
+def test_the_stub_ends_as_the_kernel_ends_and_forks_end_with_it(name: str, code: str, status: int) -> None:
+    with started(name) as (manager, client):
+        kernel, *_ = json.loads(run(client, IDS))
+        child = int(run(client, FORK + "if child == 0:\n    import time; time.sleep(100)\nprint(child)"))
+        process = manager.provisioner.process
+        client.execute(f"import os, resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n{code}")
+        assert eventually(lambda: process.poll() is not None)
+        assert process.returncode == status
+        assert eventually(lambda: gone(kernel) and gone(child))
+
+
+def test_a_dead_kernel_is_reported(name: str) -> None:
+    with pytest.raises(DeadKernelError):
+        execute(("import os\nos._exit(0)",), name)
+
+
+def test_a_kernel_that_hears_nothing_dies_with_its_stub(name: str) -> None:
+    with started(name) as (manager, client):
+        kernel, *_ = json.loads(run(client, IDS))
+        client.execute("import re\nre.match('(a+)+$', 'a' * 64 + 'b')")  # for ever, and no thread can run
+        time.sleep(0.3)
+        assert not gone(kernel)
+        os.kill(manager.provisioner.process.pid, signal.SIGKILL)
+        assert eventually(lambda: gone(kernel))
+
+
+def test_thirty_kernels_leave_nothing_behind(name: str) -> None:
+    folder = folder_of(name)
+    assert eventually(lambda: len(processes(folder)) == 1)
+    (server,) = processes(folder)
+
+    def open_files() -> tuple[int, int]:
+        return len(list(Path(f"/proc/{server}/fd").iterdir())), len(list(folder.iterdir()))
+
+    before = open_files()
+    for _ in range(30):
+        with private_sockets() as config:
+            manager = KernelManager(kernel_name=name, config=config)
+            manager.start_kernel(stderr=subprocess.DEVNULL)
+            assert eventually(lambda: len(processes(folder)) == 3)  # server, stub, kernel
+            manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
+    assert eventually(lambda: processes(folder) == [server])
+    assert eventually(lambda: open_files() == before)
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    assert children == []
+
+
+def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / "matplotlibrc"
+    settings.write_text("figure.dpi: 100\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(settings))
+    with kernels.warm() as second:
+        folder = folder_of(second)
+        with started(second) as (_, client):
+            kernel, server, _ = json.loads(run(client, IDS))
+            assert server in processes(folder)
+            assert server not in processes(folder_of(name))
+            settings.write_text("figure.dpi: 99\n")
+            assert not is_warm(second, folder=tmp_path.parent)  # it has read the old settings
+            assert not (folder / "socket").exists()
+            os.kill(server, signal.SIGKILL)
+            assert eventually(lambda: gone(server))
+            assert run(client, "print(6 * 7)") == "42"  # a run that has begun is not lost
+            child = int(run(client, FORK + "if not child:\n    import time; time.sleep(100)\nprint(child)"))
+            client.execute("os._exit(0)")
+            assert eventually(lambda: gone(kernel) and gone(child))
+        assert eventually(lambda: processes(folder) == [])
+
+
+DRIVER = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from test_kernels import execute, kernels
+with kernels.warm() as name:
+    print(os.environ["JUPYTER_PATH"], flush=True)
+    execute(("open('running', 'w').close()\\nimport time\\ntime.sleep(100)",), name, os.getcwd())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_survives_the_driver(number: int, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    ) as driver:
+        assert driver.stdout is not None
+        folder = Path(driver.stdout.readline().strip().split(os.pathsep)[0])
+        assert eventually((tmp_path / "running").exists)
+        assert len(processes(folder)) == 3  # server, kernel, stub
+        os.killpg(driver.pid, number)
+        driver.wait(GRACE_SECONDS)
+    assert eventually(lambda: processes(folder) == [])
+    if number == signal.SIGKILL:
+        shutil.rmtree(folder)
+    assert not folder.exists()
+
+
+def test_an_idle_server_ends() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        server = server_script.Server(listener, -1, server_script.Stack({}, {}, {}))
+        assert server.serve(idle=0.0, parent=0) is None
+        assert server.serve(idle=60.0, parent=os.getppid() + 1) is None
+
+
+# The kernelspec in an environment.
+
+
+def test_installed_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    with tempfile.TemporaryDirectory(prefix="k") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        folder = kernels.install()
+        monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
+        assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
+        (home,) = Path(runtime).iterdir()
+        assert eventually((home / "socket").exists)
+        _, server, _ = answer(IDS, kernels.INSTALLED)
+        try:
+            second = [sys.executable, str(STUB.with_name("server.py")), str(home), "60"]
+            assert subprocess.run(second, timeout=30, check=True, capture_output=True).stdout == b""
+            assert is_warm(kernels.INSTALLED)
+        finally:
+            os.kill(server, signal.SIGTERM)
+        assert eventually(lambda: gone(server))
+    assert kernels.uninstall() == folder
+    assert not folder.exists()
+    with pytest.raises(UserError, match="cannot be removed"):
+        kernels.uninstall()

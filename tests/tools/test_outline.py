@@ -1,0 +1,273 @@
+"""An author's day: a new notebook works with every command at once, and a mistake leaves nothing behind."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+import tiny
+import yaml
+from click.testing import CliRunner, Result
+from packaging.specifiers import SpecifierSet
+
+from lib import cases, package
+from lib.analysis import start
+from lib.errors import UserError
+from lib.tools.cli import main
+from lib.tools.run import checkup, freshness, kernels, matrix, outline, stamp
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "20_did_exports_keep_up"
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of notebooks and library, to which a notebook may be added."""
+    shutil.copytree(freshness.LIB, tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package.notebooks_dir(), tmp_path / "notebooks")
+    monkeypatch.setattr(freshness, "LIB", tmp_path / "lib")
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path / "notebooks"))
+    yield tmp_path
+    matrix.ON_REQUEST.pop(NAME, None)
+
+
+@pytest.mark.parametrize("case", ["FlowCase", "GoalCase"])
+def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -> None:
+    made = invoke("new", NAME, "--case", case)
+    assert made.exit_code == 0, made.output
+    path = own / "notebooks" / f"{NAME}.ipynb"
+    assert f"made {path}" in made.output and f"tradegoals run --notebook {NAME}" in made.output
+
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
+    assert stamp.stale_parts(notebook) == {}
+    assert checkup.parameter_faults(notebook, getattr(cases, case)) == []
+    assert [line for line in checkup.notebook_faults() if line.startswith(NAME)] == []
+    assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()
+    assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
+        "items"
+    ].get("enum", [])
+
+    assert f"{NAME}: fresh" in invoke("stamp", "--check", NAME).output
+    ran = invoke("run", "--notebook", NAME, "-p", "reporter=China", "--out", str(own / "out"))
+    assert ran.exit_code == 0, ran.output
+    result = json.loads((own / "out" / "runs" / NAME / "reporter-china" / "result.json").read_text())
+    assert (result["notebook"], result["parameters"]["reporter"]) == (NAME, "China")
+
+
+def test_a_new_notebook_passes_lint_format_and_nbval(own: Path) -> None:
+    path = outline.make_notebook(NAME, 'Did "exports" keep up?')
+    lint = [["ruff", "check"], ["ruff", "format", "--check"]]
+    settings = ["--config", str(ROOT / "pyproject.toml")]
+    nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    for command in [*[[*words, *settings] for words in lint], nbval]:
+        done = subprocess.run(
+            [sys.executable, "-m", *command, str(path)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "x", "20", "20_", "20_Did", "20 did", "../20_did", "20_did/x", "2_did"])
+def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(UserError, match=r"^name: found .*, expected two digits .* such as 20_did_exports"):
+        outline.check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("03_could_one_have_known", "which exists; expected a new one"),
+        ("03_did_exports_keep_up", "found number 03, which 03_could_one_have_known has"),
+    ],
+)
+def test_a_name_that_is_taken_is_refused(name: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        outline.check_name(name)
+
+
+def test_an_unknown_case_is_refused_with_the_nearest() -> None:
+    done = invoke("new", NAME, "--case", "GoalCas")
+    assert (done.exit_code, 'case: found "GoalCas", expected "GoalCase"' in done.output) == (2, True)
+    assert invoke("new", NAME, "--case", "ScoreCase").exit_code == 2  # has no flow, which the template shows
+
+
+def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
+    template = own / "notebooks" / "template.ipynb"
+    notebook = nbformat.read(template, as_version=4)
+    notebook["cells"][3]["source"] = "1 / 0"
+    nbformat.write(notebook, template)
+    before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
+    with pytest.raises(UserError, match="ZeroDivisionError"):
+        outline.make_notebook(NAME)
+    assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
+    assert (own / "lib" / "tools" / "run" / "matrix.py").read_bytes() == before
+    assert NAME not in matrix.ON_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("M: dict[str, T] = {}\nx = 1\n", 'M: dict[str, T] = {\n    "k": V,\n}\nx = 1\n'),
+        ('M: dict[str, T] = {"a": A}\n', 'M: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\n'),
+        (
+            'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n}\n',
+            'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n    "k": V,\n}\n',
+        ),
+    ],
+)
+def test_an_entry_is_added_to_the_mapping_and_nothing_else_changes(before: str, after: str) -> None:
+    assert outline.with_entry(before, "M", "k", "V") == after
+
+
+def test_a_source_without_the_mapping_is_an_error() -> None:
+    with pytest.raises(UserError, match="found no mapping M"):
+        outline.with_entry("x = 1\n", "M", "k", "V")
+
+
+@pytest.mark.parametrize("model", [*outline.flow_cases().values(), cases.ScoreCase])
+def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
+    values: dict[str, object] = {}
+    exec(outline.parameters_cell(model), {}, values)
+    assert values == model().model_dump(mode="json")
+
+
+# --- freshness ---
+
+
+def test_stamp_executes_only_what_is_stale_and_says_why(own: Path) -> None:
+    path = own / "notebooks" / "template.ipynb"
+    assert invoke("stamp", "template").output == "1 fresh, nothing to do\n"
+    notebook = nbformat.read(path, as_version=4)
+    notebook["cells"][3]["source"] += "  # a word"
+    nbformat.write(notebook, path)
+    told = invoke("stamp", "--check", "template", "start")
+    assert (told.exit_code, told.output) == (1, "template: stale, cells changed: 4\nstart: fresh\n")
+    assert invoke("stamp", "template", "notebooks/start.ipynb").output == (
+        "stamped template (cells changed: 4)\n"
+    )
+    assert invoke("stamp", "--check", "template").exit_code == 0
+
+
+# --- the warm kernel by name ---
+
+
+def test_the_warm_kernel_is_installed_by_name_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels.sys, "platform", "linux")
+    monkeypatch.setattr(kernels.sys, "prefix", str(tmp_path))
+    done = invoke("kernel", "install")
+    assert done.exit_code == 0, done.output
+    spec_file = tmp_path / "share" / "jupyter" / "kernels" / kernels.INSTALLED / "kernel.json"
+    assert str(spec_file.parent) in done.output and f"papermill -k {kernels.INSTALLED}" in done.output
+    assert json.loads(spec_file.read_text())["argv"][-1] == "{connection_file}"
+    removed = invoke("kernel", "uninstall")
+    assert (removed.exit_code, removed.output) == (0, f"removed {spec_file.parent}\n")
+    again = invoke("kernel", "uninstall")
+    assert again.exit_code == 2 and "cannot be removed" in again.output
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_other_systems_are_told_that_there_is_no_warm_kernel(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels.sys, "platform", platform)
+    done = invoke("kernel", "install")
+    assert done.exit_code == 2
+    assert f"warm kernels: found the platform {platform}, expected linux" in done.output
+
+
+# --- what a newcomer meets first ---
+
+
+def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described() -> None:
+    """Renewed by `tradegoals stamp`."""
+    picture = (ROOT / stamp.PICTURE).read_bytes()
+    notebook = stamp.read_notebook(ROOT / "notebooks" / f"{stamp.PICTURE_OF}.ipynb")
+    assert picture == stamp.first_picture(notebook) and len(picture) < 100_000
+    (alt,) = re.findall(rf"!\[([^]]+)\]\({stamp.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(alt.split()) >= 20
+
+
+def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> None:
+    notebook = tiny.write(tmp_path / "notebooks", "1", name=stamp.PICTURE_OF)
+    cell = nbformat.v4.new_output("display_data", {"image/png": "AAEC"})
+    content = nbformat.read(notebook, as_version=4)
+    content["cells"][1]["outputs"] = [cell]
+    nbformat.write(content, notebook)
+    stamp.renew_picture(notebook)
+    assert not (tmp_path / ".github").exists()
+    (tmp_path / ".github").mkdir()
+    (tmp_path / stamp.PICTURE).write_bytes(b"old")
+    stamp.renew_picture(notebook)
+    assert (tmp_path / stamp.PICTURE).read_bytes() == b"\x00\x01\x02"
+
+
+def test_the_start_page_links_every_notebook_by_its_question() -> None:
+    listed = start.contents()
+    for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
+        assert f"]({path.name}) |" in listed
+    assert "| [Did the goal hold?](00_did_the_goal_hold.ipynb) |" in listed
+
+
+def test_a_notebook_without_a_question_for_a_title_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.write(tmp_path, "1", name="00_x")
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path))
+    with pytest.raises(UserError, match=r"^00_x\.ipynb: cell 1: found 'reporter = .*, expected the question"):
+        start.contents()
+
+
+def test_jupyterlab_opens_on_the_start_notebook(tmp_path: Path) -> None:
+    """By its plain command, from the top of the checkout; elsewhere as ever."""
+    code = "from traitlets.config import Config\n{load}\nprint(dict(c.LabApp))"
+    settings = ROOT / ".jupyter" / "jupyter_lab_config.py"
+    load = f"c = Config(); exec(open({str(settings)!r}).read(), {{'get_config': lambda: c}})"
+    for folder, expected in (
+        (ROOT, "{'default_url': '/lab/tree/notebooks/start.ipynb'}\n"),
+        (tmp_path, "{}\n"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(load=load)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == expected
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    files = [f".jupyter/{path.name}" for path in (ROOT / ".jupyter").iterdir()]
+    assert shared == {name: name.replace(".jupyter", "etc/jupyter") for name in files}
+
+
+def test_hooks_are_local_and_ask_no_network() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    entries = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"]]
+    assert all(entry.startswith("uv run --offline ") for entry in entries)
+    for command in ("ruff check", "ruff format", "tradegoals check"):
+        assert sum(command in entry for entry in entries) == 1
+
+
+def test_binder_and_devcontainer_have_a_python_that_is_supported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    supported = SpecifierSet(project["requires-python"])
+    binder = (ROOT / ".binder" / "runtime.txt").read_text().strip().removeprefix("python-")
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())["image"]
+    for version in (binder, re.findall(r"python:([0-9.]+)-", container)[0]):
+        assert version in supported
+    script = ROOT / ".binder" / "postBuild"
+    assert script.read_text().startswith("#!") and (os.name != "posix" or os.access(script, os.X_OK))

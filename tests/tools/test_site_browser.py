@@ -1,0 +1,215 @@
+"""The site in a real browser: it searches, sorts and filters, is accessible, and lets nothing run that it shows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import site_runs
+from browser import Visit, axe_faults
+
+from lib.tools.site.build import build_site
+
+FIRST = f"runs/{site_runs.FIRST}"
+KINDS = {
+    "first page": "index.html",
+    "goals": "goals/index.html",
+    "notebooks": "runs/index.html",
+    "cases": f"{FIRST}/index.html",
+    "register": "targets/index.html",
+    "figures": "figures/index.html",
+    "data": "data/index.html",
+    "about": "about/index.html",
+    "search": "search/index.html",
+    "failed run": f"{FIRST}/goal-9/index.html",
+    **{name: f"runs/{name}/default/index.html" for name in site_runs.NAMES},
+}
+PAINTED = "new Promise(done => new PerformanceObserver(done).observe({type: 'paint', buffered: true})).then(() => 1)"
+Open = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of all committed notebooks, one more case, and one that failed."""
+    folder = tmp_path_factory.mktemp("out")
+    site_runs.put_all(folder)
+    return build_site(folder).folder
+
+
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (390, True)], ids=["desktop, light", "phone, dark"]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
+    open_page: Open, site: Path, kind: str, width: int, dark: bool
+) -> None:
+    page = open_page(site / KINDS[kind], width=width, dark=dark).page
+    assert axe_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"), [("first page", "td.chance"), ("goals", "td.chance"), ("register", "td.met")]
+)
+def test_what_matters_in_a_wide_table_is_in_sight_on_a_phone(
+    open_page: Open, site: Path, kind: str, cell: str
+) -> None:
+    page = open_page(site / KINDS[kind], width=390).page
+    boxes = [found.bounding_box() for found in page.locator(f"table.cards {cell}").all()[:9]]
+    assert boxes
+    assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+
+
+def test_pages_work_over_http_by_their_short_addresses(open_page: Open, site: Path, served: Any) -> None:
+    page = open_page(f"{served(site)}/{FIRST}/default/").page
+    page.click("text=How this page was made")
+    page.click("nav >> text=Register of targets")
+    page.wait_for_url("**/targets/**")
+    assert page.title().startswith("Register")
+
+
+def test_a_reader_gets_from_a_picture_to_its_address_in_two_clicks(open_page: Open, site: Path) -> None:
+    page = open_page(site / FIRST / "default" / "index.html").page
+    link = page.locator("figure.picture figcaption a").first
+    figure_id = link.inner_text()
+    link.click()
+    row = page.locator(f"[id='{figure_id}']")
+    row.wait_for()
+    assert row.locator("a[href^=http]").get_attribute("href").startswith("http")
+
+
+def test_search_finds_a_figure_and_leads_to_its_row(open_page: Open, site: Path) -> None:
+    page = open_page(site / FIRST / "default" / "index.html").page
+    page.fill("header input[name=q]", "harbin china daily 2013")
+    page.press("header input[name=q]", "Enter")
+    page.wait_for_url("**/search/index.html?q=*")
+    page.click("#hits a >> nth=0")
+    assert page.url.endswith("#HRB-RU-total-2013-a")
+    page.locator("[id='HRB-RU-total-2013-a']").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ("calibrated", "notebook"),
+        ("HARBÍN", "figure"),
+        ("pakistan", "target"),
+        ("2014 no figure", "failed run"),
+    ],
+)
+def test_search_knows_all_kinds(open_page: Open, site: Path, asked: str, kind: str) -> None:
+    page = open_page(site / "search" / "index.html").page
+    page.fill("#q", asked)
+    assert kind in "\n".join(page.locator("#hits li .small").all_inner_texts())
+    page.fill("#q", "zzzz nothing like it")
+    assert page.inner_text("#count").startswith("No ")
+    assert page.locator("#hits li").count() == 0
+
+
+def test_a_column_of_numbers_sorts_as_numbers_with_blanks_last(open_page: Open, site: Path) -> None:
+    page = open_page(site / "targets" / "index.html").page
+    column = "table.targets tbody td:nth-child(5)"
+    for direction in ("ascending", "descending"):
+        page.click("th button >> text=Asks")
+        shown = [text.replace("−", "-") for text in page.locator(column).all_inner_texts()]
+        numbers = [float(text) for text in shown if text]
+        assert numbers == sorted(numbers, reverse=direction == "descending")
+        assert not any(shown[len(numbers) :])
+        assert page.get_attribute("th:has-text('Asks')", "aria-sort") == direction
+    page.click("th button >> text=Flow")
+    names = [text.split("\n")[0] for text in page.locator("table.targets tbody th").all_inner_texts()]
+    assert names[0] < names[-1]
+    assert page.locator("th[aria-sort]").count() == 1
+
+
+def test_levels_sort_by_size_whatever_their_unit(open_page: Open, site: Path) -> None:
+    page = open_page(site / "figures" / "index.html").page
+    page.click("th button >> text=Value")
+    sizes = page.eval_on_selector_all(
+        "table.figures tbody td:nth-child(4)", "cells => cells.map(cell => cell.dataset.sort)"
+    )
+    numbers = [float(size) for size in sizes if size]
+    assert numbers == sorted(numbers)
+
+
+def test_filters_narrow_a_table_together(open_page: Open, site: Path) -> None:
+    page = open_page(site / "targets" / "index.html").page
+    visible = page.locator("table.targets tbody tr:visible")
+    every = visible.count()
+    page.select_option("select[name=Met]", "yes")
+    assert set(page.locator("table.targets tbody tr:visible td.met").all_inner_texts()) == {"yes"}
+    met = visible.count()
+    page.fill(".filters input[name=text]", "pakistan")
+    assert 0 < visible.count() < met < every
+    assert all("Pakistan" in text for text in visible.all_inner_texts())
+    assert page.inner_text(".filters output") == f"{visible.count()} of {every} rows"
+    page.fill(".filters input[name=text]", "")
+    page.select_option("select[name=Met]", "")
+    assert visible.count() == every
+
+
+def test_goals_filter_by_day(open_page: Open, site: Path) -> None:
+    page = open_page(site / "goals" / "index.html").page
+    page.select_option("select[name='As of']", "2014-04-15")
+    assert set(page.locator("table.goals tbody tr:visible td.day").all_inner_texts()) == {"2014-04-15"}
+
+
+def test_code_is_folded_until_asked_for(open_page: Open, site: Path) -> None:
+    page = open_page(site / FIRST / "default" / "index.html").page
+    code = page.locator("details.code pre")
+    assert code.count() > 3
+    assert not any(code.nth(place).is_visible() for place in range(code.count()))
+    page.click("button.codes")
+    assert all(code.nth(place).is_visible() for place in range(code.count()))
+
+
+def test_the_choice_of_light_or_dark_lasts(open_page: Open, site: Path) -> None:
+    page = open_page(site / "index.html").page
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.click("button.theme")
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.click("nav >> text=About")
+    page.wait_for_url("**/about/index.html")
+    assert page.evaluate(paper) == dark
+    page.click("button.theme")
+    assert page.evaluate(paper) == light
+
+
+def test_a_page_is_painted_before_its_data_arrive(open_page: Open, site: Path, served: Any) -> None:
+    address = served(site)
+    page = open_page(f"{address}/about/index.html").page
+    held: list[Any] = []
+    page.route("**/words.js", lambda route: held.append(route))
+    page.goto(f"{address}/search/index.html", wait_until="commit")
+    page.evaluate(PAINTED)
+    assert page.locator("h1").is_visible()
+    assert len(held) == 1
+    held[0].continue_()
+
+
+def test_pages_can_be_read_without_scripts(open_page: Open, site: Path) -> None:
+    page = open_page(site / FIRST / "default" / "index.html", java_script_enabled=False).page
+    assert page.locator("figure.picture img").first.is_visible()
+    assert page.locator("table").first.is_visible()
+    assert not page.locator("button.theme").is_visible()
+    page = open_page(site / "targets" / "index.html", java_script_enabled=False).page
+    assert page.locator("table.targets tbody tr").count() > 300
+    assert not page.locator("form.filters").is_visible()
+
+
+def test_no_text_or_address_of_a_run_or_of_the_data_can_run(
+    open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = site_runs.nasty_site(tmp_path, monkeypatch)
+    for path in sorted(folder.rglob("*.html")):
+        page = open_page(path).page  # a dialog, a console error or a request fails the test at its end
+        for summary in page.locator("details > summary").all()[:3]:
+            summary.click()
+        page.wait_for_timeout(20)
+    page = open_page(folder / "search" / "index.html").page
+    page.fill("#q", "script alert")
+    assert page.locator("#hits li").count() > 0
+    page = open_page(f"{(folder / 'search' / 'index.html').as_uri()}?q=<img src=x onerror=alert(1)>").page
+    assert page.input_value("#q") == "<img src=x onerror=alert(1)>"

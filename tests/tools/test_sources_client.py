@@ -1,0 +1,469 @@
+"""The client against a server with every fault there is: a correct retry or a clear refusal, and no secret anywhere."""
+
+import logging
+import pickle
+import ssl
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+
+import fault_server as server_of
+import pytest
+from fault_server import Server
+from sources_kit import NOW, Time, quick_client, small_world
+
+from lib.errors import UserError
+from lib.tools.sources import secrets
+from lib.tools.sources.client import (
+    Client,
+    Limits,
+    Request,
+    asked_wait,
+    error_words,
+    get,
+    is_certificate_fault,
+    open_client,
+)
+from lib.tools.sources.fetch import fetch_flow
+from lib.tools.sources.publishers import PUBLISHERS, base_of, check_address
+from lib.tools.sources.secrets import Secret, find_secret, redact
+from lib.tools.sources.snapshots import open_store
+
+PATH = "/data/dataflow/IMF.STA/IMTS/1.0.0/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
+MEDIA = ("application/json", server_of.CSV_TYPE)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    with server_of.serve(small_world()) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    running.seen.clear()
+    running.faults.clear()
+    running.standing = None
+    return running
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def client(server: Server, time: Time) -> Iterator[Client]:
+    with quick_client(server.bases, time, received_bytes=2_000_000, decoded_bytes=4_000_000) as client:
+        yield client
+
+
+def question(server: Server, **changes: object) -> Request:
+    return Request("imf", server.bases["imf"], PATH, media=MEDIA, **changes)  # type: ignore[arg-type]
+
+
+def truth(server: Server) -> bytes:
+    return server_of.answer_imf(server.world, PATH, {}, "application/json").body
+
+
+# --- faults that pass: asked again, and the answer is the true one ---
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *[server_of.status(code) for code in (408, 425, 429, 500, 502, 503, 504)],
+        server_of.cut_short,
+        server_of.cut_in_chunks,
+        server_of.hang_up,
+        server_of.truncated_zip,
+        server_of.damaged_zip,
+    ],
+)
+def test_a_fault_that_passes_is_asked_again(
+    server: Server, client: Client, time: Time, fault: server_of.Fault
+) -> None:
+    server.next(fault)
+    assert get(client, question(server)).body == truth(server)
+    assert len(server.seen) == 2
+    assert len(time.slept) == 1
+
+
+def test_waits_double_and_are_bounded(server: Server, time: Time) -> None:
+    server.always(server_of.status(503))
+    with (
+        quick_client(server.bases, time, attempts=6, longest_wait=8.0) as client,
+        pytest.raises(UserError, match=r"status 503, at the last of 6 attempts, expected status 200"),
+    ):
+        get(client, question(server))
+    # Half of the bound, and half of that again by chance 0.5: three quarters of 1, 2, 4, 8 and 8 s.
+    assert time.slept == [0.75, 1.5, 3.0, 6.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("7", 7.0),
+        (format_datetime(datetime(2026, 11, 24, 12, 0, 30, tzinfo=UTC), usegmt=True), 30.0),
+        ("Tue, 24 Nov 2026 11:00:00 GMT", 0.75),  # in the past: our own wait
+        ("soon", 0.75),
+    ],
+)
+def test_retry_after_is_heeded(server: Server, client: Client, time: Time, header: str, wait: float) -> None:
+    server.next(server_of.status(429, Retry_After=header))
+    get(client, question(server))
+    assert time.slept == pytest.approx([wait], abs=1e-6)
+
+
+def test_wait_that_stands_in_the_words_is_heeded(server: Server, client: Client, time: Time) -> None:
+    server.next(server_of.too_many())
+    get(client, question(server))
+    assert time.slept == [2.0]
+
+
+def test_a_wait_beyond_all_patience_is_told_at_once(server: Server, client: Client, time: Time) -> None:
+    server.always(server_of.too_many(Retry_After="86400"))
+    with pytest.raises(UserError, match=r"Rate limit is exceeded.*86400 s to wait, expected .* at most 60 s"):
+        get(client, question(server))
+    assert len(server.seen) == 1 and time.slept == []
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "expected"),
+    [
+        ("", b"", 0.0),
+        ("12", b"Try again in 3 seconds", 12.0),
+        ("", b"Try again in 3 seconds", 3.0),
+        ("-5", b"", 0.0),
+    ],
+)
+def test_asked_wait(header: str, body: bytes, expected: float) -> None:
+    assert asked_wait(header, body, NOW) == expected
+
+
+def test_silence_ends_with_the_time_limit(server: Server) -> None:
+    server.always(server_of.silent)
+    with (
+        quick_client(server.bases, read_seconds=0.05, attempts=2) as client,
+        pytest.raises(UserError, match=r"no answer in time \(ReadTimeout\), at the last of 2 attempts"),
+    ):
+        get(client, question(server))
+
+
+def test_a_slow_drip_ends_with_the_total_limit(server: Server) -> None:
+    server.always(server_of.dripping)
+    with (
+        quick_client(server.bases, Time(step=5.0), total_seconds=60.0, attempts=2) as client,
+        pytest.raises(UserError, match="an answer not complete after 60 s"),
+    ):
+        get(client, question(server))
+
+
+def test_nobody_there_is_told(server: Server) -> None:
+    with (
+        quick_client({}, attempts=2) as client,
+        pytest.raises(UserError, match=r"broken connection \(ConnectError"),
+    ):
+        get(client, Request("imf", "http://127.0.0.1:9", "/x"))
+
+
+# --- faults that stay: refused at once ---
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 418])
+def test_other_statuses_are_refused_with_the_servers_words(server: Server, client: Client, code: int) -> None:
+    server.always(server_of.status(code, body=b'{"message":"No such key","code":"E1","correlationId":"c"}'))
+    with pytest.raises(UserError, match=rf'status {code}: "No such key", expected status 200'):
+        get(client, question(server))
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (server_of.portal_page, r'type "text/html", a page that says "Hotel WiFi - please log in"'),
+        (server_of.instead(b"x", "text/plain"), 'content of type "text/plain", expected application/json'),
+        (server_of.instead(b"x", ""), 'content of type ""'),
+        (server_of.unknown_encoding, 'the encoding "br", expected gzip or none'),
+        (server_of.bomb, "more than 4000000 bytes when unpacked, expected at most 4000000"),
+        (
+            server_of.redirect("https://elsewhere.example/data"),
+            "a redirect to .*elsewhere.*, expected one within",
+        ),
+        (server_of.redirect("http://localhost:1/data"), "a redirect to .*expected one within 127"),
+        (server_of.redirect(""), 'a redirect to ""'),
+        (server_of.redirect_to_itself, "more than 3 redirects"),
+        (server_of.huge(200_000_000, declared=True), "a body of 200000000 bytes, expected at most 2000000"),
+        (
+            server_of.huge(200_000_000, declared=False),
+            "a body of more than 2000000 bytes, expected at most 2000000",
+        ),
+    ],
+)
+def test_faults_that_stay_are_refused(
+    server: Server, client: Client, fault: server_of.Fault, message: str
+) -> None:
+    server.always(fault)
+    with pytest.raises(UserError, match=message):
+        get(client, question(server))
+    assert len(server.seen) <= 4
+
+
+def test_rows_of_unknown_length_are_refused(server: Server, client: Client) -> None:
+    """A CSV without its length that breaks off at the end of a row looks complete."""
+    server.always(server_of.unframed)
+    with pytest.raises(UserError, match="rows of unknown length"):
+        get(client, question(server, accept=server_of.CSV_TYPE))
+
+
+def test_a_redirect_within_the_host_is_followed(server: Server, client: Client) -> None:
+    server.next(server_of.redirect(f"/imf{PATH}", 307))
+    assert get(client, question(server)).body == truth(server)
+
+
+@pytest.mark.parametrize("fault", [server_of.zipped, None])
+def test_an_answer_is_kept_as_it_is(server: Server, client: Client, fault: server_of.Fault | None) -> None:
+    server.always(fault or (lambda handler, reply: handler.send(reply)))
+    answer = get(client, question(server))
+    assert (answer.status, answer.body, answer.media) == (200, truth(server), "application/json")
+    assert answer.received.tzinfo is not None
+
+
+def test_no_content_is_an_answer(server: Server, client: Client) -> None:
+    server.always(server_of.status(204))
+    assert get(client, question(server)).body == b""
+
+
+def test_200_mb_are_read_within_a_bounded_memory(tmp_path: Path) -> None:
+    """Refused after 2 MB however large the body: the process never holds much more."""
+    code = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+import fault_server as f
+from sources_kit import quick_client, small_world
+from lib.errors import UserError
+from lib.tools.sources.client import get
+from lib.tools.sources.client import Request
+with f.serve(small_world()) as s, quick_client(s.bases, received_bytes=2_000_000) as client:
+    s.always(f.huge(200_000_000, declared=False))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        get(client, Request("imf", s.bases["imf"], {PATH!r}, media=("application/json",)))
+    except UserError:
+        pass
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 40_000, "kilobytes"
+
+
+# --- pace, address, certificates ---
+
+
+def test_requests_to_one_host_keep_their_distance(server: Server, client: Client, time: Time) -> None:
+    for _ in range(3):
+        get(client, question(server, pace=1.5))
+    assert time.slept == [1.5, 1.5]
+
+
+def test_the_program_names_itself(server: Server, client: Client) -> None:
+    get(client, question(server))
+    assert server.seen[0][1]["User-Agent"].startswith("tradegoals/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://api.imf.org",
+        "ftp://127.0.0.1/",
+        "https://",
+        "http://127.0.0.1.example.org/",
+        "https://me:word@api.imf.org",
+    ],
+)
+def test_addresses_without_tls_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEGOALS_IMF_URL", address)
+    with pytest.raises(UserError, match="address: found"):
+        base_of("imf")
+
+
+def test_base_address_from_argument_environment_or_publisher(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert base_of("imf") == PUBLISHERS["imf"].base
+    monkeypatch.setenv("TRADEGOALS_IMF_URL", "http://127.0.0.1:8000/imf/")
+    assert base_of("imf") == "http://127.0.0.1:8000/imf"
+    assert base_of("imf", {"imf": "https://mirror.example/imf"}) == "https://mirror.example/imf"
+
+
+def test_all_publishers_are_asked_over_tls() -> None:
+    for facts in PUBLISHERS.values():
+        check_address(facts.base)
+        assert facts.base.startswith("https://")
+
+
+def test_certificates_are_verified() -> None:
+    with open_client() as client:
+        context = client.http._transport._pool._ssl_context  # type: ignore[attr-defined]
+    assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+
+
+def test_a_certificate_fault_is_recognised_and_not_asked_again() -> None:
+    wrapped = OSError("connect")
+    wrapped.__cause__ = ssl.SSLCertVerificationError("self-signed certificate")
+    assert is_certificate_fault(wrapped)
+    assert not is_certificate_fault(OSError("connect"))
+
+
+def test_a_server_without_tls_behind_https_is_told(server: Server) -> None:
+    base = server.bases["imf"].replace("http://", "https://")
+    with quick_client({}, attempts=2) as client, pytest.raises(UserError, match="broken connection"):
+        get(client, Request("imf", base, PATH))
+
+
+def test_proxy_of_the_environment_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.server_port}")
+    with quick_client({}, attempts=1) as client:
+        mounts = client.http._mounts
+    assert any(pattern.pattern == "http://" for pattern in mounts)
+
+
+def test_a_proxy_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://127.0.0.1:1")
+    with pytest.raises(UserError, match="proxy"), open_client():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"message": "No data"}', "No data"),
+        (b"<html><title>Log\n in</title></html>", "Log in"),
+        (b"<error><code>x1</code><message>Down for maintenance</message></error>", "Down for maintenance"),
+        (b"plain words", "plain words"),
+        (b'{"a": 1}', ""),
+        (b"", ""),
+    ],
+)
+def test_words_of_an_error(body: bytes, words: str) -> None:
+    assert error_words(body).endswith(words) if words else error_words(body) == ""
+
+
+# --- secrets ---
+
+KEY = "s3cr3t/Key+0123456789"
+WAYS = ("s3cr3t/Key+0123456789", "s3cr3t%2FKey%2B0123456789")
+
+
+def echo(handler: server_of.Handler, reply: server_of.Reply) -> None:
+    """A server that repeats the key it was sent, in words, headers and data."""
+    sent = handler.headers.get("Ocp-Apim-Subscription-Key", "")
+    words = f'{{"statusCode":401,"message":"Invalid key {sent} at ?subscription-key={WAYS[1]}"}}'
+    handler.send(server_of.Reply(401, "application/json", words.encode(), {"X-Key": sent}))
+
+
+def echo_in_data(handler: server_of.Handler, reply: server_of.Reply) -> None:
+    sent = handler.headers.get("Ocp-Apim-Subscription-Key", "")
+    body = reply.body.replace(b'"error": ""', f'"error": "", "key": "{sent}"'.encode())
+    handler.send(server_of.Reply(200, reply.media, body, {"ETag": sent}))
+
+
+@pytest.mark.parametrize(
+    "fault", [None, echo, echo_in_data, server_of.hang_up, server_of.too_many(), server_of.redirect("/x")]
+)
+def test_no_key_in_any_file_log_message_or_address(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    fault: server_of.Fault | None,
+) -> None:
+    monkeypatch.setenv("COMTRADE_API_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
+    if fault:
+        server.always(fault)
+    written = []
+    with quick_client(server.bases, attempts=2) as client:
+        try:
+            fetched = fetch_flow(
+                "comtrade",
+                "China",
+                "Russia",
+                flow="total",
+                years=range(2010, 2012),
+                client=client,
+                store=open_store(tmp_path),
+            )
+            written += [repr(fetched), fetched.observations.to_csv(), str(fetched.notes)]
+        except UserError as error:
+            shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+            written += [str(error), repr(error), "".join(shown.format())]
+        written.append(repr(client))
+    assert server.seen[0][1]["Ocp-Apim-Subscription-Key"] == KEY, "the key is sent, in the header"
+    written += [path for path, _ in server.seen]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    written += [path.name for path in files]
+    written += [content_of(path) for path in files]
+    written += [caplog.text, *capsys.readouterr()]
+    assert fault not in (None, echo_in_data) or len(files) == 2
+    for way in WAYS:
+        assert [text for text in written if way in text] == []
+
+
+def content_of(path: Path) -> str:
+    import gzip
+
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+
+
+def test_a_secret_shows_itself_nowhere(tmp_path: Path) -> None:
+    secret = Secret("COMTRADE_API_KEY", KEY)
+    assert KEY not in f"{secret} {secret!r} {[secret]} {secret:>40}"
+    assert secret.reveal() == KEY
+    with pytest.raises(TypeError, match="cannot be written"):
+        pickle.dumps(secret)
+    assert redact(f"a {WAYS[0]} b {WAYS[1]}", [secret]) == "a *** b ***"
+
+
+def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "from_keyring", lambda name: "of-the-keyring")
+    monkeypatch.delenv("COMTRADE_API_KEY", raising=False)
+    assert find_secret("COMTRADE_API_KEY").reveal() == "of-the-keyring"  # type: ignore[union-attr]
+    monkeypatch.setenv("COMTRADE_API_KEY", "of-the-environment")
+    assert find_secret("COMTRADE_API_KEY").reveal() == "of-the-environment"  # type: ignore[union-attr]
+
+
+def test_without_any_key_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "from_keyring", lambda name: None)
+    monkeypatch.setenv("COMTRADE_API_KEY", "  ")
+    assert find_secret("COMTRADE_API_KEY") is None
+
+
+def test_a_keyring_is_asked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = pytest.importorskip("keyring")
+    monkeypatch.setattr(keyring, "get_password", lambda service, name: f"{service}:{name}")
+    assert secrets.from_keyring("COMTRADE_API_KEY") == "tradegoals:COMTRADE_API_KEY"
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    assert secrets.from_keyring("COMTRADE_API_KEY") is None
+
+
+def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMTRADE_API_KEY", "abc\ndef")
+    with pytest.raises(UserError, match="characters that no key has") as caught:
+        find_secret("COMTRADE_API_KEY")
+    assert "abc" not in str(caught.value)
+
+
+def test_limits_are_those_of_the_documentation() -> None:
+    assert Limits() == Limits(10.0, 60.0, 600.0, 100_000_000, 400_000_000, 5, 1.0, 60.0, 3)

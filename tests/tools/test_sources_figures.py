@@ -1,0 +1,381 @@
+"""From tables and observations to rows of the record: no digit changed, dated honestly, a change a new vintage."""
+
+import io
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import fault_server as server_of
+import pandas as pd
+import pytest
+from fault_server import Server
+from hypothesis import given
+from hypothesis import strategies as st
+from sources_kit import NOW, Time, quick_client, small_world
+
+from lib import figures as record
+from lib import package, tables
+from lib.errors import UserError
+from lib.tools.sources import record as from_observations
+from lib.tools.sources.client import Client
+from lib.tools.sources.fetch import Fetched, fetch_flow
+from lib.tools.sources.importer import Mapping, import_table, parse_mapping, read_table, value_of
+from lib.tools.sources.record import figures_from, in_millions, letters
+from lib.tools.sources.snapshots import Store, all_records, open_store, read_body
+
+MAPPING = """
+source: gacc
+title: General Administration of Customs of China, monthly tables
+url: http://www.customs.gov.cn/tables
+licence: free use with attribution
+authority: customs
+published: 2014-01-10
+encoding: gb18030
+header_row: 2
+thousands: ","
+missing: ["-"]
+freq: M
+period: {column: 月份, format: "%Y.%m"}
+reporter: {is: China}
+partner: {column: 国别, names: {俄罗斯: Russia}, others: skip}
+flows:
+  - {column: 出口, flow: export, unit: USD th, valuation: FOB}
+  - {column: 进口, flow: import, unit: USD th, valuation: CIF}
+"""
+TABLE = '国别进出口,,,\n月份,国别,出口,进口\n2013.11,俄罗斯,"4,123,456.5","3,000,001"\n2013.12,俄罗斯,-,"2,999,999"\n2013.12,印度,1,2\n\n'
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "COMTRADE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with server_of.serve(small_world()) as server:
+        yield server
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def client(server: Server, time: Time) -> Iterator[Client]:
+    with quick_client(server.bases, time) as client:
+        yield client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "kept")
+
+
+def mapping(**changes: object) -> Mapping:
+    return parse_mapping(MAPPING.encode(), "gacc.yml").model_copy(update=changes)
+
+
+def bring(
+    folder: Path, client: Client, store: Store, table: bytes, name: str = "table.csv", text: str = MAPPING
+) -> Fetched:
+    (folder / name).write_bytes(table)
+    (folder / "gacc.yml").write_text(text, encoding="utf-8")
+    return import_table(folder / name, folder / "gacc.yml", client=client, store=store)
+
+
+# --- the importer ---
+
+
+def test_a_chinese_table_is_read(tmp_path: Path, client: Client, store: Store) -> None:
+    fetched = bring(tmp_path, client, store, TABLE.encode("gb18030"))
+    rows = fetched.observations.set_index(["flow", "period"])["value"].to_dict()
+    assert rows == {
+        ("export", "2013-11"): 4123456.5,
+        ("import", "2013-11"): 3000001.0,
+        ("import", "2013-12"): 2999999.0,
+    }
+    assert set(fetched.observations["unit"]) == {"USD th"}
+    assert len(fetched.notes) == 1
+    assert fetched.notes[0].endswith("table.csv: 1 rows of other parties were left out")
+    (snapshot,) = all_records(store)
+    assert (snapshot.source, snapshot.published, snapshot.authority) == ("gacc", "2014-01-10", "customs")
+    assert read_body(store, snapshot) == TABLE.encode("gb18030")
+
+
+def workbook(rows: list[list[object]], sheet: str = "Sheet1") -> bytes:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = sheet
+    for row in rows:
+        book.active.append(row)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def test_a_workbook_says_the_same_as_its_csv(tmp_path: Path, client: Client, store: Store) -> None:
+    rows: list[list[object]] = [
+        ["国别进出口"],
+        ["月份", "国别", "出口", "进口"],
+        ["2013.11", "俄罗斯", 4123456.5, 3000001],
+        [pd.Timestamp(2013, 12, 1).to_pydatetime(), "俄罗斯", "-", "2,999,999"],
+        ["2013.12", "印度", 1, 2],
+        [None, None, None, None],
+    ]
+    from_book = bring(tmp_path, client, store, workbook(rows), "table.xlsx").observations
+    from_csv = bring(tmp_path, client, store, TABLE.encode("gb18030")).observations
+    same = [name for name in from_csv if name != "snapshot"]
+    pd.testing.assert_frame_equal(from_book[same], from_csv[same])
+
+
+def test_a_formula_without_its_value_is_missing(tmp_path: Path, client: Client, store: Store) -> None:
+    rows: list[list[object]] = [["t"], ["月份", "国别", "出口", "进口"], ["2013.11", "俄罗斯", "=1+1", 5]]
+    found = bring(tmp_path, client, store, workbook(rows), "table.xlsx").observations
+    assert found["flow"].tolist() == ["import"]
+
+
+BAD_TABLES = [
+    (TABLE.replace("俄罗斯", "日本"), {"partner": {"others": "refuse"}}, r"table\.csv:3: 国别: found \"日本\", expected"),
+    (TABLE.replace("-,", "n.a.,"), {}, 'table.csv:4: 出口: found "n.a.", expected a number'),
+    (TABLE.replace("4,123,456.5", "4,123,45.6"), {}, "expected thousands in threes"),
+    (TABLE.replace("4,123,456.5", "4.123.456,5"), {}, "found"),
+    (TABLE.replace("4,123,456.5", "-4"), {}, 'found value "-4.0"'),
+    (TABLE.replace("4,123,456.5", "inf"), {}, 'found "inf", expected a number'),
+    (TABLE.replace("2013.11", "November"), {}, 'table.csv:3: 月份: found "November", expected a period like %Y.%m'),
+    (TABLE.replace("2013.11", "1013.11"), {}, "expected a year from 1900"),
+    (TABLE.replace("出口", "進口"), {}, "the column \"出口\" 0 times, expected"),
+    (TABLE.replace("进口", "出口"), {}, "the column \"出口\" 2 times"),
+    (TABLE.replace("2013.12,俄罗斯,-", "2013.11,俄罗斯,5"), {}, "found .* for China Russia (export|import) M 2013-11, expected one value"),
+    (TABLE.replace(",-,", ",-,-,"), {}, "found 5 fields, expected 4"),
+    ("", {}, "found 0 rows, expected the names of the columns in row 2"),
+    ('a\n"b', {}, "rows that cannot be read"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "changes", "message"), BAD_TABLES, ids=range(len(BAD_TABLES)))
+def test_a_table_with_a_fault_is_refused_whole(table: str, changes: dict, message: str) -> None:
+    parts = {name: getattr(mapping(), name).model_copy(update=change) for name, change in changes.items()}
+    with pytest.raises(UserError, match=message):
+        read_table(table.encode("gb18030"), "text/csv", mapping(**parts), "table.csv")
+
+
+def test_a_wrong_encoding_is_told() -> None:
+    with pytest.raises(UserError, match="bytes that are not utf-8"):
+        read_table(TABLE.encode("gb18030"), "text/csv", mapping(encoding="utf-8"), "table.csv")
+    with pytest.raises(UserError, match="expected text in nonsense"):
+        read_table(TABLE.encode("gb18030"), "text/csv", mapping(encoding="nonsense"), "table.csv")
+
+
+def test_a_file_that_is_no_workbook_is_told() -> None:
+    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    for body in (b"", b"PK", TABLE.encode(), workbook([["a"]])[:200]):
+        with pytest.raises(UserError, match="no workbook that can be read"):
+            read_table(body, media, mapping(), "table.xlsx")
+    with pytest.raises(UserError, match='no sheet "Data", expected one of: Sheet1'):
+        read_table(workbook([["a"]]), media, mapping(sheet="Data"), "table.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "thousands", "expected"),
+    [
+        ("1234.5", ".", "", 1234.5),
+        ("1 234,5", ",", " ", 1234.5),
+        ("1.234.567", ",", ".", 1234567.0),
+        ("0,5", ",", "", 0.5),
+        ("", ".", "", None),
+        (" 7 ", ".", "", 7.0),
+    ],
+)
+def test_marks_of_numbers(text: str, decimal: str, thousands: str, expected: float | None) -> None:
+    assert value_of(text, mapping(decimal=decimal, thousands=thousands), "here") == expected
+
+
+@given(st.decimals(min_value=0, max_value=10**12, places=3))
+def test_numbers_with_thousands_are_read_as_written(number: Decimal) -> None:
+    assert value_of(f"{number:,}", mapping(), "here") == float(number)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("source: gacc", "source: GACC!", "source: found"),
+        ("freq: M", "freq: W", "freq: found"),
+        ("authority: customs", "authority: me", "authority: found"),
+        ("freq: M", "freq: M\nsped: 1", "sped: found"),
+        ("{is: China}", "{is: China, column: a}", "either `is` or `column`"),
+        ("{is: China}", "{}", "either `is` or `column`"),
+        ('thousands: ","', 'thousands: "."', "the same mark"),
+        ("USD th", "USD trillion", "flows.0.unit: found"),
+        ("published: 2014-01-10", "published: 2014-02-30", "gacc.yml: found"),
+        ("freq: M", "freq: [", "no YAML that can be read"),
+        ("url: http://www.customs.gov.cn/tables", "url: ask me", "url: found"),
+    ],
+)
+def test_a_faulty_mapping_is_told_field_by_field(old: str, new: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_mapping(MAPPING.replace(old, new).encode(), "gacc.yml")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"- 1", b"!!python/object:os.system {}", b"\xff\xfe\xfd", b"a: &a [*a]"]
+)
+def test_other_yaml_is_no_mapping(content: bytes) -> None:
+    with pytest.raises(UserError, match=r"^m\.yml: "):
+        parse_mapping(content, "m.yml")
+
+
+# --- rows of the record ---
+
+
+def fetch(client: Client, store: Store, **changes: object) -> Fetched:
+    asked = {"reporter": "China", "partner": "Russia", "flow": "total", "years": range(2013, 2016)} | changes
+    return fetch_flow("imf", client=client, store=store, **asked)  # type: ignore[arg-type]
+
+
+def test_rows_pass_the_checks_of_the_record(client: Client, store: Store, tmp_path: Path) -> None:
+    fetched = fetch(client, store)
+    rows = figures_from(fetched.observations, fetched.snapshots)
+    rows.to_csv(tmp_path / "figures.csv", index=False, lineterminator="\n")
+    loaded = record.load_figures(tmp_path / "figures.csv")
+    assert loaded["figure_id"].tolist() == ["CN-RU-total-2013-a", "CN-RU-total-2014-a", "CN-RU-total-2015-a"]
+    assert loaded["value_mn"].tolist() == pytest.approx(
+        (fetched.observations["value"] / 1e6).tolist(), abs=1e-6
+    )
+    assert loaded["level_usable"].all()
+    assert set(rows["unit"]) == {"USD mn"}
+    assert (
+        "computed as export + import" in rows["note"][0]
+        and fetched.snapshots[0].sha256[:16] in rows["note"][0]
+    )
+
+
+def test_columns_are_those_of_the_record() -> None:
+    fields = [field["name"] for field in package.describe("figures")["schema"]["fields"]]
+    assert list(from_observations.COLUMNS) == fields
+
+
+def test_nothing_is_known_before_it_was_retrieved(client: Client, store: Store, tmp_path: Path) -> None:
+    fetched = fetch(client, store, flow="export")
+    rows = figures_from(fetched.observations, fetched.snapshots)
+    rows.to_csv(tmp_path / "figures.csv", index=False, lineterminator="\n")
+    loaded = record.load_figures(tmp_path / "figures.csv")
+    assert record.as_of(loaded, NOW.date() - timedelta(days=1)).empty
+    assert len(record.as_of(loaded, NOW.date())) == 3
+
+
+def test_asking_again_makes_an_old_value_no_newer(client: Client, store: Store, time: Time) -> None:
+    fetch(client, store)
+    time.seconds += 40 * 86_400
+    again = fetch(client, store)
+    assert set(figures_from(again.observations, again.snapshots)["published"]) == {"2026-11-24"}
+
+
+def test_a_stated_day_of_publication_counts(tmp_path: Path, client: Client, store: Store) -> None:
+    fetched = bring(tmp_path, client, store, TABLE.encode("gb18030"))
+    rows = figures_from(fetched.observations, fetched.snapshots)
+    assert set(rows["published"]) == {"2014-01-10"}
+    assert rows["figure_id"].tolist() == [
+        "CN-RU-export-2013m11-a",
+        "CN-RU-import-2013m11-a",
+        "CN-RU-import-2013m12-a",
+    ]
+    assert rows["value"].tolist() == ["4123.4565", "3000.001", "2999.999"]  # thousands to millions
+    assert set(rows["authority"]) == {"customs"}
+
+
+def test_the_same_value_gives_no_row_and_another_one_a_new_vintage(
+    server: Server, client: Client, store: Store, time: Time
+) -> None:
+    first = fetch(client, store, flow="export")
+    known = figures_from(first.observations, first.snapshots)
+    assert figures_from(first.observations, first.snapshots, known).empty
+    known_before = known.copy()
+    time.seconds += 86_400
+    server.next(server_of.changed(lambda body: change_year(body, "2014", 10_000_000_000.5)))
+    second = fetch(client, store, flow="export")
+    rows = figures_from(second.observations, second.snapshots, known)
+    assert rows[["figure_id", "value", "published"]].to_numpy().tolist() == [
+        ["CN-RU-export-2014-b", "10000.0000005", "2026-11-25"]
+    ]
+    pd.testing.assert_frame_equal(known, known_before)
+    assert figures_from(
+        second.observations, second.snapshots, pd.concat([known, rows], ignore_index=True)
+    ).empty
+    # A value that returns to what it was is news as well.
+    time.seconds += 86_400
+    third = fetch(client, store, flow="export")
+    back = figures_from(third.observations, third.snapshots, pd.concat([known, rows], ignore_index=True))
+    assert back[["figure_id", "published"]].to_numpy().tolist() == [["CN-RU-export-2014-c", "2026-11-26"]]
+
+
+def change_year(body: bytes, year: str, value: float) -> bytes:
+    lines = body.decode().split("\r\n")
+    changed = [
+        line.rsplit(",", 1)[0] + f",{value!r}" if f",{year}," in line and "XG_" in line else line
+        for line in lines
+    ]
+    return "\r\n".join(changed).encode()
+
+
+def test_ids_that_exist_are_never_used_again(client: Client, store: Store) -> None:
+    fetched = fetch(client, store, years=range(2013, 2014))
+    known = tables.read_rows(package.data_dir() / "figures.csv", list(from_observations.COLUMNS))[0]
+    taken = set(known["figure_id"])
+    rows = figures_from(fetched.observations, fetched.snapshots, known)
+    assert len(rows) == 1 and not set(rows["figure_id"]) & taken
+    assert rows["figure_id"].iloc[0].startswith("CN-RU-total-2013-")
+
+
+def test_a_place_without_a_code_and_another_currency_are_told(client: Client, store: Store) -> None:
+    fetched = fetch(client, store)
+    with pytest.raises(UserError, match='currency: found "EUR", expected USD or CNY'):
+        figures_from(fetched.observations.assign(currency="EUR"), fetched.snapshots)
+    harbin = fetched.observations.assign(reporter="Harbin")
+    with pytest.raises(UserError, match='code: found none for "Harbin"'):
+        figures_from(harbin, fetched.snapshots)
+    assert (
+        figures_from(harbin, fetched.snapshots, codes={"Harbin": "HRB"})["figure_id"][0]
+        == "HRB-RU-total-2013-a"
+    )
+
+
+@given(st.decimals(min_value=0, max_value=10**13, places=2))
+def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
+    text = in_millions(float(value), "USD")
+    assert tables.is_number(text)
+    assert Decimal(text) * 1_000_000 == Decimal(repr(float(value)))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(230_000_000.0, "USD", "230"), (111000000000.0, "USD", "111000"), (4123456.5, "USD th", "4123.4565"),
+     (1.5, "CNY mn", "1.5"), (11.7, "CNY bn", "11700"), (0.0, "USD", "0"), (1e-3, "USD", "0.000000001"), (1e22, "USD", "1" + "0" * 16)],
+)  # fmt: skip
+def test_values_in_millions(value: float, unit: str, text: str) -> None:
+    assert in_millions(value, unit) == text
+
+
+def test_letters_go_on_after_z() -> None:
+    assert [letters(place) for place in (1, 2, 26, 27, 52, 53, 702, 703)] == [
+        "a",
+        "b",
+        "z",
+        "aa",
+        "az",
+        "ba",
+        "zz",
+        "aaa",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "code"),
+    [(("2013-01-01", "2013-12-31"), "2013"), (("2013-03-01", "2013-03-31"), "2013m03"), (("2013-04-01", "2013-06-30"), "2013m04_m06"),
+     (("2013-01-01", "2013-01-31"), "2013m01")],
+)  # fmt: skip
+def test_periods_in_ids(days: tuple[str, str], code: str) -> None:
+    assert from_observations.period_in_key(*days) == code
+    assert date.fromisoformat(days[0])

@@ -1,0 +1,771 @@
+"""Each source by the shapes that it documents: what is read, and how every fault of content is told."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import fault_server as server_of
+import pandas as pd
+import pytest
+from fault_server import Server
+from hypothesis import given
+from hypothesis import strategies as st
+from sources_kit import NOW, Time, quick_client, rouble_days, small_world
+
+from lib.economies import economies, find_economy
+from lib.errors import UserError
+from lib.tools.sources import comtrade, fetch, imf, observations, rates, worldbank
+from lib.tools.sources.client import Client
+from lib.tools.sources.fetch import Fetched, fetch_flow, fetch_panel
+from lib.tools.sources.observations import covariates_from
+from lib.tools.sources.rates import averages, fetch_rates
+from lib.tools.sources.snapshots import Store, all_records, open_store
+from lib.tools.sources.worldbank import fetch_indicator
+
+YEARS = range(2010, 2016)
+SOURCES = ["imf", "comtrade"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "COMTRADE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("lib.tools.sources.secrets.from_keyring", lambda name: None)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    with server_of.serve(small_world()) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    running.seen.clear()
+    running.faults.clear()
+    running.standing = None
+    return running
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    with quick_client(server.bases, Time()) as client:
+        yield client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path)
+
+
+def fetch_one(source: str, client: Client, store: Store, **changes: object) -> Fetched:
+    pair = {"reporter": "China", "partner": "Russia", "flow": "export", "years": YEARS} | changes
+    return fetch_flow(source, client=client, store=store, **pair)  # type: ignore[arg-type]
+
+
+def values(fetched: Fetched) -> dict[str, float]:
+    return fetched.observations.set_index("period")["value"].to_dict()
+
+
+def expected(
+    server: Server, flow: str = "export", years: range = YEARS, reporter: str = "CHN"
+) -> dict[str, float]:
+    known = server.world.trade[reporter, "RUS", flow]
+    return {str(year): known[str(year)] for year in years if str(year) in known}
+
+
+# --- what is read ---
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("flow", ["export", "import"])
+def test_a_flow_is_read_to_the_last_digit(
+    source: str, flow: str, server: Server, client: Client, store: Store
+) -> None:
+    fetched = fetch_one(source, client, store, flow=flow)
+    assert values(fetched) == expected(server, flow)
+    first = fetched.observations.iloc[0]
+    assert (
+        first["reporter"] == "China"
+        and first["partner"] == "Russia"
+        and first["unit"] == first["currency"] == "USD"
+    )
+    assert first["valuation"] == {"export": "FOB", "import": "CIF"}[flow]
+    assert set(fetched.observations["snapshot"]) == {snapshot.sha256 for snapshot in fetched.snapshots}
+    assert fetched.notes == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_total_is_export_and_import_together(
+    source: str, server: Server, client: Client, store: Store
+) -> None:
+    found = values(fetch_one(source, client, store, flow="total"))
+    exports, imports = expected(server), expected(server, "import")
+    assert found == pytest.approx({year: exports[year] + imports[year] for year in exports}, rel=1e-15)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_months_are_read(source: str, server: Server, client: Client, store: Store) -> None:
+    fetched = fetch_one(source, client, store, freq="M", years=range(2013, 2015))
+    known = server.world.trade["CHN", "RUS", "export"]
+    assert values(fetched) == {
+        f"{year}-{month:02}": known[f"{year}-{month:02}"] for year in (2013, 2014) for month in range(1, 13)
+    }
+
+
+def test_json_and_csv_of_the_imf_say_the_same(
+    server: Server, client: Client, store: Store, tmp_path: Path
+) -> None:
+    as_csv = fetch_one("imf", client, store, flow="total")
+    rows = server_of.imf_rows(server.world, "CHN.XG_FOB_USD+MG_CIF_USD.RUS.A")
+    server.always(server_of.instead(server_of.imf_json(rows), "application/json"))
+    as_json = fetch_one("imf", client, open_store(tmp_path / "other"), flow="total")
+    same = [name for name in as_csv.observations if name != "snapshot"]
+    pd.testing.assert_frame_equal(as_json.observations[same], as_csv.observations[same])
+
+
+def test_the_example_of_comtrades_own_client_is_read() -> None:
+    """The answer in the notebook of comtradeapicall (UN Statistics Division, MIT), as far as it is read."""
+    body = (
+        b'{"elapsedTime":"0.09 secs","count":1,"error":"","data":[{"typeCode":"C","freqCode":"A","period":"2023",'
+        b'"reporterCode":156,"flowCode":"X","partnerCode":643,"partner2Code":0,"cmdCode":"TOTAL","customsCode":"C00",'
+        b'"motCode":0,"cifvalue":null,"fobvalue":1.0,"primaryValue":1.0,"isAggregate":true}]}'
+    )
+    row = comtrade.read(body, "application/json", "here").iloc[0].to_dict()
+    assert row == {
+        "reporter": "156", "partner": "643", "freq": "A", "period": "2023", "flow": "export", "valuation": "FOB", "value": 1.0,
+    }  # fmt: skip
+
+
+def test_comtrade_is_always_asked_for_the_whole(server: Server, client: Client, store: Store) -> None:
+    fetch_one("comtrade", client, store, flow="total", years=range(2000, 2026))
+    assert len(server.seen) == 3, "26 years, at most 12 periods a request"
+    for path, _ in server.seen:
+        assert path.startswith("/comtrade/public/v1/preview/C/A/HS?")
+        for part in (
+            "partner2Code=0",
+            "motCode=0",
+            "customsCode=C00",
+            "cmdCode=TOTAL",
+            "reporterCode=156",
+            "partnerCode=643",
+        ):
+            assert part in path
+
+
+def test_comtrade_with_a_key_asks_the_keyed_service(
+    server: Server, client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMTRADE_API_KEY", "abc")
+    assert values(fetch_one("comtrade", client, store)) == expected(server)
+    assert server.seen[0][0].startswith("/comtrade/data/v1/get/C/A/HS?")
+    assert "abc" not in server.seen[0][0]
+
+
+def test_comtrades_parts_of_a_flow_do_not_count_twice(server: Server, client: Client, store: Store) -> None:
+    """Without the three parameters, or against a server that ignores them, parts come beside the whole."""
+    whole = server_of.comtrade_row(156, 643, "X", "2013", 100.0)
+    parts = [
+        server_of.comtrade_row(156, 643, "X", "2013", 60.0, motCode=1000),
+        server_of.comtrade_row(156, 643, "X", "2013", 40.0, partner2Code=344),
+        server_of.comtrade_row(156, 643, "X", "2013", 30.0, customsCode="C04"),
+    ]
+    server.always(server_of.instead(server_of.comtrade_json([*parts, whole])))
+    assert values(fetch_one("comtrade", client, store, years=range(2013, 2014))) == {"2013": 100.0}
+
+
+# --- what is missing is named ---
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_missing_years_are_named(source: str, server: Server, client: Client, store: Store) -> None:
+    fetched = fetch_one(source, client, store, reporter="India", years=range(2012, 2027))
+    assert "2014" not in values(fetched)
+    assert fetched.notes == [f"{source}: India–Russia, export, annual 2012–2026: no value for 2014, 2026"]
+    total = fetch_one(source, client, store, reporter="India", flow="total", years=range(2012, 2027))
+    assert "2014" not in values(total)
+    assert "India–Russia: no total, one flow alone: 2014" in total.notes
+
+
+def test_a_year_lost_on_the_way_is_named(server: Server, client: Client, store: Store) -> None:
+    """The fault of a client that asks year by year and swallows a 429: here it is a retry, or the gap has a name."""
+    rows = [
+        row for row in server_of.comtrade_rows(server.world, query_of(YEARS), "A") if row["period"] != "2012"
+    ]
+    server.next(server_of.too_many(), server_of.instead(server_of.comtrade_json(rows)))
+    fetched = fetch_one("comtrade", client, store)
+    assert "2012" not in values(fetched)
+    assert fetched.notes == ["comtrade: China–Russia, export, annual 2010–2015: no value for 2012"]
+
+
+def query_of(years: range) -> dict[str, str]:
+    return {"reporterCode": "156", "partnerCode": "643", "flowCode": "X", "period": ",".join(map(str, years))}
+
+
+@pytest.mark.parametrize("text", ["NaN", "", "null"])
+def test_an_observation_without_a_value_is_missing_not_zero(
+    text: str, server: Server, client: Client, store: Store
+) -> None:
+    rows = [
+        ("CHN", "XG_FOB_USD", "RUS", "A", year, text if year == "2012" else 5.0)
+        for year in ("2010", "2011", "2012")
+    ]
+    server.always(server_of.instead(server_of.imf_csv(rows)))
+    fetched = fetch_one("imf", client, store, years=range(2010, 2013))
+    assert values(fetched) == {"2010": 5.0, "2011": 5.0}
+    assert fetched.notes == ["imf: China–Russia, export, annual 2010–2012: no value for 2012"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_flow_without_any_value_is_an_error(source: str, client: Client, store: Store) -> None:
+    with pytest.raises(
+        UserError, match=rf"found nothing, expected {source}: Russia–China, export, annual 2023–2025"
+    ):
+        fetch_one(source, client, store, reporter="Russia", partner="China", years=range(2023, 2026))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_empty_answer_is_no_content(source: str, server: Server, client: Client, store: Store) -> None:
+    server.always(server_of.status(204))
+    with pytest.raises(UserError, match="found nothing"):
+        fetch_one(source, client, store)
+
+
+def test_a_period_that_is_not_over_is_no_full_figure(server: Server, client: Client, store: Store) -> None:
+    rows = [("CHN", "XG_FOB_USD", "RUS", "A", year, 5.0) for year in ("2024", "2025", "2026")]
+    server.always(server_of.instead(server_of.imf_csv(rows)))
+    fetched = fetch_one("imf", client, store, years=range(2024, 2027))
+    assert list(values(fetched)) == ["2024", "2025"]
+    assert any("left out, not over on 2026-11-24: 2026" in note for note in fetched.notes)
+
+
+# --- faults of content ---
+
+
+def imf_body(change: Callable[[list[tuple]], list[tuple]] = lambda rows: rows, **options: object) -> bytes:
+    rows = [("CHN", "XG_FOB_USD", "RUS", "A", str(year), float(year)) for year in YEARS]
+    return server_of.imf_csv(change(rows), **options)  # type: ignore[arg-type]
+
+
+def json_of(change: Callable[[dict], object]) -> bytes:
+    rows = [("CHN", "XG_FOB_USD", "RUS", "A", str(year), float(year)) for year in YEARS]
+    content = json.loads(server_of.imf_json(rows))
+    change(content)
+    return json.dumps(content).encode()
+
+
+def series_of(content: dict) -> dict:
+    return content["data"]["dataSets"][0]["series"]["0:0:0:0"]["observations"]
+
+
+COMTRADE_ROW = server_of.comtrade_row(156, 643, "X", "2013", 1.0)
+
+
+def comtrade_body(**changes: object) -> bytes:
+    return server_of.comtrade_json([COMTRADE_ROW | changes])
+
+
+def big(count: int) -> bytes:
+    return server_of.comtrade_json(
+        [server_of.comtrade_row(156, number, "X", "2013", 1.0) for number in range(count)]
+    )
+
+
+REFUSED = [
+    ("imf", imf_body(lambda rows: [*rows, (*rows[0][:5], 7.0)]), "2010, 7 for China Russia export A 2010, expected one value"),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "inf")]), 'OBS_VALUE: found "inf", expected a number'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "1e999")]), 'found "1e999", expected a finite number'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "Infinity")]), 'found "Infinity", expected a number'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "1,5")]), 'found "1,5", expected a number with a decimal point'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "1 000")]), 'found "1 000"'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "٢٣٠")]), "expected a number"),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "1_0")]), "expected a number"),
+    ("imf", imf_body(lambda rows: [(*rows[0][:5], "-5")]), 'found value "-5.0", expected .*0'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:4], "20100", 5.0)]), 'the period "20100", expected an annual one'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:4], "2010-M13", 5.0)]), 'the period "2010-M13"'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:3], "M", "2010-01", 5.0)]), 'the freq "M", expected A'),
+    ("imf", imf_body(lambda rows: [("IND", *rows[0][1:])]), 'the reporter "IND", expected CHN'),
+    ("imf", imf_body(lambda rows: [(*rows[0][:2], "IND", *rows[0][3:])]), 'the partner "IND", expected RUS'),
+    ("imf", imf_body(lambda rows: [("CHN", "TBG_USD", *rows[0][2:])]), 'the indicator "TBG_USD", expected XG_FOB_USD'),
+    ("imf", imf_body(lambda rows: [("CHN", "MG_CIF_USD", *rows[0][2:])]), 'the flow "import", expected export'),
+    ("imf", imf_body(columns=["COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY", "TIME_PERIOD"]), "no column OBS_VALUE"),
+    ("imf", imf_body().replace(b"OBS_VALUE", b"FREQUENCY"), "no column OBS_VALUE|FREQUENCY 2 times"),
+    ("imf", imf_body().replace(b"STRUCTURE_ID", b"OBS_VALUE"), "the column OBS_VALUE 2 times, expected it once"),
+    ("imf", imf_body()[:-12], "rows that cannot be read"),
+    ("imf", imf_body() + b"a,b\r\n", "rows that cannot be read"),
+    ("imf", imf_body().replace(b"ACTION", b"SCALE").replace(b",I,", b",6,"), 'the scale "6", expected dollars without a scale'),
+    ("imf", b"", "an empty body with status 200"),
+    ("imf", b"\xff\xfe\x00", "bytes that are not utf-16"),
+    ("imf", "ungültig".encode("latin-1"), "bytes that are not utf-8"),
+    ("imf", b'{"message":"No such flow","code":"E7","correlationId":"c1"}', 'the error "No such flow, E7, c1"'),
+    ("imf", server_of.PORTAL, "a web page that begins"),
+    ("imf/json", server_of.PORTAL, "a web page that begins"),
+    ("imf/json", b"\xef\xbb\xbf<?xml version='1.0'?><e>down</e>", "XML that begins .*, expected JSON"),
+    ("comtrade", b"", "an empty body with status 200"),
+    ("imf/json", b"{", "no valid JSON"),
+    ("imf/json", b"[]", "JSON of another shape, expected an SDMX data message"),
+    ("imf/json", b"null", "JSON of another shape"),
+    ("imf/json", b"[" * 200_000, "JSON nested beyond all measure"),
+    ("imf/json", b'{"data": ' + b"9" * 5000 + b"}", "no valid JSON"),
+    ("imf/json", json_of(lambda content: series_of(content).update({"0": [float("nan")]})), "NaN is no number of JSON"),
+    ("imf/json", json_of(lambda content: series_of(content).update({"0": [float("inf")]})), "Infinity is no number of JSON"),
+    ("imf/json", json_of(lambda content: series_of(content).update({"0": [True]})), 'found "True", expected a number'),
+    ("imf/json", json_of(lambda content: series_of(content).update({"0": [[1]]})), "expected a number"),
+    ("imf/json", json_of(lambda content: series_of(content).update({"0": ["1,5"]})), "expected a number with a decimal point"),
+    ("imf/json", json_of(lambda content: series_of(content).update({"99": ["1"]})), "JSON of another shape"),
+    ("imf/json", json_of(lambda content: series_of(content).update({"-1": ["1"]})), "JSON of another shape"),
+    ("imf/json", json_of(lambda content: content["data"].pop("structures")), "JSON of another shape"),
+    ("imf/json", json_of(lambda content: content["data"]["structures"][0]["dimensions"]["series"][2]["values"][0].update(id=None)), "JSON of another shape"),
+    ("imf/json", json_of(lambda content: content["data"]["structures"][0]["dimensions"]["observation"][0]["values"][0].update(value=2010)), "JSON of another shape"),
+    ("comtrade", b'{"statusCode":500,"message":"Internal error"}', 'the error "Internal error", expected data'),
+    ("comtrade", server_of.comtrade_json([], "Invalid period"), 'the error "Invalid period", expected data'),
+    ("comtrade", server_of.PORTAL, "a web page that begins"),
+    ("comtrade", b"[]", "JSON of another shape"),
+    ("comtrade", b'{"data": [1]}', "rows of another shape"),
+    ("comtrade", comtrade_body(primaryValue="1.5 bn"), 'primaryValue: found "1.5 bn"'),
+    ("comtrade", comtrade_body(primaryValue="inf"), 'found "inf"'),
+    ("comtrade", comtrade_body(primaryValue=[1]), "expected a number"),
+    ("comtrade", comtrade_body(primaryValue=True), "expected a number"),
+    ("comtrade", comtrade_body(primaryValue=-1.0), 'found value "-1.0"'),
+    ("comtrade", comtrade_body(flowCode="RX"), 'the flow "RX", expected X or M'),
+    ("comtrade", comtrade_body(flowCode="M"), 'the flow "import", expected export'),
+    ("comtrade", comtrade_body(period=None), "period of type NoneType, expected codes"),
+    ("comtrade", comtrade_body(period="2013x"), 'the period "2013x"'),
+    ("comtrade", comtrade_body(reporterCode=643), 'the reporter "643", expected 156'),
+    ("comtrade", comtrade_body(partnerCode=699), 'the partner "699", expected 643'),
+    ("comtrade", comtrade_body().replace(b'"count": 1', b'"count": 3'), "1 rows where 3 were counted"),
+    ("comtrade", comtrade_body().replace(b"1.0", b"NaN"), "NaN is no number of JSON"),
+    ("comtrade", server_of.comtrade_json([COMTRADE_ROW, COMTRADE_ROW | {"primaryValue": 2.0}]), "1, 2 for China Russia export"),
+    ("comtrade", big(500), "500 rows, the limit, so that some may be missing, expected fewer than 500"),
+    ("comtrade", comtrade_body()[:-30], "no valid JSON"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "body", "message"), REFUSED, ids=range(len(REFUSED)))
+def test_content_that_cannot_be_trusted_is_refused_whole(
+    source: str, body: bytes, message: str, server: Server, client: Client, store: Store
+) -> None:
+    source, _, form = source.partition("/")
+    media = "application/json" if form or source == "comtrade" else server_of.CSV_TYPE
+    server.always(server_of.instead(body, media))
+    with pytest.raises(UserError, match=message):
+        fetch_one(source, client, store)
+    assert [snapshot for snapshot in all_records(store) if not snapshot.fault and snapshot.bytes] == []
+    with pytest.raises(UserError):
+        fetch_one(source, client, store, offline=True)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "fault",
+    [server_of.with_bom, server_of.zipped, server_of.changed(lambda body: body + b"\n")],
+    ids=["bom", "gzip", "newline"],
+)
+def test_harmless_differences_of_form_are_read(
+    source: str, fault: server_of.Fault, server: Server, client: Client, store: Store
+) -> None:
+    server.always(fault)
+    assert values(fetch_one(source, client, store)) == expected(server)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "fault", [server_of.xml_error, server_of.disguised_portal_page], ids=["xml", "portal"]
+)
+def test_markup_with_status_200_is_told(
+    source: str, fault: server_of.Fault, server: Server, client: Client, store: Store
+) -> None:
+    server.always(fault)
+    with pytest.raises(UserError, match=r"found (XML|a web page) that begins"):
+        fetch_one(source, client, store)
+    assert [snapshot.fault != "" for snapshot in all_records(store)] == [True]
+
+
+def test_columns_may_stand_in_any_order_beside_unknown_ones(
+    server: Server, client: Client, store: Store
+) -> None:
+    columns = [
+        "OBS_VALUE",
+        "TIME_PERIOD",
+        "ACTION",
+        "FREQUENCY",
+        "COUNTERPART_COUNTRY",
+        "INDICATOR",
+        "COUNTRY",
+    ]
+    server.always(server_of.instead(imf_body(columns=columns)))
+    assert values(fetch_one("imf", client, store)) == {str(year): float(year) for year in YEARS}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_rows_that_stand_twice_count_once_and_are_told(
+    source: str, server: Server, client: Client, store: Store
+) -> None:
+    twice = imf_body(lambda rows: [*rows, rows[0]])
+    rows = server_of.comtrade_rows(server.world, query_of(YEARS), "A")
+    server.always(server_of.instead(twice if source == "imf" else server_of.comtrade_json([*rows, rows[0]])))
+    fetched = fetch_one(source, client, store)
+    assert len(values(fetched)) == len(fetched.observations) == 6
+    assert any("1 rows stood there twice with the same value" in note for note in fetched.notes)
+
+
+def test_numbers_as_plain_text_are_numbers(server: Server, client: Client, store: Store) -> None:
+    server.always(server_of.instead(comtrade_body(primaryValue="1234.5", period=2013)))
+    assert values(fetch_one("comtrade", client, store, years=range(2013, 2014))) == {"2013": 1234.5}
+
+
+# --- the question ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reporter": "Harbin"}, 'economy: found "Harbin", expected a country'),
+        ({"reporter": "Chna"}, '"China", or one of'),
+        ({"partner": "China"}, "the reporter itself"),
+        ({"flow": "trade"}, 'flow: found "trade"'),
+        ({"freq": "W"}, r'frequency: found "W", expected A \(annual\)'),
+        ({"years": range(0)}, "years: found none"),
+    ],
+)
+def test_a_wrong_question_is_told_before_anybody_is_asked(
+    changes: dict, message: str, server: Server, client: Client, store: Store
+) -> None:
+    with pytest.raises(UserError, match=message):
+        fetch_one("imf", client, store, **changes)
+    assert server.seen == []
+
+
+def test_comtrade_has_no_quarters_and_an_unknown_source_is_told(client: Client, store: Store) -> None:
+    with pytest.raises(UserError, match="frequency: found Q of comtrade, expected A or M"):
+        fetch_one("comtrade", client, store, freq="Q")
+    with pytest.raises(UserError, match='source: found "imff", expected "imf", or one of: comtrade, imf'):
+        fetch_one("imff", client, store)
+
+
+@pytest.mark.parametrize("name", ["Viet Nam", "vietnam", "VNM", "vn"])
+def test_an_economy_has_several_names(name: str) -> None:
+    assert find_economy(name).iso3 == "VNM"
+
+
+def test_codes_of_economies_are_those_of_iso_3166() -> None:
+    pycountry = pytest.importorskip("pycountry")
+    own_number = {"USA", "FRA", "IND", "CHE", "NOR", "TWN"}  # customs territories of UN Comtrade
+    for economy in economies():
+        if economy.iso3 in ("WLD", "XKX"):
+            continue
+        country = pycountry.countries.get(alpha_3=economy.iso3)
+        assert country.alpha_2 == economy.code
+        assert (int(country.numeric) == int(economy.comtrade)) is (economy.iso3 not in own_number)
+    for column in ("name", "iso3", "code", "imf", "comtrade"):
+        assert len({getattr(economy, column) for economy in economies()}) == len(economies())
+
+
+# --- store and offline ---
+
+
+def test_offline_uses_the_last_snapshot_and_asks_nobody(server: Server, client: Client, store: Store) -> None:
+    online = fetch_one("imf", client, store)
+    server.seen.clear()
+    offline = fetch_one("imf", client, store, offline=True)
+    pd.testing.assert_frame_equal(offline.observations, online.observations)
+    assert server.seen == []
+
+
+def test_offline_without_a_snapshot_is_one_clear_line(client: Client, store: Store) -> None:
+    with pytest.raises(UserError, match=r"^offline: no snapshot of http\S+; run once without --offline$"):
+        fetch_one("imf", client, store, offline=True)
+
+
+def test_a_source_out_of_order_points_to_the_snapshot(server: Server, client: Client, store: Store) -> None:
+    fetch_one("imf", client, store)
+    server.always(server_of.status(503))
+    with pytest.raises(UserError, match=r"\(--offline uses the snapshot of 2026-11-24\)$"):
+        fetch_one("imf", client, store)
+
+
+def test_a_fresh_snapshot_is_used_where_that_is_allowed(server: Server, client: Client, store: Store) -> None:
+    fetch_one("imf", client, store)
+    fetch_one("imf", client, store, max_age=timedelta(days=1))
+    assert len(server.seen) == 1
+    fetch_one("imf", client, store)
+    assert len(server.seen) == 2
+
+
+# --- panels ---
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_panel_asks_once_a_reporter_and_goes_on_where_it_stopped(
+    source: str, server: Server, client: Client, store: Store
+) -> None:
+    reporters = ["China", "India", "South Korea"]
+    asking = {"years": range(2013, 2015), "client": client, "store": store, "reporters": reporters}
+    steps: list[tuple[int, int, str]] = []
+    first = list(fetch_panel(source, progress=lambda *step: steps.append(step), **asking))  # type: ignore[arg-type]
+    assert steps == [(1, 3, "China"), (2, 3, "India"), (3, 3, "South Korea")]
+    assert len(server.seen) == 3 * {"imf": 1, "comtrade": 4}[source]
+    assert {flow for one in first for flow in one.observations["flow"]} == {"export", "import", "total"}
+    assert len(first[0].observations) == 6 and len(first[1].observations) == 4  # India's exports lack 2014
+    server.seen.clear()
+    again = list(fetch_panel(source, **asking))  # type: ignore[arg-type]
+    assert server.seen == []
+    pd.testing.assert_frame_equal(again[2].observations, first[2].observations)
+
+
+def test_a_panel_that_was_stopped_asks_only_for_the_rest(
+    server: Server, client: Client, store: Store
+) -> None:
+    asking = {
+        "years": YEARS,
+        "client": client,
+        "store": store,
+        "reporters": ["China", "India", "South Korea"],
+    }
+    next(fetch_panel("imf", **asking))  # type: ignore[arg-type]
+    server.seen.clear()
+    list(fetch_panel("imf", **asking))  # type: ignore[arg-type]
+    assert ["IND" in server.seen[0][0], "KOR" in server.seen[1][0], len(server.seen)] == [True, True, 2]
+
+
+def test_one_refused_reporter_is_a_note_and_a_source_out_of_order_an_error(
+    server: Server, client: Client, store: Store
+) -> None:
+    asking = {"years": YEARS, "client": client, "store": store}
+    server.next(server_of.status(404, body=b'{"message":"no records"}'))
+    found = list(fetch_panel("imf", reporters=["China", "India", "Turkey"], **asking))  # type: ignore[arg-type]
+    assert (
+        found[0].observations.empty and "China: " in found[0].notes[0] and "no records" in found[0].notes[0]
+    )
+    assert not found[1].observations.empty
+    server.always(server_of.status(403))
+    server.seen.clear()
+    with pytest.raises(UserError, match="status 403"):
+        list(fetch_panel("imf", reporters=["Brazil", "Chile", "Cuba", "Peru"], **asking))  # type: ignore[arg-type]
+    assert len(server.seen) == 3
+    server.always(server_of.status(404))
+    server.seen.clear()
+    with pytest.raises(
+        UserError, match="status 404"
+    ):  # unknown to the source one by one, and then all of them
+        list(fetch_panel("imf", reporters=["Brazil", "Chile", "Cuba", "Peru"], **asking))  # type: ignore[arg-type]
+    assert len(server.seen) == 4
+
+
+def test_an_offline_panel_takes_what_is_there(server: Server, client: Client, store: Store) -> None:
+    asking = {"years": YEARS, "client": client, "store": store}
+    fetch_one("imf", client, store)  # another question: of no use for a panel
+    list(fetch_panel("imf", reporters=["Turkey"], **asking))  # type: ignore[arg-type]
+    reporters = ["Brazil", "Chile", "Cuba", "Peru", "Turkey"]
+    found = list(fetch_panel("imf", reporters=reporters, offline=True, **asking))  # type: ignore[arg-type]
+    assert [one.observations.empty for one in found] == [True, True, True, True, False]
+    with pytest.raises(UserError, match="offline: no snapshot"):
+        list(fetch_panel("imf", reporters=reporters[:4], offline=True, **asking))  # type: ignore[arg-type]
+
+
+def test_partners_that_are_no_economy_are_counted_not_kept(
+    server: Server, client: Client, store: Store
+) -> None:
+    rows = [("CHN", "XG_FOB_USD", partner, "A", "2013", 1.0) for partner in ("RUS", "GX123", "1C_ALL")]
+    server.always(server_of.instead(server_of.imf_csv(rows)))
+    (found,) = fetch_panel("imf", years=YEARS, client=client, store=store, reporters=["China"])
+    assert found.observations["partner"].tolist() == ["Russia"]
+    assert any("2 partners that are no economy left out, such as 1C_ALL" in note for note in found.notes)
+
+
+# --- World Bank ---
+
+
+def test_an_indicator_is_read_and_its_gap_named(server: Server, client: Client, store: Store) -> None:
+    fetched = fetch_indicator(
+        "NY.GDP.MKTP.CD", ["China", "Russia"], years=range(2009, 2013), client=client, store=store
+    )
+    china = fetched.observations[fetched.observations["place"] == "China"]
+    assert china.set_index("period")["value"].to_dict() == {
+        "2009": 1.2e12 + 2009,
+        "2011": 1.2e12 + 2011,
+        "2012": 1.2e12 + 2012,
+    }
+    assert fetched.notes == ["worldbank: China, NY.GDP.MKTP.CD: no value for 2010"]
+    assert (
+        "/country/CHN;RUS/indicator/NY.GDP.MKTP.CD?format=json&date=2009:2012&per_page=20000&page=1"
+        in server.seen[0][0]
+    )
+    rows = covariates_from(fetched.observations, fetched.snapshots)
+    assert list(rows) == ["year", "variable", "value", "unit", "source_url"]
+    assert rows.loc[0, "value"] == "1200000002009" and rows.loc[0, "source_url"].endswith(
+        "(retrieved 2026-11-24)"
+    )
+
+
+def test_all_pages_are_asked_for(
+    server: Server, client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worldbank, "PAGE", 3)
+    fetched = fetch_indicator(
+        "NY.GDP.MKTP.CD", ["Russia"], years=range(2005, 2013), client=client, store=store
+    )
+    assert len(server.seen) == len(fetched.snapshots) == 3
+    assert fetched.observations["period"].tolist() == [str(year) for year in range(2005, 2013)]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'[{"message":[{"id":"120","key":"Invalid value","value":"The provided parameter value is not valid"}]}]', "the error \"120: The"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><wb:error><wb:message id="120">x</wb:message></wb:error>', "XML that begins"),
+        (server_of.PORTAL, "a web page that begins"),
+        (b"{}", "JSON of another shape"),
+        (b"[]", "JSON of another shape"),
+        (b'[{"page":1,"pages":"many"},[]]', "expected a number of pages"),
+        (b'[{"page":1,"pages":1},[{"date":"2010"}]]', "rows of another shape"),
+        (b'[{"page":1,"pages":1},[{"countryiso3code":"RUS","indicator":{"id":"NY.GDP.MKTP.CD"},"date":"2010","value":"x"}]]', "a number"),
+        (b'[{"page":1,"pages":1},[{"countryiso3code":"USA","indicator":{"id":"NY.GDP.MKTP.CD"},"date":"2010","value":1}]]', "iso3"),
+        (b'[{"page":1,"pages":1},[{"countryiso3code":"RUS","indicator":{"id":"SP.POP.TOTL"},"date":"2010","value":1}]]', "variable"),
+        (b'[{"page":1,"pages":1},[{"countryiso3code":"RUS","indicator":{"id":"NY.GDP.MKTP.CD"},"date":"2010Q1","value":1}]]', "the date"),
+    ],
+)  # fmt: skip
+def test_faults_of_the_world_bank_are_told(
+    body: bytes, message: str, server: Server, client: Client, store: Store
+) -> None:
+    server.always(server_of.instead(body))
+    with pytest.raises(UserError, match=message):
+        fetch_indicator("NY.GDP.MKTP.CD", ["Russia"], years=range(2009, 2013), client=client, store=store)
+
+
+def test_an_unknown_indicator_is_told(client: Client, store: Store) -> None:
+    with pytest.raises(UserError, match=r'indicator: found "SP.POP.TOTL", expected one of NY.GDP.MKTP.CD'):
+        fetch_indicator("SP.POP.TOTL", ["Russia"], years=range(2009, 2013), client=client, store=store)
+
+
+# --- exchange rates ---
+
+
+def test_roubles_are_averaged_over_whole_years(server: Server, client: Client, store: Store) -> None:
+    fetched = fetch_rates("cbr", "USD", years=range(2012, 2015), client=client, store=store)
+    days = [
+        float(value.replace(",", "."))
+        for day, (_, value) in rouble_days(2012, 2013).items()
+        if day.endswith("2012")
+    ]
+    row = fetched.observations.iloc[0]
+    assert row["value"] == pytest.approx(sum(days) / len(days), rel=1e-12)
+    assert (row["variable"], row["unit"], row["period"]) == (
+        "rub_per_usd_cbr",
+        "RUB/USD (new roubles)",
+        "2012",
+    )
+    assert fetched.notes == ["cbr: rub_per_usd_cbr: no average for 2014"]
+    assert "date_req1=01/01/2012&date_req2=31/12/2014&VAL_NM_RQ=R01235" in server.seen[0][0]
+
+
+def test_nominal_and_old_roubles_are_taken_out() -> None:
+    """1 January 1998: a new rouble is 1000 old ones. The Bank of Russia's first rates of 1998 show 5,96 after 5960."""
+    body = server_of.cbr_xml(
+        "R01235", {"31.12.1997": (1, "5960,0000"), "01.01.1998": (1, "5,9600"), "02.01.1998": (10, "59,6")}
+    )
+    assert rates.read_cbr(body, "application/xml", "here").tolist() == pytest.approx([5.96, 5.96, 5.96])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('<?xml version="1.0" encoding="windows-1251"?><ValCurs>Ошибка в параметрах</ValCurs>'.encode("cp1251"), "Ошибка в параметрах"),
+        (b"<ValCurs", "XML that cannot be read"),
+        (server_of.PORTAL, 'found "Hotel WiFi - please log in Hi"'),
+        (b"<html/>", 'found "html"'),
+        (b'<!DOCTYPE x [<!ENTITY a "aaaa">]><ValCurs>&a;</ValCurs>', "cannot be read"),
+        (server_of.cbr_xml("R", {"31.02.2013": (1, "30,0")}), 'the date "31.02.2013"'),
+        (server_of.cbr_xml("R", {"2013-02-01": (1, "30,0")}), "the date"),
+        (server_of.cbr_xml("R", {"01.02.2013": (0, "30,0")}), "the rate"),
+        (server_of.cbr_xml("R", {"01.02.2013": (1, "1 030,0")}), "the rate"),
+        (server_of.cbr_xml("R", {"01.02.2013": (1, "NaN")}), "the rate"),
+        (server_of.cbr_xml("R", {"01.02.2013": (1, "0,0")}), "expected one above 0"),
+        (server_of.cbr_xml("R", {"01.02.2013": (1, "30,0")}).replace(b"</ValCurs>", b"<Record Date='01.02.2013'><Nominal>1</Nominal><Value>31,0</Value></Record></ValCurs>"), "two rates"),
+    ],
+)  # fmt: skip
+def test_faults_of_the_bank_of_russia_are_told(
+    body: bytes, message: str, server: Server, client: Client, store: Store
+) -> None:
+    server.always(server_of.instead(body))
+    with pytest.raises(UserError, match=message):
+        fetch_rates("cbr", "USD", years=range(2012, 2014), client=client, store=store)
+
+
+def test_only_periods_that_are_covered_have_an_average() -> None:
+    days = pd.date_range("2012-01-10", "2013-12-31", freq="D")
+    rates = pd.Series(30.0, days)
+    late = pd.Timestamp(2026, 1, 1)
+    assert list(averages(rates, "A", range(2011, 2015), late).index) == ["2012", "2013"]
+    assert list(averages(rates.drop(days[100:120]), "A", range(2012, 2014), late).index) == ["2013"]
+    assert list(averages(rates, "M", range(2012, 2013), late).index)[:2] == ["2012-01", "2012-02"]
+    assert list(averages(rates, "A", range(2012, 2014), pd.Timestamp(2013, 12, 31)).index) == ["2012"]
+
+
+def test_rates_of_the_ecb_agree_with_the_federal_reserves(client: Client, store: Store) -> None:
+    """Two publishers, one market: annual yuan per dollar of both differ by less than half a per cent."""
+    pytest.importorskip("currency_converter")
+    from lib.figures import covariate
+
+    fetched = fetch_rates("ecb", "CNY", years=range(2005, 2026), client=client, store=store)
+    mine = fetched.observations.assign(year=fetched.observations["period"].astype(int)).set_index("year")[
+        "value"
+    ]
+    other = covariate("cny_per_usd").reindex(mine.index)
+    assert len(mine) == 20  # 2006 to 2025: the series begins in April 2005
+    assert (mine / other - 1).abs().max() < 0.005
+    assert fetched.notes == ["ecb: cny_per_usd_ecb: no average for 2005"]
+
+
+def test_the_ecb_has_no_roubles_after_march_2022(client: Client, store: Store) -> None:
+    pytest.importorskip("currency_converter")
+    fetched = fetch_rates("ecb", "RUB", years=range(2020, 2026), client=client, store=store)
+    assert fetched.observations["period"].tolist() == ["2020", "2021"]
+    assert fetched.notes == ["ecb: rub_per_usd_ecb: no average for 2022–2025"]
+    with pytest.raises(UserError, match='currency: found "XXX"'):
+        fetch_rates("ecb", "XXX", years=range(2020, 2026), client=client, store=store)
+
+
+@pytest.mark.parametrize("body", [b"", b"Date,USD,CNY\n2020-13-01,1,7\n", b"Date,USD,CNY\n2020-01-02,1,x\n", b"Date,USD,CNY\n2020-01-02,1,-7\n"])  # fmt: skip
+def test_a_damaged_table_of_the_ecb_is_told(body: bytes) -> None:
+    with pytest.raises(UserError):
+        rates.read_ecb(body, "CNY", "here")
+
+
+# --- periods ---
+
+
+@pytest.mark.parametrize(
+    ("text", "freq", "expected"),
+    [("2013", "A", "2013"), ("2013-M05", "M", "2013-05"), ("201305", "M", "2013-05"), ("2013-05", "M", "2013-05"),
+     ("2013-Q2", "Q", "2013-Q2"), ("2013Q2", "Q", "2013-Q2"), ("2013", "M", None), ("2013-13", "M", None),
+     ("2013-Q5", "Q", None), ("0013", "A", None), ("٢٠١٣", "A", None), ("", "A", None)],
+)  # fmt: skip
+def test_periods_have_one_form(text: str, freq: str, expected: str | None) -> None:
+    assert observations.canonical(text, freq) == expected
+
+
+def test_gaps_are_named_as_spans() -> None:
+    assert (
+        observations.name_gaps(map(str, range(2010, 2020)), ["2011", "2012", "2016"])
+        == "2010, 2013–2015, 2017–2019"
+    )
+    assert observations.name_gaps(["2010"], ["2010"]) == ""
+
+
+@given(st.sampled_from("AQM"), st.integers(1950, 2090), st.integers(0, 4))
+def test_periods_follow_one_another_without_gap(freq: str, first: int, more: int) -> None:
+    written = observations.periods_of(range(first, first + more + 1), freq)
+    assert [observations.canonical(period, freq) for period in written] == written
+    for before, after in pairwise(written):
+        assert observations.last_day(before) + pd.Timedelta(days=1) == observations.first_day(after)
+    assert observations.first_day(written[0]) == pd.Timestamp(first, 1, 1)
+    assert observations.last_day(written[-1]) == pd.Timestamp(first + more, 12, 31)
+
+
+def test_sources_of_trade_have_the_same_form() -> None:
+    for name, module in fetch.TRADE.items():
+        assert callable(module.plan) and callable(module.read) and module.FREQUENCIES, name
+    assert imf.FLOW.startswith("/data/") and NOW.tzinfo

@@ -1,0 +1,195 @@
+"""Snapshots: kept once, never overwritten, whole or absent, and found again."""
+
+import gzip
+import json
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sources_kit import NOW
+
+from lib.errors import UserError
+from lib.tools.sources import snapshots
+from lib.tools.sources.client import Answer, Request
+from lib.tools.sources.snapshots import Store, open_store
+
+QUESTION = Request(
+    "imf", "https://api.imf.org/external/sdmx/3.0", "/data/x", (("period", "2013"), ("a", "b"))
+)
+
+
+def answer(body: bytes = b"one", minutes: float = 0) -> Answer:
+    headers = (("content-type", "text/csv; charset=utf-8"), ("etag", "1"))
+    return Answer(QUESTION.url, 200, headers, body, NOW + timedelta(minutes=minutes))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    yield open_store(tmp_path / "kept")
+
+
+def test_a_record_says_where_when_and_under_which_licence(store: Store) -> None:
+    snapshot = snapshots.save(store, QUESTION, answer())
+    (path,) = store.folder.glob("records/imf/*/*.json")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["url"] == QUESTION.url
+    assert record["params"] == [["period", "2013"], ["a", "b"]]
+    assert record["retrieved"] == "2026-11-24T12:00:00+00:00"
+    assert (record["status"], record["media"], record["bytes"]) == (200, "text/csv", 3)
+    assert record["sha256"] == "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # of "one"
+    assert "IMF Terms" in record["licence"] and record["title"].startswith("IMF")
+    assert path.read_text(encoding="utf-8").count("\n") == 1
+    assert snapshots.read_record(path) == snapshot
+    assert snapshots.read_body(store, snapshot) == b"one"
+    assert snapshot.day == "2026-11-24"
+
+
+def test_an_identical_answer_is_kept_once_and_is_no_vintage(store: Store) -> None:
+    for minutes in (0, 1, 2):
+        snapshots.save(store, QUESTION, answer(minutes=minutes))
+    assert len(list(store.folder.glob("bodies/*/*.gz"))) == 1
+    assert len(snapshots.records(store, QUESTION)) == 3
+    assert len(snapshots.vintages(store, QUESTION)) == 1
+    assert snapshots.first_of(store, QUESTION, snapshots.records(store, QUESTION)[-1]).retrieved == NOW
+
+
+def test_a_changed_answer_is_a_new_vintage(store: Store) -> None:
+    for minutes, body in enumerate([b"one", b"two", b"two", b"one"]):
+        snapshots.save(store, QUESTION, answer(body, minutes))
+    found = snapshots.vintages(store, QUESTION)
+    assert [snapshots.read_body(store, one) for one in found] == [b"one", b"two", b"one"]
+    assert [one.retrieved for one in found] == [NOW + timedelta(minutes=minutes) for minutes in (0, 1, 3)]
+    assert len(list(store.folder.glob("bodies/*/*.gz"))) == 2
+
+
+def test_nothing_is_overwritten(store: Store) -> None:
+    snapshots.save(store, QUESTION, answer())
+    before = {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
+    snapshots.save(store, QUESTION, answer(b"two", 1))
+    snapshots.save(store, QUESTION, answer())
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_last_answer_counts_and_grows_old(store: Store) -> None:
+    assert snapshots.latest(store, QUESTION, NOW) is None
+    snapshots.save(store, QUESTION, answer())
+    snapshots.save(store, QUESTION, answer(b"two", 10))
+    later = NOW + timedelta(days=8)
+    assert snapshots.read_body(store, snapshots.latest(store, QUESTION, later)) == b"two"  # type: ignore[arg-type]
+    assert snapshots.latest(store, QUESTION, later, timedelta(days=7)) is None
+    assert snapshots.latest(store, QUESTION, later, timedelta(days=9)) is not None
+
+
+def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Store) -> None:
+    snapshots.save(store, QUESTION, answer())
+    mirror = replace(QUESTION, base="https://mirror.example", params=QUESTION.params[::-1])
+    assert len(snapshots.records(store, mirror)) == 1
+    for other in (
+        replace(QUESTION, path="/data/y"),
+        replace(QUESTION, source="comtrade"),
+        replace(QUESTION, params=()),
+    ):
+        assert snapshots.records(store, other) == []
+
+
+def test_a_faulty_answer_is_kept_and_never_used(store: Store) -> None:
+    snapshots.save(store, QUESTION, answer(b"<html>"), fault="a web page")
+    assert snapshots.latest(store, QUESTION, NOW) is None
+    assert [one.fault for one in snapshots.all_records(store)] == ["a web page"]
+
+
+def test_a_stop_while_writing_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snapshots.os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        snapshots.save(store, QUESTION, answer())
+    assert [path for path in store.folder.rglob("*") if path.is_file()] == []
+
+
+def test_a_body_without_its_record_is_completed_later(store: Store) -> None:
+    snapshots.save(store, QUESTION, answer())
+    for path in store.folder.glob("records/imf/*/*.json"):
+        path.unlink()
+    assert snapshots.records(store, QUESTION) == []
+    snapshots.save(store, QUESTION, answer(minutes=1))
+    assert snapshots.check_store(store) == []
+
+
+@pytest.mark.parametrize(
+    "change", [lambda body: body[:-5], lambda body: b"", lambda body: gzip.compress(b"other")]
+)
+def test_a_damaged_body_is_told(store: Store, change) -> None:  # type: ignore[no-untyped-def]
+    snapshot = snapshots.save(store, QUESTION, answer())
+    path = snapshots.body_path(store, snapshot.sha256)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(UserError, match=r"\.gz: found (no body that can be read|content with checksum)"):
+        snapshots.read_body(store, snapshot)
+    assert len(snapshots.check_store(store)) == 1
+
+
+def test_a_missing_body_is_told(store: Store) -> None:
+    snapshot = snapshots.save(store, QUESTION, answer())
+    snapshots.body_path(store, snapshot.sha256).unlink()
+    with pytest.raises(UserError, match="no body that can be read"):
+        snapshots.read_body(store, snapshot)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", "{", '{"source": 1}', "[" * 100_000])
+def test_a_damaged_record_is_told(store: Store, content: str) -> None:
+    snapshots.save(store, QUESTION, answer())
+    (path,) = store.folder.glob("records/imf/*/*.json")
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match="found no record of a snapshot"):
+        snapshots.records(store, QUESTION)
+    assert len(snapshots.check_store(store)) == 1
+
+
+def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEGOALS_SNAPSHOTS", str(tmp_path / "elsewhere"))
+    assert open_store().folder == tmp_path / "elsewhere"
+    monkeypatch.delenv("TRADEGOALS_SNAPSHOTS")
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("TRADEGOALS_DATA", str(tmp_path / "data"))
+    assert open_store().folder == tmp_path / "data" / "snapshots"
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be made"):
+        open_store(tmp_path / "file" / "below")
+
+
+def write_many(folder: Path, worker: int) -> None:
+    for number in range(20):
+        snapshots.save(Store(folder), QUESTION, answer(f"{number}".encode(), number + worker / 1000))
+
+
+def test_two_processes_write_at_once(store: Store) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=write_many, args=(store.folder, number)) for number in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert len(snapshots.records(store, QUESTION)) == 40
+    assert len(list(store.folder.glob("bodies/*/*"))) == 20
+    assert snapshots.check_store(store) == []
+
+
+@given(st.lists(st.binary(max_size=8), max_size=8))
+def test_vintages_are_the_answers_without_repetitions(
+    tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]
+) -> None:
+    store = open_store(tmp_path_factory.mktemp("kept"))
+    for minutes, body in enumerate(bodies):
+        snapshots.save(store, QUESTION, answer(body, minutes))
+    changed = [body for before, body in zip([None, *bodies], bodies, strict=False) if body != before]
+    assert [snapshots.read_body(store, one) for one in snapshots.vintages(store, QUESTION)] == changed

@@ -1,0 +1,278 @@
+"""A stamp goes stale when its notebook, its modules or the data change, and only then."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+import tiny
+
+from lib.errors import UserError
+from lib.package import data_dir
+from lib.tools.run import freshness, stamp
+
+CODE = "from lib import growth"
+
+
+@pytest.fixture
+def own_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package's sources, to be edited."""
+    folder = tmp_path / "lib"
+    shutil.copytree(freshness.LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(freshness, "LIB", folder)
+    return folder
+
+
+@pytest.fixture
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tables, to be edited."""
+    folder = tmp_path / "data"
+    shutil.copytree(data_dir(), folder)
+    monkeypatch.setenv("TRADEGOALS_DATA", str(folder))
+    return folder
+
+
+TABLES = ["figures.csv", "reference/priors.csv", "reference/scores/verdicts.parquet"]
+
+
+def stamped(*cells: str) -> nbformat.NotebookNode:
+    """A notebook that is taken to read three tables."""
+    notebook = tiny.notebook(*cells)
+    notebook["metadata"][stamp.KEY] = stamp.make_stamp(notebook, TABLES)
+    return notebook
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_fresh_stamp_is_not_stale() -> None:
+    assert stamp.stale_parts(stamped(CODE)) == {}
+
+
+@pytest.mark.parametrize("mark", [None, {"cells": "0f", "lib": "0f", "data": "0f"}, "0f"])
+def test_a_notebook_without_stamp_of_this_form_is_stale(mark: object) -> None:
+    notebook = tiny.notebook(CODE)
+    notebook["metadata"][stamp.KEY] = mark
+    assert stamp.in_words(stamp.stale_parts(notebook)) == "never stamped"
+
+
+def test_an_edited_cell_is_noticed() -> None:
+    notebook = stamped(CODE, "1 + 1")
+    notebook["cells"][2]["source"] = "1 + 2"
+    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
+
+
+def test_cells_that_came_or_went_are_told_by_their_place() -> None:
+    notebook = stamped(CODE, "1", "2", "3")
+    del notebook["cells"][2]
+    assert stamp.stale_parts(notebook) == {"cells": ["1 removed after 2"]}
+    notebook = stamped(CODE, "1", "2")
+    notebook["cells"].insert(2, nbformat.v4.new_code_cell("0"))
+    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
+
+
+def test_code_turned_into_text_is_noticed() -> None:
+    notebook = stamped(CODE, "1 + 1")
+    notebook["cells"][2]["cell_type"] = "markdown"
+    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
+
+
+def test_text_moved_between_cells_is_noticed() -> None:
+    notebook = stamped("a = 1", "b = 2")
+    notebook["cells"][1]["source"], notebook["cells"][2]["source"] = "a = 1\nb = 2", ""
+    assert stamp.stale_parts(notebook) == {"cells": ["2", "3"]}
+
+
+def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data: Path) -> None:
+    notebook = stamped(CODE, "1")
+    notebook["cells"][2]["source"] = "2"
+    append(own_lib / "growth.py", "\n# another formula\n")
+    append(own_data / "figures.csv", "\n")
+    (own_data / "reference/priors.csv").unlink()
+    assert stamp.in_words(stamp.stale_parts(notebook)) == (
+        "cells changed: 3; lib changed: growth; data changed: figures.csv, reference/priors.csv"
+    )
+
+
+def test_a_long_list_of_changes_ends_with_a_number() -> None:
+    assert stamp.in_words({"lib": list("abcdefgh")}) == "lib changed: a, b, c, d, e, f and 2 more"
+
+
+def test_outputs_and_execution_counts_do_not_matter() -> None:
+    notebook = stamped(CODE)
+    notebook["cells"][1]["execution_count"] = 7
+    notebook["cells"][1]["outputs"] = [nbformat.v4.new_output("stream", text="hello")]
+    assert stamp.stale_parts(notebook) == {}
+
+
+def test_an_imported_module_matters_and_another_does_not(own_lib: Path) -> None:
+    notebook = stamped(CODE)
+    append(own_lib / "plots.py", "\n# another colour\n")
+    assert stamp.stale_parts(notebook) == {}
+    append(own_lib / "growth.py", "\n# another formula\n")
+    assert stamp.stale_parts(notebook) == {"lib": ["growth"]}
+
+
+def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
+    (own_lib / "growth.py").write_text("from lib.middle import x\n")
+    (own_lib / "middle.py").write_text("def f():\n    from lib import deep\n    return deep\n")
+    (own_lib / "deep.py").write_text("x = 1\n")
+    notebook = stamped(CODE)
+    assert freshness.imported_modules(CODE) == {"growth", "middle", "deep"}
+    append(own_lib / "deep.py", "y = 2\n")
+    assert stamp.stale_parts(notebook) == {"lib": ["deep"]}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import lib.alone",
+        "import lib.alone as a, json",
+        "from lib import alone",
+        "from lib import alone as a",
+        "from lib.alone import x",
+        "def f():\n    from lib.alone import x",
+        "if True:\n    import lib.alone",
+    ],
+)
+def test_every_form_of_import_counts(own_lib: Path, code: str) -> None:
+    (own_lib / "alone.py").write_text("x = 1\n")
+    assert freshness.imported_modules(code) == {"alone"}
+
+
+@pytest.mark.parametrize(
+    "code", ["import json", "from library import alone", "import libs.alone", "lib = 1", "import lib"]
+)
+def test_other_imports_do_not_count(own_lib: Path, code: str) -> None:
+    (own_lib / "alone.py").write_text("x = 1\n")
+    assert freshness.imported_modules(code) == set()
+
+
+def test_modules_that_import_each_other_are_followed_once(own_lib: Path) -> None:
+    (own_lib / "one.py").write_text("from lib import two\n")
+    (own_lib / "two.py").write_text("from lib import one\n")
+    assert freshness.imported_modules("from lib import one") == {"one", "two"}
+
+
+def test_code_that_is_not_python_is_a_users_mistake() -> None:
+    with pytest.raises(UserError, match=r"line 2 .*without % or ! commands"):
+        freshness.imported_modules("x = 1\n%matplotlib inline")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_edited_table_is_noticed(own_data: Path, table: str) -> None:
+    notebook = stamped(CODE)
+    append(own_data / table, "\n")
+    assert stamp.stale_parts(notebook) == {"data": [table]}
+
+
+def test_a_file_that_the_notebook_does_not_read_does_not_matter(own_data: Path) -> None:
+    notebook = stamped(CODE)
+    append(own_data / "README.md", "\nMore.\n")
+    append(own_data / "events.csv", "\n")
+    assert stamp.stale_parts(notebook) == {}
+
+
+def test_new_checksums_of_other_tables_do_not_matter_but_a_changed_field_does(own_data: Path) -> None:
+    notebook = tiny.notebook(CODE)
+    notebook["metadata"][stamp.KEY] = stamp.make_stamp(notebook, ["datapackage.json", "figures.csv"])
+    path = own_data / "datapackage.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["resources"][-1] |= {"hash": "sha256:0", "bytes": 1}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert stamp.stale_parts(notebook) == {}
+    content["resources"][0]["schema"]["fields"][0]["type"] = "integer"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert stamp.stale_parts(notebook) == {"data": ["datapackage.json"]}
+    path.write_text("[]", encoding="utf-8")
+    assert stamp.stale_parts(notebook) == {"data": ["datapackage.json"]}
+
+
+def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
+    notebook = tiny.notebook("1")
+    notebook["metadata"] |= {
+        "papermill": {"start_time": "2014-04-15", "input_path": "here"},
+        "language_info": {"name": "python", "version": "3.11.7"},
+        "widgets": {},
+        "kernelspec": {"display_name": "my environment", "name": "mine"},
+    }
+    for cell in notebook["cells"]:
+        cell["metadata"] |= {"execution": {"iopub.status.busy": "2014"}, "collapsed": True}
+    output = nbformat.v4.new_output(
+        "display_data", {"text/plain": "x"}, metadata={"image/png": {"alt": "words"}}
+    )
+    notebook["cells"][1]["outputs"] = [output]
+    stamp.clean(notebook)
+    assert notebook["metadata"] == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    assert [cell["metadata"] for cell in notebook["cells"]] == [{"tags": ["parameters"]}, {}]
+    assert [cell["id"] for cell in notebook["cells"]] == ["cell-00", "cell-01"]
+    assert notebook["cells"][1]["outputs"][0]["metadata"] == {"image/png": {"alt": "words"}}
+
+
+def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, "from lib import errors", "print(reporter)", "reporter")
+    stamp.restamp(path)
+    first = path.read_bytes()
+    stamp.restamp(path)
+    assert path.read_bytes() == first
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert stamp.stale_parts(notebook) == {}
+    assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
+    assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
+    assert set(notebook["metadata"][stamp.KEY]["lib"]) == {"errors"}
+    assert notebook["metadata"][stamp.KEY]["data"] == {}
+    assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
+    assert str(tmp_path).encode() not in first
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_tables_that_a_notebook_opens_are_in_its_stamp(tmp_path: Path) -> None:
+    path = tiny.write(tmp_path, "from lib import figures\nn = len(figures.load_figures())")
+    stamp.restamp(path)
+    assert "figures.csv" in stamp.read_notebook(path)["metadata"][stamp.KEY]["data"]
+    assert "targets.csv" not in stamp.read_notebook(path)["metadata"][stamp.KEY]["data"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("import os; os._exit(1)", "Kernel died")],
+    ids=["error", "dead kernel"],
+)
+def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, words: str) -> None:
+    path = tiny.write(tmp_path, cell)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=f"^{path.name}: {words}"):
+        stamp.restamp(path)
+    assert path.read_bytes() == before
+
+
+def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamp, "CELL_TIMEOUT_SECONDS", 1)
+    path = tiny.write(tmp_path, "import time; time.sleep(60)")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="timed out"):
+        stamp.restamp(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"nbformat": 3, "worksheets": []}', b"\xff"])
+def test_a_damaged_notebook_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"^broken\.ipynb: "):
+        stamp.read_notebook(path)
+
+
+def test_a_missing_notebook_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^none\.ipynb: cannot be read"):
+        stamp.read_notebook(tmp_path / "none.ipynb")

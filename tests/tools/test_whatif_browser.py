@@ -1,0 +1,440 @@
+"""The what-if page in a browser: the numbers of lib, every control, shared addresses, hostile ones, access."""
+
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import axe_faults
+
+from lib.analysis import what_if, what_if_data
+from lib.analysis import what_if as shown_in_notebooks
+from lib.analysis.what_if import Answer, answer
+from lib.cases import GoalCase
+from lib.forecast import FAN
+from lib.goals import READINGS
+from lib.package import data_dir
+from lib.tools.whatif import page
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+FLOWS = [
+    ("Harbin", "Russia", "total"),
+    ("Heilongjiang", "Russia", "total"),
+    ("China", "Russia", "total"),
+    ("China", "Russia", "import"),
+    ("Harbin", "World", "export"),
+    ("Russia", "China", "total"),
+    ("Heilongjiang", "Soviet Union", "total"),
+]
+GOALS = ("25 %", "-5 %", "0 %", "7.5 %", "900 USD mn")
+DEADLINES = (1, 2, 3, 5, 9)
+CASES_A_FLOW = 12
+OWN = "2015 310|2016 290|2018 420|2019 505 +20.2 %"
+
+
+@pytest.fixture(scope="module")
+def file(tables_read_once: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return page.write_page(tmp_path_factory.mktemp("site"))
+
+
+def visit(open_page: Any, file: Path, address: str = "", **options: Any) -> Any:
+    found = open_page(file.resolve().as_uri() + address, **options)
+    found.page.locator("#reading-table td").first.wait_for()
+    return found
+
+
+# --- the numbers of lib ---
+
+
+def cases(flow: tuple[str, str, str]) -> list[GoalCase]:
+    """A random sample of the grid days × bases × deadlines × goals × currencies of a flow."""
+    names = dict(zip(("reporter", "partner", "flow"), flow, strict=True))
+    levels = next(one["levels"] for one in what_if_data.payload()["flows"] if names.items() <= one.items())
+    grid = [
+        {
+            **names,
+            "currency": currency,
+            "as_of": day,
+            "goal": goal,
+            "base_year": base,
+            "deadline": base + years,
+        }
+        for currency, days in levels.items()
+        for day in {days[0][0], days[len(days) // 2][0], days[-1][0], "2026-11-24"}
+        for base in what_if_data.levels_on(days, day)
+        for goal in GOALS
+        for years in DEADLINES
+        if not (currency == "CNY" and "USD" in goal)
+    ]
+    grid.sort(key=str)  # sets have no order
+    chosen = random.Random(7).sample(grid, min(CASES_A_FLOW, len(grid)))
+    return [GoalCase.check(values) for values in chosen]
+
+
+def compare(found: dict[str, Any], wanted: Answer) -> None:
+    """Probabilities to 1e-6, levels to 1e-6 of themselves, words exactly."""
+    near = {"abs": 1e-6, "rel": 1e-6}
+    assert found["chances"] == pytest.approx(wanted.chances.to_dict(), abs=1e-6, rel=0)
+    needed = wanted.needed["needed"].dropna().to_dict()
+    assert {name: found["needed"][name] for name in needed} == pytest.approx(needed, **near)
+    verdicts = {one.reading: (one.outcome, one.reason) for one in wanted.verdicts}
+    assert {name: (one["outcome"], one["reason"]) for name, one in found["verdicts"].items()} == verdicts
+    ahead = wanted.ahead
+    assert [row["year"] for row in found["ahead"]] == ahead.index.to_list()
+    for row, (_, want) in zip(found["ahead"], ahead.iterrows(), strict=True):
+        assert row["fan"] == pytest.approx(want[list(FAN)].to_list(), rel=1e-6)
+        assert row["path"] == pytest.approx(want["path_mn"], rel=1e-6)
+        assert [row["onPath"], row["alone"]] == pytest.approx(
+            [want["p_path"], want["p_year"]], abs=1e-6, rel=0
+        )
+    assert found["base"]["share"] == pytest.approx(wanted.base.share, abs=1e-6)
+    rows = [(one["standard"], one["label"], one["onTrack"], one["note"]) for one in found["trackers"]]
+    assert rows == [(one.standard, one.progress_class, one.on_track, one.note) for one in wanted.trackers]
+    values = [np.nan if one["value"] is None else one["value"] for one in found["trackers"]]
+    wanted_values = [np.nan if one.value is None else one.value for one in wanted.trackers]
+    assert values == pytest.approx(wanted_values, nan_ok=True, **near)
+    shares = found["expected"]["shares"]
+    assert [row["source"] for row in shares] == wanted.expected.shares["source"].to_list()
+    assert [row["share"] for row in shares] == pytest.approx(
+        wanted.expected.shares["share"].to_list(), abs=1e-6
+    )
+    assert found["expected"]["prior"]["source"] == wanted.expected.prior.source.partition("; drift moved")[0]
+
+
+ASK = "states => states.map(state => window.tradegoals.answer(state))"
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids="-".join)
+def test_the_page_computes_what_lib_computes(open_page: Any, file: Path, flow: tuple[str, str, str]) -> None:
+    asked = cases(flow)
+    states = [{**case.model_dump(mode="json"), "own": ""} for case in asked]
+    found = visit(open_page, file).page.evaluate(ASK, states)
+    for case, one in zip(asked, found, strict=True):
+        compare(one, answer(case))
+
+
+@pytest.mark.parametrize(
+    ("figures", "goal", "base", "deadline", "currency"),
+    [
+        (OWN, "15 %", 2019, 2024, "USD"),
+        (OWN, "15 %", 2015, 2019, "USD"),
+        (OWN, "40 %", 2018, 2021, "CNY"),
+        ("2025 3.5", "3 %", 2025, 2035, "USD"),
+        ("1980 90000\n1981 95000", "12 USD bn", 1981, 1985, "USD"),
+    ],
+)
+def test_own_figures_are_forecast_as_lib_does(
+    open_page: Any, file: Path, figures: str, goal: str, base: int, deadline: int, currency: str
+) -> None:
+    state = {"reporter": "own", "partner": "", "flow": "total", "as_of": "2026-11-24", "reading": "average"}
+    state |= {"own": figures, "goal": goal, "base_year": base, "deadline": deadline, "currency": currency}
+    found = visit(open_page, file).page.evaluate(ASK, [state])[0]
+    compare(found, what_if.own_answer(figures, goal, base, deadline, currency))
+
+
+def shown(sheet: Any) -> dict[str, float]:
+    """The numbers on the page at full precision, by what they are."""
+    found = sheet.eval_on_selector_all(
+        "data[data-what]", "nodes => nodes.map(node => [node.dataset.what, Number(node.value)])"
+    )
+    return dict(found)
+
+
+def test_what_is_computed_is_what_is_shown(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    wanted, numbers = answer(GoalCase()), shown(sheet)
+    for reading in READINGS:
+        assert numbers[f"chance {reading}"] == pytest.approx(wanted.chances[reading], abs=1e-6)
+        assert numbers[f"needed {reading}"] == pytest.approx(wanted.needed["needed"][reading], abs=1e-6)
+    assert numbers["chance"] == numbers["chance average"]
+    assert numbers["base rate"] == pytest.approx(wanted.base.share, abs=1e-6)
+    for year, row in wanted.ahead.iterrows():
+        assert numbers[f"path {year}"] == pytest.approx(row["p_path"], abs=1e-6)
+        assert numbers[f"alone {year}"] == pytest.approx(row["p_year"], abs=1e-6)
+        assert numbers[f"median {year}"] == pytest.approx(row[0.5], rel=1e-6)
+    assert {numbers[f"level {year}"] for year in (2012, 2013)} == {230 / 1.5, 230}
+    assert sheet.inner_text("#big") == f"{wanted.chances['average']:.0%}".replace("%", " %")
+
+
+def test_measured_coverage_stands_beside_the_fan(open_page: Any, file: Path) -> None:
+    """Harbin has two years left and stands in the class of 100 to 500 million: the longer near horizon is three."""
+    scores = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals_by_size.parquet")
+    row = scores[
+        (scores["model"] == "eb_past_errors") & (scores["horizon"] == 3) & (scores["size_class"] == 3)
+    ].iloc[0]
+    sheet = visit(open_page, file).page
+    text = sheet.inner_text("#coverage")
+    assert f"{row['n']:,} forecasts over 3 years" in text
+    assert f"held {row['cover80'] * 100:.0f} %" in text and f"{row['cover95'] * 100:.0f} %" in text
+    assert text == shown_in_notebooks.coverage_text(answer(GoalCase()))
+    china = GoalCase(reporter="China", as_of=date(2012, 12, 31), goal="100 USD bn", base_year=2010)
+    sheet = visit(open_page, file, page.address(china).removeprefix(page.NAME)).page
+    assert sheet.inner_text("#coverage") == shown_in_notebooks.coverage_text(answer(china))
+    assert "too narrow" in sheet.inner_text("#coverage")
+    world = visit(open_page, file, "#reporter=Harbin&partner=World&flow=export").page
+    assert "was not" in world.inner_text("#coverage")
+
+
+# --- the controls ---
+
+
+def set_value(sheet: Any, name: str, value: str) -> None:
+    """Give a field a value as a reader does, and wait for the numbers."""
+    sheet.eval_on_selector(
+        f"#{name}",
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input', {bubbles: true})); }",
+        value,
+    )
+    settle(sheet)
+
+
+def settle(sheet: Any) -> None:
+    sheet.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))")
+
+
+CHINA = "#reporter=China&partner=Russia&flow=total&as_of=2012-06-15&goal=12&base_year=2009&deadline=2015"
+CONTROLS = [
+    ("rate-slider", "30"),
+    ("rate", "31.5"),
+    ("level", "90000"),
+    ("deadline-slider", "2014"),
+    ("deadline", "2017"),
+    ("base", "2008"),
+    ("as-of", "2026-11-24"),
+    ("as-of-slider", "3"),
+    ("currency", "CNY"),
+    ("which", "0"),
+    ("which", "own"),
+    ("stated", "1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), CONTROLS)
+def test_every_control_changes_the_numbers(open_page: Any, file: Path, name: str, value: str) -> None:
+    sheet = visit(open_page, file, CHINA).page
+    before, title = shown(sheet), sheet.inner_text("#title")
+    picture = sheet.inner_html("#chart")
+    set_value(sheet, name, value)
+    assert shown(sheet) != before
+    assert sheet.inner_html("#chart") != picture
+    assert sheet.locator("#problems").is_hidden()
+    assert name == "currency" or sheet.inner_text("#title") != title
+
+
+def test_the_reading_decides_which_probability_is_the_answer(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    for reading in READINGS:
+        sheet.click(f"label:has(#reading-{reading})")
+        settle(sheet)
+        assert shown(sheet)["chance"] == shown(sheet)[f"chance {reading}"]
+
+
+def test_own_figures_can_be_typed(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    sheet.select_option("#which", "own")
+    settle(sheet)
+    assert sheet.locator("#day").is_hidden()
+    sheet.fill("#own", "2020 100\n2021 130\n2022 143 +10 %")
+    settle(sheet)
+    assert {shown(sheet)[f"level {year}"] for year in (2020, 2021, 2022)} == {100, 130, 143}
+    sheet.fill("#own", "2020 100\n2021 a lot")
+    settle(sheet)
+    assert 'line 2: found "2021 a lot"' in sheet.inner_text("#problems")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("rate", ""), ("rate", "-100"), ("deadline", "1"), ("level", "-3")]
+)
+def test_what_cannot_be_is_said_and_changes_nothing(
+    open_page: Any, file: Path, name: str, value: str
+) -> None:
+    sheet = visit(open_page, file).page
+    before = shown(sheet)
+    set_value(sheet, name, value)
+    assert "expected" in sheet.inner_text("#problems")
+    assert shown(sheet) == before
+    set_value(sheet, "rate", "20")
+    assert sheet.locator("#problems").is_hidden()
+
+
+def test_keys_move_a_slider_and_the_answer_is_told(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    before = shown(sheet)["chance"]
+    sheet.focus("#rate-slider")
+    for _ in range(4):
+        sheet.keyboard.press("ArrowRight")
+    settle(sheet)
+    assert sheet.input_value("#rate") == "27"
+    assert shown(sheet)["chance"] < before
+    sheet.locator("#live", has_text="+27 %").wait_for(state="attached")
+
+
+# --- the address ---
+
+
+def hash_of(sheet: Any) -> str:
+    sheet.wait_for_timeout(350)  # written once the changes have come to rest
+    return str(sheet.evaluate("location.hash"))
+
+
+ADDRESSES = [
+    "",
+    "#goal=40&reading=every_year",
+    CHINA,
+    "#reporter=Heilongjiang&partner=Russia&flow=total&as_of=2008-12-31&goal=14+USD+bn&base_year=2005&deadline=2010",
+    "#reporter=own&own=2019+310%7C2021+420&goal=30&deadline=2027&currency=CNY&reading=mean_of_rates",
+    "#as_of=2014-09-01",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_shared_address_restores_the_view(open_page: Any, file: Path, address: str) -> None:
+    first = visit(open_page, file, address).page
+    assert first.locator("#problems").is_hidden()
+    set_value(first, "rate", "17.5")
+    second = visit(open_page, file, hash_of(first)).page
+    state = "window.tradegoals.state()"
+    assert second.evaluate(state) == first.evaluate(state)
+    assert shown(second) == shown(first)
+    assert second.inner_html("#chart") == first.inner_html("#chart")
+
+
+def test_lib_writes_the_address_of_a_case(open_page: Any, file: Path) -> None:
+    """Also of a day between two releases, which the list of days does not have."""
+    case = GoalCase(
+        reporter="China", as_of=date(2013, 2, 3), goal="100 USD bn", base_year=2010, reading="every_year"
+    )
+    address = page.address(case)
+    assert address.startswith("whatif.html#")
+    sheet = visit(open_page, file, address.removeprefix("whatif.html")).page
+    assert sheet.locator("#problems").is_hidden()
+    state = sheet.evaluate("window.tradegoals.state()")
+    assert {name: state[name] for name in GoalCase.model_fields} == case.model_dump(mode="json")
+
+
+def test_an_address_is_read_as_the_notebooks_parameters(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file, ADDRESSES[3]).page
+    case = GoalCase(
+        reporter="Heilongjiang", as_of=date(2008, 12, 31), goal="14 USD bn", base_year=2005, deadline=2010
+    )
+    assert shown(sheet)["chance"] == pytest.approx(answer(case).chances["average"], abs=1e-6)
+    command = sheet.inner_text("#command")
+    assert command.startswith("uv run tradegoals run --notebook 03_could_one_have_known")
+    for part in (
+        "-p reporter=Heilongjiang",
+        '-p "goal=14 USD bn"',
+        "-p as_of=2008-12-31",
+        "-p deadline=2010",
+    ):
+        assert part in command
+
+
+def test_a_changed_address_changes_the_view_and_the_link_can_be_copied(
+    open_page: Any, file: Path, served: Any
+) -> None:
+    address = f"{served(file.parent)}/{file.name}"
+    sheet = open_page(address, permissions=["clipboard-read", "clipboard-write"]).page
+    sheet.evaluate("location.hash = '#goal=33'")
+    sheet.locator("#title", has_text="+33 %").wait_for()
+    sheet.click("#copy")
+    sheet.locator("#copied", has_text="Copied.").wait_for()
+    assert sheet.evaluate("navigator.clipboard.readText()") == f"{address}#goal=33"
+    sheet.click("#reset")
+    sheet.locator("#title", has_text="+25 %").wait_for()
+
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "javascript:alert(1)",
+    "</script><script>alert(1)</script>",
+    "' onfocus=alert(1) autofocus='",
+    "2012-01-01<b>",
+    "__proto__",
+    "٢٠١٢",
+    "9" * 400,
+]
+FIELDS = [
+    "reporter",
+    "partner",
+    "flow",
+    "own",
+    "currency",
+    "as_of",
+    "goal",
+    "base_year",
+    "deadline",
+    "reading",
+    "new",
+]
+
+
+GO = "([own, field, text]) => { location.hash = `#${own}${new URLSearchParams([[field, text]])}`; }"
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_hostile_addresses_are_refused_in_words(open_page: Any, file: Path, field: str) -> None:
+    """Nothing runs (a dialog or an error in the console fails the test), no element comes in, a line says why."""
+    sheet = visit(open_page, file).page
+    elements = (
+        "document.querySelectorAll('script, img, iframe, object, [onerror], [onload], [onfocus]').length"
+    )
+    before = sheet.evaluate(elements)
+    for attack in ATTACKS:
+        sheet.evaluate(GO, ["reporter=own&" if field == "own" else "", field, attack])
+        told = '"new": found an unknown parameter' if field == "new" else attack[:20]
+        sheet.locator("#problems", has_text=told).wait_for(state="visible")
+        assert "expected" in sheet.inner_text("#problems")
+        assert sheet.evaluate(elements) == before
+        assert 0 < shown(sheet)["chance"] < 1  # the rest of the page stands
+
+
+@pytest.mark.parametrize("address", ["#" + "a" * 3000, "#%E0%A4%A", "#reporter=own", "#=&&==", "#goal=%00"])
+def test_broken_addresses_leave_a_page_that_works(open_page: Any, file: Path, address: str) -> None:
+    sheet = visit(open_page, file, address).page
+    assert sheet.locator("#problems").is_visible()
+    set_value(sheet, "rate", "20")
+    assert 0 < shown(sheet)["chance"] < 1
+
+
+# --- access ---
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious(open_page: Any, file: Path, width: int, dark: bool) -> None:
+    sheet = visit(open_page, file, CHINA + "&nix=1", width=width, dark=dark).page
+    assert axe_faults(sheet, ("moderate", "serious", "critical")) == []
+
+
+@pytest.mark.parametrize("address", ["", CHINA, ADDRESSES[4]])
+def test_a_phone_needs_no_sideways_scrolling_and_shows_the_answer_beside_the_controls(
+    open_page: Any, file: Path, address: str
+) -> None:
+    sheet = visit(open_page, file, address, width=390, height=844).page
+    assert sheet.evaluate("document.documentElement.scrollWidth") <= 390
+    assert sheet.locator("#brief").is_visible()
+    box = sheet.locator("#brief").bounding_box()
+    assert box["y"] + box["height"] <= 844 + 1
+
+
+def test_the_figure_has_its_text_and_its_table(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    svg = sheet.locator("#chart svg")
+    assert svg.get_attribute("role") == "img"
+    assert "four outcomes in five" in sheet.text_content("#chart-desc")
+    words = svg.text_content()
+    assert all(word in words for word in ("USD mn, nominal", "goal", "median", "80 %", "95 %"))
+    assert sheet.locator("#year-table tbody tr").count() == 4
+
+
+def test_on_paper_the_controls_are_gone_and_the_numbers_are_there(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    sheet.emulate_media(media="print")
+    assert sheet.locator("form").is_hidden()
+    assert sheet.locator("#big").is_visible() and sheet.locator("#year-table").is_visible()
