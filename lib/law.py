@@ -21,14 +21,14 @@ chose (millions of a currency); shapes name k components and n years.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammainccinv, gammaincinv, logsumexp, ndtr, ndtri, wrightomega
+from scipy.special import logsumexp, ndtr
 
+from lib import mixtures
 from lib.errors import UserError
 from lib.forecast import FAN, MIN_GROWTH_RATES, Prior
 from lib.goals import Goal
@@ -45,13 +45,7 @@ CLASS_SHARE = 0.3
 LARGEST_SURPRISE = 2.0
 """Standard deviations of the latest rate that echo at most: an error of the record must not echo in full."""
 
-_NODES = 12  # of each part of the law of σ²
-_SLACK = 1e-9  # of a log level: 1.25 ** 3 in floating point must not turn an exact hit into a miss
-_TINY = 1e-12  # standard deviation that stands for none
 _LARGEST_LOG = 700.0  # exp of more overflows
-_FAR = 40.0  # standard deviations: beyond lies no chance that a float could tell from 0
-_NEWTON = 30  # steps at most; five are usual
-_POINTS, _GENERATOR = 8191, 1163  # of the lattice
 
 
 class Posterior(NamedTuple):
@@ -181,28 +175,14 @@ def _latest_surprise(rates: Array, drift: Array, variance: Array) -> Array:
 
 def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) -> tuple[Array, Array]:
     """Weights and standard deviations of the Gaussians that integrate σ², each of shape (…, 24)."""
-    own, redrawn = _scales(df), _scales(np.broadcast_to(class_df, np.shape(df)))
+    own, redrawn = (
+        mixtures.variance_nodes(df),
+        mixtures.variance_nodes(np.broadcast_to(class_df, np.shape(df))),
+    )
     class_v = np.broadcast_to(class_v, np.shape(v))
     shares = np.concatenate([(1 - share) * own[0], share * redrawn[0]], axis=-1)
     variances = np.concatenate([v[..., None] * own[1], class_v[..., None] * redrawn[1]], axis=-1)
     return shares, np.sqrt(variances)
-
-
-def _scales(df: ArrayLike) -> tuple[Array, Array]:
-    """Nodes of ``df / χ²(df)`` and their weights, each of shape (…, 12).
-
-    Trapezoidal rule after the double-exponential substitution χ²/df = exp(t − e⁻ᵗ/10) (Takahasi & Mori 1974),
-    cut where little is left. The distribution function of the t so made is right to 3e-6 for df ≥ 3, 1e-5 at 2.2
-    and 2e-4 at 1.2; six Gauss–Legendre nodes in probability reach 1e-3.
-    """
-    half = np.minimum(np.asarray(df, dtype=float), 1e6)[..., None] / 2
-    low, high = gammaincinv(half, 10**-4.5) / half, gammainccinv(half, 10**-3.5) / half
-    start, end = (np.log(x) + wrightomega(np.log(0.1) - np.log(x)) for x in (low, high))
-    t = start + (end - start) * np.linspace(0, 1, _NODES)
-    log_u = t - 0.1 * np.exp(-t)
-    log_weight = half * (log_u - np.exp(log_u)) + np.log1p(0.1 * np.exp(-t))
-    weight = np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
-    return weight / weight.sum(axis=-1, keepdims=True), np.exp(-log_u)
 
 
 def from_rates(
@@ -266,7 +246,9 @@ def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
 
 def growth_quantiles(of: Posterior, horizons: ArrayLike, probabilities: ArrayLike) -> Array:
     """Quantiles of log growth over each horizon, shape (…, horizons, probabilities)."""
-    standard = _quantiles(_probabilities(probabilities), of.shares, 0.0, of.sigmas)
+    standard = mixtures.quantiles(
+        _probabilities(probabilities), of.shares, np.zeros_like(of.sigmas), of.sigmas
+    )
     h = np.atleast_1d(np.asarray(horizons, dtype=float))
     each = of._replace(**{name: getattr(of, name)[..., None] for name in of._fields[:6]})
     return location(each, h)[..., None] + years_worth(each, h)[..., None] * standard[..., None, :]
@@ -312,7 +294,7 @@ def given(law: Law, coefficients: Mapping[int, float], value: float, sd: float, 
         row[law.column(year)] = coefficient
     if np.isinf(df) or sd == 0:
         return _normalised(law, *_condition(law, row, value, sd**2))
-    weights, scales = _scales(df)
+    weights, scales = mixtures.variance_nodes(df)
     parts = [_condition(law, row, value, sd**2 * scale) for scale in scales]
     logs = np.concatenate([np.log(w) + part[0] for w, part in zip(weights, parts, strict=True)])
     return _normalised(law, logs, *(np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[1:]))
@@ -347,7 +329,9 @@ def _condition(law: Law, row: Array, value: float, error: float) -> tuple[Array,
     keep = np.eye(len(row)) - gain[:, :, None] * row
     after = keep @ law.covariances @ np.swapaxes(keep, 1, 2) + error * gain[:, :, None] * gain[:, None, :]
     after[np.abs(after) <= 1e-13 * np.abs(law.covariances)] = 0.0
-    density = -0.5 * (surprise**2 / np.maximum(total, _TINY) + np.log(np.maximum(total, _TINY)))
+    density = -0.5 * (
+        surprise**2 / np.maximum(total, mixtures.TINY) + np.log(np.maximum(total, mixtures.TINY))
+    )
     with np.errstate(divide="ignore"):  # a component of no weight stays so
         return np.log(law.weights) + density, law.means + gain * surprise[:, None], after
 
@@ -414,7 +398,7 @@ def prune(law: Law, negligible: float = 1e-6) -> Law:
 def quantiles(law: Law, year: int, probabilities: ArrayLike = FAN) -> Array:
     """Levels of a year that outcomes stay below with each probability, shape (probabilities,)."""
     asked = _probabilities(probabilities)
-    logs = _quantiles(asked, law.weights, law.means[:, law.column(year)], law.sds(year))
+    logs = mixtures.quantiles(asked, law.weights, law.means[:, law.column(year)], law.sds(year))
     return np.exp(np.minimum(logs, _LARGEST_LOG))
 
 
@@ -425,7 +409,7 @@ def p_below(law: Law, year: int, level: ArrayLike) -> Array:
         raise UserError("level: found a missing value, expected numbers")
     with np.errstate(divide="ignore"):
         logs = np.log(np.maximum(asked, 0.0))
-    return _below(logs, law.weights, law.means[:, law.column(year)], law.sds(year))
+    return mixtures.below(logs, law.weights, law.means[:, law.column(year)], law.sds(year))
 
 
 def chances(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
@@ -441,47 +425,51 @@ def chances(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
     Series by reading, 0 or 1 where the figures decide. *On average* is absent where the deadline is neither known
     nor in the law, the others also where a year on the way is.
     """
-    found: dict[str, float] = {}
-    if (end := _path(law, levels, [goal.deadline])) is not None:
-        target = np.log(goal.base_mn) + goal.years * np.log1p(goal.rate)
-        sd = np.sqrt(np.maximum(end[1][:, 0, 0], 0.0))
-        found["average"] = 1 - float(_below(target, law.weights, end[0][:, 0], sd))
-    if (growth := _growth(law, goal, levels)) is not None:
-        every, mean = _by_points(law.weights, *growth, goal.rate, found["average"])
-        found |= {"every_year": float(every[-1]), "mean_of_rates": mean}
-    return pd.Series(found, dtype=float)
+    average, growth = _p_average(law, goal, levels), _growth(law, goal, levels)
+    if average is None:
+        return pd.Series(dtype=float)
+    if growth is None:
+        return pd.Series({"average": average})
+    every, mean = mixtures.readings(law.weights, *growth, goal.rate, average)
+    return pd.Series({"average": average, "every_year": float(every[-1]), "mean_of_rates": mean})
 
 
 def chances_every_year(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
-    """Probability that each year up to a year grows at the goal's rate, by year: it falls from year to year."""
-    growth = _growth(law, goal, levels)
-    if growth is None:
-        raise UserError(
-            f"law: found not all years {goal.base_year + 1} to {goal.deadline}, expected each or its level"
-        )
-    average = chances(marginal(law, law.years), goal, levels)["average"]
-    every, _ = _by_points(law.weights, *growth, goal.rate, float(average))
+    """Probability that each year so far has grown at the goal's rate, by year: it falls from year to year."""
+    average, growth = _p_average(law, goal, levels), _growth(law, goal, levels)
+    if average is None or growth is None:
+        wanted = f"{goal.base_year + 1} to {goal.deadline}"
+        raise UserError(f"law: found years {law.years}, expected a level or the law for each of {wanted}")
+    every, _ = mixtures.readings(law.weights, *growth, goal.rate, average)
     return pd.Series(every, index=pd.RangeIndex(goal.base_year + 1, goal.deadline + 1, name="year"))
+
+
+def _p_average(law: Law, goal: Goal, levels: pd.Series) -> float | None:
+    """Probability that the level of the deadline suffices, in closed form; None where nothing is said of it."""
+    end = _path(law, levels, [goal.deadline])
+    if end is None:
+        return None
+    target = np.log(goal.base_mn) + goal.years * np.log1p(goal.rate)
+    sds = np.sqrt(np.maximum(end[1][:, 0, 0], 0.0))
+    return 1 - float(mixtures.below(target, law.weights, end[0][:, 0], sds))
 
 
 def _path(law: Law, levels: pd.Series, years: Sequence[int]) -> tuple[Array, Array] | None:
     """Means (k, years) and covariances (k, years, years) of log levels, known or not; None where one is neither."""
-    known = levels.dropna()
+    known, k, n = levels.dropna(), len(law.weights), len(years)
+    means, covariances = np.zeros((k, n)), np.zeros((k, n, n))
     inside = [i for i, year in enumerate(years) if year in law.years]
     columns = [law.column(years[i]) for i in inside]
-    means, covariances = (
-        np.zeros((len(law.weights), len(years))),
-        np.zeros((len(law.weights), *2 * [len(years)])),
-    )
     means[:, inside] = law.means[:, columns]
-    covariances[:, np.array(inside)[:, None], inside] = law.covariances[:, columns][:, :, columns]
+    covariances[np.ix_(range(k), inside, inside)] = law.covariances[np.ix_(range(k), columns, columns)]
     for i, year in enumerate(years):
-        if year in known.index and i in inside:
-            if np.any(np.abs(means[:, i] - np.log(known[year])) > 1e-6) or np.any(law.sds(year) > 1e-6):
+        if year in known.index:
+            if i in inside and (
+                law.sds(year).max() > 1e-6 or np.abs(means[:, i] - np.log(known[year])).max() > 1e-6
+            ):
                 raise UserError(
-                    f"{year}: found a level and a law that does not know it; expected the law given it"
+                    f"{year}: found a level that the law does not know; expected the law given it"
                 )
-        elif year in known.index:
             means[:, i] = np.log(known[year])
         elif i not in inside:
             return None
@@ -497,153 +485,6 @@ def _growth(law: Law, goal: Goal, levels: pd.Series) -> tuple[Array, Array] | No
     means = path[0] @ steps.T
     means[:, 0] -= np.log(goal.base_mn)
     return means, steps @ path[1] @ steps.T
-
-
-# --- readings that have no closed form ---
-#
-# Given a component, growth is q + b·ζ with ζ ~ N(0, 1), q = mean + R·η and (q, ζ) independent. For each point η the
-# chance over ζ of each reading is exact: *every year* is an interval of ζ, *on average* a half-line, *mean of
-# rates* the complement of an interval. For any q and b the first lies in the second and that in the third (a year
-# each ⇒ their sum; Jensen), so that no point can break the order of the readings, whatever the signs of b.
-
-
-def _by_points(
-    weights: Array, means: Array, covariances: Array, rate: float, average: float
-) -> tuple[Array, float]:
-    """Chances of growing by `rate` in each of the first 1…h years, shape (h,), and of that mean of h rates.
-
-    The same points give the chance *on average*, whose error is known: it is taken off the others.
-    """
-    order = np.argsort(np.trace(covariances, axis1=1, axis2=2), kind="stable")
-    first, normal = _points(means.shape[1] - 1)
-    which = order[np.minimum(np.searchsorted(np.cumsum(weights[order]), first), len(order) - 1)]
-    along, across = _split(covariances)
-    needed = np.log1p(rate) - means.T[:, which]
-    for i, z in enumerate(normal):
-        needed -= across[:, :, i].T[:, which] * z
-    along = along.T[:, which]
-    every = _p_every(needed, along)
-    start, middle = _p_average(needed, along)
-    high = _p_beyond(needed, along, start)
-    if np.any(along < 0):
-        high = np.minimum(high + _p_beyond(needed, -along, np.full_like(start, _FAR)), 1.0)
-    every = np.minimum.accumulate(np.clip(every + (average - middle.mean()), 0.0, 1.0))
-    return every, float(np.clip(average + np.mean(high - middle), 0.0, 1.0))
-
-
-def _split(covariances: Array) -> tuple[Array, Array]:
-    """Direction b = C1/√(1ᵀC1) of the sum, shape (k, h), and R, shape (k, h, h), with bbᵀ + RRᵀ = C.
-
-    Where the sum is known (a hidden year before a known deadline) b is the direction in which growth varies most.
-    The columns of R are ordered by the variance that they bring.
-    """
-    summed = covariances.sum(axis=2)
-    variance = summed.sum(axis=1)[:, None]
-    loose = variance > 1e-12 * np.trace(covariances, axis1=1, axis2=2)[:, None]
-    main = _root(covariances)[:, :, 0]
-    along = np.where(loose, summed / np.sqrt(np.where(loose, variance, 1.0)), main)
-    return along, _root(covariances - along[:, :, None] * along[:, None, :])
-
-
-def _root(covariances: Array) -> Array:
-    """Matrices whose product with their transpose is the covariance, the largest column first."""
-    values, vectors = np.linalg.eigh(covariances)
-    values = np.where(values > 1e-12 * values[:, -1:], values, 0.0)
-    return (vectors * np.sqrt(values)[:, None, :])[:, :, ::-1]
-
-
-def _p_every(needed: Array, along: Array) -> Array:
-    """Mean over points of P(b_j·ζ ≥ needed_j for all j ≤ i), shape (h,); arguments of shape (h, points)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = needed / along
-    still = np.where(needed > _SLACK, np.inf, -np.inf)
-    low = np.where(along > _SLACK, bound, np.where(along < -_SLACK, -np.inf, still))
-    low = np.maximum.accumulate(low, axis=0)
-    if np.all(along >= -_SLACK):
-        return ndtr(-low).mean(axis=1)
-    high = np.minimum.accumulate(np.where(along < -_SLACK, bound, np.inf), axis=0)
-    return np.maximum(ndtr(-low) - ndtr(-high), 0.0).mean(axis=1)
-
-
-def _p_average(needed: Array, along: Array) -> tuple[Array, Array]:
-    """Value of ζ from which the sum suffices, within ±40, and the chance of it; both of shape (points,)."""
-    short, slope = needed.sum(axis=0), along.sum(axis=0)
-    loose = slope > _SLACK
-    start = np.where(loose, short / np.where(loose, slope, 1.0), np.where(short > _SLACK, np.inf, -np.inf))
-    return np.clip(start, -_FAR, _FAR), ndtr(-start)
-
-
-def _p_beyond(needed: Array, along: Array, start: Array) -> Array:
-    """P(ζ ≥ root), the largest ζ at which the mean of exp(b_j·ζ − needed_j) is 1; 1 where there is none.
-
-    Newton on the logarithm of the mean, which is convex: from the right each step stays right of the root.
-    """
-    x = start
-    for step in range(_NEWTON):
-        e = along * x - needed
-        top = e.max(axis=0)
-        share = np.exp(e - top)
-        total = share.sum(axis=0)
-        excess = top + np.log(total / len(e))
-        if step == 0:
-            hopeless = excess < -_SLACK
-        slope = np.sum(share * along, axis=0) / total
-        with np.errstate(divide="ignore", invalid="ignore"):
-            new = np.clip(np.where(slope > 0, x - excess / slope, -_FAR), -_FAR, _FAR)
-        done, x = np.max(np.abs(new - x)) < 1e-6, new
-        if done:
-            break
-    return np.where(hopeless, 0.0, ndtr(-x))
-
-
-@lru_cache(maxsize=16)
-def _points(dimensions: int) -> tuple[Array, Array]:
-    """A lattice that fills the cube evenly: first coordinate (points,), normal quantiles of the rest (d, points).
-
-    Korobov's lattice i·(1, a, a², …)/N mod 1 (Sloan & Joe 1994), where a minimises the error P₂ in twelve dimensions
-    weighed by 1/j² (all a tried); shifted, so that no point lies on the edge.
-    """
-    i, generators = np.arange(_POINTS), [1]
-    for _ in range(dimensions):
-        generators.append(generators[-1] * _GENERATOR % _POINTS)
-    rows = np.array([(i * z % _POINTS + 0.5) / _POINTS for z in generators])
-    return rows[0], ndtri(rows[1:])
-
-
-# --- mixtures of one variable; the last axis of weights, means and standard deviations is that of components ---
-
-
-def _below(x: ArrayLike, weights: Array, means: Array, sds: Array) -> Array:
-    """Distribution function of a mixture at x; a known value (sd 0) is not below itself."""
-    z = (np.asarray(x, dtype=float)[..., None] - _SLACK - means) / np.maximum(sds, _TINY)
-    return np.clip(np.sum(weights * ndtr(z), axis=-1), 0.0, 1.0)
-
-
-def _quantiles(probabilities: Array, weights: Array, means: ArrayLike, sds: Array) -> Array:
-    """Quantiles of mixtures, shape (…, probabilities): Newton on the probit scale, kept inside a bracket.
-
-    The quantile of a mixture lies between the lowest and the highest of its components'.
-    """
-    z, sds = ndtri(probabilities), np.maximum(sds, _TINY)[..., None, :]
-    weights, means = weights[..., None, :], np.asarray(means, dtype=float)[..., None, :]
-    ends = means + sds * z[:, None]
-    low, high = ends.min(axis=-1), ends.max(axis=-1)
-    x = np.clip(
-        np.sum(weights * means, axis=-1) + z * np.exp(np.sum(weights * np.log(sds), axis=-1)), low, high
-    )
-    for _ in range(100):
-        u = (x[..., None] - means) / sds
-        below = np.sum(weights * ndtr(u), axis=-1)
-        density = np.sum(weights / sds * np.exp(-(u**2) / 2), axis=-1)
-        low, high = np.where(below < probabilities, x, low), np.where(below < probabilities, high, x)
-        reached = ndtri(np.clip(below, 1e-300, 1 - 1e-16))
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            new = x + (z - reached) * np.exp(-(reached**2) / 2) / density
-        new = np.where((new > low) & (new < high), new, (low + high) / 2)
-        done, x = np.all(np.abs(new - x) <= 1e-10 * (1 + np.abs(x))), new
-        if done:
-            break
-    return x
 
 
 def _probabilities(values: ArrayLike) -> Array:
