@@ -71,9 +71,9 @@ def quantiles(probabilities: Array, weights: Array, means: Array, sds: Array) ->
         at = ndtri(np.clip(reached, 1e-300, 1 - 1e-16))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             new = x + (z - at) * np.exp(-(at**2) / 2) / density
-        new = np.where((new > low) & (new < high), new, (low + high) / 2)
-        done, x = np.all(np.abs(new - x) <= 1e-10 * (1 + np.abs(x))), new
-        if done:
+        settled = np.abs(new - x) <= 1e-10 * (1 + np.abs(x))
+        x = np.where(settled | ((new > low) & (new < high)), new, (low + high) / 2)
+        if settled.all():
             break
     return x
 
