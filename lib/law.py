@@ -464,11 +464,10 @@ def _path(law: Law, levels: pd.Series, years: Sequence[int]) -> tuple[Array, Arr
     covariances[np.ix_(range(k), inside, inside)] = law.covariances[np.ix_(range(k), columns, columns)]
     for i, year in enumerate(years):
         if year in known.index:
-            if i in inside and (
-                law.sds(year).max() > 1e-6 or np.abs(means[:, i] - np.log(known[year])).max() > 1e-6
-            ):
+            apart = np.abs(means[:, i] - np.log(known[year])) + law.sds(year) if i in inside else np.zeros(1)
+            if apart.max() > 1e-6:
                 raise UserError(
-                    f"{year}: found a level that the law does not know; expected the law given it"
+                    f"{year}: found a level that the law does not know, expected the law given it"
                 )
             means[:, i] = np.log(known[year])
         elif i not in inside:

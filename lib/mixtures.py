@@ -102,7 +102,8 @@ def readings(
     if np.any(along < -SLACK):
         high = np.minimum(high + _p_beyond(needed, -along, np.full_like(start, _FAR)), 1.0)
     every = np.minimum.accumulate(np.clip(every + (average - middle.mean()), 0.0, 1.0))
-    return every, float(np.clip(average + np.mean(high - middle), 0.0, 1.0))
+    every[-1] = min(every[-1], average)  # rounding aside it is
+    return every, float(np.clip(average + np.mean(high - middle), average, 1.0))
 
 
 def _split(covariances: Array) -> tuple[Array, Array]:
