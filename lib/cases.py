@@ -183,9 +183,11 @@ class FlowCase(Case):
 
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
-        known = fig.as_of(fetched.beside(fig.load_figures(), self.reporter), self.as_of_time)
-        rows = (known["reporter"] == self.reporter) & (known["partner"] == self.partner)
-        return bool((rows & (known["flow"] == self.flow)).any())
+        try:
+            record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        except UserError:
+            return False
+        return not fig.as_of(record, self.as_of_time).empty
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -230,6 +232,15 @@ class TrendCase(FlowCase):
         names = ("reporter", "partner", "flow", "as_of", "currency")
         same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
         return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, self._state()).copy()
+
+    def usd_mn(self, level_mn: float, year: int) -> float:
+        """A level of the case in US dollars at the average rate of its year; millions."""
+        return level_mn if self.currency == "USD" else level_mn / float(self.rates()[year])
+
+    def mirror(self) -> Self:
+        """The same trade as the partner reports it: its imports are the other's exports."""
+        seen = {"total": "total", "export": "import", "import": "export"}[self.flow]
+        return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": seen})
 
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
@@ -308,11 +319,17 @@ class GoalCase(TrendCase):
 
 # A matrix asks for the same figures and series many times. What they are read from is part of the key: the
 # state of the data, and the readers themselves, so that another reader is never answered from memory.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
+def _figures(reporter: str, load: Any, state: Any) -> pd.DataFrame:
+    """Every figure, curated and fetched for a reporter."""
+    return fetched.beside(load(), reporter)
+
+
+@lru_cache(maxsize=64)
 def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd.DataFrame:
     """The figures of a flow, curated and fetched."""
     try:
-        return fig.select(fetched.beside(load(), reporter), reporter, partner, flow)
+        return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
         raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
 

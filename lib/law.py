@@ -268,7 +268,14 @@ def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
 # --- what a law learns, and how laws are put together ---
 
 
-def given(law: Law, coefficients: Mapping[int, float], value: float, sd: float, df: float = np.inf) -> Law:
+def given(
+    law: Law,
+    coefficients: Mapping[int, float],
+    value: float,
+    sd: float,
+    df: float = np.inf,
+    correlation: float = 0.0,
+) -> Law:
     """The law after observing a sum of log levels with an error.
 
     Parameters
@@ -277,26 +284,38 @@ def given(law: Law, coefficients: Mapping[int, float], value: float, sd: float, 
         ``{2014: 1, 2013: -1}`` its growth.
     value : what was observed, logarithm; `sd`: standard deviation of its error (0: exact, infinite: no news).
     df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 12 components.
+    correlation : of the error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2).
 
     Raises
     ------
     UserError
         For a value that is not finite, or an exact one that contradicts years that are known exactly.
     """
-    if not np.isfinite(value) or not sd >= 0 or not df > 0:
+    if not (np.isfinite(value) and sd >= 0 and df > 0 and -1 < correlation < 1):
         raise UserError(
-            f"observation: found {value} with error {sd} and df {df}, expected finite, ≥ 0 and > 0"
+            f"observation: found {value} with error {sd}, df {df} and correlation {correlation}; expected a "
+            "finite value, an error of 0 or more, df above 0 and a correlation between -1 and 1"
         )
-    if np.isinf(sd):
+    weights, scales = mixtures.variance_nodes(df) if np.isfinite(df) and sd > 0 else (np.ones(1), np.ones(1))
+    errors = dict(zip(sd * np.sqrt(scales), weights, strict=True))
+    return given_one_of(law, coefficients, value, errors, correlation)
+
+
+def given_one_of(
+    law: Law,
+    coefficients: Mapping[int, float],
+    value: float,
+    errors: Mapping[float, float],
+    correlation: float = 0.0,
+) -> Law:
+    """As `given`, where the error is one of several: standard deviation → how probable it was beforehand."""
+    if any(np.isinf(sd) for sd in errors):
         return law
     row = np.zeros(len(law.years))
     for year, coefficient in coefficients.items():
         row[law.column(year)] = coefficient
-    if np.isinf(df) or sd == 0:
-        return _normalised(law, *_condition(law, row, value, sd**2))
-    weights, scales = mixtures.variance_nodes(df)
-    parts = [_condition(law, row, value, sd**2 * scale) for scale in scales]
-    logs = np.concatenate([np.log(w) + part[0] for w, part in zip(weights, parts, strict=True)])
+    parts = [_condition(law, row, value, sd**2, correlation) for sd in errors]
+    logs = np.concatenate([np.log(w) + part[0] for w, part in zip(errors.values(), parts, strict=True)])
     return _normalised(law, logs, *(np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[1:]))
 
 
@@ -314,20 +333,31 @@ def given_all(law: Law, coefficients: ArrayLike, values: ArrayLike, covariance: 
     return law
 
 
-def _condition(law: Law, row: Array, value: float, error: float) -> tuple[Array, Array, Array]:
-    """Log weight, mean and covariance of each component given ``row @ x + noise = value`` (Kalman 1960)."""
+def _condition(
+    law: Law, row: Array, value: float, error: float, correlation: float = 0.0
+) -> tuple[Array, Array, Array]:
+    """Log weight, mean and covariance of each component given ``row @ x + noise = value`` (Kalman 1960).
+
+    `correlation` is that of the two errors, forecast and observation each taken from the truth;
+    the noise is tied to the other years through the sum alone.
+    """
     reach = law.covariances @ row
     own = reach @ row
     # An exact observation of what is known exactly has nothing to teach: rounding must not pass for variance.
     size = np.einsum("kii,i->k", law.covariances, row**2)
     own = np.where(own > 1e-12 * size, own, 0.0)
-    surprise, total = value - law.means @ row, own + error
+    shared = -correlation * np.sqrt(own * error)
+    surprise, total = value - law.means @ row, own + 2 * shared + error
     if np.all(total <= 0) and np.all(np.abs(surprise) > 1e-6):
         stated = f"{value:.6g} against {value - float(np.mean(surprise)):.6g}"
         raise UserError(f"observation: found {stated} known exactly; expected one that agrees, or an error")
-    gain = np.where(own > 0, 1 / np.where(total > 0, total, 1.0), 0.0)[:, None] * reach
-    keep = np.eye(len(row)) - gain[:, :, None] * row
-    after = keep @ law.covariances @ np.swapaxes(keep, 1, 2) + error * gain[:, :, None] * gain[:, None, :]
+    safe = np.where(own > 0, own, 1.0)
+    pull = np.where(own > 0, (own + shared) / np.where(total > 0, total, 1.0), 0.0)
+    # Never beyond the observation itself: a high correlation would let the law lean away from it.
+    pull = np.clip(pull, 0.0, 1.0)
+    gain = (pull / safe)[:, None] * reach
+    left = (1 - pull) ** 2 * own + pull**2 * error - 2 * pull * (1 - pull) * shared
+    after = law.covariances - ((own - left) / safe**2)[:, None, None] * reach[:, :, None] * reach[:, None, :]
     after[np.abs(after) <= 1e-13 * np.abs(law.covariances)] = 0.0
     density = -0.5 * (
         surprise**2 / np.maximum(total, mixtures.TINY) + np.log(np.maximum(total, mixtures.TINY))
@@ -373,6 +403,35 @@ def add(first: Law, second: Law) -> Law:
         np.outer(first.weights, second.weights).ravel(),
         (first.means[:, None] + second.means).reshape(-1, n),
         (first.covariances[:, None] + second.covariances).reshape(-1, n, n),
+    )
+
+
+def followed_by(law: Law, growth: Law, start: int, level: float | None = None) -> Law:
+    """The law with further years: the level of `start` times the growth since then, which is independent of it.
+
+    Parameters
+    ----------
+    growth : law of the log growth since `start`, to years after all of `law`.
+    level : of `start`, where it is known and so not in `law`.
+    """
+    n, m, k, j = len(law.years), len(growth.years), len(law.weights), len(growth.weights)
+    means, covariances = np.zeros((k, j, n + m)), np.zeros((k, j, n + m, n + m))
+    means[..., :n], covariances[..., :n, :n] = law.means[:, None], law.covariances[:, None]
+    means[..., n:], covariances[..., n:, n:] = growth.means, growth.covariances
+    if level is None:
+        column = law.column(start)
+        means[..., n:] += law.means[:, None, column, None]
+        covariances[..., n:, n:] += law.covariances[:, None, column, column, None, None]
+        covariances[..., :n, n:] = law.covariances[:, None, :, column, None]
+        covariances[..., n:, :n] = law.covariances[:, None, column, None, :]
+    else:
+        means[..., n:] += np.log(level)
+    weights = np.outer(law.weights, growth.weights).ravel()
+    return Law(
+        (*law.years, *growth.years),
+        weights,
+        means.reshape(k * j, n + m),
+        covariances.reshape(k * j, n + m, n + m),
     )
 
 

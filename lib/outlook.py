@@ -1,37 +1,49 @@
-"""Parents: what a larger flow that contains this one says about its drift.
+"""The answer to a goal on a day: met, missed, or how probable, from one law of the path.
 
-Harbin's trade with Russia is part of Heilongjiang's, which is part of China's. A flow with few figures of its
-own takes its prior drift from the reference class, moved by what is special about its parent:
+The law of a flow is that of its own yearly record, leaning on its reference class and on what is special about the
+larger flows that contain it (`lib.law`), and learns from what the day knew beside that record (`lib.evidence`). Every
+probability of a goal in this collection comes from `of`: a notebook whose subject is one stage leaves evidence out
+by its name.
+
+The prior of a sub-flow is that of its class, moved by what is special about its parents:
 
     drift = class drift + weight × (parent's drift − drift of the parent's own class)
 
-The parent's drift is itself shrunk to its class, and moved by *its* parent in the same way. The weight is
-estimated on panels in which sub-flows and totals are both known (`estimate_weight`) and kept in
-``data/reference/parent_weights.csv``: there a sub-flow takes over the whole difference, whether or not it has
-figures of its own, so the weight is 1; the difference itself is small once it is shrunk.
-
-What was to be expected of a goal: the flow's own record, leaning on other flows where it is short.
-
-The prior of a flow is that of its reference class, moved by what is special about the larger flows that contain
-it (`lib.outlook`); its probabilities and intervals are corrected by the errors of earlier forecasts
-(`lib.past_errors`). Both know only the years up to the last level of the flow.
+The parent's drift is itself shrunk to its class, and moved by *its* parent in the same way. The weight is estimated on
+panels in which sub-flows and totals are both known and kept in ``data/reference/parent_weights.csv``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lib import forecast, growth, past_errors, reference
+from lib import evidence, goals, growth, reference
+from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
-from lib.forecast import FAN, GrowthModel, Prior
-from lib.goals import Goal
+from lib.evidence import LARGER, LATER, MIRROR, NEGLIGIBLE, PIECES, YEAR_SO_FAR, Assumptions, Inferred
+from lib.forecast import FAN, Prior
+from lib.goals import Goal, Verdict
+from lib.law import Law, Posterior
 from lib.reference import read_kept
 from lib.results import Estimate
+
+Case = TypeVar("Case", bound=FlowCase)
+Kind = Literal["forecast", "nowcast", "inferred"]
+
+WORLD = "World"
+"""The partner that stands for all of them."""
+
+SUREST = 1e-6
+"""No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
+
+
+# --- what was to be expected before anything but the own yearly record is looked at ---
 
 
 class Parent(NamedTuple):
@@ -52,9 +64,9 @@ def prior_with_parents(
 
     Parameters
     ----------
-    reference : prior of the flow's own size class.
+    reference : prior of the flow's own size class, its drift `lib.law.drawn`; so are the parents'.
     parents : from the nearest (the province) to the farthest (the country).
-    own : the flow's own log growth rates, as they will be given to `lib.forecast.fit`; they do not change the
+    own : the flow's own log growth rates, as they will be given to `lib.law.posterior`; they do not change the
         prior, only the shares.
     weight : of a parent's difference from its class, 0 to 1; by default the kept one.
 
@@ -67,33 +79,35 @@ def prior_with_parents(
     weight = kept_weight() if weight is None else weight
     if not 0 <= weight <= 1:
         raise UserError(f"weight of parents: found {weight}, expected 0 to 1")
-    rates = np.asarray(own, dtype=float)
-    shares, drifts, left = [], [], 1.0 - float(forecast.fit(rates, reference).own_share)
+    own_share, own_drift = _own_drift(own, reference)
+    shares, drifts, left = [], [], 1.0 - own_share
     for parent in parents:
-        model = forecast.fit(np.asarray(parent.growth, dtype=float), parent.prior)
-        shares.append(left * weight * float(model.own_share))
-        left *= weight * (1 - float(model.own_share))
-        drifts.append(reference.drift + _own_mean(parent.growth, parent.prior) - parent.prior.drift)
-    kept = 1.0 - float(forecast.fit(rates, reference).own_share)
+        share, drift = _own_drift(parent.growth, parent.prior)
+        shares.append(left * weight * share)
+        left *= weight * (1 - share)
+        drifts.append(reference.drift + drift - parent.prior.drift)
+    kept = 1.0 - own_share
     moved = sum(s * (d - reference.drift) for s, d in zip(shares, drifts, strict=True)) / kept
     names = ", ".join(parent.name for parent in parents)
     source = f"{reference.source}; drift moved by {names}" if parents else reference.source
     table = pd.DataFrame(
         {
             "source": ["own figures", *(parent.name for parent in parents), "reference class"],
-            "share": [1 - kept, *shares, kept - sum(shares)],
-            "drift": [_own_mean(rates, reference), *drifts, reference.drift],
+            "share": [own_share, *shares, kept - sum(shares)],
+            "drift": [own_drift, *drifts, reference.drift],
         }
     )
     table["contribution"] = table["share"] * table["drift"]
     return replace(reference, drift=reference.drift + moved, source=source), table
 
 
-def _own_mean(growth: ArrayLike, prior: Prior) -> float:
-    """Mean of the rates there are; the prior's drift where there is none, since it then has no weight."""
-    rates = np.asarray(growth, dtype=float)
-    rates = rates[~np.isnan(rates)]
-    return float(rates.mean()) if rates.size else prior.drift
+def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
+    """Share of a flow's own rates in its posterior drift, and their weighted mean (the prior's where there is none)."""
+    found = laws.posterior(growth, prior)
+    share = 1 - float(found.variance) / prior.drift_sd**2 / float(found.weight)
+    if share < 1e-9:
+        return 0.0, prior.drift
+    return share, prior.drift + (float(found.mean) - prior.drift) / share
 
 
 def kept_weight() -> float:
@@ -101,26 +115,17 @@ def kept_weight() -> float:
     return float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
 
 
-Case = TypeVar("Case", bound=FlowCase)
-
-WORLD = "World"
-"""The partner that stands for all of them."""
-
-SUREST = 1e-6
-"""No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
-
-
 @dataclass(frozen=True)
 class Expectation:
-    """The growth model of a flow at an origin, and where it comes from.
+    """The growth of a flow that was to be expected at an origin, and where that comes from.
 
     Parameters
     ----------
     origin : year of the last level.
     level_mn : that level; size_usd : the same in US dollars.
     world : whether the partner is the world, whose flows have a reference class of their own.
-    prior, model : what other flows say, and what remains after the flow's own rates.
-    shares : how much of the expected drift comes from where (`lib.outlook.prior_with_parents`).
+    prior, posterior : what other flows say, and what remains after the flow's own rates.
+    shares : how much of the expected drift comes from where (`prior_with_parents`).
     """
 
     origin: int
@@ -128,80 +133,28 @@ class Expectation:
     size_usd: float
     world: bool
     prior: Prior
-    model: GrowthModel
+    posterior: Posterior
     shares: pd.DataFrame
 
-    def corrected(self, p: float, reading: str, years: int) -> float:
-        """A probability of the model, corrected by past errors; those are of trade between two countries."""
-        if not self.world:
-            p = float(past_errors.recalibrate(p, reading, years, self.origin, self.size_usd))
-        return float(np.clip(p, SUREST, 1 - SUREST))
+    def law(self, horizon: int) -> Law:
+        """The law of the `horizon` years after the origin."""
+        return laws.from_posterior(self.posterior, self.origin, self.level_mn, horizon)
 
     def quantiles(self, years: int) -> np.ndarray:
-        """Quantiles of the level after `years` years at `lib.forecast.FAN`, corrected alike; millions."""
-        asked = np.asarray(FAN)
-        shape = None if self.world else past_errors.find("average", years, self.origin, self.size_usd)
-        if shape is not None:  # what gets corrected is the probability of exceeding a quantile
-            asked = 1 - past_errors.invert(1 - asked, shape)
-        return forecast.level_quantiles(self.model, self.level_mn, years, asked)
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """The forecast of a goal from the last level known before its deadline.
-
-    Parameters
-    ----------
-    last : year of that level.
-    rates : log growth rates of the flow itself by year; NaN after a gap.
-    expected : the growth model and where it comes from.
-    chances : probability by reading; decided readings are absent.
-    fan : quantiles of the level by year (`lib.forecast.FAN`), millions; None when no year is left.
-    """
-
-    last: int
-    rates: pd.Series
-    expected: Expectation
-    chances: pd.Series
-    fan: pd.DataFrame | None
-
-    def estimates(self, currency: str) -> list[Estimate]:
-        """The fan as long rows for the result."""
-        if self.fan is None:
-            return []
-        return [
-            Estimate(
-                target="level",
-                period=int(year),
-                output_type="quantile",
-                output_type_id=float(probability),
-                value=float(value),
-                unit=f"{currency} mn",
-            )
-            for year, row in self.fan.iloc[1:].iterrows()
-            for probability, value in row.items()
-        ]
-
-
-def look(case: GoalCase, goal: Goal, levels: pd.Series) -> Outlook:
-    """Forecast from the last level known before the deadline; `levels` by year in millions."""
-    before = levels.loc[: goal.deadline].dropna()
-    expected = expect(case, before)
-    odds = chances(goal, before, expected)
-    fan = None if expected.origin >= goal.deadline else _fan(expected, goal.deadline)
-    return Outlook(expected.origin, growth.log_growth(before), expected, odds, fan)
+        """Quantiles of the level after `years` years at `lib.forecast.FAN`; millions."""
+        return laws.quantiles(self.law(years), self.origin + years)
 
 
 def expect(case: GoalCase, levels: pd.Series) -> Expectation:
-    """The growth model at the last year of `levels` (by year, millions), from what the case's day knew."""
+    """What was to be expected from the last year of `levels` (by year, millions) on, as the case's day knew it."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     rates = growth.log_growth(levels)
     parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
     own_class = prior_for(case, level, origin)
     prior, shares = prior_with_parents(own_class, [parent for parent in parents if parent is not None], rates)
-    model = forecast.fit(rates, prior)
-    size = usd_mn(case, level, origin) * 1e6
-    return Expectation(origin, level, size, case.partner == WORLD, prior, model, shares)
+    size = case.usd_mn(level, origin) * 1e6
+    posterior = laws.posterior(rates, prior)
+    return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
 
 
 def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
@@ -214,33 +167,204 @@ def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
-    """The reference class of flows as large as this one, from the years up to `year` alone."""
-    return reference.prior_for(usd_mn(case, level_mn, year) * 1e6, year, world=case.partner == WORLD)
+    """The reference class of flows as large as this one, from what panels of the case's day held up to `year`."""
+    world = case.partner == WORLD
+    known = min(year, reference.last_released(case.as_of, world))
+    return laws.drawn(reference.prior_for(case.usd_mn(level_mn, year) * 1e6, known, world=world))
 
 
-def usd_mn(case: GoalCase, level_mn: float, year: int) -> float:
-    """A level of a case in US dollars at the average rate of its year; millions."""
-    return level_mn if case.currency == "USD" else level_mn / float(case.rates()[year])
+# --- the answer ---
 
 
-def chances(goal: Goal, levels: pd.Series, expected: Expectation) -> pd.Series:
-    """Probability that each reading of a goal is met, from the last level known before its deadline.
+@dataclass(frozen=True)
+class Answer:
+    """What a day knew of a goal.
 
-    Returns
-    -------
-    Series by reading. Readings that are decided, or need yearly rates that are not known, are absent.
+    Parameters
+    ----------
+    case, goal, levels : what was asked, the goal, and the known level by year (millions).
+    verdicts : whether each reading was met, missed, open or unknown.
+    kind : what a probability of it is: a forecast (the deadline lies ahead), a nowcast (its year is running),
+        or inferred (its year is over, and unpublished).
+    chances : probability by reading, those alone that the figures do not decide.
+    needed : growth a year still needed, by reading (`lib.goals.needed_rates`).
+    law : of the log levels (millions) of the years that are not known, to the deadline; None where all is decided.
+    expected : what was to be expected from the last level up to the deadline on; None where all is decided.
+    evidence : what the law has learnt from beside the own yearly levels: kind (`lib.evidence.PIECES`) → whose
+        figures of when.
+    inferred : what the paths of the larger flows taught, where they did.
+    assume : what the evidence rests on.
     """
-    raw = forecast.chances(goal, levels, expected.model)
-    years = goal.deadline - expected.origin
-    return pd.Series({name: expected.corrected(p, str(name), years) for name, p in raw.items()}, dtype=float)
+
+    case: GoalCase
+    goal: Goal
+    levels: pd.Series
+    verdicts: list[Verdict]
+    kind: Kind
+    chances: pd.Series
+    needed: pd.DataFrame
+    law: Law | None = None
+    expected: Expectation | None = None
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    inferred: Inferred | None = None
+    assume: Assumptions = field(default_factory=Assumptions)
+
+    @property
+    def last(self) -> int:
+        """Year of the last level known up to the deadline."""
+        return int(self.levels.loc[: self.goal.deadline].index[-1])
+
+    @property
+    def fan(self) -> pd.DataFrame | None:
+        """Quantiles of the level (`lib.forecast.FAN`, millions) by year, from the last known year before the first unknown.
+
+        A known year is certain. None where all is known.
+        """
+        if self.law is None:
+            return None
+        rows = {}
+        for year in range(min(self.law.years) - 1, self.goal.deadline + 1):
+            sure = np.full(len(FAN), self.levels.get(year, np.nan))
+            rows[year] = sure if year in self.levels.index else laws.quantiles(self.law, year)
+        return pd.DataFrame.from_dict(rows, orient="index", columns=list(FAN)).rename_axis("year")
+
+    def estimates(self) -> list[Estimate]:
+        """The fan as long rows for the result, the years alone that are not known."""
+        fan = pd.DataFrame() if self.fan is None else self.fan
+        return [
+            Estimate(
+                target="level",
+                period=int(year),
+                output_type="quantile",
+                output_type_id=float(probability),
+                value=float(value),
+                unit=f"{self.goal.currency} mn",
+            )
+            for year, row in fan.loc[~fan.index.isin(self.levels.index)].iterrows()
+            for probability, value in row.items()
+        ]
+
+    def steps(self) -> pd.DataFrame:
+        """Probability by reading as evidence is taken in, one row a kind; the first knows the own yearly levels alone."""
+        rows, kinds = {}, list(self.evidence)
+        for number in range(len(kinds) + 1):
+            name = (
+                f"{kinds[number - 1]}: {self.evidence[kinds[number - 1]]}" if number else "own yearly levels"
+            )
+            rows[name] = of(self.case, set(PIECES) - set(kinds[:number]), self.assume).chances
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("evidence")
 
 
-def _fan(expected: Expectation, end: int) -> pd.DataFrame:
-    """Quantiles by year from the origin (certain) to `end`; millions."""
-    years = range(1, end - expected.origin + 1)
-    rows = [np.full(len(FAN), expected.level_mn), *(expected.quantiles(h) for h in years)]
-    index = pd.Index(range(expected.origin, end + 1), name="year")
-    return pd.DataFrame(np.vstack(rows), index=index, columns=list(FAN))
+def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None = None) -> Answer:
+    """The answer to a goal, as the case's day knew it.
+
+    Parameters
+    ----------
+    without : kinds of evidence to leave out (`lib.evidence.PIECES`); all of them leaves the forecast from the flow's
+        own yearly levels.
+    assume : what evidence rests on that no figure tells; by default what the case says of it.
+
+    Raises
+    ------
+    UserError
+        For a case that cannot be judged, or a kind of evidence that does not exist.
+    """
+    if unknown := set(without) - set(PIECES):
+        raise UserError(f"without: found {', '.join(sorted(unknown))}, expected some of {', '.join(PIECES)}")
+    assume = Assumptions.of(case) if assume is None else assume
+    levels, goal = case.series()["value_mn"].dropna(), case.make_goal()
+    verdicts = goals.judge(goal, levels, case.as_of_time)
+    needed, kind = goals.needed_rates(goal, levels), kind_of(case.as_of, goal.deadline)
+    undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
+    if not undecided:
+        return Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed, assume=assume)
+    expected = expect(case, levels.loc[: goal.deadline])
+    law, used, inferred = _learn(case, goal, levels, expected, set(PIECES) - set(without), assume)
+    odds = laws.chances(law, goal, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
+    return Answer(case, goal, levels, verdicts, kind, odds, needed, law, expected, used, inferred, assume)
+
+
+def _learn(
+    case: GoalCase,
+    goal: Goal,
+    levels: pd.Series,
+    expected: Expectation,
+    kinds: Collection[str],
+    assume: Assumptions,
+) -> tuple[Law, dict[str, str], Inferred | None]:
+    """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
+    used: dict[str, str] = {}
+    inferred = None
+    chain = evidence.chain_of(case, assume, LATER in kinds) if LARGER in kinds else None
+    if chain is not None:
+        inferred = evidence.infer(chain, assume)
+        law = _after_chain(inferred.law, goal, levels, expected, int(chain.whole.index[-1]))
+        first = max(int(chain.links[-1].levels.loc[: goal.deadline].index[-1]), goal.base_year) + 1
+        used[LARGER] = f"{chain.top} {first}–{min(goal.deadline, int(chain.whole.index[-1]))}"
+        later = [str(year) for year in chain.links[-1].levels.index if year > goal.deadline]
+    else:
+        law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
+    if later:
+        used[LATER] = f"{case.reporter} {' and '.join(later)}"
+    known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
+    unknown = [year for year in law.years if year not in levels.index]
+    seen = evidence.mirror(case, levels, unknown) if MIRROR in kinds else []
+    seen += evidence.year_so_far(case, levels, unknown, expected.size_usd) if YEAR_SO_FAR in kinds else []
+    for one in seen:
+        law = laws.given(law, {one.year: 1.0}, one.value, one.sd, one.df, one.correlation)
+        used[one.kind] = f"{used[one.kind]}, {one.what}" if one.kind in used else one.what
+    law = laws.marginal(law, [year for year in law.years if year not in known])
+    return laws.prune(law, NEGLIGIBLE), used, inferred
+
+
+def _own_law(
+    goal: Goal, levels: pd.Series, expected: Expectation, assume: Assumptions, later: bool
+) -> tuple[Law, list[str]]:
+    """The law from the own yearly levels: those on the way are known exactly, later ones in doubt after a silence."""
+    years = range(goal.base_year + 1, goal.deadline + 1)
+    first = next(year for year in years if year not in levels.index)
+    after = (
+        [int(y) for y in levels.index if y > goal.deadline]
+        if later and goal.deadline not in levels.index
+        else []
+    )
+    start, end = first - 1, max(after[:1] or [goal.deadline])
+    level = goal.base_mn if start == goal.base_year else float(levels[start])
+    law = laws.from_posterior(_from(expected, start), start, level, end - start)
+    for year in range(first, goal.deadline + 1):
+        if year in levels.index:
+            law = laws.given(law, {year: 1.0}, float(np.log(levels[year])), 0.0)
+    for year in after[:1]:
+        doubt = {assume.scope_sd: 1 - assume.scope_same} if year - expected.origin > evidence.LONG_GAP else {}
+        errors = {0.0: 1 - sum(doubt.values())} | doubt
+        errors = {sd: weight for sd, weight in errors.items() if weight > 0}
+        law = laws.given_one_of(law, {year: 1.0}, float(np.log(levels[year])), errors)
+    return laws.marginal(law, range(first, goal.deadline + 1)), [str(year) for year in after[:1]]
+
+
+def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation, last: int) -> Law:
+    """The law that larger flows give, to the deadline: where they end it grows on as the flow's own law says."""
+    law = laws.marginal(law, [year for year in law.years if goal.base_year < year <= goal.deadline])
+    if last >= goal.deadline:
+        return law
+    growth = laws.from_posterior(_from(expected, last), last, 1.0, goal.deadline - last)
+    return laws.followed_by(law, growth, last, None if last in law.years else float(levels[last]))
+
+
+def _from(expected: Expectation, year: int) -> Posterior:
+    """The growth to be expected from a year on: the latest rate echoes in the year after it alone."""
+    of_all = expected.posterior
+    return of_all if year == expected.origin else of_all._replace(echo=np.zeros_like(of_all.echo))
+
+
+def kind_of(day: date, deadline: int) -> Kind:
+    """What a probability of a deadline's level is called on a day."""
+    if day > date(deadline, 12, 31):
+        return "inferred"
+    return "nowcast" if day.year == deadline else "forecast"
+
+
+# --- the larger flows ---
 
 
 def lineage(case: Case) -> list[Case]:

@@ -7,6 +7,7 @@ without the panels. The kept scores of earlier forecasts say how its intervals f
 """
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,14 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
     if rows.empty:
         rows, panel = table, _unnamed(table)
     return _pick(rows, panel, size_usd, origin)
+
+
+def last_released(day: date, world: bool = False) -> int:
+    """Last year of the panels that was out on a day: what was known then includes a panel only from its release.
+
+    BACI of a year appears early in the second year after it, the World Bank's totals in the summer of the next.
+    """
+    return day.year - (1 if day.month >= 7 else 2) if world else day.year - (2 if day.month >= 3 else 3)
 
 
 def _unnamed(table: pd.DataFrame) -> Panel:

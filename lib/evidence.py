@@ -1,0 +1,505 @@
+"""What a day knew beside a flow's own yearly levels: pieces of evidence, each with its error.
+
+*Larger flows.* The log level of a city is that of its country plus the log share of the province in the country plus
+the log share of the city in the province. Where the country's level is known, the city's is Gaussian given how
+erratic each share is: a share is a local level, a random walk with innovations of variance ``eta²`` plus passing
+noise of variance ``epsilon²`` (Harvey 1989, section 2.1), both estimated on parts that panels do have. The scales are
+integrated on a grid, each weighed by its prior and by how well it explains the record; so is the doubt whether a
+level published after years of silence has the scope of the earlier ones.
+
+*Months.* The running year so far, times what the rest of a year adds: r = ln(total / so far), from the flow's own earlier
+years shrunk to those of other flows (Gelman et al. 2013, section 3.3; variance moderated, Smyth 2004, eq. 3).
+
+*Mirror.* The partner's figure of the same trade, with the gap between the two that earlier years show.
+
+*A later level* of the flow itself, published for a year after those that are asked for.
+
+Each piece is left out by its name in `PIECES`; none is made up: what a day did not know is absent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import gammaln, logsumexp
+
+from lib import forecast, months, reference
+from lib import law as laws
+from lib.cases import GoalCase
+from lib.errors import UserError
+from lib.forecast import GrowthModel, Prior
+from lib.law import Law
+from lib.months import MONTHS
+from lib.reference import Array, read_kept, size_class, size_label
+
+LARGER, LATER, MIRROR, YEAR_SO_FAR = PIECES = ("larger flows", "later level", "mirror", "months")
+"""The kinds of evidence, in the order in which a law takes them in."""
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What evidence rests on that no figure tells.
+
+    Parameters
+    ----------
+    scope_same : probability, before the levels are looked at, that a level published after years of silence has the
+        scope of the earlier ones.
+    scope_sd : standard deviation of the log of a change of scope, where there was one.
+    spread_factor : times the usual variance of a part around its whole.
+    analogue : whose parts tell how much a part strays from its whole, one of `ANALOGUES`.
+    """
+
+    scope_same: float = 0.5
+    scope_sd: float = 1.0
+    spread_factor: float = 1.0
+    analogue: str = "country pair in reporter's total"
+
+    @classmethod
+    def of(cls, case: GoalCase) -> "Assumptions":
+        """What a case says of it; what it leaves open is as usual."""
+        given = {item.name: getattr(case, item.name) for item in fields(cls) if hasattr(case, item.name)}
+        return cls(**given)
+
+
+class Observation(NamedTuple):
+    """A log level of a year, observed with an error: what `lib.law.given` takes.
+
+    Parameters
+    ----------
+    kind : one of `PIECES`; `what` : whose figure of when, for a reader.
+    year, value : the year and its log level (log of millions).
+    sd, df : scale and degrees of freedom of the error; correlation : with the error of the yearly forecast.
+    """
+
+    kind: str
+    what: str
+    year: int
+    value: float
+    sd: float
+    df: float
+    correlation: float = 0.0
+
+
+# --- larger flows ---
+
+ANALOGUES = (
+    "country pair in reporter's total",
+    "country pair in partner's total",
+    "HS chapter in Russia's trade with a partner",
+)
+
+
+class Spread(NamedTuple):
+    """Yearly variance of the log share of a part, and how it divides.
+
+    Parameters
+    ----------
+    walk : variance of the lasting change of a year, ``eta²``.
+    noise : variance of the passing deviation of a year, ``epsilon²``.
+    df : degrees of freedom of the part's own scale: both are multiplied by ``df / chi²(df)``.
+    source : parts, size, years.
+    """
+
+    walk: float
+    noise: float
+    df: float
+    source: str
+
+    @property
+    def yearly(self) -> float:
+        """Variance of the change of the log share in one year."""
+        return self.walk + 2 * self.noise
+
+    def times(self, factor: float) -> "Spread":
+        """The same with `factor` times the variance."""
+        return self._replace(walk=self.walk * factor, noise=self.noise * factor)
+
+
+def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
+    """Walk and noise from the variance of yearly changes and their lag-1 autocorrelation.
+
+    A change is ``eta + e[t] − e[t−1]``: variance ``eta² + 2 epsilon²``, autocovariance ``−epsilon²`` (Harvey 1989,
+    eq. 2.4.4), so that ``epsilon² = −r × variance`` and ``eta² = (1 + 2 r) × variance``.
+    """
+    r = float(np.clip(autocorrelation, -0.5, 0.0))
+    return variance * (1 + 2 * r), -r * variance
+
+
+def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> Spread:
+    """The spread of parts of a size, from the years up to `last_year`.
+
+    Parameters
+    ----------
+    size_usd : US dollars a year of the part.
+    last_year : last year that may be used; the kept year not after it is taken, the earliest where all are.
+    analogue : one of `ANALOGUES`.
+    """
+    if analogue not in ANALOGUES:
+        raise UserError(f"analogue: found {analogue}, expected one of {'; '.join(ANALOGUES)}")
+    table = reference.read_kept("part_spreads.csv")
+    rows = table[table["analogue"] == analogue]
+    known = rows["last_year"][rows["last_year"] <= last_year]
+    year = int(known.max() if len(known) else rows["last_year"].min())
+    rows = rows[rows["last_year"] == year]
+    row = rows.loc[(rows["size_class"] - int(size_class(size_usd))).abs().idxmin()]
+    walk, noise = divide(row["variance"], row["autocorrelation"])
+    what = f"{analogue}, {row['series']:.0f} parts of {size_label(int(row['size_class']))}, years to {year}"
+    return Spread(walk, noise, float(row["df"]), what)
+
+
+DIFFUSE = 1e4
+"""Variance of the log share of the first year: nothing is known of it."""
+
+LOG_SCALES = np.linspace(-5.0, 7.0, 41)
+"""Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown."""
+
+NEGLIGIBLE = 1e-5
+"""Probability that may be left out: two digits below what is shown."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A flow inside a larger one: its published levels by year, millions, and the spread of its share."""
+
+    name: str
+    levels: pd.Series
+    spread: Spread
+
+
+@dataclass(frozen=True)
+class Chain:
+    """From the largest flow to the one that is asked for.
+
+    Parameters
+    ----------
+    top : name of the largest flow; whole : its levels by year, without gaps, millions.
+    links : each inside the one before it; the last one's hidden years are asked for.
+    doubtful : years whose level of the last link may be of another scope than the earlier ones.
+    """
+
+    top: str
+    whole: pd.Series
+    links: tuple[Link, ...]
+    doubtful: tuple[int, ...] = ()
+
+    @property
+    def years(self) -> list[int]:
+        """Years of the chain."""
+        return [int(year) for year in self.whole.index]
+
+    @property
+    def hidden(self) -> list[int]:
+        """Years without a level of the last link, from its first level to the last year of the whole."""
+        known = self.links[-1].levels.index
+        return [year for year in self.years if year > known[0] and year not in known]
+
+
+class Inferred(NamedTuple):
+    """The law of the hidden years of a chain, and what was learnt on the way.
+
+    Parameters
+    ----------
+    law : of the log levels (millions) of the years of the chain in which its last flow is not known.
+    same_scope : probability that the doubtful levels have the scope of the earlier ones.
+    scales : posterior mean of the square root of each link's scale (1: as erratic as usual).
+    """
+
+    law: Law
+    same_scope: float
+    scales: tuple[float, ...]
+
+
+def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
+    """The hidden years given everything published (Kalman 1960; Rauch, Tung & Striebel 1965, in one step)."""
+    grid = [_scale_prior(link.spread.df) for link in chain.links]
+    scales = np.exp(np.array(list(product(*(LOG_SCALES[kept] for kept, _ in grid)))))
+    prior = np.array([sum(logs) for logs in product(*(log_weight for _, log_weight in grid))])
+    sure, doubted = (assume.scope_same, 0.0), (1 - assume.scope_same, assume.scope_sd)
+    branches = [branch for branch in (sure, doubted) if branch[0] > 0] if chain.doubtful else [(1.0, 0.0)]
+    parts = [_condition(chain, scales, sd) for _, sd in branches]
+    logs = [prior + np.log(p) + part[0] for (p, _), part in zip(branches, parts, strict=True)]
+    weight = np.exp(np.concatenate(logs) - logsumexp(np.concatenate(logs)))
+    same = np.repeat([sd == 0 for _, sd in branches], len(scales))
+    typical = weight @ np.tile(np.sqrt(scales), (len(branches), 1))
+    means, covariances = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    law = Law(tuple(chain.hidden), weight, means, covariances)
+    return Inferred(laws.prune(law, NEGLIGIBLE), float(weight[same].sum()), tuple(map(float, typical)))
+
+
+def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the grid with more than a negligible prior, and the logs of their weights.
+
+    ``df / scale`` is chi² with `df` degrees of freedom; the density is of log scale, so that the grid is even.
+    """
+    half = df / 2
+    log_density = half * np.log(half) - gammaln(half) - half * LOG_SCALES - half * np.exp(-LOG_SCALES)
+    log_weight = log_density - logsumexp(log_density)
+    kept = np.flatnonzero(log_weight > np.log(NEGLIGIBLE) - 5)  # the record may favour what was unlikely
+    return kept, log_weight[kept]
+
+
+def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Array, Array]:
+    """Log density of the published levels, and mean and covariance of the hidden ones, at each row of `scales`."""
+    seen, values, sd = _observations(chain, scope_sd)
+    wanted = [(len(chain.links), year) for year in chain.hidden]
+    log_whole = np.log(chain.whole)
+    surprise = values - log_whole[[year for _, year in seen]].to_numpy()
+    both = [*seen, *wanted]
+    shares = np.stack([_share_covariance(chain, i, both) for i in range(len(chain.links))])
+    joint = np.einsum("cl,lij->cij", scales, shares)
+    joint += DIFFUSE * np.minimum.outer([depth for depth, _ in both], [depth for depth, _ in both])
+    n = len(seen)
+    joint[:, :n, :n] += np.diag(sd**2)
+    factor = np.linalg.cholesky(joint[:, :n, :n])
+    white = np.linalg.solve(factor, np.broadcast_to(surprise[:, None], (len(scales), n, 1)))[..., 0]
+    cross = np.linalg.solve(factor, joint[:, :n, n:])
+    log_density = -0.5 * np.sum(white**2, axis=1) - np.sum(
+        np.log(np.diagonal(factor, axis1=1, axis2=2)), axis=1
+    )
+    mean = np.einsum("cnm,cn->cm", cross, white) + log_whole[chain.hidden].to_numpy()
+    return log_density, mean, joint[:, n:, n:] - np.einsum("cnm,cnk->cmk", cross, cross)
+
+
+def _observations(chain: Chain, scope_sd: float) -> tuple[list[tuple[int, int]], Array, Array]:
+    """Published levels: (depth in the chain, year), log level, standard deviation of its doubt."""
+    seen, values, sd = [], [], []
+    for depth, link in enumerate(chain.links, start=1):
+        for year, level in link.levels.items():
+            doubted = depth == len(chain.links) and year in chain.doubtful
+            seen.append((depth, int(year)))
+            values.append(np.log(level))
+            sd.append(scope_sd if doubted else 0.0)
+    return seen, np.array(values), np.array(sd)
+
+
+def _share_covariance(chain: Chain, index: int, points: list[tuple[int, int]]) -> Array:
+    """Covariance that the share of one link brings into log levels at (depth, year); scale 1, start left out."""
+    depth, year = np.array(points).T
+    spread, since = chain.links[index].spread, year - chain.years[0]
+    walk = spread.walk * np.minimum.outer(since, since)
+    noise = spread.noise * np.equal.outer(year, year)
+    inside = depth > index
+    return (walk + noise) * np.outer(inside, inside)
+
+
+LAST_PANEL_YEAR = 2020
+
+LONG_GAP = 5
+"""A level published after so many years of silence may be of another scope than the earlier ones."""
+
+
+def chain_of(case: GoalCase, assume: Assumptions = Assumptions(), later: bool = True) -> Chain | None:
+    """The larger flows and this one, as the case's day knew them; None where they say nothing of an unknown year.
+
+    Parameters
+    ----------
+    later : whether levels of the flow after the deadline are looked at.
+    """
+    own, larger = case.series()["value_mn"].dropna(), case.lineage()
+    if not larger or case.base_year not in own.index:
+        return None
+    whole = _whole(larger[-1], case.base_year)
+    if not [y for y in whole.index if case.base_year < y <= case.deadline and y not in own.index]:
+        return None
+    last_year = min(case.as_of.year - 1, LAST_PANEL_YEAR)
+    own = own if later else own.loc[: case.deadline]
+    members = [*reversed(larger[:-1]), case]
+    links = tuple(_link(member, whole, case.deadline, last_year, assume) for member in members)
+    links = (*links[:-1], replace(links[-1], levels=own[own.index.isin(whole.index)]))
+    return Chain(larger[-1].reporter, whole, links, _after_silence(links[-1].levels))
+
+
+def _whole(top: GoalCase, base_year: int) -> pd.Series:
+    """Levels of the largest flow in the years without a gap around the goal's base."""
+    levels = top.series()["value_mn"].dropna()
+    if base_year not in levels.index:
+        return levels.iloc[:0]
+    gap = np.flatnonzero(np.diff(levels.index.to_numpy()) > 1) + 1
+    blocks = np.split(np.arange(len(levels)), gap)
+    position = levels.index.get_loc(base_year)
+    return levels.iloc[next(block for block in blocks if position in block)]
+
+
+def _link(case: GoalCase, whole: pd.Series, deadline: int, last_year: int, assume: Assumptions) -> Link:
+    levels = case.series()["value_mn"].dropna()
+    levels = levels[levels.index.isin(whole.index)]
+    before = levels.loc[:deadline] if len(levels.loc[:deadline]) else levels
+    size = case.usd_mn(float(before.iloc[-1]), int(before.index[-1])) * 1e6
+    spread = kept_spread(size, last_year, assume.analogue).times(assume.spread_factor)
+    return Link(case.reporter, levels, spread)
+
+
+def _after_silence(levels: pd.Series) -> tuple[int, ...]:
+    """Years from the first one that follows a long gap."""
+    years = levels.index.to_numpy()
+    after = years[1:][np.diff(years) > LONG_GAP]
+    return tuple(int(year) for year in years if len(after) and year >= after[0])
+
+
+# --- months of a year that is not known whole ---
+
+LARGEST = 3.0
+"""Standard deviations beyond which a flow's own value is pulled in: a misdated release must not count in full."""
+
+PRIOR_FILE = "nowcast_priors.csv"
+
+
+def pick_ratio(table: pd.DataFrame, month: int, index: int, source: str = "") -> Prior:
+    """Prior of the log ratio after a month from the row of a size class, or of the nearest class there is."""
+    rows = table[table["month"] == month]
+    row = rows.loc[(rows["size_class"] - index).abs().idxmin()]
+    who = size_label(int(row["size_class"]))
+    return Prior(
+        drift=float(row["mean"]),
+        drift_sd=float(row["between_sd"]),
+        variance=float(row["variance"]),
+        df=float(row["df"]),
+        source=f"{source}: {row['series']:.0f} flows of {who}",
+    )
+
+
+def ratio_prior(size_usd: float, origin: int, month: int, table: pd.DataFrame | None = None) -> Prior:
+    """What flows of a size say of ln(total / year so far) after a month, from the years up to `origin` alone.
+
+    Parameters
+    ----------
+    size_usd : latest full year's level, US dollars.
+    origin : the last full year; a year after the last kept one uses that.
+    month : months that are over, 1 to 11.
+    table : rows as in ``nowcast_priors.csv``; by default those kept in the data folder.
+    """
+    if month not in MONTHS:
+        raise UserError(f"month: found {month}, expected 1 to 11 (after December the year is over)")
+    if not (size_usd > 0 and np.isfinite(size_usd)):
+        raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
+    table = read_kept(PRIOR_FILE) if table is None else table
+    first = int(table["origin"].min())
+    if origin < first:
+        raise UserError(
+            f"origin: found {origin}, expected {first} or later: no monthly panel reaches back further"
+        )
+    used = int(table["origin"][table["origin"] <= origin].max())
+    source = f"UK and IMF monthly panels, years to {used}"
+    return pick_ratio(table[table["origin"] == used], month, int(size_class(size_usd)), source)
+
+
+def ratio_model(own: ArrayLike, prior: Prior) -> GrowthModel:
+    """Posterior of ln(total / year so far) after a flow's own earlier years.
+
+    Parameters
+    ----------
+    own : shape (years,) or (series, years); missing values (NaN) are left out, those beyond `LARGEST` prior
+        standard deviations pulled in.
+    prior : from `ratio_prior`; its fields may be arrays of shape (series,).
+    """
+    values = np.asarray(own, dtype=float)
+    centre, spread = (
+        np.asarray(prior.drift),
+        np.sqrt(np.asarray(prior.variance) + np.asarray(prior.drift_sd) ** 2),
+    )
+    low, high = (np.expand_dims(centre + side * LARGEST * spread, -1) for side in (-1, 1))
+    return forecast.fit(np.clip(values, low, high), prior)
+
+
+ERRORS_FILE = "nowcast_errors.csv"
+
+LINK_YEARS = 3
+"""Scored years that the correlation and the stretch need; before that they are 0 and 1."""
+
+
+def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> tuple[float, float]:
+    """Correlation and stretch for `combine`, each the mean over panels and scored years.
+
+    Parameters
+    ----------
+    errors : rows as in ``nowcast_errors.csv``; None where nothing has been scored.
+    origin : last year whose scores may be used; all by default.
+    """
+    if errors is None:
+        return 0.0, 1.0
+    rows = errors[(errors["method"] == "combined") & (errors["month"] == month)]
+    rows = rows if origin is None else rows[rows["year"] <= origin]
+    if rows["year"].nunique() < LINK_YEARS:
+        return 0.0, 1.0
+    return float(rows["correlation"].mean()), float(rows["stretch"].mean())
+
+
+def kept_link(month: int, origin: int) -> tuple[float, float]:
+    """Correlation and stretch after a month, from the kept scores of years up to `origin`."""
+    return link(read_kept(ERRORS_FILE), month, origin)
+
+
+def year_so_far(
+    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
+) -> list[Observation]:
+    """What the months of each of `years` say of it, where a year so far but no level of it was known.
+
+    Parameters
+    ----------
+    levels : level by year, millions, of the case's day.
+    size_usd : of the flow, US dollars a year.
+    """
+    stretches = months.releases(case.vintage(), case.currency)
+    so_far = months.year_to_date(stretches)
+    so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
+    known = levels.dropna()
+    running = [
+        year for year in years if year not in known.index and year in so_far.index.get_level_values("year")
+    ]
+    if not running or known.empty:
+        return []
+    own = months.own_ratios(stretches, levels)
+    return [_so_far(case, so_far.loc[year], own, year, size_usd) for year in running]
+
+
+def _so_far(case: GoalCase, so_far: pd.Series, own: pd.DataFrame, year: int, size_usd: float) -> Observation:
+    month, value = int(so_far.index[-1]), float(so_far.iloc[-1])
+    before = own[month].loc[: year - 1].dropna()
+    ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first_ratio_year()), month))
+    correlation, stretch = kept_link(month, year - 1)
+    sd = stretch * float(forecast.spread(ratio, 1))
+    what = f"{case.reporter}, {year} to month {month}"
+    located = np.log(value) + float(forecast.location(ratio, 1))
+    return Observation(YEAR_SO_FAR, what, year, located, sd, float(ratio.df), correlation)
+
+
+def first_ratio_year() -> int:
+    """The first year of which monthly panels tell how much of it is done by a month."""
+    return int(read_kept(PRIOR_FILE)["origin"].min())
+
+
+# --- the partner's figures ---
+
+MIN_COMMON = 3
+"""Years that both sides must have published before one can stand in for the other."""
+LEAST_GAP_SD = 0.02
+"""Of a logarithm: two statistics never agree better than this for long."""
+
+
+def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> list[Observation]:
+    """The partner's figures of the same trade in `years`, moved by the usual gap between the two.
+
+    The gap ln(own / partner's) of earlier common years gives mean and spread; a further year lies around that mean
+    with a Student-t error of n - 1 degrees of freedom, ``sd * sqrt(1 + 1 / n)`` (Gelman et al. 2013, eq. 3.3).
+    """
+    try:
+        other = case.mirror().series()["value_mn"].dropna()
+    except UserError:  # the partner reports nothing of it, or nothing in this currency
+        return []
+    own = levels.dropna()
+    common = own.index.intersection(other.index)
+    wanted = [year for year in years if year in other.index and year not in own.index]
+    if len(common) < MIN_COMMON or not wanted:
+        return []
+    gap = np.log(own[common] / other[common])
+    n = len(gap)
+    sd = max(float(gap.std(ddof=1)), LEAST_GAP_SD) * np.sqrt(1 + 1 / n)
+    name = f"{case.partner}'s figure of"
+    return [
+        Observation(MIRROR, f"{name} {year}", year, float(np.log(other[year]) + gap.mean()), sd, n - 1.0)
+        for year in wanted
+    ]
