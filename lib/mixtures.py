@@ -162,7 +162,7 @@ def _p_beyond(needed: Array, along: Array, start: Array) -> Array:
         total = share.sum(axis=0)
         excess = top + np.log(total / len(e))
         if step == 0:
-            hopeless = excess < -SLACK
+            hopeless = (x >= _FAR) & (excess < 0)  # else the sum suffices at the start, and the mean with it
         slope = np.sum(share * along, axis=0) / total
         with np.errstate(divide="ignore", invalid="ignore"):
             new = np.clip(np.where(slope > 0, x - excess / slope, -_FAR), -_FAR, _FAR)
