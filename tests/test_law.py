@@ -187,8 +187,8 @@ def test_a_known_rate_teaches_what_fitting_it_teaches():
 
 @pytest.mark.parametrize("evidence", [False, True])
 def test_the_readings_keep_their_order_for_all_kept_priors(evidence):
-    for seed, row in enumerate(ROWS):
-        prior, years = kept_prior(row), (1, 2, 3, 5, 8)[seed % 5]
+    for seed in range(evidence, len(ROWS), 3):  # all classes: an origin has eight rows or fewer
+        prior, years = kept_prior(ROWS[seed]), (1, 2, 3, 5, 8)[seed % 5]
         path = from_rates(own_rates(seed, prior, seed % 14), prior, 2014, 100.0, years)
         if evidence:
             path = law.given(
@@ -196,9 +196,11 @@ def test_the_readings_keep_their_order_for_all_kept_priors(evidence):
             )
             path = law.given(path, {2015: 1.0}, np.log(110), 0.05)
         asked = goal((-0.1, 0.0, 0.1, 0.25)[seed % 4], years)
-        found, by_year = chances(path, asked, NONE), law.chances_every_year(path, asked, NONE)
+        found = chances(path, asked, NONE)
         assert 0 <= found["every_year"] <= found["average"] <= found["mean_of_rates"] <= 1
-        assert np.all(np.diff(by_year) <= 0) and by_year.iloc[-1] == found["every_year"]
+        if seed % 4 == 0:
+            by_year = law.chances_every_year(path, asked, NONE)
+            assert np.all(np.diff(by_year) <= 0) and by_year.iloc[-1] == found["every_year"]
         fan = law.quantiles(path, 2014 + years, FAN)
         assert law.p_below(path, 2014 + years, fan) == pytest.approx(FAN, abs=1e-6)
         assert np.all(np.diff(fan) > 0)
