@@ -27,6 +27,9 @@ READING_LABELS = {
 
 Outcome = Literal["met", "missed", "open", "unknown"]
 
+Kind = Literal["forecast", "nowcast", "inferred"]
+"""What a probability is: of years ahead, of the running year, of years that are over and unpublished."""
+
 PUBLICATION_LAG_YEARS = 1
 """A year whose figure is not there is *open* for this long after its end; then it is *unknown*."""
 

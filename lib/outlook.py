@@ -16,7 +16,7 @@ panels in which sub-flows and totals are both known and kept in ``data/reference
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,13 +28,12 @@ from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
 from lib.evidence import LARGER, LATER, MIRROR, NEGLIGIBLE, PIECES, YEAR_SO_FAR, Assumptions, Inferred
 from lib.forecast import FAN, Prior
-from lib.goals import Goal, Verdict
+from lib.goals import Goal, Kind, Verdict
 from lib.law import Law, Posterior
 from lib.reference import read_kept
 from lib.results import Estimate
 
 Case = TypeVar("Case", bound=FlowCase)
-Kind = Literal["forecast", "nowcast", "inferred"]
 
 WORLD = "World"
 """The partner that stands for all of them."""
@@ -317,10 +316,15 @@ def _learn(
     return laws.prune(law, NEGLIGIBLE), used, inferred
 
 
+def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
+    """The law of the years to the deadline from the own yearly levels up to it, which are known exactly."""
+    return _own_law(goal, levels, expected, Assumptions(), later=False)[0]
+
+
 def _own_law(
     goal: Goal, levels: pd.Series, expected: Expectation, assume: Assumptions, later: bool
 ) -> tuple[Law, list[str]]:
-    """The law from the own yearly levels: those on the way are known exactly, later ones in doubt after a silence."""
+    """As `own_law`; a later level is taken in too, in doubt of its scope after a silence."""
     years = range(goal.base_year + 1, goal.deadline + 1)
     first = next(year for year in years if year not in levels.index)
     after = (

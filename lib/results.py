@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.cases import Case
 from lib.errors import UserError
-from lib.goals import READING_LABELS, Outcome, Reading, Verdict
+from lib.goals import READING_LABELS, Kind, Outcome, Reading, Verdict
 from lib.words import percent, rate
 
 MIME = "application/vnd.tradegoals.result+json"
@@ -32,6 +32,7 @@ class ReadingResult(BaseModel):
     outcome: Outcome
     reason: str
     probability: float | None = Field(None, gt=0, lt=1, description="of being met, as of the run's date")
+    kind: Kind | None = Field(None, description="what the probability is: of years ahead, running, or over")
     needed_rate: float | None = Field(None, description="growth a year still needed, a fraction")
 
 
@@ -57,24 +58,29 @@ class Result(BaseModel):
     notebook: str
     title: str
     parameters: dict[str, str | int | float | bool | None]
-    answer: str
+    answer: str = Field(description="what the run's day knew, plain text")
+    hindsight: str | None = Field(
+        None, description="what is known with everything published since, plain text"
+    )
+    kind: Kind | None = Field(None, description="kind of the answer's probability; none where figures decide")
     readings: list[ReadingResult] = []
     estimates: list[Estimate] = []
     figure_ids: list[str] = Field([], description="rows of data/figures.csv that the answer rests on")
 
 
 def readings(
-    verdicts: list[Verdict], probability: Mapping[str, float] | None = None, needed: pd.Series | None = None
+    verdicts: list[Verdict],
+    probability: Mapping[str, float] | None = None,
+    needed: pd.Series | None = None,
+    kind: Kind | None = None,
 ) -> list[ReadingResult]:
-    """Join verdicts, probabilities and needed growth by reading; a decided reading carries no probability."""
+    """Join verdicts, probabilities of a kind and needed growth by reading; a decided reading carries neither."""
     rows = []
     for verdict in verdicts:
         decided = verdict.outcome in ("met", "missed")
         chance = None if decided or probability is None else probability.get(verdict.reading)
         rate = (
-            None
-            if decided or needed is None or pd.isna(needed[verdict.reading])
-            else float(needed[verdict.reading])
+            None if decided or needed is None or pd.isna(needed[verdict.reading]) else needed[verdict.reading]
         )
         rows.append(
             ReadingResult(
@@ -82,7 +88,8 @@ def readings(
                 outcome=verdict.outcome,
                 reason=verdict.reason,
                 probability=chance,
-                needed_rate=rate,
+                kind=None if chance is None else kind,
+                needed_rate=None if rate is None else float(rate),
             )
         )
     return rows
@@ -95,8 +102,8 @@ def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     ----------
     notebook : name of the notebook, without its ending.
     case : the validated parameters.
-    answer : the sentence that the notebook opens with, as plain text or Markdown.
-    parts : `readings`, `estimates`, `figure_ids` of `Result`.
+    answer : the sentence that the notebook opens with, plain text.
+    parts : `readings`, `estimates`, `figure_ids`, `hindsight`, `kind` of `Result`.
     """
     from IPython.display import display
 

@@ -5,57 +5,56 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lib import forecast, growth
+from lib import growth
+from lib import law as laws
 from lib.cases import GoalCase
-from lib.goals import READING_LABELS, READINGS, Goal
-from lib.outlook import Outlook, chances, expect, lineage, prior_for
-from lib.words import percent, rate
+from lib.forecast import MIN_GROWTH_RATES
+from lib.outlook import Answer, expect, lineage, own_law, prior_for
 
 
-def shares(view: Outlook) -> pd.DataFrame:
-    """How much of the expected drift and of the variance comes from where, formatted."""
-    found, model = view.expected.shares, view.expected.model
-    own_df = max(int(model.n) - 1, 0) / float(model.df)
+def shares(answer: Answer) -> pd.DataFrame:
+    """How much of the expected drift and of the variance comes from where.
+
+    Returns
+    -------
+    Frame: source, drift_share and variance_share (fractions), rate (that the source says, a fraction a year).
+    """
+    expected = answer.expected
+    own_df = 1 - expected.prior.df / float(expected.posterior.df)
+    found = expected.shares
     variance = [own_df, *[0.0] * (len(found) - 2), 1 - own_df]
+    rates = np.expm1(found["drift"])
     return pd.DataFrame(
-        {
-            "comes from": found["source"],
-            "share of the drift": found["share"].map(percent),
-            "says, a year": np.expm1(found["drift"]).map(rate),
-            "share of the variance": [percent(share) if share else "" for share in variance],
-        }
+        {"source": found["source"], "drift_share": found["share"], "rate": rates, "variance_share": variance}
     )
 
 
-def sensitivity(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
-    """Probability of each reading under other assumptions, formatted; "–" where a reading is decided."""
-    before = levels.loc[: goal.deadline].dropna()
-    base = expect(case, before)
-    rates, prior = growth.log_growth(before), base.prior
-    own_class = prior_for(case, base.level_mn, base.origin)
-    models = {
-        "as above": base.model,
-        "without the larger flows": forecast.fit(rates, own_class),
-        "the reference class alone": forecast.fit(np.array([]), own_class),
-        "drift free to differ twice as much": forecast.fit(
+def sensitivity(answer: Answer) -> pd.DataFrame:
+    """Probability of each undecided reading from the own yearly levels alone, under other assumptions; one row each."""
+    case, goal, levels, base = answer.case, answer.goal, answer.levels, answer.expected
+    rates = growth.log_growth(levels.loc[: goal.deadline])
+    own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
+    posteriors = {
+        "as above": base.posterior,
+        "without the larger flows": laws.posterior(rates, own_class),
+        "the reference class alone": laws.posterior(np.array([]), own_class),
+        "drift free to differ twice as much": laws.posterior(
             rates, replace(prior, drift_sd=2 * prior.drift_sd)
         ),
-        "no drift expected": forecast.fit(rates, replace(prior, drift=0.0)),
-        "a third more erratic": forecast.fit(rates, replace(prior, variance=prior.variance * (4 / 3) ** 2)),
+        "no drift expected": laws.posterior(rates, replace(prior, drift=0.0)),
+        "a third more erratic": laws.posterior(rates, replace(prior, variance=prior.variance * (4 / 3) ** 2)),
+        "all years weighed alike": laws.posterior(rates, prior, half_life=np.inf),
     }
-    if rates.notna().sum() >= forecast.MIN_GROWTH_RATES:
-        models["the flow's own record alone"] = forecast.fit(rates)
-    found = {name: chances(goal, before, replace(base, model=model)) for name, model in models.items()}
-    found["as above, not corrected by past errors"] = forecast.chances(goal, before, base.model)
-    return pd.DataFrame([_row(name, odds) for name, odds in found.items()])
+    if rates.notna().sum() >= MIN_GROWTH_RATES and rates.std() > 1e-12:
+        posteriors["the flow's own record alone"] = laws.posterior(rates, None)
+    rows = {}
+    for name, posterior in posteriors.items():
+        law = own_law(goal, levels, replace(base, posterior=posterior))
+        rows[name] = laws.chances(law, goal, levels).reindex(answer.chances.index)
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
 
 
-def _row(assumption: str, odds: pd.Series) -> dict[str, str]:
-    shown = {READING_LABELS[r]: percent(odds[r]) if r in odds else "–" for r in READINGS}
-    return {"assumption": assumption, **shown}
-
-
-def hindcasts(case: GoalCase, goal: Goal, view: Outlook) -> dict[str, pd.DataFrame]:
+def hindcasts(answer: Answer) -> dict[str, pd.DataFrame]:
     """Forecasts that the same method gave at earlier years, for the flow and the larger ones.
 
     Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up
@@ -63,18 +62,19 @@ def hindcasts(case: GoalCase, goal: Goal, view: Outlook) -> dict[str, pd.DataFra
 
     Returns
     -------
-    By flow (`FlowCase.label_beside`): frame indexed by origin with probability and met (bool); flows without any are left out.
+    By flow (`FlowCase.label_beside`): frame indexed by origin with probability and met (bool); flows without any are
+    left out.
     """
-    years = max(goal.deadline - view.last, 1)
+    case, goal = answer.case, answer.goal
+    years = max(goal.deadline - answer.last, 1)
     found = {}
     for member in [case, *lineage(case)]:
-        levels = member.series()["value_mn"]
+        levels = member.series()["value_mn"].dropna()
         rows = {year: _hindcast(member, levels, int(year), years, goal.rate) for year in levels.index}
         rows = {year: row for year, row in rows.items() if row is not None}
         if rows:
-            found[member.label_beside(case)] = pd.DataFrame.from_dict(
-                rows, orient="index", columns=["probability", "met"]
-            )
+            frame = pd.DataFrame.from_dict(rows, orient="index", columns=["probability", "met"])
+            found[member.label_beside(case)] = frame
     return found
 
 
@@ -85,21 +85,21 @@ def _hindcast(
     before = levels.loc[:origin]
     if origin + years not in levels.index or len(before) < 2:
         return None
-    expected = expect(case, before)
     needed = years * np.log1p(growth_rate)
     met = np.log(levels[origin + years] / levels[origin]) >= needed - 1e-9
-    odds = float(forecast.p_reach(expected.model, needed, years))
-    return expected.corrected(odds, "average", years), bool(met)
+    return float(laws.p_reach(expect(case, before).posterior, needed, years)), bool(met)
 
 
-def hindcast_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Number of earlier forecasts, mean probability and how many came true, formatted."""
-    return pd.DataFrame(
-        {
-            "flow of": list(found),
-            "forecasts": [len(frame) for frame in found.values()],
-            "origins": [f"{frame.index.min()}–{frame.index.max()}" for frame in found.values()],
-            "mean probability": [percent(frame["probability"].mean()) for frame in found.values()],
-            "came true": [f"{frame['met'].sum()} of {len(frame)}" for frame in found.values()],
+def hindcast_summary(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """By flow: number of forecasts, first and last origin, mean probability and how many came true."""
+    rows = {
+        name: {
+            "n": len(frame),
+            "first": frame.index.min(),
+            "last": frame.index.max(),
+            "mean": frame["probability"].mean(),
+            "met": int(frame["met"].sum()),
         }
-    )
+        for name, frame in found.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("flow of").reset_index()
