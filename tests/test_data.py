@@ -13,7 +13,7 @@ from frictionless import Package
 from lib import figures as fig
 from lib import package
 from lib.package import data_dir, read_package
-from lib.research import pipeline
+from lib.research import panels
 
 DATA = data_dir()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -113,7 +113,7 @@ def test_computed_numbers_are_written_so_that_anyone_can_read_them(tmp_path):
             "flag": [True, False],
         }
     )
-    pipeline.write(table, tmp_path / "a.csv")
+    panels.save(table, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == (
         "n,x,zero,to,flag\n1,12340000000,0,500000000,true\n2,-0.00000015,0,,false\n"
     )

@@ -1,7 +1,6 @@
 """What 07 and 08 say: for every flow and day, by rule, without what came after the day; and the kept studies."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,6 @@ from lib.research import panels, studies
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "panels"
-needs_panels = pytest.mark.skipif(not SHARED.exists(), reason="the panels are not on this machine")
 
 NAMED = ["rouble cash centre", "settlement centre", "flights and cargo routes", "Expo", "bonded zone"]
 """The policies of the article of April 2014."""
@@ -363,18 +360,16 @@ def test_a_planted_step_is_found_against_every_pool(tmp_path):
             studies.policy_study(tmp_path, events=[event])
 
 
-@needs_panels
-def test_kept_studies_can_be_computed_again():
-    fresh = {**studies.policy_study(SHARED), **studies.fuel_study(SHARED)}
+def test_kept_studies_can_be_computed_again(panel_folder):
+    fresh = {**studies.policy_study(panel_folder), **studies.fuel_study(panel_folder)}
     for name, table in fresh.items():
         kept = read_kept(name)
         numbers = table.select_dtypes("number").columns
         np.testing.assert_allclose(kept[numbers], table[numbers], rtol=2e-3, atol=1e-4, err_msg=name)
 
 
-@needs_panels
-def test_donors_are_chosen_by_years_before_the_event_alone():
-    levels = panels.load(reference.BACI, SHARED)
+def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
+    levels = panels.load(reference.BACI, panel_folder)
     event = studies.EVENTS[0]
     late = levels.years >= event.year
     shaken = levels.log.copy()
@@ -386,9 +381,8 @@ def test_donors_are_chosen_by_years_before_the_event_alone():
         np.testing.assert_array_equal(again[1], donors)
 
 
-@needs_panels
-def test_a_placebo_year_can_be_computed_again():
-    levels = panels.load(reference.BACI, SHARED)
+def test_a_placebo_year_can_be_computed_again(panel_folder):
+    levels = panels.load(reference.BACI, panel_folder)
     once, twice = (studies.one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()
