@@ -10,7 +10,7 @@ from lib import figures as fig
 from lib import plots, reference
 from lib.analysis import driving, interventions, movers, policies
 from lib.analysis import policies as pages
-from lib.analysis.interventions import POLICIES, Step
+from lib.analysis.interventions import Step, read_policies
 from lib.cases import DriverCase, PolicyCase
 from lib.errors import UserError
 from lib.plots import why
@@ -153,14 +153,15 @@ def close(figures: list) -> None:
 
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
-    assert [policy.name for policy in POLICIES if policy.named] == NAMED
+    assert [policy.name for policy in read_policies(fig.load_events()) if policy.named] == NAMED
     assert list(pages.policy_table(policy_view, named=True)["policy or shock"]) == NAMED
     assert set(pages.policy_table(policy_view, named=True)["conclusion"]) == {pages.KNOWN_NOTHING}
 
 
-@pytest.mark.parametrize("policy", [one for one in POLICIES if one.event], ids=lambda one: one.name)
-def test_every_other_policy_is_one_dated_event_of_the_record(policy):
-    event = interventions.find_event(policy, fig.load_events())
+@pytest.mark.parametrize("policy", read_policies(fig.load_events()), ids=lambda one: one.name)
+def test_every_policy_is_read_where_its_event_was_felt(policy):
+    events = fig.load_events()
+    event = events[events["policy"] == policy.name].squeeze()  # one row, or this is no Series
     scopes = {"China": "national", "Harbin": "Harbin", "Heilongjiang": "Heilongjiang"}
     # An event of the country is also read on the province, where the pipelines, bridges and crossings are.
     assert any(scopes[name] in event["scope"] for name in policy.reporters)
@@ -168,13 +169,19 @@ def test_every_other_policy_is_one_dated_event_of_the_record(policy):
         assert policy.study in set(read_kept("policy_tests.csv")["event"])
 
 
-def test_an_event_that_the_record_lacks_or_repeats_is_refused():
+def test_only_one_policy_has_no_dated_event_and_only_policies_have_reporters():
     events = fig.load_events()
-    policy = replace(POLICIES[0], event="No such thing")
-    with pytest.raises(UserError, match="found 0 rows"):
-        interventions.find_event(policy, events)
-    with pytest.raises(UserError, match="found 2 rows"):
-        interventions.find_event(POLICIES[0], pd.concat([events, events]))
+    assert list(events.loc[events["date"] == "", "policy"]) == ["settlement centre"]
+    about = events[["reporters", "study"]].ne("").any(axis=1) | events["named"] | events["fuels"]
+    assert (about <= events["policy"].ne("")).all()
+
+
+def test_a_policy_of_an_unknown_reporter_is_refused():
+    events = fig.load_events().replace({"reporters": {"Harbin": "Harbn"}})
+    with pytest.raises(
+        UserError, match=r'events.csv:2: reporters: found "Harbn", expected names of reporters'
+    ):
+        read_policies(events)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +201,7 @@ def test_an_event_counts_from_the_year_that_it_could_mostly_fill(date, year, whe
 def evidence(
     step_p: float, oil_p: float | None, study: str = "", reporter: str = "China"
 ) -> interventions.Evidence:
-    policy = interventions.Policy("x", "y", (reporter,), study=study)
+    policy = interventions.Policy("x", "2011", (reporter,), study=study)
     one = Step(2011, 0.5, 0.1, 0.9, step_p, 20, 1)
     beside = None if oil_p is None else replace(one, p=oil_p)
     return interventions.Evidence(policy, reporter, "2011", 2011, [2010], [2011], one, beside)
