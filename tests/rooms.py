@@ -8,11 +8,9 @@ import ast
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 LIB = ROOT / "lib"
@@ -42,7 +40,9 @@ def measure(folder: Path = LIB) -> Sizes:
 def _size(paths: list[Path]) -> dict[str, int]:
     """Lines of files, and how many there are; a package's empty `__init__` is no module."""
     lines = [len(path.read_text(encoding="utf-8").splitlines()) for path in paths]
-    named = [count for path, count in zip(paths, lines, strict=True) if path.name != "__init__.py" or count > 1]
+    named = [
+        count for path, count in zip(paths, lines, strict=True) if path.name != "__init__.py" or count > 1
+    ]
     return {"lines": sum(lines), "modules": len(named)}
 
 
@@ -102,7 +102,9 @@ def module_name(path: Path) -> str:
 @cache
 def sources() -> dict[str, ast.Module]:
     """The modules of `lib`, parsed."""
-    return {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(LIB.rglob("*.py"))}
+    return {
+        module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(LIB.rglob("*.py"))
+    }
 
 
 @cache

@@ -35,7 +35,9 @@ def test_imports_run_down_and_in_no_circle() -> None:
 
 def outside_the_shared_library(tree: ast.AST) -> set[str]:
     """Imports of a notebook that are neither of `lib` itself nor of `lib.analysis`."""
-    return {name for name in rooms.imported_modules(tree) if name.split(".")[1:2] in (["research"], ["tools"])}
+    return {
+        name for name in rooms.imported_modules(tree) if name.split(".")[1:2] in (["research"], ["tools"])
+    }
 
 
 def test_notebooks_import_the_shared_library_and_the_analysis_alone() -> None:
@@ -69,7 +71,11 @@ def test_every_room_keeps_to_its_budget() -> None:
 @pytest.mark.parametrize("revision", ["HEAD", "HEAD~1"])
 def test_no_budget_is_raised_without_a_new_reason(revision: str) -> None:
     shown = subprocess.run(
-        ["git", "show", f"{revision}:tests/budget.toml"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "show", f"{revision}:tests/budget.toml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if shown.returncode:
         pytest.skip(f"no budget in {revision}")
@@ -141,7 +147,9 @@ def test_a_use_is_recognised_through_imports(source: str, expected: set) -> None
 
 
 def test_a_command_needs_no_caller_and_a_private_name_is_not_public() -> None:
-    source = "@click.command()\ndef run(): ...\n@main.command('x')\ndef y(): ...\ndef _z(): ...\nclass A: ...\n"
+    source = (
+        "@click.command()\ndef run(): ...\n@main.command('x')\ndef y(): ...\ndef _z(): ...\nclass A: ...\n"
+    )
     assert [node.name for node in rooms.defined(ast.parse(source))] == ["A"]
 
 
@@ -194,7 +202,9 @@ def test_modules_that_texts_name_exist() -> None:
 
 
 def test_paths_that_guides_and_workflows_name_exist() -> None:
-    guides = {name: text for name, text in texts().items() if name.endswith((".md", ".yml")) or name == ".ci/run"}
+    guides = {
+        name: text for name, text in texts().items() if name.endswith((".md", ".yml")) or name == ".ci/run"
+    }
     found = {name: broken_paths(text) for name, text in guides.items()}
     assert {name: paths for name, paths in found.items() if paths} == {}
 
