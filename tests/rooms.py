@@ -1,7 +1,7 @@
 """What the tests of the rooms measure: lines and modules, and which public names nobody outside needs.
 
-`uv run python tests/rooms.py` writes what it measures into `budget.toml` wherever that is less; a number that has to
-rise is typed there by hand, with its reason.
+`uv run python tests/rooms.py` writes what it measures into `budget.toml` wherever that is less, and the modules of each
+room into the table of CONTRIBUTING.md; a number that has to rise is typed by hand, with its reason.
 """
 
 import ast
@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIB = ROOT / "lib"
 BUDGET = Path(__file__).with_name("budget.toml")
+GUIDE = ROOT / "CONTRIBUTING.md"
 ROOMS = ("analysis", "research", "tools")
 
 Name = tuple[str, str]
@@ -88,6 +89,16 @@ def lowered(text: str, sizes: Sizes) -> str:
             pattern = re.compile(rf"(^\[{room}\]$(?:(?!^\[)[\s\S])*?^{what} = )(\d+)", re.MULTILINE)
             text = pattern.sub(lambda found, new=measured: f"{found[1]}{min(int(found[2]), new)}", text)
     return text
+
+
+def with_modules(guide: str, folder: Path = ROOT) -> str:
+    """The guide with the modules that each room of its table has now: the last cell of a row that begins with a folder."""
+
+    def filled(row: re.Match[str]) -> str:
+        names = sorted(path.stem for path in (folder / row[2]).glob("*.py") if path.stem != "__init__")
+        return row[1] + ", ".join(f"`{name}`" for name in names) + " |"
+
+    return re.sub(r"^(\| `(lib[\w/]*)` \|[^|]*\| ).*\|$", filled, guide, flags=re.MULTILINE)
 
 
 # Who needs a name.
@@ -213,3 +224,4 @@ if __name__ == "__main__":
                 print("dead " if f"{module}.{name}" in dead else "home ", f"{module}.{name}")
     else:
         BUDGET.write_text(lowered(BUDGET.read_text(encoding="utf-8"), measure()), encoding="utf-8")
+        GUIDE.write_text(with_modules(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")

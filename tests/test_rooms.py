@@ -121,6 +121,21 @@ def test_the_command_lowers_numbers_and_raises_none() -> None:
     assert rooms.lowered(text, sizes) == text.replace("lines = 10", "lines = 8")
 
 
+def test_every_module_has_its_room_in_the_guide() -> None:
+    guide = rooms.GUIDE.read_text(encoding="utf-8")
+    assert rooms.with_modules(guide) == guide, "run: uv run python tests/rooms.py"
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in rooms.LIB.rglob("*.py")}
+    assert {folder for folder in folders if f"| `{folder}` |" not in guide} == set()
+
+
+def test_the_modules_of_a_room_are_written_into_the_guide(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "tools").mkdir(parents=True)
+    for name in ("__init__", "b", "a"):
+        (tmp_path / "lib" / "tools" / f"{name}.py").touch()
+    rows = "| `lib/tools` | a command | `gone` |\n| `x.py` | a file | `gone` |\n"
+    assert rooms.with_modules(rows, tmp_path) == rows.replace("`gone` |\n| `x", "`a`, `b` |\n| `x")
+
+
 # Names.
 
 

@@ -11,6 +11,10 @@ from lib.errors import UserError
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
 
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+
 SHOWN_ROWS = 40
 
 FILTERS = {
@@ -49,9 +53,7 @@ def _filter_options(command: Any) -> Any:
 
 
 @click.command("results", epilog=EXAMPLES)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
+@out_option
 @_filter_options
 @click.option("--sort", "order", multiple=True, metavar="COLUMN", help="Sort by this column (repeatable).")
 @click.option("--descending", is_flag=True, help="Sort from large to small.")

@@ -15,7 +15,7 @@ import click
 
 from lib.errors import UserError
 from lib.tools.commands.author import notebook_name
-from lib.tools.commands.results import collect_results
+from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
 """Above so many runs the verdicts and pages are not printed one by one."""
@@ -113,10 +113,6 @@ Examples
   tradegoals reference --panels ../shared/data/panels   base rates and priors, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
 """
-
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
 
 timeout_option = click.option(
     "--timeout",
