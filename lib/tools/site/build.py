@@ -38,7 +38,7 @@ _AT_FDCWD, _EXCHANGE = -100, 2
 
 
 @contextmanager
-def draft_of(site: Path) -> Iterator[Path]:
+def _draft_of(site: Path) -> Iterator[Path]:
     """A folder to build in, published as `site` if nothing goes wrong; two builds at once wait for each other."""
     aside = site.parent / f".{site.name}-drafts"
     make_folder(aside)
@@ -54,7 +54,7 @@ def draft_of(site: Path) -> Iterator[Path]:
                 raise UserError(f"{site}: cannot be written: {error.strerror}") from None
 
 
-def read_built(site: Path) -> dict[str, Any]:
+def _read_built(site: Path) -> dict[str, Any]:
     """What an earlier build says of its pages; nothing where there is none that can be read."""
     try:
         pages = json.loads((site / BUILT).read_bytes())["pages"]
@@ -63,7 +63,7 @@ def read_built(site: Path) -> dict[str, Any]:
         return {}
 
 
-def check_target(site: Path) -> None:
+def _check_target(site: Path) -> None:
     """Refuse to replace what no build has made.
 
     Raises
@@ -77,7 +77,7 @@ def check_target(site: Path) -> None:
         raise UserError(f"{site}: found files that no build of the site has made; expected a site or nothing")
 
 
-def take_over(page: dict[str, Any] | None, stamp: str, site: Path, draft: Path) -> bool:
+def _take_over(page: dict[str, Any] | None, stamp: str, site: Path, draft: Path) -> bool:
     """Take the files of a page from the old site if its stamp is the same and the files are whole."""
     if page is None or page.get("stamp") != stamp or not page["files"]:
         return False
@@ -97,7 +97,7 @@ def hash_of(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
+def _write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     """Write the files of a page, new each time; returns their hashes."""
     for name, content in files.items():
         make_folder((folder / name).parent)
@@ -108,7 +108,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
-def write_built(draft: Path, pages: dict[str, Any]) -> None:
+def _write_built(draft: Path, pages: dict[str, Any]) -> None:
     """Write the stamps for the next build."""
     (draft / BUILT).write_text(json.dumps({"pages": pages}, indent=0, sort_keys=True), encoding="utf-8")
 
@@ -183,22 +183,22 @@ def build_site(out: Path) -> Built:
         Where there is no run to show, or the folder cannot be written; the old site then stays as it was.
     """
     target = out / SITE
-    check_target(target)
+    _check_target(target)
     site = Site(out, find_runs(out))
-    with draft_of(target) as draft:
-        before = read_built(target)
+    with _draft_of(target) as draft:
+        before = _read_built(target)
         common = _decides_all(site)
         pages: dict[str, Any] = {}
         made = []
         for part in _parts(site):
             stamp = _hash([common, part.decided_by])
-            if take_over(before.get(part.name), stamp, target, draft):
+            if _take_over(before.get(part.name), stamp, target, draft):
                 pages[part.name] = before[part.name]
                 continue
             files = {f"{part.folder}{name}": content for name, content in part.make().items()}
-            pages[part.name] = {"stamp": stamp, "files": write_files(draft, files)}
+            pages[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
             made.append(part.name)
-        write_built(draft, pages)
+        _write_built(draft, pages)
     kept = sorted(pages.keys() - set(made))
     return Built(target, made, kept, [run for run in site.runs if run.fault])
 

@@ -56,7 +56,7 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
             if "csv" in wanted:
                 files[folder / f"table-{number}.csv"] = frame.to_csv(index=False, lineterminator="\n")
             if "latex" in wanted:
-                files[folder / f"table-{number}.tex"] = to_latex(frame)
+                files[folder / f"table-{number}.tex"] = _to_latex(frame)
     if files:
         make_folder_below(out, folder)
     for path, content in files.items():
@@ -138,10 +138,10 @@ def _content(output: Any, kind: str) -> str | bytes:
     text = content if isinstance(content, str) else "".join(content)
     if kind == "pdf":
         return base64.b64decode(text)
-    return with_title(text, output["metadata"].get("image/png", {}).get("alt", ""))
+    return _with_title(text, output["metadata"].get("image/png", {}).get("alt", ""))
 
 
-def with_title(svg: str, words: str) -> str:
+def _with_title(svg: str, words: str) -> str:
     """An SVG with a title, which screen readers read and browsers show."""
     start = svg.index("<svg")
     end = svg.index(">", start)
@@ -176,7 +176,7 @@ LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 """What stands for each sign that LaTeX takes for a command, or that its old fonts lack."""
 
 
-def to_latex(frame: pd.DataFrame) -> str:
+def _to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
     columns = [escape_latex(name) for name in frame.columns]
     style = frame.set_axis(columns, axis="columns").style.hide(axis="index").format(_latex_cell)
