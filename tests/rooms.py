@@ -1,13 +1,14 @@
 """What the tests of the rooms measure: lines and modules, and which public names nobody outside needs.
 
 `uv run python tests/rooms.py` writes what it measures into `budget.toml` wherever that is less, and the modules of each
-room into the table of CONTRIBUTING.md; a number that has to rise is typed by hand, with its reason.
+room into the table of CONTRIBUTING.md. `… rooms.py "2026-11-29: why"` also raises what has to rise, with that reason.
 """
 
 import ast
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -82,13 +83,22 @@ def raised_in_silence(before: dict[str, dict], after: dict[str, dict]) -> list[s
     ]
 
 
-def lowered(text: str, sizes: Sizes) -> str:
-    """The text of a budget with each number lowered to what is measured; none is raised."""
+def renewed(text: str, sizes: Sizes, reason: str = "") -> str:
+    """The text of a budget with each number lowered to what is measured; with a reason for it, also raised."""
     for room, size in sizes.items():
         for what, measured in size.items():
-            pattern = re.compile(rf"(^\[{room}\]$(?:(?!^\[)[\s\S])*?^{what} = )(\d+)", re.MULTILINE)
-            text = pattern.sub(lambda found, new=measured: f"{found[1]}{min(int(found[2]), new)}", text)
+            before = tomllib.loads(text)[room].get(what, measured)
+            if measured < before or (reason and measured > before):
+                text = _with_entry(text, room, what, str(measured))
+            if reason and measured > before:
+                text = _with_entry(text, room, "reason", json.dumps(reason, ensure_ascii=False))
     return text
+
+
+def _with_entry(text: str, room: str, key: str, value: str) -> str:
+    """The text with one value of a room's table replaced."""
+    pattern = re.compile(rf"(^\[{room}\]$(?:(?!^\[)[\s\S])*?^{key} = )[^\n]*", re.MULTILINE)
+    return pattern.sub(lambda found: found[1] + value, text)
 
 
 def with_modules(guide: str, folder: Path = ROOT) -> str:
@@ -223,5 +233,10 @@ if __name__ == "__main__":
             for name in names:
                 print("dead " if f"{module}.{name}" in dead else "home ", f"{module}.{name}")
     else:
-        BUDGET.write_text(lowered(BUDGET.read_text(encoding="utf-8"), measure()), encoding="utf-8")
+        reason = " ".join(sys.argv[1:])
+        if reason and not is_reason(reason):
+            sys.exit(
+                f"reason: found {reason!r}, expected a day and words, such as '2026-11-29: why it must rise'"
+            )
+        BUDGET.write_text(renewed(BUDGET.read_text(encoding="utf-8"), measure(), reason), encoding="utf-8")
         GUIDE.write_text(with_modules(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -141,10 +141,15 @@ def test_a_number_rises_with_a_new_reason_only() -> None:
     assert rooms.raised_in_silence(higher, before) == []
 
 
-def test_the_command_lowers_numbers_and_raises_none() -> None:
-    text = "[lib]\nlines = 10\nmodules = 5\naim = { lines = 3 }\n\n[tools]\nlines = 7\n"
+def test_the_command_lowers_numbers_and_raises_none_without_a_reason() -> None:
+    text = '[lib]\nlines = 10\nmodules = 5\naim = { lines = 3 }\nreason = "old"\n\n[tools]\nlines = 7\nreason = "old"\n'
     sizes = {"lib": {"lines": 8, "modules": 6}, "tools": {"lines": 7}}
-    assert rooms.lowered(text, sizes) == text.replace("lines = 10", "lines = 8")
+    lower = text.replace("lines = 10", "lines = 8")
+    assert rooms.renewed(text, sizes) == lower
+    told = rooms.renewed(text, sizes, "2026-01-02: one module more")
+    assert told == lower.replace("modules = 5", "modules = 6").replace(
+        "old", "2026-01-02: one module more", 1
+    )
 
 
 def test_every_module_has_its_room_in_the_guide() -> None:

@@ -70,7 +70,7 @@ ELSEWHERE = {
     "tradegoals backtest": (
         "../research/test_pipeline.py::test_the_backtest_on_ones_own_panel_leaves_scores_of_all_models"
     ),
-    "python tests/rooms.py": "../test_rooms.py::test_the_command_lowers_numbers_and_raises_none",
+    "python tests/rooms.py": "../test_rooms.py::test_the_command_lowers_numbers_and_raises_none_without_a_reason",
     ".ci/renew": "../test_environment.py::test_uv_reads_the_pins_that_pip_reads",
     ".ci/renew --keep": "../test_environment.py::test_uv_reads_the_pins_that_pip_reads",
 }
