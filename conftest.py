@@ -29,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("MPLBACKEND", None)
     # What somebody fetched on this machine must not change what is tested.
     os.environ.setdefault("TRADEGOALS_KEPT_ONLY", "1")
+    # The panels, where they lie beside the repository: tests that need them are skipped without.
+    panels = config.rootpath.parent / "shared" / "data" / "panels"
+    if panels.is_dir():
+        os.environ.setdefault("TRADEGOALS_PANELS", str(panels))
     # More threads than cores make small linear algebra slower, not faster.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

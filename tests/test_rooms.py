@@ -205,8 +205,15 @@ DOTTED = re.compile(r"\blib((?:\.[A-Za-z_]\w*)+)")
 PATHS = re.compile(
     r"(?<![\w./-])((?:lib|tests|notebooks|data|\.ci|\.github)/[\w./-]*[\w/])(?![\w*<{]|\.\w)", re.ASCII
 )
-MADE_LATER = ("data/fetched", "data/snapshots", "notebooks/20_my_question", "notebooks/out")
-"""Where texts name what somebody makes."""
+MADE_LATER = (
+    "data/raw",
+    "data/cache",
+    "data/fetched",
+    "data/snapshots",
+    "notebooks/20_my_question",
+    "notebooks/out",
+)
+"""Where texts name what somebody makes, or a publisher keeps."""
 
 
 def broken_modules(text: str) -> set[str]:

@@ -110,7 +110,7 @@ Examples
   tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
   tradegoals run --runs --dry-run                  what would run and why, and what is up to date
   tradegoals run --runs --jobs 4 --fail-fast       four at a time, and stop at the first failure
-  tradegoals reference --panels ../shared/data/panels   base rates and priors, from panels read in place
+  tradegoals reference --panels FOLDER              data/reference again, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
 """
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from lib import figures, package, show
+from lib.analysis.register import left_out
 from lib.cases import slugify
 from lib.show import periods
 from lib.tools.site import prose
@@ -53,11 +54,11 @@ def targets_files(site: Site) -> dict[str, bytes]:
     targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     rows = [_target(row, scores) for row in targets.to_dict("records")]
-    decided = targets["met"].isin(["yes", "no"])
+    met, resolved = met_in_register()
     page = {
         "rows": rows,
-        "resolved": int(decided.sum()),
-        "met": int((targets["met"] == "yes").sum()),
+        "resolved": resolved,
+        "met": met,
         "brier": _brier_in_words(scores),
         "outcomes": OUTCOMES,
         "reporters": sorted(targets["reporter"].unique()),
@@ -95,8 +96,9 @@ def about_files(site: Site) -> dict[str, bytes]:
 
 
 def met_in_register() -> tuple[int, int]:
-    """How many targets of the register were met, of how many whose outcome is known."""
-    met = figures.load_targets()["met"]
+    """How many targets of a whole trade above its base were met, of how many whose outcome is known."""
+    targets = figures.load_targets()
+    met = targets["met"][left_out(targets) == ""]
     return int((met == "yes").sum()), int(met.isin(["yes", "no"]).sum())
 
 

@@ -118,7 +118,7 @@ def _facts(head: Head) -> list[dict[str, str]]:
     if resolved:
         share = {
             "number": words.percent(met / resolved),
-            "words": f"of {resolved} announced targets were met",
+            "words": f"of {resolved} announced targets to raise a whole trade were met",
         }
         facts.append({**share, "address": "targets/index.html"})
     return facts
