@@ -100,18 +100,6 @@ def annual_series(figures: pd.DataFrame, currency: str, rates: pd.Series | None 
     )
 
 
-def with_gaps(series: pd.DataFrame) -> pd.DataFrame:
-    """The series with a row for every year between its first and last; missing years hold NaN."""
-    if series.empty:
-        return series
-    return series.reindex(pd.RangeIndex(series.index.min(), series.index.max() + 1, name="year"))
-
-
-def gaps(series: pd.DataFrame) -> list[int]:
-    """Years between the first and the last of the series for which there is no level."""
-    return [int(year) for year in with_gaps(series).index.difference(series.index)]
-
-
 def _implied(own: pd.DataFrame) -> pd.DataFrame:
     """Previous-year levels implied by the best figure of each year that prints both level and growth."""
     both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna() & own["value_mn"].notna()]

@@ -11,6 +11,7 @@ from lib.analysis.nowcast import ERRORS_FILE, METHODS, MONTHS, YearEnd
 from lib.cases import GoalCase
 from lib.forecast import FAN
 from lib.goals import READING_LABELS, READINGS, Goal
+from lib.growth import unwind_ytd
 from lib.reference import read_kept, size_class, size_label
 from lib.results import Estimate
 from lib.show import number
@@ -81,7 +82,7 @@ _INTERVALS = ((0.25, 0.75, "50 %"), (0.1, 0.9, "80 %"), (0.025, 0.975, "95 %"))
 def months_table(end: YearEnd, currency: str) -> pd.DataFrame:
     """The running year unwound: stretches between releases, with what is wrong with any."""
     rows = end.stretches[end.stretches["year"] == end.year]
-    found = months.unwind(
+    found = unwind_ytd(
         months.year_to_date(rows).get(end.year, pd.Series(dtype=float, index=pd.Index([], dtype=int)))
     )
     names = [

@@ -44,6 +44,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
+@click.version_option(package_name="tradegoals", prog_name="tradegoals", message="%(prog)s %(version)s")
 def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.metadata
 import os
 import re
 import shlex
@@ -189,6 +190,19 @@ def test_notebooks_of_unknown_outcomes_are_left_out_where_they_have_no_answer(no
     assert named.exit_code != 0 and "deadline: found 2014" in named.output
 
 
+@pytest.mark.parametrize(
+    "text", ["00", "00_did", "notebooks/00_did_the_goal_hold.ipynb", "00_did_the_goal_hold"]
+)
+def test_a_notebook_may_be_named_by_its_beginning_or_a_path(no_kernel: None, text: str) -> None:
+    shown = invoke("run", "--notebook", text, "--list")
+    assert shown.exit_code == 0 and shown.output.startswith("00_did_the_goal_hold/default: ")
+    assert len(shown.output.splitlines()) == 1
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert invoke("--version").output == f"tradegoals {importlib.metadata.version('tradegoals')}\n"
+
+
 def test_a_notebook_named_twice_runs_once(no_kernel: None) -> None:
     assert len(invoke("run", "--list", *["--notebook", tiny.NAME] * 2).output.splitlines()) == 1
 
@@ -226,8 +240,10 @@ def test_cases_can_be_chosen(no_kernel: None) -> None:
         (["-p", "flow=<script>", "-p", "reading=x'\"{}\n"], ["flow", "<script>", "reading"]),
         (
             ["--notebook", "00_did_the_goal_held"],
-            ["00_did_the_goal_held", "did you mean 00_did_the_goal_hold?"],
+            ['found "00_did_the_goal_held", expected "00_did_the_goal_hold", or one of'],
         ),
+        (["--notebook", "0"], ["one of those that begin so: 00_did_the_goal_hold, 01_"]),
+        (["--notebook", ""], ['notebook: found ""', "expected one of"]),
         (["--notebook", "../../etc/passwd"], ["notebook", "expected one of"]),
         (["--runs", "--case", "harbin-2013"], ["--case", "harbin-2013", "harbin-2014"]),
         (["--runs", "-p", "goal=40"], ["-p", "--runs"]),

@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.results import collect_results
+from lib.tools.commands.author import notebook_name
+from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
 """Above so many runs the verdicts and pages are not printed one by one."""
@@ -104,7 +105,7 @@ EXAMPLES = """
 Examples
   tradegoals run                                   the default notebooks, at their defaults
   tradegoals run -p as_of=2026-11-24               the same with all that is known today
-  tradegoals run --notebook 03_could_one_have_known -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
+  tradegoals run --notebook 03 -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
   tradegoals run --runs                            every named case of notebooks/runs.yml
   tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
   tradegoals run --runs --dry-run                  what would run and why, and what is up to date
@@ -112,10 +113,6 @@ Examples
   tradegoals reference --panels FOLDER              data/reference again, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
 """
-
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
 
 timeout_option = click.option(
     "--timeout",
@@ -132,7 +129,11 @@ cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instea
 
 @click.command(epilog=EXAMPLES)
 @click.option(
-    "--notebook", "notebooks", multiple=True, metavar="NAME", help="Run only this notebook (repeatable)."
+    "--notebook",
+    "notebooks",
+    multiple=True,
+    metavar="NAME",
+    help='Run only this notebook: its name, a path, or a beginning such as "03" (repeatable).',
 )
 @click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
 @click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
@@ -192,6 +193,7 @@ def run(
     """
     from lib.tools.run import freshness as planning
 
+    notebooks = tuple(notebook_name(text) for text in notebooks)
     named = named or bool(cases)
     if named and pairs:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
@@ -267,8 +269,6 @@ def _select(
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
 
-    for name in notebooks:
-        matrix.model_of(name)
     if named:
         found, left_out = matrix.expand(ci=ci, only=cases)
         chosen = [run for run in found if not notebooks or run.notebook in notebooks]

@@ -2,7 +2,7 @@
 
 A run that hangs, eats memory or kills its process harms no other: the process and its kernel are killed and
 the run is a failure. The driver imports nothing heavy. If it is itself killed, its processes end, since each
-watches for that; if they are killed, their kernels end (`lib.execution.warm`, and ipykernel for ordinary ones).
+watches for that; if they are killed, their kernels end (`lib.tools.run.kernels`, and ipykernel for ordinary ones).
 """
 
 import contextlib
