@@ -12,14 +12,14 @@ from click.testing import CliRunner
 
 from lib.package import data_dir
 from lib.tools.cli import main
-from lib.tools.run import checkup, stamp
+from lib.tools.run import stamp
 
 
 @pytest.fixture
 def own_notebooks(tmp_path: Path) -> Path:
     """Sound tiny notebooks under the names of the real ones."""
     folder = tmp_path / "notebooks"
-    for name, model in checkup.stamped_notebooks().items():
+    for name, model in stamp.stamped_notebooks().items():
         values = model().model_dump(mode="json").items()
         cell = "\n".join(f"{key} = {value!r}" for key, value in values)
         path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
@@ -56,7 +56,7 @@ def in_cell(old: str, new: str) -> Callable[[Any], Any]:
 
 
 def test_sound_notebooks_have_no_fault(own_notebooks: Path) -> None:
-    assert checkup.notebook_faults(own_notebooks) == []
+    assert stamp.notebook_faults(own_notebooks) == []
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,16 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 ) -> None:
     path = own_notebooks / f"{tiny.NAME}.ipynb"
     edit(path, change, fresh=False)
-    found = [line for line in checkup.notebook_faults(own_notebooks) if "stale" not in line]
+    found = [line for line in stamp.notebook_faults(own_notebooks) if "stale" not in line]
     assert len(found) == 1
     assert found[0].startswith(f"{path.name}: ")
     assert words in found[0]
 
 
-@pytest.mark.parametrize("name", [tiny.NAME, checkup.TEMPLATE])
+@pytest.mark.parametrize("name", [tiny.NAME, stamp.TEMPLATE])
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
-    assert checkup.notebook_faults(own_notebooks) == [
+    assert stamp.notebook_faults(own_notebooks) == [
         f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: errors); run: tradegoals stamp {name}"
     ]
 
@@ -101,7 +101,7 @@ def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks
 def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
     (own_notebooks / f"{tiny.NAME}.ipynb").unlink()
     (own_notebooks / "02_how_did_trade_grow.ipynb").write_text("{")
-    found = checkup.notebook_faults(own_notebooks)
+    found = stamp.notebook_faults(own_notebooks)
     assert [line.partition(":")[0] for line in found] == [f"{tiny.NAME}.ipynb", "02_how_did_trade_grow.ipynb"]
     assert "not found" in found[0]
     assert "no valid JSON" in found[1]
@@ -114,11 +114,11 @@ def test_faults_of_data_hide_those_that_follow_from_them(
     (own_notebooks / "runs.yml").write_text("cases: {one: {parameters: {reportr: x}}}")
     with (own_data / "events.csv").open("a") as file:
         file.write("a;b\n")
-    found = checkup.all_faults()
+    found = stamp.all_faults()
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
-    assert sum("data changed: events.csv" in line for line in found) == len(checkup.stamped_notebooks())
+    assert sum("data changed: events.csv" in line for line in found) == len(stamp.stamped_notebooks())
 
 
 def test_renewing_writes_the_checksums_of_what_changed(

@@ -38,7 +38,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
 def _stamped_names(wanted: tuple[str, ...]) -> list[str]:
     """Names of committed notebooks from what was typed, also as a path; all of them by default."""
     from lib.errors import nearest
-    from lib.tools.run.checkup import stamped_notebooks
+    from lib.tools.run.stamp import stamped_notebooks
 
     names = [Path(name).name.removesuffix(".ipynb") for name in wanted]
     for name in names:
