@@ -236,12 +236,19 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
             tell(path, "r")
             return super().open_input_stream(path, *args, **options)
 
-    # Those that are loaded later take both from these.
+    class SubTreeFileSystem(pyarrow.fs.SubTreeFileSystem):
+        def __init__(self, base_path: Any, base_fs: Any) -> None:
+            super().__init__(base_path, base_fs)
+            if isinstance(base_fs, pyarrow.fs.LocalFileSystem):
+                tell(base_path, "r")  # all of it, for its names are relative and opened in C++
+
+    # Those that are loaded later take all from these.
     for module in [module for name, module in sys.modules.items() if name.startswith("pyarrow.")]:
         if "_stringify_path" in vars(module):
             module._stringify_path = stringify  # type: ignore[attr-defined]
-        if "LocalFileSystem" in vars(module) and module.__name__ != "pyarrow._fs":
-            module.LocalFileSystem = LocalFileSystem  # type: ignore[attr-defined]
+        for one in (LocalFileSystem, SubTreeFileSystem):
+            if one.__name__ in vars(module) and module.__name__ != "pyarrow._fs":
+                setattr(module, one.__name__, one)
 
 
 def _arrow_mode() -> str:

@@ -10,6 +10,7 @@ import ast
 import difflib
 import json
 import os
+import re
 import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Iterable
@@ -30,6 +31,13 @@ from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, load_runs
 KEY = "tradegoals"
 
 DIGITS = 10
+
+_DIGEST = f"[0-9a-f]{{{DIGITS}}}"
+
+_LIST = re.compile(f"(([^,]+ ({_DIGEST})?)(, |$))*")
+"""Names, each with the hash of what has the name, or with none where there is nothing."""
+
+_FORMS = {"cells": re.compile(f"({_DIGEST} ?)*"), "lib": _LIST, "data": _LIST}
 
 TEMPLATE = "template"
 
@@ -77,7 +85,7 @@ def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
 def _read_stamp(stamp: Any) -> dict[str, dict[str, str]] | None:
     """The parts of a stamp, cells by their place among those with code; None if it is none of this form."""
     if not isinstance(stamp, dict) or not all(
-        isinstance(stamp.get(part), str) for part in ("cells", "lib", "data")
+        isinstance(stamp.get(part), str) and _FORMS[part].fullmatch(stamp[part]) for part in _FORMS
     ):
         return None
     found = {"cells": {str(place): digest for place, digest in enumerate(stamp["cells"].split())}}
