@@ -279,6 +279,9 @@ class Sources:
         self.known = known or Known()
         self.hashes: dict[Path, str] = {}
         self.cells: dict[str, tuple[str, str]] = {}
+        self.page: dict[str, str] = {}
+        self.opened: dict[tuple[str, Any], str] = {}
+        self.lib: dict[str, dict[str, str]] = {}
 
     def hash_of(self, path: Path) -> str:
         """The hash of a file, or of the names in a folder; empty where there is nothing."""
@@ -294,8 +297,20 @@ class Sources:
         return meanings[digest] if digest else ""
 
     def data_hash(self, name: str, opened: Iterable[str]) -> str:
-        """The hash of a file that was opened; of the description of all tables, what it says of those opened."""
+        """The hash of a file that was opened.
+
+        A module counts by what it does, a notebook of the collection by its opening, which tables of contents
+        show, and the description of all tables by what it says of those that were opened.
+        """
+        key = name, frozenset(opened) if name == PACKAGE_FILE else None
+        if key not in self.opened:
+            self.opened[key] = self._data_hash(name, opened)
+        return self.opened[key]
+
+    def _data_hash(self, name: str, opened: Iterable[str]) -> str:
         path = _path_of(name)
+        if name.startswith("./notebooks/") and name.endswith(".ipynb"):
+            return _opening_hash(path)
         if name != PACKAGE_FILE:
             return self.meaning_of(path) if is_helper(name) else self.hash_of(path)
         try:
@@ -313,11 +328,14 @@ class Sources:
             known.modules[run.notebook] = module_names(run.notebook)
         if known.versions is None:
             known.versions = run_versions()
-        modules = sorted({*known.modules[run.notebook], *self.modules_of_helpers(data)})
+        if run.notebook not in self.lib:
+            names = known.modules[run.notebook]
+            self.lib[run.notebook] = {name: self.meaning_of(LIB / name) for name in names}
+        helped = {name: self.meaning_of(LIB / name) for name in self.modules_of_helpers(data)}
         code, text = self.cells[run.notebook]
         return {
             "notebook": code,
-            "lib": {name: self.meaning_of(LIB / name) for name in modules},
+            "lib": self.lib[run.notebook] | helped,
             "data": {name: self.data_hash(name, data) for name in sorted(data)},
             "parameters": run.parameters,
             "versions": known.versions,
@@ -334,9 +352,11 @@ class Sources:
         return found
 
     def _page_parts(self) -> dict[str, str]:
-        templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
-        found = {name: self.meaning_of(LIB / name) for name in PAGE_MODULES}
-        return found | {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
+        if not self.page:
+            templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
+            self.page = {name: self.meaning_of(LIB / name) for name in PAGE_MODULES}
+            self.page |= {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
+        return self.page
 
     def _cells(self, path: Path) -> tuple[str, str]:
         """The hash of what a notebook's code does, and of the text of all its cells, outputs apart.
@@ -365,6 +385,14 @@ def code_of(cell: Any) -> str:
 def is_helper(name: str) -> bool:
     """Whether a file that was opened is a module outside `lib`, which counts by what it does."""
     return name.endswith(".py") and name.startswith(("./", "~/", "/"))
+
+
+def _opening_hash(path: Path) -> str:
+    """The hash of a notebook's first cell; of the bytes if it is damaged."""
+    try:
+        return _hash(_text(json.loads(path.read_bytes())["cells"][0]["source"]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return hash_file(path)
 
 
 def _tags(cell: Any) -> Any:
