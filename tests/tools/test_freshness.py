@@ -21,6 +21,7 @@ from pyarrow import parquet as pq
 
 from lib.package import data_dir
 from lib.tools.run import execute, freshness, kernels, matrix, spec
+from lib.tools.run.meaning import meaning
 from lib.tools.run.spec import JOURNAL, Run, Settings
 
 READS = (
@@ -514,17 +515,17 @@ OTHER = [
 @pytest.mark.parametrize(("before", "after"), SAME)
 def test_what_no_run_can_notice_changes_no_meaning(before: str, after: str) -> None:
     for is_cell in (False, True):
-        assert freshness.meaning(before, is_cell) == freshness.meaning(after, is_cell)
+        assert meaning(before, is_cell) == meaning(after, is_cell)
 
 
 @pytest.mark.parametrize(("before", "after"), OTHER)
 def test_what_a_run_can_notice_changes_the_meaning(before: str, after: str) -> None:
     for is_cell in (False, True):
-        assert freshness.meaning(before, is_cell) != freshness.meaning(after, is_cell)
+        assert meaning(before, is_cell) != meaning(after, is_cell)
 
 
 def test_a_cell_shows_its_last_value_unless_a_semicolon_ends_it() -> None:
-    cell = partial(freshness.meaning, is_cell=True)
+    cell = partial(meaning, is_cell=True)
     assert cell("x;") != cell("x") == cell("x  # ;") != cell("x; y")
     assert cell("x;") == cell("x ;  # quiet\n")
     assert cell("'shown'") != cell("'other'")
@@ -542,9 +543,9 @@ def test_words_put_anywhere_into_a_module_change_no_meaning(data: st.DataObject,
     tops = [node.lineno - 1 for node in ast.parse(code).body if not getattr(node, "decorator_list", None)]
     place = data.draw(st.sampled_from([*tops, len(lines)]))
     said = [*lines[:place], f"# {word}", "", f'"""{word}"""', *lines[place:]]
-    assert freshness.meaning("\n".join(said)) == freshness.meaning(code)
+    assert meaning("\n".join(said)) == meaning(code)
     done = [*lines[:place], f"changed = {word!r}", *lines[place:]]
-    assert freshness.meaning("\n".join(done)) != freshness.meaning(code)
+    assert meaning("\n".join(done)) != meaning(code)
 
 
 def test_the_key_is_of_the_content_and_not_of_its_order() -> None:

@@ -68,7 +68,7 @@ def new(name: str, title: str | None, case: str) -> None:
     click.echo("Next")
     for what, command in (
         ("edit", f"uv run --group lab jupyter lab notebooks/{name}.ipynb"),
-        ("stamp", "tradegoals stamp     (also the others: they import the file that now has the name)"),
+        ("stamp", f"tradegoals stamp {name}"),
         ("run", f"tradegoals run --notebook {name} -p as_of=2014-04-15"),
         ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
     ):

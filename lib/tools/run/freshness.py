@@ -12,16 +12,12 @@ To check parameters takes pandas and the tables, to follow imports a parser. Bot
 and arguments, so their result is kept in the output folder under a hash of all these.
 """
 
-import ast
-import io
 import json
 import platform
 import sys
-import tokenize
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,142 +25,14 @@ from typing import Any
 from lib.errors import UserError
 from lib.files import make_folder_below, write_atomically
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
+from lib.tools.run.meaning import hash_text, meaning, read_code
 from lib.tools.run.opened import PREFIX, read_notes, state_of
 from lib.tools.run.spec import Run, are_intact, hash_file, read_journal, run_from
 
 LIB = Path(__file__).resolve().parents[2]
 
-PLAIN_DECORATORS = {
-    *("property", "setter", "staticmethod", "classmethod", "abstractmethod", "override", "overload"),
-    *("cache", "lru_cache", "cached_property", "wraps", "contextmanager", "asynccontextmanager"),
-    *("field_validator", "model_validator"),
-}
-"""Decorators that do not read the annotations of what they decorate; others, as `singledispatch`, may."""
 
-READERS_OF_DOCS = ("__doc__", "getdoc", "use_attribute_docstrings")
-
-
-# --- what code means ---
-
-
-class _Bare(ast.NodeTransformer):
-    """Takes from a syntax tree what no run can notice."""
-
-    def __init__(self, keep_text: bool, is_cell: bool) -> None:
-        self.keep_text = keep_text
-        self.shows = is_cell
-        """Whether the value of a statement is shown: at the top of a cell."""
-        self.in_class = False
-
-    def _inside(self, node: Any, in_class: bool) -> Any:
-        before = self.shows, self.in_class
-        self.shows, self.in_class = False, in_class
-        self.generic_visit(node)
-        self.shows, self.in_class = before
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        """In the body of a class, annotations may make fields."""
-        return self._inside(node, True)
-
-    def visit_FunctionDef(self, node: Any) -> Any:
-        """Annotations of parameters and result go, unless a decorator may read them."""
-        if all(_name_of(decorator) in PLAIN_DECORATORS for decorator in node.decorator_list):
-            node.returns = None
-            arguments = node.args
-            for one in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-                one.annotation = None
-            for one in filter(None, (arguments.vararg, arguments.kwarg)):
-                one.annotation = None
-        return self._inside(node, False)
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - the name that `ast` calls
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        """The annotation of a variable goes, but for a field of a class."""
-        self.generic_visit(node)
-        if self.in_class:
-            return node
-        if node.value is None:  # it still makes the name a local one
-            return ast.AnnAssign(node.target, ast.Constant(None), None, node.simple)
-        return ast.Assign([node.target], node.value)
-
-    def visit_Expr(self, node: ast.Expr) -> Any:
-        """A text that stands alone is a comment."""
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text and not (self.keep_text or self.shows) else self.generic_visit(node)
-
-    def visit_If(self, node: ast.If) -> Any:
-        """What only type checkers see goes."""
-        self.generic_visit(node)
-        return node.orelse if _name_of(node.test) == "TYPE_CHECKING" else node
-
-
-def _name_of(node: ast.expr) -> str:
-    """The last name of an expression: "lru_cache" of `functools.lru_cache(maxsize=1)`."""
-    while isinstance(node, ast.Call):
-        node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-@dataclass(frozen=True)
-class Code:
-    """What is read from code: what it does, as a hash, whether that is anything, and the names of `lib` in it."""
-
-    meaning: str
-    does_something: bool
-    imports: frozenset[tuple[str, ...]]
-
-
-@lru_cache(maxsize=512)
-def _read_code(code: str, is_cell: bool = False) -> Code:
-    """Read code, which is parsed once; raises `SyntaxError` or `ValueError` where it is not plain Python."""
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT * is_cell
-    tree = compile(code, "code", "exec", flags, dont_inherit=True)
-    tree = _Bare(any(word in code for word in READERS_OF_DOCS), is_cell).visit(tree)
-    text = _written(tree) + ";" * (is_cell and _is_quiet(code))
-    return Code(_hash(text), bool(tree.body), _names_imported(tree))
-
-
-def _written(node: Any) -> str:
-    """A syntax tree as text, the same in every version of Python: `ast.dump` shows empty fields in some."""
-    if isinstance(node, ast.AST):
-        fields = [f"{name}={_written(value)}" for name, value in ast.iter_fields(node) if _says(name, value)]
-        return f"{type(node).__name__}({','.join(fields)})"
-    if isinstance(node, list):
-        return f"[{','.join(map(_written, node))}]"
-    return repr(node)
-
-
-def _says(name: str, value: Any) -> bool:
-    return value is not None and value != [] and name not in ("ctx", "kind", "type_comment", "type_ignores")
-
-
-def meaning(code: str, is_cell: bool = False) -> str:
-    """The hash of what code does; of its text where it is not plain Python.
-
-    Parameters
-    ----------
-    code : source of a module, or of a cell.
-    is_cell : a cell shows the value of its last statement, unless a semicolon ends it.
-    """
-    try:
-        return _read_code(code, is_cell).meaning
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return _hash(code)
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def _is_quiet(code: str) -> bool:
-    """Whether a semicolon ends a cell, after which it shows nothing."""
-    if ";" not in code:
-        return False
-    marks = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
-    tokens = [one for one in tokenize.generate_tokens(io.StringIO(code).readline) if one.type not in marks]
-    return bool(tokens) and tokens[-1].string == ";"
+# --- modules of `lib` ---
 
 
 def imported_modules(code: str) -> set[str]:
@@ -182,7 +50,7 @@ def imported_modules(code: str) -> set[str]:
 def direct_imports(code: str) -> set[str]:
     """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
     try:
-        imports = _read_code(code).imports
+        imports = read_code(code).imports
     except SyntaxError as error:
         raise UserError(
             f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
@@ -196,20 +64,7 @@ def _does_something(path: Path) -> bool:
     """Whether there is a module, and more in it than words: such an `__init__` decides nothing."""
     if path.name != "__init__.py":
         return path.exists()
-    return path.exists() and _read_code(path.read_text(encoding="utf-8")).does_something
-
-
-def _names_imported(tree: ast.Module) -> frozenset[tuple[str, ...]]:
-    """What code imports from `lib`, each name in its parts below it."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lib":
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.split(".")[0] == "lib"}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lib":
-            names.add(f"lib.{node.attr}")  # what `import lib` alone reaches
-    return frozenset(tuple(name.split(".")[1:]) for name in names)
+    return path.exists() and read_code(path.read_text(encoding="utf-8")).does_something
 
 
 # --- files, by name ---
@@ -390,7 +245,7 @@ def is_helper(name: str) -> bool:
 def _opening_hash(path: Path) -> str:
     """The hash of a notebook's first cell; of the bytes if it is damaged."""
     try:
-        return _hash(_text(json.loads(path.read_bytes())["cells"][0]["source"]))
+        return hash_text(_text(json.loads(path.read_bytes())["cells"][0]["source"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return hash_file(path)
 
@@ -400,7 +255,7 @@ def _tags(cell: Any) -> Any:
 
 
 def _hash_json(content: Any) -> str:
-    return _hash(json.dumps(content))
+    return hash_text(json.dumps(content))
 
 
 def _hash_names(folder: Path) -> str:
