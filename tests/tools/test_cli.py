@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from lib import package
 from lib.tools.cli import main
-from lib.tools.run import checkup, matrix, pool
+from lib.tools.run import matrix, pool, stamp
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -344,8 +344,8 @@ def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tm
 
 
 def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
-    path = tiny.write(tiny_folder, "1", name=checkup.TEMPLATE)
-    result = invoke("stamp", checkup.TEMPLATE)
+    path = tiny.write(tiny_folder, "1", name=stamp.TEMPLATE)
+    result = invoke("stamp", stamp.TEMPLATE)
     assert (result.exit_code, result.output) == (0, "stamped template (never stamped)\n")
     assert '"tradegoals"' in path.read_text()
 

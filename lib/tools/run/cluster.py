@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
-from lib.tools.run.freshness import Sources
+from lib.tools.run.freshness import Known, Sources
 from lib.tools.run.spec import Outcome, Run, Settings, run_from
 
 CONNECT_SECONDS = 10
@@ -55,7 +55,7 @@ def execute_many(
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"--scheduler: found no scheduler at {scheduler} ({reason})") from None
-    known = (sources.modules, sources.versions)
+    known = sources.known
     with client:
         tasks = {
             client.submit(
@@ -88,15 +88,14 @@ def _outcome(run: Run, out: Path, task: Any) -> Outcome:
 
 
 def execute_here(
-    spec: dict[str, Any], out: str, settings: Settings, known: tuple[Any, Any], cold: bool
+    spec: dict[str, Any], out: str, settings: Settings, known: Known, cold: bool
 ) -> tuple[float, str, bool]:
     """The task of a run, on a worker: seconds, error, and whether it was up to date."""
     from dataclasses import replace
 
     from lib.tools.run.execute import execute
 
-    sources = Sources()
-    sources.modules, sources.versions = known
+    sources = Sources(known)
     here = settings if cold else replace(settings, kernel=warm_kernel())
     outcome = execute(run_from(spec, "task"), Path(out), here, sources)
     return outcome.seconds, outcome.error, outcome.skipped

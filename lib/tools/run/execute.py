@@ -32,8 +32,8 @@ from lib.errors import UserError
 from lib.files import locked, make_folder_below, sweep, working_folder, write_atomically
 from lib.package import data_dir, notebooks_dir
 from lib.tools.run import spec
-from lib.tools.run.freshness import Sources, key_of, reason_to_run
-from lib.tools.run.opened import read_notes, start_line
+from lib.tools.run.freshness import PAGE_ONLY, Sources, key_of, read_opened, reason_to_run
+from lib.tools.run.opened import start_line
 from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, SOCKETS_ENV, Outcome, Run, Settings
 
 
@@ -205,10 +205,14 @@ def execute(
         raise UserError(f"{folder}: cannot be written: {fault.strerror}") from None
     with locked(folder):
         known = Sources() if sources is None else sources
-        if not settings.force and not reason_to_run(run, out, known):
+        reason = "forced" if settings.force else reason_to_run(run, out, known)
+        if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)
         sweep(folder)
-        error = _execute_locked(run, folder, settings, known, tell_kernel)
+        if reason.startswith(PAGE_ONLY):
+            error = _renew_page(run, folder, known)
+        else:
+            error = _execute_locked(run, folder, settings, known, tell_kernel)
     return Outcome(run, folder, time.monotonic() - started, error)
 
 
@@ -221,7 +225,7 @@ def _execute_locked(
 ) -> str:
     """Execute and publish; returns the error in words."""
     moment, started = datetime.now(UTC), time.monotonic()
-    before, data_before = sources.parts(run, ()), _states(data_dir())
+    before = sources.parts(run, ())
     fault_words = ""
     with working_folder(folder) as working:
         notes = working / "opened"
@@ -232,14 +236,10 @@ def _execute_locked(
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             fault_words = _describe(fault, progress)
             _keep_failure(progress.notebook, folder)
-        opened = read_notes(str(notes))
-    known = Sources()
-    known.modules, known.versions = sources.modules, sources.versions
-    parts = known.parts(run, opened)
-    now = _states(data_dir())
-    steady = {**parts, "data": {}} == before and all(
-        data_before.get(name) == now.get(name) for name in opened
-    )
+        opened = read_opened(notes)
+    known = Sources(sources.known)
+    steady = opened.steady and known.parts(run, ()) == before
+    parts = known.parts(run, opened.names)
     record = run.to_json() | {
         "key": key_of(parts) if steady else "",
         "status": "failed" if fault_words else "ok",
@@ -256,13 +256,42 @@ def _execute_locked(
     return fault_words
 
 
-def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """What changes when a data file is written, by name: none of it is kept."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {
-        path.relative_to(folder).as_posix(): ((s := path.stat()).st_ino, s.st_mtime_ns, s.st_size)
-        for path in files
-    }
+def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
+    """Make the files of a run anew from its outputs, with the text of its notebook as it is now."""
+    import nbformat
+    from papermill.iorw import load_notebook_node
+
+    journal = spec.read_journal(folder)
+    assert journal is not None, "the reason was read from it"
+    source = load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb"))
+    try:
+        _publish(with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
+        parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
+        spec.write_journal(folder, journal | {"parts": parts})
+    except UserError as fault:  # a full disk
+        return str(fault)
+    return ""
+
+
+def with_text(executed: Any, source: Any) -> Any:
+    """An executed notebook with the text of one whose code does the same: Markdown, comments in cells."""
+    done = [cell for cell in executed.cells if cell.cell_type == "code"]
+    cells: list[Any] = []
+
+    def keep_injected() -> None:
+        while done and "injected-parameters" in done[0].metadata.get("tags", []):
+            cells.append(done.pop(0))
+
+    keep_injected()
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            done[0].source, done[0].id = cell.source, cell.id
+            cells.append(done.pop(0))
+            keep_injected()
+        else:
+            cells.append(cell)
+    executed.cells = cells
+    return executed
 
 
 @dataclass

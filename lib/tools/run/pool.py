@@ -259,7 +259,7 @@ def make_jobs(
 ) -> list[Job]:
     """Jobs for runs, in the circumstances of this process; `megabytes` is the most a process may take."""
     environment = os.environ | {SOCKETS_ENV: private_folder()}
-    known = sources.modules, sources.versions, megabytes, str(Path.cwd()), environment
+    known = sources.known, megabytes, str(Path.cwd()), environment
     return [Job(run, out.absolute(), settings, *known) for run in runs]
 
 

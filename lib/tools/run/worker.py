@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
-from lib.tools.run.freshness import Sources
+from lib.tools.run.freshness import Known, Sources
 from lib.tools.run.spec import Run, Settings
 
 
@@ -23,8 +23,7 @@ class Job:
     run: Run
     out: Path
     settings: Settings
-    modules: dict[str, list[str]]
-    versions: dict[str, str] | None
+    known: Known
     megabytes: float
     folder: str
     environment: dict[str, str]
@@ -43,8 +42,7 @@ def work(line: connection.Connection, job: Job) -> None:
 
     from lib.tools.run.execute import execute
 
-    sources = Sources()
-    sources.modules, sources.versions = job.modules, job.versions
+    sources = Sources(job.known)
 
     def tell(kernel: int) -> None:
         told.append(kernel)
