@@ -1,13 +1,14 @@
 """How notebooks are compared with their committed outputs, the order of tests, the settings of property tests."""
 
+import functools
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
 
-from lib.tools.run.kernels import warm
+from lib.tools.run import kernels
 
 # Writes what `python -m tests.bench.slowest` prints.
 pytest_plugins = ["tests.bench.slowest"]
@@ -55,18 +56,38 @@ FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/",
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the modules by their rooms, from the top down; the order inside a module stays."""
-    items.sort(key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1))
+    items.sort(
+        key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
+    )
 
 
 SERVER = ExitStack()
-"""The server of warm kernels of this process, from the first notebook on."""
+"""The server of warm kernels of this process, from the first test on that needs one."""
+
+
+@functools.cache
+def name_of_warm_kernels() -> str:
+    """The name of kernels forked from the server, which begins with the first call."""
+    return SERVER.enter_context(kernels.warm())
+
+
+@pytest.fixture(scope="session")
+def warm_kernel() -> str:
+    """The name of kernels of a server that all tests of a process share, as its notebooks do."""
+    return name_of_warm_kernels()
+
+
+@pytest.fixture
+def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that a test calls in this process take the shared server instead of starting one each."""
+    monkeypatch.setattr(kernels, "warm", lambda place=None: nullcontext(warm_kernel))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fork the kernels of notebooks from one server; with `--nbval-kernel-name=python3` each starts by itself."""
     if isinstance(item.parent, IPyNbFile) and not item.config.option.nbval_kernel_name:
-        item.config.option.nbval_kernel_name = SERVER.enter_context(warm())
+        item.config.option.nbval_kernel_name = name_of_warm_kernels()
 
 
 @pytest.hookimpl(tryfirst=True)
