@@ -273,7 +273,7 @@ def _stated_goals() -> dict[tuple[Any, ...], dict[str, str]]:
 
 _HERE = Path(__file__).resolve().parent
 
-ROOT = _HERE.parents[1]
+ROOT = _HERE.parents[2]
 
 PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
 """Tables of the data that are pages of the site."""
