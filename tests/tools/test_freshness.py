@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pyarrow import feather, orc
 from pyarrow import parquet as pq
 
+from lib import meaning as meaning_of
 from lib.meaning import meaning
 from lib.package import data_dir
 from lib.tools.run import execute, freshness, kernels, matrix, spec
@@ -154,6 +155,7 @@ def own_lib(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     library = project / "lib"
     shutil.copytree(freshness.LIB, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(freshness, "LIB", library)
+    monkeypatch.setattr(meaning_of, "LIB", library)
     return library
 
 
