@@ -6,7 +6,6 @@ modules of `lib` that they import (and those that these import), and of the data
 
 import difflib
 import json
-import os
 import tempfile
 from base64 import b64decode
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from lib.errors import UserError
 from lib.files import write_atomically
 from lib.package import KEPT_ONLY_ENV, data_dir
 from lib.tools.run import freshness
-from lib.tools.run.execute import CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES, kernel_config
+from lib.tools.run.execute import Limits, Watch, run_notebook
 from lib.tools.run.freshness import Sources
 
 KEY = "tradegoals"
@@ -99,12 +98,13 @@ def restamp(path: Path, kernel: str = "python3") -> None:
         If a cell fails; the file is then left as it was.
     """
     import nbformat
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
 
-    notebook = read_notebook(path)
+    read_notebook(path)  # which says in words what is wrong with a damaged file
     try:
-        opened = _execute(notebook, kernel)
-    except CellExecutionError as error:
+        notebook, opened = _execute(path, kernel)
+    except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
@@ -127,18 +127,22 @@ def renew_picture(path: Path) -> None:
         write_atomically(place, first_picture(read_notebook(path)))
 
 
-def _execute(notebook: Any, kernel: str) -> list[str]:
-    """Execute a notebook; returns the names of the data files that its kernel opened."""
-    from lib.tools.run.execute import Limits, make_client
+def _execute(path: Path, kernel: str) -> tuple[Any, list[str]]:
+    """A notebook, executed, and the names of the data files that its kernel opened."""
     from lib.tools.run.opened import read_notes, start_line
 
-    limits = Limits(float("inf"), CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
-    with kernel_config() as config, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         notes = str(Path(folder, "opened"))
-        client = make_client(notebook, kernel, config, limits, start_line(str(data_dir()), notes))
-        # What is committed must not depend on what somebody fetched.
-        client.run(env={**os.environ, KEPT_ONLY_ENV: "1"})
-        return read_notes(notes)
+        notebook = run_notebook(
+            path,
+            {},
+            kernel,
+            Watch(),
+            limits=Limits.from_now(float("inf")),
+            arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), notes)}",),
+            environment={KEPT_ONLY_ENV: "1"},  # what is committed must not depend on what somebody fetched
+        )
+        return notebook, read_notes(notes)
 
 
 def read_notebook(path: Path) -> Any:
