@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 VALUES = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "as_of": "2026-11-24"}
 MARK = "TRADEGOALS_TEST_MARK"
+KERNEL = {"name": kernels.ORDINARY}
 KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
 """Kill points of the campaign; its documented command asks for 200."""
 BATCH = 6 if KILLS < 10 else 12
@@ -63,10 +64,10 @@ def eventually(condition: Any, seconds: float = 15) -> bool:
 
 
 def execute(place: Path, *all_runs: Run, timeout: float = 60, megabytes: float = 2000) -> list[Outcome]:
-    with kernels.warm(pool.private_folder()) as kernel:
-        tasks = pool.make_tasks(all_runs, place / "out", Settings(kernel, timeout), freshness.Sources())
-        executor = pool.Processes(2, timeout + pool.GRACE_SECONDS, megabytes)
-        return list(pool.execute_many(tasks, executor))
+    settings = Settings(KERNEL["name"], timeout)
+    tasks = pool.make_tasks(all_runs, place / "out", settings, freshness.Sources())
+    executor = pool.Processes(2, timeout + pool.GRACE_SECONDS, megabytes)
+    return list(pool.execute_many(tasks, executor))
 
 
 def is_true(place: Path, run: Run) -> bool:
