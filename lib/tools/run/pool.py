@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from multiprocessing import Pipe, connection, get_context, parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -108,9 +108,7 @@ def _sweep_soon(folder: Path) -> None:
 class Job:
     """What a process is told: a call, and the circumstances in which it was submitted."""
 
-    call: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    named: dict[str, Any]
+    call: Callable[[], Any]
     megabytes: float
     folder: str
     environment: dict[str, str]
@@ -140,7 +138,7 @@ class Processes(Executor):
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """Start a call as soon as fewer than so many run; one whose process is killed gets a second try."""
         environment = os.environ | {SOCKETS_ENV: private_folder()}
-        job = Job(call, arguments, named, self._megabytes, str(Path.cwd()), environment)
+        job = Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
         return self._threads.submit(self._run, job)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -246,7 +244,7 @@ def _work(line: connection.Connection, job: Job) -> None:
     _limit(job.megabytes)
     word: tuple[bool, Any]
     try:
-        word = True, job.call(*job.arguments, **job.named)
+        word = True, job.call()
     except Exception as error:
         word = False, error
     with suppress(OSError):  # a driver that has given this process up
@@ -315,6 +313,8 @@ def private_folder() -> str:
 
 def _is_left(folder: Path) -> bool:
     """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
+    import psutil
+
     space, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
     pid = rest.partition("-")[0]
     with suppress(OSError):
@@ -322,7 +322,7 @@ def _is_left(folder: Path) -> bool:
             space == _namespace()
             and pid.isdigit()
             and folder.stat().st_uid == os.getuid()
-            and not _is_alive(int(pid))
+            and not psutil.pid_exists(int(pid))
         )
     return False
 
@@ -332,16 +332,6 @@ def _namespace() -> str:
     with suppress(OSError):
         return str(Path("/proc/self/ns/pid").stat().st_ino)
     return "0"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def cores() -> int:
