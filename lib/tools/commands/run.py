@@ -423,4 +423,4 @@ def _outcomes(
     most = memory * 1000 if memory else pool.free_megabytes() / at_once
     with nullcontext(name) if cold else kernels.warm(pool.private_folder()) as kernel:
         tasks = pool.make_tasks(due, out, Settings(kernel, timeout, force), sources)
-        yield from pool.execute_many(tasks, pool.Processes(at_once, timeout + pool.GRACE_SECONDS, most))
+        yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))

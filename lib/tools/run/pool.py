@@ -124,10 +124,10 @@ class Processes(Executor):
     Parameters
     ----------
     at_once : processes at the same time.
-    seconds, megabytes : the most a call may take; 0 megabytes for any.
+    seconds, megabytes : the most a call may take; by default any.
     """
 
-    def __init__(self, at_once: int, seconds: float = float("inf"), megabytes: float = 0) -> None:
+    def __init__(self, at_once: int, seconds: float | None = None, megabytes: float = 0) -> None:
         # The threads do nothing but wait, each for its process; no interrupt reaches them.
         self._threads = ThreadPoolExecutor(at_once, "run")
         self._seconds, self._megabytes = seconds, megabytes
@@ -196,9 +196,9 @@ class Processes(Executor):
 
     def _hear(self, process: Any, line: connection.Connection) -> tuple[bool, Any] | None:
         """What a process says of its call; None if it was killed before."""
-        left = None if self._seconds == float("inf") else self._seconds
+        left = self._seconds and self._seconds + GRACE_SECONDS
         if not connection.wait([line, process.sentinel], left):
-            raise LostError(f"found no end after {self._seconds - GRACE_SECONDS:g} s, expected one")
+            raise LostError(f"found no end after {self._seconds:g} s, expected one")
         with suppress(EOFError, OSError):
             if line.poll():
                 word: tuple[bool, Any] = line.recv()

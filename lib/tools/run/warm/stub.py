@@ -104,7 +104,7 @@ def start_server(folder: str) -> None:
 def follow(line: socket.socket, kernel: int, parent: int) -> None:
     """Pass interrupts on to the kernel until it ends, and end likewise; or end when the client is gone."""
     signal.signal(signal.SIGINT, lambda *_: signal_group(kernel, signal.SIGINT))
-    if line not in select([line, *client_ends(parent)], [], [])[0]:
+    if line.fileno() not in select([line.fileno(), *client_ends(parent)], [], [])[0]:
         os._exit(1)
     status = line.recv(20)
     if not status:  # the server was killed before: what the kernel left running is for us to end
