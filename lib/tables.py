@@ -34,12 +34,11 @@ Finding = tuple[int, str, str, str]
 # A rule of one table beyond its description: line, column and what was expected, for each bad row.
 Rule = Callable[[pd.DataFrame], Iterable[tuple[int, str, str]]]
 
+Derive = Callable[[pd.DataFrame], pd.DataFrame]
+
 
 def read_table(
-    name: str,
-    path: str | Path | None = None,
-    rules: Iterable[Rule] = (),
-    derive: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    name: str, path: str | Path | None = None, rules: Iterable[Rule] = (), derive: Derive | None = None
 ) -> pd.DataFrame:
     """Read one table, checked and typed.
 
@@ -73,11 +72,7 @@ def data_state() -> tuple[Any, ...]:
 
 @lru_cache(maxsize=32)
 def _read_once(
-    name: str,
-    file: Path,
-    rules: tuple[Rule, ...],
-    derive: Callable[[pd.DataFrame], pd.DataFrame] | None,
-    *state: Any,
+    name: str, file: Path, rules: tuple[Rule, ...], derive: Derive | None, *state: Any
 ) -> pd.DataFrame:
     """Read and check a table once for each state of the data folder: notebooks ask for it many times."""
     rows, faults = check_table(name, file, rules)

@@ -148,8 +148,8 @@ def test_an_edited_module_repeats_if_the_notebook_or_the_page_uses_it(
     append(library / "package.py", "# more\n")
     append(library / "tools" / "run" / "templates" / "page" / "index.html.j2")
     assert reason(project) == "lib changed: package, tools/run/templates/page/index.html.j2"
-    append(library / "package.py", "from lib.tools.run import machine\n")
-    assert "tools/run/machine" in reason(project)
+    append(library / "package.py", "from lib.tools.run import kernels\n")
+    assert "tools/run/__init__" in reason(project)
 
 
 def test_other_parameters_and_versions_repeat(project: Path) -> None:

@@ -10,9 +10,9 @@ class _Engine:
     """
 
     def __getattr__(self, name: str) -> Any:
-        from lib.tools.run.engine import Engine
+        from lib.tools.run import engine
 
-        return getattr(Engine, name)
+        return getattr(engine.Engine, name)
 
 
 ENGINE = _Engine()
