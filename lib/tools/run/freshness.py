@@ -74,7 +74,7 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = ("tools/run/execute.py", "results.py")
+PAGE_MODULES = ("tools/run/execute.py", "tools/run/engine.py", "results.py")
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = ("ipykernel", "matplotlib-inline", "nbclient", "nbconvert", "nbformat", "papermill")

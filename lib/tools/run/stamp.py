@@ -9,7 +9,6 @@ comments and annotations may change, and the outputs stay good.
 import ast
 import difflib
 import json
-import os
 import re
 import tempfile
 from base64 import b64decode
@@ -24,7 +23,7 @@ from lib.figures import check_data
 from lib.files import write_atomically
 from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.tools.run import freshness
-from lib.tools.run.execute import CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES, kernel_config
+from lib.tools.run.execute import Limits, Watch, run_notebook
 from lib.tools.run.freshness import Sources
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, load_runs
 
@@ -145,12 +144,13 @@ def restamp(path: Path, kernel: str = "python3") -> None:
         If a cell fails, or the outputs depend on what others have not; the file is then left as it was.
     """
     import nbformat
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
 
-    notebook = read_notebook(path)
+    read_notebook(path)  # which says in words what is wrong with a damaged file
     try:
-        opened = _execute(notebook, kernel)
-    except CellExecutionError as error:
+        notebook, opened = _execute(path, kernel)
+    except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
@@ -175,18 +175,22 @@ def renew_picture(path: Path) -> None:
         write_atomically(place, first_picture(read_notebook(path)))
 
 
-def _execute(notebook: Any, kernel: str) -> list[str]:
-    """Execute a notebook; returns the names of the files that its kernel opened."""
-    from lib.tools.run.execute import Limits, make_client
+def _execute(path: Path, kernel: str) -> tuple[Any, list[str]]:
+    """A notebook, executed, and the names of the files that its kernel opened."""
     from lib.tools.run.opened import start_line
 
-    limits = Limits(float("inf"), CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
-    with kernel_config() as config, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder, "opened")
-        client = make_client(notebook, kernel, config, limits, start_line(str(data_dir()), str(notes)))
-        # What is committed must not depend on what somebody fetched.
-        client.run(env={**os.environ, KEPT_ONLY_ENV: "1"})
-        return freshness.read_opened(notes).names
+        notebook = run_notebook(
+            path,
+            {},
+            kernel,
+            Watch(),
+            limits=Limits.from_now(float("inf")),
+            arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
+            environment={KEPT_ONLY_ENV: "1"},  # what is committed must not depend on what somebody fetched
+        )
+        return notebook, freshness.read_opened(notes).names
 
 
 def read_notebook(path: Path) -> Any:
