@@ -12,11 +12,11 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import package
+from lib import meaning, package
 from lib.errors import UserError
 from lib.package import data_dir
 from lib.tools.cli import main
-from lib.tools.run import freshness, stamp
+from lib.tools.run import execute, freshness, stamp
 
 CODE = "from lib import growth"
 
@@ -27,6 +27,7 @@ def own_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "lib"
     shutil.copytree(freshness.LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(freshness, "LIB", folder)
+    monkeypatch.setattr(meaning, "LIB", folder)
     return folder
 
 
@@ -341,7 +342,7 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, word
 def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stamp, "CELL_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 1)
     path = tiny.write(tmp_path, "import time; time.sleep(60)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):
