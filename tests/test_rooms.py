@@ -13,6 +13,7 @@ from rooms import ROOT
 from test_hygiene import read_text, tracked_files
 
 NO_CALLER: dict[str, str] = {
+    "lib.tools.run.engine.Engine": "papermill, by an entry point",
     "lib.tools.sources.comtrade.plan": "called as TRADE[source].plan",
     "lib.tools.sources.comtrade.read": "called as TRADE[source].read",
     "lib.tools.sources.imf.plan": "called as TRADE[source].plan",
