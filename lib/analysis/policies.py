@@ -141,9 +141,7 @@ def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
         "controls": len(controls),
         "p_low": controls.min(),
         "p_high": controls.max(),
-        "beside": interventions.at_the_same_time(item.year, view.events)
-        if item.year
-        else np.nan,
+        "beside": interventions.at_the_same_time(item.year, view.events) if item.year else np.nan,
         "tested": item.knowable,
         "conclusion": conclude(view, item),
     }
