@@ -149,7 +149,8 @@ def test_the_figures_of_07_are_drawn_or_left_out(view):
         why.segments(view.run, movers.find_break(view).get("place"), False, "x"),
         why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
     ]
-    empty = movers.look(DriverCase.check({"reporter": "Harbin", "partner": "World"}))
+    nothing = view.usd.iloc[:0]
+    empty = replace(view, usd=nothing, family={"Harbin": nothing}, subject="Harbin")
     left_out = [
         why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
         why.segments(empty.run, movers.find_break(empty).get("place"), False, "x"),
