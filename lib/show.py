@@ -1,18 +1,59 @@
 """Tables for a reader: numbers formatted, links clickable, nothing computed."""
 
+from collections.abc import Mapping
+from html import escape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import percent, rate
+from lib.words import form, is_missing, number, percent, rate, web_address
+
+Heading = str | tuple[str, str]
 
 
-def table(frame: pd.DataFrame) -> HTML:
-    """A frame as an HTML table: text escaped, addresses as links, the index left out."""
-    return HTML(frame.to_html(index=False, escape=True, render_links=True, border=0, na_rep=""))
+def table(
+    frame: pd.DataFrame, columns: Mapping[str, Heading] | None = None, otherwise: str = ""
+) -> HTML | Markdown:
+    """A frame as an HTML table: text escaped, addresses as links, the index left out.
+
+    Parameters
+    ----------
+    frame : what is shown.
+    columns : the columns to show, in order, each with its heading or with heading and format (`lib.words`); all
+        of them, as they are, where nothing is given. What is missing stays blank.
+    otherwise : a sentence that stands in place of a table without a row.
+    """
+    if frame.empty and otherwise:
+        return Markdown(otherwise)
+    if columns is not None:
+        shown = [_formatted(frame[name], head).rename(_heading(head)) for name, head in columns.items()]
+        frame = pd.concat(shown, axis=1)
+    frame = frame.rename(columns=lambda name: escape(str(name), quote=False))
+    frame = frame.map(lambda value: _cell(value) if isinstance(value, str) else value)
+    return HTML(frame.to_html(index=False, escape=False, border=0, na_rep=""))
+
+
+def _heading(head: Heading) -> str:
+    return head if isinstance(head, str) else head[0]
+
+
+def _formatted(values: pd.Series, head: Heading) -> pd.Series:
+    if isinstance(head, str):
+        return values
+    texts = ["" if is_missing(value) else form(value, head[1]) for value in values]
+    if head[1] == "day":
+        texts = [text.replace(" ", "\N{NO-BREAK SPACE}") for text in texts]
+    return pd.Series(texts, index=values.index, dtype="str")
+
+
+def _cell(text: str) -> str:
+    """Text of a cell as HTML; an address becomes a link, and nothing in it can end the link."""
+    shown = escape(text, quote=False)
+    if not text.startswith(("http://", "https://")):
+        return shown
+    return f'<a href="{escape(web_address(text))}" target="_blank">{shown}</a>'
 
 
 def table_or(frame: pd.DataFrame, otherwise: str) -> Any:
@@ -56,14 +97,13 @@ def progress(frame: pd.DataFrame, currency: str) -> HTML:
 
 def sources(record: pd.DataFrame) -> HTML:
     """Every figure of a flow with its publisher, date, status and address."""
-    values = zip(record["value"], record["unit"], strict=True)
     return table(
         pd.DataFrame(
             {
                 "figure": record["figure_id"],
                 "period": periods(record),
-                "value": [f"{number(value)} {unit}".strip() for value, unit in values],
-                "growth, %": record["yoy_pct"].map(lambda value: "" if pd.isna(value) else f"{value:+g}"),
+                "value": values(record),
+                "growth, %": record["yoy_pct"].map(lambda value: _maybe(_signed, value)),
                 "published": record["published"].replace("", "undated"),
                 "publisher": record["publisher"],
                 "status": record["status"],
@@ -71,6 +111,16 @@ def sources(record: pd.DataFrame) -> HTML:
             }
         )
     )
+
+
+def values(record: pd.DataFrame) -> list[str]:
+    """Values with their units, as printed: "230 USD mn"; blank where only growth was."""
+    pairs = zip(record["value"], record["unit"], strict=True)
+    return ["" if pd.isna(value) else f"{number(value)} {unit}".strip() for value, unit in pairs]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+g}".replace("-", "−")
 
 
 def periods(record: pd.DataFrame) -> list[str]:
@@ -85,17 +135,6 @@ def _period(start: pd.Timestamp, end: pd.Timestamp) -> str:
         return str(start.year)
     first, last = start.strftime("%Y-%m"), end.strftime("%Y-%m")
     return first if first == last else f"{first} to {last}"
-
-
-def number(value: float) -> str:
-    """A number with thousands separated and at most five significant digits; empty when missing."""
-    if pd.isna(value):
-        return ""
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 10_000
-        else np.format_float_positional(float(f"{value:.5g}"), trim="-")
-    )
 
 
 def _maybe(form: Any, value: Any) -> str:

@@ -1,8 +1,41 @@
-"""Numbers in words: money, probabilities and rates as they stand in sentences and tables."""
+"""Numbers in words, and sentences that hold them.
+
+A notebook writes its sentences itself, as Markdown with fields: `say("It grew by {rate:rate}.", rate=…)` shows
+one, `pick(outcome, met="…", missed="…")` chooses between two. A field names its format:
+
+>>> fill("{n:figure|figures}, {level:usd} in {year}, {pace:rate} a year", n=1, level=1300, year=2013, pace=0.25)
+'1 figure, US$1.3 billion in 2013, +25 % a year'
+
+================  ===========================================================================
+`pct`             a probability or share, a fraction: "24 %", "below 1 %"
+`rate`            growth, a fraction, with its sign: "+14.1 %"
+`size`            the same without sign: "14.1 %", for "grew by", "fell by"
+`points`          a fraction as points of a per cent, with its sign: "+3.3"
+`usd`, `cny`, …   a level in millions: "US$1.3 billion", "CNY 153 million"; `{level:{currency}}` works
+`number`          at most five digits, thousands separated: "10,730"
+`day`             "15 April 2014"
+`years`           "1 year", "2 years"
+`one|many`        a count with its noun, any two words: "1 figure", "2 figures", "no figures"
+`list`            "a, b and c"
+`spans`           years as ranges: "2012–2013, 2023"
+`p`               a p-value: "0.43", "below 0.001"
+`url`             an address of the web, nothing else
+`.3f`, `+.2g`, …  a number by Python's rules, with a minus sign that is one
+================  ===========================================================================
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from html import escape as escape_html
+from string import Formatter
+from typing import Any
+from urllib.parse import quote as quote_address
 
 import numpy as np
+import pandas as pd
 
-from lib.errors import UserError
+from lib.errors import UserError, quote
 
 
 def years(number: int) -> str:
@@ -11,10 +44,7 @@ def years(number: int) -> str:
 
 
 def money(value_mn: float, currency: str) -> str:
-    """A level in words: 230 → "USD 230 million", 88160 → "USD 88.2 billion" (three significant digits).
-
-    The dollar sign is avoided: notebooks read two of them as the start and end of a formula.
-    """
+    """A level in words: 230 → "USD 230 million", 88160 → "USD 88.2 billion" (three significant digits)."""
     # 999.6 million is a billion in three digits.
     amount, scale = (value_mn / 1000, "billion") if abs(value_mn) >= 999.5 else (value_mn, "million")
     digits = max(3, len(str(int(abs(amount)))))
@@ -44,3 +74,217 @@ def rate(fraction: float) -> str:
     """A growth rate in words: "+25 %", "−28.6 %" (one decimal where it is not whole), "0 %"."""
     text = f"{fraction * 100:+.1f} %".replace(".0 %", " %").replace("-", "−")
     return "0 %" if text in ("+0 %", "−0 %") else text
+
+
+def number(value: float) -> str:
+    """A number with thousands separated and at most five significant digits; empty when missing."""
+    if pd.isna(value):
+        return ""
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return np.format_float_positional(float(f"{value:.5g}"), trim="-")
+
+
+def year_spans(found: Iterable[int]) -> str:
+    """Years as ranges: [2012, 2013, 2023] → "2012–2013, 2023"."""
+    runs: list[list[int]] = []
+    for year in sorted(found):
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs) or "none"
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names as they stand in a sentence: "a", "a and b", "a, b and c"; "none" without any."""
+    *first, last = [str(name) for name in names] or ["none"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _money_in_sentence(value_mn: float, currency: str) -> str:
+    return money(value_mn, currency).replace("USD ", "US$").replace("-", "−")
+
+
+def exact_money(value_mn: float, currency: str) -> str:
+    """A level with all its digits, as a goal states it: 14000 → "US$14 billion"."""
+    amount, scale = (value_mn / 1000, "billion") if value_mn >= 1000 else (value_mn, "million")
+    text = np.format_float_positional(round(amount, 9), trim="-")
+    return f"{currency} {text} {scale}".replace("USD ", "US$")
+
+
+def _day(value: Any) -> str:
+    day = pd.Timestamp(value) if isinstance(value, str | date | pd.Timestamp) else None
+    if day is None:
+        raise UserError(f"day: found {value!r}, expected a date")
+    return f"{day.day} {day:%B %Y}"
+
+
+def _points(value: float) -> str:
+    text = f"{value * 100:+.1f}".replace("-", "−")
+    return "0" if text in ("+0.0", "−0.0") else text
+
+
+def _p_value(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def web_address(address: str) -> str:
+    """An address of http or https, with nothing in it that could end an attribute or a link of Markdown."""
+    if not re.match(r"https?://[^/\s]", address):
+        raise UserError(f"address: found {quote(address)}, expected one that begins with http:// or https://")
+    return quote_address(address, safe=":/?#[]@!$&*+,;=%-._~")
+
+
+_FORMATS = {
+    "pct": percent,
+    "rate": rate,
+    "size": lambda value: rate(value).lstrip("+−"),
+    "points": _points,
+    "number": number,
+    "day": _day,
+    "years": years,
+    "list": listed,
+    "spans": year_spans,
+    "p": _p_value,
+    "url": web_address,
+}
+
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+
+_PLURAL = re.compile(r"([^|]+)\|([^|]+)")
+
+_NUMERIC = re.compile(r"[+]?,?(\.\d+)?[fgd]")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is none: None, NaN, NaT; a list is a value."""
+    return value is None or bool(np.ndim(value) == 0 and pd.isna(value))
+
+
+def form(value: Any, spec: str) -> str:
+    """One value by one of the formats above, as plain text.
+
+    Raises
+    ------
+    UserError
+        For a missing value, an unknown format, or a fraction without one: its digits would be an accident.
+    """
+    if is_missing(value):
+        raise UserError(
+            f"{spec or 'text'}: found no value ({value}), expected one; say in words what is missing"
+        )
+    if spec in _FORMATS:
+        return _FORMATS[spec](value)  # type: ignore[operator]
+    if found := _PLURAL.fullmatch(spec):
+        count = f"{value:,}" if value else "no"
+        return f"{count} {found[1] if value == 1 else found[2]}"
+    if _CURRENCY.fullmatch(spec):
+        return _money_in_sentence(value, spec.upper())
+    if _NUMERIC.fullmatch(spec):
+        return format(value, spec).replace("-", "−")
+    if spec or isinstance(value, float | np.floating):
+        known = ", ".join([*_FORMATS, "usd", "one|many", ".3f"])
+        raise UserError(f"format: found {quote(spec)} for {value!r}, expected one of {known}")
+    return str(value)
+
+
+def escape_markdown(text: str) -> str:
+    """Text as Markdown that shows just that text: no markup, no HTML, no formula."""
+    marked = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", str(text))
+    return escape_html(marked, quote=False)
+
+
+class Prose(str):
+    """Markdown that a notebook wrote itself, with fields: not data, so that its marks stay marks."""
+
+    __slots__ = ()
+
+
+class Said(Prose):
+    """Markdown that has been shown: as the last value of a cell it is not shown again."""
+
+    __slots__ = ()
+
+    def _ipython_display_(self) -> None:
+        return
+
+
+class _Sentence(Formatter):
+    """Fills the fields of a template; `escaped` makes Markdown of plain values."""
+
+    def __init__(self, escaped: bool) -> None:
+        self.escaped = escaped
+
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        if key not in kwargs:
+            raise UserError(
+                f"sentence: found a field {{{key}}} without a value, expected one of {listed(kwargs)}"
+            )
+        value = kwargs[key]  # type: ignore[index]
+        # Words that were picked may hold fields themselves.
+        return Prose(self.vformat(value, (), kwargs)) if type(value) is Prose else value
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, Prose):
+            return str(value)
+        text = form(value, format_spec)
+        return escape_markdown(text) if self.escaped and format_spec != "url" else text
+
+
+def fill(template: str, **values: Any) -> str:
+    """A template with its values as plain text: for titles of figures and the text that stands for them."""
+    return _Sentence(escaped=False).vformat(template, (), values)
+
+
+def markdown(template: str, **values: Any) -> "Said":
+    """A template with its values as Markdown, not shown yet: a part of another sentence."""
+    return Said(_Sentence(escaped=True).vformat(template, (), values))
+
+
+def each(template: str, rows: pd.DataFrame, **alternatives: Mapping[str, str]) -> "Said":
+    """A template once for each row of a frame, a line each, as Markdown.
+
+    Parameters
+    ----------
+    template : its fields are columns of the frame.
+    rows : tidy frame.
+    alternatives : column → words for each of its values, as `pick` takes them; they may hold fields themselves.
+    """
+    filler, lines = _Sentence(escaped=True), []
+    for row in rows.to_dict("records"):
+        chosen = {name: pick(row[name], **words) for name, words in alternatives.items()}
+        lines.append(filler.vformat(template, (), row | chosen))
+    return Said("\n".join(lines))
+
+
+def say(template: str, **values: Any) -> Said:
+    """Show a sentence or more, Markdown with values in it; returns what was shown.
+
+    Parameters
+    ----------
+    template : Markdown; `{name:format}` stands for a value, see above. Text from data is escaped, so that it
+        never becomes markup. What `each` made is shown as it is.
+    values : by name; words from `pick` may hold fields themselves.
+    """
+    from IPython.display import Markdown, display
+
+    said = template if isinstance(template, Said) else markdown(template, **values)
+    display(Markdown(str(said)))
+    return said
+
+
+def pick(outcome: Any, **alternatives: str) -> Prose:
+    """The words for an outcome: `pick(verdict, met="…", missed="…")`; of true or false `yes="…"`, `no="…"`.
+
+    Raises
+    ------
+    UserError
+        For an outcome without words.
+    """
+    name = ("no", "yes")[bool(outcome)] if isinstance(outcome, bool | np.bool_) else str(outcome)
+    if name not in alternatives:
+        raise UserError(
+            f"pick: found {quote(name)}, for which there are no words; expected {listed(alternatives)}"
+        )
+    return Prose(alternatives[name])

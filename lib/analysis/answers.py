@@ -9,7 +9,14 @@ from lib.figures import load_goals_table, load_investments, load_targets, source
 from lib.forecast import GrowthModel, Prior
 from lib.goals import READING_LABELS, Goal, Verdict, parse_goal
 from lib.growth import cagr
-from lib.words import money, percent, rate
+from lib.words import Said, markdown, money, percent, rate
+
+READ_AS = {
+    "average": "on average",
+    "every_year": "year by year",
+    "mean_of_rates": "by the mean of the yearly rates",
+}
+"""A reading as the end of "the goal, read …"."""
 
 
 def headline(verdict: Verdict, chance: float | None) -> str:
@@ -25,7 +32,12 @@ def headline(verdict: Verdict, chance: float | None) -> str:
     return f"**Not known.** Read {label}, the record cannot say: {verdict.reason}, long after its end.{odds}"
 
 
-def announcement(case: GoalCase) -> str:
+def stated(case: GoalCase, verdicts: list[Verdict]) -> Verdict:
+    """The verdict of the reading in which the goal was stated."""
+    return next(item for item in verdicts if item.reading == case.reading)
+
+
+def announcement(case: GoalCase) -> Said:
     """Who announced the goal, when and where it is written; or that it is the reader's own."""
     kind, number, currency = parse_goal(case.goal)
     table = load_goals_table()
@@ -47,10 +59,14 @@ def announcement(case: GoalCase) -> str:
     if rows.empty:
         return _in_register(case, number * 100 if kind == "rate" else number, kind, currency)
     row = rows.iloc[0]
-    return f"Announced {row['announced']} by {row['announcer']} ([source]({row['url']}))."
+    return _announced(row["announced"], row["announcer"], row["url"])
 
 
-def _in_register(case: GoalCase, number: float, kind: str, currency: str | None) -> str:
+def _announced(when: str, who: str, url: str) -> Said:
+    return markdown("Announced {when} by {who} ([source]({url:url})).", when=when, who=who, url=url)
+
+
+def _in_register(case: GoalCase, number: float, kind: str, currency: str | None) -> Said:
     """The same of a goal of the register (per cent a year, or millions); a level is the same from whatever base."""
     table = load_targets()
     value = table["target_value"]
@@ -67,9 +83,9 @@ def _in_register(case: GoalCase, number: float, kind: str, currency: str | None)
         & ((value - number).abs() < 1e-9)
     ]
     if rows.empty:
-        return "No government stated this goal in the data of this collection: it is the reader's own."
+        return Said("No government stated this goal in the data of this collection: it is the reader's own.")
     row = rows.iloc[0]
-    return f"Announced {row['announced']} by {row['announcer']} ([source]({row['source_target_url']}))."
+    return _announced(row["announced"], row["announcer"], row["source_target_url"])
 
 
 def investment_half(case: GoalCase) -> str:
@@ -137,7 +153,7 @@ def _one_pace(name: str, row: pd.Series, goal: Goal) -> str:
 
 def dated_headline(case: GoalCase, verdicts: list[Verdict], chances: pd.Series | None = None) -> str:
     """The answer on the case's day, for the reading in which the goal was stated."""
-    verdict = next(item for item in verdicts if item.reading == case.reading)
+    verdict = stated(case, verdicts)
     chance = None if chances is None else chances.get(case.reading)
     return f"*As of {case.as_of:%-d %B %Y}.* {headline(verdict, chance)}"
 
@@ -177,10 +193,9 @@ def record_line(case: FlowCase) -> str:
 
 def could_have_known(case: GoalCase, verdicts: list[Verdict], chances: pd.Series) -> str:
     """What could be said of each reading on the day, the stated one first."""
-    stated = next(item for item in verdicts if item.reading == case.reading)
     rest = [item for item in verdicts if item.reading != case.reading]
     others = "; ".join(_in_short(item, chances.get(item.reading)) for item in rest)
-    return f"{dated_headline(case, verdicts, chances) if stated else ''} The other readings: {others}."
+    return f"{dated_headline(case, verdicts, chances)} The other readings: {others}."
 
 
 def _in_short(verdict: Verdict, chance: float | None) -> str:
@@ -209,7 +224,7 @@ def _trade_of(name: str, partner: str) -> str:
 def hindsight(today: GoalCase, goal: Goal, verdicts: list[Verdict], pace: pd.DataFrame) -> str:
     """The answer with the whole record; where it cannot say, what the larger flows make of the goal."""
     known = pace.dropna(subset="parent_growth")
-    verdict = next(item for item in verdicts if item.reading == today.reading)
+    verdict = stated(today, verdicts)
     sentence = dated_headline(today, verdicts)
     if verdict.outcome in ("met", "missed") or known.empty:
         return sentence
