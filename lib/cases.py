@@ -304,10 +304,12 @@ class GoalCase(TrendCase):
 
     @property
     def goal_name(self) -> str:
-        """The goal in words: "+25 % a year" or "100 USD bn"."""
-        kind, number, _ = parse_goal(self.goal)
+        """The goal in words: "+25 % a year" or "US$100 billion"."""
+        kind, number, currency = parse_goal(self.goal)
+        if kind == "level":
+            return words.exact_money(number, str(currency))
         percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
-        return f"{percent} % a year" if kind == "rate" else self.goal
+        return f"{percent} % a year".replace("-", "−")
 
 
 # A matrix asks for the same figures and series many times. What they are read from is part of the key: the

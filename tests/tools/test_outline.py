@@ -105,7 +105,7 @@ def test_an_unknown_case_is_refused_with_the_nearest() -> None:
 def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     template = own / "notebooks" / "template.ipynb"
     notebook = nbformat.read(template, as_version=4)
-    notebook["cells"][3]["source"] = "1 / 0"
+    notebook["cells"][4]["source"] = "1 / 0"
     nbformat.write(notebook, template)
     before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
@@ -149,12 +149,12 @@ def test_stamp_executes_only_what_is_stale_and_says_why(own: Path) -> None:
     path = own / "notebooks" / "template.ipynb"
     assert invoke("stamp", "template").output == "1 fresh, nothing to do\n"
     notebook = nbformat.read(path, as_version=4)
-    notebook["cells"][3]["source"] += "  # a word"
+    notebook["cells"][4]["source"] += "\na_word = 1"
     nbformat.write(notebook, path)
     told = invoke("stamp", "--check", "template", "start")
-    assert (told.exit_code, told.output) == (1, "template: stale, cells changed: 4\nstart: fresh\n")
+    assert (told.exit_code, told.output) == (1, "template: stale, cells changed: 5\nstart: fresh\n")
     assert invoke("stamp", "template", "notebooks/start.ipynb").output == (
-        "stamped template (cells changed: 4)\n"
+        "stamped template (cells changed: 5)\n"
     )
     assert invoke("stamp", "--check", "template").exit_code == 0
 
