@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 
 from lib import figures as fig
 from lib.errors import Fault, UserError, list_faults, shown_path
@@ -85,7 +86,7 @@ def _read_once(path: Path, reporter: str, *state: int) -> pd.DataFrame:
 def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the derived columns, and the status of values that a later answer replaced."""
     replaced = rows.duplicated(["reporter", *SERIES], keep="last")
-    numbered = rows.assign(status=rows["status"].mask(replaced & (rows["status"] == "ok"), "preliminary"))
+    numbered = rows.assign(status=rows["status"].mask(replaced, "preliminary"))
     numbered.index = pd.RangeIndex(1, len(rows) + 1, name="line")
     return fig.derive(numbered)
 
@@ -146,8 +147,8 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
     try:
         with path.open("rb") as file:
-            return pd.read_parquet(file, columns=names)
-    except (OSError, ValueError) as error:
+            return pd.read_parquet(file, columns=names, page_checksum_verification=True)
+    except (OSError, ValueError, ArrowException) as error:
         raise UserError(f"{shown_path(path)}: cannot be read as parquet ({error})") from None
 
 

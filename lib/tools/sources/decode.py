@@ -102,6 +102,9 @@ def read_table(
     text = decode_text(body, where)
     if text.lstrip().startswith("<"):
         raise refuse(where, f"{kind_of_markup(text)} that begins {quote(text.strip())}", "CSV")
+    if not text.endswith("\n"):
+        # A last value that was cut in half would be another number.
+        raise refuse(where, "a last row without its end", "a complete CSV, the last line ended")
     header = header_of(text, where)
     for name in needed:
         if header.count(name) != 1:
