@@ -36,16 +36,19 @@ def rows(values: dict[int, float], day: str = "2026-11-24", **other: str) -> pd.
     same |= {"publisher": "IMF", "authority": "statistics", "url": "https://api.imf.org/x", "status": "ok"}
     same |= {"source": "imf", "snapshot": SNAPSHOT}
     spans = {"period_start": "{}-01-01", "period_end": "{}-12-31"}
-    return pd.DataFrame(
-        [
-            {
-                **same,
-                "value": str(value),
-                **{name: text.format(year) for name, text in spans.items()},
-                **other,
-            }
-            for year, value in values.items()
-        ]
+    return fetched.typed(
+        pd.DataFrame(
+            [
+                {
+                    **same,
+                    "figure_id": "",
+                    "value": str(value),
+                    **{name: text.format(year) for name, text in spans.items()},
+                    **other,
+                }
+                for year, value in values.items()
+            ]
+        )
     )
 
 

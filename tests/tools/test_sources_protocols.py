@@ -1,6 +1,5 @@
 """Each source by the shapes that it documents: what is read, and how every fault of content is told."""
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -17,7 +16,7 @@ from sources_kit import NOW, Time, fetch_flow, quick_client, rouble_days, small_
 from lib.economies import economies, find_economy
 from lib.errors import UserError
 from lib.tools.sources import comtrade, fetch, imf, observations, rates, worldbank
-from lib.tools.sources.client import Client, QuotaUsed
+from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched, fetch_panel
 from lib.tools.sources.record import gaps_of
 from lib.tools.sources.snapshots import Store, open_store
