@@ -19,7 +19,7 @@ from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.research.panels import read_panel
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.sources import fetch, record
+from lib.tools.sources import client, fetch, record
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -49,7 +49,10 @@ def make_world() -> World:
     for pair, (exports, up, imports, more, last) in pairs.items():
         trade[(*pair, "export")] = grown(exports, up, last)
         trade[(*pair, "import")] = grown(imports, more, last)
-    return World(trade, {"IND": "699", "RUS": "643", "G001": "0", "TUR": "792", "KOR": "410", "VNM": "704"})
+    return World(
+        trade,
+        {"IND": "699", "RUS": "643", "G001": "0", "TUR": "792", "KOR": "410", "VNM": "704", "CHN": "156"},
+    )
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     monkeypatch.delenv(KEPT_ONLY_ENV)
     with serve(make_world()) as running:
-        monkeypatch.setattr(record, "open_client", partial(quick_client, running.bases))
+        monkeypatch.setattr(client, "open_client", partial(quick_client, running.bases))
         yield running
 
 
@@ -82,7 +85,7 @@ def test_a_pair_is_fetched_with_its_larger_flow_and_its_mirror(server):
         "Now: tradegoals run --notebook 01_what_do_the_figures_say -p reporter=India -p partner=Russia "
         "-p as_of=2026-11-24",
     ]
-    assert "Now:" in result.output and len(server.seen) == 3
+    assert "Now:" in result.output and len(server.seen) == 1
 
 
 def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
@@ -168,7 +171,14 @@ def test_what_fails_beside_the_pair_is_told_and_does_not_stop_it(server):
         (["India", "India"], "the reporter itself, expected another country"),
         (["India", "Russia", "--years", "2024-2000"], 'years: found "2024-2000", expected a year'),
         (["India", "Russia", "--source", "imff"], 'source: found "imff", expected "imf"'),
-        (["India", "Turkey", "--years", "2024"], "India–Turkey: found no value of imf for 2024–2024"),
+        (["India", "Turkey", "--years", "2024"], "found nothing, expected imf: India–Turkey"),
+        (["Taiwan", "India"], "found Taiwan, which does not report to imf"),
+        (["India", "Russia", "--source", "gacc"], 'reporter: found "India" of gacc, expected China'),
+        (["India", "Russia", "--source", "ecb"], 'source: found "ecb", expected'),
+        (
+            ["India", "Russia", "--source", "comtrade", "--years", "1980-1985"],
+            "none from 1988, where comtrade begins",
+        ),
     ],
 )
 def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
@@ -178,15 +188,20 @@ def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
 
 def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
     places = [find_economy(name) for name in ("World", "India", "Turkey", "South Korea")]
-    for module in (record, fetch):
-        monkeypatch.setattr(module, "economies", lambda: tuple(places))
-    server.faults = []
+    monkeypatch.setattr(fetch, "economies", lambda: tuple(places))
     get("Turkey", "World", "--years", "2000-2025")
-    first = get("--all-pairs", "--years", "2000-2025")
-    assert first.exit_code == 0, first.output
-    assert "3/3 South Korea" in first.output
     asked = len(server.seen)
-    again = get("--all-pairs", "--years", "2000-2025")
+    refused = invoke("data", "fetch", "--all-pairs", "--years", "2000-2025")
+    assert (
+        refused.exit_code != 0
+        and "needs the IMF's permission" in refused.output
+        and len(server.seen) == asked
+    )
+    first = get("--all-pairs", "--years", "2000-2025", "--yes")
+    assert first.exit_code == 0, first.output
+    assert "3 South Korea" in first.output
+    asked = len(server.seen)
+    again = get("--all-pairs", "--years", "2000-2025", "--yes")
     assert len(server.seen) == asked  # all answers are younger than a week
     assert again.output.splitlines()[-1].startswith("0 values new, 0 changed, ")
     assert {path.stem for path in record.files()} == {"india", "turkey", "south-korea"}

@@ -221,7 +221,6 @@ def fetch_panel(
 def read_answer(question: Question, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
     rows, notes = TRADE[question.source].read(body, media, where)
-    rows = rows.assign(**{name: text for name, text in observations.BLANK.items() if name not in rows})
     if question.source in BY_CODE:
         check_answers(rows, question, where)
         names = names_by(question.source)

@@ -45,6 +45,8 @@ UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGN
 
 PERIOD = re.compile(r"^(?:1-to-)?(\d{1,2})$")
 
+NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
+
 FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
 
 VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
@@ -172,7 +174,9 @@ def columns_of(lines: list[list[str]], year: int, month: int, where: str) -> lis
         else f"{year}"
     )
     spans = [to_date if "to" in text else f"{year}-{month:02}" for text in below[1 : 1 + len(flows)]]
-    return [(str(flow), span) for flow, span in zip(flows + growth, spans + ["yoy"] * len(growth), strict=True)]
+    return [
+        (str(flow), span) for flow, span in zip(flows + growth, spans + ["yoy"] * len(growth), strict=True)
+    ]
 
 
 def country(label: str) -> str | None:
@@ -187,10 +191,10 @@ def values_of(
     cells: list[str], columns: list[tuple[str, str]], partner: str, scale: float, where: str
 ) -> list[tuple[Any, ...]]:
     """Return partner, flow, period, value in millions, and growth where the period is that from January."""
-    numbers = [
-        decode.to_number("" if cell == "-" else cell.replace(",", ""), f"{where}: {partner}")
-        for cell in cells
-    ]
+    for cell in cells:
+        if not (cell in ("", "-") or NUMBER.fullmatch(cell)):
+            raise refuse(f"{where}: {partner}", quote(cell), "a number like 41,046.4")
+    numbers = [decode.to_number("" if cell == "-" else cell.replace(",", ""), where) for cell in cells]
     growth = {
         flow: cell
         for (flow, period), cell in zip(columns, cells, strict=True)

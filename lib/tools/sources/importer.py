@@ -174,7 +174,7 @@ def import_table(table: Path, mapping_file: Path | None, *, client: Client, stor
                 f"{where}: found no mapping for it, expected one, or a page of China's customs (.html)"
             )
         rows, notes = gacc.read(body, media, where)
-        rows = rows.assign(source=source, status="ok", snapshot="0" * 64)
+        rows = rows.assign(source=source, snapshot="0" * 64)
         rows = observations.check(rows.reset_index(drop=True), where)
     else:
         mapping = read_mapping(mapping_file)
@@ -353,6 +353,6 @@ def to_observations(found: list[tuple[Any, ...]], mapping: Mapping, where: str) 
         freq=mapping.freq,
         source=mapping.source,
         snapshot="0" * 64,
-        **{**observations.BLANK, "published": mapping.published.isoformat() if mapping.published else ""},
-    ).assign(valuation=pd.Series(texts["valuation"], dtype="str"))
+        published=mapping.published.isoformat() if mapping.published else "",
+    )
     return observations.check(table, where)

@@ -165,7 +165,7 @@ def schema() -> Any:
 
 
 def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return observations that hold to the schema, in the order of its columns.
+    """Return observations that hold to the schema, in the order of its columns; what a source does not say is `BLANK`.
 
     Raises
     ------
@@ -174,8 +174,9 @@ def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
     """
     from pandera.errors import SchemaErrors
 
+    missing = {name: text for name, text in BLANK.items() if name not in observations}
     try:
-        return schema().validate(observations[list(COLUMNS)], lazy=True)
+        return schema().validate(observations.assign(**missing)[list(COLUMNS)], lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases.drop_duplicates(["column", "check"]).head(5)
         found = [f"{case.column} {quote(str(case.failure_case))}" for case in cases.itertuples()]
