@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyarrow import ArrowException
 
 from lib import figures as fig
 from lib.errors import Fault, UserError, list_faults, shown_path
@@ -148,8 +147,11 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     try:
         with path.open("rb") as file:
             return pd.read_parquet(file, columns=names, page_checksum_verification=True)
-    except (OSError, ValueError, ArrowException) as error:
-        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({error})") from None
+    except (
+        Exception
+    ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
+        words = " ".join(str(error).split())
+        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({words})") from None
 
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:

@@ -197,6 +197,24 @@ def test_a_file_that_is_damaged_or_of_other_columns_is_a_fault():
         FlowCase.check({"reporter": "India"})
 
 
+def test_a_flipped_byte_anywhere_is_one_clear_line_or_changes_nothing():
+    """Pages carry checksums; what stands between them is either unused or makes the file unreadable."""
+    record.append(rows({year: 50.0 + year for year in range(1990, 2026)}))
+    path = fetched.path_of("India")
+    sound, before = path.read_bytes(), fetched.read_file(path)
+    changed = 0
+    for place in range(0, len(sound), 41):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 0x55]) + sound[place + 1 :])
+        try:
+            found = fetched.read_file(path)
+        except UserError as error:
+            changed += 1
+            assert len(str(error).splitlines()) == 1 and "cannot be read as parquet" in str(error)
+            continue
+        assert fetched.faults_of(found, path) or found.equals(before)
+    assert changed > 50
+
+
 def test_sources_say_what_was_fetched_of_each():
     assert record.sources().empty
     record.append(rows({2023: 57.0, 2024: 66.0}))

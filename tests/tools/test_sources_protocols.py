@@ -16,7 +16,7 @@ from sources_kit import NOW, Time, fetch_flow, quick_client, rouble_days, small_
 from lib.economies import economies, find_economy
 from lib.errors import UserError
 from lib.tools.sources import comtrade, fetch, imf, observations, rates, worldbank
-from lib.tools.sources.client import Client
+from lib.tools.sources.client import Client, Request, get
 from lib.tools.sources.fetch import Fetched, fetch_panel
 from lib.tools.sources.record import gaps_of
 from lib.tools.sources.snapshots import Store, open_store
@@ -159,6 +159,79 @@ def test_comtrades_parts_of_a_flow_do_not_count_twice(server: Server, client: Cl
     ]
     server.always(server_of.instead(server_of.comtrade_json([*parts, whole])))
     assert values(fetch_one("comtrade", client, store, years=range(2013, 2014))) == {"2013": 100.0}
+
+
+def test_the_request_to_the_imf_is_the_one_that_was_recorded(
+    server: Server, client: Client, store: Store
+) -> None:
+    fetch_one("imf", client, store)
+    path, headers = server.seen[0]
+    assert path == (
+        "/imf/data/dataflow/IMF.STA/IMTS/+/CHN+RUS.XG_FOB_USD+MG_CIF_USD.CHN+G001+RUS.A"
+        "?c[TIME_PERIOD]=ge:2010+le:2015"
+    )
+    assert headers["Accept"] == "application/vnd.sdmx.data+csv;version=2.0.0"
+    assert len(server.seen) == 1, "pair, mirror and world at once"
+
+
+def test_palestine_has_its_code_and_taiwan_is_a_partner_alone() -> None:
+    assert find_economy("Palestine").imf == "WBG"
+    for source in SOURCES:
+        question = fetch.pair_question(source, "Japan", "Taiwan", "A", YEARS)
+        assert [place.name for place in question.reporters] == ["Japan"]
+        with pytest.raises(UserError, match=f"found Taiwan, which does not report to {source}"):
+            fetch.pair_question(source, "Taiwan", "Japan", "A", YEARS)
+
+
+def test_rows_that_an_answer_deletes_are_no_values(server: Server, client: Client, store: Store) -> None:
+    kept = imf_body(ACTION="I")
+    deleted = imf_body(lambda rows: [(*row[:5], 9.0) for row in rows], ACTION="D")
+    server.always(server_of.instead(kept + deleted.partition(b"\r\n")[2]))
+    fetched = fetch_one("imf", client, store)
+    assert values(fetched) == {str(year): float(year) for year in YEARS}
+    assert any("6 rows that are to be deleted (ACTION D) left out" in note for note in fetched.notes)
+
+
+def test_the_valuation_is_what_the_source_says(server: Server, client: Client, store: Store) -> None:
+    rows = [
+        server_of.comtrade_row(156, 643, "M", "2013", 100.0, cifvalue=None, fobvalue=100.0),
+        server_of.comtrade_row(156, 643, "X", "2013", 80.0),
+        server_of.comtrade_row(643, 156, "M", "2013", 90.0, cifvalue=None, fobvalue=None),
+    ]
+    server.always(server_of.instead(server_of.comtrade_json(rows)))
+    question = fetch.pair_question("comtrade", "China", "Russia", "A", range(2013, 2014))
+    found = fetch.fetch(question, client, store).observations.set_index(["reporter", "flow"])["valuation"]
+    assert found.to_dict() == {
+        ("China", "import"): "FOB",
+        ("China", "export"): "FOB",
+        ("China", "total"): "FOB + FOB",
+        ("Russia", "import"): "",
+    }
+
+
+def test_a_quota_that_ends_on_the_way_keeps_what_came_and_the_next_call_goes_on(
+    server: Server, client: Client, store: Store
+) -> None:
+    through = [lambda handler, reply: handler.send(reply)] * 2
+    server.next(*through, server_of.quota_used)
+    first = fetch_one("comtrade", client, store, max_age=timedelta(days=7))
+    assert list(values(first)) == ["2014", "2015"], "the latest first"
+    assert any("5 h 12 min" in note and "2 of 6 calls are answered" in note for note in first.notes)
+    server.seen.clear()
+    again = fetch_one("comtrade", client, store, max_age=timedelta(days=7))
+    assert values(again) == expected(server) and len(server.seen) == 4
+    server.always(server_of.quota_used)
+    with pytest.raises(UserError, match="ask again in 5 h 12 min"):
+        fetch_one("comtrade", client, store, reporter="India")
+
+
+def test_the_preview_refuses_several_periods(server: Server, client: Client, store: Store) -> None:
+    """As the public server does; so a question of several years must be several calls, which all other tests see."""
+    several = Request(
+        "comtrade", server.bases["comtrade"], "/public/v1/preview/C/A/HS", tuple(query_of(YEARS).items())
+    )
+    with pytest.raises(UserError, match='status 400: "Only one period is allowed"'):
+        get(client, several)
 
 
 # --- what is missing is named ---

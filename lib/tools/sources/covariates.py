@@ -6,7 +6,6 @@ Only years that are over count.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from lib.errors import UserError
 from lib.figures import load_covariates
 from lib.files import write_atomically
 from lib.package import data_dir, describe, refresh_checksums
+from lib.tools import curation
 from lib.tools.sources import rates
 from lib.tools.sources.client import Client
 from lib.tools.sources.publishers import publisher
@@ -90,9 +90,9 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Renewed:
-    """The rows as they would be written, what differs (a line each), and what a reader must know."""
+    """Rows that are new or have another value, what differs (a line each), and what a reader must know."""
 
-    rows: pd.DataFrame
+    changed: pd.DataFrame
     differences: list[str]
     notes: list[str]
 
@@ -138,7 +138,7 @@ def rows_of(name: str, unit: str, found: pd.Series, snapshot: Snapshot) -> pd.Da
 
 
 def compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed:
-    """Return what is kept with what is new or another value, and the difference in lines."""
+    """Return what is new or has another value than what is kept, also in lines."""
     key = ["variable", "year"]
     old = kept.set_index(key)["value"].to_dict()
     lines, changed = [], []
@@ -152,13 +152,16 @@ def compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed
         else:
             continue
         changed.append(row.Index)
-    table = pd.concat([kept, news.loc[changed]], ignore_index=True).drop_duplicates(key, keep="last")
-    return Renewed(table.sort_values(key, ignore_index=True)[list(kept.columns)], lines, notes)
+    return Renewed(news.loc[changed], lines, notes)
 
 
 def write(renewed: Renewed) -> None:
-    """Write the file and its checksum."""
-    rows = renewed.rows.assign(value=renewed.rows["value"].map(partial(np.format_float_positional, trim="-")))
+    """Write the file, with every row that stays as it is to the letter, and its checksum."""
+    rows = {(row["variable"], row["year"]): row for row in curation.read_rows("covariates")}
+    for news in renewed.changed.itertuples():
+        value = np.format_float_positional(news.value, trim="-")
+        row = {"year": str(news.year), "variable": news.variable, "value": value}
+        rows[news.variable, row["year"]] = row | {"unit": news.unit, "source_url": news.source_url}
     path = describe("covariates")["path"]
-    write_atomically(data_dir() / path, rows.to_csv(index=False, lineterminator="\n"))
+    write_atomically(data_dir() / path, curation.to_text([rows[key] for key in sorted(rows)]))
     refresh_checksums(path)

@@ -6,8 +6,6 @@ Periods are text: "2013", "2013-Q2", "2013-05", and "2013-01..2013-05" for the y
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,52 +134,51 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype="float64" if name == "value" else "str") for name in COLUMNS})
 
 
-@lru_cache(maxsize=1)
-def schema() -> Any:
-    """Return the pandera schema of observations: `value` in `unit`, such as "USD" or "CNY mn", and finite."""
-    import pandera.pandas as pa
+_MONTH = r"-(0[1-9]|1[0-2])"
 
-    text = pa.Check(lambda column: column.str.len() > 0, error="text")
-    month = r"-(0[1-9]|1[0-2])"
-    shape = pa.Check.str_matches(rf"^\d{{4}}(-Q[1-4]|{month}(\.\.\d{{4}}{month})?)?$")
-    finite = pa.Check(np.isfinite, error="a finite number")
-    columns = {
-        "reporter": pa.Column("str", text),
-        "partner": pa.Column("str", text),
-        "flow": pa.Column("str", pa.Check.isin(list(FLOWS))),
-        "period": pa.Column("str", shape),
-        "freq": pa.Column("str", pa.Check.isin(list(FREQUENCIES))),
-        "value": pa.Column("float64", [finite, pa.Check.ge(0)]),
-        "unit": pa.Column("str", pa.Check.str_matches(r"^[A-Z]{3}( (th|mn|bn))?$")),
-        "valuation": pa.Column("str", pa.Check.str_matches(r"^((FOB|CIF)( \+ (FOB|CIF))?)?$")),
-        "yoy_pct": pa.Column("str", pa.Check.str_matches(r"^(-?\d+(\.\d+)?)?$")),
-        "status": pa.Column("str", pa.Check.isin(["ok", "estimate"])),
-        "published": pa.Column("str", pa.Check.str_matches(r"^(\d{4}-\d\d-\d\d)?$")),
-        "note": pa.Column("str"),
-        "source": pa.Column("str", text),
-        "snapshot": pa.Column("str", pa.Check.str_matches(r"^[0-9a-f]{64}$")),
-    }
-    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+FORMS = {
+    "reporter": (r".+", "a name"),
+    "partner": (r".+", "a name"),
+    "flow": ("|".join(FLOWS), " or ".join(FLOWS)),
+    "period": (
+        rf"\d{{4}}(-Q[1-4]|{_MONTH}(\.\.\d{{4}}{_MONTH})?)?",
+        "a year, quarter, month or span of months",
+    ),
+    "freq": ("|".join(FREQUENCIES), " or ".join(FREQUENCIES)),
+    "unit": (r"[A-Z]{3}( (th|mn|bn))?", "a currency, with th, mn or bn"),
+    "valuation": (r"((FOB|CIF)( \+ (FOB|CIF))?)?", "FOB, CIF or both"),
+    "yoy_pct": (r"(-?\d+(\.\d+)?)?", "a number in per cent"),
+    "status": ("ok|estimate", "ok or estimate"),
+    "published": (r"(\d{4}-\d\d-\d\d)?", "YYYY-MM-DD"),
+    "note": (r"[^\n]*", "one line"),
+    "source": (r"[a-z][a-z0-9_]*", "a short name"),
+    "snapshot": (r"[0-9a-f]{64}", "a checksum"),
+}
+"""Of each column of text: its form, and the form in words."""
 
 
 def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return observations that hold to the schema, in the order of its columns; what a source does not say is `BLANK`.
+    """Return observations that hold to their forms, in the order of `COLUMNS`; what a source does not say is `BLANK`.
+
+    By hand and not by pandera, which takes fifty times as long for the some 250 answers of China's customs.
 
     Raises
     ------
     UserError
-        Naming the first value of each kind that does not, such as a negative one.
+        Naming the first value that does not, such as a negative one.
     """
-    from pandera.errors import SchemaErrors
-
     missing = {name: text for name, text in BLANK.items() if name not in observations}
-    try:
-        return schema().validate(observations.assign(**missing)[list(COLUMNS)], lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases.drop_duplicates(["column", "check"]).head(5)
-        found = [f"{case.column} {quote(str(case.failure_case))}" for case in cases.itertuples()]
-        expected = [str(case.check) for case in cases.itertuples()]
-        raise refuse(where, "; ".join(found), "; ".join(expected)) from None
+    rows = observations.assign(**missing)[list(COLUMNS)]
+    for column, (form, words) in FORMS.items():
+        wrong = [
+            one for one in rows[column].unique() if not re.fullmatch(form, str(one), re.ASCII | re.DOTALL)
+        ]
+        if wrong:
+            raise refuse(where, f"{column} {quote(str(wrong[0]))}", words)
+    values = rows["value"].to_numpy(dtype="float64")
+    if len(bad := values[~(np.isfinite(values) & (values >= 0))]):
+        raise refuse(where, f"value {quote(str(bad[0]))}", "a finite number of 0 or more")
+    return rows.astype({name: "str" for name in FORMS if rows[name].dtype != "str"})
 
 
 def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:

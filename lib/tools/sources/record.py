@@ -262,16 +262,24 @@ def _append(wanted: pd.DataFrame, path: Path) -> Added:
 
 
 def with_ids(news: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next vintage."""
+    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next print of a period.
+
+    A vintage is another print, and so is the same value in another currency.
+    """
     code = figure_ids.codes()
-    periods = news.drop_duplicates(["period_start", "period_end"]).set_index(["period_start", "period_end"])
-    names = {period: figure_ids.period_code(*period) for period in periods.index}
-    span = [names[period] for period in zip(news["period_start"], news["period_end"], strict=True)]
-    vintages = before.groupby([*SERIES]).size().rename("place").reset_index()
-    place = news[SERIES].merge(vintages, on=SERIES, how="left")["place"].fillna(0).astype(int)
-    who = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
-    letter = pd.Series([figure_ids.letter_of(number) for number in place], index=news.index, dtype="str")
-    return news.assign(figure_id=who + span + "-" + news["source"] + "-" + letter)
+    spans = {period: figure_ids.period_code(*period) for period in set(zip(*periods(news), strict=True))}
+    stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
+    stem = stem + [spans[period] for period in zip(*periods(news), strict=True)] + "-" + news["source"]
+    printed = (
+        before["figure_id"].str.rpartition("-")[0].value_counts() if len(before) else pd.Series(dtype="int64")
+    )
+    place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
+    return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
+
+
+def periods(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """First and last days."""
+    return rows["period_start"], rows["period_end"]
 
 
 def write_file(rows: pd.DataFrame, path: Path) -> None:

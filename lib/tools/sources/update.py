@@ -4,7 +4,7 @@ Nothing of the register is written. A decided target is shown as the row that so
 what the target counts: many announcements include services, or another year than the calendar's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -24,6 +24,9 @@ from lib.tools.sources.snapshots import Store
 
 CHEAPEST_FIRST = ("imf", "comtrade")
 """A pair is one request to the IMF, and one for each year to UN Comtrade."""
+
+YEARS_OF_OTHERS = 2
+"""Latest years that are asked of a source other than the first: UN Comtrade answers some hundred calls a day."""
 
 BILLIONS = {"bn": 1000.0, "mn": 1.0}
 
@@ -84,9 +87,10 @@ def fetch_from_cheapest(
     """Fetch a pair from the first source that has it."""
     faults = []
     for source in CHEAPEST_FIRST:
+        years = asked.years if source == asked.source else asked.years[-YEARS_OF_OTHERS:]
         age = asked.max_age or publisher(source).max_age
         try:
-            one = Asked(source, asked.freq, asked.years, asked.offline, age)
+            one = replace(asked, source=source, years=years, max_age=age)
             return fetch_pair(reporter, partner, one, client, store)
         except UserError as error:
             faults.append(str(error))
