@@ -45,6 +45,11 @@ def path_of(reporter: str) -> Path:
     return folder() / f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
 
 
+def files() -> list[Path]:
+    """The files of all reporters for which something was fetched."""
+    return sorted(folder().glob("*.parquet"))
+
+
 def columns() -> list[str]:
     """The columns of a file, in order."""
     return [*(field["name"] for field in describe("figures")["schema"]["fields"]), *EXTRA]

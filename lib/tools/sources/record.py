@@ -16,7 +16,7 @@ import pandas as pd
 
 from lib import fetched
 from lib.errors import Fault, UserError, quote, shown_path
-from lib.fetched import SERIES, empty, faults_of, folder, path_of, read_file, typed
+from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
 from lib.tools import figure_ids
@@ -292,11 +292,6 @@ def write_parquet(rows: pd.DataFrame, path: Path) -> None:
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
     write_atomically(path, buffer.getvalue())
-
-
-def files() -> list[Path]:
-    """The files of all reporters for which something was fetched."""
-    return sorted(folder().glob("*.parquet"))
 
 
 def panel(source: str) -> pd.DataFrame:
