@@ -110,10 +110,14 @@ def read_table(
         if header.count(name) != 1:
             found = f"the column {name} {header.count(name)} times" if name in header else f"no column {name}"
             raise refuse(where, found, nearest(name, header) if name not in header else "it once")
+    # A large answer is not held twice.
+    plain = body.startswith(text[:1].encode()) and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    content = body if plain else text.encode()
+    del text
     wanted = [*needed, *(name for name in optional if header.count(name) == 1)]
     try:
         table = pyarrow.csv.read_csv(
-            pa.BufferReader(text.encode()),
+            pa.BufferReader(content),
             parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
                 include_columns=wanted,
