@@ -37,6 +37,7 @@ class Use(NamedTuple):
 STATUS = {
     "ok": Use("nothing speaks against it", True, True),
     "preliminary": Use("an early value that a later text replaced", True, True),
+    "estimate": Use("an estimate of who published it, not reported by the country itself", True, True),
     "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
     "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
     "relabelled": Use(

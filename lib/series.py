@@ -32,6 +32,7 @@ STATUS_ORDER = (
     "growth_conflict",
     "relabelled",
     "preliminary",
+    "estimate",
     "rounded",
     "secondary",
 )
