@@ -229,9 +229,17 @@ class TrendCase(FlowCase):
         """One level a year from what was known on `as_of`, or from `record`."""
         if record is not None:
             return annual_series(record, self.currency, self.rates())
-        names = ("reporter", "partner", "flow", "as_of", "currency")
-        same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
+        names = ("reporter", "partner", "flow", "currency")
+        same_for_all_goals = TrendCase.model_construct(
+            as_of=self._last_change(), **{name: getattr(self, name) for name in names}
+        )
         return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, self._state()).copy()
+
+    def _last_change(self) -> date:
+        """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
+        record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        known = record["known_from"][record["known_from"] <= self.as_of_time]
+        return self.as_of if known.empty else max(known.max().date(), date(self.as_of.year, 1, 1))
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
@@ -486,18 +494,20 @@ class HiddenCase(GoalCase):
         le=1,
         description="probability that the parcels of the press were real and counted as trade",
     )
+    analogue: str = Field(
+        "country pair in reporter's total",
+        description="whose parts tell how much a part strays from its whole: country pair in reporter's total, country "
+        "pair in partner's total, or HS chapter in Russia's trade with a partner",
+    )
     sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
 
     def check_against_data(self) -> None:
-        """Refuse also a goal of which nothing is hidden, or of which no larger flow tells anything."""
+        """Refuse also a deadline that is not over: nothing is hidden yet."""
         super().check_against_data()
-        _refuse_known_outcome(self)
-        years = range(self.base_year, self.deadline + 1)
-        larger = self.lineage()
-        if not larger or not set(years) <= set(larger[-1].series().index):
+        if self.deadline >= self.as_of.year:
             raise UserError(
-                f"deadline: found {self.deadline}; expected a larger flow that contains {self.flow_name} and had a "
-                f"level for each year from {self.base_year} to it by {self.as_of}"
+                f"deadline: found {self.deadline}, expected a year that was over on {self.as_of}: before, nothing is "
+                "hidden, and 03_could_one_have_known has the forecast"
             )
 
 
