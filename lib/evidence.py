@@ -343,7 +343,7 @@ def chain_of(
         _link(one, one.series()["value_mn"].dropna(), whole, last_year, assume) for one in larger[-2::-1]
     ]
     links.append(_link(case, own, whole, last_year, assume))
-    doubtful = {*_after_silence(own), *(year for year in implied.index if year > case.base_year)}
+    doubtful = {*after_silence(own), *(year for year in implied.index if year > case.base_year)}
     return Chain(
         larger[-1].reporter,
         whole,
@@ -376,7 +376,7 @@ def _link(
     return Link(case.reporter, levels, spread)
 
 
-def _after_silence(levels: pd.Series) -> tuple[int, ...]:
+def after_silence(levels: pd.Series) -> tuple[int, ...]:
     """Years from the first one that follows a long gap."""
     years = levels.index.to_numpy()
     after = years[1:][np.diff(years) > LONG_GAP]
@@ -571,13 +571,12 @@ def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> Observati
 
 
 def parcels(case: GoalCase) -> pd.DataFrame:
-    """The published sums of parcels beside the flow, as known on the case's day.
+    """The published sums of parcels beside the flow, as known on the case's day, in whatever currency.
 
     They stand in the record under a reporter of their own, each one sum over several years.
     """
     record = fig.as_of(fig.load_figures(), case.as_of_time)
-    named = record["reporter"] == f"{case.reporter} parcels to {case.partner}"
-    return record[named & (record["currency"] == case.currency)]
+    return record[record["reporter"] == f"{case.reporter} parcels to {case.partner}"]
 
 
 def parcels_a_year(case: GoalCase) -> pd.Series:
@@ -587,5 +586,9 @@ def parcels_a_year(case: GoalCase) -> pd.Series:
         return pd.Series(dtype=float)
     row = rows.iloc[-1]
     days = (row["period_end"] - row["period_start"]).days + 1
-    years = range(max(row["period_start"].year + 1, case.base_year + 1), case.deadline + 1)
-    return pd.Series(row["value_mn"] / days * 365.25, index=list(years), dtype=float)
+    years = list(range(max(row["period_start"].year + 1, case.base_year + 1), case.deadline + 1))
+    yearly = pd.Series(row["value_mn"] / days * 365.25, index=years, dtype=float)
+    if row["currency"] == case.currency:
+        return yearly
+    per_usd = case.rates().reindex(years, method="ffill")
+    return yearly * per_usd if case.currency == "CNY" else yearly / per_usd

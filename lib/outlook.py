@@ -318,11 +318,11 @@ def _learn(
         inferred = evidence.infer(chain, assume)
         law = _after_chain(inferred.law, goal, levels, expected, int(chain.whole.index[-1]))
         used[LARGER] = f"{chain.top} {year_spans(year for year in chain.hidden if year <= goal.deadline)}"
-        later = [str(year) for year in chain.links[-1].levels.index if year > goal.deadline]
+        later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
     else:
         law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
     if later:
-        used[LATER] = f"{case.reporter} {' and '.join(later)}"
+        used[LATER] = f"{case.reporter} {year_spans(later)}"
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
     unknown = [year for year in law.years if year not in levels.index]
     seen = {
@@ -350,7 +350,7 @@ def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
 
 def _own_law(
     goal: Goal, levels: pd.Series, expected: Expectation, assume: Assumptions, later: bool
-) -> tuple[Law, list[str]]:
+) -> tuple[Law, list[int]]:
     """As `own_law`; a later level is taken in too, in doubt of its scope after a silence."""
     years = range(goal.base_year + 1, goal.deadline + 1)
     first = next(year for year in years if year not in levels.index)
@@ -368,7 +368,7 @@ def _own_law(
         errors = {0.0: 1 - sum(doubt.values())} | doubt
         errors = {sd: weight for sd, weight in errors.items() if weight > 0}
         law = laws.given_one_of(law, {year: 1.0}, float(np.log(levels[year])), errors)
-    return laws.marginal(law, range(first, goal.deadline + 1)), [str(year) for year in after[:1]]
+    return laws.marginal(law, range(first, goal.deadline + 1)), after[:1]
 
 
 def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation, last: int) -> Law:

@@ -231,7 +231,7 @@ def _parents(folder: Path, progress: Progress) -> Tables:
 
 
 def _part_spreads(folder: Path, progress: Progress) -> Tables:
-    from lib.analysis.hidden_years import ANALOGUES
+    from lib.evidence import ANALOGUES
     from lib.research.parts import estimate_spread
 
     jobs = [(BACI.file, ["reporter", "flow"]), (BACI.file, ["partner", "flow"]), (HS2, ["partner", "flow"])]
@@ -412,7 +412,7 @@ STEPS = (
         "part_spreads",
         ("part_spreads.csv",),
         (BACI.file, HS2),
-        ("research/panels", "reference", "research/classes", "analysis/hidden_years"),
+        ("research/panels", "reference", "research/classes", "evidence"),
         _part_spreads,
     ),
     Step("trade", _TRADE_FILES, (BACI.file, OEC.file), _BACKTEST, _trade),
