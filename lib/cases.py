@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lib import fetched, words
+from lib import fetched, months, words
 from lib import figures as fig
 from lib.errors import UserError
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
@@ -229,11 +229,17 @@ class TrendCase(FlowCase):
         """One level a year from what was known on `as_of`, or from `record`."""
         if record is not None:
             return annual_series(record, self.currency, self.rates())
+        return _series(self._without_goal(), fig.load_figures, fig.load_covariates, self._state()).copy()
+
+    def releases(self) -> pd.DataFrame:
+        """What was known of months on `as_of` (`lib.months.releases`)."""
+        return _releases(self._without_goal(), fig.load_figures, self._state()).copy()
+
+    def _without_goal(self) -> "TrendCase":
+        """The flow on the day of its last change: the same for all goals, and for days that know the same."""
         names = ("reporter", "partner", "flow", "currency")
-        same_for_all_goals = TrendCase.model_construct(
-            as_of=self._last_change(), **{name: getattr(self, name) for name in names}
-        )
-        return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, self._state()).copy()
+        about = {name: getattr(self, name) for name in names}
+        return TrendCase.model_construct(as_of=self._last_change(), **about)
 
     def _last_change(self) -> date:
         """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
@@ -346,6 +352,12 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
 def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
     """The series of a case."""
     return annual_series(case.vintage(), case.currency, case.rates())
+
+
+@lru_cache(maxsize=64)
+def _releases(case: TrendCase, *read_from: Any) -> pd.DataFrame:
+    """The stretches of months of a case."""
+    return months.releases(case.vintage(), case.currency)
 
 
 LAST_OUTCOME = 2020

@@ -488,7 +488,7 @@ def year_so_far(
     levels : level by year, millions, of the case's day.
     size_usd : of the flow, US dollars a year.
     """
-    stretches = months.releases(case.vintage(), case.currency)
+    stretches = case.releases()
     so_far = months.year_to_date(stretches)
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
     begun = so_far.index.get_level_values("year")

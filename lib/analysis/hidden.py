@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lib import evidence, months, outlook
+from lib import evidence, outlook
 from lib.cases import GoalCase, HiddenCase
 from lib.evidence import ANALOGUES, Inferred
 from lib.outlook import Answer
@@ -24,7 +24,7 @@ def rows_used(answer: Answer) -> pd.DataFrame:
         rows, series = one.vintage(), one.series()
         behind = set(series.loc[case.base_year :, "figure_id"])
         if one is case and evidence.YEAR_SO_FAR in answer.evidence:
-            stretches = months.releases(rows, case.currency)
+            stretches = case.releases()
             behind |= set(stretches.loc[stretches["year"].isin(_unknown(answer)), "figure_id"])
         found.append(rows[rows["figure_id"].isin(behind)])
     return pd.concat(found, ignore_index=True)

@@ -61,7 +61,7 @@ def look(case: GoalCase) -> RunningYear:
     """
     levels = case.series()["value_mn"].dropna()
     last = int(levels.index[-1])
-    stretches = months.releases(case.vintage(), case.currency)
+    stretches = case.releases()
     so_far = months.year_to_date(stretches[stretches["year"] > last])
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
     own = months.own_ratios(stretches, levels)
