@@ -590,5 +590,6 @@ def parcels_a_year(case: GoalCase) -> pd.Series:
     yearly = pd.Series(row["value_mn"] / days * 365.25, index=years, dtype=float)
     if row["currency"] == case.currency:
         return yearly
-    per_usd = case.rates().reindex(years, method="ffill")
+    rates = case.rates()
+    per_usd = pd.Series([rates.loc[:year].iloc[-1] for year in years], index=years)
     return yearly * per_usd if case.currency == "CNY" else yearly / per_usd

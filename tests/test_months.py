@@ -1,4 +1,4 @@
-"""Year-to-date releases and months: `lib.analysis.months`."""
+"""Year-to-date releases and months: `lib.months`."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import figures as fig
-from lib.analysis.months import cumulate, implied_year_to_date, releases, revisions, unwind, year_to_date
 from lib.errors import UserError
+from lib.months import cumulate, implied_year_to_date, releases, revisions, unwind, year_to_date
 
 RECORD = fig.select(fig.load_figures(), "China", "Russia", "total")
 
