@@ -8,7 +8,6 @@ A flow, seen from one day; against a yearly rate; and with a goal.
 What single notebooks ask beside a flow and a goal.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from lib import fetched, months, words
 from lib import figures as fig
-from lib.errors import UserError
+from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
 from lib.tables import data_state
@@ -83,24 +82,18 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
-def nearest(name: str, valid: Any) -> str:
-    """A hint at the valid name that a wrong one is closest to; empty where none is close."""
-    close = difflib.get_close_matches(name, list(valid), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def _explain(model: type[BaseModel], fault: Any) -> str:
     """One line of plain words for one pydantic fault."""
     name = str(fault["loc"][0])
     found = shorten(repr(fault["input"]))
     if fault["type"] == "extra_forbidden":
         names = ", ".join(model.model_fields)
-        hint = nearest(name, model.model_fields)
+        hint = did_you_mean(name, model.model_fields)
         return f"{shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
     expected = re.sub("^(Value error, |Input should be |String should have )", "", fault["msg"])
     hint = ""
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        hint = nearest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+        hint = did_you_mean(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     return f"{name}: found {found}, expected {expected}{hint}"
 
 

@@ -82,12 +82,12 @@ def load_figures(path: str | Path | None = None) -> pd.DataFrame:
     UserError
         Listing the faults of all rows, each with file, line, column, found and expected.
     """
-    return derive(tables.read_table("figures", path, [check_figure]))
+    return tables.read_table("figures", path, [check_figure], derive)
 
 
 def load_investments(path: str | Path | None = None) -> pd.DataFrame:
     """Read the investment figures, as `load_figures`; `measure` stands in place of flow."""
-    return derive(tables.read_table("investments", path, [check_figure]))
+    return tables.read_table("investments", path, [check_figure], derive)
 
 
 def load_goals_table() -> pd.DataFrame:

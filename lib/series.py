@@ -67,7 +67,8 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
         raise UserError(f'currency: found "{currency}", expected "USD" or "CNY"')
     if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
-    rows = annual(figures)[_USED]
+    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
+    rows = ranked(annual(figures)[_USED])
     own = rows[rows["currency"] == currency]
     published = own[own["level_usable"]].assign(grade="published")
     parts = [
@@ -80,7 +81,7 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
         own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
     ]
     columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
-    found = pd.concat([ranked(part) for part in parts if len(part)] or [ranked(published)])[columns]
+    found = pd.concat([part for part in parts if len(part)] or [published])[columns]
     found["order"] = found["grade"].map(GRADES.index)
     found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
     return found.assign(chosen=~found.duplicated("year"))
@@ -104,22 +105,10 @@ def annual_series(figures: pd.DataFrame, currency: str, rates: pd.Series | None 
     )
 
 
-def with_gaps(series: pd.DataFrame) -> pd.DataFrame:
-    """The series with a row for every year between its first and last; missing years hold NaN."""
-    if series.empty:
-        return series
-    return series.reindex(pd.RangeIndex(series.index.min(), series.index.max() + 1, name="year"))
-
-
-def gaps(series: pd.DataFrame) -> list[int]:
-    """Years between the first and the last of the series for which there is no level."""
-    return [int(year) for year in with_gaps(series).index.difference(series.index)]
-
-
 def _implied(own: pd.DataFrame) -> pd.DataFrame:
-    """Previous-year levels implied by the best figure of each year that prints both level and growth."""
-    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna() & own["value_mn"].notna()]
-    best = ranked(both).drop_duplicates("year")
+    """Previous-year levels implied by the best of ranked figures of each year that print level and growth."""
+    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna()]
+    best = both.drop_duplicates("year")
     value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
     return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
 

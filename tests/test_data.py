@@ -13,7 +13,7 @@ from frictionless import Package
 from lib import figures as fig
 from lib import package
 from lib.package import data_dir, read_package
-from lib.research import pipeline
+from lib.research import panels
 
 DATA = data_dir()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -113,7 +113,7 @@ def test_computed_numbers_are_written_so_that_anyone_can_read_them(tmp_path):
             "flag": [True, False],
         }
     )
-    pipeline.write(table, tmp_path / "a.csv")
+    panels.save(table, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == (
         "n,x,zero,to,flag\n1,12340000000,0,500000000,true\n2,-0.00000015,0,,false\n"
     )
@@ -257,7 +257,7 @@ def records(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("name", "files"),
     [
-        ("figures", ["harbin_russia", "heilongjiang_russia", "china_russia"]),
+        ("figures", ["harbin_russia", "heilongjiang_russia", "china_russia", "figures_2"]),
         ("investments", ["investment_russia"]),
     ],
 )
@@ -282,16 +282,19 @@ def test_every_collected_figure_is_here_as_published(name, files):
 @needs_sources
 def test_every_collected_target_is_here_in_order():
     source, rows = text_of(SHARED / "trade_targets.csv"), table("targets")
+    later = text_of(SHARED / "targets_2.csv")  # families in columns of their own, in the notes of the first
+    later["note"] = later["note"].str.rstrip("; ")
     tags = source["note"].str.extract(r"\[family ([A-Z-]+)(; primary)?\]").fillna("")
-    assert rows["family"].tolist() == tags[0].tolist()
-    assert rows["primary"].tolist() == ["true" if tag else "" for tag in tags[1]]
+    assert rows["family"].tolist() == [*tags[0], *later["family"]]
+    assert rows["primary"].tolist() == [*("true" if tag else "" for tag in tags[1]), *later["primary"]]
     source["note"] = source["note"].str.replace(FAMILY, "", regex=True)
-    assert rows[source.columns].equals(source)
+    assert rows[source.columns].equals(pd.concat([source, later[source.columns]], ignore_index=True))
 
 
 @needs_sources
 def test_events_and_covariates_are_the_collected_ones():
-    assert table("events").equals(text_of(SHARED / "policy_events.csv"))
+    events, collected = table("events"), text_of(SHARED / "policy_events.csv")
+    assert records(events[events["date"] != ""], [*collected]) == records(collected, [*collected])
     source, rows = text_of(SHARED / "covariates_annual.csv"), table("covariates")
     source = source[source["variable"].isin(set(rows["variable"]))]
     assert records(rows, rows.columns.tolist()) == records(source, rows.columns.tolist())

@@ -1,7 +1,5 @@
 """The reference class against simulated panels with known truth, published base rates, and corruption."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,9 +12,6 @@ from lib.forecast import Prior
 from lib.reference import prior_for
 from lib.research import base_rates, classes, panels, parts
 from lib.research.panels import Levels
-
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "panels"
-needs_panels = pytest.mark.skipif(not SHARED.exists(), reason="the panels are not on this machine")
 
 
 def tidy(levels: dict[str, dict[int, float]]) -> pd.DataFrame:
@@ -221,9 +216,8 @@ def test_smaller_flows_vary_more_in_the_kept_priors():
         assert variances == sorted(variances, reverse=True)
 
 
-@needs_panels
-def test_kept_priors_can_be_computed_again():
-    levels = panels.load(reference.BACI, SHARED)
+def test_kept_priors_can_be_computed_again(panel_folder):
+    levels = panels.load(reference.BACI, panel_folder)
     kept = reference.read_kept("priors.csv").query("panel == 'BACI' and origin == 2013")
     fresh = classes.estimate(levels, 2013)
     columns = list(classes.PRIOR_COLUMNS)
@@ -238,15 +232,14 @@ def test_a_users_own_table_works():
 # Base rates
 
 
-@needs_panels
 @pytest.mark.parametrize(
     "name", ["BACI directed", "BACI two-way total", "OEC directed", "Country goods exports"]
 )
-def test_base_rates_reproduce_the_published_table(name):
-    published = pd.read_csv(SHARED / "base_rates.csv")
+def test_base_rates_reproduce_the_published_table(name, panel_folder):
+    published = pd.read_csv(panel_folder / "base_rates.csv")
     published = published[published["panel"].str.startswith(name)]
     panel = {"BACI": reference.BACI, "OEC ": reference.OEC, "Coun": reference.WDI}[name[:4]]
-    rows = panels.read_panel(SHARED / panel.file, panel.missing_years)
+    rows = panels.read_panel(panel_folder / panel.file, panel.missing_years)
     rows = base_rates.two_way(rows) if "two-way" in name else rows
     levels = panels.to_levels(rows, panel.breaks)
     for (years, low, high, size_year, condition), part in published.groupby(

@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from lib.errors import UserError
-from lib.figures import last_days
+from lib.errors import UserError, quote
+from lib.figures import last_days, load_reporters
 from lib.growth import log_growth
 
 Array = NDArray[np.float64]
@@ -155,12 +155,12 @@ def growth_of(level: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy or shock, and where its effect would have to show.
+    """A policy or shock, and where its effect would have to show: a row of data/events.csv.
 
     Parameters
     ----------
     name : as the table calls it.
-    event : how its row of data/events.csv begins; empty where the record holds no dated event.
+    date : of its event, as printed; empty where the record holds no dated event.
     reporters : whose trade it was to move, the smallest first.
     named : whether the article of April 2014 names it.
     study : its name in the kept synthetic controls; empty where the panel cannot see it.
@@ -168,44 +168,32 @@ class Policy:
     """
 
     name: str
-    event: str
+    date: str
     reporters: tuple[str, ...]
     named: bool = False
     study: str = ""
     fuels: bool = False
 
 
-CITY, PROVINCE, COUNTRY = ("Harbin",), ("Heilongjiang",), ("China",)
+def read_policies(events: pd.DataFrame) -> list[Policy]:
+    """The policies among the events, those that the article names first; else in the order of the table.
 
-BOTH = (*PROVINCE, *COUNTRY)
-
-POLICIES = (
-    Policy("rouble cash centre", "Harbin Bank opens a rouble cash trade centre", CITY, named=True),
-    Policy("settlement centre", "", CITY, named=True),
-    Policy("flights and cargo routes", "First Harbin-Yekaterinburg cross-border", CITY, named=True),
-    Policy("Expo", "First China-Russia Expo opens in Harbin", CITY, named=True),
-    Policy("bonded zone", "Harbin Comprehensive Bonded Zone approved", CITY, named=True),
-    Policy("crude pipeline", "First Russia-China crude pipeline", BOTH, study="pipeline 2011", fuels=True),
-    Policy("city plan: the goal itself", "Harbin city plan for economic and trade", CITY),
-    Policy("border-opening plan", "State Council approves the border-opening plan", PROVINCE),
-    Policy(
-        "yuan swap of the central banks",
-        "Central banks of China and Russia sign",
-        COUNTRY,
-        study="rouble 2015",
-    ),
-    Policy("fall of the rouble", "Rouble crisis: down 49%", BOTH, study="rouble 2015"),
-    Policy("freight train to Russia", "Regular Harbin-Russia freight train", CITY),
-    Policy("second line of the pipeline", "Second line Mohe-Daqing", BOTH, study="pipeline 2018", fuels=True),
-    Policy("free trade zone", "China (Heilongjiang) Pilot Free Trade Zone", (*CITY, *PROVINCE)),
-    Policy("gas pipeline", "Power of Siberia gas pipeline", COUNTRY, study="closures 2020"),
-    Policy(
-        "closures of the border", "Russia restricts traffic at border crossings", BOTH, study="closures 2020"
-    ),
-    Policy("war and sanctions", "Full-scale invasion of Ukraine", BOTH),
-    Policy("road bridge at Heihe", "Heihe-Blagoveshchensk road bridge opens", PROVINCE),
-    Policy("threat of secondary sanctions", "US executive order on secondary sanctions", COUNTRY),
-)
+    Raises
+    ------
+    UserError
+        For a reporter that `reporters.csv` does not have.
+    """
+    known = set(load_reporters()["name"])
+    found = []
+    for line, row in events[events["policy"] != ""].iterrows():
+        reporters = tuple(row["reporters"].split("; "))
+        if unknown := [name for name in reporters if name not in known]:
+            raise UserError(
+                f"events.csv:{line}: reporters: found {quote(unknown[0])}, expected names of reporters.csv joined by '; '"
+            )
+        named, fuels = bool(row["named"]), bool(row["fuels"])
+        found.append(Policy(row["policy"], row["date"], reporters, named, row["study"], fuels))
+    return sorted(found, key=lambda policy: not policy.named)
 
 
 @dataclass(frozen=True)
@@ -240,16 +228,6 @@ class Evidence:
         return self.step is not None or self.bridged is not None
 
 
-def find_event(policy: Policy, events: pd.DataFrame) -> pd.Series | None:
-    """The row of data/events.csv of a policy; None where it names no event."""
-    if not policy.event:
-        return None
-    rows = events[events["event"].str.startswith(policy.event)]
-    if len(rows) != 1:
-        raise UserError(f'events.csv: found {len(rows)} rows that begin "{policy.event}", expected one')
-    return rows.iloc[0]
-
-
 def first_years(dates: pd.Series) -> pd.Series:
     """First calendar year that each event could fill for more than half: its own up to June, else the next."""
     day = last_days(dates)  # a year alone is its last day
@@ -262,22 +240,23 @@ def first_year(date: str) -> int:
 
 
 def weigh(
-    policy: Policy, reporter: str, event: pd.Series | None, level: pd.Series, oil: pd.Series, span: int
+    policy: Policy, reporter: str, begun: bool, level: pd.Series, oil: pd.Series, span: int
 ) -> Evidence:
     """Read the record of one reporter around one policy.
 
     Parameters
     ----------
-    event : its row of data/events.csv, or None.
+    begun : whether its event was past on the day.
     level : the reporter's trade by year, as known on the day; empty where there is none.
     oil : price of oil by year, for the years that were over.
     span : years before and after within which a level must be known.
     """
-    if event is None or level.empty:
-        return Evidence(policy, reporter, "" if event is None else event["date"], 0, [], [], None, None)
-    year = first_year(event["date"])
+    date = policy.date if begun else ""
+    if not date or level.empty:
+        return Evidence(policy, reporter, date, 0, [], [], None, None)
+    year = first_year(date)
     before, after = neighbours(level, year, span)
-    found = Evidence(policy, reporter, event["date"], year, before, after, None, None)
+    found = Evidence(policy, reporter, date, year, before, after, None, None)
     if not (before and after):
         return found
     rates, oil_growth = growth_of(level), log_growth(oil).rename("oil").to_frame()
@@ -288,7 +267,7 @@ def weigh(
     return replace(found, bridged=across, bridged_with_oil=state_space_step(level, year, oil))
 
 
-def at_the_same_time(policy: Policy, year: int, events: pd.DataFrame) -> int:
+def at_the_same_time(year: int, events: pd.DataFrame) -> int:
     """How many other events of the record have the same first year."""
     return int((first_years(events["date"]) == year).sum()) - 1
 

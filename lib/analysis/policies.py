@@ -11,7 +11,7 @@ import pandas as pd
 from lib import figures as fig
 from lib import reference
 from lib.analysis import interventions
-from lib.analysis.interventions import POLICIES, Evidence, Policy, Step
+from lib.analysis.interventions import Evidence, Step, read_policies
 from lib.analysis.movers import p_value
 from lib.cases import PolicyCase
 from lib.reference import read_kept
@@ -63,12 +63,13 @@ def look(case: PolicyCase) -> View:
         member.reporter: annual_series(member.vintage(), "USD", rates)["value_mn"]
         for member in [case, *case.lineage()]
     }
-    events = fig.load_events()
-    events = events[fig.last_days(events["date"]) <= case.as_of_time]
+    everything = fig.load_events()
+    events = everything[fig.last_days(everything["date"]) <= case.as_of_time]
+    begun = set(events["policy"])
     oil = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
     evidence = [
-        interventions.weigh(policy, name, _past_event(policy, events), levels[name], oil, case.span)
-        for policy in POLICIES
+        interventions.weigh(policy, name, policy.name in begun, levels[name], oil, case.span)
+        for policy in read_policies(everything)
         for name in policy.reporters
         if name in levels and case.partner == "Russia"
     ]
@@ -79,16 +80,9 @@ def look(case: PolicyCase) -> View:
     return View(case, levels, events, evidence, tests[over & bool(evidence)], gaps, fuels.set_index("year"))
 
 
-def _past_event(policy: Policy, events: pd.DataFrame) -> pd.Series | None:
-    begun = (
-        events["event"].str.startswith(policy.event) if policy.event else pd.Series(False, index=events.index)
-    )
-    return interventions.find_event(policy, events) if begun.any() else None
-
-
 def conclude(view: View, item: Evidence) -> str:
     """One of the five conclusions, by rule: a step must stand out alone, beside oil and against donors."""
-    if item.policy.event and not item.date:
+    if item.policy.date and not item.date:
         return NOT_YET
     if not item.knowable:
         return KNOWN_NOTHING
@@ -130,14 +124,14 @@ def policy_table(view: View, named: bool) -> pd.DataFrame:
 
 
 def _others(view: View, item: Evidence) -> str:
-    return str(interventions.at_the_same_time(item.policy, item.year, view.events)) if item.year else ""
+    return str(interventions.at_the_same_time(item.year, view.events)) if item.year else ""
 
 
 def evidence_words(view: View, item: Evidence) -> str:
     """What the record shows of one policy, in numbers."""
     if not item.date:
         return (
-            "the event had not happened by this day" if item.policy.event else "no dated event in the record"
+            "the event had not happened by this day" if item.policy.date else "no dated event in the record"
         )
     if not item.knowable:
         return (
@@ -228,22 +222,10 @@ def _named_words(named: list[str]) -> str:
 
 def timeline(view: View) -> pd.DataFrame:
     """Past policies with a dated event: number, name, date, decimal year, whether named, event, note, address."""
-    rows = []
-    for policy in POLICIES:
-        event = _past_event(policy, view.events)
-        if event is not None:
-            rows.append(
-                {
-                    "name": policy.name,
-                    "date": event["date"],
-                    "when": interventions.when(event["date"]),
-                    "named": policy.named,
-                    "event": event["event"],
-                    "note": event["note"],
-                    "url": event["url"],
-                }
-            )
-    table = pd.DataFrame(rows).sort_values("when", kind="stable", ignore_index=True)
+    rows = view.events[view.events["policy"] != ""].rename(columns={"policy": "name"})
+    rows = rows.assign(when=rows["date"].map(interventions.when))
+    table = rows[["name", "date", "when", "named", "event", "note", "url"]]
+    table = table.sort_values("when", kind="stable", ignore_index=True)
     table.insert(0, "number", np.arange(1, len(table) + 1))
     return table
 

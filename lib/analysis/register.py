@@ -16,7 +16,7 @@ from lib.reference import prior_for
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
-    "EGP": 0.1,
+    "EGP": 0.1, "MYR": 0.24,
 }  # fmt: skip
 """Rough rates, good enough to place a flow in a size class tens of times wider; nothing else uses them."""
 
@@ -57,9 +57,23 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns="resolved")
 
 
+def left_out(targets: pd.DataFrame) -> pd.Series:
+    """Why a target tells nothing of goals to grow a whole trade: "a sector", "below its base", or "".
+
+    A goal below the level of its base year is met by a fall; that judgement is made here and alters no value.
+    """
+    asks_for = targets["implied_growth_pct_per_year"].fillna(
+        targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
+    )
+    same = targets["target_unit"] == targets["base_unit"]
+    below = (asks_for < 0) | (same & (targets["target_value"] < targets["base_value"]))
+    found = pd.Series("", index=targets.index).mask(below, "below its base")
+    return found.mask(targets["sector"] != "", "a sector")
+
+
 def read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
-    """Resolved targets with a deadline and an implied growth, as numbers."""
-    t = targets[targets["met"].isin(["yes", "no"])]
+    """Resolved targets of a whole trade with a deadline and an implied growth, as numbers."""
+    t = targets[targets["met"].isin(["yes", "no"]) & (left_out(targets) == "")]
     stated = t["target_value"].where(t["measure"] == "growth_pct_per_year")
     announced = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
     base_year = t["base_year"].astype(float).fillna(announced - 1)

@@ -154,6 +154,7 @@ def _rate(value: float) -> str:
 def events(reporters: list[str]) -> pd.DataFrame:
     """Dated events whose scope names one of the reporters, or the nation where China is among them."""
     table = load_events()
+    table = table[table["date"] != ""]
     names = [*reporters, *(["national"] if "China" in reporters else [])]
     about = table["scope"].map(lambda scope: any(name in scope for name in names))
     return table.loc[about, ["date", "event", "scope", "url"]]

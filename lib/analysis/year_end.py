@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib import evidence, forecast, months, outlook
+from lib import evidence, forecast, growth, months, outlook
 from lib import law as laws
 from lib.analysis import scores
 from lib.cases import GoalCase
@@ -184,10 +184,10 @@ def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
 
 
 def stretches_of(running: RunningYear) -> pd.DataFrame:
-    """The running year unwound (`lib.months.unwind`), with `a_month`: the value of a stretch for each of its months."""
+    """The running year unwound (`lib.growth.unwind_ytd`), with `a_month`: the value of a stretch for each of its months."""
     rows = running.stretches[running.stretches["year"] == running.year]
     nothing = pd.Series(dtype=float, index=pd.Index([], dtype=int))
-    found = months.unwind(months.year_to_date(rows).get(running.year, nothing))
+    found = growth.unwind_ytd(months.year_to_date(rows).get(running.year, nothing))
     return found.assign(a_month=found["value"] / (found["last_month"] - found["first_month"] + 1))
 
 

@@ -5,14 +5,16 @@ nothing else about it.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib.reference import HORIZON, HORIZONS, PROBABILITIES, SIZES, Array, size_class
-from lib.research.panels import Levels
+from lib.reference import BACI, HORIZON, HORIZONS, OEC, PROBABILITIES, SIZES, Array, size_class
+from lib.research.panels import Levels, Progress, Tables, find, first_columns, load, read_panel, to_levels
 
 
 class Outcome(NamedTuple):
@@ -191,3 +193,45 @@ def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataF
             row = {"horizon": horizon, "size_class": index, "n": len(growth), "vanished": gone.mean()}
             rows.append({**row, **quantiles})
     return pd.DataFrame(rows)
+
+
+OLD_ORIGINS = range(1970, 2001, 5)
+
+
+def known_growth(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: distributions of growth known at each origin of BACI, and at every fifth of OEC before it."""
+    baci, oec = load(BACI, folder), load(OEC, folder)
+    jobs = [(BACI, baci, origin) for origin in range(2002, 2021)]
+    jobs += [(OEC, oec, origin) for origin in OLD_ORIGINS]
+    tables = [
+        distributions(levels, origin, panel.absent_is_zero).assign(panel=panel.name, origin=origin)
+        for panel, levels, origin in progress(jobs)
+    ]
+    table = pd.concat(tables)
+    table = table[table["size_class"] > 0]  # below 1 mn USD growth is mostly reporting, and few set goals
+    return {"growth_distributions.csv": first_columns(table, "panel", "origin")}
+
+
+ERAS = {"BACI directed": [(2001, 2020)], "BACI two-way total": [(2001, 2020), (2001, 2008), (2010, 2020)]}
+
+
+def outcomes(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: how often flows grew so fast, by size, era and growth in the year before."""
+    directed = read_panel(find(folder, BACI.file))
+    flows = {"BACI directed": to_levels(directed), "BACI two-way total": to_levels(two_way(directed))}
+    sizes = [*pairwise(SIZES[2:]), (1e8, float("inf"))]
+    jobs = [
+        (name, *size, years, jump)
+        for name, eras in ERAS.items()
+        for size in sizes
+        for years in eras
+        for jump in (None, 0.5)
+    ]
+    tables = []
+    for name, low, high, years, jump in progress(jobs):
+        shares = outcome_shares(flows[name], low, high, "t-1", years, jump, absent_is_zero=True)
+        about = {"panel": name, "years": f"{years[0]}-{years[1]}", "size_from_usd": low, "size_to_usd": high}
+        condition = "all" if jump is None else "grew >= 50 % in year t"
+        tables.append(shares.assign(**about, condition=condition))
+    order = ["panel", "years", "size_from_usd", "size_to_usd", "condition"]
+    return {"base_rates.csv": first_columns(pd.concat(tables), *order)}

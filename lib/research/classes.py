@@ -1,4 +1,6 @@
-"""TODO."""
+"""Size classes of a panel: the five numbers a class of flows makes a prior of, estimated from the years up to an origin."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from lib.errors import UserError
-from lib.reference import ALL_SIZES, SIZES, Array, Panel, size_class
-from lib.research.panels import Levels
+from lib.reference import ALL_SIZES, BACI, OEC, SIZES, WDI, Array, Panel, size_class
+from lib.research.panels import Levels, Progress, Tables, load, read_panel, to_levels
 
 MIN_RATES = 4
 """Growth rates that a series needs to say something about its own variance."""
@@ -163,3 +165,20 @@ def estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.Data
     table["size_to_usd"] = np.where(table["size_class"] == ALL_SIZES, np.inf, high)
     keys = ["panel", "origin", "size_class", "size_from_usd", "size_to_usd", "series", "rates"]
     return table[[*keys, *PRIOR_COLUMNS]]
+
+
+def priors(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: priors of all origins of the three yearly panels."""
+    spans = [(BACI, 2004, 2020), (OEC, 1966, 2003), (WDI, 1981, 2024)]
+    tables = [estimate_all(panel, load(panel, folder), first, last) for panel, first, last in progress(spans)]
+    return {"priors.csv": pd.concat(tables)}
+
+
+def panel_priors(path: str | Path) -> pd.DataFrame:
+    """Priors by origin and size class of a user's own panel, for ``prior_for(..., table=...)``."""
+    path = Path(path)
+    levels = to_levels(read_panel(path))
+    first, last = int(levels.years[0]) + MIN_RATES, int(levels.years[-1])
+    if last < first:
+        raise UserError(f"{path.name}: found {len(levels.years)} years, expected {MIN_RATES + 1} or more")
+    return estimate_all(Panel(path.stem, path.name, path.name), levels, first, last)

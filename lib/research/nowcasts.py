@@ -4,7 +4,7 @@ Flows of one year share its shock: scores are kept by year, and intervals resamp
 of a late vintage; a first release is less certain by the size of its revision (`lib.months.revisions`).
 """
 
-from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from lib.months import MONTHS
 from lib.reference import SIZES, Array, size_class
 from lib.research.backtest import fit_all, select
 from lib.research.classes import MIN_SERIES, TRIM, moderate
-from lib.research.panels import Levels, Months
+from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
 
 _EDGE = 1e-4
 
@@ -97,7 +97,7 @@ class Year(NamedTuple):
 
 
 def score_nowcasts(
-    months: Months, progress: Callable[[Iterable], Iterable] = iter
+    months: Months, progress: Progress = iter
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Priors by origin, and scores by year and by size class, of every year that the panels can forecast.
 
@@ -119,9 +119,14 @@ def score_nowcasts(
             single.append(found)
             errors.append(summarise(found, ["panel", "year", "month", "method"]))
     by_size = summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
-    first = ["origin", "size_class", "month"]
-    table = pd.concat(priors, ignore_index=True)
-    return table[first + [c for c in table if c not in first]], pd.concat(errors, ignore_index=True), by_size
+    table = first_columns(pd.concat(priors, ignore_index=True), "origin", "size_class", "month")
+    return table, pd.concat(errors, ignore_index=True), by_size
+
+
+def nowcasts(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: priors and scores of nowcasts from the monthly panels."""
+    names = ("nowcast_priors.csv", "nowcast_errors.csv", "nowcast_errors_by_size.csv")
+    return dict(zip(names, score_nowcasts(load_monthly(folder), progress), strict=True))
 
 
 def last_classes(levels: Levels, place: int) -> NDArray[np.intp]:

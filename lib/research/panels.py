@@ -7,7 +7,7 @@ such as BACI) or *not known* is a fact about the panel, stated in `Panel`.
 Monthly trade panels: read strictly, turned into arrays of years and months in which holes stay holes.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib.errors import UserError
-from lib.reference import Array, Panel
+from lib.files import working_file, write_atomically
+from lib.reference import BACI, OEC, WDI, Array, Panel
+
+Progress = Callable[[Iterable], Iterable]
+"""Wraps what a step goes through, for a progress bar."""
+
+Tables = dict[str, pd.DataFrame]
+"""What a step computes, by the name of the file below ``data/reference``."""
 
 KEY = ("reporter", "partner", "flow")
 
@@ -54,21 +61,28 @@ def read_panel(path: str | Path, missing_years: Collection[int] = ()) -> pd.Data
         positive and finite, years that are not whole, duplicate keys, or a year without any row.
     """
     name = Path(path).name
-    try:
-        panel = pd.read_parquet(path)
-    except FileNotFoundError:
-        raise UserError(f"{name}: cannot be read as parquet: there is no {path}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{name}: cannot be read as parquet: {error}") from None
-    missing = [column for column in COLUMNS if column not in panel]
-    if missing:
-        found = ", ".join(map(str, panel.columns))
-        raise UserError(f"{name}: found columns {found}; expected also {', '.join(missing)}")
+    panel = _read(path, COLUMNS)
     if panel.empty:
         raise UserError(f"{name}: found no rows, expected a panel")
     _check_rows(name, panel)
     _check_years(name, panel["year"], missing_years)
     return panel[[*_key(panel), "year", "value_usd"]]
+
+
+def _read(path: str | Path, columns: Collection[str]) -> pd.DataFrame:
+    """A parquet file that has these columns; opened by Python, so that the notes of a step know of it."""
+    name = Path(path).name
+    try:
+        with Path(path).open("rb") as file:
+            panel = pd.read_parquet(file)
+    except FileNotFoundError:
+        raise UserError(f"{name}: cannot be read as parquet: there is no {path}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{name}: cannot be read as parquet: {error}") from None
+    if missing := [column for column in columns if column not in panel]:
+        found = ", ".join(map(str, panel.columns))
+        raise UserError(f"{name}: found columns {found}; expected also {', '.join(missing)}")
+    return panel
 
 
 def _check_rows(name: str, panel: pd.DataFrame) -> None:
@@ -92,7 +106,8 @@ def _check_rows(name: str, panel: pd.DataFrame) -> None:
 def _refuse(name: str, panel: pd.DataFrame, bad: Any, found: str, expected: str) -> None:
     if not bad.any():
         return
-    row = panel[[*_key(panel), "year", "value_usd"]][bad].iloc[0]
+    columns = [c for c in (*_key(panel), "year", "month", "value_usd") if c in panel]
+    row = panel[columns][bad].iloc[0]
     example = ", ".join(f"{column} {value}" for column, value in row.items())
     raise UserError(f"{name}: found {found} in {bad.sum()} rows (first: {example}); expected {expected}")
 
@@ -131,10 +146,20 @@ def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
 
 
 def load(panel: Panel, folder: str | Path) -> Levels:
-    """Read one of the panels named above from a folder and turn it into arrays."""
-    rows = read_panel(Path(folder) / panel.file, panel.missing_years)
+    """Read one of the yearly panels from a folder and turn it into arrays."""
+    rows = read_panel(find(folder, panel.file), panel.missing_years)
     return to_levels(rows, panel.breaks)
 
+
+def find(folder: str | Path, name: str) -> Path:
+    """The path of a panel in a folder."""
+    path = Path(folder) / name
+    if not path.exists():
+        raise UserError(f"{name}: not found in {folder}; expected the panel there (data/reference/README.md)")
+    return path
+
+
+HS2 = "russia_partner_hs2_2000_2020.parquet"
 
 MONTHLY_COLUMNS = (*KEY, "year", "month", "value_usd")
 
@@ -190,37 +215,21 @@ def read_monthly(path: str | Path) -> pd.DataFrame:
         dollars; zero and missing are both absent); more columns are ignored.
     """
     name = Path(path).name
-    try:
-        panel = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{name}: cannot be read as parquet: {error}") from None
-    if missing := [column for column in MONTHLY_COLUMNS if column not in panel]:
-        raise UserError(
-            f"{name}: found columns {', '.join(map(str, panel.columns))}; expected also {', '.join(missing)}"
-        )
-    panel = panel[list(MONTHLY_COLUMNS)]
-    _monthly_refuse(name, panel, panel.isna().any(axis=1), "a missing entry", "every row complete")
+    panel = _read(path, MONTHLY_COLUMNS)[list(MONTHLY_COLUMNS)]
+    _refuse(name, panel, panel.isna().any(axis=1), "a missing entry", "every row complete")
     panel = panel.astype(dict.fromkeys(KEY, str))
     value = panel["value_usd"].to_numpy(dtype=float, na_value=np.nan)
-    _monthly_refuse(
+    _refuse(
         name,
         panel,
         ~(np.isfinite(value) & (value > 0)),
         "a value that is not positive",
         "positive US dollars",
     )
-    _monthly_refuse(name, panel, ~panel["month"].isin(range(1, 13)), "a month that is none", "1 to 12")
+    _refuse(name, panel, ~panel["month"].isin(range(1, 13)), "a month that is none", "1 to 12")
     twice = panel.duplicated([*KEY, "year", "month"], keep=False)
-    _monthly_refuse(name, panel, twice, "several rows for one flow and month", "one row each")
+    _refuse(name, panel, twice, "several rows for one flow and month", "one row each")
     return panel
-
-
-def _monthly_refuse(
-    name: str, panel: pd.DataFrame, bad: pd.Series | NDArray[np.bool_], found: str, expected: str
-) -> None:
-    if bad.any():
-        example = ", ".join(f"{column} {value}" for column, value in panel[bad].iloc[0].items())
-        raise UserError(f"{name}: found {found} in {bad.sum()} rows (first: {example}); expected {expected}")
 
 
 def to_months(panels: dict[str, pd.DataFrame]) -> Months:
@@ -249,4 +258,75 @@ def _numbered(panel: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
 
 def load_monthly(folder: str | Path) -> Months:
     """Read both monthly panels from a folder."""
-    return to_months({panel.name: read_monthly(Path(folder) / panel.file) for panel in (UK, IMF)})
+    return to_months({panel.name: read_monthly(find(folder, panel.file)) for panel in (UK, IMF)})
+
+
+class Known(NamedTuple):
+    """What a panel must hold to be the one that data/reference was computed from."""
+
+    rows: int
+    series: int
+    years: tuple[int, int]
+    usd_bn: float
+
+
+KNOWN = {
+    BACI.file: Known(581_494, 38_146, (2000, 2020), 277_008.2),
+    OEC.file: Known(820_435, 42_147, (1962, 2014), 230_207.9),
+    WDI.file: Known(15_310, 398, (1960, 2024), 841_231.2),
+    HS2: Known(173_966, 11_074, (2000, 2020), 9_600.6),
+    UK.file: Known(109_131, 455, (1997, 2026), 29_237.5),
+    IMF.file: Known(50_376, 420, (2011, 2020), 117_464.0),
+}
+"""By file: rows, series, first and last year, and the sum of all values in billion US dollars."""
+
+
+def check(folder: str | Path) -> list[str]:
+    """What differs between the panels in a folder and those of `KNOWN`, a line each; a folder that is right gives none."""
+    faults = []
+    for file, known in KNOWN.items():
+        try:
+            monthly = file in (UK.file, IMF.file)
+            gaps = OEC.missing_years if file == OEC.file else ()
+            panel = read_monthly(find(folder, file)) if monthly else read_panel(find(folder, file), gaps)
+        except UserError as error:
+            faults.append(str(error))
+            continue
+        years = int(panel["year"].min()), int(panel["year"].max())
+        total = round(float(panel["value_usd"].sum()) / 1e9, 1)
+        found = Known(len(panel), len(panel[_key(panel)].drop_duplicates()), years, total)
+        faults += [
+            f"{file}: {what}: found {mine}, expected {right}"
+            for what, mine, right in zip(Known._fields, found, known, strict=True)
+            if mine != right
+        ]
+    return faults
+
+
+def save(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV with four significant digits, or a parquet: the same numbers give the same file."""
+    if path.suffix == ".csv":
+        text = _plain(table).to_csv(index=False, float_format=_four_digits, lineterminator="\n")
+        write_atomically(path, text)
+        return
+    try:
+        with working_file(path) as draft:
+            table.to_parquet(draft, compression="zstd", index=False)
+            draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
+
+
+def first_columns(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """The table with some columns before the others."""
+    return table[[*names, *(name for name in table if name not in names)]]
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Blank where there is no limit, true and false in small letters: what `lib.tables` reads."""
+    flags = {name: table[name].map({True: "true", False: "false"}) for name in table.select_dtypes("bool")}
+    return table.assign(**flags).replace([np.inf, -np.inf], np.nan)
+
+
+def _four_digits(value: float) -> str:
+    return np.format_float_positional(float(f"{value:.4g}") + 0.0, trim="-")  # + 0.0: no "-0"

@@ -1,7 +1,8 @@
-"""TODO."""
+"""Parts and their whole: how much of what is special about a total its parts share, and how their shares move."""
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib import forecast
-from lib.reference import Array, pick_class, size_class
+from lib.evidence import ANALOGUES
+from lib.reference import BACI, Array, pick_class, size_class
 from lib.research import backtest, classes
 from lib.research.classes import estimate
-from lib.research.panels import Levels
+from lib.research.panels import HS2, Levels, Progress, Tables, find, first_columns, read_panel, to_levels
 
 HORIZONS = (1, 2, 3, 5)
 
@@ -126,3 +128,40 @@ def estimate_spread(
     tables = [classes.estimate(shares, year).assign(last_year=year) for year in last_years]
     table = pd.concat(tables, ignore_index=True)
     return table.loc[table["size_class"] > 0, ["last_year", "size_class", *COLUMNS]]
+
+
+def weights(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: how much of a total's difference from its class its parts share."""
+    jobs = {
+        "country pair in reporter's total": (BACI.file, ["reporter", "flow"]),
+        "HS chapter in Russia's trade with a partner": (HS2, ["partner", "flow"]),
+    }
+    tables = []
+    for analogue, (file, by) in progress(list(jobs.items())):
+        found = estimate_weight(*_parts_and_wholes(folder, file, by), range(2005, 2019))
+        tables.append(found.assign(analogue=analogue))
+    return {"parent_weights.csv": first_columns(pd.concat(tables), "analogue")}
+
+
+def spreads(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: how the share of a part in its whole moves from year to year."""
+    jobs = [(BACI.file, ["reporter", "flow"]), (BACI.file, ["partner", "flow"]), (HS2, ["partner", "flow"])]
+    tables = []
+    for analogue, (file, by) in progress(list(zip(ANALOGUES, jobs, strict=True))):
+        found = estimate_spread(*_parts_and_wholes(folder, file, by), range(2008, 2021))
+        tables.append(found.assign(analogue=analogue))
+    return {"part_spreads.csv": first_columns(pd.concat(tables), "analogue")}
+
+
+def _parts_and_wholes(folder: Path, file: str, by: list[str]) -> tuple[Levels, Levels, NDArray[np.intp]]:
+    """The flows of a panel, their totals by some names, and the row of each flow's total."""
+    panel = read_panel(find(folder, file))
+    sub, total = to_levels(panel), to_levels(_totals(panel, by))
+    row_of = pd.Series(range(len(total.keys)), index=pd.MultiIndex.from_frame(total.keys[by]))
+    return sub, total, row_of[pd.MultiIndex.from_frame(sub.keys[by])].to_numpy()
+
+
+def _totals(panel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    rows = panel.assign(**{c: panel[c].astype(str) for c in ("reporter", "partner", "flow")})
+    totals = rows.groupby([*by, "year"], as_index=False)["value_usd"].sum()
+    return totals.assign(**{c: "all" for c in ("reporter", "partner", "flow") if c not in by})

@@ -15,12 +15,20 @@ from numpy.typing import NDArray
 
 from lib import reference
 from lib.reference import Array
-from lib.research import backtest, contests, panels
+from lib.research import backtest, panels
 from lib.research.backtest import GOALS, Batch, Fitted
-from lib.research.panels import Levels
+from lib.research.panels import Levels, Progress, Tables
 from lib.research.paths import combine, p_every_year, p_mean_rate, p_reach
 from lib.research.rivals import MODELS, forecast_quantiles
-from lib.research.trade_scores import MAIN_CLASS, OLD_LAST, until
+from lib.research.trade_scores import (
+    CONTESTS,
+    MAIN_CLASS,
+    OLD_LAST,
+    TEACHING,
+    in_single_precision,
+    load_contest,
+    until,
+)
 
 NAMES = tuple(name for name in MODELS if name not in ("log_walk", "drift"))
 """The two others are closed forms and in every score table anyway."""
@@ -48,9 +56,7 @@ class Case(NamedTuple):
 CASES = (*(Case("average", h) for h in HORIZONS), Case("every_year", _EVERY), Case("mean_of_rates", _EVERY))
 
 
-def score_competitors(
-    folder: str | Path, workers: int = 2, progress: Callable[[Iterable], Iterable] = iter
-) -> pd.DataFrame:
+def score_competitors(folder: str | Path, workers: int = 2, progress: Progress = iter) -> pd.DataFrame:
     """Brier scores of all models on the same flows.
 
     Returns
@@ -83,9 +89,9 @@ def _trade_jobs(folder: str | Path) -> Iterable[Job]:
 
 
 def _contest_jobs() -> Iterable[Job]:
-    for name in contests.NAMES:
-        levels = contests.load(name)
-        fitted = [backtest.fit_all(levels, o, sized=False) for o in (*contests.TEACHING, 0)]
+    for name in CONTESTS:
+        levels = load_contest(name)
+        fitted = [backtest.fit_all(levels, o, sized=False) for o in (*TEACHING, 0)]
         cases = [case for case in CASES if case.horizon <= levels.years[-1]]
         history = {case: _history(levels, fitted, case, False, None) for case in cases}
         yield _job(name, levels, fitted[-1], False, history, None)
@@ -175,3 +181,8 @@ def _score(case: Case, batch: Batch, shape: Any, base: Any, fits: list[dict]) ->
             rows.append((*case, goal, name, len(hit), hit.mean(), values.mean(), brier, fallback))
     columns = ["reading", "horizon", "goal", "model", "n", "rate", "p", "brier", "fallback"]
     return pd.DataFrame(rows, columns=columns).dropna(subset="brier")
+
+
+def competitors(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: the scores of the competitors beside our own."""
+    return {"scores/competitors.parquet": in_single_precision(score_competitors(folder, progress=progress))}

@@ -26,7 +26,7 @@ Oil is not a commodity code of its own in the panel: chapter 27 holds mineral fu
 most. The price of all of them is taken to move with Brent.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +41,7 @@ from lib.analysis.decompose import fuel_contributions
 from lib.errors import UserError
 from lib.reference import BACI
 from lib.research import panels
-from lib.research.panels import Levels
+from lib.research.panels import HS2, Levels, Progress, Tables, find, first_columns
 
 Array = NDArray[np.float64]
 
@@ -165,9 +165,7 @@ EVENTS = (
 )
 
 
-def policy_study(
-    folder: str | Path, progress: Callable[[Iterable], Iterable] = iter, events: Sequence[Event] = EVENTS
-) -> dict[str, pd.DataFrame]:
+def policy_study(folder: str | Path, progress: Progress = iter, events: Sequence[Event] = EVENTS) -> Tables:
     """All events with all pools, from the panel in a folder.
 
     Parameters
@@ -196,7 +194,7 @@ def policy_study(
             gaps.append(_gaps(levels, found).assign(**key))
             weights.append(_weights(levels, donors, found).assign(**key))
     order = ["event", "exporter", "importer", "pool"]
-    tables = (pd.DataFrame(tests), _first(pd.concat(gaps), order), _first(pd.concat(weights), order))
+    tables = (pd.DataFrame(tests), *(first_columns(pd.concat(part), *order) for part in (gaps, weights)))
     return dict(zip(("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv"), tables, strict=True))
 
 
@@ -276,19 +274,12 @@ def _weights(levels: Levels, donors: NDArray[np.intp], found: Placebo) -> pd.Dat
     return table[table["weight"] >= SHOWN_WEIGHT].sort_values("weight", ascending=False, kind="stable")
 
 
-def _first(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    return table[[*names, *(name for name in table if name not in names)]]
-
-
 BEFORE = (4, 6, 10)
 
 AFTER = 3
 
 CLASSES = (2, 3, 4, 5)
 """Size classes of `lib.research.panels`: 10–100 mn, 100–500 mn, 0.5–2 bn, 2–10 bn US dollars a year."""
-
-DONORS = 39
-"""With the flow itself 40: a p-value of 5 % is two flows, so that the nominal size can be met exactly."""
 
 PER_YEAR = 12
 
@@ -302,9 +293,7 @@ LEVEL = 0.05
 DRAWS = 1000
 
 
-def placebo_study(
-    folder: str | Path, progress: Callable[[Iterable], Iterable] = iter
-) -> dict[str, pd.DataFrame]:
+def placebo_study(folder: str | Path, progress: Progress = iter) -> Tables:
     """Placebo rates by size class, years before the event and choice of the flow, from the panel in a folder.
 
     Returns
@@ -357,7 +346,7 @@ def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
 def _one(
     window: Array, flow: int, rows: NDArray[np.intp], before: int, rng: np.random.Generator
 ) -> tuple[float, float]:
-    donors = rng.choice(rows[rows != flow], DONORS, replace=False)
+    donors = rng.choice(rows[rows != flow], MOST_DONORS, replace=False)
     found = placebo_test(window[flow], window[donors], before)
     return found.p, found.effect
 
@@ -382,12 +371,10 @@ def _rates(tests: pd.DataFrame) -> dict[str, float]:
     }
 
 
-HS2 = "russia_partner_hs2_2000_2020.parquet"
-
 FUELS = "HS27"
 
 
-def fuel_study(folder: str | Path) -> dict[str, pd.DataFrame]:
+def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     """Contributions of fuel prices, fuel quantities and all else to the growth of trade, by year.
 
     Returns
@@ -395,7 +382,7 @@ def fuel_study(folder: str | Path) -> dict[str, pd.DataFrame]:
     ``fuel_split.csv``: flow (total, or export and import seen from China), year, growth, fuel_price, fuel_volume,
     other (fractions; the last three add up to growth), fuel_share (of the flow in that year).
     """
-    panel = panels.read_panel(Path(folder) / HS2)
+    panel = panels.read_panel(find(folder, HS2))
     with_china = panel[panel["partner"].astype(str) == "CHN"]
     oil = fig.covariate("brent_usd_per_bbl")
     parts = []

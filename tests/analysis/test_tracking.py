@@ -12,7 +12,6 @@ from lib import figures as fig
 from lib import goals, plots, standards
 from lib.analysis import tracking
 from lib.cases import TrackerCase
-from lib.tools.run.matrix import load_runs
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -223,16 +222,15 @@ def test_a_reading_that_needs_unknown_years_has_no_probability():
     assert tracking.in_words(case, verdicts(case), found).endswith("it was already **missed**.")
 
 
-@pytest.mark.parametrize(
-    "run",
-    [run for run in load_runs() if run.notebook == "06_what_would_the_trackers_have_said"],
-    ids=lambda run: run.slug,
-)
-def test_every_named_case_can_be_told(run):
-    case = TrackerCase.check(run.parameters)
-    found = read(case)
-    assert not found.empty
-    assert found.loc[found["who"] == "probability", "value"].between(0, 1).all()
-    assert tracking.in_words(case, verdicts(case), found)
-    odds = found[found["who"] == "probability"].set_index("day")["value"]
-    assert tracking.path_in_words(odds).count(";") == len(odds) - 1
+def test_every_named_case_can_be_told(committed_runs, subtests):
+    runs = [run for run in committed_runs if run.notebook == "06_what_would_the_trackers_have_said"]
+    assert runs
+    for run in runs:
+        with subtests.test(run.slug):
+            case = TrackerCase.check(run.parameters)
+            found = read(case)
+            assert not found.empty
+            assert found.loc[found["who"] == "probability", "value"].between(0, 1).all()
+            assert tracking.in_words(case, verdicts(case), found)
+            odds = found[found["who"] == "probability"].set_index("day")["value"]
+            assert tracking.path_in_words(odds).count(";") == len(odds) - 1

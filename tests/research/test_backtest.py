@@ -14,7 +14,7 @@ from lib.analysis import register, scores
 from lib.errors import UserError
 from lib.figures import load_targets
 from lib.forecast import GrowthModel, Prior
-from lib.research import backtest, contests, pipeline, rival_scores, trade_scores
+from lib.research import backtest, classes, pipeline, rival_scores, trade_scores
 from lib.research.panels import Levels
 
 KNOTS = np.array([-2.4, -1.1, -0.5, 0.02, 0.6, 1.4, 2.6])
@@ -345,12 +345,12 @@ def test_every_competitor_answers_every_case():
 
 
 def test_contests_are_the_published_series():
-    m3, tourism = contests.load("M3"), contests.load("Tourism")
+    m3, tourism = trade_scores.load_contest("M3"), trade_scores.load_contest("Tourism")
     assert (len(m3.log), m3.years[-1]) == (645, 6)
     assert (len(tourism.log), tourism.years[-1]) == (518, 4)
     assert np.exp(m3.log[0, np.searchsorted(m3.years, 0)]) == pytest.approx(4936.99)
     with pytest.raises(UserError, match="competition"):
-        contests.load("M4")
+        trade_scores.load_contest("M4")
 
 
 # Building
@@ -366,17 +366,16 @@ def test_a_step_is_run_once_and_again_when_asked(tmp_path, monkeypatch):
             "scores/b.parquet": pd.DataFrame({"x": [1.0]}),
         }
 
-    step = pipeline.Step("one", ("a.csv", "scores/b.parquet"), (), ("panels",), run)
-    monkeypatch.setattr(pipeline, "STEPS", (step,))
+    monkeypatch.setattr(pipeline, "STEPS", {"one": run})
     out = tmp_path / "out"
-    assert pipeline.build(tmp_path, out, progress=False) == ["one"]
-    assert pipeline.build(tmp_path, out, progress=False) == []
+    assert pipeline.build(tmp_path, out, progress=False) == {"one": "never run here"}
+    assert pipeline.build(tmp_path, out, progress=False) == {}
     assert (out / "a.csv").read_text() == "n,x\n1,0.3333\n2,\n"
     (out / "scores/b.parquet").unlink()
-    assert pipeline.build(tmp_path, out, progress=False) == ["one"]
-    assert pipeline.build(tmp_path, out, fresh=True) == ["one"]
+    assert pipeline.build(tmp_path, out, progress=False) == {"one": "scores/b.parquet is missing"}
+    assert pipeline.build(tmp_path, out, fresh=True) == {"one": "asked for"}
     assert len(calls) == 3
-    assert json.loads((out / pipeline.MANIFEST).read_text()).keys() == {"one"}
+    assert json.loads((out / pipeline.BUILT).read_text()).keys() == {"one"}
     with pytest.raises(UserError, match="step: found two, expected some of one"):
         pipeline.build(tmp_path, out, only=["two"])
 
@@ -396,7 +395,7 @@ def test_a_users_own_panel_has_priors_and_scores(tmp_path):
     found = trade_scores.score_panel(tmp_path / "mine.parquet")
     assert {"eb", "eb_past_errors", "base_rate", "log_walk", "drift"} == set(found.events["model"])
     assert found.intervals["cover80"].between(0, 1).all()
-    table = pipeline.panel_priors(tmp_path / "mine.parquet")
+    table = classes.panel_priors(tmp_path / "mine.parquet")
     prior = reference.prior_for(2e8, 2006, table=table)
     assert prior.source.startswith("mine, years to 2006")
 
@@ -441,7 +440,7 @@ def test_verdicts_at_their_word_are_worse_than_the_base_rate_and_the_probability
 
 
 def test_kept_scores_of_a_competition_can_be_computed_again():
-    events, intervals = contests.score_contest("Tourism")
+    events, intervals = trade_scores.score_contest("Tourism")
     for fresh, name in ((events, "contest_events"), (intervals, "contest_intervals")):
         kept = kept_scores(name).query("panel == 'Tourism'").reset_index(drop=True)
         pd.testing.assert_frame_equal(fresh, kept, rtol=1e-4, check_dtype=False)

@@ -1,19 +1,25 @@
 """The commands `tradegoals reference` and `tradegoals backtest`: on the panels, and on one of one's own."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lib import package
-from lib.reference import prior_for, read_kept
+from lib import meaning, package
+from lib.figures import load_targets
+from lib.reference import BACI, OEC, WDI, prior_for, read_kept
 from lib.research import pipeline
 from lib.research.classes import PRIOR_COLUMNS
+from lib.research.panels import KNOWN, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main
-from lib.tools.run import freshness
+from lib.tools.commands.research import PANELS_ENV
 
 COMMANDS = ("reference", "backtest")
 
@@ -160,116 +166,227 @@ def test_flows_that_share_all_their_growth_have_no_nan(tmp_path: Path) -> None:
 # --- the panels of the collection ---
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", ["nowhere", "a_file"])
-def test_a_folder_without_the_panels_names_what_is_missing(command: str, name: str, tmp_path: Path) -> None:
+def test_a_folder_without_the_panels_names_what_is_missing(name: str, tmp_path: Path) -> None:
     (tmp_path / "a_file").write_text("")
-    message = refused(command, "--panels", tmp_path / name)
+    message = refused("reference", "--panels", tmp_path / name, "--fresh")
     assert "baci_pairs_2000_2020.parquet: not found in" in message
+
+
+def test_the_folder_of_the_panels_is_an_option_or_a_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(PANELS_ENV, raising=False)
+    assert "found no folder, expected --panels FOLDER or the variable TRADEGOALS_PANELS" in refused(
+        "reference"
+    )
+    monkeypatch.setenv(PANELS_ENV, str(tmp_path))
+    assert f"baci_pairs_2000_2020.parquet: not found in {tmp_path}" in refused("reference", "--check")
+
+
+def test_a_backtest_needs_a_panel_and_a_step_a_name(tmp_path: Path) -> None:
+    assert "expected --panel FILE" in refused("backtest")
+    assert "step: found tarde, expected some of priors" in refused("reference", "tarde", "--panels", tmp_path)
+
+
+def test_the_panels_are_those_that_were_used(panel_folder: Path) -> None:
+    assert check(panel_folder) == []
+
+
+def test_panels_that_are_not_those_that_were_used_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel().to_parquet(tmp_path / BACI.file)
+    GOOD.drop(columns="flow").to_parquet(tmp_path / WDI.file)
+    total = round(GOOD["value_usd"].sum() / 1e9, 1)
+    monkeypatch.setitem(KNOWN, BACI.file, Known(480, 40, (2000, 2012), total))
+    faults = "\n".join(check(tmp_path))
+    assert f"{BACI.file}: years: found (2000, 2011), expected (2000, 2012)" in faults
+    assert f"{BACI.file}: usd_bn" not in faults and f"{BACI.file}: rows" not in faults
+    assert "expected also flow" in faults and f"{OEC.file}: not found in" in faults
 
 
 @pytest.fixture
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the data, whose reference class the commands may write."""
+    """A copy of the data, whose reference class the commands may write, as if nothing had been computed."""
     shutil.copytree(package.data_dir(), tmp_path / "data")
+    (tmp_path / "data" / "reference" / pipeline.BUILT).unlink()
     monkeypatch.setenv(package.DATA_ENV, str(tmp_path / "data"))
+    monkeypatch.setenv(PANELS_ENV, str(tmp_path))
     read_kept.cache_clear()
     yield tmp_path / "data"
     read_kept.cache_clear()
-
-
-def step(name: str, file: str, calls: list[str], data: tuple[str, ...] = ()) -> pipeline.Step:
-    def run(folder: Path, progress: pipeline.Progress) -> pipeline.Tables:
-        calls.append(name)
-        return {file: pd.read_csv(package.data_dir() / "reference" / file).head(5)}
-
-    return pipeline.Step(name, (file,), ("mine.parquet",), ("panels",), run, data)
 
 
 @pytest.fixture
 def calls(own_data: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Two small steps in the place of the long ones; the names of those that ran."""
     ran: list[str] = []
-    steps = (step("base_rates", "base_rates.csv", ran), step("register", "priors.csv", ran, ("targets.csv",)))
-    monkeypatch.setattr(pipeline, "STEPS", steps)
-    monkeypatch.setattr(pipeline, "REFERENCE", ("base_rates",))
-    monkeypatch.setattr(pipeline, "SCORES", ("register",))
+
+    def from_a_panel(folder: Path, progress: Progress) -> Tables:
+        ran.append("panel")
+        read_panel(folder / "mine.parquet")
+        return {"base_rates.csv": read_kept("base_rates.csv").head(5)}
+
+    def from_the_register(folder: Path, progress: Progress) -> Tables:
+        ran.append("register")
+        load_targets()
+        return {"register_scores.csv": read_kept("priors.csv").head(5)}
+
+    monkeypatch.setattr(pipeline, "STEPS", {"panel": from_a_panel, "register": from_the_register})
     return ran
 
 
-def test_steps_that_are_up_to_date_are_skipped(calls: list[str], tmp_path: Path) -> None:
-    assert "computed: base_rates" in invoke("reference", "--panels", tmp_path).output
-    assert "everything is up to date" in invoke("reference", "--panels", tmp_path).output
-    assert "computed: register" in invoke("backtest", "--panels", tmp_path).output
-    assert "everything is up to date" in invoke("backtest", "--panels", tmp_path).output
-    assert calls == ["base_rates", "register"]
-    assert "computed: register" in invoke("backtest", "--panels", tmp_path, "--fresh").output
+def said(*arguments: object) -> str:
+    result = invoke("reference", *arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+UP_TO_DATE = "everything is up to date"
+
+
+def test_a_step_runs_again_when_a_file_that_it_opened_has_changed(
+    calls: list[str], own_data: Path, tmp_path: Path
+) -> None:
+    assert "computed panel (never run here)" in said("panel")
+    assert "computed register (never run here)" in said()
+    # It opened what it wrote: base_rates.csv is shorter now, and then stays.
+    said(), calls.clear()
+    assert UP_TO_DATE in said() and calls == []
     panel(flows=41).to_parquet(tmp_path / "mine.parquet")
-    assert "computed: base_rates" in invoke("reference", "--panels", tmp_path).output
-
-
-def test_a_changed_register_or_a_lost_file_is_computed_again(calls: list[str], own_data: Path) -> None:
-    folder = own_data.parent
-    invoke("reference", "--panels", folder)
-    invoke("backtest", "--panels", folder)
-    with (own_data / "targets.csv").open("a") as file:
+    assert said() == "computed panel (panels/mine.parquet changed)\n"
+    targets = own_data / "targets.csv"
+    targets.write_bytes(b"".join(targets.read_bytes().splitlines(keepends=True)[:-1]))
+    assert said() == "computed register (data/targets.csv changed)\n"
+    with (own_data / "reference" / "priors.csv").open("a") as file:
         file.write("\n")
-    assert "up to date" in invoke("reference", "--panels", folder).output
-    assert "computed: register" in invoke("backtest", "--panels", folder).output
-    (own_data / "reference" / "priors.csv").rename(folder / "priors.csv")
-    one = pipeline.STEPS[1]
-    assert not pipeline._is_built(one, own_data / "reference", pipeline._key(one, folder))
+    assert said() == "computed register (data/reference/priors.csv changed)\n"
+    with (own_data / "events.csv").open("a") as file:
+        file.write("\n")
+    assert UP_TO_DATE in said()
+    assert "computed panel (asked for)" in said("panel", "--fresh")
+    assert calls == ["panel", "register", "register", "panel"]
+
+
+def test_a_lost_result_is_computed_again(calls: list[str], own_data: Path) -> None:
+    said()
+    (own_data / "reference" / "register_scores.csv").unlink()
+    assert "computed register (register_scores.csv is missing)" in said("register")
 
 
 def test_building_renews_its_checksums_and_no_others(calls: list[str], own_data: Path) -> None:
     with (own_data / "events.csv").open("a") as file:
         file.write("\n")
-    invoke("reference", "--panels", own_data.parent)
+    said()
     assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
 
 
 def test_a_damaged_note_of_what_was_built_is_a_mistake(calls: list[str], own_data: Path) -> None:
-    (own_data / "reference" / pipeline.MANIFEST).write_text("{")
-    assert "built.json: found no valid JSON" in refused("reference", "--panels", own_data.parent)
+    (own_data / "reference" / pipeline.BUILT).write_text("{")
+    assert "built.json: found no valid JSON" in refused("reference")
 
 
-# --- what the steps depend on ---
-
-PLUMBING = {"checks", "errors", "faults", "files", "goals", "package", "tables", "words", "growth"}
-"""Modules that read, write and refuse; no result follows from them (growth: one division, tested)."""
-MODULE = {
-    "priors": "lib.reference",
-    "distributions": "lib.research.base_rates",
-    "base_rates": "lib.research.base_rates",
-    "parents": "lib.outlook",
-    "fuel": "lib.research.studies",
-    "policies": "lib.research.studies",
-    "placebos": "lib.research.studies",
-    "trade": "lib.research.trade_scores",
-    "competitors": "lib.research.rival_scores",
-    "verdicts": "lib.research.trade_scores",
-    "nowcasts": "lib.research.nowcasts",
-}
+# --- the code that a step rests on ---
 
 
-@pytest.mark.parametrize("one", pipeline.STEPS, ids=lambda one: one.name)
-def test_a_step_is_computed_again_when_any_module_that_it_uses_changes(one: pipeline.Step) -> None:
-    used = freshness.imported_modules(
-        f"import lib.research.panels, {MODULE.get(one.name, f'lib.backtests.{one.name}')}"
+@pytest.mark.parametrize("name", pipeline.STEPS)
+def test_what_a_step_imports_is_what_python_loads_for_it(name: str) -> None:
+    """In a fresh interpreter; a package's own file aside, and what a function imports when it is called."""
+    module = pipeline.STEPS[name].__module__
+    code = f"import sys, {module}; print(*(n for n in sys.modules if n.startswith('lib.')))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    used -= PLUMBING | {name for name in used if name.endswith("__init__")}
-    if one.name == "priors":
-        used -= {"forecast", "lognormal"}  # the kind of its result alone
-    assert used <= set(one.modules)
+    found = {f"lib.{one.replace('/', '.')}" for one in meaning.imported_modules(f"import {module}")}
+    assert set(loaded.stdout.split()) <= found | {one.removesuffix(".__init__") for one in found}
+    assert not any(one.startswith("lib.tools") for one in found)
+
+
+@pytest.fixture
+def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `lib` whose text may be changed."""
+    shutil.copytree(meaning.LIB, tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__", "tools"))
+    monkeypatch.setattr(meaning, "LIB", tmp_path / "lib")
+    return tmp_path / "lib"
+
+
+def edited(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def codes() -> dict[str, str]:
+    return {name: pipeline.code_of(step) for name, step in pipeline.STEPS.items()}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "some", "others"),
+    [
+        ("research/panels", "KEY = (", "KEY = OTHER = (", set(pipeline.STEPS), set()),
+        ("research/studies", "DRAWS = 1000", "DRAWS = 2000", {"placebos"}, {"priors", "trade", "register"}),
+        (
+            "research/rivals",
+            "import numpy",
+            "import math\nimport numpy",
+            {"competitors"},
+            {"trade", "priors"},
+        ),
+        (
+            "analysis/register",
+            "0.5) / (len(met)",
+            "0.6) / (len(met)",
+            {"register", "register_model"},
+            {"trade"},
+        ),
+        (
+            "analysis/nowcast",
+            "import numpy",
+            "import math\nimport numpy",
+            {"nowcasts"},
+            {"trade", "register"},
+        ),
+    ],
+)
+def test_a_step_is_computed_again_when_a_module_that_it_uses_changes(
+    own_code: Path, module: str, old: str, new: str, some: set[str], others: set[str]
+) -> None:
+    before = codes()
+    edited(own_code / f"{module}.py", old, new)
+    changed = {name for name, code in codes().items() if code != before[name]}
+    assert some <= changed and not others & changed
+
+
+def test_a_step_is_not_computed_again_for_a_docstring_a_comment_or_an_annotation(own_code: Path) -> None:
+    before = codes()
+    panels_file = own_code / "research" / "panels.py"
+    edited(
+        panels_file, '"""Read one of the yearly panels', '# A remark.\n    """Take one of the yearly panels'
+    )
+    edited(panels_file, "def find(folder: str | Path, name: str) -> Path:", "def find(folder, name):")
+    assert codes() == before
+
+
+@given(
+    st.sampled_from(["x = 1", "def f(a: int = 2) -> str:\n    return a", "class A:\n    b: int = 0"]),
+    st.text(),
+)
+def test_words_change_no_meaning(code: str, words: str) -> None:
+    assert meaning.hash_code(f"{words!r}\n{code}") == meaning.hash_code(code)
+    assert meaning.hash_code(f"{code}\ny = {words!r}") != meaning.hash_code(code)
+
+
+def test_what_a_field_is_counts_and_what_a_variable_is_does_not() -> None:
+    assert meaning.hash_code("class A:\n    b: int = 0") != meaning.hash_code("class A:\n    b: float = 0")
+    one, other = "def f(a: int) -> str:\n    b: int = a\n    return b", "def f(a):\n    b = a\n    return b"
+    assert meaning.hash_code(one) == meaning.hash_code(other)
 
 
 def test_every_file_that_is_kept_is_a_step_s() -> None:
-    files = [file for one in pipeline.STEPS for file in one.files]
+    built = pipeline._built(package.data_dir() / "reference")
+    assert built.keys() == pipeline.STEPS.keys()
+    files = [file for one in built.values() for file in one["made"]]
     assert len(files) == len(set(files))
     described = {r["path"] for r in package.read_package()["resources"] if r["path"].startswith("reference/")}
     assert {f"reference/{file}" for file in files} == described
-
-
-def test_the_committed_results_were_computed_by_the_committed_code() -> None:
-    """Without the panels their part of the fingerprint cannot be told; that every step is noted can."""
-    assert pipeline._manifest(package.data_dir() / "reference").keys() == {one.name for one in pipeline.STEPS}

@@ -21,7 +21,7 @@ from lib import cases, package
 from lib.analysis import start
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import checkup, freshness, kernels, matrix, outline, stamp
+from lib.tools.run import freshness, kernels, matrix, outline, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "20_did_exports_keep_up"
@@ -52,8 +52,8 @@ def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -
     notebook = nbformat.read(path, as_version=4)
     assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
     assert stamp.stale_parts(notebook) == {}
-    assert checkup.parameter_faults(notebook, getattr(cases, case)) == []
-    assert [line for line in checkup.notebook_faults() if line.startswith(NAME)] == []
+    assert stamp.parameter_faults(notebook, getattr(cases, case)) == []
+    assert [line for line in stamp.notebook_faults() if line.startswith(NAME)] == []
     assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()
     assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
         "items"

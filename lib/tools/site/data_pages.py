@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from lib import figures, package, show
+from lib.analysis.register import left_out
 from lib.cases import slugify
 from lib.show import periods
 from lib.tools.site import prose
@@ -45,7 +46,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
     statuses = [name for name in figures.STATUS if (table["status"] == name).any()]
     reporters = sorted(table["reporter"].unique())
     page = {"rows": rows, "statuses": statuses, "reporters": reporters}
-    return {"index.html": site.render("figures.html.j2", "../", place="figures/index.html", **page).encode()}
+    return site.page("figures", **page)
 
 
 def targets_files(site: Site) -> dict[str, bytes]:
@@ -53,16 +54,16 @@ def targets_files(site: Site) -> dict[str, bytes]:
     targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     rows = [_target(row, scores) for row in targets.to_dict("records")]
-    decided = targets["met"].isin(["yes", "no"])
+    met, resolved = met_in_register()
     page = {
         "rows": rows,
-        "resolved": int(decided.sum()),
-        "met": int((targets["met"] == "yes").sum()),
+        "resolved": resolved,
+        "met": met,
         "brier": _brier_in_words(scores),
         "outcomes": OUTCOMES,
         "reporters": sorted(targets["reporter"].unique()),
     }
-    return {"index.html": site.render("targets.html.j2", "../", place="targets/index.html", **page).encode()}
+    return site.page("targets", **page)
 
 
 def data_files(site: Site) -> dict[str, bytes]:
@@ -76,7 +77,7 @@ def data_files(site: Site) -> dict[str, bytes]:
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     page = {"text": html, "headings": headings, "files": files}
     own = {name: (folder / name).read_bytes() for name in site.data_hashes}
-    return own | {"index.html": site.render("data.html.j2", "../", place="data/index.html", **page).encode()}
+    return own | site.page("data", **page)
 
 
 def about_files(site: Site) -> dict[str, bytes]:
@@ -91,12 +92,13 @@ def about_files(site: Site) -> dict[str, bytes]:
         "}"
     )
     page = {"bibtex": bibtex, "faults": [run for run in site.runs if run.fault]}
-    return {"index.html": site.render("about.html.j2", "../", place="about/index.html", **page).encode()}
+    return site.page("about", **page)
 
 
 def met_in_register() -> tuple[int, int]:
-    """How many targets of the register were met, of how many whose outcome is known."""
-    met = figures.load_targets()["met"]
+    """How many targets of a whole trade above its base were met, of how many whose outcome is known."""
+    targets = figures.load_targets()
+    met = targets["met"][left_out(targets) == ""]
     return int((met == "yes").sum()), int(met.isin(["yes", "no"]).sum())
 
 
@@ -164,10 +166,7 @@ def search_files(site: Site) -> dict[str, bytes]:
     """The search page and the script of words that it loads."""
     documents = [*_notebooks(site), *_runs(site), *_figures(site), *_targets(site)]
     words = f"self.SITE_WORDS = {json.dumps(documents, ensure_ascii=True, separators=(',', ':'))};\n"
-    return {
-        "index.html": site.render("search.html.j2", "../", place="search/index.html").encode(),
-        "words.js": words.encode(),
-    }
+    return site.page("search") | {"words.js": words.encode()}
 
 
 def _notebooks(site: Site) -> Iterator[Document]:

@@ -50,7 +50,7 @@ function classOfFlow(record, state, day, world) {
   return priorFor(inDollars(value, year, state.currency, day), year, world);
 }
 
-/** The growth model at the last level of the record (lib.outlook.expect, lib.whatif.own.expect_own). */
+/** The growth model at the last level of the record (lib.outlook.expect, lib.analysis.what_if.expect_own). */
 function expect(state, record, day) {
   const [origin, { value }] = [...record].pop(), rates = logGrowth(record), own = state.reporter === OWN;
   const world = !own && state.partner === "World";
@@ -131,7 +131,7 @@ function coverageOf(expected, years) {
   return { cover80, cover95, n, horizon, size: TABLES.size_labels[size] };
 }
 
-/** A reader's own figures, one a line: "2013 230" or "2013 230 +50 %" (lib.whatif.own.read_figures). */
+/** A reader's own figures, one a line: "2013 230" or "2013 230 +50 %" (lib.analysis.what_if.read_figures). */
 function readFigures(text) {
   const lines = text.split(/[\n|]/).map((one) => one.trim()).filter(Boolean), expected = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"';
   if (!(lines.length >= 1 && lines.length <= MODEL.own_most)) {

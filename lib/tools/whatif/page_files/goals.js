@@ -111,7 +111,7 @@ function judgeMean(goal, inside, absent, undecided) {
   return { outcome: met ? "met" : "missed", reason: `mean ${absent.length ? "at least " : ""}${rateText(least)}` };
 }
 
-/** The answer for one reading as a word and a sentence (lib.pages.answers.headline). */
+/** The answer for one reading as a word and a sentence (lib.analysis.answers.headline). */
 function headline(reading, verdict, chance) {
   const label = DATA.readings[reading];
   if (verdict.outcome === "met") return ["Yes.", `Read ${label}, the goal was met: ${verdict.reason}.`];

@@ -53,7 +53,7 @@ function fit(rates, prior) {
   return { mean: drift, weight: n + priorWeight, variance, df, n, ownShare, autocorrelation: prior.autocorrelation, echo };
 }
 
-/** Prior moved by what is special about larger flows, and the shares of the drift (lib.parents.prior_with_parents). */
+/** Prior moved by what is special about larger flows, and the shares of the drift (lib.outlook.prior_with_parents). */
 function priorWithParents(reference, parents, rates) {
   const weight = TABLES.parent_weight, kept = 1 - fit(rates, reference).ownShare;
   const ownMean = (growth, prior) => {
@@ -81,7 +81,7 @@ const location_ = (model, h) => h * model.mean + model.echo;
 /** P(the level grows by at least `logGrowth` in all over h years): the reading *on average*. */
 const pReach = (model, logGrowth, h) => stdtr(model.df, (location_(model, h) - logGrowth) / spreadOf(model, h));
 
-/** P(the year `ahead` years on grows by at least a rate), whatever the others do (lib.whatif.answer.p_year_ahead). */
+/** P(the year `ahead` years on grows by at least a rate), whatever the others do (lib.analysis.what_if.p_year_ahead). */
 function pYearAhead(model, rate, ahead) {
   if (ahead === 1) return pReach(model, Math.log1p(rate), 1);
   const scale = Math.sqrt(model.variance * (1 + 1 / model.weight));
@@ -161,7 +161,7 @@ function fanAt(expected, years) {
     expected.model, expected.level, years, shape ? 1 - invertShape(1 - p, shape) : p));
 }
 
-/** Share of flows of a size that grew by a rate a year or more, as known at an origin (lib.base_rates.base_rate). */
+/** Share of flows of a size that grew by a rate a year or more, as known at an origin (lib.reference.base_rate). */
 function baseRate(usd, origin, horizon, rate) {
   for (const panel of ["BACI", "OEC"]) {
     const byOrigin = TABLES.distributions[panel];
