@@ -46,6 +46,10 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
     return rows.set_index("year")["value"].sort_index()
 
 
+_USED = ["year", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status", "authority", "known_from"]
+_USED += ["level_usable", "growth_usable", "last_resort"]  # every copy of a frame costs by its columns
+
+
 def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = None) -> pd.DataFrame:
     """Every level that the figures offer for a year, best first.
 
@@ -64,9 +68,8 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
         raise UserError(f'currency: found "{currency}", expected "USD" or "CNY"')
     if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
-    rows = ranked(
-        annual(figures)
-    )  # once: what is taken out of it, or moved by a year as a whole, keeps the order
+    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
+    rows = ranked(annual(figures)[_USED])
     own = rows[rows["currency"] == currency]
     published = own[own["level_usable"]].assign(grade="published")
     parts = [
@@ -123,17 +126,15 @@ def _converted(rows: pd.DataFrame, currency: str, rates: pd.Series | None) -> pd
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
-    keys = pd.DataFrame(
-        {
-            "period": known[period],
-            "status": known["status"].map(_place(STATUS_ORDER)).fillna(len(STATUS_ORDER)),
-            "authority": known["authority"].map(_place(AUTHORITY_ORDER)),
-            "digits": -known["value"].map(significant_digits),
-            "date": -known["known_from"].astype("int64"),
-        },
-        index=known.index,
-    )
-    return known.loc[keys.sort_values(list(keys.columns), kind="stable").index]
+    status, authority = _place(STATUS_ORDER), _place(AUTHORITY_ORDER)
+    keys = [  # the last one counts first
+        -known["known_from"].astype("int64").to_numpy(),
+        [-significant_digits(value) for value in known["value"]],
+        [authority.get(name, len(authority)) for name in known["authority"]],
+        [status.get(name, len(status)) for name in known["status"]],
+        known[period].to_numpy(),
+    ]
+    return known.iloc[np.lexsort(keys)]
 
 
 def _place(order: tuple[str, ...]) -> dict[str, int]:
