@@ -437,7 +437,12 @@ def test_an_observation_without_news_changes_nothing():
 
 def test_years_so_far_of_several_years_share_their_scale_and_stay_few():
     case = GoalCase(
-        reporter="Heilongjiang", flow="export", currency="CNY", as_of=date(2019, 9, 4), base_year=2013, deadline=2019
+        reporter="Heilongjiang",
+        flow="export",
+        currency="CNY",
+        as_of=date(2019, 9, 4),
+        base_year=2013,
+        deadline=2019,
     )
     answer = outlook.of(case)
     assert len(answer.law.weights) < 10_000 and "2014 to month 6" in answer.evidence["months"]

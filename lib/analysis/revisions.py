@@ -20,7 +20,7 @@ import pandas as pd
 from lib import figures as fig
 from lib.cases import CompareCase, GoalCase
 from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS, judge
-from lib.outlook import lineage, look
+from lib.outlook import lineage, of
 from lib.results import Estimate
 from lib.words import number
 
@@ -151,7 +151,7 @@ def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
 def _state(case: PartialCase) -> dict[str, Any]:
     """Probability and verdict of each reading, from what the case knows."""
     goal, levels = case.make_goal(), case.series()["value_mn"]
-    odds = look(case, goal, levels).chances
+    odds = of(case).chances
     verdicts = {verdict.reading: verdict.outcome for verdict in judge(goal, levels, case.as_of_time)}
     chances = {name: DECIDED.get(verdicts[name], odds.get(name, np.nan)) for name in READINGS}
     return {

@@ -8,7 +8,7 @@ import pandas as pd
 from lib import outlook, standards
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.goals import READINGS, Goal, judge, make_goal
+from lib.goals import READINGS, make_goal
 from lib.standards import TrackedTarget
 
 TRACKERS = (
@@ -73,20 +73,21 @@ def _read(case: GoalCase) -> list[dict]:
         }
         for a in found
     ]
-    return [*rows, {**head, **_probability(case, goal, levels)}]
+    return [*rows, {**head, **_probability(case)}]
 
 
-def _probability(case: GoalCase, goal: Goal, levels: pd.Series) -> dict:
-    """The forecast's row: the probability of the stated reading, or its verdict once decided.
+def _probability(case: GoalCase) -> dict:
+    """The answer's row: the probability of the stated reading, or its verdict once decided.
 
     The value is missing where the reading needs yearly rates that were not known.
     """
-    verdict = judge(goal, levels, case.as_of_time)[READINGS.index(case.reading)]
+    answer = outlook.of(case)
+    verdict = answer.verdicts[READINGS.index(case.reading)]
     if verdict.outcome in ("met", "missed"):
         value = float(verdict.outcome == "met")
-        return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
-    chance = float(outlook.look(case, goal, levels).chances.get(case.reading, float("nan")))
-    return {"who": PROBABILITY, "value": chance, "progress_class": verdict.outcome, "on_track": None}
+    else:
+        value = float(answer.chances.get(case.reading, float("nan")))
+    return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
 
 
 def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -134,7 +134,7 @@ def answer_to(target: curation.Row, today: date) -> Answer | None:
         values |= {"goal": f"{needed:.0f} USD mn", "base_year": year, "deadline": int(target["target_year"])}
         try:
             case = GoalCase.check({**values, "currency": "USD", "as_of": today})
-            found = outlook.look(case, case.make_goal(), case.series()["value_mn"]).chances
+            found = outlook.of(case).chances
             odds = float(found["average"]) if "average" in found else None
         except UserError:  # such as a horizon beyond what is forecast
             odds = None
