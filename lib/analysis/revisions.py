@@ -19,10 +19,12 @@ import pandas as pd
 
 from lib import figures as fig
 from lib.cases import CompareCase, GoalCase
-from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS, judge
+from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS
+from lib.months import releases, year_to_date
 from lib.outlook import lineage, of
 from lib.results import Estimate
-from lib.words import number
+from lib.show import periods
+from lib.words import fill, number
 
 START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
 
@@ -86,6 +88,11 @@ def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
             yield _step(now, START, state)
         elif row is not None and (words := _changes(before.get(name), levels[name])):
             yield _step(now, FIGURE, state, row["figure_id"], name, words)
+        elif row is not None and str(state) != str(old):  # months of a year that is not known whole
+            so_far = fill(
+                "{period}: {value:number}", period=periods(pd.DataFrame([row]))[0], value=row["value_mn"]
+            )
+            yield _step(now, FIGURE, state, row["figure_id"], name, so_far)
         elif str(state) != str(old):  # as text, in which a probability that is not known equals itself
             yield _step(now, TIME, state)
 
@@ -97,7 +104,11 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
     """
     now = PartialCase(**case.first().model_dump())
     yield now, None
-    new = fig.annual(arrivals(case))  # no other figure changes a level of a year
+    new = arrivals(case)  # of other flows than the case's own, their months are no evidence
+    own = (new["reporter"] == case.reporter) & new["period_end"].dt.year.between(
+        case.base_year, case.deadline
+    )
+    new = new[own | new.index.isin(fig.annual(new).index)]
     clock = _clock_days(case)
     for day in sorted({*new["known_from"], *clock}):
         rows = new[new["known_from"] == day]
@@ -139,21 +150,17 @@ def _step(
 
 
 def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
-    """All that verdicts and forecast of a case rest on; where it is the same, so are they.
-
-    Of the flow itself the levels up to the deadline; of the larger flows those up to the last of these.
-    """
-    own = levels[case.reporter].loc[: case.deadline]
-    known = [series.loc[: own.index[-1]] for name, series in levels.items() if name != case.reporter]
-    return (case.as_of_time < _overdue(case), *(tuple(series.items()) for series in (own, *known)))
+    """All that verdicts and probability of a case rest on; where it is the same, so are they."""
+    so_far = year_to_date(releases(case.vintage(), case.currency))
+    known = [tuple(series.items()) for series in (*levels.values(), so_far)]
+    return (case.as_of.year, case.as_of_time < _overdue(case), *known)
 
 
 def _state(case: PartialCase) -> dict[str, Any]:
     """Probability and verdict of each reading, from what the case knows."""
-    goal, levels = case.make_goal(), case.series()["value_mn"]
-    odds = of(case).chances
-    verdicts = {verdict.reading: verdict.outcome for verdict in judge(goal, levels, case.as_of_time)}
-    chances = {name: DECIDED.get(verdicts[name], odds.get(name, np.nan)) for name in READINGS}
+    answer = of(case)
+    verdicts = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
+    chances = {name: DECIDED.get(verdicts[name], answer.chances.get(name, np.nan)) for name in READINGS}
     return {
         **{f"p_{name}": chances[name] for name in READINGS},
         **{f"verdict_{name}": verdicts[name] for name in READINGS},

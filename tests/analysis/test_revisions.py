@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import cases, goals, outlook, plots
+from lib import cases, outlook, plots
 from lib import figures as fig
 from lib.analysis import revisions
 from lib.cases import CompareCase, GoalCase, slug
@@ -55,12 +55,11 @@ def found(tables_read_once: None) -> dict[str, pd.DataFrame]:
 
 def directly(case: GoalCase) -> dict[str, float]:
     """Probability of each reading on the day of a case, without any step."""
-    goal, levels = case.make_goal(), case.series()["value_mn"]
-    odds = outlook.look(case, goal, levels).chances
+    answer = outlook.of(case)
     decided = {"met": 1.0, "missed": 0.0}
     return {
-        item.reading: decided.get(item.outcome, odds.get(item.reading, np.nan))
-        for item in goals.judge(goal, levels, case.as_of_time)
+        item.reading: decided.get(item.outcome, answer.chances.get(item.reading, np.nan))
+        for item in answer.verdicts
     }
 
 
@@ -133,12 +132,17 @@ def test_a_figure_held_back_is_in_no_level() -> None:
 
 
 def test_what_a_figure_moved_is_gone_without_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The level of 2007 moved the goal to near certainty; had it not arrived, nothing would have."""
+    """The level of 2007 moved the goal towards certainty; had no figure of 2007 arrived, no step would be its."""
+    case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
+    whole = revisions.steps(case)
+    own = whole["figure_id"].str.startswith("HLJ-RU-total-2007")
+    assert revisions.contributions(whole)["average"][own].max() > 0.2
     record = fig.load_figures()
     use_record(monkeypatch, record[~record["figure_id"].str.startswith("HLJ-RU-total-2007")])
-    case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
-    moved = revisions.contributions(revisions.steps(case))["average"]
-    assert moved.abs().max() < 0.01
+    without = revisions.steps(case)
+    assert not without["figure_id"].str.startswith("HLJ-RU-total-2007").any()
+    later = without["day"] > date(2008, 9, 17)
+    assert revisions.contributions(without)["average"][later].max() < 0.01
 
 
 def test_arrivals_are_those_of_the_family_between_the_days_in_order() -> None:
