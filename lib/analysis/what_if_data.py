@@ -1,12 +1,9 @@
-"""The reference class and the past errors as the page needs them: nested by key, numbers as in data/reference.
+"""What the what-if page computes from, as one JSON object.
 
-The record as the page needs it: every flow's level by year, as it was known on each day that changed it.
-
-What the page computes from, as one JSON object.
-
-Nothing is rounded but the measured coverage (four digits): the kept tables are stored as data/reference has
-them, levels as the series gives them, so that the page's numbers are those of `lib` to the last digits that
-matter. No answer is stored: probabilities, fans and base rates are computed in the browser.
+The record: every flow's level by year, as it was known on each day that changed it. The reference class: the kept
+tables as data/reference has them, nested by key. Nothing is rounded, so that the page's numbers are those of `lib`
+to the last digits that matter. The page has the law of a flow's own yearly levels; what else a day knew takes all of
+`lib.evidence`, so the answers to announced goals, on the day of the announcement and today, are stored.
 """
 
 import json
@@ -17,12 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib import cases, goals, standards
+from lib import cases, goals, law, outlook
 from lib import figures as fig
+from lib.analysis import what_if
+from lib.analysis.headline import plainly
+from lib.evidence import NEGLIGIBLE
 from lib.forecast import FAN
-from lib.outlook import SUREST, kept_weight
-from lib.package import data_dir
-from lib.past_errors import KNOTS, LEVELS, MIN_ERRORS
 from lib.reference import (
     BACI,
     DRIFT_SD_FLOOR,
@@ -33,6 +30,7 @@ from lib.reference import (
     PROBABILITIES,
     SIZES,
     WDI,
+    coverage_line,
     read_kept,
     size_label,
 )
@@ -43,9 +41,6 @@ PANELS = (BACI, OEC, WDI)
 
 PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation"]
 
-USED = "eb_past_errors"
-"""Name of the forecast used here in the kept scores."""
-
 
 def tables() -> dict[str, Any]:
     """All tables by name; the keys of each are in the order of its name for them."""
@@ -54,13 +49,10 @@ def tables() -> dict[str, Any]:
         "size_labels": [size_label(index) for index in range(len(SIZES) - 1)],
         "panels": {panel.name: panel.title for panel in PANELS},
         "priors": priors(),
-        "parent_weight": kept_weight(),
-        "past_levels": LEVELS.tolist(),
-        "past_errors": past_errors(),
-        "past_errors_needed": MIN_ERRORS,
+        "parent_weight": outlook.kept_weight(),
         "probabilities": list(PROBABILITIES),
         "distributions": distributions(),
-        "coverage": coverage(),
+        "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
     }
 
 
@@ -69,25 +61,10 @@ def priors() -> dict[str, Any]:
     return _nest(read_kept("priors.csv"), ["panel", "origin", "size_class"], ["series", *PRIOR_COLUMNS])
 
 
-def past_errors() -> dict[str, Any]:
-    """Reading → origin → horizon → size class → the seven knots of a shape of past errors."""
-    return _nest(read_kept("past_errors.csv"), ["reading", "origin", "horizon", "size_class"], KNOTS)
-
-
 def distributions() -> dict[str, Any]:
     """Panel → origin → size class → horizon → quantiles of log growth at ``probabilities``."""
     keys = ["panel", "origin", "size_class", "horizon"]
     return _nest(read_kept("growth_distributions.csv"), keys, [str(p) for p in PROBABILITIES])
-
-
-def coverage() -> dict[str, Any]:
-    """Size class → horizon → measured coverage of the 80 and the 95 % interval, and number of forecasts.
-
-    Four digits: with thousands of forecasts, sharing years, not even the second is sure.
-    """
-    rows = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals_by_size.parquet")
-    rows = rows[rows["model"] == USED].round({"cover80": 4, "cover95": 4})
-    return _nest(rows, ["size_class", "horizon"], ["cover80", "cover95", "n"])
 
 
 def _nest(table: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[str, Any]:
@@ -110,12 +87,18 @@ Level = tuple[float, int, str]
 
 
 def flows() -> list[dict[str, Any]]:
+    """All flows, once for each state of the data; do not alter what is returned."""
+    return _flows(data_state())
+
+
+@lru_cache(maxsize=1)
+def _flows(state: Any) -> list[dict[str, Any]]:
     """Every flow for which some level is known: its names, larger flows, and levels by currency.
 
     Returns
     -------
-    One dict a flow: reporter, partner, flow, parents (reporters, from the nearest to the farthest), and for
-    each currency with a level ``levels``, the days that changed a level, each ``[day, changes]`` with changes
+    One dict a flow: reporter, partner, flow, parents (reporters, from the nearest to the farthest), since (first day
+    with a figure), and for each currency with a level ``levels``, the days that changed a level, each ``[day, changes]`` with changes
     ``[year, millions, grade, figure_id]``, or ``[year]`` for a level that is no longer used.
     """
     figures, covariates = fig.load_figures(), fig.load_covariates()
@@ -125,9 +108,9 @@ def flows() -> list[dict[str, Any]]:
         levels = {currency: list(changes(record, covariates, currency)) for currency in CURRENCIES}
         levels = {currency: days for currency, days in levels.items() if days}
         if levels:
-            found.append(
-                {**dict(zip(keys, names, strict=True)), "parents": parents(names[0]), "levels": levels}
-            )
+            since = record["known_from"].min().date().isoformat()
+            own = {"parents": parents(names[0]), "since": since, "levels": levels}
+            found.append({**dict(zip(keys, names, strict=True)), **own})
     return found
 
 
@@ -162,11 +145,6 @@ def _days(annual: pd.DataFrame) -> list[date]:
     early = annual[annual["known_from"].dt.year <= annual["year"]]
     return sorted(releases | {date(int(year) + 1, 1, 1) for year in early["year"]})
 
-
-OWN_MOST_FIGURES = 15
-OWN_FIRST_YEAR = 1970
-"""Before this no panel has a reference class."""
-OWN_LAST_YEAR = fig.UNDATED_KNOWN_FROM.year
 
 CYCLE_YEARS, CYCLE_DAYS = 400, 146_097
 """After so many years the Gregorian calendar repeats itself."""
@@ -260,7 +238,7 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
     opening = _first_day(levels.get(currency, []), int(row.base_year), row.announced)
     if opening is None:
         return None
-    return {
+    asked = {
         "reporter": row.reporter,
         "partner": row.partner,
         "flow": row.measure,
@@ -270,9 +248,25 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
         "base_year": int(row.base_year),
         "deadline": int(row.deadline),
         "reading": row.reading if is_rate else "average",
-        "announced": row.announced,
-        "announcer": row.announcer,
-        "url": row.url,
+    }
+    told = {"announced": row.announced, "announcer": row.announcer, "url": row.url}
+    return asked | told | {"answers": answers(cases.GoalCase.check(asked))}
+
+
+def answers(case: cases.GoalCase) -> dict[str, Any]:
+    """The whole answer to a goal on the day of the case and today, by day."""
+    return {one.as_of.isoformat(): stored(outlook.of(one)) for one in (case, case.today())}
+
+
+def stored(answer: outlook.Answer) -> dict[str, Any]:
+    """An answer as the page shows it: kind, chance by reading, evidence by kind, and the years that are not known."""
+    ahead = what_if.years_ahead(answer)
+    return {
+        "kind": answer.kind,
+        "chances": answer.chances.to_dict(),
+        "evidence": dict(answer.evidence),
+        "words": plainly(answer),
+        "ahead": [[int(year), *row] for year, row in zip(ahead.index, ahead.to_numpy().tolist(), strict=True)],
     }
 
 
@@ -309,7 +303,6 @@ def _payload(state: Any) -> dict[str, Any]:
         "readings": goals.READING_LABELS,
         "default": _default(),
         "model": _constants(),
-        "standards": _standards(),
         "tables": tables(),
     }
 
@@ -322,29 +315,22 @@ def _default() -> dict[str, Any]:
 def _constants() -> dict[str, Any]:
     return {
         "fan": list(FAN),
-        "surest": SUREST,
+        "surest": outlook.SUREST,
         "lasting": LASTING,
         "drift_sd_floor": DRIFT_SD_FLOOR,
+        "half_life": law.HALF_LIFE,
+        "long_run_drift": law.LONG_RUN_DRIFT,
+        "pull": law.PULL,
+        "class_share": law.CLASS_SHARE,
+        "negligible": NEGLIGIBLE,
+        "largest_surprise": law.LARGEST_SURPRISE,
         "first_baci_origin": FIRST_BACI_ORIGIN,
         "longest_base_rate": HORIZON,
         "longest_goal": cases.MAX_HORIZON_YEARS,
         "publication_lag": goals.PUBLICATION_LAG_YEARS,
-        "own_most": OWN_MOST_FIGURES,
-        "own_first": OWN_FIRST_YEAR + 1,
-        "own_last": OWN_LAST_YEAR,
-    }
-
-
-def _standards() -> dict[str, Any]:
-    """Cut points of the official standards, from the highest class to the lowest; −inf as null."""
-    cuts = {
-        "eurostat": standards.EUROSTAT_CLASSES,
-        "un": standards.UN_CLASSES,
-        "escap_gap": standards.ESCAP_GAP_CLASSES,
-        "sdsn": standards.SDSN_CLASSES,
-    }
-    return {
-        name: [[None if cut == float("-inf") else cut, label] for cut, label in c] for name, c in cuts.items()
+        "own_most": what_if.OWN_MOST_FIGURES,
+        "own_first": what_if.OWN_FIRST_YEAR + 1,
+        "own_last": what_if.OWN_LAST_YEAR,
     }
 
 

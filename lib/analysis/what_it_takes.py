@@ -41,7 +41,7 @@ def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -
         high = np.log1p(rate_with(p, law, goal, levels, "average")) + 1e-6
     if excess(low) < 0 or excess(high) > 0:
         return float("nan")
-    return float(np.expm1(brentq(excess, low, high, xtol=1e-6)))
+    return float(np.expm1(brentq(excess, low, high, xtol=1e-5)))
 
 
 def table(law: Law, goal: Goal, levels: pd.Series, chances: Sequence[float] = (0.2, 0.5, 0.8)) -> pd.DataFrame:
