@@ -262,7 +262,9 @@ def since_sanctions(case: GoalCase) -> SinceSanctions | None:
 def _sanctions_lifted(case: ScenarioCase, years: int) -> Scenario | None:
     """Part of what trade gained beyond expectation after the sanctions is undone."""
     seen, undone = since_sanctions(case), case.sanctions_undone
-    return None if seen is None else steady("sanctions", undone, -undone * seen.beyond, undone * seen.sd, years)
+    return (
+        None if seen is None else steady("sanctions", undone, -undone * seen.beyond, undone * seen.sd, years)
+    )
 
 
 def _as_they_came(case: ScenarioCase, answer: Answer) -> list[Scenario]:

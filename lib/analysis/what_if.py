@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,8 @@ from lib import goals, growth, mixtures, outlook, reference
 from lib import law as laws
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError, quote
-from lib.figures import UNDATED_KNOWN_FROM, load_covariates
 from lib.evidence import NEGLIGIBLE
+from lib.figures import UNDATED_KNOWN_FROM, load_covariates
 from lib.forecast import FAN
 from lib.goals import Goal
 from lib.law import Law
@@ -185,9 +185,9 @@ def own_answer(
         )
     day = UNDATED_KNOWN_FROM
     target = goals.make_goal(goal, base_year, deadline, levels, currency)
-    asked = {"goal": goal, "base_year": base_year, "deadline": deadline, "currency": currency}
-    names = {"reporter": OWN, "partner": "", "flow": "total", "as_of": day, "reading": reading}
-    case = GoalCase.model_construct(**names, **asked)
+    asked: dict[str, Any] = {"goal": goal, "base_year": base_year, "deadline": deadline, "currency": currency}
+    asked |= {"reporter": OWN, "partner": "", "flow": "total", "as_of": day, "reading": reading}
+    case = GoalCase.model_construct(**asked)
     verdicts, needed = goals.judge(target, levels, case.as_of_time), goals.needed_rates(target, levels)
     undecided = [one.reading for one in verdicts if one.outcome in ("open", "unknown")]
     found = Answer(
@@ -196,7 +196,8 @@ def own_answer(
     if not undecided:
         return found
     expected = expect_own(levels.loc[:deadline], currency, day)
-    law = laws.prune(outlook.own_law(target, levels, expected), NEGLIGIBLE)
+    law = outlook.own_law(target, levels, expected)
+    law = laws.prune(laws.marginal(law, [year for year in law.years if year not in levels.index]), NEGLIGIBLE)
     odds = laws.chances(law, target, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
     return replace(found, chances=odds, law=law, expected=expected)
 

@@ -266,7 +266,9 @@ def stored(answer: outlook.Answer) -> dict[str, Any]:
         "chances": answer.chances.to_dict(),
         "evidence": dict(answer.evidence),
         "words": plainly(answer),
-        "ahead": [[int(year), *row] for year, row in zip(ahead.index, ahead.to_numpy().tolist(), strict=True)],
+        "ahead": [
+            [int(year), *row] for year, row in zip(ahead.index, ahead.to_numpy().tolist(), strict=True)
+        ],
     }
 
 

@@ -44,7 +44,9 @@ def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -
     return float(np.expm1(brentq(excess, low, high, xtol=1e-5)))
 
 
-def table(law: Law, goal: Goal, levels: pd.Series, chances: Sequence[float] = (0.2, 0.5, 0.8)) -> pd.DataFrame:
+def table(
+    law: Law, goal: Goal, levels: pd.Series, chances: Sequence[float] = (0.2, 0.5, 0.8)
+) -> pd.DataFrame:
     """Growth a year with each of some chances, one row a reading, one column a chance."""
     rows = {r: [rate_with(p, law, goal, levels, r) for p in chances] for r in READINGS}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(chances)).rename_axis("reading")

@@ -108,7 +108,8 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
     flows = [
-        (f"{one['reporter']}–{one['partner']}, {one['flow']}", place) for place, one in enumerate(what_if_data.flows())
+        (f"{one['reporter']}–{one['partner']}, {one['flow']}", place)
+        for place, one in enumerate(what_if_data.flows())
     ]
     return {
         "flow": widgets.Dropdown(description="flow", options=flows, **style),
@@ -126,7 +127,11 @@ def make_fields(widgets: Any) -> dict[str, Any]:
 
 def _place(case: GoalCase) -> int:
     keys = (case.reporter, case.partner, case.flow)
-    return next(k for k, one in enumerate(what_if_data.flows()) if (one["reporter"], one["partner"], one["flow"]) == keys)
+    return next(
+        k
+        for k, one in enumerate(what_if_data.flows())
+        if (one["reporter"], one["partner"], one["flow"]) == keys
+    )
 
 
 def with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
@@ -149,7 +154,11 @@ def with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
 
 def _settled(values: dict[str, Any]) -> dict[str, Any]:
     """Base and deadline that the record of the day can answer: the base asked for, or the last level known."""
-    one = next(f for f in what_if_data.flows() if all(f[key] == values[key] for key in ("reporter", "partner", "flow")))
+    one = next(
+        f
+        for f in what_if_data.flows()
+        if all(f[key] == values[key] for key in ("reporter", "partner", "flow"))
+    )
     known = sorted(what_if_data.levels_on(one["levels"][values["currency"]], str(values["as_of"])))
     base = values["base_year"] if values["base_year"] in known else known[-1]
     length = values["deadline"] - base
