@@ -313,7 +313,7 @@ def _learn(
         law = laws.given(law, {one.year: 1.0}, one.value, one.sd, one.df, one.correlation)
         used[one.kind] = f"{used[one.kind]}, {one.what}" if one.kind in used else one.what
     law = laws.marginal(law, [year for year in law.years if year not in known])
-    return laws.prune(law, NEGLIGIBLE), used, inferred
+    return laws.condense(laws.prune(law, NEGLIGIBLE)), used, inferred
 
 
 def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
