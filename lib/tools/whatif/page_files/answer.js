@@ -83,6 +83,18 @@ function ownLaw(goal, record, expected) {
 const kindOf = (day, deadline) => day > `${deadline}-12-31` ? "inferred" : Number(day.slice(0, 4)) === deadline ? "nowcast" : "forecast";
 const surely = (p) => clip(p, MODEL.surest, 1 - MODEL.surest);
 
+let last = {};
+
+/** The law of a state and what its readings need; the last one is kept, for a goal's rate does not change it. */
+function lawOf(state, goal, record, day) {
+  const key = JSON.stringify([state.reporter, state.partner, state.flow, state.own, state.currency, day, goal.baseYear, goal.deadline]);
+  if (last.key !== key) {
+    const expected = expect(state, upToYear(record, goal.deadline), day), law = ownLaw(goal, record, expected);
+    last = { key, expected, law, prepared: preparedFor(law, growthOf(law, goal, record)) };
+  }
+  return last;
+}
+
 /** Everything that is said of a state from the flow's own yearly levels (lib.outlook.of without any evidence). */
 function plain(state) {
   const { record, day } = known(state), goal = makeGoal(state.goal, state.base_year, state.deadline, record, state.currency);
@@ -90,9 +102,8 @@ function plain(state) {
   const base = knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), Number(day.slice(0, 4)) - 1);
   const found = { goal, record, day, verdicts, base, needed: neededRates(goal, record), kind: kindOf(day, goal.deadline), chances: {}, ahead: [], evidence: {} };
   if (!open.length) return found;
-  const expected = expect(state, upToYear(record, goal.deadline), day), law = ownLaw(goal, record, expected);
-  const all = chances(law, goal, record);
-  return { ...found, expected, ahead: yearsAhead(law, goal, record), chances: Object.fromEntries(open.filter((name) => name in all).map((name) => [name, surely(all[name])])) };
+  const { expected, law, prepared } = lawOf(state, goal, record, day), all = chances(law, prepared, goal, record);
+  return { ...found, expected, ahead: yearsAhead(law, prepared.growth, goal), chances: Object.fromEntries(open.filter((name) => name in all).map((name) => [name, surely(all[name])])) };
 }
 
 /** The same with what else the day knew, where that is stored: an announced goal, on its day and today. */
@@ -104,15 +115,15 @@ function answer(state) {
 }
 
 /** Probability by reading (lib.law.chances). */
-function chances(law, goal, record) {
+function chances(law, prepared, goal, record) {
   const at = law.years.indexOf(goal.deadline), target = Math.log(goal.base) + goal.years * Math.log1p(goal.rate);
   const average = at < 0 ? (Math.log(record.get(goal.deadline).value) < target - SLACK ? 0 : 1) : 1 - below(law, target, law.mean[at], law.shape[at][at]);
-  return { average, ...otherReadings(law, growthOf(law, goal, record), goal.rate, average) };
+  return { average, ...otherReadings(prepared, goal.rate, average) };
 }
 
 /** The years that are not known, one by one: path, fan, P(on the path), P(that year alone grows so fast). */
-function yearsAhead(law, goal, record) {
-  const standard = MODEL.fan.map((p) => standardQuantile(law, p)), growth = growthOf(law, goal, record);
+function yearsAhead(law, growth, goal) {
+  const standard = MODEL.fan.map((p) => standardQuantile(law, p));
   return law.years.map((year, at) => {
     const path = pathAt(goal, year), k = year - goal.baseYear - 1;
     return {

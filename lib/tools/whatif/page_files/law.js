@@ -140,21 +140,35 @@ function latticeOf(years) {
   return latticesOf.get(years);
 }
 
-/** Chances of growing by a rate in every year and in the mean of the years, given that on average (lib.mixtures.readings). */
-function otherReadings(law, growth, rate, average) {
+/** How far each year strays from its mean at each point, in units of σ, beside what moves with the sum: h numbers a point. */
+function straysOf(across, normal, h, points) {
+  const strays = new Float64Array(points * h);
+  across.slice(0, h - 1).forEach((column, i) => column.forEach((by, j) => {
+    if (by) for (let point = 0, k = j; point < points; point++, k += h) strays[k] += by * normal[i][point];
+  }));
+  return strays;
+}
+
+/** What the readings of a law need, whatever the rate: growth, direction of the sum, strays and scale at each point. */
+function preparedFor(law, growth) {
   const h = growth.mean.length, { first, normal } = latticeOf(h), { along, across } = split(growth.shape);
-  const order = upTo(law.sigmas.length).sort((i, j) => law.sigmas[i] - law.sigmas[j]);
-  const used = upTo(h - 1).filter((i) => across[i].some((one) => one !== 0)), needed = new Float64Array(h), slopes = new Float64Array(h);
-  const negative = along.some((one) => one < 0), floor = Math.log1p(rate);
-  let every = 0, middle = 0, mean = 0, k = 0, reached = law.shares[order[0]];
-  for (let point = 0; point < first.length; point++) {
+  const order = upTo(law.sigmas.length).sort((i, j) => law.sigmas[i] - law.sigmas[j]), sigmas = new Float64Array(first.length);
+  for (let point = 0, k = 0, reached = law.shares[order[0]]; point < first.length; point++) {
     while (reached < first[point] && k < order.length - 1) reached += law.shares[order[++k]];
-    const sigma = law.sigmas[order[k]];
+    sigmas[point] = law.sigmas[order[k]];
+  }
+  return { growth, along, sigmas, strays: straysOf(across, normal, h, first.length) };
+}
+
+/** Chances of growing by a rate in every year and in the mean of the years, given that on average (lib.mixtures.readings). */
+function otherReadings({ growth, along, sigmas, strays }, rate, average) {
+  const h = along.length, n = sigmas.length, floor = Math.log1p(rate), negative = along.some((one) => one < 0);
+  const needed = new Float64Array(h), slopes = new Float64Array(h);
+  let every = 0, middle = 0, mean = 0;
+  for (let point = 0; point < n; point++) {
     for (let j = 0; j < h; j++) {
-      let stray = 0;
-      for (const i of used) stray += across[i][j] * normal[i][point];
-      needed[j] = floor - growth.mean[j] - sigma * stray;
-      slopes[j] = sigma * along[j];
+      needed[j] = floor - growth.mean[j] - sigmas[point] * strays[point * h + j];
+      slopes[j] = sigmas[point] * along[j];
     }
     const [start, chance] = sumSuffices(needed, slopes);
     every += allSuffice(needed, slopes);
@@ -163,7 +177,6 @@ function otherReadings(law, growth, rate, average) {
     if (negative) high = Math.min(high + beyondRoot(needed, slopes.map((one) => -one), FAR), 1);
     mean += high - chance;
   }
-  const n = first.length;
   return { every_year: Math.min(clip((every - middle) / n + average, 0, 1), average), mean_of_rates: clip(average + mean / n, average, 1) };
 }
 
@@ -194,11 +207,12 @@ function beyondRoot(needed, slopes, start) {
     for (let j = 0; j < needed.length; j++) top = Math.max(top, slopes[j] * x - needed[j]);
     for (let j = 0; j < needed.length; j++) {
       const share = Math.exp(slopes[j] * x - needed[j] - top);
-      total += share; slope += share * slopes[j];
+      total += share;
+      slope += share * slopes[j];
     }
     const excess = top + Math.log(total / needed.length);
     if (step === 0 && x >= FAR && excess < 0) return 0;
-    const next = clip(slope > 0 ? x - excess * total / slope : -FAR, -FAR, FAR), settled = Math.abs(next - x) < 1e-7;
+    const next = clip(slope > 0 ? x - excess * total / slope : -FAR, -FAR, FAR), settled = Math.abs(next - x) < 1e-4;  // the next step would be its square
     x = next;
     if (settled) break;
   }
