@@ -87,12 +87,6 @@ Level = tuple[float, int, str]
 
 
 def flows() -> list[dict[str, Any]]:
-    """All flows, once for each state of the data; do not alter what is returned."""
-    return _flows(data_state())
-
-
-@lru_cache(maxsize=1)
-def _flows(state: Any) -> list[dict[str, Any]]:
     """Every flow for which some level is known: its names, larger flows, and levels by currency.
 
     Returns

@@ -11,19 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lib import figures as fig
 from lib import outlook, plots, show
-from lib.analysis import what_if_data
 from lib.analysis.answers import source_line
 from lib.analysis.headline import plainly
-from lib.cases import GoalCase
+from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
 from lib.errors import UserError
-from lib.figures import UNDATED_KNOWN_FROM
 from lib.goals import READING_LABELS, READINGS
 from lib.outlook import Answer
 from lib.words import fill
 
 OPEN_IN_JUPYTER = "JPY_SESSION_NAME"
 """Set by jupyter-server in the kernels of notebooks that are open in it."""
+
+FLOW = ("reporter", "partner", "flow")
 
 RATES = (-20.0, 60.0)
 """Range of the slider, per cent a year."""
@@ -108,13 +109,12 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
     flows = [
-        (f"{one['reporter']}–{one['partner']}, {one['flow']}", place)
-        for place, one in enumerate(what_if_data.flows())
+        (f"{reporter}–{partner}, {flow}", (reporter, partner, flow)) for reporter, partner, flow in _flows()
     ]
     return {
         "flow": widgets.Dropdown(description="flow", options=flows, **style),
         "as_of": widgets.SelectionSlider(
-            description="as known on", options=[UNDATED_KNOWN_FROM.isoformat()], **slow
+            description="as known on", options=[fig.UNDATED_KNOWN_FROM.isoformat()], **slow
         ),
         "goal": widgets.FloatSlider(description="% a year", min=RATES[0], max=RATES[1], step=0.5, **slow),
         "base_year": widgets.Dropdown(description="base year", **style),
@@ -125,44 +125,34 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     }
 
 
-def _place(case: GoalCase) -> int:
-    keys = (case.reporter, case.partner, case.flow)
-    return next(
-        k
-        for k, one in enumerate(what_if_data.flows())
-        if (one["reporter"], one["partner"], one["flow"]) == keys
-    )
+def _flows() -> list[tuple[str, ...]]:
+    """Every flow of the record: reporter, partner, flow."""
+    return sorted(set(fig.load_figures()[list(FLOW)].itertuples(index=False, name=None)))
 
 
 def with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
     """The case after one widget changed; what no longer fits follows: day, base and deadline."""
     values = case.model_dump(mode="json")
-    if name == "flow":
-        chosen = what_if_data.flows()[value]
-        currency = next(iter(chosen["levels"]))
-        values |= {key: chosen[key] for key in ("reporter", "partner", "flow")}
-        values |= {
-            "as_of": UNDATED_KNOWN_FROM.isoformat(),
-            "currency": currency,
-            "goal": "25 %",
-            "base_year": None,
-        }
-    else:
+    if name != "flow":
         values[name] = f"{value:g} %" if name == "goal" else value
-    return GoalCase.check(_settled(values))
+        return GoalCase.check(_settled(values))
+    fresh = {"as_of": fig.UNDATED_KNOWN_FROM.isoformat(), "goal": "25 %", "base_year": None}
+    values |= fresh | dict(zip(FLOW, value, strict=True))
+    try:
+        return GoalCase.check(_settled(values | {"currency": "USD"}))
+    except UserError:  # no level of it in dollars
+        return GoalCase.check(_settled(values | {"currency": "CNY"}))
 
 
 def _settled(values: dict[str, Any]) -> dict[str, Any]:
     """Base and deadline that the record of the day can answer: the base asked for, or the last level known."""
-    one = next(
-        f
-        for f in what_if_data.flows()
-        if all(f[key] == values[key] for key in ("reporter", "partner", "flow"))
-    )
-    known = sorted(what_if_data.levels_on(one["levels"][values["currency"]], str(values["as_of"])))
-    base = values["base_year"] if values["base_year"] in known else known[-1]
+    known = TrendCase.check({name: values[name] for name in (*FLOW, "as_of", "currency")}).series().index
+    base = values["base_year"] if values["base_year"] in known else int(known[-1])
     length = values["deadline"] - base
-    return values | {"base_year": base, "deadline": base + (length if 1 <= length <= 30 else 3)}
+    return values | {
+        "base_year": base,
+        "deadline": base + (length if 1 <= length <= MAX_HORIZON_YEARS else 3),
+    }
 
 
 def put_in_line(fields: dict[str, Any], found: Answer) -> None:
@@ -170,7 +160,7 @@ def put_in_line(fields: dict[str, Any], found: Answer) -> None:
     case = found.case
     days = sorted({*release_days(case), case.as_of.isoformat()})
     years = [int(year) for year in case.series().index]
-    fields["flow"].value = _place(case)
+    fields["flow"].value = tuple(getattr(case, name) for name in FLOW)
     fields["as_of"].options, fields["as_of"].value = days, case.as_of.isoformat()
     fields["goal"].value = min(max(100 * found.goal.rate, RATES[0]), RATES[1])
     fields["base_year"].options, fields["base_year"].value = years, case.base_year
@@ -183,17 +173,11 @@ def put_in_line(fields: dict[str, Any], found: Answer) -> None:
 
 
 def release_days(case: GoalCase) -> list[str]:
-    """The days from the first level on that changed a level of the flow or of a larger one."""
-    own = what_if_data.flows()[_place(case)]
-    larger = [
-        one
-        for one in what_if_data.flows()
-        if one["reporter"] in own["parents"]
-        and (one["partner"], one["flow"]) == (own["partner"], own["flow"])
-    ]
-    first = own["levels"][case.currency][0][0]
-    days = {day for one in (own, *larger) for day, _ in one["levels"].get(case.currency, [])}
-    return sorted({day for day in days if day >= first} | {UNDATED_KNOWN_FROM.isoformat()})
+    """The days from the flow's first figure of a year on, on which such a figure of it or of a larger flow appeared."""
+    today = case.today()
+    own, *larger = (fig.annual(one.record())["known_from"] for one in (today, *today.lineage()))
+    days = {day.date().isoformat() for found in (own, *larger) for day in found if day >= own.min()}
+    return sorted(days | {fig.UNDATED_KNOWN_FROM.isoformat()})
 
 
 def draw(found: Answer) -> bytes:
