@@ -17,7 +17,6 @@ import pandas as pd
 from lib import cases, goals, law, outlook
 from lib import figures as fig
 from lib.analysis import what_if
-from lib.analysis.headline import plainly
 from lib.evidence import NEGLIGIBLE
 from lib.forecast import FAN
 from lib.reference import (
@@ -122,11 +121,9 @@ def changes(record: pd.DataFrame, covariates: pd.DataFrame, currency: str) -> It
     """Each day that changed a level of the flow whose figures are given, with the levels that it changed."""
     before: dict[int, Level] = {}
     annual = fig.annual(record)
-    days = _days(annual)
-    for day, now in zip(days, _levels(annual, covariates, currency, days), strict=True):
-        changed: list[list[Any]] = [
-            [year, *level] for year, level in now.items() if before.get(year) != level
-        ]
+    for day in _days(annual):
+        now = _levels(annual, covariates, currency, day)
+        changed: list[list[Any]] = [[year, *new] for year, new in now.items() if before.get(year) != new]
         changed += [[year] for year in before if year not in now]
         if changed:
             yield [day.isoformat(), changed]
@@ -140,40 +137,17 @@ def _days(annual: pd.DataFrame) -> list[date]:
     return sorted(releases | {date(int(year) + 1, 1, 1) for year in early["year"]})
 
 
-CYCLE_YEARS, CYCLE_DAYS = 400, 146_097
-"""After so many years the Gregorian calendar repeats itself."""
-
-FIRST_YEAR = 1900
-
-
-def _levels(
-    annual: pd.DataFrame, covariates: pd.DataFrame, currency: str, days: list[date]
-) -> list[dict[int, Level]]:
-    """The levels known on each of the days, by year.
-
-    The rules of `lib.series` look no further than from a year to the next. So all days are answered at once,
-    each in a cycle of the calendar of its own: hundreds of calls on a few rows would take ten times as long.
-    """
-    known, rates = [], []
-    for place, day in enumerate(days):
-        shift = pd.Timedelta(days=place * CYCLE_DAYS)
-        rows = fig.as_of(annual, day)
-        known.append(
-            rows.assign(period_start=rows["period_start"] + shift, period_end=rows["period_end"] + shift)
+def _levels(annual: pd.DataFrame, covariates: pd.DataFrame, currency: str, day: date) -> dict[int, Level]:
+    """The levels known on a day, by year."""
+    rates = exchange_rates(covariates, pd.Timestamp(day))
+    series = annual_series(fig.as_of(annual, day), currency, rates)
+    grades = series["grade"].map(GRADES.index)
+    return {
+        int(year): (float(value), int(grade), str(figure))
+        for year, value, grade, figure in zip(
+            series.index, series["value_mn"], grades, series["figure_id"], strict=True
         )
-        per_usd = exchange_rates(covariates, pd.Timestamp(day))
-        rates.append(per_usd.set_axis(per_usd.index + place * CYCLE_YEARS))
-    found: list[dict[int, Level]] = [{} for _ in days]
-    if days:
-        series = annual_series(pd.concat(known, ignore_index=True), currency, pd.concat(rates))
-        for row in series.itertuples():
-            place, year = divmod(int(row.Index) - FIRST_YEAR, CYCLE_YEARS)
-            found[place][year + FIRST_YEAR] = (
-                float(row.value_mn),
-                GRADES.index(row.grade),
-                str(row.figure_id),
-            )
-    return found
+    }
 
 
 def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
@@ -259,7 +233,6 @@ def stored(answer: outlook.Answer) -> dict[str, Any]:
         "kind": answer.kind,
         "chances": answer.chances.to_dict(),
         "evidence": dict(answer.evidence),
-        "words": plainly(answer),
         "ahead": [
             [int(year), *row] for year, row in zip(ahead.index, ahead.to_numpy().tolist(), strict=True)
         ],
@@ -297,15 +270,10 @@ def _payload(state: Any) -> dict[str, Any]:
         "cny_per_usd": exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
-        "default": _default(),
+        "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
         "model": _constants(),
         "tables": tables(),
     }
-
-
-def _default() -> dict[str, Any]:
-    """The case with which the page opens: that of the notebooks."""
-    return cases.GoalCase().model_dump(mode="json")
 
 
 def _constants() -> dict[str, Any]:

@@ -157,6 +157,13 @@ def test_announced_goals_have_the_whole_answer(open_page: Any, file: Path) -> No
         assert [row["fan"][3] for row in one["ahead"]] == pytest.approx(ahead[0.5].to_list())
 
 
+def test_another_rate_on_a_day_that_knew_no_more_is_the_whole_answer_too(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file, "#goal=40").page
+    wanted = outlook.of(GoalCase(goal="40 %"))
+    assert not wanted.evidence and "With all that the day knew" in sheet.inner_text("#knows")
+    assert shown(sheet)["chance"] == pytest.approx(wanted.chances["average"], abs=1e-6)
+
+
 def test_nothing_is_a_forecast_once_the_deadline_is_over(open_page: Any, file: Path) -> None:
     today = "#as_of=2026-11-24"
     text = visit(open_page, file, today).page.inner_text(".verdict")

@@ -109,9 +109,15 @@ function plain(state) {
 /** The same with what else the day knew, where that is stored: an announced goal, on its day and today. */
 function answer(state) {
   const found = plain(state), stored = DATA.goals[sameGoal(state, ["own", "as_of", "reading"])]?.answers[found.day];
-  if (!stored) return { ...found, whole: state.reporter === OWN || !found.ahead.length };
+  if (!stored) return { ...found, whole: state.reporter === OWN || !found.ahead.length || knewNoMore(state, found.day) };
   const ahead = stored.ahead.map(([year, path, ...rest]) => ({ year, path, fan: rest.slice(0, 7), onPath: rest[7], alone: rest[8] }));
   return { ...found, whole: true, kind: stored.kind, chances: stored.chances, evidence: stored.evidence, ahead };
+}
+
+/** Whether a stored answer tells that the day knew nothing beside the yearly levels: another rate changes no evidence. */
+function knewNoMore(state, day) {
+  const alike = DATA.goals[sameGoal(state, ["own", "as_of", "reading", "goal"])]?.answers[day];
+  return alike !== undefined && alike.ahead.length > 0 && !Object.keys(alike.evidence).length;
 }
 
 /** Probability by reading (lib.law.chances). */
