@@ -311,6 +311,7 @@ def _learn(
     seen += evidence.year_so_far(case, levels, unknown, expected.size_usd) if YEAR_SO_FAR in kinds else []
     for one in seen:
         law = laws.given(law, {one.year: 1.0}, one.value, one.sd, one.df, one.correlation)
+        law = laws.condense(laws.prune(law, NEGLIGIBLE), 64)  # each observation makes twelve times as many
         used[one.kind] = f"{used[one.kind]}, {one.what}" if one.kind in used else one.what
     law = laws.marginal(law, [year for year in law.years if year not in known])
     return laws.condense(laws.prune(law, NEGLIGIBLE)), used, inferred
