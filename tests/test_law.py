@@ -324,10 +324,24 @@ def test_a_condensed_law_says_the_same(row, seed, horizon, value, sd, df):
 def test_no_answer_of_the_collection_moves_by_being_condensed(case, monkeypatch):
     """Larger flows and a later level, months of a running year: every chance to 0.002."""
     few = outlook.of(case)
-    monkeypatch.setattr(law, "condense", lambda whole: whole)
+    monkeypatch.setattr(law, "condense", lambda whole, most=0: whole)
     whole = outlook.of(case)
     assert len(few.law.weights) <= 32 < len(whole.law.weights)
     assert (few.chances - whole.chances).abs().max() < 0.002
+
+
+def test_many_observations_make_no_millions_of_components():
+    """Five years of the partner's figures, each with twelve nodes: once a case that never ended."""
+    case = GoalCase(
+        reporter="Russia",
+        partner="China",
+        goal="10 %",
+        base_year=2010,
+        deadline=2015,
+        as_of=date(2026, 11, 24),
+    )
+    answer = outlook.of(case)
+    assert len(answer.law.weights) <= 32 and answer.evidence["mirror"].count("China's figure") == 5
 
 
 def test_a_law_of_few_components_is_left_as_it_is():
