@@ -54,9 +54,21 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """Words for a name that was expected: the nearest valid one first, then what exists."""
     names = sorted(valid)
     shown = ", ".join(names[:SHOWN_NAMES]) + (f" … ({len(names)} in all)" if len(names) > SHOWN_NAMES else "")
-    by_fold = {known.casefold(): known for known in names}
+    close = _closest(name, names)
+    return (f"{quote(close)}, or " if close else "") + f"one of: {shown}"
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """The end of a message that has listed what is valid: the name that a wrong one is closest to, or nothing."""
+    close = _closest(name, valid)
+    return f"; did you mean {close}?" if close else ""
+
+
+def _closest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that is closest, whatever the case of its letters; empty where none is close."""
+    by_fold = {known.casefold(): known for known in valid}
     close = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.5)
-    return (f"{quote(by_fold[close[0]])}, or " if close else "") + f"one of: {shown}"
+    return by_fold[close[0]] if close else ""
 
 
 def quote(text: str) -> str:

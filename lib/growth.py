@@ -157,17 +157,6 @@ def cagr(start: Numbers, end: Numbers, years: Numbers) -> Numbers:
     return plain((end / start) ** (1 / years) - 1)
 
 
-def mean_rate(rates: Numbers) -> Numbers:
-    """Arithmetic mean of yearly rates, over the last axis; never below their compound rate.
-
-    One missing rate makes the mean missing: a mean over the known years would answer another question.
-    """
-    values = _past("rates", rates)
-    if values.shape[-1] == 0:
-        raise UserError("rates: found none, expected at least one yearly rate")
-    return plain(values.mean(axis=-1))
-
-
 def implied_base(value: Numbers, growth: Numbers) -> Numbers:
     """Level of the year before that "`value`, up `growth`" implies: value / (1 + growth).
 
@@ -185,35 +174,18 @@ def required_rate(latest: Numbers, target: Numbers, years: Numbers) -> Numbers:
     return cagr(latest, target, years)
 
 
-def required_after(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
-    """Growth a year still needed for "`rate` a year on average", read as a level reached in the end.
-
-    The level must come to base × (1 + rate)^years, and k yearly rates have already happened:
-    ((1 + rate)^years / Π(1 + past))^(1 / (years − k)) − 1.
-
-    Parameters
-    ----------
-    rate : stated average, a fraction a year above −1
-    years : whole years from the base to the deadline
-    past_rates : shape (..., k), 0 ≤ k < years
-        Yearly rates that already happened, from the first year on, above −1.
-
-    Returns
-    -------
-    Fraction a year; negative where the level is already above the goal's end.
-    """
-    (rate,), past = read(rate=(rate, ABOVE_MINUS_ONE)), _past("past_rates", past_rates)
-    require("past_rates", past, ABOVE_MINUS_ONE)
-    left = _years_left(years, past)
-    # In logs, because a product of many rates overflows long before the sum of their logs does.
-    return plain(np.expm1((years * np.log1p(rate) - np.log1p(past).sum(axis=-1)) / left))
-
-
 def required_mean(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
     """Growth a year still needed for "`rate` a year on average", read as the mean of the yearly rates.
 
-    (years × rate − Σ past) / (years − k); parameters as in `required_after`. A result below −1
-    (−100 %) means that this reading can no longer be missed.
+    (years × rate − Σ past) / (years − k), after k rates. A result below −1 (−100 %) means that this reading can
+    no longer be missed.
+
+    Parameters
+    ----------
+    rate : stated average, a fraction a year
+    years : whole years from the base to the deadline
+    past_rates : shape (..., k), 0 ≤ k < years
+        Yearly rates that already happened, from the first year on.
     """
     (rate,), past = read(rate=(rate, RATE)), _past("past_rates", past_rates)
     left = _years_left(years, past)
@@ -230,26 +202,6 @@ def goal_path(base: Numbers, rate: Numbers, years: Numbers) -> Numbers:
         years = pd.Series(years, index=years)
     base, rate, years = read(base=(base, POSITIVE), rate=(rate, ABOVE_MINUS_ONE), years=(years, FINITE))
     return plain(base * (1 + rate) ** years)
-
-
-def catch_up_years(gap_ratio: Numbers, growth: Numbers, path_growth: Numbers) -> Numbers:
-    """Years until a level that lies below its path meets it: −ln(gap_ratio) / ln((1 + growth) / (1 + path)).
-
-    Parameters
-    ----------
-    gap_ratio : latest level / level of the path in the same year, positive
-    growth, path_growth : growth of the level and of the path, fractions a year above −1
-
-    Returns
-    -------
-    Years; 0 at or above the path, inf where the level does not grow faster than the path.
-    """
-    gap, growth, path = read(
-        gap_ratio=(gap_ratio, POSITIVE),
-        growth=(growth, ABOVE_MINUS_ONE),
-        path_growth=(path_growth, ABOVE_MINUS_ONE),
-    )
-    return plain(_time_to_gain(-np.log(gap), np.log1p(growth) - np.log1p(path)))
 
 
 def doubling_time(rate: Numbers) -> Numbers:
@@ -270,10 +222,15 @@ def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns first_month, last_month, value: one row between each release and the one before it, in
-        order. Months published together stay together. The running sum of `value` is the input.
+        Columns first_month, last_month, value, fault: one row between each release and the one before it, in
+        order. Months published together stay together. The running sum of `value` is the input. `fault` is
+        blank, or says that the year so far fell, which trade cannot: one of the two releases was revised,
+        rounded or misprinted; the value stays as it is, negative.
 
-    A release below an earlier one raises `UserError`: trade is not negative, so one of them was revised.
+    Raises
+    ------
+    UserError
+        For a month twice (two releases: choose one first), labels that are not months, a negative release.
     """
     months = pd.Index(cumulative.index)
     if not (pd.api.types.is_integer_dtype(months) and months.isin(range(1, 13)).all() and months.is_unique):
@@ -285,8 +242,18 @@ def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
     last = levels.index.to_numpy(dtype=int)
     first = np.concatenate([[0], last])[: len(last)] + 1
     value = levels.diff().fillna(levels).to_numpy()
-    _refuse_falling(first, last, value)
-    return pd.DataFrame({"first_month": first, "last_month": last, "value": value})
+    faults = [_fall(*stretch) for stretch in zip(first, last, value, strict=True)]
+    return pd.DataFrame({"first_month": first, "last_month": last, "value": value, "fault": faults})
+
+
+def _fall(first: int, last: int, value: float) -> str:
+    """What is wrong with a stretch of months in which the year so far fell; blank where it did not."""
+    if value >= 0:
+        return ""
+    return (
+        f"the year to month {last} is {-value:g} below the year to month {first - 1}: one of the two was revised, "
+        "rounded or misprinted"
+    )
 
 
 def contributions(parts: pd.DataFrame) -> pd.DataFrame:
@@ -307,41 +274,6 @@ def contributions(parts: pd.DataFrame) -> pd.DataFrame:
     total, total_before = _with_year_before(levels.sum(axis=1, skipna=False))
     change = levels - _year_before(levels)
     return change.div(total_before, axis=0).where(total.notna())
-
-
-class CurrencySplit(NamedTuple):
-    """Dollar growth in two parts: 1 + usd_growth = (1 + cny_growth)(1 + yuan_change); in logs, a sum."""
-
-    cny_growth: Numbers  # growth in yuan, a fraction
-    yuan_change: Numbers  # change of the dollars that a yuan buys, a fraction; positive when the yuan gained
-    cny_log: Numbers  # ln(1 + cny_growth)
-    yuan_log: Numbers  # ln(1 + yuan_change); cny_log + yuan_log = ln(1 + usd_growth)
-
-
-def decompose_currency(
-    usd_growth: Numbers, cny_per_usd_before: Numbers, cny_per_usd: Numbers
-) -> CurrencySplit:
-    """Split growth in dollars into growth in yuan and the change of the exchange rate.
-
-    The rates are taken as they are quoted and published, so that nobody has to invert one by hand.
-
-    Parameters
-    ----------
-    usd_growth : growth in dollars, a fraction above −1
-    cny_per_usd_before, cny_per_usd : average yuan per dollar in the earlier and in the later year
-
-    Returns
-    -------
-    Two rates that compound to the dollar growth, and their logs, which add up to its log.
-    """
-    growth, before, after = read(
-        usd_growth=(usd_growth, ABOVE_MINUS_ONE),
-        cny_per_usd_before=(cny_per_usd_before, POSITIVE),
-        cny_per_usd=(cny_per_usd, POSITIVE),
-    )
-    yuan_log = np.log(before / after)
-    cny_log = np.log1p(growth) - yuan_log
-    return CurrencySplit(*map(plain, (np.expm1(cny_log), np.expm1(yuan_log), cny_log, yuan_log)))
 
 
 def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
@@ -379,15 +311,6 @@ def _years_left(years: int, past: np.ndarray) -> int:
             f"years: found {years}, expected a whole number above the {past.shape[-1]} past rates"
         )
     return int(years) - past.shape[-1]
-
-
-def _refuse_falling(first: np.ndarray, last: np.ndarray, value: np.ndarray) -> None:
-    """Refuse the first part of a year that is below zero, naming its months."""
-    for at in np.flatnonzero(value < 0)[:1]:
-        raise UserError(
-            f"cumulative: found a fall of {-value[at]:g} over months {first[at]}–{last[at]}, expected a "
-            "total that does not fall; leave out the release that was revised"
-        )
 
 
 def _past(name: str, rates: Numbers) -> np.ndarray:

@@ -8,7 +8,6 @@ month that no figure covers stays missing, and stretches that were published tog
 import numpy as np
 import pandas as pd
 
-from lib.errors import UserError
 from lib.growth import implied_base
 from lib.series import ranked
 
@@ -16,6 +15,20 @@ MONTHS = range(1, 12)
 """Months after which a year is still running."""
 
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
+
+
+_USED = [
+    "period_start",
+    "period_end",
+    "value_mn",
+    "value",
+    "yoy_pct",
+    "currency",
+    "figure_id",
+    "status",
+    "authority",
+]
+_USED += ["known_from", "level_usable", "growth_usable", "last_resort"]  # every copy costs by its columns
 
 
 def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -34,6 +47,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     stretch), status, figure_id. Of several figures for one stretch the preferred one of `lib.series` is kept; a
     press conversion counts only where there is nothing better, a figure of partial scope never.
     """
+    record = record[_USED]
     start, end = record["period_start"], record["period_end"]
     whole = (start.dt.day == 1) & end.dt.is_month_end & (start.dt.year == end.dt.year)
     part = whole & (end.dt.month - start.dt.month < 11)
@@ -78,60 +92,6 @@ def year_to_date(stretches: pd.DataFrame) -> pd.Series:
             known[int(year), int(last)] = before + float(value)
     index = pd.MultiIndex.from_tuples(list(known), names=["year", "last_month"])
     return pd.Series(list(known.values()), index=index, dtype=float)
-
-
-def unwind(cumulative: pd.Series) -> pd.DataFrame:
-    """The year so far by last month → the stretches of months between releases.
-
-    Parameters
-    ----------
-    cumulative : Series indexed by last month (1 to 12), in one unit; holes and missing values are releases
-        that were not found.
-
-    Returns
-    -------
-    Frame in order: first_month, last_month, value, fault. `fault` is blank, or says that the year so far fell,
-    which trade cannot: one of the two releases was revised, rounded or misprinted. The value stays as it is,
-    negative, so that `cumulate` gives the input back; `lib.growth.unwind_ytd` refuses such a year instead.
-
-    Raises
-    ------
-    UserError
-        For a month twice (two releases: choose one first), or labels that are not months.
-    """
-    months = pd.Index(cumulative.index)
-    if not (pd.api.types.is_integer_dtype(months) and months.isin(range(1, 13)).all() and months.is_unique):
-        raise UserError(
-            f"cumulative: found last months {list(months)}, expected distinct months from 1 to 12"
-        )
-    levels = cumulative.astype(float).dropna().sort_index()
-    value = levels.diff().fillna(levels)
-    first = [1, *(month + 1 for month in levels.index[:-1])][: len(levels)]
-    last = levels.index.to_numpy(dtype=int)
-    faults = [_fault(*stretch) for stretch in zip(first, last, value, strict=True)]
-    return pd.DataFrame(
-        {"first_month": first, "last_month": last, "value": value.to_numpy(), "fault": faults}
-    )
-
-
-def _fault(first: int, last: int, value: float) -> str:
-    if value >= 0:
-        return ""
-    return (
-        f"the year to month {last} is {-value:g} below the year to month {first - 1}: one of the two was revised, "
-        "rounded or misprinted"
-    )
-
-
-def cumulate(stretches: pd.DataFrame) -> pd.Series:
-    """The year so far by last month from stretches without a hole between them: the inverse of `unwind`."""
-    begin = [1, *(stretches["last_month"].to_numpy()[:-1] + 1)][: len(stretches)]
-    if list(stretches["first_month"]) != begin:
-        raise UserError(
-            f"stretches: found first months {list(stretches['first_month'])}, expected each to follow the last: {begin}"
-        )
-    index = pd.Index(stretches["last_month"], name="last_month")
-    return pd.Series(stretches["value"].cumsum().to_numpy(), index=index)
 
 
 def implied_year_to_date(stretches: pd.DataFrame) -> pd.DataFrame:

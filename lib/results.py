@@ -19,7 +19,6 @@ from lib.words import percent, rate
 
 MIME = "application/vnd.tradegoals.result+json"
 
-SCHEMA_FILE = Path(__file__).resolve().parents[1] / "notebooks" / "result.schema.json"
 """The schema of result.json for other programs; `tradegoals results --schema` prints the current one."""
 
 
@@ -152,7 +151,7 @@ def to_json(result: Result) -> str:
 
 
 def schema_text() -> str:
-    """The JSON schema of a `result.json`, as it is kept in `SCHEMA_FILE`."""
+    """The JSON schema of a `result.json`, as notebooks/result.schema.json keeps it."""
     return json.dumps(Result.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
 
 

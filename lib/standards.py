@@ -22,7 +22,7 @@ they were not verified in a primary source.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import pandas as pd
@@ -344,22 +344,6 @@ def oecd_distance(target: TrackedTarget, spread: float | None = None) -> Assessm
     return Assessment(
         "OECD distance", "s.d. to go", distance, None, label, on_track, OECD_SOURCE, _notes(target, note)
     )
-
-
-def assess_all(
-    target: TrackedTarget, levels: pd.Series | None = None, spread: float | None = None
-) -> pd.DataFrame:
-    """All standards on one problem, a row each, with the fields of `Assessment` as columns."""
-    assessments = [
-        eurostat(target),
-        un_progress_chart(target),
-        escap_current_status(target),
-        escap_anticipated(target, levels),
-        sdsn(target),
-        oecd_distance(target, spread),
-    ]
-    table = pd.DataFrame([asdict(assessment) for assessment in assessments])
-    return table.astype({"value": "float64", "score": "float64", "on_track": "boolean"})
 
 
 def _class(

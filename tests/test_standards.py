@@ -12,7 +12,6 @@ from lib import standards
 from lib.errors import UserError
 from lib.standards import (
     TrackedTarget,
-    assess_all,
     escap_anticipated,
     escap_current_status,
     eurostat,
@@ -282,14 +281,6 @@ def test_impossible_problems_are_refused(arguments, message):
 def test_levels_without_two_known_years_are_refused():
     with pytest.raises(UserError, match="levels: found 1 up to 2008"):
         escap_anticipated(HEILONGJIANG_2008, pd.Series({2008: 11.08, 2009: 5.58}))
-
-
-def test_table_has_a_row_for_each_standard():
-    table = assess_all(HEILONGJIANG_2008, spread=2.0)
-    assert table["standard"].is_unique
-    assert len(table) == len(ALL)
-    assert table[["value", "source", "progress_class"]].notna().all().all()
-    assert table.set_index("measure")["value"]["R"] == eurostat(HEILONGJIANG_2008).value
 
 
 # --- properties -----------------------------------------------------------------------------------------

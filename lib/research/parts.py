@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib import forecast
-from lib.analysis.hidden_years import ANALOGUES
+from lib.evidence import ANALOGUES
 from lib.reference import BACI, Array, pick_class, size_class
 from lib.research import backtest, classes
 from lib.research.classes import estimate

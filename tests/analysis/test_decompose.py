@@ -49,13 +49,23 @@ def test_a_gap_in_any_part_leaves_the_year_out():
     assert list(decompose.log_parts(level, {"a": factor}).index) == [2001, 2004]
 
 
-def test_currency_parts_agree_with_the_currency_decomposition_of_growth():
-    cny = fig.covariate("cny_per_usd").loc[2010:2015]
-    level = by_year([100.0, 144, 160, 161, 172, 123], 2010)
-    parts = decompose.log_parts(level, {"yuan": 1 / cny})
-    split = growth.decompose_currency(level[2015] / level[2014] - 1, cny[2014], cny[2015])
-    assert parts.loc[2015, "yuan"] == pytest.approx(split.yuan_log, abs=1e-12)
-    assert parts.loc[2015, "rest"] == pytest.approx(split.cny_log, abs=1e-12)
+def test_china_russia_2015_in_dollars_and_yuan():
+    """Customs: −28.6 % in dollars; TASS: −27.8 % in yuan; World Bank rates 6.1434 and 6.2275."""
+    parts = decompose.log_parts(
+        by_year([95.28, 68.0], 2014), {"yuan": 1 / by_year([6.143434, 6.227489], 2014)}
+    )
+    assert np.expm1(parts.loc[2015, "growth"]) == pytest.approx(-0.286, abs=5e-4)
+    assert np.expm1(parts.loc[2015, "rest"]) == pytest.approx(-0.278, abs=0.002)
+    assert np.expm1(parts.loc[2015, "yuan"]) == pytest.approx(-0.0135, abs=5e-5)
+
+
+@given(usd=st.floats(-0.9, 3), before=st.floats(1, 20), after=st.floats(1, 20))
+def test_currency_parts_are_those_of_a_flow_measured_in_both(usd, before, after):
+    dollars, rates = by_year([1.0, 1 + usd], 2014), by_year([before, after], 2014)
+    parts = decompose.log_parts(dollars, {"yuan": 1 / rates}).loc[2015]
+    yuan = dollars * rates
+    assert parts["rest"] == pytest.approx(np.log(yuan[2015] / yuan[2014]), abs=1e-9)
+    assert parts["yuan"] + parts["rest"] == pytest.approx(np.log1p(usd), abs=1e-9)
 
 
 @given(st.lists(st.tuples(positive, positive), min_size=2, max_size=12))

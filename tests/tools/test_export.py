@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lib import show
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import export
+from lib.tools.site import export
 
 FIGURE = (
     "import pandas as pd\n"
@@ -112,7 +112,7 @@ def test_a_notebook_that_fails_by_now_is_an_error_that_names_it(
 def test_the_formats_of_the_command_are_those_of_the_module() -> None:
     from lib.tools.commands.publish import FORMATS
 
-    assert set(FORMATS) == set(export.FORMATS)
+    assert set(FORMATS) == {*export.FIGURES, *export.TABLES}
 
 
 @given(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from lib import results
+from lib import package, results
 from lib.errors import UserError
 from lib.files import write_atomically
 from lib.tools.cli import main
@@ -215,7 +215,7 @@ def test_a_link_in_place_of_the_lock_or_table_is_not_followed(tmp_path: Path) ->
 
 
 def test_the_schema_that_is_kept_is_the_current_one() -> None:
-    kept = results.SCHEMA_FILE.read_text(encoding="utf-8")
+    kept = (package.notebooks_dir() / "result.schema.json").read_text(encoding="utf-8")
     assert kept == results.schema_text(), "run: tradegoals results --schema > notebooks/result.schema.json"
     assert json.loads(kept)["properties"].keys() == results.Result.model_fields.keys()
 

@@ -1,6 +1,7 @@
 """The commands of an author of notebooks: `new`, `stamp`, `kernel`."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -16,9 +17,18 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
     from lib.tools.run import kernels
-    from lib.tools.run.stamp import in_words, read_notebook, renew_picture, restamp, stale_parts
+    from lib.tools.run.stamp import (
+        in_words,
+        read_notebook,
+        renew_picture,
+        restamp,
+        stale_parts,
+        stamped_notebooks,
+    )
 
-    paths = [notebooks_dir() / f"{name}.ipynb" for name in _stamped_names(notebooks)]
+    stamped = list(stamped_notebooks())
+    names = [notebook_name(text, stamped) for text in notebooks] or stamped
+    paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: in_words(stale_parts(read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if only_check:
@@ -35,16 +45,31 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
-def _stamped_names(wanted: tuple[str, ...]) -> list[str]:
-    """Names of committed notebooks from what was typed, also as a path; all of them by default."""
-    from lib.errors import nearest
-    from lib.tools.run.checkup import stamped_notebooks
+def notebook_name(text: str, known: Iterable[str] = ()) -> str:
+    """The notebook that was meant: by name, by path, or by a beginning that no other has.
 
-    names = [Path(name).name.removesuffix(".ipynb") for name in wanted]
-    for name in names:
-        if name not in stamped_notebooks():
-            raise UserError(f'notebook: found "{name}", expected {nearest(name, list(stamped_notebooks()))}')
-    return names or list(stamped_notebooks())
+    Parameters
+    ----------
+    known : names to choose from; by default those that `run` takes.
+
+    Raises
+    ------
+    UserError
+        Naming those that begin so, or the nearest.
+    """
+    from lib.errors import nearest, quote
+    from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
+
+    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
+    asked = Path(text).name.removesuffix(".ipynb")
+    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
+    if not asked or not found:
+        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
+    if len(found) > 1:
+        raise UserError(
+            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
+        )
+    return found[0]
 
 
 @click.command()
@@ -68,7 +93,7 @@ def new(name: str, title: str | None, case: str) -> None:
     click.echo("Next")
     for what, command in (
         ("edit", f"uv run --group lab jupyter lab notebooks/{name}.ipynb"),
-        ("stamp", "tradegoals stamp     (also the others: they import the file that now has the name)"),
+        ("stamp", f"tradegoals stamp {name}"),
         ("run", f"tradegoals run --notebook {name} -p as_of=2014-04-15"),
         ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
     ):

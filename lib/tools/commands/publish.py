@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from lib.tools.commands.results import out_option
+
 EXAMPLES = """
 \b
 Examples
@@ -19,9 +21,7 @@ Examples
 
 
 @click.command("site", epilog=EXAMPLES)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
+@out_option
 def site_command(out: Path) -> None:
     """Build the site in out/site, offline; pages whose runs have not changed are kept.
 
@@ -38,9 +38,7 @@ def site_command(out: Path) -> None:
 
 
 @click.command("what-if")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
+@out_option
 def whatif_command(out: Path) -> None:
     """Write whatif.html, a page that answers any goal for any flow in the browser, offline."""
     from lib.tools.whatif.page import write_page
@@ -61,12 +59,10 @@ FORMATS = ("svg", "pdf", "csv", "latex")
     default=FORMATS,
     help="Only this (repeatable): figures as svg or pdf, tables as csv or latex [default: all].",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
+@out_option
 def export(run: str, formats: tuple[str, ...], out: Path) -> None:
     """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, or such."""
-    from lib.tools.run.export import export as write
+    from lib.tools.site.export import export as write
 
     for path in write(run, formats, out):
         click.echo(f"wrote {path}")

@@ -11,6 +11,10 @@ from lib.errors import UserError
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
 
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
+)
+
 SHOWN_ROWS = 40
 
 FILTERS = {
@@ -49,9 +53,7 @@ def _filter_options(command: Any) -> Any:
 
 
 @click.command("results", epilog=EXAMPLES)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Output folder."
-)
+@out_option
 @_filter_options
 @click.option("--sort", "order", multiple=True, metavar="COLUMN", help="Sort by this column (repeatable).")
 @click.option("--descending", is_flag=True, help="Sort from large to small.")
@@ -83,15 +85,15 @@ def results_command(
         click.echo(schema_text(), nl=False)
         return
     if again:
-        report_damaged(results_table.merge(out).damaged)
+        _report_damaged(results_table.merge(out).damaged)
     table = results_table.read_table(out)
-    rows = sort_rows(choose_rows(table, wanted), order, descending)
+    rows = _sort_rows(_choose_rows(table, wanted), order, descending)
     if csv is not None:
         _export(rows, csv)
         return
     shown = rows.head(limit) if limit else rows
     click.echo(as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
-    click.echo(count_in_words(len(shown), len(rows), len(table)))
+    click.echo(_count_in_words(len(shown), len(rows), len(table)))
 
 
 def collect_results(out: Path, changed: bool) -> None:
@@ -99,16 +101,16 @@ def collect_results(out: Path, changed: bool) -> None:
     from lib.tools.run import results_table
 
     if changed or not (out / results_table.TABLE).exists():
-        report_damaged(results_table.merge(out).damaged)
+        _report_damaged(results_table.merge(out).damaged)
 
 
-def report_damaged(damaged: list[str]) -> None:
+def _report_damaged(damaged: list[str]) -> None:
     """Name each result that the table leaves out."""
     for line in damaged:
         click.echo(f"left out of the results table: {line}", err=True)
 
 
-def choose_rows(table: "pd.DataFrame", wanted: dict[str, tuple[str, ...]]) -> "pd.DataFrame":
+def _choose_rows(table: "pd.DataFrame", wanted: dict[str, tuple[str, ...]]) -> "pd.DataFrame":
     """Rows whose columns hold one of the values asked for; a value that no row holds is an error.
 
     Goals are compared by what they mean: "25" is "25 %".
@@ -149,7 +151,7 @@ def _known(column: str, value: str, table: "pd.DataFrame") -> str:
     return _plain(column, value)
 
 
-def sort_rows(rows: "pd.DataFrame", order: tuple[str, ...], descending: bool) -> "pd.DataFrame":
+def _sort_rows(rows: "pd.DataFrame", order: tuple[str, ...], descending: bool) -> "pd.DataFrame":
     """Rows by the columns named, empty ones last; in the order of the table where none is named."""
     from lib.errors import nearest, quote
 
@@ -186,7 +188,7 @@ def _folded(parts: list[str], width: int) -> list[str]:
     return textwrap.wrap("; ".join(part for part in parts if not part.endswith(": ")), width)
 
 
-def count_in_words(shown: int, chosen: int, there: int) -> str:
+def _count_in_words(shown: int, chosen: int, there: int) -> str:
     """How many rows are printed, chosen and there."""
     found = f"{chosen} of {there} rows" if chosen < there else f"{there} rows"
     if there == 0:

@@ -22,8 +22,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lib import cases, fetched
-from lib.cases import nearest
-from lib.errors import UserError
+from lib.errors import UserError, did_you_mean, nearest
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.spec import Run, short_slug
@@ -59,7 +58,7 @@ def model_of(notebook: str) -> type[cases.Case]:
     """Return the parameter model of a notebook by name."""
     models = NOTEBOOKS | ON_REQUEST
     if notebook not in models:
-        hint = nearest(notebook, models)
+        hint = did_you_mean(notebook, models)
         raise UserError(f'notebook: found "{shorten(notebook)}", expected one of {", ".join(models)}{hint}')
     return models[notebook]
 
@@ -300,8 +299,6 @@ def expand(
 
 def _chosen(document: dict[str, Any], ci: bool, only: tuple[str, ...], file: str) -> dict[str, Any]:
     """The cases to expand: all, those of CI, or those asked for."""
-    from lib.errors import nearest
-
     cases = document["cases"]
     for name in only:
         if name not in cases:

@@ -1,9 +1,8 @@
-"""Publishing a folder whole: it is made aside and exchanged with the old one in a single step.
+"""Build the site, out/site, from the runs in out/runs: offline, whole or not at all, and only what has changed.
 
-A build that is killed leaves the site as it was; what it had made is swept away by the next one. Pages whose
-inputs have not changed are taken over from the old site, once their files are seen to be those it wrote.
-
-Build the site, out/site, from the runs in out/runs: offline, whole or not at all, and only what has changed.
+It is made in a folder aside and exchanged with the old one in a single step. A build that is killed leaves the site as
+it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
+site, once their files are seen to be those it wrote.
 
 The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU on the
 same machine: 38 for 200 runs, 1.9 for 4, 2.2 after one run had changed; this module takes 4.6, 1.9 and 2.1
@@ -39,7 +38,7 @@ _AT_FDCWD, _EXCHANGE = -100, 2
 
 
 @contextmanager
-def draft_of(site: Path) -> Iterator[Path]:
+def _draft_of(site: Path) -> Iterator[Path]:
     """A folder to build in, published as `site` if nothing goes wrong; two builds at once wait for each other."""
     aside = site.parent / f".{site.name}-drafts"
     make_folder(aside)
@@ -55,7 +54,7 @@ def draft_of(site: Path) -> Iterator[Path]:
                 raise UserError(f"{site}: cannot be written: {error.strerror}") from None
 
 
-def read_built(site: Path) -> dict[str, Any]:
+def _read_built(site: Path) -> dict[str, Any]:
     """What an earlier build says of its pages; nothing where there is none that can be read."""
     try:
         pages = json.loads((site / BUILT).read_bytes())["pages"]
@@ -64,7 +63,7 @@ def read_built(site: Path) -> dict[str, Any]:
         return {}
 
 
-def check_target(site: Path) -> None:
+def _check_target(site: Path) -> None:
     """Refuse to replace what no build has made.
 
     Raises
@@ -78,7 +77,7 @@ def check_target(site: Path) -> None:
         raise UserError(f"{site}: found files that no build of the site has made; expected a site or nothing")
 
 
-def take_over(page: dict[str, Any] | None, stamp: str, site: Path, draft: Path) -> bool:
+def _take_over(page: dict[str, Any] | None, stamp: str, site: Path, draft: Path) -> bool:
     """Take the files of a page from the old site if its stamp is the same and the files are whole."""
     if page is None or page.get("stamp") != stamp or not page["files"]:
         return False
@@ -98,7 +97,7 @@ def hash_of(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
+def _write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     """Write the files of a page, new each time; returns their hashes."""
     for name, content in files.items():
         make_folder((folder / name).parent)
@@ -109,7 +108,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
-def write_built(draft: Path, pages: dict[str, Any]) -> None:
+def _write_built(draft: Path, pages: dict[str, Any]) -> None:
     """Write the stamps for the next build."""
     (draft / BUILT).write_text(json.dumps({"pages": pages}, indent=0, sort_keys=True), encoding="utf-8")
 
@@ -184,22 +183,22 @@ def build_site(out: Path) -> Built:
         Where there is no run to show, or the folder cannot be written; the old site then stays as it was.
     """
     target = out / SITE
-    check_target(target)
+    _check_target(target)
     site = Site(out, find_runs(out))
-    with draft_of(target) as draft:
-        before = read_built(target)
+    with _draft_of(target) as draft:
+        before = _read_built(target)
         common = _decides_all(site)
         pages: dict[str, Any] = {}
         made = []
         for part in _parts(site):
             stamp = _hash([common, part.decided_by])
-            if take_over(before.get(part.name), stamp, target, draft):
+            if _take_over(before.get(part.name), stamp, target, draft):
                 pages[part.name] = before[part.name]
                 continue
             files = {f"{part.folder}{name}": content for name, content in part.make().items()}
-            pages[part.name] = {"stamp": stamp, "files": write_files(draft, files)}
+            pages[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
             made.append(part.name)
-        write_built(draft, pages)
+        _write_built(draft, pages)
     kept = sorted(pages.keys() - set(made))
     return Built(target, made, kept, [run for run in site.runs if run.fault])
 
@@ -226,7 +225,7 @@ def _of_all_runs(site: Site) -> Iterator[tuple[str, str, Callable[[], Files]]]:
     yield "index", "", partial(index_page.index_files, site)
     yield "goals", "goals/", partial(index_page.goals_files, site)
     yield "search", "search/", partial(data_pages.search_files, site)
-    yield "runs", "runs/", lambda: _one_page(site.render("runs.html.j2", "../", place="runs/index.html"))
+    yield "runs", "runs/", partial(site.page, "runs")
     yield "about", "about/", partial(data_pages.about_files, site)
 
 
@@ -250,10 +249,10 @@ def _whatif_files() -> Files:
 
 def _decides_all(site: Site) -> str:
     """A hash of what every page depends on: code, data, packages, the names and questions of the notebooks."""
-    lib = ROOT / "lib"
+    package = ROOT / "lib"
     sources = {
-        path.relative_to(lib).as_posix(): hash_file(path)
-        for path in sorted(lib.rglob("*.*"))
+        path.relative_to(package).as_posix(): hash_file(path)
+        for path in sorted(package.rglob("*.*"))
         if path.suffix != ".pyc" and path.is_file()
     }
     versions = [version(name) for name in PACKAGES]
@@ -262,7 +261,3 @@ def _decides_all(site: Site) -> str:
 
 def _hash(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _one_page(html: str) -> Files:
-    return {"index.html": html.encode()}

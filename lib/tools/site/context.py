@@ -25,7 +25,7 @@ from lib.goals import READINGS, parse_goal
 from lib.tools.run import matrix, results_table, spec
 from lib.tools.run.freshness import Sources
 from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
-from lib.tools.site.prose import Links, page_names, shown_address, web_address
+from lib.tools.site.prose import Links, shown_address, web_address
 from lib.words import percent
 
 DEFAULT = "default"
@@ -273,7 +273,7 @@ def _stated_goals() -> dict[tuple[Any, ...], dict[str, str]]:
 
 _HERE = Path(__file__).resolve().parent
 
-ROOT = _HERE.parents[1]
+ROOT = _HERE.parents[2]
 
 PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
 """Tables of the data that are pages of the site."""
@@ -352,11 +352,17 @@ class Site:
 
     def links(self, up: str) -> Links:
         """The links of a page that stands `up` below the root."""
-        return page_names(self.questions, self.figures["figure_id"], up)
+        return Links(up, frozenset(self.figures["figure_id"]), frozenset(self.questions))
 
     def render(self, template: str, up: str, **values: Any) -> str:
         """A page as HTML; every value is escaped unless it is known to be safe HTML."""
         return _environment().get_template(template).render(site=self, up=up, **values)
+
+    def page(self, folder: str, **values: Any) -> dict[str, bytes]:
+        """The page that stands in a folder of the site's root by that name, "" for the first, from its template."""
+        place = f"{folder}/index.html" if folder else "index.html"
+        html = self.render(f"{folder or 'index'}.html.j2", "../" if folder else "", place=place, **values)
+        return {"index.html": html.encode()}
 
 
 def hash_data() -> dict[str, str]:

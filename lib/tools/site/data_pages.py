@@ -46,7 +46,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
     statuses = [name for name in figures.STATUS if (table["status"] == name).any()]
     reporters = sorted(table["reporter"].unique())
     page = {"rows": rows, "statuses": statuses, "reporters": reporters}
-    return {"index.html": site.render("figures.html.j2", "../", place="figures/index.html", **page).encode()}
+    return site.page("figures", **page)
 
 
 def targets_files(site: Site) -> dict[str, bytes]:
@@ -63,7 +63,7 @@ def targets_files(site: Site) -> dict[str, bytes]:
         "outcomes": OUTCOMES,
         "reporters": sorted(targets["reporter"].unique()),
     }
-    return {"index.html": site.render("targets.html.j2", "../", place="targets/index.html", **page).encode()}
+    return site.page("targets", **page)
 
 
 def data_files(site: Site) -> dict[str, bytes]:
@@ -77,7 +77,7 @@ def data_files(site: Site) -> dict[str, bytes]:
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     page = {"text": html, "headings": headings, "files": files}
     own = {name: (folder / name).read_bytes() for name in site.data_hashes}
-    return own | {"index.html": site.render("data.html.j2", "../", place="data/index.html", **page).encode()}
+    return own | site.page("data", **page)
 
 
 def about_files(site: Site) -> dict[str, bytes]:
@@ -92,7 +92,7 @@ def about_files(site: Site) -> dict[str, bytes]:
         "}"
     )
     page = {"bibtex": bibtex, "faults": [run for run in site.runs if run.fault]}
-    return {"index.html": site.render("about.html.j2", "../", place="about/index.html", **page).encode()}
+    return site.page("about", **page)
 
 
 def met_in_register() -> tuple[int, int]:
@@ -166,10 +166,7 @@ def search_files(site: Site) -> dict[str, bytes]:
     """The search page and the script of words that it loads."""
     documents = [*_notebooks(site), *_runs(site), *_figures(site), *_targets(site)]
     words = f"self.SITE_WORDS = {json.dumps(documents, ensure_ascii=True, separators=(',', ':'))};\n"
-    return {
-        "index.html": site.render("search.html.j2", "../", place="search/index.html").encode(),
-        "words.js": words.encode(),
-    }
+    return site.page("search") | {"words.js": words.encode()}
 
 
 def _notebooks(site: Site) -> Iterator[Document]:

@@ -1,6 +1,5 @@
 """The first page: the question, the answer and a picture from the default run, then goals and notebooks."""
 
-import io
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -48,7 +47,7 @@ def index_files(site: Site) -> dict[str, bytes]:
         "labels": goals.READING_LABELS,
         "faults": [run for run in site.runs if run.fault],
     }
-    return {"index.html": site.render("index.html.j2", "", place="index.html", **page).encode()}
+    return site.page("", **page)
 
 
 def goals_files(site: Site) -> dict[str, bytes]:
@@ -60,11 +59,9 @@ def goals_files(site: Site) -> dict[str, bytes]:
         "days": sorted({row.as_of for row in rows}),
         "labels": goals.READING_LABELS,
     }
-    return {
-        "index.html": site.render("goals.html.j2", "../", place="goals/index.html", **page).encode(),
-        "goals.csv": _to_csv(pd.DataFrame([_flat(row) for row in rows])),
-        "results.csv": _to_csv(site.results),
-    }
+    tables = {"goals.csv": pd.DataFrame([_flat(row) for row in rows]), "results.csv": site.results}
+    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
+    return site.page("goals", **page) | {name: text.encode() for name, text in texts.items()}
 
 
 def _head(site: Site) -> Head | None:
@@ -77,7 +74,7 @@ def _head(site: Site) -> Head | None:
     links = site.links("")
     return Head(
         run=run,
-        asked=prose.inline(answers.goal_in_words(case, case.make_goal()), links),
+        asked=prose.inline(str(answers.goal_in_words(case, case.make_goal())), links),
         answer=prose.inline(run.result.answer, links),
         chances=_chances_in_words(run.result, case),
         as_of=case.as_of,
@@ -148,9 +145,3 @@ def _flat(row: GoalRow) -> dict[str, Any]:
         "source": row.announced.get("url", ""),
         "run": row.run,
     }
-
-
-def _to_csv(table: pd.DataFrame) -> bytes:
-    text = io.StringIO()
-    table.to_csv(text, index=False, lineterminator="\n")
-    return text.getvalue().encode()

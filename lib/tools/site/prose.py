@@ -8,7 +8,7 @@ Both pass nh3 (the sanitiser ammonia, which parses as a browser does), so a scri
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -68,11 +68,6 @@ def shown_address(address: str) -> str:
     """An address as link text: host and path, the host alone where that would be long."""
     text = re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
     return text if len(text) <= LONGEST_SHOWN else f"{text.partition('/')[0]}/…"
-
-
-def page_names(notebooks: Collection[str], figure_ids: Collection[str], up: str) -> Links:
-    """The links of a page that stands `up` below the root."""
-    return Links(up, frozenset(figure_ids), frozenset(notebooks))
 
 
 TAGS = {

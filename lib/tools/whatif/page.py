@@ -9,10 +9,8 @@ import hashlib
 import html
 from pathlib import Path
 from string import Template
-from urllib.parse import urlencode
 
 from lib.analysis import what_if_data
-from lib.cases import GoalCase
 from lib.files import make_folder, write_atomically
 
 FILES = Path(__file__).resolve().parent / "page_files"
@@ -37,11 +35,6 @@ def write_page(folder: Path, home: str = "") -> Path:
     path = folder / NAME
     write_atomically(path, build(home))
     return path
-
-
-def address(case: GoalCase) -> str:
-    """The address of a case on the page, relative to its folder."""
-    return f"{NAME}#{urlencode(case.model_dump(mode='json'))}"
 
 
 def build(home: str = "") -> str:

@@ -7,11 +7,8 @@ from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
-import os
-import time
 from collections.abc import Iterable
 from html import escape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,11 @@ from lib.errors import UserError, nearest
 from lib.files import make_folder_below, write_atomically
 from lib.tools.run import spec
 from lib.tools.run.spec import JOURNAL, NOTEBOOK, Run, run_from
+from lib.tools.site import grids
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
 TABLES = ("csv", "latex")
-
-FORMATS = (*FIGURES, *TABLES)
 
 SECONDS = 600.0
 
@@ -37,7 +33,7 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     Parameters
     ----------
     name : of the run, ``03_could_one_have_known/as_of-2026-11-24``; without a slash, its run at the defaults.
-    formats : some of `FORMATS`.
+    formats : some of `FIGURES` and `TABLES`.
     out : output folder, in which the run has been executed.
 
     Raises
@@ -58,7 +54,7 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
             if "csv" in wanted:
                 files[folder / f"table-{number}.csv"] = frame.to_csv(index=False, lineterminator="\n")
             if "latex" in wanted:
-                files[folder / f"table-{number}.tex"] = to_latex(frame)
+                files[folder / f"table-{number}.tex"] = _to_latex(frame)
     if files:
         make_folder_below(out, folder)
     for path, content in files.items():
@@ -93,41 +89,22 @@ def _read(path: Path) -> Any:
 
 def _execute_again(run: Run) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
     from lib.package import notebooks_dir
-    from lib.tools.run.execute import (
-        CELL_TIMEOUT_SECONDS,
-        MOST_OUTPUT_BYTES,
-        Limits,
-        kernel_config,
-        make_client,
-    )
+    from lib.tools.run.execute import Limits, Watch, run_notebook
+    from lib.tools.run.kernels import ORDINARY
 
-    notebook = parameterize_notebook(
-        load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb")), run.parameters
-    )
-    limits = Limits(time.monotonic() + SECONDS, CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
-    with kernel_config() as config:
-        client = make_client(notebook, "python3", config, limits, "")
-        client.extra_arguments = [
-            *client.extra_arguments,
-            f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",
-        ]
-        # Matplotlib dates its files by this variable where it is set.
-        before = os.environ.get("SOURCE_DATE_EPOCH")
-        os.environ["SOURCE_DATE_EPOCH"] = "0"
-        try:
-            client.run()
-        except Exception as fault:  # a cell, the kernel: whatever it was
-            raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
-        finally:
-            if before is None:
-                del os.environ["SOURCE_DATE_EPOCH"]
-            else:
-                os.environ["SOURCE_DATE_EPOCH"] = before
-    return notebook
+    try:
+        return run_notebook(
+            notebooks_dir() / f"{run.notebook}.ipynb",
+            run.parameters,
+            ORDINARY,
+            Watch(),
+            limits=Limits.from_now(SECONDS),
+            arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
+            environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
+        )
+    except Exception as fault:  # a cell, the kernel: whatever it was
+        raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
 
 
 def _pictures(notebook: Any) -> list[Any]:
@@ -140,10 +117,10 @@ def _content(output: Any, kind: str) -> str | bytes:
     text = content if isinstance(content, str) else "".join(content)
     if kind == "pdf":
         return base64.b64decode(text)
-    return with_title(text, output["metadata"].get("image/png", {}).get("alt", ""))
+    return _with_title(text, output["metadata"].get("image/png", {}).get("alt", ""))
 
 
-def with_title(svg: str, words: str) -> str:
+def _with_title(svg: str, words: str) -> str:
     """An SVG with a title, which screen readers read and browsers show."""
     start = svg.index("<svg")
     end = svg.index(">", start)
@@ -162,38 +139,9 @@ def tables(notebook: Any) -> list[pd.DataFrame]:
 
 def read_tables(markup: str) -> list[pd.DataFrame]:
     """The tables in HTML as pandas writes it: a row of names, then rows of as many cells."""
-    reader = _Tables()
-    reader.feed(markup)
-    return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in reader.tables if len(rows) > 1]
-
-
-class _Tables(HTMLParser):
-    """Rows of text of every table; the standard library's parser works by methods of these names."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self.inside = False
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        """Begin a table, a row or a cell."""
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr" and self.tables:
-            self.tables[-1].append([])
-        elif tag in ("td", "th") and self.tables and self.tables[-1]:
-            self.tables[-1][-1].append("")
-            self.inside = True
-
-    def handle_endtag(self, tag: str) -> None:
-        """End a cell."""
-        if tag in ("td", "th"):
-            self.inside = False
-
-    def handle_data(self, data: str) -> None:
-        """Add text to the cell."""
-        if self.inside:
-            self.tables[-1][-1][-1] += data
+    found = [part for part in grids.split(markup) if not isinstance(part, str) and len(part) > 1]
+    texts = [[[cell.text for cell in row] for row in rows] for rows in found]
+    return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 
 
 LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
@@ -207,7 +155,7 @@ LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 """What stands for each sign that LaTeX takes for a command, or that its old fonts lack."""
 
 
-def to_latex(frame: pd.DataFrame) -> str:
+def _to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
     columns = [escape_latex(name) for name in frame.columns]
     style = frame.set_axis(columns, axis="columns").style.hide(axis="index").format(_latex_cell)

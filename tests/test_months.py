@@ -1,14 +1,13 @@
-"""Year-to-date releases and months: `lib.analysis.months`."""
+"""Year-to-date releases and months: `lib.months`."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lib import figures as fig
-from lib.analysis.months import cumulate, implied_year_to_date, releases, revisions, unwind, year_to_date
+from lib import growth
 from lib.errors import UserError
+from lib.months import implied_year_to_date, releases, revisions, year_to_date
 
 RECORD = fig.select(fig.load_figures(), "China", "Russia", "total")
 
@@ -48,19 +47,19 @@ def figure(period: str, value: float, status: str = "ok", published: str = "2022
 
 
 def test_january_and_february_published_together_stay_together() -> None:
-    found = unwind(so_far(m2=10.0, m3=16.0, m4=21.0))
+    found = growth.unwind_ytd(so_far(m2=10.0, m3=16.0, m4=21.0))
     months = found[["first_month", "last_month", "value"]]
     assert months.to_numpy().tolist() == [[1, 2, 10.0], [3, 3, 6.0], [4, 4, 5.0]]
     assert (found["fault"] == "").all()
 
 
 def test_months_of_releases_that_were_not_found_are_not_told_apart() -> None:
-    found = unwind(so_far(m1=3.0, m3=np.nan, m6=18.0))
+    found = growth.unwind_ytd(so_far(m1=3.0, m3=np.nan, m6=18.0))
     assert found[["first_month", "last_month", "value"]].to_numpy().tolist() == [[1, 1, 3.0], [2, 6, 15.0]]
 
 
 def test_a_year_so_far_that_falls_is_flagged_and_explained_not_mended() -> None:
-    found = unwind(so_far(m5=50.0, m6=48.5, m7=57.0))
+    found = growth.unwind_ytd(so_far(m5=50.0, m6=48.5, m7=57.0))
     assert found["value"].tolist() == [50.0, -1.5, 8.5]
     assert found["fault"].tolist()[::2] == ["", ""]
     assert "the year to month 6 is 1.5 below the year to month 5" in found["fault"][1]
@@ -68,34 +67,13 @@ def test_a_year_so_far_that_falls_is_flagged_and_explained_not_mended() -> None:
 
 
 def test_no_release_has_no_months() -> None:
-    assert unwind(pd.Series(dtype=float, index=pd.Index([], dtype=int))).empty
+    assert growth.unwind_ytd(pd.Series(dtype=float, index=pd.Index([], dtype=int))).empty
 
 
 @pytest.mark.parametrize("months", [[3, 3], [0, 1], [13], ["March"]])
 def test_two_releases_for_one_month_and_labels_that_are_no_months_are_refused(months: list) -> None:
     with pytest.raises(UserError, match="expected distinct months from 1 to 12"):
-        unwind(pd.Series(1.0, index=months))
-
-
-@given(
-    st.dictionaries(
-        st.integers(1, 12),
-        st.one_of(st.just(np.nan), st.floats(0, 1e6).map(lambda x: round(x, 3))),
-        min_size=1,
-    )
-)
-def test_unwinding_and_cumulating_gives_the_input(values: dict[int, float]) -> None:
-    cumulative = pd.Series(values)
-    given_values = cumulative.dropna().sort_index()
-    back = cumulate(unwind(cumulative))
-    assert back.index.tolist() == given_values.index.tolist()
-    assert np.allclose(back, given_values, rtol=1e-12, atol=1e-6)
-
-
-def test_stretches_with_a_hole_between_them_have_no_sum() -> None:
-    found = unwind(so_far(m1=1.0, m2=2.0, m3=3.0)).drop(index=1)
-    with pytest.raises(UserError, match="expected each to follow the last"):
-        cumulate(found)
+        growth.unwind_ytd(pd.Series(1.0, index=months))
 
 
 # --- from stretches to the year so far ---
