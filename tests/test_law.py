@@ -341,7 +341,7 @@ def test_many_observations_make_no_millions_of_components():
         as_of=date(2026, 11, 24),
     )
     answer = outlook.of(case)
-    assert len(answer.law.weights) <= 32 and answer.evidence["mirror"].count("China's figure") == 5
+    assert len(answer.law.weights) <= 32 and "2011–2015" in answer.evidence["mirror"]
 
 
 def test_a_law_of_few_components_is_left_as_it_is():
