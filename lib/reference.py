@@ -225,7 +225,7 @@ def _cumulative(rows: pd.DataFrame, index: int, horizon: int, log_rate: Any) -> 
     )
 
 
-USED = "eb_past_errors"
+USED = "law"
 """The forecast used here, as the kept scores name it."""
 
 WHAT = "trade flows of 10 million USD a year and more"

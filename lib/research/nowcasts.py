@@ -1,7 +1,7 @@
 """Nowcasts of earlier years that knew only the years before and the months so far, against how the years ended.
 
 Flows of one year share its shock: scores are kept by year, and intervals resample whole years. The panels hold values
-of a late vintage; a first release is less certain by the size of its revision (`lib.analysis.months.revisions`).
+of a late vintage; a first release is less certain by the size of its revision (`lib.months.revisions`).
 """
 
 from pathlib import Path
@@ -9,20 +9,86 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from lib import forecast
-from lib.analysis import nowcast, scores
-from lib.analysis.nowcast import MONTHS, Total
+from lib import forecast, law
+from lib.analysis import scores
 from lib.errors import UserError
+from lib.evidence import link, pick_ratio, ratio_model
 from lib.forecast import GrowthModel
-from lib.reference import SIZES, Array, size_class
+from lib.law import Posterior
+from lib.months import MONTHS
+from lib.reference import SIZES, USED, Array, size_class
 from lib.research.backtest import fit_all, select
 from lib.research.classes import MIN_SERIES, TRIM, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
 
 _EDGE = 1e-4
+
+
+class Total(NamedTuple):
+    """Student-t predictive of the log of the year's total; numbers, or arrays of shape (series,).
+
+    Parameters
+    ----------
+    location : centre, log of the unit of the level (millions, or US dollars).
+    scale, df : scale and degrees of freedom.
+    weight_annual : weight of the yearly forecast in `location`, 0 to 1.
+    """
+
+    location: Array
+    scale: Array
+    df: Array
+    weight_annual: Array
+
+
+def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
+    """Nowcast from the year so far alone; `ratio` is the model of ln(total / year so far).
+
+    Posterior predictive of the normal model with conjugate prior: Student-t (Gelman et al. 2013, eq. 3.9 and 3.10).
+    """
+    so_far = np.asarray(so_far, dtype=float)
+    if not np.all(so_far > 0):
+        raise UserError(f"year so far: found {so_far.min():g}, expected a positive level")
+    location = np.log(so_far) + forecast.location(ratio, 1)
+    scale, df = forecast.spread(ratio, 1), np.asarray(ratio.df, dtype=float)
+    return Total(location, scale, df, np.zeros_like(location))
+
+
+def from_years_before(level: ArrayLike, of: Posterior) -> Total:
+    """The yearly forecast of the total, a year after the last known level: the part of its law that is the flow's own.
+
+    The share whose variance is redrawn from the class is left out, so that it is a Student-t.
+    """
+    location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
+    scale = law.years_worth(of, 1) * np.sqrt(of.variance)
+    return Total(location, scale, of.df, np.ones_like(location))
+
+
+def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
+    """Combine the two forecasts of a total: the closed form for two Student-t of what `lib.law.given` does.
+
+    The weight leaves the least variance, given how the errors went together (Bates & Granger 1969, eqs 1-2).
+
+    Parameters
+    ----------
+    part, annual : from `from_year_so_far` and `from_years_before`, in one unit.
+    correlation : of their errors, above −1 and below 1.
+    stretch : factor on the scale of the combination: how much wider earlier errors were than stated.
+
+    Returns
+    -------
+    The combination; its degrees of freedom are the smaller of the two, so that its tails are not too thin. A
+    weight outside 0 to 1, which a high correlation gives, is cut: the better forecast then stands alone.
+    """
+    if not -1 < correlation < 1:
+        raise UserError(f"correlation: found {correlation}, expected a number between −1 and 1")
+    v1, v2, cross = part.scale**2, annual.scale**2, correlation * part.scale * annual.scale
+    weight = np.clip((v1 - cross) / (v1 + v2 - 2 * cross), 0.0, 1.0)
+    variance = (1 - weight) ** 2 * v1 + weight**2 * v2 + 2 * weight * (1 - weight) * cross
+    location = (1 - weight) * part.location + weight * annual.location
+    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df), weight)
 
 
 class Year(NamedTuple):
@@ -99,17 +165,17 @@ def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataF
     for month in MONTHS:
         r = ratio[year.flows, :, month - 1]
         so_far = np.exp(outcome - r[:, place])
-        part = nowcast.from_year_so_far(so_far, _ratios(r[:, :place], year.classes, table, month))
-        correlation, stretch = nowcast.link(errors, month)
-        both = nowcast.combine(part, year.annual, correlation, stretch)
-        plain = nowcast.combine(part, year.annual, correlation)
+        part = from_year_so_far(so_far, _ratios(r[:, :place], year.classes, table, month))
+        correlation, stretch = link(errors, month)
+        both = combine(part, year.annual, correlation, stretch)
+        plain = combine(part, year.annual, correlation)
         points = {
             "last_share": r[:, place - 1],
             "mean_share": np.nanmean(r[:, :place], axis=1),
             "pro_rata": np.full(len(r), np.log(12 / month)),
         }
-        laws = {"combined": both, "year_so_far": part, "annual": year.annual}
-        frames = [_score_law(law, outcome).assign(method=name) for name, law in laws.items()]
+        totals = {"combined": both, "year_so_far": part, "annual": year.annual}
+        frames = [_score_law(total, outcome).assign(method=name) for name, total in totals.items()]
         frames[0]["unstretched"] = _probit(plain, outcome)
         frames += [
             _score_point(np.log(so_far) + r, outcome).assign(method=name) for name, r in points.items()
@@ -130,29 +196,29 @@ def _prepare(months: Months, place: int) -> Year:
     flows = known[fitted.flows]
     usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
     last = np.exp(levels.log[flows[usable], place - 1])
-    annual = nowcast.from_years_before(last, select(fitted.models["eb"], usable))
+    annual = from_years_before(last, select(fitted.models[USED], usable))
     return Year(place, flows[usable], fitted.classes[usable], annual)
 
 
 def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> GrowthModel:
     """Models of ln(total / year so far) of many flows, each with the prior of its size class."""
-    priors = [nowcast.pick(table, month, int(index)) for index in np.unique(classes)]
+    priors = [pick_ratio(table, month, int(index)) for index in np.unique(classes)]
     where = np.searchsorted(np.unique(classes), classes)
     stacked: dict[str, Any] = {
         name: np.array([getattr(p, name) for p in priors])[where]
         for name in ("drift", "drift_sd", "variance", "df")
     }
-    return nowcast.model(own, forecast.Prior(**stacked, source=""))
+    return ratio_model(own, forecast.Prior(**stacked, source=""))
 
 
-def _score_law(law: Total, outcome: Array) -> pd.DataFrame:
-    crps = scores.crps_t(law.df, law.location, law.scale, outcome)
-    return pd.DataFrame({"error": outcome - law.location, "crps": crps, "z": _probit(law, outcome)})
+def _score_law(total: Total, outcome: Array) -> pd.DataFrame:
+    crps = scores.crps_t(total.df, total.location, total.scale, outcome)
+    return pd.DataFrame({"error": outcome - total.location, "crps": crps, "z": _probit(total, outcome)})
 
 
-def _probit(law: Total, outcome: Array) -> Array:
+def _probit(total: Total, outcome: Array) -> Array:
     """Probit of the PIT: standard normal if the forecasts are calibrated."""
-    return ndtri(np.clip(scores.pit(law.df, law.location, law.scale, outcome), _EDGE, 1 - _EDGE))
+    return ndtri(np.clip(scores.pit(total.df, total.location, total.scale, outcome), _EDGE, 1 - _EDGE))
 
 
 def _score_point(log_total: Array, outcome: Array) -> pd.DataFrame:

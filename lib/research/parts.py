@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib import forecast
-from lib.analysis.hidden_years import ANALOGUES
+from lib import law
+from lib.evidence import ANALOGUES
 from lib.reference import BACI, Array, pick_class, size_class
 from lib.research import backtest, classes
 from lib.research.classes import estimate
@@ -64,8 +64,8 @@ def _differences(parent: Levels, origin: int) -> Array:
     classes = size_class(np.exp(parent.log[:, now]))
     table, found = estimate(parent, origin), np.full(len(classes), np.nan)
     for index in np.unique(classes[classes >= 0]):
-        prior, members = pick_class(table, int(index)), classes == index
-        found[members] = forecast.fit(parent.growth[members, :now], prior).mean - prior.drift
+        prior, members = law.drawn(pick_class(table, int(index))), classes == index
+        found[members] = law.posterior(parent.growth[members, :now], prior).mean - prior.drift
     return found
 
 
@@ -83,12 +83,12 @@ def _brier(
     scores = []
     for index in np.unique(classes[known]):
         members = known & (classes == index)
-        prior = pick_class(table, int(index))
+        prior = law.drawn(pick_class(table, int(index)))
         prior = replace(prior, drift=prior.drift + moved[members])  # one drift for each flow
-        model = forecast.fit(np.full((members.sum(), 1), np.nan), prior)
-        for goal in backtest.GOALS:
-            hit = outcome[members] >= np.log1p(goal)
-            scores.append((backtest.chance(model, "average", horizon, goal) - hit) ** 2)
+        model = law.posterior(np.full((members.sum(), 1), np.nan), prior)
+        p = backtest.chance(model, "average", horizon, backtest.GOALS)
+        hit = outcome[members] >= np.log1p(np.array(backtest.GOALS))[:, None]
+        scores.append(((p - hit) ** 2).ravel())
     return float(np.concatenate(scores).mean())
 
 
