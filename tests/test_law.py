@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lib import forecast, growth, law, mixtures, reference
+from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.forecast import FAN, Prior
 from lib.goals import Goal, judge
 from lib.law import Law, chances, drawn, from_posterior, from_rates, posterior
-from lib.cases import GoalCase
 
 PRIOR = Prior(drift=0.05, drift_sd=0.03, variance=0.04, df=5.0, source="made up", autocorrelation=-0.3)
 RATES = np.array([0.12, -0.05, np.nan, 0.3, 0.08, 0.17, -0.2, 0.25])

@@ -119,7 +119,7 @@ def realised(
     return found
 
 
-PATHS = 512
+PATHS = 256
 
 
 def chance(model: Posterior, reading: str, horizon: int, rates: Iterable[float]) -> Array:

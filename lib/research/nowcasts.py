@@ -192,7 +192,7 @@ def _prepare(months: Months, place: int) -> Year:
     before = Levels(
         levels.keys, levels.years[:place], levels.log[known, :place], levels.growth[known, : place - 1]
     )
-    fitted = fit_all(before, int(levels.years[place]) - 1)
+    fitted = fit_all(before, int(levels.years[place]) - 1, lag=0)  # months are out weeks later
     flows = known[fitted.flows]
     usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
     last = np.exp(levels.log[flows[usable], place - 1])

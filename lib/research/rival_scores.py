@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lib import law, reference
+from lib.law import Law
+from lib.outlook import SUREST
 from lib.reference import Array
 from lib.research import backtest, panels
 from lib.research.backtest import GOALS, LAG, Batch, Fitted, Starts
@@ -154,11 +156,16 @@ def _fit_one(record: Array) -> Fit:
     levels = [(1 + np.array(GOALS)) ** h for h in HORIZONS]
     return {
         name: (
-            np.stack([1 - law.p_below(of, h, level) for h, level in zip(HORIZONS, levels, strict=True)]),
+            np.stack([_p_reach(of, h, level) for h, level in zip(HORIZONS, levels, strict=True)]),
             fallback[name],
         )
         for name, of in laws.items()
     }
+
+
+def _p_reach(of: Law, horizon: int, level: Array) -> Array:
+    """Chance of a level or more; never 0 or 1, which no record can show (`lib.outlook.SUREST`)."""
+    return np.clip(1 - law.p_below(of, horizon, level), SUREST, 1 - SUREST)
 
 
 def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) -> pd.DataFrame:

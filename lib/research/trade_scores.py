@@ -38,7 +38,7 @@ OLD_LAST = 2000
 
 HORIZONS = {"average": tuple(range(1, 11)), "every_year": (2, 3, 5), "mean_of_rates": (2, 3, 5)}
 
-PER_CLASS = {"average": None, "every_year": 150, "mean_of_rates": 150}
+PER_CLASS = {"average": None, "every_year": 100, "mean_of_rates": 100}
 """Readings that need simulated paths are scored on a sample: so many flows of each size class and origin."""
 
 MAIN_CLASS = 2

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lib.analysis.hidden_years import ANALOGUES, Chain, Link, Spread, divide, kept_spread
 from scipy.special import ndtr, roots_legendre
 
 from lib import outlook
 from lib.analysis import hidden, hidden_years
 from lib.analysis import hidden as page
-from lib.analysis.hidden_years import ANALOGUES, Chain, Link, Spread, divide, kept_spread
 from lib.cases import GoalCase, HiddenCase
 from lib.errors import UserError
 from lib.goals import READINGS, Goal

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from lib.analysis.months import implied_year_to_date, releases, revisions, year_to_date
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis.months import implied_year_to_date, releases, revisions, year_to_date
 from lib.errors import UserError
 
 RECORD = fig.select(fig.load_figures(), "China", "Russia", "total")

@@ -169,9 +169,7 @@ def test_what_is_computed_is_what_is_shown(open_page: Any, file: Path) -> None:
 def test_measured_coverage_stands_beside_the_fan(open_page: Any, file: Path) -> None:
     """Harbin has two years left and stands in the class of 100 to 500 million: the longer near horizon is three."""
     scores = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals_by_size.parquet")
-    row = scores[
-        (scores["model"] == "eb_past_errors") & (scores["horizon"] == 3) & (scores["size_class"] == 3)
-    ].iloc[0]
+    row = scores[(scores["model"] == "law") & (scores["horizon"] == 3) & (scores["size_class"] == 3)].iloc[0]
     sheet = visit(open_page, file).page
     text = sheet.inner_text("#coverage")
     assert f"{row['n']:,} forecasts over 3 years" in text
