@@ -147,9 +147,8 @@ def growth_paths(model: Posterior, horizon: int) -> Array:
     spread = np.eye(horizon) + model.autocorrelation[:, None, None] * beside + 1 / model.weight[:, None, None]
     spread[:, 0, 0] -= model.autocorrelation**2  # the latest rate is known: `lib.law.from_posterior`
     steps = sigma[..., None] * (ndtri(cube[:, 1:]) @ np.swapaxes(np.linalg.cholesky(spread), 1, 2))
-    steps += model.mean[:, None, None]
     steps[..., 0] += model.echo[:, None]
-    return steps
+    return steps + model.mean[:, None, None]
 
 
 def threshold(reading: str, rate: Any) -> Any:

