@@ -175,7 +175,7 @@ def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:
     return [
         Estimate(
             target="base rate",
-            period=known_to(case) + int(years),
+            period=case.as_of.year - 1 + int(years),
             output_type="probability",
             output_type_id=None,
             value=float(share),

@@ -168,5 +168,5 @@ def test_estimates_are_dated_by_the_end_of_their_horizon():
     case = HARBIN.model_copy(update={"as_of": date(2014, 4, 15)})
     shares = experience.base_rates(153e6, 2012, 0.25)
     rows = experience.estimates(shares, case)
-    assert [row.period for row in rows] == [2013, 2014, 2015, 2017, 2022]
+    assert [row.period for row in rows] == [2014, 2015, 2016, 2018, 2023]
     assert [row.value for row in rows] == shares.to_list()
