@@ -1,10 +1,17 @@
-"""How notebooks are compared with their committed outputs, and the settings of the property tests."""
+"""How notebooks are compared with their committed outputs, the order of tests, the settings of property tests."""
 
+import functools
 import os
+from contextlib import ExitStack, nullcontext
 
 import pytest
 from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
+
+from lib.tools.run import kernels
+
+# Writes what `python -m tests.bench.slowest` prints.
+pytest_plugins = ["tests.bench.slowest"]
 
 # Not executed: the outline to copy.
 collect_ignore_glob = ["notebooks/template.ipynb"]
@@ -41,3 +48,49 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     """Leave the result row out of the comparison of outputs."""
     if isinstance(collector, IPyNbFile):
         collector.skip_compare += (RESULT_MIME,)
+
+
+# What takes longest begins first, so that no worker waits at the end for a long module of the other.
+FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/", "tests/analysis/", "tests/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the modules by their rooms, from the top down; the order inside a module stays."""
+    items.sort(
+        key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
+    )
+
+
+SERVER = ExitStack()
+"""The server of warm kernels of this process, from the first test on that needs one."""
+
+
+@functools.cache
+def name_of_warm_kernels() -> str:
+    """The name of kernels forked from the server, which begins with the first call."""
+    return SERVER.enter_context(kernels.warm())
+
+
+@pytest.fixture(scope="session")
+def warm_kernel() -> str:
+    """The name of kernels of a server that all tests of a process share, as its notebooks do."""
+    return name_of_warm_kernels()
+
+
+@pytest.fixture
+def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that a test calls in this process take the shared server instead of starting one each."""
+    monkeypatch.setattr(kernels, "warm", lambda place=None: nullcontext(warm_kernel))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fork the kernels of notebooks from one server; with `--nbval-kernel-name=python3` each starts by itself."""
+    if isinstance(item.parent, IPyNbFile) and not item.config.option.nbval_kernel_name:
+        item.config.option.nbval_kernel_name = name_of_warm_kernels()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """End the server with the last test: its kernels have ended with their notebooks."""
+    SERVER.close()

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lib import fetched, words
+from lib import fetched, months, words
 from lib import figures as fig
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
@@ -222,9 +222,23 @@ class TrendCase(FlowCase):
         """One level a year from what was known on `as_of`, or from `record`."""
         if record is not None:
             return annual_series(record, self.currency, self.rates())
-        names = ("reporter", "partner", "flow", "as_of", "currency")
-        same_for_all_goals = TrendCase.model_construct(**{name: getattr(self, name) for name in names})
-        return _series(same_for_all_goals, fig.load_figures, fig.load_covariates, self._state()).copy()
+        return _series(self._without_goal(), fig.load_figures, fig.load_covariates, self._state()).copy()
+
+    def releases(self) -> pd.DataFrame:
+        """What was known of months on `as_of` (`lib.months.releases`)."""
+        return _releases(self._without_goal(), fig.load_figures, self._state()).copy()
+
+    def _without_goal(self) -> "TrendCase":
+        """The flow on the day of its last change: the same for all goals, and for days that know the same."""
+        names = ("reporter", "partner", "flow", "currency")
+        about = {name: getattr(self, name) for name in names}
+        return TrendCase.model_construct(as_of=self._last_change(), **about)
+
+    def _last_change(self) -> date:
+        """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
+        record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        known = record["known_from"][record["known_from"] <= self.as_of_time]
+        return self.as_of if known.empty else max(known.max().date(), date(self.as_of.year, 1, 1))
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
@@ -304,10 +318,12 @@ class GoalCase(TrendCase):
 
     @property
     def goal_name(self) -> str:
-        """The goal in words: "+25 % a year" or "100 USD bn"."""
-        kind, number, _ = parse_goal(self.goal)
+        """The goal in words: "+25 % a year" or "US$100 billion"."""
+        kind, number, currency = parse_goal(self.goal)
+        if kind == "level":
+            return words.exact_money(number, str(currency))
         percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
-        return f"{percent} % a year" if kind == "rate" else self.goal
+        return f"{percent} % a year".replace("-", "−")
 
 
 # A matrix asks for the same figures and series many times. What they are read from is part of the key: the
@@ -331,6 +347,12 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
 def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
     """The series of a case."""
     return annual_series(case.vintage(), case.currency, case.rates())
+
+
+@lru_cache(maxsize=64)
+def _releases(case: TrendCase, *read_from: Any) -> pd.DataFrame:
+    """The stretches of months of a case."""
+    return months.releases(case.vintage(), case.currency)
 
 
 LAST_OUTCOME = 2020
@@ -479,18 +501,20 @@ class HiddenCase(GoalCase):
         le=1,
         description="probability that the parcels of the press were real and counted as trade",
     )
+    analogue: str = Field(
+        "country pair in reporter's total",
+        description="whose parts tell how much a part strays from its whole: country pair in reporter's total, country "
+        "pair in partner's total, or HS chapter in Russia's trade with a partner",
+    )
     sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
 
     def check_against_data(self) -> None:
-        """Refuse also a goal of which nothing is hidden, or of which no larger flow tells anything."""
+        """Refuse also a deadline that is not over: nothing is hidden yet."""
         super().check_against_data()
-        _refuse_known_outcome(self)
-        years = range(self.base_year, self.deadline + 1)
-        larger = self.lineage()
-        if not larger or not set(years) <= set(larger[-1].series().index):
+        if self.deadline >= self.as_of.year:
             raise UserError(
-                f"deadline: found {self.deadline}; expected a larger flow that contains {self.flow_name} and had a "
-                f"level for each year from {self.base_year} to it by {self.as_of}"
+                f"deadline: found {self.deadline}, expected a year that was over on {self.as_of}: before, nothing is "
+                "hidden, and 03_could_one_have_known has the forecast"
             )
 
 

@@ -14,11 +14,13 @@ years shrunk to those of other flows (Gelman et al. 2013, section 3.3; variance 
 
 *A later level* of the flow itself, published for a year after those that are asked for.
 
+*Parcels* that the press reported, as far as a parameter believes that they were real and counted as trade.
+
 Each piece is left out by its name in `PIECES`; none is made up: what a day did not know is absent.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
+from lib import figures as fig
 from lib import forecast, months, reference
 from lib import law as laws
 from lib.cases import GoalCase
@@ -35,8 +38,15 @@ from lib.forecast import GrowthModel, Prior
 from lib.law import Law
 from lib.months import MONTHS
 from lib.reference import Array, read_kept, size_class, size_label
+from lib.words import year_spans
 
-LARGER, LATER, MIRROR, YEAR_SO_FAR = PIECES = ("larger flows", "later level", "mirror", "months")
+LARGER, LATER, MIRROR, YEAR_SO_FAR, PARCELS = PIECES = (
+    "larger flows",
+    "later level",
+    "mirror",
+    "months",
+    "parcels",
+)
 """The kinds of evidence, in the order in which a law takes them in."""
 
 
@@ -51,12 +61,16 @@ class Assumptions:
     scope_sd : standard deviation of the log of a change of scope, where there was one.
     spread_factor : times the usual variance of a part around its whole.
     analogue : whose parts tell how much a part strays from its whole, one of `ANALOGUES`.
+    parcels_counted : probability that the published parcels were real and counted as trade.
+    implied : (year, millions) of levels that no figure states outright; of doubtful scope, as later levels are.
     """
 
     scope_same: float = 0.5
     scope_sd: float = 1.0
     spread_factor: float = 1.0
     analogue: str = "country pair in reporter's total"
+    parcels_counted: float = 0.0
+    implied: tuple[tuple[int, float], ...] = ()
 
     @classmethod
     def of(cls, case: GoalCase) -> "Assumptions":
@@ -65,23 +79,28 @@ class Assumptions:
         return cls(**given)
 
 
-class Observation(NamedTuple):
-    """A log level of a year, observed with an error: what `lib.law.given` takes.
+@dataclass(frozen=True)
+class Observation:
+    """Log levels of some years, observed with an error: what `lib.law.given_all` takes.
 
     Parameters
     ----------
-    kind : one of `PIECES`; `what` : whose figure of when, for a reader.
-    year, value : the year and its log level (log of millions).
-    sd, df : scale and degrees of freedom of the error; correlation : with the error of the yearly forecast.
+    what : whose figures of when, for a reader.
+    levels : log level (log of millions) by year.
+    covariance, df : of the errors, jointly Student-t; correlation : with the errors of the yearly forecast.
     """
 
-    kind: str
     what: str
-    year: int
-    value: float
-    sd: float
+    levels: pd.Series
+    covariance: Array
     df: float
     correlation: float = 0.0
+
+    def given(self, law: Law) -> Law:
+        """The law after the observation."""
+        rows = np.equal.outer(self.levels.index.to_numpy(), np.array(law.years)).astype(float)
+        found = laws.given_all(law, rows, self.levels, self.covariance, self.df, self.correlation)
+        return laws.prune(found, NEGLIGIBLE)
 
 
 # --- larger flows ---
@@ -187,6 +206,11 @@ class Chain:
     doubtful: tuple[int, ...] = ()
 
     @property
+    def members(self) -> list[str]:
+        """Names of the larger flows, the largest first."""
+        return [self.top, *(link.name for link in self.links[:-1])]
+
+    @property
     def years(self) -> list[int]:
         """Years of the chain."""
         return [int(year) for year in self.whole.index]
@@ -203,11 +227,13 @@ class Inferred(NamedTuple):
 
     Parameters
     ----------
+    chain : what was looked at.
     law : of the log levels (millions) of the years of the chain in which its last flow is not known.
     same_scope : probability that the doubtful levels have the scope of the earlier ones.
     scales : posterior mean of the square root of each link's scale (1: as erratic as usual).
     """
 
+    chain: Chain
     law: Law
     same_scope: float
     scales: tuple[float, ...]
@@ -227,7 +253,7 @@ def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
     typical = weight @ np.tile(np.sqrt(scales), (len(branches), 1))
     means, covariances = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
     law = Law(tuple(chain.hidden), weight, means, covariances)
-    return Inferred(laws.prune(law, NEGLIGIBLE), float(weight[same].sum()), tuple(map(float, typical)))
+    return Inferred(chain, laws.prune(law, NEGLIGIBLE), float(weight[same].sum()), tuple(map(float, typical)))
 
 
 def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
@@ -292,25 +318,38 @@ LONG_GAP = 5
 """A level published after so many years of silence may be of another scope than the earlier ones."""
 
 
-def chain_of(case: GoalCase, assume: Assumptions = Assumptions(), later: bool = True) -> Chain | None:
+def chain_of(
+    case: GoalCase, assume: Assumptions = Assumptions(), later: bool = True, without: Collection[str] = ()
+) -> Chain | None:
     """The larger flows and this one, as the case's day knew them; None where they say nothing of an unknown year.
 
     Parameters
     ----------
     later : whether levels of the flow after the deadline are looked at.
+    without : reporters of larger flows that are left out.
     """
-    own, larger = case.series()["value_mn"].dropna(), case.lineage()
+    own = case.series()["value_mn"].dropna()
+    larger = [one for one in case.lineage() if one.reporter not in without]
     if not larger or case.base_year not in own.index:
         return None
     whole = _whole(larger[-1], case.base_year)
     if not [y for y in whole.index if case.base_year < y <= case.deadline and y not in own.index]:
         return None
     last_year = min(case.as_of.year - 1, LAST_PANEL_YEAR)
+    implied = pd.Series(dict(assume.implied), dtype=float)
+    own = pd.concat([own, implied[~implied.index.isin(own.index)]]).sort_index()
     own = own if later else own.loc[: case.deadline]
-    members = [*reversed(larger[:-1]), case]
-    links = tuple(_link(member, whole, case.deadline, last_year, assume) for member in members)
-    links = (*links[:-1], replace(links[-1], levels=own[own.index.isin(whole.index)]))
-    return Chain(larger[-1].reporter, whole, links, _after_silence(links[-1].levels))
+    links = [
+        _link(one, one.series()["value_mn"].dropna(), whole, last_year, assume) for one in larger[-2::-1]
+    ]
+    links.append(_link(case, own, whole, last_year, assume))
+    doubtful = {*after_silence(own), *(year for year in implied.index if year > case.base_year)}
+    return Chain(
+        larger[-1].reporter,
+        whole,
+        tuple(link for link in links if link is not None),
+        tuple(sorted(year for year in doubtful if year in whole.index)),
+    )
 
 
 def _whole(top: GoalCase, base_year: int) -> pd.Series:
@@ -324,16 +363,20 @@ def _whole(top: GoalCase, base_year: int) -> pd.Series:
     return levels.iloc[next(block for block in blocks if position in block)]
 
 
-def _link(case: GoalCase, whole: pd.Series, deadline: int, last_year: int, assume: Assumptions) -> Link:
-    levels = case.series()["value_mn"].dropna()
+def _link(
+    case: GoalCase, levels: pd.Series, whole: pd.Series, last_year: int, assume: Assumptions
+) -> Link | None:
+    """A flow inside the whole; None where no level of it falls into its years."""
     levels = levels[levels.index.isin(whole.index)]
-    before = levels.loc[:deadline] if len(levels.loc[:deadline]) else levels
+    if levels.empty:
+        return None
+    before = levels.loc[: case.deadline] if levels.index[0] <= case.deadline else levels
     size = case.usd_mn(float(before.iloc[-1]), int(before.index[-1])) * 1e6
     spread = kept_spread(size, last_year, assume.analogue).times(assume.spread_factor)
     return Link(case.reporter, levels, spread)
 
 
-def _after_silence(levels: pd.Series) -> tuple[int, ...]:
+def after_silence(levels: pd.Series) -> tuple[int, ...]:
     """Years from the first one that follows a long gap."""
     years = levels.index.to_numpy()
     after = years[1:][np.diff(years) > LONG_GAP]
@@ -435,36 +478,54 @@ def kept_link(month: int, origin: int) -> tuple[float, float]:
 
 def year_so_far(
     case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
-) -> list[Observation]:
-    """What the months of each of `years` say of it, where a year so far but no level of it was known.
+) -> Observation | None:
+    """What months say of those of `years` for which a year so far but no level was known; None where there is none.
+
+    Years that were never published whole share the scale of their errors.
 
     Parameters
     ----------
     levels : level by year, millions, of the case's day.
     size_usd : of the flow, US dollars a year.
     """
-    stretches = months.releases(case.vintage(), case.currency)
+    stretches = case.releases()
     so_far = months.year_to_date(stretches)
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
-    known = levels.dropna()
-    running = [
-        year for year in years if year not in known.index and year in so_far.index.get_level_values("year")
-    ]
-    if not running or known.empty:
-        return []
+    begun = so_far.index.get_level_values("year")
+    running = [year for year in years if year in begun and year not in levels.index]
+    if not running or levels.empty:
+        return None
     own = months.own_ratios(stretches, levels)
-    return [_so_far(case, so_far.loc[year], own, year, size_usd) for year in running]
+    found = [_so_far(so_far.loc[year], own, year, size_usd) for year in running]
+    what = ", ".join(
+        f"{case.reporter}, {year} to month {one.month}" for year, one in zip(running, found, strict=True)
+    )
+    return Observation(
+        what,
+        pd.Series({year: one.value for year, one in zip(running, found, strict=True)}),
+        np.diag([one.sd**2 for one in found]),
+        min(one.df for one in found),
+        found[-1].correlation,
+    )
 
 
-def _so_far(case: GoalCase, so_far: pd.Series, own: pd.DataFrame, year: int, size_usd: float) -> Observation:
+class SoFar(NamedTuple):
+    """The total of a year that its first months suggest: log of millions, with scale and df of its error."""
+
+    month: int
+    value: float
+    sd: float
+    df: float
+    correlation: float
+
+
+def _so_far(so_far: pd.Series, own: pd.DataFrame, year: int, size_usd: float) -> SoFar:
     month, value = int(so_far.index[-1]), float(so_far.iloc[-1])
     before = own[month].loc[: year - 1].dropna()
     ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first_ratio_year()), month))
     correlation, stretch = kept_link(month, year - 1)
-    sd = stretch * float(forecast.spread(ratio, 1))
-    what = f"{case.reporter}, {year} to month {month}"
     located = np.log(value) + float(forecast.location(ratio, 1))
-    return Observation(YEAR_SO_FAR, what, year, located, sd, float(ratio.df), correlation)
+    return SoFar(month, located, stretch * float(forecast.spread(ratio, 1)), float(ratio.df), correlation)
 
 
 def first_ratio_year() -> int:
@@ -480,26 +541,55 @@ LEAST_GAP_SD = 0.02
 """Of a logarithm: two statistics never agree better than this for long."""
 
 
-def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> list[Observation]:
-    """The partner's figures of the same trade in `years`, moved by the usual gap between the two.
+def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> Observation | None:
+    """The partner's figures of the same trade in `years`, moved by the usual gap between the two; None without any.
 
-    The gap ln(own / partner's) of earlier common years gives mean and spread; a further year lies around that mean
-    with a Student-t error of n - 1 degrees of freedom, ``sd * sqrt(1 + 1 / n)`` (Gelman et al. 2013, eq. 3.3).
+    The gap ln(own / partner's) of n earlier common years gives mean and spread; further years lie around that mean
+    with a Student-t error of n - 1 degrees of freedom: that of the mean, ``sd² / n``, which they share, and their own
+    (Gelman et al. 2013, eq. 3.3).
     """
     try:
         other = case.mirror().series()["value_mn"].dropna()
     except UserError:  # the partner reports nothing of it, or nothing in this currency
-        return []
+        return None
     own = levels.dropna()
     common = own.index.intersection(other.index)
     wanted = [year for year in years if year in other.index and year not in own.index]
     if len(common) < MIN_COMMON or not wanted:
-        return []
-    gap = np.log(own[common] / other[common])
-    n = len(gap)
-    sd = max(float(gap.std(ddof=1)), LEAST_GAP_SD) * np.sqrt(1 + 1 / n)
-    name = f"{case.partner}'s figure of"
-    return [
-        Observation(MIRROR, f"{name} {year}", year, float(np.log(other[year]) + gap.mean()), sd, n - 1.0)
-        for year in wanted
-    ]
+        return None
+    gap, n = np.log(own[common] / other[common]), len(common)
+    variance = max(float(gap.std(ddof=1)), LEAST_GAP_SD) ** 2
+    return Observation(
+        f"{case.partner}'s figures of {year_spans(wanted)}",
+        np.log(other[wanted]) + gap.mean(),
+        variance * (np.eye(len(wanted)) + 1 / n),
+        n - 1.0,
+    )
+
+
+# --- parcels ---
+
+
+def parcels(case: GoalCase) -> pd.DataFrame:
+    """The published sums of parcels beside the flow, as known on the case's day, in whatever currency.
+
+    They stand in the record under a reporter of their own, each one sum over several years.
+    """
+    record = fig.as_of(fig.load_figures(), case.as_of_time)
+    return record[record["reporter"] == f"{case.reporter} parcels to {case.partner}"]
+
+
+def parcels_a_year(case: GoalCase) -> pd.Series:
+    """Millions a year that the parcels add to the goal's whole years since they began, at an even pace; or empty."""
+    rows = parcels(case)
+    if rows.empty:
+        return pd.Series(dtype=float)
+    row = rows.iloc[-1]
+    days = (row["period_end"] - row["period_start"]).days + 1
+    years = list(range(max(row["period_start"].year + 1, case.base_year + 1), case.deadline + 1))
+    yearly = pd.Series(row["value_mn"] / days * 365.25, index=years, dtype=float)
+    if row["currency"] == case.currency:
+        return yearly
+    rates = case.rates()
+    per_usd = pd.Series([rates.loc[:year].iloc[-1] for year in years], index=years)
+    return yearly * per_usd if case.currency == "CNY" else yearly / per_usd

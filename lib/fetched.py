@@ -45,6 +45,11 @@ def path_of(reporter: str) -> Path:
     return folder() / f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
 
 
+def files() -> list[Path]:
+    """The files of all reporters for which something was fetched."""
+    return sorted(folder().glob("*.parquet"))
+
+
 def columns() -> list[str]:
     """The columns of a file, in order."""
     return [*(field["name"] for field in describe("figures")["schema"]["fields"]), *EXTRA]
@@ -85,7 +90,7 @@ def _read_once(path: Path, reporter: str, *state: int) -> pd.DataFrame:
 def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the derived columns, and the status of values that a later answer replaced."""
     replaced = rows.duplicated(["reporter", *SERIES], keep="last")
-    numbered = rows.assign(status=rows["status"].mask(replaced & (rows["status"] == "ok"), "preliminary"))
+    numbered = rows.assign(status=rows["status"].mask(replaced, "preliminary"))
     numbered.index = pd.RangeIndex(1, len(rows) + 1, name="line")
     return fig.derive(numbered)
 
@@ -146,9 +151,12 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
     try:
         with path.open("rb") as file:
-            return pd.read_parquet(file, columns=names)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({error})") from None
+            return pd.read_parquet(file, columns=names, page_checksum_verification=True)
+    except (
+        Exception
+    ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
+        words = " ".join(str(error).split())
+        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({words})") from None
 
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:

@@ -37,6 +37,7 @@ class Use(NamedTuple):
 STATUS = {
     "ok": Use("nothing speaks against it", True, True),
     "preliminary": Use("an early value that a later text replaced", True, True),
+    "estimate": Use("an estimate of who published it, not reported by the country itself", True, True),
     "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
     "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
     "relabelled": Use(
@@ -82,12 +83,12 @@ def load_figures(path: str | Path | None = None) -> pd.DataFrame:
     UserError
         Listing the faults of all rows, each with file, line, column, found and expected.
     """
-    return derive(tables.read_table("figures", path, [check_figure]))
+    return tables.read_table("figures", path, [check_figure], derive)
 
 
 def load_investments(path: str | Path | None = None) -> pd.DataFrame:
     """Read the investment figures, as `load_figures`; `measure` stands in place of flow."""
-    return derive(tables.read_table("investments", path, [check_figure]))
+    return tables.read_table("investments", path, [check_figure], derive)
 
 
 def load_goals_table() -> pd.DataFrame:

@@ -227,15 +227,19 @@ def _judge_every(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
         return Verdict("every_year", "missed", span)
     if missing := _missing(goal, inside):
         return Verdict("every_year", _undecided(waiting), f"no figure for {missing}")
-    return Verdict("every_year", "met", f"each of {goal.years} years")
+    return Verdict("every_year", "met", _in_each(goal.years))
+
+
+def _in_each(years: int) -> str:
+    return "in its only year" if years == 1 else f"in each of {years} years"
 
 
 def _slow_span(goal: Goal, inside: pd.Series) -> str | None:
     """The first span between known years that grew more slowly than the goal: one of its years did, too."""
     for year, before, rate in _spans(inside):
         if rate < goal.rate - 1e-9:
-            span = f"{year}" if year - before == 1 else f"{before}–{year}, a year"
-            return f"{words.rate(rate)} in {span}"
+            span = f"in {year}" if year - before == 1 else f"a year in {before}–{year}"
+            return f"{words.rate(rate)} {span}"
     return None
 
 

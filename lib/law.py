@@ -326,18 +326,34 @@ def given_one_of(
     return _normalised(law, logs, *(np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[1:]))
 
 
-def given_all(law: Law, coefficients: ArrayLike, values: ArrayLike, covariance: ArrayLike) -> Law:
+def given_all(
+    law: Law,
+    coefficients: ArrayLike,
+    values: ArrayLike,
+    covariance: ArrayLike,
+    df: float = np.inf,
+    correlation: float = 0.0,
+) -> Law:
     """The law after m observations whose errors are correlated.
 
     Parameters
     ----------
     coefficients : shape (m, n) over `law.years`; values : shape (m,); covariance : of the errors, shape (m, m).
+    df : degrees of freedom; below infinity the errors are jointly Student-t, one scale for all of them.
+    correlation : of each error with that of the law, as in `given`; of errors that are independent of one another.
     """
     variances, axes = np.linalg.eigh(np.asarray(covariance, dtype=float))
     rows, turned = axes.T @ np.asarray(coefficients, dtype=float), axes.T @ np.asarray(values, dtype=float)
-    for row, value, variance in zip(rows, turned, np.maximum(variances, 0.0), strict=True):
-        law = given(law, dict(zip(law.years, row, strict=True)), float(value), float(np.sqrt(variance)))
-    return law
+    shares, scales = mixtures.variance_nodes(df) if np.isfinite(df) else (np.ones(1), np.ones(1))
+    found, logs = [], np.log(shares)
+    for node, scale in enumerate(scales):
+        after = law
+        for row, value, variance in zip(rows, turned, np.maximum(variances, 0.0) * scale, strict=True):
+            weights, means, covariances = _condition(after, row, float(value), float(variance), correlation)
+            logs[node] += logsumexp(weights)
+            after = _normalised(after, weights, means, covariances)
+        found.append(after)
+    return pool(found, np.exp(logs - logsumexp(logs)).tolist())
 
 
 def _condition(
@@ -398,6 +414,37 @@ def shift(
     for start, by in (growth or {}).items():
         moved += by * (np.array(law.years) >= start)
     return replace(law, means=law.means + _numbers("shift", moved))
+
+
+def plus(law: Law, added: Mapping[int, float]) -> Law:
+    """The law of levels to which something known is added: year → level, not negative, in the unit of the law.
+
+    ln(exp(x) + a) to first order around the mean m of each component: ln(exp(m) + a), with slope exp(m) / (exp(m) + a)
+    (the delta method; Casella & Berger 2002, section 5.5.4). Components are split before, so that each is narrow
+    against the bend of the curve: probabilities are off by less than 0.01, also for an addition twice the level.
+    """
+    narrow, sums = _split(law), np.array([added.get(year, 0.0) for year in law.years])
+    level = np.exp(np.minimum(narrow.means, _LARGEST_LOG))
+    slope = level / (level + sums)
+    means = np.where(sums > 0, np.log(level + sums), narrow.means)
+    return replace(
+        narrow, means=means, covariances=narrow.covariances * slope[:, :, None] * slope[:, None, :]
+    )
+
+
+def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
+    """The same law in more and narrower components: of the variance along the longest axis a share is kept in each."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(parts)
+    variances, axes = np.linalg.eigh(law.covariances)
+    longest = axes[:, :, -1] * np.sqrt((1 - kept) * np.maximum(variances[:, -1:], 0.0))
+    left = law.covariances - longest[:, :, None] * longest[:, None, :]
+    means = law.means[:, None] + nodes[:, None] * longest[:, None]
+    return Law(
+        law.years,
+        np.outer(law.weights, weights / weights.sum()).ravel(),
+        means.reshape(-1, len(law.years)),
+        np.repeat(left, parts, axis=0),
+    )
 
 
 def add(first: Law, second: Law) -> Law:

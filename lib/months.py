@@ -17,6 +17,20 @@ MONTHS = range(1, 12)
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
 
 
+_USED = [
+    "period_start",
+    "period_end",
+    "value_mn",
+    "value",
+    "yoy_pct",
+    "currency",
+    "figure_id",
+    "status",
+    "authority",
+]
+_USED += ["known_from", "level_usable", "growth_usable", "last_resort"]  # every copy costs by its columns
+
+
 def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     """The best figure for each stretch of whole months within a year, shorter than the year.
 
@@ -33,6 +47,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     stretch), status, figure_id. Of several figures for one stretch the preferred one of `lib.series` is kept; a
     press conversion counts only where there is nothing better, a figure of partial scope never.
     """
+    record = record[_USED]
     start, end = record["period_start"], record["period_end"]
     whole = (start.dt.day == 1) & end.dt.is_month_end & (start.dt.year == end.dt.year)
     part = whole & (end.dt.month - start.dt.month < 11)

@@ -26,12 +26,23 @@ from lib import evidence, goals, growth, reference
 from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
-from lib.evidence import LARGER, LATER, MIRROR, NEGLIGIBLE, PIECES, YEAR_SO_FAR, Assumptions, Inferred
+from lib.evidence import (
+    LARGER,
+    LATER,
+    MIRROR,
+    NEGLIGIBLE,
+    PARCELS,
+    PIECES,
+    YEAR_SO_FAR,
+    Assumptions,
+    Inferred,
+)
 from lib.forecast import FAN, Prior
 from lib.goals import Goal, Kind, Verdict
 from lib.law import Law, Posterior
 from lib.reference import read_kept
 from lib.results import Estimate
+from lib.words import year_spans
 
 Case = TypeVar("Case", bound=FlowCase)
 
@@ -244,13 +255,19 @@ class Answer:
         ]
 
     def steps(self) -> pd.DataFrame:
-        """Probability by reading as evidence is taken in, one row a kind; the first knows the own yearly levels alone."""
-        rows, kinds = {}, list(self.evidence)
-        for number in range(len(kinds) + 1):
-            name = (
-                f"{kinds[number - 1]}: {self.evidence[kinds[number - 1]]}" if number else "own yearly levels"
-            )
-            rows[name] = of(self.case, set(PIECES) - set(kinds[:number]), self.assume).chances
+        """Probability by reading as evidence is taken in, one row a piece; the first knows the own yearly levels alone.
+
+        Of the larger flows the largest comes first, then those inside it one by one.
+        """
+        left, rows = [*PIECES, *(larger.reporter for larger in self.case.lineage())], {}
+        rows["own yearly levels"] = of(self.case, left, self.assume).chances
+        for kind, what in self.evidence.items():
+            left.remove(kind)
+            inside = self.inferred.chain.members if kind == LARGER and self.inferred else [kind]
+            for name in inside:
+                left = [one for one in left if one != name]
+                label = f"{kind}: {what if name == kind else name}"
+                rows[label] = of(self.case, left, self.assume).chances
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("evidence")
 
 
@@ -259,8 +276,8 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
 
     Parameters
     ----------
-    without : kinds of evidence to leave out (`lib.evidence.PIECES`); all of them leaves the forecast from the flow's
-        own yearly levels.
+    without : kinds of evidence to leave out (`lib.evidence.PIECES`), or larger flows by their reporter; all kinds
+        leave the forecast from the flow's own yearly levels.
     assume : what evidence rests on that no figure tells; by default what the case says of it.
 
     Raises
@@ -268,8 +285,9 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     UserError
         For a case that cannot be judged, or a kind of evidence that does not exist.
     """
-    if unknown := set(without) - set(PIECES):
-        raise UserError(f"without: found {', '.join(sorted(unknown))}, expected some of {', '.join(PIECES)}")
+    names = [*PIECES, *(larger.reporter for larger in case.lineage())]
+    if unknown := set(without) - set(names):
+        raise UserError(f"without: found {', '.join(sorted(unknown))}, expected some of {', '.join(names)}")
     assume = Assumptions.of(case) if assume is None else assume
     levels, goal = case.series()["value_mn"].dropna(), case.make_goal()
     verdicts = goals.judge(goal, levels, case.as_of_time)
@@ -278,7 +296,7 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     if not undecided:
         return Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed, assume=assume)
     expected = expect(case, levels.loc[: goal.deadline])
-    law, used, inferred = _learn(case, goal, levels, expected, set(PIECES) - set(without), assume)
+    law, used, inferred = _learn(case, goal, levels, expected, set(names) - set(without), assume)
     odds = laws.chances(law, goal, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
     return Answer(case, goal, levels, verdicts, kind, odds, needed, law, expected, used, inferred, assume)
 
@@ -294,24 +312,34 @@ def _learn(
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
     used: dict[str, str] = {}
     inferred = None
-    chain = evidence.chain_of(case, assume, LATER in kinds) if LARGER in kinds else None
+    left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
+    chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
     if chain is not None:
         inferred = evidence.infer(chain, assume)
         law = _after_chain(inferred.law, goal, levels, expected, int(chain.whole.index[-1]))
-        first = max(int(chain.links[-1].levels.loc[: goal.deadline].index[-1]), goal.base_year) + 1
-        used[LARGER] = f"{chain.top} {first}–{min(goal.deadline, int(chain.whole.index[-1]))}"
-        later = [str(year) for year in chain.links[-1].levels.index if year > goal.deadline]
+        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
+        used[LARGER] = f"{chain.top} {year_spans(asked)}"
+        later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
     else:
         law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
     if later:
-        used[LATER] = f"{case.reporter} {' and '.join(later)}"
+        used[LATER] = f"{case.reporter} {year_spans(later)}"
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
     unknown = [year for year in law.years if year not in levels.index]
-    seen = evidence.mirror(case, levels, unknown) if MIRROR in kinds else []
-    seen += evidence.year_so_far(case, levels, unknown, expected.size_usd) if YEAR_SO_FAR in kinds else []
-    for one in seen:
-        law = laws.given(law, {one.year: 1.0}, one.value, one.sd, one.df, one.correlation)
-        used[one.kind] = f"{used[one.kind]}, {one.what}" if one.kind in used else one.what
+    seen = {
+        MIRROR: evidence.mirror(case, levels, unknown) if MIRROR in kinds else None,
+        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, expected.size_usd)
+        if YEAR_SO_FAR in kinds
+        else None,
+    }
+    for kind, found in seen.items():
+        if found is not None:
+            law = found.given(law)
+            used[kind] = found.what
+    if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
+        believed = (1 - assume.parcels_counted, assume.parcels_counted)
+        law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
+        used[PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
     return laws.prune(law, NEGLIGIBLE), used, inferred
 
@@ -323,7 +351,7 @@ def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
 
 def _own_law(
     goal: Goal, levels: pd.Series, expected: Expectation, assume: Assumptions, later: bool
-) -> tuple[Law, list[str]]:
+) -> tuple[Law, list[int]]:
     """As `own_law`; a later level is taken in too, in doubt of its scope after a silence."""
     years = range(goal.base_year + 1, goal.deadline + 1)
     first = next(year for year in years if year not in levels.index)
@@ -335,15 +363,13 @@ def _own_law(
     start, end = first - 1, max(after[:1] or [goal.deadline])
     level = goal.base_mn if start == goal.base_year else float(levels[start])
     law = laws.from_posterior(_from(expected, start), start, level, end - start)
-    for year in range(first, goal.deadline + 1):
-        if year in levels.index:
-            law = laws.given(law, {year: 1.0}, float(np.log(levels[year])), 0.0)
+    law = _given_known(law, levels.loc[: goal.deadline])
     for year in after[:1]:
         doubt = {assume.scope_sd: 1 - assume.scope_same} if year - expected.origin > evidence.LONG_GAP else {}
         errors = {0.0: 1 - sum(doubt.values())} | doubt
         errors = {sd: weight for sd, weight in errors.items() if weight > 0}
         law = laws.given_one_of(law, {year: 1.0}, float(np.log(levels[year])), errors)
-    return laws.marginal(law, range(first, goal.deadline + 1)), [str(year) for year in after[:1]]
+    return laws.marginal(law, range(first, goal.deadline + 1)), after[:1]
 
 
 def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation, last: int) -> Law:
@@ -352,7 +378,16 @@ def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation,
     if last >= goal.deadline:
         return law
     growth = laws.from_posterior(_from(expected, last), last, 1.0, goal.deadline - last)
-    return laws.followed_by(law, growth, last, None if last in law.years else float(levels[last]))
+    law = laws.followed_by(law, growth, last, None if last in law.years else float(levels[last]))
+    return _given_known(law, levels)
+
+
+def _given_known(law: Law, levels: pd.Series) -> Law:
+    """The law after the levels of its years that are known exactly."""
+    for year in law.years:
+        if year in levels.index:
+            law = laws.given(law, {year: 1.0}, float(np.log(levels[year])), 0.0)
+    return law
 
 
 def _from(expected: Expectation, year: int) -> Posterior:

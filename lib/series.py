@@ -32,6 +32,7 @@ STATUS_ORDER = (
     "growth_conflict",
     "relabelled",
     "preliminary",
+    "estimate",
     "rounded",
     "secondary",
 )
@@ -43,6 +44,10 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
     """Annual average yuan per US dollar by year, for the years that were over on `as_of`."""
     rows = covariates[(covariates["variable"] == "cny_per_usd") & (covariates["year"] < as_of.year)]
     return rows.set_index("year")["value"].sort_index()
+
+
+_USED = ["year", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status", "authority", "known_from"]
+_USED += ["level_usable", "growth_usable", "last_resort"]  # every copy of a frame costs by its columns
 
 
 def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = None) -> pd.DataFrame:
@@ -63,7 +68,8 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
         raise UserError(f'currency: found "{currency}", expected "USD" or "CNY"')
     if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
-    rows = annual(figures)
+    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
+    rows = ranked(annual(figures)[_USED])
     own = rows[rows["currency"] == currency]
     published = own[own["level_usable"]].assign(grade="published")
     parts = [
@@ -76,7 +82,7 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
         own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
     ]
     columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
-    found = pd.concat([ranked(part) for part in parts if len(part)] or [ranked(published)])[columns]
+    found = pd.concat([part for part in parts if len(part)] or [published])[columns]
     found["order"] = found["grade"].map(GRADES.index)
     found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
     return found.assign(chosen=~found.duplicated("year"))
@@ -101,9 +107,9 @@ def annual_series(figures: pd.DataFrame, currency: str, rates: pd.Series | None 
 
 
 def _implied(own: pd.DataFrame) -> pd.DataFrame:
-    """Previous-year levels implied by the best figure of each year that prints both level and growth."""
-    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna() & own["value_mn"].notna()]
-    best = ranked(both).drop_duplicates("year")
+    """Previous-year levels implied by the best of ranked figures of each year that print level and growth."""
+    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna()]
+    best = both.drop_duplicates("year")
     value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
     return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
 
@@ -120,17 +126,15 @@ def _converted(rows: pd.DataFrame, currency: str, rates: pd.Series | None) -> pd
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
-    keys = pd.DataFrame(
-        {
-            "period": known[period],
-            "status": known["status"].map(_place(STATUS_ORDER)).fillna(len(STATUS_ORDER)),
-            "authority": known["authority"].map(_place(AUTHORITY_ORDER)),
-            "digits": -known["value"].map(significant_digits),
-            "date": -known["known_from"].astype("int64"),
-        },
-        index=known.index,
-    )
-    return known.loc[keys.sort_values(list(keys.columns), kind="stable").index]
+    status, authority = _place(STATUS_ORDER), _place(AUTHORITY_ORDER)
+    keys = [  # the last one counts first
+        -known["known_from"].astype("int64").to_numpy(),
+        [-significant_digits(value) for value in known["value"]],
+        [authority.get(name, len(authority)) for name in known["authority"]],
+        [status.get(name, len(status)) for name in known["status"]],
+        known[period].to_numpy(),
+    ]
+    return known.iloc[np.lexsort(keys)]
 
 
 def _place(order: tuple[str, ...]) -> dict[str, int]:

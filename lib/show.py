@@ -43,6 +43,8 @@ def _formatted(values: pd.Series, head: Heading) -> pd.Series:
     if isinstance(head, str):
         return values
     texts = ["" if is_missing(value) else form(value, head[1]) for value in values]
+    if head[1] == "day":
+        texts = [text.replace(" ", "\N{NO-BREAK SPACE}") for text in texts]
     return pd.Series(texts, index=values.index, dtype="str")
 
 

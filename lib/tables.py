@@ -34,8 +34,12 @@ Finding = tuple[int, str, str, str]
 # A rule of one table beyond its description: line, column and what was expected, for each bad row.
 Rule = Callable[[pd.DataFrame], Iterable[tuple[int, str, str]]]
 
+Derive = Callable[[pd.DataFrame], pd.DataFrame]
 
-def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] = ()) -> pd.DataFrame:
+
+def read_table(
+    name: str, path: str | Path | None = None, rules: Iterable[Rule] = (), derive: Derive | None = None
+) -> pd.DataFrame:
     """Read one table, checked and typed.
 
     Parameters
@@ -43,6 +47,7 @@ def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] 
     name : the table's name in `datapackage.json`, such as "figures".
     path : another file of the same columns; by default the table's own.
     rules : what this table must hold to beyond its description.
+    derive : makes of the typed rows what is returned.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def read_table(name: str, path: str | Path | None = None, rules: Iterable[Rule] 
     """
     file = Path(path) if path is not None else data_dir() / describe(name)["path"]
     # Keys may refer to another table, so the state of all of them decides.
-    return _read_once(name, file, tuple(rules), _state(file), data_state()).copy()
+    return _read_once(name, file, tuple(rules), derive, _state(file), data_state()).copy()
 
 
 def data_state() -> tuple[Any, ...]:
@@ -66,12 +71,15 @@ def data_state() -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=32)
-def _read_once(name: str, file: Path, rules: tuple[Rule, ...], *state: Any) -> pd.DataFrame:
+def _read_once(
+    name: str, file: Path, rules: tuple[Rule, ...], derive: Derive | None, *state: Any
+) -> pd.DataFrame:
     """Read and check a table once for each state of the data folder: notebooks ask for it many times."""
     rows, faults = check_table(name, file, rules)
     if faults:
         raise UserError(list_faults(faults))
-    return give_types(rows, describe(name)["schema"]["fields"])
+    typed = give_types(rows, describe(name)["schema"]["fields"])
+    return derive(typed) if derive else typed
 
 
 def _state(file: Path) -> tuple[int, ...]:

@@ -77,18 +77,9 @@ def open_page(browser: Any) -> Iterator[Callable[..., Visit]]:
     """Open a file or an address: `open_page(target, width=1280, height=900, dark=False, **context)`."""
     visits: list[Visit] = []
 
-    def opened(
-        target: Path | str, width: int = 1280, height: int = 900, dark: bool = False, **options: Any
-    ) -> Visit:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            service_workers="block",
-            **options,
-        )
-        visit = Visit(context.new_page())
+    def opened(target: Path | str, **options: Any) -> Visit:
+        visit = new_visit(browser, **options)
         visits.append(visit)
-        _watch(visit, context)
         visit.page.goto(_address(target), wait_until="load")
         return visit
 
@@ -97,6 +88,21 @@ def open_page(browser: Any) -> Iterator[Callable[..., Visit]]:
     for visit in visits:
         visit.page.context.close()
     assert not faults, "\n".join(faults)
+
+
+def new_visit(
+    browser: Any, width: int = 1280, height: int = 900, dark: bool = False, **options: Any
+) -> Visit:
+    """An empty page, watched; `options` go to its context. To be closed: `visit.page.context.close()`."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        service_workers="block",
+        **options,
+    )
+    visit = Visit(context.new_page())
+    _watch(visit, context)
+    return visit
 
 
 @pytest.fixture

@@ -1,13 +1,17 @@
 """What several test modules share."""
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import browser, open_page, served  # noqa: F401 - fixtures, started only where a test asks
 
 from lib import figures as fig
+from lib.tools.run import matrix
+from lib.tools.run.spec import Run
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +31,15 @@ def tables_read_once() -> Iterator[None]:
         for name, table in tables.items():
             patch.setattr(fig, name, lambda table=table: table)
         yield
+
+
+@pytest.fixture(scope="session")
+def expand_once() -> Callable[..., tuple[list[Run], dict[str, Any]]]:
+    """`matrix.expand` of the committed cases, which takes seconds, once for each set of its arguments."""
+    return functools.cache(matrix.expand)
+
+
+@pytest.fixture(scope="session")
+def committed_runs(expand_once: Callable[..., tuple[list[Run], dict[str, Any]]]) -> list[Run]:
+    """Every run of the committed `runs.yml`."""
+    return expand_once(None, False, ())[0]

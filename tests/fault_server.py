@@ -12,16 +12,18 @@ documentation and clients show, values are invented.
 
 import gzip
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-CSV_TYPE, JSON_TYPE = "application/vnd.sdmx.data+csv", "application/json"
+CSV_TYPE = "application/vnd.sdmx.data+csv"
 Values = dict[tuple[str, str, str], dict[str, float]]  # (reporter, partner, flow) in ISO3, then by period
 
 
@@ -52,6 +54,51 @@ class World:
 
 # --- IMF ---
 
+IMF_COLUMNS = [
+    "DATAFLOW",
+    "COUNTRY",
+    "INDICATOR",
+    "COUNTERPART_COUNTRY",
+    "FREQUENCY",
+    "TIME_PERIOD",
+    "OBS_VALUE",
+    "SCALE",
+    "PRECISION",
+    "DECIMALS_DISPLAYED",
+    "TRADE_FLOW",
+    "VALUATION",
+    "UNIT",
+    "DERIVATION_TYPE",
+    "OVERLAP",
+    "STATUS",
+    "DOI",
+    "FULL_DESCRIPTION",
+    "AUTHOR",
+    "PUBLISHER",
+    "DEPARTMENT",
+    "CONTACT_POINT",
+    "TOPIC",
+    "TOPIC_DATASET",
+    "KEYWORDS",
+    "KEYWORDS_DATASET",
+    "LANGUAGE",
+    "PUBLICATION_DATE",
+    "UPDATE_DATE",
+    "METHODOLOGY",
+    "METHODOLOGY_NOTES",
+    "ACCESS_SHARING_LEVEL",
+    "ACCESS_SHARING_NOTES",
+    "SECURITY_CLASSIFICATION",
+    "SOURCE",
+    "SHORT_SOURCE_CITATION",
+    "FULL_SOURCE_CITATION",
+    "LICENSE",
+    "SUGGESTED_CITATION",
+    "KEY_INDICATOR",
+    "SERIES_NAME",
+]
+"""As a recorded answer of August 2026 has them."""
+
 
 def imf_rows(world: World, key: str) -> list[tuple[str, str, str, str, str, float]]:
     """Reporter, indicator, partner, frequency, period and value of a key such as CHN.XG_FOB_USD+MG_CIF_USD.*.A."""
@@ -67,28 +114,29 @@ def imf_rows(world: World, key: str) -> list[tuple[str, str, str, str, str, floa
     ]
 
 
-def imf_csv(rows: list[tuple[Any, ...]], columns: list[str] | None = None) -> bytes:
-    """SDMX-CSV 2.0; months are written 2020-M01."""
-    names = [
-        "STRUCTURE",
-        "STRUCTURE_ID",
-        "ACTION",
-        "COUNTRY",
-        "INDICATOR",
-        "COUNTERPART_COUNTRY",
-        "FREQUENCY",
+def imf_csv(rows: list[tuple[Any, ...]], columns: list[str] | None = None, **same: str) -> bytes:
+    """SDMX-CSV as it comes: 41 columns, the scale that is none, a last row of metadata without key and value.
+
+    `same` gives further columns, or others than usual, of every row.
+    """
+    names = [*dict.fromkeys([*(columns or IMF_COLUMNS), *same])]
+    head = {"DATAFLOW": "IMF.STA:IMTS(1.0.0)", "SCALE": "6", "UNIT": "USD", "KEYWORDS_DATASET": "DOTS"}
+    head |= {
+        "TOPIC_DATASET": "L81,F10_I,F10_E",
+        "PUBLISHER": "IMF",
+        "SERIES_NAME": "Exports of goods, FOB, US dollar",
+    }
+    head |= same
+    records = [
+        head | dict(zip(IMF_COLUMNS[1:7], (*codes, imf_period(period), number(value)), strict=True))
+        for *codes, period, value in rows
     ]
-    names += ["TIME_PERIOD", "OBS_VALUE"]
-    head = ("dataflow", "IMF.STA:IMTS(1.0.0)", "I")
-    lines = []
-    for *codes, period, value in rows:
-        record = dict(zip(names, (*head, *codes, imf_period(period), number(value)), strict=True))
-        lines.append(
-            ",".join(
-                f'"{record[name]}"' if "," in record[name] else record[name] for name in columns or names
-            )
-        )
-    return ("\r\n".join([",".join(columns or names), *lines]) + "\r\n").encode()
+    metadata = head | {"INDICATOR": "MG_FOB_USD", "SCALE": ""}
+    lines = [
+        ",".join(f'"{one}"' if "," in (one := record.get(name, "")) else one for name in names)
+        for record in [*records, metadata]
+    ]
+    return ("\r\n".join([",".join(names), *lines]) + "\r\n").encode()
 
 
 def imf_period(period: str) -> str:
@@ -99,32 +147,13 @@ def number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.15g}" if abs(value) < 1e15 else repr(value)
 
 
-def imf_json(rows: list[tuple[Any, ...]]) -> bytes:
-    """SDMX-JSON 2.0: values are texts, places refer to lists of codes."""
-    ids = ["COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY"]
-    lists = [sorted({row[place] for row in rows}) for place in range(4)]
-    times = sorted({row[4] for row in rows})
-    series: dict[str, Any] = {}
-    for row in rows:
-        key = ":".join(str(lists[place].index(row[place])) for place in range(4))
-        observations = series.setdefault(key, {"observations": {}})["observations"]
-        observations[str(times.index(row[4]))] = [None if row[5] is None else number(row[5]), None]
-    dimensions = {
-        "series": [
-            {"id": name, "values": [{"id": code} for code in codes]}
-            for name, codes in zip(ids, lists, strict=True)
-        ],
-        "observation": [{"id": "TIME_PERIOD", "values": [{"value": imf_period(time)} for time in times]}],
-    }
-    data = {"dataSets": [{"series": series}], "structures": [{"dimensions": dimensions}]}
-    return json.dumps({"meta": {"schema": "…"}, "data": data}).encode()
-
-
 def answer_imf(world: World, path: str, query: dict[str, str], accept: str) -> Reply:
-    rows = imf_rows(world, path.rsplit("/", 1)[-1])
-    if CSV_TYPE in accept:
-        return Reply(200, CSV_TYPE, imf_csv(rows))
-    return Reply(200, JSON_TYPE, imf_json(rows))
+    """Years are filtered by c[TIME_PERIOD] alone; an unknown code gives no row, and status 200."""
+    limits = re.fullmatch(r"ge:(\d{4})\+le:(\d{4})", query.get("c[TIME_PERIOD]", "ge:0000+le:9999"))
+    if "/IMF.STA/IMTS/+/" not in path or limits is None:
+        return Reply(400, "application/json", b'{"message":"Syntax error","code":"150"}')
+    rows = [row for row in imf_rows(world, path.rsplit("/", 1)[-1]) if limits[1] <= row[4][:4] <= limits[2]]
+    return Reply(200, f"{CSV_TYPE};version=2.0.0", imf_csv(rows))
 
 
 # --- UN Comtrade ---
@@ -175,17 +204,18 @@ def comtrade_row(
 
 def comtrade_rows(world: World, query: dict[str, str], freq: str) -> list[dict[str, Any]]:
     isos = {number: iso for iso, number in world.codes.items()}
-    reporter = isos.get(query["reporterCode"], "")
-    partners = [isos.get(query["partnerCode"], "")] if "partnerCode" in query else world.partners(reporter)
     rows = []
-    for partner in partners:
-        for code in query["flowCode"].split(","):
-            known = world.trade.get((reporter, partner, {"X": "export", "M": "import"}[code]), {})
-            for period in query["period"].split(","):
-                written = period if freq == "A" else f"{period[:4]}-{period[4:]}"
-                if written in known:
-                    numbers = int(world.codes[reporter]), int(world.codes[partner])
-                    rows.append(comtrade_row(*numbers, code, period, known[written]))
+    for reporter in [isos.get(code, "") for code in query["reporterCode"].split(",")]:
+        asked = query.get("partnerCode")
+        partners = [isos.get(code, "") for code in asked.split(",")] if asked else world.partners(reporter)
+        for partner in partners:
+            for code in query["flowCode"].split(","):
+                known = world.trade.get((reporter, partner, {"X": "export", "M": "import"}[code]), {})
+                for period in query["period"].split(","):
+                    written = period if freq == "A" else f"{period[:4]}-{period[4:]}"
+                    if written in known:
+                        numbers = int(world.codes[reporter]), int(world.codes[partner])
+                        rows.append(comtrade_row(*numbers, code, period, known[written]))
     return rows
 
 
@@ -196,6 +226,8 @@ def comtrade_json(rows: list[dict[str, Any]], error: str = "") -> bytes:
 def answer_comtrade(world: World, path: str, query: dict[str, str], accept: str) -> Reply:
     rows = comtrade_rows(world, query, path.split("/")[-2])
     preview = "/public/v1/preview/" in path
+    if preview and "," in query["period"]:
+        return Reply(400, "application/json", b'{"statusCode":400,"message":"Only one period is allowed"}')
     # The preview cuts without a word, and counts what it sends.
     return Reply(200, "application/json; charset=utf-8", comtrade_json(rows[:500] if preview else rows))
 
@@ -255,7 +287,113 @@ def turned(day: str) -> tuple[str, ...]:
     return tuple(reversed(day.replace("/", ".").split(".")))
 
 
-ANSWERS = {"imf": answer_imf, "comtrade": answer_comtrade, "worldbank": answer_worldbank, "cbr": answer_cbr}
+def answer_fred(world: World, path: str, query: dict[str, str], accept: str) -> Reply:
+    """A series as CSV; the first of its days by month or year stands for it."""
+    known = world.indicators.get(("FRED", query["id"]), {})
+    rows = [f"{day},{'.' if value is None else value}" for day, value in known.items()]
+    inside = [row for row in rows if query["cosd"] <= row[:10] <= query["coed"]]
+    return Reply(200, "application/csv", "\n".join([f"observation_date,{query['id']}", *inside, ""]).encode())
+
+
+# --- China's customs ---
+
+TABLE_TITLE = "China's Total Export & Import Values by Country/Region"
+MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+CURRENT_YEAR = 2026
+
+
+def gacc_index(world: World, year: int) -> bytes:
+    """The list of releases of a year: a month that is not out has no link; January has none of its own."""
+    lines = []
+    for section, currency in ((1, "CNY"), (4, "CNY"), (4, "USD"), (5, "USD")):
+        months = [
+            f"<a href=http://english.customs.gov.cn/Statics/{section}-{currency}-{year}-{month:02}.html> {name}.</a>"
+            if month > 1 and f"{year}-{month:02}" in world.trade["CHN", "RUS", "export"]
+            else f"<span>{name}.</span>"
+            for month, name in enumerate(MONTH_NAMES, start=1)
+        ]
+        title = TABLE_TITLE if section == 4 else "China's Total Values of something else"
+        lines.append(f"<tr><td>({section}) {title} (in {currency})</td><td>{''.join(months)}</br></td></tr>")
+    years = "".join(f'<option value="{one}">{one}</option>' for one in range(CURRENT_YEAR, 2017, -1))
+    table = (
+        f"<table><thead><tr><th>Title</th><th>Month</th></tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+    select = f'<select id="preliminarysel">{years}</select>'
+    return f'<html><body><div class="nr-n-content-detail "><div>{select}</div>{table}</div></body></html>'.encode()
+
+
+def gacc_rows(world: World, year: int, month: int, scale: float) -> list[tuple[str, list[float]]]:
+    """Month and January to month of total, export and import by label; groups stand between the countries."""
+    labels = {"Total": "G001", "of which: Germany": "DEU", "Russian Federation": "RUS", "Kazakhstan": "KAZ"}
+    rows = [("ASEAN", [1.0] * 6)]
+    for label, code in labels.items():
+        flows = [world.trade.get(("CHN", code, flow)) for flow in ("export", "import")]
+        if all(flows):
+            sums = [
+                [sum(flow[f"{year}-{one:02}"] for one in months) / scale for flow in flows]  # type: ignore[index]
+                for months in ([month], range(1, month + 1))
+            ]
+            (x, m), (xs, ms) = sums
+            rows.append((label, [x + m, xs + ms, x, xs, m, ms]))
+    return rows
+
+
+def gacc_page(
+    rows: list[tuple[str, list[float]]],
+    year: int,
+    month: int,
+    currency: str,
+    *,
+    day: str = "",
+    unit: str = "",
+) -> bytes:
+    """A release as the English site shows it; that of January and February has no columns for the month."""
+    combined = month == 2
+    name = "January-February" if combined else MONTH_NAMES[month - 1]
+    title = f"(4) {TABLE_TITLE}, {name} {year} (in {currency})"
+    to_date, flows = f"1- to-{month}", ["Export & Import", "Export", "Import"]
+    above = [flow for flow in flows for _ in range(1 if combined else 2)]
+    below = [to_date] * 3 if combined else [str(month), to_date] * 3
+    lines = [[title], [f"Unit: {unit or {'CNY': 'CNY 100 Million', 'USD': 'USD1 Million'}[currency]}"]]
+    lines += [
+        ["Import Source", *above, f"1-to-{month} Total Year-on-Year (±%)"],
+        ["Export Destination", *below, *flows],
+    ]
+    for label, values in rows:
+        shown = values[1::2] if combined else values
+        lines.append([f"\xa0\xa0 {label}", *(f"{value:,.1f}\xa0" for value in shown), "1.5", "-", "-2.0"])
+    lines.append(["Note: 1. ASEAN includes …"])
+    table = "".join(
+        "<tr>" + "".join(f"<td><span><b>{escape(cell)}</b></span></td>" for cell in line) + "</tr>"
+        for line in lines
+    )
+    after = (year + 1, 1, 14) if month == 12 else (year, month + 1, 9)
+    shown_day = day or "{}/{:02}/{:02}".format(*after)
+    body = f'<div class="atcl-ttl">{escape(title)}</div><div class="atcl-date">{shown_day}</div>'
+    return f'<html><body>{body}<div class="atcl-cnt"><table>{table}</table></div></body></html>'.encode()
+
+
+def answer_gacc(world: World, path: str, query: dict[str, str], accept: str) -> Reply:
+    media = "text/html; charset=utf-8"
+    if found := re.search(r"/statics/report/preliminary(\d{4})?\.html$", path):
+        if found[1] and not 2018 <= int(found[1]) < CURRENT_YEAR:
+            return Reply(404, "text/html", b"<html><title>404</title></html>")
+        return Reply(200, media, gacc_index(world, int(found[1] or CURRENT_YEAR)))
+    if found := re.search(r"/Statics/4-(CNY|USD)-(\d{4})-(\d\d)\.html$", path):
+        currency, year, month = found[1], int(found[2]), int(found[3])
+        rows = gacc_rows(world, year, month, {"CNY": 1e8 / 7, "USD": 1e6}[currency])
+        return Reply(200, media, gacc_page(rows, year, month, currency))
+    return Reply(404, "text/html", b"<html><title>404</title></html>")
+
+
+ANSWERS = {
+    "imf": answer_imf,
+    "comtrade": answer_comtrade,
+    "worldbank": answer_worldbank,
+    "cbr": answer_cbr,
+    "fred": answer_fred,
+    "gacc": answer_gacc,
+}
 
 
 # --- the server ---
@@ -300,7 +438,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.seen.append((self.path, dict(self.headers)))
         parts = urlsplit(self.path)
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        # A plus in a value is a plus for these servers, not a blank.
+        query = {name: values[-1] for name, values in parse_qs(parts.query.replace("+", "%2B")).items()}
         source = parts.path.split("/")[1]
         if source not in ANSWERS:
             return self.send(Reply(404, "text/plain", b"no such source"))
@@ -351,6 +490,31 @@ def too_many(**headers: str) -> Fault:
     return status(
         429, body=b'{"statusCode":429,"message":"Rate limit is exceeded. Try again in 2 seconds."}', **headers
     )
+
+
+def quota_used(handler: Handler, reply: Reply) -> None:
+    """What UN Comtrade's preview says after some hundred calls."""
+    words = b'{"statusCode":403,"message":"Out of call volume quota. Quota will be replenished in 05:12:33."}'
+    handler.send(Reply(403, "application/json", words))
+
+
+def dripping_headers(handler: Handler, reply: Reply) -> None:
+    """A status line, then headers without an end, a few bytes at a time; 100 Continue before them for good measure."""
+    try:
+        for _ in range(50):
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while not handler.server.stopping.is_set():
+            handler.wfile.write(b"X-A: b\r\n")
+            time.sleep(0.001)
+    except OSError:  # the client has had enough
+        pass
+    handler.close_connection = True
+
+
+def dripping_error(handler: Handler, reply: Reply) -> None:
+    """The body of an error, a byte at a time, without an end."""
+    dripping(handler, replace(reply, status=400, media="application/json"))
 
 
 def instead(body: bytes, media: str | None = None) -> Fault:

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fault_server import World
 
+from lib.economies import find_economy
 from lib.tools.sources.client import Client, Limits, open_client
+from lib.tools.sources.fetch import Fetched, fetch, pair_question
+from lib.tools.sources.snapshots import Store
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-CODES = {"CHN": "156", "RUS": "643", "IND": "699", "TUR": "792", "KOR": "410", "VNM": "704", "WLD": "0"}
+CODES = {
+    "CHN": "156",
+    "RUS": "643",
+    "IND": "699",
+    "TUR": "792",
+    "KOR": "410",
+    "VNM": "704",
+    "KAZ": "398",
+    "WLD": "0",
+}
 
 
 def trade(start: float, growth: float, first: int = 2000, last: int = 2025) -> dict[str, float]:
@@ -37,6 +49,10 @@ def small_world() -> World:
         ("IND", "RUS", "import"): trade(0.5e9, 0.15),
         ("KOR", "VNM", "export"): trade(1.7e9, 0.15),
         ("KOR", "VNM", "import"): trade(0.3e9, 0.2),
+        ("CHN", "KAZ", "export"): trade(0.6e9, 0.15),
+        ("CHN", "KAZ", "import"): trade(0.96e9, 0.12),
+        ("CHN", "WLD", "export"): trade(249e9, 0.11),
+        ("CHN", "WLD", "import"): trade(225e9, 0.1),
         ("TUR", "WLD", "export"): trade(27.8e9, 0.09),
         ("TUR", "WLD", "import"): trade(54.5e9, 0.08),
     }
@@ -86,11 +102,29 @@ class Time:
 
 
 @contextmanager
-def quick_client(bases: dict[str, str], time: Time | None = None, **limits: Any) -> Iterator[Client]:
+def quick_client(
+    bases: dict[str, str], time: Time | None = None, *, allow_http: bool = False, **limits: Any
+) -> Iterator[Client]:
     """A client that never really waits, with chance in the middle."""
     time = time or Time()
     settings = Limits(**{"read_seconds": 5.0, **limits})
-    with open_client(
-        settings, bases, clock=time.read, sleep=time.sleep, chance=lambda: 0.5, now=time.now
-    ) as client:
+    clock = {"clock": time.read, "sleep": time.sleep, "chance": lambda: 0.5, "now": time.now}
+    with open_client(settings, bases, allow_http=allow_http, **clock) as client:
         yield client
+
+
+def fetch_flow(
+    source: str, reporter: str, partner: str, *, flow: str, years: range, freq: str = "A", client: Client, store: Store,
+    **asking: Any,
+) -> Fetched:  # fmt: skip
+    """One flow of a pair, of what a pair's question brings."""
+    question = pair_question(source, reporter, partner, freq, years)
+    fetched = fetch(question, client, store, **asking)
+    found = fetched.observations
+    for column, name in (
+        ("reporter", find_economy(reporter).name),
+        ("partner", find_economy(partner).name),
+        ("flow", flow),
+    ):
+        found = found[found[column] == name]
+    return replace(fetched, observations=found.reset_index(drop=True))

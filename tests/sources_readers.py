@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import fault_server as server_of
 
 from lib.economies import find_economy
-from lib.tools.sources import rates, worldbank
-from lib.tools.sources.fetch import Question, read_answer
+from lib.tools.sources import gacc, rates, worldbank
+from lib.tools.sources.fetch import read_answer
 from lib.tools.sources.importer import CSV, XLSX, Mapping, parse_mapping, read_table
+from lib.tools.sources.observations import Question
 from lib.tools.sources.snapshots import read_record
 
-CHINA, RUSSIA = find_economy("China"), find_economy("Russia")
+CHINA, RUSSIA, WORLD = find_economy("China"), find_economy("Russia"), find_economy("World")
+FREQ = {"imf": "A", "comtrade": "A", "gacc": "M"}
 BOTH = ("export", "import")
 WHERE = "https://example.org/public/v1/preview/"
 ROWS = [
@@ -29,7 +31,11 @@ CALLS = [
     for year in range(2010, 2013)
 ]
 IMF_CSV = server_of.imf_csv(ROWS)
-IMF_JSON = server_of.imf_json(ROWS)
+GACC = server_of.gacc_page(
+    [("Total", [9.5] * 6), ("Russian Federation", [1.5, 4.5, 1, 3, 0.5, 1.5])], 2014, 3, "CNY"
+)
+GACC_INDEX = server_of.gacc_index(server_of.World({("CHN", "RUS", "export"): {"2014-03": 1.0}}, {}), 2014)
+FRED = b"observation_date,AEXCHUS\n2013-01-01,6.15\n2014-01-01,.\n2015-01-01,6.28\n"
 COMTRADE = server_of.comtrade_json(CALLS)
 WORLD_BANK = server_of.worldbank_json(
     ["CHN"],
@@ -58,11 +64,8 @@ flows:
 """
 TABLE = b'month,country,out\n2013.11,RU,"4,123,456.5"\n2013.12,RU,-\n2013.12,IN,1\n'
 RECORD = (
-    b'{"authority":"statistics","bytes":3,"fault":"","headers":[["etag","1"]],"licence":"free","media":"text/csv",'
-    b'"params":[["a","b"]],"path":"/x","published":"","retrieved":"2026-11-24T12:00:00+00:00","sha256":"'
-    + b"a"
-    * 64
-    + b'",'
+    b'{"authority":"statistics","bytes":3,"headers":[["etag","1"]],"licence":"free","media":"text/csv",'
+    b'"params":[["a","b"]],"path":"/x","retrieved":"2026-11-24T12:00:00+00:00","sha256":"' + b"a" * 64 + b'",'
     b'"source":"imf","status":200,"title":"IMF","url":"https://api.imf.org/x"}\n'
 )
 
@@ -76,7 +79,9 @@ class Reader(NamedTuple):
 
 def of_source(source: str, media: str, body: bytes) -> Any:
     """Read an answer as `fetch` does: decoding, names, periods, duplicates, schema."""
-    question = Question(source, CHINA, RUSSIA, BOTH, "A", range(2010, 2016))
+    question = Question(
+        source, (CHINA,), (WORLD, RUSSIA)[source != "gacc" :], BOTH, FREQ[source], range(2010, 2016)
+    )
     return read_answer(question, body, media, WHERE)
 
 
@@ -87,8 +92,7 @@ def mapping() -> Mapping:
 
 def world_bank(body: bytes) -> Any:
     rows, _ = worldbank.read(body, "application/json", WHERE)
-    table = rows.assign(snapshot="0" * 64)
-    return worldbank.to_indicators(table, {"CHN": "China"}, "NY.GDP.MKTP.CD", WHERE)
+    return worldbank.by_year(rows, "CHN", "NY.GDP.MKTP.CD", WHERE)
 
 
 def record(body: bytes) -> Any:
@@ -111,7 +115,11 @@ def workbook() -> bytes:
 
 READERS = {
     "imf csv": Reader(partial(of_source, "imf", server_of.CSV_TYPE), IMF_CSV),
-    "imf json": Reader(partial(of_source, "imf", "application/json"), IMF_JSON),
+    "gacc": Reader(partial(of_source, "gacc", "text/html"), GACC),
+    "gacc index": Reader(
+        lambda body: gacc.read_index(body, "text/html", "http://x/preliminary2014.html"), GACC_INDEX
+    ),
+    "fred": Reader(lambda body: rates.read_fred(body, "AEXCHUS", WHERE), FRED),
     "comtrade": Reader(partial(of_source, "comtrade", "application/json"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
     "cbr": Reader(lambda body: rates.read_cbr(body, "application/xml", WHERE), CBR),

@@ -16,8 +16,7 @@ from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
 from lib.tools.run import matrix
-from lib.tools.run.checkup import parameter_faults
-from lib.tools.run.matrix import load_runs
+from lib.tools.run.stamp import parameter_faults
 
 FIELDS = "expected one of reporter, partner, flow, as_of, currency, goal, base_year, deadline, reading"
 READINGS = "'average', 'every_year' or 'mean_of_rates'"
@@ -93,8 +92,8 @@ def test_the_parameters_cell_is_read_by_name_and_other_names_are_left_alone():
     assert FlowCase.from_cell(namespace) == FlowCase(reporter="China", as_of=date(2014, 4, 15))
 
 
-def test_a_case_survives_json():
-    for run in load_runs():
+def test_a_case_survives_json(committed_runs):
+    for run in committed_runs:
         model = matrix.model_of(run.notebook)
         assert model.check(run.parameters).model_dump(mode="json") == run.parameters
 

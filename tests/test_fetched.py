@@ -36,16 +36,19 @@ def rows(values: dict[int, float], day: str = "2026-11-24", **other: str) -> pd.
     same |= {"publisher": "IMF", "authority": "statistics", "url": "https://api.imf.org/x", "status": "ok"}
     same |= {"source": "imf", "snapshot": SNAPSHOT}
     spans = {"period_start": "{}-01-01", "period_end": "{}-12-31"}
-    return pd.DataFrame(
-        [
-            {
-                **same,
-                "value": str(value),
-                **{name: text.format(year) for name, text in spans.items()},
-                **other,
-            }
-            for year, value in values.items()
-        ]
+    return fetched.typed(
+        pd.DataFrame(
+            [
+                {
+                    **same,
+                    "figure_id": "",
+                    "value": str(value),
+                    **{name: text.format(year) for name, text in spans.items()},
+                    **other,
+                }
+                for year, value in values.items()
+            ]
+        )
     )
 
 
@@ -192,6 +195,24 @@ def test_a_file_that_is_damaged_or_of_other_columns_is_a_fault():
     assert "cannot be read as parquet" in str(record.check()[0])
     with pytest.raises(UserError, match="cannot be read as parquet"):
         FlowCase.check({"reporter": "India"})
+
+
+def test_a_flipped_byte_anywhere_is_one_clear_line_or_changes_nothing():
+    """Pages carry checksums; what stands between them is either unused or makes the file unreadable."""
+    record.append(rows({year: 50.0 + year for year in range(1990, 2026)}))
+    path = fetched.path_of("India")
+    sound, before = path.read_bytes(), fetched.read_file(path)
+    changed = 0
+    for place in range(0, len(sound), 41):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 0x55]) + sound[place + 1 :])
+        try:
+            found = fetched.read_file(path)
+        except UserError as error:
+            changed += 1
+            assert len(str(error).splitlines()) == 1 and "cannot be read as parquet" in str(error)
+            continue
+        assert fetched.faults_of(found, path) or found.equals(before)
+    assert changed > 50
 
 
 def test_sources_say_what_was_fetched_of_each():

@@ -243,7 +243,7 @@ def test_no_verdict_of_an_incomplete_record_contradicts_the_complete_one(steps, 
 def test_a_slow_span_between_known_years_proves_a_slow_year_inside_it():
     verdict = {v.reading: v for v in judge(GOAL, on([100, None, 150]), LATE)}["every_year"]
     assert verdict.outcome == "missed"
-    assert verdict.reason == "+22.5 % in 2012–2014, a year"
+    assert verdict.reason == "+22.5 % a year in 2012–2014"
     assert outcomes(GOAL, on([100, None, 160]))["every_year"] == "unknown"
 
 

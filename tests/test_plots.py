@@ -74,7 +74,7 @@ def line(axes, label: str):
 def harbin():
     case = GoalCase()
     goal, series = case.make_goal(), case.series()
-    view = outlook.look(case, goal, series["value_mn"])
+    view = outlook.of(case)
     figure = plots.goal_fan(series, goal.path(), view.fan, "USD", case.title(), "Sources: somebody.")
     return figure, goal, series, view
 

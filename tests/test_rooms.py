@@ -13,8 +13,10 @@ from rooms import ROOT
 from test_hygiene import read_text, tracked_files
 
 NO_CALLER: dict[str, str] = {
+    "lib.tools.run.engine.Engine": "papermill, by an entry point",
     "lib.tools.sources.comtrade.plan": "called as TRADE[source].plan",
     "lib.tools.sources.comtrade.read": "called as TRADE[source].read",
+    "lib.tools.sources.gacc.plan": "called as TRADE[source].plan",
     "lib.tools.sources.imf.plan": "called as TRADE[source].plan",
     "lib.tools.sources.imf.read": "called as TRADE[source].read",
 }
@@ -23,11 +25,6 @@ NO_CALLER: dict[str, str] = {
 PENDING = {
     "lib.standards.oecd_distance": "a published standard that notebook 06 does not show",
     "lib.tools.run.opened.note": "goes with the list of opened files",
-    "lib.tools.sources.fetch.fetch_flow": "not yet wired to `data fetch`",
-    "lib.tools.sources.observations.covariates_from": "not yet wired to `data fetch`",
-    "lib.tools.sources.rates.fetch_rates": "not yet wired to `data fetch`",
-    "lib.tools.sources.snapshots.all_records": "not yet wired to `data sources`",
-    "lib.tools.sources.worldbank.fetch_indicator": "not yet wired to `data fetch`",
 }
 """Names that only tests use today and that are to go or to find a caller: nothing may be added here."""
 

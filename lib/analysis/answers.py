@@ -5,9 +5,21 @@ import pandas as pd
 from lib.cases import FlowCase, GoalCase
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_investments, load_targets, sources
-from lib.goals import Goal, parse_goal
+from lib.goals import Goal, Verdict, parse_goal
 from lib.growth import cagr
-from lib.words import Said, markdown, pick
+from lib.words import Said, fill, markdown, pick
+
+READ_AS = {
+    "average": "on average",
+    "every_year": "year by year",
+    "mean_of_rates": "by the mean of the yearly rates",
+}
+"""A reading as the end of "the goal, read …"."""
+
+
+def stated(case: GoalCase, verdicts: list[Verdict]) -> Verdict:
+    """The verdict of the reading in which the goal was stated."""
+    return next(item for item in verdicts if item.reading == case.reading)
 
 
 def announcement(case: GoalCase) -> Said:
@@ -82,6 +94,30 @@ def investment_half(case: GoalCase) -> Said:
 
 def _millions(unit: str) -> float:
     return {"mn": 1.0, "bn": 1000.0}.get(unit.rpartition(" ")[2], float("nan"))
+
+
+def goal_in_words(case: GoalCase, goal: Goal) -> Said:
+    """The goal, its base and what it asks for, with its source."""
+    asked = (
+        "{flow}: **{goal}**, {base} to {end}. {source} From {start:{unit}} in {base} to **{to:{unit}}** in {end}: "
+        "{rate:rate} a year."
+    )
+    names = {
+        "flow": case.flow_name,
+        "goal": case.goal_name,
+        "source": announcement(case),
+        "unit": goal.currency,
+    }
+    size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate}
+    return markdown(asked, base=goal.base_year, end=goal.deadline, **names, **size)
+
+
+def record_in_words(levels: pd.Series, goal: Goal) -> str:
+    """The levels known inside the goal's years, base included."""
+    inside = levels.loc[goal.base_year : goal.deadline].dropna()
+    return "; ".join(
+        fill("{year}: {level:{unit}}", year=y, level=v, unit=goal.currency) for y, v in inside.items()
+    )
 
 
 def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> str:

@@ -1,18 +1,19 @@
-"""What moved a flow, as tables and sentences: currency, prices, oil, parts of the whole, single years."""
+"""What moved a flow: currency, prices, oil, parts of the whole, single years, breaks, drivers."""
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis import decompose, regressions
+from lib.analysis import breaks, decompose, regressions
 from lib.cases import DriverCase
 from lib.errors import UserError
 from lib.reference import read_kept
-from lib.words import percent, rate
+from lib.results import Estimate
 
 BLOCK = 5
 """Years in a period of the decomposition."""
@@ -37,7 +38,8 @@ class View:
     ----------
     case : the parameters.
     family : level by year of the flow and of each larger one, in the case's currency.
-    subject : name of the flow with the longest unbroken record of growth, on which breaks and drivers are read.
+    subject : reporter of the flow with the longest unbroken record of growth, on which breaks and drivers are read;
+        name : that flow in words.
     usd : its level in million dollars.
     drivers : log growth of the drivers by year, as far as over on the day.
     """
@@ -45,6 +47,7 @@ class View:
     case: DriverCase
     family: dict[str, pd.Series]
     subject: str
+    name: str
     usd: pd.Series
     drivers: pd.DataFrame
 
@@ -61,7 +64,7 @@ def look(case: DriverCase) -> View:
     subject = max(family, key=lambda name: len(longest_run(growth.log_growth(family[name]).dropna())))
     usd = members[subject].model_copy(update={"currency": "USD"}).series()["value_mn"]
     driven_by = regressions.drivers(fig.load_covariates(), case.as_of.year)
-    return View(case, family, subject, usd, driven_by)
+    return View(case, family, subject, members[subject].flow_name, usd, driven_by)
 
 
 def longest_run(rates: pd.Series) -> pd.Series:
@@ -81,27 +84,12 @@ def currency_parts(view: View) -> pd.DataFrame:
     return decompose.log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
 
 
-def currency_table(parts: pd.DataFrame) -> pd.DataFrame:
-    """Mean log growth a year of each part over blocks of five years, in per cent; formatted."""
+def by_block(parts: pd.DataFrame) -> pd.DataFrame:
+    """Mean log growth a year of each part over blocks of five years: block, the parts, years (known in it)."""
     starts = sorted({(int(year) - 1) // BLOCK * BLOCK + 1 for year in parts.index})
     blocks = {f"{start}–{start + BLOCK - 1}": (start, start + BLOCK - 1) for start in starts}
-    found = decompose.by_period(parts, blocks)
-    shown = found[["growth", *PARTS]].map(points)
-    shown.columns = ["growth in dollars", *PARTS.values()]
-    shown.insert(0, "years", found.index)
-    return shown.assign(**{"years known": found["years"].astype(int)})
-
-
-def currency_words(view: View, parts: pd.DataFrame) -> str:
-    """How much of the growth in dollars was currency and prices."""
-    if parts.empty:
-        return f"{view.subject}–{view.case.partner} has no two consecutive years for which prices are known."
-    mean = parts.mean()
-    return (
-        f"Over the {len(parts)} years in which all parts are known, {view.subject}–{view.case.partner} grew by "
-        f"{points(mean['growth'])} log points a year in dollars: {points(mean['yuan'])} from a dearer yuan, "
-        f"{points(mean['prices'])} from prices in China, {points(mean['real'])} from all else, quantity above all."
-    )
+    found = decompose.by_period(parts, blocks).rename_axis("block").reset_index()
+    return found.astype({"years": int})
 
 
 def fuel_parts(view: View) -> pd.DataFrame:
@@ -113,72 +101,53 @@ def fuel_parts(view: View) -> pd.DataFrame:
     return rows.drop(columns="flow").set_index("year")
 
 
-def fuel_words(view: View, parts: pd.DataFrame) -> str:
-    """What fuels did to the whole, and to the year set aside."""
-    if parts.empty:
-        return (
-            "Trade by product, which parts oil from the rest, is kept for China and Russia 2001–2020 alone."
-        )
-    text = (
-        f"Fuels rose from {percent(parts['fuel_share'].iloc[0])} of China's flow with Russia in "
-        f"{parts.index[0]} to {percent(parts['fuel_share'].iloc[-1])} in {parts.index[-1]}. "
-        f"From year to year their price moved the whole by {_meanwhole_points(parts['fuel_price'])} points, their quantity by "
-        f"{_meanwhole_points(parts['fuel_volume'])}, all else by {_meanwhole_points(parts['other'])} (mean sizes)."
-    )
-    year = view.case.set_aside
-    if year not in parts.index:
-        return text
-    row = parts.loc[year]
-    return (
-        f"{text} In {year} the flow grew by {rate(row['growth'])}: {points(row['fuel_price'])} points from the "
-        f"price of fuels, {points(row['fuel_volume'])} from their quantity, {points(row['other'])} from the rest."
-    )
+def parts_of_whole(view: View) -> pd.DataFrame:
+    """Each smaller flow in the next larger one, by year.
+
+    Returns
+    -------
+    Frame with part, whole (names), year, share, growth (of the whole), from_part and from_rest (contributions that
+    add up to it; NaN next to a gap); fractions.
+    """
+    rows = [_part_rows(*pair, view.family) for pair in pairwise(view.family)]
+    names = ["part", "whole", "year", "share", "growth", "from_part", "from_rest"]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=names)
 
 
-def part_table(view: View) -> pd.DataFrame:
-    """Share of each smaller flow in the next larger one, and its contribution to the growth, by year; formatted."""
-    names = list(view.family)
-    rows = [
-        _part_rows(small, view.family[small], large, view.family[large]) for small, large in pairwise(names)
-    ]
-    return pd.concat(rows) if rows else pd.DataFrame()
-
-
-def _part_rows(small: str, part: pd.Series, large: str, whole: pd.Series) -> pd.DataFrame:
-    known = pd.DataFrame({"part": part, "whole": whole}).dropna()
+def _part_rows(small: str, large: str, family: dict[str, pd.Series]) -> pd.DataFrame:
+    known = pd.DataFrame({"part": family[small], "whole": family[large]}).dropna()
     split = pd.DataFrame({"part": known["part"], "rest": known["whole"] - known["part"]})
     moved = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
     return pd.DataFrame(
         {
             "part": small,
-            "of": large,
+            "whole": large,
             "year": known.index,
-            "share": [share(value) for value in known["part"] / known["whole"]],
-            "growth of the whole": [maybe_rate(v) for v in moved.sum(axis=1, skipna=False)],
-            "points from the part": [points(v) for v in moved["part"]],
-            "points from the rest": [points(v) for v in moved["rest"]],
+            "share": known["part"] / known["whole"],
+            "growth": moved.sum(axis=1, skipna=False),
+            "from_part": moved["part"],
+            "from_rest": moved["rest"],
         }
     )
 
 
-def flow_table(view: View) -> pd.DataFrame:
-    """Exports and imports of the subject: their contributions to its growth, by year; formatted."""
-    case = view.case
+def both_flows(view: View) -> pd.DataFrame:
+    """Exports and imports of the subject, by year of which both and those a year before are known.
+
+    Returns
+    -------
+    Frame with year, growth (of their sum), export and import (contributions), import_share; fractions.
+    """
+    case, names = view.case, ["year", "growth", "export", "import", "import_share"]
     if case.flow != "total":
-        return pd.DataFrame()
+        return pd.DataFrame(columns=names)
     parts = pd.DataFrame({flow: _level(case, view.subject, flow) for flow in ("export", "import")}).dropna()
     if parts.empty:
-        return parts
+        return pd.DataFrame(columns=names)
     moved = growth.contributions(parts).dropna()
-    return pd.DataFrame(
-        {
-            "year": moved.index,
-            "growth of exports + imports": [rate(v) for v in moved.sum(axis=1)],
-            "points from exports": moved["export"].map(points),
-            "points from imports": moved["import"].map(points),
-            "imports, share": [share(v) for v in (parts["import"] / parts.sum(axis=1)).reindex(moved.index)],
-        }
-    )
+    share = parts["import"] / parts.sum(axis=1)
+    found = moved.assign(growth=moved.sum(axis=1), import_share=share.reindex(moved.index))
+    return found.rename_axis("year").reset_index()[names]
 
 
 def _level(case: DriverCase, reporter: str, flow: str) -> pd.Series:
@@ -188,79 +157,96 @@ def _level(case: DriverCase, reporter: str, flow: str) -> pd.Series:
         return pd.Series(dtype=float)
 
 
-def aside_table(view: View) -> pd.DataFrame:
-    """Growth of each flow with and without the year set aside; formatted."""
+def aside(view: View) -> pd.DataFrame:
+    """Growth of each flow with and without the year set aside: name, and what `decompose.set_aside` gives."""
     rows, year = [], view.case.set_aside
     for name, level in view.family.items():
-        if not {year - 1, year} <= set(level.index) or len(level) < 3:
-            continue
-        found = decompose.set_aside(level, year)
-        rows.append(
-            {
-                "flow of": name,
-                "years": f"{found['first']:.0f}–{found['last']:.0f}",
-                f"growth in {year}": rate(found["in_year"]),
-                "a year, all": rate(found["with_year"]),
-                f"a year, without {year}": rate(found["without_year"]),
-                f"share of {year} in all log growth": share(found["share"]),
-            }
-        )
+        if {year - 1, year} <= set(level.index) and len(level) >= 3:
+            rows.append({"name": name} | decompose.set_aside(level, year))
     return pd.DataFrame(rows)
 
 
 def covariate_sources() -> pd.DataFrame:
-    """Where the drivers come from, one row a source."""
-    table = fig.load_covariates()
-    grouped = (
-        table.groupby(["variable", "unit", "source_url"], sort=False)["year"]
-        .agg(["min", "max"])
-        .reset_index()
-    )
-    years = [f"{low}–{high}" for low, high in zip(grouped["min"], grouped["max"], strict=True)]
-    return pd.DataFrame(
-        {
-            "variable": grouped["variable"],
-            "unit": grouped["unit"],
-            "years": years,
-            "source": grouped["source_url"],
-        }
-    )
+    """Where the drivers come from, one row a source: variable, unit, source_url, years."""
+    by_source = fig.load_covariates().groupby(["variable", "unit", "source_url"], sort=False)["year"]
+    found = by_source.agg(["min", "max"]).astype(str)
+    return found["min"].str.cat(found["max"], sep="–").rename("years").reset_index()
 
 
-def points(value: float) -> str:
-    """A fraction in points with its sign: 0.0334 → "+3.3"; empty where missing."""
-    return "" if pd.isna(value) else f"{value * 100:+.1f}".replace("-", "−")
+LEAST_FORECASTS = 8
+"""With fewer forecasts than this, no word on which is better."""
 
 
-def whole_points(value: float) -> str:
-    """Size of a fraction in whole points: 0.294 → "29"."""
-    return f"{abs(value) * 100:.0f}"
+def find_break(view: View) -> dict[str, Any]:
+    """The most likely break in the mean of the run, as `breaks.sup_f` finds it.
+
+    Returns
+    -------
+    kind ("short", "none" or "break"), n, first, last (of the run); unless it is too short also f, p, place, year
+    (first of the new mean), before and after (means), limit (5 %) and seen (change that would be found four times
+    in five).
+    """
+    run = view.run
+    if len(run) < breaks.LEAST_VALUES:
+        return {"kind": "short", "n": len(run)}
+    best, trim = breaks.sup_f(run.to_numpy(), view.case.trim), view.case.trim
+    return {
+        "kind": "break" if best.p <= 0.05 else "none",
+        "n": len(run),
+        "first": run.index[0],
+        "last": run.index[-1],
+        "year": run.index[best.place],
+        "limit": breaks.critical_value(len(run), trim),
+        "seen": breaks.detectable(len(run), float(np.std(run, ddof=1)), trim),
+        **best._asdict(),
+    }
 
 
-def _meanwhole_points(values: pd.Series) -> str:
-    return f"{values.abs().mean() * 100:.1f}"
+def partitions(view: View) -> pd.DataFrame:
+    """Best partitions of the run: breaks (their number), years (first of each new mean), ssr, bic, lwz."""
+    run = view.run
+    if len(run) < breaks.LEAST_VALUES:
+        return pd.DataFrame()
+    rows = [
+        (len(one.places), [int(run.index[place]) for place in one.places], one.ssr, one.bic, one.lwz)
+        for one in breaks.partitions(run.to_numpy(), trim=view.case.trim)
+    ]
+    return pd.DataFrame(rows, columns=["breaks", "years", "ssr", "bic", "lwz"])
 
 
-def share(value: float) -> str:
-    """A share with one decimal; empty where missing."""
-    return "" if pd.isna(value) else f"{value * 100:.1f} %"
+def gains(scores: pd.DataFrame) -> dict[str, Any]:
+    """What drivers add to a forecast of the next year, from `regressions.summary`.
+
+    Returns
+    -------
+    n (forecasts), kind ("without", "few", "worse", "nothing" or "some" gain), and where they are enough core, known
+    and foreseen (best CRPS of each), gain and told (shares of the core's CRPS), foresight ("little" or "much").
+    """
+    n = 0 if scores.empty else int(scores.loc["core", "years"])
+    if n < LEAST_FORECASTS:
+        return {"n": n, "kind": "few" if n else "without"}
+    core = scores.loc["core", "crps"]
+    known = scores.loc[["oil, known", "all, known"], "crps"].min()
+    foreseen = scores.loc[["oil, foresight", "all, foresight"], "crps"].min()
+    gain, told = 1 - known / core, 1 - foreseen / core
+    kind = "worse" if gain < 0 else "nothing" if gain < 0.05 else "some"
+    found = {"core": core, "known": known, "foreseen": foreseen, "gain": gain, "told": told}
+    return {"n": n, "kind": kind, "foresight": "little" if told < 0.1 else "much"} | found
 
 
-def maybe_rate(value: float) -> str:
-    """A rate in words; empty where missing."""
-    return "" if pd.isna(value) else rate(value)
-
-
-def span(low: float, high: float) -> str:
-    """Two numbers as a range, two digits each."""
-    return f"{signed(low, 2)} to {signed(high, 2)}"
-
-
-def signed(value: float, digits: int) -> str:
-    """A number with its sign and so many significant digits."""
-    return f"{value:+.{digits}g}".replace("-", "−")
-
-
-def p_value(p: float) -> str:
-    """A p-value in two digits, or "below 0.001"."""
-    return "below 0.001" if p < 0.001 else f"{p:.2g}"
+def estimates(view: View, table: pd.DataFrame, scores: pd.DataFrame, best: dict[str, Any]) -> list[Estimate]:
+    """Numbers for the result: elasticity to oil, variance explained, p of a break, forecast scores."""
+    rows: dict[str, tuple[float, str]] = {}
+    if len(table) >= regressions.LEAST_YEARS:
+        found = regressions.fit(table)
+        rows["oil elasticity"] = (found.loc["oil", "coefficient"], "per cent per per cent")
+        rows["variance explained"] = (found.attrs["r2"], "fraction")
+    if "p" in best:
+        rows["p of a break"] = (best["p"], "fraction")
+    for name in scores.index:
+        rows[f"CRPS, {name}"] = (scores.loc[name, "crps"], "log growth")
+    last = int(view.usd.index[-1])
+    return [
+        Estimate(target=name, period=last, output_type="point", value=float(f"{value:.3g}"), unit=unit)
+        for name, (value, unit) in rows.items()
+    ]

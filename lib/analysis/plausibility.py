@@ -421,7 +421,7 @@ def _against_parts(
 
 COLUMNS = ["rule", "figure_id", "found", "expected", "against"]
 
-UNDOUBTED = ("ok", "preliminary", "rounded", "secondary", "relabelled", "date_trap")
+UNDOUBTED = ("ok", "preliminary", "estimate", "rounded", "secondary", "relabelled", "date_trap")
 """Statuses that leave level and growth usable: a flag on such a row is a question that nobody has answered yet."""
 
 

@@ -1,9 +1,7 @@
-"""Whether policies mattered, as tables and sentences: event, evidence, conclusion.
-
-Synthetic controls and what such tests can and cannot see, as tables and sentences.
-"""
+"""Whether policies mattered: event, evidence, conclusion; and what such tests can and cannot see."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +10,10 @@ from lib import figures as fig
 from lib import reference
 from lib.analysis import interventions
 from lib.analysis.interventions import Evidence, Step, read_policies
-from lib.analysis.movers import p_value
 from lib.cases import PolicyCase
 from lib.reference import read_kept
 from lib.results import Estimate
 from lib.series import annual_series, exchange_rates
-from lib.words import percent, rate
 
 KNOWN_NOTHING = "Cannot be known from this record"
 
@@ -108,116 +104,63 @@ def controls_of(view: View, item: Evidence) -> pd.DataFrame:
     return view.tests[seen & bool(item.policy.study)]
 
 
-def policy_table(view: View, named: bool) -> pd.DataFrame:
-    """Event × evidence × conclusion, of the policies that the article names or of the others; formatted."""
-    rows = [item for item in view.evidence if item.policy.named == named]
-    return pd.DataFrame(
-        {
-            "policy or shock": [item.policy.name for item in rows],
-            "date": [item.date.replace("-", "\N{NON-BREAKING HYPHEN}") for item in rows],
-            "trade of": [item.reporter for item in rows],
-            "evidence": [evidence_words(view, item) for item in rows],
-            "conclusion": [conclude(view, item) for item in rows],
-            "events beside it": [_others(view, item) for item in rows],
-        }
+def evidence_frame(view: View) -> pd.DataFrame:
+    """Event × evidence × conclusion, one row a policy and reporter.
+
+    Returns
+    -------
+    Frame with policy, named, date, reporter, near (years within the span for which a level is known), effect, low,
+    high (the step, 95 %), p, oil_effect and oil_p (beside the oil price), rank and n (of the year among all), fuels
+    (what their quantity added in the country's trade), controls (number of synthetic ones), p_low and p_high
+    (theirs), beside (other events of that year), tested and conclusion; effects are fractions. NaN where not known.
+    """
+    return pd.DataFrame([_evidence_row(view, item) for item in view.evidence])
+
+
+def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
+    step, oil = item.step, item.with_oil
+    alone = item.bridged if step is None else (step.effect, step.low, step.high)
+    beside = item.bridged_with_oil if oil is None else (oil.effect, oil.low, oil.high)
+    controls = controls_of(view, item)["p"]
+    about_fuels = item.policy.fuels and item.reporter == "China" and item.year in view.fuels.index
+    none = (np.nan, np.nan, np.nan)
+    return {
+        "policy": item.policy.name,
+        "named": item.policy.named,
+        "date": item.date,
+        "reporter": item.reporter,
+        "year": item.year,
+        "near": [*item.before, *item.after],
+        **dict(zip(("effect", "low", "high"), np.expm1(alone or none), strict=True)),
+        "p": np.nan if step is None else step.p,
+        "rank": np.nan if step is None else step.rank,
+        "n": np.nan if step is None else step.n,
+        "oil_effect": np.expm1(beside or none)[0],
+        "oil_p": np.nan if oil is None else oil.p,
+        "fuels": view.fuels["fuel_volume"].get(item.year) if about_fuels else np.nan,
+        "controls": len(controls),
+        "p_low": controls.min(),
+        "p_high": controls.max(),
+        "beside": interventions.at_the_same_time(item.year, view.events) if item.year else np.nan,
+        "tested": item.knowable,
+        "conclusion": conclude(view, item),
+    }
+
+
+def count_named(found: pd.DataFrame) -> dict[str, Any]:
+    """Of the policies that the article names: n, unknown, later (had not begun), and kind.
+
+    The kind is "absent" (none is about these flows), "unknown" (nothing of any can be known), "later" (the same of
+    all that had begun) or "some".
+    """
+    conclusions = found.loc[found["named"], "conclusion"].tolist() if len(found) else []
+    n, unknown, later = (
+        len(conclusions),
+        conclusions.count(KNOWN_NOTHING),
+        conclusions.count(NOT_YET),
     )
-
-
-def _others(view: View, item: Evidence) -> str:
-    return str(interventions.at_the_same_time(item.year, view.events)) if item.year else ""
-
-
-def evidence_words(view: View, item: Evidence) -> str:
-    """What the record shows of one policy, in numbers."""
-    if not item.date:
-        return (
-            "the event had not happened by this day" if item.policy.date else "no dated event in the record"
-        )
-    if not item.knowable:
-        return (
-            f"levels within {view.case.span} years: before {_years(item.before)}, from {item.year} on "
-            f"{_years(item.after)}; no step can be estimated"
-        )
-    parts = [_step_words(item)]
-    if item.policy.fuels and item.reporter == "China" and item.year in view.fuels.index:
-        parts.append(_fuel_words(view, item.year))
-    controls = controls_of(view, item)
-    if len(controls):
-        low, high = controls["p"].min(), controls["p"].max()
-        parts.append(f"synthetic controls, {len(controls)}: p from {p_value(low)} to {p_value(high)}")
-    return "; ".join(parts)
-
-
-def _step_words(item: Evidence) -> str:
-    if item.step is None:
-        return _bridged_words(item)
-    step = item.step
-    text = (
-        f"step of {step.year}: {_effect(step.effect, step.low, step.high)}, p {p_value(step.p)}; "
-        f"{step.rank} of {step.n} years as far from the others"
-    )
-    if item.with_oil is None:
-        return text
-    return f"{text}; beside the oil price {change(item.with_oil.effect)}, p {p_value(item.with_oil.p)}"
-
-
-def _bridged_words(item: Evidence) -> str:
-    alone, beside = item.bridged, item.bridged_with_oil
-    text = "" if alone is None else f"step of {item.year} across a gap of the record: {_effect(*alone)}"
-    return text if beside is None else f"{text}; beside the oil price {_effect(*beside)}"
-
-
-def _fuel_words(view: View, year: int) -> str:
-    volume = view.fuels["fuel_volume"]
-    rank = int((volume >= volume[year]).sum())
-    return f"quantity of fuels added {volume[year] * 100:.1f} points to the country's trade, rank {rank} of {len(volume)} years"
-
-
-def _effect(effect: float, low: float, high: float) -> str:
-    return f"{change(effect)} ({change(low)} to {change(high)})"
-
-
-def change(log_units: float) -> str:
-    """A log change as a rate with three digits; from tenfold on as a multiple."""
-    if log_units > np.log(10):
-        return f"× {np.exp(log_units):.2g}"
-    return rate(float(f"{np.expm1(log_units):.3g}"))
-
-
-def _years(years: list[int]) -> str:
-    return ", ".join(map(str, years)) or "none"
-
-
-def in_words(view: View) -> str:
-    """The answer: what the record says of the policies that the article names, and of the others."""
-    if not view.evidence:
-        return f"The policies looked at here were about China's trade with Russia; none was about {view.case.flow_name}."
-    found = [(item, conclude(view, item)) for item in view.evidence]
-    named = [text for item, text in found if item.policy.named]
-    out = [item for item, text in found if text == STANDS_OUT]
-    tested = sum(item.knowable for item, _ in found)
-    city = _named_words(named) if named else ""
-    names = "; ".join(f"{item.policy.name} ({item.reporter}, {item.year})" for item in out) or "none"
-    return (
-        f"{city}Of {len(found)} pairs of policy and flow, {tested} can be tested at all; at the {view.case.level_pct} % level "
-        f"these stand out from ordinary years and from the oil price: **{names}**. By chance alone "
-        f"{tested * view.case.level:.1f} would."
-    )
-
-
-def _named_words(named: list[str]) -> str:
-    """What became of the policies that the article names."""
-    unknown, later = named.count(KNOWN_NOTHING), named.count(NOT_YET)
-    waiting = f", and {later} had not begun" if later else ""
-    why = (
-        ": around none of them are there levels of the city to compare"
-        if unknown + later == len(named)
-        else ""
-    )
-    return (
-        f"Of the **{len(named)} policies that the article names**, the effect of **{unknown}** cannot be known from "
-        f"this record{waiting}{why}. "
-    )
+    kind = "absent" if not n else "some" if unknown + later < n else "later" if later else "unknown"
+    return {"n": n, "unknown": unknown, "later": later, "kind": kind}
 
 
 def timeline(view: View) -> pd.DataFrame:
@@ -228,14 +171,6 @@ def timeline(view: View) -> pd.DataFrame:
     table = table.sort_values("when", kind="stable", ignore_index=True)
     table.insert(0, "number", np.arange(1, len(table) + 1))
     return table
-
-
-def timeline_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The numbered events with their sources; formatted."""
-    dates = table["date"].str.replace("-", "\N{NON-BREAKING HYPHEN}")
-    return table.assign(date=dates)[["number", "date", "event", "note", "url"]].rename(
-        columns={"url": "source"}
-    )
 
 
 def estimates(view: View) -> list[Estimate]:
@@ -264,21 +199,26 @@ PLACEBO_LINE = (
 )
 
 
-def detectable_words(view: View) -> str:
-    """How large an effect would have to be to be seen at a flow of this size, with a full record."""
+def detectable(view: View) -> dict[str, Any]:
+    """How large an effect would have to be to be seen at a flow of this size, with a full record.
+
+    Returns
+    -------
+    kind ("none": no level, "rare": too few flows of its size, "known"), and then size (class in words), before
+    (years), low and high (nine gaps in ten, fractions).
+    """
     level = view.levels[view.case.reporter]
+    if level.empty:
+        return {"kind": "none"}
     size = int(reference.size_class(float(level.median()) * 1e6))
     kept = read_kept("placebo_rates.csv")
     rows = kept[(kept["size_class"] == size) & (kept["chosen"] == "any")]
     if rows.empty:
-        return f"Flows as large as {view.case.reporter}'s are too few for a placebo study."
+        return {"kind": "rare"}
     row = rows.sort_values("before").iloc[-1]
-    return (
-        f"Suppose the record of {view.case.reporter} were complete. At flows of its size ({reference.size_label(size)} a year), "
-        f"{row['before']:.0f} years before and three after a day on which nothing happened, nine gaps in ten to the synthetic "
-        f"control lie between {change(row['gap_low'])} and {change(row['gap_high'])}. A policy "
-        "would have to move trade by more than that to be seen."
-    )
+    low, high = np.expm1([row["gap_low"], row["gap_high"]])
+    before = int(row["before"])
+    return {"kind": "known", "size": reference.size_label(size), "before": before, "low": low, "high": high}
 
 
 def placebo_table() -> pd.DataFrame:
@@ -304,53 +244,29 @@ def _short(size: int) -> str:
     return reference.size_label(size)
 
 
-def placebo_words() -> str:
-    """How much more often a test rejects when it is set on a flow that has just boomed, and in which direction."""
+def placebo_shares() -> dict[str, float]:
+    """Pretended events that the test calls real, over all kept rows: n, any, boom, and up (rises among the last)."""
     kept = read_kept("placebo_rates.csv")
     weighed = kept[["rejected", "rejected_up"]].mul(kept["n"], axis=0).groupby(kept["chosen"]).sum()
     shares = weighed.div(kept["n"].groupby(kept["chosen"]).sum(), axis=0)
     boom = shares.loc["boom"]
-    return (
-        f"Over {kept['n'].sum():.0f} pretended events, a test that promises 5 % called {percent(shares.loc['any', 'rejected'])} "
-        f"of them real where the flow was chosen at random, and **{percent(boom['rejected'])}** where it was chosen because "
-        f"it had just boomed ({percent(boom['rejected_up'] / boom['rejected'])} of these a rise, the others a fall). "
-        "Flows that boom are restless, and go on straying further than their calmer donors, up and down."
-    )
+    up = boom["rejected_up"] / boom["rejected"]
+    return {"n": kept["n"].sum(), "any": shares.loc["any", "rejected"], "boom": boom["rejected"], "up": up}
 
 
-def control_table(view: View) -> pd.DataFrame:
-    """Every kept synthetic control with its placebo tests; formatted."""
+def controls(view: View) -> pd.DataFrame:
+    """Every kept synthetic control with its placebo tests; gaps as fractions, `flow` as "RUS to CHN"."""
     rows = view.tests
-    return pd.DataFrame(
-        {
-            "event": rows["event"],
-            "flow": [f"{a} to {b}" for a, b in zip(rows["exporter"], rows["importer"], strict=True)],
-            "donors": rows["pool"],
-            "years before, after": [f"{b}, {a}" for b, a in zip(rows["before"], rows["after"], strict=True)],
-            "gap after": rows["effect"].map(change),
-            "90 % of donors": [
-                f"{change(low)} to {change(high)}"
-                for low, high in zip(rows["placebo_low"], rows["placebo_high"], strict=True)
-            ],
-            "p": rows["p"].map(p_value),
-            "gap, pretended three years earlier": rows["earlier_effect"].map(change),
-            "p of that": rows["earlier_p"].map(p_value),
-        }
-    )
+    logs = ["effect", "placebo_low", "placebo_high", "earlier_effect"]
+    return rows.assign(flow=rows["exporter"] + " to " + rows["importer"], **np.expm1(rows[logs]))
 
 
-def weight_table(view: View) -> pd.DataFrame:
-    """The donors that make up each synthetic control, the largest four; formatted."""
-    kept = read_kept("policy_weights.csv")
+def weights(view: View) -> pd.DataFrame:
+    """The four largest donors of each synthetic control: event, flow, pool, donor, weight (fraction)."""
     key = ["event", "exporter", "importer", "pool"]
-    kept = kept.merge(view.tests[key], on=key)
-    rows = []
-    for (event, exporter, importer, pool), part in kept.groupby(key, sort=False):
-        top = "; ".join(f"{row.donor} {row.weight * 100:.0f} %" for row in part.head(4).itertuples())
-        rows.append(
-            {"event": event, "flow": f"{exporter} to {importer}", "donors": pool, "largest weights": top}
-        )
-    return pd.DataFrame(rows)
+    kept = read_kept("policy_weights.csv").merge(view.tests[key], on=key)
+    top = kept.groupby(key, sort=False).head(4)
+    return top.assign(flow=top["exporter"] + " to " + top["importer"])
 
 
 def gap_frames(view: View) -> dict[tuple[str, str, str], dict[str, pd.DataFrame]]:

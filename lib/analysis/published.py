@@ -7,9 +7,7 @@ import pandas as pd
 from lib import figures as fig
 from lib.cases import FlowCase
 from lib.growth import yoy
-from lib.series import GRADES, annual_series, candidates, exchange_rates
-from lib.show import number, periods
-from lib.words import rate
+from lib.series import annual_series, candidates, exchange_rates
 
 CONFLICT = 0.01
 """Two sources of a year disagree when they differ by more than this share of the level that is used."""
@@ -36,6 +34,17 @@ def record_of(family: Iterable[FlowCase]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def counts(record: pd.DataFrame) -> pd.DataFrame:
+    """Number of figures of each flow in the record, in its order: name, figures."""
+    sizes = record.groupby("reporter", sort=False).size().rename("figures")
+    return sizes.rename_axis("name").reset_index()
+
+
+def is_unfit(record: pd.DataFrame) -> pd.Series:
+    """Whether neither level nor growth of a figure may be used."""
+    return ~record[["level_usable", "growth_usable", "last_resort"]].any(axis=1)
+
+
 def coverage(record: pd.DataFrame) -> pd.DataFrame:
     """Number of figures by year (columns, without holes) and by reporter and kind of period (rows)."""
     year = record["period_end"].dt.year
@@ -47,17 +56,14 @@ def coverage(record: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_status(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures by status and reporter, with what the status means and allows."""
+    """Number of figures by status (rows) and reporter (columns), with what the status allows and means."""
     counts = pd.crosstab(record["status"], record["reporter"])
     use = [fig.STATUS[status] for status in counts.index]
-    meaning = [item.meaning for item in use]
     allows = [
         " and ".join(n for n, ok in (("level", u.level), ("growth", u.growth)) if ok) or "neither"
         for u in use
     ]
-    return (
-        counts.assign(**{"may be used": allows, "meaning": meaning}).rename_axis(columns=None).reset_index()
-    )
+    return counts.assign(allows=allows, meaning=[item.meaning for item in use]).rename_axis(columns=None)
 
 
 def disagreements(levels: pd.DataFrame) -> pd.DataFrame:
@@ -73,41 +79,18 @@ def disagreements(levels: pd.DataFrame) -> pd.DataFrame:
     return joined[joined["differs"].abs() > CONFLICT]
 
 
-def disagreement_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """The disagreements, formatted."""
-    return pd.DataFrame(
-        {
-            "reporter": rows["reporter"],
-            "year": rows["year"],
-            "used, USD mn": rows["used_mn"].map(number),
-            "other source, USD mn": rows["value_mn"].map(number),
-            "differs by": rows["differs"].map(rate),
-            "how it is known": rows["grade"],
-            "figure": rows["figure_id"],
-            "status": rows["status"],
-        }
-    )
-
-
 def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
     """Printed growth against growth between the levels used, where they differ by more than `GROWTH_GAP`.
 
     Levels are compared within the currency of the figure; nothing is converted.
+
+    Returns
+    -------
+    Rows of figures with printed and between (both fractions).
     """
     found = pd.concat([_printed_and_between(fig.annual(member.vintage())) for member in family])
-    gap = found["yoy_pct"] / 100 - found["between"]
-    found = found[gap.abs() > GROWTH_GAP]
-    return pd.DataFrame(
-        {
-            "reporter": found["reporter"],
-            "year": found["year"],
-            "printed": (found["yoy_pct"] / 100).map(rate),
-            "between the levels": found["between"].map(rate),
-            "figure": found["figure_id"],
-            "status": found["status"],
-            "note": found["note"],
-        }
-    )
+    found = found.assign(printed=found["yoy_pct"] / 100)
+    return found[(found["printed"] - found["between"]).abs() > GROWTH_GAP]
 
 
 def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
@@ -116,53 +99,3 @@ def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
         between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
     return rows.assign(between=between)[rows["yoy_pct"].notna()]
-
-
-def chosen_levels(levels: pd.DataFrame) -> pd.DataFrame:
-    """The level used for each year: formatted, with how it is known and the figure it rests on."""
-    chosen = levels[levels["chosen"]].assign(grade=lambda f: pd.Categorical(f["grade"], GRADES))
-    return pd.DataFrame(
-        {
-            "reporter": chosen["reporter"],
-            "year": chosen["year"],
-            "USD mn": chosen["value_mn"].map(number),
-            "how it is known": chosen["grade"],
-            "figure": chosen["figure_id"],
-            "authority": chosen["authority"],
-        }
-    )
-
-
-def in_words(case: FlowCase, record: pd.DataFrame, levels: pd.DataFrame) -> str:
-    """How much the record holds for the flow itself and for the larger ones, in one paragraph."""
-    own = record[record["reporter"] == case.reporter]
-    years = levels.loc[levels["chosen"] & (levels["reporter"] == case.reporter), "year"].tolist()
-    unusable = int((~own["level_usable"] & ~own["growth_usable"] & ~own["last_resort"]).sum())
-    span = (
-        f"{', '.join(periods(own.sort_values('period_start')))}" if len(own) <= 6 else f"{len(own)} periods"
-    )
-    more = record.groupby("reporter", sort=False).size().drop(case.reporter)
-    others = "; ".join(f"{name}: {_count(count, 'figure')}" for name, count in more.items())
-    better = "The larger flows are better known" if (more > len(own)).all() else "Of larger flows it holds"
-    return (
-        f"For **{case.flow_name}** the record holds **{_count(len(own), 'figure')}** ({span}); unfit for use "
-        f"among them: {unusable}. They give a level for {_count(len(years), 'year')}: {_years(years)}."
-        + (f" {better}: {others}." if others else "")
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _years(years: list[int]) -> str:
-    """Years as ranges: [2012, 2013, 2023] → "2012–2013, 2023"."""
-    if not years:
-        return "none"
-    runs: list[list[int]] = []
-    for year in years:
-        if runs and year == runs[-1][-1] + 1:
-            runs[-1].append(year)
-        else:
-            runs.append([year])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)

@@ -11,8 +11,6 @@ from lib.analysis import plausibility
 from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
 from lib.growth import implied_base
-from lib.show import number, periods
-from lib.words import rate
 
 
 def around(family: Iterable[FlowCase]) -> pd.DataFrame:
@@ -66,21 +64,6 @@ def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
     return found.drop(columns="rounding").sort_values("spread", ascending=False, ignore_index=True)
 
 
-def conflict_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The conflicts, formatted."""
-    return pd.DataFrame(
-        {
-            "flow of": found["pair"],
-            "period": periods(found),
-            "prints": found["prints"],
-            "lowest": found["low"].map(number).astype("str") + " " + found["unit"],
-            "highest": found["high"].map(number).astype("str") + " " + found["unit"],
-            "spread": found["spread"].map(rate),
-            "figures": found["figure_ids"],
-        }
-    )
-
-
 def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     """Levels that both sides report for the same goods and period, each the median of its usable prints.
 
@@ -100,33 +83,10 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1).drop(columns=["log", "log_o"])
 
 
-def mirror_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The mirror statistics, formatted."""
-    return pd.DataFrame(
-        {
-            "flow of": found["pair"],
-            "flow": found["flow"],
-            "period": periods(found),
-            "reporter says, USD mn": found["ours_mn"].map(number),
-            "partner says, USD mn": found["theirs_mn"].map(number),
-            "partner against reporter": found["gap"].map(rate),
-        }
-    )
-
-
-def mirrors_in_words(found: pd.DataFrame) -> str:
-    """How far the two sides are apart, for each pair and flow."""
-    lines = [
-        f"{pair}, {flow}: {_times(len(rows), 'period')} known from both sides; the partner's figure lies "
-        f"{_range(rows['gap'])} the reporter's."
-        for (pair, flow), rows in found.groupby(["pair", "flow"], sort=False)
-    ]
-    return "\n".join(f"- {line}" for line in lines) or "No period is known from both sides."
-
-
-def _range(gaps: pd.Series) -> str:
-    low, high = rate(gaps.min()), rate(gaps.max())
-    return f"{low} off" if low == high else f"{low} to {high} off"
+def mirror_ranges(found: pd.DataFrame) -> pd.DataFrame:
+    """How far the two sides of `mirrors` are apart, by pair and flow: periods, low and high (fractions)."""
+    gaps = found.groupby(["pair", "flow"], sort=False)["gap"]
+    return gaps.agg(periods="size", low="min", high="max").reset_index()
 
 
 REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
@@ -187,62 +147,39 @@ def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
     return found[later].sort_values("row")[REVISION]
 
 
-def revision_table(found: pd.DataFrame) -> pd.DataFrame:
-    """Revisions by pair and year of release: how many, how many beyond rounding, the usual and the largest."""
+def revisions_by_year(found: pd.DataFrame) -> pd.DataFrame:
+    """Revisions by pair and year of release.
+
+    Returns
+    -------
+    Frame with pair, released, releases (compared), beyond (their number that printed digits cannot explain),
+    median and largest (fractions), figure_id and before (of the largest).
+    """
     rows = []
-    for (pair, year), group in found.groupby(["pair", "released"], sort=False):
+    for (pair, year), group in found.groupby(["pair", "released"], sort=True):
         largest = group.loc[group["revision"].abs().idxmax()]
-        rows.append(
-            {
-                "flow of": pair,
-                "released in": year,
-                "releases compared": len(group),
-                "beyond rounding": int((group["revision"].abs() > group["rounding"]).sum()),
-                "median": rate(group["revision"].median()),
-                "largest": rate(largest["revision"]),
-                "by": largest["figure_id"],
-                "of": largest["before"],
-            }
-        )
-    return (
-        pd.DataFrame(rows).sort_values(["flow of", "released in"], kind="stable") if rows else pd.DataFrame()
-    )
+        beyond = int((group["revision"].abs() > group["rounding"]).sum())
+        middle = group["revision"].median()
+        ids = largest["figure_id"], largest["before"]
+        rows.append((pair, year, len(group), beyond, middle, largest["revision"], *ids))
+    names = ["pair", "released", "releases", "beyond", "median", "largest", "figure_id", "before"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def flags(known: pd.DataFrame) -> pd.DataFrame:
-    """The flags of `lib.analysis.plausibility` on the reporters' figures, with the status that the figure has."""
+    """The flags of `lib.analysis.plausibility` on the reporters' figures.
+
+    Returns
+    -------
+    Its rows with status (that the figure has), settled (whether that status says what is wrong) and meaning (of
+    the rule, in words).
+    """
     found = plausibility.find_flags(known, _rates(), fig.parents())
     status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
     found = found.join(status, on="figure_id")
-    return found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
-
-
-def flag_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The flags, formatted: the rule that raised each in words."""
-    return pd.DataFrame(
-        {
-            "figure": found["figure_id"],
-            "status": found["status"],
-            "rule": found["rule"].map(lambda name: plausibility.RULES[name].meaning),
-            "found": found["found"],
-            "expected": found["expected"],
-            "against": found["against"],
-        }
-    )
-
-
-def flags_in_words(found: pd.DataFrame, known: pd.DataFrame) -> str:
-    """How many figures a rule doubts, and how many of these have a status that settles the matter."""
-    doubted = found.drop_duplicates("figure_id")
-    settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
-    return (
-        f"Of {_times(int(known['ours'].sum()), 'figure')}, all flows, {len(doubted)} are doubted by a rule. "
-        f"{settled} of these have a status that says what is wrong; the others are questions, not verdicts."
-    )
-
-
-def _times(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+    found = found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
+    meaning = found["rule"].map(lambda name: plausibility.RULES[name].meaning)
+    return found.assign(settled=~found["status"].isin(plausibility.UNDOUBTED), meaning=meaning)
 
 
 def _rates() -> pd.Series:

@@ -87,6 +87,22 @@ def fit(table: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
+def coefficients(table: pd.DataFrame) -> pd.DataFrame:
+    """What `fit` finds of each driver, and how fragile it is.
+
+    Returns
+    -------
+    Frame with name, coefficient, low, high, p, vif, least and most (when each year is left out in turn) and firm
+    (significant at 5 % and of one sign throughout); empty for fewer than `LEAST_YEARS` years.
+    """
+    if len(table) < LEAST_YEARS:
+        return pd.DataFrame()
+    found, moved = fit(table).drop(index="const"), without_each_year(table)
+    found = found.assign(least=moved.min(), most=moved.max(), name=pd.Series(DRIVERS))
+    one_sign = np.sign(found["least"]) == np.sign(found["most"])
+    return found.assign(firm=(found["p"] <= 0.05) & one_sign)
+
+
 def vif(table: pd.DataFrame) -> pd.Series:
     """Variance inflation factor of each driver: how much its variance grows because the others move along."""
     names = [name for name in table.columns if name != "growth"]
@@ -100,11 +116,17 @@ def without_each_year(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def explained(table: pd.DataFrame) -> pd.DataFrame:
-    """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly."""
+    """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
+
+    Columns are those, `growth`, and `fit` (growth without the residual); no row for fewer than `LEAST_YEARS` years.
+    """
+    if len(table) < LEAST_YEARS:
+        return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = _ols(table)
     names = [name for name in table.columns if name != "growth"]
     parts = table[names] * fitted.params[names]
-    return parts.assign(const=fitted.params["const"], residual=fitted.resid, growth=table["growth"])
+    fit = table["growth"] - fitted.resid
+    return parts.assign(const=fitted.params["const"], residual=fitted.resid, growth=table["growth"], fit=fit)
 
 
 def _ols(table: pd.DataFrame, hac: bool = False) -> Any:
@@ -220,8 +242,10 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame indexed by model in the order of `MODELS`, with years (their number), in log growth.
+    Frame indexed by model in the order of `MODELS`, with years (their number), in log growth; empty without any.
     """
+    if found.empty:
+        return pd.DataFrame()
     core = found[found["model"] == "core"].set_index("year")["crps"]
     beaten = found["crps"] < found["year"].map(core)
     by_model = found.assign(better=beaten, square=found["error"] ** 2, size=found["error"].abs()).groupby(

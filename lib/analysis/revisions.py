@@ -8,8 +8,6 @@ first there can matter for the split, never for the sum.
 
 Time itself is a step of its own: a year that ends brings its exchange rate, and a verdict that stays open for
 too long becomes unknown.
-
-What changed between two days, for a reader: sentences, tables and the bars of a figure.
 """
 
 from collections.abc import Iterator
@@ -21,11 +19,12 @@ import pandas as pd
 
 from lib import figures as fig
 from lib.cases import CompareCase, GoalCase
-from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS, judge
-from lib.outlook import lineage, look
+from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS
+from lib.months import releases, year_to_date
+from lib.outlook import lineage, of
 from lib.results import Estimate
-from lib.show import number, periods
-from lib.words import percent
+from lib.show import periods
+from lib.words import fill, number
 
 START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
 
@@ -89,6 +88,11 @@ def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
             yield _step(now, START, state)
         elif row is not None and (words := _changes(before.get(name), levels[name])):
             yield _step(now, FIGURE, state, row["figure_id"], name, words)
+        elif row is not None and str(state) != str(old):  # months of a year that is not known whole
+            so_far = fill(
+                "{period}: {value:number}", period=periods(pd.DataFrame([row]))[0], value=row["value_mn"]
+            )
+            yield _step(now, FIGURE, state, row["figure_id"], name, so_far)
         elif str(state) != str(old):  # as text, in which a probability that is not known equals itself
             yield _step(now, TIME, state)
 
@@ -100,7 +104,11 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
     """
     now = PartialCase(**case.first().model_dump())
     yield now, None
-    new = fig.annual(arrivals(case))  # no other figure changes a level of a year
+    new = arrivals(case)  # of other flows than the case's own, their months are no evidence
+    own = (new["reporter"] == case.reporter) & new["period_end"].dt.year.between(
+        case.base_year, case.deadline
+    )
+    new = new[own | new.index.isin(fig.annual(new).index)]
     clock = _clock_days(case)
     for day in sorted({*new["known_from"], *clock}):
         rows = new[new["known_from"] == day]
@@ -142,21 +150,17 @@ def _step(
 
 
 def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
-    """All that verdicts and forecast of a case rest on; where it is the same, so are they.
-
-    Of the flow itself the levels up to the deadline; of the larger flows those up to the last of these.
-    """
-    own = levels[case.reporter].loc[: case.deadline]
-    known = [series.loc[: own.index[-1]] for name, series in levels.items() if name != case.reporter]
-    return (case.as_of_time < _overdue(case), *(tuple(series.items()) for series in (own, *known)))
+    """All that verdicts and probability of a case rest on; where it is the same, so are they."""
+    so_far = year_to_date(releases(case.vintage(), case.currency))
+    known = [tuple(series.items()) for series in (*levels.values(), so_far)]
+    return (case.as_of.year, case.as_of_time < _overdue(case), *known)
 
 
 def _state(case: PartialCase) -> dict[str, Any]:
     """Probability and verdict of each reading, from what the case knows."""
-    goal, levels = case.make_goal(), case.series()["value_mn"]
-    odds = look(case, goal, levels).chances
-    verdicts = {verdict.reading: verdict.outcome for verdict in judge(goal, levels, case.as_of_time)}
-    chances = {name: DECIDED.get(verdicts[name], odds.get(name, np.nan)) for name in READINGS}
+    answer = of(case)
+    verdicts = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
+    chances = {name: DECIDED.get(verdicts[name], answer.chances.get(name, np.nan)) for name in READINGS}
     return {
         **{f"p_{name}": chances[name] for name in READINGS},
         **{f"verdict_{name}": verdicts[name] for name in READINGS},
@@ -239,116 +243,62 @@ LEAST_SHOWN = 0.0005
 """Moves up to 0.05 points of a per cent are told together."""
 
 
-def points(moved: float) -> str:
-    """A move of a probability in points of a per cent: 0.707 → "+70.7", −0.0003 → "−0.03"; empty for none."""
-    if pd.isna(moved) or moved == 0:
-        return ""
-    if abs(moved) < 0.00005:
-        return "under 0.01"
-    digits = 1 if abs(moved) >= LEAST_SHOWN else 2
-    return f"{moved * 100:+.{digits}f}".replace("-", "−")
+def ends(found: pd.DataFrame, reading: str) -> pd.DataFrame:
+    """The goal before the first step and after the last: verdict, p, and kind ("given" where p says more)."""
+    rows = found.iloc[[0, -1]]
+    state = pd.DataFrame({"verdict": rows[f"verdict_{reading}"], "p": rows[f"p_{reading}"]})
+    told = state["verdict"].isin(list(DECIDED)) | state["p"].isna()
+    return state.assign(kind=np.where(told, "verdict", "given"))
 
 
-def in_words(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> str:
-    """What arrived, what it changed in the reading in which the goal was stated, and what moved it most."""
-    span = f"*Between {case.as_of:%-d %B %Y} and {case.until:%-d %B %Y}*"
-    if new.empty and len(found) == 1:
-        return f"{span} nothing arrived and nothing changed."
-    changed = int((found["kind"] == FIGURE).sum())
-    label = READING_LABELS[case.reading]
-    first, last = (_state_in_words(found.iloc[place], case.reading) for place in (0, -1))
-    same = "stayed" if first == last else f"went from {first} to"
-    return (
-        f"{span} **{len(new)} figures** arrived; {changed} of them changed a level that is used here. Read {label}, "
-        f"the goal {same} **{last}**.{_largest(found, case.reading)}"
-    )
+def largest(found: pd.DataFrame, reading: str) -> dict[str, Any]:
+    """The step that moved the probability of a reading most: its columns, kind, and moved (fraction).
 
-
-def _state_in_words(step: pd.Series, reading: str) -> str:
-    verdict, p = step[f"verdict_{reading}"], step[f"p_{reading}"]
-    return verdict if verdict in ("met", "missed") or pd.isna(p) else f"{verdict} at {percent(p)}"
-
-
-def _largest(found: pd.DataFrame, reading: str) -> str:
+    The kind is "none", and all else absent, where no step moved it by more than `LEAST_SHOWN`.
+    """
     moved = contributions(found)[reading]
     if not (moved.abs() > LEAST_SHOWN).any():
-        return ""
+        return {"kind": "none"}
     place = moved.abs().idxmax()
-    step = found.loc[place]
-    what = (
-        f"{step['reporter']}, {step['levels']} (row {step['figure_id']})"
-        if step["figure_id"]
-        else "time alone"
-    )
-    return f" Most was moved by {what}: {points(moved[place])} points."
+    columns = ["kind", "figure_id", "reporter", "levels"]
+    return found.loc[place, columns].to_dict() | {"moved": moved[place]}
 
 
 def arrival_counts(new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """How many figures arrived by reporter, and how many of them changed a level that is used, or the forecast."""
+    """Figures that arrived by reporter: how many, how many changed a level, how many moved a probability."""
     moved = found.loc[contributions(found).abs().max(axis=1).gt(0).reindex(found.index, fill_value=False)]
-    counts = [
-        (
-            name,
-            len(rows),
-            int(rows["figure_id"].isin(found["figure_id"]).sum()),
-            int(rows["figure_id"].isin(moved["figure_id"]).sum()),
-        )
-        for name, rows in new.groupby("reporter", sort=False)
-    ]
-    return pd.DataFrame(counts, columns=["reporter", "figures", "changed a level", "moved a probability"])
+    marked = new.assign(
+        figures=1,
+        changed=new["figure_id"].isin(found["figure_id"]).astype(int),
+        moved=new["figure_id"].isin(moved["figure_id"]).astype(int),
+    )
+    return marked.groupby("reporter", sort=False)[["figures", "changed", "moved"]].sum().reset_index()
 
 
-def arrival_table(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Every figure of the flow itself, and those of larger flows that changed a level, with their sources."""
+def told_arrivals(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Figures of the flow itself, and those of larger flows that changed a level; `levels` says which, if any."""
     rows = new[(new["reporter"] == case.reporter) | new["figure_id"].isin(found["figure_id"])]
     changes = found[found["kind"] == FIGURE].set_index("figure_id")["levels"]
-    return pd.DataFrame(
-        {
-            "known from": rows["known_from"].dt.strftime("%Y-%m-%d"),
-            "reporter": rows["reporter"],
-            "period": periods(rows),
-            "value": [f"{number(v)} {u}".strip() for v, u in zip(rows["value"], rows["unit"], strict=True)],
-            f"levels changed, {case.currency} mn": rows["figure_id"].map(changes).fillna(""),
-            "row of figures.csv": rows["figure_id"],
-            "publisher": rows["publisher"],
-            "address": rows["url"],
-        }
-    )
+    return rows.assign(levels=rows["figure_id"].map(changes))
 
 
-def attribution_table(found: pd.DataFrame) -> pd.DataFrame:
-    """What each step moved of each reading, in points of a per cent; the last row is the sum."""
+def attribution(found: pd.DataFrame) -> pd.DataFrame:
+    """What each step moved of each reading; steps that moved all of them by little in one row, the sum in the last.
+
+    Returns
+    -------
+    Frame with day, what (figure_id, or words), levels, and a column a reading (fraction; NaN for no move).
+    """
     moved = contributions(found)
-    some = moved.abs().max(axis=1) > LEAST_SHOWN
-    few = moved[~some & (moved.abs().max(axis=1) > 0)]
-    steps = found.loc[moved.index[some]]
-    names = {
-        "day": [*(f"{day}" for day in steps["day"]), *([""] * bool(len(few))), ""],
-        "what arrived": [
-            *(step.figure_id or "time alone" for step in steps.itertuples()),
-            *([f"{len(few)} with smaller moves"] * bool(len(few))),
-            "all together",
-        ],
-        "levels changed": [*steps["levels"], *([""] * bool(len(few))), ""],
-    }
-    for reading in READINGS:
-        values = [*moved.loc[some, reading], *([few[reading].sum()] * bool(len(few))), moved[reading].sum()]
-        names[f"{READING_LABELS[reading]}, points"] = [points(value) for value in values]
-    return pd.DataFrame(names)
-
-
-def verdict_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The changes of verdicts, formatted."""
-    rows = verdict_changes(found)
-    return pd.DataFrame(
-        {
-            "reading": rows["reading"].map(READING_LABELS),
-            "day": rows["day"].astype(str),
-            "verdict before": rows["before"],
-            "verdict after": rows["after"],
-            "by": rows["figure_id"].replace("", "time alone"),
-        }
-    )
+    size = moved.abs().max(axis=1)
+    some, few = found.loc[size.index[size > LEAST_SHOWN]], moved[(size > 0) & (size <= LEAST_SHOWN)]
+    what = some["figure_id"].replace("", "time alone")
+    rows = [some[["day", "levels"]].assign(what=what).join(moved)]
+    if len(few):
+        rows.append(few.sum().to_frame().T.assign(what=f"{len(few)} with smaller moves"))
+    rows.append(moved.sum(min_count=1).to_frame().T.assign(what="all together"))
+    table = pd.concat([row for row in rows if len(row)], ignore_index=True)
+    return table.reindex(columns=["day", "what", "levels", *READINGS]).replace(0.0, np.nan)
 
 
 def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:

@@ -9,17 +9,16 @@ from lib import growth
 from lib import law as laws
 from lib.cases import GoalCase
 from lib.forecast import MIN_GROWTH_RATES
-from lib.outlook import Answer, expect, lineage, own_law, prior_for
+from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
 
 
-def shares(answer: Answer) -> pd.DataFrame:
+def shares(expected: Expectation) -> pd.DataFrame:
     """How much of the expected drift and of the variance comes from where.
 
     Returns
     -------
     Frame: source, drift_share and variance_share (fractions), rate (that the source says, a fraction a year).
     """
-    expected = answer.expected
     own_df = 1 - expected.prior.df / float(expected.posterior.df)
     found = expected.shares
     variance = [own_df, *[0.0] * (len(found) - 2), 1 - own_df]
@@ -29,9 +28,9 @@ def shares(answer: Answer) -> pd.DataFrame:
     )
 
 
-def sensitivity(answer: Answer) -> pd.DataFrame:
-    """Probability of each undecided reading from the own yearly levels alone, under other assumptions; one row each."""
-    case, goal, levels, base = answer.case, answer.goal, answer.levels, answer.expected
+def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
+    """Probability of each undecided reading from the own yearly levels alone, under other assumptions than `base`'s."""
+    case, goal, levels = answer.case, answer.goal, answer.levels
     rates = growth.log_growth(levels.loc[: goal.deadline])
     own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
     posteriors = {

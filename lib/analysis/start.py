@@ -5,15 +5,16 @@ from pathlib import Path
 
 from lib.errors import UserError
 from lib.package import notebooks_dir
+from lib.words import Said
 
 SENTENCES = 2
 """So many of the first sentences of a notebook are shown."""
 
 
-def contents() -> str:
+def contents() -> Said:
     """A Markdown table of the notebooks, linked, with the sentences with which each begins."""
     rows = [_row(path) for path in sorted(notebooks_dir().glob("[0-9]*.ipynb"))]
-    return "\n".join(["| notebook | what it does |", "|---|---|", *rows])
+    return Said("\n".join(["| notebook | what it does |", "|---|---|", *rows]))
 
 
 def _row(path: Path) -> str:

@@ -6,13 +6,10 @@ from typing import Any
 import pandas as pd
 
 from lib import outlook, standards
-from lib.analysis.answers import headline
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.goals import READINGS, Goal, Verdict, judge, make_goal
-from lib.show import number
+from lib.goals import READINGS, make_goal
 from lib.standards import TrackedTarget
-from lib.words import percent
 
 TRACKERS = (
     standards.eurostat,
@@ -76,20 +73,21 @@ def _read(case: GoalCase) -> list[dict]:
         }
         for a in found
     ]
-    return [*rows, {**head, **_probability(case, goal, levels)}]
+    return [*rows, {**head, **_probability(case)}]
 
 
-def _probability(case: GoalCase, goal: Goal, levels: pd.Series) -> dict:
-    """The forecast's row: the probability of the stated reading, or its verdict once decided.
+def _probability(case: GoalCase) -> dict:
+    """The answer's row: the probability of the stated reading, or its verdict once decided.
 
     The value is missing where the reading needs yearly rates that were not known.
     """
-    verdict = judge(goal, levels, case.as_of_time)[READINGS.index(case.reading)]
+    answer = outlook.of(case)
+    verdict = answer.verdicts[READINGS.index(case.reading)]
     if verdict.outcome in ("met", "missed"):
         value = float(verdict.outcome == "met")
-        return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
-    chance = float(outlook.look(case, goal, levels).chances.get(case.reading, float("nan")))
-    return {"who": PROBABILITY, "value": chance, "progress_class": verdict.outcome, "on_track": None}
+    else:
+        value = float(answer.chances.get(case.reading, float("nan")))
+    return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
 
 
 def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -103,59 +101,45 @@ def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return classes.loc[order], marks.loc[order].astype(float)
 
 
-def table(found: pd.DataFrame) -> pd.DataFrame:
-    """The readings with their numbers, formatted: one row a day, one column a tracker; empty without any."""
-    frame = found.assign(shown=[_shown(row) for row in found.itertuples()])
-    wide = frame.pivot(index=["day", "latest_year", "latest_mn"], columns="who", values="shown")
-    wide = wide[found["who"].unique()].reset_index()
-    wide["latest_mn"] = wide["latest_mn"].map(number)
-    names = {
-        "latest_year": "latest year known",
-        "latest_mn": "its level, mn",
-        "probability": "probability of the goal",
-    }
-    return wide.rename(columns=names).rename_axis(columns=None)
+def by_day(found: pd.DataFrame) -> pd.DataFrame:
+    """The readings of `year_by_year` with one row a day.
+
+    Returns
+    -------
+    Frame with day, latest_year, latest_mn, one column a tracker (its value), probability (NaN once decided, and
+    where there is none) and verdict.
+    """
+    key = ["day", "latest_year", "latest_mn"]
+    odds = found[found["who"] == PROBABILITY].set_index(key)
+    wide = found.pivot(index=key, columns="who", values="value").rename_axis(columns=None).astype(float)
+    decided = odds["progress_class"].isin(["met", "missed"])
+    wide[PROBABILITY] = odds["value"].astype(float).mask(decided)
+    return wide.assign(verdict=odds["progress_class"]).reset_index()
 
 
-def _shown(row: Any) -> str:
-    if row.who == PROBABILITY:
-        decided = row.progress_class in ("met", "missed")
-        return row.progress_class if decided else "not known" if pd.isna(row.value) else percent(row.value)
-    return (
-        "not assessed"
-        if row.value is None or pd.isna(row.value)
-        else f"{row.value:.2f}: {row.progress_class}"
-    )
+def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:
+    """What was said on the last of the days before the deadline on which most trackers called the goal on track.
 
-
-def path_in_words(odds: pd.Series) -> str:
-    """The probabilities by day as text; days without one are left out."""
-    return "; ".join(f"{day:%-d %B %Y} {percent(value)}" for day, value in odds.dropna().items())
-
-
-def in_words(case: GoalCase, verdicts: list[Verdict], found: pd.DataFrame) -> str:
-    """What the trackers said at their most hopeful, what the forecast said then, and what happened."""
-    verdict = verdicts[READINGS.index(case.reading)]
+    Returns
+    -------
+    day, year (of the latest level), on_track and trackers (numbers; of those that make a forecast), p (probability
+    of the goal) and kind ("given", "none", or "decided": the verdict) with verdict; empty without such a day.
+    """
     trackers = found[~found["who"].isin([PROBABILITY, NO_FORECAST]) & found["on_track"].notna()]
-    before = trackers[trackers["latest_year"] < case.deadline]
-    outcome = headline(verdict, None)
+    before = trackers[trackers["latest_year"] < deadline]
     if before.empty:
-        return f"{outcome} On no day before the deadline did the record hold what the trackers need."
+        return {}
     share = before.groupby("day")["on_track"].mean()
     day = share[share == share.max()].index[-1]
-    row = before[before["day"] == day]
-    said, year = int(row["on_track"].sum()), row["latest_year"].iloc[0]
-    given = _given(found[(found["who"] == PROBABILITY) & (found["day"] == day)].iloc[0])
-    return (
-        f"{outcome} On {day:%-d %B %Y}, with the figure of {year}, **{said} of {len(row)} trackers** that "
-        f"make a forecast called the goal on track; {given}."
-    )
-
-
-def _given(row: pd.Series) -> str:
-    """What the forecast said on a day, as the end of a sentence."""
-    if row["progress_class"] in ("met", "missed"):
-        return f"read as stated, it was already **{row['progress_class']}**"
-    if pd.isna(row["value"]):
-        return "its probability cannot be given"
-    return f"the probability given here was **{percent(row['value'])}**"
+    row, odds = before[before["day"] == day], found[(found["day"] == day) & (found["who"] == PROBABILITY)]
+    verdict, p = odds["progress_class"].iloc[0], odds["value"].iloc[0]
+    decided = verdict in ("met", "missed")
+    return {
+        "day": day,
+        "year": int(row["latest_year"].iloc[0]),
+        "on_track": int(row["on_track"].sum()),
+        "trackers": len(row),
+        "p": p,
+        "kind": "decided" if decided else "none" if pd.isna(p) else "given",
+        "verdict": verdict,
+    }

@@ -1,292 +1,228 @@
-"""What the notebook about a running year says: sentences, tables, and what its figures are drawn from.
+"""Where a running year will end: what was known of it, the law of its total, and how that moved by release.
 
-How wrong nowcasts of a year's total were, by months known: tables and sentences from the kept backtest.
+A year's total has two forecasts: the year so far times what the rest of a year adds, and the yearly forecast from the
+years before. `lib.outlook` combines them (Bates & Granger 1969); here each is also taken by itself, and the errors
+that such nowcasts made are read from the kept backtest.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from lib.analysis import months, nowcast, scores
-from lib.analysis.nowcast import ERRORS_FILE, METHODS, MONTHS, YearEnd
+from lib import evidence, forecast, growth, months, outlook
+from lib import law as laws
+from lib.analysis import scores
 from lib.cases import GoalCase
+from lib.evidence import ERRORS_FILE, MONTHS
 from lib.forecast import FAN
-from lib.goals import READING_LABELS, READINGS, Goal
-from lib.growth import unwind_ytd
-from lib.reference import read_kept, size_class, size_label
-from lib.results import Estimate
-from lib.show import number
-from lib.words import money, percent, rate
+from lib.goals import READINGS
+from lib.law import Law
+from lib.outlook import Answer
+from lib.reference import Array, read_kept, size_class
 
-MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def months_in_words(first: int, last: int) -> str:
-    """A stretch of months: "Jan", "Jan–Sep"."""
-    names = MONTH_NAMES[first - 1], MONTH_NAMES[last - 1]
-    return names[0] if first == last else "–".join(names)
-
-
-def so_far_in_words(end: YearEnd, currency: str) -> str:
-    """What is known of the running year: "Jan–Nov, USD 130 billion"."""
-    if end.month == 0:
-        return f"nothing of {end.year}"
-    return f"{months_in_words(1, end.month)} {end.year}, {money(end.so_far_mn, currency)}"
+METHODS = {
+    "combined": "year so far and yearly forecast",
+    "year_so_far": "year so far alone",
+    "annual": "yearly forecast alone",
+    "last_share": "last year's share (growth of the year so far, continued)",
+    "mean_share": "mean share of earlier years",
+    "pro_rata": "months in proportion",
+}
+"""The first three are distributions, the others points. Continuing the growth of the year so far and dividing by last
+year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
 
 
-def answer(case: GoalCase, goal: Goal, end: YearEnd, odds: pd.Series) -> str:
-    """Where the year will end, and what that makes of the goal, as far as the case's day knew."""
-    low, middle, high = (
-        money(value, case.currency) for value in (end.quantiles()[FAN.index(p)] for p in (0.1, 0.5, 0.9))
-    )
-    known = so_far_in_words(end, case.currency)
+@dataclass(frozen=True)
+class RunningYear:
+    """A running year as a day knew it.
+
+    Parameters
+    ----------
+    year, month : the running year, and its last month in the year so far (0: nothing of it is known).
+    so_far_mn : the year so far, millions; NaN at month 0.
+    stretches : everything known of months, all years (`lib.months.releases`).
+    own : the flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown.
+    last : the last full year.
+    """
+
+    year: int
+    month: int
+    so_far_mn: float
+    stretches: pd.DataFrame
+    own: pd.DataFrame
+    last: int
+
+
+def look(case: GoalCase) -> RunningYear:
+    """What the case's day knew of the latest year beyond the last level that has a year so far.
+
+    Without any, the year after the last level. The case's goal is not looked at.
+    """
+    levels = case.series()["value_mn"].dropna()
+    last = int(levels.index[-1])
+    stretches = case.releases()
+    so_far = months.year_to_date(stretches[stretches["year"] > last])
+    so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
+    own = months.own_ratios(stretches, levels)
+    if so_far.empty:
+        return RunningYear(last + 1, 0, np.nan, stretches, own, last)
+    year = int(so_far.index.get_level_values("year").max())
+    month = int(so_far[year].index[-1])
+    return RunningYear(year, month, float(so_far[year].iloc[-1]), stretches, own, last)
+
+
+def total(case: GoalCase, running: RunningYear, without: tuple[str, ...] = ()) -> Answer:
+    """The answer for a level that asks for nothing but the running year: its `law` is that of the total."""
+    asked = {"base_year": running.last, "deadline": running.year, "goal": "0 %"}
+    return outlook.of(case.model_copy(update=asked), without)
+
+
+def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
+    """The forecasts of the running year's total, alone and together, one row each.
+
+    Returns
+    -------
+    Frame: forecast (a name of `METHODS`), and the quantiles of the total (`lib.forecast.FAN`), millions.
+    """
+    rows = {"annual": _quantiles(total(case, running, (evidence.YEAR_SO_FAR,)).law, running.year)}
+    levels = case.series()["value_mn"].dropna()
+    size = case.usd_mn(float(levels.iloc[-1]), running.last) * 1e6
+    alone = evidence.year_so_far(case, levels, [running.year], size)
+    if alone is not None:
+        rows["year_so_far"] = _quantiles(alone.given(_nothing_known(running.year)), running.year)
+        rows["combined"] = _quantiles(total(case, running).law, running.year)
     return (
-        f"*As of {case.as_of:%-d %B %Y}*, with {known} known, **{end.year} should end at {middle}**; four outcomes in "
-        f"five lie between {low} and {high}. {_goal_in_words(case, goal, end, odds)}"
+        pd.DataFrame.from_dict(rows, orient="index", columns=list(FAN)).rename_axis("forecast").reset_index()
     )
 
 
-def _goal_in_words(case: GoalCase, goal: Goal, end: YearEnd, odds: pd.Series) -> str:
-    if end.year > goal.deadline:
-        return f"The goal ({case.goal_name} by {goal.deadline}) lies behind; this year no longer decides it."
-    path = goal.path()[end.year]
-    sentence = (
-        f"The goal ({case.goal_name} {goal.base_year}–{goal.deadline}) has its path at {money(path, case.currency)} that "
-        f"year; the year ends there or above with probability **{percent(end.p_at_least(path))}**"
-    )
-    chance = odds.get(case.reading)
-    label = READING_LABELS[case.reading]
-    if chance is None:
-        return f"{sentence}. Read as {label}, the goal has no probability: it is decided, or needs years not known."
-    return f"{sentence}. The goal itself, read as {label}, has **{percent(chance)}**."
+def _quantiles(law: Law | None, year: int) -> Array:
+    assert law is not None  # the running year has no level, so that no figure decides it
+    return laws.quantiles(law, year)
 
 
-def hindsight(case: GoalCase, end: YearEnd) -> str:
-    """How the running year ended, as far as the record knows today."""
-    levels = case.today().series()["value_mn"]
-    if end.year not in levels.index:
-        return f"The record holds no figure for the whole of {end.year}."
-    came, fan = levels[end.year], dict(zip(FAN, end.quantiles(), strict=True))
-    inside = next(
-        (f"inside the {name} interval" for low, high, name in _INTERVALS if fan[low] <= came <= fan[high]), ""
-    )
-    error = rate(came / fan[0.5] - 1)
-    return (
-        f"With hindsight: the year ended at {money(came, case.currency)}, {error} from the middle of the nowcast and "
-        f"{inside or 'outside even the 95 % interval'}."
-    )
+def _nothing_known(year: int) -> Law:
+    """A law of a log level that any observation overrules."""
+    return Law((year,), np.ones(1), np.zeros((1, 1)), np.full((1, 1, 1), 1e8))
 
 
-_INTERVALS = ((0.25, 0.75, "50 %"), (0.1, 0.9, "80 %"), (0.025, 0.975, "95 %"))
+def p_this_year(answer: Answer, running: RunningYear) -> pd.Series:
+    """Probability that the running year ends on the goal's path, and that it grows at the goal's rate.
+
+    Returns
+    -------
+    Series: path, rate. Both are NaN outside the goal's years, `rate` also where the year before is not known.
+    """
+    goal, before = answer.goal, answer.levels.get(running.year - 1, np.nan)
+    if answer.law is None or running.year not in answer.law.years:
+        return pd.Series({"path": np.nan, "rate": np.nan})
+    wanted = {"path": goal.path()[running.year], "rate": before * (1 + goal.rate)}
+    odds = {
+        name: np.nan if np.isnan(level) else 1 - float(laws.p_below(answer.law, running.year, level))
+        for name, level in wanted.items()
+    }
+    return pd.Series(odds).clip(outlook.SUREST, 1 - outlook.SUREST)
 
 
-def months_table(end: YearEnd, currency: str) -> pd.DataFrame:
-    """The running year unwound: stretches between releases, with what is wrong with any."""
-    rows = end.stretches[end.stretches["year"] == end.year]
-    found = unwind_ytd(
-        months.year_to_date(rows).get(end.year, pd.Series(dtype=float, index=pd.Index([], dtype=int)))
-    )
-    names = [
-        months_in_words(first, last)
-        for first, last in zip(found["first_month"], found["last_month"], strict=True)
-    ]
-    a_month = found["value"] / (found["last_month"] - found["first_month"] + 1)
-    return pd.DataFrame(
-        {
-            "months": names,
-            f"{currency} mn": found["value"].map(number),
-            "a month": a_month.map(number),
-            "fault": found["fault"],
-        }
-    )
+def by_release(case: GoalCase) -> pd.DataFrame:
+    """How the nowcast and the probabilities moved, release by release, since the base of the goal was known.
 
+    Parameters
+    ----------
+    case : flow, goal and the last day.
 
-def missing_in_words(end: YearEnd) -> str:
-    """Which months up to the last known one no figure tells apart, and what is not known at all."""
-    if end.month == 0:
-        return f"No month of {end.year} is known."
-    left = f"{months_in_words(end.month + 1, 12)} {end.year} {'was' if end.month == 11 else 'were'} not known"
-    return f"Stretches that were published together stay together, and nothing is interpolated. {left}."
-
-
-def seasonal_band(end: YearEnd) -> pd.DataFrame:
-    """Share of a year done by each month: quantiles 10, 50 and 90 %, from the flow's own years and the class."""
-    rows = {}
-    for month in nowcast.MONTHS:
-        prior = nowcast.prior_for(end.expected.size_usd, end.expected.origin, month)
-        fitted = nowcast.model(end.own[month].dropna().to_numpy(), prior)
-        rows[month] = nowcast.share_done(fitted, [0.1, 0.5, 0.9])
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9])
-
-
-def own_shares(end: YearEnd) -> pd.DataFrame:
-    """Share of a year done by each month in the flow's own earlier years, years × months; NaN where unknown."""
-    return np.exp(-end.own)
-
-
-def seasonal_in_words(end: YearEnd, band: pd.DataFrame) -> str:
-    """How much of a year is done by the month that is known (by June, where none is)."""
-    month = end.month or 6
-    low, middle, high = band.loc[month]
-    years = int(end.own[month].notna().sum())
-    record = (
-        f"{years} earlier year{'s' * (years != 1)} of the flow" if years else "no earlier year of the flow"
-    )
-    return (
-        f"By the end of {MONTH_NAMES[month - 1]}, {middle * 100:.1f} % of a year's trade is usually done, in four years of "
-        f"five between {low * 100:.1f} and {high * 100:.1f} %. {record.capitalize()} could be used for that month; what "
-        "they do not say comes from other flows of its size. A value far outside what those show, such as that of a misdated release, "
-        "counts only in part."
-    )
-
-
-def parts_table(end: YearEnd, currency: str) -> pd.DataFrame:
-    """The nowcast beside the two forecasts it combines: median, 80 % interval, weight."""
-    laws = {"yearly forecast, from the years before": (end.annual, float(np.mean(end.total.weight_annual)))}
-    if end.part is not None:
-        weight = 1 - float(np.mean(end.total.weight_annual))
-        laws = {
-            "year so far × what the rest of a year adds": (end.part, weight),
-            **laws,
-            "both combined": (end.total, 1),
-        }
-    rows = []
-    for name, (law, weight) in laws.items():
-        low, middle, high = (number(float(value)) for value in law.quantiles([0.1, 0.5, 0.9]))
-        interval = f"{low} to {high}"
-        rows.append(
-            {
-                "forecast": name,
-                f"median, {currency} mn": middle,
-                "80 % interval": interval,
-                "weight": f"{weight:.2f}",
-            }
-        )
+    Returns
+    -------
+    One row a day that moved the last full year or the year so far: day, year (the running one), month (0: nothing of
+    it known yet), so_far_mn, last_mn, the quantiles of its total (`lib.forecast.FAN`, millions), path and rate
+    (`p_this_year`), average, every_year and mean_of_rates (NaN where absent). Each row knows only what had been
+    published by its day. Days on which the running year lies after the deadline are left out.
+    """
+    rows: list[dict] = []
+    for day in _days(case):
+        then = case.model_copy(update={"as_of": day.date()})
+        levels = then.series()["value_mn"]
+        if case.base_year not in levels.index or (running := look(then)).year > case.deadline:
+            continue
+        state = _state(running, float(levels.iloc[-1]))
+        if not rows or any(rows[-1][name] != value for name, value in state.items()):
+            rows.append({"day": day, **state, **_odds(then, running)})
     return pd.DataFrame(rows)
 
 
-def running(rows: pd.DataFrame, end: YearEnd) -> pd.DataFrame:
-    """Rows of `lib.analysis.nowcast.by_release` of the running year, each labelled with its months and day."""
-    found = rows[rows["year"] == end.year] if len(rows) else rows
-    labels = [
-        ("nothing yet" if month == 0 else months_in_words(1, month)) + f"\n{day:%-d %b %Y}"
-        for day, month in zip(found.get("day", []), found.get("month", []), strict=True)
-    ]
-    return found.assign(label=labels)
+def _days(case: GoalCase) -> list[pd.Timestamp]:
+    """The days on which figures of the goal's years became known, from the first on."""
+    record = case.vintage()
+    inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
+    return sorted(inside["known_from"].unique())
 
 
-def marks(case: GoalCase, goal: Goal, end: YearEnd) -> dict[str, float]:
-    """Levels to hold a nowcast against: the goal's path in that year, and what came, where they are known."""
-    path = {f"goal path in {end.year}": goal.path()[end.year]} if end.year in goal.path().index else {}
-    came = case.today().series()["value_mn"].get(end.year)
-    return path | ({} if came is None else {"what came": float(came)})
+def _state(running: RunningYear, last_mn: float) -> dict[str, float]:
+    """What a release can move."""
+    so_far = running.so_far_mn if running.month else 0.0
+    return {"year": running.year, "month": running.month, "so_far_mn": so_far, "last_mn": last_mn}
 
 
-def release_table(rows: pd.DataFrame, currency: str) -> pd.DataFrame:
-    """The nowcast and the probabilities by release, formatted."""
-    shown = pd.DataFrame(
-        {
-            "known from": [f"{day:%-d %b %Y}" for day in rows["day"]],
-            "running year": rows["year"],
-            "known of it": ["nothing" if m == 0 else months_in_words(1, m) for m in rows["month"]],
-            f"so far, {currency} mn": [
-                number(v) if m else "" for v, m in zip(rows["so_far_mn"], rows["month"], strict=True)
-            ],
-            "will end at": rows[0.5].map(number),
-            "80 % interval": [
-                f"{number(a)} to {number(b)}" for a, b in zip(rows[0.1], rows[0.9], strict=True)
-            ],
-            "on the goal's path": rows["path"].map(_maybe),
-        }
-    )
-    return shown.assign(**{READING_LABELS[name]: rows[name].map(_maybe) for name in READINGS})
+def _odds(case: GoalCase, running: RunningYear) -> dict:
+    answer = outlook.of(case)
+    quantiles = dict(zip(FAN, _quantiles(answer.law, running.year), strict=True))
+    odds = p_this_year(answer, running).to_dict() | answer.chances.to_dict()
+    return quantiles | dict.fromkeys(READINGS, np.nan) | odds
 
 
-def readings_with_odds(rows: pd.DataFrame) -> dict[str, str]:
-    """The readings that have a probability on any day, with their names for a reader."""
-    return {name: READING_LABELS[name] for name in READINGS if rows[name].notna().any()}
+def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
+    """The release that moved a reading's probability most: its row, with `before`, the probability until then.
 
-
-def _maybe(p: float) -> str:
-    return "" if np.isnan(p) else percent(p)
-
-
-def moved_in_words(rows: pd.DataFrame, case: GoalCase) -> str:
-    """The largest move of the stated reading's probability from one release to the next."""
-    known = rows.dropna(subset=case.reading) if len(rows) else rows
+    None where there are not two releases with a probability.
+    """
+    known = rows.dropna(subset=reading) if len(rows) else rows
     if len(known) < 2:
-        return "There are not two releases to compare."
-    steps = known[case.reading].diff().abs()
-    at = int(np.nanargmax(steps.to_numpy()))
-    before, after = known.iloc[at - 1], known.iloc[at]
-    what = (
-        f"the full year {after['year'] - 1}"
-        if after["month"] == 0
-        else f"{months_in_words(1, after['month'])} {after['year']}"
-    )
-    return (
-        f"From {known['day'].iloc[0]:%B %Y} to {known['day'].iloc[-1]:%B %Y} the probability of the goal, read as "
-        f"{READING_LABELS[case.reading]}, went from {percent(known[case.reading].iloc[0])} to "
-        f"{percent(known[case.reading].iloc[-1])}. The release that moved it most was {what} "
-        f"({after['day']:%-d %B %Y}): from {percent(before[case.reading])} to {percent(after[case.reading])}."
-    )
+        return None
+    known = known.assign(before=known[reading].shift())
+    return known.loc[(known[reading] - known["before"]).abs().idxmax()]
 
 
-def revisions_in_words(end: YearEnd) -> str:
-    """How much releases were revised later, as far as the day knew."""
-    found = months.revisions(end.stretches)
-    if found.empty:
-        return "No release of this flow can be compared with a later one."
-    size, raised = found["change"].abs(), int((found["change"] > 0).sum())
-    many = f"{len(found)} releases" if len(found) > 1 else "One release"
-    return (
-        f"{many} can be compared with the base that the next year's growth rate implies: the revision was "
-        f"{size.median() * 100:.2f} % in the median and {size.max() * 100:.2f} % at most, upwards in {raised} of "
-        f"{len(found)}."
-    )
+def stretches_of(running: RunningYear) -> pd.DataFrame:
+    """The running year unwound (`lib.growth.unwind_ytd`), with `a_month`: the value of a stretch for each of its months."""
+    rows = running.stretches[running.stretches["year"] == running.year]
+    nothing = pd.Series(dtype=float, index=pd.Index([], dtype=int))
+    found = growth.unwind_ytd(months.year_to_date(rows).get(running.year, nothing))
+    return found.assign(a_month=found["value"] / (found["last_month"] - found["first_month"] + 1))
 
 
-def sources_of(case: GoalCase, end: YearEnd) -> pd.DataFrame:
+def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
+    """Share of a year done by each month: quantiles 10, 50 and 90 %, from the flow's own years and the class."""
+    levels, rows = case.series()["value_mn"].dropna(), {}
+    size = case.usd_mn(float(levels.iloc[-1]), running.last) * 1e6
+    origin = max(running.last, evidence.first_ratio_year())
+    for month in MONTHS:
+        prior = evidence.ratio_prior(size, origin, month)
+        fitted = evidence.ratio_model(running.own[month].dropna().to_numpy(), prior)
+        rows[month] = np.exp(-forecast.growth_quantiles(fitted, 1, np.array([0.9, 0.5, 0.1])))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
+
+
+def rows_used(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     """Figures on which the nowcast rests: parts of the running year, and the last full year."""
-    rows = case.vintage()
-    parts = rows["figure_id"].isin(end.stretches.loc[end.stretches["year"] == end.year, "figure_id"])
-    full = rows["figure_id"].isin(case.series().loc[[end.expected.origin], "figure_id"])
+    rows, stretches = case.vintage(), running.stretches
+    parts = rows["figure_id"].isin(stretches.loc[stretches["year"] == running.year, "figure_id"])
+    full = rows["figure_id"].isin(case.series().loc[[running.last], "figure_id"])
     return rows[parts | full]
 
 
-def estimates(goal: Goal, end: YearEnd, currency: str) -> list[Estimate]:
-    """The nowcast as rows for the result: quantiles of the total, and the probability of the goal's path."""
-    rows = [
-        Estimate(
-            target="level",
-            period=end.year,
-            output_type="quantile",
-            output_type_id=p,
-            value=float(value),
-            unit=f"{currency} mn",
-        )
-        for p, value in zip(FAN, end.quantiles(), strict=True)
-    ]
-    if end.year in goal.path().index:
-        p = end.p_at_least(goal.path()[end.year])
-        about = {"target": "year on the goal's path", "period": end.year, "output_type_id": None, "unit": ""}
-        rows.append(Estimate(output_type="probability", value=p, **about))
-    return rows
+# --- how wrong nowcasts of a year's total were, from the kept backtest ---
 
 
-PANEL_LINE = (
-    "UK trade by country (ONS, seasonally adjusted), outcomes 2002–2025, and fifteen countries' trade (IMF DOTS), "
-    "2016–2020; flows of 100 mn USD a year and more; computed here."
-)
+def errors() -> pd.DataFrame:
+    """Mean absolute error by months known (index) and method, a fraction of the total, over both panels.
 
-
-def error_table() -> pd.DataFrame:
-    """Mean absolute error by months known and method, and coverage, over both panels; per cent of the total."""
+    The column `cover80` is the share of outcomes inside the 80 % interval of the nowcast.
+    """
     kept = read_kept(ERRORS_FILE)
-    mae = _mean_over(kept, "mae").unstack("method")[list(METHODS)] * 100
-    cover = _mean_over(kept[kept["method"] == "combined"], "cover80").droplevel("method") * 100
-    shown = mae.map(lambda value: f"{value:.1f}").rename(columns=METHODS)
-    shown["outcomes inside the 80 % interval, %"] = cover.map(lambda value: f"{value:.0f}")
-    return shown.rename_axis(index="months known", columns=None).reset_index()
+    mae = _mean_over(kept, "mae").unstack("method")[list(METHODS)]
+    cover = _mean_over(kept[kept["method"] == "combined"], "cover80").droplevel("method")
+    return mae.assign(cover80=cover).rename_axis(columns=None)
 
 
 def _mean_over(kept: pd.DataFrame, column: str) -> pd.Series:
@@ -295,75 +231,49 @@ def _mean_over(kept: pd.DataFrame, column: str) -> pd.Series:
     return weighted["total"] / weighted["n"]
 
 
-def skill_by_month(rival: str = "last_share") -> pd.DataFrame:
+def skill_by_month(rival: str) -> pd.DataFrame:
     """Absolute error saved against a rival by month with 90 % intervals; whole years are resampled.
 
     Returns
     -------
     Frame indexed by month: estimate, low, high (fractions; 0 is no better, 1 perfect).
     """
-    kept = read_kept(ERRORS_FILE)
-    rows = {}
+    kept, rows = read_kept(ERRORS_FILE), {}
     for month, part in kept.groupby("month"):
         sums = part.assign(total=part["mae"] * part["n"]).pivot_table(
             index="year", columns="method", values="total", aggfunc="sum"
         )
-        years = sums.index.to_numpy()
-        rows[month] = scores.skill_interval(sums["combined"], sums[rival], years, level=0.9)
+        rows[month] = scores.skill_interval(sums["combined"], sums[rival], sums.index.to_numpy(), level=0.9)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis(
         "month"
     )
 
 
-def skill_table() -> pd.DataFrame:
-    """Error that the nowcast saves against three rivals by months known, with intervals, formatted."""
-    shown = {}
-    for rival in ("last_share", "mean_share", "annual"):
-        found = skill_by_month(rival) * 100
-        shown[f"less error than: {METHODS[rival]}"] = [
-            f"{row.estimate:.0f} % ({row.low:.0f} to {row.high:.0f})".replace("-", "−")
-            for row in found.itertuples()
-        ]
-    return pd.DataFrame({"months known": list(MONTHS), **shown})
-
-
-def errors_in_words() -> str:
-    """What the measured errors come to, in a sentence."""
-    mae = _mean_over(read_kept(ERRORS_FILE), "mae").unstack("method") * 100
-    own, growth = (
-        ", ".join(f"{mae.loc[month, name]:.1f}" for month in (3, 6, 9)) for name in ("combined", "last_share")
-    )
-    saved = skill_by_month().loc[[3, 6, 9]] * 100
-    return (
-        f"With three, six and nine months known the nowcast errs by {own} % of the total on average; continuing the "
-        f"growth of the year so far errs by {growth} %. The nowcast saves {saved['estimate'].iloc[0]:.0f}, "
-        f"{saved['estimate'].iloc[1]:.0f} and {saved['estimate'].iloc[2]:.0f} % of that error."
-    )
-
-
-def coverage_in_words() -> str:
-    """How many outcomes the 80 % intervals held, by panel, and in the worst year of each."""
+def coverage() -> pd.DataFrame:
+    """Share of outcomes inside the 80 % intervals by panel: panel, share, years, worst (the lowest), worst_year."""
     kept = read_kept(ERRORS_FILE)
     kept = kept[kept["method"] == "combined"]
-    said = []
-    for name, rows in kept.groupby("panel", sort=True):
-        years = rows.assign(held=rows["cover80"] * rows["n"]).groupby("year")[["held", "n"]].sum()
-        share, by_year = years["held"].sum() / years["n"].sum(), years["held"] / years["n"]
-        said.append(
-            f"{name} {share * 100:.0f} % over {len(years)} years ({by_year.min() * 100:.0f} % in {by_year.idxmin()})"
-        )
-    return f"Of a hundred 80 % intervals eighty should hold the outcome. They held: {'; '.join(said)}."
+    rows = []
+    for name, part in kept.groupby("panel", sort=True):
+        years = part.assign(held=part["cover80"] * part["n"]).groupby("year")[["held", "n"]].sum()
+        by_year = years["held"] / years["n"]
+        share = years["held"].sum() / years["n"].sum()
+        worst = {"worst": by_year.min(), "worst_year": int(by_year.idxmin())}
+        rows.append({"panel": name, "share": share, "years": len(years), **worst})
+    return pd.DataFrame(rows)
 
 
-def size_in_words(size_usd: float, month: int) -> str:
-    """Mean error of nowcasts of flows of a size, or of the nearest class kept, with a number of months known."""
-    kept = read_kept("nowcast_errors_by_size.csv")
-    rows = kept[(kept["method"] == "combined") & (kept["month"] == max(month, 1))]
+def errors_of_size(size_usd: float, month: int) -> pd.Series:
+    """Scores of nowcasts of flows of a size (or of the nearest kept class) with so many months known, one at least.
+
+    Returns
+    -------
+    Series: size_class, month, mae (a fraction of the total), cover80, n.
+    """
+    kept, month = read_kept("nowcast_errors_by_size.csv"), max(month, 1)
+    rows = kept[(kept["method"] == "combined") & (kept["month"] == month)]
     nearest = (rows["size_class"] - int(size_class(size_usd))).abs()
     rows = rows[nearest == nearest.min()]
     mae, cover = ((rows[name] * rows["n"]).sum() / rows["n"].sum() for name in ("mae", "cover80"))
-    return (
-        f"For flows of {size_label(int(rows['size_class'].iloc[0]))} with {max(month, 1)} month{'s' * (month > 1)} known the mean error was "
-        f"{mae * 100:.1f} % of the total, and {cover * 100:.0f} % of outcomes lay inside the 80 % interval "
-        f"({rows['n'].sum():.0f} nowcasts)."
-    )
+    about = {"size_class": int(rows["size_class"].iloc[0]), "month": month}
+    return pd.Series({**about, "mae": mae, "cover80": cover, "n": int(rows["n"].sum())}, dtype=object)

@@ -52,6 +52,7 @@ def use_style() -> None:
         "grid.color": "#e6e6e6",
         "legend.frameon": False,
         "font.size": 10,
+        "text.parse_math": False,  # two dollar signs are money
         "svg.hashsalt": "tradegoals",  # the same figure is the same file
         "pdf.fonttype": 42,  # journals want fonts that can be edited
     }

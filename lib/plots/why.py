@@ -93,8 +93,11 @@ def timeline(
 ) -> Any:
     """Levels on a logarithmic scale with numbered events as vertical lines.
 
-    `events` has when (decimal year), number and named (whether the article names the policy).
+    `events` has when (decimal year), number and named (whether the article names the policy). None without a level.
     """
+    levels = {name: level for name, level in levels.items() if len(level)}
+    if not levels:
+        return None
     figure, axes = new_axes(title, height=5.0)
     for (name, level), colour, mark in zip(levels.items(), (RED, BLUE, GREEN), ("o", "s", "D"), strict=False):
         years = pd.RangeIndex(level.index.min(), level.index.max() + 1)

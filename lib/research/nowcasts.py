@@ -28,11 +28,19 @@ _EDGE = 1e-4
 
 
 class Total(NamedTuple):
-    """Student-t predictive of the log of the year's total (US dollars), arrays of shape (series,)."""
+    """Student-t predictive of the log of the year's total; numbers, or arrays of shape (series,).
+
+    Parameters
+    ----------
+    location : centre, log of the unit of the level (millions, or US dollars).
+    scale, df : scale and degrees of freedom.
+    weight_annual : weight of the yearly forecast in `location`, 0 to 1.
+    """
 
     location: Array
     scale: Array
     df: Array
+    weight_annual: Array
 
 
 def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
@@ -40,8 +48,12 @@ def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
 
     Posterior predictive of the normal model with conjugate prior: Student-t (Gelman et al. 2013, eq. 3.9 and 3.10).
     """
-    location = np.log(np.asarray(so_far, dtype=float)) + forecast.location(ratio, 1)
-    return Total(location, forecast.spread(ratio, 1), np.asarray(ratio.df, dtype=float))
+    so_far = np.asarray(so_far, dtype=float)
+    if not np.all(so_far > 0):
+        raise UserError(f"year so far: found {so_far.min():g}, expected a positive level")
+    location = np.log(so_far) + forecast.location(ratio, 1)
+    scale, df = forecast.spread(ratio, 1), np.asarray(ratio.df, dtype=float)
+    return Total(location, scale, df, np.zeros_like(location))
 
 
 def from_years_before(level: ArrayLike, of: Posterior) -> Total:
@@ -50,21 +62,32 @@ def from_years_before(level: ArrayLike, of: Posterior) -> Total:
     The share whose variance is redrawn from the class is left out, so that it is a Student-t.
     """
     location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
-    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df)
+    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df, np.ones_like(location))
 
 
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
     """Combine the two forecasts of a total: the closed form for two Student-t of what `lib.law.given` does.
 
-    The weight leaves the least variance, given the correlation of the errors (Bates & Granger 1969, eqs 1-2); one outside
-    0 to 1 is cut: the better forecast then stands alone. `stretch` is how much wider earlier errors were than stated. The
-    degrees of freedom are the smaller of the two, so that the tails are not too thin.
+    The weight leaves the least variance, given how the errors went together (Bates & Granger 1969, eqs 1-2).
+
+    Parameters
+    ----------
+    part, annual : from `from_year_so_far` and `from_years_before`, in one unit.
+    correlation : of their errors, above −1 and below 1.
+    stretch : factor on the scale of the combination: how much wider earlier errors were than stated.
+
+    Returns
+    -------
+    The combination; its degrees of freedom are the smaller of the two, so that its tails are not too thin. A
+    weight outside 0 to 1, which a high correlation gives, is cut: the better forecast then stands alone.
     """
+    if not -1 < correlation < 1:
+        raise UserError(f"correlation: found {correlation}, expected a number between −1 and 1")
     v1, v2, cross = part.scale**2, annual.scale**2, correlation * part.scale * annual.scale
     weight = np.clip((v1 - cross) / (v1 + v2 - 2 * cross), 0.0, 1.0)
     variance = (1 - weight) ** 2 * v1 + weight**2 * v2 + 2 * weight * (1 - weight) * cross
     location = (1 - weight) * part.location + weight * annual.location
-    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df))
+    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df), weight)
 
 
 class Year(NamedTuple):

@@ -71,12 +71,12 @@ main.add_command(whatif_command)
 def check(renew: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
     from lib import package
-    from lib.tools.run import checkup
+    from lib.tools.run import stamp as notebooks
 
     if renew:
         for name in package.refresh_checksums():
             click.echo(f"renewed the checksum of {name}")
-    report_faults(checkup.all_faults())
+    report_faults(notebooks.all_faults())
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

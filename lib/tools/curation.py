@@ -21,7 +21,6 @@ from lib.files import locked, working_file, write_atomically
 from lib.package import data_dir, describe, refresh_checksums
 from lib.tables import check_table, is_date, read_table
 from lib.tools import figure_ids
-from lib.tools.sources import record
 
 ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
 """The order of the rows, so that an addition is one line of a diff."""
@@ -210,7 +209,7 @@ def read_vintage(name: str) -> pd.DataFrame:
 def everything() -> pd.DataFrame:
     """The curated figures and all that was fetched."""
     curated = fig.load_figures()
-    parts = [fetched.with_derived(fetched.read_file(path)) for path in record.files()]
+    parts = [fetched.with_derived(fetched.read_file(path)) for path in fetched.files()]
     return pd.concat([curated, *(part[curated.columns] for part in parts)], ignore_index=True)
 
 

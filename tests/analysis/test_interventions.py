@@ -8,7 +8,7 @@ import pytest
 
 from lib import figures as fig
 from lib import plots, reference
-from lib.analysis import driving, interventions, movers, policies
+from lib.analysis import interventions, movers, policies, regressions
 from lib.analysis import policies as pages
 from lib.analysis.interventions import Step, read_policies
 from lib.cases import DriverCase, PolicyCase
@@ -51,25 +51,25 @@ def policy_view() -> pages.View:
 
 
 @pytest.mark.parametrize("day", ["2009-06-30", "2014-04-15", "2026-11-24"])
-def test_every_flow_of_the_record_gives_sentences_and_tables(day):
+def test_every_flow_of_the_record_gives_numbers_or_none(day):
     for flow in flows():
         case = case_of(flow, day)
         if case is None:
             continue
         found = movers.look(case)
-        table, scores = driving.driver_table(found), driving.scores_of(found)
-        parts, fuels = movers.currency_parts(found), movers.fuel_parts(found)
-        texts = [
-            driving.in_words(found, table, scores),
-            driving.break_words(found),
-            movers.currency_words(found, parts),
-            movers.fuel_words(found, fuels),
-        ]
-        assert all(text and "nan" not in text for text in texts), flow
-        movers.currency_table(parts), movers.part_table(found), movers.flow_table(found)
-        movers.aside_table(found), driving.break_table(found), driving.coefficient_table(table)
-        driving.forecast_table(scores) if len(scores) else None
-        assert np.isfinite([one.value for one in driving.estimates(found, table, scores)]).all()
+        table = regressions.with_drivers(found.usd, found.drivers)
+        scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
+        best, gains = movers.find_break(found), movers.gains(scores)
+        for facts in (best, gains):
+            assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
+        parts = movers.currency_parts(found)
+        assert movers.by_block(parts)["years"].sum() == len(parts)
+        assert regressions.coefficients(table).notna().all(axis=None)
+        assert len(regressions.explained(table)) in (0, len(table))
+        assert len(movers.partitions(found)) == 0 or best["kind"] != "short"
+        assert movers.parts_of_whole(found)["share"].notna().all()
+        assert movers.both_flows(found).notna().all(axis=None) and movers.aside(found).notna().all(axis=None)
+        assert np.isfinite([one.value for one in movers.estimates(found, table, scores, best)]).all()
 
 
 def test_the_longest_run_of_growth_decides_what_is_read(view):
@@ -87,22 +87,24 @@ def test_the_longest_run_is_unbroken_and_the_later_of_two():
 def test_currency_prices_and_quantity_add_up_in_the_table(view):
     parts = movers.currency_parts(view)
     np.testing.assert_allclose(parts[list(movers.PARTS)].sum(axis=1), parts["growth"], atol=1e-12)
-    shown = movers.currency_table(parts)
-    assert shown["years known"].sum() == len(parts)
+    blocks = movers.by_block(parts)
+    np.testing.assert_allclose(blocks[list(movers.PARTS)].sum(axis=1), blocks["growth"], atol=1e-12)
+    assert blocks["years"].sum() == len(parts)
 
 
 def test_contributions_of_parts_add_up_to_the_growth_of_the_whole(view):
-    shown = movers.part_table(view).replace("", np.nan).dropna()
-    numbers = shown.iloc[:, 4:].map(lambda text: float(text.replace("−", "-").replace(" %", "")))
-    gap = numbers["growth of the whole"] - numbers["points from the part"] - numbers["points from the rest"]
-    assert gap.abs().max() <= 0.11  # three roundings to a tenth
+    shown = movers.parts_of_whole(view).dropna()
+    assert len(shown) > 10
+    np.testing.assert_allclose(shown["from_part"] + shown["from_rest"], shown["growth"], atol=1e-12)
+    both = movers.both_flows(view)
+    np.testing.assert_allclose(both["export"] + both["import"], both["growth"], atol=1e-12)
 
 
 def test_the_year_set_aside_is_the_pipelines_and_its_growth_the_published_one(view):
     """18.99 after 7.47 USD bn: the first year of the pipeline, data/figures.csv."""
-    row = movers.aside_table(view).set_index("flow of").loc["Heilongjiang"]
-    assert row["growth in 2011"] == "+154.2 %"
-    assert float(row["a year, without 2011"][1:-2]) < float(row["a year, all"][1:-2])
+    row = movers.aside(view).set_index("name").loc["Heilongjiang"]
+    assert row["in_year"] == pytest.approx(1.542, abs=5e-4)
+    assert row["without_year"] < row["with_year"]
 
 
 def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
@@ -120,22 +122,39 @@ def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
 
 def test_few_forecasts_are_not_compared():
     found = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
-    assert "too few to say" in driving.forecast_words(found, driving.scores_of(found))
+    scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
+    assert movers.gains(scores) == {"n": 2, "kind": "few"}
+    assert movers.gains(pd.DataFrame()) == {"n": 0, "kind": "without"}
+
+
+@pytest.mark.parametrize(
+    ("known", "foreseen", "kind", "foresight"),
+    [(1.01, 0.95, "worse", "little"), (0.96, 0.5, "nothing", "much"), (0.8, 0.91, "some", "little")],
+)
+def test_a_gain_is_named_by_its_size(known, foreseen, kind, foresight):
+    crps = {"core": 1, "walk": 2, "oil, known": known, "all, known": 3, "oil, foresight": foreseen}
+    scores = pd.DataFrame({"crps": crps | {"all, foresight": 4}, "years": 16})
+    found = movers.gains(scores)
+    assert (found["kind"], found["foresight"], found["n"]) == (kind, foresight, 16)
+    assert (found["gain"], found["told"]) == (pytest.approx(1 - known), pytest.approx(1 - foreseen))
+
+
+def explained(view: movers.View) -> pd.DataFrame:
+    return regressions.explained(regressions.with_drivers(view.usd, view.drivers))
 
 
 def test_the_figures_of_07_are_drawn_or_left_out(view):
     drawn = [
         why.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
-        driving.break_figure(view, "sources"),
-        why.explained(
-            driving.explained(driving.driver_table(view)), {"growth": "a", "fit": "b", "residual": "c"}, "x"
-        ),
+        why.segments(view.run, movers.find_break(view).get("place"), False, "x"),
+        why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
     ]
-    empty = movers.look(DriverCase.check({"reporter": "Harbin", "partner": "World"}))
+    nothing = view.usd.iloc[:0]
+    empty = replace(view, usd=nothing, family={"Harbin": nothing}, subject="Harbin")
     left_out = [
         why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
-        driving.break_figure(empty, "sources"),
-        why.explained(driving.explained(driving.driver_table(empty)), {}, "x"),
+        why.segments(empty.run, movers.find_break(empty).get("place"), False, "x"),
+        why.explained(explained(empty), {}, "x"),
     ]
     assert all(figure is not None for figure in drawn)
     assert left_out == [None, None, None]
@@ -154,8 +173,9 @@ def close(figures: list) -> None:
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
     assert [policy.name for policy in read_policies(fig.load_events()) if policy.named] == NAMED
-    assert list(pages.policy_table(policy_view, named=True)["policy or shock"]) == NAMED
-    assert set(pages.policy_table(policy_view, named=True)["conclusion"]) == {pages.KNOWN_NOTHING}
+    found = pages.evidence_frame(policy_view).query("named")
+    assert list(found["policy"]) == NAMED
+    assert set(found["conclusion"]) == {pages.KNOWN_NOTHING}
 
 
 @pytest.mark.parametrize("policy", read_policies(fig.load_events()), ids=lambda one: one.name)
@@ -244,12 +264,27 @@ def test_conclusions_follow_by_rule(policy_view, item, conclusion):
     assert pages.conclude(policy_view, item) == conclusion
 
 
-def test_one_step_stands_out_and_the_text_says_how_many_would_by_chance(policy_view):
-    answer = pages.in_words(policy_view)
-    assert "the effect of **5** cannot be known" in answer
-    assert "crude pipeline (Heilongjiang, 2011)" in answer
-    tested = sum(item.knowable for item in policy_view.evidence)
-    assert f"By chance alone {tested * 0.05:.1f} would" in answer
+def test_one_step_stands_out(policy_view):
+    found = pages.evidence_frame(policy_view)
+    assert pages.count_named(found) == {"n": 5, "unknown": 5, "later": 0, "kind": "unknown"}
+    out = found[found["conclusion"] == pages.STANDS_OUT]
+    assert out[["policy", "reporter", "year"]].to_numpy().tolist() == [
+        ["crude pipeline", "Heilongjiang", 2011]
+    ]
+    assert found["tested"].sum() == sum(item.knowable for item in policy_view.evidence) == 14
+    tested = found[found["tested"]]
+    assert (tested["low"] < tested["effect"]).all() and (tested["effect"] < tested["high"]).all()
+    assert (tested["p"].notna() == tested["rank"].notna()).all() and (tested["low"] > -1).all()
+
+
+def test_policies_that_had_not_begun_are_counted_apart():
+    found = pages.evidence_frame(pages.look(PolicyCase.check({"as_of": "2014-04-15"})))
+    assert pages.count_named(found) == {"n": 5, "unknown": 3, "later": 2, "kind": "later"}
+    assert (
+        pages.count_named(found[~found["named"]])["kind"]
+        == "absent"
+        == pages.count_named(found.iloc[:0])["kind"]
+    )
 
 
 def test_an_event_after_the_day_had_not_begun(monkeypatch):
@@ -277,10 +312,21 @@ def test_an_event_after_the_day_had_not_begun(monkeypatch):
 )
 def test_other_flows_are_answered(values):
     view = pages.look(PolicyCase.check(values))
-    answer = pages.in_words(view)
-    assert ("none was about" in answer) == ("flow" not in values)
-    pages.policy_table(view, named=False), policies.control_table(view), policies.weight_table(view)
-    assert policies.detectable_words(view)
+    found = pages.evidence_frame(view)
+    assert found.empty == ("flow" not in values)
+    assert len(policies.controls(view)) == len(view.tests)
+    assert policies.weights(view).groupby(["event", "flow", "pool"]).size().le(4).all()
+    assert policies.detectable(view)["kind"] in ("none", "rare", "known")
+
+
+def test_before_the_first_event_there_is_an_empty_timeline():
+    view = pages.look(PolicyCase.check({"reporter": "Heilongjiang", "as_of": "2008-01-01"}))
+    events = pages.timeline(view)
+    assert events.empty and "when" in events
+    assert set(pages.evidence_frame(view)["conclusion"]) == {pages.NOT_YET}
+    plots.use_style()
+    close([why.timeline(view.levels, events, "USD", "x")])
+    assert why.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None
 
 
 @pytest.mark.parametrize(

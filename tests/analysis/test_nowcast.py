@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lib import forecast
-from lib.analysis import months as unwound
-from lib.analysis import nowcast
-from lib.analysis.nowcast import ERRORS_FILE, METHODS, Total
+from lib import evidence, forecast
+from lib import law as laws
+from lib import months as unwound
+from lib.analysis.year_end import METHODS
 from lib.errors import UserError
+from lib.evidence import ERRORS_FILE, PRIOR_FILE
 from lib.forecast import Prior
 from lib.reference import read_kept
 from lib.research import nowcasts, panels
+from lib.research.nowcasts import Total
 from lib.research.panels import Months
 
 FLAT = Prior(drift=0.0, drift_sd=1e6, variance=1.0, df=1e-9, source="")
@@ -43,30 +45,32 @@ def months(flows: int = 60, years: int = 9, noise: float = 0.1, seed: int = 0) -
 
 def test_under_a_flat_prior_the_ratio_is_the_textbook_prediction_of_a_normal_sample() -> None:
     own = np.array([0.70, 0.74, 0.69, 0.75, 0.73])
-    low, high = forecast.growth_quantiles(nowcast.model(own, FLAT), 1, np.array([0.1, 0.9]))
+    low, high = forecast.growth_quantiles(evidence.ratio_model(own, FLAT), 1, np.array([0.1, 0.9]))
     half = stats.t(4).ppf(0.9) * own.std(ddof=1) * np.sqrt(1 + 1 / 5)
     assert (low, high) == pytest.approx((own.mean() - half, own.mean() + half), rel=1e-6)
 
 
 def test_without_a_year_of_its_own_a_flow_has_the_mean_of_its_class_and_all_its_spread() -> None:
     prior = Prior(drift=0.72, drift_sd=0.04, variance=0.03**2, df=20, source="")
-    fitted = nowcast.model([], prior)
+    fitted = evidence.ratio_model([], prior)
     assert forecast.location(fitted, 1) == pytest.approx(0.72)
     assert forecast.spread(fitted, 1) == pytest.approx(0.05)  # 3, 4, 5
 
 
 def test_each_year_moves_the_centre_by_its_precision() -> None:
     prior = Prior(drift=0.70, drift_sd=0.05, variance=0.05**2, df=1e6, source="")
-    assert float(nowcast.model([0.80], prior).mean) == pytest.approx(0.75, abs=1e-6)  # as sure as the class
+    assert float(evidence.ratio_model([0.80], prior).mean) == pytest.approx(
+        0.75, abs=1e-6
+    )  # as sure as the class
 
 
 def test_a_misdated_release_counts_only_in_part() -> None:
     prior = Prior(drift=0.10, drift_sd=0.003, variance=0.004**2, df=10, source="")
-    clean = nowcast.model([0.10, 0.10, 0.10], prior)
-    one_odd = nowcast.model([0.10, 0.20, 0.10], prior)
-    limit = 0.10 + nowcast.LARGEST * 0.005
+    clean = evidence.ratio_model([0.10, 0.10, 0.10], prior)
+    one_odd = evidence.ratio_model([0.10, 0.20, 0.10], prior)
+    limit = 0.10 + evidence.LARGEST * 0.005
     assert forecast.spread(one_odd, 1) == pytest.approx(
-        forecast.spread(nowcast.model([0.10, limit, 0.10], prior), 1)
+        forecast.spread(evidence.ratio_model([0.10, limit, 0.10], prior), 1)
     )
     assert float(one_odd.mean) < 0.106
     assert forecast.spread(one_odd, 1) > forecast.spread(clean, 1)
@@ -120,7 +124,7 @@ def test_own_years_come_from_print_and_from_the_base_implied_a_year_later() -> N
 )
 def test_a_prior_that_cannot_be_is_refused(size: float, origin: int, month: int, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        nowcast.prior_for(size, origin, month)
+        evidence.ratio_prior(size, origin, month)
 
 
 def test_a_panel_too_small_to_say_anything_is_refused() -> None:
@@ -132,7 +136,7 @@ def test_a_panel_too_small_to_say_anything_is_refused() -> None:
 
 
 def test_independent_errors_give_precision_weights() -> None:
-    both = nowcast.combine(law(1.0, 0.1), law(2.0, 0.2))
+    both = nowcasts.combine(law(1.0, 0.1), law(2.0, 0.2))
     assert float(both.weight_annual) == pytest.approx(0.2)
     assert float(both.location) == pytest.approx(1.2)
     assert float(both.scale) == pytest.approx(1 / np.sqrt(1 / 0.1**2 + 1 / 0.2**2))
@@ -141,7 +145,7 @@ def test_independent_errors_give_precision_weights() -> None:
 @given(scales, scales, st.floats(-0.95, 0.95))
 def test_the_weight_leaves_the_least_variance(one: float, two: float, correlation: float) -> None:
     # Bates & Granger (1969): no other weight between 0 and 1 does better, nor either forecast alone.
-    both = nowcast.combine(law(0.0, one), law(0.0, two), correlation)
+    both = nowcasts.combine(law(0.0, one), law(0.0, two), correlation)
     w = np.linspace(0, 1, 201)
     variance = (1 - w) ** 2 * one**2 + w**2 * two**2 + 2 * w * (1 - w) * correlation * one * two
     assert float(both.scale) ** 2 <= variance.min() + 1e-9
@@ -151,19 +155,22 @@ def test_the_weight_leaves_the_least_variance(one: float, two: float, correlatio
 def test_bates_and_granger_variance_in_closed_form() -> None:
     one, two, r = 0.1, 0.15, 0.3
     expected = one**2 * two**2 * (1 - r**2) / (one**2 + two**2 - 2 * r * one * two)
-    assert float(nowcast.combine(law(0, one), law(0, two), r).scale) ** 2 == pytest.approx(expected)
+    assert float(nowcasts.combine(law(0, one), law(0, two), r).scale) ** 2 == pytest.approx(expected)
 
 
 def test_stretch_widens_and_the_heavier_tail_is_kept() -> None:
-    both = nowcast.combine(law(0, 0.1, df=5), law(0, 0.1, df=30), stretch=1.2)
+    both = nowcasts.combine(law(0, 0.1, df=5), law(0, 0.1, df=30), stretch=1.2)
     assert float(both.scale) == pytest.approx(1.2 * 0.1 / np.sqrt(2))
     assert float(both.df) == 5
 
 
-def test_quantiles_and_probabilities_of_a_total_agree() -> None:
-    found = law(np.log(100), 0.1, df=7)
-    assert found.p_at_least(found.quantiles(0.9)) == pytest.approx(0.1)
-    assert found.quantiles(0.5) == pytest.approx(100)
+@given(scales, scales, st.floats(-0.9, 0.9))
+def test_the_law_given_the_other_forecast_is_the_closed_form(one: float, two: float, r: float) -> None:
+    annual = laws.Law((2020,), np.ones(1), np.full((1, 1), 0.2), np.full((1, 1, 1), two**2))
+    found = laws.given(annual, {2020: 1.0}, 0.0, one, correlation=r)
+    both = nowcasts.combine(law(0.0, one), law(0.2, two), r)
+    assert float(found.means[0, 0]) == pytest.approx(float(both.location), abs=1e-9)
+    assert float(found.sds(2020)[0]) == pytest.approx(float(both.scale), abs=1e-9)
 
 
 def test_simulated_years_fall_into_the_intervals_as_often_as_promised() -> None:
@@ -173,22 +180,23 @@ def test_simulated_years_fall_into_the_intervals_as_often_as_promised() -> None:
     sd = np.sqrt(prior.variance * prior.df / rng.chisquare(prior.df, flows))
     lasting = rng.normal(prior.drift, prior.drift_sd, flows)
     r = rng.normal(lasting[:, None], sd[:, None], (flows, 4))
-    part = nowcast.from_year_so_far(np.ones(flows), nowcast.model(r[:, :3], prior))
+    part = nowcasts.from_year_so_far(np.ones(flows), evidence.ratio_model(r[:, :3], prior))
     for level in (0.5, 0.8, 0.95):
-        low, high = (part.quantiles(p) for p in ((1 - level) / 2, (1 + level) / 2))
-        inside = np.mean((low <= np.exp(r[:, 3])) & (np.exp(r[:, 3]) <= high))
+        inside = np.mean(
+            np.abs(r[:, 3] - part.location) <= part.scale * stats.t(part.df).ppf((1 + level) / 2)
+        )
         assert inside == pytest.approx(level, abs=0.02)
 
 
 @pytest.mark.parametrize("correlation", [-1.0, 1.0, np.nan])
 def test_a_correlation_that_is_none_is_refused(correlation: float) -> None:
     with pytest.raises(UserError, match="correlation"):
-        nowcast.combine(law(0, 0.1), law(0, 0.1), correlation)
+        nowcasts.combine(law(0, 0.1), law(0, 0.1), correlation)
 
 
 def test_a_year_so_far_of_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="year so far: found 0, expected a positive level"):
-        nowcast.from_year_so_far(0.0, nowcast.model([], FLAT))
+        nowcasts.from_year_so_far(0.0, evidence.ratio_model([], FLAT))
 
 
 # --- monthly panels ---
@@ -290,10 +298,10 @@ def test_a_panel_that_has_ended_stays_in_the_reference_class() -> None:
 
 def test_correlation_and_stretch_come_from_earlier_years_alone() -> None:
     kept = read_kept(ERRORS_FILE)
-    assert nowcast.kept_link(6, 2003) == (0.0, 1.0)  # fewer than three scored years
+    assert evidence.kept_link(6, 2003) == (0.0, 1.0)  # fewer than three scored years
     later = kept.assign(stretch=kept["stretch"].where(kept["year"] <= 2012, 99.0))
-    assert nowcast.link(later, 6, 2012) == nowcast.kept_link(6, 2012)
-    assert nowcast.link(later, 6, 2013) != nowcast.kept_link(6, 2013)
+    assert evidence.link(later, 6, 2012) == evidence.kept_link(6, 2012)
+    assert evidence.link(later, 6, 2013) != evidence.kept_link(6, 2013)
 
 
 def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> None:
@@ -306,6 +314,6 @@ def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> No
 
 def test_the_kept_tables_are_those_of_the_panels(panel_folder: Path) -> None:
     priors, errors, by_size = nowcasts.score_nowcasts(panels.load_monthly(panel_folder))
-    for name, table in ((nowcast.PRIOR_FILE, priors), (ERRORS_FILE, errors)):
+    for name, table in ((PRIOR_FILE, priors), (ERRORS_FILE, errors)):
         pd.testing.assert_frame_equal(read_kept(name), table, check_dtype=False, rtol=2e-3, atol=1e-6)
     assert len(read_kept("nowcast_errors_by_size.csv")) == len(by_size)

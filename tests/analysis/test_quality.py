@@ -55,10 +55,7 @@ def test_conflicts_are_prints_that_rounding_cannot_explain():
     found = quality.conflicts(known, "total")
     assert found["figure_ids"].tolist() == ["a, b"]
     assert found.loc[0, "spread"] == pytest.approx(33.4 / 29 - 1)
-    table = quality.conflict_table(found)
-    assert table[["flow of", "period", "lowest", "spread"]].to_numpy().tolist() == [
-        ["China–Russia", "2006", "29,000 USD mn", "+15.2 %"]
-    ]
+    assert found.loc[0, ["pair", "low", "unit"]].to_list() == ["China–Russia", 29_000, "USD mn"]
 
 
 def test_mirrors_compare_the_same_goods_from_both_sides():
@@ -72,8 +69,9 @@ def test_mirrors_compare_the_same_goods_from_both_sides():
     found = quality.mirrors(known)
     assert found[["pair", "flow"]].to_numpy().tolist() == [["China–Russia", "export"]]
     assert found.loc[0, "gap"] == pytest.approx(0.06)
-    assert "China–Russia, export: 1 period known from both sides" in quality.mirrors_in_words(found)
-    assert quality.mirrors_in_words(found.iloc[:0]) == "No period is known from both sides."
+    ranges = quality.mirror_ranges(found)
+    assert ranges.to_numpy().tolist() == [["China–Russia", "export", 1, *[pytest.approx(0.06)] * 2]]
+    assert quality.mirror_ranges(found.iloc[:0]).empty
 
 
 def test_customs_of_china_and_russia_differ_by_what_the_dictionary_of_the_data_says():
@@ -93,8 +91,8 @@ def test_revisions_are_what_later_growth_implies_and_what_is_printed_again():
     found = quality.revisions(known).set_index(["figure_id", "before"])
     assert found.loc[("b", "c"), "implied"] == pytest.approx(13_290 / 1.189)
     assert found.loc[("c", "a"), "revision"] == pytest.approx(11.20 / 11.03 - 1)
-    table = quality.revision_table(quality.revisions(known)).set_index("released in")
-    assert table.loc["2024", "by"] == "c" and table.loc["2025", "releases compared"] == 1
+    table = quality.revisions_by_year(quality.revisions(known)).set_index("released")
+    assert table.loc["2024", "figure_id"] == "c" and table.loc["2025", "releases"] == 1
 
 
 def test_the_press_conversion_of_2015_is_no_revision():
@@ -107,11 +105,9 @@ def test_flags_are_those_of_the_reporters_with_the_rule_in_words():
     known = known_of(FlowCase())
     found = quality.flags(known)
     assert found["figure_id"].str.startswith(("HRB", "HLJ", "CN")).all()
-    table = quality.flag_table(found)
-    assert set(table["rule"]) <= {rule.meaning for rule in RULES.values()}
-    assert table.set_index("figure").loc["HLJ-RU-total-2012-a", "rule"] == "yuan and dollars exchanged"
-    words = quality.flags_in_words(found, known)
-    assert f"{found['figure_id'].nunique()} are doubted by a rule" in words
+    assert set(found["meaning"]) <= {rule.meaning for rule in RULES.values()}
+    row = found.set_index("figure_id").loc["HLJ-RU-total-2012-a"]
+    assert (row["meaning"], row["settled"]) == ("yuan and dollars exchanged", True)
 
 
 FLOWS = fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
@@ -121,9 +117,9 @@ def test_every_flow_of_the_record_has_a_report():
     for flow in FLOWS[::3]:
         case = FlowCase(**flow)
         known = known_of(case)
-        quality.conflict_table(quality.conflicts(known, case.flow))
+        assert (quality.conflicts(known, case.flow)["spread"] > 0).all()
         both = quality.mirrors(known)
-        assert len(quality.mirror_table(both)) == len(both)
-        assert len(quality.revision_table(quality.revisions(known))) <= len(known)
-        assert quality.flags_in_words(quality.flags(known), known)
+        assert quality.mirror_ranges(both)["periods"].sum() == len(both)
+        assert quality.revisions_by_year(quality.revisions(known))["releases"].sum() <= len(known)
+        assert quality.flags(known).notna().all(axis=None)
         assert not quality.coverage_by_flow(known).empty

@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import cases, goals, outlook, plots
+from lib import cases, outlook, plots
 from lib import figures as fig
 from lib.analysis import revisions
 from lib.cases import CompareCase, GoalCase, slug
 from lib.errors import UserError
 from lib.goals import READINGS
-from lib.tools.run.checkup import parameter_faults
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of
-from lib.tools.run.stamp import read_notebook
+from lib.tools.run.stamp import parameter_faults, read_notebook
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -56,12 +55,11 @@ def found(tables_read_once: None) -> dict[str, pd.DataFrame]:
 
 def directly(case: GoalCase) -> dict[str, float]:
     """Probability of each reading on the day of a case, without any step."""
-    goal, levels = case.make_goal(), case.series()["value_mn"]
-    odds = outlook.look(case, goal, levels).chances
+    answer = outlook.of(case)
     decided = {"met": 1.0, "missed": 0.0}
     return {
-        item.reading: decided.get(item.outcome, odds.get(item.reading, np.nan))
-        for item in goals.judge(goal, levels, case.as_of_time)
+        item.reading: decided.get(item.outcome, answer.chances.get(item.reading, np.nan))
+        for item in answer.verdicts
     }
 
 
@@ -99,8 +97,10 @@ def test_without_days_between_nothing_changes() -> None:
     assert revisions.arrivals(case).empty
     assert revisions.contributions(steps).empty
     assert revisions.verdict_changes(steps).empty
-    assert "nothing arrived and nothing changed" in revisions.in_words(case, revisions.arrivals(case), steps)
-    assert revisions.arrival_table(case, revisions.arrivals(case), steps).empty
+    assert revisions.largest(steps, "average") == {"kind": "none"}
+    assert revisions.told_arrivals(case, revisions.arrivals(case), steps).empty
+    assert revisions.attribution(steps)["what"].to_list() == ["all together"]
+    assert revisions.ends(steps, "average")["p"].to_list() == [steps["p_average"].iloc[0]] * 2
     assert revisions.bars(case, steps)["high"].to_list() == [steps["p_average"].iloc[0]] * 2
 
 
@@ -132,12 +132,17 @@ def test_a_figure_held_back_is_in_no_level() -> None:
 
 
 def test_what_a_figure_moved_is_gone_without_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The level of 2007 moved the goal to near certainty; had it not arrived, nothing would have."""
+    """The level of 2007 moved the goal towards certainty; had no figure of 2007 arrived, no step would be its."""
+    case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
+    whole = revisions.steps(case)
+    own = whole["figure_id"].str.startswith("HLJ-RU-total-2007")
+    assert revisions.contributions(whole)["average"][own].max() > 0.2
     record = fig.load_figures()
     use_record(monkeypatch, record[~record["figure_id"].str.startswith("HLJ-RU-total-2007")])
-    case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
-    moved = revisions.contributions(revisions.steps(case))["average"]
-    assert moved.abs().max() < 0.01
+    without = revisions.steps(case)
+    assert not without["figure_id"].str.startswith("HLJ-RU-total-2007").any()
+    later = without["day"] > date(2008, 9, 17)
+    assert revisions.contributions(without)["average"][later].max() < 0.01
 
 
 def test_arrivals_are_those_of_the_family_between_the_days_in_order() -> None:
@@ -241,21 +246,35 @@ def test_tables_hold_what_arrived_and_what_it_moved(found: dict[str, pd.DataFram
     new, steps = revisions.arrivals(DEFAULT), found["province"]
     counts = revisions.arrival_counts(new, steps)
     assert counts["figures"].sum() == len(new)
-    assert counts["changed a level"].sum() == (steps["kind"] == "figure").sum()
-    arrived = revisions.arrival_table(DEFAULT, new, steps)
-    assert arrived["publisher"].ne("").all() and arrived["address"].str.startswith("http").all()
-    assert set(new.loc[new["reporter"] == "Heilongjiang", "figure_id"]) <= set(arrived["row of figures.csv"])
-    moved = revisions.attribution_table(steps)
-    total = revisions.contributions(steps)["average"].sum() * 100
-    assert moved.iloc[-1]["on average, points"] == f"{total:+.1f}".replace("-", "−")
-    assert revisions.verdict_table(steps)["by"].to_list() == ["HLJ-RU-total-2010-a"] * 2
-    assert revisions.verdict_table(found["city"])["by"].unique().tolist() == ["time alone"]
+    assert counts["changed"].sum() == (steps["kind"] == "figure").sum() >= counts["moved"].sum() > 0
+    arrived = revisions.told_arrivals(DEFAULT, new, steps)
+    assert arrived["publisher"].ne("").all() and arrived["url"].str.startswith("http").all()
+    assert set(new.loc[new["reporter"] == "Heilongjiang", "figure_id"]) <= set(arrived["figure_id"])
+    assert arrived["levels"].notna().sum() == counts["changed"].sum()
 
 
-def test_the_answer_names_the_change_and_what_moved_it_most(found: dict[str, pd.DataFrame]) -> None:
-    text = revisions.in_words(DEFAULT, revisions.arrivals(DEFAULT), found["province"])
-    assert "went from open at 26 % to **missed**" in text
-    assert "Heilongjiang, 2007: 10,730 (row HLJ-RU-total-2007-a): +70.8 points" in text
+@pytest.mark.parametrize("name", CASES)
+def test_the_attribution_adds_up_and_ends_with_the_sum(found: dict[str, pd.DataFrame], name: str) -> None:
+    table = revisions.attribution(found[name])
+    parts, total = table.iloc[:-1][list(READINGS)], revisions.contributions(found[name])
+    assert table["what"].iloc[-1] == "all together" and table["what"].ne("").all()
+    for reading in READINGS:
+        assert parts[reading].sum() == pytest.approx(total[reading].sum(), abs=1e-12)
+        if total[reading].notna().any() and total[reading].sum():
+            assert table[reading].iloc[-1] == pytest.approx(total[reading].sum())
+
+
+def test_the_ends_and_the_largest_step(found: dict[str, pd.DataFrame]) -> None:
+    ends = revisions.ends(found["province"], "average")
+    assert ends["verdict"].to_list() == ["open", "missed"] and ends["kind"].to_list() == ["given", "verdict"]
+    assert ends["p"].iloc[0] == pytest.approx(0.26, abs=0.005)
+    most = revisions.largest(found["province"], "average")
+    assert (most["kind"], most["figure_id"], most["reporter"]) == (
+        "figure",
+        "HLJ-RU-total-2007-a",
+        "Heilongjiang",
+    )
+    assert most["levels"] == "2007: 10,730" and most["moved"] == pytest.approx(0.708, abs=5e-4)
 
 
 def test_the_record_holds_the_change_of_each_reading(found: dict[str, pd.DataFrame]) -> None:
@@ -263,14 +282,6 @@ def test_the_record_holds_the_change_of_each_reading(found: dict[str, pd.DataFra
     total = revisions.contributions(found["province"]).sum()
     assert [row.value for row in rows] == pytest.approx(total.to_list())
     assert {row.period for row in rows} == {2010}
-
-
-@pytest.mark.parametrize(
-    ("moved", "text"),
-    [(0.70752, "+70.8"), (-0.2, "−20.0"), (-0.0003, "−0.03"), (1e-7, "under 0.01"), (0, ""), (np.nan, "")],
-)
-def test_points(moved: float, text: str) -> None:
-    assert revisions.points(moved) == text
 
 
 # --- the parameters ---

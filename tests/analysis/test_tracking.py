@@ -12,7 +12,6 @@ from lib import figures as fig
 from lib import goals, plots, standards
 from lib.analysis import tracking
 from lib.cases import TrackerCase
-from lib.tools.run.matrix import load_runs
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -84,12 +83,11 @@ def test_the_last_day_before_the_outcome_saw_the_fall():
     assert rows.loc["probability", "value"] < 0.1
 
 
-def test_words_give_the_most_hopeful_day_and_count_only_those_that_forecast():
-    words = tracking.in_words(PROVINCE, verdicts(PROVINCE), read(PROVINCE))
-    assert words.startswith("**No.** Read on average, the goal was missed: +5.6 % a year 2005–2010.")
-    assert "On 31 December 2009, with the figure of 2008, **4 of 4 trackers**" in words
-    odds = on(read(PROVINCE), date(2009, 12, 31)).loc["probability", "value"]
-    assert f"**{round(100 * odds)} %**" in words
+def test_the_most_hopeful_day_counts_only_those_that_forecast():
+    hope = tracking.most_hopeful(read(PROVINCE), PROVINCE.deadline)
+    assert (hope["day"], hope["year"], hope["on_track"], hope["trackers"]) == (date(2009, 12, 31), 2008, 4, 4)
+    assert hope["p"] == on(read(PROVINCE), date(2009, 12, 31)).loc["probability", "value"]
+    assert hope["kind"] == "given"
 
 
 # --- which days ---
@@ -116,9 +114,9 @@ def test_a_goal_that_is_running_is_read_also_on_the_day_of_the_case():
     assert tracking.reading_days(case) == [date(2025, 12, 31), date(2026, 11, 24)]
     found = read(case)
     assert set(found["day"]) == {date(2026, 11, 24)} and set(found["latest_year"]) == {2025}
-    words = tracking.in_words(case, verdicts(case), found)
-    assert words.startswith("**Still open.**")
-    assert "On 24 November 2026, with the figure of 2025, **0 of 4 trackers**" in words
+    assert verdicts(case)[0].outcome == "open"
+    hope = tracking.most_hopeful(found, case.deadline)
+    assert (hope["day"], hope["year"], hope["on_track"]) == (date(2026, 11, 24), 2025, 0)
 
 
 def test_reading_days_end_with_the_deadline_or_the_day():
@@ -134,8 +132,8 @@ def test_nothing_to_read_gives_empty_tables_and_says_so():
     found = read(case)
     assert found.empty
     classes, marks = tracking.verdict_grid(found)
-    assert classes.empty and marks.empty and tracking.table(found).empty
-    assert "On no day before the deadline" in tracking.in_words(case, verdicts(case), found)
+    assert classes.empty and marks.empty and tracking.by_day(found).empty
+    assert tracking.most_hopeful(found, case.deadline) == {}
 
 
 # --- only what was known ---
@@ -181,28 +179,29 @@ def test_the_grid_holds_classes_and_what_they_mean():
     assert plots.verdict_grid(classes, marks, "a goal") is not None
 
 
-def test_the_table_has_a_row_a_day_and_no_missing_text():
-    table = tracking.table(read(PROVINCE))
-    assert table["latest year known"].to_list() == [2006, 2007, 2008, 2009]
-    assert table["its level, mn"].to_list() == ["6690", "10,730", "11,060", "5580"]
-    assert table.columns[-1] == "probability of the goal"
-    assert table["Eurostat / Open SDG"].iloc[1] == "1.89: on track"
-    assert not table.astype(str).apply(lambda column: column.str.contains("nan|None|<NA>")).any(axis=None)
+def test_the_table_has_a_row_a_day():
+    table = tracking.by_day(read(PROVINCE))
+    assert table["latest_year"].to_list() == [2006, 2007, 2008, 2009]
+    assert table["latest_mn"].to_list() == [6690, 10_730, 11_060, 5580]
+    assert set(FIVE) <= set(table.columns) and table.notna().all(axis=None)
+    assert table["Eurostat / Open SDG"].iloc[1] == pytest.approx(1.89, abs=0.005)
 
 
 def test_a_goal_that_is_met_already_is_counted_without_the_status_index():
     case = CHINA.model_copy(update={"goal": "-5 %"})
     found = read(case)
     assert on(found, date(2012, 12, 31)).loc["ESCAP current status", "progress_class"] == standards.MET
-    assert "**4 of 4 trackers**" in tracking.in_words(case, verdicts(case), found)
+    hope = tracking.most_hopeful(found, case.deadline)
+    assert (hope["on_track"], hope["trackers"]) == (4, 4)
 
 
 def test_a_decided_reading_is_a_verdict_and_not_a_chance():
     """Every year at +25 %: 2012 ended at +10 %, so from the end of 2013 the record says missed."""
     case = CHINA.model_copy(update={"goal": "25 %", "reading": "every_year"})
-    table = tracking.table(read(case)).set_index("latest year known")["probability of the goal"]
-    assert table.loc[2011].endswith(" %")
-    assert table.loc[2012:].to_list() == ["missed"] * 3
+    table = tracking.by_day(read(case)).set_index("latest_year")
+    assert 0 < table.loc[2011, "probability"] < 1 and table.loc[2011, "verdict"] == "open"
+    assert table.loc[2012:, "verdict"].to_list() == ["missed"] * 3
+    assert table.loc[2012:, "probability"].isna().all()
 
 
 def test_a_reading_that_needs_unknown_years_has_no_probability():
@@ -213,26 +212,21 @@ def test_a_reading_that_needs_unknown_years_has_no_probability():
     found = read(case)
     odds = found[found["who"] == "probability"].set_index("day")["value"]
     assert odds.isna().any()
-    table = tracking.table(found)["probability of the goal"]
-    assert (table == "not known").to_list() == odds.isna().to_list()
-    assert tracking.path_in_words(odds).count("%") == odds.notna().sum()
     matplotlib.use("agg")
     assert plots.probability_path(odds, "a goal") is not None
     unknown = found[found["day"].isin(odds.index[odds.isna()])]
-    assert tracking.in_words(case, verdicts(case), unknown).endswith("its probability cannot be given.")
-    assert tracking.in_words(case, verdicts(case), found).endswith("it was already **missed**.")
+    assert tracking.most_hopeful(unknown, case.deadline)["kind"] == "none"
+    hope = tracking.most_hopeful(found, case.deadline)
+    assert (hope["kind"], hope["verdict"]) == ("decided", "missed")
 
 
-@pytest.mark.parametrize(
-    "run",
-    [run for run in load_runs() if run.notebook == "06_what_would_the_trackers_have_said"],
-    ids=lambda run: run.slug,
-)
-def test_every_named_case_can_be_told(run):
-    case = TrackerCase.check(run.parameters)
-    found = read(case)
-    assert not found.empty
-    assert found.loc[found["who"] == "probability", "value"].between(0, 1).all()
-    assert tracking.in_words(case, verdicts(case), found)
-    odds = found[found["who"] == "probability"].set_index("day")["value"]
-    assert tracking.path_in_words(odds).count(";") == len(odds) - 1
+def test_every_named_case_can_be_told(committed_runs, subtests):
+    runs = [run for run in committed_runs if run.notebook == "06_what_would_the_trackers_have_said"]
+    assert runs
+    for run in runs:
+        with subtests.test(run.slug):
+            case = TrackerCase.check(run.parameters)
+            found = read(case)
+            assert not found.empty
+            assert found.loc[found["who"] == "probability", "value"].between(0, 1).all()
+            assert tracking.by_day(found)["day"].is_unique and tracking.most_hopeful(found, case.deadline)

@@ -51,7 +51,7 @@ def write_panel() -> None:
             source="imf",
             snapshot="0" * 64,
         )
-        record.append(rows)
+        record.append(fetched.typed(rows.assign(figure_id="")))
 
 
 def timed(what: str, action: Callable[[], object]) -> None:

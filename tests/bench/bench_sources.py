@@ -9,7 +9,6 @@ large as the source sends it: the IMF all that it has of one reporter by month (
 than the 100,000 rows at which it cuts (91,080); they are read until a million is full.
 """
 
-import json
 import resource
 import subprocess
 import sys
@@ -22,7 +21,8 @@ import fault_server as server_of
 import numpy as np
 
 from lib.economies import economies, find_economy
-from lib.tools.sources.fetch import Question, read_answer
+from lib.tools.sources.fetch import read_answer
+from lib.tools.sources.observations import Question
 
 MILLION = 1_000_000
 CHINA = find_economy("China")
@@ -46,34 +46,19 @@ def imf_codes() -> list[tuple[str, str, str]]:
 
 
 def imf_csv() -> bytes:
-    """One answer in SDMX-CSV."""
-    head = (
-        "STRUCTURE,STRUCTURE_ID,ACTION,COUNTRY,INDICATOR,COUNTERPART_COUNTRY,FREQUENCY,TIME_PERIOD,OBS_VALUE"
-    )
+    """One answer in SDMX-CSV, in the form of a recorded one: 41 columns, most of them text that repeats."""
     codes = imf_codes()
-    rows = [
-        f"dataflow,IMF.STA:IMTS(1.0.0),I,CHN,{indicator},{partner},M,{month},{amount}"
-        for (indicator, partner, month), amount in zip(codes, amounts(len(codes)).tolist(), strict=True)
-    ]
-    return ("\n".join([head, *rows]) + "\n").encode()
-
-
-def imf_json() -> bytes:
-    """The same answer in SDMX-JSON."""
-    codes, series = imf_codes(), {}
-    partners = list(dict.fromkeys(partner for _, partner, _ in codes))
-    place = {name: number for number, name in enumerate(partners)}
-    month_of = {name: str(number) for number, name in enumerate(MONTHS)}
-    for (indicator, partner, month), value in zip(codes, amounts(len(codes)).tolist(), strict=True):
-        key = f"0:{INDICATORS.index(indicator)}:{place[partner]}:0"
-        series.setdefault(key, {"observations": {}})["observations"][month_of[month]] = [f"{value}", None]
-    ids = {"COUNTRY": ["CHN"], "INDICATOR": INDICATORS, "COUNTERPART_COUNTRY": partners, "FREQUENCY": ["M"]}
-    dimensions = {
-        "series": [{"id": name, "values": [{"id": code} for code in known]} for name, known in ids.items()],
-        "observation": [{"id": "TIME_PERIOD", "values": [{"value": month} for month in MONTHS]}],
+    same = {
+        "LICENSE": "© International Monetary Fund Copyright. All Rights Reserved. https://www.imf.org/external/terms.htm",
+        "SUGGESTED_CITATION": "International Monetary Fund. International Trade in Goods (by partner country). "
+        * 2,
+        "PUBLICATION_DATE": "2026-08-05T23:36:59.553138600Z",
     }
-    data = {"dataSets": [{"series": series}], "structures": [{"dimensions": dimensions}]}
-    return json.dumps({"data": data}).encode()
+    rows = [
+        ("CHN", indicator, partner, "M", month, value)
+        for (indicator, partner, month), value in zip(codes, amounts(len(codes)).tolist(), strict=True)
+    ]
+    return server_of.imf_csv(rows, **same)
 
 
 def comtrade_json() -> bytes:
@@ -87,8 +72,8 @@ def comtrade_json() -> bytes:
     return server_of.comtrade_json(rows)
 
 
-ANSWERS = {"imf csv": imf_csv, "imf json": imf_json, "comtrade json": comtrade_json}
-MEDIA = {"imf csv": server_of.CSV_TYPE, "imf json": "application/json", "comtrade json": "application/json"}
+ANSWERS = {"imf csv": imf_csv, "comtrade json": comtrade_json}
+MEDIA = {"imf csv": server_of.CSV_TYPE, "comtrade json": "application/json"}
 
 
 def read(name: str, body: bytes) -> int:
@@ -97,7 +82,7 @@ def read(name: str, body: bytes) -> int:
     where = (
         "https://comtradeapi.un.org/data/v1/get/C/M/HS" if source == "comtrade" else "https://api.imf.org/x"
     )
-    question = Question(source, CHINA, None, FLOWS, "M", range(1948, 2026))
+    question = Question(source, (CHINA,), None, FLOWS, "M", range(1948, 2026))
     rows, _ = read_answer(question, body, MEDIA[name], where)
     return len(rows)
 

@@ -1,7 +1,6 @@
 """The command as a user types it: what it prints, how it ends, and never a traceback for a mistake."""
 
 import contextlib
-import functools
 import importlib.metadata
 import os
 import re
@@ -11,7 +10,9 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -19,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from lib import package
 from lib.tools.cli import main
-from lib.tools.run import checkup, matrix, pool
+from lib.tools.run import matrix, pool, stamp
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -37,17 +38,17 @@ def refused(*arguments: str) -> str:
     return result.output
 
 
-expand_once = functools.cache(matrix.expand)
-
-
 @pytest.fixture
-def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_kernel(monkeypatch: pytest.MonkeyPatch, expand_once: Callable[..., Any]) -> None:
     """Any start of a run fails the test; the committed cases are read once, since that takes seconds."""
     monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
-    path = package.notebooks_dir() / matrix.RUNS_FILE
-    monkeypatch.setattr(
-        matrix, "expand", lambda ci, only: expand_once(package.notebooks_dir() / path.name, ci, only)
-    )
+    ours = package.notebooks_dir()
+
+    def expand(ci: bool, only: tuple[str, ...]) -> Any:
+        folder = package.notebooks_dir()  # another where a test has set it
+        return expand_once(None if folder == ours else folder / matrix.RUNS_FILE, ci, only)
+
+    monkeypatch.setattr(matrix, "expand", expand)
 
 
 @pytest.fixture
@@ -302,6 +303,7 @@ def test_a_read_only_output_is_a_mistake(tmp_path: Path) -> None:
 # Runs through the whole command.
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_a_failure_is_told_last_and_ends_with_1(tiny_folder: Path, tmp_path: Path) -> None:
     tiny.write(tiny_folder, "raise ValueError('seven is wrong')", name="00_did_the_goal_hold")
     tiny.write(tiny_folder, tiny.RECORD)
@@ -322,6 +324,7 @@ def test_a_failure_is_told_last_and_ends_with_1(tiny_folder: Path, tmp_path: Pat
     assert "Traceback" not in result.output
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tmp_path: Path) -> None:
     tiny.write(tiny_folder, "1 / 0")
     axis = "axes: {as_of: [2021-01-01, 2022-01-01, 2023-01-01]}"
@@ -343,9 +346,10 @@ def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tm
     assert "--ci: found without --runs" in refused("run", "--ci")
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
-    path = tiny.write(tiny_folder, "1", name=checkup.TEMPLATE)
-    result = invoke("stamp", checkup.TEMPLATE)
+    path = tiny.write(tiny_folder, "1", name=stamp.TEMPLATE)
+    result = invoke("stamp", stamp.TEMPLATE)
     assert (result.exit_code, result.output) == (0, "stamped template (never stamped)\n")
     assert '"tradegoals"' in path.read_text()
 
@@ -441,13 +445,15 @@ def test_an_interrupt_ends_the_run_and_its_kernel(
         start_new_session=True,
     )
     try:
-        assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists(), 30)
+        assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists(), 60)
         (os.killpg if to_group else os.kill)(process.pid, number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=60)
     finally:
-        for left in marked(mark) if process.poll() is None else []:
-            os.kill(left, signal.SIGKILL)
+        if process.poll() is None:
+            for left in marked(mark):
+                os.kill(left, signal.SIGKILL)
+            process.communicate()
     assert process.returncode == 130
     assert errors.strip() == "Stopped. What had finished is kept."
-    assert wait_until(lambda: not marked(mark), 5), "the kernel goes on"
+    assert wait_until(lambda: not marked(mark), 30), "the kernel goes on"
     assert list((tmp_path / "out" / "runs").rglob("*.*")) == []

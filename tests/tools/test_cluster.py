@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import cluster, freshness, spec
+from lib.tools.run import cluster, freshness, kernels, pool, spec
 from lib.tools.run.spec import Run, Settings, read_spec
 
 HERE = Path(__file__).resolve().parents[1]
@@ -155,9 +155,9 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, cold: bool) -> N
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     with dask_cluster(place) as (address, workers):
         outcomes = []
-        for outcome in cluster.execute_many(
-            every, place / "out", Settings(), freshness.Sources(), address, cold=cold
-        ):
+        settings = Settings(kernels.ORDINARY if cold else kernels.INSTALLED)
+        tasks = pool.make_tasks(every, place / "out", settings, freshness.Sources())
+        for outcome in pool.execute_many(tasks, cluster.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:
                 count = len(begun.read_text().split())
@@ -179,10 +179,9 @@ def test_a_scheduler_that_cannot_be_reached_is_a_users_mistake(
     pytest.importorskip("distributed")
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-    run = Run(tiny.NAME, "one", VALUES)
     for address, words in [("tcp://127.0.0.1:9", "found no scheduler at"), (None, "found no --scheduler")]:
         with pytest.raises(UserError, match=re.escape(words)):
-            list(cluster.execute_many([run], place / "out", Settings(), freshness.Sources(), address))
+            list(pool.execute_many([], cluster.connected(address)))
 
 
 def test_the_scheduler_needs_its_executor() -> None:

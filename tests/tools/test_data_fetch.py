@@ -1,5 +1,6 @@
 """From a publisher to the notebooks: fetch, snapshot, figures, matrix, for flows that the kept data do not have."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -10,16 +11,17 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
-from sources_kit import quick_client
+from sources_kit import months, quick_client
 
-from lib import fetched
+from lib import fetched, package
 from lib import figures as fig
 from lib.economies import find_economy
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.research.panels import read_panel
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.sources import fetch, record
+from lib.tools.sources import client, covariates, fetch, record
+from lib.tools.sources.publishers import PUBLISHERS, asked_by
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -49,7 +51,10 @@ def make_world() -> World:
     for pair, (exports, up, imports, more, last) in pairs.items():
         trade[(*pair, "export")] = grown(exports, up, last)
         trade[(*pair, "import")] = grown(imports, more, last)
-    return World(trade, {"IND": "699", "RUS": "643", "G001": "0", "TUR": "792", "KOR": "410", "VNM": "704"})
+    return World(
+        trade,
+        {"IND": "699", "RUS": "643", "G001": "0", "TUR": "792", "KOR": "410", "VNM": "704", "CHN": "156"},
+    )
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     monkeypatch.delenv(KEPT_ONLY_ENV)
     with serve(make_world()) as running:
-        monkeypatch.setattr(record, "open_client", partial(quick_client, running.bases))
+        monkeypatch.setattr(client, "open_client", partial(quick_client, running.bases))
         yield running
 
 
@@ -82,7 +87,7 @@ def test_a_pair_is_fetched_with_its_larger_flow_and_its_mirror(server):
         "Now: tradegoals run --notebook 01_what_do_the_figures_say -p reporter=India -p partner=Russia "
         "-p as_of=2026-11-24",
     ]
-    assert "Now:" in result.output and len(server.seen) == 3
+    assert "Now:" in result.output and len(server.seen) == 1
 
 
 def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
@@ -104,14 +109,14 @@ def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
 
 def test_offline_and_again_nothing_changes(server):
     get("India", "Russia", "--years", "2000-2025")
-    before = {path.name: path.read_bytes() for path in record.files()}
+    before = {path.name: path.read_bytes() for path in fetched.files()}
     again = get("India", "Russia", "--years", "2000-2025")
     assert "0 values new, 0 changed, 78 known already" in again.output
     asked = len(server.seen)
     offline = get("India", "Russia", "--years", "2000-2025", "--offline")
     assert offline.exit_code == 0 and len(server.seen) == asked
     assert "0 values new, 0 changed, 78 known already" in offline.output
-    assert {path.name: path.read_bytes() for path in record.files()} == before
+    assert {path.name: path.read_bytes() for path in fetched.files()} == before
 
 
 def test_offline_without_a_snapshot_is_one_clear_line(server):
@@ -119,7 +124,7 @@ def test_offline_without_a_snapshot_is_one_clear_line(server):
     assert result.exit_code == 2 and len(result.output.splitlines()) == 1
     assert result.output.startswith("Error: offline: no snapshot of http")
     assert result.output.endswith("run once without --offline\n")
-    assert server.seen == [] and record.files() == []
+    assert server.seen == [] and fetched.files() == []
 
 
 def test_a_changed_answer_is_a_new_vintage_and_diff_shows_it(server):
@@ -149,7 +154,7 @@ def test_a_source_out_of_order_writes_nothing(server, fault, words: str):
     result = get("India", "Russia", "--years", "2000-2025")
     assert result.exit_code == 2 and words in result.output
     assert result.output.startswith("Error: ") and "Traceback" not in result.output
-    assert record.files() == []
+    assert fetched.files() == []
 
 
 def test_what_fails_beside_the_pair_is_told_and_does_not_stop_it(server):
@@ -168,7 +173,14 @@ def test_what_fails_beside_the_pair_is_told_and_does_not_stop_it(server):
         (["India", "India"], "the reporter itself, expected another country"),
         (["India", "Russia", "--years", "2024-2000"], 'years: found "2024-2000", expected a year'),
         (["India", "Russia", "--source", "imff"], 'source: found "imff", expected "imf"'),
-        (["India", "Turkey", "--years", "2024"], "India–Turkey: found no value of imf for 2024–2024"),
+        (["India", "Turkey", "--years", "2024"], "found nothing, expected imf: India–Turkey"),
+        (["Taiwan", "India"], "found Taiwan, which does not report to imf"),
+        (["India", "Russia", "--source", "gacc"], 'reporter: found "India" of gacc, expected China'),
+        (["India", "Russia", "--source", "ecb"], 'source: found "ecb", expected'),
+        (
+            ["India", "Russia", "--source", "comtrade", "--years", "1980-1985"],
+            "none from 1988, where comtrade begins",
+        ),
     ],
 )
 def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
@@ -178,18 +190,23 @@ def test_mistakes_are_refused_by_name(server, arguments: list[str], words: str):
 
 def test_all_pairs_go_on_where_they_were_stopped(server, monkeypatch):
     places = [find_economy(name) for name in ("World", "India", "Turkey", "South Korea")]
-    for module in (record, fetch):
-        monkeypatch.setattr(module, "economies", lambda: tuple(places))
-    server.faults = []
+    monkeypatch.setattr(fetch, "economies", lambda: tuple(places))
     get("Turkey", "World", "--years", "2000-2025")
-    first = get("--all-pairs", "--years", "2000-2025")
-    assert first.exit_code == 0, first.output
-    assert "3/3 South Korea" in first.output
     asked = len(server.seen)
-    again = get("--all-pairs", "--years", "2000-2025")
+    refused = invoke("data", "fetch", "--all-pairs", "--years", "2000-2025")
+    assert (
+        refused.exit_code != 0
+        and "needs the IMF's permission" in refused.output
+        and len(server.seen) == asked
+    )
+    first = get("--all-pairs", "--years", "2000-2025", "--yes")
+    assert first.exit_code == 0, first.output
+    assert "3 South Korea" in first.output
+    asked = len(server.seen)
+    again = get("--all-pairs", "--years", "2000-2025", "--yes")
     assert len(server.seen) == asked  # all answers are younger than a week
     assert again.output.splitlines()[-1].startswith("0 values new, 0 changed, ")
-    assert {path.stem for path in record.files()} == {"india", "turkey", "south-korea"}
+    assert {path.stem for path in fetched.files()} == {"india", "turkey", "south-korea"}
 
 
 def test_another_source_stands_beside_the_first_and_has_its_own_vintages(server):
@@ -257,6 +274,143 @@ def test_a_table_downloaded_by_hand_gives_figures(server, tmp_path):
     table.write_text("year,partner,exports\n2013,India,a lot\n")
     refused = invoke("data", "import", str(table), str(mapping))
     assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "a lot" in refused.output
+
+
+def test_sources_that_are_listed_are_those_that_can_be_asked(server):
+    """`data sources` names for each the command that asks it, and that command takes it, and no other one does."""
+    lines = invoke("data", "sources").output.splitlines()
+    listed = [line.split(": tradegoals ")[1].split() for line in lines if "asked by: tradegoals" in line]
+    assert [name for *_, name in listed] == list(PUBLISHERS)
+    assert set(asked_by("fetch")) == set(fetch.TRADE)
+    assert set(asked_by("refresh")) == {recipe.source for recipe in covariates.RECIPES.values()}
+    for data, command, option, name in listed:
+        pair = ("China", "Russia", "--years", "2024") if command == "fetch" else ()
+        taken = invoke(data, command, *pair, option, name, "--offline")
+        assert "source: found" not in taken.output, taken.output
+        other = ({"fetch": "refresh", "refresh": "fetch"})[command]
+        pair = ("China", "Russia", "--years", "2024") if other == "fetch" else ()
+        assert f'source: found "{name}"' in invoke(data, other, *pair, option, name, "--offline").output
+
+
+def known_covariates(world: World) -> None:
+    """Let the publishers know what is kept, and of 2025 and oil something new."""
+    kept = fig.load_covariates()
+    for name, recipe in covariates.RECIPES.items():
+        rows = kept[kept["variable"] == name]
+        series = {str(year): value for year, value in zip(rows["year"], rows["value"], strict=True)}
+        if recipe.source == "fred" and series:
+            world.indicators["FRED", recipe.series] = {
+                f"{year}-01-01": value for year, value in series.items()
+            }
+        elif recipe.source == "worldbank":
+            iso3 = find_economy(recipe.place).iso3
+            world.indicators.setdefault((iso3, recipe.series), {}).update(series)
+    world.indicators["WLD", "TX.VAL.MRCH.CD.WT"] = {"2024": 24.4e12}
+    del world.indicators["CHN", "NY.GDP.MKTP.KD"], world.indicators["RUS", "NY.GDP.MKTP.KD"]
+
+
+def test_covariates_are_renewed_with_the_difference_shown_first(server, tmp_path):
+    known_covariates(server.world)
+    server.world.indicators["FRED", "MCOILBRENTEU"]["2024-01-01"] = 70.0
+    path = tmp_path / "data" / "covariates.csv"
+    before = path.read_bytes()
+    looked = invoke("data", "refresh", "--source", "fred", "--source", "worldbank")
+    assert looked.exit_code != 0 and path.read_bytes() == before  # nobody said yes
+    assert "Write these 2 values to data/covariates.csv?" in looked.output, looked.output
+    assert "~ brent_usd_per_bbl 2024: " in looked.output and " → 70 (" in looked.output
+    assert "+ world_exports_current_usd 2024: 2.44e+13 USD" in looked.output
+    written = invoke("data", "refresh", "--source", "fred", "--source", "worldbank", "--yes")
+    assert written.output.endswith("wrote 2 values to data/covariates.csv\n")
+    assert fig.check_data() == [] and fig.covariate("brent_usd_per_bbl")[2024] == 70.0
+    assert fig.covariate("world_exports_current_usd").to_dict() == {2024: 24.4e12}
+    kept, now = before.decode().splitlines(), path.read_text("utf-8").splitlines()
+    assert len(set(kept) - set(now)) == 1 and len(set(now) - set(kept)) == 2  # every other row to the letter
+    again = invoke("data", "refresh", "--source", "fred", "--source", "worldbank", "--yes")
+    assert again.output.endswith("Nothing differs from data/covariates.csv.\n")
+
+
+def test_a_source_of_covariates_that_is_out_of_order_leaves_its_own_as_they_are(server):
+    known_covariates(server.world)
+    server.world.indicators["FRED", "MCOILBRENTEU"] = {}
+    result = invoke("data", "refresh", "--source", "fred", "--source", "cbr", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "Nothing differs" in result.output
+    server.always(status(503))
+    result = invoke("data", "refresh", "--source", "fred", "--source", "ecb", "--yes")
+    assert "note: brent_usd_per_bbl: stays as it is: " in result.output
+    assert "+ eur_per_usd 2024: 0.92" in result.output  # the ECB's rates come with a package
+    assert fig.check_data() == [] and fig.covariate("eur_per_usd")[2024] == pytest.approx(
+        1 / 1.0824, rel=3e-4
+    )
+    refused = invoke("data", "refresh", "--source", "fred")
+    assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "status 503" in refused.output
+
+
+def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(server, tmp_path):
+    targets = tmp_path / "data" / "targets.csv"
+    text = targets.read_text("utf-8")
+    lines = [
+        line.replace(",2030,", ",2025,", 1) if line.startswith("KR-VN-2030-150bn,") else line
+        for line in text.splitlines(keepends=True)
+    ]
+    targets.write_text("".join(lines), "utf-8")
+    package.refresh_checksums("targets.csv")
+    before = targets.read_bytes()
+    get("India", "Russia", "--years", "2000-2024")
+    result = invoke("data", "update")
+    assert result.exit_code == 0, result.output
+    assert "South Korea–Viet Nam, 2000 to 2025: 78 values new" in result.output
+    assert "note: Turkey–Iraq: " in result.output  # nobody knows it, and that stops nothing
+    moved = next(line for line in result.output.splitlines() if line.startswith("  IN-RU-2030-100bn: "))
+    assert re.search(r"2025: [\d.]+ USD bn \(before 2024: [\d.]+\), probability \d+ % \(before \d+ %, [+-]\d+ points\)",
+                     moved.replace("%", " %"))  # fmt: skip
+    pending = int((fig.load_targets()["met"] == "pending").sum())
+    assert f"of {pending} pending targets are decided: " in result.output
+    row = next(line for line in result.output.splitlines() if line.startswith("KR-VN-2030-150bn,"))
+    total = sum(server.world.trade["KOR", "VNM", flow]["2025"] for flow in ("export", "import")) / 1e9
+    assert f"{total:.4g},USD bn,2025,{'yes' if total >= 150 else 'no'}," in row and server.bases["imf"] in row
+    assert targets.read_bytes() == before
+    assert "No answer moves." in invoke("data", "update", "--offline").output
+
+
+def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
+    """Index, releases, figures by release, a goal of one's own, its page."""
+    for pair in (
+        ("KAZ", "export"),
+        ("KAZ", "import"),
+        ("RUS", "export"),
+        ("G001", "export"),
+        ("G001", "import"),
+    ):
+        server.world.trade[("CHN", *pair)] = months(grown(9e9 if pair[0] == "KAZ" else 2e11, 0.08))
+    result = get("China", "Kazakhstan", "--source", "gacc", "--freq", "M", "--years", "2022-2024")
+    assert result.exit_code == 0, result.output
+    assert "China–Kazakhstan, 2022 to 2024-12: " in result.output
+    assert record.check() == []
+    rows = fetched.read("China").query("partner == 'Kazakhstan' and flow == 'total' and unit == 'USD mn'")
+    march = rows[rows["period_end"] == pd.Timestamp("2024-03-31")].set_index("figure_id")
+    assert list(march.index) == [
+        "CN-KZ-total-2024m01_m03-gacc-b",
+        "CN-KZ-total-2024m03-gacc-b",
+    ]  # a is in yuan
+    assert set(march["published"]) == {"2024-04-09"} and set(march["authority"]) == {"customs"}
+    assert march["yoy_pct"].tolist()[0] == 1.5
+    out = ["--out", str(tmp_path / "out")]
+    goal = {
+        "reporter": "China",
+        "partner": "Kazakhstan",
+        "goal": "100 USD bn",
+        "base_year": 2022,
+        "deadline": 2030,
+    }
+    options = [part for name, value in goal.items() for part in ("-p", f"{name}={value}")]
+    day = ["-p", "as_of=2024-04-30"]
+    run = invoke("run", "--notebook", "00_did_the_goal_hold", *options, *day, *out)
+    assert run.exit_code == 0, run.output
+    (page,) = (tmp_path / "out" / "runs" / "00_did_the_goal_hold").glob("*/page.html")
+    assert "China–Kazakhstan" in page.read_text("utf-8")
+    built = invoke("site", *out)
+    assert built.exit_code == 0, built.output
 
 
 def cases_of(*names: str) -> list[str]:

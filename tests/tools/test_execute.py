@@ -1,8 +1,12 @@
 """One run: what it writes, what it refuses, and what is left when it fails."""
 
 import contextlib
+import importlib
 import json
 import os
+import subprocess
+import sys
+import uuid
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +18,7 @@ import tiny
 
 from lib import cases, results
 from lib.errors import UserError
-from lib.tools.run import execute, matrix, spec
+from lib.tools.run import execute, kernels, matrix, spec
 from lib.tools.run.execute import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
@@ -315,6 +319,66 @@ def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> N
     (tmp_path / "runs").write_text("x")
     with pytest.raises(UserError, match="cannot be written"):
         execute.execute(a_run(), tmp_path)
+
+
+# The engine.
+
+
+@pytest.mark.skipif(os.name != "posix", reason="finds processes in /proc")
+def test_papermills_command_executes_with_our_engine(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEGOALS_TEST_MARK", mark := uuid.uuid4().hex)
+    cells = ["import os\nimport pandas as pd\npd.Series([1.5], name=reporter)", "print(as_of)", tiny.RECORD]
+    source = tiny.write(tiny_folder, *cells)
+    run = a_run(reporter="China", as_of="2014-04-15")
+    program = [str(Path(sys.executable).with_name("papermill")), "--engine", "tradegoals"]
+    options = [text for name, value in run.parameters.items() for text in ("-r", name, value)]
+    done = subprocess.run(
+        [*program, str(source), str(tmp_path / "by-command.ipynb"), *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = nbformat.read(tmp_path / "by-command.ipynb", as_version=4)
+    outcome = execute.execute(run, tmp_path / "out")
+    ours = nbformat.read(outcome.folder / "notebook.ipynb", as_version=4)
+    assert [(cell.source, cell.get("outputs")) for cell in theirs.cells] == [
+        (cell.source, cell.get("outputs")) for cell in ours.cells
+    ]
+    assert theirs.metadata.papermill.parameters == ours.metadata.papermill.parameters == run.parameters
+    assert results.from_notebook(theirs) == outcome.result
+    left = [
+        path for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid() and has(path, mark)
+    ]
+    assert left == []
+    # A failure is told as papermill tells it.
+    tiny.write(tiny_folder, "1 / 0")
+    failed = subprocess.run([*program, str(source), "-"], capture_output=True, text=True, timeout=120)
+    assert failed.returncode == 1 and "ZeroDivisionError: division by zero" in failed.stderr
+
+
+def has(process: Path, mark: str) -> bool:
+    """Whether a process was started in our environment."""
+    with contextlib.suppress(OSError):
+        return mark.encode() in (process / "environ").read_bytes()
+    return False
+
+
+def test_a_notebook_of_an_ordinary_kernel_gets_a_warm_one_unless_it_is_asked_for() -> None:
+    engine = importlib.import_module("papermill.engines").papermill_engines
+    ordinary = tiny.notebook("1")
+    assert engine.nb_kernel_name("tradegoals", ordinary) == kernels.INSTALLED
+    assert engine.nb_kernel_name("tradegoals", ordinary, "python3") == "python3"
+    other = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "ir", "display_name": "R"}})
+    assert engine.nb_kernel_name("tradegoals", other) == "ir"
+
+
+def test_a_cell_that_leaves_the_notebook_is_no_success(tiny_folder: Path, tmp_path: Path) -> None:
+    bad = execute_bad(tiny_folder, tmp_path, "1", "raise SystemExit(0)", "2")
+    assert bad.error == "cell 4: SystemExit: 0"
+    assert names(bad.folder) == FAILED
 
 
 # Parameters.

@@ -1,15 +1,26 @@
 """A run is skipped if, and only if, nothing that decides its output has changed."""
 
+import ast
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pyarrow as pa
 import pytest
 import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import feather, orc
+from pyarrow import parquet as pq
 
+from lib import meaning as meaning_of
+from lib.meaning import meaning
 from lib.package import data_dir
 from lib.tools.run import execute, freshness, kernels, matrix, spec
 from lib.tools.run.spec import JOURNAL, Run, Settings
@@ -67,7 +78,9 @@ def test_the_journal_says_what_decided_the_output(project: Path) -> None:
     assert record is not None
     assert (record["status"], record["error"], record["parameters"]) == ("ok", "", VALUES)
     assert set(record["parts"]["data"]) == {"events.csv"}
-    assert {"package.py", "results.py", "tools/run/execute.py"} <= set(record["parts"]["lib"])
+    assert "package.py" in record["parts"]["lib"]
+    assert not [name for name in record["parts"]["lib"] if name.startswith("tools/")]
+    assert {"text", "results.py", "tools/run/execute.py"} <= set(record["parts"]["page"])
     assert {"numpy", "pandas", "ipykernel", "nbconvert"} <= set(record["parts"]["versions"])
     assert "pytest" not in record["parts"]["versions"]
     assert record["key"] == freshness.key_of(record["parts"])
@@ -136,20 +149,95 @@ def test_another_notebook_repeats_but_its_committed_outputs_do_not_count(project
     assert reason(project).startswith("notebook changed")
 
 
-def test_an_edited_module_repeats_if_the_notebook_or_the_page_uses_it(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def own_lib(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sources of the project, to be edited."""
     library = project / "lib"
     shutil.copytree(freshness.LIB, library, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(freshness, "LIB", library)
+    monkeypatch.setattr(meaning_of, "LIB", library)
+    return library
+
+
+def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, own_lib: Path) -> None:
     assert reason(project) == ""
-    append(library / "research" / "backtest.py", "# more\n")
+    append(own_lib / "research" / "backtest.py", "MORE = 1\n")
+    append(own_lib / "tools" / "run" / "pool.py", "MORE = 1\n")
     assert reason(project) == ""
-    append(library / "package.py", "# more\n")
-    append(library / "tools" / "run" / "templates" / "page" / "index.html.j2")
-    assert reason(project) == "lib changed: package, tools/run/templates/page/index.html.j2"
-    append(library / "package.py", "from lib.tools.run import machine\n")
-    assert "tools/run/machine" in reason(project)
+    append(own_lib / "package.py", "MORE = 1\n")
+    assert reason(project) == "lib changed: package"
+    (own_lib / "other.py").write_text("MORE = 1\n")
+    append(own_lib / "package.py", "from lib import other\n")
+    assert reason(project) == "lib changed: other, package"
+
+
+def test_words_in_a_module_repeat_nothing(project: Path, own_lib: Path) -> None:
+    for path in own_lib.rglob("*.py"):
+        path.write_text(f'"""Other words."""\n{path.read_text()}\n\n# a remark\n')
+    assert reason(project) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["tools/run/templates/page/index.html.j2", "tools/run/execute.py", "results.py"]
+)
+def test_what_makes_the_page_repeats_the_page_alone(
+    project: Path, own_lib: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    append(own_lib / name, "MORE = 1\n")
+    assert reason(project) == f"page only: {name.removesuffix('.py')} changed"
+    renew_without_kernel(project, monkeypatch)
+
+
+def renew_without_kernel(project: Path, patch: pytest.MonkeyPatch) -> None:
+    """Execute the due run where no kernel could start; then it is up to date."""
+    with patch.context() as inner:
+        inner.setattr(execute, "_execute_locked", None)
+        outcome = execute.execute(RUN, project / "out", Settings("no such kernel"))
+    assert outcome.error == "" and not outcome.skipped
+    assert reason(project) == ""
+
+
+WORDS = ("# Words\n", "print(1)  # first", "More words.", "print(2)")
+
+
+def write_with_words(project: Path, *sources: str) -> None:
+    """A notebook of Markdown and code in turn, after its parameters."""
+    path = tiny.write(project / "notebooks")
+    notebook = nbformat.read(path, as_version=4)
+    make = {True: nbformat.v4.new_code_cell, False: nbformat.v4.new_markdown_cell}
+    notebook.cells += [make["print" in source](source) for source in sources]
+    for place, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{place:02d}"
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        ("# Other words\n", *WORDS[1:]),
+        (WORDS[0], "print(1)  # another remark", *WORDS[2:]),
+        (WORDS[0], "print( 1 )", *WORDS[2:]),
+        (WORDS[0], WORDS[1], WORDS[3], "Words moved."),
+        ("New words first.", *WORDS),
+        (WORDS[1], WORDS[3]),
+    ],
+    ids=["Markdown", "comment", "layout", "moved", "added", "removed"],
+)
+def test_words_in_a_notebook_renew_the_page_as_if_it_were_executed(
+    project: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, after: tuple[str, ...]
+) -> None:
+    write_with_words(project, *WORDS)
+    assert execute.execute(RUN, project / "out", Settings(kernel)).error == ""
+    before = spec.read_journal(RUN.folder(project / "out"))
+    write_with_words(project, *after)
+    assert reason(project) == "page only: text changed"
+    renew_without_kernel(project, monkeypatch)
+    journal = spec.read_journal(RUN.folder(project / "out"))
+    assert before and journal and before["key"] == journal["key"] and before["started"] == journal["started"]
+    assert execute.execute(RUN, project / "again", Settings(kernel)).error == ""
+    for name in ("notebook.ipynb", "page.html"):
+        renewed, executed = ((RUN.folder(project / place) / name).read_bytes() for place in ("out", "again"))
+        assert renewed == executed
 
 
 def test_other_parameters_and_versions_repeat(project: Path) -> None:
@@ -157,7 +245,7 @@ def test_other_parameters_and_versions_repeat(project: Path) -> None:
         reason(project, Run(tiny.NAME, "default", VALUES | {"flow": "export"})) == "parameters changed: flow"
     )
     sources = freshness.Sources()
-    sources.versions = freshness.run_versions() | {"pandas": "99"}
+    sources.known.versions = freshness.run_versions() | {"pandas": "99"}
     assert freshness.reason_to_run(RUN, project / "out", sources) == "versions changed: pandas"
 
 
@@ -214,32 +302,253 @@ def test_data_that_the_journal_does_not_name_is_not_needed(
     assert texts[0] == texts[1]
 
 
-def test_notes_take_every_way_of_opening(
-    tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "data"
-    (folder / "deep").mkdir(parents=True)
-    ways = [
-        "open({0!r})",
-        "open(os.fsencode({0!r}))",
-        "os.open({0!r}, 0)",
-        "pathlib.Path({0!r}).read_bytes()",
-    ]
-    ways += ["pd.read_csv({0!r})", "os.fork() or (open({0!r}), os._exit(0))", "open(os.path.relpath({0!r}))"]
-    paths = [folder / "deep" / f"ä {number}.csv" for number in range(len(ways))]
-    for path in paths:
-        path.write_text("a\n1\n")
-    (folder / "unread.csv").touch()
-    cells = [way.format(str(path)) for way, path in zip(ways, paths, strict=True)]
-    monkeypatch.setenv("TRADEGOALS_DATA", str(folder))
-    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path / "notebooks"))
-    (folder / "absent.csv").unlink(missing_ok=True)
-    look = f"import contextlib\nwith contextlib.suppress(OSError):\n    open({str(folder / 'absent.csv')!r})"
-    tiny.write(tmp_path / "notebooks", "import os, pathlib\nimport pandas as pd", *cells, look, "os.wait()")
-    assert execute.execute(RUN, tmp_path / "out", Settings(kernel)).error == ""
-    record = spec.read_journal(RUN.folder(tmp_path / "out"))
+def journal_after(place: Path, kernel: str, *cells: str) -> dict[str, Any]:
+    """The data that the journal of a run of these cells names."""
+    tiny.write(place / "notebooks", *cells)
+    assert execute.execute(RUN, place / "out", Settings(kernel, force=True)).error == ""
+    record = spec.read_journal(RUN.folder(place / "out"))
     assert record is not None
-    assert set(record["parts"]["data"]) == {f"deep/{path.name}" for path in paths} | {"absent.csv"}
+    return record["parts"]["data"]
+
+
+IMPORTS = """
+import os, pathlib, sqlite3
+import numpy as np, pandas as pd, pyarrow as pa
+import pyarrow.csv, pyarrow.dataset, pyarrow.feather, pyarrow.fs, pyarrow.json, pyarrow.orc
+import pyarrow.parquet as pq
+from pyarrow.csv import read_csv
+from pyarrow.fs import LocalFileSystem
+"""
+
+WAYS = {
+    "csv": """
+open({0!r})
+open(os.fsencode({0!r}))
+os.open({0!r}, 0)
+open(os.path.relpath({0!r}))
+pathlib.Path({0!r}).read_bytes()
+os.fork() or (open({0!r}), os._exit(0))
+pd.read_csv({0!r})
+pd.read_csv({0!r}, engine="pyarrow")
+pd.read_csv({0!r}, memory_map=True)
+np.memmap({0!r})
+np.fromfile({0!r})
+read_csv({0!r})
+pa.csv.read_csv(pathlib.Path({0!r}))
+pa.csv.open_csv({0!r})
+pa.OSFile({0!r})
+pa.memory_map({0!r})
+pa.input_stream({0!r})
+LocalFileSystem().open_input_file({0!r})
+LocalFileSystem().open_input_stream({0!r})
+pa.dataset.dataset({0!r}, format="csv").to_table()""",
+    "json": "pa.json.read_json({0!r})",
+    "parquet": """
+pd.read_parquet({0!r})
+pq.read_table({0!r})
+pq.read_table({0!r}, memory_map=True)
+pq.read_table(pathlib.Path({0!r}).as_uri())
+pq.ParquetFile({0!r})
+pq.ParquetDataset({0!r})
+pq.read_metadata({0!r})
+pq.read_schema({0!r})
+pa.dataset.dataset([{0!r}]).to_table()
+pa.dataset.ParquetFileFormat().make_fragment({0!r}, LocalFileSystem()).to_table()""",
+    "feather": """
+pd.read_feather({0!r})
+pa.feather.read_table({0!r})
+pa.ipc.open_file({0!r})""",
+    "orc": """
+pd.read_orc({0!r})
+pa.orc.ORCFile({0!r})""",
+    "db": """
+sqlite3.connect({0!r}).execute("SELECT * FROM t").fetchall()
+sqlite3.connect("file:" + {0!r} + "?mode=ro", uri=True)""",
+}
+
+
+def write_sample(path: Path) -> None:
+    """A file of one table of its kind."""
+    table = pa.table({"a": [1, 2]})
+    if path.suffix in (".csv", ".json"):
+        path.write_text('{"a": 1}\n' if path.suffix == ".json" else "a\n1\n")
+    elif path.suffix == ".db":
+        with contextlib.closing(sqlite3.connect(path)) as base:
+            base.execute("CREATE TABLE t (a)")
+    else:
+        writers = {".parquet": pq.write_table, ".feather": feather.write_feather, ".orc": orc.write_table}
+        writers[path.suffix](table, str(path))
+
+
+def test_notes_take_every_way_of_opening_wherever_the_file_lies(project: Path, kernel: str) -> None:
+    outside, inside = project / "elsewhere", project / "data" / "deep"
+    expected: set[str] = set()
+    cells: list[str] = []
+    for place in (outside, inside):
+        place.mkdir()
+        for kind, ways in WAYS.items():
+            for way in ways.strip().splitlines():
+                path = place / f"ä, {len(cells)}.{kind}"
+                write_sample(path)
+                cells.append(way.format(str(path)) + ";")
+                expected.add(f"deep/{path.name}" if place == inside else str(path))
+        (place / "unread.csv").touch()
+    look = f"import contextlib\nwith contextlib.suppress(OSError):\n    open({str(outside / 'absent.csv')!r})"
+    found = journal_after(project, kernel, IMPORTS, "\n".join(cells), look)
+    assert set(found) == expected | {str(outside / "absent.csv")}
+    assert [name for name, digest in found.items() if not digest] == [str(outside / "absent.csv")]
+    assert reason(project) == ""
+    append(outside / "ä, 11.csv")
+    assert reason(project) == f"data changed: {outside / 'ä, 11.csv'}"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "pq.read_table({0!r})",
+        "pa.dataset.dataset({0!r}).to_table()",
+        "pq.read_table('0.parquet', filesystem=pa.fs.SubTreeFileSystem({0!r}, LocalFileSystem()))",
+    ],
+)
+def test_a_folder_read_as_one_data_set_counts_with_all_its_files(
+    project: Path, kernel: str, way: str
+) -> None:
+    folder = project / "elsewhere"
+    folder.mkdir()
+    for number in range(2):
+        write_sample(folder / f"{number}.parquet")
+    found = journal_after(project, kernel, IMPORTS, f"{way.format(str(folder))}.num_rows")
+    assert set(found) >= {str(folder), *(str(folder / f"{number}.parquet") for number in range(2))}
+    assert reason(project) == ""
+    write_sample(folder / "2.parquet")
+    assert reason(project) == f"data changed: {folder}"
+
+
+def test_what_a_run_makes_itself_is_no_source_of_it(project: Path, kernel: str) -> None:
+    target = str(project / "made")
+    cell = f"""import tempfile
+table = pa.table({{"a": [1]}})
+pd.DataFrame({{"a": [1]}}).to_csv({target + ".csv"!r})
+pd.read_csv({target + ".csv"!r})
+pq.write_table(table, {target + ".parquet"!r})
+pq.read_table({target + ".parquet"!r})
+with tempfile.TemporaryDirectory() as folder:
+    base = sqlite3.connect(folder + "/x.db")
+    base.execute("CREATE TABLE t (a)")
+    base.close()
+with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+    file.write(b"a")
+    file.flush()
+    print(len(open(file.name).read()))"""
+    for _ in range(2):
+        assert journal_after(project, kernel, IMPORTS, cell) == {}
+        assert reason(project) == ""
+
+
+def test_a_module_beside_the_notebook_counts_by_what_it_does(project: Path, kernel: str) -> None:
+    helper = project / "notebooks" / "helper.py"
+    helper.write_text("from lib import growth\n\ndef rate():\n    return growth.cagr\n")
+    cell = f"import sys\nsys.path.insert(0, {str(helper.parent)!r})\nimport helper\nhelper.rate()"
+    for _ in range(2):  # from its source, and from what Python has compiled
+        assert set(journal_after(project, kernel, cell)) == {"./notebooks/helper.py"}
+    record = spec.read_journal(RUN.folder(project / "out"))
+    assert record is not None and "growth.py" in record["parts"]["lib"]
+    helper.write_text('"""Words."""\n' + helper.read_text() + "# a remark\n")
+    assert reason(project) == ""
+    append(helper, "rate = None\n")
+    assert reason(project) == "data changed: ./notebooks/helper.py"
+    helper.unlink()
+    assert "data changed: ./notebooks/helper.py" in reason(project)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("import subprocess\nprint(subprocess.run(['true']).returncode)", "another program"),
+        ("import h5py", "h5py"),
+    ],
+)
+def test_a_run_that_reads_unseen_is_never_up_to_date(
+    project: Path, kernel: str, cell: str, name: str
+) -> None:
+    (project / "notebooks" / "h5py.py").touch()
+    journal_after(project, kernel, f"import sys\nsys.path.insert(0, {str(project / 'notebooks')!r})", cell)
+    assert reason(project) == f"it uses {name}, and what that opens cannot be seen"
+
+
+# What code means.
+
+
+SAME = [
+    ("x = 1", "x = 1  # one\n\n"),
+    ("x = 1", "x: int = 1"),
+    ("x: int = 1", "x: 'str' = 1"),
+    ("def f(a, *b, c=1, **d): return a", 'def f(a: int, *b: str, c: int = 1, **d: float) -> int:\n    """F."""\n    return a'),
+    ("def f():\n    x = 1\n    return x", "def f():\n    x: int = 1\n    return (x)"),
+    ("@functools.lru_cache(maxsize=1)\ndef f(a): pass", "@functools.lru_cache(maxsize=1)\ndef f(a: int): pass"),
+    ("async def f(a): pass", "async def f(a: int) -> None:\n  pass"),
+    ("class A:\n    x: int", 'class A:\n    """A."""\n    x: int\n    """X."""'),
+    ("class A:\n    def f(self): self.x = 1", "class A:\n    def f(self) -> None: self.x: int = 1"),
+    ("x = 'a' 'b'", 'x = "ab"'),
+    ("x = 1", "if TYPE_CHECKING:\n    import pandas\nx = 1"),
+]  # fmt: skip
+
+OTHER = [
+    ("x = 1", "x = 2"),
+    ("x = 1", "x = True"),
+    ("x = 1", "x = 1.0"),
+    ("x = 'a'", "x = b'a'"),
+    ("x = None", "x = 0"),
+    ("def f(a): pass", "def f(a=None): pass"),
+    ("def f(a): pass", "async def f(a): pass"),
+    ("class A:\n    x: int", "class A:\n    x: str"),
+    ("class A:\n    x: int = 1", "class A:\n    x = 1"),
+    ("def f():\n    class A:\n        x: int", "def f():\n    class A:\n        x: str"),
+    ("@f.register\ndef g(a: int): pass", "@f.register\ndef g(a: str): pass"),
+    ("x = Field(1, description='a')", "x = Field(1, description='b')"),
+    ("'a'\nprint(__doc__)", "'b'\nprint(__doc__)"),
+    ("def f():\n    print(x)", "def f():\n    x: int\n    print(x)"),
+    ("f(a=1)", "f(**{'a': 1})"),
+    ("{None: 1}", "{**x}"),
+    ("from a import b", "from .a import b"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), SAME)
+def test_what_no_run_can_notice_changes_no_meaning(before: str, after: str) -> None:
+    for is_cell in (False, True):
+        assert meaning(before, is_cell) == meaning(after, is_cell)
+
+
+@pytest.mark.parametrize(("before", "after"), OTHER)
+def test_what_a_run_can_notice_changes_the_meaning(before: str, after: str) -> None:
+    for is_cell in (False, True):
+        assert meaning(before, is_cell) != meaning(after, is_cell)
+
+
+def test_a_cell_shows_its_last_value_unless_a_semicolon_ends_it() -> None:
+    cell = partial(meaning, is_cell=True)
+    assert cell("x;") != cell("x") == cell("x  # ;") != cell("x; y")
+    assert cell("x;") == cell("x ;  # quiet\n")
+    assert cell("'shown'") != cell("'other'")
+    assert cell("await f()") == cell("await  f()")
+    assert cell("%time x") != cell("%time y")
+
+
+@settings(max_examples=25)
+@given(data=st.data(), word=st.text("abcxyz ", min_size=1))
+def test_words_put_anywhere_into_a_module_change_no_meaning(data: st.DataObject, word: str) -> None:
+    # A module that may read docstrings keeps them; `meaning` names those readers.
+    plain = [path for path in sorted(freshness.LIB.glob("*.py")) if path.name != "meaning.py"]
+    code = data.draw(st.sampled_from(plain)).read_text(encoding="utf-8")
+    lines = code.splitlines()
+    # Where a statement of the module's top begins, there is no string and no bracket to be inside of.
+    tops = [node.lineno - 1 for node in ast.parse(code).body if not getattr(node, "decorator_list", None)]
+    place = data.draw(st.sampled_from([*tops, len(lines)]))
+    said = [*lines[:place], f"# {word}", "", f'"""{word}"""', *lines[place:]]
+    assert meaning("\n".join(said)) == meaning(code)
+    done = [*lines[:place], f"changed = {word!r}", *lines[place:]]
+    assert meaning("\n".join(done)) != meaning(code)
 
 
 def test_the_key_is_of_the_content_and_not_of_its_order() -> None:

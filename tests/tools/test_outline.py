@@ -21,7 +21,7 @@ from lib import cases, package
 from lib.analysis import start
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import checkup, freshness, kernels, matrix, outline, stamp
+from lib.tools.run import freshness, kernels, matrix, outline, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "20_did_exports_keep_up"
@@ -52,8 +52,8 @@ def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -
     notebook = nbformat.read(path, as_version=4)
     assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
     assert stamp.stale_parts(notebook) == {}
-    assert checkup.parameter_faults(notebook, getattr(cases, case)) == []
-    assert [line for line in checkup.notebook_faults() if line.startswith(NAME)] == []
+    assert stamp.parameter_faults(notebook, getattr(cases, case)) == []
+    assert [line for line in stamp.notebook_faults() if line.startswith(NAME)] == []
     assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()
     assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
         "items"
@@ -105,7 +105,7 @@ def test_an_unknown_case_is_refused_with_the_nearest() -> None:
 def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     template = own / "notebooks" / "template.ipynb"
     notebook = nbformat.read(template, as_version=4)
-    notebook["cells"][3]["source"] = "1 / 0"
+    notebook["cells"][4]["source"] = "1 / 0"
     nbformat.write(notebook, template)
     before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
@@ -149,12 +149,12 @@ def test_stamp_executes_only_what_is_stale_and_says_why(own: Path) -> None:
     path = own / "notebooks" / "template.ipynb"
     assert invoke("stamp", "template").output == "1 fresh, nothing to do\n"
     notebook = nbformat.read(path, as_version=4)
-    notebook["cells"][3]["source"] += "  # a word"
+    notebook["cells"][4]["source"] += "\na_word = 1"
     nbformat.write(notebook, path)
     told = invoke("stamp", "--check", "template", "start")
-    assert (told.exit_code, told.output) == (1, "template: stale, cells changed: 4\nstart: fresh\n")
+    assert (told.exit_code, told.output) == (1, "template: stale, cells changed: 5\nstart: fresh\n")
     assert invoke("stamp", "template", "notebooks/start.ipynb").output == (
-        "stamped template (cells changed: 4)\n"
+        "stamped template (cells changed: 5)\n"
     )
     assert invoke("stamp", "--check", "template").exit_code == 0
 

@@ -13,7 +13,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from multiprocessing import forkserver, resource_tracker
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, get_context, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ import tiny
 
 from lib import files
 from lib.errors import UserError
-from lib.tools.run import freshness, machine, pool, spec
+from lib.tools.run import freshness, kernels, pool, spec
 from lib.tools.run.execute import execute as execute_one
 from lib.tools.run.spec import Outcome, Run, Settings
 
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 VALUES = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "as_of": "2026-11-24"}
 MARK = "TRADEGOALS_TEST_MARK"
+KERNEL = {"name": kernels.ORDINARY}
 KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
 """Kill points of the campaign; its documented command asks for 200."""
 BATCH = 6 if KILLS < 10 else 12
@@ -60,14 +63,11 @@ def eventually(condition: Any, seconds: float = 15) -> bool:
     return bool(condition())
 
 
-def execute(
-    place: Path, *all_runs: Run, timeout: float = 60, megabytes: float = 2000, **how: Any
-) -> list[Outcome]:
-    with pool.kernels_of(cold=False) as kernel:
-        jobs = pool.make_jobs(
-            all_runs, place / "out", Settings(kernel, timeout), freshness.Sources(), megabytes
-        )
-        return list(pool.execute_many(jobs, 2, **how))
+def execute(place: Path, *all_runs: Run, timeout: float = 60, megabytes: float = 2000) -> list[Outcome]:
+    settings = Settings(KERNEL["name"], timeout)
+    tasks = pool.make_tasks(all_runs, place / "out", settings, freshness.Sources())
+    executor = pool.Processes(2, timeout, megabytes)
+    return list(pool.execute_many(tasks, executor))
 
 
 def is_true(place: Path, run: Run) -> bool:
@@ -85,7 +85,7 @@ def is_true(place: Path, run: Run) -> bool:
 
 GOOD = "import json\nprint(json.dumps([reporter] * 3))"
 
-# What a cell can do to its kernel, its driver and the machine, and what the outcome must say.
+# What a cell can do to its kernel, its driver and the pool, and what the outcome must say.
 FAULTS = {
     "hangs": ("while True: pass", "CellTimeoutError"),
     "hears_nothing": ("import re\nre.match('(a+)+$', 'a' * 64 + 'b')", "CellTimeoutError"),
@@ -300,17 +300,46 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: 8)
+    monkeypatch.setattr(pool, "cores", lambda: 8)
     for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 8)]:
-        monkeypatch.setattr(machine, "free_megabytes", lambda free=free: free)
-        assert machine.default_jobs() == jobs
+        monkeypatch.setattr(pool, "free_megabytes", lambda free=free: free)
+        assert pool.default_jobs() == jobs
 
 
-def test_jobs_run_at_once_but_never_more_than_asked(place: Path) -> None:
-    tiny.write(place / "notebooks", "import time\ntime.sleep(0.5)", GOOD)
-    seen: list[int] = []
-    execute(place, *(Run(tiny.NAME, str(n), VALUES) for n in range(5)), on_change=seen.append)
-    assert max(seen) == 2 and seen[-1] == 0
+def test_runs_go_at_once_but_never_more_than_asked(place: Path) -> None:
+    log = f"log = open({str(place / 'log')!r}, 'a', buffering=1)\nprint('+', file=log)"
+    tiny.write(place / "notebooks", log, "import time\ntime.sleep(0.5)", "print('-', file=log)")
+    execute(place, *(Run(tiny.NAME, str(n), VALUES) for n in range(4)))
+    steps = [1 if step == "+" else -1 for step in (place / "log").read_text().split()]
+    at_once = [sum(steps[: n + 1]) for n in range(len(steps))]
+    assert max(at_once) == 2 and at_once[-1] == 0 and len(steps) == 8
+
+
+def kill_oneself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_and_answer(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_what_the_executor_of_the_standard_library_loses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed process costs its own call only, a call that hangs is killed, and each has its own process."""
+    theirs = ProcessPoolExecutor(2, get_context("forkserver"), max_tasks_per_child=1)
+    with theirs:
+        other, killed = theirs.submit(wait_and_answer, 3), theirs.submit(kill_oneself)
+        for future in (other, killed):
+            with pytest.raises(BrokenProcessPool):
+                future.result(60)
+    with pool.Processes(2) as ours:
+        others, killed = [ours.submit(wait_and_answer, 0.5) for _ in "12"], ours.submit(kill_oneself)
+        assert len({other.result(60) for other in others}) == 2
+        with pytest.raises(pool.LostError, match="died twice"):
+            killed.result(60)
+    monkeypatch.setattr(pool, "GRACE_SECONDS", 1.0)
+    with pool.Processes(1, seconds=1) as ours, pytest.raises(pool.LostError, match="found no end after 1 s"):
+        ours.submit(wait_and_answer, 600).result(60)
 
 
 # Kills at random moments, of any process.
@@ -318,15 +347,15 @@ def test_jobs_run_at_once_but_never_more_than_asked(place: Path) -> None:
 DRIVER = """
 import json, sys
 from pathlib import Path
-from lib.execution import keys, pool
-from lib.tools.run.spec import Run, Settings, run_from
+from lib.tools.run import freshness, kernels, pool
+from lib.tools.run.spec import Settings, run_from
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
-    with pool.kernels_of(cold=False) as kernel:
-        sources = keys.Sources()
-        due = [run for run in runs if keys.reason_to_run(run, Path(sys.argv[1]), sources)]
-        jobs = pool.make_jobs(due, Path(sys.argv[1]), Settings(kernel, 30), sources, 2000)
-        for outcome in pool.execute_many(jobs, 2):
+    with kernels.warm(pool.private_folder()) as kernel:
+        sources = freshness.Sources()
+        due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]), sources)]
+        tasks = pool.make_tasks(due, Path(sys.argv[1]), Settings(kernel, 30), sources)
+        for outcome in pool.execute_many(tasks, pool.Processes(2, 30, 2000)):
             print(outcome.run.name, outcome.error, flush=True)
 """
 

@@ -5,17 +5,17 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -602,14 +602,44 @@ def test_a_build_that_fails_leaves_the_old_site(small: Path, monkeypatch: pytest
     assert [path.name for path in (small / ".site-drafts").iterdir()] == []
 
 
-COMMAND = [
-    sys.executable,
-    "-c",
-    "import sys; from pathlib import Path; from lib.tools.site.build import build_site; print('begun', flush=True); build_site(Path(sys.argv[1]))",
-]
+BUILDER = """
+import os, sys
+from pathlib import Path
+from lib.tools.site.build import build_site
+
+def begin(folder):
+    if (pid := os.fork()) == 0:
+        build_site(Path(folder))
+        os._exit(0)
+    return pid
+
+for line in sys.stdin:
+    count, folder = line.rstrip().split(" ", 1)
+    pids = [begin(folder) for _ in range(int(count))]
+    print(*pids, flush=True)
+    print(*[os.waitpid(pid, 0)[1] for pid in pids], flush=True)
+"""
 
 
-def test_a_build_that_is_killed_at_any_moment_leaves_a_whole_site(small: Path) -> None:
+@pytest.fixture(scope="module")
+def begin_builds() -> Iterator[Callable[..., tuple[list[int], IO[str]]]]:
+    """Begin builds in processes of their own, forked from one that has imported all: their ids, and a stream.
+
+    The stream says how they ended, as soon as all of them have.
+    """
+    command, pipe = [sys.executable, "-c", BUILDER], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        ours, theirs = process.stdin, process.stdout
+        assert ours is not None and theirs is not None
+
+        def begin(folder: Path, count: int = 1) -> tuple[list[int], IO[str]]:
+            ours.write(f"{count} {folder}\n")
+            return [int(pid) for pid in theirs.readline().split()], theirs
+
+        yield begin
+
+
+def test_a_build_that_is_killed_at_any_moment_leaves_a_whole_site(small: Path, begin_builds: Any) -> None:
     valid = [_state(small / "site")]
     site_runs.put_run(small, site_runs.FIRST, "other", key="5" * 64)
     build_site(small)
@@ -617,23 +647,20 @@ def test_a_build_that_is_killed_at_any_moment_leaves_a_whole_site(small: Path) -
     moments = np.random.default_rng(1).uniform(0, 1.2, 8)
     for place, moment in enumerate(moments):
         site_runs.put_run(small, site_runs.FIRST, "other", key=("2" if place % 2 else "5") * 64)
-        process = subprocess.Popen([*COMMAND, str(small)], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(moment)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        (pid,), ends = begin_builds(small)
+        if not select.select([ends], [], [], moment)[0]:  # else it had ended by itself
+            os.kill(pid, signal.SIGKILL)
+        assert int(ends.readline()) in (0, signal.SIGKILL)
         assert _state(small / "site") in valid
     build_site(small)
     assert _state(small / "site") in valid
     assert [path.name for path in (small / ".site-drafts").iterdir()] == []
 
 
-def test_two_builds_at_once_do_no_harm(small: Path) -> None:
+def test_two_builds_at_once_do_no_harm(small: Path, begin_builds: Any) -> None:
     site_runs.put_run(small, site_runs.FIRST, "other", key="6" * 64)
-    together = [subprocess.Popen([*COMMAND, str(small)], stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in together] == [0, 0]
+    _, ends = begin_builds(small, 2)
+    assert ends.readline() == "0 0\n"
     state = _state(small / "site")
     build_site(small)
     assert _state(small / "site") == state

@@ -1,12 +1,12 @@
 """The site in a real browser: it searches, sorts and filters, is accessible, and lets nothing run that it shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import site_runs
-from browser import Visit, axe_faults
+from browser import Visit, axe_faults, new_visit
 
 from lib.tools.site.build import build_site
 
@@ -36,16 +36,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_site(folder).folder
 
 
-@pytest.mark.parametrize(
-    ("width", "dark"), [(1280, False), (390, True)], ids=["desktop, light", "phone, dark"]
-)
+@pytest.fixture(scope="module", params=[(1280, False), (390, True)], ids=["desktop, light", "phone, dark"])
+def screen(browser: Any, request: pytest.FixtureRequest) -> Iterator[tuple[Visit, int]]:
+    """A page on which many are opened one after the other, and its width."""
+    width, dark = request.param
+    visit = new_visit(browser, width=width, dark=dark)
+    yield visit, width
+    visit.page.context.close()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
-    open_page: Open, site: Path, kind: str, width: int, dark: bool
+    screen: tuple[Visit, int], site: Path, kind: str
 ) -> None:
-    page = open_page(site / KINDS[kind], width=width, dark=dark).page
-    assert axe_faults(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit, width = screen
+    visit.errors.clear()
+    visit.outside.clear()
+    visit.page.goto((site / KINDS[kind]).as_uri(), wait_until="load")
+    assert axe_faults(visit.page) == []
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (visit.errors, visit.outside) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -203,13 +213,15 @@ def test_no_text_or_address_of_a_run_or_of_the_data_can_run(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = site_runs.nasty_site(tmp_path, monkeypatch)
+    page = open_page(folder / "index.html").page
     for path in sorted(folder.rglob("*.html")):
-        page = open_page(path).page  # a dialog, a console error or a request fails the test at its end
+        page.goto(path.as_uri())  # a dialog, a console error or a request fails the test at its end
         for summary in page.locator("details > summary").all()[:3]:
             summary.click()
         page.wait_for_timeout(20)
-    page = open_page(folder / "search" / "index.html").page
+    search = (folder / "search" / "index.html").as_uri()
+    page.goto(search)
     page.fill("#q", "script alert")
     assert page.locator("#hits li").count() > 0
-    page = open_page(f"{(folder / 'search' / 'index.html').as_uri()}?q=<img src=x onerror=alert(1)>").page
+    page.goto(f"{search}?q=<img src=x onerror=alert(1)>")
     assert page.input_value("#q") == "<img src=x onerror=alert(1)>"

@@ -1,26 +1,29 @@
 """The client against a server with every fault there is: a correct retry or a clear refusal, and no secret anywhere."""
 
+import base64
 import logging
 import pickle
 import ssl
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import fault_server as server_of
 import pytest
 from fault_server import Server
-from sources_kit import NOW, Time, quick_client, small_world
+from sources_kit import NOW, Time, fetch_flow, quick_client, small_world
 
 from lib.errors import UserError
 from lib.tools.sources import secrets
 from lib.tools.sources.client import (
     Client,
     Limits,
+    QuotaUsed,
     Request,
     asked_wait,
     error_words,
@@ -28,12 +31,11 @@ from lib.tools.sources.client import (
     is_certificate_fault,
     open_client,
 )
-from lib.tools.sources.fetch import fetch_flow
 from lib.tools.sources.publishers import PUBLISHERS, base_of, check_address
 from lib.tools.sources.secrets import Secret, find_secret, redact
 from lib.tools.sources.snapshots import open_store
 
-PATH = "/data/dataflow/IMF.STA/IMTS/1.0.0/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
+PATH = "/data/dataflow/IMF.STA/IMTS/+/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
 MEDIA = ("application/json", server_of.CSV_TYPE)
 
 
@@ -74,7 +76,7 @@ def question(server: Server, **changes: object) -> Request:
 
 
 def truth(server: Server) -> bytes:
-    return server_of.answer_imf(server.world, PATH, {}, "application/json").body
+    return server_of.answer_imf(server.world, PATH, {}, server_of.CSV_TYPE).body
 
 
 # --- faults that pass: asked again, and the answer is the true one ---
@@ -170,6 +172,45 @@ def test_a_slow_drip_ends_with_the_total_limit(server: Server) -> None:
         get(client, question(server))
 
 
+@pytest.mark.parametrize("fault", [server_of.dripping_headers, server_of.dripping_error])
+def test_the_total_limit_covers_headers_and_the_words_of_an_error(
+    server: Server, fault: server_of.Fault
+) -> None:
+    server.always(fault)
+    with (
+        quick_client(server.bases, Time(step=1.0), total_seconds=60.0, attempts=1) as client,
+        pytest.raises(UserError, match=r"an answer not complete after 60 s|status 400"),
+    ):
+        get(client, question(server))
+
+
+def test_no_wait_of_the_network_outlasts_the_attempt(server: Server) -> None:
+    """What is left of an attempt bounds each wait, through a proxy too."""
+    server.always(server_of.silent)
+    with quick_client(
+        server.bases, Time(step=30.0), read_seconds=4.0, total_seconds=90.0, attempts=1
+    ) as client:
+        with pytest.raises(UserError, match=r"no answer in time|not complete after 90 s"):
+            get(client, question(server))
+        assert client.ends.at == float("inf")
+
+
+def test_control_characters_of_a_server_never_reach_a_terminal(server: Server, client: Client) -> None:
+    server.always(server_of.status(400, body='{"message": "\x1b[2J\x1b]0;t\x07 \u202eab\x9b31m"}'.encode()))
+    with pytest.raises(UserError, match=r"status 400") as caught:
+        get(client, question(server))
+    assert str(caught.value).isprintable() and "x1b[2J" in str(caught.value)
+
+
+def test_a_quota_that_is_used_up_is_told_with_the_wait(server: Server, client: Client) -> None:
+    server.always(server_of.quota_used)
+    with pytest.raises(
+        QuotaUsed, match=r"Quota will be.*ask again in 5 h 12 min: what was answered so far is kept"
+    ):
+        get(client, question(server))
+    assert len(server.seen) == 1
+
+
 def test_nobody_there_is_told(server: Server) -> None:
     with (
         quick_client({}, attempts=2) as client,
@@ -236,7 +277,7 @@ def test_a_redirect_within_the_host_is_followed(server: Server, client: Client) 
 def test_an_answer_is_kept_as_it_is(server: Server, client: Client, fault: server_of.Fault | None) -> None:
     server.always(fault or (lambda handler, reply: handler.send(reply)))
     answer = get(client, question(server))
-    assert (answer.status, answer.body, answer.media) == (200, truth(server), "application/json")
+    assert (answer.status, answer.body, answer.media) == (200, truth(server), server_of.CSV_TYPE)
     assert answer.received.tzinfo is not None
 
 
@@ -296,6 +337,17 @@ def test_addresses_without_tls_are_refused(address: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("TRADEGOALS_IMF_URL", address)
     with pytest.raises(UserError, match="address: found"):
         base_of("imf")
+
+
+def test_only_chinas_customs_may_be_asked_without_tls_and_only_where_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert base_of("gacc") == "https://english.customs.gov.cn"
+    assert base_of("gacc", allow_http=True) == "http://english.customs.gov.cn"
+    assert base_of("imf", allow_http=True) == PUBLISHERS["imf"].base
+    monkeypatch.setenv("TRADEGOALS_GACC_URL", "http://elsewhere.example")
+    with pytest.raises(UserError, match="address: found"):
+        base_of("gacc", allow_http=True)
 
 
 def test_base_address_from_argument_environment_or_publisher(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,15 +412,58 @@ def test_words_of_an_error(body: bytes, words: str) -> None:
 
 # --- secrets ---
 
-KEY = "s3cr3t/Key+0123456789"
-WAYS = ("s3cr3t/Key+0123456789", "s3cr3t%2FKey%2B0123456789")
+KEY = "s3cr3t/Key+0123456789abcdefghijkl"
+
+PIECES = [KEY[start : start + 8] for start in range(len(KEY) - 7)]
+"""No eight characters of the key in a row, however they are written."""
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "address": lambda text: quote(text, safe=""),
+    "twice in an address": lambda text: quote(quote(text, safe=""), safe=""),
+    "upper": str.upper,
+    "lower": str.lower,
+    "json": lambda text: text.replace("/", "\\/"),
+    "unicode": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "html": lambda text: "".join(f"&#{ord(one)};" for one in text),
+    "every one in an address": lambda text: "".join(f"%{ord(one):02X}" for one in text),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 behind one": lambda text: base64.b64encode(b"u" + text.encode() + b"x").decode(),
+    "base64 behind two": lambda text: base64.urlsafe_b64encode(b"u:" + text.encode()).decode(),
+}
 
 
 def echo(handler: server_of.Handler, reply: server_of.Reply) -> None:
-    """A server that repeats the key it was sent, in words, headers and data."""
+    """A server that repeats the key it was sent, in words, headers and data, in every way there is."""
     sent = handler.headers.get("Ocp-Apim-Subscription-Key", "")
-    words = f'{{"statusCode":401,"message":"Invalid key {sent} at ?subscription-key={WAYS[1]}"}}'
+    ways = " ".join(way(sent) for way in WAYS.values())
+    words = f'{{"statusCode":401,"message":"Invalid key {ways}"}}'
     handler.send(server_of.Reply(401, "application/json", words.encode(), {"X-Key": sent}))
+
+
+def echo_long(handler: server_of.Handler, reply: server_of.Reply) -> None:
+    """The key where a message is cut: its beginning would stay if it were taken out afterwards."""
+    sent = handler.headers.get("Ocp-Apim-Subscription-Key", "")
+    words = f'{{"statusCode":401,"message":"{"x" * 30}{sent}"}}'
+    handler.send(server_of.Reply(401, "application/json", words.encode(), {}))
+
+
+def echo_in_location(handler: server_of.Handler, reply: server_of.Reply) -> None:
+    sent = quote(handler.headers.get("Ocp-Apim-Subscription-Key", ""), safe="")
+    place = f"https://elsewhere.example/{'x' * 25}{sent}"
+    handler.send(server_of.Reply(302, "text/plain", b"", {"Location": place}))
+
+
+def echo_in_media(handler: server_of.Handler, reply: server_of.Reply) -> None:
+    sent = handler.headers.get("Ocp-Apim-Subscription-Key", "")
+    handler.send(server_of.Reply(200, f"text/x-{sent}", b"x"))
+
+
+def echo_as_utf_16(handler: server_of.Handler, reply: server_of.Reply) -> None:
+    sent = handler.headers.get("Ocp-Apim-Subscription-Key", "")
+    ways = " ".join(way(sent) for way in WAYS.values())
+    handler.send(server_of.Reply(200, reply.media, f'{{"message": "{ways}"}}'.encode("utf-16")))
 
 
 def echo_in_data(handler: server_of.Handler, reply: server_of.Reply) -> None:
@@ -378,7 +473,11 @@ def echo_in_data(handler: server_of.Handler, reply: server_of.Reply) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [None, echo, echo_in_data, server_of.hang_up, server_of.too_many(), server_of.redirect("/x")]
+    "fault",
+    [
+        *(None, echo, echo_long, echo_in_data, echo_in_location, echo_in_media, echo_as_utf_16),
+        *(server_of.hang_up, server_of.too_many(), server_of.redirect("/x")),
+    ],
 )
 def test_no_key_in_any_file_log_message_or_address(
     server: Server,
@@ -416,15 +515,18 @@ def test_no_key_in_any_file_log_message_or_address(
     written += [content_of(path) for path in files]
     written += [caplog.text, *capsys.readouterr()]
     assert fault not in (None, echo_in_data) or len(files) == 2
-    for way in WAYS:
-        assert [text for text in written if way in text] == []
+    assert fault is not echo_as_utf_16 or len(files) == 1, "put aside, as refused"
+    for way in WAYS.values():
+        assert [text for text in written if way(KEY).casefold() in text.casefold()] == []
+    assert [piece for piece in PIECES for text in written if piece.casefold() in text.casefold()] == []
 
 
 def content_of(path: Path) -> str:
     import gzip
 
     content = path.read_bytes()
-    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    content = gzip.decompress(content) if path.suffix == ".gz" else content
+    return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8")
 
 
 def test_a_secret_shows_itself_nowhere(tmp_path: Path) -> None:
@@ -433,7 +535,8 @@ def test_a_secret_shows_itself_nowhere(tmp_path: Path) -> None:
     assert secret.reveal() == KEY
     with pytest.raises(TypeError, match="cannot be written"):
         pickle.dumps(secret)
-    assert redact(f"a {WAYS[0]} b {WAYS[1]}", [secret]) == "a *** b ***"
+    for name in ("plain", "address", "unicode", "hexadecimal", "base64"):
+        assert redact(f"a {WAYS[name](KEY)} b", [secret]) == "a *** b"
 
 
 def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:

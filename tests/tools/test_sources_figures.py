@@ -1,8 +1,10 @@
 """From tables and observations to rows of the record: no digit changed, dated honestly, a change a new vintage."""
 
 import io
+import shutil
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,17 +14,18 @@ import pytest
 from fault_server import Server
 from hypothesis import given
 from hypothesis import strategies as st
-from sources_kit import NOW, Time, quick_client, small_world
+from sources_kit import NOW, Time, fetch_flow, quick_client, small_world
 
-from lib import figures as record
-from lib import package, tables
+from lib import fetched, tables
+from lib import figures as fig
 from lib.errors import UserError
-from lib.tools.sources import record as from_observations
+from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
+from lib.tools.sources import record
 from lib.tools.sources.client import Client
-from lib.tools.sources.fetch import Fetched, fetch_flow
+from lib.tools.sources.fetch import Fetched
 from lib.tools.sources.importer import Mapping, import_table, parse_mapping, read_table, value_of
-from lib.tools.sources.record import figures_from, in_millions, letters
-from lib.tools.sources.snapshots import Store, all_records, open_store, read_body
+from lib.tools.sources.record import Added, in_millions
+from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
 
 MAPPING = """
 source: gacc
@@ -90,18 +93,19 @@ def bring(
 
 
 def test_a_chinese_table_is_read(tmp_path: Path, client: Client, store: Store) -> None:
-    fetched = bring(tmp_path, client, store, TABLE.encode("gb18030"))
-    rows = fetched.observations.set_index(["flow", "period"])["value"].to_dict()
+    answer = bring(tmp_path, client, store, TABLE.encode("gb18030"))
+    rows = answer.observations.set_index(["flow", "period"])["value"].to_dict()
     assert rows == {
         ("export", "2013-11"): 4123456.5,
         ("import", "2013-11"): 3000001.0,
         ("import", "2013-12"): 2999999.0,
     }
-    assert set(fetched.observations["unit"]) == {"USD th"}
-    assert len(fetched.notes) == 1
-    assert fetched.notes[0].endswith("table.csv: 1 rows of other parties were left out")
-    (snapshot,) = all_records(store)
-    assert (snapshot.source, snapshot.published, snapshot.authority) == ("gacc", "2014-01-10", "customs")
+    assert set(answer.observations["unit"]) == {"USD th"}
+    assert len(answer.notes) == 1
+    assert answer.notes[0].endswith("table.csv: 1 rows of other parties were left out")
+    (snapshot,) = map(read_record, store.folder.glob("records/*/*/*.json"))
+    assert (snapshot.source, snapshot.authority) == ("gacc", "customs")
+    assert set(answer.observations["published"]) == {"2014-01-10"}
     assert read_body(store, snapshot) == TABLE.encode("gb18030")
 
 
@@ -230,123 +234,169 @@ def test_other_yaml_is_no_mapping(content: bytes) -> None:
 # --- rows of the record ---
 
 
+@pytest.fixture
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The described tables alone, in which nothing was fetched yet."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("datapackage.json", "reporters.csv", "figures.csv"):
+        shutil.copy(data_dir() / name, folder / name)
+    monkeypatch.setenv(DATA_ENV, str(folder))
+    monkeypatch.delenv(KEPT_ONLY_ENV, raising=False)
+    return folder
+
+
 def fetch(client: Client, store: Store, **changes: object) -> Fetched:
     asked = {"reporter": "China", "partner": "Russia", "flow": "total", "years": range(2013, 2016)} | changes
     return fetch_flow("imf", client=client, store=store, **asked)  # type: ignore[arg-type]
 
 
-def test_rows_pass_the_checks_of_the_record(client: Client, store: Store, tmp_path: Path) -> None:
-    fetched = fetch(client, store)
-    rows = figures_from(fetched.observations, fetched.snapshots)
-    rows.to_csv(tmp_path / "figures.csv", index=False, lineterminator="\n")
-    loaded = record.load_figures(tmp_path / "figures.csv")
-    assert loaded["figure_id"].tolist() == ["CN-RU-total-2013-a", "CN-RU-total-2014-a", "CN-RU-total-2015-a"]
-    assert loaded["value_mn"].tolist() == pytest.approx(
-        (fetched.observations["value"] / 1e6).tolist(), abs=1e-6
-    )
-    assert loaded["level_usable"].all()
-    assert set(rows["unit"]) == {"USD mn"}
-    assert (
-        "computed as export + import" in rows["note"][0]
-        and fetched.snapshots[0].sha256[:16] in rows["note"][0]
-    )
+def written(answer: Fetched, client: Client, store: Store) -> Added:
+    return record.write("China", "Russia", answer, client, store).added
 
 
-def test_columns_are_those_of_the_record() -> None:
-    fields = [field["name"] for field in package.describe("figures")["schema"]["fields"]]
-    assert list(from_observations.COLUMNS) == fields
+def test_rows_pass_the_checks_of_the_record(own_data: Path, client: Client, store: Store) -> None:
+    answer = fetch(client, store)
+    assert written(answer, client, store) == Added(3, 0, 0)
+    rows = fetched.read("China")
+    assert rows["figure_id"].tolist() == [f"CN-RU-total-{year}-imf-a" for year in (2013, 2014, 2015)]
+    assert rows["value_mn"].tolist() == pytest.approx((answer.observations["value"] / 1e6).tolist(), abs=1e-6)
+    assert rows["level_usable"].all() and set(rows["unit"]) == {"USD mn"}
+    assert "computed as export + import" in rows["note"][0]
+    assert answer.snapshots[0].sha256[:16] in rows["note"][0]
+    assert record.check() == []
 
 
-def test_nothing_is_known_before_it_was_retrieved(client: Client, store: Store, tmp_path: Path) -> None:
-    fetched = fetch(client, store, flow="export")
-    rows = figures_from(fetched.observations, fetched.snapshots)
-    rows.to_csv(tmp_path / "figures.csv", index=False, lineterminator="\n")
-    loaded = record.load_figures(tmp_path / "figures.csv")
-    assert record.as_of(loaded, NOW.date() - timedelta(days=1)).empty
-    assert len(record.as_of(loaded, NOW.date())) == 3
+def test_nothing_is_known_before_it_was_retrieved(own_data: Path, client: Client, store: Store) -> None:
+    written(fetch(client, store, flow="export"), client, store)
+    loaded = fetched.read("China")
+    assert fig.as_of(loaded, NOW.date() - timedelta(days=1)).empty
+    assert len(fig.as_of(loaded, NOW.date())) == 3
+
+
+def test_a_figure_is_known_from_the_release_that_states_its_day(
+    server: Server, client: Client, store: Store
+) -> None:
+    rows = server_of.imf_rows(server.world, "CHN.XG_FOB_USD.RUS.A")
+    for stated, known in (
+        ("2026-08-05T23:36:59.553138600Z", "2026-08-05"),
+        ("2027-01-01T00:00:00Z", "2026-11-24"),  # later than the answer
+        ("2014-06-01T00:00:00Z", "2026-11-24"),  # before the period was over
+        ("soon", "2026-11-24"),
+    ):
+        server.next(server_of.instead(server_of.imf_csv(rows, PUBLICATION_DATE=stated)))
+        answer = fetch(client, store, flow="export", years=range(2015, 2016))
+        assert set(answer.observations["published"]) == {known}
+
+
+def test_estimates_of_the_imf_are_told_as_such(
+    own_data: Path, server: Server, client: Client, store: Store
+) -> None:
+    rows = server_of.imf_rows(server.world, "CHN.XG_FOB_USD+MG_CIF_USD.RUS.A")
+    body = server_of.imf_csv(rows, STATUS="")
+    lines = body.split(b"\r\n")
+    place = lines[0].split(b",").index(b"STATUS")
+    marked = [
+        b",".join([*line.split(b",")[:place], b"e", *line.split(b",")[place + 1 :]])
+        if b",A,2014," in line and b"XG_" in line else line
+        for line in lines
+    ]  # fmt: skip
+    server.next(server_of.instead(b"\r\n".join(marked)))
+    answer = fetch(client, store)
+    assert "IMF: 1 of 52 values are estimates of the IMF, not reported by the country" in answer.notes
+    written(answer, client, store)
+    assert fetched.read("China").set_index("figure_id")["status"].to_dict() == {
+        "CN-RU-total-2013-imf-a": "ok",
+        "CN-RU-total-2014-imf-a": "estimate",
+        "CN-RU-total-2015-imf-a": "ok",
+    }
 
 
 def test_asking_again_makes_an_old_value_no_newer(client: Client, store: Store, time: Time) -> None:
     fetch(client, store)
     time.seconds += 40 * 86_400
-    again = fetch(client, store)
-    assert set(figures_from(again.observations, again.snapshots)["published"]) == {"2026-11-24"}
+    assert set(fetch(client, store).observations["published"]) == {"2026-11-24"}
 
 
-def test_a_stated_day_of_publication_counts(tmp_path: Path, client: Client, store: Store) -> None:
-    fetched = bring(tmp_path, client, store, TABLE.encode("gb18030"))
-    rows = figures_from(fetched.observations, fetched.snapshots)
+def test_a_stated_day_of_publication_counts(
+    own_data: Path, tmp_path: Path, client: Client, store: Store
+) -> None:
+    written(bring(tmp_path, client, store, TABLE.encode("gb18030")), client, store)
+    rows = fetched.read("China")
     assert set(rows["published"]) == {"2014-01-10"}
     assert rows["figure_id"].tolist() == [
-        "CN-RU-export-2013m11-a",
-        "CN-RU-import-2013m11-a",
-        "CN-RU-import-2013m12-a",
+        "CN-RU-export-2013m11-gacc-a",
+        "CN-RU-import-2013m11-gacc-a",
+        "CN-RU-import-2013m12-gacc-a",
     ]
-    assert rows["value"].tolist() == ["4123.4565", "3000.001", "2999.999"]  # thousands to millions
+    assert rows["value"].tolist() == [4123.4565, 3000.001, 2999.999]  # thousands to millions
     assert set(rows["authority"]) == {"customs"}
 
 
 def test_the_same_value_gives_no_row_and_another_one_a_new_vintage(
-    server: Server, client: Client, store: Store, time: Time
+    own_data: Path, server: Server, client: Client, store: Store, time: Time
 ) -> None:
-    first = fetch(client, store, flow="export")
-    known = figures_from(first.observations, first.snapshots)
-    assert figures_from(first.observations, first.snapshots, known).empty
-    known_before = known.copy()
+    assert written(fetch(client, store, flow="export"), client, store) == Added(3, 0, 0)
+    assert written(fetch(client, store, flow="export"), client, store) == Added(0, 0, 3)
+    before = fetched.read("China")
     time.seconds += 86_400
     server.next(server_of.changed(lambda body: change_year(body, "2014", 10_000_000_000.5)))
-    second = fetch(client, store, flow="export")
-    rows = figures_from(second.observations, second.snapshots, known)
-    assert rows[["figure_id", "value", "published"]].to_numpy().tolist() == [
-        ["CN-RU-export-2014-b", "10000.0000005", "2026-11-25"]
-    ]
-    pd.testing.assert_frame_equal(known, known_before)
-    assert figures_from(
-        second.observations, second.snapshots, pd.concat([known, rows], ignore_index=True)
-    ).empty
+    assert written(fetch(client, store, flow="export"), client, store) == Added(0, 1, 2)
     # A value that returns to what it was is news as well.
     time.seconds += 86_400
-    third = fetch(client, store, flow="export")
-    back = figures_from(third.observations, third.snapshots, pd.concat([known, rows], ignore_index=True))
-    assert back[["figure_id", "published"]].to_numpy().tolist() == [["CN-RU-export-2014-c", "2026-11-26"]]
+    assert written(fetch(client, store, flow="export"), client, store) == Added(0, 1, 2)
+    rows = fetched.read("China")
+    new = rows[~rows["figure_id"].isin(before["figure_id"])]
+    assert new[["figure_id", "published"]].to_numpy().tolist() == [
+        ["CN-RU-export-2014-imf-b", "2026-11-25"],
+        ["CN-RU-export-2014-imf-c", "2026-11-26"],
+    ]
+    assert new["value"].iloc[0] == 10000.0000005
+    assert set(before["value"]) <= set(rows["value"])
 
 
 def change_year(body: bytes, year: str, value: float) -> bytes:
-    lines = body.decode().split("\r\n")
-    changed = [
-        line.rsplit(",", 1)[0] + f",{value!r}" if f",{year}," in line and "XG_" in line else line
-        for line in lines
-    ]
-    return "\r\n".join(changed).encode()
+    lines = [line.split(",") for line in body.decode().split("\r\n")]
+    place = lines[0].index("OBS_VALUE")
+    for line in lines:
+        if f",{year}," in ",".join(line) and "XG_FOB_USD" in line and "CHN" in line and "RUS" in line:
+            line[place] = repr(value)
+    return "\r\n".join(map(",".join, lines)).encode()
 
 
-def test_ids_that_exist_are_never_used_again(client: Client, store: Store) -> None:
-    fetched = fetch(client, store, years=range(2013, 2014))
-    known = tables.read_rows(package.data_dir() / "figures.csv", list(from_observations.COLUMNS))[0]
-    taken = set(known["figure_id"])
-    rows = figures_from(fetched.observations, fetched.snapshots, known)
-    assert len(rows) == 1 and not set(rows["figure_id"]) & taken
-    assert rows["figure_id"].iloc[0].startswith("CN-RU-total-2013-")
+def test_another_currency_is_converted_at_the_rates_of_its_period(
+    own_data: Path, tmp_path: Path, client: Client, store: Store
+) -> None:
+    pytest.importorskip("currency_converter")
+    text = MAPPING.replace("unit: USD th", "unit: EUR th")
+    answer = bring(tmp_path, client, store, TABLE.encode("gb18030"), text=text)
+    written(answer, client, store)
+    rows = fetched.read("China")
+    # The ECB's reference rates of November 2013 average 1.3493 dollars per euro (its Statistical Data Warehouse).
+    assert rows["value"].iloc[0] / 4123.4565 == pytest.approx(1.3493, abs=2e-4)
+    assert set(rows["unit"]) == {"USD mn"} and "converted from EUR" in rows["note"].iloc[0]
 
 
-def test_a_place_without_a_code_and_another_currency_are_told(client: Client, store: Store) -> None:
-    fetched = fetch(client, store)
-    with pytest.raises(UserError, match='currency: found "EUR", expected USD or CNY'):
-        figures_from(fetched.observations.assign(currency="EUR"), fetched.snapshots)
-    harbin = fetched.observations.assign(reporter="Harbin")
-    with pytest.raises(UserError, match='code: found none for "Harbin"'):
-        figures_from(harbin, fetched.snapshots)
-    assert (
-        figures_from(harbin, fetched.snapshots, codes={"Harbin": "HRB"})["figure_id"][0]
-        == "HRB-RU-total-2013-a"
-    )
+def test_a_place_without_a_code_and_a_currency_without_a_rate_are_told(
+    own_data: Path, client: Client, store: Store
+) -> None:
+    answer = fetch(client, store)
+    nowhere = replace(answer, observations=answer.observations.assign(unit="XYZ"))
+    with pytest.raises(UserError, match='currency: found "XYZ", expected'):
+        written(nowhere, client, store)
+    unknown = replace(answer, observations=answer.observations.assign(reporter="Chengdu"))
+    with pytest.raises(UserError, match='code: found none for "Chengdu"'):
+        written(unknown, client, store)
+    harbin = replace(answer, observations=answer.observations.assign(reporter="Harbin"))
+    written(harbin, client, store)
+    assert fetched.read("Harbin")["figure_id"].iloc[0] == "HRB-RU-total-2013-imf-a"
 
 
 @given(st.decimals(min_value=0, max_value=10**13, places=2))
 def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
-    text = in_millions(float(value), "USD")
-    assert tables.is_number(text)
-    assert Decimal(text) * 1_000_000 == Decimal(repr(float(value)))
+    (found,) = in_millions(pd.Series([float(value)]), pd.Series(["USD"]))
+    assert tables.is_number(f"{Decimal(repr(found)):f}")
+    assert Decimal(repr(found)) * 1_000_000 == Decimal(repr(float(value)))
 
 
 @pytest.mark.parametrize(
@@ -355,27 +405,4 @@ def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
      (1.5, "CNY mn", "1.5"), (11.7, "CNY bn", "11700"), (0.0, "USD", "0"), (1e-3, "USD", "0.000000001"), (1e22, "USD", "1" + "0" * 16)],
 )  # fmt: skip
 def test_values_in_millions(value: float, unit: str, text: str) -> None:
-    assert in_millions(value, unit) == text
-
-
-def test_letters_go_on_after_z() -> None:
-    assert [letters(place) for place in (1, 2, 26, 27, 52, 53, 702, 703)] == [
-        "a",
-        "b",
-        "z",
-        "aa",
-        "az",
-        "ba",
-        "zz",
-        "aaa",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("days", "code"),
-    [(("2013-01-01", "2013-12-31"), "2013"), (("2013-03-01", "2013-03-31"), "2013m03"), (("2013-04-01", "2013-06-30"), "2013m04_m06"),
-     (("2013-01-01", "2013-01-31"), "2013m01")],
-)  # fmt: skip
-def test_periods_in_ids(days: tuple[str, str], code: str) -> None:
-    assert from_observations.period_in_key(*days) == code
-    assert date.fromisoformat(days[0])
+    assert in_millions(pd.Series([value]), pd.Series([unit])) == [float(text)]

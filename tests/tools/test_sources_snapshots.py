@@ -97,12 +97,6 @@ def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Store)
         assert snapshots.records(store, other) == []
 
 
-def test_a_faulty_answer_is_kept_and_never_used(store: Store) -> None:
-    snapshots.save(store, QUESTION, answer(b"<html>"), fault="a web page")
-    assert snapshots.latest(store, QUESTION, NOW) is None
-    assert [one.fault for one in snapshots.all_records(store)] == ["a web page"]
-
-
 def test_a_stop_while_writing_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*arguments: object) -> None:
         raise KeyboardInterrupt

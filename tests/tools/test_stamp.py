@@ -1,17 +1,22 @@
-"""A stamp goes stale when its notebook, its modules or the data change, and only then."""
+"""A stamp goes stale when what its notebook, modules or data say changes; `tradegoals check` names each fault."""
 
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 import tiny
+from click.testing import CliRunner
 
+from lib import meaning, package
 from lib.errors import UserError
 from lib.package import data_dir
-from lib.tools.run import freshness, stamp
+from lib.tools.cli import main
+from lib.tools.run import execute, freshness, stamp
 
 CODE = "from lib import growth"
 
@@ -22,6 +27,7 @@ def own_lib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "lib"
     shutil.copytree(freshness.LIB, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(freshness, "LIB", folder)
+    monkeypatch.setattr(meaning, "LIB", folder)
     return folder
 
 
@@ -31,6 +37,18 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "data"
     shutil.copytree(data_dir(), folder)
     monkeypatch.setenv("TRADEGOALS_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def own_notebooks(tmp_path: Path) -> Path:
+    """Sound tiny notebooks under the names of the real ones."""
+    folder = tmp_path / "notebooks"
+    for name, model in stamp.stamped_notebooks().items():
+        values = model().model_dump(mode="json").items()
+        cell = "\n".join(f"{key} = {value!r}" for key, value in values)
+        path = tiny.write(folder, "from lib import errors", name=name, parameters=cell)
+        edit(path, lambda notebook: None)
     return folder
 
 
@@ -53,7 +71,9 @@ def test_a_fresh_stamp_is_not_stale() -> None:
     assert stamp.stale_parts(stamped(CODE)) == {}
 
 
-@pytest.mark.parametrize("mark", [None, {"cells": "0f", "lib": "0f", "data": "0f"}, "0f"])
+@pytest.mark.parametrize(
+    "mark", [None, {"cells": "0f", "lib": "0f", "data": "0f"}, {"cells": [], "lib": {}, "data": {}}, "0f"]
+)
 def test_a_notebook_without_stamp_of_this_form_is_stale(mark: object) -> None:
     notebook = tiny.notebook(CODE)
     notebook["metadata"][stamp.KEY] = mark
@@ -78,7 +98,19 @@ def test_cells_that_came_or_went_are_told_by_their_place() -> None:
 def test_code_turned_into_text_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["cell_type"] = "markdown"
-    assert stamp.stale_parts(notebook) == {"cells": ["3"]}
+    assert stamp.stale_parts(notebook) == {"cells": ["1 removed after 2"]}
+
+
+def test_words_in_a_notebook_leave_its_stamp_fresh() -> None:
+    notebook = stamped(CODE, "1 + 1")
+    notebook["cells"][2]["source"] = "1+1  # two"
+    notebook["cells"].insert(0, nbformat.v4.new_markdown_cell("Words."))
+    for cell in notebook["cells"]:
+        cell["id"] = f"other-{cell['id'][:4]}"
+    notebook["metadata"]["title"] = "Other"
+    assert stamp.stale_parts(notebook) == {}
+    notebook["cells"][3]["source"] = "1 + 2"
+    assert stamp.stale_parts(notebook) == {"cells": ["4"]}  # as they are counted in the notebook
 
 
 def test_text_moved_between_cells_is_noticed() -> None:
@@ -90,7 +122,7 @@ def test_text_moved_between_cells_is_noticed() -> None:
 def test_a_stale_notebook_says_exactly_what_has_changed(own_lib: Path, own_data: Path) -> None:
     notebook = stamped(CODE, "1")
     notebook["cells"][2]["source"] = "2"
-    append(own_lib / "growth.py", "\n# another formula\n")
+    append(own_lib / "growth.py", "\nOTHER = 1\n")
     append(own_data / "figures.csv", "\n")
     (own_data / "reference/priors.csv").unlink()
     assert stamp.in_words(stamp.stale_parts(notebook)) == (
@@ -111,9 +143,9 @@ def test_outputs_and_execution_counts_do_not_matter() -> None:
 
 def test_an_imported_module_matters_and_another_does_not(own_lib: Path) -> None:
     notebook = stamped(CODE)
-    append(own_lib / "plots.py", "\n# another colour\n")
+    append(own_lib / "words.py", "\nOTHER = 1\n")
     assert stamp.stale_parts(notebook) == {}
-    append(own_lib / "growth.py", "\n# another formula\n")
+    append(own_lib / "growth.py", "\nOTHER = 1\n")
     assert stamp.stale_parts(notebook) == {"lib": ["growth"]}
 
 
@@ -227,8 +259,9 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     assert stamp.stale_parts(notebook) == {}
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
     assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
-    assert set(notebook["metadata"][stamp.KEY]["lib"]) == {"errors"}
-    assert notebook["metadata"][stamp.KEY]["data"] == {}
+    mark = notebook["metadata"][stamp.KEY]
+    assert re.fullmatch(r"errors [0-9a-f]{10}", mark["lib"]) and mark["data"] == ""
+    assert re.fullmatch(r"[0-9a-f]{10}( [0-9a-f]{10}){3}", mark["cells"])
     assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
     assert str(tmp_path).encode() not in first
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -237,8 +270,60 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
 def test_the_tables_that_a_notebook_opens_are_in_its_stamp(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import figures\nn = len(figures.load_figures())")
     stamp.restamp(path)
-    assert "figures.csv" in stamp.read_notebook(path)["metadata"][stamp.KEY]["data"]
+    assert re.search(r"\bfigures\.csv [0-9a-f]", stamp.read_notebook(path)["metadata"][stamp.KEY]["data"])
     assert "targets.csv" not in stamp.read_notebook(path)["metadata"][stamp.KEY]["data"]
+
+
+def test_a_file_of_the_project_that_a_cell_opens_is_in_the_stamp_by_its_place_there(
+    tmp_path: Path, own_lib: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path / "notebooks"))
+    table = tmp_path / "my, 1 ä.csv"
+    table.write_text("a\n1\n")
+    path = tiny.write(tmp_path / "notebooks", f"import pandas as pd\npd.read_csv({str(table)!r});")
+    (path.parent / "helper.py").write_text("from lib import errors\n")
+    path = tiny.write(
+        path.parent,
+        f"import sys\nsys.path.insert(0, {str(path.parent)!r})\nimport helper\nopen({str(table)!r});",
+    )
+    stamp.restamp(path)
+    notebook = stamp.read_notebook(path)
+    assert str(tmp_path) not in json.dumps(notebook["metadata"])
+    assert stamp.stale_parts(notebook) == {}
+    append(own_lib / "errors.py", "OTHER = 1\n")
+    append(path.parent / "helper.py", "# a remark\n")
+    append(table, "2\n")
+    assert stamp.stale_parts(notebook) == {"lib": ["errors"], "data": ["./my, 1 ä.csv"]}
+    append(path.parent / "helper.py", "OTHER = 1\n")
+    assert stamp.stale_parts(notebook)["data"] == ["./my, 1 ä.csv", "./notebooks/helper.py"]
+
+
+def test_a_notebook_that_opens_a_file_outside_the_project_is_not_stamped(tmp_path: Path) -> None:
+    table = tmp_path / "far.csv"
+    table.touch()
+    path = tiny.write(tmp_path / "notebooks", f"open({str(table)!r});")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=r"it opens .*far\.csv, expected files of the project alone"):
+        stamp.restamp(path)
+    assert path.read_bytes() == before
+
+
+def test_words_in_any_module_leave_every_committed_stamp_fresh(own_lib: Path) -> None:
+    """A docstring, a remark, an annotation in each file of `lib`; and a function of the runner's."""
+    notebooks = [
+        stamp.read_notebook(package.notebooks_dir() / f"{name}.ipynb") for name in stamp.stamped_notebooks()
+    ]
+    before = [stamp.make_stamp(notebook, TABLES) for notebook in notebooks]
+    for path in own_lib.rglob("*.py"):
+        code = path.read_text(encoding="utf-8")
+        code = re.sub(r"\) -> (None|str|float):\n", ") -> object:\n", code)
+        path.write_text(f'"""Other words."""\n{code}\n# a remark\n', encoding="utf-8")
+    append(own_lib / "tools" / "run" / "pool.py", "GRACE_SECONDS = 1.0\n")
+    assert [stamp.make_stamp(notebook, TABLES) for notebook in notebooks] == before
+    append(own_lib / "growth.py", "\n\ndef other():\n    return 1\n")
+    for notebook, mark in zip(notebooks, before, strict=True):
+        notebook["metadata"][stamp.KEY] = mark
+        assert stamp.stale_parts(notebook) == {"lib": ["growth"]}
 
 
 @pytest.mark.parametrize(
@@ -257,7 +342,7 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path: Path, cell: str, word
 def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stamp, "CELL_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 1)
     path = tiny.write(tmp_path, "import time; time.sleep(60)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):
@@ -276,3 +361,126 @@ def test_a_damaged_notebook_is_an_error_that_names_it(tmp_path: Path, content: b
 def test_a_missing_notebook_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^none\.ipynb: cannot be read"):
         stamp.read_notebook(tmp_path / "none.ipynb")
+
+
+# What `tradegoals check` says.
+
+
+def edit(path: Path, change: Callable[[Any], Any], fresh: bool = True) -> None:
+    """Change a notebook and stamp it, or leave the stamp that it has."""
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook)
+    if fresh:
+        notebook["metadata"][stamp.KEY] = stamp.make_stamp(notebook, ["events.csv"])
+    nbformat.write(notebook, path)
+
+
+def in_cell(old: str, new: str) -> Callable[[Any], Any]:
+    """A change of the parameters cell."""
+
+    def change(notebook: Any) -> None:
+        assert old in notebook["cells"][0]["source"]
+        notebook["cells"][0]["source"] = notebook["cells"][0]["source"].replace(old, new)
+
+    return change
+
+
+def test_sound_notebooks_have_no_fault(own_notebooks: Path) -> None:
+    assert stamp.notebook_faults(own_notebooks) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            in_cell("reporter", "reportr"),
+            "parameters: found ['reportr', 'partner', 'flow', 'as_of'], expected",
+        ),
+        (in_cell("'Russia'", "'India'"), "parameters: partner: found 'India', expected 'Russia'"),
+        (in_cell("flow = 'total'\n", ""), "parameters: found ['reporter', 'partner', 'as_of'], expected"),
+        (in_cell("reporter", "extra = 1\nreporter"), "parameters: found ['extra', 'reporter'"),
+        (in_cell("'Russia'", "1 / 0"), "parameters: line 2: found partner = 1 / 0, expected name = value"),
+        (
+            in_cell("reporter", "raise SystemExit(0)\nreporter"),
+            "parameters: line 1: found raise SystemExit(0), expected",
+        ),
+        (
+            in_cell("'Russia'", "print('Russia')"),
+            "line 2: found partner = print('Russia'), expected name = value",
+        ),
+        (in_cell("reporter =", "reporter = other ="), "line 1: found reporter = other = 'Harbin', expected"),
+        (in_cell("'Russia'", "'Russia"), "line 2 of the code: unterminated string"),
+        (lambda n: n["cells"][0]["metadata"].pop("tags"), "found 0 cells tagged parameters, expected 1"),
+        (
+            lambda n: n["cells"].append(nbformat.from_dict({**n["cells"][0], "id": "again"})),
+            "found 2 cells tagged parameters, expected 1",
+        ),
+        (lambda n: n["cells"][1].update(source="%time"), "without % or ! commands"),
+    ],
+)
+def test_a_parameters_cell_that_differs_from_the_model_is_named(
+    own_notebooks: Path, change: Callable[[Any], Any], words: str
+) -> None:
+    path = own_notebooks / f"{tiny.NAME}.ipynb"
+    edit(path, change, fresh=False)
+    found = [line for line in stamp.notebook_faults(own_notebooks) if "stale" not in line]
+    assert len(found) == 1
+    assert found[0].startswith(f"{path.name}: ")
+    assert words in found[0]
+
+
+@pytest.mark.parametrize("name", [tiny.NAME, stamp.TEMPLATE])
+def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
+    edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
+    assert stamp.notebook_faults(own_notebooks) == [
+        f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: errors); run: tradegoals stamp {name}"
+    ]
+
+
+def test_missing_and_damaged_notebooks_are_named(own_notebooks: Path) -> None:
+    (own_notebooks / f"{tiny.NAME}.ipynb").unlink()
+    (own_notebooks / "02_how_did_trade_grow.ipynb").write_text("{")
+    found = stamp.notebook_faults(own_notebooks)
+    assert [line.partition(":")[0] for line in found] == [f"{tiny.NAME}.ipynb", "02_how_did_trade_grow.ipynb"]
+    assert "not found" in found[0]
+    assert "no valid JSON" in found[1]
+
+
+def test_faults_of_data_hide_those_that_follow_from_them(
+    own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
+    (own_notebooks / "runs.yml").write_text("cases: {one: {parameters: {reportr: x}}}")
+    with (own_data / "events.csv").open("a") as file:
+        file.write("a;b\n")
+    found = stamp.all_faults()
+    assert any("events.csv" in line and "fields" in line for line in found)
+    assert any("checksum" in line or "sha256" in line for line in found)
+    assert not any("runs.yml" in line for line in found)
+    assert sum("data changed: events.csv" in line for line in found) == len(stamp.stamped_notebooks())
+
+
+def test_renewing_writes_the_checksums_of_what_changed(
+    own_data: Path, own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit of a table: found, renewed, in order again once the notebooks are stamped."""
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
+    (own_notebooks / "runs.yml").write_text("cases: {one: {notebooks: [01_what_do_the_figures_say]}}")
+    CliRunner().invoke(main, ["check", "--renew"])
+    table = own_data / "events.csv"
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join(lines[:-1]), encoding="utf-8")
+    for path in own_notebooks.glob("*.ipynb"):
+        edit(path, lambda notebook: None)
+
+    before = CliRunner().invoke(main, ["check"])
+    assert before.exit_code == 1
+    assert "events.csv" in before.output and "tradegoals check --renew" in before.output
+    assert before.output.endswith("\n1 fault found.\n")
+
+    renewed = CliRunner().invoke(main, ["check", "--renew"])
+    assert renewed.output == ("renewed the checksum of events\nData, runs.yml and notebooks are in order.\n")
+    assert renewed.exit_code == 0
+    assert CliRunner().invoke(main, ["check", "--renew"]).output == (
+        "Data, runs.yml and notebooks are in order.\n"
+    )

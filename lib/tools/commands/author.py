@@ -17,8 +17,14 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
     from lib.tools.run import kernels
-    from lib.tools.run.checkup import stamped_notebooks
-    from lib.tools.run.stamp import in_words, read_notebook, renew_picture, restamp, stale_parts
+    from lib.tools.run.stamp import (
+        in_words,
+        read_notebook,
+        renew_picture,
+        restamp,
+        stale_parts,
+        stamped_notebooks,
+    )
 
     stamped = list(stamped_notebooks())
     names = [notebook_name(text, stamped) for text in notebooks] or stamped
@@ -87,7 +93,7 @@ def new(name: str, title: str | None, case: str) -> None:
     click.echo("Next")
     for what, command in (
         ("edit", f"uv run --group lab jupyter lab notebooks/{name}.ipynb"),
-        ("stamp", "tradegoals stamp     (also the others: they import the file that now has the name)"),
+        ("stamp", f"tradegoals stamp {name}"),
         ("run", f"tradegoals run --notebook {name} -p as_of=2014-04-15"),
         ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
     ):

@@ -1,12 +1,9 @@
-"""The command `data add`: one figure, by options or asked for, checked and put in its place.
-
-The command `data fetch`: a flow, or all, from a live source.
-
-The commands that look at the data: `data check`, `data diff` and `data sources`; the others join them here.
-"""
+"""The commands `data …`: add, fetch, import, refresh, update, check, diff, panel and sources."""
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -99,13 +96,30 @@ def _ask(name: str, value: str | None) -> str:
     return value.strip()
 
 
+@contextmanager
+def _opened(allow_http: bool = False) -> Iterator[tuple[Any, Any]]:
+    """The client and the store of answers."""
+    from lib.tools.sources import client, snapshots
+
+    with client.open_client(allow_http=allow_http) as one:
+        yield one, snapshots.open_store()
+
+
+OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept before, ask nobody.")
+
+
 @click.command()
 @click.argument("reporter", required=False)
 @click.argument("partner", required=False)
 @click.option(
     "--all-pairs", is_flag=True, help="Every country with every other; goes on where it was stopped."
 )
-@click.option("--source", default="imf", show_default=True, help="imf or comtrade; see `data sources`.")
+@click.option(
+    "--source",
+    default="imf",
+    show_default=True,
+    help="imf, comtrade or gacc (China's customs); see `data sources`.",
+)
 @click.option(
     "--freq",
     type=click.Choice(["A", "Q", "M"]),
@@ -113,14 +127,18 @@ def _ask(name: str, value: str | None) -> str:
     show_default=True,
     help="Annual, quarterly or monthly values.",
 )
-@click.option("--years", metavar="FIRST-LAST", help="Years [default: 1980 to the last full one].")
-@click.option("--offline", is_flag=True, help="Use the answers kept before, ask nobody.")
+@click.option("--years", metavar="FIRST-LAST", help="Years [default: all that the source has].")
+@OFFLINE
 @click.option(
     "--max-age",
     type=click.IntRange(min=0),
     metavar="DAYS",
-    help="Do not ask again for what was answered so lately [default: 0; with --all-pairs 7].",
+    help="Do not ask again for what was answered so lately [default: imf 0, with --all-pairs 7; comtrade 7; gacc 1].",
 )
+@click.option(
+    "--allow-http", is_flag=True, help="Let China's customs, and nobody else, be asked without TLS."
+)
+@click.option("--yes", is_flag=True, help="With --all-pairs: do not ask about the licence.")
 def fetch(
     reporter: str | None,
     partner: str | None,
@@ -130,44 +148,122 @@ def fetch(
     years: str | None,
     offline: bool,
     max_age: int | None,
+    allow_http: bool,
+    yes: bool,
 ) -> None:
     """Fetch the trade of REPORTER with PARTNER: exports, imports and total.
 
-    The answer is kept as received in data/snapshots; its figures go to data/fetched, each known from the day on which
-    it was first received. Beside a pair, the reporter's trade with the world and the partner's own figures are
-    fetched.
+    The answer is kept as received in data/snapshots; its figures go to data/fetched, each known from the release that
+    its source states, else from the day on which it was first received. Beside a pair, the reporter's trade with the world
+    and the partner's own figures are fetched.
+
+    No source could be reached where this was written: data/README.md lists what rests on recorded answers alone.
     """
     from lib.tools.sources import record
+    from lib.tools.sources.publishers import publisher
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
         raise UserError("data fetch: expected REPORTER and PARTNER, such as India Russia, or --all-pairs")
-    span = record.read_years(years) if years else record.default_years(date.today())
-    days = max_age if max_age is not None else 7 if all_pairs else 0
-    asked = record.Asked(source, freq, span, offline, timedelta(days=days) if days else None)
-    if reporter and partner:
-        _show_pair(list(record.fetch_pair(reporter, partner, asked)), freq)
-    else:
-        _show_panel(record.fetch_all(asked, _progress))
+    facts = publisher(source)
+    last = date.today().year + (freq != "A")
+    span = record.read_years(years) if years else range(facts.first_year, last)
+    age = facts.max_age or (timedelta(days=7) if all_pairs else None)
+    if max_age is not None:
+        age = timedelta(days=max_age) if max_age else None
+    asked = record.Asked(source, freq, span, offline, age)
+    if all_pairs and not offline:
+        click.echo(f"{facts.title}: {facts.licence}.")
+        if not (yes or click.confirm("Have you what that asks for, and shall it start?")):
+            raise UserError("data fetch: nothing was asked for")
+    with _opened(allow_http) as (client, store):
+        if reporter and partner:
+            _show_pair(record.fetch_pair(reporter, partner, asked, client, store), freq)
+        else:
+            _show_panel(record.fetch_all(asked, client, store))
 
 
 @click.command("import")
 @click.argument("table", type=click.Path(path_type=Path))
-@click.argument("mapping", type=click.Path(path_type=Path))
-def import_(table: Path, mapping: Path) -> None:
-    """Read TABLE, a .csv or .xlsx downloaded by hand, as MAPPING (YAML) says; data/README.md describes it.
+@click.argument("mapping", type=click.Path(path_type=Path), required=False)
+def import_(table: Path, mapping: Path | None) -> None:
+    """Read TABLE, downloaded by hand: a page of China's customs (.html), or a .csv or .xlsx as MAPPING (YAML) says.
 
-    The file is kept in data/snapshots, its figures go to data/fetched.
+    The file is kept in data/snapshots, its figures go to data/fetched. Other currencies than dollars and yuan are converted
+    at the mean of the ECB's rates. data/README.md describes the mapping.
     """
     from lib.tools.sources import record
 
-    for written in record.import_file(table, mapping):
-        for note in written.notes:
-            click.echo(f"note: {note}")
-        click.echo(_in_words(written))
+    with _opened() as (client, store):
+        for written in record.import_file(table, mapping, client, store):
+            _show_written(written)
 
 
-def _progress(done: int, of: int, name: str) -> None:
-    click.echo(f"{done}/{of} {name}", err=True)
+@click.command()
+@click.option(
+    "--source", "sources", multiple=True, help="Only this source of covariates; see `data sources`."
+)
+@OFFLINE
+@click.option("--yes", is_flag=True, help="Write without asking.")
+def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
+    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first."""
+    from lib.errors import nearest, quote
+    from lib.tools.sources import covariates
+    from lib.tools.sources.publishers import asked_by
+
+    known = asked_by("refresh")
+    if other := [name for name in sources if name not in known]:
+        raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
+    with _opened() as (client, store):
+        renewed = covariates.renew(list(sources) or known, client, store, offline=offline)
+    for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
+        click.echo(line)
+    if not renewed.differences:
+        click.echo("Nothing differs from data/covariates.csv.")
+    elif yes or click.confirm(f"Write these {len(renewed.differences)} values to data/covariates.csv?"):
+        covariates.write(renewed)
+        click.echo(f"wrote {len(renewed.differences)} values to data/covariates.csv")
+
+
+@click.command()
+@click.option("--years", metavar="FIRST-LAST", help="Years [default: 1980 to the last full one].")
+@OFFLINE
+def update(years: str | None, offline: bool) -> None:
+    """Fetch what the pending targets of the register need; say what it moves, and which of them it decides.
+
+    Nothing of the register is written: a decided target is shown as the row that may take its place.
+    """
+    from lib.tools import curation
+    from lib.tools.sources import record
+    from lib.tools.sources.update import CHEAPEST_FIRST
+    from lib.tools.sources.update import update as renew
+
+    span = record.read_years(years) if years else range(1980, date.today().year)
+    asked = record.Asked(CHEAPEST_FIRST[0], "A", span, offline, None if offline else timedelta(days=1))
+    with _opened() as (client, store):
+        found = renew(asked, client, store)
+    for written in found.written:
+        _show_written(written, only_news=True)
+    for note in found.notes:
+        click.echo(f"note: {note}")
+    click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
+    for line in found.moved:
+        click.echo(f"  {line}")
+    names = ", ".join(row["target_id"] for row in found.decided)
+    click.echo(
+        f"{len(found.decided)} of {found.pending} pending targets are decided{': ' if names else ''}{names}"
+    )
+    if found.decided:
+        click.echo("Rows for data/targets.csv, if what they count is what was announced:")
+        click.echo(curation.to_text(found.decided).partition("\n")[2].rstrip("\n"))
+
+
+def _show_written(written: Any, only_news: bool = False) -> None:
+    """The notes of a pair, then what was written of it; only where something was new, if asked."""
+    if only_news and not (written.added.new or written.added.changed):
+        return
+    for note in written.notes:
+        click.echo(f"note: {note}")
+    click.echo(_in_words(written))
 
 
 def _show_pair(found: list[Any], freq: str) -> None:
@@ -190,7 +286,8 @@ def _show_pair(found: list[Any], freq: str) -> None:
 def _show_panel(found: Any) -> None:
     total = [0, 0, 0]
     failed: list[str] = []
-    for written in found:
+    for done, written in enumerate(found, start=1):
+        click.echo(f"{done} {written.reporter}", err=True)
         total = [a + b for a, b in zip(total, written.added, strict=True)]
         failed += written.notes if written.added == (0, 0, 0) else []
     for note in failed:
@@ -213,7 +310,11 @@ EXAMPLES = """
 Examples
   tradegoals data fetch India Russia               a flow from the IMF, with its larger flow and mirror
   tradegoals data fetch --all-pairs --years 2000-2024
+  tradegoals data fetch China India --source gacc --freq M   months and year to date from China's customs
   tradegoals data import customs.xlsx customs.yml  a table downloaded by hand, read as the mapping says
+  tradegoals data import page.html                 a saved page of China's customs
+  tradegoals data refresh                          exchange rates, GDP, oil and world trade from their publishers
+  tradegoals data update                           what pending targets need, what it moves and decides
   tradegoals data add                              one figure, asked for column by column
   tradegoals data check --flags                    faults, and every figure that a rule doubts
   tradegoals data diff 2014-04-15 2015-12-31       what was published between two days
@@ -228,9 +329,8 @@ def data() -> None:
     """Fetch, add, check and compare figures."""
 
 
-data.add_command(add)
-data.add_command(fetch)
-data.add_command(import_)
+for command in (add, fetch, import_, refresh, update):
+    data.add_command(command)
 
 
 def report_faults(faults: list[Any]) -> None:
@@ -313,8 +413,6 @@ def _data_in_words(row: Any) -> str:
 @click.option("--source", default="imf", show_default=True, help="imf or comtrade.")
 def panel(path: Path, source: str) -> None:
     """Write the annual values that were fetched to PATH (parquet), as `reference` and `backtest --panel` read them."""
-    from lib.errors import UserError
-    from lib.files import working_file
     from lib.tools.sources import record
 
     rows = record.panel(source)
@@ -322,12 +420,7 @@ def panel(path: Path, source: str) -> None:
         raise UserError(
             f"data panel: found nothing fetched of {source}; first: tradegoals data fetch --all-pairs"
         )
-    try:
-        with working_file(path) as draft:
-            rows.to_parquet(draft, index=False)
-            draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    record.write_parquet(rows, path)
     pairs = len(rows.drop_duplicates(["reporter", "partner"]))
     click.echo(f"wrote {len(rows):,} values of {pairs:,} pairs to {path}")
 
@@ -337,7 +430,6 @@ def sources() -> None:
     """List where figures come from: what each source covers, what was fetched of it, and when."""
     from lib import figures as fig
     from lib.tools.sources import record
-    from lib.tools.sources.fetch import TRADE
     from lib.tools.sources.publishers import PUBLISHERS, key_of
 
     curated = fig.load_figures()
@@ -350,11 +442,12 @@ def sources() -> None:
     kept = record.sources()
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")
+        click.echo(f"  asked by: tradegoals data {publisher.command} --source {name}")
         if publisher.key:
             click.echo(
                 f"  key: {publisher.key} is {'set' if key_of(name) else 'not set: the public preview'}"
             )
-        if name in TRADE:
+        if publisher.command == "fetch":
             click.echo(
                 f"  {_fetched_in_words(kept.loc[name]) if name in kept.index else 'nothing fetched yet'}"
             )

@@ -7,9 +7,9 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -328,6 +328,37 @@ def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:
     ]
 
 
+class Progress:
+    """Done of total, failed and the time left, on standard error: a bar on a terminal, a line a run elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.failed = total, 0, 0
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        from tqdm import tqdm
+
+        self.bar = tqdm(total=self.total, unit="run", file=sys.stderr, disable=None, dynamic_ncols=True)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Leave the bar as it is."""
+        self.bar.close()
+
+    def finished(self, outcome: Any) -> None:
+        """Count one run."""
+        self.done += 1
+        self.failed += bool(outcome.error)
+        name = outcome.run.name
+        if self.bar.disable:
+            state = (
+                "FAILED" if outcome.error else "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
+            )
+            click.echo(f"[{self.done}/{self.total}] {name}  {state}", err=True)
+        self.bar.update()
+        self.bar.set_postfix_str(f"{self.failed} failed, {name}", refresh=True)
+
+
 @contextmanager
 def _terminable() -> Iterator[None]:
     """Let SIGTERM end the command as Ctrl-C does: what runs is killed, what had finished is kept."""
@@ -347,7 +378,6 @@ def _terminable() -> Iterator[None]:
 
 def _execute(items: list[Any], out: Path, sources: Any, **how: Any) -> tuple[list[Any], bool]:
     """Execute what is due: the outcomes, and whether a failure has stopped the rest."""
-    from lib.tools.run.machine import Progress
     from lib.tools.run.spec import Outcome
 
     outcomes = [
@@ -356,8 +386,8 @@ def _execute(items: list[Any], out: Path, sources: Any, **how: Any) -> tuple[lis
     due = [item.run for item in items if item.reason]
     if not due:
         return outcomes, False
-    with _terminable(), Progress(len(due), len(outcomes)) as progress:
-        for outcome in _outcomes(due, out, sources, progress.started, **how):
+    with _terminable(), Progress(len(due)) as progress:
+        for outcome in _outcomes(due, out, sources, **how):
             outcomes.append(outcome)
             progress.finished(outcome)
             if outcome.error and how.get("fail_fast"):
@@ -369,7 +399,6 @@ def _outcomes(
     due: list[Any],
     out: Path,
     sources: Any,
-    on_change: Any,
     *,
     executor: str = "warm",
     cold: bool = False,
@@ -381,16 +410,17 @@ def _outcomes(
     **_: Any,
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import cluster, machine, pool
+    from lib.tools.run import cluster, kernels, pool
     from lib.tools.run.spec import Settings
 
     cold = cold or executor == "processes" or len(due) == 1
+    name = kernels.ORDINARY if cold else kernels.INSTALLED
     if executor == "dask":
-        settings = Settings(timeout=timeout, force=force)
-        yield from cluster.execute_many(due, out, settings, sources, scheduler, cold)
+        tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
+        yield from pool.execute_many(tasks, cluster.connected(scheduler))
         return
-    at_once = min(jobs or machine.default_jobs(), len(due))
-    most = memory * 1000 if memory else machine.free_megabytes() / at_once
-    with pool.kernels_of(cold) as kernel:
-        settings = Settings(kernel, timeout, force)
-        yield from pool.execute_many(pool.make_jobs(due, out, settings, sources, most), at_once, on_change)
+    at_once = min(jobs or pool.default_jobs(), len(due))
+    most = memory * 1000 if memory else pool.free_megabytes() / at_once
+    with nullcontext(name) if cold else kernels.warm(pool.private_folder()) as kernel:
+        tasks = pool.make_tasks(due, out, Settings(kernel, timeout, force), sources)
+        yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))

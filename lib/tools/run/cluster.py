@@ -1,35 +1,24 @@
-"""Execute runs on the workers of a Dask cluster: each is a task, and Dask decides where and when.
+"""The executor of a Dask cluster: each run is a task, and Dask decides where and when.
 
 All machines must see the checkout and the output folder under the same paths, as on a shared file system. A
 worker that dies takes nothing with it: its run is done again elsewhere, in a folder that is swept first.
 """
 
-import atexit
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Executor
+from contextlib import contextmanager
 
 from lib.errors import UserError
-from lib.tools.run.freshness import Sources
-from lib.tools.run.spec import Outcome, Run, Settings, run_from
 
 CONNECT_SECONDS = 10
 
 RETRIES = 3
 
 
-def execute_many(
-    runs: list[Run],
-    out: Path,
-    settings: Settings,
-    sources: Sources,
-    scheduler: str | None,
-    cold: bool = False,
-) -> Iterator[Outcome]:
-    """Execute runs on a cluster, yielding outcomes as they are known.
+@contextmanager
+def connected(scheduler: str | None) -> Iterator[Executor]:
+    """The executor of a cluster.
 
     Parameters
     ----------
@@ -38,10 +27,10 @@ def execute_many(
     Raises
     ------
     UserError
-        If Dask is not installed, the scheduler cannot be reached, or a folder cannot be written.
+        If Dask is not installed or the scheduler cannot be reached.
     """
     try:
-        from distributed import Client, as_completed
+        from distributed import Client
     except ModuleNotFoundError:
         raise UserError(
             "--executor dask: found no Dask, expected the group `cluster` (uv sync --group cluster)"
@@ -55,58 +44,5 @@ def execute_many(
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"--scheduler: found no scheduler at {scheduler} ({reason})") from None
-    known = (sources.modules, sources.versions)
     with client:
-        tasks = {
-            client.submit(
-                execute_here,
-                run.to_json(),
-                str(out.absolute()),
-                settings,
-                known,
-                cold,
-                pure=False,
-                retries=RETRIES,
-            ): run
-            for run in runs
-        }
-        for task in as_completed(tasks, loop=client.loop):
-            yield _outcome(tasks[task], out, task)
-
-
-def _outcome(run: Run, out: Path, task: Any) -> Outcome:
-    """The outcome of a finished task; one that the cluster gave up is a failure of its run alone."""
-    folder = run.folder(out)
-    try:
-        seconds, error, skipped = task.result()
-    except UserError:
-        raise
-    except Exception as fault:  # whatever the cluster could not mend
-        said = (str(fault).splitlines() or [""])[0]
-        return Outcome(run, folder, 0.0, f"{type(fault).__name__}: {said}")
-    return Outcome(run, folder, seconds, error, skipped)
-
-
-def execute_here(
-    spec: dict[str, Any], out: str, settings: Settings, known: tuple[Any, Any], cold: bool
-) -> tuple[float, str, bool]:
-    """The task of a run, on a worker: seconds, error, and whether it was up to date."""
-    from dataclasses import replace
-
-    from lib.tools.run.execute import execute
-
-    sources = Sources()
-    sources.modules, sources.versions = known
-    here = settings if cold else replace(settings, kernel=warm_kernel())
-    outcome = execute(run_from(spec, "task"), Path(out), here, sources)
-    return outcome.seconds, outcome.error, outcome.skipped
-
-
-@lru_cache(maxsize=1)
-def warm_kernel() -> str:
-    """The name of warm kernels whose server lives as long as this worker."""
-    from lib.tools.run import kernels
-
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(kernels.warm())
+        yield client.get_executor(pure=False, retries=RETRIES)

@@ -1,40 +1,47 @@
-"""The client that drives a run's kernel: nbclient, with a limit on time and output for the whole run.
-
-An executed notebook as one HTML page to read: nothing is loaded from elsewhere and no script can run.
-
-The template is `lib/tools/run/templates/page`. Text that comes from data or parameters may hold markup; it is shown as
-text, and the page's content policy forbids scripts and foreign addresses besides.
-
-Execute one run, and keep of it the notebook, a page, its result and a journal.
+"""Execute one run through papermill, and keep of it the notebook, a page, its result and a journal.
 
 ``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
 (`lib.tools.run.spec`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
 stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
 ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
+
+The page is one HTML file to read: nothing is loaded from elsewhere and no script can run. Its template is
+`lib/tools/run/templates/page`. Text that comes from data or parameters may hold markup; it is shown as text, and the
+page's content policy forbids scripts and foreign addresses besides.
 """
 
-import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
-
-from lib import results
 from lib.errors import UserError
 from lib.files import locked, make_folder_below, sweep, working_folder, write_atomically
 from lib.package import data_dir, notebooks_dir
 from lib.tools.run import spec
-from lib.tools.run.freshness import Sources, key_of, reason_to_run
-from lib.tools.run.opened import read_notes, start_line
-from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, SOCKETS_ENV, Outcome, Run, Settings
+from lib.tools.run.freshness import PAGE_ONLY, Known, Sources, key_of, read_opened, reason_to_run
+from lib.tools.run.opened import start_line
+from lib.tools.run.spec import (
+    FAILED,
+    JOURNAL,
+    NOTEBOOK,
+    PAGE,
+    RESULT,
+    RUN_TIMEOUT_SECONDS,
+    Outcome,
+    Run,
+    Settings,
+)
+
+CELL_TIMEOUT_SECONDS = 300
+
+MOST_OUTPUT_BYTES = 50_000_000
+"""A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
+
+KILLED = ("DeadKernelError", "Kernel died before replying")
+"""What is said of a run whose kernel was killed, which is no fault of the run."""
 
 
 class OutputLimitError(Exception):
@@ -49,76 +56,61 @@ class Limits:
     cell_seconds: float
     output_bytes: int
 
-
-class Client(NotebookClient):
-    """A client that reports its kernel and its progress, and stops a run whose outputs are too long."""
-
-    limits = Limits(0, 0, 0)
-    seen_bytes = 0
-    begun = 0
-    """Code cells that were begun."""
-    tell_kernel: Callable[[int], None] | None = None
-
-    async def async_start_new_kernel(self, **options: Any) -> None:
-        """Start the kernel and tell its process id."""
-        await super().async_start_new_kernel(**options)
-        if self.tell_kernel is not None and self.km is not None:
-            self.tell_kernel(getattr(self.km.provisioner, "pid", None) or 0)
-
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Count what a cell prints or shows, and take it as nbclient does."""
-        content = msg["content"]
-        data = content.get("data")
-        shown = data.values() if isinstance(data, dict) else ()
-        self.seen_bytes += sum(len(text) for text in (content.get("text"), *shown) if isinstance(text, str))
-        if self.seen_bytes > self.limits.output_bytes:
-            if self.task_poll_for_reply is not None:
-                self.task_poll_for_reply.cancel()
-            return None
-        return super().process_message(msg, cell, cell_index)
-
-    def run(self, **options: Any) -> None:
-        """Execute the notebook; options, such as `env`, are for the start of the kernel.
-
-        Raises
-        ------
-        OutputLimitError
-            If the limit on output is passed; else what nbclient raises.
-        """
-        try:
-            self.execute(**options)
-        except DeadKernelError:
-            if self.seen_bytes > self.limits.output_bytes:
-                most = self.limits.output_bytes / 1e6
-                raise OutputLimitError(f"found more than {most:g} MB of output, expected less") from None
-            raise
+    @classmethod
+    def from_now(cls, seconds: float = RUN_TIMEOUT_SECONDS, cell_seconds: float | None = None) -> Self:
+        """The limits of a run that starts now and may take so many seconds."""
+        return cls(time.monotonic() + seconds, cell_seconds or CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
 
 
-def make_client(notebook: Any, kernel: str, config: Any, limits: Limits, start_line: str) -> Client:
-    """A client for one run; `start_line` is Python that the kernel runs before the first cell."""
+@dataclass
+class Watch:
+    """How far an execution came: its notebook, once there is one, and how many code cells were begun."""
 
-    def seconds_left(cell: Any) -> float:
-        return max(0.1, min(limits.cell_seconds, limits.deadline - time.monotonic()))
+    notebook: Any = None
+    begun: int = 0
 
-    def count(cell: Any, cell_index: int) -> None:
-        client.begun += 1
 
-    client = Client(
-        notebook,
-        kernel_name=kernel,
-        config=config,
-        timeout_func=seconds_left,
-        # By default what a busy kernel says late is lost without a word.
-        iopub_timeout=60,
-        raise_on_iopub_timeout=True,
-        record_timing=False,
-        shutdown_kernel="immediate",
-        on_cell_execute=count,
-        # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
-        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.code_to_run={start_line}"],
-    )
-    client.limits = limits
-    return client
+def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Watch, **options: Any) -> Any:
+    """The notebook of a file, executed by papermill with our engine.
+
+    Parameters
+    ----------
+    path, parameters : the notebook, and what is injected into it.
+    kernel : name of the kernelspec.
+    watch : keeps what there is of the notebook if it fails.
+    options : of `lib.tools.run.engine.Engine`.
+
+    Raises
+    ------
+    Exception
+        Whatever goes wrong; of a cell that fails, papermill's error with its `ename` and `evalue`.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
+    options |= {"engine_name": "tradegoals", "kernel_name": kernel, "progress_bar": False}
+    try:
+        notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
+        if notebook.metadata.papermill.exception:  # papermill lets a cell end the notebook by SystemExit(0)
+            raise PapermillExecutionError(0, 0, "", "SystemExit", "0", [])
+    finally:
+        if watch.notebook is not None:
+            _tidy(watch.notebook)
+    return notebook
+
+
+def _tidy(notebook: Any) -> None:
+    """Take out what differs from run to run, and papermill's marks: the same run gives the same bytes."""
+    from papermill.execute import remove_error_markers
+
+    remove_error_markers(notebook)
+    for name in ("input_path", "output_path", "start_time", "end_time", "duration", "exception"):
+        notebook.metadata.papermill.pop(name, None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
 
 
 def to_page(notebook: Any, title: str) -> str:
@@ -149,38 +141,11 @@ def _markdown_to_html(text: str) -> str:
     return MarkdownWithMath(renderer=renderer).render(text)
 
 
-CELL_TIMEOUT_SECONDS = 300
-
-MOST_OUTPUT_BYTES = 50_000_000
-"""A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
-
-KERNEL_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
-
-
-@contextmanager
-def kernel_config() -> Iterator[Any]:
-    """Settings of one kernel: it talks through sockets in a folder of its own, not through ports.
-
-    Others could listen on ports, and two kernels started at once could take the same. By default the sockets
-    would lie in the current folder, where the same can happen.
-    """
-    from traitlets.config import Config
-
-    place = os.environ.get(SOCKETS_ENV)
-    with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
-        settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters
-        if os.name == "posix":
-            settings["transport"] = "ipc"
-        yield Config({"KernelManager": settings})
-
-
 def execute(
     run: Run,
     out: Path,
     settings: Settings | None = None,
     sources: Sources | None = None,
-    tell_kernel: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Execute one run and write its files, or find that they are up to date.
 
@@ -189,7 +154,6 @@ def execute(
     run, out : what to run, and the output folder.
     settings : how; by default in an ordinary kernel, and only what is not up to date.
     sources : imports and versions that are known already.
-    tell_kernel : called with the process id of the kernel, which leads a process group, once there is one.
 
     Raises
     ------
@@ -205,41 +169,42 @@ def execute(
         raise UserError(f"{folder}: cannot be written: {fault.strerror}") from None
     with locked(folder):
         known = Sources() if sources is None else sources
-        if not settings.force and not reason_to_run(run, out, known):
+        reason = "forced" if settings.force else reason_to_run(run, out, known)
+        if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)
         sweep(folder)
-        error = _execute_locked(run, folder, settings, known, tell_kernel)
+        if reason.startswith(PAGE_ONLY):
+            error = _renew_page(run, folder, known)
+        else:
+            error = _execute_locked(run, folder, settings, known)
     return Outcome(run, folder, time.monotonic() - started, error)
 
 
-def _execute_locked(
-    run: Run,
-    folder: Path,
-    settings: Settings,
-    sources: Sources,
-    tell_kernel: Callable[[int], None] | None,
-) -> str:
+def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources) -> str:
     """Execute and publish; returns the error in words."""
     moment, started = datetime.now(UTC), time.monotonic()
-    before, data_before = sources.parts(run, ()), _states(data_dir())
+    before = sources.parts(run, ())
     fault_words = ""
     with working_folder(folder) as working:
         notes = working / "opened"
-        progress = Progress()
+        watch = Watch()
         try:
-            notebook = _execute_notebook(run, progress, settings, str(notes), tell_kernel)
+            notebook = run_notebook(
+                notebooks_dir() / f"{run.notebook}.ipynb",
+                run.parameters,
+                settings.kernel,
+                watch,
+                limits=Limits.from_now(settings.timeout),
+                arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
+            )
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
-            fault_words = _describe(fault, progress)
-            _keep_failure(progress.notebook, folder)
-        opened = read_notes(str(notes))
-    known = Sources()
-    known.modules, known.versions = sources.modules, sources.versions
-    parts = known.parts(run, opened)
-    now = _states(data_dir())
-    steady = {**parts, "data": {}} == before and all(
-        data_before.get(name) == now.get(name) for name in opened
-    )
+            fault_words = _describe(fault, watch)
+            _keep_failure(watch.notebook, folder)
+        opened = read_opened(notes)
+    known = Sources(sources.known)
+    steady = opened.steady and known.parts(run, ()) == before
+    parts = known.parts(run, opened.names)
     record = run.to_json() | {
         "key": key_of(parts) if steady else "",
         "status": "failed" if fault_words else "ok",
@@ -256,50 +221,51 @@ def _execute_locked(
     return fault_words
 
 
-def _states(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """What changes when a data file is written, by name: none of it is kept."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {
-        path.relative_to(folder).as_posix(): ((s := path.stat()).st_ino, s.st_mtime_ns, s.st_size)
-        for path in files
-    }
-
-
-@dataclass
-class Progress:
-    """How far an execution came: the notebook and its client, as soon as there are any."""
-
-    notebook: Any = None
-    client: Any = None
-
-
-def _execute_notebook(
-    run: Run, progress: Progress, settings: Settings, notes: str, tell_kernel: Callable[[int], None] | None
-) -> Any:
-    """The executed notebook; `progress` keeps what there is of it if it fails."""
+def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
+    """Make the files of a run anew from its outputs, with the text of its notebook as it is now."""
+    import nbformat
     from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
 
-    os.environ.update({name: os.environ.get(name, value) for name, value in KERNEL_ENVIRONMENT.items()})
+    journal = spec.read_journal(folder)
+    assert journal is not None, "the reason was read from it"
     source = load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb"))
-    progress.notebook = notebook = parameterize_notebook(source, run.parameters)
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.id = "injected-parameters"  # not a random one: the same run gives the same bytes
-        if cell.cell_type == "code":  # what is not executed must not show the outputs of another run
-            cell.outputs, cell.execution_count = [], None
-    limits = Limits(time.monotonic() + settings.timeout, CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
-    with kernel_config() as config:
-        line = start_line(str(data_dir()), notes)
-        progress.client = make_client(notebook, settings.kernel, config, limits, line)
-        progress.client.tell_kernel = tell_kernel
-        progress.client.run()
-    return notebook
+    for cell in source.cells:
+        cell.metadata.pop("papermill", None)  # a mark of papermill's loading, which `_tidy` takes from others
+    try:
+        _publish(with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
+        parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
+        spec.write_journal(folder, journal | {"parts": parts})
+    except UserError as fault:  # a full disk
+        return str(fault)
+    return ""
+
+
+def with_text(executed: Any, source: Any) -> Any:
+    """An executed notebook with the text of one whose code does the same: Markdown, comments in cells."""
+    done = [cell for cell in executed.cells if cell.cell_type == "code"]
+    cells: list[Any] = []
+
+    def keep_injected() -> None:
+        while done and "injected-parameters" in done[0].metadata.get("tags", []):
+            cells.append(done.pop(0))
+
+    keep_injected()
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            done[0].source, done[0].id = cell.source, cell.id
+            cells.append(done.pop(0))
+            keep_injected()
+        else:
+            cells.append(cell)
+    executed.cells = cells
+    return executed
 
 
 def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
     import nbformat
+
+    from lib import results
 
     result = results.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)
@@ -325,13 +291,30 @@ def _keep_failure(notebook: Any, folder: Path) -> None:
             return
 
 
-def _describe(error: Exception, progress: Progress) -> str:
+def _describe(error: Exception, watch: Watch) -> str:
     """A failure in words: in which cell, and what was said."""
-    from nbclient.exceptions import CellExecutionError
-
-    begun = progress.client.begun if progress.client else 0
-    where = f"cell {begun}" if begun else "before the first cell"
-    if isinstance(error, CellExecutionError):
-        return f"{where}: {error.ename}: {error.evalue}"
+    where = f"cell {watch.begun}" if watch.begun else "before the first cell"
+    if (name := getattr(error, "ename", None)) is not None:  # of a cell
+        return f"{where}: {name}: {getattr(error, 'evalue', '')}"
     said = (str(error).splitlines() or [""])[0]
     return f"{where}: {type(error).__name__}: {said}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run, where and how, and what is known of its sources: all that another process or machine needs."""
+
+    run: Run
+    out: Path
+    settings: Settings
+    known: Known
+
+
+def run_one(task: Task) -> Outcome:
+    """Execute one run wherever an executor has put it; a kernel that was killed gets a second try."""
+    sources, started = Sources(task.known), time.monotonic()
+    outcome = execute(task.run, task.out, task.settings, sources)
+    if any(words in outcome.error for words in KILLED):
+        left = max(1.0, task.settings.timeout - (time.monotonic() - started))
+        outcome = execute(task.run, task.out, replace(task.settings, timeout=left), sources)
+    return outcome

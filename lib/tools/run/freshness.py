@@ -1,126 +1,231 @@
-"""Which modules of `lib` a piece of code imports, directly or through others: read from its text, not run.
+"""Whether a run is due: what decides its output, found by meaning, and what has changed of it.
 
-The key of a run: a hash of everything that decides its output, and why a run must be repeated.
-
-It covers the notebook's cells, the modules of `lib` that they import and those that make the page, the data
-files that the run opened, the parameters, the versions of the packages that a run can load, and Python. A part
-is compared by content only, never by time: clocks go back, and copies are as good as originals.
-
-What to run and why: the checked runs of a command, and for each the reason to execute or skip it.
+Executed again is a run when something has changed that can change its output: the code of its cells, modules
+of `lib` that they import, directly or through others, files that it opened (modules beside the notebook among
+them), parameters, versions of packages, Python. Code counts by its meaning: its syntax tree without docstrings,
+comments, layout, and annotations that nothing reads. What else a run's files show (Markdown, comments in
+cells), and what makes these files (`PAGE_MODULES`), is a reason to make the page anew, from the outputs that
+there are. A part is compared by content only, never by time: clocks go back, and copies are as good as
+originals.
 
 To check parameters takes pandas and the tables, to follow imports a parser. Both depend on nothing but files
 and arguments, so their result is kept in the output folder under a hash of all these.
 """
 
-import ast
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
 from lib.files import make_folder_below, write_atomically
+from lib.meaning import LIB, hash_text, imported_modules, meaning
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
+from lib.tools.run.opened import PREFIX, read_notes, state_of
 from lib.tools.run.spec import Run, are_intact, hash_file, read_journal, run_from
 
-LIB = Path(__file__).resolve().parents[2]
+# --- modules of `lib` ---
 
 
-def imported_modules(code: str) -> set[str]:
-    """Modules of `lib` that Python code imports, directly or through others: "goals", "analysis/answers"."""
-    found: set[str] = set()
-    waiting = direct_imports(code)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting |= direct_imports((LIB / f"{name}.py").read_text(encoding="utf-8"))
-    return found
+# --- files, by name ---
 
 
-def direct_imports(code: str) -> set[str]:
-    """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
-    names = {"/".join(parts[:depth]) for parts in _names_imported(code) for depth in range(1, len(parts) + 1)}
-    names |= {f"{name}/__init__" for name in names}
-    return {name for name in names if (LIB / f"{name}.py").exists()}
+@dataclass(frozen=True)
+class Opened:
+    """The names of the files that a run opened, and whether none of them has changed since."""
+
+    names: list[str]
+    steady: bool
 
 
-@lru_cache(maxsize=256)
-def _names_imported(code: str) -> frozenset[tuple[str, ...]]:
-    """What code imports from `lib`, each name in its parts below it; a text is parsed once."""
-    names: set[str] = set()
-    try:
-        tree = ast.parse(code)
-    except SyntaxError as error:
-        raise UserError(
-            f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
-        ) from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "lib":
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.startswith("lib.")}
-    return frozenset(tuple(name.split(".")[1:]) for name in names)
+def read_opened(notes: Path) -> Opened:
+    """What a kernel has noted (`lib.tools.run.opened`)."""
+    found = read_notes(str(notes))
+    unseen = any(path.startswith(PREFIX) for path in found)
+    steady = not unseen and all(state_of(path) == state for path, state in found.items())
+    return Opened(sorted(map(_name_for, found)), steady)
 
 
-DRIVER = ("results",)
-"""Modules that make the files of a run outside its kernel, with those that they import; `execute` calls them."""
+def _places() -> dict[str, Path]:
+    """What the name of a file begins with, and the folder that this stands for; data files have no prefix."""
+    return {"": data_dir(), "./notebooks/": notebooks_dir(), "./": LIB.parent, "~/": Path.home()}
+
+
+def _name_for(path: str) -> str:
+    """The name of a file in journals and stamps: relative to data, project or home where it lies below."""
+    for prefix, place in _places().items():
+        if Path(path).is_relative_to(place.resolve()):
+            return prefix + Path(path).relative_to(place.resolve()).as_posix()
+    return path
+
+
+def _path_of(name: str) -> Path:
+    """The file of a name."""
+    for prefix, place in _places().items():
+        if prefix and name.startswith(prefix):
+            return place / name.removeprefix(prefix)
+    return data_dir() / name  # an absolute path stays what it is
+
+
+# --- what decides the output of a run ---
+
+PAGE_MODULES = ("tools/run/execute.py", "tools/run/engine.py", "results.py")
+"""Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = ("ipykernel", "matplotlib-inline", "nbclient", "nbconvert", "nbformat", "papermill")
 """What a run needs beside the dependencies of `lib`."""
 
 
+@dataclass
+class Known:
+    """What is costly to find out, and can be handed to other processes."""
+
+    modules: dict[str, list[str]] = field(default_factory=dict)
+    """By notebook, the modules of `lib` that it imports."""
+    versions: dict[str, str] | None = None
+    meanings: dict[str, str] = field(default_factory=dict)
+    """By the hash of a source file's content, or a notebook's, the hash of what its code means."""
+
+
 class Sources:
     """The state of notebooks, modules, data and packages; each file is read and hashed once."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known | None = None) -> None:
+        self.known = known or Known()
         self.hashes: dict[Path, str] = {}
-        self.cells: dict[str, str] = {}
-        self.modules: dict[str, list[str]] = {}
-        """By notebook, the modules of `lib` that it imports: what `module_names` found, or a plan kept."""
-        self.versions: dict[str, str] | None = None
+        self.cells: dict[str, tuple[str, str]] = {}
+        self.page: dict[str, str] = {}
+        self.opened: dict[tuple[str, Any], str] = {}
+        self.lib: dict[str, dict[str, str]] = {}
 
     def hash_of(self, path: Path) -> str:
-        """The hash of a file; empty where there is none."""
+        """The hash of a file, or of the names in a folder; empty where there is nothing."""
         if path not in self.hashes:
-            self.hashes[path] = hash_file(path)
+            self.hashes[path] = _hash_names(path) if path.is_dir() else hash_file(path)
         return self.hashes[path]
 
+    def meaning_of(self, path: Path) -> str:
+        """The hash of what a module does; empty where there is none."""
+        digest, meanings = self.hash_of(path), self.known.meanings
+        if digest and digest not in meanings:
+            meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
+        return meanings[digest] if digest else ""
+
     def data_hash(self, name: str, opened: Iterable[str]) -> str:
-        """The hash of a data file; of the description of all, only what it says of the files that were opened."""
-        path = data_dir() / name
+        """The hash of a file that was opened.
+
+        A module counts by what it does, a notebook of the collection by its opening, which tables of contents
+        show, and the description of all tables by what it says of those that were opened.
+        """
+        key = name, frozenset(opened) if name == PACKAGE_FILE else None
+        if key not in self.opened:
+            self.opened[key] = self._data_hash(name, opened)
+        return self.opened[key]
+
+    def _data_hash(self, name: str, opened: Iterable[str]) -> str:
+        path = _path_of(name)
+        if name.startswith("./notebooks/") and name.endswith(".ipynb"):
+            return _opening_hash(path)
         if name != PACKAGE_FILE:
-            return self.hash_of(path)
+            return self.meaning_of(path) if is_helper(name) else self.hash_of(path)
         try:
             said = json.loads(path.read_bytes())["resources"]
-            return sha256(
-                json.dumps([_described(one) for one in said if one["path"] in opened]).encode()
-            ).hexdigest()
+            return _hash_json([_described(one) for one in said if one["path"] in opened])
         except (OSError, ValueError, KeyError, TypeError):
             return self.hash_of(path)
 
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
-        """Everything that decides the output of a run which opens the files `data` of the data folder."""
+        """Everything that decides the output of a run which opens the files `data`, and its page."""
+        known = self.known
         if run.notebook not in self.cells:
-            self.cells[run.notebook] = _cells_hash(notebooks_dir() / f"{run.notebook}.ipynb")
-        if run.notebook not in self.modules:
-            self.modules[run.notebook] = module_names(run.notebook)
-        if self.versions is None:
-            self.versions = run_versions()
+            self.cells[run.notebook] = self._cells(notebooks_dir() / f"{run.notebook}.ipynb")
+        if run.notebook not in known.modules:
+            known.modules[run.notebook] = module_names(run.notebook)
+        if known.versions is None:
+            known.versions = run_versions()
+        if run.notebook not in self.lib:
+            names = known.modules[run.notebook]
+            self.lib[run.notebook] = {name: self.meaning_of(LIB / name) for name in names}
+        helped = {name: self.meaning_of(LIB / name) for name in self.modules_of_helpers(data)}
+        code, text = self.cells[run.notebook]
         return {
-            "notebook": self.cells[run.notebook],
-            "lib": {name: self.hash_of(LIB / name) for name in self.modules[run.notebook]},
+            "notebook": code,
+            "lib": self.lib[run.notebook] | helped,
             "data": {name: self.data_hash(name, data) for name in sorted(data)},
             "parameters": run.parameters,
-            "versions": self.versions,
+            "versions": known.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
+            "page": {"text": text} | self._page_parts(),
         }
+
+    def modules_of_helpers(self, data: Iterable[str]) -> set[str]:
+        """Files of `lib` that modules outside it import, of those that were opened."""
+        found: set[str] = set()
+        for name in filter(is_helper, data):
+            if (path := _path_of(name)).is_file():
+                found |= {f"{module}.py" for module in imported_modules(path.read_text(encoding="utf-8"))}
+        return found
+
+    def _page_parts(self) -> dict[str, str]:
+        if not self.page:
+            templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
+            self.page = {name: self.meaning_of(LIB / name) for name in PAGE_MODULES}
+            self.page |= {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
+        return self.page
+
+    def _cells(self, path: Path) -> tuple[str, str]:
+        """The hash of what a notebook's code does, and of the text of all its cells, outputs apart.
+
+        Both are that of the bytes if it is damaged, and empty if it is missing.
+        """
+        try:
+            content = path.read_bytes()
+            cells = json.loads(content)["cells"]
+            text = _hash_json([[one["cell_type"], _text(one["source"]), _tags(one)] for one in cells])
+            if text not in self.known.meanings:
+                means = [[code_of(one), _tags(one)] for one in cells if one["cell_type"] == "code"]
+                self.known.meanings[text] = _hash_json(means)
+            return self.known.meanings[text], text
+        except OSError:
+            return "", ""
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return hash_file(path), hash_file(path)
+
+
+def code_of(cell: Any) -> str:
+    """The hash of what a code cell does."""
+    return meaning(_text(cell["source"]), is_cell=True)
+
+
+def is_helper(name: str) -> bool:
+    """Whether a file that was opened is a module outside `lib`, which counts by what it does."""
+    return name.endswith(".py") and name.startswith(("./", "~/", "/"))
+
+
+def _opening_hash(path: Path) -> str:
+    """The hash of a notebook's first cell; of the bytes if it is damaged."""
+    try:
+        return hash_text(_text(json.loads(path.read_bytes())["cells"][0]["source"]))
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return hash_file(path)
+
+
+def _tags(cell: Any) -> Any:
+    return cell["metadata"].get("tags")
+
+
+def _hash_json(content: Any) -> str:
+    return hash_text(json.dumps(content))
+
+
+def _hash_names(folder: Path) -> str:
+    """The hash of the names of all files below a folder, which a data set of many files is."""
+    return _hash_json(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")))
 
 
 def _described(resource: dict[str, Any]) -> dict[str, Any]:
@@ -129,50 +234,57 @@ def _described(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def key_of(parts: dict[str, Any]) -> str:
-    """The key: SHA-256 of the parts, written in one way."""
-    return sha256(json.dumps(parts, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    """The key: SHA-256 of the parts that decide the output, written in one way."""
+    deciding = {name: part for name, part in parts.items() if name != "page"}
+    return sha256(json.dumps(deciding, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+PAGE_ONLY = "page only: "
+"""A reason that begins so asks for new files from the outputs that there are."""
 
 
 def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
-    """Why a run must be executed: "new", "data changed: figures.csv", …; empty if its files are up to date."""
+    """Why a run must be executed, or its page made anew; empty if its files are up to date.
+
+    Such as "new", "data changed: figures.csv", "page only: text changed".
+    """
     folder = run.folder(out)
     journal = read_journal(folder)
     if journal is None:
         return "new" if not any(folder.glob("*.*")) else "no journal of its files"
     if journal["status"] != "ok":
         return "failed before"
+    if unseen := [name.removeprefix(PREFIX) for name in journal["parts"]["data"] if name.startswith(PREFIX)]:
+        return f"it uses {', '.join(unseen)}, and what that opens cannot be seen"
     if not journal["key"]:
         return "inputs changed while it ran"
-    if changed := changes(journal["parts"], sources.parts(run, journal["parts"]["data"])):
+    now = sources.parts(run, journal["parts"]["data"])
+    if changed := changes(journal["parts"], now):
         return "; ".join(changed)
-    return "" if are_intact(folder, journal) else "files differ from the journal"
+    if not are_intact(folder, journal):
+        return "files differ from the journal"
+    names = _differing(journal["parts"].get("page", {}), now["page"])
+    return f"{PAGE_ONLY}{_listed(names)} changed" if names else ""
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
     found = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
     for part in ("lib", "data", "parameters", "versions"):
-        names = [name for name in before[part] | now[part] if before[part].get(name) != now[part].get(name)]
-        if names:
-            shown = [name.removesuffix(".py") for name in sorted(names)[:5]] + ["…"] * (len(names) > 5)
-            found.append(f"{part} changed: {', '.join(shown)}")
+        if names := _differing(before[part], now[part]):
+            found.append(f"{part} changed: {_listed(names)}")
     if before.get("python") != now["python"]:
         found.append(f"Python changed: {before.get('python')} to {now['python']}")
     return found
 
 
-def _cells_hash(path: Path) -> str:
-    """The hash of a notebook's cells, without outputs; of the bytes if it is damaged, empty if missing."""
-    try:
-        cells = json.loads(path.read_bytes())["cells"]
-        text = json.dumps(
-            [[cell["cell_type"], cell["source"], cell["metadata"].get("tags")] for cell in cells]
-        )
-    except OSError:
-        return ""
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return hash_file(path)
-    return sha256(text.encode()).hexdigest()
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+
+
+def _listed(names: list[str]) -> str:
+    shown = [name if is_helper(name) else name.removesuffix(".py") for name in names[:5]]
+    return ", ".join(shown + ["…"] * (len(names) > 5))
 
 
 def module_names(notebook: str) -> list[str]:
@@ -180,14 +292,9 @@ def module_names(notebook: str) -> list[str]:
     try:
         cells = json.loads((notebooks_dir() / f"{notebook}.ipynb").read_bytes())["cells"]
         code = "\n".join(_text(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-        found = imported_modules("\n".join([code, *(f"import lib.{name}" for name in DRIVER)]))
+        return sorted(f"{name}.py" for name in imported_modules(code))
     except (UserError, OSError, ValueError, KeyError, TypeError):
-        return all_module_names()
-    templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
-    return sorted(
-        {f"{name}.py" for name in (*found, "tools/run/execute")}
-        | {path.relative_to(LIB).as_posix() for path in templates}
-    )
+        return [name for name in all_module_names() if name.endswith(".py")]
 
 
 def all_module_names() -> list[str]:
@@ -229,6 +336,8 @@ def run_versions() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+# --- what to run and why ---
+
 PLANS = ".plans"
 
 KEPT_PLANS = 20
@@ -236,7 +345,7 @@ KEPT_PLANS = 20
 
 @dataclass(frozen=True)
 class Item:
-    """A run and why it must be executed; an empty reason means that its files are up to date."""
+    """A run and why it is due; an empty reason means that its files are up to date."""
 
     run: Run
     reason: str
@@ -268,8 +377,8 @@ def choose(
     if (kept := _read(path, sources)) is not None:
         return kept
     runs, left_out = select()
-    sources.modules = {name: module_names(name) for name in dict.fromkeys(run.notebook for run in runs)}
-    sources.versions = run_versions()
+    for run in {run.notebook: run for run in runs}.values():
+        sources.parts(run, ())  # finds out all that is to be kept
     plan = Plan(runs, left_out, sources)
     if keep:
         _keep(path, plan)
@@ -300,7 +409,7 @@ def _read(path: Path, sources: Sources) -> Plan | None:
         if sha256(body.encode()).hexdigest() != digest:
             return None
         content = json.loads(body)
-        sources.modules, sources.versions = content["modules"], content["versions"]
+        sources.known = Known(**content["known"])
         return Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -311,8 +420,7 @@ def _keep(path: Path, plan: Plan) -> None:
     content = {
         "runs": [run.to_json() for run in plan.runs],
         "left_out": plan.left_out,
-        "modules": plan.sources.modules,
-        "versions": plan.sources.versions,
+        "known": asdict(plan.sources.known),
     }
     body = json.dumps(content)
     try:

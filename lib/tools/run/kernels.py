@@ -6,6 +6,7 @@ says how that is kept true), and where no server can serve, the kernel is an ord
 has no fork, and on macOS the threads of NumPy's linear algebra do not survive it.
 """
 
+import atexit
 import json
 import os
 import secrets
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from select import select
 
@@ -57,6 +59,19 @@ def warm(place: str | None = None) -> Iterator[str]:
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
         with _server(folder), _jupyter_path(folder):
             yield name
+
+
+def find(name: str) -> str:
+    """The kernelspec behind a name: `INSTALLED`, if nobody has installed it, is a server of this process."""
+    return _of_this_process() if name == INSTALLED and not _installed_folder().exists() else name
+
+
+@lru_cache(maxsize=1)
+def _of_this_process() -> str:
+    """The name of warm kernels whose server lives as long as this process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(warm())
 
 
 def install() -> Path:

@@ -1,13 +1,52 @@
-"""Which data files a run opens: an audit hook in the kernel notes each, before the first cell runs.
+"""Which files a run opens to read: noted in its kernel, from before its first cell on.
 
-The interpreter reports every file that Python opens (PEP 578), whichever function does it; files that C++ code
-opens by itself, such as `pyarrow.parquet.read_table` on a path, it does not see (pandas opens them in Python).
+The interpreter reports every file that Python opens, by whatever function (PEP 578), and every database that
+SQLite opens. What Arrow's C++ code opens it does not report: there every path goes through one of a few Python
+functions of pyarrow, which are wrapped. Of what can be seen by no such means (`BLIND`, other programs) the use
+is noted, so that a run never passes for up to date while something unseen may have changed.
+
+Files of Python, of installed packages and of the system do not count, nor settings in hidden folders of the
+user's home; nor what the run itself has made. A compiled module counts as its source.
 """
 
+import json
 import os
+import site
+import stat
 import sys
+import sysconfig
+from collections.abc import Callable
+from importlib.util import source_from_cache
+from typing import Any, cast
 
 _NOTE = "import lib.tools.run.opened as _opened; _opened.note({folder!r}, {notes!r}); del _opened"
+
+BLIND = (
+    "_dbm",
+    "_gdbm",
+    "duckdb",
+    "fiona",
+    "h5py",
+    "netCDF4",
+    "osgeo",
+    "polars",
+    "pyogrio",
+    "rasterio",
+    "tables",
+)
+"""Modules that open files in their own C code."""
+
+PROGRAMS = ("os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")
+
+PREFIX = "!"
+"""Stands before the name of what was used unseen: a module, or "another program"."""
+
+SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/System", "/Library")
+
+SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+"""Environment variables that name folders of programs' settings and caches."""
+
+State = tuple[int, int, int]
 
 
 def start_line(folder: str, notes: str) -> str:
@@ -15,34 +54,228 @@ def start_line(folder: str, notes: str) -> str:
     return _NOTE.format(folder=folder, notes=notes)
 
 
-def note(folder: str, notes: str) -> None:
-    """From now on, write the name of every file below `folder` that is opened to `notes`, once, a line each.
+def state_of(path: str) -> State | None:
+    """What changes when a file is written; None where there is no file. It is compared, never kept."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - as light as `os`
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
-    Names are relative to the folder. Processes that the kernel forks are covered, other programs are not.
+
+def note(folder: str, notes: str) -> None:
+    """From now on, write every file that is opened to read to `notes`, once, a line each, with its state.
+
+    Parameters
+    ----------
+    folder : the data folder, all of which counts, wherever it lies.
+    notes : file of JSON lines, ``[path, state]``; the state is that before the file was opened.
+
+    Processes that the kernel forks are covered.
     """
-    root = os.path.realpath(folder) + os.sep
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    counts = _counting(os.path.realpath(folder) + os.sep)
     seen: set[str] = set()
+    made: set[str] = set()
 
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if event != "open" or isinstance(arguments[0], int):
+    def write(name: str, state: State | None) -> None:
+        if name not in seen:
+            seen.add(name)
+            os.write(file, (json.dumps([name, state]) + "\n").encode())
+
+    def take(given: Any, how: str | None = "r", flags: int = 0, folders: bool = False) -> None:
+        if isinstance(given, int) or (path := _real(given)) is None or path in seen or path in made:
             return
+        if _replaces(how, flags):
+            made.add(path)
+        if _only_writes(how, flags) or not counts(path) or any(path.startswith(one) for one in made_folders):
+            return
+        path = _source(path)
         try:
-            path = os.path.realpath(os.fsdecode(arguments[0]))  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            return
-        if path.startswith(root) and path not in seen:
-            seen.add(path)
-            os.write(file, os.fsencode(path[len(root) :].replace(os.sep, "/") + "\n"))
+            mode = os.stat(path).st_mode  # noqa: PTH116
+        except OSError:
+            mode = stat.S_IFREG  # looked for in vain
+        if stat.S_ISREG(mode) or (folders and stat.S_ISDIR(mode)):
+            write(path, state_of(path))
+        if folders and stat.S_ISDIR(mode):
+            for place, _, names in os.walk(path):
+                for name in names:
+                    take(os.path.join(place, name))  # noqa: PTH118
 
+    made_folders: list[str] = []
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            take(*arguments)
+        elif event == "sqlite3.connect":
+            take(_database(arguments[0]))
+        elif event == "os.mkdir":
+            if (path := _real(arguments[0])) and not os.path.isdir(path):  # noqa: PTH112
+                made_folders.append(path + os.sep)
+        elif event == "import":
+            if arguments[0].partition(".")[0] in BLIND:
+                write(PREFIX + arguments[0].partition(".")[0], None)
+        elif event in PROGRAMS:
+            write(f"{PREFIX}another program", None)
+
+    _wrap_arrow(lambda path, how: take(path, how, folders=True))
     sys.addaudithook(hook)
 
 
-def read_notes(notes: str) -> list[str]:
-    """The names that were noted, sorted."""
+def _real(given: Any) -> str | None:
+    """The real path of what was opened; None if it is none."""
     try:
-        with open(notes, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - as light as `os`
-            return sorted(set(file.read().split("\n")) - {""})
+        return os.path.realpath(os.fsdecode(given))
+    except (TypeError, ValueError, OSError):
+        return None
+
+
+def _replaces(how: str | None, flags: int) -> bool:
+    """Whether a file is opened such that nothing of what it held is left."""
+    return bool(flags & (os.O_TRUNC | os.O_EXCL)) or (how is not None and how[:1] in ("w", "x"))
+
+
+def _only_writes(how: str | None, flags: int) -> bool:
+    if how is not None:
+        return how[:1] in ("w", "x") or (how[:1] == "a" and "+" not in how)
+    return flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR) == os.O_WRONLY or _replaces(how, flags)
+
+
+def _source(path: str) -> str:
+    """The source of a compiled module, if it is there; any other path itself."""
+    if path.endswith(".pyc"):
+        try:
+            source = source_from_cache(path)
+        except ValueError:
+            return path
+        return source if os.path.isfile(source) else path  # noqa: PTH113
+    return path
+
+
+def _database(given: Any) -> Any:
+    """The file of a database; 0, which is no path, where it lies in memory."""
+    text = os.fsdecode(given) if not isinstance(given, int) else ""
+    if text.startswith("file:"):
+        from urllib.parse import unquote, urlsplit
+
+        text = "" if "mode=memory" in text else unquote(urlsplit(text).path)
+    return text if text not in ("", ":memory:") else 0
+
+
+def _counting(data: str) -> Callable[[str], bool]:
+    """Which paths count: a function of a real path; `data` is the data folder."""
+    lib = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..")) + os.sep  # noqa: PTH118, PTH120
+    project = os.path.dirname(lib.rstrip(os.sep)) + os.sep  # noqa: PTH120
+    home = os.path.realpath(os.path.expanduser("~")) + os.sep  # noqa: PTH111
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    python = [*map(sysconfig.get_path, kinds), *site.getsitepackages(), site.getusersitepackages()]
+    if sys.prefix != sys.base_prefix:  # an environment of its own, perhaps in the project
+        python.append(sys.prefix)
+    packages = tuple({os.path.realpath(place) + os.sep for place in python})
+    settings = [os.environ[name] for name in SETTINGS if os.environ.get(name)]
+    elsewhere = tuple(os.path.realpath(place) + os.sep for place in (*SYSTEM, *settings))
+
+    def counts(path: str) -> bool:
+        if path.startswith(data):
+            return True
+        if path.startswith(packages):
+            return False
+        if path.startswith(lib) and path.endswith((".py", ".pyc")):
+            return False  # imports of `lib` are read from the code, for a warm kernel has them already
+        if path.startswith(project):
+            return True
+        hidden = path.startswith((home + ".", home + "Library" + os.sep))
+        compiled = f"{os.sep}ipykernel_{os.getpid()}{os.sep}" in path  # the name of a cell, for tracebacks
+        return not (hidden or compiled or path.startswith(elsewhere))
+
+    return counts
+
+
+def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
+    """Let pyarrow tell every path that it is given, a folder as well as a file.
+
+    Readers, data sets and file systems turn what they are given into a path with `_stringify_path`; `OSFile`
+    and `memory_map`, by which most of them open it, first ask whether it is a folder. File systems are asked by
+    name; a class in C cannot be altered, so theirs is replaced by a subclass.
+    """
+    try:
+        import pyarrow.fs
+        import pyarrow.util
+    except ImportError:  # a kernel without it has nothing to tell
+        return
+    usual = pyarrow.util._stringify_path
+
+    def stringify(path: Any) -> Any:
+        text = usual(path)
+        tell(_local(text), _arrow_mode())
+        return text
+
+    class Paths:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os.path, name)
+
+        def isdir(self, path: Any) -> bool:
+            tell(path, "r")
+            return os.path.isdir(path)  # noqa: PTH112
+
+    class System:
+        path = Paths()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+    pyarrow.lib.os = System()
+
+    class LocalFileSystem(pyarrow.fs.LocalFileSystem):
+        def open_input_file(self, path: Any) -> Any:
+            tell(path, "r")
+            return super().open_input_file(path)
+
+        def open_input_stream(self, path: Any, *args: Any, **options: Any) -> Any:
+            tell(path, "r")
+            return super().open_input_stream(path, *args, **options)
+
+    class SubTreeFileSystem(pyarrow.fs.SubTreeFileSystem):
+        def __init__(self, base_path: Any, base_fs: Any) -> None:
+            super().__init__(base_path, base_fs)
+            if isinstance(base_fs, pyarrow.fs.LocalFileSystem):
+                tell(base_path, "r")  # all of it, for its names are relative and opened in C++
+
+    # Those that are loaded later take all from these.
+    for module in [module for name, module in sys.modules.items() if name.startswith("pyarrow.")]:
+        if "_stringify_path" in vars(module):
+            module._stringify_path = stringify  # type: ignore[attr-defined]
+        for one in (LocalFileSystem, SubTreeFileSystem):
+            if one.__name__ in vars(module) and module.__name__ != "pyarrow._fs":
+                setattr(module, one.__name__, one)
+
+
+def _arrow_mode() -> str:
+    """Mode of opening: "w" where a function of pyarrow that writes is at work, else "r"."""
+    frame = sys._getframe(2)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("pyarrow."):
+        if frame.f_code.co_name.startswith("write_"):
+            return "w"
+        frame = frame.f_back
+    return "r"
+
+
+def _local(text: str) -> str:
+    """The path of a local file's address; what is none stays."""
+    if text.startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        return unquote(urlsplit(text).path)
+    return text
+
+
+def read_notes(notes: str) -> dict[str, State | None]:
+    """The paths that were noted, with their state when they were opened."""
+    try:
+        with open(notes, encoding="utf-8") as file:  # noqa: PTH123 - as light as `os`
+            lines = file.read().split("\n")
     except FileNotFoundError:
-        return []
+        return {}
+    found = [json.loads(line) for line in lines if line]
+    return {path: cast("State | None", state and tuple(state)) for path, state in found}

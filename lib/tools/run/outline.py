@@ -11,9 +11,8 @@ from lib.errors import UserError, nearest, quote
 from lib.files import write_atomically
 from lib.package import notebooks_dir
 from lib.tools.run import freshness, matrix
-from lib.tools.run.checkup import TEMPLATE
 from lib.tools.run.matrix import SCHEMA_FILE, schema_text
-from lib.tools.run.stamp import read_notebook, restamp
+from lib.tools.run.stamp import TEMPLATE, read_notebook, restamp
 
 REGISTRY = ("tools/run/matrix.py", "ON_REQUEST")
 """Module of `lib` and name of the mapping in it that a new notebook goes to."""

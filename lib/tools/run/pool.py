@@ -1,12 +1,9 @@
-"""Execute many runs at once: a process for each, forked from one that has imported all it needs.
+"""Execute many runs at once, through any executor of `concurrent.futures`.
 
-A run that hangs, eats memory or kills its process harms no other: the process and its kernel are killed and
-the run is a failure. The driver imports nothing heavy. If it is itself killed, its processes end, since each
-watches for that; if they are killed, their kernels end (`lib.tools.run.kernels`, and ipykernel for ordinary ones).
+Here that is `Processes`: a process for each run, forked from one that has imported all it needs. On a cluster it is
+Dask's own (`lib.tools.run.cluster`). The driver imports nothing heavy.
 """
 
-import contextlib
-import multiprocessing
 import os
 import shutil
 import signal
@@ -15,10 +12,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
-from multiprocessing import connection
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from multiprocessing import Pipe, connection, get_context, parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
@@ -26,59 +24,76 @@ from typing import Any
 from lib.errors import UserError
 from lib.files import locked, sweep
 from lib.tools.run import spec
+from lib.tools.run.execute import Task, run_one
 from lib.tools.run.freshness import Sources
 from lib.tools.run.spec import SOCKETS_ENV, Outcome, Run, Settings
-from lib.tools.run.worker import Job, work
 
 GRACE_SECONDS = 30.0
 """A run out of time ends by itself and keeps its notebook; after so much longer its process is killed."""
 
-_PREFIX = "tg-"
+RUN_MEGABYTES = 500
+"""What one run takes at most, kernel and driver, by a generous measure."""
+
+STARTS = 40
+"""How often to try to start a process: the one that forks may just have been killed."""
 
 SWEEP_TRIES = 20
 
 LONGEST_PLACE = 50
 """The path of a socket may have about 100 characters, and our folders need the rest."""
 
+_PREFIX = "tg-"
 
-@dataclass
-class Worker:
-    """A running process: its job, the line to it, and the kernel that it has told of."""
+_CGROUP = Path("/sys/fs/cgroup")
 
-    job: Job
-    process: Any
-    line: connection.Connection
-    started: float = field(default_factory=time.monotonic)
-    kernel: int = 0
-    attempts: int = 1
 
-    def kill(self) -> None:
-        """Kill process and kernel, and remove what they were writing."""
-        self.hear()
-        children = _children(self.process.pid)
-        self.process.kill()
-        self.process.join()
-        for child in [self.kernel, *children]:
-            _kill_group(child)
-        self.line.close()
-        _sweep_soon(self.job.run.folder(self.job.out))
+class LostError(Exception):
+    """A call whose process was killed, from outside or because it did not end."""
 
-    def hear(self) -> tuple[Any, ...] | None:
-        """The last word of the process, if it has come; on the way it tells its kernel."""
-        try:
-            while self.line.poll():
-                word, *rest = self.line.recv()
-                if word != "kernel":
-                    return word, *rest
-                self.kernel = rest[0]
-        except (EOFError, OSError):
-            pass
-        return None
+
+def make_tasks(runs: Iterable[Run], out: Path, settings: Settings, sources: Sources) -> list[Task]:
+    """The tasks of runs, with what is known about their sources."""
+    return [Task(run, out.absolute(), settings, sources.known) for run in runs]
+
+
+def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
+    """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens.
+
+    Raises
+    ------
+    UserError
+        If the folder of a run cannot be written.
+    """
+    unfinished: dict[Future[Outcome], Task] = {}
+    try:
+        with executor as pool:
+            unfinished |= {pool.submit(run_one, task): task for task in tasks}
+            for future in as_completed(list(unfinished)):
+                yield _outcome(future, unfinished.pop(future))
+    finally:
+        for task in unfinished.values():
+            _sweep_soon(task.run.folder(task.out))
+
+
+def _outcome(future: Future[Outcome], task: Task) -> Outcome:
+    """The outcome of a task; one that its executor has lost is a failure of its run alone."""
+    try:
+        return future.result()
+    except UserError:
+        raise
+    except Exception as fault:
+        said = (str(fault).splitlines() or [""])[0]
+        error = said if isinstance(fault, LostError) else f"{type(fault).__name__}: {said}"
+    folder = task.run.folder(task.out)
+    _sweep_soon(folder)
+    with suppress(UserError, OSError), locked(folder, wait=False):
+        spec.note_death(task.run, folder, error)
+    return Outcome(task.run, folder, 0.0, error)
 
 
 def _sweep_soon(folder: Path) -> None:
     """Sweep a folder as soon as what was killed has let go of it, unless another driver has it."""
-    for _ in range(SWEEP_TRIES):
+    for _ in range(SWEEP_TRIES if folder.is_dir() else 0):
         try:
             with locked(folder, wait=False):
                 sweep(folder)
@@ -89,178 +104,196 @@ def _sweep_soon(folder: Path) -> None:
             return
 
 
-def _children(pid: int) -> list[int]:
-    """The processes that a process has started: a kernel of which it has not told yet."""
-    import psutil
+@dataclass(frozen=True)
+class Job:
+    """What a process is told: a call, and the circumstances in which it was submitted."""
 
-    with suppress(psutil.Error):
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    return []
-
-
-def _kill_group(leader: int) -> None:
-    """Kill a kernel and what it has started, or its stub, which ends a warm one."""
-    if leader:
-        with suppress(OSError):
-            os.killpg(leader, signal.SIGKILL)
+    call: Callable[[], Any]
+    megabytes: float
+    folder: str
+    environment: dict[str, str]
 
 
-def execute_many(
-    jobs: Iterable[Job], at_once: int, on_change: Callable[[int], None] = lambda running: None
-) -> Iterator[Outcome]:
-    """Execute jobs, at most so many at once, yielding outcomes as they are known.
+class Processes(Executor):
+    """A process for each call, killed if it takes too long, eats memory or is no longer wanted.
+
+    The standard library's `ProcessPoolExecutor` with one call a process would be less code, but loses what a run
+    needs, as a test shows: where one process is killed, all calls that wait or run are lost with it; a call that
+    hangs cannot be killed; and processes outlive a driver that is killed, with their kernels.
 
     Parameters
     ----------
-    jobs : from `make_jobs`.
     at_once : processes at the same time.
-    on_change : called with the number of running processes.
-
-    Raises
-    ------
-    UserError
-        If the folder of a run cannot be written. Then, and if the caller stops, whatever runs is killed.
+    seconds, megabytes : the most a call may take; by default any.
     """
-    waiting = list(jobs)[::-1]
-    running: list[Worker] = []
-    _prepare()
-    try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                with _undisturbed():
-                    running.append(_start(waiting.pop()))
-                on_change(len(running))
-            ready = connection.wait([w.line for w in running] + [w.process.sentinel for w in running], 1.0)
-            for worker in [w for w in running if w.line in ready or w.process.sentinel in ready or _late(w)]:
-                finished = _settle(worker)
-                if finished is None:
-                    continue
-                running.remove(worker)
-                if isinstance(finished, Worker):
-                    running.append(finished)
-                else:
-                    on_change(len(running))
-                    yield finished
-    finally:
-        for worker in running:
-            worker.kill()
 
+    def __init__(self, at_once: int, seconds: float | None = None, megabytes: float = 0) -> None:
+        # The threads do nothing but wait, each for its process; no interrupt reaches them.
+        self._threads = ThreadPoolExecutor(at_once, "run")
+        self._seconds, self._megabytes = seconds, megabytes
+        self._running: set[Any] = set()
+        self._lock = threading.Lock()
+        self._closed = False
 
-def _late(worker: Worker) -> bool:
-    return time.monotonic() > worker.started + worker.job.settings.timeout + GRACE_SECONDS
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Start a call as soon as fewer than so many run; one whose process is killed gets a second try."""
+        environment = os.environ | {SOCKETS_ENV: private_folder()}
+        job = Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
+        return self._threads.submit(self._run, job)
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for the calls that run, or kill them and start no more."""
+        if cancel_futures:
+            self._closed = True
+            with self._lock:
+                for process in self._running:
+                    process.kill()  # whoever waits for it does the rest
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
-def _settle(worker: Worker) -> Outcome | Worker | None:
-    """The outcome of a process that has ended; a new process if the old one was killed; None if it goes on."""
-    word = worker.hear()
-    run, folder = worker.job.run, worker.job.run.folder(worker.job.out)
-    if word is None and worker.process.is_alive() and not _late(worker):
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        """Wait for all calls; after an exception, kill them."""
+        self.shutdown(cancel_futures=kind is not None)
+
+    def _run(self, job: Job) -> Any:
+        """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
+        code = None
+        for _ in range(2):
+            process, line = self._start(job)
+            try:
+                word = self._hear(process, line)
+                code = process.exitcode
+            finally:
+                self._end(process, line)
+            if word is not None:
+                done, value = word
+                if done:
+                    return value
+                raise value
+        raise LostError(f"its process died twice ({code})")
+
+    def _start(self, job: Job) -> tuple[Any, connection.Connection]:
+        with self._lock:
+            for left in reversed(range(STARTS)):
+                if self._closed:
+                    raise LostError("stopped")
+                ours, theirs = Pipe()
+                process = _context().Process(target=_work, args=(theirs, job), daemon=True)
+                try:
+                    process.start()
+                    self._running.add(process)
+                    return process, ours
+                except (
+                    OSError,
+                    EOFError,
+                ):  # the process that forks has just been killed; there will be another
+                    ours.close()
+                    if not left:
+                        raise
+                    time.sleep(0.05)
+                finally:
+                    theirs.close()
+        raise AssertionError
+
+    def _hear(self, process: Any, line: connection.Connection) -> tuple[bool, Any] | None:
+        """What a process says of its call; None if it was killed before."""
+        left = self._seconds and self._seconds + GRACE_SECONDS
+        if not connection.wait([line, process.sentinel], left):
+            raise LostError(f"found no end after {self._seconds:g} s, expected one")
+        with suppress(EOFError, OSError):
+            if line.poll():
+                word: tuple[bool, Any] = line.recv()
+                process.join(5.0)  # it has only to end
+                return word
         return None
-    seconds = time.monotonic() - worker.started
-    if word is not None:
-        worker.process.join(5.0)
-        worker.kill()
-        if word[0] == "refused":
-            raise UserError(word[1])
-        if "DeadKernelError" in word[2] and worker.attempts == 1:
-            return _again(worker.job)
-        return Outcome(run, folder, word[1], word[2], word[3])
-    late = _late(worker)
-    worker.kill()
-    code = worker.process.exitcode
-    if not late and worker.attempts == 1:
-        return _again(worker.job)
-    error = (
-        f"found no end after {worker.job.settings.timeout:g} s, expected one"
-        if late
-        else f"its process died twice ({code})"
-    )
-    with suppress(UserError, BlockingIOError), locked(folder, wait=False):
-        spec.note_death(run, folder, error)
-    return Outcome(run, folder, seconds, error)
+
+    def _end(self, process: Any, line: connection.Connection) -> None:
+        """See to it that a process is gone, and with it what it has started, unless it ended by itself."""
+        if process.exitcode != 0:
+            process.kill()
+            process.join()
+            _kill_kernels(process.pid)
+        with self._lock:
+            self._running.discard(process)
+        line.close()
+        process.close()
 
 
-def _again(job: Job) -> Worker:
-    """A second try: a kill from outside, as when memory is short, is no fault of the run."""
-    with _undisturbed():
-        worker = _start(job)
-    worker.attempts = 2
-    return worker
+def _kill_kernels(pid: int) -> None:
+    """Kill the kernels that a process has started, and what those have started.
 
-
-def _start(job: Job) -> Worker:
-    for left in (1, 0):
-        ours, theirs = multiprocessing.Pipe()
-        process = _context().Process(target=work, args=(theirs, job), daemon=True, name=job.run.name)
-        try:
-            process.start()
-        except (OSError, EOFError):  # the server of processes has just been killed; another one will start
-            ours.close()
-            if not left:
-                raise
-        else:
-            break
-        finally:
-            theirs.close()
-    return Worker(job, process, ours)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put off Ctrl-C and SIGTERM until the block has ended, so that no process is started and not known.
-
-    A server of processes that is started meanwhile is deaf to Ctrl-C, which is for the driver, from its first
-    moment on (`lib.tools.run.preload` opens its ears when it no longer minds).
+    The process may have ended. A kernel leads a group of its own, and a variable names the process that started it;
+    of a warm one this is its stub, with which it ends.
     """
-    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    late: list[int] = []
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda caught, _: late.append(caught)) for number in both}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    import psutil
+
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            leader = os.getpgid(process.pid)
+            if leader != os.getpgid(0) and process.environ().get("JPY_PARENT_PID") == str(pid):
+                os.killpg(leader, signal.SIGKILL)
+
+
+def _work(line: connection.Connection, job: Job) -> None:
+    """The process of a call: make it and tell what came of it."""
+    # Ctrl-C is for the driver, which ends this process. Not SIG_IGN, which a kernel would inherit.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(job.environment)
+    os.chdir(job.folder)
+    _limit(job.megabytes)
+    word: tuple[bool, Any]
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for caught in late[:1]:
-        signal.raise_signal(caught)
+        word = True, job.call()
+    except Exception as error:
+        word = False, error
+    with suppress(OSError):  # a driver that has given this process up
+        line.send(word)
+    line.close()
 
 
-def _prepare() -> None:
-    """Start the server that forks processes; its folder is in ours."""
-    if sys.platform == "win32":
-        return
-    from multiprocessing import forkserver, resource_tracker
+def _end_with_driver() -> None:
+    """End this process, and its kernel, when the driver is no more."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        _kill_kernels(os.getpid())
+        os._exit(1)
 
-    resource_tracker.ensure_running()  # it would unblock the signals that we block
-    usual, tempfile.tempdir = tempfile.tempdir, private_folder()
-    try:
-        with _undisturbed():
-            _context()
-            forkserver.ensure_running()
-    finally:
-        tempfile.tempdir = usual
+
+def _limit(megabytes: float) -> None:
+    """Let no process of the run take more memory than its share: a cell then fails with a MemoryError."""
+    if sys.platform == "linux" and megabytes:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        wanted = int(megabytes * 1e6)
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _context() -> Any:
-    """How processes are made: forked from a server of their own, or started anew where there is no fork."""
+    """How processes are made: forked from a server of their own, or started anew where there is no fork.
+
+    The server is started deaf to Ctrl-C, which is for the driver (`lib.tools.run.preload` opens its ears when it no
+    longer minds), and its folder is in ours.
+    """
     if sys.platform == "win32":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+        return get_context("spawn")
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # it would unblock the signals that we block
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT}
+    )  # of this thread, which only waits for a process
+    context = get_context("forkserver")
     context.set_forkserver_preload(["lib.tools.run.preload"])
+    usual, tempfile.tempdir = tempfile.tempdir, private_folder()
+    try:
+        forkserver.ensure_running()
+    finally:
+        tempfile.tempdir = usual
     return context
-
-
-def make_jobs(
-    runs: Iterable[Run], out: Path, settings: Settings, sources: Sources, megabytes: float
-) -> list[Job]:
-    """Jobs for runs, in the circumstances of this process; `megabytes` is the most a process may take."""
-    environment = os.environ | {SOCKETS_ENV: private_folder()}
-    known = sources.modules, sources.versions, megabytes, str(Path.cwd()), environment
-    return [Job(run, out.absolute(), settings, *known) for run in runs]
 
 
 @lru_cache(maxsize=1)
@@ -270,30 +303,60 @@ def private_folder() -> str:
     if len(str(place)) > LONGEST_PLACE and os.access("/tmp", os.W_OK):
         place = Path("/tmp")
     for left in place.glob(f"{_PREFIX}*-*"):
-        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
-        with suppress(OSError):
-            if pid.isdigit() and not _is_alive(int(pid)) and left.stat().st_uid == os.getuid():
-                shutil.rmtree(left, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place)
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{_namespace()}-{os.getpid()}-", dir=place)
     # After multiprocessing has removed its own folder in there.
     Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-200)
     return folder
 
 
-def _is_alive(pid: int) -> bool:
+def _is_left(folder: Path) -> bool:
+    """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
+    import psutil
+
+    space, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
+    pid = rest.partition("-")[0]
+    with suppress(OSError):
+        return (
+            space == _namespace()
+            and pid.isdigit()
+            and folder.stat().st_uid == os.getuid()
+            and not psutil.pid_exists(int(pid))
+        )
+    return False
+
+
+def _namespace() -> str:
+    """The numbering of processes that ours belongs to: containers have their own."""
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    return "0"
+
+
+def cores() -> int:
+    """Cores that this process may use: those that it is bound to, and the quota of its container."""
+    bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    quota, _, period = _read(_CGROUP / "cpu.max").partition(" ")
+    return max(1, min(bound, int(quota) // int(period))) if quota.isdigit() and period.isdigit() else bound
+
+
+def free_megabytes() -> float:
+    """Memory that can be had without swapping; what is left to the container, if that is less."""
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e6
+    most, used = _read(_CGROUP / "memory.max"), _read(_CGROUP / "memory.current")
+    return max(0.0, min(free, (int(most) - int(used)) / 1e6)) if most.isdigit() and used.isdigit() else free
+
+
+def default_jobs() -> int:
+    """Runs at once: one a core, fewer where memory is short, at least one."""
+    return max(1, min(cores(), int(free_megabytes() // RUN_MEGABYTES)))
+
+
+def _read(path: Path) -> str:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@contextmanager
-def kernels_of(cold: bool) -> Iterator[str]:
-    """The name of the kernels to use: warm ones where they exist and are wanted."""
-    from lib.tools.run import kernels
-
-    with contextlib.ExitStack() as stack:
-        yield kernels.ORDINARY if cold else stack.enter_context(kernels.warm(private_folder()))
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -18,12 +18,11 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import nbclient  # noqa: F401
 import nbformat
-import papermill.iorw
-import papermill.parameterize  # noqa: F401
+import papermill  # noqa: F401
 
 import lib.tools.cli
-import lib.tools.run.execute
-import lib.tools.run.worker  # noqa: F401
+import lib.tools.run.engine
+import lib.tools.run.pool  # noqa: F401
 from lib.tools.run.execute import to_page
 
 to_page(nbformat.v4.new_notebook(), "")  # compiles the templates

@@ -1,27 +1,47 @@
-"""The stamp of a committed notebook: what its outputs were made from, so that a stale one is found at once.
+"""The committed notebooks: their stamps, by which a stale one is found at once, and what `tradegoals check` looks at.
 
-A stamp lists hashes, so that it can also be said what has changed: of the notebook's own cells in order, of the
-modules of `lib` that they import (and those that these import), and of the data files that the kernel opened.
+A stamp says what the outputs were made from: for each code cell in order, each module of `lib` that they import
+(and those that these import) and each file that the kernel opened, a few digits of its hash, so that it can
+also be said what has changed. Code counts by what it does (`lib.tools.run.freshness`): Markdown, docstrings,
+comments and annotations may change, and the outputs stay good.
 """
 
+import ast
 import difflib
 import json
-import os
+import re
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
+from lib.cases import Case, FlowCase, GoalCase
 from lib.errors import UserError
+from lib.figures import check_data
 from lib.files import write_atomically
-from lib.package import KEPT_ONLY_ENV, data_dir
+from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.tools.run import freshness
-from lib.tools.run.execute import CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES, kernel_config
+from lib.tools.run.execute import Limits, Watch, run_notebook
 from lib.tools.run.freshness import Sources
+from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, load_runs
 
 KEY = "tradegoals"
+
+DIGITS = 10
+
+_DIGEST = f"[0-9a-f]{{{DIGITS}}}"
+
+_LIST = re.compile(f"(([^,]+ ({_DIGEST})?)(, |$))*")
+"""Names, each with the hash of what has the name, or with none where there is nothing."""
+
+_FORMS = {"cells": re.compile(f"({_DIGEST} ?)*"), "lib": _LIST, "data": _LIST}
+
+TEMPLATE = "template"
+
+OUTSIDE: dict[str, type[Case]] = {"start": GoalCase, TEMPLATE: FlowCase}
+"""The first notebook to open and the one to copy: stamped like the others, though no command runs them."""
 
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
 """The picture of README.md is the first figure of this notebook."""
@@ -30,16 +50,48 @@ MOST_NAMED = 6
 """Longer lists of what has changed end with a number."""
 
 
-def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
-    """The stamp of a notebook as it is now; `opened` names the files below `data/` that it reads."""
-    code = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
-    names = sorted(freshness.imported_modules(code))
-    sources = Sources()
-    return {
-        "cells": [_hash(f"{cell['cell_type']}\n{cell['source']}".encode()) for cell in notebook["cells"]],
-        "lib": {name: _hash_file(freshness.LIB / f"{name}.py") for name in names},
-        "data": {name: sources.data_hash(name, opened)[:12] for name in sorted(opened)},
+def stamped_notebooks() -> dict[str, type[Case]]:
+    """Every notebook that is committed with outputs, and the model of its parameters."""
+    return {**NOTEBOOKS, **ON_REQUEST, **OUTSIDE}
+
+
+def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, str]:
+    """The stamp of a notebook as it is now, a line for each part; `opened` names the files that it reads."""
+    now = _parts(notebook, list(opened))
+    lists = {
+        part: ", ".join(f"{quote(name, '/ ~')} {digest}" for name, digest in now[part].items())
+        for part in now
     }
+    return lists | {"cells": " ".join(now["cells"].values())}
+
+
+def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
+    """By part, the hash of each thing in it: cells by number (from 1, of all cells), modules and files by name."""
+    numbered = [(str(n), cell) for n, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == "code"]
+    sources = Sources()
+    names = freshness.imported_modules("\n".join(cell["source"] for _, cell in numbered))
+    modules = {f"{name}.py" for name in names} | sources.modules_of_helpers(opened)
+    found = {
+        "cells": {number: freshness.code_of(cell) for number, cell in numbered},
+        "lib": {
+            name.removesuffix(".py"): sources.meaning_of(freshness.LIB / name) for name in sorted(modules)
+        },
+        "data": {name: sources.data_hash(name, opened) for name in sorted(opened)},
+    }
+    return {part: {name: digest[:DIGITS] for name, digest in each.items()} for part, each in found.items()}
+
+
+def _read_stamp(stamp: Any) -> dict[str, dict[str, str]] | None:
+    """The parts of a stamp, cells by their place among those with code; None if it is none of this form."""
+    if not isinstance(stamp, dict) or not all(
+        isinstance(stamp.get(part), str) and _FORMS[part].fullmatch(stamp[part]) for part in _FORMS
+    ):
+        return None
+    found = {"cells": {str(place): digest for place, digest in enumerate(stamp["cells"].split())}}
+    for part in ("lib", "data"):
+        entries = [entry.rpartition(" ") for entry in stamp[part].split(", ") if entry]
+        found[part] = {unquote(name): digest for name, _, digest in entries}
+    return found
 
 
 def stale_parts(notebook: Any) -> dict[str, list[str]]:
@@ -47,11 +99,11 @@ def stale_parts(notebook: Any) -> dict[str, list[str]]:
 
     Parts without a change are absent; a notebook without a stamp has the single part "stamp".
     """
-    stamp = notebook["metadata"].get(KEY)
-    if not (isinstance(stamp, dict) and isinstance(stamp.get("cells"), list)):
+    stamp = _read_stamp(notebook["metadata"].get(KEY))
+    if stamp is None:
         return {"stamp": []}
-    now = make_stamp(notebook, stamp["data"])
-    found = {"cells": _changed_cells(stamp["cells"], now["cells"])}
+    now = _parts(notebook, list(stamp["data"]))
+    found = {"cells": _changed_cells(list(stamp["cells"].values()), now["cells"])}
     for part in ("lib", "data"):
         names = stamp[part] | now[part]
         found[part] = sorted(name for name in names if stamp[part].get(name) != now[part].get(name))
@@ -70,24 +122,17 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _changed_cells(before: list[str], now: list[str]) -> list[str]:
-    """Numbers of cells, counted from 1, that are new or other; of one removed, where it was."""
-    found = []
-    for kind, i, j, first, last in difflib.SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
+def _changed_cells(before: list[str], now: dict[str, str]) -> list[str]:
+    """Numbers of cells that are new or do something else; of one removed, where it was."""
+    numbers, digests, found = ["0", *now], list(now.values()), []
+    for kind, i, j, first, last in difflib.SequenceMatcher(
+        None, before, digests, autojunk=False
+    ).get_opcodes():
         if kind == "delete":
-            found.append(f"{j - i} removed after {first}")
+            found.append(f"{j - i} removed after {numbers[first]}")
         elif kind != "equal":
-            found += [str(number + 1) for number in range(first, last)]
+            found += numbers[first + 1 : last + 1]
     return found
-
-
-def _hash(content: bytes) -> str:
-    return sha256(content).hexdigest()[:12]
-
-
-def _hash_file(path: Path) -> str:
-    """The hash of a file; empty if there is none."""
-    return _hash(path.read_bytes()) if path.is_file() else ""
 
 
 def restamp(path: Path, kernel: str = "python3") -> None:
@@ -96,18 +141,21 @@ def restamp(path: Path, kernel: str = "python3") -> None:
     Raises
     ------
     UserError
-        If a cell fails; the file is then left as it was.
+        If a cell fails, or the outputs depend on what others have not; the file is then left as it was.
     """
     import nbformat
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
 
-    notebook = read_notebook(path)
+    read_notebook(path)  # which says in words what is wrong with a damaged file
     try:
-        opened = _execute(notebook, kernel)
-    except CellExecutionError as error:
+        notebook, opened = _execute(path, kernel)
+    except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
+    if elsewhere := [name for name in opened if name.startswith(("~/", "/", freshness.PREFIX))]:
+        raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
     clean(notebook)
     notebook["metadata"][KEY] = make_stamp(notebook, opened)
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
@@ -127,18 +175,22 @@ def renew_picture(path: Path) -> None:
         write_atomically(place, first_picture(read_notebook(path)))
 
 
-def _execute(notebook: Any, kernel: str) -> list[str]:
-    """Execute a notebook; returns the names of the data files that its kernel opened."""
-    from lib.tools.run.execute import Limits, make_client
-    from lib.tools.run.opened import read_notes, start_line
+def _execute(path: Path, kernel: str) -> tuple[Any, list[str]]:
+    """A notebook, executed, and the names of the files that its kernel opened."""
+    from lib.tools.run.opened import start_line
 
-    limits = Limits(float("inf"), CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
-    with kernel_config() as config, tempfile.TemporaryDirectory() as folder:
-        notes = str(Path(folder, "opened"))
-        client = make_client(notebook, kernel, config, limits, start_line(str(data_dir()), notes))
-        # What is committed must not depend on what somebody fetched.
-        client.run(env={**os.environ, KEPT_ONLY_ENV: "1"})
-        return read_notes(notes)
+    with tempfile.TemporaryDirectory() as folder:
+        notes = Path(folder, "opened")
+        notebook = run_notebook(
+            path,
+            {},
+            kernel,
+            Watch(),
+            limits=Limits.from_now(float("inf")),
+            arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
+            environment={KEPT_ONLY_ENV: "1"},  # what is committed must not depend on what somebody fetched
+        )
+        return notebook, freshness.read_opened(notes).names
 
 
 def read_notebook(path: Path) -> Any:
@@ -168,3 +220,85 @@ def clean(notebook: Any) -> None:
         cell["id"] = f"cell-{place:02d}"
         tags = cell["metadata"].get("tags")
         cell["metadata"] = {"tags": tags} if tags else {}
+
+
+def all_faults() -> list[str]:
+    """Every fault of the data, the cases and the notebooks, one line each."""
+    data = [str(fault) for fault in check_data()]
+    # Parameters are checked against the data: with faulty data every case would repeat the same lines.
+    cases = [] if data else _lines(load_runs)
+    return [*data, *cases, *notebook_faults()]
+
+
+def notebook_faults(folder: Path | None = None) -> list[str]:
+    """Notebooks that are missing, whose parameters cell differs from the model, or whose stamp is stale."""
+    folder = folder or notebooks_dir()
+    return [
+        f"{name}.ipynb: {line}"
+        for name, model in stamped_notebooks().items()
+        for line in _faults_of(folder / f"{name}.ipynb", model)
+    ]
+
+
+def _faults_of(path: Path, model: type[Case]) -> list[str]:
+    if not path.exists():
+        return ["not found, expected it in notebooks/"]
+    try:
+        notebook = read_notebook(path)
+        stale = in_words(stale_parts(notebook))
+    except UserError as error:
+        return [str(error).removeprefix(f"{path.name}: ")]
+    words = [f"outputs are stale ({stale}); run: tradegoals stamp {path.stem}"] if stale else []
+    return [*parameter_faults(notebook, model), *words]
+
+
+def parameter_faults(notebook: Any, model: type[Case]) -> list[str]:
+    """Differences between the tagged cell and the typed model: names, order and defaults."""
+    cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    if len(cells) != 1:
+        return [f"found {len(cells)} cells tagged parameters, expected 1"]
+    try:
+        values = _literals(cells[0]["source"])
+    except UserError as error:
+        return [f"parameters: {error}"]
+    if list(values) != list(model.model_fields):
+        return [f"parameters: found {list(values)}, expected {list(model.model_fields)}"]
+    defaults = model().model_dump(mode="json")
+    return [
+        f"parameters: {key}: found {values[key]!r}, expected {defaults[key]!r}"
+        for key in values
+        if values[key] != defaults[key]
+    ]
+
+
+def _literals(source: str) -> dict[str, Any]:
+    """The values that a cell assigns; it is read and never run, for a check must not do what a file says."""
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"found no plain Python ({error}), expected name = value, line by line") from None
+    values: dict[str, Any] = {}
+    for statement in statements:
+        targets = (
+            statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        )
+        found = ast.unparse(statement).splitlines()[0]
+        wrong = UserError(f"line {statement.lineno}: found {found}, expected name = value, a plain value")
+        if len(targets) != 1 or not isinstance(targets[0], ast.Name):
+            raise wrong
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            raise wrong
+        try:
+            values[targets[0].id] = ast.literal_eval(statement.value)
+        except (ValueError, TypeError, RecursionError, MemoryError):
+            raise wrong from None
+    return values
+
+
+def _lines(action: Callable[[], Any]) -> list[str]:
+    """The lines of the error that an action raises; none when it passes."""
+    try:
+        action()
+    except UserError as error:
+        return str(error).splitlines()
+    return []

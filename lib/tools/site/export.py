@@ -7,8 +7,6 @@ from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
-import os
-import time
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -91,41 +89,22 @@ def _read(path: Path) -> Any:
 
 def _execute_again(run: Run) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
     from lib.package import notebooks_dir
-    from lib.tools.run.execute import (
-        CELL_TIMEOUT_SECONDS,
-        MOST_OUTPUT_BYTES,
-        Limits,
-        kernel_config,
-        make_client,
-    )
+    from lib.tools.run.execute import Limits, Watch, run_notebook
+    from lib.tools.run.kernels import ORDINARY
 
-    notebook = parameterize_notebook(
-        load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb")), run.parameters
-    )
-    limits = Limits(time.monotonic() + SECONDS, CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
-    with kernel_config() as config:
-        client = make_client(notebook, "python3", config, limits, "")
-        client.extra_arguments = [
-            *client.extra_arguments,
-            f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",
-        ]
-        # Matplotlib dates its files by this variable where it is set.
-        before = os.environ.get("SOURCE_DATE_EPOCH")
-        os.environ["SOURCE_DATE_EPOCH"] = "0"
-        try:
-            client.run()
-        except Exception as fault:  # a cell, the kernel: whatever it was
-            raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
-        finally:
-            if before is None:
-                del os.environ["SOURCE_DATE_EPOCH"]
-            else:
-                os.environ["SOURCE_DATE_EPOCH"] = before
-    return notebook
+    try:
+        return run_notebook(
+            notebooks_dir() / f"{run.notebook}.ipynb",
+            run.parameters,
+            ORDINARY,
+            Watch(),
+            limits=Limits.from_now(SECONDS),
+            arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
+            environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
+        )
+    except Exception as fault:  # a cell, the kernel: whatever it was
+        raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
 
 
 def _pictures(notebook: Any) -> list[Any]:

@@ -74,7 +74,7 @@ def _head(site: Site) -> Head | None:
     links = site.links("")
     return Head(
         run=run,
-        asked=prose.inline(answers.goal_in_words(case, case.make_goal()), links),
+        asked=prose.inline(str(answers.goal_in_words(case, case.make_goal())), links),
         answer=prose.inline(run.result.answer, links),
         chances=_chances_in_words(run.result, case),
         as_of=case.as_of,

@@ -1,7 +1,8 @@
 """Live sources: from a publisher's answer, kept as received, to observations and rows of the record.
 
 The way of a number is always the same: `client` asks, `snapshots` keeps the answer, one module a publisher reads it,
-`observations` checks it, `figures_from` writes it in the form of `data/figures.csv`. `fetch` strings these together.
+`observations` checks it, `record` writes it in the form of `data/figures.csv`; `fetch` strings these together. `covariates` and
+`update` keep the tables of the record current.
 
 Why an HTTP client of our own and not the publishers' packages (each tried in November 2026):
 

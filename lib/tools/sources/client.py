@@ -1,15 +1,12 @@
-"""What passes between this program and a publisher: a question, its answer, and the client with its limits.
-
-How a refused answer is told: where it came from, what was found, what was expected.
-
-The bytes of one answer: complete, decompressed, within bounds and of the expected kind.
-
-Asking a publisher for one answer: bounded in time, size and number of attempts, and complete or refused.
+"""Asking a publisher for one answer: bounded in time, size and number of attempts, and complete or refused.
 
 httpx rather than requests: every phase has a time-out, ~/.netrc is not sent along unasked, and the bytes of an answer
-arrive as they were sent, so that the decompression can be bounded and a gzip that ends too early is seen.
+arrive as they were sent, so that the decompression can be bounded and a gzip that ends too early is seen. What it does not
+have is a bound on the whole of an attempt, which a server that sends a byte now and then stretches without end: `Bounded`
+gives every wait of the network no more time than is left.
 """
 
+import math
 import random
 import re
 import ssl
@@ -20,18 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
+import httpcore
 import httpx
 import tenacity
 
 from lib.errors import UserError, quote
 from lib.tools.sources.publishers import check_address
 from lib.tools.sources.secrets import Secret, redact, redact_bytes, redacted_log
-
-if TYPE_CHECKING:
-    import httpx
 
 
 @dataclass(frozen=True)
@@ -60,13 +55,19 @@ class Request:
     accept: str = "application/json"
     media: tuple[str, ...] = ("application/json",)
     pace: float = 0.0
+    lasting: bool = False  # the answer never changes: one that is kept is as good as a new one
     key: Secret | None = None
     key_header: str = ""
 
     @property
+    def secrets(self) -> list[Secret]:
+        """What must not be shown of this request."""
+        return [self.key] if self.key else []
+
+    @property
     def url(self) -> str:
         """The address with its parameters; a key is never part of it."""
-        query = urlencode(self.params, safe=",:+*/")
+        query = urlencode(self.params, safe=",:+*/[]")
         return f"{self.base}{self.path}" + (f"?{query}" if query else "")
 
 
@@ -74,14 +75,23 @@ class Request:
 class Client:
     """An HTTP connection with its limits; clock, sleep and chance are exchanged in tests."""
 
-    http: "httpx.Client"
+    http: httpx.Client
     limits: Limits = Limits()
     bases: Mapping[str, str] = field(default_factory=dict)
+    allow_http: bool = False  # of `publishers.PLAIN_HOSTS`
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, float] = field(default_factory=dict)  # when each host was asked last
+    ends: "Deadline" = field(default_factory=lambda: Deadline())
+
+
+@dataclass
+class Deadline:
+    """When the attempt that is under way must be over, by the client's clock."""
+
+    at: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -110,13 +120,24 @@ class Again(Exception):  # noqa: N818 - a request to repeat, seen by `client.get
         self.wait = wait
 
 
+class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
+    """A source answers no more until its quota is replenished."""
+
+
 class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
     """Status 404: for a data query of SDMX "no results matching the query", or an address that is wrong."""
 
 
 def message(where: str, found: str, expected: str) -> str:
     """One line in the form that all messages here have."""
-    return f"{where}: found {found}, expected {expected}"
+    return plain(f"{where}: found {found}, expected {expected}")
+
+
+def plain(text: str) -> str:
+    """Return a text whose control characters are written out: a server's words must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def refuse(where: str, found: str, expected: str) -> UserError:
@@ -130,7 +151,11 @@ KEPT_HEADERS = ("content-type", "content-language", "date", "etag", "last-modifi
 
 SHOWN_OF_ERROR = 20_000  # bytes of an error's body in which a message is looked for
 
+LONGEST_SECRET = 5_000  # bytes, however it is escaped
+
 WAIT_IN_WORDS = re.compile(rb"[Tt]ry again in (\d{1,6}) second")
+
+QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):(\d\d)")
 
 
 def receive(client: Client, request: Request, response: httpx.Response, started: float) -> Answer:
@@ -144,25 +169,30 @@ def receive(client: Client, request: Request, response: httpx.Response, started:
         Where it would not: other statuses, a body too large, a web page instead of data.
     """
     if response.status_code not in (200, 204):
-        refuse_status(client, request, response)
+        refuse_status(client, request, response, started)
     if response.status_code == 200:
-        check_kind(request, response)
+        check_kind(client, request, response, started)
     body = b"".join(decoded(client, request, response, started))
     if response.status_code == 200 and not body:
         raise Again("an empty body with status 200", "data, or status 204")
-    secrets = [request.key] if request.key else []
     named = [name for name in KEPT_HEADERS if name in response.headers]
-    headers = tuple((name, redact(response.headers[name], secrets)) for name in named)
-    return Answer(request.url, response.status_code, headers, redact_bytes(body, secrets), client.now())
+    headers = tuple((name, redact(response.headers[name], request.secrets)) for name in named)
+    return Answer(
+        request.url, response.status_code, headers, redact_bytes(body, request.secrets), client.now()
+    )
 
 
-def refuse_status(client: Client, request: Request, response: httpx.Response) -> None:
+def refuse_status(client: Client, request: Request, response: httpx.Response, started: float) -> None:
     """Raise what a status other than success calls for, with the words of the server."""
-    body = beginning(response)
+    body = beginning(client, request, response, started)
     said = f": {quote(words)}" if (words := error_words(body)) else ""
     found = f"status {response.status_code}{said}"
     if response.status_code == 404:
         raise NothingThere(message(request.url, found, "status 200"))
+    if quota := QUOTA_IN_WORDS.search(body):
+        hours, minutes = int(quota[1]), int(quota[2])
+        expected = f"an answer; ask again in {hours} h {minutes} min: what was answered so far is kept"
+        raise QuotaUsed(message(request.url, found, expected))
     if response.status_code not in MAY_PASS:
         raise refuse(request.url, found, "status 200")
     wait = asked_wait(response.headers.get("Retry-After", ""), body, client.now())
@@ -172,17 +202,18 @@ def refuse_status(client: Client, request: Request, response: httpx.Response) ->
     raise Again(found, "status 200", wait)
 
 
-def beginning(response: httpx.Response) -> bytes:
-    """Return the beginning of an error's body, decompressed where that is possible."""
+def beginning(client: Client, request: Request, response: httpx.Response, started: float) -> bytes:
+    """Return the beginning of an error's body, decompressed where that is possible, without the key."""
     body = b""
     try:
-        for chunk in response.iter_bytes():
+        for chunk in decoded(client, request, response, started):
             body += chunk
-            if len(body) >= SHOWN_OF_ERROR:
+            if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
                 break
-    except httpx.HTTPError:  # the status says enough
+    except (httpx.HTTPError, Again, UserError):  # the status says enough
         pass
-    return body[:SHOWN_OF_ERROR]
+    # Cut only after the key was taken out, or a part of it would stay.
+    return redact_bytes(body, request.secrets)[:SHOWN_OF_ERROR]
 
 
 def error_words(body: bytes) -> str:
@@ -211,12 +242,13 @@ def asked_wait(header: str, body: bytes, now: datetime) -> float:
         return float(match[1]) if match else 0.0
 
 
-def check_kind(request: Request, response: httpx.Response) -> None:
+def check_kind(client: Client, request: Request, response: httpx.Response, started: float) -> None:
     """Refuse content of another kind than asked for, and rows whose end nobody could see."""
     media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if media not in request.media:
-        title = error_words(beginning(response)) if "html" in media else ""
-        found = f'content of type "{media}"' + (f", a page that says {quote(title)}" if title else "")
+        title = error_words(beginning(client, request, response, started)) if "html" in media else ""
+        found = f"content of type {quote(redact(media, request.secrets))}"
+        found += f", a page that says {quote(title)}" if title else ""
         raise refuse(request.url, found, " or ".join(request.media))
     framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
     if "csv" in media and not framed:
@@ -228,7 +260,7 @@ def decoded(client: Client, request: Request, response: httpx.Response, started:
     """Give the body in parts, decompressed within bounds."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
-        raise refuse(request.url, f"the encoding {quote(encoding)}", "gzip or none")
+        raise refuse(request.url, f"the encoding {quote(redact(encoding, request.secrets))}", "gzip or none")
     raw = bounded(client, request, response, started)
     yield from unzipped(raw, client.limits.decoded_bytes, request.url) if encoding == "gzip" else raw
 
@@ -244,9 +276,14 @@ def bounded(client: Client, request: Request, response: httpx.Response, started:
         if total > limit:
             raise refuse(request.url, f"a body of more than {limit} bytes", f"at most {limit}")
         if client.clock() - started > client.limits.total_seconds:
-            seconds = f"{client.limits.total_seconds:g} s"
-            raise Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
+            raise too_slow(client)
         yield chunk
+
+
+def too_slow(client: Client) -> Again:
+    """Return what to say of an answer that takes longer than all of it may."""
+    seconds = f"{client.limits.total_seconds:g} s"
+    return Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
 
 
 def unzipped(chunks: Iterator[bytes], limit: int, where: str) -> Iterator[bytes]:
@@ -290,14 +327,72 @@ def open_client(
     """
     limits = limits or Limits()
     timeout = httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds)
+    ends = Deadline()
     try:
         http = httpx.Client(timeout=timeout, headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip"})
+        bound_waits(http, ends, changes.get("clock", time.monotonic))
     except (ImportError, ValueError, OSError) as error:
         raise UserError(
             f"HTTP client: cannot be started with this proxy or certificate setting: {error}"
         ) from None
     with http:
-        yield Client(http, limits, bases or {}, **changes)
+        yield Client(http, limits, bases or {}, ends=ends, **changes)
+
+
+def bound_waits(http: httpx.Client, ends: Deadline, clock: Callable[[], float]) -> None:
+    """Let every wait of a client's connections, also those through a proxy, end with the attempt."""
+    for transport in (http._transport, *http._mounts.values()):
+        # httpx offers no other way to its network; a test sees that the limit holds.
+        if transport is not None:
+            pool = transport._pool  # type: ignore[attr-defined]
+            pool._network_backend = Bounded(httpcore.SyncBackend(), ends, clock)
+
+
+class Bounded(httpcore.NetworkBackend, httpcore.NetworkStream):
+    """A network, or a connection of it, none of whose waits lasts beyond the deadline."""
+
+    def __init__(self, inner: Any, ends: Deadline, clock: Callable[[], float]) -> None:
+        self.inner = inner
+        self.ends = ends
+        self.clock = clock
+
+    def left(self, timeout: float | None, error: type[Exception]) -> float | None:
+        """Seconds that a wait may last; without any left it has failed already."""
+        if math.isinf(self.ends.at):
+            return timeout
+        if (left := self.ends.at - self.clock()) <= 0:
+            raise error("no time left")
+        return left if timeout is None else min(timeout, left)
+
+    def connect_tcp(  # type: ignore[override]
+        self, host: str, port: int, timeout: float | None = None, **other: Any
+    ) -> "Bounded":
+        """Open a connection."""
+        timeout = self.left(timeout, httpcore.ConnectTimeout)
+        return Bounded(self.inner.connect_tcp(host, port, timeout, **other), self.ends, self.clock)
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None
+    ) -> "Bounded":
+        """Begin to speak TLS."""
+        timeout = self.left(timeout, httpcore.ConnectTimeout)
+        return Bounded(self.inner.start_tls(ssl_context, server_hostname, timeout), self.ends, self.clock)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Wait for bytes."""
+        return self.inner.read(max_bytes, self.left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes."""
+        self.inner.write(buffer, self.left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.inner.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks of a connection, such as its socket."""
+        return self.inner.get_extra_info(info)
 
 
 def user_agent() -> str:
@@ -319,7 +414,6 @@ def get(client: Client, request: Request) -> Answer:
     UserError
         Naming the address and the fault; what the fault was at the last attempt where several were made.
     """
-    secrets = [request.key] if request.key else []
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(client.limits.attempts),
         wait=lambda state: wait_before_next(client, state),
@@ -328,13 +422,15 @@ def get(client: Client, request: Request) -> Answer:
         reraise=True,
     )
     try:
-        with redacted_log(secrets):
+        with redacted_log(request.secrets):
             return retrying(attempt, client, request)
     except Again as fault:
         found = f"{fault.found}, at the last of {client.limits.attempts} attempts"
-        raise UserError(redact(message(request.url, found, fault.expected), secrets)) from None
+        raise refuse(request.url, redact(found, request.secrets), fault.expected) from None
     except UserError as fault:
-        raise type(fault)(redact(str(fault), secrets)) from None
+        raise type(fault)(redact(str(fault), request.secrets)) from None
+    finally:
+        client.ends.at = math.inf
 
 
 def wait_before_next(client: Client, state: tenacity.RetryCallState) -> float:
@@ -355,10 +451,11 @@ def attempt(client: Client, request: Request) -> Answer:
     url = request.url
     for _ in range(client.limits.redirects + 1):
         keep_distance(client, request, url)
+        client.ends.at = started + client.limits.total_seconds
         answer, location = exchange(client, request, url, started)
         if answer is not None:
             return answer
-        url = checked_redirect(url, location)
+        url = checked_redirect(client, url, location)
     raise refuse(request.url, f"more than {client.limits.redirects} redirects", "an answer")
 
 
@@ -368,10 +465,12 @@ def exchange(client: Client, request: Request, url: str, started: float) -> tupl
     try:
         with client.http.stream("GET", url, headers={"Accept": request.accept}, auth=auth) as response:
             if response.status_code in REDIRECTS:
-                return None, response.headers.get("Location", "")
+                return None, redact(response.headers.get("Location", ""), request.secrets)
             return receive(client, request, response, started), ""
     except httpx.TimeoutException as error:
         fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
+        if client.clock() - started >= client.limits.total_seconds:
+            fault = too_slow(client)
     except httpx.TransportError as error:
         if is_certificate_fault(error):
             raise refuse(url, f"a certificate that cannot be trusted ({error})", "a valid one") from None
@@ -390,13 +489,14 @@ def is_certificate_fault(error: BaseException | None) -> bool:
     return False
 
 
-def checked_redirect(url: str, location: str) -> str:
+def checked_redirect(client: Client, url: str, location: str) -> str:
     """Return where a redirect points to, which must be the same host, and as safe."""
     target = urljoin(url, location)
     here, there = urlsplit(url), urlsplit(target)
     if not location or here.netloc != there.netloc or here.scheme != there.scheme:
         raise refuse(url, f"a redirect to {quote(target if location else '')}", f"one within {here.netloc}")
-    check_address(target)
+    if not client.allow_http:
+        check_address(target)
     return target
 
 

@@ -1,26 +1,29 @@
-"""UN Comtrade v1: the public preview, which cuts at 500 rows without a word, and the keyed service.
+"""UN Comtrade v1: the public preview, and the keyed service.
 
-Without `partner2Code=0&motCode=0&customsCode=C00` one partner comes back as about nine rows that overlap.
+The preview, as recorded client code of 2026 meets it: one period a call (several give status 400), but lists of reporters
+and partners; it cuts at 500 rows without a word; after about a hundred calls status 403 says "Quota will be replenished in
+HH:MM:SS". Without `partner2Code=0&motCode=0&customsCode=C00` one partner comes back as about nine rows that overlap. The
+shape of a row is that of a recorded answer (China's imports, 2010, fixture of ropensci/comtradr).
 """
 
 from typing import Any
 
 import pandas as pd
 
-from lib.economies import Economy
 from lib.errors import quote
 from lib.tools.sources import decode
 from lib.tools.sources.client import Request, refuse
+from lib.tools.sources.observations import Question, periods_of
 
 PREVIEW_ROWS = 500
 
 KEYED_ROWS = 100_000
 
-PERIODS_A_CALL = 12
+PERIODS_A_CALL = 12  # with a key
 
 LONGEST_CODE = 12  # characters
 
-FLOWS = {"X": ("export", "FOB"), "M": ("import", "CIF")}
+FLOWS = {"X": "export", "M": "import"}
 
 FREQUENCIES = ("A", "M")
 
@@ -28,43 +31,33 @@ WHOLE = {"partner2Code": 0, "motCode": 0, "customsCode": "C00", "cmdCode": "TOTA
 """What marks the row that counts everything: all second partners, means of transport, procedures and goods."""
 
 
-def plan(
-    reporter: Economy,
-    partner: Economy | None,
-    flows: tuple[str, ...],
-    freq: str,
-    years: range,
-    **request: Any,
-) -> list[Request]:
-    """Return the requests for the flows of a reporter with a partner, or with all: at most 12 periods each."""
-    keyed = request.get("key") is not None
-    path = f"{'/data/v1/get' if keyed else '/public/v1/preview'}/C/{freq}/HS"
-    # All partners of one period and flow are some 230 rows: two periods would not fit into a preview.
-    size = 1 if partner is None and not keyed else PERIODS_A_CALL
-    codes = [code for code, (flow, _) in FLOWS.items() if flow in flows]
-    split = [[code] for code in codes] if size == 1 else [codes]
-    asked = [
-        str(year) if freq == "A" else f"{year}{month:02}"
-        for year in years
-        for month in (range(1, 13) if freq == "M" else [0])
-    ]
+def plan(question: Question, look: Any, **about: Any) -> list[Request]:
+    """Return the requests for the reporters with the partners, or with all: a period each, with a key twelve."""
+    keyed = about.get("key") is not None
+    path = f"{'/data/v1/get' if keyed else '/public/v1/preview'}/C/{question.freq}/HS"
+    codes = [code for code, flow in FLOWS.items() if flow in question.single]
+    # All partners of one period and flow are some 230 rows: both flows might not fit into a preview.
+    split = [codes] if keyed or question.partners else [[code] for code in codes]
+    asked = [period.replace("-", "") for period in periods_of(question.years, question.freq)]
+    size = PERIODS_A_CALL if keyed else 1
+    # The latest first: what the quota leaves open is then what changes least.
+    starts = range(0, len(asked), size)[::-1]
     return [
-        Request(
-            path=path, params=params(reporter, partner, group, asked[start : start + size], keyed), **request
-        )
-        for start in range(0, len(asked), size)
+        Request(path=path, params=params(question, group, asked[start : start + size], keyed), **about)
+        for start in starts
         for group in split
     ]
 
 
 def params(
-    reporter: Economy, partner: Economy | None, codes: list[str], asked: list[str], keyed: bool
+    question: Question, codes: list[str], asked: list[str], keyed: bool
 ) -> tuple[tuple[str, str], ...]:
     """Return the parameters of one request."""
+    partners = sorted(int(place.comtrade) for place in question.partners or ())
     return (
-        ("reporterCode", reporter.comtrade),
+        ("reporterCode", ",".join(map(str, sorted(int(place.comtrade) for place in question.reporters)))),
         ("period", ",".join(asked)),
-        *([("partnerCode", partner.comtrade)] if partner else []),
+        *([("partnerCode", ",".join(map(str, partners)))] if partners else []),
         ("partner2Code", "0"),
         ("cmdCode", "TOTAL"),
         ("flowCode", ",".join(codes)),
@@ -76,33 +69,30 @@ def params(
     )
 
 
-def read(body: bytes, media: str, where: str) -> pd.DataFrame:
+def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer.
 
     Returns
     -------
-    Frame with reporter and partner (Comtrade's numbers, as text), flow, valuation, freq, period (as written) and value in
-    dollars.
+    Rows in Comtrade's numbers, as text (`observations.COLUMNS` as far as the source says them; values in dollars), and
+    no notes.
 
     Raises
     ------
     UserError
-        For an error in place of data, rows cut off at the limit, or rows that count a part only.
+        For an error in place of data, rows cut off at the limit, or fewer than were counted.
     """
     content = decode.read_json(body, where) if body else {"data": [], "count": 0}
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
-        raise refuse(
-            where,
-            f"the error {quote(words)}" if (words := error_of(content)) else "JSON of another shape",
-            "data",
-        )
+        words = error_of(content)
+        raise refuse(where, f"the error {quote(words)}" if words else "JSON of another shape", "data")
     if content.get("error"):
         raise refuse(where, f"the error {quote(str(content['error']))}", "data")
     rows = content["data"]
     check_complete(content, rows, where)
     if not all(isinstance(row, dict) for row in rows):
         raise refuse(where, "rows of another shape", "an object for each")
-    return to_frame([row for row in rows if is_whole(row)], where)
+    return to_frame([row for row in rows if is_whole(row)], where), []
 
 
 def error_of(content: Any) -> str:
@@ -115,11 +105,8 @@ def check_complete(content: dict[str, Any], rows: list[Any], where: str) -> None
     """Refuse rows that were cut off at the limit, and rows that are fewer than were counted."""
     limit = KEYED_ROWS if "/data/v1/get/" in where else PREVIEW_ROWS
     if len(rows) >= limit:
-        raise refuse(
-            where,
-            f"{len(rows)} rows, the limit, so that some may be missing",
-            f"fewer than {limit}: ask for less",
-        )
+        found = f"{len(rows)} rows, the limit, so that some may be missing"
+        raise refuse(where, found, f"fewer than {limit}: ask for less")
     count = content.get("count")
     if isinstance(count, int) and not isinstance(count, bool) and count >= 0 and count != len(rows):
         raise refuse(where, f"{len(rows)} rows where {count} were counted", "as many as counted")
@@ -127,30 +114,31 @@ def check_complete(content: dict[str, Any], rows: list[Any], where: str) -> None
 
 def is_whole(row: dict[str, Any]) -> bool:
     """Whether a row counts everything; a row that says nothing of a part is taken as whole."""
-    for name, whole in WHOLE.items():
-        value = row.get(name, whole)
-        if value != whole and str(value) != str(whole):
-            return False
-    return True
+    stated = {name: row.get(name, whole) for name, whole in WHOLE.items()}
+    return all(stated[name] == whole or str(stated[name]) == str(whole) for name, whole in WHOLE.items())
 
 
 def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
-    """Return the columns that all sources give."""
+    """Return the columns that all sources give; rows without a value are left out."""
     if other := sorted({str(row.get("flowCode")) for row in rows} - set(FLOWS)):
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
+    names = ("primaryValue", "fobvalue", "cifvalue")
+    value, fob, cif = (
+        pd.Series(decode.to_numbers([row.get(name) for row in rows], f"{where}: {name}"), dtype="float64")
+        for name in names
+    )
     texts = {
         "reporter": codes_of(rows, "reporterCode", where),
         "partner": codes_of(rows, "partnerCode", where),
         "freq": [str(row.get("freqCode", "A")) for row in rows],
         "period": codes_of(rows, "period", where),
-        "flow": [FLOWS[row["flowCode"]][0] for row in rows],
-        "valuation": [FLOWS[row["flowCode"]][1] for row in rows],
+        "flow": [FLOWS[row["flowCode"]] for row in rows],
     }
-    values = decode.to_numbers([row.get("primaryValue") for row in rows], f"{where}: primaryValue")
     frame = pd.DataFrame({name: pd.Series(column, dtype="str") for name, column in texts.items()})
-    return frame.assign(value=pd.Series(values, dtype="float64"))[
-        lambda rows: rows["value"].notna()
-    ].reset_index(drop=True)
+    # Countries differ: some value their imports FOB. Where neither value is given it stays open.
+    blank = pd.Series("", frame.index, dtype="str")
+    valuation = blank.mask(value == fob, "FOB").mask(value == cif, "CIF").mask((fob == cif) & fob.notna(), "")
+    return frame.assign(value=value, unit="USD", valuation=valuation)[value.notna()].reset_index(drop=True)
 
 
 def codes_of(rows: list[dict[str, Any]], name: str, where: str) -> list[str]:

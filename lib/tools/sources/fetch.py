@@ -11,13 +11,17 @@ import pandas as pd
 
 from lib.economies import Economy, economies, find_economy, names_by
 from lib.errors import UserError, nearest, quote
-from lib.tools.sources import comtrade, imf, observations
-from lib.tools.sources.client import Client, NothingThere, Request
+from lib.tools.sources import comtrade, gacc, imf, observations
+from lib.tools.sources.client import Client, NothingThere, QuotaUsed, Request, plain, refuse
+from lib.tools.sources.observations import Question
 from lib.tools.sources.publishers import base_of, key_of, publisher
 from lib.tools.sources.snapshots import Snapshot, Store, ask, first_of
 
-TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade}
-"""Sources of trade between countries. Each has `plan`, the requests, and `read`, from a body to coded rows."""
+TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade, "gacc": gacc}
+"""Sources of trade between countries. Each has `plan`, from a question to requests, and `read`, from a body to rows."""
+
+BY_CODE = ("imf", "comtrade")
+"""Sources that answer in codes, and with what was asked for alone; the others send whole tables with names."""
 
 FRESH = timedelta(days=7)
 
@@ -33,120 +37,175 @@ class Fetched:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is wanted of a source: flows of a reporter with a partner, or with all (None)."""
-
-    source: str
-    reporter: Economy
-    partner: Economy | None
-    flows: tuple[str, ...]
-    freq: str
-    years: range
-
-    @property
-    def single(self) -> tuple[str, ...]:
-        """The flows to ask for: sources publish exports and imports, not their total."""
-        return ("export", "import") if "total" in self.flows else self.flows
-
-    def __str__(self) -> str:
-        """Name it, such as "imf: China–Russia, export, annual 2000–2024"."""
-        partner = self.partner.name if self.partner else "all"
-        span = f"{observations.FREQUENCIES[self.freq]} {self.years[0]}–{self.years[-1]}"
-        return f"{self.source}: {self.reporter.name}–{partner}, {', '.join(self.flows)}, {span}"
-
-
-def fetch_flow(
-    source: str,
-    reporter: str,
-    partner: str,
-    *,
-    flow: str,
-    freq: str = "A",
-    years: range,
-    client: Client,
-    store: Store,
-    offline: bool = False,
-    max_age: timedelta | None = None,
-) -> Fetched:
-    """Fetch one flow of a pair of countries.
+def pair_question(source: str, reporter: str, partner: str, freq: str, years: range) -> Question:
+    """Return the question for a pair, with what may be told beside it: trade with the world, and the partner's own view.
 
     Parameters
     ----------
-    source : "imf" or "comtrade".
+    source : one of `TRADE`.
     reporter, partner : names ("South Korea", "Viet Nam") or ISO codes; the partner may be "World".
-    flow : "export", "import" or "total"; a total is export + import of the same answer, and computed here.
     freq : "A", "Q" (IMF alone) or "M".
     years : the calendar years, such as `range(2000, 2026)`.
-    client, store : of `client.open_client` and `snapshots.open_store`.
+
+    Raises
+    ------
+    UserError
+        For what no source can answer; nobody was asked yet.
+    """
+    own, other, world = find_economy(reporter), find_economy(partner), economies()[0]
+    if own == other:
+        raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
+    facts = check_source(source, freq)
+    if own.iso3 in facts.silent:
+        raise UserError(
+            f"reporter: found {own.name}, which does not report to {source}, expected another country; with {own.name} "
+            f"as the partner it has figures: tradegoals data fetch {other.name} {own.name} --source {source}"
+        )
+    if len(years) == 0 or years.step != 1 or years[-1] < facts.first_year:
+        raise UserError(f"years: found none from {facts.first_year}, where {source} begins")
+    years = range(max(years[0], facts.first_year), years[-1] + 1)
+    mirrored = other != world and other.iso3 not in facts.silent and source in BY_CODE
+    return Question(
+        source,
+        (own, other) if mirrored else (own,),
+        (world,) if other == world else (own, world, other) if mirrored else (world, other),
+        observations.FLOWS,
+        freq,
+        years,
+    )
+
+
+def check_source(source: str, freq: str) -> Any:
+    """Return what is known of a source that can be asked for values of a frequency."""
+    if source not in TRADE:
+        raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
+    if freq not in TRADE[source].FREQUENCIES:
+        expected = " or ".join(TRADE[source].FREQUENCIES)
+        raise UserError(f"frequency: found {quote(freq)} of {source}, expected {expected}")
+    return publisher(source)
+
+
+def fetch(
+    question: Question,
+    client: Client,
+    store: Store,
+    *,
+    offline: bool = False,
+    max_age: timedelta | None = None,
+) -> Fetched:
+    """Ask all requests of a question and put the answers together.
+
+    Parameters
+    ----------
+    question, client, store : what, and of `client.open_client` and `snapshots.open_store`.
     offline : use the last snapshots and ask nobody.
     max_age : use snapshots younger than this; None asks anew.
 
     Returns
     -------
-    Observations by period (`observations.COLUMNS`; value in dollars), the snapshots they come from, and notes: every
-    period without a value is named there.
+    Observations (`observations.COLUMNS`), the snapshots they come from, and notes. Where the quota of a source is used up
+    on the way, what had been answered by then, and a note that says when to go on.
 
     Raises
     ------
     UserError
-        Where the source cannot be asked, its answer cannot be read, contradicts itself, or has nothing of the flow.
+        Where the source cannot be asked, or an answer cannot be read or contradicts itself.
     """
-    pair = find_economy(reporter), find_economy(partner)
-    if pair[0] == pair[1]:
-        raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
-    if flow not in observations.FLOWS:
-        raise UserError(f"flow: found {quote(flow)}, expected {nearest(flow, observations.FLOWS)}")
-    question = Question(source, *pair, (flow,), freq, years)
-    fetched = answer(question, client, store, offline=offline, max_age=max_age)
-    if fetched.observations.empty:
-        said = "; ".join([str(question), *fetched.notes[:3]])
-        raise UserError(f"{publisher(source).title}: found nothing, expected {said}")
-    gaps = observations.name_gaps(observations.periods_of(years, freq), fetched.observations["period"])
-    notes = [f"{question}: no value for {gaps}"] if gaps else []
-    return Fetched(fetched.observations, fetched.snapshots, fetched.notes + notes)
+    asking: dict[str, Any] = {"offline": offline, "max_age": max_age}
+    about = {
+        "source": question.source,
+        "base": base_of(question.source, client.bases, allow_http=client.allow_http),
+        "pace": publisher(question.source).pace,
+        "key": key_of(question.source),
+        "key_header": publisher(question.source).key_header,
+    }
+
+    def look(request: Request, read: Callable[[bytes, str, str], Any]) -> Any:
+        return ask(client, store, request, read, **asking)[1]
+
+    requests = TRADE[question.source].plan(question, look, **about)
+    parts, snapshots, notes = [observations.empty()], [], []
+    for done, request in enumerate(requests):
+        try:
+            rows, snapshot, said = answer_of(question, request, client, store, asking)
+        except QuotaUsed as fault:
+            if not done:
+                raise
+            notes.append(
+                f"{fault}; {done} of {len(requests)} calls are answered, the same command goes on there"
+            )
+            break
+        parts.append(rows)
+        snapshots.append(snapshot)
+        notes += said
+    return assemble(pd.concat(parts, ignore_index=True), question.flows, snapshots, notes)
+
+
+def answer_of(
+    question: Question, request: Request, client: Client, store: Store, asking: dict[str, Any]
+) -> tuple[pd.DataFrame, Snapshot, list[str]]:
+    """Return the rows of one request, each with the day from which it was known, their snapshot, and notes."""
+    snapshot, (rows, said) = ask(client, store, request, partial(read_answer, question), **asking)
+    # An answer that came before was known from then on; asking again makes it no newer.
+    snapshot = first_of(store, request, snapshot)
+    rows = rows[rows["period"].str[:4].isin([str(year) for year in question.years])]
+    rows, early = observations.finished_only(rows, snapshot.day, snapshot.url)
+    return (
+        rows.assign(snapshot=snapshot.sha256, published=days_known(rows, snapshot.day)),
+        snapshot,
+        said + early,
+    )
+
+
+def days_known(rows: pd.DataFrame, day: str) -> pd.Series:
+    """Return the day of release where the source states one that can be true, else that of retrieval."""
+    ends = {period: observations.last_day(period).date().isoformat() for period in rows["period"].unique()}
+    stated = rows["published"]
+    return stated.where((stated > rows["period"].map(ends).astype("str")) & (stated <= day), day)
 
 
 def fetch_panel(
     source: str,
-    *,
-    freq: str = "A",
+    freq: str,
     years: range,
     client: Client,
     store: Store,
+    *,
     offline: bool = False,
-    progress: Callable[[int, int, str], None] | None = None,
     max_age: timedelta | None = FRESH,
     reporters: list[str] | None = None,
-) -> Iterator[Fetched]:
+) -> Iterator[tuple[Economy, Fetched]]:
     """Fetch exports, imports and totals of all pairs, one reporter after another.
 
     Parameters
     ----------
-    source, freq, years, client, store, offline : as in `fetch_flow`.
-    progress : called with the number of reporters done, of all, and the name of the one that is done.
+    source, freq, years, client, store, offline : as in `pair_question` and `fetch`.
     max_age : answers in the store that are younger are not asked for again, so that a panel that was interrupted goes on
         where it stopped.
-    reporters : names or codes; by default all economies.
+    reporters : names or codes; by default all that report to the source.
 
     Yields
     ------
-    One `Fetched` a reporter. One that the source refuses or does not know is empty, and its note says why.
+    Each reporter with what was found. One that the source refuses or does not know is empty, and its note says why.
 
     Raises
     ------
     UserError
-        Where three reporters in a row fail, since then it is the source that is out of order, or where no reporter has
-        anything.
+        Where three reporters in a row fail, since then it is the source that is out of order, where its quota is used up,
+        or where no reporter has anything.
     """
-    places = [find_economy(name) for name in reporters] if reporters else list(economies())[1:]
-    asking = {"offline": offline, "max_age": max_age}
+    facts = check_source(source, freq)
+    everybody = [place.name for place in economies()[1:] if place.iso3 not in facts.silent]
+    places = [find_economy(name) for name in reporters or (everybody if source in BY_CODE else ["China"])]
+    years = range(max(years[0], facts.first_year), years[-1] + 1)
     in_a_row, found, fault = 0, False, None
-    for done, place in enumerate(places, start=1):
+    for place in places:
+        question = Question(source, (place,), None, observations.FLOWS, freq, years)
         try:
-            flows = observations.FLOWS
-            fetched = fetch(source, place, None, flows, freq, years, client, store, **asking)
+            fetched = fetch(question, client, store, offline=offline, max_age=max_age)
             in_a_row = 0
+        except QuotaUsed:
+            raise
         except UserError as error:
             # Offline the store may hold a few reporters alone, and a source does not know them all.
             in_a_row += not (offline or isinstance(error, NothingThere))
@@ -154,121 +213,72 @@ def fetch_panel(
                 raise
             fetched, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
         found = found or not fetched.observations.empty
-        if progress:
-            progress(done, len(places), place.name)
-        yield fetched
+        yield place, fetched
     if fault and not found:
         raise fault
 
 
-def fetch(
-    source: str,
-    reporter: Economy,
-    partner: Economy | None,
-    flows: tuple[str, ...],
-    freq: str,
-    years: range,
-    client: Client,
-    store: Store,
-    **asking: Any,
-) -> Fetched:
-    """Fetch several flows of a pair, or of a reporter with all partners (None); `asking` is that of `ask.ask`.
-
-    Returns
-    -------
-    As `fetch_flow`; flows without any value are absent and not named.
-    """
-    return answer(Question(source, reporter, partner, flows, freq, years), client, store, **asking)
-
-
-def answer(question: Question, client: Client, store: Store, **asking: Any) -> Fetched:
-    """Ask all requests of a question and put the answers together."""
-    requests = requests_of(question, client)
-    asked = set(observations.periods_of(question.years, question.freq))
-    parts, snapshots, notes = [observations.empty()], [], []
-    for request in requests:
-        snapshot, (rows, said) = ask(client, store, request, partial(read_answer, question), **asking)
-        # An answer that came before was known from then on; asking again makes it no newer.
-        snapshot = first_of(store, request, snapshot)
-        rows, early = observations.finished_only(rows, snapshot)
-        parts.append(rows[rows["period"].isin(asked)].assign(snapshot=snapshot.sha256))
-        snapshots.append(snapshot)
-        notes += said + early
-    return assemble(pd.concat(parts, ignore_index=True), question.flows, snapshots, notes)
-
-
-def requests_of(question: Question, client: Client) -> list[Request]:
-    """Return the requests that answer a question, or say what is wrong with it."""
-    source, years = question.source, question.years
-    if source not in TRADE:
-        raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
-    module, facts = TRADE[source], publisher(source)
-    if observations.check_frequency(question.freq) not in module.FREQUENCIES:
-        expected = " or ".join(module.FREQUENCIES)
-        raise UserError(f"frequency: found {question.freq} of {source}, expected {expected}")
-    if len(years) == 0 or years.step != 1:
-        raise UserError("years: found none, expected a first and a last year")
-    about = {"source": source, "base": base_of(source, client.bases), "pace": facts.pace}
-    key = {"key": key_of(source), "key_header": facts.key_header}
-    return module.plan(
-        question.reporter, question.partner, question.single, question.freq, years, **about, **key
-    )
-
-
 def read_answer(question: Question, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
-    rows = TRADE[question.source].read(body, media, where)
-    check_answers(rows, question, where)
-    names = names_by(question.source)
-    unknown = sorted(set(rows["partner"].unique()) - set(names))
-    rows = rows[~rows["partner"].isin(unknown)]
-    found = f"{len(unknown)} partners that are no economy left out, such as {unknown[0]}" if unknown else ""
-    table = name_rows(rows, names, question.freq, question.source, where)
-    table, twice = observations.without_duplicates(table, where)
-    return table, [f"{where}: {found}"] * bool(unknown) + twice
+    rows, notes = TRADE[question.source].read(body, media, where)
+    if question.source in BY_CODE:
+        check_answers(rows, question, where)
+        names = names_by(question.source)
+        unknown = sorted(set(rows["partner"].unique()) - set(names))
+        if unknown:
+            notes.append(
+                plain(f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}")
+            )
+        rows = rows[~rows["partner"].isin(unknown)]
+        rows = rows.assign(
+            reporter=rows["reporter"].map(names).astype("str"),
+            partner=rows["partner"].map(names).astype("str"),
+            period=observations.canonical_all(rows["period"], question.freq, where),
+        )
+    else:
+        rows = part_of_table(rows, question, where)
+    table = rows.assign(source=question.source, snapshot="0" * 64).reset_index(drop=True)
+    table, twice = observations.without_duplicates(observations.check(table, where), where)
+    return table, notes + twice
 
 
 def check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
     """Refuse rows of another reporter, partner, flow or frequency than was asked for."""
     wanted = {
-        "reporter": [getattr(question.reporter, question.source)],
-        "partner": [getattr(question.partner, question.source)] if question.partner else None,
+        "reporter": [getattr(place, question.source) for place in question.reporters],
+        "partner": [getattr(place, question.source) for place in question.partners or ()],
         "flow": list(question.single),
         "freq": [question.freq],
     }
     for column, valid in wanted.items():
-        other = [] if valid is None else sorted(set(rows[column].unique()) - set(valid))
-        if valid and other:
-            raise UserError(f"{where}: found the {column} {quote(other[0])}, expected {' or '.join(valid)}")
+        other = sorted(set(rows[column].unique()) - set(valid)) if valid else []
+        if other:
+            raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
 
 
-def name_rows(rows: pd.DataFrame, names: dict[str, str], freq: str, source: str, where: str) -> pd.DataFrame:
-    """Return coded rows as observations, checked; their snapshot is not known yet."""
-    written = {text: observations.canonical(text, freq) for text in rows["period"].unique()}
-    if wrong := [text for text, period in written.items() if period is None]:
-        raise UserError(
-            f"{where}: found the period {quote(str(wrong[0]))}, expected an {observations.FREQUENCIES[freq]} one"
-        )
-    texts = {
-        "reporter": rows["reporter"].map(names),
-        "partner": rows["partner"].map(names),
-        "period": rows["period"].map(written),
-    }
-    table = rows.assign(**{name: column.astype("str") for name, column in texts.items()})
-    table = table.assign(unit="USD", currency="USD", source=source, snapshot="0" * 64)
-    return observations.check(table.reset_index(drop=True), where)
+def part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
+    """Return what was asked for of a table that has more; a partner that it does not list is told."""
+    if question.freq == "A":
+        rows = rows[rows["freq"] == "A"]
+    if question.partners is None:
+        return rows
+    listed = set(rows["partner"])
+    if len(rows) and (missing := [place.name for place in question.partners if place.name not in listed]):
+        expected = f"one of the {len(listed) - 1} that the table lists; --source imf has every country"
+        raise refuse(where, f"no row of {missing[0]}", expected)
+    return rows[rows["partner"].isin([place.name for place in question.partners])]
 
 
 def assemble(
     rows: pd.DataFrame, flows: tuple[str, ...], snapshots: list[Snapshot], notes: list[str]
 ) -> Fetched:
-    """Put the flows that were asked for together, with totals where they belong to them, in order."""
+    """Put the flows that were asked for together, with totals where the source has none, in order."""
     rows, twice = observations.without_duplicates(rows, snapshots[0].source if snapshots else "")
     parts = [rows[rows["flow"].isin(flows)]]
-    if "total" in flows and not rows.empty:
+    if "total" in flows and not (rows["flow"] == "total").any() and not rows.empty:
         totals, alone = observations.with_totals(rows)
         parts.append(totals)
-        notes = notes + (alone if len(flows) == 1 else [])
+        notes = notes + alone
     table = pd.concat(parts, ignore_index=True).sort_values(observations.KEY, ignore_index=True)
     where = snapshots[0].url if snapshots else "answer"
     return Fetched(observations.check(table, where), snapshots, notes + twice)

@@ -1,21 +1,25 @@
-"""IMF, International Trade in Goods by partner country (IMTS), over SDMX 3.0, as CSV or JSON.
+"""IMF, International Trade in Goods by partner country (IMTS), over SDMX 3.0 as SDMX-CSV 2.0.
 
-A key is `COUNTRY.INDICATOR.COUNTERPART_COUNTRY.FREQUENCY`, ISO3 codes, `+` for several and `*` for all. The server
-ignores `startPeriod`, so that years are cut after reading. Values are dollars. SDMX-CSV 2.0 and SDMX-JSON 2.0 are
-described in the technical specifications of SDMX 3.0 (sdmx.org).
+A key is `COUNTRY.INDICATOR.COUNTERPART_COUNTRY.FREQUENCY`: codes like ISO3, `+` for several and `*` for all, so that a
+pair, its mirror and the world are one request. Version `+` is the latest; `c[TIME_PERIOD]=ge:2000+le:2024` filters years,
+`startPeriod` is ignored (both seen in client code of 2026, the first with full dates; a year alone is as SDMX REST 2.x
+documents it, and untried).
+
+A recorded answer (Nicaragua, August 2026, 41 columns) shows what is read here: every row has `SCALE` 6 and yet
+`OBS_VALUE` in full dollars, so that the scale is a hint for display; one row has an indicator and neither key nor value;
+`PUBLICATION_DATE` is the day of the release. An unknown code gives status 200 and no row.
 """
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from lib.economies import Economy
-from lib.errors import UserError, quote
+from lib.errors import quote
 from lib.tools.sources import decode
-from lib.tools.sources.client import Request, refuse
+from lib.tools.sources.client import Request, error_words, refuse
+from lib.tools.sources.observations import Question
 
-FLOW = "/data/dataflow/IMF.STA/IMTS/1.0.0/"
+FLOW = "/data/dataflow/IMF.STA/IMTS/+/"
 
 DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
 
@@ -23,130 +27,84 @@ INDICATORS = {"XG_FOB_USD": ("export", "FOB"), "MG_CIF_USD": ("import", "CIF")}
 
 FREQUENCIES = ("A", "Q", "M")
 
-CSV_TYPE, JSON_TYPE = "application/vnd.sdmx.data+csv", "application/vnd.sdmx.data+json"
+MEDIA = "application/vnd.sdmx.data+csv"
 
-SCALE_COLUMNS = ("SCALE", "UNIT_MULT")
+MULTIPLIERS = ("UNIT_MULT", "UNIT_MULTIPLIER", "MULTIPLIER")
 
-
-def plan(
-    reporter: Economy,
-    partner: Economy | None,
-    flows: tuple[str, ...],
-    freq: str,
-    years: range,
-    **request: Any,
-) -> list[Request]:
-    """Return the one request that brings the flows of a reporter with a partner, or with all."""
-    indicators = "+".join(name for name, (flow, _) in INDICATORS.items() if flow in flows)
-    key = f"{reporter.imf}.{indicators}.{partner.imf if partner else '*'}.{freq}"
-    accept = f"{CSV_TYPE}, {JSON_TYPE};q=0.9, application/json;q=0.8"
-    media = (CSV_TYPE, JSON_TYPE, "text/csv", "application/json")
-    return [Request(path=FLOW + key, accept=accept, media=media, **request)]
+ESTIMATE = "e"
 
 
-def read(body: bytes, media: str, where: str) -> pd.DataFrame:
+def plan(question: Question, look: Any, **about: Any) -> list[Request]:
+    """Return the one request that brings all flows of the reporters with the partners, or with all."""
+    indicators = "+".join(name for name, (flow, _) in INDICATORS.items() if flow in question.single)
+    reporters = "+".join(place.imf for place in question.reporters)
+    partners = "+".join(place.imf for place in question.partners) if question.partners else "*"
+    years = ("c[TIME_PERIOD]", f"ge:{question.years[0]}+le:{question.years[-1]}")
+    path = f"{FLOW}{reporters}.{indicators}.{partners}.{question.freq}"
+    return [Request(path=path, params=(years,), accept=f"{MEDIA};version=2.0.0", media=(MEDIA,), **about)]
+
+
+def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer.
 
     Returns
     -------
-    Frame with reporter and partner (codes of the IMF), flow, valuation, freq, period (as written) and value in dollars;
-    observations without a value are left out.
+    Rows in the codes of the IMF (`observations.COLUMNS` as far as the source says them; values in dollars), and notes.
+
+    Raises
+    ------
+    UserError
+        For an error in place of data, another unit than dollars, a true multiplier, or indicators of another question.
     """
-    if not body:  # status 204: there is nothing
-        rows = coded([[], [], [], []], [], [])
-    else:
-        rows = read_csv(body, where) if "csv" in media else read_json(body, where)
-    check_indicators(rows, where)
-    rows = rows[rows["value"].notna()].reset_index(drop=True)
-    flows = rows["indicator"].map({name: flow for name, (flow, _) in INDICATORS.items()})
-    valuation = rows["indicator"].map({name: valued for name, (_, valued) in INDICATORS.items()})
-    return rows.drop(columns="indicator").assign(flow=flows.astype("str"), valuation=valuation.astype("str"))
-
-
-def coded(dimensions: list[Any], period: Any, value: Any) -> pd.DataFrame:
-    """Return the columns that both forms give; the dimensions stand in the order of `DIMENSIONS`."""
-    names = ("reporter", "indicator", "partner", "freq", "period")
-    texts = zip(names, [*dimensions, period], strict=True)
-    frame = pd.DataFrame({name: pd.Series(column, dtype="str") for name, column in texts})
-    return frame.assign(value=np.asarray(value, dtype="float64"))
-
-
-def check_indicators(rows: pd.DataFrame, where: str) -> None:
-    """Refuse an answer to another question."""
-    if other := sorted(set(rows["indicator"].unique()) - set(INDICATORS)):
-        raise refuse(where, f"the indicator {quote(other[0])}", " or ".join(INDICATORS))
-
-
-def read_csv(body: bytes, where: str) -> pd.DataFrame:
-    """Read SDMX-CSV: columns may stand in any order; an error that is sent as JSON is told."""
     if body.lstrip()[:1] == b"{":
-        raise sdmx_error(decode.read_json(body, where), where)
-    rows = decode.read_table(body, where, (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE"), SCALE_COLUMNS)
-    for name in SCALE_COLUMNS:
-        if name in rows and (scaled := sorted(set(rows[name].unique()) - {"", "0", "Units"})):
-            raise refuse(where, f"values in the scale {quote(scaled[0])}", "dollars without a scale")
-    values = decode.to_numbers(rows["OBS_VALUE"].to_list(), f"{where}: OBS_VALUE")
-    return coded([rows[name] for name in DIMENSIONS], rows["TIME_PERIOD"], values)
+        raise refuse(where, f"the error {quote(error_words(body))}", "an SDMX-CSV table")
+    header = ",".join((*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE")).encode() + b"\n"
+    optional = ("ACTION", "UNIT", "STATUS", "PUBLICATION_DATE", *MULTIPLIERS)
+    rows = decode.read_table(body or header, where, (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE"), optional)
+    rows = rows[~rows["OBS_VALUE"].isin(decode.MISSING)]
+    rows, notes = without_others(rows, where)
+    check_unit(rows, where)
+    value = decode.to_numbers(rows["OBS_VALUE"].to_list(), f"{where}: OBS_VALUE")
+    day = rows.get("PUBLICATION_DATE", pd.Series("", rows.index, dtype="str")).str[:10]
+    estimated = rows.get("STATUS", pd.Series("", rows.index, dtype="str")).str.lower() == ESTIMATE
+    coded = pd.DataFrame(
+        {
+            "reporter": rows["COUNTRY"],
+            "partner": rows["COUNTERPART_COUNTRY"],
+            "flow": rows["INDICATOR"].map({name: flow for name, (flow, _) in INDICATORS.items()}),
+            "valuation": rows["INDICATOR"].map({name: valued for name, (_, valued) in INDICATORS.items()}),
+            "freq": rows["FREQUENCY"],
+            "period": rows["TIME_PERIOD"],
+            "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
+            "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
+        },
+        dtype="str",
+    ).assign(value=pd.Series(value, rows.index, dtype="float64"), unit="USD")
+    if count := int(estimated.sum()):
+        notes.append(
+            f"IMF: {count} of {len(rows)} values are estimates of the IMF, not reported by the country"
+        )
+    return coded.reset_index(drop=True), notes
 
 
-def read_json(body: bytes, where: str) -> pd.DataFrame:
-    """Read SDMX-JSON: series and observations refer to the lists of codes by their place."""
-    content = decode.read_json(body, where)
-    try:
-        if not content["data"]["dataSets"]:
-            return coded([[], [], [], []], [], [])
-        structure = content["data"]["structures"][0]["dimensions"]
-        names = [dimension["id"] for dimension in structure["series"]]
-        codes = [[text(value["id"]) for value in dimension["values"]] for dimension in structure["series"]]
-        times = [text(value.get("value") or value["id"]) for value in structure["observation"][0]["values"]]
-        series = content["data"]["dataSets"][0].get("series", {})
-        places = [names.index(name) for name in DIMENSIONS]
-        return unfold(series, codes, places, times, where)
-    except UserError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        raise sdmx_error(content, where) from None
+def without_others(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out, and name, what was not asked for: values that the answer deletes, other indicators."""
+    notes = []
+    if "ACTION" in rows and (deleted := int((rows["ACTION"] == "D").sum())):
+        notes.append(f"{where}: {deleted} rows that are to be deleted (ACTION D) left out")
+        rows = rows[rows["ACTION"] != "D"]
+    other = rows.loc[~rows["INDICATOR"].isin(list(INDICATORS)), "INDICATOR"]
+    if len(other) and len(other) == len(rows):
+        raise refuse(where, f"the indicator {quote(other.iloc[0])}", " or ".join(INDICATORS))
+    if len(other):
+        notes.append(f"{where}: {len(other)} rows of the indicator {quote(other.iloc[0])} left out")
+    return rows.drop(other.index), notes
 
 
-def unfold(
-    series: dict[str, Any], codes: list[list[str]], places: list[int], times: list[str], where: str
-) -> pd.DataFrame:
-    """Return a row for each observation of each series."""
-    lengths, periods, values = [], [], []
-    columns: list[list[str]] = [[] for _ in places]
-    for key, one in series.items():
-        numbers = [int(number) for number in key.split(":")]
-        observations = one["observations"]
-        for column, place in zip(columns, places, strict=True):
-            column.append(codes[place][at(numbers[place])])
-        lengths.append(len(observations))
-        periods += [times[at(int(place))] for place in observations]
-        values += [observation[0] if observation else None for observation in observations.values()]
-    numbers_of = decode.to_numbers(values, f"{where}: observations")
-    repeated = [np.repeat(np.array(column, dtype=object), lengths) for column in columns]
-    return coded(repeated, periods, numbers_of)
-
-
-def text(code: Any) -> str:
-    """Return a code that is a text; null or a number in its place is a fault of the answer."""
-    if not isinstance(code, str):
-        raise TypeError(code)
-    return code
-
-
-def at(place: int) -> int:
-    """Return a place in a list; a negative one would silently count from its end."""
-    if place < 0:
-        raise IndexError(place)
-    return place
-
-
-def sdmx_error(content: Any, where: str) -> Exception:
-    """Return what to say of JSON that is not a data message: the server's words where it has some."""
-    words = [
-        str(content[name])
-        for name in ("message", "code", "correlationId")
-        if isinstance(content, dict) and content.get(name)
-    ]
-    found = f"the error {quote(', '.join(words))}" if words else "JSON of another shape"
-    return refuse(where, found, "an SDMX data message")
+def check_unit(rows: pd.DataFrame, where: str) -> None:
+    """Refuse values that are not dollars, or that a column other than SCALE multiplies."""
+    if "UNIT" in rows and (other := sorted(set(rows["UNIT"].unique()) - {"USD"})):
+        raise refuse(where, f"the unit {quote(other[0])}", "USD")
+    for name in MULTIPLIERS:
+        if name in rows and (scaled := sorted(set(rows[name].unique()) - {"", "0"})):
+            raise refuse(where, f"{name} {quote(scaled[0])}", "dollars without a multiplier")

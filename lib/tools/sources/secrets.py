@@ -1,17 +1,21 @@
 """Keys of the sources that want one: from the environment or the keyring, and shown nowhere."""
 
+import base64
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import NoReturn
-from urllib.parse import quote, quote_plus
 
 from lib.errors import UserError
 
 KEYRING_SERVICE = "tradegoals"
 
 SHOWN = "***"
+
+SHORTEST_ENCODED = 8  # characters: of a shorter key base64 would be found in any text
 
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
@@ -69,25 +73,43 @@ def from_keyring(name: str) -> str | None:
         return None
 
 
-def ways(secret: Secret) -> tuple[str, ...]:
-    """Return the ways in which a secret may be written: as it is, and as in an address."""
-    value = secret.reveal()
-    return tuple(dict.fromkeys((value, quote(value, safe=""), quote_plus(value))))
+@lru_cache(maxsize=8)
+def _pattern(value: str) -> re.Pattern[str]:
+    """Find a secret however a server may write it back.
+
+    Each of its characters may stand as it is, in the other case, or escaped as in addresses, JSON, Python or HTML; the whole
+    may be hexadecimal, or base64 at any of three offsets.
+    """
+    characters = []
+    for character in value:
+        number, plain = ord(character), re.escape(character)
+        escaped = [rf"%(?:25)?{number:02x}", rf"\\u00{number:02x}", rf"\\x{number:02x}", rf"\\{plain}"]
+        characters.append("|".join([plain, *escaped, f"&#0*{number};", f"&#x0*{number:x};"]))
+    whole = ["".join(f"(?:{forms})" for forms in characters)]
+    if len(value) >= SHORTEST_ENCODED:
+        whole.append(value.encode().hex())
+        for offset in range(3):
+            coded = base64.b64encode(b"\0" * offset + value.encode()).decode().rstrip("=")
+            # The first and last characters also hold bits of what stands beside the secret.
+            inner = coded[(0, 2, 3)[offset] : len(coded) - ((len(value) + offset) % 3 > 0)]
+            whole += [re.escape(inner), re.escape(inner.replace("+", "-").replace("/", "_"))]
+    return re.compile("|".join(whole), re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Return a text without the secrets."""
     for secret in secrets:
-        for written in ways(secret):
-            text = text.replace(written, SHOWN)
+        text = _pattern(secret.reveal()).sub(SHOWN, text)
     return text
 
 
 def redact_bytes(body: bytes, secrets: Iterable[Secret]) -> bytes:
-    """Return a body without the secrets: a server may repeat the key that it was sent."""
+    """Return a body without the secrets, in whatever encoding: a server may repeat the key that it was sent."""
     for secret in secrets:
-        for written in ways(secret):
-            body = body.replace(written.encode(), SHOWN.encode())
+        for encoding in ("latin-1", *(("utf-16-le", "utf-16-be") if b"\0" in body else ())):
+            text = body.decode(encoding, errors="ignore")
+            if (redacted := redact(text, [secret])) != text:
+                body = redacted.encode(encoding, errors="ignore")
     return body
 
 

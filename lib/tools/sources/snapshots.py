@@ -2,6 +2,7 @@
 
     bodies/3f/3f9a….gz                             the body, compressed; named by the SHA-256 of what it unpacks to
     records/imf/5e1c…/20261124T134501123456Z-3f9a….json    address, parameters, time, status, headers, licence
+    refused/3f9a….gz                               an answer that could not be read, for whoever wants to see why
 
 A record's folder is named by the question (source, path and parameters, not the host, which may be a mirror). Nothing
 is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
@@ -16,14 +17,14 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lib.errors import Fault, UserError, shown_path
-from lib.files import make_folder, working_file
+from lib.files import make_folder, write_atomically
 from lib.package import data_dir
 from lib.tools.sources.client import Answer, Client, Request, get
 from lib.tools.sources.publishers import Publisher, publisher
@@ -33,7 +34,7 @@ SNAPSHOTS_ENV = "TRADEGOALS_SNAPSHOTS"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The record of one answer. `fault` says why it could not be read; such an answer is kept, never used."""
+    """The record of one answer."""
 
     source: str
     path: str
@@ -48,8 +49,6 @@ class Snapshot:
     title: str
     authority: str
     licence: str
-    published: str = ""  # only where the source states when it published this
-    fault: str = ""
 
     @property
     def day(self) -> str:
@@ -83,8 +82,6 @@ def save(
     answer: Answer,
     *,
     facts: Publisher | None = None,
-    published: str = "",
-    fault: str = "",
 ) -> Snapshot:
     """Keep an answer: its body where it is new, and a record.
 
@@ -92,8 +89,6 @@ def save(
     ----------
     store, request, answer : where, the question, and what came.
     facts : title, authority and licence, where the source is not one of `publishers`.
-    published : the day of publication, where the source states it.
-    fault : why the answer cannot be read; it is kept, and never used.
     """
     facts = facts or publisher(request.source)
     digest = hashlib.sha256(answer.body).hexdigest()
@@ -111,12 +106,8 @@ def save(
         facts.title,
         facts.authority,
         facts.licence,
-        published,
-        fault,
     )
-    body = body_path(store, digest)
-    if not body.exists():
-        write_new(body, gzip.compress(answer.body, mtime=0))
+    write_new(body_path(store, digest), answer.body)
     stamp = answer.received.strftime("%Y%m%dT%H%M%S%fZ")
     folder = records_of(store, request.source, request.path, request.params)
     write_new(folder / f"{stamp}-{digest[:16]}.json", (to_json(snapshot) + "\n").encode())
@@ -134,18 +125,10 @@ def records_of(store: Store, source: str, path: str, params: tuple[tuple[str, st
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; one that is there already is the same and stays."""
+    """Write a file, compressed where its name says so; one that is there already is the same and stays."""
     make_folder(path.parent)
-    try:
-        with working_file(path) as draft:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if not path.exists():
-                draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{shown_path(path)}: cannot be written: {error.strerror}") from None
+    if not path.exists():
+        write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def to_json(snapshot: Snapshot) -> str:
@@ -179,10 +162,9 @@ def read_record(path: Path) -> Snapshot:
 
 
 def records(store: Store, request: Request) -> list[Snapshot]:
-    """Return all readable answers to a question, oldest first."""
+    """Return all answers to a question, oldest first."""
     folder = records_of(store, request.source, request.path, request.params)
-    found = [read_record(path) for path in sorted(folder.glob("*.json"))]
-    return [snapshot for snapshot in found if not snapshot.fault]
+    return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
 def latest(
@@ -230,12 +212,6 @@ def read_body(store: Store, snapshot: Snapshot) -> bytes:
     return body
 
 
-def all_records(store: Store, source: str = "*") -> Iterator[Snapshot]:
-    """Give every record, of one source or of all, by question and time; those of faulty answers too."""
-    for path in sorted(store.folder.glob(f"records/{source}/*/*.json")):
-        yield read_record(path)
-
-
 def check_store(store: Store) -> list[Fault]:
     """Find records and bodies that cannot be read or do not fit their checksums."""
     faults = []
@@ -246,9 +222,6 @@ def check_store(store: Store) -> list[Fault]:
             faults.append(Fault(shown_path(path), 1, "", str(error), "a record with its body"))
     return faults
 
-
-Read = Callable[[bytes, str, str], "Content"]
-"""Reads a body, given its type and its address."""
 
 Content = TypeVar("Content")
 
@@ -268,7 +241,7 @@ def ask(
     ----------
     client, store : where to ask and where to keep.
     request : the question.
-    read : reads the body, given its type and address; what it refuses is kept, marked, and never used.
+    read : reads the body, given its type and address; what it refuses is no answer, and put aside.
     offline : use the last snapshot, of whatever age, and ask nobody.
     max_age : use a snapshot that is younger than this; None asks anew.
 
@@ -277,8 +250,9 @@ def ask(
     UserError
         Where the source cannot be asked or its answer not be read, or offline without a snapshot.
     """
-    kept = latest(store, request, client.now(), None if offline else max_age)
-    if kept and (offline or max_age is not None):
+    any_age = offline or request.lasting
+    kept = latest(store, request, client.now(), None if any_age else max_age)
+    if kept and (any_age or max_age is not None):
         return kept, read(read_body(store, kept), kept.media, kept.url)
     if offline:
         raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
@@ -289,8 +263,9 @@ def ask(
     try:
         content = read(answer.body, answer.media, answer.url)
     except UserError as error:
-        save(store, request, answer, fault=str(error))
-        raise UserError(f"{error}{hint(kept)}") from None
+        aside = store.folder / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
+        write_new(aside, answer.body)
+        raise UserError(f"{error}; what came is in {shown_path(aside)}{hint(kept)}") from None
     return save(store, request, answer), content
 
 

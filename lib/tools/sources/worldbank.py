@@ -1,81 +1,49 @@
-"""World Bank indicators (API v2, JSON): a list of a head and rows, newest first; errors come with status 200."""
+"""World Bank indicators (API v2, JSON): a list of a head and rows, newest first; errors come with status 200.
 
-from datetime import timedelta
+Documented at datahelpdesk.worldbank.org/knowledgebase/articles/889392; the shape of rows as clients of 2026 show it.
+"""
+
 from typing import Any
 
 import pandas as pd
 
 from lib.economies import find_economy
-from lib.errors import UserError, quote
-from lib.tools.sources import decode, observations
+from lib.errors import quote
+from lib.tools.sources import decode
 from lib.tools.sources.client import Client, Request, refuse
-from lib.tools.sources.fetch import Fetched
 from lib.tools.sources.publishers import base_of, publisher
-from lib.tools.sources.snapshots import Store, ask, first_of
+from lib.tools.sources.snapshots import Snapshot, Store, ask, first_of
 
 PAGE = 20_000  # rows; the server allows 32,767
 
-LONGEST_LIST = 60  # countries in one address: the server fails on addresses above 1,500 characters
 
-UNITS = {
-    "NY.GDP.MKTP.CD": "USD",
-    "NY.GDP.MKTP.KD": "USD of 2015",
-    "PA.NUS.FCRF": "units per USD",
-    "BX.GSR.MRCH.CD": "USD",
-    "BM.GSR.MRCH.CD": "USD",
-}
-"""Indicators whose unit is known; the answer itself does not say it."""
-
-
-def fetch_indicator(
-    code: str,
-    places: list[str],
-    *,
-    years: range,
-    client: Client,
-    store: Store,
-    offline: bool = False,
-    max_age: timedelta | None = None,
-) -> Fetched:
-    """Fetch an annual indicator of one or more countries.
-
-    Returns
-    -------
-    `indicators.COLUMNS` with `variable` the indicator's code, and notes that name every year without a value.
+def annual_indicator(
+    code: str, place: str, years: range, client: Client, store: Store, **asking: Any
+) -> tuple[pd.Series, Snapshot]:
+    """Return an indicator of a country by year, years without a value left out, and the first of its answers.
 
     Raises
     ------
     UserError
-        For an unknown indicator, or an answer that cannot be read.
+        Where it cannot be asked for, or an answer cannot be read or is one to another question.
     """
-    if code not in UNITS:
-        raise UserError(f"indicator: found {quote(code)}, expected one of {', '.join(UNITS)}")
-    names = {find_economy(place).iso3: find_economy(place).name for place in places}
-    if not 1 <= len(names) <= LONGEST_LIST:
-        raise UserError(f"places: found {len(names)}, expected 1 to {LONGEST_LIST}")
+    iso3 = find_economy(place).iso3
     parts, snapshots, page, pages = [], [], 1, 1
     while page <= pages:
-        request = question(code, list(names), years, page, client)
-        snapshot, (rows, pages) = ask(client, store, request, read, offline=offline, max_age=max_age)
+        params = (
+            ("format", "json"),
+            ("date", f"{years[0]}:{years[-1]}"),
+            ("per_page", str(PAGE)),
+            ("page", str(page)),
+        )
+        base, pace = base_of("worldbank", client.bases), publisher("worldbank").pace
+        request = Request("worldbank", base, f"/country/{iso3}/indicator/{code}", params, pace=pace)
+        snapshot, (rows, pages) = ask(client, store, request, read, **asking)
         snapshots.append(first_of(store, request, snapshot))
-        parts.append(rows.assign(snapshot=snapshot.sha256))
+        parts.append(rows)
         page += 1
-    table = to_indicators(pd.concat(parts, ignore_index=True), names, code, snapshots[0].url)
-    return Fetched(table, snapshots, name_missing(table, names, code, years))
-
-
-def question(code: str, iso3: list[str], years: range, page: int, client: Client) -> Request:
-    """Return the request for one page."""
-    params = (
-        ("format", "json"),
-        ("date", f"{years[0]}:{years[-1]}"),
-        ("per_page", str(PAGE)),
-        ("page", str(page)),
-    )
-    path = f"/country/{';'.join(iso3)}/indicator/{code}"
-    return Request(
-        "worldbank", base_of("worldbank", client.bases), path, params, pace=publisher("worldbank").pace
-    )
+    table = pd.concat(parts, ignore_index=True)
+    return by_year(table, iso3, code, snapshots[0].url), snapshots[0]
 
 
 def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
@@ -121,27 +89,14 @@ def error_of(content: Any) -> str:
         return ""
 
 
-def to_indicators(rows: pd.DataFrame, names: dict[str, str], code: str, where: str) -> pd.DataFrame:
-    """Return rows with names of places, checked: each of a place and year that was asked for, once."""
-    for column, valid in (("iso3", list(names)), ("variable", [code])):
-        if other := sorted(set(rows[column].unique()) - set(valid)):
-            raise refuse(where, f"{column} {quote(other[0])}", " or ".join(valid[:5]))
-    if wrong := [text for text in rows["period"].unique() if observations.canonical(text, "A") is None]:
+def by_year(rows: pd.DataFrame, iso3: str, code: str, where: str) -> pd.Series:
+    """Return the values by year, checked: each of the country and indicator that were asked for, once."""
+    for column, valid in (("iso3", iso3), ("variable", code)):
+        if other := sorted(set(rows[column].unique()) - {valid}):
+            raise refuse(where, f"{column} {quote(other[0])}", valid)
+    rows = rows.drop_duplicates()
+    if wrong := rows.loc[~rows["period"].str.fullmatch(r"(19|20)\d\d"), "period"].tolist():
         raise refuse(where, f"the date {quote(wrong[0])}", "a year")
-    table = rows.drop_duplicates(["iso3", "period", "value"]).assign(
-        place=lambda rows: rows["iso3"].map(names).astype("str"),
-        freq="A",
-        unit=UNITS[code],
-        source="worldbank",
-    )
-    return observations.check_indicators(table.sort_values(["place", "period"], ignore_index=True), where)
-
-
-def name_missing(table: pd.DataFrame, names: dict[str, str], code: str, years: range) -> list[str]:
-    """Name, for each place, the years without a value."""
-    notes = []
-    for name in names.values():
-        found = table.loc[table["place"] == name, "period"]
-        if gaps := observations.name_gaps(observations.periods_of(years, "A"), found):
-            notes.append(f"worldbank: {name}, {code}: no value for {gaps}")
-    return notes
+    if rows["period"].duplicated().any():
+        raise refuse(where, "two values for a year", "one")
+    return pd.Series(rows["value"].to_numpy(), rows["period"].astype("int64"), dtype="float64").sort_index()

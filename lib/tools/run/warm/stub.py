@@ -5,7 +5,7 @@ with these arguments. If FOLDER is "shared" it is the one of all programs of a u
 is an ordinary one and a server is started for the next. Jupyter sees this process only: it passes interrupts
 on and ends as the kernel ends; if it is killed, the operating system kills the kernel.
 """
-# ruff: noqa: PTH100, PTH103, PTH109, PTH110, PTH118, PTH120, SIM105
+# ruff: noqa: PTH100, PTH103, PTH109, PTH118, PTH120, SIM105
 
 import os
 import signal
@@ -18,9 +18,6 @@ from select import select
 
 PATIENCE_SECONDS = 1.0
 """A server that has not answered by then is given up."""
-
-LOOK_SECONDS = 0.5
-"""How often to see whether the client is still there."""
 
 IDLE_SECONDS = 600
 """After so long without a kernel the shared server ends."""
@@ -107,10 +104,8 @@ def start_server(folder: str) -> None:
 def follow(line: socket.socket, kernel: int, parent: int) -> None:
     """Pass interrupts on to the kernel until it ends, and end likewise; or end when the client is gone."""
     signal.signal(signal.SIGINT, lambda *_: signal_group(kernel, signal.SIGINT))
-    client = os.environ.get("JPY_PARENT_PID")  # not set for a kernel that shall outlive its client
-    while not select([line], [], [], LOOK_SECONDS)[0]:
-        if client and (os.getppid() != parent or not os.path.exists(f"/proc/{client}")):
-            os._exit(1)
+    if line.fileno() not in select([line.fileno(), *client_ends(parent)], [], [])[0]:
+        os._exit(1)
     status = line.recv(20)
     if not status:  # the server was killed before: what the kernel left running is for us to end
         signal_group(kernel, signal.SIGKILL)
@@ -120,6 +115,20 @@ def follow(line: socket.socket, kernel: int, parent: int) -> None:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def client_ends(parent: int) -> list[int]:
+    """What becomes readable as the client ends; nothing for a kernel that shall outlive its client."""
+    client = os.environ.get("JPY_PARENT_PID")
+    if not client:
+        return []
+    try:
+        ends = [os.pidfd_open(parent), os.pidfd_open(int(client))]
+    except OSError:
+        os._exit(1)
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
+    return ends
 
 
 def signal_group(leader: int, number: int) -> None:

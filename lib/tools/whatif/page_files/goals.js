@@ -57,8 +57,8 @@ function spans(inside) {
 function slowSpan(goal, inside) {
   const slow = spans(inside).find((span) => span.rate < goal.rate - SLACK);
   if (!slow) return null;
-  const when = slow.year - slow.before === 1 ? `${slow.year}` : `${slow.before}–${slow.year}, a year`;
-  return `${rateText(slow.rate)} in ${when}`;
+  const when = slow.year - slow.before === 1 ? `in ${slow.year}` : `a year in ${slow.before}–${slow.year}`;
+  return `${rateText(slow.rate)} ${when}`;
 }
 
 /** Growth a year still needed from the last known year, by reading; NaN where there is none. */
@@ -99,7 +99,7 @@ function judgeAverage(goal, inside, undecided) {
 function judgeEvery(goal, inside, absent, undecided) {
   const slow = slowSpan(goal, inside);
   if (slow) return { outcome: "missed", reason: slow };
-  return absent.length ? undecided : { outcome: "met", reason: `each of ${goal.years} years` };
+  return absent.length ? undecided : { outcome: "met", reason: goal.years === 1 ? "in its only year" : `in each of ${goal.years} years` };
 }
 
 /** Met also with years missing where the known ones suffice: a span's mean is at least its compound rate, no rate is below −1. */

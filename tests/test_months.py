@@ -1,13 +1,13 @@
-"""Year-to-date releases and months: `lib.analysis.months`."""
+"""Year-to-date releases and months: `lib.months`."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from lib.analysis.months import implied_year_to_date, releases, revisions, year_to_date
 
 from lib import figures as fig
 from lib import growth
 from lib.errors import UserError
+from lib.months import implied_year_to_date, releases, revisions, year_to_date
 
 RECORD = fig.select(fig.load_figures(), "China", "Russia", "total")
 

@@ -1,0 +1,212 @@
+"""papermill's engine `tradegoals`: warm kernels, limits on time and output, and waits that end by events.
+
+Every run goes through it, and `papermill --engine tradegoals in.ipynb out.ipynb -p …` gives it to anyone. Without
+a word of `-k`, a notebook of an ordinary Python kernel gets a warm one.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty
+from typing import Any
+
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine
+from papermill.log import logger
+from papermill.utils import nb_kernel_name
+from traitlets.config import Config
+
+from lib.tools.run import kernels
+from lib.tools.run.execute import Limits, OutputLimitError, Watch
+from lib.tools.run.spec import SOCKETS_ENV
+
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
+
+LOOK_SECONDS = 1.0
+"""How often to see whether a kernel that does not answer is still alive."""
+
+
+class KernelClient(AsyncKernelClient):
+    """A client that knows by an event when its kernel is ready."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Ask for the kernel's description until both answer and status of one request have come.
+
+        jupyter_client listens for a fifth of a second more, in case something still comes; but what a kernel
+        publishes keeps its order, so nothing comes after the status of the latest request.
+        """
+        until = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while True:
+            asked = self.kernel_info()
+            reply = await self._answer(asked, until)
+            try:
+                while not _is_idle(await self.iopub_channel.get_msg(timeout=0.2), asked):
+                    pass
+            except Empty:  # the kernel spoke before we listened
+                continue
+            self._handle_kernel_info_reply(reply)
+            return
+
+    async def _answer(self, asked: str, until: float) -> dict[str, Any]:
+        while time.monotonic() < until:
+            try:
+                reply = await self.shell_channel.get_msg(timeout=LOOK_SECONDS)
+            except Empty:
+                if not await self._async_is_alive():
+                    raise RuntimeError("Kernel died before replying to kernel_info") from None
+            else:
+                if reply["parent_header"].get("msg_id") == asked:
+                    return reply
+        raise RuntimeError("Kernel did not respond in time")
+
+
+def _is_idle(message: dict[str, Any], asked: str) -> bool:
+    """Whether this is the last word of a kernel about a request."""
+    return (
+        message["parent_header"].get("msg_id") == asked
+        and message["content"].get("execution_state") == "idle"
+    )
+
+
+class KernelManager(AsyncKernelManager):
+    """A manager that knows by an event when its kernel has ended; jupyter_client looks ten times a second."""
+
+    client_factory = KernelClient
+
+    async def _async_wait(self, pollinterval: float = 0.1) -> None:
+        pid = getattr(self.provisioner, "pid", None)
+        if pid and sys.platform == "linux" and await self._async_is_alive():
+            ended, loop, handle = asyncio.Event(), asyncio.get_running_loop(), os.pidfd_open(pid)
+            loop.add_reader(handle, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(handle)
+                os.close(handle)
+        await super()._async_wait(pollinterval)
+
+
+class Client(PapermillNotebookClient):
+    """papermill's client with a limit on time and output for the whole run, which it reports to a `Watch`."""
+
+    def __init__(self, nb_man: Any, limits: Limits, watch: Watch, **options: Any) -> None:
+        super().__init__(
+            nb_man,
+            kernel_manager_class=KernelManager,
+            timeout_func=self._seconds_left,
+            on_cell_execute=self._count,
+            # By default what a busy kernel says late is lost without a word.
+            iopub_timeout=60,
+            record_timing=False,
+            shutdown_kernel="immediate",
+            **options,
+        )
+        self.limits, self.watch, self.seen_bytes = limits, watch, 0
+
+    def _seconds_left(self, cell: Any) -> float:
+        return max(0.1, min(self.limits.cell_seconds, self.limits.deadline - time.monotonic()))
+
+    def _count(self, cell: Any, cell_index: int) -> None:
+        self.watch.begun += 1
+
+    def process_message(self, msg: dict[str, Any], *rest: Any, **named: Any) -> Any:
+        """Count what a cell prints or shows, and take it as papermill does."""
+        content = msg["content"]
+        data = content.get("data")
+        shown = data.values() if isinstance(data, dict) else ()
+        self.seen_bytes += sum(len(text) for text in (content.get("text"), *shown) if isinstance(text, str))
+        if self.seen_bytes > self.limits.output_bytes:
+            if self.task_poll_for_reply is not None:
+                self.task_poll_for_reply.cancel()
+            return None
+        return super().process_message(msg, *rest, **named)
+
+    def execute(self, **options: Any) -> Any:
+        """Execute the notebook; options, such as `env`, are for the start of the kernel."""
+        try:
+            return super().execute(**options)
+        except DeadKernelError:
+            if self.seen_bytes > self.limits.output_bytes:
+                most = self.limits.output_bytes / 1e6
+                raise OutputLimitError(f"found more than {most:g} MB of output, expected less") from None
+            raise
+
+
+class Engine(NBClientEngine):
+    """What papermill calls; our own callers pass what its command has no option for."""
+
+    @classmethod
+    def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
+        """The kernel that was asked for; a warm one instead of the ordinary one of a notebook."""
+        if name is None and nb_kernel_name(nb) == kernels.ORDINARY:
+            return kernels.INSTALLED
+        return str(nb_kernel_name(nb, name))
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        log_output: bool = False,
+        stdout_file: Any = None,
+        stderr_file: Any = None,
+        start_timeout: float = 60,
+        execution_timeout: float | None = None,
+        limits: Limits | None = None,
+        watch: Watch | None = None,
+        environment: dict[str, str] | None = None,
+        arguments: tuple[str, ...] = (),
+        **_: Any,
+    ) -> None:
+        """Execute the notebook that papermill has prepared.
+
+        Parameters
+        ----------
+        nb_man : papermill's, whose notebook is executed in place.
+        kernel_name, log_output, stdout_file, stderr_file, start_timeout, execution_timeout : as papermill has them.
+        limits : of time and output; by default those of one run that starts now.
+        watch : is told the notebook and how many cells were begun.
+        environment, arguments : what the kernel gets beside the variables of this process, and its command line.
+        """
+        limits = limits or Limits.from_now(cell_seconds=execution_timeout)
+        watch = watch or Watch()
+        watch.notebook = nb_man.nb
+        with kernel_config() as config:
+            client = Client(
+                nb_man,
+                limits,
+                watch,
+                config=config,
+                kernel_name=kernels.find(kernel_name),
+                log=logger,
+                log_output=log_output,
+                stdout_file=stdout_file,
+                stderr_file=stderr_file,
+                startup_timeout=start_timeout,
+                # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
+                extra_arguments=["--log-level=ERROR", *arguments],
+            )
+            client.execute(env=ENVIRONMENT | os.environ | (environment or {}))
+
+
+@contextmanager
+def kernel_config() -> Iterator[Any]:
+    """Settings of one kernel: it talks through sockets in a folder of its own, not through ports.
+
+    Others could listen on ports, and two kernels started at once could take the same. By default the sockets
+    would lie in the current folder, where the same can happen.
+    """
+    place = os.environ.get(SOCKETS_ENV)
+    with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
+        settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters
+        if os.name == "posix":
+            settings["transport"] = "ipc"
+        yield Config({"KernelManager": settings})

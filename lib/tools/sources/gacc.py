@@ -1,0 +1,232 @@
+"""China's customs (GACC), English site: "(4) China's Total Export & Import Values by Country/Region", month by month.
+
+The index pages `/statics/report/preliminary.html` (this year) and `preliminaryYYYY.html` list the releases: a row for each
+table and currency, a link for each month that is out. A release has its day, a heading with month and currency, and a table
+in CNY 100 million or USD 1 million for the month and for January to that month, with growth of the latter. Seen in pages
+recorded in 2026 (table of March 2026, index of April 2026, fixtures of hoyla/meridian) and in notes of that project:
+
+- January and February are one release, whose table has no column for a month;
+- the pages of 2018 have another table, without a currency; 2019 is the first year read here;
+- one page (June 2025) says CNY in its heading and USD in its unit: it is left out, its sibling has the month;
+- rows of groups (ASEAN, European Union, Africa, …) stand between countries, and some 30 countries are listed, no more;
+- the site answers over http; whether it does over https, nobody recorded.
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+from bs4 import BeautifulSoup, Tag
+
+from lib.economies import known_names
+from lib.errors import UserError, quote
+from lib.tools.sources import decode
+from lib.tools.sources.client import NothingThere, Request, refuse
+from lib.tools.sources.observations import Question
+
+INDEX = "/statics/report/preliminary{}.html"
+
+FREQUENCIES = ("A", "M")
+
+HTML = ("text/html", "application/xhtml+xml")
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+ROW = re.compile(r"^\(4\).*by Country/Region\s*\(in (CNY|RMB|USD)\)$", re.IGNORECASE)
+
+HEADING = re.compile(
+    r"by Country/Region,\s*(?:Jan[a-z.]*\s*[-–—]\s*)?([A-Za-z]{3})[a-z]*\.?\s+(\d{4})\s*\(in (CNY|RMB|USD)\)$",
+    re.IGNORECASE,
+)
+
+UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGNORECASE)
+
+PERIOD = re.compile(r"^(?:1-to-)?(\d{1,2})$")
+
+NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
+
+FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
+
+VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
+
+OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}
+
+
+def plan(question: Question, look: Any, **about: Any) -> list[Request]:
+    """Return the requests for the releases of the years: each month's, for annual values December's alone.
+
+    `look(request, read)` gives what an index page says; a year whose page is not there is left out.
+    """
+    if [place.name for place in question.reporters[:1]] != ["China"]:
+        raise UserError(f"reporter: found {quote(question.reporters[0].name)} of gacc, expected China")
+    paths: dict[str, None] = {}
+    for place in ["", *reversed(question.years)]:
+        request = Request(path=INDEX.format(place), accept="text/html", media=HTML, **about)
+        try:
+            year, links = look(request, read_index)
+        except NothingThere:  # the year that runs has no page of its own
+            continue
+        for month, path in links if (year or place) in question.years else []:
+            if question.freq == "M" or month == len(MONTHS):
+                paths[path] = None
+    # A release is never changed under its address: it is asked for once.
+    return [Request(path=path, accept="text/html", media=HTML, lasting=True, **about) for path in paths]
+
+
+def read_index(body: bytes, media: str, where: str) -> tuple[int, list[tuple[int, str]]]:
+    """Read an index page: its year, and month and path of each release of the table by country."""
+    page = parse(body, where)
+    table = page.select_one(".nr-n-content-detail table")
+    named = re.search(r"preliminary(\d{4})\.html", where)
+    option = page.select_one("#preliminarysel option[selected]") or page.select_one("#preliminarysel option")
+    year = named[1] if named else str(option.get("value")) if option else ""
+    if table is None or not re.fullmatch(r"\d{4}", year):
+        raise refuse(where, "no list of releases", "an index page of preliminary releases")
+    links = []
+    for row in table.find_all("tr"):
+        cells = row.find_all("td")
+        if len(cells) > 1 and ROW.match(text_of(cells[0])):
+            for link in cells[1].find_all("a", href=True):
+                month = text_of(link)[:3].lower()
+                if month in MONTHS:
+                    links.append((MONTHS.index(month) + 1, path_of(str(link["href"]), where)))
+    return int(year), links
+
+
+def path_of(href: str, where: str) -> str:
+    """Return the path of a link, which must stay on the host."""
+    parts = urlsplit(href)
+    here = urlsplit(where)
+    if parts.netloc not in ("", here.netloc, "english.customs.gov.cn") or not parts.path.startswith("/"):
+        raise refuse(where, f"a link to {quote(href)}", "one within the site")
+    return parts.path
+
+
+def parse(body: bytes, where: str) -> BeautifulSoup:
+    """Return the page as a tree."""
+    return BeautifulSoup(decode.decode_text(body, where), "html.parser")
+
+
+def text_of(cell: Tag) -> str:
+    """Return what a cell says, on one line, with single spaces."""
+    return " ".join(cell.get_text().split())
+
+
+def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read a release.
+
+    Returns
+    -------
+    Rows of China with every country in the table and the world, for the month and for January to that month (in December
+    the year; growth stands with these), and a note for a page that contradicts itself, of which nothing is read.
+
+    Raises
+    ------
+    UserError
+        Where it is no release of the table by country, or a number in it is none.
+    """
+    page = parse(body, where)
+    title = page.select_one(".atcl-ttl")
+    heading = HEADING.search(text_of(title)) if title else None
+    table = page.select_one(".atcl-cnt table")
+    if heading is None or heading[1].lower() not in MONTHS or table is None:
+        found = quote(text_of(title)) if title else "no heading"
+        raise refuse(where, found, "a release of China's total export & import values by country/region")
+    lines = [[text_of(cell) for cell in row.find_all("td")] for row in table.find_all("tr")]
+    currency = heading[3].upper().replace("RMB", "CNY")
+    stated = next(
+        (line[0].partition(":")[2].strip() for line in lines if line and line[0].startswith("Unit:")), ""
+    )
+    unit = UNIT.match(stated)
+    if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
+        note = f"{where}: its heading says {currency}, its unit {quote(stated)}: nothing of it is taken"
+        return coded([], where), [note]
+    scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
+    month, year = MONTHS.index(heading[1].lower()) + 1, int(heading[2])
+    columns = columns_of(lines, year, month, where)
+    rows = [
+        one
+        for line in lines
+        if len(line) == len(columns) + 1 and (partner := country(line[0])) is not None
+        for one in values_of(line[1:], columns, partner, scale, where)
+    ]
+    return coded(rows, where).assign(unit=f"{currency} mn", published=day_of(page, where)), []
+
+
+def columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
+    """Return flow and period of each column behind the name; the period of a column with growth is "yoy"."""
+    place = next((place for place, line in enumerate(lines) if line[:1] == ["Export Destination"]), 0)
+    above, below = lines[place - 1] if place else [], lines[place] if place else []
+    flows = [FLOWS.get(name) for name in above[1:-1]]
+    growth = [FLOWS.get(name) for name in below[1 + len(flows) :]]
+    months = [PERIOD.match(text.replace(" ", "")) for text in below[1 : 1 + len(flows)]]
+    if not flows or None in flows + growth or any(one is None or int(one[1]) != month for one in months):
+        raise refuse(
+            where, f"the columns {quote('; '.join(below))}", f"flows for month {month} and January to it"
+        )
+    to_date = (
+        f"{year}-01..{year}-{month:02}"
+        if 1 < month < len(MONTHS)
+        else f"{year}-01"
+        if month == 1
+        else f"{year}"
+    )
+    spans = [to_date if "to" in text else f"{year}-{month:02}" for text in below[1 : 1 + len(flows)]]
+    return [
+        (str(flow), span) for flow, span in zip(flows + growth, spans + ["yoy"] * len(growth), strict=True)
+    ]
+
+
+def country(label: str) -> str | None:
+    """Return the name of an economy here, or None for a group of them and for lines that are none."""
+    name = re.sub(r"^of which:\s*", "", label)
+    name = OTHER_NAMES.get(name, re.sub(r"\s*\([A-Z]+\)$|, China$", "", name))
+    found = known_names().get(name.casefold())
+    return found.name if found else None
+
+
+def values_of(
+    cells: list[str], columns: list[tuple[str, str]], partner: str, scale: float, where: str
+) -> list[tuple[Any, ...]]:
+    """Return partner, flow, period, value in millions, and growth where the period is that from January."""
+    for cell in cells:
+        if not (cell in ("", "-") or NUMBER.fullmatch(cell)):
+            raise refuse(f"{where}: {partner}", quote(cell), "a number like 41,046.4")
+    numbers = [decode.to_number("" if cell == "-" else cell.replace(",", ""), where) for cell in cells]
+    growth = {
+        flow: cell
+        for (flow, period), cell in zip(columns, cells, strict=True)
+        if period == "yoy" and cell != "-"
+    }
+    return [
+        (partner, flow, period, round(value * scale, 6), growth.get(flow, "") if len(period) != 7 else "")
+        for (flow, period), value in zip(columns, numbers, strict=True)
+        if period != "yoy" and value == value
+    ]
+
+
+def coded(rows: list[tuple[Any, ...]], where: str) -> pd.DataFrame:
+    """Return rows as all sources give them."""
+    names = ("partner", "flow", "period", "value", "yoy_pct")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+    frame = pd.DataFrame(
+        {
+            name: pd.Series(list(column), dtype="float64" if name == "value" else "str")
+            for name, column in columns.items()
+        }
+    ).drop_duplicates(ignore_index=True)
+    freq = frame["period"].str.len().eq(4).map({True: "A", False: "M"}).astype("str")
+    return frame.assign(
+        reporter="China", freq=freq, valuation=frame["flow"].map(VALUATION).astype("str"), unit="CNY mn"
+    )
+
+
+def day_of(page: BeautifulSoup, where: str) -> str:
+    """Return the day of the release; "" where the page does not say it."""
+    stated = page.select_one(".atcl-date")
+    try:
+        return datetime.strptime(text_of(stated), "%Y/%m/%d").date().isoformat() if stated else ""
+    except ValueError:
+        raise refuse(where, f"the day {quote(text_of(stated))}", "YYYY/MM/DD") from None  # type: ignore[arg-type]

@@ -1,0 +1,186 @@
+"""The record kept current: what the goals of the register need, fetched; what it moves, and what it decides.
+
+Nothing of the register is written. A decided target is shown as the row that somebody may put in its place, after looking at
+what the target counts: many announcements include services, or another year than the calendar's.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from lib import fetched, growth, outlook
+from lib import figures as fig
+from lib.cases import GoalCase
+from lib.economies import known_names
+from lib.errors import UserError
+from lib.series import annual_series
+from lib.tools import curation
+from lib.tools.sources.client import Client
+from lib.tools.sources.publishers import publisher
+from lib.tools.sources.record import Asked, Written, fetch_pair
+from lib.tools.sources.snapshots import Store
+
+CHEAPEST_FIRST = ("imf", "comtrade")
+"""A pair is one request to the IMF, and one for each year to UN Comtrade."""
+
+YEARS_OF_OTHERS = 2
+"""Latest years that are asked of a source other than the first: UN Comtrade answers some hundred calls a day."""
+
+BILLIONS = {"bn": 1000.0, "mn": 1.0}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of a pending target: its last full year, the level then (USD mn), the probability to reach it."""
+
+    year: int
+    level_mn: float
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update brought: pairs as they were written, answers that moved, decided targets as rows, and notes."""
+
+    written: list[Written] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    decided: list[curation.Row] = field(default_factory=list)
+    pending: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def update(asked: Asked, client: Client, store: Store) -> Updated:
+    """Fetch the flows of the pending targets, and compare what is known of them before and after.
+
+    Parameters
+    ----------
+    asked : years, and how old a kept answer may be; its source is the first that is tried.
+    client, store : of `client.open_client` and `snapshots.open_store`.
+    """
+    today = client.now().date()
+    pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
+    before = {row["target_id"]: answer_to(row, today) for row in pending}
+    written, notes = [], []
+    for reporter, partner in pairs_of(pending):
+        try:
+            written += fetch_from_cheapest(reporter, partner, asked, client, store)
+        except UserError as error:
+            notes.append(f"{reporter}–{partner}: {error}")
+    after = {row["target_id"]: answer_to(row, today) for row in pending}
+    moved = [words for row in pending if (words := move_of(row, before, after))]
+    decided = [new for row in pending if (new := decide(row, today))]
+    return Updated(written, moved, decided, len(pending), notes)
+
+
+def pairs_of(targets: list[curation.Row]) -> list[tuple[str, str]]:
+    """Return the pairs of economies that targets are about, each once; groups and provinces have no live source."""
+    known = known_names()
+    pairs = [(row["reporter"], row["partner"]) for row in targets]
+    return [pair for pair in dict.fromkeys(pairs) if all(name.casefold() in known for name in pair)]
+
+
+def fetch_from_cheapest(
+    reporter: str, partner: str, asked: Asked, client: Client, store: Store
+) -> list[Written]:
+    """Fetch a pair from the first source that has it."""
+    faults = []
+    for source in CHEAPEST_FIRST:
+        years = asked.years if source == asked.source else asked.years[-YEARS_OF_OTHERS:]
+        age = asked.max_age or publisher(source).max_age
+        try:
+            one = replace(asked, source=source, years=years, max_age=age)
+            return fetch_pair(reporter, partner, one, client, store)
+        except UserError as error:
+            faults.append(str(error))
+    raise UserError("; ".join(faults))
+
+
+def levels_of(target: curation.Row, today: date) -> pd.Series:
+    """Return the flow of a target by year, in millions of dollars, as of a day; empty where nothing is on record."""
+    try:
+        rows = fig.as_of(fetched.beside(fig.load_figures(), target["reporter"]), today)
+        rows = fig.select(rows, target["reporter"], target["partner"], target["flow"])
+        return annual_series(rows, "USD")["value_mn"].dropna()
+    except UserError:
+        return pd.Series(dtype="float64")
+
+
+def needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
+    """Return the level that a target asks for, in millions of dollars; None where that cannot be told."""
+    value, unit = target["target_value"], target["target_unit"]
+    base = levels.get(int(target["base_year"])) if target["base_year"] else None
+    if not value:
+        return None
+    if target["measure"] == "multiple":
+        return float(value) * float(base) if base else None
+    if target["measure"] == "growth_pct_per_year":
+        years = int(target["target_year"]) - int(target["base_year"]) if target["target_year"] and base else 0
+        return float(base) * (1 + float(value) / 100) ** years if base and years else None
+    currency, _, scale = unit.partition(" ")
+    return float(value) * BILLIONS[scale] if currency == "USD" and scale in BILLIONS else None
+
+
+def answer_to(target: curation.Row, today: date) -> Answer | None:
+    """Return what is known of a target; None without any level."""
+    levels = levels_of(target, today)
+    if levels.empty:
+        return None
+    year, needed = int(levels.index[-1]), needed_mn(target, levels)
+    odds = None
+    if needed and target["target_year"] and int(target["target_year"]) > year:
+        values: dict[str, Any] = {name: target[name] for name in ("reporter", "partner", "flow")}
+        values |= {"goal": f"{needed:.0f} USD mn", "base_year": year, "deadline": int(target["target_year"])}
+        try:
+            case = GoalCase.check({**values, "currency": "USD", "as_of": today})
+            found = outlook.of(case).chances
+            odds = float(found["average"]) if "average" in found else None
+        except UserError:  # such as a horizon beyond what is forecast
+            odds = None
+    return Answer(year, float(levels.iloc[-1]), odds)
+
+
+def move_of(target: curation.Row, before: dict[str, Answer | None], after: dict[str, Answer | None]) -> str:
+    """Say what is now known of a target that was not before; "" where nothing is."""
+    old, new = before[target["target_id"]], after[target["target_id"]]
+    if new is None or new == old:
+        return ""
+    level = f"{new.year}: {new.level_mn / 1000:,.1f} USD bn" + (
+        f" (before {old.year}: {old.level_mn / 1000:,.1f})" if old else ""
+    )
+    odds = "" if new.probability is None else f", probability {new.probability:.0%}"
+    if new.probability is not None and old and old.probability is not None:
+        odds += f" (before {old.probability:.0%}, {100 * (new.probability - old.probability):+.0f} points)"
+    return f"{target['target_id']}: {level}{odds}"
+
+
+def decide(target: curation.Row, today: date) -> curation.Row | None:
+    """Return a pending target with its outcome where the year of its deadline is over and its level is known.
+
+    A target without a deadline is decided on the day it is reached.
+    """
+    levels = levels_of(target, today)
+    needed = needed_mn(target, levels)
+    if needed is None or levels.empty:
+        return None
+    if target["target_year"]:
+        year = int(target["target_year"])
+        if year >= today.year or year not in levels.index:
+            return None
+    else:
+        reached = levels[(levels >= needed) & (levels.index > int(target["announced"][:4] or 0))]
+        if reached.empty:
+            return None
+        year = int(reached.index[0])
+    level, unit = float(levels[year]), "USD bn"
+    outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": unit}
+    if target["measure"] == "growth_pct_per_year":
+        base = int(target["base_year"])
+        rate = 100 * float(growth.cagr(float(levels[base]), level, year - base))
+        outcome = {"outcome_value": f"{rate:.3g}", "outcome_unit": "pct per year"}
+    rows = fetched.read(target["reporter"])
+    same = rows[(rows["partner"] == target["partner"]) & (rows["flow"] == target["flow"])]
+    url = same.loc[same["period_end"].dt.year == year, "url"]
+    outcome |= {"outcome_year": str(year), "met": "yes" if level >= needed else "no"}
+    return target | outcome | {"source_outcome_url": url.iloc[-1] if len(url) else ""}

@@ -1,0 +1,212 @@
+"""Sentences of notebooks: right for every flow, by rules; and shown where a reader can change them.
+
+A rule is a pattern that no page may hold. It is looked for in the committed notebooks, and in what their cells say
+for the odd cases below; `RULES`, `ODD` and `REWRITTEN` are there to be extended.
+"""
+
+import ast
+import json
+import re
+import statistics
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+from IPython.display import Markdown
+
+from lib.words import Said
+
+pytestmark = pytest.mark.usefixtures("tables_read_once")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+REWRITTEN = ("01", "02", "06", "07", "08", "90", "start", "template")
+"""Notebooks whose sentences stand in their cells; the others follow."""
+
+MOST_LINES, MEDIAN_LINES = 15, 4.5
+
+RULES = {
+    "a plural for one": r"(?<![\d.,–-])1 (?:years|figures|periods|rates|forecasts|trackers|times|pairs)\b",
+    "a doubled name": r"\b([A-Z][a-z]+)–\1\b|\b([A-Z][a-z]+) \2\b",
+    "a doubled word": r"\b(the|of|in|a|is|to|and|for|by) \1\b",
+    "growth by a fall": r"\b(?:grew|rose|fell|shrank) by [−+-]",
+    "a hole": r"(?<![\w-])(?:nan|NaN|NaT|None(?! [a-z])|<NA>|inf)(?![\w-])",
+    "a field that was not filled": r"\{[a-z_]*(?::[^}\s]*)?\}",
+    "two spaces": r"(?<=[a-z,]) {2,}(?=[a-z])",
+    "a stop after a stop": r"[.,;:]\s*[.,;](?!\.)|\.\.(?!\.)",
+    "a unit after its number": r"\b\d[\d.,]* (?:USD|CNY) (?:billion|million)\b",
+    "a hyphen for a minus": r"(?<![\w.–/_-])-\d",
+    "a count of all of itself": r"\*{0,2}(\d+)\*{0,2} of \*{0,2}\1\*{0,2} cannot",
+    "a span that ends in words": r"\d{4}–\d{4}, a year",
+    "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
+    "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
+}
+
+
+def check_sentences(text: str) -> list[str]:
+    """The rules that a text breaks, each with the words around."""
+    return [
+        f"{name}: …{text[max(0, found.start() - 40) : found.end() + 40]!r}…"
+        for name, pattern in RULES.items()
+        for found in re.finditer(pattern, text)
+    ]
+
+
+FLOWS = (
+    {"reporter": "Heilongjiang"},
+    {"reporter": "Heilongjiang", "flow": "export"},
+    {"reporter": "China", "flow": "import"},
+    {"reporter": "Russia", "partner": "China"},
+    {"reporter": "Harbin", "partner": "World"},
+    {"reporter": "Harbin", "as_of": "2014-04-15"},  # one figure, on its first day
+    {"reporter": "China", "as_of": "2002-12-31"},
+)
+
+IN_YUAN = {"reporter": "China", "flow": "export", "currency": "CNY"}
+
+GOALS = (
+    {"reporter": "Heilongjiang", "flow": "export", "goal": "10 %", "base_year": 2013, "deadline": 2016},
+    {"reporter": "China", "flow": "import", "goal": "12 %", "base_year": 2010, "deadline": 2015},
+    {**IN_YUAN, "goal": "5 %", "base_year": 2013, "deadline": 2014},  # one year alone
+    {"reporter": "Russia", "partner": "China", "goal": "5 %", "base_year": 2009, "deadline": 2010},
+    {"reporter": "Harbin", "partner": "World", "goal": "5 %", "base_year": 2012, "deadline": 2015},
+    {"reporter": "China", "goal": "300 USD bn", "base_year": 2024, "deadline": 2030},  # open
+    {"reporter": "China", "goal": "-5 %", "base_year": 2014, "deadline": 2015, "reading": "every_year"},
+)
+
+ODD = [
+    *(("01", flow) for flow in FLOWS[3:]),  # the larger records take it ten seconds each
+    *((name, flow) for name in ("07", "08") for flow in FLOWS),
+    *((name, IN_YUAN) for name in ("02", "07")),
+    *(("02", flow) for flow in FLOWS),
+    *((name, goal | {"as_of": "2026-11-24"}) for name in ("06", "start") for goal in GOALS),
+    *(("90", goal | {"as_of": "2026-06-30", "until": "2026-11-24"}) for goal in GOALS[:3]),
+    ("90", {"until": "2007-12-31"}),  # nothing between the days
+    *(("template", flow) for flow in FLOWS[-3:]),
+]
+
+
+def said_by(
+    notebook: dict[str, Any], parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """What the code cells of a notebook show as Markdown, for other parameters; run in this process."""
+    shown: list[Any] = []
+    monkeypatch.setattr("IPython.display.display", lambda thing, *_, **__: shown.append(thing))
+    names: dict[str, Any] = {"display": shown.append}
+    for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        tree = ast.parse("".join(cell["source"]))
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, "cell", "exec"), names)
+        if last is not None:
+            value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+            shown += [value] if value is not None and not isinstance(value, Said) else []
+        if "parameters" in cell["metadata"].get("tags", []):
+            names |= parameters
+    said = [_plain(str(thing.data)) for thing in shown if isinstance(thing, Markdown)]
+    return [text for text in said if text.strip()]  # a list of links alone leaves nothing
+
+
+def sentences_of(notebook: dict[str, Any]) -> list[str]:
+    """What a notebook says in Markdown: its own cells, and what its code shows; addresses and code left out."""
+    found = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            found.append("".join(cell["source"]))
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            found += ["".join(data[kind]) for kind in ("text/markdown",) if kind in data]
+            found += [meta["alt"] for meta in output.get("metadata", {}).values() if "alt" in meta]
+    return [_plain(text) for text in found]
+
+
+def _plain(markdown: str) -> str:
+    markdown = re.sub(r"`[^`]*`", "code", markdown)
+    text = re.sub(r"(?<=\])\([^)]*\)|^\|.*$", "", markdown, flags=re.MULTILINE)
+    return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
+
+
+def committed() -> dict[str, dict[str, Any]]:
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    return {path.stem: json.loads(path.read_bytes()) for path in paths}
+
+
+NOTEBOOKS = {name: book for name, book in committed().items() if name.startswith(REWRITTEN)}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_committed_notebook_breaks_no_rule(name: str) -> None:
+    said = sentences_of(NOTEBOOKS[name])
+    assert len(said) > 3
+    assert [fault for text in said for fault in check_sentences(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    ODD,
+    ids=lambda part: str(part) if isinstance(part, str) else "-".join(map(str, part.values())),
+)
+def test_an_odd_case_is_told_in_good_sentences(
+    name: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matplotlib.use("agg")
+    (notebook,) = (book for title, book in NOTEBOOKS.items() if title.startswith(name))
+    said = said_by(notebook, parameters, monkeypatch)
+    assert len(said) >= 2
+    assert [fault for text in said for fault in check_sentences(text)] == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_cells_are_one_thought(name: str) -> None:
+    sources = ["".join(c["source"]) for c in NOTEBOOKS[name]["cells"] if c["cell_type"] == "code"]
+    lines = [len(source.splitlines()) for source in sources]
+    assert max(lines) <= MOST_LINES and statistics.median(lines) <= MEDIAN_LINES
+    assert not any(re.search(r"^\s*(?:def|class) ", source, re.MULTILINE) for source in sources)
+    assert not any("lib.tools" in source or "lib.research" in source for source in sources)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_title_is_a_question_and_the_answer_comes_before_any_section(name: str) -> None:
+    cells = NOTEBOOKS[name]["cells"]
+    title = "".join(cells[0]["source"]).splitlines()[0]
+    assert re.fullmatch(r"# .*\?", title)
+    section = next(
+        i for i, c in enumerate(cells) if "## " in "".join(c["source"]) and c["cell_type"] == "markdown"
+    )
+    code = "\n".join("".join(cell["source"]) for cell in cells[:section] if cell["cell_type"] == "code")
+    assert code.count("say(") >= 2 and "from_cell(locals())" in code
+    if name != "start":
+        assert "answer = say(" in code
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("met: each of 1 years.", "a plural for one"),
+        ("the record held 1 figures of it", "a plural for one"),
+        ("China–China, total trade", "a doubled name"),
+        ("Harbin grew by −3 % a year", "growth by a fall"),
+        ("China grew by +13.3 % a year", "growth by a fall"),
+        ("a mean of nan % a year", "a hole"),
+        ("the level was {level:usd}", "a field that was not filled"),
+        ("stated as 100 USD billion", "a unit after its number"),
+        ("it changed by -3 points", "a hyphen for a minus"),
+        ("the effect of **5** of 5 cannot be known", "a count of all of itself"),
+        ("+15.3 % in 2010–2013, a year", "a span that ends in words"),
+        ("levels of China, the city to compare", "a country called a city"),
+        ("it was missed.. Then", "a stop after a stop"),
+        ("a probability of **100 %**", "certainty"),
+    ],
+)
+def test_each_rule_finds_its_slip(text: str, rule: str) -> None:
+    assert rule in [fault.partition(":")[0] for fault in check_sentences(text)]
+
+
+def test_good_sentences_break_no_rule() -> None:
+    text = (
+        "On 31 December 2009, with the figure of 2008, **4 of 4 trackers** called it on track. In 21 years of "
+        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 (row HLJ-RU-total-2007-a): −0.3 points. "
+        "From US$5.68 billion in 2005 …, 2012–2013, 2023. Known for 1 year, 11 figures."
+    )
+    assert check_sentences(text) == []
