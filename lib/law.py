@@ -53,7 +53,7 @@ class Posterior(NamedTuple):
 
     `mean` and `weight`: the drift m and what it is worth, n*; `variance`, `df`: scaled inverse χ² of σ²;
     `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds to the first year ahead;
-    `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24).
+    `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24), or (…, 12) without a prior.
     """
 
     mean: Array
@@ -174,11 +174,11 @@ def _latest_surprise(rates: Array, drift: Array, variance: Array) -> Array:
 
 
 def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) -> tuple[Array, Array]:
-    """Weights and standard deviations of the Gaussians that integrate σ², each of shape (…, 24)."""
-    own, redrawn = (
-        mixtures.variance_nodes(df),
-        mixtures.variance_nodes(np.broadcast_to(class_df, np.shape(df))),
-    )
+    """Weights and standard deviations of the Gaussians that integrate σ², each of shape (…, 24), or (…, 12)."""
+    own = mixtures.variance_nodes(df)
+    if share == 0:
+        return own[0], np.sqrt(v[..., None] * own[1])
+    redrawn = mixtures.variance_nodes(np.broadcast_to(class_df, np.shape(df)))
     class_v = np.broadcast_to(class_v, np.shape(v))
     shares = np.concatenate([(1 - share) * own[0], share * redrawn[0]], axis=-1)
     variances = np.concatenate([v[..., None] * own[1], class_v[..., None] * redrawn[1]], axis=-1)
@@ -254,15 +254,22 @@ def growth_quantiles(of: Posterior, horizons: ArrayLike, probabilities: ArrayLik
     return location(each, h)[..., None] + years_worth(each, h)[..., None] * standard[..., None, :]
 
 
-def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
-    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5."""
+def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike, gap: Array | None = None) -> Array:
+    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5.
+
+    `gap` is `mean_gap` of the same posterior, where it is there already: it holds for all horizons.
+    """
     error = (_numbers("log growth", log_growth) - location(of, horizon)) / years_worth(of, horizon)
     z = error[..., None] / of.sigmas
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     first = np.sum(of.shares * of.sigmas * (z * (2 * ndtr(z) - 1) + 2 * density), axis=-1)
+    return years_worth(of, horizon) * (first - (mean_gap(of) if gap is None else gap) / 2)
+
+
+def mean_gap(of: Posterior) -> Array:
+    """Mean distance of two independent draws of the growth, in units of `years_worth`."""
     both = np.sqrt(of.sigmas[..., :, None] ** 2 + of.sigmas[..., None, :] ** 2)
-    second = np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) / np.sqrt(2 * np.pi)
-    return years_worth(of, horizon) * (first - second)
+    return np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) * np.sqrt(2 / np.pi)
 
 
 # --- what a law learns, and how laws are put together ---

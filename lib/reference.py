@@ -225,7 +225,7 @@ def _cumulative(rows: pd.DataFrame, index: int, horizon: int, log_rate: Any) -> 
     )
 
 
-USED = "eb_past_errors"
+USED = "law"
 """The forecast used here, as the kept scores name it."""
 
 WHAT = "trade flows of 10 million USD a year and more"
@@ -239,28 +239,39 @@ def read_scores(name: str) -> pd.DataFrame:
         return pd.read_parquet(file)
 
 
-def coverage(horizon: int) -> pd.Series:
-    """Share of outcomes inside the 50, 80 and 95 % intervals so many years ahead, fractions, over all origins.
+COVERS = ["cover50", "cover80", "cover95"]
+
+
+def coverage(horizon: int, size_usd: float | None = None) -> pd.Series:
+    """Share of outcomes inside the 50, 80 and 95 % intervals of the law so many years ahead, fractions, over all origins.
+
+    Parameters
+    ----------
+    horizon : years; beyond the longest that was scored, that of the longest.
+    size_usd : of the flow, current US dollars a year: of flows of its size class; all from 10 million by default.
 
     Returns
     -------
-    Series: cover50, cover80, cover95, n (forecasts), first and last (origins). Beyond the longest horizon that
-    was scored, that of the longest.
+    Series: cover50, cover80, cover95, n (forecasts), first and last (origins), flows (of whom it is told).
     """
-    rows = read_scores("trade_intervals")
+    rows = read_scores("trade_intervals" if size_usd is None else "trade_intervals_by_size")
     rows = rows[rows["model"] == USED]
     rows = rows[rows["horizon"] == min(horizon, rows["horizon"].max())]
-    shares = [(rows[f"cover{level}"] * rows["n"]).sum() / rows["n"].sum() for level in (50, 80, 95)]
-    origins = rows["origin"]
-    names = ["cover50", "cover80", "cover95", "n", "first", "last"]
-    return pd.Series([*shares, rows["n"].sum(), origins.min(), origins.max()], index=names)
+    flows, origins = WHAT, read_scores("trade_intervals")
+    if size_usd is not None:
+        rows = rows[rows["size_class"] == int(size_class(size_usd))]
+        flows = f"trade flows of {size_label(int(size_class(size_usd)))} a year"
+    origins = origins["origin"][origins["horizon"] == rows["horizon"].iloc[0]]
+    shares = np.average(rows[COVERS], axis=0, weights=rows["n"])
+    names = [*COVERS, "n", "first", "last", "flows"]
+    return pd.Series([*shares, rows["n"].sum(), origins.min(), origins.max(), flows], index=names)
 
 
-def coverage_line(horizon: int) -> str:
-    """The sentence that stands under a fan: what intervals like its own have held."""
-    found = coverage(horizon)
-    shares = [f"{level} % interval {found[f'cover{level}'] * 100:.0f} %" for level in (50, 80, 95)]
+def coverage_line(horizon: int, size_usd: float | None = None) -> str:
+    """The sentence that stands under a fan of a forecast: what intervals like its own have held."""
+    found = coverage(horizon, size_usd)
+    shares = [f"{name[5:]} % interval {found[name] * 100:.0f} %" for name in COVERS]
     return (
         f"Measured: of what came {years(horizon)} later, the {shares[0].replace('interval', 'interval held')}, "
-        f"the {shares[1]}, the {shares[2]} ({WHAT}, forecasts of {found['first']:.0f}–{found['last']:.0f})."
+        f"the {shares[1]}, the {shares[2]} ({found['flows']}, forecasts of {found['first']:.0f}–{found['last']:.0f})."
     )

@@ -11,7 +11,7 @@ from lib.package import data_dir
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
     kept = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals.parquet")
-    return kept[kept["model"] == "eb_past_errors"]
+    return kept[kept["model"] == reference.USED]
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 10])
@@ -33,3 +33,12 @@ def test_the_sentence_names_horizon_shares_and_origins() -> None:
     line = reference.coverage_line(1)
     assert line.startswith("Measured: of what came 1 year later, the 50 % interval held ")
     assert f"the 95 % interval {found['cover95'] * 100:.0f} % (" in line and "2005–2019" in line
+
+
+def test_under_a_fan_of_a_size_stands_the_coverage_of_its_class() -> None:
+    kept = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals_by_size.parquet")
+    row = kept[(kept["model"] == reference.USED) & (kept["horizon"] == 3) & (kept["size_class"] == 6)].iloc[0]
+    found = reference.coverage(3, 2e10)
+    assert found["cover80"] == pytest.approx(row["cover80"]) and found["n"] == row["n"]
+    assert "trade flows of 10 bn USD and more a year" in reference.coverage_line(3, 2e10)
+    assert found["cover80"] < reference.coverage(3, 1.5e8)["cover80"]

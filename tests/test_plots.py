@@ -125,7 +125,7 @@ def test_the_known_levels_are_marked_by_grade(harbin):
 def test_sources_and_measured_coverage_stand_under_the_fan(harbin):
     """The shares are those of the kept scores, two years ahead."""
     rows = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals.parquet")
-    rows = rows[(rows["model"] == "eb_past_errors") & (rows["horizon"] == 2)]
+    rows = rows[(rows["model"] == "law") & (rows["horizon"] == 2)]
     share = np.average(rows["cover80"], weights=rows["n"])
     under = " ".join(harbin[0].get_supxlabel().split())
     assert under.endswith("Sources: somebody.")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import forecast, outlook, reference
+from lib import law, outlook, reference
 from lib.errors import UserError
 from lib.forecast import Prior
 from lib.reference import prior_for
@@ -333,7 +333,7 @@ def test_shares_and_contributions_add_up_to_the_posterior_drift(own, weight):
     prior, table = outlook.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], own, weight)
     assert table["share"].sum() == pytest.approx(1)
     assert (table["share"] >= 0).all()
-    posterior = forecast.fit(np.array(own or [np.nan]), prior)
+    posterior = law.posterior(np.array(own or [np.nan]), prior)
     assert table["contribution"].sum() == pytest.approx(float(posterior.mean))
 
 
@@ -341,7 +341,7 @@ def test_a_chain_of_parents_is_the_parents_own_forecast_made_with_its_parent():
     """With weight 1 the city moves by what is special about the province, which has heard the country."""
     prior, _ = outlook.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], weight=1.0)
     above, _ = outlook.prior_with_parents(BIG, [COUNTRY], weight=1.0)
-    province = forecast.fit(np.array(PROVINCE.growth), above)
+    province = law.posterior(np.array(PROVINCE.growth), above)
     assert prior.drift - PRIOR.drift == pytest.approx(float(province.mean) - BIG.drift)
 
 

@@ -22,22 +22,7 @@ NO_CALLER: dict[str, str] = {
 }
 """Public names that are needed although no source names them, each with the reason."""
 
-SCORES = (
-    "brier",
-    "log_score",
-    "certain_share",
-    "murphy",
-    "crps_sample",
-    "smape",
-    "mase",
-    "by_group",
-    "pit_histogram",
-)
 PENDING = {
-    **{f"lib.analysis.scores.{name}": "scores that no backtest computes" for name in SCORES},
-    "lib.past_errors.model_level": "goes with the correction by past errors",
-    "lib.research.paths.crps": "scores that no backtest computes",
-    "lib.research.paths.pit": "scores that no backtest computes",
     "lib.standards.oecd_distance": "a published standard that notebook 06 does not show",
     "lib.tools.run.opened.note": "goes with the list of opened files",
 }

@@ -5,15 +5,15 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from lib import reference
+from lib.analysis.register import GROUPS, score_register
 from lib.analysis.register import calibration as calibration_of
-from lib.analysis.register import score_register, summarise
+from lib.analysis.scores import contest
 from lib.cases import GoalCase
 from lib.figures import load_targets
 from lib.goals import Goal
 from lib.reference import HORIZONS, base_rate, read_kept
 from lib.results import Estimate
-from lib.words import money, percent, rate
-from lib.words import years as years_in_words
 
 PANEL_LINE = (
     "Flows between two countries: CEPII BACI 2000–2020, longer horizons OEC 1962–2014; computed here."
@@ -42,24 +42,32 @@ def size_usd(case: GoalCase, goal: Goal) -> float:
     return float(usd_mn * 1e6)
 
 
-def base_rates(size: float, origin: int, growth_rate: float) -> pd.Series:
-    """Share of flows of a size that grew by a rate a year or more, by horizon, as known at the origin."""
-    shares = [float(base_rate(size, origin, horizon, growth_rate)) for horizon in HORIZONS]
+def known_to(case: GoalCase) -> int:
+    """The last year of the panels that was out on the case's day (`lib.reference.last_released`)."""
+    return reference.last_released(case.as_of)
+
+
+def base_rates(size: float, known: int, growth_rate: float) -> pd.Series:
+    """Share of flows of a size that grew by a rate a year or more, by horizon, from the years to `known`."""
+    shares = [float(base_rate(size, known, horizon, growth_rate)) for horizon in HORIZONS]
     return pd.Series(shares, index=pd.Index(HORIZONS, name="years"), name="share")
 
 
-def hindsight_table(size: float, flow: str) -> pd.DataFrame:
-    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump; formatted."""
+def hindsight(size: float, flow: str) -> pd.DataFrame:
+    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
+
+    Returns
+    -------
+    Frame: then (`OUTCOME_WORDS`), condition, share, low, high.
+    """
     kept = read_kept("base_rates.csv")
     panel = "BACI two-way total" if flow == "total" else "BACI directed"
     whole = np.isfinite(kept["size_to_usd"]) | (kept["size_from_usd"] == kept["size_from_usd"].max())
     rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
     class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
     rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
-    shown = [f"{percent(r.share)} ({percent(r.low)} to {percent(r.high)})" for r in rows.itertuples()]
-    frame = rows.assign(shown=shown, what=rows["outcome"].map(OUTCOME_WORDS)).dropna(subset="what")
-    wide = frame.pivot(index="what", columns="condition", values="shown").loc[list(OUTCOME_WORDS.values())]
-    return wide.rename_axis(index="then", columns=None).reset_index()
+    found = rows.assign(then=rows["outcome"].map(OUTCOME_WORDS)).dropna(subset="then")
+    return found[["then", "condition", "share", "low", "high"]].reset_index(drop=True)
 
 
 @lru_cache(maxsize=1)
@@ -105,38 +113,36 @@ def _jeffreys(hits: pd.Series, n: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return beta.ppf(0.05, a, b), beta.ppf(0.95, a, b)
 
 
-def register_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Share met by group of targets, formatted."""
-    found = summarise(scores)
-    return pd.DataFrame(
-        {
-            "targets": found["group"],
-            "resolved": found["n"],
-            "met": [
-                f"{round(n * share)} ({percent(share)})"
-                for n, share in zip(found["n"], found["met"], strict=True)
-            ],
-        }
-    )
+SCORES = {
+    "p_law": "forecast",
+    "p_pulled": "forecast, pulled to what earlier targets met",
+    "p_half": "a constant ½",
+    "p_base_known": "share met among targets resolved before",
+    "p_base_other_years": "share met among targets of other years (hindsight)",
+}
+"""The probabilities of the register that are compared, and what they are called."""
 
 
-def skill_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Brier scores of the forecast and of plain shares by group of targets, formatted; lower is better."""
-    found = summarise(scores)
-    columns = {
-        "group": "targets",
-        "n": "resolved",
-        "mean_p_eb": "mean probability",
-        "met": "met",
-        "brier_eb": "Brier, forecast",
-        "brier_eb_past_errors": "with past errors",
-        "brier_base_known": "share known before",
-        "brier_base_other_years": "share of other years",
-    }
-    shown = found[list(columns)].rename(columns=columns)
-    for name in ("mean probability", "met"):
-        shown[name] = shown[name].map(percent)
-    return shown.round(3)
+def group(scores: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The targets of a group (`lib.analysis.register.GROUPS`)."""
+    return scores[GROUPS[name](scores)]
+
+
+def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Brier scores of probabilities of targets beside a constant ½; due years are resampled (90 %).
+
+    Returns
+    -------
+    Frame indexed by `SCORES`: brier, mean (probability), against_half (better, worse, level), low, high (of the
+    difference to ½).
+    """
+    met, rows = scores["met"], {}
+    for name in SCORES:
+        brier = (scores[name] - met) ** 2
+        told, apart = contest(brier, (0.5 - met) ** 2, scores["due"])
+        rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
+    columns = ["brier", "mean", "against_half", "low", "high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def calibration(scores: pd.DataFrame) -> pd.DataFrame:
@@ -147,21 +153,9 @@ def calibration(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def alike_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The targets alike, formatted, with their announcers and addresses."""
-    rows = found.merge(
+    """The targets alike with whose trade they are of and who announced them: columns of the register."""
+    return found.merge(
         load_targets()[["target_id", "announcer", "reporter", "partner", "flow"]], on="target_id"
-    )
-    return pd.DataFrame(
-        {
-            "announced by": rows["announcer"],
-            "trade of": rows["reporter"] + " with " + rows["partner"] + ", " + rows["flow"],
-            "announced": rows["announced"],
-            "due": rows["due"],
-            "implied growth a year": rows["rate"].map(rate),
-            "probability then": rows["p_eb"].map(percent),
-            "outcome": np.where(rows["met"] == 1, "met", "missed"),
-            "row of targets.csv": rows["target_id"],
-        }
     )
 
 
@@ -174,25 +168,6 @@ def sources(found: pd.DataFrame) -> pd.DataFrame:
         "source_outcome_url": "outcome",
     }
     return rows[list(names)].rename(columns=names)
-
-
-def in_words(case: GoalCase, goal: Goal, size: float, shares: pd.Series, found: pd.DataFrame) -> str:
-    """Both kinds of experience for this goal, as sentences."""
-    years = min(goal.years, int(shares.index.max()))
-    share = float(base_rate(size, case.as_of.year - 1, years, goal.rate))
-    span = "three years or more" if goal.years >= LONG_YEARS else "under three years"
-    register_share = f"{found['met'].sum()} of {len(found)}" if len(found) else "none is in the register"
-    return (
-        f"Of flows of the size of {money(size / 1e6, 'USD')} a year, **{percent(share)}** grew by "
-        f"{rate(goal.rate)} a year or more over {years_in_words(years)}, as known at the end of {case.as_of.year - 1}. "
-        f"Of announced targets like this one (growth within seven points, {span}), as known today, "
-        f"**{register_share}** were met."
-    )
-
-
-def shares_in_words(shares: pd.Series) -> str:
-    """Shares by horizon as text."""
-    return "; ".join(f"{years_in_words(years)} {percent(share)}" for years, share in shares.items())
 
 
 def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:
@@ -208,29 +183,3 @@ def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:
         )
         for years, share in shares.items()
     ]
-
-
-def skill_in_words(scores: pd.DataFrame) -> str:
-    """Whether the forecast beats plain shares over the register, and for high goals over several years."""
-    found = summarise(scores).set_index("group")
-    whole, high = found.loc["all"], found.loc["18 to 32 % over three years and more"]
-    return (
-        f"Over the whole register the forecast scores {_contest(whole)}. The first is all that was known at "
-        "the time; the second nobody could know then. For goals of 18 to 32 % a year over three years or more "
-        f"it scores {_contest(high)}. It gave {percent(whole['mean_p_eb'])} on average where "
-        f"{percent(whole['met'])} were met: those who announce a target know more than the size of a flow, "
-        "most often that the year is going well."
-    )
-
-
-def _contest(row: pd.Series) -> str:
-    """The score of the forecast beside the two shares, in words."""
-    known, other = row["brier_base_known"], row["brier_base_other_years"]
-    return (
-        f"{row['brier_eb']:.3f}, {_against(row['brier_eb'], known)} the share known before ({known:.3f}) and "
-        f"{_against(row['brier_eb'], other)} the share of targets due in other years ({other:.3f})"
-    )
-
-
-def _against(score: float, other: float) -> str:
-    return "better than" if score < other else "not better than"

@@ -6,8 +6,6 @@ standardised features, with a normal prior of standard deviation `PRIOR_SD` (rid
 & van Houwelingen 1992) that is fixed beforehand, not tuned on the register. The model is scored on targets that it
 was not fitted to, in three ways, each beside the share met among the same targets: without the announcing
 government, without the due year, and with nothing but what was resolved before the announcement.
-
-What notebook 04 says of the model over the register: which features go with a target being met.
 """
 
 from collections.abc import Callable
@@ -15,14 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
-from lib import forecast
-from lib.cases import GoalCase
-from lib.figures import load_reporters, load_targets
-from lib.goals import Goal
-from lib.reference import Array, prior_for, read_kept
-from lib.words import percent
+from lib.analysis.register import known_before
+from lib.figures import load_reporters
+from lib.reference import Array
 
 SUB_NATIONAL = frozenset(
     {
@@ -53,7 +48,7 @@ MIN_KNOWN = 20
 SUREST = 0.01
 """No probability is closer to 0 or 1 in the log score: it would hang on a single target."""
 
-FORECASTS = ("model", "stretch alone", "forecast", "base rate")
+FORECASTS = ("model", "stretch alone", "law", "half", "base rate")
 
 DRAWS = 1000
 
@@ -67,38 +62,33 @@ def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row a target: `FEATURES`, reporter (the government whose trade it is), due, announced, resolved, met, p_eb.
+    One row a target: `FEATURES`, reporter (the government whose trade it is), due, announced, resolved, met, p_law.
     """
     known = targets.set_index("target_id").loc[scores["target_id"]].reset_index()
     frame = pd.DataFrame(
         {
-            "stretch": [
-                stretch(r.size_usd, r.announced - 1, r.world, r.rate, r.horizon) for r in scores.itertuples()
-            ],
+            "stretch": stretch(scores["p_law"]),
             "log_horizon": np.log(scores["horizon"]),
             "log_size": np.log(scores["size_usd"]),
             "sub_national": known["reporter"].isin(SUB_NATIONAL).astype(float),
             "as_growth": (scores["kind"] == "growth_pct_per_year").astype(float),
         }
     )
-    rest = scores[["target_id", "due", "announced", "met", "p_eb"]]
+    rest = scores[["target_id", "due", "announced", "met", "p_law"]]
     resolved = known["outcome_year"].astype(float)
     return pd.concat([frame, rest, known["reporter"], resolved.rename("resolved")], axis=1)
 
 
-def stretch(size_usd: float, origin: int, world: bool, rate: float, years: int) -> float:
+def stretch(p_law: Any) -> Any:
     """How many standard deviations the growth asked for lies above what the reference class leads to expect."""
-    model = forecast.fit(np.array([np.nan]), prior_for(size_usd, origin, world))
-    beyond = years * np.log1p(rate) - forecast.location(model, years)
-    return float(beyond / forecast.spread(model, years))
+    return -ndtri(p_law)
 
 
-def features_of(
-    *, size_usd: float, origin: int, world: bool, rate: float, years: int, sub_national: bool, as_growth: bool
-) -> Array:
+def features_of(*, p_law: float, size_usd: float, years: int, sub_national: bool, as_growth: bool) -> Array:
     """Features of one goal, shape (1, features): as `features` has them for the register."""
-    beyond = stretch(size_usd, origin, world, rate, years)
-    return np.array([[beyond, np.log(years), np.log(size_usd), float(sub_national), float(as_growth)]])
+    return np.array(
+        [[stretch(p_law), np.log(years), np.log(size_usd), float(sub_national), float(as_growth)]]
+    )
 
 
 def fit(x: Array, met: Array, prior_sd: float = PRIOR_SD) -> tuple[Array, Array, Array]:
@@ -143,7 +133,7 @@ SCHEMES: dict[str, tuple[str, Training]] = {
     "other due years": ("due", lambda rows, one: rows["due"] != one),
     "known at announcement": (
         "announced",
-        lambda rows, one: (rows["resolved"] < one) & (rows["announced"] < one),
+        known_before,
     ),
 }
 """How the targets are found to which the model is fitted, for each that it is scored on: what they are grouped by, and
@@ -160,7 +150,7 @@ def predictions(rows: pd.DataFrame, scheme: str, prior_sd: float = PRIOR_SD) -> 
         found.loc[group.index, "base rate"] = share
         for name, columns in (("model", list(FEATURES)), ("stretch alone", ["stretch"])):
             found.loc[group.index, name] = _taught(known, group, columns, prior_sd, share)
-    found["forecast"] = rows["p_eb"]
+    found["law"], found["half"] = rows["p_law"], 0.5
     return found
 
 
@@ -248,92 +238,34 @@ def effects(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     )
 
 
-FORECAST_NAMES = {
-    "model": "the model, five features",
-    "stretch alone": "the model, growth beyond expectation alone",
-    "forecast": "the forecast, nothing learnt from targets",
-    "base rate": "share met among the targets learnt from",
-}
+def for_goal(
+    rows: pd.DataFrame,
+    year: int,
+    *,
+    p_law: float,
+    size_usd: float,
+    years: int,
+    reporter: str,
+    as_growth: bool,
+) -> tuple[float | None, pd.DataFrame]:
+    """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
 
+    Parameters
+    ----------
+    rows : as `features` gives them.
+    p_law : of the goal, from its reference class alone (`lib.analysis.register.chance`); reporter : whose trade.
 
-def effects_table() -> pd.DataFrame:
-    """Odds ratio of each feature with its interval, formatted."""
-    kept = read_kept("register_effects.csv")
-    return pd.DataFrame(
-        {
-            "one standard deviation more of": kept["feature"].map(FEATURES),
-            "changes the odds of being met by": [f"× {r.odds_ratio:.2f}" for r in kept.itertuples()],
-            "90 % interval": [f"{r.low:.2f} to {r.high:.2f}" for r in kept.itertuples()],
-        }
-    )
-
-
-def model_table() -> pd.DataFrame:
-    """Scores of the model beside the forecast and the share met, formatted; lower is better."""
-    kept = read_kept("register_model.csv")
-    rows = kept[kept["forecast"].isin(list(FORECAST_NAMES))]
-    return pd.DataFrame(
-        {
-            "learnt from": rows["scheme"],
-            "probability by": rows["forecast"].map(FORECAST_NAMES),
-            "Brier (90 %)": [_bounded(r.brier, r.brier_low, r.brier_high) for r in rows.itertuples()],
-            "log score (90 %)": [_bounded(r.log, r.log_low, r.log_high) for r in rows.itertuples()],
-            "gain on the share met (90 %)": [
-                _bounded(r.gain, r.gain_low, r.gain_high) for r in rows.itertuples()
-            ],
-        }
-    )
-
-
-def _bounded(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} ({low:.3f} to {high:.3f})".replace("-", "−")
-
-
-def in_words() -> str:
-    """Whether the model beats the share met, and which features go with it, as sentences."""
-    scores, effects = read_kept("register_model.csv"), read_kept("register_effects.csv")
-    model = scores[scores["forecast"] == "model"].set_index("scheme")
-    better = [scheme for scheme, row in model.iterrows() if row["gain_low"] > 0]
-    worse = [scheme for scheme, row in model.iterrows() if row["gain_high"] < 0]
-    clear = effects[(effects["low"] > 1) | (effects["high"] < 1)]
-    verdict = (
-        f"The model **beats the plain share met** where it learns from {' and from '.join(better)}"
-        if better
-        else "The model **does not beat the plain share met** in any of the three ways of testing it"
-    )
-    also = f", and is worse where it learns from what was {' and '.join(worse)}" if worse else ""
-    found = "; ".join(f"{FEATURES[row.feature]} (× {row.odds_ratio:.2f})" for row in clear.itertuples())
-    features = (
-        f"Of the five features only this has an effect that its interval tells from none: {found}."
-        if len(clear) == 1
-        else f"Features whose interval tells their effect from none: {found or 'not one'}."
-    )
-    return f"{verdict}{also}. {features}"
-
-
-def for_goal(case: GoalCase, goal: Goal, size_usd: float, scores: pd.DataFrame) -> str:
-    """What the model, fitted to the targets resolved before the case's day, would have said of this goal."""
-    rows = features(scores, load_targets())
-    known = rows[rows["resolved"] < case.as_of.year]
+    Returns
+    -------
+    Probability, or None where fewer than `MIN_KNOWN` targets were resolved; and those targets.
+    """
+    known = rows[rows["resolved"] < year]
     if len(known) < MIN_KNOWN:
-        return f"Before {case.as_of.year} only {len(known)} targets were resolved: too few to fit the model."
+        return None, known
+    kind = load_reporters().set_index("name")["kind"].get(reporter, "country")
+    sub_national = kind in ("province", "city", "zone", "region")
     one = features_of(
-        size_usd=size_usd,
-        origin=goal.base_year,
-        world=case.partner == "World",
-        rate=goal.rate,
-        years=goal.years,
-        sub_national=_is_sub_national(case.reporter),
-        as_growth="%" in goal.stated_as,
+        p_law=p_law, size_usd=size_usd, years=years, sub_national=sub_national, as_growth=as_growth
     )
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
-    p = float(predict(fitted, one)[0])
-    return (
-        f"Fitted to the {len(known)} targets resolved before {case.as_of.year}, of which "
-        f"{percent(known['met'].mean())} were met, it would have given this goal {percent(p)}."
-    )
-
-
-def _is_sub_national(reporter: str) -> bool:
-    kinds = load_reporters().set_index("name")["kind"]
-    return kinds.get(reporter, "country") in ("province", "city", "zone", "region")
+    return float(predict(fitted, one)[0]), known

@@ -1,31 +1,30 @@
-"""The kept scores of earlier forecasts as tables and curves: nothing is fitted, only averaged."""
+"""The kept scores of earlier forecasts as frames: nothing is fitted, only averaged."""
+
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from lib.analysis.scores import Interval, contest, worst_expected
 from lib.analysis.scores import reliability as reliability_curve
 from lib.cases import ScoreCase
 from lib.goals import READING_LABELS
-from lib.reference import USED, read_scores
+from lib.reference import COVERS, USED, read_scores, size_label
 from lib.results import Estimate
-from lib.words import percent, years
 
-MODEL_LABELS = {
-    "eb_past_errors": "forecast used here (empirical Bayes, past errors)",
-    "eb": "empirical Bayes alone",
+LABELS = {
+    USED: "forecast used here",
     "base_rate": "base rate known at the origin (this panel)",
     "base_rate_long": "base rate known at the origin (with 1962–2000)",
     "log_walk": "driftless walk of logs",
     "drift": "random walk with drift, no reference class",
-}
-
-COMPETITOR_LABELS = {
+    "half": "a constant ½",
     "ets": "exponential smoothing (statsmodels ETS)",
     "ets_damped": "exponential smoothing, damped trend",
     "arima_drift": "ARIMA with drift",
     "uc": "unobserved components",
     "theta": "Theta",
-    "pool": "pool of the seven models",
+    "pool": "pool of the five models above",
 }
 
 BASE = "base_rate_long"
@@ -33,42 +32,47 @@ BASE = "base_rate_long"
 SOURCE = "CEPII BACI 2000–2020, flows of 10 million USD a year and more; scores: data/reference/scores."
 
 
+def _of(case: ScoreCase, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the case's goal and origins."""
+    near = (rows["goal"] - case.goal_pct / 100).abs() < 1e-6
+    return rows[near & rows["origin"].between(case.first_origin, case.last_origin)]
+
+
 def events(case: ScoreCase, reading: str = "average") -> pd.DataFrame:
     """Brier scores of the case's goal by origin and model, trade flows of 10 million dollars and more."""
-    rows = read_scores("trade_events")
-    chosen = (
-        (rows["reading"] == reading)
-        & (rows["horizon"] == case.years)
-        & _near(rows["goal"], case.goal_pct / 100)
-    )
-    return rows[chosen & rows["origin"].between(case.first_origin, case.last_origin)]
+    rows = _of(case, read_scores("trade_events"))
+    return rows[(rows["reading"] == reading) & (rows["horizon"] == case.years)]
 
 
-def _near(values: pd.Series, value: float) -> pd.Series:
-    return (values - value).abs() < 1e-6
-
-
-def pooled(rows: pd.DataFrame, columns: list[str], by: str = "model") -> pd.DataFrame:
+def pooled(rows: pd.DataFrame, columns: list[str], by: str | list[str] = "model") -> pd.DataFrame:
     """Means weighted by the number of forecasts."""
-    sums = rows[columns].mul(rows["n"], axis=0).groupby(rows[by]).sum()
-    n = rows.groupby(by)["n"].sum()
+    keys = [rows[name] for name in ([by] if isinstance(by, str) else by)]
+    sums = rows[columns].astype(float).mul(rows["n"], axis=0).groupby(keys).sum()
+    n = rows["n"].groupby(keys).sum()
     return sums.div(n, axis=0).assign(n=n)
 
 
+def against(rows: pd.DataFrame, other: str, score: str = "brier") -> tuple[str, Interval]:
+    """Whether the forecast used here is better or worse than another model, or level with it, and by how much.
+
+    `rows` hold scores by origin and model (and perhaps goal or horizon); whole origins are resampled.
+    """
+    keys = ["origin", *rows.columns.intersection(["panel", "reading", "horizon", "goal"])]
+    pairs = rows[rows["model"] == USED].merge(rows[rows["model"] == other], on=keys, suffixes=("", "_other"))
+    return contest(pairs[score], pairs[f"{score}_other"], pairs["origin"], pairs["n"])
+
+
 def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Brier score, mean probability, share met and skill of each model, best first, formatted."""
+    """Scores of each model, best first.
+
+    Returns
+    -------
+    Frame indexed by model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate,
+    fraction), used (the forecast used here beside this model: better, worse or level; empty for itself).
+    """
     found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
-    skill = 1 - found["brier"] / found.loc[BASE, "brier"]
-    return pd.DataFrame(
-        {
-            "forecast": [MODEL_LABELS.get(model, model) for model in found.index],
-            "Brier score": found["brier"].map("{:.4f}".format),
-            "skill over the long base rate": (skill * 100).map("{:+.1f} %".format),
-            "mean probability": found["p"].map(percent),
-            "came true": found["rate"].map(percent),
-            "forecasts": found["n"].map("{:,.0f}".format),
-        }
-    )
+    used = ["" if model == USED else against(rows, model)[0] for model in found.index]
+    return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
 
 
 def brier_by_origin(rows: pd.DataFrame, models: tuple[str, ...] = (USED, BASE, "log_walk")) -> pd.DataFrame:
@@ -84,35 +88,74 @@ def rate_by_origin(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def coverage_table(case: ScoreCase) -> pd.DataFrame:
-    """Measured coverage of nominal 50, 80 and 95 % intervals on trade flows, M3 and Tourism, formatted."""
+    """Coverage of 50, 80 and 95 % intervals on trade flows, M3 and Tourism, all horizons together.
+
+    Returns
+    -------
+    Frame: panel, model, cover50, cover80, cover95, crps (of log growth), n; the best of each panel first.
+    """
     trade = read_scores("trade_intervals")
-    trade = trade[trade["origin"].between(case.first_origin, case.last_origin)].assign(
-        panel="trade flows (BACI)"
-    )
+    trade = trade[trade["origin"].between(case.first_origin, case.last_origin)].assign(panel="trade flows")
     rows = pd.concat([trade, read_scores("contest_intervals")])
-    rows = rows.assign(key=rows["panel"] + "|" + rows["model"])
-    found = pooled(rows, ["cover50", "cover80", "cover95", "crps"], by="key")
-    found[["panel", "model"]] = [key.split("|") for key in found.index]
-    found = found.sort_values(["panel", "crps"])
-    return pd.DataFrame(
-        {
-            "series": found["panel"],
-            "forecast": found["model"].map(lambda model: MODEL_LABELS.get(model, model)),
-            **{
-                f"{n} % interval covers": (found[f"cover{n}"] * 100).map("{:.1f} %".format)
-                for n in (50, 80, 95)
-            },
-            "CRPS of log growth": found["crps"].map("{:.4f}".format),
-        }
-    )
+    found = pooled(rows, [*COVERS, "crps"], by=["panel", "model"]).reset_index()
+    return found.sort_values(["panel", "crps"], ignore_index=True)
+
+
+def coverage_by_size(case: ScoreCase) -> pd.DataFrame:
+    """Coverage at the case's horizon by size class, over all origins.
+
+    Returns
+    -------
+    Frame: size (label), n, cover50, cover80, cover95, above (share of outcomes above the forecast median).
+    """
+    rows = read_scores("trade_intervals_by_size")
+    rows = rows[(rows["model"] == USED) & (rows["horizon"] == case.years)].sort_values("size_class")
+    rows = rows.assign(size=rows["size_class"].map(size_label))
+    return rows[["size", "n", *COVERS, "above"]].reset_index(drop=True)
+
+
+def _intervals(case: ScoreCase) -> pd.DataFrame:
+    """Interval scores of the forecast used here, by origin, at the case's horizon."""
+    rows = read_scores("trade_intervals")
+    chosen = (rows["model"] == USED) & (rows["horizon"] == case.years)
+    rows = rows[chosen & rows["origin"].between(case.first_origin, case.last_origin)]
+    return rows.set_index("origin").sort_index()
 
 
 def coverage_by_origin(case: ScoreCase) -> pd.DataFrame:
     """Coverage of the 80 and 95 % intervals of the forecast used here, by origin, at the case's horizon."""
-    rows = read_scores("trade_intervals")
-    chosen = (rows["model"] == USED) & (rows["horizon"] == case.years)
-    rows = rows[chosen & rows["origin"].between(case.first_origin, case.last_origin)]
-    return rows.set_index("origin")[["cover80", "cover95"]].sort_index()
+    return _intervals(case)[["cover80", "cover95"]]
+
+
+class Worst(NamedTuple):
+    """The origin whose 80 % intervals held least, beside what calibrated ones would show (90 % range).
+
+    `common` is the share of the variance that flows of one origin have in common; `told`: whether the coverage lies within
+    the range, below or above. One origin alone says nothing of it: they are then None, and `told` is unknown.
+    """
+
+    origin: int
+    coverage: float
+    common: float | None = None
+    low: float | None = None
+    high: float | None = None
+    told: Literal["within", "below", "above", "unknown"] = "unknown"
+
+
+def worst_origin(case: ScoreCase) -> Worst:
+    """The worst origin of the case (`Worst`)."""
+    rows = _intervals(case)
+    origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
+    if len(rows) < 2:
+        return Worst(origin, least)
+    within = float(np.average(rows["zz"] - rows["z"] ** 2, weights=rows["n"]))
+    between = float(rows["z"].var(ddof=1))
+    common = between / (between + within)
+    low, high = worst_expected(common, len(rows), 0.8)
+    told: Literal["within", "below", "above"] = (
+        "below" if least < low else "above" if least > high else "within"
+    )
+    return Worst(origin, least, common, low, high, told)
 
 
 def reliability(case: ScoreCase) -> pd.DataFrame:
@@ -131,108 +174,80 @@ def reliability(case: ScoreCase) -> pd.DataFrame:
     return curve.rename(columns={"frequency": "met"}).drop(columns=[] if several else ["low", "high"])
 
 
-def competitor_table(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of all models on the same stratified sample of flows and on the contests, formatted.
+def by_reading(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of the case's goal by model (rows) and reading (columns), over two, three and five years together.
+
+    The readings that need simulated paths are scored on a sample of flows. Origins too late for two years have no
+    row: over one year the three readings are one.
+    """
+    rows = _of(case, read_scores("trade_events"))
+    found = pooled(rows[rows["horizon"].isin([2, 3, 5])], ["brier"], by=["model", "reading"])["brier"]
+    wide = found.unstack().reindex(columns=list(READING_LABELS)).rename(columns=READING_LABELS)
+    return wide.sort_values(READING_LABELS["average"]).rename_axis(columns=None)
+
+
+def by_horizon(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of the case's goal, read on average, by model (rows) and horizon in years (columns)."""
+    rows = _of(case, read_scores("trade_events"))
+    found = pooled(rows[rows["reading"] == "average"], ["brier"], by=["model", "horizon"])["brier"]
+    wide = found.unstack()
+    return wide.sort_values(wide.columns[0])
+
+
+def ahead_by_horizon(case: ScoreCase) -> pd.Series:
+    """By horizon whether the forecast used here is better or worse than the long base rate, or level with it."""
+    rows = _of(case, read_scores("trade_events"))
+    rows = rows[rows["reading"] == "average"]
+    return pd.Series({h: against(part, BASE)[0] for h, part in rows.groupby("horizon")}, dtype=str)
+
+
+def competitors(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of all models (rows) on the same sample of flows, and on the contests (columns), best first.
 
     Fits take time, so horizons end at five years and origins run from 2008 to 2015.
     """
     rows = read_scores("competitors")
-    rows = rows[(rows["reading"] == "average") & _near(rows["goal"], case.goal_pct / 100)]
-    rows = rows.assign(key=rows["panel"] + "|" + rows["model"])
-    found = pooled(rows, ["brier"], by="key")
-    found[["panel", "model"]] = [key.split("|") for key in found.index]
-    wide = found.pivot(index="model", columns="panel", values="brier").sort_values("BACI")
-    shown = wide.map(lambda value: "" if np.isnan(value) else f"{value:.4f}")
-    return (
-        shown.rename_axis(columns=None)
-        .rename(index=MODEL_LABELS | COMPETITOR_LABELS)
-        .reset_index(names="forecast")
-    )
+    rows = rows[(rows["goal"] - case.goal_pct / 100).abs() < 1e-6]
+    wide = pooled(rows, ["brier"], by=["model", "panel"])["brier"].unstack()
+    return wide.sort_values("BACI").rename_axis(columns=None)
 
 
-def reading_table(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of the case's goal by reading, over the horizons of two, three and five years, formatted.
+def places(case: ScoreCase) -> pd.DataFrame:
+    """The forecast among its competitors, a row for each set of series.
 
-    The readings that need quadrature are scored on a sample of flows. Origins too late for two years have no
-    row: over one year the three readings are one.
+    Returns
+    -------
+    Frame: panel, best (of the others, in words), best_score, own_score, place (1: the best), models (how many), told
+    (better, worse or level; unknown for a contest, whose one origin says nothing of luck).
     """
-    rows = read_scores("trade_events")
-    chosen = _near(rows["goal"], case.goal_pct / 100) & rows["horizon"].isin([2, 3, 5])
-    rows = rows[chosen & rows["origin"].between(case.first_origin, case.last_origin)]
-    found = {
-        READING_LABELS[reading]: pooled(part, ["brier"])["brier"] for reading, part in rows.groupby("reading")
-    }
-    wide = pd.DataFrame(found, columns=list(READING_LABELS.values())).sort_values("on average")
-    wide = wide.map("{:.4f}".format)
-    return wide.rename(index=MODEL_LABELS).reset_index(names="forecast")
-
-
-def horizon_table(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of the case's goal, read on average, by horizon: the forecast and its plain rivals, formatted."""
-    rows = read_scores("trade_events")
-    chosen = _near(rows["goal"], case.goal_pct / 100) & (rows["reading"] == "average")
-    rows = rows[chosen & rows["origin"].between(case.first_origin, case.last_origin)]
-    found = {f"{h} y": pooled(part, ["brier"])["brier"] for h, part in rows.groupby("horizon")}
-    wide = pd.DataFrame(found)
-    wide = wide.sort_values(wide.columns[0]).map("{:.4f}".format)
-    return wide.rename(index=MODEL_LABELS).reset_index(names="forecast")
-
-
-def rivals_in_words(case: ScoreCase) -> str:
-    """Which model leads on each set of series of the competitor sample, and where the forecast stands."""
     rows = read_scores("competitors")
-    rows = rows[(rows["reading"] == "average") & _near(rows["goal"], case.goal_pct / 100)]
-    labels = MODEL_LABELS | COMPETITOR_LABELS
-    told = []
+    rows = rows[(rows["goal"] - case.goal_pct / 100).abs() < 1e-6]
+    found = []
     for panel, part in rows.groupby("panel"):
         scores = pooled(part, ["brier"])["brier"].sort_values()
+        best = scores.drop(USED).index[0]
+        told = against(part, best)[0] if len(part["origin"].unique()) > 1 else "unknown"
         place = list(scores.index).index(USED) + 1
-        told.append(
-            f"on {panel} the best is the {labels[scores.index[0]]} ({scores.iloc[0]:.4f}); the forecast used here "
-            f"is number {place} of {len(scores)} ({scores[USED]:.4f})"
-        )
-    return f"For +{case.goal_pct} % a year, one to five years ahead: {'; '.join(told)}."
+        found.append((panel, LABELS[best], scores[best], scores[USED], place, len(scores), told))
+    names = ["panel", "best", "best_score", "own_score", "place", "models", "told"]
+    return pd.DataFrame(found, columns=names)
 
 
-def verdict_table(case: ScoreCase) -> pd.DataFrame:
-    """Official trackers read as forecasts of a five-year goal, on the flows of the forecast, formatted."""
+def verdicts(case: ScoreCase) -> pd.DataFrame:
+    """Official trackers read as forecasts of a five-year goal, on the flows of the forecast: brier, p, rate, n by model."""
     rows = read_scores("verdicts")
-    rows = rows[_near(rows["goal"], case.goal_pct / 100)]
+    rows = rows[(rows["goal"] - case.goal_pct / 100).abs() < 1e-6]
     # Frequencies of a class are known only after some goals have ended: the same cases for all.
     common = rows[rows["model"] == "base_rate"][["base_year", "read_after"]]
     rows = rows.merge(common, on=["base_year", "read_after"])
-    found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
-    return pd.DataFrame(
-        {
-            "forecast": [_verdict_label(name) for name in found.index],
-            "Brier score": found["brier"].map("{:.4f}".format),
-            "mean probability": found["p"].map(percent),
-            "came true": found["rate"].map(percent),
-            "goals": found["n"].map("{:,.0f}".format),
-        }
-    )
+    return pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
 
 
-def _verdict_label(name: str) -> str:
+def verdict_label(name: str) -> str:
+    """A model of `verdicts` in words."""
     if name == "base_rate":
         return "share of earlier goals of this height that were met"
-    return MODEL_LABELS.get(name) or (name if name.endswith(" by class") else f"{name}, taken at its word")
-
-
-def in_words(case: ScoreCase, rows: pd.DataFrame) -> str:
-    """Whether the forecast is calibrated and better than its rivals, for the case, as sentences."""
-    found = pooled(rows, ["brier", "p", "rate"])
-    inside = coverage_by_origin(case)
-    low, middle, high = (percent(share) for share in inside["cover80"].agg(["min", "mean", "max"]))
-    own, best = found.loc[USED, "brier"], found["brier"].drop([USED, "eb"]).idxmin()
-    verb = "beats" if own < found.loc[best, "brier"] else "does not beat"
-    return (
-        f"On trade flows the 80 % interval over {years(case.years)} covered **{middle}** of outcomes ({low} to "
-        f"{high} by origin), the 95 % interval **{percent(inside['cover95'].mean())}**. For +{case.goal_pct} % a year "
-        f"the forecast said {percent(found.loc[USED, 'p'])} on average, and {percent(found.loc[USED, 'rate'])} "
-        f"came true. Its Brier score, **{own:.4f}**, {verb} the best of its rivals here, the "
-        f"{MODEL_LABELS[best]} ({found.loc[best, 'brier']:.4f})."
-    )
+    return LABELS.get(name) or (name if name.endswith(" by class") else f"{name}, taken at its word")
 
 
 def estimates(case: ScoreCase, rows: pd.DataFrame) -> list[Estimate]:

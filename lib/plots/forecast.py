@@ -47,6 +47,7 @@ def goal_fan(
     title: str,
     sources: str = "",
     sureness: str | None = None,
+    size_usd: float | None = None,
 ) -> Any:
     """The record, the path that the goal asks for, and the forecast as a fan with its measured coverage.
 
@@ -56,6 +57,7 @@ def goal_fan(
     path : level of the goal path by year, millions.
     fan : indexed by year, one column a probability (`lib.forecast.FAN`), millions; or None.
     sureness : what stands under a fan that is no forecast, in place of the coverage of forecasts.
+    size_usd : of the flow, US dollars a year: the coverage is that of its size class.
     """
     figure, axes = new_axes(title)
     top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
@@ -73,7 +75,7 @@ def goal_fan(
     handles = [*grade_handles(series["grade"].unique()), *gaps]
     axes.legend(handles=handles, loc="upper left", fontsize=8)
     if fan is not None and sureness is None:
-        sureness = coverage_line(int(fan.index[-1] - fan.index[0]))
+        sureness = coverage_line(int(fan.index[-1] - fan.index[0]), size_usd)
     return finish(figure, axes, _fan_in_words(series, path, fan, currency, title), sureness or "", sources)
 
 

@@ -12,13 +12,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from lib import forecast
+from lib import forecast, law
 from lib.analysis import scores
 from lib.errors import UserError
 from lib.evidence import link, pick_ratio, ratio_model
 from lib.forecast import GrowthModel
+from lib.law import Posterior
 from lib.months import MONTHS
-from lib.reference import SIZES, Array, size_class
+from lib.reference import SIZES, USED, Array, size_class
 from lib.research.backtest import fit_all, select
 from lib.research.classes import MIN_SERIES, TRIM, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
@@ -55,11 +56,13 @@ def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
     return Total(location, scale, df, np.zeros_like(location))
 
 
-def from_years_before(level: ArrayLike, growth: GrowthModel) -> Total:
-    """The yearly forecast of the total, a year after the last known level."""
-    location = np.log(np.asarray(level, dtype=float)) + forecast.location(growth, 1)
-    df = np.asarray(growth.df, dtype=float)
-    return Total(location, forecast.spread(growth, 1), df, np.ones_like(location))
+def from_years_before(level: ArrayLike, of: Posterior) -> Total:
+    """The yearly forecast of the total, a year after the last known level: the part of its law that is the flow's own.
+
+    The share whose variance is redrawn from the class is left out, so that it is a Student-t.
+    """
+    location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
+    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df, np.ones_like(location))
 
 
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
@@ -170,8 +173,8 @@ def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataF
             "mean_share": np.nanmean(r[:, :place], axis=1),
             "pro_rata": np.full(len(r), np.log(12 / month)),
         }
-        laws = {"combined": both, "year_so_far": part, "annual": year.annual}
-        frames = [_score_law(law, outcome).assign(method=name) for name, law in laws.items()]
+        totals = {"combined": both, "year_so_far": part, "annual": year.annual}
+        frames = [_score_law(total, outcome).assign(method=name) for name, total in totals.items()]
         frames[0]["unstretched"] = _probit(plain, outcome)
         frames += [
             _score_point(np.log(so_far) + r, outcome).assign(method=name) for name, r in points.items()
@@ -188,11 +191,11 @@ def _prepare(months: Months, place: int) -> Year:
     before = Levels(
         levels.keys, levels.years[:place], levels.log[known, :place], levels.growth[known, : place - 1]
     )
-    fitted = fit_all(before, int(levels.years[place]) - 1)
+    fitted = fit_all(before, int(levels.years[place]) - 1, lag=0)  # months are out weeks later
     flows = known[fitted.flows]
     usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
     last = np.exp(levels.log[flows[usable], place - 1])
-    annual = from_years_before(last, select(fitted.models["eb"], usable))
+    annual = from_years_before(last, select(fitted.models[USED], usable))
     return Year(place, flows[usable], fitted.classes[usable], annual)
 
 
@@ -207,14 +210,14 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
     return ratio_model(own, forecast.Prior(**stacked, source=""))
 
 
-def _score_law(law: Total, outcome: Array) -> pd.DataFrame:
-    crps = scores.crps_t(law.df, law.location, law.scale, outcome)
-    return pd.DataFrame({"error": outcome - law.location, "crps": crps, "z": _probit(law, outcome)})
+def _score_law(total: Total, outcome: Array) -> pd.DataFrame:
+    crps = scores.crps_t(total.df, total.location, total.scale, outcome)
+    return pd.DataFrame({"error": outcome - total.location, "crps": crps, "z": _probit(total, outcome)})
 
 
-def _probit(law: Total, outcome: Array) -> Array:
+def _probit(total: Total, outcome: Array) -> Array:
     """Probit of the PIT: standard normal if the forecasts are calibrated."""
-    return ndtri(np.clip(scores.pit(law.df, law.location, law.scale, outcome), _EDGE, 1 - _EDGE))
+    return ndtri(np.clip(scores.pit(total.df, total.location, total.scale, outcome), _EDGE, 1 - _EDGE))
 
 
 def _score_point(log_total: Array, outcome: Array) -> pd.DataFrame:

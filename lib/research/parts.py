@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib import forecast
+from lib import law
 from lib.evidence import ANALOGUES
 from lib.reference import BACI, Array, pick_class, size_class
 from lib.research import backtest, classes
@@ -64,8 +64,8 @@ def _differences(parent: Levels, origin: int) -> Array:
     classes = size_class(np.exp(parent.log[:, now]))
     table, found = estimate(parent, origin), np.full(len(classes), np.nan)
     for index in np.unique(classes[classes >= 0]):
-        prior, members = pick_class(table, int(index)), classes == index
-        found[members] = forecast.fit(parent.growth[members, :now], prior).mean - prior.drift
+        prior, members = law.drawn(pick_class(table, int(index))), classes == index
+        found[members] = law.posterior(parent.growth[members, :now], prior).mean - prior.drift
     return found
 
 
@@ -83,12 +83,12 @@ def _brier(
     scores = []
     for index in np.unique(classes[known]):
         members = known & (classes == index)
-        prior = pick_class(table, int(index))
+        prior = law.drawn(pick_class(table, int(index)))
         prior = replace(prior, drift=prior.drift + moved[members])  # one drift for each flow
-        model = forecast.fit(np.full((members.sum(), 1), np.nan), prior)
-        for goal in backtest.GOALS:
-            hit = outcome[members] >= np.log1p(goal)
-            scores.append((backtest.chance(model, "average", horizon, goal) - hit) ** 2)
+        model = law.posterior(np.full((members.sum(), 1), np.nan), prior)
+        p = backtest.chance(model, "average", horizon, backtest.GOALS)
+        hit = outcome[members] >= np.log1p(np.array(backtest.GOALS))[:, None]
+        scores.append(((p - hit) ** 2).ravel())
     return float(np.concatenate(scores).mean())
 
 
@@ -105,9 +105,6 @@ def _slope(rows: Array, seed: int) -> dict[str, Any]:
         "brier_without": brier[0],
         "brier_with": brier[1],
     }
-
-
-COLUMNS = ["series", "rates", "variance", "df", "autocorrelation"]
 
 
 def estimate_spread(
@@ -127,7 +124,8 @@ def estimate_spread(
     shares = sub._replace(growth=sub.growth - whole.growth[whole_of])
     tables = [classes.estimate(shares, year).assign(last_year=year) for year in last_years]
     table = pd.concat(tables, ignore_index=True)
-    return table.loc[table["size_class"] > 0, ["last_year", "size_class", *COLUMNS]]
+    columns = ["last_year", "size_class", "series", "rates", "variance", "df", "autocorrelation"]
+    return table.loc[table["size_class"] > 0, columns]
 
 
 def weights(folder: Path, progress: Progress = iter) -> Tables:

@@ -49,7 +49,7 @@ STEPS: dict[str, Step] = {
     "register": register.scores,
     "register_model": register.model,
 }
-"""In order: the register is scored with the priors and past errors that earlier steps have written."""
+"""In order: the register is scored with the priors that an earlier step has written."""
 
 BUILT = "built.json"
 """What each step rested on when it last ran: the hash of its code, of the files that it opened, and what it wrote."""
@@ -224,11 +224,7 @@ def score_own(panel: str | Path, out: str | Path, progress: bool = True) -> list
     out = Path(out)
     found = trade_scores.score_panel(panel, progress=bar("own panel") if progress else iter)
     make_folder(out)
-    tables = {
-        "events.parquet": found.events,
-        "intervals.parquet": found.intervals,
-        "past_errors.csv": found.shapes,
-    }
+    tables = {"events.parquet": found.events, "intervals.parquet": found.intervals}
     for name, table in tables.items():
         save(table, out / name)
     return list(tables)

@@ -7,25 +7,25 @@ and on all yearly series of M3 and Tourism with as many.
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from lib import reference
+from lib import law, reference
+from lib.law import Law
+from lib.outlook import SUREST
 from lib.reference import Array
 from lib.research import backtest, panels
-from lib.research.backtest import GOALS, Batch, Fitted
+from lib.research.backtest import GOALS, LAG, Batch, Fitted, Starts
 from lib.research.panels import Levels, Progress, Tables
-from lib.research.paths import combine, p_every_year, p_mean_rate, p_reach
-from lib.research.rivals import MODELS, forecast_quantiles
+from lib.research.rivals import MODELS, forecast
 from lib.research.trade_scores import (
     CONTESTS,
     MAIN_CLASS,
     OLD_LAST,
-    TEACHING,
     in_single_precision,
+    known_shares,
     load_contest,
     until,
 )
@@ -43,70 +43,71 @@ MIN_LEVELS = 10
 
 SEED = 20_131_215
 
-_EVERY = 3  # horizon at which the readings that need simulated paths are scored
-
-
-class Case(NamedTuple):
-    """One reading and horizon: what is asked of every competitor."""
-
-    reading: str
-    horizon: int
-
-
-CASES = (*(Case("average", h) for h in HORIZONS), Case("every_year", _EVERY), Case("mean_of_rates", _EVERY))
-
 
 def score_competitors(folder: str | Path, workers: int = 2, progress: Progress = iter) -> pd.DataFrame:
-    """Brier scores of all models on the same flows.
+    """Brier scores of all models on the same flows; goals are read on average.
 
     Returns
     -------
-    DataFrame: panel, origin, reading, horizon, goal, model, n, rate, p (mean), brier, fallback (share of
-    fits that gave way to the drift model; NaN for models without a fit).
+    DataFrame: panel, origin, horizon, goal, model, n, rate, p (mean), brier, fallback (share of fits that gave way to
+    the drift model; NaN for models without a fit).
     """
     jobs = [*_trade_jobs(folder), *_contest_jobs()]
-    records = [record for _, _, rows, levels in jobs for record in _records(levels, rows)]
+    records = [record for job in jobs for record in _records(job.log)]
     fits = _fit_all(records, workers, progress)
     parts, done = [], 0
-    for panel, batches, rows, _ in jobs:
-        own = fits[done : done + len(rows)]
-        done += len(rows)
-        for case, (batch, shape, base) in batches.items():
-            parts.append(_score(case, batch, shape, base, own).assign(panel=panel, origin=batch.origin))
+    for job in jobs:
+        own = fits[done : done + len(job.log)]
+        done += len(own)
+        for horizon, (batch, base) in job.batches.items():
+            scores = _score(horizon, batch, base, own)
+            parts.append(scores.assign(panel=job.panel, origin=batch.origin))
     return pd.concat(parts, ignore_index=True)
 
 
-Job = tuple[str, dict[Case, tuple[Batch, Any, Any]], NDArray[np.intp], Any]
+Counts = dict[int, tuple[Starts, Starts | None]]
+"""By horizon how often goals were reached, in the panel and in the older one where there is one."""
+
+
+class Job(NamedTuple):
+    """The flows of one origin: by horizon their own forecasts and base rates, and log levels up to the origin."""
+
+    panel: str
+    batches: dict[int, tuple[Batch, dict[str, Array]]]
+    log: Array
 
 
 def _trade_jobs(folder: str | Path) -> Iterable[Job]:
     levels, old = panels.load(reference.BACI, folder), until(panels.load(reference.OEC, folder), OLD_LAST)
-    fitted = [backtest.fit_all(levels, origin) for origin in range(2004, max(ORIGINS) + 1)]
-    history = {case: _history(levels, fitted, case, True, old) for case in CASES}
-    for one in fitted:
-        if one.origin in ORIGINS:
-            yield _job("BACI", levels, one, True, history, PER_CLASS)
+    counts: Counts = {
+        h: (
+            backtest.count_starts(levels, "average", h, True),
+            backtest.count_starts(old, "average", h, False),
+        )
+        for h in HORIZONS
+    }
+    for origin in ORIGINS:
+        yield _job("BACI", levels, backtest.fit_all(levels, origin), True, counts, PER_CLASS)
 
 
 def _contest_jobs() -> Iterable[Job]:
     for name in CONTESTS:
         levels = load_contest(name)
-        fitted = [backtest.fit_all(levels, o, sized=False) for o in (*TEACHING, 0)]
-        cases = [case for case in CASES if case.horizon <= levels.years[-1]]
-        history = {case: _history(levels, fitted, case, False, None) for case in cases}
-        yield _job(name, levels, fitted[-1], False, history, None)
-
-
-def _history(levels: Levels, fitted: list[Fitted], case: Case, zero: bool, old: Levels | None) -> tuple:
-    """Forecasts of all origins, for their errors, and counts of starts, for base rates."""
-    per_class = None if case.reading == "average" else 150
-    past = backtest.batches(levels, fitted, *case, zero, per_class)
-    counted = backtest.count_starts(levels, *case, zero, sized=zero)
-    return past, counted, backtest.count_starts(old, *case, False) if old is not None else None
+        counts: Counts = {
+            h: (backtest.count_starts(levels, "average", h, False, sized=False), None)
+            for h in HORIZONS
+            if h <= levels.years[-1]
+        }
+        yield _job(name, levels, backtest.fit_all(levels, 0, sized=False, lag=0), False, counts, None)
 
 
 def _job(
-    panel: str, levels: Levels, one: Fitted, zero: bool, history: dict[Case, tuple], per_class: int | None
+    panel: str,
+    levels: Levels,
+    one: Fitted,
+    trade: bool,
+    counts: Counts,
+    per_class: int | None,
 ) -> Job:
     now = int(np.searchsorted(levels.years, one.origin))
     recent = levels.log[one.flows, max(now - MIN_LEVELS + 1, 0) : now + 1]
@@ -115,25 +116,25 @@ def _job(
     if per_class is not None:
         rows = backtest.sample(one.classes, rows, per_class, seed=SEED + one.origin)
     batches = {}
-    for case, (past, counted, long) in history.items():
-        outcome = backtest.realised(levels, [now], case.horizon, case.reading, zero)[one.flows[rows], 0]
-        chosen = {name: backtest.select(model, rows) for name, model in one.models.items()}
-        batch = Batch(one.origin, one.classes[rows], chosen, outcome, np.full(len(rows), np.nan))
-        base = {"base_rate": counted.share(one.origin, case.horizon)}
-        if long is not None:
-            base["base_rate_long"] = counted.share(one.origin, case.horizon, long)
-        batches[case] = (batch, backtest.shapes(past, case.horizon, one.origin), base)
-    return panel, batches, rows, levels.log[one.flows[rows], : now + 1]
+    for horizon, (counted, long) in counts.items():
+        outcome = backtest.realised(levels, [now], horizon, "average", trade)[one.flows, 0]
+        base = known_shares(counted, long, one.origin - LAG * trade, horizon)
+        batches[horizon] = (backtest.take(one, rows, outcome), base)
+    return Job(panel, batches, levels.log[one.flows[rows], : now + 1])
 
 
-def _records(log: Array, rows: NDArray[np.intp]) -> Iterable[Array]:
+def _records(log: Array) -> Iterable[Array]:
     """Levels of consecutive years up to the origin, relative to the last: after the last gap, if any."""
     for series in log:
         gaps = np.flatnonzero(np.isnan(series))
         yield np.exp(series[gaps[-1] + 1 if len(gaps) else 0 :] - series[-1])
 
 
-def _fit_all(records: list[Array], workers: int, progress: Callable) -> list[dict]:
+Fit = dict[str, tuple[Array, bool]]
+"""By model the probability of each goal by horizon, shape (horizons, goals), and whether a fallback was used."""
+
+
+def _fit_all(records: list[Array], workers: int, progress: Callable) -> list[Fit]:
     import multiprocessing as mp
     import os
     from concurrent.futures import ProcessPoolExecutor
@@ -145,41 +146,44 @@ def _fit_all(records: list[Array], workers: int, progress: Callable) -> list[dic
         return list(progress(pool.map(_fit_one, records, chunksize=8)))
 
 
-def _fit_one(record: Array) -> dict[str, tuple[dict[Case, Array], bool]]:
-    """Probability of each goal by case, and whether a fallback was used, by model."""
-    results = [forecast_quantiles(name, record, max(HORIZONS), (0.5,)) for name in NAMES]
-    found = {}
-    for result in [*results, combine(results)]:
-        chances = {case: _chances(result, case) for case in CASES}
-        found[result.name] = (chances, result.fallback is not None)
-    return found
+def _fit_one(record: Array) -> Fit:
+    """Every competitor, and their pool: the linear one (Stone 1961), whose probabilities are the members' mean."""
+    found = {name: forecast(name, record, max(HORIZONS)) for name in NAMES}
+    laws = {name: one.law for name, one in found.items()}
+    laws["pool"] = law.pool(list(laws.values()), [1.0] * len(laws))
+    fallback = {name: one.fallback is not None for name, one in found.items()}
+    fallback["pool"] = any(fallback.values())
+    levels = [(1 + np.array(GOALS)) ** h for h in HORIZONS]
+    return {
+        name: (
+            np.stack([_p_reach(of, h, level) for h, level in zip(HORIZONS, levels, strict=True)]),
+            fallback[name],
+        )
+        for name, of in laws.items()
+    }
 
 
-def _chances(result: Any, case: Case) -> Array:
-    goals, h = np.array(GOALS), case.horizon
-    if case.reading == "average":
-        return p_reach(result, h * np.log1p(goals), h)
-    if case.reading == "every_year":
-        return p_every_year(result, goals, h)
-    return p_mean_rate(result, h * goals, h)
+def _p_reach(of: Law, horizon: int, level: Array) -> Array:
+    """Chance of a level or more; never 0 or 1, which no record can show (`lib.outlook.SUREST`)."""
+    return np.clip(1 - law.p_below(of, horizon, level), SUREST, 1 - SUREST)
 
 
-def _score(case: Case, batch: Batch, shape: Any, base: Any, fits: list[dict]) -> pd.DataFrame:
+def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) -> pd.DataFrame:
     known = ~np.isnan(batch.outcome)
+    p: dict[str, tuple[Array, float]] = {
+        name: (values, np.nan) for name, values in backtest.forecasts(batch, "average", horizon, base).items()
+    }
+    for name in (*NAMES, "pool"):
+        values = np.stack([one[name][0][HORIZONS.index(horizon)] for one in fits], axis=1)
+        p[name] = (values, float(np.mean([one[name][1] for one in fits])))
     rows = []
     for k, goal in enumerate(GOALS):
-        hit = (batch.outcome >= backtest.threshold(case.reading, goal))[known].astype(float)
-        p = {
-            name: (values[known], np.nan)
-            for name, values in backtest.forecasts(batch, *case, goal, shape, base).items()
-        }
-        for name in (*NAMES, "pool"):
-            values = np.array([one[name][0][case][k] for one in fits])[known]
-            p[name] = (values, np.mean([one[name][1] for one in fits]))
+        hit = (batch.outcome >= np.log1p(goal))[known].astype(float)
         for name, (values, fallback) in p.items():
-            brier = np.mean((values - hit) ** 2)
-            rows.append((*case, goal, name, len(hit), hit.mean(), values.mean(), brier, fallback))
-    columns = ["reading", "horizon", "goal", "model", "n", "rate", "p", "brier", "fallback"]
+            given = values[k][known]
+            brier = np.mean((given - hit) ** 2)
+            rows.append((horizon, goal, name, len(hit), hit.mean(), given.mean(), brier, fallback))
+    columns = ["horizon", "goal", "model", "n", "rate", "p", "brier", "fallback"]
     return pd.DataFrame(rows, columns=columns).dropna(subset="brier")
 
 

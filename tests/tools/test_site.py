@@ -293,7 +293,7 @@ def test_the_register_shows_outcome_and_probability_of_every_target(pages: dict[
         assert found
         assert f'class="met {row.met}">{row.met}<' in found[0]
         if row.target_id in scores.index:
-            assert words.percent(scores.loc[row.target_id, "p_eb_past_errors"]) in found[0]
+            assert words.percent(scores.loc[row.target_id, "p_law"]) in found[0]
     assert (
         f"Of the {targets['met'][left_out(targets) == ''].isin(['yes', 'no']).sum()} whose outcome is known"
         in html

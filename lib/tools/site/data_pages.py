@@ -113,7 +113,7 @@ def _target(row: dict[str, Any], scores: pd.DataFrame) -> dict[str, Any]:
         "due": _year(row["target_year"]),
         "asks": _growth(row["implied_growth_pct_per_year"]),
         "outcome": _amount(row["outcome_value"], row["outcome_unit"], row["outcome_year"]),
-        "probability": "" if score is None else percent(score["p_eb_past_errors"]),
+        "probability": "" if score is None else percent(score["p_law"]),
         "earlier": "" if score is None else percent(score["p_base_known"]),
         "sources": [(name, url) for name, url in sources if web_address(str(url))],
     }
@@ -149,9 +149,9 @@ def _year(value: Any) -> str:
 def _brier_in_words(scores: pd.DataFrame) -> str:
     """How good these probabilities were, beside the simplest ones: mean squared error (Brier 1950), 0 is best."""
     met = scores["met"]
-    score = {name: ((scores[name] - met) ** 2).mean() for name in ("p_eb_past_errors", "p_base_known")}
+    score = {name: ((scores[name] - met) ** 2).mean() for name in ("p_law", "p_base_known")}
     return (
-        f"Over the {len(scores)} rows that have one, its Brier score is {score['p_eb_past_errors']:.3f}, "
+        f"Over the {len(scores)} rows that have one, its Brier score is {score['p_law']:.3f}, "
         f"that of the share of earlier targets {score['p_base_known']:.3f}; always saying one half scores 0.250."
     )
 
