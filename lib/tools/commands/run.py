@@ -277,6 +277,8 @@ def _select(
         return chosen, left_out
     values = _parse_pairs(pairs)
     wanted = list(dict.fromkeys(notebooks or matrix.NOTEBOOKS))
+    if len(wanted) > 1:
+        values = matrix.one_case(values)
     chosen, left_out = [], {}
     for notebook in wanted:
         try:

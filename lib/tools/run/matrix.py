@@ -43,9 +43,6 @@ NOTEBOOKS: dict[str, type[cases.Case]] = {
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
-OF_UNKNOWN_OUTCOMES = ("09_what_would_it_take", "10_did_harbin_make_it")
-"""Notebooks that have an answer only while the outcome of a goal is not known; a run that does not name them leaves
-them out where they have none."""
 
 ON_REQUEST: dict[str, type[cases.Case]] = {
     "90_compare_runs": cases.CompareCase,
@@ -64,17 +61,18 @@ def model_of(notebook: str) -> type[cases.Case]:
 
 
 def has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
-    """Whether the values state a goal that other notebooks take, but of which this one has nothing to say."""
-    if notebook not in OF_UNKNOWN_OUTCOMES:
+    """Whether the values state a goal that can be asked about, but of which this notebook has nothing to say."""
+    stated = {name: value for name, value in values.items() if name in cases.GoalCase.model_fields}
+    model = model_of(notebook)
+    try:
+        cases.GoalCase.check(stated)
+    except UserError:
         return False
     try:
-        model_of(notebook).model_validate(dict(values))
-        cases.GoalCase.check(
-            {name: value for name, value in values.items() if name in cases.GoalCase.model_fields}
-        )
-    except (ValidationError, UserError):
-        return False
-    return True
+        model.check({name: value for name, value in stated.items() if name in model.model_fields})
+    except UserError:
+        return True
+    return False  # then a parameter of the notebook's own is at fault
 
 
 SCHEMA_FILE = "runs.schema.json"
@@ -379,8 +377,6 @@ def _excluded(values: Values, entries: list[Values] | None) -> bool:
 
 def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
     """Whether names and types are right, and only the data has no answer to them."""
-    from pydantic import ValidationError
-
     try:
         case = model_of(notebook).model_validate(dict(values))
     except ValidationError:
@@ -402,6 +398,15 @@ def _clashes(runs: list[Run]) -> list[str]:
         if (other := seen.setdefault(run.name, run)) is not run:
             faults.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
     return faults
+
+
+def one_case(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that all notebooks of a command share: once one of a goal is given, the others are the goal's defaults.
+
+    Without any, each notebook keeps the case of its own.
+    """
+    shared = cases.GoalCase().model_dump(mode="json")
+    return (shared if shared.keys() & values.keys() else {}) | dict(values)
 
 
 def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -> dict[str, Any]:
