@@ -110,22 +110,35 @@ def readings(
 def _split(covariances: Array) -> tuple[Array, Array]:
     """Direction b = C1/√(1ᵀC1) of the sum, shape (k, h), and R, shape (k, h, h), with bbᵀ + RRᵀ = C.
 
-    Where the sum is known (a hidden year before a known deadline) b is the direction in which growth varies most.
-    The columns of R are ordered by the variance that they bring.
+    Where the sum is known (a hidden year before a known deadline) b is the first column of the root of C.
     """
     summed = covariances.sum(axis=2)
     variance = summed.sum(axis=1)[:, None]
-    loose = variance > 1e-12 * np.trace(covariances, axis1=1, axis2=2)[:, None]
-    main = _root(covariances)[:, :, 0]
-    along = np.where(loose, summed / np.sqrt(np.where(loose, variance, 1.0)), main)
-    return along, _root(covariances - along[:, :, None] * along[:, None, :])
+    least = 1e-12 * np.trace(covariances, axis1=1, axis2=2)[:, None]
+    loose = variance > least
+    along = summed / np.sqrt(np.where(loose, variance, 1.0))
+    if not loose.all():
+        along = np.where(loose, along, _root(covariances, least)[:, :, 0])
+    return along, _root(covariances - along[:, :, None] * along[:, None, :], least)
 
 
-def _root(covariances: Array) -> Array:
-    """Matrices whose product with their transpose is the covariance, the largest column first."""
-    values, vectors = np.linalg.eigh(covariances)
-    values = np.where(values > 1e-12 * values[:, -1:], values, 0.0)
-    return (vectors * np.sqrt(values)[:, None, :])[:, :, ::-1]
+def _root(covariances: Array, least: Array) -> Array:
+    """Matrices whose product with their transpose is the covariance, columns that bring most first.
+
+    Cholesky's, pivoted: always the year with most variance left is next, of equals the first. Unlike the
+    eigenvectors it leaves no choice of sign or of basis, so that two programs find the same points. A variance of
+    `least`, shape (k, 1), or below is none.
+    """
+    left, root, which = covariances.copy(), np.zeros_like(covariances), np.arange(len(covariances))
+    for i in range(covariances.shape[1]):
+        variance = np.diagonal(left, axis1=1, axis2=2)
+        most = variance.max(axis=1, keepdims=True)
+        pivot = np.argmax(variance >= most - 1e-9 * np.abs(most), axis=1)
+        known = most > least
+        column = np.where(known, left[which, :, pivot] / np.sqrt(np.where(known, most, 1.0)), 0.0)
+        root[:, :, i] = column
+        left = left - column[:, :, None] * column[:, None, :]
+    return root
 
 
 def _p_every(needed: Array, along: Array) -> Array:

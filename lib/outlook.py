@@ -334,14 +334,14 @@ def _learn(
     }
     for kind, found in seen.items():
         if found is not None:
-            law = found.given(law)
+            law = laws.condense(laws.prune(found.given(law), NEGLIGIBLE), 64)
             used[kind] = found.what
     if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
         believed = (1 - assume.parcels_counted, assume.parcels_counted)
         law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
         used[PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
-    return laws.prune(law, NEGLIGIBLE), used, inferred
+    return laws.condense(laws.prune(law, NEGLIGIBLE)), used, inferred
 
 
 def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:

@@ -156,24 +156,26 @@ def schema_text() -> str:
 
 
 def verdict_lines(found: list[Result]) -> list[str]:
-    """The verdict table as lines for a terminal: one block a goal, readings below it.
+    """The verdict table as lines for a terminal: one block a goal, the notebooks that say so, readings below it.
 
     Notebooks that come to the same about one goal share a block.
     """
-    blocks = [
-        (
-            result.title,
-            *(f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings),
-        )
-        for result in found
-        if result.readings
+    said: dict[tuple[str, ...], list[str]] = {}
+    for result in found:
+        rows = [f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings]
+        if rows:
+            said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
+    return [
+        line
+        for (title, *rows), names in said.items()
+        for line in ("", f"{title} ({', '.join(dict.fromkeys(names))})", *rows)
     ]
-    return [line for block in dict.fromkeys(blocks) for line in ("", *block)]
 
 
 def _in_words(item: ReadingResult) -> str:
-    """One reading in words: "open: 38 %; needs +14.1 % a year; no figure for 2015"."""
-    words = [item.outcome if item.probability is None else f"{item.outcome}: {percent(item.probability)}"]
+    """One reading in words: "open: 38 %, forecast; needs +14.1 % a year; no figure for 2015"."""
+    odds = [] if item.probability is None else [percent(item.probability), *filter(None, [item.kind])]
+    words = [f"{item.outcome}: {', '.join(odds)}" if odds else item.outcome]
     if item.needed_rate is not None:
         words.append(f"needs {rate(item.needed_rate)} a year")
     return "; ".join([*words, item.reason])

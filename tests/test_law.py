@@ -1,6 +1,7 @@
 """The law against textbook formulas, simulation and the order that everything said of a goal must keep."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lib import forecast, growth, law, mixtures, reference
+from lib import forecast, growth, law, mixtures, outlook, reference
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.forecast import FAN, Prior
@@ -271,6 +272,81 @@ def test_a_sum_of_independent_logarithms_adds_means_and_variances():
     assert narrow.years == (2015, 2018) and same(
         law.add(narrow, narrow), law.marginal(law.add(PATH, PATH), (2015, 2018))
     )
+
+
+# --- fewer components ---
+
+
+def moments(of: Law) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of the whole mixture."""
+    mean = of.weights @ of.means
+    off = of.means - mean
+    return mean, np.einsum("k,kij->ij", of.weights, of.covariances + off[:, :, None] * off[:, None, :])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(ROWS),
+    st.integers(0, 99),
+    st.integers(2, 5),
+    st.floats(-0.5, 0.5),
+    st.floats(0.02, 0.3),
+    st.floats(3, 30),
+)
+def test_a_condensed_law_says_the_same(row, seed, horizon, value, sd, df):
+    """A Student-t observation makes 288 components of 24: 32 keep mean and covariance, and all chances to 0.005.
+
+    The bound is that of the wildest classes; half of such laws move by less than 0.0003.
+    """
+    prior = kept_prior(row)
+    whole = from_rates(own_rates(seed, prior, 8), prior, 2014, 100.0, horizon)
+    whole = law.given(whole, {2015: 1.0}, float(np.log(100) + value), sd, df)
+    few = law.condense(whole)
+    assert len(few.weights) <= 32 < len(whole.weights)
+    for one, other in zip(moments(few), moments(whole), strict=True):
+        assert np.allclose(one, other, rtol=1e-9, atol=1e-12)
+    for rate in (-0.1, 0.05, 0.25):
+        asked = goal(rate, horizon)
+        assert (chances(few, asked, NONE) - chances(whole, asked, NONE)).abs().max() < 0.005
+    below = law.p_below(few, 2014 + horizon, law.quantiles(whole, 2014 + horizon))
+    assert np.abs(below - FAN).max() < 0.005
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        GoalCase(as_of=date(2026, 11, 24)),
+        GoalCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24)),
+        GoalCase(
+            reporter="Heilongjiang", goal="14 USD bn", base_year=2005, deadline=2010, as_of=date(2008, 12, 31)
+        ),
+    ],
+)
+def test_no_answer_of_the_collection_moves_by_being_condensed(case, monkeypatch):
+    """Larger flows and a later level, months of a running year: every chance to 0.002."""
+    few = outlook.of(case)
+    monkeypatch.setattr(law, "condense", lambda whole, most=0: whole)
+    whole = outlook.of(case)
+    assert len(few.law.weights) <= 32 < len(whole.law.weights)
+    assert (few.chances - whole.chances).abs().max() < 0.002
+
+
+def test_many_observations_make_no_millions_of_components():
+    """Five years of the partner's figures, each with twelve nodes: once a case that never ended."""
+    case = GoalCase(
+        reporter="Russia",
+        partner="China",
+        goal="10 %",
+        base_year=2010,
+        deadline=2015,
+        as_of=date(2026, 11, 24),
+    )
+    answer = outlook.of(case)
+    assert len(answer.law.weights) <= 32 and "2011–2015" in answer.evidence["mirror"]
+
+
+def test_a_law_of_few_components_is_left_as_it_is():
+    assert law.condense(PATH) is PATH
 
 
 # --- against simulation ---

@@ -1,12 +1,9 @@
-"""The reference class and the past errors as the page needs them: nested by key, numbers as in data/reference.
+"""What the what-if page computes from, as one JSON object.
 
-The record as the page needs it: every flow's level by year, as it was known on each day that changed it.
-
-What the page computes from, as one JSON object.
-
-Nothing is rounded but the measured coverage (four digits): the kept tables are stored as data/reference has
-them, levels as the series gives them, so that the page's numbers are those of `lib` to the last digits that
-matter. No answer is stored: probabilities, fans and base rates are computed in the browser.
+The record: every flow's level by year, as it was known on each day that changed it. The reference class: the kept
+tables as data/reference has them, nested by key. Nothing is rounded, so that the page's numbers are those of `lib`
+to the last digits that matter. The page has the law of a flow's own yearly levels; what else a day knew takes all of
+`lib.evidence`, so the answers to announced goals, on the day of the announcement and today, are stored.
 """
 
 import json
@@ -17,12 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from lib import cases, goals, standards
+from lib import cases, goals, law, outlook
 from lib import figures as fig
+from lib.analysis import what_if
+from lib.evidence import NEGLIGIBLE
 from lib.forecast import FAN
-from lib.outlook import SUREST, kept_weight
-from lib.package import data_dir
-from lib.past_errors import KNOTS, LEVELS, MIN_ERRORS
 from lib.reference import (
     BACI,
     DRIFT_SD_FLOOR,
@@ -33,6 +29,7 @@ from lib.reference import (
     PROBABILITIES,
     SIZES,
     WDI,
+    coverage_line,
     read_kept,
     size_label,
 )
@@ -43,9 +40,6 @@ PANELS = (BACI, OEC, WDI)
 
 PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation"]
 
-USED = "eb_past_errors"
-"""Name of the forecast used here in the kept scores."""
-
 
 def tables() -> dict[str, Any]:
     """All tables by name; the keys of each are in the order of its name for them."""
@@ -54,13 +48,10 @@ def tables() -> dict[str, Any]:
         "size_labels": [size_label(index) for index in range(len(SIZES) - 1)],
         "panels": {panel.name: panel.title for panel in PANELS},
         "priors": priors(),
-        "parent_weight": kept_weight(),
-        "past_levels": LEVELS.tolist(),
-        "past_errors": past_errors(),
-        "past_errors_needed": MIN_ERRORS,
+        "parent_weight": outlook.kept_weight(),
         "probabilities": list(PROBABILITIES),
         "distributions": distributions(),
-        "coverage": coverage(),
+        "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
     }
 
 
@@ -69,25 +60,10 @@ def priors() -> dict[str, Any]:
     return _nest(read_kept("priors.csv"), ["panel", "origin", "size_class"], ["series", *PRIOR_COLUMNS])
 
 
-def past_errors() -> dict[str, Any]:
-    """Reading → origin → horizon → size class → the seven knots of a shape of past errors."""
-    return _nest(read_kept("past_errors.csv"), ["reading", "origin", "horizon", "size_class"], KNOTS)
-
-
 def distributions() -> dict[str, Any]:
     """Panel → origin → size class → horizon → quantiles of log growth at ``probabilities``."""
     keys = ["panel", "origin", "size_class", "horizon"]
     return _nest(read_kept("growth_distributions.csv"), keys, [str(p) for p in PROBABILITIES])
-
-
-def coverage() -> dict[str, Any]:
-    """Size class → horizon → measured coverage of the 80 and the 95 % interval, and number of forecasts.
-
-    Four digits: with thousands of forecasts, sharing years, not even the second is sure.
-    """
-    rows = pd.read_parquet(data_dir() / "reference" / "scores" / "trade_intervals_by_size.parquet")
-    rows = rows[rows["model"] == USED].round({"cover80": 4, "cover95": 4})
-    return _nest(rows, ["size_class", "horizon"], ["cover80", "cover95", "n"])
 
 
 def _nest(table: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[str, Any]:
@@ -114,8 +90,8 @@ def flows() -> list[dict[str, Any]]:
 
     Returns
     -------
-    One dict a flow: reporter, partner, flow, parents (reporters, from the nearest to the farthest), and for
-    each currency with a level ``levels``, the days that changed a level, each ``[day, changes]`` with changes
+    One dict a flow: reporter, partner, flow, parents (reporters, from the nearest to the farthest), since (first day
+    with a figure), and for each currency with a level ``levels``, the days that changed a level, each ``[day, changes]`` with changes
     ``[year, millions, grade, figure_id]``, or ``[year]`` for a level that is no longer used.
     """
     figures, covariates = fig.load_figures(), fig.load_covariates()
@@ -125,9 +101,9 @@ def flows() -> list[dict[str, Any]]:
         levels = {currency: list(changes(record, covariates, currency)) for currency in CURRENCIES}
         levels = {currency: days for currency, days in levels.items() if days}
         if levels:
-            found.append(
-                {**dict(zip(keys, names, strict=True)), "parents": parents(names[0]), "levels": levels}
-            )
+            since = record["known_from"].min().date().isoformat()
+            own = {"parents": parents(names[0]), "since": since, "levels": levels}
+            found.append({**dict(zip(keys, names, strict=True)), **own})
     return found
 
 
@@ -145,11 +121,9 @@ def changes(record: pd.DataFrame, covariates: pd.DataFrame, currency: str) -> It
     """Each day that changed a level of the flow whose figures are given, with the levels that it changed."""
     before: dict[int, Level] = {}
     annual = fig.annual(record)
-    days = _days(annual)
-    for day, now in zip(days, _levels(annual, covariates, currency, days), strict=True):
-        changed: list[list[Any]] = [
-            [year, *level] for year, level in now.items() if before.get(year) != level
-        ]
+    for day in _days(annual):
+        now = _levels(annual, covariates, currency, day)
+        changed: list[list[Any]] = [[year, *new] for year, new in now.items() if before.get(year) != new]
         changed += [[year] for year in before if year not in now]
         if changed:
             yield [day.isoformat(), changed]
@@ -163,45 +137,17 @@ def _days(annual: pd.DataFrame) -> list[date]:
     return sorted(releases | {date(int(year) + 1, 1, 1) for year in early["year"]})
 
 
-OWN_MOST_FIGURES = 15
-OWN_FIRST_YEAR = 1970
-"""Before this no panel has a reference class."""
-OWN_LAST_YEAR = fig.UNDATED_KNOWN_FROM.year
-
-CYCLE_YEARS, CYCLE_DAYS = 400, 146_097
-"""After so many years the Gregorian calendar repeats itself."""
-
-FIRST_YEAR = 1900
-
-
-def _levels(
-    annual: pd.DataFrame, covariates: pd.DataFrame, currency: str, days: list[date]
-) -> list[dict[int, Level]]:
-    """The levels known on each of the days, by year.
-
-    The rules of `lib.series` look no further than from a year to the next. So all days are answered at once,
-    each in a cycle of the calendar of its own: hundreds of calls on a few rows would take ten times as long.
-    """
-    known, rates = [], []
-    for place, day in enumerate(days):
-        shift = pd.Timedelta(days=place * CYCLE_DAYS)
-        rows = fig.as_of(annual, day)
-        known.append(
-            rows.assign(period_start=rows["period_start"] + shift, period_end=rows["period_end"] + shift)
+def _levels(annual: pd.DataFrame, covariates: pd.DataFrame, currency: str, day: date) -> dict[int, Level]:
+    """The levels known on a day, by year."""
+    rates = exchange_rates(covariates, pd.Timestamp(day))
+    series = annual_series(fig.as_of(annual, day), currency, rates)
+    grades = series["grade"].map(GRADES.index)
+    return {
+        int(year): (float(value), int(grade), str(figure))
+        for year, value, grade, figure in zip(
+            series.index, series["value_mn"], grades, series["figure_id"], strict=True
         )
-        per_usd = exchange_rates(covariates, pd.Timestamp(day))
-        rates.append(per_usd.set_axis(per_usd.index + place * CYCLE_YEARS))
-    found: list[dict[int, Level]] = [{} for _ in days]
-    if days:
-        series = annual_series(pd.concat(known, ignore_index=True), currency, pd.concat(rates))
-        for row in series.itertuples():
-            place, year = divmod(int(row.Index) - FIRST_YEAR, CYCLE_YEARS)
-            found[place][year + FIRST_YEAR] = (
-                float(row.value_mn),
-                GRADES.index(row.grade),
-                str(row.figure_id),
-            )
-    return found
+    }
 
 
 def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
@@ -260,7 +206,7 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
     opening = _first_day(levels.get(currency, []), int(row.base_year), row.announced)
     if opening is None:
         return None
-    return {
+    asked = {
         "reporter": row.reporter,
         "partner": row.partner,
         "flow": row.measure,
@@ -270,9 +216,26 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
         "base_year": int(row.base_year),
         "deadline": int(row.deadline),
         "reading": row.reading if is_rate else "average",
-        "announced": row.announced,
-        "announcer": row.announcer,
-        "url": row.url,
+    }
+    told = {"announced": row.announced, "announcer": row.announcer, "url": row.url}
+    return asked | told | {"answers": answers(cases.GoalCase.check(asked))}
+
+
+def answers(case: cases.GoalCase) -> dict[str, Any]:
+    """The whole answer to a goal on the day of the case and today, by day."""
+    return {one.as_of.isoformat(): stored(outlook.of(one)) for one in (case, case.today())}
+
+
+def stored(answer: outlook.Answer) -> dict[str, Any]:
+    """An answer as the page shows it: kind, chance by reading, evidence by kind, and the years that are not known."""
+    ahead = what_if.years_ahead(answer)
+    return {
+        "kind": answer.kind,
+        "chances": answer.chances.to_dict(),
+        "evidence": dict(answer.evidence),
+        "ahead": [
+            [int(year), *row] for year, row in zip(ahead.index, ahead.to_numpy().tolist(), strict=True)
+        ],
     }
 
 
@@ -307,44 +270,31 @@ def _payload(state: Any) -> dict[str, Any]:
         "cny_per_usd": exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
-        "default": _default(),
+        "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
         "model": _constants(),
-        "standards": _standards(),
         "tables": tables(),
     }
-
-
-def _default() -> dict[str, Any]:
-    """The case with which the page opens: that of the notebooks."""
-    return cases.GoalCase().model_dump(mode="json")
 
 
 def _constants() -> dict[str, Any]:
     return {
         "fan": list(FAN),
-        "surest": SUREST,
+        "surest": outlook.SUREST,
         "lasting": LASTING,
         "drift_sd_floor": DRIFT_SD_FLOOR,
+        "half_life": law.HALF_LIFE,
+        "long_run_drift": law.LONG_RUN_DRIFT,
+        "pull": law.PULL,
+        "class_share": law.CLASS_SHARE,
+        "negligible": NEGLIGIBLE,
+        "largest_surprise": law.LARGEST_SURPRISE,
         "first_baci_origin": FIRST_BACI_ORIGIN,
         "longest_base_rate": HORIZON,
         "longest_goal": cases.MAX_HORIZON_YEARS,
         "publication_lag": goals.PUBLICATION_LAG_YEARS,
-        "own_most": OWN_MOST_FIGURES,
-        "own_first": OWN_FIRST_YEAR + 1,
-        "own_last": OWN_LAST_YEAR,
-    }
-
-
-def _standards() -> dict[str, Any]:
-    """Cut points of the official standards, from the highest class to the lowest; −inf as null."""
-    cuts = {
-        "eurostat": standards.EUROSTAT_CLASSES,
-        "un": standards.UN_CLASSES,
-        "escap_gap": standards.ESCAP_GAP_CLASSES,
-        "sdsn": standards.SDSN_CLASSES,
-    }
-    return {
-        name: [[None if cut == float("-inf") else cut, label] for cut, label in c] for name, c in cuts.items()
+        "own_most": what_if.OWN_MOST_FIGURES,
+        "own_first": what_if.OWN_FIRST_YEAR + 1,
+        "own_last": what_if.OWN_LAST_YEAR,
     }
 
 

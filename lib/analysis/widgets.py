@@ -11,14 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lib.analysis import what_if, what_if_data
-from lib.analysis.what_if import Answer, answer
-from lib.cases import GoalCase
+from lib import figures as fig
+from lib import outlook, plots, show
+from lib.analysis.answers import source_line
+from lib.analysis.headline import plainly
+from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.goals import READING_LABELS, READINGS
+from lib.outlook import Answer
+from lib.words import fill
 
 OPEN_IN_JUPYTER = "JPY_SESSION_NAME"
 """Set by jupyter-server in the kernels of notebooks that are open in it."""
+
+FLOW = ("reporter", "partner", "flow")
 
 RATES = (-20.0, 60.0)
 """Range of the slider, per cent a year."""
@@ -45,10 +51,19 @@ class Panel:
 
 def panel(case: GoalCase, live: bool | None = None) -> Panel:
     """The what-if of a case: widgets in an open notebook, still text elsewhere, or as `live` says."""
-    still = what_if.answer_html(case, answer(case))
+    still = answer_html(outlook.of(case))
     if live is None:
         live = OPEN_IN_JUPYTER in os.environ
     return Panel(still, build(case) if live else None)
+
+
+def answer_html(answer: Answer) -> str:
+    """What the goal asks for, the answer, and the three readings as a table."""
+    goal, case = answer.goal, answer.case
+    size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate, "c": goal.currency}
+    asks = fill("{title}: from {start:{c}} to {to:{c}}, {rate:rate} a year.", title=case.title(), **size)
+    lines = "".join(f"<p>{html.escape(line)}</p>" for line in (asks, plainly(answer)))
+    return lines + str(show.readings(answer.verdicts, answer.chances, answer.needed["needed"]).data)
 
 
 def build(case: GoalCase) -> Any:
@@ -67,10 +82,10 @@ def build(case: GoalCase) -> Any:
         now["busy"] = True  # bringing the widgets in line must not call this again
         try:
             wanted = changed(now["case"])
-            found = answer(wanted)
-            text.value, picture.value = what_if.answer_html(wanted, found), draw(wanted, found)
+            found = outlook.of(wanted)
+            text.value, picture.value = answer_html(found), draw(found)
             now["case"] = wanted
-            put_in_line(fields, wanted, found)
+            put_in_line(fields, found)
         except UserError as error:
             text.value = f"<p><b>{html.escape(str(error))}</b></p>"
         finally:
@@ -94,12 +109,12 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
     flows = [
-        (f"{one['reporter']}–{one['partner']}, {one['flow']}", place) for place, one in enumerate(_flows())
+        (f"{reporter}–{partner}, {flow}", (reporter, partner, flow)) for reporter, partner, flow in _flows()
     ]
     return {
         "flow": widgets.Dropdown(description="flow", options=flows, **style),
         "as_of": widgets.SelectionSlider(
-            description="as known on", options=[what_if_data.payload()["day"]], **slow
+            description="as known on", options=[fig.UNDATED_KNOWN_FROM.isoformat()], **slow
         ),
         "goal": widgets.FloatSlider(description="% a year", min=RATES[0], max=RATES[1], step=0.5, **slow),
         "base_year": widgets.Dropdown(description="base year", **style),
@@ -110,54 +125,47 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     }
 
 
-def _flows() -> list[dict[str, Any]]:
-    return what_if_data.payload()["flows"]
-
-
-def _place(case: GoalCase) -> int:
-    keys = (case.reporter, case.partner, case.flow)
-    return next(k for k, one in enumerate(_flows()) if (one["reporter"], one["partner"], one["flow"]) == keys)
+def _flows() -> list[tuple[str, ...]]:
+    """Every flow of the record: reporter, partner, flow."""
+    return sorted(set(fig.load_figures()[list(FLOW)].itertuples(index=False, name=None)))
 
 
 def with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
     """The case after one widget changed; what no longer fits follows: day, base and deadline."""
     values = case.model_dump(mode="json")
-    if name == "flow":
-        chosen = _flows()[value]
-        currency = next(iter(chosen["levels"]))
-        values |= {key: chosen[key] for key in ("reporter", "partner", "flow")}
-        values |= {
-            "as_of": what_if_data.payload()["day"],
-            "currency": currency,
-            "goal": "25 %",
-            "base_year": None,
-        }
-    else:
+    if name != "flow":
         values[name] = f"{value:g} %" if name == "goal" else value
-    return GoalCase.check(_settled(values))
+        return GoalCase.check(_settled(values))
+    fresh = {"as_of": fig.UNDATED_KNOWN_FROM.isoformat(), "goal": "25 %", "base_year": None}
+    values |= fresh | dict(zip(FLOW, value, strict=True))
+    try:
+        return GoalCase.check(_settled(values | {"currency": "USD"}))
+    except UserError:  # no level of it in dollars
+        return GoalCase.check(_settled(values | {"currency": "CNY"}))
 
 
 def _settled(values: dict[str, Any]) -> dict[str, Any]:
     """Base and deadline that the record of the day can answer: the base asked for, or the last level known."""
-    one = next(f for f in _flows() if all(f[key] == values[key] for key in ("reporter", "partner", "flow")))
-    known = sorted(what_if_data.levels_on(one["levels"][values["currency"]], str(values["as_of"])))
-    base = values["base_year"] if values["base_year"] in known else known[-1]
+    known = TrendCase.check({name: values[name] for name in (*FLOW, "as_of", "currency")}).series().index
+    base = values["base_year"] if values["base_year"] in known else int(known[-1])
     length = values["deadline"] - base
-    return values | {"base_year": base, "deadline": base + (length if 1 <= length <= 30 else 3)}
+    return values | {
+        "base_year": base,
+        "deadline": base + (length if 1 <= length <= MAX_HORIZON_YEARS else 3),
+    }
 
 
-def put_in_line(fields: dict[str, Any], case: GoalCase, found: Answer) -> None:
+def put_in_line(fields: dict[str, Any], found: Answer) -> None:
     """Bring every widget in line with the case."""
+    case = found.case
     days = sorted({*release_days(case), case.as_of.isoformat()})
     years = [int(year) for year in case.series().index]
-    fields["flow"].value = _place(case)
+    fields["flow"].value = tuple(getattr(case, name) for name in FLOW)
     fields["as_of"].options, fields["as_of"].value = days, case.as_of.isoformat()
     fields["goal"].value = min(max(100 * found.goal.rate, RATES[0]), RATES[1])
     fields["base_year"].options, fields["base_year"].value = years, case.base_year
-    fields["deadline"].min, fields["deadline"].max = (
-        1900,
-        2100,
-    )  # no range may exclude the next one on the way
+    # No range may exclude the next one on the way.
+    fields["deadline"].min, fields["deadline"].max = 1900, 2100
     fields["deadline"].value = case.deadline
     fields["deadline"].max = max(case.base_year + 15, case.deadline)
     fields["deadline"].min = case.base_year + 1
@@ -165,24 +173,21 @@ def put_in_line(fields: dict[str, Any], case: GoalCase, found: Answer) -> None:
 
 
 def release_days(case: GoalCase) -> list[str]:
-    """The days from the first level on that changed a level of the flow or of a larger one."""
-    own = _flows()[_place(case)]
-    larger = [
-        one
-        for one in _flows()
-        if one["reporter"] in own["parents"]
-        and (one["partner"], one["flow"]) == (own["partner"], own["flow"])
-    ]
-    first = own["levels"][case.currency][0][0]
-    days = {day for one in (own, *larger) for day, _ in one["levels"].get(case.currency, [])}
-    return sorted({day for day in days if day >= first} | {what_if_data.payload()["day"]})
+    """The days from the flow's first figure of a year on, on which such a figure of it or of a larger flow appeared."""
+    today = case.today()
+    own, *larger = (fig.annual(one.record())["known_from"] for one in (today, *today.lineage()))
+    days = {day.date().isoformat() for found in (own, *larger) for day in found if day >= own.min()}
+    return sorted(days | {fig.UNDATED_KNOWN_FROM.isoformat()})
 
 
-def draw(case: GoalCase, found: Answer) -> bytes:
-    """The figure as a PNG image."""
+def draw(found: Answer) -> bytes:
+    """Record, path of the goal and fan as a PNG image."""
     import matplotlib.pyplot as plt
 
-    drawn, image = what_if.figure(case, found), io.BytesIO()
+    case, image = found.case, io.BytesIO()
+    series = case.series()
+    sources = source_line(case.vintage(), series)
+    drawn = plots.goal_fan(series, found.goal.path(), found.fan, case.currency, case.title(), sources)
     drawn.savefig(image, format="png", bbox_inches="tight")
     plt.close(drawn)
     return image.getvalue()

@@ -1,4 +1,4 @@
-"""Scenarios and break-even goals: no change is the core forecast; shifts against simulation and closed forms."""
+"""Scenarios and break-even goals: no change is the answer; shifts against simulation and closed forms."""
 
 from dataclasses import replace
 from datetime import date
@@ -8,14 +8,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import stdtr
+from scipy.special import ndtr
 
-from lib import forecast, outlook
+from lib import law as laws
+from lib import outlook
 from lib.analysis import scenarios, what_it_takes
 from lib.analysis.scenarios import Scenario, at_once, steady
-from lib.cases import ScenarioCase, TrendCase
+from lib.cases import GoalCase, ScenarioCase, TrendCase
 from lib.errors import UserError
+from lib.forecast import FAN
 from lib.goals import READINGS, Goal
+from lib.law import Law
+from lib.outlook import Answer
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))
@@ -25,130 +29,129 @@ PROVINCE = ScenarioCase(
 CASES = [HARBIN, CHINA, PROVINCE]
 
 
-def parts(case: ScenarioCase):
-    goal = case.make_goal()
-    levels = case.series()["value_mn"].loc[: goal.deadline]
-    return goal, levels, outlook.expect(case, levels)
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Answer]:
+    return {case.reporter: outlook.of(case) for case in CASES}
 
 
 @pytest.fixture(scope="module")
-def harbin():
-    return parts(HARBIN)
+def harbin(answers: dict[str, Answer]) -> Answer:
+    return answers["Harbin"]
 
 
 # No change
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.reporter)
-def test_a_scenario_without_change_is_the_core_forecast(case):
-    goal, levels, expected = parts(case)
-    years = goal.deadline - expected.origin
-    core = outlook.chances(goal, levels, expected)
+def test_a_scenario_without_change_is_the_answer(case, answers):
+    answer = answers[case.reporter]
+    years = answer.goal.deadline - answer.last
     for nothing in (
-        Scenario("nothing", (0.0,) * years, (0.0,) * years, ""),
-        steady("nothing", 0.0, 0.0, years, ""),
-        at_once("nothing", 0.0, 0.0, years, ""),
+        Scenario("none", 0.0, (0.0,) * years, (0.0,) * years),
+        steady("oil", 0.0, 0.0, 0.0, years),
+        at_once("step", 0.0, 0.0, years),
     ):
-        found = scenarios.chances(nothing, goal, levels, expected)
-        pd.testing.assert_series_equal(found, core, rtol=0, atol=1e-12)
+        found = scenarios.chances(nothing, answer)
+        pd.testing.assert_series_equal(found, answer.chances, rtol=0, atol=1e-12)
 
 
-def test_assumptions_of_nothing_change_nothing():
-    """Every parameter at nothing: each row of the table is the core forecast to 1e-12, except what came."""
-    nothing = HARBIN.model_copy(
-        update={
-            "oil_pct": 0.0,
-            "rouble_pct": 0.0,
-            "gdp_points": 0.0,
-            "level_shift_pct": 0.0,
-            "parcels_mn": 0.0,
-        }
-    )
-    goal, levels, expected = parts(nothing)
-    listed = [s for s in scenarios.scenarios(nothing, goal, expected) if "hindsight" not in s.name]
-    odds = what_it_takes.odds_by_scenario(listed, goal, levels, expected)
+def test_assumptions_of_nothing_change_nothing(harbin):
+    """Every parameter at nothing: each row of the table is the answer to 1e-12, except what came."""
+    names = ("oil_pct", "rouble_pct", "gdp_points", "level_shift_pct", "parcels_mn")
+    nothing = HARBIN.model_copy(update=dict.fromkeys(names, 0.0))
+    listed = [one for one in scenarios.scenarios(nothing, harbin) if "came" not in one.kind]
+    odds = scenarios.by_scenario(listed, harbin)[list(READINGS)]
     assert len(listed) == 5 and (odds.max() - odds.min()).max() <= 1e-12
+
+
+def test_no_scenario_lies_ahead_once_the_deadline_is_over():
+    over = HARBIN.model_copy(update={"as_of": date(2026, 11, 24)})
+    answer = outlook.of(over)
+    assert answer.kind == "inferred"
+    assert [one.kind for one in scenarios.scenarios(over, answer)] == ["none"]
 
 
 # Shifts
 
-
-def simulate(model: forecast.GrowthModel, shifts: np.ndarray, n: int = 400_000) -> np.ndarray:
-    """Yearly log growth of many paths, shape (n, years): drift and variance drawn, no autocorrelation."""
-    rng = np.random.default_rng(5)
-    sigma = np.sqrt(model.df * model.variance / rng.chisquare(model.df, n))
-    mu = model.mean + sigma / np.sqrt(model.weight) * rng.normal(size=n)
-    return mu[:, None] + shifts + sigma[:, None] * rng.normal(size=(n, len(shifts)))
-
-
-MODEL = forecast.GrowthModel(0.04, 30.0, 0.05, 6.0, 5, 0.2)
 GOAL = Goal(0.10, 2010, 2013, 100.0, "USD", "10 %")
 LEVELS = pd.Series({2010: 100.0})
 
 
+def a_law(sd: float = 0.2) -> Law:
+    """Three years of a random walk from 100, in two components."""
+    walk = sd**2 * np.minimum.outer([1, 2, 3], [1, 2, 3])
+    mean = np.log(100) + 0.04 * np.arange(1, 4)
+    return Law((2011, 2012, 2013), np.array([0.7, 0.3]), np.tile(mean, (2, 1)), np.stack([walk, 4 * walk]))
+
+
+def an_answer(law: Law) -> Answer:
+    case = GoalCase.model_construct(reading="average", as_of=date(2011, 6, 1))
+    odds = laws.chances(law, GOAL, LEVELS)
+    return Answer(case, GOAL, LEVELS, [], "forecast", odds, pd.DataFrame(), law)
+
+
+def simulate(law: Law, shifts: np.ndarray, sd: np.ndarray, n: int = 400_000) -> np.ndarray:
+    """Yearly log growth of many paths, shape (n, years), moved by shifts with one common uncertainty."""
+    rng = np.random.default_rng(5)
+    part = rng.choice(len(law.weights), n, p=law.weights)
+    roots = np.linalg.cholesky(law.covariances)
+    levels = law.means[part] + np.einsum("nij,nj->ni", roots[part], rng.normal(size=(n, 3)))
+    growth = np.diff(levels, axis=1, prepend=np.log(100.0))
+    return growth + shifts + sd * rng.normal(size=(n, 1))
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.05])
 @pytest.mark.parametrize("shifts", [(0.1, 0.1, 0.1), (0.3, 0.0, 0.0), (-0.1, 0.1, 0.2), (-0.9, 0.2, 0.0)])
-def test_shifted_probabilities_agree_with_simulation(shifts):
-    paths = simulate(MODEL, np.array(shifts))
-    needed = {"years_left": 3, "needed": 0.10}
+def test_shifted_probabilities_agree_with_simulation(shifts, sd):
+    law, spread = a_law(), np.full(3, sd)
+    paths = simulate(law, np.array(shifts), spread)
     met = {
         "average": paths.sum(axis=1) >= 3 * np.log(1.1),
         "every_year": (paths >= np.log(1.1)).all(axis=1),
         "mean_of_rates": np.expm1(paths).mean(axis=1) >= 0.1,
     }
+    found = scenarios.chances(Scenario("step", 0.0, shifts, tuple(spread)), an_answer(law))
     for reading in READINGS:
-        p = scenarios._chance(reading, pd.Series(needed), MODEL, np.array(shifts))
-        assert p == pytest.approx(met[reading].mean(), abs=0.004), reading
+        assert found[reading] == pytest.approx(met[reading].mean(), abs=0.004), reading
 
 
 def test_an_uncertain_shift_is_the_average_over_it():
-    """For the reading on average: Student's t plus a normal, integrated here by brute force."""
-    expected = outlook.Expectation(
-        2010, 100.0, 1e8, True, None, MODEL, pd.DataFrame()
-    )  # world: not corrected
-    uncertain = steady("", 0.2, 0.15, 3, "")
-    found = scenarios.chances(uncertain, GOAL, LEVELS, expected)["average"]
+    """For the reading on average, integrated here by brute force over the shift."""
+    law = a_law()
+    uncertain = steady("oil", 0.0, 0.2, 0.15, 3)
+    found = scenarios.chances(uncertain, an_answer(law))["average"]
     z = np.linspace(-8, 8, 4001)
-    weight = np.exp(-(z**2) / 2)
-    needed, loc, scale = 3 * np.log(1.1), float(forecast.location(MODEL, 3)), float(forecast.spread(MODEL, 3))
-    odds = stdtr(MODEL.df, (loc + 0.2 + 0.15 * z - needed) / scale)
-    assert found == pytest.approx(np.average(odds, weights=weight), abs=1e-6)
-    assert uncertain.extra_variance == pytest.approx(0.0225)
+    short = np.log(100) + 3 * np.log(1.1) - (law.means[:, 2, None] + 0.2 + 0.15 * z)
+    odds = law.weights @ ndtr(-short / law.sds(2013)[:, None])
+    assert found == pytest.approx(np.average(odds, weights=np.exp(-(z**2) / 2)), abs=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-0.5, 0.5), st.floats(0.001, 0.5))
 def test_a_better_scenario_is_never_less_likely(shift, more):
-    expected = outlook.Expectation(2010, 100.0, 1e8, True, None, MODEL, pd.DataFrame())
-    low, high = (
-        scenarios.chances(steady("", x, 0.05, 3, ""), GOAL, LEVELS, expected) for x in (shift, shift + more)
-    )
+    answer = an_answer(a_law())
+    low, high = (scenarios.chances(steady("oil", 0.0, x, 0.05, 3), answer) for x in (shift, shift + more))
     assert (high >= low - 1e-9).all()
-
-
-def test_the_same_shift_each_year_is_a_higher_drift():
-    moved = forecast.p_every_year(replace(MODEL, mean=MODEL.mean + 0.07), 0.1, 3)
-    assert forecast.p_every_year(MODEL, 0.1, 3, shifts=[0.07] * 3) == pytest.approx(float(moved), abs=1e-12)
 
 
 # The scenarios of a case
 
 
 def test_scenarios_state_what_they_assume(harbin):
-    goal, _, expected = harbin
-    listed = {s.name: s for s in scenarios.scenarios(HARBIN, goal, expected)}
+    listed = {one.kind: one for one in scenarios.scenarios(HARBIN, harbin)}
     oil = scenarios.estimate(HARBIN, "oil")
-    row = listed["oil price +25 % by the deadline"]
+    row = listed["oil"]
+    assert row.change == 0.25 and row.elasticity == oil
     assert row.total == pytest.approx(oil.value * np.log(1.25))
     assert row.total_sd == pytest.approx(oil.sd * np.log(1.25))
-    assert listed["a step of +25 %, such as a new pipeline"].mean == pytest.approx((np.log(1.25), 0.0))
-    parcels = listed["parcels of USD 40 million a year counted as trade"]
-    assert parcels.total == pytest.approx(np.log((230 + 40) / 230))
-    assert all(len(s.mean) == len(s.sd) == 2 and s.source for s in listed.values())
+    assert listed["step"].mean == pytest.approx((np.log(1.25), 0.0))
+    assert listed["parcels"].total == pytest.approx(np.log((230 + 40) / 230))
+    assert listed["gdp"].total == pytest.approx(2 * np.log(1.02) * scenarios.estimate(HARBIN, "gdp").value)
+    assert all(len(one.mean) == len(one.sd) == 2 for one in listed.values())
 
 
 def test_the_path_of_oil_is_that_of_the_record(harbin):
-    goal, _, expected = harbin
-    came = next(s for s in scenarios.scenarios(HARBIN, goal, expected) if "oil price as it came" in s.name)
+    came = next(one for one in scenarios.scenarios(HARBIN, harbin) if one.kind == "oil came")
     slope = scenarios.estimate(HARBIN, "oil").value
     path = np.log([99.0233 / 108.6375, 52.3533 / 99.0233])
     np.testing.assert_allclose(came.mean, slope * path)
@@ -159,7 +162,7 @@ def test_elasticities_use_no_year_after_the_day():
     assert early.index.max() == 2013
     late = scenarios.drivers(HARBIN.today())
     pd.testing.assert_frame_equal(early, late.loc[:2013])
-    assert "–2012" in scenarios.estimate(HARBIN, "oil").source  # the country's latest level that day
+    assert scenarios.estimate(HARBIN, "oil").last == 2012  # the country's latest level that day
 
 
 def test_the_regression_is_least_squares_and_its_error_that_of_newey_and_west():
@@ -185,62 +188,66 @@ def test_the_pipeline_of_2011_stands_beside_the_step():
     assert scenarios.pipeline_steps(CHINA).index.to_list() == [2011, 2018]
 
 
-def test_sanctions_need_the_years_after_them():
-    goal, _, expected = parts(HARBIN)
-    listed = scenarios.scenarios(HARBIN, goal, expected)
-    assert not any("sanctions" in s.name for s in listed)
-    assert "Sanctions lifted" in scenarios.left_out(listed)
-    goal, _, expected = parts(CHINA)
-    listed = scenarios.scenarios(CHINA, goal, expected)
-    lifted = next(s for s in listed if "sanctions" in s.name)
-    assert lifted.total < 0 and "All scenarios" in scenarios.left_out(listed)
+def test_sanctions_need_the_years_after_them(answers):
+    assert scenarios.since_sanctions(HARBIN) is None
+    assert "sanctions" not in [one.kind for one in scenarios.scenarios(HARBIN, answers["Harbin"])]
+    listed = scenarios.scenarios(CHINA, answers["China"])
+    lifted = next(one for one in listed if one.kind == "sanctions")
+    seen = scenarios.since_sanctions(CHINA)
+    levels = CHINA.series()["value_mn"]
+    assert seen.gained == pytest.approx(np.log(levels[2023] / levels[2021])) and seen.beyond < seen.gained
+    assert lifted.total == pytest.approx(-0.5 * seen.beyond) and lifted.total < 0
     kept = CHINA.model_copy(update={"sanctions_undone": 0.0})
-    unmoved = next(s for s in scenarios.scenarios(kept, goal, expected) if "sanctions" in s.name)
+    unmoved = next(one for one in scenarios.scenarios(kept, answers["China"]) if one.kind == "sanctions")
     assert (unmoved.total, unmoved.total_sd) == (0.0, 0.0)
 
 
 def test_too_short_a_record_leaves_the_drivers_out():
     case = PROVINCE.model_copy(update={"as_of": date(2006, 12, 31)})
-    goal, _, expected = parts(case)
-    listed = scenarios.scenarios(case, goal, expected)
+    listed = scenarios.scenarios(case, outlook.of(case))
     assert scenarios.estimate(case, "oil") is None
-    assert not any("oil" in s.name for s in listed)
-    assert "Drivers without enough years" in scenarios.left_out(listed)
+    assert not any("oil" in one.kind for one in listed)
+    assert scenarios.elasticities(listed).empty
 
 
 # Break-even
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.reporter)
-def test_the_even_goal_on_average_ends_at_the_median(case):
-    """Closed form: the level of the even goal is the corrected median; so for the other quantiles of the fan."""
-    goal, levels, expected = parts(case)
-    fan = pd.Series(expected.quantiles(goal.deadline - expected.origin), index=list(forecast.FAN))
+def test_the_even_goal_on_average_ends_at_the_median(case, answers):
+    """Closed form: the level of the even goal is the median of the law; so for the other quantiles of the fan."""
+    answer = answers[case.reporter]
+    fan = pd.Series(laws.quantiles(answer.law, answer.goal.deadline), index=list(FAN))
     for p in (0.25, 0.5, 0.9):
-        rate = what_it_takes.rate_with(p, goal, levels, expected, "average")
-        level = goal.base_mn * (1 + rate) ** goal.years
-        assert level == pytest.approx(fan[round(1 - p, 3)], rel=1e-4)
+        rate = what_it_takes.rate_with(p, answer.law, answer.goal, answer.levels, "average")
+        level = answer.goal.base_mn * (1 + rate) ** answer.goal.years
+        assert level == pytest.approx(fan[round(1 - p, 3)], rel=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.reporter)
-def test_a_break_even_goal_has_its_chance(case):
-    goal, levels, expected = parts(case)
-    found = what_it_takes.table(goal, levels, expected)
+def test_a_break_even_goal_has_its_chance(case, answers):
+    answer = answers[case.reporter]
+    found = what_it_takes.table(answer.law, answer.goal, answer.levels)
     assert (found[0.2] > found[0.5]).all() and (found[0.5] > found[0.8]).all()
     for reading in READINGS:
         for p in found.columns:
             rate = found.loc[reading, p]
-            if np.isnan(rate):  # a bad year behind has missed this reading at any such rate
-                assert what_it_takes.odds_of(what_it_takes.LOWEST, goal, levels, expected, reading) < p
-                continue
-            odds = outlook.chances(replace(goal, rate=rate), levels, expected)[reading]
+            asked = replace(answer.goal, rate=rate)
+            odds = laws.chances(answer.law, asked, answer.levels)[reading]
             assert odds == pytest.approx(p, abs=1e-4)
 
 
+def test_the_curve_falls_and_passes_through_the_answer(harbin):
+    rates = np.array([0.0, 0.25, 0.5])
+    found = what_it_takes.curve(harbin.law, harbin.goal, harbin.levels, rates)
+    assert (found.diff().dropna() < 0).all().all()
+    pd.testing.assert_series_equal(found.loc[0.25], harbin.chances, check_names=False, rtol=0, atol=1e-12)
+
+
 def test_required_growth_starts_with_the_goal_and_ends_with_what_is_left(harbin):
-    goal, levels, expected = harbin
-    found = what_it_takes.required(HARBIN, goal, levels, expected)
+    found = what_it_takes.required(HARBIN, harbin)
     assert found["years"].to_list() == [3, 2]
+    assert found["size_usd"].to_list() == pytest.approx([230e6 / 1.5, 230e6])
     assert found["needed"].iloc[0] == pytest.approx(0.25)
     assert found["needed"].iloc[1] == pytest.approx((1.25**3 / 1.5) ** 0.5 - 1)  # 14.11 % a year
     assert found["share"].between(0, 1).all() and found["share"].iloc[0] < found["share"].iloc[1]
@@ -256,39 +263,27 @@ def test_spans_that_grew_fast_enough_are_counted():
 # Words and parameters
 
 
-def test_the_answer_repeats_the_table(harbin):
-    goal, levels, expected = harbin
-    listed = scenarios.scenarios(HARBIN, goal, expected)
-    odds = what_it_takes.odds_by_scenario(listed, goal, levels, expected)
-    found = what_it_takes.table(goal, levels, expected)
-    words = what_it_takes.answer(HARBIN, goal, found, odds, listed)
-    assert f"**{found.loc['average', 0.5] * 100:+.1f} % a year**" in words
-    assert "hindsight" not in words and "still short of an even chance" in words
-    shown = what_it_takes.scenario_table(listed, odds)
-    assert len(shown) == len(listed) and shown["on average"].iloc[0] == "24 %"
-    assert len(what_it_takes.scenario_sources(listed)) == len(listed)
-    rows = what_it_takes.estimates(found, HARBIN, goal)
-    assert [row.output_type_id for row in rows] == pytest.approx([0.8, 0.5, 0.2])
-
-
-def test_a_decided_reading_is_said_to_be_so():
+def test_a_decided_reading_has_no_chance_under_any_scenario():
     case = PROVINCE.model_copy(update={"reading": "every_year"})  # +17.8 % in 2006 against +19.8 %
-    goal, levels, expected = parts(case)
-    listed = scenarios.scenarios(case, goal, expected)
-    odds = what_it_takes.odds_by_scenario(listed, goal, levels, expected)
-    found = what_it_takes.table(goal, levels, expected)
-    assert "was decided already" in what_it_takes.answer(case, goal, found, odds, listed)
-    pd.testing.assert_series_equal(what_it_takes.drawn(odds, "every_year"), odds["average"])
-    assert set(what_it_takes.scenario_table(listed, odds)["every year"]) == {"–"}
+    answer = outlook.of(case)
+    odds = scenarios.by_scenario(scenarios.scenarios(case, answer), answer)
+    assert odds["every_year"].isna().all() and odds["average"].between(0, 1).all()
 
 
-def test_the_checklist_names_what_the_goal_lacks(harbin):
-    goal, *_ = harbin
-    found = what_it_takes.checklist(HARBIN, goal).set_index("element")["what this one says"]
-    assert found["reading"] == "on average" and found["outcome"] == "never found"
-    assert "implied" in found["base"]
-    own = what_it_takes.checklist(CHINA, CHINA.make_goal()).set_index("element")["what this one says"]
-    assert own["reading"] == "not stated" and own["outcome"] == "still to come"
+def test_break_even_goals_are_kept_in_the_result(harbin):
+    found = what_it_takes.table(harbin.law, harbin.goal, harbin.levels)
+    rows = what_it_takes.estimates(found, HARBIN, harbin.goal)
+    assert [row.output_type_id for row in rows] == pytest.approx([0.8, 0.5, 0.2])
+    assert [row.value for row in rows] == found.loc["average"].to_list()
+
+
+def test_what_a_goal_lacks_is_told(harbin):
+    found = what_it_takes.stated(HARBIN, harbin.goal)
+    assert (found["reading"], found["outcome"], found["grade"]) == ("average", "never", "implied")
+    own = what_it_takes.stated(CHINA, CHINA.make_goal())
+    assert (own["reading"], own["outcome"], own["unit"]) == ("none", "open", "")
+    level = what_it_takes.stated(PROVINCE, PROVINCE.make_goal())
+    assert (level["unit"], level["outcome"]) == ("USD bn", "published")
 
 
 @pytest.mark.parametrize("name", ["09_what_would_it_take", "10_did_harbin_make_it"])

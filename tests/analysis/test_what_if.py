@@ -11,16 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lib import forecast, outlook, reference
+from lib import law as laws
+from lib import outlook, reference
 from lib.analysis import what_if, what_if_data
-from lib.analysis.what_if import answer, p_year_ahead
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
 from lib.figures import load_figures
-from lib.forecast import GrowthModel
+from lib.forecast import FAN
 from lib.tools.cli import main
 from lib.tools.whatif import page
 
@@ -101,62 +99,69 @@ def test_json_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(text) == hostile
 
 
-# --- what is said of a goal ---
+def test_announced_goals_come_with_the_whole_answer(payload: dict[str, Any]) -> None:
+    """On the day on which they opened and today; nothing is a forecast once the deadline is over."""
+    for goal in payload["goals"]:
+        case = GoalCase.check({name: goal[name] for name in GoalCase.model_fields})
+        assert list(goal["answers"]) == list(dict.fromkeys([goal["as_of"], payload["day"]]))
+        for day, stored in goal["answers"].items():
+            answer = outlook.of(case.model_copy(update={"as_of": date.fromisoformat(day)}))
+            assert stored["chances"] == answer.chances.to_dict()
+            assert stored["kind"] == ("inferred" if day > f"{case.deadline}-12-31" else answer.kind)
+            assert [row[0] for row in stored["ahead"]] == list(answer.law.years if answer.law else ())
 
 
-@pytest.mark.parametrize("case", [HARBIN, CHINA_EXPORTS])
+# --- year by year ---
+
+
+@pytest.mark.parametrize("case", [HARBIN, HARBIN.today(), CHINA_EXPORTS])
 def test_the_last_year_on_the_path_is_the_reading_on_average(case: GoalCase) -> None:
-    found = answer(case)
-    end = found.ahead.loc[case.deadline]
-    assert end["path_mn"] == pytest.approx(found.goal.target_mn)
-    assert end["p_path"] == pytest.approx(found.chances["average"], abs=1e-12)
-    view = outlook.look(case, found.goal, case.series()["value_mn"])
-    assert found.chances.to_dict() == view.chances.to_dict()
-    assert view.fan is not None
-    np.testing.assert_allclose(found.ahead[list(forecast.FAN)], view.fan.iloc[1:], rtol=1e-12)
+    answer = outlook.of(case)
+    ahead = what_if.years_ahead(answer)
+    end = ahead.loc[case.deadline]
+    assert end["path_mn"] == pytest.approx(answer.goal.target_mn)
+    assert end["p_path"] == pytest.approx(answer.chances["average"], abs=1e-12)
+    assert answer.fan is not None
+    np.testing.assert_allclose(ahead[list(FAN)], answer.fan.loc[ahead.index], rtol=1e-12)
 
 
-def test_the_chance_of_the_next_year_is_lib_s_and_one_year_left_makes_all_alike() -> None:
-    found = answer(HARBIN.model_copy(update={"deadline": 2014, "goal": "20 %"}))
-    assert p_year_ahead(found.expected.model, 0.2, 1) == float(forecast.p_year(found.expected.model, 0.2))
-    assert len(found.ahead) == 1
+def test_with_one_year_left_the_year_alone_is_every_reading() -> None:
+    answer = outlook.of(HARBIN.model_copy(update={"deadline": 2014, "base_year": 2013, "goal": "20 %"}))
+    ahead = what_if.years_ahead(answer)
+    assert len(ahead) == 1
+    assert [ahead["p_year"].iloc[0]] * 3 == pytest.approx(answer.chances.to_list(), abs=1e-9)
 
 
-@given(r=st.floats(-0.45, 0), mean=st.floats(-0.2, 0.3), sd=st.floats(0.05, 1))
-def test_later_years_have_the_variance_that_the_sum_leaves_them(r: float, mean: float, sd: float) -> None:
-    """First-order moving average: Var(y1 + y2) = Var(y1) + Var(y2) + 2 r σ², given the rate before y1."""
-    known = GrowthModel(mean, 1e12, sd**2, 1e9, 5, 1.0, r, 0.01)  # drift and variance known: normal
-    two, one = (float(forecast.spread(known, h)) ** 2 for h in (2, 1))
-    later = np.sqrt(two - one - 2 * r * sd**2)
-    expected = 1 - float(forecast.ndtr((np.log1p(0.1) - mean) / later))
-    assert p_year_ahead(known, 0.1, 2) == pytest.approx(expected, abs=1e-6)
-    assert p_year_ahead(known, 0.1, 2) == p_year_ahead(known, 0.1, 7)
-
-
-def test_trackers_are_silent_without_a_level_after_the_base() -> None:
-    late = CHINA_EXPORTS.model_copy(update={"base_year": 2022, "deadline": 2027})
-    assert answer(late).trackers == []
-    assert [one.standard for one in answer(HARBIN).trackers] == [
-        "Eurostat / Open SDG",
-        "UN SDG progress chart",
-        "ESCAP current status",
-        "SDSN trend",
-        "ESCAP anticipated progress (unweighted)",
-    ]
+def test_a_year_alone_has_its_own_chance_in_the_law() -> None:
+    """As a goal of one year from the year before: of a hidden one by simulation, of a known one by the law itself."""
+    answer = outlook.of(HARBIN)
+    assert answer.law is not None
+    rng, law = np.random.default_rng(3), answer.law
+    part = rng.choice(len(law.weights), 400_000, p=law.weights)
+    roots = np.linalg.cholesky(law.covariances)
+    levels = law.means[part] + np.einsum("nij,nj->ni", roots[part], rng.normal(size=(len(part), 2)))
+    grew = np.diff(levels, axis=1, prepend=np.log(answer.levels[2013])) >= np.log(1.25)
+    assert what_if.years_ahead(answer)["p_year"].to_list() == pytest.approx(grew.mean(axis=0), abs=0.003)
 
 
 # --- a reader's own figures ---
 
 
 def test_own_figures_equal_to_the_record_have_the_record_s_answer() -> None:
-    """China's exports have no larger flow and few levels: typed in by hand they are the same forecast."""
+    """China's exports without larger flows or other evidence: typed in by hand they are the same forecast."""
     levels = CHINA_EXPORTS.series()["value_mn"]
     text = "\n".join(f"{year} {value:.9f}" for year, value in levels.items())
-    mine, theirs = what_if.own_answer(text, "12 %", 2019, 2025), answer(CHINA_EXPORTS)
-    assert mine.chances.to_dict() == pytest.approx(theirs.chances.to_dict(), abs=1e-9)
-    pd.testing.assert_frame_equal(mine.ahead, theirs.ahead, rtol=1e-9)
-    assert mine.base == theirs.base
-    assert [one.value for one in mine.trackers] == pytest.approx([one.value for one in theirs.trackers])
+    mine = what_if.own_answer(text, "12 %", 2019, 2025)
+    goal, known = CHINA_EXPORTS.make_goal(), levels.loc[:2025]
+    size = CHINA_EXPORTS.usd_mn(float(known.iloc[-1]), int(known.index[-1])) * 1e6
+    prior = laws.drawn(reference.prior_for(size, int(known.index[-1])))
+    rates = np.log(known).diff()[1:]
+    rates[np.diff(known.index) > 1] = np.nan
+    last = int(known.index[-1])
+    law = laws.from_rates(rates, prior, last, float(known.iloc[-1]), 2025 - last)
+    path = laws.p_below(law, 2025, goal.target_mn)
+    assert mine.expected is not None and mine.expected.origin == last
+    assert mine.chances["average"] == pytest.approx(1 - float(path), abs=2e-5)
 
 
 def test_a_printed_growth_rate_gives_the_year_before() -> None:

@@ -183,7 +183,7 @@ for number in range(15):
 
 
 def test_two_drivers_at_once_lose_nothing(tmp_path: Path) -> None:
-    here = str(Path(__file__).parents[1])
+    here = str(Path(__file__).parent)
     drivers = [
         subprocess.Popen([sys.executable, "-c", MERGE_MANY, str(tmp_path), here, name]) for name in ("a", "b")
     ]

@@ -29,6 +29,7 @@ FILTERS = {
     "period": "calendar year that a value is for",
     "target": '"goal met", "needed rate", "level", …',
     "reading": "average, every_year or mean_of_rates",
+    "kind": "of a probability: forecast, nowcast or inferred",
     "output_type": "point, quantile, probability or verdict",
 }
 """Columns that rows can be chosen by, each as an option of the same name."""

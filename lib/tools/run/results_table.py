@@ -43,6 +43,7 @@ COLUMNS = {
     "period": "int32",  # calendar year that the value is for
     "target": "string",  # "goal met", "needed rate", or the target of an estimate: "level", …
     "reading": "string",  # of the goal; empty for an estimate
+    "kind": "string",  # of a probability: forecast, nowcast or inferred; empty otherwise
     "output_type": "string",  # point, quantile, probability or verdict
     "output_type_id": "string",  # the probability of a quantile, or the verdict; empty otherwise
     "value": "double",  # of a verdict: 1 met, 0 missed, empty while it is open or unknown
@@ -149,7 +150,7 @@ def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, An
     met = common | {"target": "goal met"}
     yield met | {"output_type": "verdict", "output_type_id": item.outcome, "value": decided, "unit": ""}
     if item.probability is not None:
-        yield met | {"output_type": "probability", "value": item.probability, "unit": ""}
+        yield met | {"kind": item.kind, "output_type": "probability", "value": item.probability, "unit": ""}
     if item.needed_rate is not None:
         rate = {"output_type": "point", "value": item.needed_rate, "unit": "a year"}
         yield common | {"target": "needed rate"} | rate

@@ -239,10 +239,13 @@ def _row(
 
 def _chance(rows: pd.DataFrame) -> Chance:
     verdicts = rows[rows["output_type"] == "verdict"]["output_type_id"]
-    values = rows[rows["output_type"] == "probability"]["value"]
+    given = rows[rows["output_type"] == "probability"]
+    values, kinds = given["value"], given["kind"].dropna()
     outcome = "" if verdicts.empty else str(verdicts.iloc[0])
     probability = None if values.empty else float(values.iloc[0])
-    return Chance(outcome if probability is None else percent(probability), outcome, probability)
+    if probability is None:
+        return Chance(outcome, outcome, None)
+    return Chance(", ".join([percent(probability), *kinds[:1]]), outcome, probability)
 
 
 def _goal_key(row: pd.Series) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from lib.files import make_folder, write_atomically
 
 FILES = Path(__file__).resolve().parent / "page_files"
 
-COMPUTE = ("maths", "lognormal", "growth_model", "words", "goals", "trackers", "answer", "state")
+COMPUTE = ("maths", "model", "goals", "law", "words", "answer", "state")
 
 SHOW = ("elements", "chart", "controls", "results", "page")
 

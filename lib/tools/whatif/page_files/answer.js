@@ -1,4 +1,4 @@
-// From a state (what the reader chose) to everything that is shown of it: lib/whatif/answer.py and own.py.
+// From a state (what the reader chose) to everything that is shown of it: lib.outlook, lib.analysis.what_if.
 
 const OWN = "own";
 
@@ -17,15 +17,19 @@ function recordOn(flow, currency, day) {
   return new Map([...known].sort(([a], [b]) => a - b));
 }
 
-/** Larger flows with the same partner and kind, from the nearest to the farthest. */
-const largerFlows = (flow) => flow.parents
-  .map((name) => DATA.flows.find((other) => other.reporter === name && other.partner === flow.partner && other.flow === flow.flow))
-  .filter(Boolean);
+/** Larger flows that the day had on record, the nearest first, and at last the largest one's trade with the world. */
+function largerFlows(flow, day) {
+  const find = (reporter, partner) => DATA.flows.find((one) =>
+    one.reporter === reporter && one.partner === partner && one.flow === flow.flow && one.since <= day);
+  const larger = flow.parents.map((name) => find(name, flow.partner)).filter(Boolean);
+  const all = flow.partner === "World" ? undefined : find(larger.at(-1)?.reporter ?? flow.reporter, "World");
+  return all ? [...larger, all] : larger;
+}
 
 /** The days on which something changed for the flow or a larger one, from the flow's first level on. */
 function releaseDays(flow, currency) {
   const first = flow.levels[currency]?.[0]?.[0] ?? DATA.day;
-  const all = [flow, ...largerFlows(flow)].flatMap((one) => (one.levels[currency] ?? []).map(([day]) => day));
+  const all = [flow, ...largerFlows(flow, DATA.day)].flatMap((one) => (one.levels[currency] ?? []).map(([day]) => day));
   return [...new Set([...all, DATA.day])].filter((day) => day >= first && day <= DATA.day).sort();
 }
 
@@ -45,22 +49,20 @@ function inDollars(mn, year, currency, day) {
   return mn / rate * 1e6;
 }
 
-function classOfFlow(record, state, day, world) {
-  const [year, { value }] = [...record].pop();
-  return priorFor(inDollars(value, year, state.currency, day), year, world);
-}
-
-/** The growth model at the last level of the record (lib.outlook.expect, lib.analysis.what_if.expect_own). */
+/** What was to be expected from the last level of a record on (lib.outlook.expect, lib.analysis.what_if.expect_own). */
 function expect(state, record, day) {
+  const classOf = (seen, partner) => {
+    const [year, { value }] = [...seen].pop();
+    return priorFor(inDollars(value, year, state.currency, day), year, day, partner === "World");
+  };
   const [origin, { value }] = [...record].pop(), rates = logGrowth(record), own = state.reporter === OWN;
-  const world = !own && state.partner === "World";
-  const larger = own ? [] : largerFlows(flowOf(state)).map((flow) => {
+  const larger = own ? [] : largerFlows(flowOf(state), day).map((flow) => {
     const theirs = upToYear(recordOn(flow, state.currency, day), origin);
-    return theirs.size < 2 ? null
-      : { name: flow.reporter, growth: logGrowth(theirs), prior: classOfFlow(theirs, state, day, world) };
+    const name = flow.partner === state.partner ? flow.reporter : `${flow.reporter}–${flow.partner}`;
+    return theirs.size < 2 ? null : { name, growth: logGrowth(theirs), prior: classOf(theirs, flow.partner) };
   }).filter(Boolean);
-  const { prior, shares } = priorWithParents(classOfFlow(record, state, day, world), larger, rates);
-  return { origin, level: value, usd: inDollars(value, origin, state.currency, day), world, prior, shares, model: fit(rates, prior) };
+  const { prior, shares } = priorWithParents(classOf(record, state.partner), larger, rates), model = posterior(rates, prior);
+  return { origin, level: value, prior, shares, model: { ...model, ...variancePart(model, prior) } };
 }
 
 /** The record and the day of a state; a reader's own figures are seen with all that is known today. */
@@ -69,44 +71,72 @@ function known(state) {
   return { record: recordOn(flowOf(state), state.currency, state.as_of), day: state.as_of };
 }
 
-/** Everything that is said of a state. */
+/** The law of the years to the deadline from the own yearly levels up to it (lib.outlook.own_law). */
+function ownLaw(goal, record, expected) {
+  const first = upTo(goal.years).map((k) => goal.baseYear + 1 + k).find((year) => !record.has(year)), start = first - 1;
+  const model = start === expected.origin ? expected.model : { ...expected.model, echo: 0 };
+  const level = start === goal.baseYear ? goal.base : record.get(start).value;
+  const later = [...record].filter(([year]) => year > first && year <= goal.deadline);
+  return prune(later.reduce((law, [year, { value }]) => givenLevel(law, year, value), lawFrom(model, start, level, goal.deadline - start)));
+}
+
+const kindOf = (day, deadline) => day > `${deadline}-12-31` ? "inferred" : Number(day.slice(0, 4)) === deadline ? "nowcast" : "forecast";
+const surely = (p) => clip(p, MODEL.surest, 1 - MODEL.surest);
+
+let last = {};
+
+/** The law of a state and what its readings need; the last one is kept, for a goal's rate does not change it. */
+function lawOf(state, goal, record, day) {
+  const key = JSON.stringify([state.reporter, state.partner, state.flow, state.own, state.currency, day, goal.baseYear, goal.deadline]);
+  if (last.key !== key) {
+    const expected = expect(state, upToYear(record, goal.deadline), day), law = ownLaw(goal, record, expected);
+    last = { key, expected, law, prepared: preparedFor(law, growthOf(law, goal, record)) };
+  }
+  return last;
+}
+
+/** Everything that is said of a state from the flow's own yearly levels (lib.outlook.of without any evidence). */
+function plain(state) {
+  const { record, day } = known(state), goal = makeGoal(state.goal, state.base_year, state.deadline, record, state.currency);
+  const verdicts = judge(goal, record, day), open = READINGS.filter((name) => !["met", "missed"].includes(verdicts[name].outcome));
+  const base = knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), Number(day.slice(0, 4)) - 1);
+  const found = { goal, record, day, verdicts, base, needed: neededRates(goal, record), kind: kindOf(day, goal.deadline), chances: {}, ahead: [], evidence: {} };
+  if (!open.length) return found;
+  const { expected, law, prepared } = lawOf(state, goal, record, day), all = chances(law, prepared, goal, record);
+  return { ...found, expected, ahead: yearsAhead(law, prepared.growth, goal), chances: Object.fromEntries(open.filter((name) => name in all).map((name) => [name, surely(all[name])])) };
+}
+
+/** The same with what else the day knew, where that is stored: an announced goal, on its day and today. */
 function answer(state) {
-  const { record, day } = known(state);
-  const goal = makeGoal(state.goal, state.base_year, state.deadline, record, state.currency);
-  const expected = expect(state, upToYear(record, goal.deadline), day);
-  const needed = neededRates(goal, record);
-  return {
-    goal, record, day, expected, needed,
-    verdicts: judge(goal, record, day),
-    chances: chances(goal, needed, expected),
-    ahead: yearsAhead(goal, expected),
-    base: knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), Number(day.slice(0, 4)) - 1),
-    trackers: trackersSay(goal, record),
-    coverage: coverageOf(expected, goal.deadline - expected.origin),
-  };
+  const found = plain(state), stored = DATA.goals[sameGoal(state, ["own", "as_of", "reading"])]?.answers[found.day];
+  if (!stored) return { ...found, whole: state.reporter === OWN || !found.ahead.length || knewNoMore(state, found.day) };
+  const ahead = stored.ahead.map(([year, path, ...rest]) => ({ year, path, fan: rest.slice(0, 7), onPath: rest[7], alone: rest[8] }));
+  return { ...found, whole: true, kind: stored.kind, chances: stored.chances, evidence: stored.evidence, ahead };
 }
 
-/** Probability by reading; decided readings are absent (lib.outlook.chances). */
-function chances(goal, needed, expected) {
-  const raw = {
-    average: (rate, years) => pReach(expected.model, years * Math.log1p(rate), years),
-    every_year: (rate, years) => pEveryYear(expected.model, rate, years),
-    mean_of_rates: (rate, years) => pMeanRate(expected.model, years * rate, years),
-  };
-  const open = READINGS.filter((reading) => !Number.isNaN(needed[reading]));
-  return Object.fromEntries(open.map((reading) =>
-    [reading, corrected(expected, raw[reading](needed[reading], needed.left), reading, needed.left)]));
+/** Whether a stored answer tells that the day knew nothing beside the yearly levels: another rate changes no evidence. */
+function knewNoMore(state, day) {
+  const alike = DATA.goals[sameGoal(state, ["own", "as_of", "reading", "goal"])]?.answers[day];
+  return alike !== undefined && alike.ahead.length > 0 && !Object.keys(alike.evidence).length;
 }
 
-/** The forecast year by year: path, fan, P(on the path), P(that year alone grows so fast). */
-function yearsAhead(goal, expected) {
-  return upTo(Math.max(goal.deadline - expected.origin, 0)).map((k) => {
-    const h = k + 1, year = expected.origin + h, path = pathAt(goal, year);
+/** Probability by reading (lib.law.chances). */
+function chances(law, prepared, goal, record) {
+  const at = law.years.indexOf(goal.deadline), target = Math.log(goal.base) + goal.years * Math.log1p(goal.rate);
+  const average = at < 0 ? (Math.log(record.get(goal.deadline).value) < target - SLACK ? 0 : 1) : 1 - below(law, target, law.mean[at], law.shape[at][at]);
+  return { average, ...otherReadings(prepared, goal.rate, average) };
+}
+
+/** The years that are not known, one by one: path, fan, P(on the path), P(that year alone grows so fast). */
+function yearsAhead(law, growth, goal) {
+  const standard = MODEL.fan.map((p) => standardQuantile(law, p));
+  return law.years.map((year, at) => {
+    const path = pathAt(goal, year), k = year - goal.baseYear - 1;
     return {
       year, path,
-      fan: fanAt(expected, h),
-      onPath: corrected(expected, pReach(expected.model, Math.log(path / expected.level), h), "average", h),
-      alone: corrected(expected, pYearAhead(expected.model, goal.rate, h), "average", 1),
+      fan: standard.map((one) => Math.exp(law.mean[at] + Math.sqrt(law.shape[at][at]) * one)),
+      onPath: surely(1 - below(law, Math.log(path), law.mean[at], law.shape[at][at])),
+      alone: surely(1 - below(law, Math.log1p(goal.rate), growth.mean[k], growth.shape[k][k])),
     };
   });
 }
@@ -119,16 +149,6 @@ function knownShare(goal, usd, origin) {
     if (!(problem instanceof Problem)) throw problem;
     return { share: null, years, origin, size, reason: problem.message };
   }
-}
-
-/** Measured coverage of the intervals for flows of the size, at the nearest horizon that was scored; or null. */
-function coverageOf(expected, years) {
-  const size = sizeClass(expected.usd), scored = TABLES.coverage[size];
-  if (expected.world || !scored || years < 1) return null;
-  // Of two horizons as near as each other the longer: its intervals hold less often.
-  const horizon = whole(scored).reduce((best, h) => Math.abs(h - years) <= Math.abs(best - years) ? h : best);
-  const [cover80, cover95, n] = scored[horizon];
-  return { cover80, cover95, n, horizon, size: TABLES.size_labels[size] };
 }
 
 /** A reader's own figures, one a line: "2013 230" or "2013 230 +50 %" (lib.analysis.what_if.read_figures). */

@@ -21,12 +21,12 @@ function ticksTo(most) {
 
 /** What the figure shows: levels around the goal's years, path, fan from the last level on. */
 function shownIn(found) {
-  const { goal, record, expected, ahead } = found;
-  const first = Math.min(goal.baseYear, expected.origin) - 8, last = goal.deadline + 8;
+  const { goal, record, ahead } = found, start = ahead.length ? ahead[0].year - 1 : goal.deadline;
+  const first = Math.min(goal.baseYear, start) - 8, last = goal.deadline + 8;
   const levels = [...record].filter(([year]) => year >= first && year <= last).map(([year, at]) => ({ year, ...at }));
   const path = upTo(goal.years + 1).map((k) => ({ year: goal.baseYear + k, value: pathAt(goal, goal.baseYear + k) }));
-  const flat = MODEL.fan.map(() => expected.level);
-  const fan = ahead.length ? [{ year: expected.origin, fan: flat }, ...ahead] : [];
+  const fans = new Map(ahead.map((one) => [one.year, one.fan])), flat = (year) => MODEL.fan.map(() => record.get(year).value);
+  const fan = ahead.length ? upTo(goal.deadline - start + 1).map((k) => ({ year: start + k, fan: fans.get(start + k) ?? flat(start + k) })) : [];
   const top = Math.max(...levels.map((at) => at.value), ...path.map((at) => at.value), ...fan.map((at) => at.fan[5]));
   const most = fan.length ? Math.min(Math.max(top, fan[fan.length - 1].fan[6]), 1.6 * top) : top;
   const years = [...levels.map((at) => at.year), ...path.map((at) => at.year)];

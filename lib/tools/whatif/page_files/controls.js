@@ -28,9 +28,6 @@ const MEANINGS = {
   mean_of_rates: "the yearly rates average to it",
 };
 
-const sameGoal = (given) => DATA.goals.findIndex((goal) =>
-  FIELDS.every((field) => ["own", "as_of"].includes(field) || goal[field] === given[field]));
-
 function options(select, values, chosen, text = String) {
   const key = JSON.stringify(values);
   if (select.dataset.values !== key) {

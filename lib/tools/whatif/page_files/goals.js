@@ -111,11 +111,16 @@ function judgeMean(goal, inside, absent, undecided) {
   return { outcome: met ? "met" : "missed", reason: `mean ${absent.length ? "at least " : ""}${rateText(least)}` };
 }
 
-/** The answer for one reading as a word and a sentence (lib.analysis.answers.headline). */
-function headline(reading, verdict, chance) {
-  const label = DATA.readings[reading];
-  if (verdict.outcome === "met") return ["Yes.", `Read ${label}, the goal was met: ${verdict.reason}.`];
-  if (verdict.outcome === "missed") return ["No.", `Read ${label}, the goal was missed: ${verdict.reason}.`];
-  if (verdict.outcome === "open") return ["Still open.", `Read ${label}, the goal cannot be judged yet (${verdict.reason}).`];
-  return ["Not known.", `Read ${label}, the record cannot say: ${verdict.reason}, long after its end.`];
+/** The answer for one reading: what stands large, and the sentence beside it. After the deadline nothing is a forecast. */
+function headline(found, reading) {
+  const label = DATA.readings[reading], verdict = found.verdicts[reading], chance = found.chances[reading], year = found.goal.deadline;
+  if (verdict.outcome === "met") return ["Met.", `Read ${label}, the goal was met: ${verdict.reason}.`];
+  if (verdict.outcome === "missed") return ["Missed.", `Read ${label}, the goal was missed: ${verdict.reason}.`];
+  if (chance === undefined) return ["Not known.", `Read ${label}, the record cannot say: ${verdict.reason}.`];
+  const said = {
+    forecast: `that it will be met, read ${label}: a forecast.`,
+    nowcast: `that it will be met, read ${label}: a nowcast, while ${year} is running.`,
+    inferred: `that it was met, read ${label}: inferred, since no figure of ${year} had been published.`,
+  };
+  return [chance, said[found.kind]];
 }

@@ -42,8 +42,7 @@ function start() {
   window.addEventListener("resize", askToShow);
   window.addEventListener("beforeprint", () => { at("years-part").open = true; });
   fromAddress();
-  prepareRows(MODEL.longest_goal);
 }
 
-window.tradegoals = { answer, readAddress, addressOf, state: () => state };  // for tests, and for the curious
+window.tradegoals = { answer, plain, readAddress, addressOf, state: () => state };  // for tests, and for the curious
 start();

@@ -33,18 +33,27 @@ function tell(problems) {
 const dayPhrase = (found) => state.reporter === OWN ? "from your figures" : `as known on ${dayText(found.day)}`;
 
 function showVerdict(found) {
-  const { goal } = found, verdict = found.verdicts[state.reading], chance = found.chances[state.reading];
-  const decided = ["met", "missed"].includes(verdict.outcome), [word, sentence] = headline(state.reading, verdict, chance);
+  const { goal } = found, [word, sentence] = headline(found, state.reading), odds = typeof word === "number";
   at("title").textContent = `${nameOf(state)}: ${goalText(state)} ${goal.baseYear}–${goal.deadline}, ${dayPhrase(found)}`;
   announce();
-  at("big").replaceChildren(decided || chance === undefined ? word : exact(chance, percent(chance), "chance"));
-  at("big-caption").textContent = decided || chance === undefined ? "" : ` chance that it holds, read ${DATA.readings[state.reading]}`;
+  at("big").replaceChildren(odds ? exact(word, percent(word), "chance") : word);
+  at("big-caption").textContent = odds ? ` ${sentence}` : "";
   const asks = `From ${money(goal.base, goal.currency)} in ${goal.baseYear} the level must reach ${money(goal.target, goal.currency)} in ${goal.deadline}, ${rateText(goal.rate)} a year on average.`;
-  at("sentence").textContent = `${decided || chance === undefined ? "" : `${word} `}${sentence} ${asks}`;
+  at("sentence").textContent = `${odds ? "" : `${sentence} `}${asks}`;
+  at("knows").textContent = knowsText(found);
   const rows = READINGS.map((reading) => readingRow(found, reading));
   fillTable(at("reading-table"), ["read", "verdict", "because", "probability", "still needed a year"], rows, "The three readings of the goal");
   at("brief").textContent = `${at("big").textContent}${at("big-caption").textContent}`;
   speak(`${at("brief").textContent.replace(/\.?$/, ".")} ${at("title").textContent}`);
+}
+
+/** Which evidence is in the probabilities, the fan and the table of years. */
+function knowsText(found) {
+  const used = Object.values(found.evidence).join("; ");
+  if (!Object.keys(found.chances).length) return "";
+  if (state.reporter === OWN) return "From your figures and flows of their size.";
+  if (!found.whole) return "From the flow’s own yearly levels alone: months of a running year, the years of larger flows, later levels and the partner’s figures are left out here. The notebook named below takes them in, and may say otherwise.";
+  return used ? `With all that the day knew: ${used}.` : "With all that the day knew: the flow’s own yearly levels.";
 }
 
 function readingRow(found, reading) {
@@ -67,22 +76,17 @@ function speak(text) {
   speaking = setTimeout(() => { at("live").textContent = text; }, 700);
 }
 
+/** The last known year up to the deadline. */
+const lastKnown = (found) => found.needed.from;
+
 function showFigure(found, room) {
   const { ahead, goal } = found, end = ahead[ahead.length - 1];
   const text = end
-    ? `For ${goal.deadline} the forecast’s middle is ${money(end.fan[3], goal.currency)}; four outcomes in five should lie between ${money(end.fan[1], goal.currency)} and ${money(end.fan[5], goal.currency)}, nineteen in twenty between ${money(end.fan[0], goal.currency)} and ${money(end.fan[6], goal.currency)}. The goal asks for ${money(goal.target, goal.currency)}.`
-    : `The record reaches the deadline: ${money(found.expected.level, goal.currency)} in ${found.expected.origin}; the goal asks for ${money(goal.target, goal.currency)}.`;
-  drawChart(at("chart"), room, found, { title: `${nameOf(state)}: levels, goal path and forecast`, text });
+    ? `For ${goal.deadline} the middle is ${money(end.fan[3], goal.currency)}; four outcomes in five lie between ${money(end.fan[1], goal.currency)} and ${money(end.fan[5], goal.currency)}, nineteen in twenty between ${money(end.fan[0], goal.currency)} and ${money(end.fan[6], goal.currency)}. The goal asks for ${money(goal.target, goal.currency)}.`
+    : `The last level to the deadline: ${money(found.record.get(lastKnown(found)).value, goal.currency)} in ${lastKnown(found)}; the goal asks for ${money(goal.target, goal.currency)}.`;
+  drawChart(at("chart"), room, found, { title: `${nameOf(state)}: levels, goal path and fan`, text });
   at("chart-caption").replaceChildren(text, " Dots: published; hollow: implied by a later growth rate; squares: converted here; dashes: the goal’s path. ", ...sourceNote(found));
-  at("coverage").textContent = coverageText(found);
-}
-
-function coverageText(found) {
-  const measured = found.coverage, share = (part) => `${(part * 100).toFixed(0)} %`;
-  if (!found.ahead.length) return "";
-  if (!measured) return "How often such intervals hold was measured on trade between two countries; for a flow with all partners it was not, so take this fan with care.";
-  const narrow = measured.cover80 < 0.75 ? " For flows of this size they are too narrow, and the probabilities surer than they should be." : "";
-  return `Measured: of ${grouped(measured.n)} forecasts over ${yearsText(measured.horizon)} for flows between countries of this size (${measured.size}), the 80 % interval held ${share(measured.cover80)} of the outcomes and the 95 % interval ${share(measured.cover95)}.${narrow}`;
+  at("coverage").textContent = end && found.kind === "forecast" ? TABLES.coverage[end.year - lastKnown(found)] : "";
 }
 
 /** The publishers behind the levels between base and deadline, each with its address. */
@@ -106,29 +110,22 @@ function showYears(found) {
       next ? exact(next.fan[3], levelText(next.fan[3]), `median ${year}`) : "", range(next?.fan, 1, 5), range(next?.fan, 0, 6),
       next ? exact(next.onPath, percent(next.onPath), `path ${year}`) : "", next ? exact(next.alone, percent(next.alone), `alone ${year}`) : ""];
   });
-  fillTable(at("year-table"), ["year", "level", "goal path", "forecast, median", "80 %", "95 %", "on the path", "that year alone"], rows, `Levels in ${goal.currency} millions, and probabilities`);
+  fillTable(at("year-table"), ["year", "level", "goal path", "median", "80 %", "95 %", "on the path", "that year alone"], rows, `Levels in ${goal.currency} millions, and probabilities`);
 }
 
 function showOthers(found) {
-  const { base, goal, trackers } = found;
+  const { base, goal } = found;
   at("base-rate").replaceChildren(...(base.share === null ? [base.reason] : [
     `Of flows between two countries of the size of the base (${base.size}), `, exact(base.share, percent(base.share), "base rate"),
     ` grew by ${rateText(goal.rate)} a year or more over ${yearsText(base.years)}, as known at the end of ${base.origin}. A forecast must beat this number.`]));
-  const forecasting = trackers.filter((one) => one.onTrack !== null && one.standard !== "ESCAP current status");
-  const hopeful = forecasting.filter((one) => one.onTrack).length;
-  at("trackers-sentence").textContent = !trackers.length ? "They need a level after the base year; none was known."
-    : found.needed.left === 0 ? "The deadline’s own level is known: what they say is the outcome, not a forecast."
-      : `${hopeful} of ${forecasting.length} trackers that make a forecast would call the goal on track. They extend the past and do not say how sure they are.`;
-  const value = (one) => one.value === null ? "" : exact(one.value, one.value.toFixed(2), one.standard);
-  const rows = trackers.map((one) => [one.standard, one.measure, value(one), one.note ? `${one.label} (${one.note})` : one.label]);
-  fillTable(at("tracker-table"), ["standard", "measure", "value", "class"], rows, "Published tracking standards; the cut points of SDSN and of ESCAP’s anticipated progress are as commonly stated, not verified");
-  at("tracker-table").hidden = !trackers.length;
 }
 
 function showRests(found) {
-  const { expected } = found, { model, prior } = expected;
-  at("rests").textContent = `Reference class: ${prior.source}. For this flow the model expects ${rateText(Math.expm1(model.mean))} a year from ${expected.origin} on, strays by ${Math.sqrt(model.variance).toFixed(2)} (logarithms) in a typical year, and has ${model.df.toFixed(1)} degrees of freedom. ${model.n} growth ${model.n === 1 ? "rate" : "rates"} of its own.`;
-  const rows = expected.shares.map((one) => [one.source, exact(one.share, percent(one.share), `share ${one.source}`), rateText(Math.expm1(one.drift))]);
+  at("rests-part").hidden = !found.expected;
+  if (!found.expected) return;
+  const { model, prior, origin, shares } = found.expected;
+  at("rests").textContent = `Reference class: ${prior.source}. From its yearly levels the flow is expected to grow by ${rateText(Math.expm1(model.mean))} a year from ${origin} on, and strays by ${Math.sqrt(model.variance).toFixed(2)} (logarithms) in a typical year. ${model.n} growth ${model.n === 1 ? "rate" : "rates"} of its own.`;
+  const rows = shares.map((one) => [one.source, exact(one.share, percent(one.share), `share ${one.source}`), rateText(Math.expm1(one.drift))]);
   fillTable(at("share-table"), ["where from", "share of the expected growth", "growth a year it states"], rows, "Where the expected growth comes from");
 }
 
@@ -153,6 +150,6 @@ function showAgain() {
   const changed = FIELDS.filter((field) => field !== "own" && state[field] !== DATA.default[field]);
   const parts = changed.map((field) => `-p ${safe(`${field}=${state[field]}`)}`);
   at("again").textContent = own ? "Your figures are not in the record, so no notebook has them; data/README.md says how to add them." : "All that stands here, with the code that computed it and every figure of the flow:";
-  at("command").textContent = own ? "" : ["uv run tradegoals run --notebook 03_could_one_have_known", ...parts].join(" ");
+  at("command").textContent = own ? "" : ["uv run tradegoals run --notebook 00_did_the_goal_hold", ...parts].join(" ");
   at("command").parentElement.hidden = own;
 }

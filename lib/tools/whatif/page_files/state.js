@@ -4,6 +4,9 @@
 const FIELDS = ["reporter", "partner", "flow", "own", "currency", "as_of", "goal", "base_year", "deadline", "reading"];
 const LONGEST_ADDRESS = 2000, RATE_LIMITS = [-0.99, 10];
 
+/** Place of an announced goal among the stored ones, −1 for another; `free` may differ. */
+const sameGoal = (given, free = ["own", "as_of"]) => DATA.goals.findIndex((goal) => FIELDS.every((field) => free.includes(field) || goal[field] === given[field]));
+
 const isDay = (text) => {
   if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return false;
   const day = new Date(`${text}T00:00:00Z`);
