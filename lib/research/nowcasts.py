@@ -28,14 +28,7 @@ _EDGE = 1e-4
 
 
 class Total(NamedTuple):
-    """Student-t predictive of the log of the year's total; numbers, or arrays of shape (series,).
-
-    Parameters
-    ----------
-    location : centre, log of the unit of the level (millions, or US dollars).
-    scale, df : scale and degrees of freedom.
-    weight_annual : weight of the yearly forecast in `location`, 0 to 1.
-    """
+    """Student-t predictive of the log of the year's total, arrays of shape (series,); weight of the yearly forecast in it."""
 
     location: Array
     scale: Array
@@ -68,18 +61,9 @@ def from_years_before(level: ArrayLike, of: Posterior) -> Total:
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
     """Combine the two forecasts of a total: the closed form for two Student-t of what `lib.law.given` does.
 
-    The weight leaves the least variance, given how the errors went together (Bates & Granger 1969, eqs 1-2).
-
-    Parameters
-    ----------
-    part, annual : from `from_year_so_far` and `from_years_before`, in one unit.
-    correlation : of their errors, above −1 and below 1.
-    stretch : factor on the scale of the combination: how much wider earlier errors were than stated.
-
-    Returns
-    -------
-    The combination; its degrees of freedom are the smaller of the two, so that its tails are not too thin. A
-    weight outside 0 to 1, which a high correlation gives, is cut: the better forecast then stands alone.
+    The weight leaves the least variance, given the correlation of the errors (Bates & Granger 1969, eqs 1-2); one outside
+    0 to 1 is cut: the better forecast then stands alone. `stretch` is how much wider earlier errors were than stated. The
+    degrees of freedom are the smaller of the two, so that the tails are not too thin.
     """
     if not -1 < correlation < 1:
         raise UserError(f"correlation: found {correlation}, expected a number between −1 and 1")

@@ -30,8 +30,7 @@ from lib.research.trade_scores import (
     until,
 )
 
-NAMES = tuple(name for name in MODELS if name not in ("log_walk", "drift"))
-"""The two others are closed forms and in every score table anyway."""
+NAMES = tuple(name for name in MODELS if name != "drift")  # which is in every score table anyway
 
 ORIGINS = range(2008, 2016)
 

@@ -2,7 +2,7 @@
 
 Each takes a series on the modelling scale (logs, standardised) and a horizon. The laws are normal, with the
 library's own variance estimates, as published intervals are; what it drops of the drift's uncertainty is
-added. A fit that cannot be used raises `UnusableError`. `log_walk` and `drift` are closed forms. All are fitted to
+added. A fit that cannot be used raises `UnusableError`. `drift` is a closed form. All are fitted to
 z = (log level − last log level) / sd of yearly log growth, so that optimisers see numbers near one whatever
 the unit: on M3 and Tourism that ends the convergence failures (up to 7 % of fits to raw logs). A fit that did
 not converge or is absurd gives way to `drift`, and the result says so.
@@ -22,8 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from lib import law
 from lib.errors import UserError
 from lib.forecast import MIN_GROWTH_RATES
-from lib.law import Law, Posterior
-from lib.research.backtest import walk
+from lib.law import Law
 
 Array = NDArray[np.float64]
 
@@ -278,23 +277,13 @@ def log_levels(levels: ArrayLike) -> Array:
     return x
 
 
-def log_walk_law(x: Array, horizon: int) -> Law:
-    """Random walk without drift."""
-    return _after(x[-1], walk(np.diff(x)), horizon)
-
-
 def drift_law(x: Array, horizon: int) -> Law:
     """Random walk with drift under a flat prior, drift uncertainty included (`lib.law.posterior`)."""
-    return _after(x[-1], law.posterior(np.diff(x), None, half_life=np.inf), horizon)
-
-
-def _after(last: float, of: Posterior, horizon: int) -> Law:
-    ahead = law.from_posterior(of, 0, 1.0, horizon)
-    return replace(ahead, means=last + ahead.means)
+    ahead = law.from_posterior(law.posterior(np.diff(x), None, half_life=np.inf), 0, 1.0, horizon)
+    return replace(ahead, means=x[-1] + ahead.means)
 
 
 MODELS: dict[str, Callable[[Array, int], Law]] = {
-    "log_walk": log_walk_law,
     "drift": drift_law,
     "ets": ets_law,
     "ets_damped": ets_damped_law,

@@ -169,6 +169,14 @@ def test_the_law_beats_base_rate_flat_prior_and_one_half_where_it_is_nearly_true
     assert (found[found["model"] == "half"]["brier"] == 0.25).all()
 
 
+def test_the_log_walk_does_not_drift():
+    rates = np.array([[0.5, 0.6, 0.4, 0.5], [0.1, np.nan, -0.2, 0.3]])
+    model = backtest.walk(rates)
+    assert law.location(model, 4).tolist() == [0, 0]
+    assert model.variance == pytest.approx([np.mean(rates[0] ** 2), 0.14 / 3])
+    assert law.years_worth(model, 4) == pytest.approx([2, 2])
+
+
 def test_pooling_weighs_by_the_number_of_forecasts():
     frame = pd.DataFrame({"horizon": 1, "origin": [1, 2], "model": "law", "brier": [0.1, 0.4], "n": [30, 10]})
     assert trade_scores.pool(frame, ["origin"])["brier"].iloc[0] == pytest.approx(0.175)

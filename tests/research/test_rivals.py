@@ -226,11 +226,6 @@ def test_growth_does_not_depend_on_the_unit(name, unit):
     assert fan(other.law) == pytest.approx(fan(base.law), abs=1e-5)
 
 
-def test_the_log_walk_does_not_drift():
-    result = rivals.forecast("log_walk", random_walk(9, drift=0.5), 4)
-    assert location(result.law) == pytest.approx(np.zeros(4))
-
-
 def test_a_series_that_blows_up_falls_back_to_drift_and_says_so():
     """Growth of 10 % a year but for the seventh decimal: the filter's diffuse start drowns in rounding."""
     t = np.arange(40)
@@ -329,7 +324,7 @@ def test_bad_levels_are_named(name, levels, named):
 @pytest.mark.parametrize(
     ("name", "horizon", "named"),
     [
-        ("prophet", 3, "name: found 'prophet', expected one of log_walk"),
+        ("prophet", 3, "name: found 'prophet', expected one of drift"),
         ("drift", 0, "horizon: found 0"),
         ("drift", 2.5, "horizon: found 2.5"),
     ],
