@@ -56,11 +56,6 @@ def _cell(text: str) -> str:
     return f'<a href="{escape(web_address(text))}" target="_blank">{shown}</a>'
 
 
-def table_or(frame: pd.DataFrame, otherwise: str) -> Any:
-    """The frame as a table, or a sentence where it has no row."""
-    return table(frame) if len(frame) else Markdown(otherwise)
-
-
 def readings(
     verdicts: list[Verdict], chances: pd.Series | None = None, needed: pd.Series | None = None
 ) -> HTML:

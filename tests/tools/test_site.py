@@ -221,7 +221,7 @@ def test_the_first_page_states_question_answer_and_probability(out: Path, pages:
     said = " ".join(pages["index.html"].words.split())
     assert prose.plain(result.answer) in said
     assert all(words.percent(item.probability) in said for item in result.readings if item.probability)
-    assert "USD 299 million" in said  # 153.33 mn × 1.25³, the level that the goal asks for
+    assert "US$299 million" in said  # 153.33 mn × 1.25³, the level that the goal asks for
     assert pages["index.html"].all("img")
 
 

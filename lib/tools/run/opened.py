@@ -165,8 +165,8 @@ def _database(given: Any) -> Any:
 
 def _counting(data: str) -> Callable[[str], bool]:
     """Which paths count: a function of a real path; `data` is the data folder."""
-    lib = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..")) + os.sep  # noqa: PTH118, PTH120
-    project = os.path.dirname(lib.rstrip(os.sep)) + os.sep  # noqa: PTH120
+    library = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..")) + os.sep  # noqa: PTH118, PTH120
+    project = os.path.dirname(library.rstrip(os.sep)) + os.sep  # noqa: PTH120
     home = os.path.realpath(os.path.expanduser("~")) + os.sep  # noqa: PTH111
     kinds = ("stdlib", "platstdlib", "purelib", "platlib")
     python = [*map(sysconfig.get_path, kinds), *site.getsitepackages(), site.getusersitepackages()]
@@ -181,7 +181,7 @@ def _counting(data: str) -> Callable[[str], bool]:
             return True
         if path.startswith(packages):
             return False
-        if path.startswith(lib) and path.endswith((".py", ".pyc")):
+        if path.startswith(library) and path.endswith((".py", ".pyc")):
             return False  # imports of `lib` are read from the code, for a warm kernel has them already
         if path.startswith(project):
             return True
@@ -225,7 +225,7 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(os, name)
 
-    pyarrow.lib.os = System()
+    setattr(pyarrow.lib, "os", System())  # noqa: B010 - the name that texts are searched for
 
     class LocalFileSystem(pyarrow.fs.LocalFileSystem):
         def open_input_file(self, path: Any) -> Any:

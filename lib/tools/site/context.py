@@ -240,7 +240,7 @@ def _row(
 def _chance(rows: pd.DataFrame) -> Chance:
     verdicts = rows[rows["output_type"] == "verdict"]["output_type_id"]
     given = rows[rows["output_type"] == "probability"]
-    values, kinds = given["value"], given["kind"].dropna()
+    values, kinds = given["value"], given["kind"].dropna() if "kind" in given else []
     outcome = "" if verdicts.empty else str(verdicts.iloc[0])
     probability = None if values.empty else float(values.iloc[0])
     if probability is None:
