@@ -285,7 +285,7 @@ def test_a_goal_that_a_government_stated_names_its_source(pages: dict[str, Page]
 
 
 def test_the_register_shows_outcome_and_probability_of_every_target(pages: dict[str, Page]) -> None:
-    targets = pd.read_csv(package.data_dir() / "targets.csv")
+    targets = figures.load_targets()
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     html = pages["targets/index.html"].path.read_text(encoding="utf-8")
     for row in targets.itertuples():
