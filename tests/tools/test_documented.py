@@ -24,7 +24,7 @@ from test_data_fetch import make_world
 from lib import package
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.sources import record
+from lib.tools.sources import client
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ("README.md", "CONTRIBUTING.md")
@@ -177,7 +177,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch, serve(make_world()) as publisher:
         patch.setenv(package.DATA_ENV, str(data))
         patch.delenv(package.KEPT_ONLY_ENV, raising=False)
-        patch.setattr(record, "open_client", partial(quick_client, publisher.bases))
+        patch.setattr(client, "open_client", partial(quick_client, publisher.bases))
         if not IN_FULL:
             runs = package.notebooks_dir() / matrix.RUNS_FILE
             patch.setattr(matrix, "expand", lambda ci, only: expand(runs, ci, only))
