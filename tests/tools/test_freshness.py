@@ -293,6 +293,8 @@ def test_data_that_the_journal_does_not_name_is_not_needed(
     record = spec.read_journal(run.folder(tmp_path / "all"))
     assert record is not None and record["parts"]["data"]
     for name in record["parts"]["data"]:
+        if name.startswith("./"):  # of the project, which stays where it is
+            continue
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(data_dir() / name, path)
