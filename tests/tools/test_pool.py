@@ -328,7 +328,7 @@ def test_what_the_executor_of_the_standard_library_loses(monkeypatch: pytest.Mon
     """A killed process costs its own call only, a call that hangs is killed, and each has its own process."""
     theirs = ProcessPoolExecutor(2, get_context("forkserver"), max_tasks_per_child=1)
     with theirs:
-        other, killed = theirs.submit(wait_and_answer, 3), theirs.submit(kill_oneself)
+        other, killed = theirs.submit(wait_and_answer, 60), theirs.submit(kill_oneself)
         for future in (other, killed):
             with pytest.raises(BrokenProcessPool):
                 future.result(60)
