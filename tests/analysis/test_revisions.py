@@ -241,7 +241,7 @@ def test_the_picture_shows_every_bar_with_its_number(found: dict[str, pd.DataFra
     assert len(axes.patches) == len(bars)
     assert [label.get_text() for label in axes.get_yticklabels()] == bars["label"].to_list()
     shown = [text.get_text() for text in axes.texts]
-    assert shown[0] == "16 %" and shown[-1] == "0 %" and "+30.7" in shown and "−52.1" in shown
+    assert shown[0] == "16 %" and shown[-1] == "0 %" and "+30.7" in shown and "−52.6" in shown
     plt.close(figure)
 
 

@@ -74,7 +74,7 @@ def test_a_row_by_release_is_what_its_day_would_have_said() -> None:
     rows = year_end.by_release(case("2021-07-31")).set_index("day")
     then = case("2021-07-13")
     row, odds = rows.loc["2021-07-13"], outlook.of(then).chances
-    assert row[list(FAN)].to_numpy(dtype=float) == pytest.approx(end_of(then), rel=1e-6)
+    assert row[list(FAN)].to_numpy(dtype=float) == pytest.approx(end_of(then), rel=5e-4)  # laws are condensed
     assert row["average"] == odds["average"] and row["mean_of_rates"] == odds["mean_of_rates"]
     assert rows.index.is_monotonic_increasing and rows.index.is_unique
 
