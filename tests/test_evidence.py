@@ -345,7 +345,9 @@ def test_assumptions_move_the_answer_in_their_direction(harbin):
     assert tried["as assumed"] < tried["late levels surely of the same scope"]
     assert tried["as assumed"] < tried["parcels real and counted: one chance in ten"]
     weighed = 0.9 * tried["as assumed"] + 0.1 * tried["parcels real and counted: surely"]
-    assert tried["parcels real and counted: one chance in ten"] == pytest.approx(weighed, abs=1e-3)  # condensed
+    assert tried["parcels real and counted: one chance in ten"] == pytest.approx(
+        weighed, abs=1e-3
+    )  # condensed
     assert any(ANALOGUES[2] in name for name in tried.index)
 
 
