@@ -16,7 +16,7 @@ from urllib.parse import quote
 import fault_server as server_of
 import pytest
 from fault_server import Server
-from sources_kit import NOW, Time, fetch_flow, quick_client, small_world
+from sources_kit import NOW, Time, fetch_flow, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import secrets
@@ -44,20 +44,6 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with server_of.serve(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.seen.clear()
-    running.faults.clear()
-    running.standing = None
-    return running
 
 
 @pytest.fixture

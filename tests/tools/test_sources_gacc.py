@@ -7,7 +7,7 @@ import fault_server as server_of
 import pandas as pd
 import pytest
 from fault_server import Server, World
-from sources_kit import Time, quick_client, small_world
+from sources_kit import Time, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import gacc
@@ -23,20 +23,6 @@ ROWS = [
     ("of which: Viet Nam", [2.0] * 6),
     ("Russian Federation", RUSSIA),
 ]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with server_of.serve(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.seen.clear()
-    running.faults.clear()
-    running.standing = None
-    return running
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from fault_server import Server
 from hypothesis import given
 from hypothesis import strategies as st
-from sources_kit import NOW, Time, fetch_flow, quick_client, rouble_days, small_world
+from sources_kit import NOW, Time, fetch_flow, quick_client, rouble_days
 
 from lib.economies import economies, find_economy
 from lib.errors import UserError
@@ -31,20 +31,6 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("lib.tools.sources.secrets.from_keyring", lambda name: None)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    with server_of.serve(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    running.seen.clear()
-    running.faults.clear()
-    running.standing = None
-    return running
 
 
 @pytest.fixture
