@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from lib import cases
 from lib.cases import Case, FlowCase, GoalCase
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, nearest, plain_bytes, quote
 from lib.figures import check_data
 from lib.files import write_atomically
 from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
@@ -200,7 +200,7 @@ def read_notebook(path: Path) -> Any:
     import nbformat
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_bytes(path).decode("utf-8")
         content = json.loads(text)
         if not isinstance(content, dict) or content.get("nbformat") != 4:
             raise UserError(f"{path.name}: found no notebook of format 4, expected one")
