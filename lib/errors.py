@@ -71,9 +71,16 @@ def _closest(name: str, valid: Iterable[str]) -> str:
     return by_fold[close[0]] if close else ""
 
 
+def plain(text: str) -> str:
+    """Return a text whose control characters are written out: words from outside must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def quote(text: str) -> str:
     """Return a text in quotes on one line, shortened."""
-    flat = text.replace("\r", "\\r").replace("\n", "\\n")
+    flat = plain(text)
     return (
         f'"{flat}"'
         if len(flat) <= SHOWN_CHARACTERS
