@@ -19,16 +19,16 @@ from lib.words import each, exact_money, fill, form, markdown, money, percent, p
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (230, "USD 230 million"),
-        (153.3333, "USD 153 million"),
-        (88_160, "USD 88.2 billion"),
-        (999.4, "USD 999 million"),
-        (999.6, "USD 1 billion"),
-        (1000, "USD 1 billion"),
-        (228_105, "USD 228 billion"),
-        (1_234_567, "USD 1,235 billion"),
-        (0.5, "USD 0.5 million"),
-        (0, "USD 0 million"),
+        (230, "US$230 million"),
+        (153.3333, "US$153 million"),
+        (88_160, "US$88.2 billion"),
+        (999.4, "US$999 million"),
+        (999.6, "US$1 billion"),
+        (1000, "US$1 billion"),
+        (228_105, "US$228 billion"),
+        (1_234_567, "US$1,235 billion"),
+        (0.5, "US$0.5 million"),
+        (0, "US$0 million"),
     ],
 )
 def test_money(value, words):
