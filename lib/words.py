@@ -13,6 +13,7 @@ one, `pick(outcome, met="…", missed="…")` chooses between two. A field names
 `points`          a fraction as points of a per cent, with its sign: "+3.3"
 `usd`, `cny`, …   a level in millions: "US$1.3 billion", "CNY 153 million"; `{level:{currency}}` works
 `number`          at most five digits, thousands separated: "10,730"
+`about`           three digits, for what is estimated: "139", "15,800"
 `day`             "15 April 2014"
 `years`           "1 year", "2 years"
 `one|many`        a count with its noun, any two words: "1 figure", "2 figures", "no figures"
@@ -85,6 +86,11 @@ def number(value: float) -> str:
     return np.format_float_positional(float(f"{value:.5g}"), trim="-")
 
 
+def about(value: float) -> str:
+    """A number in three significant digits, thousands separated: what an estimate is worth."""
+    return number(float(f"{value:.3g}"))
+
+
 def year_spans(found: Iterable[int]) -> str:
     """Years as ranges: [2012, 2013, 2023] → "2012–2013, 2023"."""
     runs: list[list[int]] = []
@@ -138,6 +144,7 @@ _FORMATS = {
     "size": lambda value: rate(value).lstrip("+−"),
     "points": _points,
     "number": number,
+    "about": about,
     "day": _day,
     "years": years,
     "list": listed,
