@@ -15,6 +15,7 @@ import click
 
 from lib.errors import UserError
 from lib.tools.commands.author import notebook_name
+from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
@@ -201,6 +202,7 @@ def run(
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
     if how["scheduler"] and how["executor"] != "dask":
         raise UserError("--scheduler: found without --executor dask, expected both")
+    expect_known_data()
     writes = not (only_list or dry_run or specs)
     arguments = (notebooks, pairs, named, cases, ci)
     plan = planning.choose(arguments, out, lambda: _select(*arguments), keep=writes)
@@ -240,6 +242,7 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
     from lib.tools.run.matrix import check_run
     from lib.tools.run.spec import read_spec
 
+    expect_known_data()
     item = Item(check_run(read_spec(spec), spec.name), "asked for")
     # A server of warm kernels would pay from the second run on only.
     outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
