@@ -66,12 +66,10 @@ def read_rows(table: str) -> list[Row]:
 
 def countries_to_add(row: Row) -> list[Row]:
     """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
-    known = {one["name"] for one in read_rows("reporters")}
+    rows = read_rows("reporters")
+    known, blank = {one["name"] for one in rows}, dict.fromkeys(("parent", "note", "other_names"), "")
     missing = [name for name in dict.fromkeys((row["reporter"], row["partner"])) if name not in known]
-    return [
-        {"name": name, "code": figure_ids.codes()[name], "kind": "country", "parent": "", "note": ""}
-        for name in missing
-    ]
+    return [{"name": name, "code": figure_ids.codes()[name], "kind": "country"} | blank for name in missing]
 
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
