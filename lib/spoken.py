@@ -313,11 +313,11 @@ _LONE_YEAR = re.compile(rf"(?<![0-9.,]){_YEAR}(?![0-9.,%])(?! ?(?:{_SCALE}|{_UNI
 
 
 class Years(NamedTuple):
-    """From when to when: the base, the deadline, or how many years there are between the two; None where not said."""
+    """From when to when: the base, the deadline, or the span between the two; None where not said."""
 
     base: int | None = None
     deadline: int | None = None
-    count: int | None = None
+    span: int | None = None
 
 
 def read_years(text: str) -> Years:
@@ -348,7 +348,7 @@ def _take_years(plain: str, text: str) -> tuple[Years, str]:
         found, rest = Years(int(match[1]), int(last)), _without(plain, match)
     else:
         said, rest = {}, plain
-        for name, pattern in (("base", _SINCE), ("deadline", _BY), ("count", _WITHIN)):
+        for name, pattern in (("base", _SINCE), ("deadline", _BY), ("span", _WITHIN)):
             if match := pattern.search(rest):
                 said[name], rest = int(match[1]), _without(rest, match)
         found = Years(**said)
@@ -570,7 +570,7 @@ def read_question(text: str, currency: str = "USD") -> Question:
     values |= {name: value for name, value in said.items() if value}
     rest = f"{rest[: found.start]} | {rest[found.end :]}"
     values |= _flow_and_places(rest, text)
-    return Question(values, years.count, tuple(notes))
+    return Question(values, years.span, tuple(notes))
 
 
 def _refuse_doubtful_span(goal: str, words: str, plain: str, years: Years) -> None:
