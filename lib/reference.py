@@ -232,7 +232,7 @@ def read_scores(name: str) -> pd.DataFrame:
     """Read one table of ``data/reference/scores``; do not alter what is returned."""
     # Opened by Python, not by C++, so that the journal of a run knows of it.
     with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
-        return pd.read_parquet(file)
+        return pd.read_parquet(file, page_checksum_verification=True)
 
 
 COVERS = ["cover50", "cover80", "cover95"]

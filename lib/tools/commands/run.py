@@ -15,6 +15,7 @@ import click
 
 from lib.errors import UserError
 from lib.tools.commands.author import notebook_name
+from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
@@ -208,6 +209,7 @@ def run(
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
     if how["scheduler"] and how["executor"] != "dask":
         raise UserError("--scheduler: found without --executor dask, expected both")
+    expect_known_data()
     writes = not (only_list or dry_run or specs)
     arguments = (notebooks, pairs, named, cases, ci)
     content = matrix.read_text(encoding="utf-8", errors="replace") if matrix else ""
@@ -250,6 +252,7 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
     from lib.tools.run.matrix import check_run
     from lib.tools.run.spec import read_spec
 
+    expect_known_data()
     item = Item(check_run(read_spec(spec), spec.name), "asked for")
     # A server of warm kernels would pay from the second run on only.
     outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
