@@ -148,8 +148,12 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
     return Goal(number, base_year, deadline, base, currency, text.strip())
 
 
-def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
+def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFrame:
     """Growth a year still needed from the last known year before the deadline, by reading.
+
+    Parameters
+    ----------
+    over : whether the deadline is: no years are left then, also where its level is not known.
 
     Returns
     -------
@@ -158,7 +162,7 @@ def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
     """
     inside = _inside(goal, levels)
     last = int(inside.index[-1])
-    left = goal.deadline - last
+    left = 0 if over else goal.deadline - last
     rates = growth.yoy(inside).loc[goal.base_year + 1 :]
     complete = len(rates) == last - goal.base_year and rates.notna().all()
     unbroken = complete and _slow_span(goal, inside) is None
