@@ -9,16 +9,17 @@ What single notebooks ask beside a flow and a goal.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from lib import fetched, months, words
+from lib import fetched, months, spoken, words
 from lib import figures as fig
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
@@ -97,11 +98,20 @@ def _explain(model: type[BaseModel], fault: Any) -> str:
     return f"{name}: found {found}, expected {expected}{hint}"
 
 
+@contextmanager
+def _expected() -> Iterator[None]:
+    """What a reader of words expected, as pydantic wants to hear it."""
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error).partition("expected ")[2]) from None
+
+
 MAX_HORIZON_YEARS = 30
 
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
 
-GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
+GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
 
 
 class FlowCase(Case):
@@ -112,14 +122,25 @@ class FlowCase(Case):
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
 
+    @field_validator("reporter", "partner", mode="before")
+    @classmethod
+    def _is_place(cls, value: Any) -> Any:
+        return spoken.read_place(value) if isinstance(value, str) else value
+
+    @field_validator("flow", mode="before")
+    @classmethod
+    def _is_flow(cls, value: Any) -> Any:
+        return spoken.read_flow(value) if isinstance(value, str) else value
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _is_day(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.strip() == "today":
-            return date.today()
+        if isinstance(value, str):
+            with _expected():
+                return spoken.read_day(value).day
         # A plain number would be read as seconds since 1970.
         try:
-            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
+            return fig.read_day(value).date()
         except UserError:
             raise ValueError("a date (YYYY-MM-DD), or today") from None
 
@@ -199,16 +220,13 @@ class TrendCase(FlowCase):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return f"{np.format_float_positional(value, trim='-')} %" if is_number else value
+        return np.format_float_positional(value, trim="-") if is_number else value
 
     @field_validator("goal")
     @classmethod
-    def _is_goal(cls, value: str) -> str:
-        try:
-            parse_goal(value)
-        except UserError as error:
-            raise ValueError(str(error).partition("expected ")[2]) from None
-        return value
+    def _is_goal(cls, value: str, info: ValidationInfo) -> str:
+        with _expected():
+            return spoken.read_goal(value, info.data.get("currency", "USD"))
 
     def check_against_data(self) -> None:
         """Refuse also a flow for which the day knew no level of a full year."""
@@ -252,7 +270,7 @@ class TrendCase(FlowCase):
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
         kind, number, _ = parse_goal(self.goal)
-        if kind == "level":
+        if kind != "rate":
             raise UserError(
                 f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
             )
@@ -322,6 +340,8 @@ class GoalCase(TrendCase):
         kind, number, currency = parse_goal(self.goal)
         if kind == "level":
             return words.exact_money(number, str(currency))
+        if kind == "multiple":
+            return self.goal
         percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
         return f"{percent} % a year".replace("-", "−")
 

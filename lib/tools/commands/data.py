@@ -54,6 +54,7 @@ def add(yes: bool, **given: str | None) -> None:
     from lib.errors import list_faults
     from lib.tools import curation
 
+    expect_known_data()
     values = _complete(given)
     start, end = curation.read_period(values.pop("period"))
     row = curation.make_row(values | {"period_start": start, "period_end": end})
@@ -67,8 +68,53 @@ def add(yes: bool, **given: str | None) -> None:
     for warning in warnings:
         click.echo(f"look: {warning}")
     if yes or click.confirm("Write it?"):
-        curation.add(row, countries)
-        click.echo(f"wrote {row['figure_id']} to data/figures.csv")
+        written = curation.add(row)
+        click.echo(f"wrote {written['figure_id']} to data/figures.csv")
+
+
+def expect_known_data() -> None:
+    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at.
+
+    Raises
+    ------
+    UserError
+        With every file that differs, and its rows where there is a commit to compare them with.
+    """
+    from lib import package
+    from lib.errors import list_faults
+
+    package.finish_edit()
+    if package.check_checksums():
+        package.finish_edit()  # one that began as we looked
+        if faults := package.check_checksums():
+            from lib.tools import curation
+
+            lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
+            raise UserError("\n".join([list_faults(faults), *lines]))
+
+
+def renew_checksums(yes: bool) -> None:
+    """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
+    from lib import package
+    from lib.figures import check_tables
+    from lib.tools import curation
+
+    package.finish_edit()
+    report_faults(check_tables())
+    shown, altered = package.check_checksums(), curation.altered()
+    for name, lines in altered.items():
+        for line in lines:
+            click.echo(f"{name}: {line}")
+    if not altered:
+        return
+    if not (yes or _is_terminal()):
+        raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
+    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
+        raise UserError("check --renew: nothing was renewed")
+    if package.check_checksums() != shown:
+        raise UserError("check --renew: the data have changed again since they were shown, expected a look")
+    for name in package.refresh_checksums():
+        click.echo(f"renewed the checksum of {name}")
 
 
 def _complete(given: dict[str, str | None]) -> dict[str, str]:

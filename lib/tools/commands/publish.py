@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import out_option
 
 EXAMPLES = """
@@ -29,6 +30,7 @@ def site_command(out: Path) -> None:
     """
     from lib.tools.site.build import build_site
 
+    expect_known_data()
     built = build_site(out)
     click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
     for run in built.failed:
@@ -43,6 +45,7 @@ def whatif_command(out: Path) -> None:
     """Write whatif.html, a page that answers any goal for any flow in the browser, offline."""
     from lib.tools.whatif.page import write_page
 
+    expect_known_data()
     click.echo(f"wrote {write_page(out)}: open it in a browser")
 
 
@@ -64,5 +67,6 @@ def export(run: str, formats: tuple[str, ...], out: Path) -> None:
     """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, or such."""
     from lib.tools.site.export import export as write
 
+    expect_known_data()
     for path in write(run, formats, out):
         click.echo(f"wrote {path}")
