@@ -25,7 +25,7 @@ from lib.forecast import FAN
 from lib.goals import Goal
 from lib.law import Law
 from lib.outlook import SUREST, Answer, Expectation
-from lib.series import exchange_rates
+from lib.series import exchange_rates, in_dollars
 
 OWN = "own"
 """Stands for the reporter of a reader's own figures."""
@@ -180,18 +180,7 @@ def expect_own(levels: pd.Series, currency: str, day: date) -> Expectation:
     """The growth to be expected from the last of the levels on, from them and from flows of that size."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     per_usd, rates = exchange_rates(load_covariates(), pd.Timestamp(day)), growth.log_growth(levels)
-    size = size_in_usd(level, origin, currency, per_usd)
+    size = in_dollars(level, currency, origin, per_usd) * 1e6
     known = min(origin, reference.last_released(day))
     prior, shares = outlook.prior_with_parents(laws.drawn(reference.prior_for(size, known)), [], rates)
     return Expectation(origin, level, size, False, prior, laws.posterior(rates, prior), shares)
-
-
-def size_in_usd(level_mn: float, year: int, currency: str, per_usd: pd.Series) -> float:
-    """A level in US dollars at the average rate of its year."""
-    if currency == "USD":
-        return float(level_mn) * 1e6
-    if year not in per_usd.index:
-        raise UserError(
-            f"currency: found CNY for {year}, expected a year whose average exchange rate is known"
-        )
-    return float(level_mn) / float(per_usd[year]) * 1e6
