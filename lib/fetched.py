@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.errors import Fault, UserError, list_faults, shown_path
+from lib.errors import Fault, UserError, expect_plain, list_faults, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
@@ -65,8 +65,9 @@ def read(reporter: str) -> pd.DataFrame:
         return _nothing().copy()
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
-        with path.open("rb") as file:
-            state = os.fstat(file.fileno())
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would make us wait
+        state = os.fstat(handle)
+        os.close(handle)
     except FileNotFoundError:
         return _nothing().copy()
     except OSError as error:
@@ -150,6 +151,7 @@ def typed(rows: pd.DataFrame) -> pd.DataFrame:
 def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
     try:
+        expect_plain(path)
         with path.open("rb") as file:
             return pd.read_parquet(file, columns=names, page_checksum_verification=True)
     except (

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.cases import Case
-from lib.errors import UserError
+from lib.errors import UserError, plain_bytes
 from lib.goals import READING_LABELS, Kind, Outcome, Reading, Verdict
 from lib.words import percent, rate
 
@@ -125,7 +125,7 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
 def read(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
     try:
-        return _parsed(json.loads(path.read_bytes()), path.name)
+        return _parsed(json.loads(plain_bytes(path)), path.name)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
     except ValueError as error:

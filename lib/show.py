@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from re import search
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,9 @@ from lib.goals import READING_LABELS, Verdict
 from lib.words import form, is_missing, number, percent, rate, web_address
 
 Heading = str | tuple[str, str]
+
+LONGEST_WHOLE = 30
+"""Characters of a day, a level or a row's name, which no line may break."""
 
 
 def table(
@@ -49,10 +53,11 @@ def _formatted(values: pd.Series, head: Heading) -> pd.Series:
 
 
 def _cell(text: str) -> str:
-    """Text of a cell as HTML; an address becomes a link, and nothing in it can end the link."""
+    """Text of a cell as HTML; short ones with a number stay on a line, an address becomes a link that nothing in it ends."""
     shown = escape(text, quote=False)
     if not text.startswith(("http://", "https://")):
-        return shown
+        whole = len(text) <= LONGEST_WHOLE and search(r"\d.*[- ]|[- ].*\d", text)
+        return f'<span style="white-space: nowrap">{shown}</span>' if whole else shown
     return f'<a href="{escape(web_address(text))}" target="_blank">{shown}</a>'
 
 

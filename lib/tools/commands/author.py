@@ -84,7 +84,7 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
 )
 def new(name: str, title: str | None, case: str) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
-    from lib.tools.run.outline import REGISTRY, make_notebook
+    from lib.tools.run.stamp import REGISTRY, make_notebook
 
     path = make_notebook(name, title, case)
     click.echo(

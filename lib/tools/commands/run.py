@@ -412,14 +412,14 @@ def _outcomes(
     **_: Any,
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import cluster, kernels, pool
+    from lib.tools.run import kernels, pool
     from lib.tools.run.spec import Settings
 
     cold = cold or executor == "processes" or len(due) == 1
     name = kernels.ORDINARY if cold else kernels.INSTALLED
     if executor == "dask":
         tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
-        yield from pool.execute_many(tasks, cluster.connected(scheduler))
+        yield from pool.execute_many(tasks, pool.connected(scheduler))
         return
     at_once = min(jobs or pool.default_jobs(), len(due))
     most = memory * 1000 if memory else pool.free_megabytes() / at_once

@@ -24,8 +24,9 @@ from lib.figures import MILLIONS
 from lib.goals import READINGS, parse_goal
 from lib.tools.run import matrix, results_table, spec
 from lib.tools.run.freshness import Sources
+from lib.tools.run.markup import Links, shown_address, web_address
+from lib.tools.run.page import source_of
 from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
-from lib.tools.site.prose import Links, shown_address, web_address
 from lib.words import percent
 
 DEFAULT = "default"
@@ -119,12 +120,6 @@ def question(run: FoundRun) -> str:
         if cell.get("cell_type") == "markdown" and (match := _TITLE.match(source_of(cell))):
             return match[1].strip()
     return run.notebook
-
-
-def source_of(cell: dict[str, Any]) -> str:
-    """The text of a cell, which notebooks keep as one string or as a list of lines."""
-    text = cell.get("source", "")
-    return "".join(text) if isinstance(text, list) else str(text)
 
 
 def _is_run(folder: Path) -> bool:

@@ -105,8 +105,12 @@ def path_of(href: str, where: str) -> str:
 
 
 def parse(body: bytes, where: str) -> BeautifulSoup:
-    """Return the page as a tree."""
-    return BeautifulSoup(decode.decode_text(body, where), "html.parser")
+    """Return the page as a tree; one that breaks off within a table would be read in part, and is refused."""
+    text = decode.decode_text(body, where)
+    tags = [tag.lower() for tag in re.findall(r"</?table\b", text, re.IGNORECASE)]
+    if tags.count("<table") != tags.count("</table"):
+        raise refuse(where, "a table without its end", "a complete page")
+    return BeautifulSoup(text, "html.parser")
 
 
 def text_of(cell: Tag) -> str:
