@@ -9,6 +9,7 @@ expected is that of flows between two countries of its size; with the partner Wo
 answer comes from `lib.outlook.of`.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -472,9 +473,7 @@ class Answer(outlook.Answer):
             lines.append(f"  {year}  {''.join(line)}  {told}")
         return lines
 
-    def __repr__(self) -> str:
-        """As text."""
-        return str(self)
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Sentence, verdicts, facts and fan, for Jupyter."""
@@ -496,3 +495,13 @@ class Answer(outlook.Answer):
         table = show.readings(self.verdicts, self.chances, self.needed["needed"]).data
         image = base64.b64encode(picture.getvalue()).decode()
         return f'{said}{table}{show.table(facts).data}<img alt="{escape(figure.get_label())}" src="data:image/png;base64,{image}">'
+
+
+def as_json(answer: Answer) -> str:
+    """The answer as readable JSON text."""
+    return json.dumps(answer.to_dict(), ensure_ascii=False, indent=1) + "\n"
+
+
+def schema_text() -> str:
+    """The JSON schema of an answer, as `notebooks/answer.schema.json` keeps it."""
+    return json.dumps(AnswerRecord.model_json_schema(), ensure_ascii=False, indent=1) + "\n"

@@ -236,16 +236,23 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.tools.run.freshness import Item, Sources
     from lib.tools.run.matrix import check_run
     from lib.tools.run.spec import read_spec
 
-    item = Item(check_run(read_spec(spec), spec.name), "asked for")
-    # A server of warm kernels would pay from the second run on only.
-    outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
-    report(outcomes, 1, {})
-    if any(outcome.error for outcome in outcomes):
+    outcome = execute_one(check_run(read_spec(spec), spec.name), out, force, timeout)
+    report([outcome], 1, {})
+    if outcome.error:
         sys.exit(1)
+
+
+def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
+    """Execute one run, unless it is up to date: its outcome."""
+    from lib.tools.run.freshness import Item, Sources
+
+    # A server of warm kernels would pay from the second run on only.
+    items = [Item(run, "asked for")]
+    outcomes, _ = _execute(items, out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
+    return outcomes[0]
 
 
 @click.command()
