@@ -2,7 +2,7 @@
 
 >>> import lib
 >>> answer = lib.ask("Harbin Russia total +25 % 2012-2015", as_of="2014-04-15")
->>> float(lib.growth.cagr(153.3, 230, 1).round(3))
+>>> round(lib.growth.cagr(153.3, 230, 1), 3)
 0.5
 
 `lib.ask` judges a goal or says how probable it is; `lib.outlook.of` does the same for a case of `lib.cases`. Each

