@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lib import growth, words
+from lib.economies import CURRENCIES
 from lib.errors import UserError, quote
-from lib.spoken import ISO_4217
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
 
@@ -37,7 +37,7 @@ PUBLICATION_LAG_YEARS = 1
 # Nine digits at most: longer numbers overflow when they compound, and make the folder of a run unreadable.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 
-_LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(sorted(ISO_4217))}) *(mn|bn)", re.IGNORECASE)
+_LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(CURRENCIES)}) *(mn|bn)", re.IGNORECASE)
 
 _MULTIPLE = re.compile(rf"({_NUMBER}) times the base")
 
@@ -53,7 +53,7 @@ class Goal:
     rate : growth asked for a year, a fraction.
     base_year, deadline : the first year counted is `base_year` + 1, the last is `deadline`.
     base_mn : level of the base year, millions of `currency`.
-    currency : ISO 4217; of a flow on record "USD" or "CNY".
+    currency : of ISO 4217, such as "USD".
     stated_as : the goal in the words of the parameter, for titles.
     """
 
