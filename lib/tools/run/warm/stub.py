@@ -16,7 +16,7 @@ from select import select
 
 # No more than that: this starts with every kernel, and pathlib or contextlib take longer than the fork.
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0
 """A server that has not answered by then is given up."""
 
 IDLE_SECONDS = 600
