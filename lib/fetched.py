@@ -125,7 +125,7 @@ def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
 
 def place_of(rows: pd.DataFrame) -> str:
     """Where the rows of some figures stand: "data/figures.csv", "data/fetched", or both; told by their keys."""
-    came = rows["figure_id"].str.contains(r"-[a-z]+-[a-z]+$")
+    came = rows["figure_id"].str.contains(r"-[a-z][a-z0-9_]*-[a-z]+$")
     places = ["data/figures.csv"] * bool((~came).any()) + ["data/fetched"] * bool(came.any())
     return " and ".join(places) or "data/figures.csv"
 
@@ -179,7 +179,7 @@ def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> li
         ("flow", ~rows["flow"].isin(fig.FLOWS), "total, export or import"),
         ("period_end", ~(rows["period_end"] >= rows["period_start"]), "a day on or after period_start"),
         ("value", ~(np.isfinite(value) & (value >= 0)), "a number of 0 or more"),
-        ("unit", ~rows["unit"].isin(["USD mn", "CNY mn", "USD bn", "CNY bn"]), "a unit of figures.csv"),
+        ("unit", ~rows["unit"].str.fullmatch("[A-Z]{3} (mn|bn)"), "millions or billions of a currency"),
         ("published", ~(published > rows["period_end"]), "a day after period_end"),
         ("snapshot", ~rows["snapshot"].str.fullmatch("[0-9a-f]{64}"), "the checksum of a snapshot"),
     ]
