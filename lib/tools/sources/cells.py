@@ -43,7 +43,27 @@ def _plain(text: str) -> str:
 FLAGS = {"p": "preliminary", "e": "estimate", "prov": "preliminary", "prel": "preliminary", "est": "estimate"}
 """Letters at a number that say what it is good for; other single letters and stars are kept in the note."""
 
-NOTHING = {"", "-", "--", "---", "–", "—", "…", "...", "..", ":", "na", "n.a.", "n/a", "nan", "null", "none", "x", "н/д", "无"}
+NOTHING = {
+    "",
+    "-",
+    "--",
+    "---",
+    "–",
+    "—",
+    "…",
+    "...",
+    "..",
+    ":",
+    "na",
+    "n.a.",
+    "n/a",
+    "nan",
+    "null",
+    "none",
+    "x",
+    "н/д",
+    "无",
+}
 """How tables write that there is no number, in lower case."""
 
 _NUMBER = re.compile(
@@ -101,7 +121,9 @@ def _in_groups(groups: list[str]) -> bool:
     sizes = [len(group) for group in groups]
     head, inner, last = sizes[0], set(sizes[1:-1]), sizes[-1]
     return (
-        (last == 3 and head <= 3 and inner <= {3}) or (last == 3 and head <= 2 and inner <= {2}) or (last == 4 and head <= 4 and inner <= {4})
+        (last == 3 and head <= 3 and inner <= {3})
+        or (last == 3 and head <= 2 and inner <= {2})
+        or (last == 4 and head <= 4 and inner <= {4})
     ) and head > 0
 
 
@@ -137,7 +159,14 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
         raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')
     point = next(iter(decimal), next((mark for mark in ".," if mark not in thousands and thousands), ""))
-    unclear = next((text for mark, text in doubtful.items() if mark not in decimal and mark not in thousands and point in ("", mark)), "")
+    unclear = next(
+        (
+            text
+            for mark, text in doubtful.items()
+            if mark not in decimal and mark not in thousands and point in ("", mark)
+        ),
+        "",
+    )
     if not unclear and len(doubtful) == 1 and not thousands and point not in ("", *doubtful):
         thousands |= doubtful  # 1,234 beside 0.5
     return Marks(point or ("," if "." in thousands else "."), next(iter(thousands), "")), unclear
@@ -146,8 +175,23 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
 # --- periods ---
 
 _Y = r"((?:19|20)\d\d)"
-_NOISE = re.compile(r"[*]+|\((?:p|e|r|prov\.?|prel\.?|\*+|preliminary|provisional)\)|(?<=\d) ?[pre](?:/)?$|(?<=\d)\.0+$|\s?(?:гг?\.|год[ау]?|year|año|jahr)$")
-_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}
+_NOISE = re.compile(
+    r"[*]+|\((?:p|e|r|prov\.?|prel\.?|\*+|preliminary|provisional)\)|(?<=\d) ?[pre](?:/)?$|(?<=\d)\.0+$|\s?(?:гг?\.|год[ау]?|year|año|jahr)$"
+)
+_ROMAN = {
+    "i": 1,
+    "ii": 2,
+    "iii": 3,
+    "iv": 4,
+    "一": 1,
+    "二": 2,
+    "三": 3,
+    "四": 4,
+    "first": 1,
+    "second": 2,
+    "third": 3,
+    "fourth": 4,
+}
 _QUARTER = re.compile(
     r"(?:q|qtr\.?|quarter|t|trim(?:estre)?\.?|кв(?:артал)?\.?|quartal)\W?(?P<a>[1-4]|iv|i{1,3})"
     r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|trim(?:estre)?\.?|季度?)"
@@ -171,7 +215,9 @@ def month_names() -> dict[str, int]:
 
 @lru_cache(maxsize=1)
 def _months() -> "tuple[re.Pattern[str], re.Pattern[str]]":
-    names = "|".join(re.escape(name) for name in sorted(month_names(), key=len, reverse=True) if not name[0].isdigit())
+    names = "|".join(
+        re.escape(name) for name in sorted(month_names(), key=len, reverse=True) if not name[0].isdigit()
+    )
     year = r"(?:\W*" + _Y + r"|\W{1,2}'?(\d\d))"
     return (
         re.compile(rf"({names})\.?(?:\s?[-–至]\s?({names})\.?)?{year}"),
@@ -194,23 +240,30 @@ def flag_of(text: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def read_period(text: str) -> dict[str, str]:
-    """Return what periods a text can be, by kind: A, Q, M as observations write them, D a day, F the first year of a fiscal
-    one, m the number of a month without its year. "2011-12" is December and a fiscal year.
+    """Return what periods a text can be, by kind; "2011-12" is December and a fiscal year.
+
+    A, Q and M are as observations write them, D is a day, F the first year of a fiscal one, m a month without its year.
     """
     found: dict[str, str] = {}
     plain = without_marks(text.casefold().strip())
     if match := re.fullmatch(rf"(?:cy ?)?{_Y}(?:年度?)?", plain):
         return {"A": match[1]}
-    if match := re.fullmatch(rf"(?:fy|f\.y\.|fiscal year|financial year)? ?{_Y} ?[-/–] ?(\d\d|\d{{4}})", plain):
+    if match := re.fullmatch(
+        rf"(?:fy|f\.y\.|fiscal year|financial year)? ?{_Y} ?[-/–] ?(\d\d|\d{{4}})", plain
+    ):
         if int(match[2]) % 100 == (int(match[1]) + 1) % 100 and len(match[2]) in (2, 4):
             found["F"] = match[1]
     elif match := re.fullmatch(rf"(?:fy|fiscal year|financial year) ?'?{_Y}", plain):
         return {"F": match[1]}  # by the year in which it starts; `fiscal` and the form decide
-    if match := re.fullmatch(rf"{_Y}(?:[-./ ]?m|[-./年 ])(\d{{1,2}})月?", plain) or re.fullmatch(rf"{_Y}(\d\d)", plain):
+    if match := re.fullmatch(rf"{_Y}(?:[-./ ]?m|[-./年 ])(\d{{1,2}})月?", plain) or re.fullmatch(
+        rf"{_Y}(\d\d)", plain
+    ):
         found |= _month(match[1], match[2])
     elif match := re.fullmatch(rf"(\d{{1,2}})[-./ ]{_Y}", plain):
         found |= _month(match[2], match[1])
-    elif match := re.fullmatch(rf"{_Y}[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?:[t ].*)?|{_Y}年(\d{{1,2}})月(\d{{1,2}})日", plain):
+    elif match := re.fullmatch(
+        rf"{_Y}[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?:[t ].*)?|{_Y}年(\d{{1,2}})月(\d{{1,2}})日", plain
+    ):
         found |= _day(*[part for part in match.groups() if part])
     elif match := re.fullmatch(rf"(\d{{1,2}})\.(\d{{1,2}})\.{_Y}", plain):
         found |= _day(match[3], match[2], match[1])
@@ -302,7 +355,13 @@ SCALES = (
 
 _LETTER = r"[a-zа-яёäöüßáéíóúñ]"
 _SCALES = [
-    (re.compile(rf"(?<!{_LETTER})(?<!\d)(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)" + f"|{signs}" * bool(signs)), ten)
+    (
+        re.compile(
+            rf"(?<!{_LETTER})(?<!\d)(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)"
+            + f"|{signs}" * bool(signs)
+        ),
+        ten,
+    )
     for ten, words, signs in SCALES
 ]
 
@@ -316,9 +375,29 @@ SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "�
          "韩元": "KRW", "r$": "BRL", "us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "₽": "RUB", "₹": "INR", "₩": "KRW", "円": "JPY", "元": "CNY"}  # fmt: skip
 """Signs of currencies; ¥ may be yen or yuan, and is none."""
 
-_CURRENCIES = [(re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name) for name, words in CURRENCIES.items()]
+_CURRENCIES = [
+    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name) for name, words in CURRENCIES.items()
+]
 
-_WORDS_LIKE_CODES = {"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "COP", "SOS", "GEL", "LAK", "BAM", "SDG", "MOP", "NIO", "STN", "WST", "ARS"}
+_WORDS_LIKE_CODES = {
+    "ALL",
+    "TOP",
+    "TRY",
+    "CUP",
+    "MAD",
+    "PEN",
+    "COP",
+    "SOS",
+    "GEL",
+    "LAK",
+    "BAM",
+    "SDG",
+    "MOP",
+    "NIO",
+    "STN",
+    "WST",
+    "ARS",
+}
 
 
 @lru_cache(maxsize=1)
@@ -345,7 +424,9 @@ def read_unit(text: str) -> tuple[str, int | None]:
 
 
 def _is_code(code: str, text: str) -> bool:
-    return code in iso_currencies() and (code not in _WORDS_LIKE_CODES or (text.strip().startswith(code) and len(text) < 20))
+    return code in iso_currencies() and (
+        code not in _WORDS_LIKE_CODES or (text.strip().startswith(code) and len(text) < 20)
+    )
 
 
 # --- flows and places ---
@@ -383,7 +464,20 @@ def places() -> dict[str, str]:
     from lib.figures import load_reporters
 
     found = {name: economy.name for name, economy in known_names().items()}
-    for name in ("world", "wld", "w00", "g001", "all countries", "весь мир", "мир", "世界", "全球", "总值", "mundo", "welt"):
+    for name in (
+        "world",
+        "wld",
+        "w00",
+        "g001",
+        "all countries",
+        "весь мир",
+        "мир",
+        "世界",
+        "全球",
+        "总值",
+        "mundo",
+        "welt",
+    ):
         found[name] = economies()[0].name
     by_code = {economy.code: economy.name for economy in economies() if len(economy.code) == 2}
     for language in LANGUAGES:

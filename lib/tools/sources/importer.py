@@ -23,7 +23,8 @@ from lib.tools.sources.tables import Cell, Table, read_file, read_tables
 
 NAMES_OF_TENS = {0: "", 3: " th", 6: " mn", 9: " bn"}
 
-class Conflict(UserError):
+
+class ConflictError(UserError):
     """Two values for one period: the columns that tell their rows apart, with what stands there."""
 
     def __init__(self, message: str, columns: dict[str, list[str]]) -> None:
@@ -87,13 +88,23 @@ def header_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, lis
     numbers = _rows_of_names(mapping)
     if mapping.header_row is None:
         wanted = set(columns_named(mapping))
-        axes = [one.row for one in (mapping.period, mapping.reporter, mapping.partner, mapping.flow, mapping.unit) if one and one.row]
-        found = next((n for n, row in enumerate(rows[:60], 1) if wanted and wanted <= {text_of(cell) for cell in row}), 1)
+        axes = [
+            one.row
+            for one in (mapping.period, mapping.reporter, mapping.partner, mapping.flow, mapping.unit)
+            if one and one.row
+        ]
+        found = next(
+            (n for n, row in enumerate(rows[:60], 1) if wanted and wanted <= {text_of(cell) for cell in row}),
+            1,
+        )
         numbers = sorted({*axes, found}) if wanted or not axes else sorted(set(axes))
     if len(rows) < numbers[-1]:
         raise refuse(where, f"{len(rows)} rows", f"the names of the columns in row {numbers[-1]}")
     width = max(len(rows[number - 1]) for number in numbers)
-    names = {number: [text_of(cell) for cell in rows[number - 1]] + [""] * (width - len(rows[number - 1])) for number in numbers}
+    names = {
+        number: [text_of(cell) for cell in rows[number - 1]] + [""] * (width - len(rows[number - 1]))
+        for number in numbers
+    }
     for number in numbers[:-1]:
         for place in range(1, width):
             names[number][place] = names[number][place] or names[number][place - 1]
@@ -102,15 +113,23 @@ def header_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, lis
 
 def columns_named(mapping: Mapping) -> list[str]:
     """Return the columns that a mapping names."""
-    axes = [axis for axis in (mapping.reporter, mapping.partner, mapping.period, mapping.flow, mapping.unit) if axis]
-    named = [name for axis in axes for name in axis.columns] + [one.column for one in mapping.flows if one.column]
+    axes = [
+        axis
+        for axis in (mapping.reporter, mapping.partner, mapping.period, mapping.flow, mapping.unit)
+        if axis
+    ]
+    named = [name for axis in axes for name in axis.columns] + [
+        one.column for one in mapping.flows if one.column
+    ]
     return list(dict.fromkeys([*named, *mapping.rows, *mapping.fill]))
 
 
 class Reader:
     """A table under a mapping."""
 
-    def __init__(self, table: Table, mapping: Mapping, where: str, names: dict[int, list[str]], first: int) -> None:
+    def __init__(
+        self, table: Table, mapping: Mapping, where: str, names: dict[int, list[str]], first: int
+    ) -> None:
         self.table, self.mapping, self.where, self.names, self.first = table, mapping, where, names, first
         self.width = len(next(iter(names.values())))
         self.notes = list(table.notes)
@@ -120,8 +139,14 @@ class Reader:
     def place_of(self, name: str) -> int:
         """Return the place of a column that must be there once: by its name, else by its number or letter."""
         levels = list(self.names.values())
-        last = [next((level[place] for level in reversed(levels) if level[place]), "") for place in range(self.width)]
-        whole = [" ".join(dict.fromkeys(level[place] for level in levels if level[place])) for place in range(self.width)]
+        last = [
+            next((level[place] for level in reversed(levels) if level[place]), "")
+            for place in range(self.width)
+        ]
+        whole = [
+            " ".join(dict.fromkeys(level[place] for level in levels if level[place]))
+            for place in range(self.width)
+        ]
         for header in (whole, last, *levels):
             if header.count(name) == 1:
                 return header.index(name)
@@ -129,18 +154,43 @@ class Reader:
             place = sum((ord(letter) - 64) * 26**power for power, letter in enumerate(reversed(name))) - 1
             if place < self.width:
                 return place
-        hint = "; columns without names are called by their place where the mapping says header_row: 0" if name.isdigit() else ""
+        hint = (
+            "; columns without names are called by their place where the mapping says header_row: 0"
+            if name.isdigit()
+            else ""
+        )
         times = max(whole.count(name), last.count(name))
-        raise refuse(self.where, f"the column {quote(name)} {times} times", nearest(name, {*whole} - {""}) + hint)
+        raise refuse(
+            self.where, f"the column {quote(name)} {times} times", nearest(name, {*whole} - {""}) + hint
+        )
 
     def columns(self) -> list[Column]:
         """Return the columns of values."""
-        axes = {name: axis for name in ("period", "reporter", "partner", "flow", "unit") if (axis := getattr(self.mapping, name)) and axis.row}
-        used = {self.places[name] for axis in (self.mapping.period, self.mapping.reporter, self.mapping.partner, self.mapping.flow, self.mapping.unit) if axis for name in axis.columns}
+        axes = {
+            name: axis
+            for name in ("period", "reporter", "partner", "flow", "unit")
+            if (axis := getattr(self.mapping, name)) and axis.row
+        }
+        used = {
+            self.places[name]
+            for axis in (
+                self.mapping.period,
+                self.mapping.reporter,
+                self.mapping.partner,
+                self.mapping.flow,
+                self.mapping.unit,
+            )
+            if axis
+            for name in axis.columns
+        }
         used |= {self.places[name] for name in (*self.mapping.rows, *self.mapping.fill)}
         found = []
         for value in self.mapping.flows:
-            places = [self.places[value.column]] if value.column else [place for place in range(self.width) if place not in used]
+            places = (
+                [self.places[value.column]]
+                if value.column
+                else [place for place in range(self.width) if place not in used]
+            )
             for place in places:
                 said = {name: self.level(axis.row, place) for name, axis in axes.items()}
                 if value.column is None and not self.means(said):
@@ -154,7 +204,9 @@ class Reader:
     def level(self, row: int | None, place: int) -> str:
         """Return what a row of names says above a column."""
         if row not in self.names:
-            raise refuse(self.where, f"row {row} outside the rows of names", f"one of header_row: {[*self.names]}")
+            raise refuse(
+                self.where, f"row {row} outside the rows of names", f"one of header_row: {[*self.names]}"
+            )
         return self.names[row][place]
 
     def means(self, said: dict[str, str]) -> bool:
@@ -185,27 +237,47 @@ class Reader:
                 if None in parties or flow is None:
                     skipped += 1
                     continue
-                found.append((number, column, *parties, flow, self.period_text(row, column), cell, self.unit(row, column, number)))
+                found.append(
+                    (
+                        number,
+                        column,
+                        *parties,
+                        flow,
+                        self.period_text(row, column),
+                        cell,
+                        self.unit(row, column, number),
+                    )
+                )
         found = self.with_periods(found)
         if skipped:
             self.notes.append(f"{self.where}: {skipped} rows of other parties were left out")
-        if bare and (below := [number for number in bare if not found or number > max(one[0] for one in found)]):
-            self.notes.append(f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out")
+        if bare and (
+            below := [number for number in bare if not found or number > max(one[0] for one in found)]
+        ):
+            self.notes.append(
+                f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out"
+            )
         self.note_names_not_found()
         return self.checked(found)
 
     def rows(self) -> "Any":
         """Yield the rows that count, with their numbers, as wide as the names; blanks of `fill` continue what is above."""
-        mapping, filled = self.mapping, {self.places[name]: None for name in self.mapping.fill}
-        wanted = {self.places[name]: {texts} if isinstance(texts, str) else set(texts) for name, texts in mapping.rows.items()}
+        mapping, filled = (
+            self.mapping,
+            dict[int, Cell]({self.places[name]: None for name in self.mapping.fill}),
+        )
+        wanted = {
+            self.places[name]: {texts} if isinstance(texts, str) else set(texts)
+            for name, texts in mapping.rows.items()
+        }
         for number, row in enumerate(self.table.rows[self.first - 1 : mapping.last_row], start=self.first):
             if len(row) < self.width:
-                if self.table.separator and row and len(row) > 1 and len(row) != self.width:
-                    pass
                 row = row + [None] * (self.width - len(row))
             elif len(row) > self.width and any(text_of(cell) for cell in row[self.width :]):
                 raise refuse(f"{self.where}:{number}", f"{len(row)} fields", f"{self.width}")
-            if mapping.until and text_of(next((cell for cell in row if text_of(cell)), None)).startswith(mapping.until):
+            if mapping.until and text_of(next((cell for cell in row if text_of(cell)), None)).startswith(
+                mapping.until
+            ):
                 return
             if filled:
                 row = list(row)
@@ -220,13 +292,23 @@ class Reader:
         used = {*self.places.values(), *(column.place for column in columns)}
         names = next(reversed(self.names.values()))
         for place in {*range(self.width)} - used if self.mapping.unit is None else ():
-            texts = {text_of(row[place]) for row in self.table.rows[self.first - 1 : self.first + 5000] if place < len(row)} - {""}
+            texts = {
+                text_of(row[place])
+                for row in self.table.rows[self.first - 1 : self.first + 5000]
+                if place < len(row)
+            } - {""}
             if 2 <= len(texts) <= 20 and all(cells.read_unit(text)[1] is not None for text in texts):
-                raise refuse(f"{self.where}: {names[place]}", f"units that differ ({', '.join(sorted(texts)[:3])})", f"`unit: {{column: {names[place]}}}` in the mapping")
+                raise refuse(
+                    f"{self.where}: {names[place]}",
+                    f"units that differ ({', '.join(sorted(texts)[:3])})",
+                    f"`unit: {{column: {names[place]}}}` in the mapping",
+                )
 
     def text_at(self, axis: Axis, name: str, row: list[Cell], column: Column) -> str:
         """Return what stands in the place of an axis."""
-        texts = [text_of(row[self.places[one]]) for one in axis.columns] + ([column.said[name]] if axis.row else [])
+        texts = [text_of(row[self.places[one]]) for one in axis.columns] + (
+            [column.said[name]] if axis.row else []
+        )
         return " ".join(texts).strip()
 
     def party(self, role: str, row: list[Cell], column: Column, number: int) -> str | None:
@@ -259,7 +341,11 @@ class Reader:
             return found
         if axis.others == "skip":
             return None
-        expected = nearest(text, axis.names) if axis.names else "a name that is known here, or `names` in the mapping"
+        expected = (
+            nearest(text, axis.names)
+            if axis.names
+            else "a name that is known here, or `names` in the mapping"
+        )
         raise refuse(f"{self.where}:{number}: {', '.join(axis.columns) or role}", quote(text), expected)
 
     def unit(self, row: list[Cell], column: Column, number: int) -> str:
@@ -278,7 +364,11 @@ class Reader:
             ten = 0 if cells.read_unit(text)[0] or text.casefold() in ("units", "unit") else None
         currency = currency or (to_unit(own)[0] if own else "")
         if ten is None or not currency:
-            raise refuse(f"{self.where}:{number}: {', '.join(axis.columns)}", quote(text), "a unit, or its name in `names`")
+            raise refuse(
+                f"{self.where}:{number}: {', '.join(axis.columns)}",
+                quote(text),
+                "a unit, or its name in `names`",
+            )
         return f"{currency} {power(ten)}".strip()
 
     def period_text(self, row: list[Cell], column: Column) -> Any:
@@ -296,8 +386,17 @@ class Reader:
         for one in found:
             lines.setdefault(one[5], one[0])
         place = ", ".join(self.mapping.period.columns) or "period"
-        periods = read_periods(list(lines), self.mapping.period, self.mapping.freq, lambda text: f"{self.where}:{lines[text]}: {place}")
-        kept = [(*one[:5], periods[one[5]], *one[6:], cells.flag_of(text_of(one[5]))) for one in found if periods[one[5]]]
+        periods = read_periods(
+            list(lines),
+            self.mapping.period,
+            self.mapping.freq,
+            lambda text: f"{self.where}:{lines[text]}: {place}",
+        )
+        kept = [
+            (*one[:5], periods[one[5]], *one[6:], cells.flag_of(text_of(one[5])))
+            for one in found
+            if periods[one[5]]
+        ]
         if len(kept) < len(found):
             self.notes.append(f"{self.where}: {len(found) - len(kept)} values of other periods were left out")
         return kept
@@ -308,24 +407,32 @@ class Reader:
             axis = getattr(self.mapping, role)
             for name in [name for name in axis.names if name not in self.seen[role]] if axis else []:
                 near = nearest(name, self.seen[role]) if self.seen[role] else "nothing"
-                self.notes.append(f"{self.where}: the {role} {quote(name)} of the mapping stands nowhere in the table; there is {near}")
+                self.notes.append(
+                    f"{self.where}: the {role} {quote(name)} of the mapping stands nowhere in the table; there is {near}"
+                )
 
     # --- values ---
 
     def checked(self, found: list[tuple[Any, ...]]) -> Observed:
         """Return values as checked observations."""
         marks = self.marks([text_of(one[6]) for one in found if isinstance(one[6], str)])
-        rows, flags = [], {}
+        rows, flags = [], dict[str, int]()
         for number, column, reporter, partner, flow, period, cell, unit, flag in found:
             line = f"{self.where}:{number}: {column.name}"
             if (value := self.number(cell, marks, line)) is None:
                 continue
             if value.value < 0:
-                raise refuse(line, f"value {quote(str(value.value))}", "0 or more: a flow is never negative, a balance is none")
+                raise refuse(
+                    line,
+                    f"value {quote(str(value.value))}",
+                    "0 or more: a flow is never negative, a balance is none",
+                )
             note, status = self.status(value.flag or flag)
             flags[value.flag or flag] = flags.get(value.flag or flag, 0) + 1
             number_, unit = in_known_unit(value.value, unit)
-            rows.append((number, reporter, partner, flow, period, number_, unit, column.value.valuation, status, note))
+            rows.append(
+                (number, reporter, partner, flow, period, number_, unit, column.value.valuation, status, note)
+            )
         self.note_flags(flags)
         return self.to_observations(rows)
 
@@ -340,10 +447,23 @@ class Reader:
             found, unclear = Marks(), ""
         if mapping.decimal is None and mapping.thousands is None and unclear:
             if "," in unclear:
-                raise refuse(self.where, quote(unclear), '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways')
-            self.notes.append(f"{self.where}: three digits stand after every point, as in {quote(unclear)}: if these are thousands, the mapping must say `thousands: \".\"`")
-        decimal = mapping.decimal or ({",": "."}.get(mapping.thousands or "") or (found.decimal if mapping.thousands is None else "." if mapping.thousands != "." else ","))
-        thousands = mapping.thousands if mapping.thousands is not None else (found.thousands if mapping.decimal is None or found.decimal == decimal else "")
+                raise refuse(
+                    self.where,
+                    quote(unclear),
+                    '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways',
+                )
+            self.notes.append(
+                f'{self.where}: three digits stand after every point, as in {quote(unclear)}: if these are thousands, the mapping must say `thousands: "."`'
+            )
+        decimal = mapping.decimal or (
+            {",": "."}.get(mapping.thousands or "")
+            or (found.decimal if mapping.thousands is None else "." if mapping.thousands != "." else ",")
+        )
+        thousands = (
+            mapping.thousands
+            if mapping.thousands is not None
+            else (found.thousands if mapping.decimal is None or found.decimal == decimal else "")
+        )
         return Marks(decimal, thousands)
 
     def number(self, cell: Cell, marks: Marks, line: str) -> cells.Number | None:
@@ -365,7 +485,9 @@ class Reader:
     def status(self, flag: str) -> tuple[str, str]:
         """Return the note and the status of a flag."""
         status = (cells.FLAGS | self.mapping.flags).get(flag, "ok")
-        note = "" if not flag else f"printed with the flag {flag}" + (f" ({status})" if status != "ok" else "")
+        note = (
+            "" if not flag else f"printed with the flag {flag}" + (f" ({status})" if status != "ok" else "")
+        )
         return note, status
 
     def note_flags(self, flags: dict[str, int]) -> None:
@@ -375,11 +497,29 @@ class Reader:
 
     def to_observations(self, rows: list[tuple[Any, ...]]) -> Observed:
         """Return checked observations; values that contradict one another are refused, with the columns that tell them apart."""
-        names = ["line", "reporter", "partner", "flow", "period", "value", "unit", "valuation", "status", "note"]
+        names = [
+            "line",
+            "reporter",
+            "partner",
+            "flow",
+            "period",
+            "value",
+            "unit",
+            "valuation",
+            "status",
+            "note",
+        ]
         table = pd.DataFrame(rows, columns=names)
-        table = table.astype({name: "float64" if name == "value" else "int64" if name == "line" else "str" for name in names})
+        table = table.astype(
+            {name: "float64" if name == "value" else "int64" if name == "line" else "str" for name in names}
+        )
         mapping = self.mapping
-        table = table.assign(freq=mapping.freq, source=mapping.source, snapshot="0" * 64, published=mapping.published.isoformat() if mapping.published else "")
+        table = table.assign(
+            freq=mapping.freq,
+            source=mapping.source,
+            snapshot="0" * 64,
+            published=mapping.published.isoformat() if mapping.published else "",
+        )
         lines = table.pop("line")
         self.refuse_conflicts(table, lines)
         checked = observations.check(table, self.where)
@@ -399,11 +539,24 @@ class Reader:
         texts = [[text_of(cell) for cell in self.table.rows[number - 1]] for number in numbers[:200]]
         used = {self.places[name] for name in columns_named(self.mapping)}
         names = next(reversed(self.names.values()))
-        values = {place for place, name in enumerate(names) if name in {one.column for one in self.mapping.flows}}
-        apart = {name: list(dict.fromkeys(row[place] for row in texts if place < len(row))) for place, name in enumerate(names) if place not in used | values and name}
+        values = {
+            place for place, name in enumerate(names) if name in {one.column for one in self.mapping.flows}
+        }
+        apart = {
+            name: list(dict.fromkeys(row[place] for row in texts if place < len(row)))
+            for place, name in enumerate(names)
+            if place not in used | values and name
+        }
         apart = {name: found for name, found in apart.items() if len(found) > 1}
-        hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`" if apart else ""
-        raise Conflict(f"{self.where}: found {observations.conflict_in_words(different[same])}, expected one value{hint}", apart)
+        hint = (
+            f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
+            if apart
+            else ""
+        )
+        raise ConflictError(
+            f"{self.where}: found {observations.conflict_in_words(different[same])}, expected one value{hint}",
+            apart,
+        )
 
     def note_lonely_months(self, rows: pd.DataFrame) -> None:
         """Note months or quarters that look like years."""
@@ -411,13 +564,27 @@ class Reader:
             return
         year = rows["period"].str[:4]
         per_year = rows.groupby([*observations.KEY[:3], year.rename("year")]).size()
-        if per_year.max() == 1 and year.nunique() > 1 and rows["period"].str[4:].nunique() == 1:
-            self.notes.append(f"{self.where}: one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}: are these years? then `freq: A`")
+        if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
+            self.notes.append(
+                f"{self.where}: one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}: are these years? then `freq: A`"
+            )
 
 
 def power(ten: int) -> str:
     """Return the words of a power of ten that `cells.read_unit` reads."""
-    return {0: "", 3: "thousand", 4: "万", 5: "lakh", 6: "million", 7: "crore", 8: "亿", 9: "billion", 10: "百亿", 11: "千亿", 12: "trillion"}.get(ten, "") or ("" if ten == 0 else f"10^{ten}")
+    return {
+        0: "",
+        3: "thousand",
+        4: "万",
+        5: "lakh",
+        6: "million",
+        7: "crore",
+        8: "亿",
+        9: "billion",
+        10: "百亿",
+        11: "千亿",
+        12: "trillion",
+    }.get(ten, "") or ("" if ten == 0 else f"10^{ten}")
 
 
 def in_known_unit(value: float, unit: str) -> tuple[float, str]:
@@ -448,7 +615,11 @@ def read_periods(texts: list[Any], axis: Period, freq: str, where: Callable[[Any
         found[text] = period
     for text in texts:
         if text in october and october[text] == "":
-            raise refuse(where(text), quote(str(text)), "January as 01 or October as 10: stored as a number it may be either")
+            raise refuse(
+                where(text),
+                quote(str(text)),
+                "January as 01 or October as 10: stored as a number it may be either",
+            )
     return found
 
 
@@ -473,7 +644,11 @@ def read_period(text: Any, axis: Period, freq: str, where: str) -> str:
         return _by_format(text, axis, freq, where)
     if freq == "A" and "F" in kinds:
         if axis.fiscal is None:
-            raise refuse(where, f"the fiscal year {quote(text)}", "`fiscal: 4` in the mapping, the month in which it begins (1: calendar years)")
+            raise refuse(
+                where,
+                f"the fiscal year {quote(text)}",
+                "`fiscal: 4` in the mapping, the month in which it begins (1: calendar years)",
+            )
         return cells.fiscal_span(kinds["F"], axis.fiscal)
     if freq == "A" and "A" in kinds and axis.fiscal:
         return cells.fiscal_span(kinds["A"], axis.fiscal)
@@ -488,7 +663,11 @@ def read_period(text: Any, axis: Period, freq: str, where: str) -> str:
     if axis.others == "skip":
         return ""
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
-    raise refuse(where, quote(text), f"a {observations.FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}")
+    raise refuse(
+        where,
+        quote(text),
+        f"a {observations.FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}",
+    )
 
 
 def _by_format(text: str, axis: Period, freq: str, where: str) -> str:

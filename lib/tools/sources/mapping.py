@@ -112,7 +112,11 @@ class Mapping(Strict):
     encoding: Text | None = None
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     sheet: Text | None = None
-    header_row: Annotated[int, Field(ge=0, le=1000)] | Annotated[list[RowNumber], Field(min_length=1, max_length=4)] | None = None
+    header_row: (
+        Annotated[int, Field(ge=0, le=1000)]
+        | Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
+        | None
+    ) = None
     last_row: RowNumber | None = None
     until: Text | None = None
     fill: Texts = Field(default=[], min_length=0)
@@ -127,7 +131,9 @@ class Mapping(Strict):
     partner: Axis
     flow: Axis | None = None
     unit: Axis | None = None
-    flows: Annotated[list[ValueColumn], Field(min_length=1, max_length=20)] = Field(validation_alias=AliasChoices("flows", "values"))
+    flows: Annotated[list[ValueColumn], Field(min_length=1, max_length=20)] = Field(
+        validation_alias=AliasChoices("flows", "values")
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -149,7 +155,9 @@ class Mapping(Strict):
         if self.unit is None and any(one.unit is None for one in self.flows):
             raise ValueError("`unit` is said neither of the column nor by `unit:`")
         if self.source in PUBLISHERS and not _is_of(self.url, self.source):
-            raise ValueError(f"`source` {self.source} is a live one, whose figures these are not: another name")
+            raise ValueError(
+                f"`source` {self.source} is a live one, whose figures these are not: another name"
+            )
         return self
 
 
@@ -214,4 +222,6 @@ def to_yaml(mapping: Mapping) -> str:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a mapping file."""
-    return Mapping.model_json_schema(by_alias=True) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return Mapping.model_json_schema(by_alias=True) | {
+        "$schema": "https://json-schema.org/draft/2020-12/schema"
+    }

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -127,6 +128,9 @@ COLUMNS = (
 BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": ""}
 """What a source that says nothing of these means: no growth printed, no estimate, no day of release."""
 
+TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}
+"""By how many places the point of a value in a unit moves to give millions."""
+
 KEY = ["reporter", "partner", "flow", "freq", "period", "unit"]
 
 
@@ -210,6 +214,12 @@ def finished_only(rows: pd.DataFrame, day: str, where: str) -> tuple[pd.DataFram
     return rows[~rows["period"].isin(early)], [note]
 
 
+def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
+    """Return values in millions; moving the point of 230000000.5 changes no digit."""
+    tens = units.str[4:].map(TENS)
+    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
+
+
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
     year = rows["period"].str[:4]
@@ -223,7 +233,7 @@ def with_years(rows: pd.DataFrame) -> pd.DataFrame:
                 continue
             there.add(key)
             last, worse = group.iloc[-1:], group.loc[group["status"] != "ok", "status"]
-            alike = group["valuation"].nunique() == 1
+            alike = len(set(group["valuation"])) == 1
             parts.append(
                 last.drop(columns="year").assign(
                     period=key[-1],

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from lib import fetched
@@ -33,9 +31,6 @@ from lib.tools.sources.snapshots import Snapshot, Store
 
 CURRENCIES = ("USD", "CNY")
 """What series are made of; figures in others are converted where rates are at hand."""
-
-TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}
-"""By how many places the point of a value in a unit moves to give millions."""
 
 
 def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
@@ -58,7 +53,7 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         figure_id="",
         period_start=seen["period"].map(starts),
         period_end=seen["period"].map(ends),
-        value=in_millions(seen["value"], seen["unit"]),
+        value=observations.in_millions(seen["value"], seen["unit"]),
         unit=seen["unit"].str[:3] + " mn",
         known_by="",
         publisher=kept.map(lambda one: one.title),
@@ -67,12 +62,6 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         note=words,
     )
     return typed(rows)
-
-
-def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
-    """Return values in millions; moving the point of 230000000.5 changes no digit."""
-    tens = units.str[4:].map(TENS)
-    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
 
 
 def span(period: str) -> tuple[str, str]:
@@ -106,7 +95,8 @@ def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> t
             rows = rows.assign(
                 value=rows["value"] / rows["period"].map(means).astype("float64"),
                 unit="USD" + rows["unit"].str[3:],
-                note=(rows["note"] + "; ").where(rows["note"] != "", "") + f"converted from {currency} at {words}",
+                note=(rows["note"] + "; ").where(rows["note"] != "", "")
+                + f"converted from {currency} at {words}",
                 yoy_pct="",
             )
         parts.append(rows)
@@ -122,11 +112,22 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
         if currency not in cells.iso_currencies():
             raise
         days = None
-    found = {period: mean for period in periods if days is not None and (mean := rates.mean_of(days, period, known))}
+    found = {
+        period: mean
+        for period in periods
+        if days is not None and (mean := rates.mean_of(days, period, known))
+    }
     if len(found) < len(periods) and currency == "RUB":
         by_year = fig.covariate("rub_per_usd")
-        found |= {period: float(by_year[int(period)]) for period in periods if len(period) == 4 and int(period) in by_year.index}
-    return found, "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv"
+        found |= {
+            period: float(by_year[int(period)])
+            for period in periods
+            if len(period) == 4 and int(period) in by_year.index
+        }
+    return (
+        found,
+        "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",
+    )
 
 
 WORLD = "World"
@@ -210,15 +211,18 @@ def fetch_all(asked: Asked, client: Client, store: Store) -> Iterator[Written]:
 
 @dataclass(frozen=True)
 class Draft:
-    """What an import would write for one reporter: its whole file, the rows that are new in it, and their number."""
+    """What an import would write for one reporter: what was read, its whole file with it, the rows that are new in there, and their number."""
 
     path: Path
+    wanted: pd.DataFrame
     rows: pd.DataFrame
     news: pd.DataFrame
     added: Added
 
 
-def plan_import(imported: Imported, client: Client, store: Store, more_codes: dict[str, str] | None = None) -> tuple[list[Draft], list[str]]:
+def plan_import(
+    imported: Imported, client: Client, store: Store, more_codes: dict[str, str] | None = None
+) -> tuple[list[Draft], list[str]]:
     """Return what an import would write, with years of complete months and totals of both flows, and notes.
 
     Rows that another reading of the same file gave are replaced: they were never published so.
@@ -236,7 +240,10 @@ def plan_import(imported: Imported, client: Client, store: Store, more_codes: di
     check_codes(seen, codes)
     seen, notes = in_currency_of_record(seen, client, store)
     rows = figures_from(seen.reset_index(drop=True), answer.snapshots)
-    drafts = [_draft(part.reset_index(drop=True), path_of(str(name)), codes, reread=True) for name, part in rows.groupby("reporter")]
+    drafts = [
+        _draft(part.reset_index(drop=True), path_of(str(name)), codes, reread=True)
+        for name, part in rows.groupby("reporter")
+    ]
     faults = [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]
     if faults:
         raise UserError(list_faults(faults))
@@ -340,15 +347,18 @@ def append(rows: pd.DataFrame) -> Added:
 def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool = False) -> Draft:
     before = typed(read_file(path)) if path.exists() else empty()
     if reread:
+        key = [*SERIES, "value"]
         again = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
-        known = before[again].merge(wanted[[*SERIES, "value"]], on=[*SERIES, "value"], how="left", indicator=True)
-        before = before[~(again.to_numpy() & ~np.isin(np.arange(len(before)), np.flatnonzero(again)[(known["_merge"] == "both").to_numpy()]))]
+        right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
+        before = before[~again | right]
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
     known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
     there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
     news = with_ids(wanted[~same], before, codes)
     added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
-    return Draft(path, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added)
+    return Draft(
+        path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
+    )
 
 
 def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
@@ -424,7 +434,7 @@ def check() -> list[Fault]:
 
 def sources() -> pd.DataFrame:
     """What was fetched from each source: pairs, values, first and last period, day of the last retrieval."""
-    names = ["reporter", "partner", "period_start", "period_end", "published", "source"]
+    names = ["reporter", "partner", "period_start", "period_end", "published", "source", "publisher"]
     parts = [read_file(path, names) for path in files()]
     rows = pd.concat(parts) if parts else empty()[names]
     by_source = rows.groupby("source")
@@ -436,5 +446,6 @@ def sources() -> pd.DataFrame:
             "first": by_source["period_start"].min(),
             "last": by_source["period_end"].max(),
             "updated": by_source["published"].max(),
+            "publisher": by_source["publisher"].last(),
         }
     )

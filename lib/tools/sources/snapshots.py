@@ -65,9 +65,14 @@ class Store:
 
 def open_store(folder: str | Path | None = None) -> Store:
     """Return the store in a folder, by default that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots; made if need be."""
-    path = Path(folder or os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
+    path = Path(folder) if folder else folder_of()
     make_folder(path)
     return Store(path)
+
+
+def folder_of() -> Path:
+    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    return Path(os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
 
 
 def question_key(source: str, path: str, params: tuple[tuple[str, str], ...]) -> str:

@@ -61,7 +61,11 @@ def read_file(path: Path) -> bytes:
 
 
 def read_tables(
-    body: bytes, where: str, encoding: str | None = None, separator: str | None = None, sheet: str | None = None
+    body: bytes,
+    where: str,
+    encoding: str | None = None,
+    separator: str | None = None,
+    sheet: str | None = None,
 ) -> list[Table]:
     """Return the tables of a file, or the one of a name.
 
@@ -72,9 +76,13 @@ def read_tables(
     """
     tables = _of_content(body, where, encoding, separator)
     if sheet is not None:
-        by_name = {table.name: table for table in tables} | {str(n): t for n, t in enumerate(tables, 1) if not t.name}
+        by_name = {table.name: table for table in tables} | {
+            str(n): t for n, t in enumerate(tables, 1) if not t.name
+        }
         if sheet not in by_name:
-            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, [name for name in by_name if name]))
+            raise refuse(
+                where, f"no sheet {quote(sheet)}", nearest(sheet, [name for name in by_name if name])
+            )
         tables = [by_name[sheet]]
     tables = [table for table in tables if any(map(any_cell, table.rows))]
     if not tables:
@@ -111,10 +119,25 @@ def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
         pass
     from charset_normalizer import from_bytes
 
-    likely = ["gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r", "utf_16_le", "utf_16_be"]
+    likely = [
+        "gb18030",
+        "cp1251",
+        "cp1252",
+        "big5",
+        "shift_jis",
+        "euc_kr",
+        "cp1250",
+        "koi8_r",
+        "utf_16_le",
+        "utf_16_be",
+    ]
     best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
     if (b"\0" in body[:1000] and not (best and best.encoding.startswith("utf_16"))) or best is None:
-        raise refuse(where, "bytes that are text in no encoding that it looks like", "a table, or `encoding` in the mapping")
+        raise refuse(
+            where,
+            "bytes that are text in no encoding that it looks like",
+            "a table, or `encoding` in the mapping",
+        )
     return decode.decode_text(body, where, best.encoding), best.encoding
 
 
@@ -128,7 +151,12 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
     found = separator or find_separator(text)
     csv.field_size_limit(1_000_000)
     try:
-        rows: list[list[Cell]] = [*islice(csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True), LONGEST + 1)]  # type: ignore[arg-type]
+        rows: list[list[Cell]] = [
+            list[Cell](row)
+            for row in islice(
+                csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True), LONGEST + 1
+            )
+        ]
     except csv.Error as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
     if len(rows) > LONGEST or max(map(len, rows), default=0) > WIDEST:
@@ -166,7 +194,9 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         notes = _look_inside(body, where)
     try:
         book = python_calamine.load_workbook(io.BytesIO(body))
-        sheets = [(one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)]
+        sheets = [
+            (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
+        ]
         tables = [_sheet(sheet, words, name, where) for name, sheet in sheets if sheet.total_height]
     except UserError:
         raise
@@ -176,7 +206,11 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         hint = "; saved as .xlsx it may be read" if old else ""
-        raise refuse(where, f"no workbook that can be read ({words}: {error}{hint})", "an .xlsx, .xlsm, .xls or .ods file") from None
+        raise refuse(
+            where,
+            f"no workbook that can be read ({words}: {error}{hint})",
+            "an .xlsx, .xlsm, .xls or .ods file",
+        ) from None
     for table in tables:
         table.notes += notes.get(table.name, [])
     return tables
@@ -188,8 +222,13 @@ def _is_seen(sheet: Any) -> bool:
 
 def _sheet(sheet: Any, words: str, name: str, where: str) -> Table:
     if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
-        raise refuse(where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table")
-    rows = [[None if cell == "" else cell for cell in row[:WIDEST]] for row in sheet.to_python(skip_empty_area=False)]
+        raise refuse(
+            where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table"
+        )
+    rows = [
+        [None if cell == "" else cell for cell in row[:WIDEST]]
+        for row in sheet.to_python(skip_empty_area=False)
+    ]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000 or top >= len(rows):
             continue
@@ -199,9 +238,11 @@ def _sheet(sheet: Any, words: str, name: str, where: str) -> Table:
     return Table(rows, words, name)
 
 
-_CELL = re.compile(rb'<(?:\w+:)?(c|row)\b([^<>]*?)(/?)>')
+_CELL = re.compile(rb"<(?:\w+:)?(c|row)\b([^<>]*?)(/?)>")
 _PLACE = re.compile(rb'\br="([A-Z]*)(\d+)"')
-_BARE = re.compile(rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>")
+_BARE = re.compile(
+    rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
 
 
 def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
@@ -211,11 +252,17 @@ def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
             parts = archive.infolist()
             if (size := sum(part.file_size for part in parts)) > LARGEST:
                 raise refuse(where, f"a workbook of {size} bytes when unpacked", f"at most {LARGEST}")
-            texts = {part.filename: archive.read(part) for part in parts if re.search(r"sheets/[^/]*\.xml$|^content\.xml$|workbook\.xml(\.rels)?$", part.filename)}
+            texts = {
+                part.filename: archive.read(part)
+                for part in parts
+                if re.search(r"sheets/[^/]*\.xml$|^content\.xml$|workbook\.xml(\.rels)?$", part.filename)
+            }
     except UserError:
         raise
     except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
-        raise refuse(where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file") from None
+        raise refuse(
+            where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file"
+        ) from None
     for name, text in texts.items():
         if "sheets/" in name:
             _check_places(text, where)
@@ -271,7 +318,9 @@ def _bare_formulas(texts: dict[str, bytes]) -> dict[str, list[str]]:
     for name, relation in _pairs(texts.get("xl/workbook.xml", b""), rb"name", rb"r:id"):
         text = texts.get("xl/" + targets.get(relation, "").removeprefix("/xl/"), b"")
         if bare := len(_BARE.findall(text)):
-            notes[name] = [f"{bare} cells hold a formula whose value was never stored, and count as blank: open the file in a spreadsheet and save it"]
+            notes[name] = [
+                f"{bare} cells hold a formula whose value was never stored, and count as blank: open the file in a spreadsheet and save it"
+            ]
     return notes
 
 
@@ -292,7 +341,9 @@ def read_html(text: str, where: str) -> Iterator[Table]:
     import lxml.html
 
     try:
-        root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8"))
+        root = lxml.html.document_fromstring(
+            text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
+        )
     except Exception as error:  # lxml raises several kinds for what is no page
         raise refuse(where, f"a web page that cannot be read ({error})", "a page with a table") from None
     found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
@@ -333,19 +384,30 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
 
 
 def _span(text: str | None) -> int:
-    return min(int(text), 1000) if text and text.isascii() and text.isdigit() and len(text) < 9 and int(text) else 1
+    return (
+        min(int(text), 1000)
+        if text and text.isascii() and text.isdigit() and len(text) < 9 and int(text)
+        else 1
+    )
 
 
 def read_xml(text: str, where: str) -> list[Table]:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
     from lxml import etree
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+    )
     try:
-        root = etree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser)
+        root = etree.fromstring(
+            re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser
+        )
     except (etree.XMLSyntaxError, ValueError) as error:
         raise refuse(where, f"XML that cannot be read ({error})", "complete XML") from None
-    if root.getroottree().docinfo.internalDTD is not None and root.getroottree().docinfo.internalDTD.entities():
+    if (
+        root.getroottree().docinfo.internalDTD is not None
+        and root.getroottree().docinfo.internalDTD.entities()
+    ):
         raise refuse(where, "XML that defines entities", "XML without them")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
         return [Table(_sheet_2003(one, where), "Excel 2003 XML", _attribute(one, "Name")) for one in sheets]
@@ -375,7 +437,12 @@ def _sheet_2003(sheet: Any, where: str) -> list[list[Cell]]:
             index, merged = _attribute(cell, "Index"), _attribute(cell, "MergeAcross")
             if index.isdigit() and len(row) < int(index[:9]) - 1 <= WIDEST:
                 row += [None] * (int(index) - 1 - len(row))
-            value = next((" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"), "") or None
+            value = (
+                next(
+                    (" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"), ""
+                )
+                or None
+            )
             row += [value] * (1 + min(int(merged[:9]) if merged.isdigit() else 0, WIDEST))
         if len(row) > WIDEST or len(rows) > LONGEST:
             raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
@@ -388,10 +455,16 @@ def _sdmx_record(obs: Any) -> dict[str, Cell]:
     record: dict[str, Cell] = {}
     for element in (obs.getparent(), obs):
         record |= {key: value for key, value in element.attrib.items() if not key.startswith("{")}
-        for one in element.iter() if element is obs else [part for child in element if _tag(child) in ("SeriesKey", "Attributes") for part in child]:
+        for one in (
+            element.iter()
+            if element is obs
+            else [part for child in element if _tag(child) in ("SeriesKey", "Attributes") for part in child]
+        ):
             name = _tag(one)
             if name in ("Value", "ObsDimension", "ObsValue", "Time"):
-                plain = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD"}.get(name, "")
+                plain = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD"}.get(
+                    name, ""
+                )
                 record[plain or one.get("id") or one.get("concept") or "value"] = one.get("value") or one.text
     return record
 
@@ -400,8 +473,12 @@ def _xml_records(root: Any) -> Iterator[dict[str, Cell]]:
     """Elements that hold plain fields, as children or attributes, and occur most often."""
     by_path: dict[str, list[dict[str, Cell]]] = {}
     for element in root.iter():
-        fields: dict[str, Cell] = {_tag(one): (one.text or "").strip() or one.get("value") for one in element if not len(one) and _tag(one)}
-        fields |= {key: value for key, value in element.attrib.items()} if fields or not len(element) else {}
+        fields: dict[str, Cell] = {
+            _tag(one): (one.text or "").strip() or one.get("value")
+            for one in element
+            if not len(one) and _tag(one)
+        }
+        fields |= dict(element.attrib) if fields or not len(element) else {}
         if len(fields) > 1:
             by_path.setdefault(_tag(element), []).append(fields)
     yield from max(by_path.values(), key=len, default=[])
@@ -419,7 +496,11 @@ def read_json(text: str, where: str) -> list[Table]:
     except ValueError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         try:
-            content = [json.loads(line, parse_constant=decode.no_constant) for line in lines] if len(lines) > 1 else _fail(error)
+            content = (
+                [json.loads(line, parse_constant=decode.no_constant) for line in lines]
+                if len(lines) > 1
+                else _fail(error)
+            )
         except (ValueError, RecursionError):
             raise refuse(where, f"no valid JSON ({error})", "complete JSON") from None
     if isinstance(content, dict) and (sdmx := _sdmx_json(content)):
@@ -459,13 +540,21 @@ def _sdmx_json(content: dict[str, Any]) -> list[dict[str, Cell]]:
     data = content.get("data", content)
     try:
         structure = (data.get("structures") or [data["structure"]])[0]["dimensions"]
-        dims = {level: [(one["id"], [value.get("id") for value in one["values"]]) for one in structure.get(level, [])] for level in ("series", "observation")}
+        dims = {
+            level: [
+                (one["id"], [value.get("id") for value in one["values"]]) for one in structure.get(level, [])
+            ]
+            for level in ("series", "observation")
+        }
         records = []
         for part in data["dataSets"]:
             series = part.get("series") or {"": {"observations": part.get("observations", {})}}
             for key, one in series.items():
                 outer = _at(key, dims["series"])
-                records += [outer | _at(place, dims["observation"]) | {"OBS_VALUE": value[0]} for place, value in one["observations"].items()]
+                records += [
+                    outer | _at(place, dims["observation"]) | {"OBS_VALUE": value[0]}
+                    for place, value in one["observations"].items()
+                ]
         return records
     except (KeyError, IndexError, TypeError, AttributeError, ValueError):
         return []
