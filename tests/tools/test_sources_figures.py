@@ -24,7 +24,7 @@ from lib.tools.sources import record
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
 from lib.tools.sources.importer import Mapping, import_table, parse_mapping, read_table, value_of
-from lib.tools.sources.record import Added, in_millions
+from lib.tools.sources.record import Added
 from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
 
 MAPPING = """
