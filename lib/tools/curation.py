@@ -224,11 +224,9 @@ def _new_code(name: str, taken: set[str]) -> str:
 
 
 def add_places(rows: list[Row]) -> None:
-    """Write rows of reporters.csv in their places, and renew its checksum."""
-    with locked(data_dir()):
-        for row in rows:
-            _insert("reporters", row, ["name"])
-        refresh_checksums("reporters.csv")
+    """Write rows of reporters.csv in their places, and its checksum."""
+    with editing():
+        write_tables(_with_reporters(rows))
 
 
 def _related(reporter: str, parents: dict[str, str]) -> set[str]:
@@ -262,10 +260,15 @@ def add(row: Row) -> Row:
             raise UserError(list_faults(found))
         contents = {describe("figures")["path"]: _inserted("figures", row, ORDER)[1].encode()}
         if countries:
-            known = sorted([*read_rows("reporters"), *countries], key=lambda one: one["name"])
-            contents[describe("reporters")["path"]] = to_text(known).encode()
+            contents |= _with_reporters(countries)
         write_tables(contents)
     return row
+
+
+def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
+    """reporters.csv with more rows, in order, by its path."""
+    known = sorted([*read_rows("reporters"), *rows], key=lambda one: one["name"])
+    return {describe("reporters")["path"]: to_text(known).encode()}
 
 
 def _inserted(table: str, row: Row, order: list[str]) -> tuple[int, str]:

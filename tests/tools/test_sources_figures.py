@@ -20,7 +20,7 @@ from lib import fetched, tables
 from lib import figures as fig
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
-from lib.tools.sources import record
+from lib.tools.sources import observations, record
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
 from lib.tools.sources.importer import Mapping, import_table, parse_mapping, read_table, value_of
