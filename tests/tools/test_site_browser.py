@@ -19,6 +19,7 @@ KINDS = {
     "register": "targets/index.html",
     "figures": "figures/index.html",
     "data": "data/index.html",
+    "methods": "methods/index.html",
     "about": "about/index.html",
     "search": "search/index.html",
     "failed run": f"{FIRST}/goal-9/index.html",
