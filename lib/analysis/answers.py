@@ -5,7 +5,7 @@ import pandas as pd
 from lib.cases import FlowCase, GoalCase
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_investments, load_targets, sources
-from lib.goals import Goal, Verdict, parse_goal
+from lib.goals import Goal, parse_goal
 from lib.growth import cagr
 from lib.words import Said, fill, markdown, pick
 
@@ -15,11 +15,6 @@ READ_AS = {
     "mean_of_rates": "by the mean of the yearly rates",
 }
 """A reading as the end of "the goal, read …"."""
-
-
-def stated(case: GoalCase, verdicts: list[Verdict]) -> Verdict:
-    """The verdict of the reading in which the goal was stated."""
-    return next(item for item in verdicts if item.reading == case.reading)
 
 
 def announcement(case: GoalCase) -> Said:
