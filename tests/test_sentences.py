@@ -164,3 +164,65 @@ def test_good_sentences_break_no_rule() -> None:
         "From US$5.68 billion in 2005 …, 2012–2013, 2023. Known for 1 year, 11 figures."
     )
     assert check_sentences(text) == []
+
+
+# --- where sentences stand ---
+
+SHARED = ("answers.py", "headline.py")
+"""What several notebooks, the site and the command line say alike."""
+
+MOST_WORDS = 12
+
+MESSAGES = ("UserError", "Fault", "Field")
+"""Calls whose text is a message about a parameter or a file, not prose of a page."""
+
+
+def prose_in(source: str) -> list[str]:
+    """Sentences of twelve words or more in Python source, apart from docstrings, messages and the names of sources."""
+    tree = ast.parse(source)
+    apart = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Call) and getattr(node.func, "id", "") in MESSAGES)
+    ]
+    left_out = {id(part) for node in apart for part in ast.walk(node)}
+    texts = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+        if isinstance(node, ast.JoinedStr)
+        else node.value
+        for node in ast.walk(tree)
+        if id(node) not in left_out
+        and (
+            isinstance(node, ast.JoinedStr)
+            or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+        )
+    ]
+    return [
+        text
+        for text in texts
+        if len(re.findall(r"[^\W\d_]{2,}|\{", text)) >= MOST_WORDS
+        and re.search(r"[.!?](?:\s|$)", text)
+        and not re.search(r"\bdata/\w+", text)  # the line under a figure names its file
+    ]
+
+
+def test_no_prose_of_a_page_stands_in_the_library() -> None:
+    rooms = [
+        *(ROOT / "lib").glob("*.py"),
+        *(ROOT / "lib/analysis").glob("*.py"),
+        *(ROOT / "lib/plots").glob("*.py"),
+    ]
+    found = {
+        path.name: prose_in(path.read_text(encoding="utf-8")) for path in rooms if path.name not in SHARED
+    }
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def test_prose_in_the_library_is_found() -> None:
+    words = (
+        "The forecast gives it {p:pct}; four in five lie between {low:usd} and {high:usd}, as far as we know."
+    )
+    assert prose_in(f"def f():\n    return {words!r}") == [words]
+    assert prose_in(f'def f():\n    """{words}"""\n    raise UserError({words!r})') == []

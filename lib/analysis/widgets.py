@@ -61,7 +61,7 @@ def answer_html(answer: Answer) -> str:
     """What the goal asks for, the answer, and the three readings as a table."""
     goal, case = answer.goal, answer.case
     size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate, "c": goal.currency}
-    asks = fill("{title}: from {start:{c}} to {to:{c}}, {rate:rate} a year.", title=case.title(), **size)
+    asks = fill("{title}: {start:{c}} to {to:{c}}, {rate:rate} a year", title=case.title(), **size)
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in (asks, plainly(answer)))
     return lines + str(show.readings(answer.verdicts, answer.chances, answer.needed["needed"]).data)
 
