@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from lib import fetched, months, words
 from lib import figures as fig
+from lib.economies import known_names
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates
@@ -134,8 +135,10 @@ class FlowCase(Case):
 
     @property
     def flow_name(self) -> str:
-        """The flow in words, for titles: "Harbin–Russia, total trade"."""
-        return f"{self.reporter}–{self.partner}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+        """The flow in words, for titles: "Harbin–Russia, total trade"; a train "to Russia" has its partner in its name."""
+        named = self.partner in self.reporter and self.reporter.casefold() not in known_names()
+        pair = self.reporter if named else f"{self.reporter}–{self.partner}"
+        return f"{pair}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""

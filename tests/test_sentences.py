@@ -145,6 +145,10 @@ def test_the_title_is_a_question_and_the_answer_comes_before_any_section(name: s
         ("a mean of nan % a year", "a hole"),
         ("the level was {level:usd}", "a field that was not filled"),
         ("stated as 100 USD billion", "a unit after its number"),
+        ("moved by China, 2015-01: 2500 (row CN-RU-import-2015m01-b)", "a level without its unit"),
+        ("Trade moved by −4e−09 %", "an exponent"),
+        ("Harbin parcels to Russia–Russia, exports", "a doubled name"),
+        ("read the record ** holds", "a bold that is not"),
         ("it changed by -3 points", "a hyphen for a minus"),
         ("the effect of **5** of 5 cannot be known", "a count of all of itself"),
         ("+15.3 % in 2010–2013, a year", "a span that ends in words"),
@@ -160,7 +164,7 @@ def test_each_rule_finds_its_slip(text: str, rule: str) -> None:
 def test_good_sentences_break_no_rule() -> None:
     text = (
         "On 31 December 2009, with the figure of 2008, **4 of 4 trackers** called it on track. In 21 years of "
-        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 (row HLJ-RU-total-2007-a): −0.3 points. "
+        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 USD mn (row HLJ-RU-total-2007-a): −0.3 points. "
         "From US$5.68 billion in 2005 …, 2012–2013, 2023. Known for 1 year, 11 figures."
     )
     assert check_sentences(text) == []

@@ -221,12 +221,12 @@ def pipeline_steps(case: GoalCase) -> pd.Series:
 
     Empty where the trade is not with Russia.
     """
-    if not is_with_russia(case):
-        return pd.Series(dtype=float)
     family = [
         case.model_copy(update={"reporter": name, "partner": "Russia", "flow": "total"})
         for name in (PROVINCE, "China")
     ]
+    if not (is_with_russia(case) and all(member.is_on_record() for member in family)):
+        return pd.Series(dtype=float)
     province, country = (member.series()["value_mn"] for member in family)
     share = province / country
     steps = {
