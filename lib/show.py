@@ -75,7 +75,9 @@ def readings(
     if chances is not None:
         frame.insert(2, "probability", [_maybe(percent, chances.get(v.reading)) for v in verdicts])
     if needed is not None:
-        frame.insert(2, "still needed a year", [_maybe(rate, needed.get(v.reading)) for v in verdicts])
+        none = "nothing any more" if needed.isna().all() else ""  # decided, or the deadline is over
+        shown = [_maybe(rate, needed.get(v.reading)) or none for v in verdicts]
+        frame.insert(2, "still needed a year", shown)
     return table(frame)
 
 

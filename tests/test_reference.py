@@ -1,5 +1,7 @@
 """The reference class against simulated panels with known truth, published base rates, and corruption."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -310,6 +312,18 @@ def test_kept_base_rates_fall_with_the_goal_and_are_never_certain(horizon):
     found = reference.base_rate(230e6, 2013, horizon, np.linspace(-0.5, 5, 200))
     assert (np.diff(found) <= 0).all()
     assert ((found > 0) & (found < 1)).all()
+
+
+def test_a_class_is_old_only_when_it_ends_more_than_three_years_before_the_origin():
+    prior = reference.prior_for(230e6, 2025)
+    assert prior.last_year == 2020
+    assert [bool(reference.age_warning(prior, origin)) for origin in (2013, 2020, 2023, 2024)] == [0, 0, 0, 1]
+
+
+def test_the_share_known_on_a_day_is_that_of_the_panels_out_by_then():
+    day, rate = date(2014, 4, 15), 0.25
+    assert reference.known_share(153e6, day, 3, rate) == reference.base_rate(153e6, 2012, 3, rate)
+    assert reference.known_share(153e6, day, 30, rate) == reference.base_rate(153e6, 2012, 10, rate)
 
 
 def test_base_rates_that_no_panel_knows_are_refused():

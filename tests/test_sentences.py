@@ -61,10 +61,10 @@ ODD = [
 ]
 
 
-def said_by(
+def run_cells(
     notebook: dict[str, Any], parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
-    """What the code cells of a notebook show as Markdown, for other parameters; run in this process."""
+) -> tuple[dict[str, Any], list[Any]]:
+    """What the code cells of a notebook, run in this process for other parameters, leave as names, and what they show."""
     shown: list[Any] = []
     monkeypatch.setattr("IPython.display.display", lambda thing, *_, **__: shown.append(thing))
     names: dict[str, Any] = {"display": shown.append}
@@ -77,6 +77,14 @@ def said_by(
             shown += [value] if value is not None and not isinstance(value, Said) else []
         if "parameters" in cell["metadata"].get("tags", []):
             names |= parameters
+    return names, shown
+
+
+def said_by(
+    notebook: dict[str, Any], parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """What the code cells of a notebook show as Markdown, for other parameters."""
+    _, shown = run_cells(notebook, parameters, monkeypatch)
     said = [plain(str(thing.data)) for thing in shown if isinstance(thing, Markdown)]
     return [text for text in said if text.strip()]  # a list of links alone leaves nothing
 
