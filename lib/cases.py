@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from lib import fetched, months, spoken, words
 from lib import figures as fig
-from lib.economies import check_currency, known_names
+from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
@@ -156,10 +156,9 @@ class FlowCase(Case):
 
     @property
     def flow_name(self) -> str:
-        """The flow in words, for titles: "Harbin–Russia, total trade"; a train "to Russia" has its partner in its name."""
-        named = self.partner in self.reporter and self.reporter.casefold() not in known_names()
-        pair = self.reporter if named else f"{self.reporter}–{self.partner}"
-        return f"{pair}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+        """The flow in words, for titles: "Harbin–Russia, total trade"."""
+        kind = "total trade" if self.flow == "total" else f"{self.flow}s"
+        return f"{pair_name(self.reporter, self.partner)}, {kind}"
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""

@@ -16,6 +16,7 @@ from lib import outlook, plots, show
 from lib.analysis.answers import source_line
 from lib.analysis.headline import plainly
 from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
+from lib.economies import pair_name
 from lib.errors import UserError
 from lib.goals import READING_LABELS, READINGS
 from lib.outlook import Answer
@@ -109,7 +110,8 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
     flows = [
-        (f"{reporter}–{partner}, {flow}", (reporter, partner, flow)) for reporter, partner, flow in _flows()
+        (f"{pair_name(reporter, partner)}, {flow}", (reporter, partner, flow))
+        for reporter, partner, flow in _flows()
     ]
     return {
         "flow": widgets.Dropdown(description="flow", options=flows, **style),
