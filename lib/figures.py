@@ -140,12 +140,12 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     The rows in file order under a plain index, with `line` (of the file), `known_from` (the first day
-    on which the figure counts as known), `currency` ("USD", "CNY" or blank), `value_mn` (millions of
+    on which the figure counts as known), `currency` (of ISO 4217, or blank), `value_mn` (millions of
     that currency), `level_usable`, `growth_usable` and `last_resort` (bool, from `STATUS`, and only
     where there is a level or a growth rate).
     """
     rows = rows.reset_index()
-    money = rows["unit"].str.extract(r"^(USD|CNY) (mn|bn)$")
+    money = rows["unit"].str.extract(r"^([A-Z]{3}) (mn|bn)$")
     # Rounded, because 4.07 × 1000 is not 4070 in binary and would be shown so.
     value_mn = (rows["value"] * money[1].map(MILLIONS).astype("float64")).round(6)
     use = {

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,7 @@ from lib.forecast import FAN
 from lib.goals import Goal
 from lib.law import Law
 from lib.outlook import SUREST, Answer, Expectation
-from lib.reference import HORIZON, base_rate
-from lib.series import exchange_rates
+from lib.series import exchange_rates, in_dollars
 
 OWN = "own"
 """Stands for the reporter of a reader's own figures."""
@@ -35,30 +34,6 @@ OWN_MOST_FIGURES = 15
 OWN_FIRST_YEAR = 1970
 """Before this no panel has a reference class."""
 OWN_LAST_YEAR = UNDATED_KNOWN_FROM.year
-
-
-class BaseRate(NamedTuple):
-    """How many flows of the size of the base grew so fast.
-
-    Parameters
-    ----------
-    share : of past starting points; None where no panel reaches so far back.
-    years : horizon looked at, the goal's own or the longest that is kept.
-    reason : why there is no share, or nothing.
-    """
-
-    share: float | None
-    years: int
-    reason: str = ""
-
-
-def known_share(goal: Goal, base_usd: float, origin: int) -> BaseRate:
-    """The base rate of a goal, whose base is so many US dollars a year, as known at an origin."""
-    years = min(goal.years, HORIZON)
-    try:
-        return BaseRate(float(base_rate(base_usd, origin, years, goal.rate)), years)
-    except UserError as error:
-        return BaseRate(None, years, str(error))
 
 
 def grid(case: GoalCase, rates: Sequence[float], deadlines: Sequence[int]) -> pd.DataFrame:
@@ -188,11 +163,10 @@ def own_answer(
     asked: dict[str, Any] = {"goal": goal, "base_year": base_year, "deadline": deadline, "currency": currency}
     asked |= {"reporter": OWN, "partner": "", "flow": "total", "as_of": day, "reading": reading}
     case = GoalCase.model_construct(**asked)
-    verdicts, needed = goals.judge(target, levels, case.as_of_time), goals.needed_rates(target, levels)
+    verdicts, kind = goals.judge(target, levels, case.as_of_time), outlook.kind_of(day, deadline)
+    needed = goals.needed_rates(target, levels, kind == "inferred")
     undecided = [one.reading for one in verdicts if one.outcome in ("open", "unknown")]
-    found = Answer(
-        case, target, levels, verdicts, outlook.kind_of(day, deadline), pd.Series(dtype=float), needed
-    )
+    found = Answer(case, target, levels, verdicts, kind, pd.Series(dtype=float), needed)
     if not undecided:
         return found
     expected = expect_own(levels.loc[:deadline], currency, day)
@@ -206,18 +180,7 @@ def expect_own(levels: pd.Series, currency: str, day: date) -> Expectation:
     """The growth to be expected from the last of the levels on, from them and from flows of that size."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     per_usd, rates = exchange_rates(load_covariates(), pd.Timestamp(day)), growth.log_growth(levels)
-    size = size_in_usd(level, origin, currency, per_usd)
+    size = in_dollars(level, currency, origin, per_usd) * 1e6
     known = min(origin, reference.last_released(day))
     prior, shares = outlook.prior_with_parents(laws.drawn(reference.prior_for(size, known)), [], rates)
     return Expectation(origin, level, size, False, prior, laws.posterior(rates, prior), shares)
-
-
-def size_in_usd(level_mn: float, year: int, currency: str, per_usd: pd.Series) -> float:
-    """A level in US dollars at the average rate of its year."""
-    if currency == "USD":
-        return float(level_mn) * 1e6
-    if year not in per_usd.index:
-        raise UserError(
-            f"currency: found CNY for {year}, expected a year whose average exchange rate is known"
-        )
-    return float(level_mn) / float(per_usd[year]) * 1e6

@@ -17,7 +17,7 @@ from lib import outlook, reference
 from lib.analysis import what_if, what_if_data
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
-from lib.figures import load_figures
+from lib.figures import covariate, load_figures
 from lib.forecast import FAN
 from lib.tools.cli import main
 from lib.tools.whatif import page
@@ -201,10 +201,11 @@ def test_wrong_years_of_own_goals_are_refused(base: int, deadline: int, words: s
 
 
 def test_own_figures_in_yuan_are_sized_in_dollars() -> None:
-    per_usd = pd.Series({2013: 6.0})
-    assert what_if.size_in_usd(600, 2013, "CNY", per_usd) == 100e6
-    with pytest.raises(UserError, match="average exchange rate is known"):
-        what_if.size_in_usd(600, 2014, "CNY", per_usd)
+    rate = covariate("cny_per_usd")[2013]
+    levels = pd.Series({2012: 500.0, 2013: 600.0})
+    assert what_if.expect_own(levels, "CNY", date(2026, 11, 24)).size_usd == pytest.approx(600e6 / rate)
+    with pytest.raises(UserError, match="no average rate of CNY for 2013"):
+        what_if.expect_own(levels, "CNY", date(2013, 12, 31))
 
 
 # --- the page as a file ---

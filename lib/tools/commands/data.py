@@ -248,10 +248,17 @@ def import_(table: Path, mapping: Path | None) -> None:
 @click.option(
     "--source", "sources", multiple=True, help="Only this source of covariates; see `data sources`."
 )
+@click.option(
+    "--currency", "currencies", multiple=True, help="Only the rates of this currency, such as EUR (ISO 4217)."
+)
 @OFFLINE
 @click.option("--yes", is_flag=True, help="Write without asking.")
-def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
-    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first."""
+def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool, yes: bool) -> None:
+    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first.
+
+    Rates come from the ECB for its currencies (from 1999, with an installed package, offline too), from the World Bank for
+    all others.
+    """
     from lib.errors import nearest, quote
     from lib.tools.sources import covariates
     from lib.tools.sources.publishers import asked_by
@@ -260,7 +267,7 @@ def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _opened() as (client, store):
-        renewed = covariates.renew(list(sources) or known, client, store, offline=offline)
+        renewed = covariates.renew(list(sources) or known, client, store, currencies, offline=offline)
     for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
         click.echo(line)
     if not renewed.differences:
@@ -360,6 +367,7 @@ Examples
   tradegoals data import customs.xlsx customs.yml  a table downloaded by hand, read as the mapping says
   tradegoals data import page.html                 a saved page of China's customs
   tradegoals data refresh                          exchange rates, GDP, oil and world trade from their publishers
+  tradegoals data refresh --currency EUR           the rates of a currency, for goals and figures in it
   tradegoals data update                           what pending targets need, what it moves and decides
   tradegoals data add                              one figure, asked for column by column
   tradegoals data check --flags                    faults, and every figure that a rule doubts
