@@ -166,7 +166,7 @@ def verdict_lines(found: list[Result]) -> list[str]:
     said: dict[tuple[str, ...], list[str]] = {}
     warnings: dict[tuple[str, ...], dict[str, None]] = {}
     for result in found:
-        rows = [f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings]
+        rows = [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]
         if rows:
             said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
             if result.warning:
@@ -183,7 +183,7 @@ def verdict_lines(found: list[Result]) -> list[str]:
     ]
 
 
-def _in_words(item: ReadingResult) -> str:
+def in_words(item: ReadingResult) -> str:
     """One reading in words: "open: 38 %, forecast; needs +14.1 % a year; no figure for 2015"."""
     odds = [] if item.probability is None else [percent(item.probability), *filter(None, [item.kind])]
     words = [f"{item.outcome}: {', '.join(odds)}" if odds else item.outcome]

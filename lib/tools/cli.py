@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lib.errors import UserError, printable
+from lib.tools.commands.ask import ask_command
 from lib.tools.commands.author import kernel, new, stamp
 from lib.tools.commands.data import data, renew_checksums, report_faults
 from lib.tools.commands.publish import export, site_command, whatif_command
@@ -77,6 +78,7 @@ def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
+main.add_command(ask_command)
 main.add_command(backtest)
 main.add_command(export)
 main.add_command(kernel)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from lib.tools.commands.author import notebook_name
 from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import out_option
 
@@ -64,9 +65,19 @@ FORMATS = ("svg", "pdf", "csv", "latex")
 )
 @out_option
 def export(run: str, formats: tuple[str, ...], out: Path) -> None:
-    """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, or such."""
+    """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, 03, or a path."""
     from lib.tools.site.export import export as write
 
     expect_known_data()
-    for path in write(run, formats, out):
+    for path in write(_run_name(run, out), formats, out):
         click.echo(f"wrote {path}")
+
+
+def _run_name(text: str, out: Path) -> str:
+    """A run by its name, its path, or with the beginning of its notebook, as `export` takes it."""
+    parts = Path(text).parts
+    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
+    executed = [path.name for path in (out / "runs").glob("*/")]
+    if not parts or not executed:
+        return text
+    return "/".join([notebook_name(parts[0], executed), *parts[1:2]])

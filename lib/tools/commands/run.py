@@ -6,6 +6,7 @@ The commands that run notebooks: `run`, `run-one` and `schema`.
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +21,9 @@ from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
 """Above so many runs the verdicts and pages are not printed one by one."""
+
+MOST_LISTED = 100
+"""Above so many a dry run counts them by notebook and reason."""
 
 
 def show_list(runs: list[Any]) -> None:
@@ -46,11 +50,22 @@ def write_specs(runs: list[Any], folder: Path) -> None:
 
 
 def explain(items: list[Any], left_out: dict[str, str]) -> None:
-    """What would run and why, what is up to date, and what the data cannot answer."""
-    for item in items:
-        click.echo(f"{'run ' if item.reason else 'skip'}  {item.run.name}: {item.reason or 'up to date'}")
-    for name, reason in left_out.items():
-        click.echo(f"none  {name}: left out, {reason}")
+    """What would run and why, what is up to date, and what the data cannot answer; of very many how many of each."""
+    lines = [
+        (item.run.notebook, "run" if item.reason else "skip", item.run.name, item.reason or "up to date")
+        for item in items
+    ]
+    lines += [
+        (name.partition("/")[0], "none", name, f"left out, {reason}") for name, reason in left_out.items()
+    ]
+    if len(lines) > MOST_LISTED:
+        counts = Counter((notebook, what, why) for notebook, what, _, why in lines)
+        for (notebook, what, why), count in sorted(counts.items()):
+            click.echo(f"{what:<6}{notebook}: {count}, {why}")
+        click.echo(f"To see them one by one: --only PATTERN, for at most {MOST_LISTED}")
+    else:
+        for _, what, name, why in lines:
+            click.echo(f"{what:<6}{name}: {why}")
     due = sum(bool(item.reason) for item in items)
     words = f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else "")
     click.echo(words)
@@ -145,7 +160,7 @@ cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instea
     help="Run the cases of this file instead of those of notebooks/runs.yml.",
 )
 @click.option(
-    "--case", "cases", multiple=True, metavar="NAME", help="With --runs: only this case (repeatable)."
+    "--case", "cases", multiple=True, metavar="NAME", help="Run only this case of runs.yml (repeatable)."
 )
 @click.option(
     "--ci", is_flag=True, help="With --runs: the cases and the smaller values that runs.yml has for CI."
@@ -248,17 +263,24 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.tools.run.freshness import Item, Sources
     from lib.tools.run.matrix import check_run
     from lib.tools.run.spec import read_spec
 
     expect_known_data()
-    item = Item(check_run(read_spec(spec), spec.name), "asked for")
-    # A server of warm kernels would pay from the second run on only.
-    outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
-    report(outcomes, 1, {})
-    if any(outcome.error for outcome in outcomes):
+    outcome = execute_one(check_run(read_spec(spec), spec.name), out, force, timeout)
+    report([outcome], 1, {})
+    if outcome.error:
         sys.exit(1)
+
+
+def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
+    """Execute one run, unless it is up to date: its outcome."""
+    from lib.tools.run.freshness import Item, Sources
+
+    # A server of warm kernels would pay from the second run on only.
+    items = [Item(run, "asked for")]
+    outcomes, _ = _execute(items, out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
+    return outcomes[0]
 
 
 @click.command()

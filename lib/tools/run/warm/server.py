@@ -86,8 +86,10 @@ class Server:
     def serve(self, idle: float, parent: int) -> Request | None:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
         last = time.monotonic()
-        while (not parent or os.getppid() == parent) and (self.kernels or time.monotonic() < last + idle):
+        while not parent or os.getppid() == parent:
             listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
+            if not self.kernels and (not listening or time.monotonic() > last + idle):
+                return None
             for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
                 last = time.monotonic()
                 if ready in self.kernels:
@@ -111,6 +113,7 @@ class Server:
         if changed := self.stack.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.close()
+            print("gone", flush=True)
         if not (reason := changed or unfit(request, self.stack.environment)):
             return request
         with suppress(OSError):
