@@ -38,8 +38,8 @@ class _Group(click.Group):
             click.echo(printable(f"Error: {where}{error.strerror or error}"), err=True)
             sys.exit(2)
         except click.ClickException as error:
-            error.message = printable(error.message)
-            error.show()
+            error.show(words := io.StringIO())
+            click.echo(printable(words.getvalue()), err=True, nl=False)
             sys.exit(error.exit_code)
         except click.exceptions.Exit as done:
             sys.exit(done.exit_code)
