@@ -23,6 +23,8 @@ class _Group(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
         _open_streams()
+        # Many containers forbid it; compiled once, everything starts faster.
+        usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False
         try:
             done = super().main(*args, **kwargs)
             sys.stdout.flush()
@@ -46,6 +48,8 @@ class _Group(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("\nStopped. What had finished is kept.", err=True)
             sys.exit(130)
+        finally:
+            sys.dont_write_bytecode = usual
 
 
 class _Shown(io.TextIOWrapper):

@@ -189,10 +189,18 @@ def preload() -> Stack:
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a message of the debugger's that no cell ever shows
     os.environ.pop("MPLBACKEND", None)  # each kernel has its own
     before = dict(os.environ)
-    files = {path: fingerprint(path) for path in [*site.getsitepackages(), site.getusersitepackages()]}
+    places = [*site.getsitepackages(), site.getusersitepackages()]
+    for place in places:
+        with suppress(OSError):  # it is read-only, or not there
+            Path(place, "__pycache__").mkdir(
+                exist_ok=True
+            )  # else the first module compiled changes its folder
+    files = {path: fingerprint(path) for path in places}
+    usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
+    sys.dont_write_bytecode = usual
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
