@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from contextlib import ExitStack, nullcontext
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
 
 from lib.tools.run import kernels
+
+sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all workers start faster
 
 # Writes what `python -m tests.bench.slowest` prints.
 pytest_plugins = ["tests.bench.slowest"]

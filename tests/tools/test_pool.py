@@ -130,11 +130,13 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "victim", ["os.getpid()", "int(os.environ['JPY_PARENT_PID'])"], ids=["kernel", "process"]
+    ("victim", "number"),
+    [("os.getpid()", 9), ("int(os.environ['JPY_PARENT_PID'])", 9), ("int(os.environ['JPY_PARENT_PID'])", 15)],
+    ids=["kernel", "process", "process asked to end"],
 )
-def test_a_kill_from_outside_is_made_good(place: Path, victim: str) -> None:
+def test_a_kill_from_outside_is_made_good(place: Path, victim: str, number: int) -> None:
     once = f"import os\nif not os.path.exists({str(place / 'once')!r}):\n    open({str(place / 'once')!r}, 'w').close()\n"
-    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, 9)", GOOD)
+    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, {number})", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
     assert [outcome.error for outcome in execute(place, run)] == [""]
     assert is_true(place, run)
