@@ -21,10 +21,12 @@ from lib.economies import CURRENCIES, find_economy
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.research.panels import read_panel
+from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.sources import client, covariates, fetch, record
+from lib.tools.sources import client, covariates, fetch, record, update
 from lib.tools.sources.publishers import PUBLISHERS, asked_by
+from lib.tools.sources.snapshots import open_store
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -425,6 +427,30 @@ def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(serv
     assert f"{total:.4g},USD bn,2025,{'yes' if total >= 150 else 'no'}," in row and server.bases["imf"] in row
     assert targets.read_bytes() == before
     assert "No answer moves." in invoke("data", "update", "--offline").output
+
+
+def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(server, monkeypatch):
+    """GBP 1,000 bn of British exports fall due in 2025 here; Korea's farm goods are not its exports."""
+    rows = {row["target_id"]: row for row in curation.read_rows("targets")}
+    pound, farm = rows["UK-2030-1tn-exports"] | {"target_year": "2025"}, rows["KR-AGRI-2027-23bn"]
+    register, read = [pound, farm | {"target_year": "2025"}], curation.read_rows
+    monkeypatch.setattr(curation, "read_rows", lambda name: register if name == "targets" else read(name))
+    for flow, start in (("export", 280e9), ("import", 350e9)):
+        server.world.trade["GBR", "G001", flow] = grown(start, 0.03)
+    asked = record.Asked("imf", "A", range(2000, 2026))
+
+    def found() -> update.Updated:
+        with quick_client(server.bases) as client:
+            return update.update(asked, client, open_store())
+
+    without = found()
+    assert without.decided == [] and without.pending == 2
+    assert any("data refresh --currency GBP" in note for note in without.notes)
+    invoke("data", "refresh", "--currency", "GBP", "--yes")
+    (row,) = found().decided
+    level = server.world.trade["GBR", "G001", "export"]["2025"] / 1e9 * fig.covariate("gbp_per_usd")[2025]
+    assert (row["target_id"], row["outcome_unit"]) == ("UK-2030-1tn-exports", "GBP bn")
+    assert float(row["outcome_value"]) == pytest.approx(level, rel=1e-3) and row["met"] == "no"
 
 
 def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
