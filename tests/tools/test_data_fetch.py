@@ -107,7 +107,7 @@ def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
     )
     digest = row["snapshot"]
     assert (tmp_path / "data" / "snapshots" / "bodies" / digest[:2] / f"{digest}.gz").exists()
-    assert record.check() == [] and fig.check_data() == []
+    assert fetched.check() == [] and fig.check_data() == []
     assert invoke("data", "check", "--snapshots").exit_code == 0
     assert "fetched: 222 values of 3 pairs, 2000–2025, last on 2026-11-24" in invoke("data", "sources").output
 
@@ -453,8 +453,8 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
     assert float(row["outcome_value"]) == pytest.approx(level, rel=1e-3) and row["met"] == "no"
 
 
-def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
-    """Index, releases, figures by release, a goal of one's own, its page."""
+def test_pairs_of_the_imf_and_of_chinas_customs_from_the_publisher_to_the_site(server, tmp_path):
+    """Turkey and Korea from the IMF; index, releases, figures by release of China; their goals, pages and one site."""
     for pair in (
         ("KAZ", "export"),
         ("KAZ", "import"),
@@ -466,7 +466,7 @@ def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
     result = get("China", "Kazakhstan", "--source", "gacc", "--freq", "M", "--years", "2022-2024")
     assert result.exit_code == 0, result.output
     assert "China–Kazakhstan, 2022 to 2024-12: " in result.output
-    assert record.check() == []
+    assert fetched.check() == []
     rows = fetched.read("China").query("partner == 'Kazakhstan' and flow == 'total' and unit == 'USD mn'")
     march = rows[rows["period_end"] == pd.Timestamp("2024-03-31")].set_index("figure_id")
     assert list(march.index) == [
@@ -489,8 +489,20 @@ def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
     assert run.exit_code == 0, run.output
     (page,) = (tmp_path / "out" / "runs" / "00_did_the_goal_hold").glob("*/page.html")
     assert "China–Kazakhstan" in page.read_text("utf-8")
+    for pair in (("Turkey", "World"), ("South Korea", "Viet Nam")):
+        assert get(*pair, "--years", "2000-2025").exit_code == 0
+    checked = invoke("data", "check", "--snapshots")
+    assert checked.exit_code == 0, checked.output
+    cases = cases_of("turkey-exports-2023", "korea-viet-nam")
+    run = invoke("run", "--notebook", "00", *cases, *out)
+    assert run.exit_code == 0 and "failed" not in run.output, run.output
     built = invoke("site", *out)
     assert built.exit_code == 0, built.output
+    pages = [
+        page.read_text("utf-8") for page in (tmp_path / "out" / "site" / "runs").glob("00*/*/index.html")
+    ]
+    for pair in ("China–Kazakhstan", "Turkey–World", "South Korea–Viet Nam"):
+        assert any(pair in page for page in pages), pair
 
 
 def cases_of(*names: str) -> list[str]:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib import fetched
-from lib.errors import Fault, UserError, quote, shown_path
-from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
+from lib.errors import UserError, quote
+from lib.fetched import SERIES, empty, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
 from lib.tools import figure_ids
@@ -318,17 +318,6 @@ def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
         year=year, value_usd=kept["value"] * scale[kept.index]
     )
     return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
-
-
-def check() -> list[Fault]:
-    """Find the faults of every file."""
-    faults = []
-    for path in files():
-        try:
-            faults += faults_of(read_file(path), path)
-        except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
-    return faults
 
 
 def sources() -> pd.DataFrame:
