@@ -9,16 +9,17 @@ What single notebooks ask beside a flow and a goal.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from lib import fetched, months, words
+from lib import fetched, months, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency
 from lib.errors import UserError, did_you_mean
@@ -98,11 +99,20 @@ def _explain(model: type[BaseModel], fault: Any) -> str:
     return f"{name}: found {found}, expected {expected}{hint}"
 
 
+@contextmanager
+def _expected() -> Iterator[None]:
+    """What a reader of words expected, as pydantic wants to hear it."""
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error).partition("expected ")[2]) from None
+
+
 MAX_HORIZON_YEARS = 30
 
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
 
-GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
+GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
 
 
 class FlowCase(Case):
@@ -113,14 +123,25 @@ class FlowCase(Case):
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
 
+    @field_validator("reporter", "partner", mode="before")
+    @classmethod
+    def _is_place(cls, value: Any) -> Any:
+        return spoken.read_place(value) if isinstance(value, str) else value
+
+    @field_validator("flow", mode="before")
+    @classmethod
+    def _is_flow(cls, value: Any) -> Any:
+        return spoken.read_flow(value) if isinstance(value, str) else value
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _is_day(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.strip() == "today":
-            return date.today()
+        if isinstance(value, str):
+            with _expected():
+                return spoken.read_day(value).day
         # A plain number would be read as seconds since 1970.
         try:
-            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
+            return fig.read_day(value).date()
         except UserError:
             raise ValueError("a date (YYYY-MM-DD), or today") from None
 
@@ -168,8 +189,7 @@ class FlowCase(Case):
 
     def lineage(self) -> list[Self]:
         """The case for each larger reporter's trade with the same partner, as on record: province, country."""
-        parent = fig.load_reporters().set_index("name")["parent"]
-        names = [self.reporter]
+        parent, names = _parents(fig.load_reporters, data_state()), [self.reporter]
         while above := parent.get(names[-1], ""):
             names.append(above)
         larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
@@ -177,11 +197,12 @@ class FlowCase(Case):
 
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
-        try:
-            record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        except UserError:
-            return False
-        return not fig.as_of(record, self.as_of_time).empty
+        return len(self._days_known()) > 0
+
+    def _days_known(self) -> Any:
+        """The days up to `as_of` on which figures of the flow became known, in order."""
+        days = _days(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -210,16 +231,13 @@ class TrendCase(FlowCase):
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return f"{np.format_float_positional(value, trim='-')} %" if is_number else value
+        return np.format_float_positional(value, trim="-") if is_number else value
 
     @field_validator("goal")
     @classmethod
-    def _is_goal(cls, value: str) -> str:
-        try:
-            parse_goal(value)
-        except UserError as error:
-            raise ValueError(str(error).partition("expected ")[2]) from None
-        return value
+    def _is_goal(cls, value: str, info: ValidationInfo) -> str:
+        with _expected():
+            return spoken.read_goal(value, info.data.get("currency", "USD"))
 
     def check_against_data(self) -> None:
         """Refuse also a flow for which the day knew no level of a full year, or a currency without rates."""
@@ -250,9 +268,8 @@ class TrendCase(FlowCase):
 
     def _last_change(self) -> date:
         """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
-        record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        known = record["known_from"][record["known_from"] <= self.as_of_time]
-        return self.as_of if known.empty else max(known.max().date(), date(self.as_of.year, 1, 1))
+        known = self._days_known()
+        return max(known[-1].item().date(), date(self.as_of.year, 1, 1)) if len(known) else self.as_of
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
@@ -266,7 +283,7 @@ class TrendCase(FlowCase):
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
         kind, number, _ = parse_goal(self.goal)
-        if kind == "level":
+        if kind != "rate":
             raise UserError(
                 f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
             )
@@ -339,6 +356,8 @@ class GoalCase(TrendCase):
         kind, number, currency = parse_goal(self.goal)
         if kind == "level":
             return words.exact_money(number, str(currency))
+        if kind == "multiple":
+            return self.goal
         percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
         return f"{percent} % a year".replace("-", "−")
 
@@ -358,6 +377,21 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
         raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+
+
+@lru_cache(maxsize=64)
+def _days(reporter: str, partner: str, flow: str, load: Any, state: Any) -> Any:
+    """The days on which figures of a flow became known, in order; none for a flow without any."""
+    try:
+        return np.sort(_record(reporter, partner, flow, load, state)["known_from"].unique())
+    except UserError:
+        return np.array([], dtype="datetime64[us]")
+
+
+@lru_cache(maxsize=4)
+def _parents(load: Any, state: Any) -> dict[str, str]:
+    """The reporter that contains each reporter, or nothing."""
+    return dict(load().set_index("name")["parent"])
 
 
 @lru_cache(maxsize=256)

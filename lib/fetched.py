@@ -20,7 +20,7 @@ import pandas as pd
 
 from lib import figures as fig
 from lib.economies import CURRENCIES
-from lib.errors import Fault, UserError, list_faults, shown_path
+from lib.errors import Fault, UserError, expect_plain, list_faults, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
@@ -68,8 +68,9 @@ def read(reporter: str) -> pd.DataFrame:
         return _nothing().copy()
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
-        with path.open("rb") as file:
-            state = os.fstat(file.fileno())
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would make us wait
+        state = os.fstat(handle)
+        os.close(handle)
     except FileNotFoundError:
         return _nothing().copy()
     except OSError as error:
@@ -127,7 +128,7 @@ def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
 
 def place_of(rows: pd.DataFrame) -> str:
     """Where the rows of some figures stand: "data/figures.csv", "data/fetched", or both; told by their keys."""
-    came = rows["figure_id"].str.contains(r"-[a-z]+-[a-z]+$")
+    came = rows["figure_id"].str.contains(r"-[a-z][a-z0-9_]*-[a-z]+$")
     places = ["data/figures.csv"] * bool((~came).any()) + ["data/fetched"] * bool(came.any())
     return " and ".join(places) or "data/figures.csv"
 
@@ -153,6 +154,7 @@ def typed(rows: pd.DataFrame) -> pd.DataFrame:
 def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
     try:
+        expect_plain(path)
         with path.open("rb") as file:
             return pd.read_parquet(file, columns=names, page_checksum_verification=True)
     except (

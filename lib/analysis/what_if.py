@@ -9,56 +9,24 @@ larger flows to lean on, so the prior is that of flows between two countries of 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib import goals, growth, mixtures, outlook, reference
+from lib import goals, growth, mixtures, outlook
 from lib import law as laws
-from lib.cases import MAX_HORIZON_YEARS, GoalCase
+from lib.cases import GoalCase
 from lib.errors import UserError, quote
-from lib.evidence import NEGLIGIBLE
-from lib.figures import UNDATED_KNOWN_FROM, load_covariates
+from lib.figures import UNDATED_KNOWN_FROM
 from lib.forecast import FAN
 from lib.goals import Goal
 from lib.law import Law
-from lib.outlook import SUREST, Answer, Expectation
-from lib.reference import HORIZON, base_rate
-from lib.series import exchange_rates, in_dollars
-
-OWN = "own"
-"""Stands for the reporter of a reader's own figures."""
+from lib.outlook import SUREST, Answer
 
 OWN_MOST_FIGURES = 15
 OWN_FIRST_YEAR = 1970
 """Before this no panel has a reference class."""
 OWN_LAST_YEAR = UNDATED_KNOWN_FROM.year
-
-
-class BaseRate(NamedTuple):
-    """How many flows of the size of the base grew so fast.
-
-    Parameters
-    ----------
-    share : of past starting points; None where no panel reaches so far back.
-    years : horizon looked at, the goal's own or the longest that is kept.
-    reason : why there is no share, or nothing.
-    """
-
-    share: float | None
-    years: int
-    reason: str = ""
-
-
-def known_share(goal: Goal, base_usd: float, origin: int) -> BaseRate:
-    """The base rate of a goal, whose base is so many US dollars a year, as known at an origin."""
-    years = min(goal.years, HORIZON)
-    try:
-        return BaseRate(float(base_rate(base_usd, origin, years, goal.rate)), years)
-    except UserError as error:
-        return BaseRate(None, years, str(error))
 
 
 def grid(case: GoalCase, rates: Sequence[float], deadlines: Sequence[int]) -> pd.DataFrame:
@@ -169,44 +137,3 @@ def _read_line(place: int, line: str) -> tuple[int, float, float | None]:
             f"own figures, line {place}: found {quote(line)}, expected a level above 0 that can grow"
         )
     return year, level, rate
-
-
-def own_answer(
-    figures: str, goal: str, base_year: int, deadline: int, currency: str = "USD", reading: str = "average"
-) -> Answer:
-    """The answer to a goal for the flow whose figures are given, with all that is known today."""
-    levels = read_figures(figures)
-    if base_year not in levels.index:
-        known = ", ".join(map(str, levels.index))
-        raise UserError(f"base_year: found {base_year}, expected a year of your figures: {known}")
-    if not 1 <= deadline - base_year <= MAX_HORIZON_YEARS:
-        raise UserError(
-            f"deadline: found {deadline}, expected 1 to {MAX_HORIZON_YEARS} years after {base_year}"
-        )
-    day = UNDATED_KNOWN_FROM
-    target = goals.make_goal(goal, base_year, deadline, levels, currency)
-    asked: dict[str, Any] = {"goal": goal, "base_year": base_year, "deadline": deadline, "currency": currency}
-    asked |= {"reporter": OWN, "partner": "", "flow": "total", "as_of": day, "reading": reading}
-    case = GoalCase.model_construct(**asked)
-    verdicts, needed = goals.judge(target, levels, case.as_of_time), goals.needed_rates(target, levels)
-    undecided = [one.reading for one in verdicts if one.outcome in ("open", "unknown")]
-    found = Answer(
-        case, target, levels, verdicts, outlook.kind_of(day, deadline), pd.Series(dtype=float), needed
-    )
-    if not undecided:
-        return found
-    expected = expect_own(levels.loc[:deadline], currency, day)
-    law = outlook.own_law(target, levels, expected)
-    law = laws.prune(laws.marginal(law, [year for year in law.years if year not in levels.index]), NEGLIGIBLE)
-    odds = laws.chances(law, target, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
-    return replace(found, chances=odds, law=law, expected=expected)
-
-
-def expect_own(levels: pd.Series, currency: str, day: date) -> Expectation:
-    """The growth to be expected from the last of the levels on, from them and from flows of that size."""
-    origin, level = int(levels.index[-1]), float(levels.iloc[-1])
-    per_usd, rates = exchange_rates(load_covariates(), pd.Timestamp(day)), growth.log_growth(levels)
-    size = in_dollars(level, currency, origin, per_usd) * 1e6
-    known = min(origin, reference.last_released(day))
-    prior, shares = outlook.prior_with_parents(laws.drawn(reference.prior_for(size, known)), [], rates)
-    return Expectation(origin, level, size, False, prior, laws.posterior(rates, prior), shares)

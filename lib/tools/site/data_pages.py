@@ -17,9 +17,10 @@ from lib import figures, package, show
 from lib.analysis.register import left_out
 from lib.cases import slugify
 from lib.show import periods
-from lib.tools.site import prose
-from lib.tools.site.context import DIGITS, Notebook, Site, digest, source_of
-from lib.tools.site.prose import web_address
+from lib.tools.run import markup
+from lib.tools.run.markup import web_address
+from lib.tools.run.page import source_of
+from lib.tools.site.context import DIGITS, Notebook, Site, digest
 from lib.words import percent
 
 OUTCOMES = ("yes", "no", "pending", "unknown")
@@ -72,7 +73,7 @@ def data_files(site: Site) -> dict[str, bytes]:
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    html, headings = prose.with_anchors(prose.from_markdown(text, site.links("../")), {"files": 1})
+    html, headings = markup.with_anchors(markup.from_markdown(text, site.links("../")), {"files": 1})
     files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     page = {"text": html, "headings": headings, "files": files}
@@ -182,15 +183,15 @@ def _sections(notebook: Notebook) -> Iterator[tuple[str, str, str]]:
     cells = (notebook.first.content or {}).get("cells", [])
     text = "\n\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    yield notebook.question, "", prose.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
+    yield notebook.question, "", markup.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
     for title, body in zip(parts[1::2], parts[2::2], strict=True):
-        yield f"{notebook.question} {title}", slugify(prose.plain(title)), prose.plain(body)
+        yield f"{notebook.question} {title}", slugify(markup.plain(title)), markup.plain(body)
 
 
 def _runs(site: Site) -> Iterator[Document]:
     for run in site.runs:
         values = " ".join(str(value) for value in run.parameters.values())
-        said = run.fault or (prose.plain(run.result.answer) if run.result else "")
+        said = run.fault or (markup.plain(run.result.answer) if run.result else "")
         kind = "failed run" if run.fault else site.questions[run.notebook]
         yield run.title, f"{run.address}/index.html", kind, f"{said} {values} {run.slug} {run.notebook}"
 

@@ -16,9 +16,8 @@ import pandas as pd
 
 from lib.errors import UserError, nearest
 from lib.files import make_folder_below, write_atomically
-from lib.tools.run import spec
+from lib.tools.run import markup, spec
 from lib.tools.run.spec import JOURNAL, NOTEBOOK, Run, run_from
-from lib.tools.site import grids
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -78,6 +77,8 @@ def find_run(name: str, out: Path) -> Run:
     content = spec.read_journal(out / "runs" / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
+    if not spec.are_intact(out / "runs" / full, content):
+        raise UserError(f"run: found other files of {full} than its journal describes; run it again")
     return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
 
 
@@ -137,9 +138,9 @@ def tables(notebook: Any) -> list[pd.DataFrame]:
     return found
 
 
-def read_tables(markup: str) -> list[pd.DataFrame]:
+def read_tables(html: str) -> list[pd.DataFrame]:
     """The tables in HTML as pandas writes it: a row of names, then rows of as many cells."""
-    found = [part for part in grids.split(markup) if not isinstance(part, str) and len(part) > 1]
+    found = [part for part in markup.split(html) if not isinstance(part, str) and len(part) > 1]
     texts = [[[cell.text for cell in row] for row in rows] for rows in found]
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 

@@ -24,7 +24,7 @@ import httpcore
 import httpx
 import tenacity
 
-from lib.errors import UserError, plain, quote
+from lib.errors import UserError, printable, quote
 from lib.tools.sources.publishers import PLAIN_HOSTS, check_address
 from lib.tools.sources.secrets import Secret, redact, redact_bytes, redacted_log
 
@@ -130,7 +130,7 @@ class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
 
 def message(where: str, found: str, expected: str) -> str:
     """One line in the form that all messages here have."""
-    return plain(f"{where}: found {found}, expected {expected}")
+    return printable(f"{where}: found {found}, expected {expected}")
 
 
 def refuse(where: str, found: str, expected: str) -> UserError:

@@ -14,8 +14,7 @@ import pandas as pd
 from lib.economies import check_currency, find_economy
 from lib.errors import UserError
 from lib.figures import load_covariates
-from lib.files import write_atomically
-from lib.package import data_dir, describe, refresh_checksums
+from lib.package import describe, editing, write_tables
 from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
 from lib.tools.sources import rates
@@ -190,11 +189,11 @@ def compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed
 
 def write(renewed: Renewed) -> None:
     """Write the file, with every row that stays as it is to the letter, and its checksum."""
-    rows = {(row["variable"], row["year"]): row for row in curation.read_rows("covariates")}
-    for news in renewed.changed.itertuples():
-        value = np.format_float_positional(news.value, trim="-")
-        row = {"year": str(news.year), "variable": news.variable, "value": value}
-        rows[news.variable, row["year"]] = row | {"unit": news.unit, "source_url": news.source_url}
-    path = describe("covariates")["path"]
-    write_atomically(data_dir() / path, curation.to_text([rows[key] for key in sorted(rows)]))
-    refresh_checksums(path)
+    with editing():
+        rows = {(row["variable"], row["year"]): row for row in curation.read_rows("covariates")}
+        for news in renewed.changed.itertuples():
+            value = np.format_float_positional(news.value, trim="-")
+            row = {"year": str(news.year), "variable": news.variable, "value": value}
+            rows[news.variable, row["year"]] = row | {"unit": news.unit, "source_url": news.source_url}
+        text = curation.to_text([rows[key] for key in sorted(rows)])
+        write_tables({describe("covariates")["path"]: text.encode()})

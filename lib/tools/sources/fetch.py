@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lib.economies import Economy, economies, find_economy, names_by
-from lib.errors import UserError, nearest, plain, quote
+from lib.errors import UserError, nearest, printable, quote
 from lib.tools.sources import comtrade, gacc, imf, observations
 from lib.tools.sources.client import Client, NothingThere, QuotaUsed, Request, refuse
 from lib.tools.sources.observations import Question
@@ -233,7 +233,9 @@ def read_answer(question: Question, body: bytes, media: str, where: str) -> tupl
         unknown = sorted(set(rows["partner"].unique()) - set(names))
         if unknown:
             notes.append(
-                plain(f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}")
+                printable(
+                    f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}"
+                )
             )
         rows = rows[~rows["partner"].isin(unknown)]
         rows = rows.assign(

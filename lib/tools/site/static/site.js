@@ -1,4 +1,4 @@
-// What pages do beyond being read: light and dark, sorting and filtering of tables, unfolding of code.
+// What pages do beyond being read: light and dark, sorting and filtering of tables.
 "use strict";
 
 const isDark = () => {
@@ -16,17 +16,6 @@ themeButton.addEventListener("click", () => {
   nameTheme();
 });
 nameTheme();
-
-const codeButton = document.querySelector("button.codes");
-if (codeButton) {
-  codeButton.hidden = false;
-  codeButton.addEventListener("click", () => {
-    const blocks = [...document.querySelectorAll("details.code")];
-    const open = blocks.some((block) => !block.open);
-    blocks.forEach((block) => { block.open = open; });
-    codeButton.textContent = open ? "Hide all code" : "Show all code";
-  });
-}
 
 // A cell's number, as people write them: "+14.1 %", "−28.6", "1,234 USD mn"; "below 1 %" sorts as 1.
 const numberIn = (text) => {

@@ -1,5 +1,7 @@
-"""The first page: the question, the answer and a picture from the default run, then goals and notebooks."""
+"""The pages of runs: the first page with question, answer and goals; each run; the cases of each notebook."""
 
+import json
+from contextlib import suppress
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -10,11 +12,12 @@ from lib import goals, words
 from lib.analysis import answers
 from lib.cases import GoalCase
 from lib.results import Result
+from lib.tools.run import markup
 from lib.tools.run.matrix import NOTEBOOKS
-from lib.tools.site import prose, run_page
-from lib.tools.site.context import DEFAULT, FoundRun, GoalRow, Site
+from lib.tools.run.page import Block, read_page
+from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
+from lib.tools.site.context import DEFAULT, FoundRun, GoalRow, Notebook, Site, changed_data, data_links
 from lib.tools.site.data_pages import met_in_register
-from lib.tools.site.run_page import answer_of
 
 MOST_ON_INDEX = 40
 """Rows of the matrix on the first page."""
@@ -74,8 +77,8 @@ def _head(site: Site) -> Head | None:
     links = site.links("")
     return Head(
         run=run,
-        asked=prose.inline(str(answers.goal_in_words(case, case.make_goal())), links),
-        answer=prose.inline(run.result.answer, links),
+        asked=markup.inline(str(answers.goal_in_words(case, case.make_goal())), links),
+        answer=markup.inline(run.result.answer, links),
         chances=_chances_in_words(run.result, case),
         as_of=case.as_of,
         sources=links.to_figures(run.result.figure_ids),
@@ -124,8 +127,8 @@ def _facts(head: Head) -> list[dict[str, str]]:
     return facts
 
 
-def _picture(site: Site, head: Head) -> run_page.Block | None:
-    page = run_page.read_page(head.run.content or {}, site.links(""))
+def _picture(site: Site, head: Head) -> Block | None:
+    page = read_page(head.run.content or {}, site.links(""))
     return next((block for block in page.blocks if block.kind == "picture"), None)
 
 
@@ -145,3 +148,68 @@ def _flat(row: GoalRow) -> dict[str, Any]:
         "source": row.announced.get("url", ""),
         "run": row.run,
     }
+
+
+# --- the page of a run, and the list of a notebook's cases ---
+
+UP = "../../../"
+
+MOST_CASES = 1500
+"""Rows of a list of cases; more would make it heavier than a page should be."""
+
+
+def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
+    """The files of a run's page by name: the page, its pictures, its tables as CSV, and the run's own files."""
+    links = site.links(UP)
+    page = read_page(run.content or {}, links)
+    own = _own_files(run)
+    result = run.result
+    html = site.render(
+        "run.html.j2",
+        UP,
+        place="",
+        run=run,
+        question=site.questions[run.notebook],
+        page=page,
+        answer_text=markup.plain(result.answer) if result else "",
+        sources=links.to_figures(result.figure_ids if result else []),
+        tables=data_links(run, site, UP),
+        stale=changed_data(run, site.sources),
+        downloads=sorted(own),
+    )
+    return page.files | own | {"index.html": html.encode()}
+
+
+def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
+    """The list of a notebook's cases with the answer of each."""
+    up = "../../"
+    page = {
+        "notebook": notebook,
+        "cases": [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
+        "more": max(0, len(notebook.runs) - MOST_CASES),
+    }
+    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
+
+
+def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
+    """The sentence that the run opens with; what is wrong with it where it has none."""
+    if run.fault:
+        return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
+    if run.result is None:
+        return Markup("No result is recorded.")
+    return markup.inline(run.result.answer, site.links(up))
+
+
+def _own_files(run: FoundRun) -> dict[str, bytes]:
+    """What the run left: notebook, result, journal. A notebook that is not the journal's is not handed on."""
+    names = (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL)
+    files = {}
+    for name in names:
+        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
+            files[name] = (run.folder / name).read_bytes()
+    return files
+
+
+def stamp_of(run: FoundRun) -> str:
+    """What of a run decides its page: its journal holds the hashes of its files, and a fault shows them damaged."""
+    return json.dumps([run.record, run.fault], sort_keys=True, ensure_ascii=True)
