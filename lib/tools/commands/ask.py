@@ -81,6 +81,8 @@ def ask_command(
 
 def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
     """The file, where the first word is one, and the question."""
+    if unknown := [word for word in words if word.startswith("--")]:
+        raise click.NoSuchOption(unknown[0])
     if not words:
         return None, ""
     first = Path(words[0])
