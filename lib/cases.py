@@ -21,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from lib import fetched, months, spoken, words
 from lib import figures as fig
+from lib.economies import check_currency
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
-from lib.series import annual_series, exchange_rates
+from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
 
 
@@ -211,10 +212,20 @@ class FlowCase(Case):
 class TrendCase(FlowCase):
     """A flow in one currency, against a yearly rate."""
 
-    currency: Literal["USD", "CNY"] = Field(
-        "USD", description="currency of the series; others are converted, and marked"
+    currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="currency of the series (ISO 4217, such as EUR); others are converted, and marked",
     )
     goal: str = Field("25 %", description=GOAL)
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _is_currency(cls, value: Any) -> Any:
+        try:
+            return check_currency(value) if isinstance(value, str) else value
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
 
     @field_validator("goal", mode="before")
     @classmethod
@@ -229,12 +240,15 @@ class TrendCase(FlowCase):
             return spoken.read_goal(value, info.data.get("currency", "USD"))
 
     def check_against_data(self) -> None:
-        """Refuse also a flow for which the day knew no level of a full year."""
-        if self.series().empty:
-            raise UserError(
-                f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
-                f"{self.currency}; expected a later day, another flow or the other currency"
-            )
+        """Refuse also a flow for which the day knew no level of a full year, or a currency without rates."""
+        if not self.series().empty:
+            return
+        if self.currency not in self.rates():
+            raise UserError(no_rate(self.currency, "any year"))
+        raise UserError(
+            f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
+            f"{self.currency}; expected a later day, another flow or another currency"
+        )
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
@@ -260,7 +274,7 @@ class TrendCase(FlowCase):
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
-        return level_mn if self.currency == "USD" else level_mn / float(self.rates()[year])
+        return in_dollars(level_mn, self.currency, year, self.rates())
 
     def mirror(self) -> Self:
         """The same trade as the partner reports it: its imports are the other's exports."""
@@ -276,8 +290,8 @@ class TrendCase(FlowCase):
             )
         return number
 
-    def rates(self) -> pd.Series:
-        """Annual average yuan per dollar for the years that were over on `as_of`."""
+    def rates(self) -> pd.DataFrame:
+        """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
         return exchange_rates(fig.load_covariates(), self.as_of_time)
 
 
@@ -324,6 +338,9 @@ class GoalCase(TrendCase):
         if faults:
             raise UserError("\n".join(faults))
         self.make_goal()
+        # Flows like this one are found by size, in dollars.
+        for year in (self.base_year, int(self.series().index[-1])):
+            self.usd_mn(1.0, year)
 
     def make_goal(self) -> Goal:
         """The goal on the base level known on `as_of`."""

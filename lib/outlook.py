@@ -197,7 +197,7 @@ class Answer:
     kind : what a probability of it is: a forecast (the deadline lies ahead), a nowcast (its year is running),
         or inferred (its year is over, and unpublished).
     chances : probability by reading, those alone that the figures do not decide.
-    needed : growth a year still needed, by reading (`lib.goals.needed_rates`).
+    needed : growth a year still needed, by reading (`lib.goals.needed_rates`); nothing is after the deadline.
     law : of the log levels (millions) of the years that are not known, to the deadline; None where all is decided.
     expected : what was to be expected from the last level up to the deadline on; None where all is decided.
     evidence : what the law has learnt from beside the own yearly levels: kind (`lib.evidence.PIECES`) → whose
@@ -223,6 +223,11 @@ class Answer:
     def last(self) -> int:
         """Year of the last level known up to the deadline."""
         return int(self.levels.loc[: self.goal.deadline].index[-1])
+
+    @property
+    def warning(self) -> str:
+        """What the reader of a probability must be told of its reference class (`lib.reference.age_warning`), or nothing."""
+        return reference.age_warning(self.expected.prior, self.expected.origin) if self.expected else ""
 
     @property
     def fan(self) -> pd.DataFrame | None:
@@ -291,7 +296,8 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     assume = Assumptions.of(case) if assume is None else assume
     levels, goal = case.series()["value_mn"].dropna(), case.make_goal()
     verdicts = goals.judge(goal, levels, case.as_of_time)
-    needed, kind = goals.needed_rates(goal, levels), kind_of(case.as_of, goal.deadline)
+    kind = kind_of(case.as_of, goal.deadline)
+    needed = goals.needed_rates(goal, levels, kind == "inferred")
     undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
     if not undecided:
         return Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed, assume=assume)

@@ -62,6 +62,9 @@ class Result(BaseModel):
         None, description="what is known with everything published since, plain text"
     )
     kind: Kind | None = Field(None, description="kind of the answer's probability; none where figures decide")
+    warning: str = Field(
+        "", description="what weakens the probabilities, a sentence; empty where nothing does"
+    )
     readings: list[ReadingResult] = []
     estimates: list[Estimate] = []
     figure_ids: list[str] = Field([], description="rows of data/figures.csv that the answer rests on")
@@ -102,7 +105,7 @@ def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     notebook : name of the notebook, without its ending.
     case : the validated parameters.
     answer : the sentence that the notebook opens with, plain text.
-    parts : `readings`, `estimates`, `figure_ids`, `hindsight`, `kind` of `Result`.
+    parts : `readings`, `estimates`, `figure_ids`, `hindsight`, `kind`, `warning` of `Result`.
     """
     from IPython.display import display
 
@@ -158,17 +161,25 @@ def schema_text() -> str:
 def verdict_lines(found: list[Result]) -> list[str]:
     """The verdict table as lines for a terminal: one block a goal, the notebooks that say so, readings below it.
 
-    Notebooks that come to the same about one goal share a block.
+    Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
     """
     said: dict[tuple[str, ...], list[str]] = {}
+    warnings: dict[tuple[str, ...], dict[str, None]] = {}
     for result in found:
         rows = [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]
         if rows:
             said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
+            if result.warning:
+                warnings.setdefault((result.title, *rows), {})[f"  {result.warning}"] = None
     return [
         line
-        for (title, *rows), names in said.items()
-        for line in ("", f"{title} ({', '.join(dict.fromkeys(names))})", *rows)
+        for block, names in said.items()
+        for line in (
+            "",
+            f"{block[0]} ({', '.join(dict.fromkeys(names))})",
+            *block[1:],
+            *warnings.get(block, ()),
+        )
     ]
 
 

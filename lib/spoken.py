@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib.economies import economies
+from lib.economies import CURRENCIES, economies
 from lib.errors import UserError, did_you_mean, quote
 
 LONGEST = 300
@@ -54,18 +54,6 @@ _MONEY = {
     "KZT": "kzt ₸ tenge",
 }
 _CURRENCIES = {word: code for code, words in _MONEY.items() for word in words.split()}
-
-_ISO_4217 = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD
-CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
-GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR
-LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN
-PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB
-TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL
-"""
-
-ISO_4217 = frozenset(_ISO_4217.split())
-"""Codes of currencies in use (ISO 4217)."""
 
 _MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
@@ -128,7 +116,7 @@ _RATE = re.compile(
 
 _SCALE = "|".join(sorted(map(re.escape, _MILLIONS), key=len, reverse=True))
 _UNIT = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
-_UNIT = rf"(?:u\.s\. ?\$|us ?\$|{_UNIT}|(?-i:{'|'.join(sorted(ISO_4217))})(?!\w))"
+_UNIT = rf"(?:u\.s\. ?\$|us ?\$|{_UNIT}|(?-i:{'|'.join(CURRENCIES)})(?!\w))"
 _LEVEL = re.compile(
     rf"(?<![\w.,-])(?:(?P<before>{_UNIT}) ?)?(?P<number>{_NUMBER})"
     rf"(?: ?(?P<scale>{_SCALE})(?![a-z]))?(?: ?(?:of )?(?:us |u\.s\. )?(?P<after>{_UNIT})(?![a-z]))?"
@@ -269,7 +257,7 @@ def _currency_of(word: str | None) -> str:
     if not word:
         return ""
     plain = word.casefold().replace(" ", "").replace("u.s.", "us")
-    return _CURRENCIES.get(plain, word if word in ISO_4217 else "")
+    return _CURRENCIES.get(plain, word if word in CURRENCIES else "")
 
 
 def _level_in_words(level_mn: float, currency: str) -> str:
@@ -573,7 +561,9 @@ def read_question(text: str, currency: str = "USD") -> Question:
     if not found.goal:
         if lone := re.search(rf"(?<![\w.,]){_NUMBER}(?![\w%])", rest):
             _bare(lone[0], text)
-            raise UserError(f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?')
+            raise UserError(
+                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
+            )
         raise UserError(f"ask: found no goal in {quote(text)}, expected {_EXAMPLES}")
     _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
     said = {

@@ -165,7 +165,7 @@ def test_nothing_is_written_where_nothing_is_new(own_data):
         ("value", -1.0, "found -1.0, expected a number of 0 or more"),
         ("value", float("inf"), "found inf, expected a number of 0 or more"),
         ("flow", "exports", "found exports, expected total, export or import"),
-        ("unit", "EUR mn", "found EUR mn, expected a unit of figures.csv"),
+        ("unit", "EUX mn", "found EUX mn, expected a unit of figures.csv"),
         ("published", "2020-01-01", "found 2020-01-01, expected a day after period_end"),
         ("snapshot", "abc", "found abc, expected the checksum of a snapshot"),
         ("reporter", "China", "found China, expected one reporter, its own"),

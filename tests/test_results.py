@@ -200,3 +200,10 @@ def test_equal_verdicts_are_told_once_and_others_apart() -> None:
     assert results.verdict_lines([SOME, again, without])[2:] == once[2:]
     assert results.verdict_lines([SOME, again, without])[1] == "Harbin–Russia (00, 03)"
     assert results.verdict_lines([SOME, other]) == once + results.verdict_lines([other])
+
+
+def test_a_warning_ends_the_block_once_and_parts_no_notebooks() -> None:
+    warned = SOME.model_copy(update={"notebook": "03_could_one_have_known", "warning": "The class is old."})
+    lines = results.verdict_lines([SOME, warned, warned])
+    assert lines[1] == "Harbin–Russia (00, 03)" and lines[2:-1] == results.verdict_lines([SOME])[2:]
+    assert lines[-1] == "  The class is old."

@@ -25,7 +25,6 @@ NO_CALLER: dict[str, str] = {
 PENDING = {
     "lib.standards.oecd_distance": "a published standard that notebook 06 does not show",
     "lib.tools.run.opened.note": "goes with the list of opened files",
-    "lib.analysis.what_if.known_share": "the base rate that the browser shows, held to the page by a test",
     "lib.law.from_rates": "the law of a series in one call, for `lib.ask`",
     "lib.law.chances_every_year": "each year so far, for the same",
     "lib.law.growth_quantiles": "the fan in closed form, which the page is to draw",

@@ -1,20 +1,20 @@
 """Sentences of notebooks: right for every flow, by rules; and shown where a reader can change them.
 
-A rule is a pattern that no page may hold. It is looked for in the committed notebooks, and in what their cells say
-for the odd cases below; `RULES`, `ODD` and `REWRITTEN` are there to be extended.
+The rules of `sentences` are looked for in the committed notebooks, and in what their cells say for the odd cases
+below; those of `notebooks/odd_cases.yml` are run as a whole, apart from the tests.
 """
 
 import ast
 import json
 import re
 import statistics
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import pytest
 from IPython.display import Markdown
+from sentences import check_sentences, plain, sentences_of
 
 from lib.words import Said
 
@@ -26,33 +26,6 @@ REWRITTEN = ("01", "02", "06", "07", "08", "90", "start", "template")
 """Notebooks whose sentences stand in their cells; the others follow."""
 
 MOST_LINES, MEDIAN_LINES = 15, 4.5
-
-RULES = {
-    "a plural for one": r"(?<![\d.,–-])1 (?:years|figures|periods|rates|forecasts|trackers|times|pairs)\b",
-    "a doubled name": r"\b([A-Z][a-z]+)–\1\b|\b([A-Z][a-z]+) \2\b",
-    "a doubled word": r"\b(the|of|in|a|is|to|and|for|by) \1\b",
-    "growth by a fall": r"\b(?:grew|rose|fell|shrank) by [−+-]",
-    "a hole": r"(?<![\w-])(?:nan|NaN|NaT|None(?! [a-z])|<NA>|inf)(?![\w-])",
-    "a field that was not filled": r"\{[a-z_]*(?::[^}\s]*)?\}",
-    "two spaces": r"(?<=[a-z,]) {2,}(?=[a-z])",
-    "a stop after a stop": r"[.,;:]\s*[.,;](?!\.)|\.\.(?!\.)",
-    "a unit after its number": r"\b\d[\d.,]* (?:USD|CNY) (?:billion|million)\b",
-    "a hyphen for a minus": r"(?<![\w.–/_-])-\d",
-    "a count of all of itself": r"\*{0,2}(\d+)\*{0,2} of \*{0,2}\1\*{0,2} cannot",
-    "a span that ends in words": r"\d{4}–\d{4}, a year",
-    "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
-    "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
-}
-
-
-def check_sentences(text: str) -> list[str]:
-    """The rules that a text breaks, each with the words around."""
-    return [
-        f"{name}: …{text[max(0, found.start() - 40) : found.end() + 40]!r}…"
-        for name, pattern in RULES.items()
-        for found in re.finditer(pattern, text)
-    ]
-
 
 FLOWS = (
     {"reporter": "Heilongjiang"},
@@ -112,27 +85,8 @@ def said_by(
 ) -> list[str]:
     """What the code cells of a notebook show as Markdown, for other parameters."""
     _, shown = run_cells(notebook, parameters, monkeypatch)
-    said = [_plain(str(thing.data)) for thing in shown if isinstance(thing, Markdown)]
+    said = [plain(str(thing.data)) for thing in shown if isinstance(thing, Markdown)]
     return [text for text in said if text.strip()]  # a list of links alone leaves nothing
-
-
-def sentences_of(notebook: dict[str, Any]) -> list[str]:
-    """What a notebook says in Markdown: its own cells, and what its code shows; addresses and code left out."""
-    found = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            found.append("".join(cell["source"]))
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            found += ["".join(data[kind]) for kind in ("text/markdown",) if kind in data]
-            found += [meta["alt"] for meta in output.get("metadata", {}).values() if "alt" in meta]
-    return [_plain(text) for text in found]
-
-
-def _plain(markdown: str) -> str:
-    markdown = re.sub(r"`[^`]*`", "code", markdown)
-    text = re.sub(r"(?<=\])\([^)]*\)|^\|.*$", "", markdown, flags=re.MULTILINE)
-    return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
 
 
 def committed() -> dict[str, dict[str, Any]]:

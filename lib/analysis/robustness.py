@@ -34,7 +34,7 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
     rates = growth.log_growth(levels.loc[: goal.deadline])
     own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
     posteriors = {
-        "as above": base.posterior,
+        "own yearly levels": base.posterior,
         "without the larger flows": laws.posterior(rates, own_class),
         "the reference class alone": laws.posterior(np.array([]), own_class),
         "drift free to differ twice as much": laws.posterior(

@@ -9,7 +9,6 @@ larger flows to lean on, so the prior is that of flows between two countries of 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,36 +22,11 @@ from lib.forecast import FAN
 from lib.goals import Goal
 from lib.law import Law
 from lib.outlook import SUREST, Answer
-from lib.reference import HORIZON, base_rate
 
 OWN_MOST_FIGURES = 15
 OWN_FIRST_YEAR = 1970
 """Before this no panel has a reference class."""
 OWN_LAST_YEAR = UNDATED_KNOWN_FROM.year
-
-
-class BaseRate(NamedTuple):
-    """How many flows of the size of the base grew so fast.
-
-    Parameters
-    ----------
-    share : of past starting points; None where no panel reaches so far back.
-    years : horizon looked at, the goal's own or the longest that is kept.
-    reason : why there is no share, or nothing.
-    """
-
-    share: float | None
-    years: int
-    reason: str = ""
-
-
-def known_share(goal: Goal, base_usd: float, origin: int) -> BaseRate:
-    """The base rate of a goal, whose base is so many US dollars a year, as known at an origin."""
-    years = min(goal.years, HORIZON)
-    try:
-        return BaseRate(float(base_rate(base_usd, origin, years, goal.rate)), years)
-    except UserError as error:
-        return BaseRate(None, years, str(error))
 
 
 def grid(case: GoalCase, rates: Sequence[float], deadlines: Sequence[int]) -> pd.DataFrame:

@@ -36,8 +36,13 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
             look = {"marker": GRADE_MARKS[grade][0], "facecolor": face, "edgecolor": colour}
             axes.scatter(group.index, group["value_mn"], zorder=3, **look)
         ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
-    axes.set_yscale("log")
+    axes.set_yscale("log", nonpositive="mask")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    low, high = axes.get_ylim()
+    few = (
+        np.floor(np.log10(high)) <= np.log10(low) + 1
+    )  # less than two powers of ten: the others need labels, too
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:,.0f}" if few and str(value)[0] in "25" else "")
     axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     label_ends(axes, ends, size=9.5)
     handles = grade_handles(pd.concat(family.values())["grade"].unique(), GREY)

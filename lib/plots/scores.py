@@ -105,7 +105,7 @@ def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources
     import seaborn as sns
     from matplotlib.colors import ListedColormap
 
-    figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes))
+    figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes), width=60)
     text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
     look = {"fmt": "", "annot_kws": {"fontsize": 8, "color": "black"}, "linewidths": 2, "cbar": False}
     colours = ListedColormap(["#f6c77d", "#9ecae1"])

@@ -81,12 +81,12 @@ def scale_of(largest_mn: float) -> tuple[float, str]:
     return (1000.0, "bn") if largest_mn >= 1000 else (1.0, "mn")
 
 
-def new_axes(title: str, height: float = SIZE[1]) -> tuple[Any, Any]:
-    """A figure of the common width and its axes, titled."""
+def new_axes(title: str, height: float = SIZE[1], width: int = 90) -> tuple[Any, Any]:
+    """A figure of the common width and its axes, titled in lines of at most `width` characters."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
-    axes.set_title(title)
+    axes.set_title(textwrap.fill(title, width))
     return figure, axes
 
 

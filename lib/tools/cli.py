@@ -10,7 +10,7 @@ import click
 from lib.errors import UserError
 from lib.tools.commands.ask import ask_command
 from lib.tools.commands.author import kernel, new, stamp
-from lib.tools.commands.data import data, report_faults
+from lib.tools.commands.data import data, renew_checksums, report_faults
 from lib.tools.commands.publish import export, site_command, whatif_command
 from lib.tools.commands.research import backtest, reference
 from lib.tools.commands.results import results_command
@@ -68,17 +68,18 @@ main.add_command(whatif_command)
 
 @main.command()
 @click.option(
-    "--renew", is_flag=True, help="Renew the checksums in data/datapackage.json after an edit of the data."
+    "--renew",
+    is_flag=True,
+    help="After an edit of the data: show what differs, ask, and renew the checksums.",
 )
-def check(renew: bool) -> None:
+@click.option("--yes", is_flag=True, help="With --renew: do not ask.")
+def check(renew: bool, yes: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib import package
     from lib.tools.run import stamp as notebooks
 
     if renew:
-        for name in package.refresh_checksums():
-            click.echo(f"renewed the checksum of {name}")
-    report_faults(notebooks.all_faults())
+        renew_checksums(yes)
+    report_faults(notebooks.all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

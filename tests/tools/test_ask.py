@@ -27,7 +27,14 @@ def test_the_answer_stands_in_the_terminal() -> None:
     assert lines[0] == "Harbin–Russia, total trade: +25 % a year 2012–2015, as of 2014-04-15"
     assert lines[1] == "Open: 30 % that it will be met, read on average: a forecast."
     told = "\n".join(lines)
-    for fact in ("asks for", "still needed", "base rate", "rests on", "expected growth", "four in five within"):
+    for fact in (
+        "asks for",
+        "still needed",
+        "base rate",
+        "rests on",
+        "expected growth",
+        "four in five within",
+    ):
         assert fact in told
     assert lines[-1] == "page: out/runs/00_did_the_goal_hold/default/page.html (--page writes it)"
 

@@ -7,15 +7,18 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import pycountry
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
 from sources_kit import months, quick_client
 
-from lib import fetched, package
+from lib import fetched, outlook, package
 from lib import figures as fig
-from lib.economies import find_economy
+from lib.cases import GoalCase
+from lib.economies import CURRENCIES, find_economy
+from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.research.panels import read_panel
 from lib.tools.cli import main
@@ -344,6 +347,57 @@ def test_a_source_of_covariates_that_is_out_of_order_leaves_its_own_as_they_are(
     )
     refused = invoke("data", "refresh", "--source", "fred")
     assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "status 503" in refused.output
+
+
+def test_a_goal_may_be_in_any_currency_once_its_rates_are_there(server):
+    """Harbin's level is printed in dollars; euros come with a package, dong from the World Bank."""
+    values = {"currency": "eur", "goal": "0.3 EUR bn", "as_of": "2014-04-15"}
+    with pytest.raises(UserError, match="data refresh --currency EUR"):
+        GoalCase.check(values)
+    assert "did you mean EUR?" in invoke("data", "refresh", "--currency", "EUX").output
+    assert "expected another currency" in invoke("data", "refresh", "--currency", "USD").output
+    euro = invoke("data", "refresh", "--currency", "EUR", "--yes")
+    assert "+ eur_per_usd 2012: 0.778" in euro.output and "wrote 2" in euro.output, euro.output
+    case = GoalCase.check(values)
+    assert case.goal_name == "EUR 300 million" and "EUR 300 million" in case.title()
+    rate = fig.covariate("eur_per_usd")
+    own, dollars = case.series(), GoalCase().series()
+    both = own.index.intersection(dollars.index)
+    assert (own["value_mn"] / dollars["value_mn"])[both].to_dict() == pytest.approx(rate[both].to_dict())
+    assert own["grade"].str.contains("converted").all()
+    same = GoalCase(goal=f"{0.3 / rate[2012]:.6f} USD bn")  # but for how the rate moved in the years behind
+    chances = [outlook.of(one).chances["average"] for one in (case, same)]
+    assert 0 < chances[0] < 1 and chances[0] == pytest.approx(chances[1], abs=0.1)
+    server.world.indicators["VNM", "PA.NUS.FCRF"] = {"2023": 23787.3, "2024": 24164.9}
+    dong = invoke("data", "refresh", "--currency", "VND", "--yes")
+    assert "+ vnd_per_usd 2024: 24164.9 VND/USD" in dong.output and fig.check_data() == []
+
+
+def test_rates_of_every_currency_have_a_source():
+    """Of ISO 4217 as pycountry has it, without funds, metals and units of account."""
+    others = {
+        "BOV",
+        "CHE",
+        "CHW",
+        "CLF",
+        "COU",
+        "MXV",
+        "USN",
+        "UYI",
+        "UYW",
+        "XAD",
+        "XSU",
+        "XUA",
+        "XXX",
+        "XTS",
+        "XDR",
+    }
+    others |= {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XPD", "XPT"}
+    assert set(CURRENCIES) == {one.alpha_3 for one in pycountry.currencies} - others
+    recipes = covariates.rates_of(set(CURRENCIES) - {"USD"})
+    assert len(recipes) == len(CURRENCIES) - 1
+    assert {recipe.source for recipe in recipes.values()} == {"ecb", "fred", "worldbank"}
+    assert recipes["kzt_per_usd"].place == "Kazakhstan" and recipes["xof_per_usd"].place == "Senegal"
 
 
 def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(server, tmp_path):

@@ -54,6 +54,7 @@ def add(yes: bool, **given: str | None) -> None:
     from lib.errors import list_faults
     from lib.tools import curation
 
+    expect_known_data()
     values = _complete(given)
     start, end = curation.read_period(values.pop("period"))
     row = curation.make_row(values | {"period_start": start, "period_end": end})
@@ -67,8 +68,53 @@ def add(yes: bool, **given: str | None) -> None:
     for warning in warnings:
         click.echo(f"look: {warning}")
     if yes or click.confirm("Write it?"):
-        curation.add(row, countries)
-        click.echo(f"wrote {row['figure_id']} to data/figures.csv")
+        written = curation.add(row)
+        click.echo(f"wrote {written['figure_id']} to data/figures.csv")
+
+
+def expect_known_data() -> None:
+    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at.
+
+    Raises
+    ------
+    UserError
+        With every file that differs, and its rows where there is a commit to compare them with.
+    """
+    from lib import package
+    from lib.errors import list_faults
+
+    package.finish_edit()
+    if package.check_checksums():
+        package.finish_edit()  # one that began as we looked
+        if faults := package.check_checksums():
+            from lib.tools import curation
+
+            lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
+            raise UserError("\n".join([list_faults(faults), *lines]))
+
+
+def renew_checksums(yes: bool) -> None:
+    """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
+    from lib import package
+    from lib.figures import check_tables
+    from lib.tools import curation
+
+    package.finish_edit()
+    report_faults(check_tables())
+    shown, altered = package.check_checksums(), curation.altered()
+    for name, lines in altered.items():
+        for line in lines:
+            click.echo(f"{name}: {line}")
+    if not altered:
+        return
+    if not (yes or _is_terminal()):
+        raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
+    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
+        raise UserError("check --renew: nothing was renewed")
+    if package.check_checksums() != shown:
+        raise UserError("check --renew: the data have changed again since they were shown, expected a look")
+    for name in package.refresh_checksums():
+        click.echo(f"renewed the checksum of {name}")
 
 
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
@@ -202,10 +248,17 @@ def import_(table: Path, mapping: Path | None) -> None:
 @click.option(
     "--source", "sources", multiple=True, help="Only this source of covariates; see `data sources`."
 )
+@click.option(
+    "--currency", "currencies", multiple=True, help="Only the rates of this currency, such as EUR (ISO 4217)."
+)
 @OFFLINE
 @click.option("--yes", is_flag=True, help="Write without asking.")
-def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
-    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first."""
+def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool, yes: bool) -> None:
+    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first.
+
+    Rates come from the ECB for its currencies (from 1999, with an installed package, offline too), from the World Bank for
+    all others.
+    """
     from lib.errors import nearest, quote
     from lib.tools.sources import covariates
     from lib.tools.sources.publishers import asked_by
@@ -214,7 +267,7 @@ def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _opened() as (client, store):
-        renewed = covariates.renew(list(sources) or known, client, store, offline=offline)
+        renewed = covariates.renew(list(sources) or known, client, store, currencies, offline=offline)
     for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
         click.echo(line)
     if not renewed.differences:
@@ -314,6 +367,7 @@ Examples
   tradegoals data import customs.xlsx customs.yml  a table downloaded by hand, read as the mapping says
   tradegoals data import page.html                 a saved page of China's customs
   tradegoals data refresh                          exchange rates, GDP, oil and world trade from their publishers
+  tradegoals data refresh --currency EUR           the rates of a currency, for goals and figures in it
   tradegoals data update                           what pending targets need, what it moves and decides
   tradegoals data add                              one figure, asked for column by column
   tradegoals data check --flags                    faults, and every figure that a rule doubts

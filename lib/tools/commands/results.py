@@ -23,7 +23,7 @@ FILTERS = {
     "reporter": "who reports the trade",
     "partner": "the other side",
     "flow": "total, export or import",
-    "currency": "USD or CNY",
+    "currency": "USD, CNY, or another of ISO 4217",
     "goal": '"25 %" or "100 USD bn"',
     "as_of": "the day whose knowledge was used",
     "period": "calendar year that a value is for",

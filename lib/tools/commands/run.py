@@ -16,6 +16,7 @@ import click
 
 from lib.errors import UserError
 from lib.tools.commands.author import notebook_name
+from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
@@ -124,6 +125,7 @@ Examples
   tradegoals run --runs                            every named case of notebooks/runs.yml
   tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
   tradegoals run --runs --dry-run                  what would run and why, and what is up to date
+  tradegoals run --matrix mine.yml                 the cases of a file of your own
   tradegoals run --runs --jobs 4 --fail-fast       four at a time, and stop at the first failure
   tradegoals reference --panels FOLDER              data/reference again, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
@@ -152,6 +154,11 @@ cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instea
 )
 @click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
 @click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
+@click.option(
+    "--matrix",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run the cases of this file instead of those of notebooks/runs.yml.",
+)
 @click.option(
     "--case", "cases", multiple=True, metavar="NAME", help="Run only this case of runs.yml (repeatable)."
 )
@@ -191,6 +198,7 @@ def run(
     notebooks: tuple[str, ...],
     pairs: tuple[str, ...],
     named: bool,
+    matrix: Path | None,
     cases: tuple[str, ...],
     ci: bool,
     only: tuple[str, ...],
@@ -209,16 +217,20 @@ def run(
     from lib.tools.run import freshness as planning
 
     notebooks = tuple(notebook_name(text) for text in notebooks)
-    named = named or bool(cases)
+    named = named or bool(cases) or matrix is not None
     if named and pairs:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
     if ci and not named:
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
     if how["scheduler"] and how["executor"] != "dask":
         raise UserError("--scheduler: found without --executor dask, expected both")
+    expect_known_data()
     writes = not (only_list or dry_run or specs)
     arguments = (notebooks, pairs, named, cases, ci)
-    plan = planning.choose(arguments, out, lambda: _select(*arguments), keep=writes)
+    content = matrix.read_text(encoding="utf-8", errors="replace") if matrix else ""
+    plan = planning.choose(
+        (*arguments, str(matrix), content), out, lambda: _select(*arguments, matrix), keep=writes
+    )
     chosen = _only(plan.runs, only)
     if only_list:
         show_list(chosen)
@@ -254,6 +266,7 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
     from lib.tools.run.matrix import check_run
     from lib.tools.run.spec import read_spec
 
+    expect_known_data()
     outcome = execute_one(check_run(read_spec(spec), spec.name), out, force, timeout)
     report([outcome], 1, {})
     if outcome.error:
@@ -286,13 +299,19 @@ def schema(write: bool) -> None:
 
 
 def _select(
-    notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...], ci: bool
+    notebooks: tuple[str, ...],
+    pairs: tuple[str, ...],
+    named: bool,
+    cases: tuple[str, ...],
+    ci: bool,
+    file: Path | None,
 ) -> tuple[list[Any], dict[str, str]]:
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
 
     if named:
-        found, left_out = matrix.expand(ci=ci, only=cases)
+        place = {} if file is None else {"path": file}
+        found, left_out = matrix.expand(ci=ci, only=cases, **place)
         chosen = [run for run in found if not notebooks or run.notebook in notebooks]
         if notebooks and not chosen:
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")

@@ -74,11 +74,20 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = ("tools/run/execute.py", "tools/run/engine.py", "results.py")
+PAGE_MODULES = (
+    "tools/run/execute.py",
+    "tools/run/engine.py",
+    "tools/run/page.py",
+    "tools/run/markup.py",
+    "results.py",
+)
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
-RUN_PACKAGES = ("ipykernel", "matplotlib-inline", "nbclient", "nbconvert", "nbformat", "papermill")
-"""What a run needs beside the dependencies of `lib`."""
+RUN_PACKAGES = (
+    *("ipykernel", "matplotlib-inline", "nbclient", "nbformat", "papermill"),
+    *("jinja2", "mistune", "nh3", "pygments"),
+)
+"""What a run and its page need beside the dependencies of `lib`."""
 
 
 @dataclass

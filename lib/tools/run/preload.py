@@ -23,7 +23,7 @@ import papermill  # noqa: F401
 import lib.tools.cli
 import lib.tools.run.engine
 import lib.tools.run.pool  # noqa: F401
-from lib.tools.run.execute import to_page
+from lib.tools.run.page import to_page
 
 to_page(nbformat.v4.new_notebook(), "")  # compiles the templates
 gc.collect()

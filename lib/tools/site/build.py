@@ -234,7 +234,7 @@ def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
     yield "figures", partial(data_pages.figures_files, site)
     yield "targets", partial(data_pages.targets_files, site)
     yield "data", partial(data_pages.data_files, site)
-    yield "static", lambda: {path.name: path.read_bytes() for path in static_files()}
+    yield "static", static_files
 
 
 def _whatif_files() -> Files:

@@ -8,7 +8,6 @@ What every page of the site knows: the runs, the data, how to cite, and how a pa
 import json
 import re
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -22,7 +21,7 @@ from lib import cases, figures, package, results
 from lib.errors import UserError
 from lib.figures import MILLIONS
 from lib.goals import READINGS, parse_goal
-from lib.tools.run import matrix, results_table, spec
+from lib.tools.run import matrix, page, results_table, spec
 from lib.tools.run.freshness import Sources
 from lib.tools.run.markup import Links, shown_address, web_address
 from lib.tools.run.page import source_of
@@ -398,15 +397,7 @@ def _host_link(address: str) -> Markup:
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page.environment(_HERE / "templates")
     environment.filters |= {
         "link": _host_link,
         "percent": percent,
@@ -416,6 +407,7 @@ def _environment() -> Any:
     return environment
 
 
-def static_files() -> Iterable[Path]:
-    """Style and scripts of the pages."""
-    return sorted((_HERE / "static").iterdir())
+def static_files() -> dict[str, bytes]:
+    """Style and scripts of the pages; the style of all begins with that of a run's own page."""
+    files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
+    return files | {"site.css": (page.TEMPLATES / "page.css").read_bytes() + files["site.css"]}

@@ -77,6 +77,8 @@ def find_run(name: str, out: Path) -> Run:
     content = spec.read_journal(out / "runs" / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
+    if not spec.are_intact(out / "runs" / full, content):
+        raise UserError(f"run: found other files of {full} than its journal describes; run it again")
     return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
 
 

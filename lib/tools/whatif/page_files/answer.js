@@ -99,8 +99,8 @@ function lawOf(state, goal, record, day) {
 function plain(state) {
   const { record, day } = known(state), goal = makeGoal(state.goal, state.base_year, state.deadline, record, state.currency);
   const verdicts = judge(goal, record, day), open = READINGS.filter((name) => !["met", "missed"].includes(verdicts[name].outcome));
-  const base = knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), Number(day.slice(0, 4)) - 1);
-  const found = { goal, record, day, verdicts, base, needed: neededRates(goal, record), kind: kindOf(day, goal.deadline), chances: {}, ahead: [], evidence: {} };
+  const base = knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), lastReleased(day, false));
+  const found = { goal, record, day, verdicts, base, needed: neededRates(goal, record, kindOf(day, goal.deadline) === "inferred"), kind: kindOf(day, goal.deadline), chances: {}, ahead: [], evidence: {} };
   if (!open.length) return found;
   const { expected, law, prepared } = lawOf(state, goal, record, day), all = chances(law, prepared, goal, record);
   return { ...found, expected, ahead: yearsAhead(law, prepared.growth, goal), chances: Object.fromEntries(open.filter((name) => name in all).map((name) => [name, surely(all[name])])) };
