@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from lib.analysis import asking
 from lib.analysis.asking import AnswerRecord
 from lib.tools.cli import main
 from lib.tools.commands import run as running
@@ -54,7 +55,6 @@ def test_words_need_no_quotes_and_a_fall_is_no_option() -> None:
         (("Harbin Russia 2012-2015",), "ask: found no goal"),
         (("Harbin Russia 25% 2012-2015", "--as-of", "4/5/2014"), "did you mean 2014-05-04 or 2014-04-05?"),
         (("Harbin Russia 25% 2012-2015", "--bas", "2012"), "No such option"),
-        (("nowhere.xlsx", "+10 % a year"), "nowhere.xlsx"),
     ],
 )
 def test_what_cannot_be_answered_is_one_message(words: tuple[str, ...], told: str) -> None:
@@ -90,3 +90,39 @@ def test_the_page_is_written_by_an_ordinary_run(tmp_path: Path, monkeypatch: pyt
     assert done.output.endswith(f"page: {tmp_path}/runs/00_did_the_goal_hold/as_of-2014-06-30/page.html\n")
     assert asked[0].parameters["as_of"] == "2014-06-30"
     assert "(--page writes it)" not in ask(HARBIN, "--as-of", "2014-06-30", "--out", str(tmp_path)).output
+
+
+TABLE = "year;exports\n2018;300\n2019;310\n2021;420,5\n2022;505\n"
+GOAL = ("+10 % a year", "--base", "2022", "--deadline", "2027", "--as-of", "2023-12-31")
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    pytest.importorskip("lib.tools.sources.proposal")
+    path = tmp_path / "mine.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_asked_for_its_unit_alone(mine: Path) -> None:
+    done = ask(str(mine), *GOAL)
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1 and done.output.endswith("; give it with --unit\n")
+    done = ask(str(mine), *GOAL, "--unit", "USD mn")
+    assert "note: partner: none named, taken as one; --partner World for all" in done.stderr
+    assert done.stdout.startswith("mine: +10 % a year 2022–2027, as of 2023-12-31\nOpen: ")
+    levels = {2018: 300.0, 2019: 310.0, 2021: 420.5, 2022: 505.0}
+    same = asking.ask(levels, goal="10 %", base=2022, deadline=2027, as_of="2023-12-31")
+    fields = json.loads(ask(str(mine), *GOAL, "--unit", "USD mn", "--json").stdout)
+    assert [row["probability"] for row in fields["readings"]] == pytest.approx(same.chances.to_list())
+
+
+def test_a_file_in_another_currency_is_sized_by_its_rate(mine: Path) -> None:
+    done = ask(str(mine), *GOAL, "--unit", "EUR bn")
+    assert done.exit_code == 0 and "EUR 813 billion in 2027" in done.output
+
+
+@pytest.mark.parametrize("words", [("nowhere.xlsx", "+10 % a year"), ("mine.csv", "+10 % a year", "--page")])
+def test_a_file_that_cannot_be_answered_says_why(mine: Path, words: tuple[str, ...]) -> None:
+    done = ask(str(mine.with_name(words[0])), *words[1:], "--unit", "USD mn", *GOAL[1:])
+    assert done.exit_code == 2 and "Traceback" not in done.output and "Error: " in done.output

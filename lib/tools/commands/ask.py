@@ -120,17 +120,24 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     The answer needs no names: a table without them is asked for its unit alone.
     """
     proposal = import_module("lib.tools.sources.proposal")
-    needless = {"reporter": "the file's name", "partner": "none named, taken as one; --partner World for all"}
-    needless |= {"flow": "none named"}
+    stand_in = {
+        "reporter": (path.stem, "the file's name"),
+        "partner": ("World", "none named, taken as one; --partner World for all"),
+        "flow": ("total", "none named"),
+    }
     try:
         return proposal.propose(path, **given), {}
     except proposal.UnclearError as error:
-        missing = {name: told for name, told in needless.items() if name in error.questions}
-        if not missing:
-            raise
-    stand_in = {"reporter": path.stem, "partner": "World", "flow": "total"}
-    given |= {name: stand_in[name] for name in missing}
-    return proposal.propose(path, **given), missing
+        missing = {name: told for name, (_, told) in stand_in.items() if name in error.questions}
+        if rest := error.questions.keys() - missing.keys():
+            options = "; give it with --unit" if rest == {"unit"} else ""
+            told = [
+                f"{path}: {name}: {error.questions[name]}{options}"
+                for name in error.questions
+                if name in rest
+            ]
+            raise UserError("\n".join(told)) from None
+    return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
 def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
