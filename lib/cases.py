@@ -189,8 +189,7 @@ class FlowCase(Case):
 
     def lineage(self) -> list[Self]:
         """The case for each larger reporter's trade with the same partner, as on record: province, country."""
-        parent = fig.load_reporters().set_index("name")["parent"]
-        names = [self.reporter]
+        parent, names = _parents(fig.load_reporters, data_state()), [self.reporter]
         while above := parent.get(names[-1], ""):
             names.append(above)
         larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
@@ -198,11 +197,12 @@ class FlowCase(Case):
 
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
-        try:
-            record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        except UserError:
-            return False
-        return not fig.as_of(record, self.as_of_time).empty
+        return len(self._days_known()) > 0
+
+    def _days_known(self) -> Any:
+        """The days up to `as_of` on which figures of the flow became known, in order."""
+        days = _days(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -268,9 +268,8 @@ class TrendCase(FlowCase):
 
     def _last_change(self) -> date:
         """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
-        record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        known = record["known_from"][record["known_from"] <= self.as_of_time]
-        return self.as_of if known.empty else max(known.max().date(), date(self.as_of.year, 1, 1))
+        known = self._days_known()
+        return max(known[-1].item().date(), date(self.as_of.year, 1, 1)) if len(known) else self.as_of
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
@@ -378,6 +377,21 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
         raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+
+
+@lru_cache(maxsize=64)
+def _days(reporter: str, partner: str, flow: str, load: Any, state: Any) -> Any:
+    """The days on which figures of a flow became known, in order; none for a flow without any."""
+    try:
+        return np.sort(_record(reporter, partner, flow, load, state)["known_from"].unique())
+    except UserError:
+        return np.array([], dtype="datetime64[us]")
+
+
+@lru_cache(maxsize=4)
+def _parents(load: Any, state: Any) -> dict[str, str]:
+    """The reporter that contains each reporter, or nothing."""
+    return dict(load().set_index("name")["parent"])
 
 
 @lru_cache(maxsize=256)

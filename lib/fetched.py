@@ -128,7 +128,7 @@ def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
 
 def place_of(rows: pd.DataFrame) -> str:
     """Where the rows of some figures stand: "data/figures.csv", "data/fetched", or both; told by their keys."""
-    came = rows["figure_id"].str.contains(r"-[a-z]+-[a-z]+$")
+    came = rows["figure_id"].str.contains(r"-[a-z][a-z0-9_]*-[a-z]+$")
     places = ["data/figures.csv"] * bool((~came).any()) + ["data/fetched"] * bool(came.any())
     return " and ".join(places) or "data/figures.csv"
 

@@ -36,6 +36,7 @@ from lib.evidence import (
     YEAR_SO_FAR,
     Assumptions,
     Inferred,
+    Observation,
 )
 from lib.forecast import FAN, Prior
 from lib.goals import Goal, Kind, Verdict
@@ -316,38 +317,54 @@ def _learn(
     assume: Assumptions,
 ) -> tuple[Law, dict[str, str], Inferred | None]:
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
-    used: dict[str, str] = {}
-    inferred = None
-    left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
-    chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
-    if chain is not None:
-        inferred = evidence.infer(chain, assume)
-        law = _after_chain(inferred.law, goal, levels, expected, int(chain.whole.index[-1]))
-        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
-        used[LARGER] = f"{chain.top} {year_spans(asked)}"
-        later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
-    else:
-        law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
-    if later:
-        used[LATER] = f"{case.reporter} {year_spans(later)}"
-    known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
+    law, used, inferred = _from_levels(case, goal, levels, expected, kinds, assume)
     unknown = [year for year in law.years if year not in levels.index]
-    seen = {
-        MIRROR: evidence.mirror(case, levels, unknown) if MIRROR in kinds else None,
-        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, expected.size_usd)
-        if YEAR_SO_FAR in kinds
-        else None,
-    }
-    for kind, found in seen.items():
-        if found is not None:
-            law = laws.condense(laws.prune(found.given(law), NEGLIGIBLE), 64)
-            used[kind] = found.what
+    for kind, found in observed(case, levels, unknown, expected.size_usd).items():
+        if kind in kinds:
+            law, used = found.given(law), used | {kind: found.what}
+    known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
     if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
         believed = (1 - assume.parcels_counted, assume.parcels_counted)
         law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
         used[PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
-    return laws.condense(laws.prune(law, NEGLIGIBLE)), used, inferred
+    return laws.prune(law, NEGLIGIBLE), used, inferred
+
+
+def _from_levels(
+    case: GoalCase,
+    goal: Goal,
+    levels: pd.Series,
+    expected: Expectation,
+    kinds: Collection[str],
+    assume: Assumptions,
+) -> tuple[Law, dict[str, str], Inferred | None]:
+    """The law from yearly levels, those of larger flows where they tell of an unknown year; what was used of them."""
+    left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
+    chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
+    used, inferred = {}, None
+    if chain is None:
+        law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
+    else:
+        inferred = evidence.infer(chain, assume)
+        law = _after_chain(laws.condense(inferred.law), goal, levels, expected, chain.years[-1])
+        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
+        used[LARGER] = f"{chain.top} {year_spans(asked)}"
+        later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
+    if later:
+        used[LATER] = f"{case.reporter} {year_spans(later)}"
+    return law, used, inferred
+
+
+def observed(
+    case: GoalCase, levels: pd.Series, unknown: Sequence[int], size_usd: float
+) -> dict[str, Observation]:
+    """What the day knew of unknown years from elsewhere, by kind: the partner's figures, months."""
+    found = {
+        MIRROR: evidence.mirror(case, levels, unknown),
+        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, size_usd),
+    }
+    return {kind: one for kind, one in found.items() if one is not None}
 
 
 def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
@@ -371,11 +388,16 @@ def _own_law(
     law = laws.from_posterior(_from(expected, start), start, level, end - start)
     law = _given_known(law, levels.loc[: goal.deadline])
     for year in after[:1]:
-        doubt = {assume.scope_sd: 1 - assume.scope_same} if year - expected.origin > evidence.LONG_GAP else {}
-        errors = {0.0: 1 - sum(doubt.values())} | doubt
-        errors = {sd: weight for sd, weight in errors.items() if weight > 0}
+        errors = later_errors(year, expected.origin, assume)
         law = laws.given_one_of(law, {year: 1.0}, float(np.log(levels[year])), errors)
     return laws.marginal(law, range(first, goal.deadline + 1)), after[:1]
+
+
+def later_errors(year: int, origin: int, assume: Assumptions) -> dict[float, float]:
+    """Errors that the first later level may have, and how probable each is: after a silence its scope is in doubt."""
+    doubt = {assume.scope_sd: 1 - assume.scope_same} if year - origin > evidence.LONG_GAP else {}
+    errors = {0.0: 1 - sum(doubt.values())} | doubt
+    return {sd: weight for sd, weight in errors.items() if weight > 0}
 
 
 def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation, last: int) -> Law:

@@ -14,6 +14,7 @@ from lib.errors import Fault, UserError, list_faults, nearest, quote, read_bytes
 from lib.files import TOGETHER, finish_together, locked, write_atomically, write_together
 
 DATA_ENV = "TRADEGOALS_DATA"
+BESIDE = Path(__file__).resolve().parent.parent / "data"
 
 PACKAGE_FILE = "datapackage.json"
 
@@ -27,7 +28,7 @@ FETCHED, SNAPSHOTS = "fetched", "snapshots"
 def data_dir() -> Path:
     """Folder of the tables: `TRADEGOALS_DATA` where it is set, else data/ beside the package."""
     named = os.environ.get(DATA_ENV)
-    folder = Path(named) if named else Path(__file__).resolve().parent.parent / "data"
+    folder = Path(named) if named else BESIDE
     if not folder.is_dir():
         raise UserError(
             f"{DATA_ENV if named else 'the package'} expects the data in {folder}: no such folder"

@@ -126,12 +126,24 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
     """
     if not size_usd > 0 or np.isinf(size_usd):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
-    table = read_kept("priors.csv") if table is None else table
+    index = int(size_class(size_usd))
+    return (
+        _kept_prior(index, origin, world, read_kept) if table is None else _prior(table, index, origin, world)
+    )
+
+
+@lru_cache(maxsize=512)
+def _kept_prior(index: int, origin: int, world: bool, read: Any) -> Prior:
+    """The prior of a size class from the kept table, as `read` gives it."""
+    return _prior(read("priors.csv"), index, origin, world)
+
+
+def _prior(table: pd.DataFrame, index: int, origin: int, world: bool) -> Prior:
     panel = WDI if world else (OEC if origin < FIRST_BACI_ORIGIN else BACI)
     rows = table[table["panel"] == panel.name]
     if rows.empty:
         rows, panel = table, _unnamed(table)
-    return _pick(rows, panel, size_usd, origin)
+    return _pick(rows, panel, index, origin)
 
 
 def last_released(day: date, world: bool = False) -> int:
@@ -147,16 +159,14 @@ def _unnamed(table: pd.DataFrame) -> Panel:
     return Panel(name, "", name)
 
 
-def _pick(rows: pd.DataFrame, panel: Panel, size_usd: float, origin: int) -> Prior:
+def _pick(rows: pd.DataFrame, panel: Panel, index: int, origin: int) -> Prior:
     first, last = int(rows["origin"].min()), int(rows["origin"].max())
     if origin < first:
         raise UserError(f"origin: found {origin}, expected {first} or later: no panel reaches back further")
     used = min(origin, last)
     late = f" (the last year of the panel, before {origin})" if origin > last else ""
     source = f"{panel.title}, years to {used}{late}"
-    return replace(
-        pick_class(rows[rows["origin"] == used], int(size_class(size_usd)), source), last_year=used
-    )
+    return replace(pick_class(rows[rows["origin"] == used], index, source), last_year=used)
 
 
 OLD = 3

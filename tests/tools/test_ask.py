@@ -98,7 +98,6 @@ GOAL = ("+10 % a year", "--base", "2022", "--deadline", "2027", "--as-of", "2023
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
-    pytest.importorskip("lib.tools.sources.proposal")
     path = tmp_path / "mine.csv"
     path.write_text(TABLE, encoding="utf-8")
     return path

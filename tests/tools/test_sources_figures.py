@@ -20,11 +20,11 @@ from lib import fetched, tables
 from lib import figures as fig
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
-from lib.tools.sources import record
+from lib.tools.sources import observations, record
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
 from lib.tools.sources.importer import Mapping, import_table, parse_mapping, read_table, value_of
-from lib.tools.sources.record import Added, in_millions
+from lib.tools.sources.record import Added
 from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
 
 MAPPING = """
@@ -394,7 +394,7 @@ def test_a_place_without_a_code_and_a_currency_without_a_rate_are_told(
 
 @given(st.decimals(min_value=0, max_value=10**13, places=2))
 def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
-    (found,) = in_millions(pd.Series([float(value)]), pd.Series(["USD"]))
+    (found,) = observations.in_millions(pd.Series([float(value)]), pd.Series(["USD"]))
     assert tables.is_number(f"{Decimal(repr(found)):f}")
     assert Decimal(repr(found)) * 1_000_000 == Decimal(repr(float(value)))
 
@@ -405,4 +405,4 @@ def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
      (1.5, "CNY mn", "1.5"), (11.7, "CNY bn", "11700"), (0.0, "USD", "0"), (1e-3, "USD", "0.000000001"), (1e22, "USD", "1" + "0" * 16)],
 )  # fmt: skip
 def test_values_in_millions(value: float, unit: str, text: str) -> None:
-    assert in_millions(pd.Series([value]), pd.Series([unit])) == [float(text)]
+    assert observations.in_millions(pd.Series([value]), pd.Series([unit])) == [float(text)]

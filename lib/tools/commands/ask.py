@@ -1,7 +1,6 @@
 """The command `tradegoals ask`: one goal, answered in the terminal."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +118,8 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
 
     The answer needs no names: a table without them is asked for its unit alone.
     """
-    proposal = import_module("lib.tools.sources.proposal")
+    from lib.tools.sources import proposal
+
     stand_in = {
         "reporter": (path.stem, "the file's name"),
         "partner": ("World", "none named, taken as one; --partner World for all"),

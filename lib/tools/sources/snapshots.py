@@ -65,9 +65,14 @@ class Store:
 
 def open_store(folder: str | Path | None = None) -> Store:
     """Return the store in a folder, by default that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots; made if need be."""
-    path = Path(folder or os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
+    path = Path(folder) if folder else folder_of()
     make_folder(path)
     return Store(path)
+
+
+def folder_of() -> Path:
+    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    return Path(os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
 
 
 def question_key(source: str, path: str, params: tuple[tuple[str, str], ...]) -> str:
@@ -90,9 +95,16 @@ def save(
     store, request, answer : where, the question, and what came.
     facts : title, authority and licence, where the source is not one of `publishers`.
     """
+    snapshot = record_of(request, answer, facts)
+    write_new(body_path(store, snapshot.sha256), answer.body)
+    write_new(place_of(store, snapshot), (to_json(snapshot) + "\n").encode())
+    return snapshot
+
+
+def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
+    """Return the record of an answer, not yet kept."""
     facts = facts or publisher(request.source)
-    digest = hashlib.sha256(answer.body).hexdigest()
-    snapshot = Snapshot(
+    return Snapshot(
         request.source,
         request.path,
         request.params,
@@ -101,17 +113,19 @@ def save(
         answer.status,
         answer.media,
         answer.headers,
-        digest,
+        hashlib.sha256(answer.body).hexdigest(),
         len(answer.body),
         facts.title,
         facts.authority,
         facts.licence,
     )
-    write_new(body_path(store, digest), answer.body)
-    stamp = answer.received.strftime("%Y%m%dT%H%M%S%fZ")
-    folder = records_of(store, request.source, request.path, request.params)
-    write_new(folder / f"{stamp}-{digest[:16]}.json", (to_json(snapshot) + "\n").encode())
-    return snapshot
+
+
+def place_of(store: Store, snapshot: Snapshot) -> Path:
+    """Return where the record of a snapshot lies."""
+    stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
+    folder = records_of(store, snapshot.source, snapshot.path, snapshot.params)
+    return folder / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
 def body_path(store: Store, digest: str) -> Path:
