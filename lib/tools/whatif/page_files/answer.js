@@ -155,7 +155,7 @@ function knownShare(goal, usd, origin) {
 function readFigures(text) {
   const expected = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"';
   let lines = text.replace(/[\u00a0\u2009\u202f]/g, " ").split(/\r?\n|\|/).map((one, k) => [k + 1, one.trim()]).filter(([, one]) => one);
-  if (lines.length && !/^"?[0-9]/.test(lines[0][1])) lines = lines.slice(1);
+  if (lines.length > 1 && !/^"?[0-9]/.test(lines[0][1])) lines = lines.slice(1);
   if (!(lines.length >= 1 && lines.length <= MODEL.own_most)) {
     throw new Problem(`own figures: found ${lines.length} lines, expected 1 to ${MODEL.own_most}: ${expected}`);
   }
