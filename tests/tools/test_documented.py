@@ -60,6 +60,9 @@ ELSEWHERE = {
     "tradegoals run --runs --ci --accept": (
         "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
+    'tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027': (
+        "test_ask.py::test_a_file_is_asked_for_its_unit_alone"
+    ),
     "tradegoals data add": "test_curation.py::test_at_a_terminal_what_is_not_given_is_asked_for",
     "tradegoals data import customs.xlsx customs.yml": (
         "test_data_fetch.py::test_a_table_downloaded_by_hand_gives_figures"
