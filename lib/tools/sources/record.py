@@ -350,7 +350,9 @@ def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool
     before = typed(read_file(path)) if path.exists() else empty()
     if reread:
         key = [*SERIES, "value"]
-        again = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
+        again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
+            set(wanted["snapshot"])
+        )
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
