@@ -9,6 +9,7 @@ What single notebooks ask beside a flow and a goal.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -145,24 +146,25 @@ class FlowCase(Case):
         """What the record of the flow is read from, as far as it can change."""
         return data_state(), fetched.state(self.reporter)
 
+    def _days(self) -> list[date]:
+        """The days on which figures of the flow became known, in order."""
+        return _days_of_record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+
     def label_beside(self, case: "FlowCase") -> str:
         """A short name among the flows of a case: "China", or "China–World" where the partner is another."""
         return self.reporter if self.partner == case.partner else f"{self.reporter}–{self.partner}"
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
-        record = self.record()
-        known = fig.as_of(record, self.as_of_time)
-        if known.empty:
-            first = record["known_from"].min().date()
+        if (first := self._days()[0]) > self.as_of:
             raise UserError(
                 f"as_of: found {self.as_of}, expected {first} or later, when the first figure is known"
             )
-        return known
+        return fig.as_of(self.record(), self.as_of_time)
 
     def today(self) -> Self:
         """The same case with everything that the record holds, whenever published."""
-        latest = self.record()["known_from"].max().date()
+        latest = self._days()[-1]
         return self.model_copy(update={"as_of": max(fig.UNDATED_KNOWN_FROM, latest, self.as_of)})
 
     def lineage(self) -> list[Self]:
@@ -177,10 +179,9 @@ class FlowCase(Case):
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
         try:
-            record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+            return self._days()[0] <= self.as_of
         except UserError:
             return False
-        return not fig.as_of(record, self.as_of_time).empty
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -236,9 +237,8 @@ class TrendCase(FlowCase):
 
     def _last_change(self) -> date:
         """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
-        record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        known = record["known_from"][record["known_from"] <= self.as_of_time]
-        return self.as_of if known.empty else max(known.max().date(), date(self.as_of.year, 1, 1))
+        known = bisect_right(days := self._days(), self.as_of)
+        return max(days[known - 1], date(self.as_of.year, 1, 1)) if known else self.as_of
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
@@ -341,6 +341,12 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
         raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+
+
+@lru_cache(maxsize=64)
+def _days_of_record(*flow_and_state: Any) -> list[date]:
+    """The days on which the figures of a flow became known, in order."""
+    return sorted(_record(*flow_and_state)["known_from"].dt.date)
 
 
 @lru_cache(maxsize=256)

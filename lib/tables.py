@@ -6,6 +6,7 @@ The checks are built from `datapackage.json`, the one description of the tables.
 import csv
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -67,7 +68,8 @@ def read_table(
 def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
     folder = data_dir()
-    return (str(folder), *(_state(file) for file in sorted(folder.iterdir())))
+    with os.scandir(folder) as files:
+        return (str(folder), *sorted((file.name, *_state(file)) for file in files))
 
 
 @lru_cache(maxsize=32)
@@ -82,7 +84,7 @@ def _read_once(
     return derive(typed) if derive else typed
 
 
-def _state(file: Path) -> tuple[int, ...]:
+def _state(file: Path | os.DirEntry[str]) -> tuple[int, ...]:
     """What changes when a file is written: where it lies on the disk, when it was written, its size."""
     try:
         stat = file.stat()
