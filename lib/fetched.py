@@ -128,7 +128,7 @@ def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
 
 def place_of(rows: pd.DataFrame) -> str:
     """Where the rows of some figures stand: "data/figures.csv", "data/fetched", or both; told by their keys."""
-    came = rows["figure_id"].str.contains(r"-[a-z]+-[a-z]+$")
+    came = rows["figure_id"].str.contains(r"-[a-z][a-z0-9_]*-[a-z]+$")
     places = ["data/figures.csv"] * bool((~came).any()) + ["data/fetched"] * bool(came.any())
     return " and ".join(places) or "data/figures.csv"
 
@@ -161,7 +161,21 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         Exception
     ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
         words = " ".join(str(error).split())
-        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({words})") from None
+        raise UserError(
+            f"{shown_path(path)}: cannot be read as parquet ({words}); remove it and fetch again, which with --offline "
+            "takes the answers kept before"
+        ) from None
+
+
+def check() -> list[Fault]:
+    """Find the faults of every file."""
+    faults = []
+    for path in files():
+        try:
+            faults += faults_of(read_file(path), path)
+        except UserError as error:
+            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+    return faults
 
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:

@@ -7,10 +7,13 @@ import csv
 import io
 import re
 import subprocess
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
@@ -126,6 +129,130 @@ def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     return after[new]
 
 
+MOST_PAIRS = 40_000
+"""Pairs of figures of one flow that the rules compare, some seconds; of more, the flows with the largest jumps."""
+
+
+MOST_ROWS = 2_000
+"""Figures of a reporter of which months are looked at, too."""
+
+
+def fetched_figures() -> list[pd.DataFrame]:
+    """All figures that were fetched or imported, a frame a reporter."""
+    return [] if fetched.is_left_out() else [fetched.read_file(path) for path in fetched.files()]
+
+
+def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tuple[pd.DataFrame, int]:
+    """The flags on fetched or imported figures, beside the record, and how many figures were looked at.
+
+    Parameters
+    ----------
+    parts : rows of files of `lib.fetched`, one reporter each.
+    of : keys of the figures that matter; all by default.
+    """
+    curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
+    found, seen, left = [], 0, MOST_PAIRS
+    of = None if of is None else set(of)
+    for part in parts:
+        own = part["figure_id"].map(lambda key: of is None or key in of).astype("bool")
+        rows = part[part["partner"].isin(list(set(part.loc[own, "partner"])))]
+        if rows.empty:
+            continue
+        if len(rows) > MOST_ROWS:
+            rows = rows[
+                (rows["period_end"] - rows["period_start"]).dt.days > 360
+            ]  # months are in their years
+        size = rows.groupby(["partner", "flow"])["value"].transform("size")
+        order = size[jumps(rows).sort_values(ascending=False, kind="stable").index]
+        rows = rows.loc[sorted(order.index[order.cumsum() <= left])].reset_index(drop=True)
+        left -= int(order[order.cumsum() <= left].sum())
+        asked = {key for key in rows["figure_id"] if of is None or key in of}
+        seen += len(asked)
+        family = {str(part["reporter"].iloc[0]), *_related(str(part["reporter"].iloc[0]), parents)}
+        near = curated[curated["reporter"].isin(family) & curated["partner"].isin(rows["partner"])]
+        both = pd.concat([near, fetched.with_derived(rows)[near.columns]], ignore_index=True)
+        flags = (
+            plausibility.find_flags(both, rates, parents)
+            if len(rows)
+            else pd.DataFrame(columns=plausibility.COLUMNS)
+        )
+        found.append(flags[[key in asked for key in flags["figure_id"]]])
+    return (
+        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=plausibility.COLUMNS)
+    ), seen
+
+
+def jumps(rows: pd.DataFrame) -> pd.Series:
+    """By row, the largest jump within its flow and length of period: where to look first, if not everywhere."""
+    length = (rows["period_end"] - rows["period_start"]).dt.days // 20
+    keys = [rows["partner"], rows["flow"], rows["unit"], length]
+    log = np.log(rows["value"].where(rows["value"] > 0))
+    step = log.groupby(keys).diff().abs().fillna(0)
+    return step.groupby([rows["partner"], rows["flow"]]).transform("max")
+
+
+def beside(parts: list[pd.DataFrame], most: int) -> tuple[pd.DataFrame, list[str]]:
+    """The first of new figures, and what is known of each already: the last level of its period in its currency."""
+    rows = pd.concat([part.head(most) for part in parts], ignore_index=True).head(most)
+    known = fig.load_figures()
+    words = []
+    for row in rows.itertuples():
+        near = fetched.beside(known, str(row.reporter))
+        same = near[
+            (near["reporter"] == row.reporter) & (near["partner"] == row.partner) & (near["flow"] == row.flow)
+            & (near["period_start"] == row.period_start) & (near["period_end"] == row.period_end) & (near["unit"].str[:3] == row.unit[:3])
+            & near["level_usable"]
+        ]  # fmt: skip
+        last = same.sort_values("known_from").tail(1)
+        words += [f"{one.value:,.10g} {one.unit} ({one.figure_id})" for one in last.itertuples()] or [""]
+    return rows, words
+
+
+def place_rows(name: str, kind: str, parent: str) -> list[Row]:
+    """Rows that reporters.csv needs for a new place and the country it lies in.
+
+    Raises
+    ------
+    UserError
+        For a kind that there is none of, or a place above it that is not known.
+    """
+    known = {one["name"]: one for one in read_rows("reporters")}
+    if name in known:
+        return []
+    kinds = next(field for field in describe("reporters")["schema"]["fields"] if field["name"] == "kind")[
+        "constraints"
+    ]["enum"]
+    codes = figure_ids.codes()
+    if kind not in kinds:
+        raise UserError(f"--place: found the kind {quote(kind)}, expected one of: {', '.join(kinds)}")
+    if parent and parent not in codes:
+        raise UserError(
+            f"--place: found {quote(parent)}, expected a place that is known, of which {name} is a part"
+        )
+    rows = [_place_row(parent, codes[parent], "country", "")] if parent and parent not in known else []
+    return [*rows, _place_row(name, _new_code(name, {*codes.values()}), kind, parent)]
+
+
+def _place_row(name: str, code: str, kind: str, parent: str) -> Row:
+    blank = {field["name"]: "" for field in describe("reporters")["schema"]["fields"]}
+    return blank | {"name": name, "code": code, "kind": kind, "parent": parent}
+
+
+def _new_code(name: str, taken: set[str]) -> str:
+    """The first letters of a name that are no code yet, three or more."""
+    letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
+    codes = [letters[:size] for size in range(3, len(letters) + 1)] + [
+        f"{letters[:3]}{n}" for n in range(2, 1000)
+    ]
+    return next(code for code in codes if code not in taken)
+
+
+def add_places(rows: list[Row]) -> None:
+    """Write rows of reporters.csv in their places, and its checksum."""
+    with editing():
+        write_tables(_with_reporters(rows))
+
+
 def _related(reporter: str, parents: dict[str, str]) -> set[str]:
     return {parents.get(reporter, "")} | {name for name, above in parents.items() if above == reporter}
 
@@ -157,10 +284,15 @@ def add(row: Row) -> Row:
             raise UserError(list_faults(found))
         contents = {describe("figures")["path"]: _inserted("figures", row, ORDER)[1].encode()}
         if countries:
-            known = sorted([*read_rows("reporters"), *countries], key=lambda one: one["name"])
-            contents[describe("reporters")["path"]] = to_text(known).encode()
+            contents |= _with_reporters(countries)
         write_tables(contents)
     return row
+
+
+def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
+    """reporters.csv with more rows, in order, by its path."""
+    known = sorted([*read_rows("reporters"), *rows], key=lambda one: one["name"])
+    return {describe("reporters")["path"]: to_text(known).encode()}
 
 
 def _inserted(table: str, row: Row, order: list[str]) -> tuple[int, str]:

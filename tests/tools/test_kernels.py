@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import site
 import socket
 import stat
 import subprocess
@@ -325,6 +326,32 @@ def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     assert stack.changed_file() == str(file)
     file.unlink()
     assert stack.changed_file() == str(file)
+
+
+@pytest.mark.parametrize("how", ["killed", "packages have changed"])
+def test_a_server_that_vanishes_is_started_again_with_one_line(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("PYTHONUSERBASE", str(base := Path(tempfile.mkdtemp(prefix="k"))))
+    (packages := Path(site._get_path(str(base)))).mkdir(parents=True)  # type: ignore[attr-defined]
+    with kernels.warm() as name:
+        (first,) = processes(folder := folder_of(name))
+        if how == "killed":
+            os.kill(first, signal.SIGKILL)
+        else:
+            (packages / "new.py").touch()
+            assert "differs from what the server has loaded" in fallback_reason(folder)
+        assert eventually(lambda: gone(first))
+        assert any(eventually(lambda: listens(folder)) for _ in range(4))
+        assert answer("import os\nprint(os.getppid())", name) in processes(folder)
+    assert capfd.readouterr().err.count("The server of warm kernels has gone; it is started again.\n") == 1
+    assert processes(folder) == []
+    shutil.rmtree(base)
+
+
+def listens(folder: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as line:
+        return line.connect_ex(str(folder / "socket")) == 0
 
 
 def test_without_fork_kernels_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib import figures, package, show
+from lib import figures, package, show, spoken
 from lib.analysis.register import left_out
 from lib.cases import slugify
 from lib.goals import READING_LABELS
@@ -215,8 +215,27 @@ Document = tuple[str, str, str, str]
 def search_files(site: Site) -> dict[str, bytes]:
     """The search page and the script of words that it loads."""
     documents = [*_notebooks(site), *_runs(site), *_figures(site), *_targets(site)]
-    words = f"self.SITE_WORDS = {json.dumps(documents, ensure_ascii=True, separators=(',', ':'))};\n"
+    script = {"SITE_WORDS": documents, "SITE_NAMES": _other_names(site)}
+    words = "".join(
+        f"self.{name} = {json.dumps(value, ensure_ascii=True, separators=(',', ':'))};\n"
+        for name, value in script.items()
+    )
     return site.page("search") | {"words.js": words.encode()}
+
+
+def _other_names(site: Site) -> list[tuple[str, str]]:
+    """Other names of the places in the tables, the longest first, each with the name here; codes are no words."""
+    targets = figures.load_targets()
+    here = {
+        name for table in (site.figures, targets) for side in ("reporter", "partner") for name in table[side]
+    }
+    known = {other: name.casefold() for other, name in spoken.places().items() if name in here}
+    names = [
+        (other, name)
+        for other, name in known.items()
+        if other != name and (len(other) > 3 or not other.isascii())
+    ]
+    return sorted(names, key=lambda pair: -len(pair[0]))
 
 
 def _notebooks(site: Site) -> Iterator[Document]:

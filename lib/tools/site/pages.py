@@ -12,6 +12,7 @@ from lib import goals, words
 from lib.analysis import answers
 from lib.cases import GoalCase
 from lib.results import Result
+from lib.tables import to_csv
 from lib.tools.run import markup
 from lib.tools.run.matrix import NOTEBOOKS
 from lib.tools.run.page import Block, read_page
@@ -75,7 +76,7 @@ def goals_files(site: Site) -> dict[str, bytes]:
         "labels": goals.READING_LABELS,
     }
     tables = {"goals.csv": pd.DataFrame([_flat(row) for row in rows]), "results.csv": site.results}
-    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
+    texts = {name: to_csv(table) for name, table in tables.items()}
     return site.page("goals", **page) | {name: text.encode() for name, text in texts.items()}
 
 

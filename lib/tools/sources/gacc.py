@@ -118,6 +118,13 @@ def text_of(cell: Tag) -> str:
     return " ".join(cell.get_text().split())
 
 
+def is_release(body: bytes) -> bool:
+    """Whether a page is a release of the table by country."""
+    page = parse(body, "page")
+    title = page.select_one(".atcl-ttl")
+    return bool(title and HEADING.search(text_of(title)) and page.select_one(".atcl-cnt table"))
+
+
 def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read a release.
 

@@ -88,8 +88,10 @@ class Server:
     def serve(self, idle: float, parent: int) -> Request | None:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
         last = time.monotonic()
-        while (not parent or os.getppid() == parent) and (self.kernels or time.monotonic() < last + idle):
+        while not parent or os.getppid() == parent:
             listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
+            if not self.kernels and (not listening or time.monotonic() > last + idle):
+                return None
             for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
                 last = time.monotonic()
                 if ready in self.kernels:
@@ -113,6 +115,7 @@ class Server:
         if changed := self.stack.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.close()
+            print("gone", flush=True)
         if not (reason := changed or unfit(request, self.stack.environment)):
             return request
         with suppress(OSError):
@@ -188,10 +191,18 @@ def preload(with_library: bool) -> Stack:
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a message of the debugger's that no cell ever shows
     os.environ.pop("MPLBACKEND", None)  # each kernel has its own
     before = dict(os.environ)
-    files = {path: fingerprint(path) for path in [*site.getsitepackages(), site.getusersitepackages()]}
+    places = [*site.getsitepackages(), site.getusersitepackages()]
+    for place in places:
+        with suppress(OSError):  # it is read-only, or not there
+            Path(place, "__pycache__").mkdir(
+                exist_ok=True
+            )  # else the first module compiled changes its folder
+    files = {path: fingerprint(path) for path in places}
+    usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
+    sys.dont_write_bytecode = usual
     if with_library:
         import_library()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
