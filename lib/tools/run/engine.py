@@ -39,7 +39,7 @@ LISTEN_SECONDS = 0.002
 """How often to see whether a kernel that has just started listens; a fork does after some hundredths."""
 
 
-class KernelClient(AsyncKernelClient):
+class _KernelClient(AsyncKernelClient):
     """A client that connects when its kernel listens, and knows by an event when it is ready."""
 
     async def start_channels(self, *args: Any, **options: Any) -> None:  # type: ignore[override]
@@ -98,7 +98,7 @@ def _is_idle(message: dict[str, Any], asked: str) -> bool:
 class KernelManager(AsyncKernelManager):
     """A manager that knows by an event when its kernel has ended; jupyter_client looks ten times a second."""
 
-    client_factory = KernelClient
+    client_factory = _KernelClient
 
     async def _async_wait(self, pollinterval: float = 0.1) -> None:
         pid = getattr(self.provisioner, "pid", None)
@@ -198,7 +198,7 @@ class Engine(NBClientEngine):
         limits = limits or Limits.from_now(cell_seconds=execution_timeout)
         watch = watch or Watch()
         watch.notebook = nb_man.nb
-        with kernel_config() as config:
+        with _kernel_config() as config:
             client = Client(
                 nb_man,
                 limits,
@@ -217,7 +217,7 @@ class Engine(NBClientEngine):
 
 
 @contextmanager
-def kernel_config() -> Iterator[Any]:
+def _kernel_config() -> Iterator[Any]:
     """Settings of one kernel: it talks through sockets in a folder of its own, not through ports.
 
     Others could listen on ports, and two kernels started at once could take the same. By default the sockets
