@@ -200,7 +200,14 @@ def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
         "cases": [(run, _answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
         "more": max(0, len(notebook.runs) - MOST_CASES),
     }
-    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
+    rows = [(run.slug, run.title, _plain_answer(run)) for run in notebook.runs]
+    table = pd.DataFrame(rows, columns=["case", "title", "answer"]).to_csv(index=False, lineterminator="\n")
+    html = site.render("notebook.html.j2", up, place="", **page)
+    return {"index.html": html.encode(), "cases.csv": table.encode()}
+
+
+def _plain_answer(run: FoundRun) -> str:
+    return f"Failed. {run.fault}" if run.fault else markup.plain(run.result.answer) if run.result else ""
 
 
 def _answer_of(run: FoundRun, site: Site, up: str) -> Markup:
