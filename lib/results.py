@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.cases import Case
 from lib.errors import UserError, plain_bytes
 from lib.goals import READING_LABELS, Kind, Outcome, Reading, Verdict
-from lib.words import percent, rate
+from lib.words import Said, percent, plain, rate
 
 MIME = "application/vnd.tradegoals.result+json"
 
@@ -104,13 +104,14 @@ def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     ----------
     notebook : name of the notebook, without its ending.
     case : the validated parameters.
-    answer : the sentence that the notebook opens with, plain text.
+    answer : the sentence that the notebook opens with, plain text or what `say` returned.
     parts : `readings`, `estimates`, `figure_ids`, `hindsight`, `kind`, `warning` of `Result`.
     """
     from IPython.display import display
 
+    text = plain(answer) if isinstance(answer, Said) else answer
     result = Result(
-        notebook=notebook, title=case.title(), parameters=case.model_dump(mode="json"), answer=answer, **parts
+        notebook=notebook, title=case.title(), parameters=case.model_dump(mode="json"), answer=text, **parts
     )
     text = f"Recorded for {result.title}: {len(result.readings)} readings, {len(result.estimates)} estimates."
     display({MIME: result.model_dump(mode="json"), "text/plain": text}, raw=True)

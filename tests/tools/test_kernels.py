@@ -202,7 +202,7 @@ print(json.dumps({
     "limits": [resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n.startswith("RLIMIT_")],
     "signals": [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
     "leader": os.getsid(0) == os.getpgrp(),
-    "lib": sorted(m for m in sys.modules if m.split(".")[0] in ("lib", "stub", "server")),
+    "ours": sorted(m for m in sys.modules if m in ("stub", "server")),
 }))
 """
 
@@ -222,7 +222,7 @@ def test_a_kernel_has_the_circumstances_of_the_request_and_not_of_the_server(
     assert warm == cold
     assert warm["umask"] == 0o027
     assert warm["zone"][0] == "CST"
-    assert warm["lib"] == []
+    assert warm["ours"] == []
     assert warm["environment"]["ASKED"] == environment["ASKED"]
     assert "ONLY_THE_SERVER_KNOWS" not in warm["environment"]
 
@@ -239,6 +239,24 @@ def test_edited_code_is_never_stale(name: str, tmp_path: Path) -> None:
     for value in (1, 22):
         module.write_text(f"VALUE = {value}\n")
         assert answer(cell, name, tmp_path) == value
+
+
+def test_a_command_loads_lib_once_and_an_edit_of_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "lib"
+    (package / "analysis").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "analysis" / "broken.py").write_text("not Python")
+    (package / "words.py").write_text("VALUE = 1\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    cell = "import json, sys\nseen = int('lib.words' in sys.modules)\nimport lib.words\n"
+    cell += "print(json.dumps([seen, lib.words.VALUE]))"
+    with kernels.warm() as name:
+        assert answer(cell, name, tmp_path) == [1, 1]
+        assert answer(cell, name, ROOT) == [0, 1]  # where another `lib` lies: an ordinary kernel
+        (package / "words.py").write_text("VALUE = 22\n")
+        assert answer(cell, name, tmp_path) == [0, 22]
 
 
 def test_sockets_of_the_network_serve_as_well(name: str) -> None:
