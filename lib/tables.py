@@ -3,10 +3,10 @@
 The checks are built from `datapackage.json`, the one description of the tables.
 """
 
-import os
 import csv
 import io
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
