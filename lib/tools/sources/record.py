@@ -118,14 +118,10 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
         for period in periods
         if days is not None and (mean := rates.mean_of(days, period, known))
     }
-    annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
-    if len(found) < len(periods) and currency in annual:
-        by_year = annual[currency].dropna()
-        found |= {
-            period: float(by_year[int(period)])
-            for period in periods
-            if len(period) == 4 and int(period) in by_year.index
-        }
+    if without := [period for period in periods if period not in found and len(period) == 4]:
+        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
+        by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
+        found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
     return (
         found,
         "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",
@@ -350,7 +346,9 @@ def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool
     before = typed(read_file(path)) if path.exists() else empty()
     if reread:
         key = [*SERIES, "value"]
-        again = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
+        again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
+            set(wanted["snapshot"])
+        )
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
