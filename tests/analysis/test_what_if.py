@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pastes import PASTES
 
 from lib import law as laws
 from lib import outlook, reference
@@ -163,6 +164,18 @@ def test_own_figures_equal_to_the_record_have_the_record_s_answer() -> None:
     path = laws.p_below(law, 2025, goal.target_mn)
     assert mine.expected is not None and mine.expected.origin == last
     assert mine.chances["average"] == pytest.approx(1 - float(path), abs=2e-5)
+
+
+@pytest.mark.parametrize(("text", "levels"), PASTES.items())
+def test_figures_are_read_as_a_spreadsheet_copies_them(text: str, levels: dict[int, float]) -> None:
+    assert what_if.read_figures(text).to_dict() == levels
+
+
+def test_a_point_before_three_digits_alone_is_asked_back() -> None:
+    with pytest.raises(
+        UserError, match=re.escape('found "1.234", expected a number that can be read in one way: did')
+    ):
+        what_if.read_figures("2021 1.234\n2022 2.345")
 
 
 def test_a_printed_growth_rate_gives_the_year_before() -> None:
