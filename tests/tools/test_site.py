@@ -99,7 +99,7 @@ def test_every_notebook_and_table_has_its_page(pages: dict[str, Page]) -> None:
     expected = {f"runs/{name}/default/index.html" for name in site_runs.NAMES}
     expected |= {
         f"{name}index.html"
-        for name in ("", "goals/", "runs/", "targets/", "figures/", "data/", "about/", "search/")
+        for name in ("", "goals/", "runs/", "targets/", "figures/", "data/", "about/", "search/", "python/")
     }
     assert expected <= set(pages)
 
