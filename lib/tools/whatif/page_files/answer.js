@@ -49,7 +49,7 @@ function inDollars(mn, year, currency, day) {
   return mn / rate * 1e6;
 }
 
-/** What was to be expected from the last level of a record on (lib.outlook.expect, lib.outlook.expect). */
+/** What was to be expected from the last level of a record on (lib.outlook.expect). */
 function expect(state, record, day) {
   const classOf = (seen, partner) => {
     const [year, { value }] = [...seen].pop();
