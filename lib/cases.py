@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from lib import fetched, months, spoken, words
 from lib import figures as fig
-from lib.economies import check_currency
+from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
@@ -157,7 +157,8 @@ class FlowCase(Case):
     @property
     def flow_name(self) -> str:
         """The flow in words, for titles: "Harbin–Russia, total trade"."""
-        return f"{self.reporter}–{self.partner}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+        kind = "total trade" if self.flow == "total" else f"{self.flow}s"
+        return f"{pair_name(self.reporter, self.partner)}, {kind}"
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""

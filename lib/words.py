@@ -29,6 +29,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from html import escape as escape_html
+from html import unescape
 from string import Formatter
 from typing import Any
 from urllib.parse import quote as quote_address
@@ -196,6 +197,13 @@ def escape_markdown(text: str) -> str:
     """Text as Markdown that shows just that text: no markup, no HTML, no formula."""
     marked = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", str(text))
     return escape_html(marked, quote=False)
+
+
+def plain(said: str) -> str:
+    """What `markdown` made as plain text, for programs: no emphasis, no escapes, of a link its words."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", said)
+    text = re.sub(r"(?<!\\)\*+", "", text)
+    return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
 
 
 class Prose(str):

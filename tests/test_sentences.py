@@ -153,6 +153,10 @@ def test_the_title_is_a_question_and_the_answer_comes_before_any_section(name: s
         ("a mean of nan % a year", "a hole"),
         ("the level was {level:usd}", "a field that was not filled"),
         ("stated as 100 USD billion", "a unit after its number"),
+        ("moved by China, 2015-01: 2500 (row CN-RU-import-2015m01-b)", "a level without its unit"),
+        ("Trade moved by −4e−09 %", "an exponent"),
+        ("Harbin parcels to Russia–Russia, exports", "a doubled name"),
+        ("read the record ** holds", "a bold that is not"),
         ("it changed by -3 points", "a hyphen for a minus"),
         ("the effect of **5** of 5 cannot be known", "a count of all of itself"),
         ("+15.3 % in 2010–2013, a year", "a span that ends in words"),
@@ -168,7 +172,69 @@ def test_each_rule_finds_its_slip(text: str, rule: str) -> None:
 def test_good_sentences_break_no_rule() -> None:
     text = (
         "On 31 December 2009, with the figure of 2008, **4 of 4 trackers** called it on track. In 21 years of "
-        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 (row HLJ-RU-total-2007-a): −0.3 points. "
+        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 USD mn (row HLJ-RU-total-2007-a): −0.3 points. "
         "From US$5.68 billion in 2005 …, 2012–2013, 2023. Known for 1 year, 11 figures."
     )
     assert check_sentences(text) == []
+
+
+# --- where sentences stand ---
+
+SHARED = ("answers.py", "headline.py")
+"""What several notebooks, the site and the command line say alike."""
+
+MOST_WORDS = 12
+
+MESSAGES = ("UserError", "Fault", "Field")
+"""Calls whose text is a message about a parameter or a file, not prose of a page."""
+
+
+def prose_in(source: str) -> list[str]:
+    """Sentences of twelve words or more in Python source, apart from docstrings, messages and the names of sources."""
+    tree = ast.parse(source)
+    apart = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Call) and getattr(node.func, "id", "") in MESSAGES)
+    ]
+    left_out = {id(part) for node in apart for part in ast.walk(node)}
+    texts = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+        if isinstance(node, ast.JoinedStr)
+        else node.value
+        for node in ast.walk(tree)
+        if id(node) not in left_out
+        and (
+            isinstance(node, ast.JoinedStr)
+            or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+        )
+    ]
+    return [
+        text
+        for text in texts
+        if len(re.findall(r"[^\W\d_]{2,}|\{", text)) >= MOST_WORDS
+        and re.search(r"[.!?](?:\s|$)", text)
+        and not re.search(r"\bdata/\w+", text)  # the line under a figure names its file
+    ]
+
+
+def test_no_prose_of_a_page_stands_in_the_library() -> None:
+    rooms = [
+        *(ROOT / "lib").glob("*.py"),
+        *(ROOT / "lib/analysis").glob("*.py"),
+        *(ROOT / "lib/plots").glob("*.py"),
+    ]
+    found = {
+        path.name: prose_in(path.read_text(encoding="utf-8")) for path in rooms if path.name not in SHARED
+    }
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def test_prose_in_the_library_is_found() -> None:
+    words = (
+        "The forecast gives it {p:pct}; four in five lie between {low:usd} and {high:usd}, as far as we know."
+    )
+    assert prose_in(f"def f():\n    return {words!r}") == [words]
+    assert prose_in(f'def f():\n    """{words}"""\n    raise UserError({words!r})') == []

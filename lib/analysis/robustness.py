@@ -82,10 +82,10 @@ def _hindcast(
 ) -> tuple[float, bool] | None:
     """(probability, met) of growing at a rate over `years` years from `origin`; None without enough years."""
     before = levels.loc[:origin]
-    if origin + years not in levels.index or len(before) < 2:
+    if origin + years not in levels.index or len(before) < 2 or not levels[origin] > 0:
         return None
     needed = years * np.log1p(growth_rate)
-    met = np.log(levels[origin + years] / levels[origin]) >= needed - 1e-9
+    met = levels[origin + years] / levels[origin] >= np.exp(needed - 1e-9)
     return float(laws.p_reach(expect(case, before).posterior, needed, years)), bool(met)
 
 

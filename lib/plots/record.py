@@ -74,9 +74,9 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
     heat_look(axes, shown.index)
     counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
     told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
-    note = "Framed: growth at the goal's rate or more. Blank: no two levels in a row."
+    notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row."
     return finish(
-        figure, axes, f"{title}: the goal's rate was reached by {told}.", note, sources, years=False
+        figure, axes, f"{title}: the goal's rate was reached by {told}.", *notes, sources, years=False
     )
 
 

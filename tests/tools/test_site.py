@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
-from site_runs import NASTY, nasty_site, put_all
+from site_runs import NASTY, nasty_site
 
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
@@ -68,12 +68,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(whole_site: Path) -> Path:
     """Runs of all committed notebooks, one more case, one that failed, and the site of them."""
-    folder = tmp_path_factory.mktemp("out")
-    put_all(folder)
-    build_site(folder)
-    return folder
+    return whole_site
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +96,18 @@ def test_every_notebook_and_table_has_its_page(pages: dict[str, Page]) -> None:
     expected = {f"runs/{name}/default/index.html" for name in site_runs.NAMES}
     expected |= {
         f"{name}index.html"
-        for name in ("", "goals/", "runs/", "targets/", "figures/", "data/", "about/", "search/", "python/")
+        for name in (
+            "",
+            "goals/",
+            "runs/",
+            "targets/",
+            "figures/",
+            "data/",
+            "methods/",
+            "about/",
+            "search/",
+            "python/",
+        )
     }
     assert expected <= set(pages)
 

@@ -390,12 +390,13 @@ def report_faults(faults: list[Any]) -> None:
 @click.option("--snapshots", is_flag=True, help="Compare every kept answer with its checksum, too.")
 def check(with_flags: bool, snapshots: bool) -> None:
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
+    from lib import fetched
     from lib.figures import check_data
-    from lib.tools.sources import record
-    from lib.tools.sources.snapshots import check_store, open_store
 
-    faults = check_data() + record.check()
+    faults = check_data() + fetched.check()
     if snapshots:
+        from lib.tools.sources.snapshots import check_store, open_store
+
         faults += check_store(open_store())
     report_faults(faults)
     _show_flags(with_flags)

@@ -6,6 +6,7 @@ A script, because a page opened from disk may not read other files. Its text is 
 can end it early.
 """
 
+import ast
 import inspect
 import json
 import re
@@ -19,11 +20,13 @@ from lib import figures, package, show, spoken
 from lib.analysis import asking
 from lib.analysis.register import left_out
 from lib.cases import slugify
+from lib.goals import READING_LABELS
 from lib.show import periods
 from lib.tools.run import markup
 from lib.tools.run.markup import web_address
+from lib.tools.run.matrix import NOTEBOOKS
 from lib.tools.run.page import source_of
-from lib.tools.site.context import DIGITS, Notebook, Site, digest
+from lib.tools.site.context import DIGITS, ROOT, Notebook, Site, digest
 from lib.words import percent
 
 OUTCOMES = ("yes", "no", "pending", "unknown")
@@ -40,6 +43,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
             },
             **{name: row[name] for name in ("status", "note", "url")},
             "period": period,
+            "year": re.findall(r"\d{4}", period)[-1],
             "amount": "" if pd.isna(row["value_mn"]) else f"{row['value_mn']:.4f}",
             "value": f"{show.number(row['value'])} {row['unit']}".strip(),
             "growth": "" if pd.isna(row["yoy_pct"]) else f"{row['yoy_pct']:+g}".replace("-", "−"),
@@ -49,7 +53,8 @@ def figures_files(site: Site) -> dict[str, bytes]:
     ]
     statuses = [name for name in figures.STATUS if (table["status"] == name).any()]
     reporters = sorted(table["reporter"].unique())
-    page = {"rows": rows, "statuses": statuses, "reporters": reporters}
+    years = sorted({row["year"] for row in rows}, reverse=True)
+    page = {"rows": rows, "statuses": statuses, "reporters": reporters, "years": years}
     return site.page("figures", **page)
 
 
@@ -110,6 +115,50 @@ def python_files(site: Site) -> dict[str, bytes]:
         for name, thing in [*names[:1], ("lib.analysis.asking.Answer", asking.Answer), *methods, *names[1:]]
     ]
     return site.page("python", opening=inspect.getdoc(lib), entries=entries)
+
+
+STAGES = {
+    "From figures to one level a year": "series",
+    "Flows like this one": "reference",
+    "One law of the path": "law",
+    "What a day knew besides": "evidence",
+    "The answer": "outlook",
+}
+"""The modules that say how a probability is made, by what a reader would call it."""
+
+
+def methods_files(site: Site) -> dict[str, bytes]:
+    """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
+    links = site.links("../")
+    stages = []
+    for title, name in STAGES.items():
+        words = ast.get_docstring(ast.parse((ROOT / "lib" / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        stages.append((title, slugify(title), f"lib.{name}", markup.from_markdown(words, links)))
+    return site.page("methods", stages=stages, calibration=_calibration(site), example=_example(site))
+
+
+def _calibration(site: Site) -> dict[str, Any] | None:
+    """What the notebook on calibration found at its defaults."""
+    run = site.default_run("05_is_the_forecast_calibrated")
+    if run is None or run.result is None:
+        return None
+    return {"answer": markup.inline(run.result.answer, site.links("../")), "address": run.address}
+
+
+def _example(site: Site) -> str:
+    """The citation of a probability: goal, reading, day, kind, run."""
+    run = site.default_run(next(iter(NOTEBOOKS)))
+    readings = run.result.readings if run and run.result else []
+    chances = [(item, item.probability) for item in readings if item.probability is not None]
+    if run is None or run.result is None or not chances:
+        return ""
+    stated, value = chances[0]
+    chance = f"{percent(value)}, {stated.kind or 'probability'}"
+    title, version = site.citation["title"], site.citation["version"]
+    return (
+        f"{run.result.title}; read {READING_LABELS[stated.reading]}: {chance}.\n"
+        f"{title}, version {version}, {run.address}, key {run.record.get('key', '')[:DIGITS]}."
+    )
 
 
 def met_in_register() -> tuple[int, int]:
