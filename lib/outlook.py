@@ -36,7 +36,6 @@ from lib.evidence import (
     YEAR_SO_FAR,
     Assumptions,
     Inferred,
-    Observation,
 )
 from lib.forecast import FAN, Prior
 from lib.goals import Goal, Kind, Verdict
@@ -319,8 +318,14 @@ def _learn(
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
     law, used, inferred = _from_levels(case, goal, levels, expected, kinds, assume)
     unknown = [year for year in law.years if year not in levels.index]
-    for kind, found in observed(case, levels, unknown, expected.size_usd).items():
-        if kind in kinds:
+    seen = {
+        MIRROR: evidence.mirror(case, levels, unknown) if MIRROR in kinds else None,
+        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, expected.size_usd)
+        if YEAR_SO_FAR in kinds
+        else None,
+    }
+    for kind, found in seen.items():
+        if found is not None:
             law, used = found.given(law), used | {kind: found.what}
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
     if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
@@ -354,17 +359,6 @@ def _from_levels(
     if later:
         used[LATER] = f"{case.reporter} {year_spans(later)}"
     return law, used, inferred
-
-
-def observed(
-    case: GoalCase, levels: pd.Series, unknown: Sequence[int], size_usd: float
-) -> dict[str, Observation]:
-    """What the day knew of unknown years from elsewhere, by kind: the partner's figures, months."""
-    found = {
-        MIRROR: evidence.mirror(case, levels, unknown),
-        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, size_usd),
-    }
-    return {kind: one for kind, one in found.items() if one is not None}
 
 
 def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:

@@ -232,6 +232,7 @@ def run(
         (*arguments, str(matrix), content), out, lambda: _select(*arguments, matrix), keep=writes
     )
     chosen = _only(plan.runs, only)
+    _echo(pairs, chosen)
     if only_list:
         _show_list(chosen)
     elif specs:
@@ -353,6 +354,14 @@ def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UserError(f"-p: found {name} a second time, expected it once")
         values[name] = value
     return values
+
+
+def _echo(pairs: tuple[str, ...], runs: list[Any]) -> None:
+    """Say how words were understood that a parameter holds in another form: "April 2014" as its last day."""
+    for name, given in _parse_pairs(pairs).items():
+        taken = list(dict.fromkeys(str(run.parameters[name]) for run in runs if name in run.parameters))
+        if taken and taken != [given]:
+            click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
 
 
 def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:

@@ -235,6 +235,7 @@ def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
     yield "figures", partial(data_pages.figures_files, site)
     yield "targets", partial(data_pages.targets_files, site)
     yield "data", partial(data_pages.data_files, site)
+    yield "python", partial(data_pages.python_files, site)
     yield "static", static_files
 
 
