@@ -161,7 +161,21 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         Exception
     ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
         words = " ".join(str(error).split())
-        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({words})") from None
+        raise UserError(
+            f"{shown_path(path)}: cannot be read as parquet ({words}); remove it and fetch again, which with --offline "
+            "takes the answers kept before"
+        ) from None
+
+
+def check() -> list[Fault]:
+    """Find the faults of every file."""
+    faults = []
+    for path in files():
+        try:
+            faults += faults_of(read_file(path), path)
+        except UserError as error:
+            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+    return faults
 
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:

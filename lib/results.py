@@ -160,16 +160,18 @@ def schema_text() -> str:
 
 
 def verdict_lines(found: list[Result]) -> list[str]:
-    """The verdict table as lines for a terminal: one block a goal, the notebooks that say so, readings below it.
+    """The verdict table as lines for a terminal: one block a goal, who says so and by what kind, readings below it.
 
     Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
     """
     said: dict[tuple[str, ...], list[str]] = {}
+    kinds: dict[tuple[str, ...], dict[str, None]] = {}
     warnings: dict[tuple[str, ...], dict[str, None]] = {}
     for result in found:
         rows = [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]
         if rows:
             said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
+            kinds[result.title, *rows] = dict.fromkeys(_kind_of(result))
             if result.warning:
                 warnings.setdefault((result.title, *rows), {})[f"  {result.warning}"] = None
     return [
@@ -177,11 +179,18 @@ def verdict_lines(found: list[Result]) -> list[str]:
         for block, names in said.items()
         for line in (
             "",
-            f"{block[0]} ({', '.join(dict.fromkeys(names))})",
+            f"{block[0]} ({'; '.join(filter(None, [', '.join(dict.fromkeys(names)), ', '.join(kinds[block])]))})",
             *block[1:],
             *warnings.get(block, ()),
         )
     ]
+
+
+def _kind_of(result: Result) -> list[str]:
+    """The kinds of a result's probabilities; "decided by figures" where it needs none."""
+    if all(item.outcome in ("met", "missed") for item in result.readings):
+        return ["decided by figures"]
+    return [item.kind for item in result.readings if item.kind]
 
 
 def in_words(item: ReadingResult) -> str:

@@ -559,6 +559,11 @@ def read_question(text: str, currency: str = "USD") -> Question:
     years, rest = _take_years(plain, text)
     found = _find_goal(rest, text, currency)
     if not found.goal:
+        if lone := re.search(rf"(?<![\w.,]){_NUMBER}(?![\w%])", rest):
+            _bare(lone[0], text)
+            raise UserError(
+                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
+            )
         raise UserError(f"ask: found no goal in {quote(text)}, expected {_EXAMPLES}")
     _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
     said = {

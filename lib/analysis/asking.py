@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
 from lib.forecast import FAN
-from lib.goals import READING_LABELS, Goal
+from lib.goals import READING_LABELS
 from lib.words import fill, listed, percent, year_spans
 
 OWN = "your figures"
@@ -40,8 +40,8 @@ class OwnCase(GoalCase):
 
     Parameters
     ----------
-    per_usd : units of the currency in a US dollar by year, which place the flow in its size class; those of yuan are
-        known.
+    per_usd : units of the currency in a US dollar by year, which place the flow in its size class; by default the
+        averages of data/covariates.csv.
     """
 
     reporter: str = OWN
@@ -79,19 +79,9 @@ class OwnCase(GoalCase):
         """Nobody else's figures of it."""
         return self.model_copy(update={"levels": {}})
 
-    def usd_mn(self, level_mn: float, year: int) -> float:
-        """A level in US dollars at the average rate of its year; millions."""
-        rates = self.per_usd or (self.rates().to_dict() if self.currency == "CNY" else {})
-        if self.currency != "USD" and year not in rates:
-            known = (
-                f"a year from {min(rates)} to {max(rates)}"
-                if rates
-                else f"per_usd, {self.currency} in a US dollar"
-            )
-            raise UserError(
-                f"currency: found {self.currency} for {year}, expected {known}: an average exchange rate"
-            )
-        return level_mn if self.currency == "USD" else level_mn / rates[year]
+    def rates(self) -> pd.DataFrame:
+        """What a dollar costs in the currency: as given, else the averages of the years that were over."""
+        return pd.DataFrame({self.currency: self.per_usd}) if self.per_usd else super().rates()
 
 
 # --- asking ---
@@ -162,7 +152,9 @@ def ask(
 
 def is_sentence(about: Any) -> bool:
     """Whether words ask a question, rather than list figures."""
-    return isinstance(about, str) and not re.search(r"[\n|]|^\s*[0-9]{4}[\s,;:=]+[0-9.]+\s*$", about.strip())
+    return isinstance(about, str) and not re.search(
+        r"[\n|]|^[0-9]{4}[\s,;:=]+[0-9.]+(\s+[+−-]?[0-9.]+ *%)?$", about.strip()
+    )
 
 
 def _understand(
@@ -303,30 +295,6 @@ def _year(label: Any) -> int:
 # --- the answer ---
 
 
-class BaseRate(NamedTuple):
-    """How many flows of the size of the base grew so fast.
-
-    Parameters
-    ----------
-    share : of past starting points; None where no panel reaches so far back.
-    years : horizon looked at, the goal's own or the longest that is kept.
-    reason : why there is no share, or nothing.
-    """
-
-    share: float | None
-    years: int
-    reason: str = ""
-
-
-def _known_share(goal: Goal, base_usd: float, origin: int) -> BaseRate:
-    """The base rate of a goal, whose base is so many US dollars a year, as known at an origin."""
-    years = min(goal.years, reference.HORIZON)
-    try:
-        return BaseRate(float(reference.base_rate(base_usd, origin, years, goal.rate)), years)
-    except UserError as error:
-        return BaseRate(None, years, str(error))
-
-
 class PriorShare(BaseModel):
     """How much of the expected growth comes from where."""
 
@@ -390,10 +358,19 @@ class Answer(outlook.Answer):
         return results.readings(self.verdicts, self.chances.to_dict(), self.needed["needed"], self.kind)
 
     @cached_property
-    def base_rate(self) -> BaseRate:
-        """How many flows of the size of the base grew so fast, in the panels that were out on the day."""
-        goal, known = self.goal, reference.last_released(self.case.as_of)
-        return _known_share(goal, self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6, known)
+    def base_rate(self) -> float:
+        """Share of flows of the size of the base that grew so fast, in the panels of the day; NaN where none goes back so far."""
+        goal = self.goal
+        try:
+            size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
+            return float(reference.known_share(size, self.case.as_of, goal.years, goal.rate))
+        except UserError:
+            return np.nan
+
+    @property
+    def base_years(self) -> int:
+        """The years over which the base rate looks: those of the goal, or the longest that is kept."""
+        return min(self.goal.years, reference.HORIZON)
 
     def facts(self) -> dict[str, str]:
         """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""
@@ -407,10 +384,12 @@ class Answer(outlook.Answer):
         }  # fmt: skip
         if not np.isnan(needed):
             told["still needed"] = fill("{rate:rate} a year from {last} on", rate=needed, last=self.last)
-        share, years, reason = self.base_rate
-        told["base rate"] = reason or fill(
-            "{share:pct} of flows of that size grew so fast over {years:years}", share=share, years=years
-        )
+        if not np.isnan(self.base_rate):
+            told["base rate"] = fill(
+                "{share:pct} of flows of that size grew so fast over {years:years}",
+                share=self.base_rate,
+                years=self.base_years,
+            )
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:
@@ -419,6 +398,8 @@ class Answer(outlook.Answer):
                 f"{name} ({percent(share)})"
                 for name, share in zip(shares["source"], shares["share"], strict=True)
             )
+        if self.warning:
+            told["mind"] = self.warning
         return told
 
     def to_record(self) -> AnswerRecord:
@@ -442,8 +423,8 @@ class Answer(outlook.Answer):
             currency=goal.currency,
             growth_asked=goal.rate,
             growth_needed=None if np.isnan(needed) else float(needed),
-            base_rate=self.base_rate.share,
-            base_rate_years=self.base_rate.years,
+            base_rate=None if np.isnan(self.base_rate) else self.base_rate,
+            base_rate_years=self.base_years,
             evidence=dict(self.evidence),
             prior=[PriorShare(**row) for row in shares],
             levels={int(year): float(level) for year, level in self.levels.items()},

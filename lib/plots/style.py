@@ -59,6 +59,18 @@ def use_style() -> None:
     sns.set_theme(
         context="notebook", style="whitegrid", palette=[BLUE, ORANGE, GREEN, RED], rc=look, font_scale=0.9
     )
+    _draw_once()
+
+
+def _draw_once() -> None:
+    """Let a notebook show figures as large as they are: the layout has fitted all in, cropping draws a second time."""
+    from IPython import get_ipython
+
+    if (shell := get_ipython()) is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from matplotlib_inline.config import InlineBackend
+
+        set_matplotlib_formats(*InlineBackend.instance(parent=shell).figure_formats, bbox_inches=None)
 
 
 def show(figure: Any, alt: str = "") -> None:

@@ -8,10 +8,12 @@ import io
 import re
 import subprocess
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
@@ -127,8 +129,12 @@ def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     return after[new]
 
 
-MOST_PAIRS = 1_000_000
-"""Pairs of figures of one flow that the rules compare; beyond them it takes minutes and gigabytes."""
+MOST_PAIRS = 40_000
+"""Pairs of figures of one flow that the rules compare, some seconds; of more, the flows with the largest jumps."""
+
+
+MOST_ROWS = 2_000
+"""Figures of a reporter of which months are looked at, too."""
 
 
 def fetched_figures() -> list[pd.DataFrame]:
@@ -136,7 +142,7 @@ def fetched_figures() -> list[pd.DataFrame]:
     return [] if fetched.is_left_out() else [fetched.read_file(path) for path in fetched.files()]
 
 
-def doubts(parts: list[pd.DataFrame], of: pd.Series | None = None) -> tuple[pd.DataFrame, int]:
+def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tuple[pd.DataFrame, int]:
     """The flags on fetched or imported figures, beside the record, and how many figures were looked at.
 
     Parameters
@@ -146,25 +152,43 @@ def doubts(parts: list[pd.DataFrame], of: pd.Series | None = None) -> tuple[pd.D
     """
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     found, seen, left = [], 0, MOST_PAIRS
+    of = None if of is None else set(of)
     for part in parts:
-        reporter = str(part["reporter"].iloc[0]) if len(part) else ""
-        size = part.groupby(["partner", "flow"])["value"].transform("size")
-        wanted = (
-            part[part["partner"].isin(part.loc[part["figure_id"].isin(of), "partner"])]
-            if of is not None
-            else part
+        own = part["figure_id"].map(lambda key: of is None or key in of).astype("bool")
+        rows = part[part["partner"].isin(list(set(part.loc[own, "partner"])))]
+        if rows.empty:
+            continue
+        if len(rows) > MOST_ROWS:
+            rows = rows[
+                (rows["period_end"] - rows["period_start"]).dt.days > 360
+            ]  # months are in their years
+        size = rows.groupby(["partner", "flow"])["value"].transform("size")
+        order = size[jumps(rows).sort_values(ascending=False, kind="stable").index]
+        rows = rows.loc[sorted(order.index[order.cumsum() <= left])].reset_index(drop=True)
+        left -= int(order[order.cumsum() <= left].sum())
+        asked = {key for key in rows["figure_id"] if of is None or key in of}
+        seen += len(asked)
+        family = {str(part["reporter"].iloc[0]), *_related(str(part["reporter"].iloc[0]), parents)}
+        near = curated[curated["reporter"].isin(family) & curated["partner"].isin(rows["partner"])]
+        both = pd.concat([near, fetched.with_derived(rows)[near.columns]], ignore_index=True)
+        flags = (
+            plausibility.find_flags(both, rates, parents)
+            if len(rows)
+            else pd.DataFrame(columns=plausibility.COLUMNS)
         )
-        rows = wanted[size[wanted.index].cumsum() <= left].reset_index(drop=True)
-        left -= int(size[wanted.index].sum())
-        seen += len(rows) if of is None else int(rows["figure_id"].isin(of).sum())
-        near = curated[curated["reporter"].isin({reporter, *_related(reporter, parents)} - {""})]
-        flags = plausibility.find_flags(
-            pd.concat([near, fetched.with_derived(rows)[near.columns]], ignore_index=True), rates, parents
-        )
-        found.append(flags[flags["figure_id"].isin(rows["figure_id"] if of is None else of)])
+        found.append(flags[[key in asked for key in flags["figure_id"]]])
     return (
         pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=plausibility.COLUMNS)
     ), seen
+
+
+def jumps(rows: pd.DataFrame) -> pd.Series:
+    """By row, the largest jump within its flow and length of period: where to look first, if not everywhere."""
+    length = (rows["period_end"] - rows["period_start"]).dt.days // 20
+    keys = [rows["partner"], rows["flow"], rows["unit"], length]
+    log = np.log(rows["value"].where(rows["value"] > 0))
+    step = log.groupby(keys).diff().abs().fillna(0)
+    return step.groupby([rows["partner"], rows["flow"]]).transform("max")
 
 
 def beside(parts: list[pd.DataFrame], most: int) -> tuple[pd.DataFrame, list[str]]:

@@ -69,14 +69,14 @@ def test_by_default_all_that_is_known_today_counts():
         ("Harbin Russia 25 % a year", {}, "deadline: found none"),
         ("Harbin Russia 25% 2012-2015", {"base": 2013}, "base_year: found 2013 beside 2012"),
         ("India Russia 100 bn USD by 2030", {}, "tradegoals data fetch India Russia"),
-        ("Harbin Russia 25% 2012-2015", {"currency": "EUR"}, "currency: found 'EUR'"),
+        ("Harbin Russia 25% 2012-2015", {"currency": "EUR"}, "currency: found no average rate of EUR"),
         (LEVELS, {"goal": "10 %", "deadline": 2017}, "base: found no level known"),
         (LEVELS, OWN | {"base": 2020}, "base_year: found 2020, expected a year with a known level"),
         (LEVELS, OWN | {"unit": "tonnes"}, "unit: found"),
-        (LEVELS, OWN | {"unit": "EUR bn"}, "expected per_usd, EUR in a US dollar"),
+        (LEVELS, OWN | {"unit": "EUR bn"}, "currency: found no average rate of EUR"),
         (LEVELS, OWN | {"unit": "EUR bn", "currency": "USD"}, "expected one currency"),
         (LEVELS, OWN | {"goal": "800 EUR mn"}, "goal: found a level in EUR, expected one in USD"),
-        ({1951: 5.0, 1952: 6.0}, {"goal": "5 %", "deadline": 1960, "currency": "CNY"}, "currency: found CNY for"),
+        ({1951: 5.0, 1952: 6.0}, {"goal": "5 %", "deadline": 1960, "currency": "CNY"}, "currency: found no average rate of CNY for 1952"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_says_what_is_missing(about, named, words):

@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 import tiny
+from click.testing import CliRunner
 
 from lib import cases, results
 from lib.errors import UserError
@@ -355,8 +356,9 @@ def test_papermills_command_executes_with_our_engine(
     assert left == []
     # A failure is told as papermill tells it.
     tiny.write(tiny_folder, "1 / 0")
-    failed = subprocess.run([*program, str(source), "-"], capture_output=True, text=True, timeout=120)
-    assert failed.returncode == 1 and "ZeroDivisionError: division by zero" in failed.stderr
+    command = importlib.import_module("papermill.cli").papermill
+    failed = CliRunner().invoke(command, [*program[1:], str(source), str(tmp_path / "failed.ipynb")])
+    assert failed.exit_code == 1 and "ZeroDivisionError: division by zero" in str(failed.exception)
 
 
 def has(process: Path, mark: str) -> bool:
@@ -415,8 +417,10 @@ def written(folder: Path, text: str | bytes) -> Path:
     return path
 
 
-def test_the_committed_cases_are_sound_and_hold_those_that_were_asked_for() -> None:
-    found = matrix.load_runs()
+def test_the_committed_cases_are_sound_and_hold_those_that_were_asked_for(
+    committed_runs: list[spec.Run],
+) -> None:
+    found = committed_runs
     cases = {run.slug: run.parameters for run in found if run.notebook == "00_did_the_goal_hold"}
 
     def has(**values: Any) -> bool:

@@ -13,7 +13,7 @@ from lib.errors import UserError
 from lib.tools.sources import gacc
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched, fetch, pair_question
-from lib.tools.sources.importer import import_table
+from lib.tools.sources.importer import read_import
 from lib.tools.sources.snapshots import Store, open_store
 
 RUSSIA = [153.54, 428.04, 64.98, 193.28, 88.56, 234.76]
@@ -253,10 +253,11 @@ def test_where_https_fails_the_way_without_it_is_named(store: Store) -> None:
 def test_a_saved_page_is_read(tmp_path: Path, client: Client, store: Store) -> None:
     page = tmp_path / "march.html"
     page.write_bytes(server_of.gacc_page(ROWS, 2024, 3, "USD"))
-    found = import_table(page, None, client=client, store=store)
+    found = read_import(page, None, client, store).fetched
     assert set(found.observations["partner"]) == {"World", "Viet Nam", "Russia"}
     assert set(found.observations["published"]) == {"2024-04-09"}
     other = tmp_path / "table.csv"
     other.write_text("a\n")
-    with pytest.raises(UserError, match="no mapping for it, expected one, or a page"):
-        import_table(other, None, client=client, store=store)
+    with pytest.raises(UserError, match="found no heading, expected a release"):
+        read_import(other, None, client, store)
+    assert gacc.is_release(page.read_bytes()) and not gacc.is_release(b"<p>a</p>")

@@ -35,7 +35,8 @@ Examples
 @click.option("--reporter", help="Whose trade; in a file of several, which.")
 @click.option("--partner", help="With whom.")
 @click.option("--flow", help="total, export or import.")
-@click.option("--currency", help="Of a level on record: USD or CNY; of a file, what it states.")
+@click.option("--currency", help="Of a flow on record [default: USD].")
+@click.option("--unit", help='Of the values in FILE, where it does not say: "USD mn", "亿元".')
 @click.option(
     "--reading",
     type=click.Choice(["average", "every_year", "mean_of_rates"]),
@@ -69,7 +70,11 @@ def ask_command(
     file, question = _split(words)
     if not question:
         raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
-    answer = asking.ask(question, **given) if file is None else _of_file(file, question, given)
+    if file is None:
+        given.pop("unit")
+        answer = asking.ask(question, **given)
+    else:
+        answer = _of_file(file, question, given)
     if as_json:
         click.echo(asking.as_json(answer), nl=False)
     elif csv is None or str(csv) != "-":
@@ -81,6 +86,8 @@ def ask_command(
 
 def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
     """The file, where the first word is one, and the question."""
+    if unknown := [word for word in words if word.startswith("--")]:
+        raise click.NoSuchOption(unknown[0])
     if not words:
         return None, ""
     first = Path(words[0])
@@ -91,16 +98,46 @@ def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
 def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
     from lib.analysis import asking
+    from lib.spoken import read_flow
+
+    names = {name: given.pop(name) for name in ("reporter", "partner", "flow")}
+    names["flow"] = names["flow"] and read_flow(names["flow"])
+    found, missing = _proposed(path, names | {"unit": given.pop("unit")})
+    for note in [*found.notes, *(f"{name}: {told}" for name, told in missing.items())]:
+        click.echo(f"note: {note}", err=True)
+    rows = _one_flow(found.observations, names)
+    levels = rows.set_index(rows["period"].astype(int))["value_mn"]
+    currency = str(rows["currency"].iloc[0])
+    named: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names if name not in missing}
+    named = {"reporter": path.stem} | named | given | {"currency": currency}
+    return asking.ask(levels, goal=question, **named, per_usd=_per_usd(currency))
+
+
+def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    """What the import would read, and what stands for the names that neither table nor options give.
+
+    The answer needs no names: a table without them is asked for its unit alone.
+    """
     from lib.tools.sources import proposal
 
-    found = proposal.propose(path)
-    for note in found.notes:
-        click.echo(f"note: {note}", err=True)
-    names = {name: given.pop(name) for name in ("reporter", "partner", "flow", "currency")}
-    rows = _one_flow(found.observations, names)
-    levels = rows.set_index(rows["period"].astype(str).astype(int))["value"]
-    labels: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names}
-    return asking.ask(levels, goal=question, **labels, **given, per_usd=_per_usd(labels["currency"]))
+    stand_in = {
+        "reporter": (path.stem, "the file's name"),
+        "partner": ("World", "none named, taken as one; --partner World for all"),
+        "flow": ("total", "none named"),
+    }
+    try:
+        return proposal.propose(path, **given), {}
+    except proposal.UnclearError as error:
+        missing = {name: told for name, (_, told) in stand_in.items() if name in error.questions}
+        if rest := error.questions.keys() - missing.keys():
+            options = "; give it with --unit" if rest == {"unit"} else ""
+            told = [
+                f"{path}: {name}: {error.questions[name]}{options}"
+                for name in error.questions
+                if name in rest
+            ]
+            raise UserError("\n".join(told)) from None
+    return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
 def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
@@ -111,20 +148,19 @@ def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFra
     UserError
         Listing what there is to choose from.
     """
-    from lib.spoken import read_flow, read_place
+    from lib.spoken import read_place
 
-    readers = {"reporter": read_place, "partner": read_place, "flow": read_flow, "currency": str.upper}
-    rows = rows[rows["period"].astype(str).str.fullmatch("[0-9]{4}")]
+    rows = rows[rows["period"].str.fullmatch("[0-9]{4}")]
     if rows.empty:
         raise UserError("ask: found no whole year in the table, expected a level a year")
-    for name, wanted in names.items():
-        there = sorted(rows[name].astype(str).unique())
+    for name in [*names, "currency"]:
+        there, wanted = sorted(rows[name].unique()), names.get(name)
         if wanted is None and len(there) > 1 and not (name == "flow" and "total" in there):
             raise UserError(f"--{name}: found none, expected one of: {', '.join(there)}")
-        chosen = readers[name](wanted) if wanted else "total" if "total" in there else there[0]
-        if chosen not in there:
+        chosen = wanted or ("total" if name == "flow" and "total" in there else there[0])
+        if chosen not in there and (chosen := read_place(chosen)) not in there:
             raise UserError(f"--{name}: found {wanted}, expected one of: {', '.join(there)}")
-        rows = rows[rows[name].astype(str) == chosen]
+        rows = rows[rows[name] == chosen]
     return rows
 
 

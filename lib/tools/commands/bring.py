@@ -14,7 +14,7 @@ from lib.errors import UserError, nearest, quote
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lib.tools.sources.importer import Imported
+    from lib.tools.sources.importer import Observed
     from lib.tools.sources.mapping import Mapping
     from lib.tools.sources.record import Draft
 
@@ -82,19 +82,20 @@ def import_(
     kept beside the file and can be changed and given again. data/README.md describes it.
     """
     from lib.tools.sources import record, snapshots
+    from lib.tools.sources.importer import read_import
     from lib.tools.sources.mapping import read_mapping, to_yaml
 
     new, names = _places(places)
     given = {name: value for name, value in said.items() if value} | {"places": names, "rows": _pairs(rows)}
     if mapping is None:
-        found = _proposed(table, given)
+        found, observed = _proposed(table, given)
     else:
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
-        found = read_mapping(mapping)
+        found, observed = read_mapping(mapping), None
     with _client() as client:
         store = snapshots.Store(snapshots.folder_of())
-        imported = _read(table, found, client, store)
+        imported = read_import(table, found, client, store, observed)
         with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
             drafts, notes = record.plan_import(
                 imported, client, snapshots.Store(Path(folder)), {one["name"]: one["code"] for one in new}
@@ -135,7 +136,7 @@ def _confirmed() -> bool:
     return click.confirm("Write it?")
 
 
-def _proposed(table: Path, given: dict[str, Any]) -> "Mapping | None":
+def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Observed | None]":
     """The mapping that the table itself suggests; what it does not say is asked for at a terminal. None for a page of customs."""
     from lib.tools.sources import gacc
     from lib.tools.sources.proposal import UnclearError, propose
@@ -143,7 +144,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> "Mapping | None":
 
     body = read_file(table)
     if body.lstrip()[:1] == b"<" and gacc.is_release(body):
-        return None
+        return None, None
     while True:
         try:
             proposal = propose(table, **given)
@@ -156,15 +157,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> "Mapping | None":
                 answer = click.prompt(name)
                 given = given | {name: _pairs((answer,)) if name == "rows" else answer}
             continue
-        for note in proposal.notes:
-            click.echo(f"note: {note}")
-        return proposal.mapping
-
-
-def _read(table: Path, mapping: "Mapping | None", client: Any, store: Any) -> "Imported":
-    from lib.tools.sources.importer import read_import
-
-    return read_import(table, mapping, client, store)
+        return proposal.mapping, proposal.observed
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:

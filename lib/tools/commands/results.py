@@ -203,8 +203,9 @@ def _count_in_words(shown: int, chosen: int, there: int) -> str:
 
 def _export(rows: "pd.DataFrame", csv: Path) -> None:
     from lib.files import write_atomically
+    from lib.tables import to_csv
 
-    text = rows.to_csv(index=False, lineterminator="\n")
+    text = to_csv(rows)
     if str(csv) == "-":
         click.echo(text, nl=False)
         return

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lib.economies import economies, known_names
+from lib.tools.sources import decode
 from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 
 LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
@@ -23,8 +24,7 @@ MARKS = re.compile(r"[*†‡§¹²³⁰⁴-⁹ᵃ-ᵿ]+")
 def text_of(cell: Any) -> str:
     """Return a cell as text on one line, its spaces plain; a whole number without decimals, a day as YYYY-MM-DD."""
     if isinstance(cell, str):
-        # ASCII needs no normal form, and most cells are.
-        return " ".join(cell.split()) if cell.isascii() else _plain(cell)
+        return _plain(cell)
     if cell is None:
         return ""
     if isinstance(cell, datetime | date):
@@ -34,6 +34,8 @@ def text_of(cell: Any) -> str:
 
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.split())
     marked = MARKS.sub(lambda found: "*" * len(found[0]), text)
     return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
 
@@ -94,6 +96,11 @@ def split_number(text: str) -> "re.Match[str] | None":
     return found if found and bool(found["open"]) == bool(found["close"]) else None
 
 
+def without_flag(text: str) -> str:
+    """Return a text without a letter or stars behind it, such as ":" of ": c"."""
+    return re.sub(r"\s*(?:\(\w\)|\b\w|\*+)$", "", text)
+
+
 def read_number(text: str, marks: Marks) -> Number | str:
     """Return the number of a text (`text_of`), or the words for what was expected instead.
 
@@ -109,7 +116,7 @@ def read_number(text: str, marks: Marks) -> Number | str:
                 return f'thousands in threes, separated by "{mark}"'
             whole = whole.replace(mark, "")
     plain = f"{whole}.{rest}" if point else whole
-    if not re.fullmatch(r"\d+(\.\d*)?|\.\d+", plain, re.ASCII):
+    if not decode.NUMBER.fullmatch(plain):
         return f'a number with "{marks.decimal}" before its decimals'
     negative = bool(parts["open"]) or "-" in (parts["sign"], parts["sign2"]) or parts["sign"] == "–"
     value = float(plain + (parts["power"] or ""))
@@ -127,6 +134,9 @@ def _in_groups(groups: list[str]) -> bool:
     ) and head > 0
 
 
+_ONES = str.maketrans("023456789", "111111111")
+
+
 def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     """Return the marks that numbers use, and one that could be read in two ways (else blank).
 
@@ -138,8 +148,14 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     decimal: dict[str, str] = {}
     thousands: dict[str, str] = {}
     doubtful: dict[str, str] = {}
-    for text in texts:
-        if (parts := split_number(text)) is None:
+    # Numbers of one shape say the same; there are few shapes.
+    shapes = {
+        text if text.startswith("0") else text.translate(_ONES): text
+        for text in texts
+        if "." in text or "," in text
+    }
+    for text in shapes.values():
+        if (parts := split_number(text_of(text))) is None:
             continue
         body = parts["body"].strip()
         used = [mark for mark in ".," if mark in body]

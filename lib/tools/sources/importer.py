@@ -1,9 +1,10 @@
 """Tables that somebody downloaded by hand, read into observations as a mapping says, strictly: what is not plain is refused."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from lib.tools.sources.snapshots import Store, first_of, place_of, record_of, sa
 from lib.tools.sources.tables import Cell, Table, read_file, read_tables
 
 NAMES_OF_TENS = {0: "", 3: " th", 6: " mn", 9: " bn"}
+
+
+ROLES = ("reporter", "partner", "flow", "unit", "period")
+"""What is said of every value, by axes of the mapping."""
 
 
 class ConflictError(UserError):
@@ -134,6 +139,9 @@ class Reader:
         self.width = len(next(iter(names.values())))
         self.notes = list(table.notes)
         self.places = {name: self.place_of(name) for name in columns_named(mapping)}
+        axes = [axis for role in ROLES if (axis := getattr(mapping, role))]
+        self.axis_places = {id(axis): [self.places[name] for name in axis.columns] for axis in axes}
+        self.known: dict[tuple[str, str, str | None], str | None] = {}
         self.seen: dict[str, set[str]] = {"reporter": set(), "partner": set(), "flow": set(), "unit": set()}
 
     def place_of(self, name: str) -> int:
@@ -223,37 +231,29 @@ class Reader:
         """Return checked observations, and notes."""
         mapping, columns = self.mapping, self.columns()
         self.refuse_units_unused(columns)
-        found, skipped, bare = [], 0, []
+        missing = set(mapping.missing)
+        axes = {role: axis for role in ROLES if (axis := getattr(mapping, role))}
+        found, skipped, bare = [], set[int](), list[int]()
         for number, row in self.rows():
-            values = [(column, row[column.place]) for column in columns]
-            if not any(text_of(cell) for _, cell in values):
+            values = [(column, text) for column in columns if (text := text_of(row[column.place]))]
+            if not values:
                 bare += [number] if any(text_of(cell) for cell in row) else []
                 continue
-            for column, cell in values:
-                if not (text := text_of(cell)) or text in mapping.missing:
+            said = {role: self.text_at(axis, row) for role, axis in axes.items()}
+            for column, text in values:
+                if text in missing:
                     continue
-                parties = [self.party(role, row, column, number) for role in ("reporter", "partner")]
-                flow = column.value.flow or self.flow(row, column, number)
-                if None in parties or flow is None:
-                    skipped += 1
+                means = [self.meaning(role, column, said, number) for role in ("reporter", "partner", "flow")]
+                if None in means:
+                    skipped.add(number)
                     continue
-                found.append(
-                    (
-                        number,
-                        column,
-                        *parties,
-                        flow,
-                        self.period_text(row, column),
-                        cell,
-                        self.unit(row, column, number),
-                    )
-                )
+                period, unit = self.period_said(column, said, row), self.meaning("unit", column, said, number)
+                found.append((number, column, *means, period, row[column.place], unit))
         found = self.with_periods(found)
         if skipped:
-            self.notes.append(f"{self.where}: {skipped} rows of other parties were left out")
-        if bare and (
-            below := [number for number in bare if not found or number > max(one[0] for one in found)]
-        ):
+            self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
+        last = max((one[0] for one in found), default=0)
+        if below := [number for number in bare if number > last]:
             self.notes.append(
                 f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out"
             )
@@ -304,27 +304,33 @@ class Reader:
                     f"`unit: {{column: {names[place]}}}` in the mapping",
                 )
 
-    def text_at(self, axis: Axis, name: str, row: list[Cell], column: Column) -> str:
-        """Return what stands in the place of an axis."""
-        texts = [text_of(row[self.places[one]]) for one in axis.columns] + (
-            [column.said[name]] if axis.row else []
+    def text_at(self, axis: Axis, row: list[Cell]) -> str:
+        """Return what stands in a row at the columns of an axis, or for the whole table; blank where names say it alone."""
+        if axis.always is not None:
+            return axis.always
+        places = self.axis_places[id(axis)]
+        return (
+            text_of(row[places[0]])
+            if len(places) == 1
+            else " ".join(text_of(row[one]) for one in places).strip()
         )
-        return " ".join(texts).strip()
 
-    def party(self, role: str, row: list[Cell], column: Column, number: int) -> str | None:
-        """Return the reporter or partner of a value, or None where the mapping leaves it out."""
-        axis: Axis = getattr(self.mapping, role)
+    def meaning(self, role: str, column: Column, said: dict[str, str], number: int) -> str | None:
+        """Return the reporter, partner, flow or unit of a value, or None where the mapping leaves it out."""
+        axis: Axis | None = getattr(self.mapping, role)
+        own = column.value.flow if role == "flow" else column.value.unit if role == "unit" else None
+        if axis is None or (own and role == "flow"):
+            return own
         if axis.always is not None:
-            return axis.always
-        return self.named(role, axis, self.text_at(axis, role, row, column), number)
-
-    def flow(self, row: list[Cell], column: Column, number: int) -> str | None:
-        """Return the flow of a value where the column does not say it, or None where it is left out."""
-        axis = self.mapping.flow
-        assert axis is not None
-        if axis.always is not None:
-            return axis.always
-        return self.named("flow", axis, self.text_at(axis, "flow", row, column), number)
+            return own or axis.always
+        text = column.said[role] if axis.row else said[role]
+        key = (role, text, own)
+        if key not in self.known:
+            self.seen[role].add(text)
+            self.known[key] = (
+                self.unit(axis, text, own, number) if role == "unit" else self.named(role, axis, text, number)
+            )
+        return self.known[key]
 
     def said_of(self, role: str, axis: Axis | None, text: str) -> str:
         """Return what a text means, by the names of the mapping, else by what is known; blank for nothing."""
@@ -336,7 +342,6 @@ class Reader:
 
     def named(self, role: str, axis: Axis, text: str, number: int) -> str | None:
         """Return what a text means; one that means nothing is left out where the mapping says so, else refused."""
-        self.seen[role].add(text)
         if found := self.said_of(role, axis, text):
             return found
         if axis.others == "skip":
@@ -348,20 +353,15 @@ class Reader:
         )
         raise refuse(f"{self.where}:{number}: {', '.join(axis.columns) or role}", quote(text), expected)
 
-    def unit(self, row: list[Cell], column: Column, number: int) -> str:
-        """Return the unit of a value: of its column, of its row, or the currency of one and the power of ten of the other."""
-        axis, own = self.mapping.unit, column.value.unit
-        if axis is None or axis.always is not None:
-            return own or (axis.always if axis and axis.always else "")
-        text = self.text_at(axis, "unit", row, column)
-        self.seen["unit"].add(text)
+    def unit(self, axis: Axis, text: str, own: str | None, number: int) -> str:
+        """Return the unit of a row: its text, or the currency of the column with the power of ten of the row."""
         if text in axis.names:
             return axis.names[text]
         currency, ten = cells.read_unit(text)
         if ten is None and re.fullmatch(r"\d{1,2}", text):
             ten = int(text)
-        if ten is None:
-            ten = 0 if cells.read_unit(text)[0] or text.casefold() in ("units", "unit") else None
+        if ten is None and (currency or text.casefold() in ("units", "unit")):
+            ten = 0
         currency = currency or (to_unit(own)[0] if own else "")
         if ten is None or not currency:
             raise refuse(
@@ -371,14 +371,13 @@ class Reader:
             )
         return f"{currency} {power(ten)}".strip()
 
-    def period_text(self, row: list[Cell], column: Column) -> Any:
+    def period_said(self, column: Column, said: dict[str, str], row: list[Cell]) -> Any:
         """Return a period as it stands there: a day, or text."""
         axis = self.mapping.period
-        if axis.always is not None:
-            return axis.always
-        if len(axis.columns) == 1 and isinstance(row[self.places[axis.columns[0]]], datetime):
-            return row[self.places[axis.columns[0]]]
-        return self.text_at(axis, "period", row, column)
+        places = self.axis_places[id(axis)]
+        if len(places) == 1 and not axis.row and isinstance(row[places[0]], date):
+            return row[places[0]]
+        return f"{said['period']} {column.said['period']}".strip() if axis.row else said["period"]
 
     def with_periods(self, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         """Return the values with periods as observations write them."""
@@ -415,25 +414,28 @@ class Reader:
 
     def checked(self, found: list[tuple[Any, ...]]) -> Observed:
         """Return values as checked observations."""
-        marks = self.marks([text_of(one[6]) for one in found if isinstance(one[6], str)])
+        marks = self.marks([one[6] for one in found if isinstance(one[6], str)])
         rows, flags = [], dict[str, int]()
         for number, column, reporter, partner, flow, period, cell, unit, flag in found:
-            line = f"{self.where}:{number}: {column.name}"
-            if (value := self.number(cell, marks, line)) is None:
+            value = self.number(cell, marks, number, column)
+            if value is None:
                 continue
             if value.value < 0:
                 raise refuse(
-                    line,
+                    f"{self.where}:{number}: {column.name}",
                     f"value {quote(str(value.value))}",
                     "0 or more: a flow is never negative, a balance is none",
                 )
-            note, status = self.status(value.flag or flag)
-            flags[value.flag or flag] = flags.get(value.flag or flag, 0) + 1
-            number_, unit = in_known_unit(value.value, unit)
+            amount, unit = in_known_unit(value.value, unit)
+            if flag := value.flag or flag:
+                flags[flag] = flags.get(flag, 0) + 1
+            status, note = self.status(flag) if flag else ("ok", "")
             rows.append(
-                (number, reporter, partner, flow, period, number_, unit, column.value.valuation, status, note)
+                (number, reporter, partner, flow, period, amount, unit, column.value.valuation, status, note)
             )
-        self.note_flags(flags)
+        if flags:
+            words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
+            self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
         return self.to_observations(rows)
 
     def marks(self, texts: list[str]) -> Marks:
@@ -466,34 +468,24 @@ class Reader:
         )
         return Marks(decimal, thousands)
 
-    def number(self, cell: Cell, marks: Marks, line: str) -> cells.Number | None:
+    def number(self, cell: Cell, marks: Marks, number: int, column: Column) -> cells.Number | None:
         """Return the number of a cell, or None where the mapping says that there is none."""
-        if isinstance(cell, int | float) and not isinstance(cell, bool):
-            if cell != cell or cell in (float("inf"), -float("inf")):
-                raise refuse(line, quote(str(cell)), "a finite number")
-            return cells.Number(float(cell))
         text = text_of(cell)
-        number = cells.read_number(text, marks)
-        if isinstance(number, cells.Number):
-            if number.value == float("inf"):
-                raise refuse(line, quote(text), "a finite number")
-            return number
-        if re.sub(r"\s*(?:\(\w\)|\b\w|\*+)$", "", text) in self.mapping.missing:
-            return None
-        raise refuse(line, quote(text), number)
+        if isinstance(cell, int | float) and not isinstance(cell, bool):
+            found: cells.Number | str = cells.Number(float(cell))
+        else:
+            found = cells.read_number(text, marks)
+            if isinstance(found, str) and cells.without_flag(text) in self.mapping.missing:
+                return None
+        if isinstance(found, str) or not math.isfinite(found.value):
+            expected = found if isinstance(found, str) else "a finite number"
+            raise refuse(f"{self.where}:{number}: {column.name}", quote(text), expected)
+        return found
 
     def status(self, flag: str) -> tuple[str, str]:
-        """Return the note and the status of a flag."""
+        """Return the status and the note of a flag."""
         status = (cells.FLAGS | self.mapping.flags).get(flag, "ok")
-        note = (
-            "" if not flag else f"printed with the flag {flag}" + (f" ({status})" if status != "ok" else "")
-        )
-        return note, status
-
-    def note_flags(self, flags: dict[str, int]) -> None:
-        """Note how many values carry which flag."""
-        if words := [f"{count} with {flag}" for flag, count in sorted(flags.items()) if flag]:
-            self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
+        return status, f"printed with the flag {flag}" + (f" ({status})" if status != "ok" else "")
 
     def to_observations(self, rows: list[tuple[Any, ...]]) -> Observed:
         """Return checked observations; values that contradict one another are refused, with the columns that tell them apart."""
@@ -509,9 +501,13 @@ class Reader:
             "status",
             "note",
         ]
-        table = pd.DataFrame(rows, columns=names)
-        table = table.astype(
-            {name: "float64" if name == "value" else "int64" if name == "line" else "str" for name in names}
+        kinds = {"value": "float64", "line": "int64"}
+        columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+        table = pd.DataFrame(
+            {
+                name: pd.Series(list(column), dtype=kinds.get(name, "str"))
+                for name, column in zip(names, columns, strict=True)
+            }
         )
         mapping = self.mapping
         table = table.assign(
@@ -637,8 +633,8 @@ def _october(texts: list[Any]) -> dict[Any, str]:
 
 def read_period(text: Any, axis: Period, freq: str, where: str) -> str:
     """Return one period as observations write it, blank where it is left out."""
-    if isinstance(text, datetime):
-        return cells.as_period(text.date().isoformat(), freq)
+    if isinstance(text, date):
+        return cells.as_period(text.isoformat()[:10], freq)
     kinds = cells.read_period(text)
     if axis.format and not (freq == "A" and "F" in kinds):
         return _by_format(text, axis, freq, where)
@@ -704,13 +700,16 @@ class Imported:
     mapping: Mapping | None
 
 
-def read_import(table: Path, mapping: Mapping | None, client: Client, store: Store) -> Imported:
+def read_import(
+    table: Path, mapping: Mapping | None, client: Client, store: Store, observed: Observed | None = None
+) -> Imported:
     """Read a downloaded table, or without a mapping a saved page of China's customs.
 
     Parameters
     ----------
     table : the file, of any kind that `tables` reads.
     client, store : the clock, and what was kept before: a file that came before is known from then on.
+    observed : what the mapping makes of the table, where somebody has read it already.
 
     Raises
     ------
@@ -725,7 +724,7 @@ def read_import(table: Path, mapping: Mapping | None, client: Client, store: Sto
     else:
         facts = Publisher(mapping.title, mapping.url, mapping.licence, authority=mapping.authority)
         source = mapping.source
-        rows, notes = read_table(body, mapping, where)
+        rows, notes = observed or read_table(body, mapping, where)
     request = Request(source, facts.base, "", (("file", table.name),))
     answer = Answer(facts.base, 200, (), body, client.now())
     snapshot = first_of(store, request, record_of(request, answer, facts))

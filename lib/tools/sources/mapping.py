@@ -6,6 +6,7 @@ stands in a `column`, or in a `row` of names above the values.
 
 import re
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -169,6 +170,7 @@ def _is_of(url: str, source: str) -> bool:
     return bool(re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", url))
 
 
+@lru_cache(maxsize=1000)
 def to_unit(text: str) -> tuple[str, int]:
     """Return the currency and the power of ten of a unit.
 

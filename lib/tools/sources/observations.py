@@ -222,30 +222,31 @@ def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
 
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
-    year = rows["period"].str[:4]
-    keys = ["reporter", "partner", "flow", "unit", "source"]
-    there = set(zip(*(rows.loc[rows["freq"] == "A", name] for name in [*keys, "period"]), strict=True))
+    keys = ["reporter", "partner", "flow", "unit", "source", "year"]
+    dated = rows.assign(year=rows["period"].str[:4])
+    there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
     parts = [rows]
-    for freq, many, size in (("M", 12, 7), ("Q", 4, 7)):
-        own = rows[(rows["freq"] == freq) & (rows["period"].str.len() == size)].assign(year=year)
-        for key, group in own.groupby([*keys, "year"], sort=True):
-            if len(group) != many or key in there:
-                continue
-            there.add(key)
-            last, worse = group.iloc[-1:], group.loc[group["status"] != "ok", "status"]
-            alike = len(set(group["valuation"])) == 1
-            parts.append(
-                last.drop(columns="year").assign(
-                    period=key[-1],
-                    freq="A",
-                    value=round(math.fsum(group["value"]), 9),
-                    yoy_pct="",
-                    status=worse.iloc[0] if len(worse) else "ok",
-                    published=group["published"].max(),
-                    valuation=last["valuation"] if alike else "",
-                    note=f"computed as the sum of {many} {FREQUENCIES[freq].removesuffix('ly')}s",
-                )
-            )
+    for freq, many in (("M", 12), ("Q", 4)):
+        own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)].sort_values([*keys, "period"])
+        whole = own[own.groupby(keys)["value"].transform("size") == many]
+        whole = whole[~pd.MultiIndex.from_frame(whole[keys]).isin(there)]
+        if whole.empty:
+            continue
+        first = whole[::many].reset_index(drop=True)
+        blocks = whole["value"].to_numpy().reshape(-1, many)
+        worse = whole.assign(bad=whole["status"].where(whole["status"] != "ok")).groupby(keys)["bad"].first()
+        parts.append(
+            first.assign(
+                period=first["year"],
+                freq="A",
+                value=[round(math.fsum(block), 9) for block in blocks],
+                yoy_pct="",
+                status=worse.fillna("ok").astype("str").to_numpy(),
+                published=whole["published"].to_numpy(dtype=object).reshape(-1, many).max(axis=1),
+                note=f"computed as the sum of {many} {'months' if freq == 'M' else 'quarters'}",
+            ).astype({"published": "str"})[list(COLUMNS)]
+        )
+        there = there.append(pd.MultiIndex.from_frame(first[keys]))
     return pd.concat(parts, ignore_index=True) if len(parts) > 1 else rows
 
 

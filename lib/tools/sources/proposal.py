@@ -89,11 +89,13 @@ class Proposal:
     mapping : what `tradegoals data import TABLE MAPPING` takes.
     observations : a row each: the columns of `observations.COLUMNS`, value_mn (millions of `currency`) and currency.
     notes : in words.
+    observed : the observations in the units of the table, as `importer.read_import` takes them.
     """
 
     mapping: Mapping
     observations: pd.DataFrame
     notes: list[str]
+    observed: importer.Observed
 
 
 def propose(path: Path, **given: Any) -> Proposal:
@@ -374,11 +376,8 @@ class Look:
             )
         millions = observations.in_millions(rows["value"], rows["unit"])
         currency = rows["unit"].str[:3]
-        return Proposal(
-            mapping,
-            rows.assign(value=millions, unit=currency + " mn", value_mn=millions, currency=currency),
-            self.notes + notes,
-        )
+        shown = rows.assign(value=millions, unit=currency + " mn", value_mn=millions, currency=currency)
+        return Proposal(mapping, shown, self.notes + notes, (rows, self.notes + notes))
 
     def column_name(self, place: int) -> str:
         """How the mapping calls a column: by its name, or its place where it has none of its own."""
@@ -813,8 +812,7 @@ class Look:
         ]
         said: dict[str, Any] = {}
         plain = {
-            re.sub(r"\s*(?:\(\w\)|\b\w|\*+)$", "", text) if not cells.split_number(text) else ""
-            for text in set(texts)
+            cells.without_flag(text) if not cells.split_number(text) else "" for text in set(texts)
         } | set(texts)
         if missing := sorted(text for text in plain if text and text.casefold() in cells.NOTHING):
             said["missing"] = missing

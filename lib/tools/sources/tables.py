@@ -151,12 +151,8 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
     found = separator or find_separator(text)
     csv.field_size_limit(1_000_000)
     try:
-        rows: list[list[Cell]] = [
-            list[Cell](row)
-            for row in islice(
-                csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True), LONGEST + 1
-            )
-        ]
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
+        rows: list[Any] = list(islice(lines, LONGEST + 1))
     except csv.Error as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
     if len(rows) > LONGEST or max(map(len, rows), default=0) > WIDEST:
@@ -197,7 +193,7 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         sheets = [
             (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
         ]
-        tables = [_sheet(sheet, words, name, where) for name, sheet in sheets if sheet.total_height]
+        tables = [_sheet(sheet, words, name, where) for name, sheet in sheets]
     except UserError:
         raise
     except python_calamine.PasswordError:
