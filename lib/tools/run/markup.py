@@ -194,7 +194,7 @@ def _renderer() -> Any:
 
 # --- tables, taken apart into cells, so that a page shows them its own way and as CSV ---
 
-_NUMBER = re.compile(r"[−+\-]?[\d,]*\.?\d+( ?%| ?[A-Z]{3}( mn| bn)?)?")
+_NUMBER = re.compile(r"(?:above |below )?[−+\-]?[\d,]*\.?\d+( ?%| ?[A-Z]{3}( mn| bn)?)?")
 
 _PERIOD = re.compile(r"[\d-]{4,10}( to [\d-]{4,10})?")
 
