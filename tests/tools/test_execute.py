@@ -183,6 +183,23 @@ def test_a_page_shows_markup_in_titles_and_texts_as_text(text: str) -> None:
         assert page.words.count(text) == 5  # title, heading, code and two outputs
 
 
+EVENTS = [
+    "<p onclick='alert(1)'>x</p>",
+    '<a href="https://a.org/" onmouseover=alert(1)>x</a>',
+    "<table><tr><th onload=alert(1)>a</th></tr><tr><td ONERROR='x'>1</td></tr></table>",
+    "<img src=x onerror=alert(1)><svg onload=alert(1)><script>alert(1)</script>",
+    "<a href='java\tscript:alert(1)'>x</a><iframe srcdoc='<script>'></iframe>",
+]
+
+
+@pytest.mark.parametrize("markup", EVENTS)
+def test_a_page_carries_no_event_attribute_of_what_a_cell_shows(markup: str) -> None:
+    kinds = ("text/html", "text/markdown", "image/svg+xml")
+    outputs = [nbformat.v4.new_output("display_data", {kind: markup, "text/plain": "x"}) for kind in kinds]
+    cells = [nbformat.v4.new_markdown_cell(markup), nbformat.v4.new_code_cell("1", outputs=outputs)]
+    assert_harmless(Page(to_page(nbformat.v4.new_notebook(cells=cells), markup)))
+
+
 @pytest.mark.skipif(os.name != "posix", reason="kernels talk through ports elsewhere")
 def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -36,7 +36,7 @@ from lib.tools.run import markup, spec
 from lib.tools.run.spec import Run
 from lib.tools.site import build, data_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import find_runs, goal_rows
+from lib.tools.site.context import Site, find_runs, goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 NO_LINKS = markup.Links()
@@ -721,3 +721,8 @@ def test_a_folder_that_cannot_be_written_is_named(small: Path) -> None:
             build_site(small)
     finally:
         small.chmod(0o700)
+
+
+def test_runs_without_a_result_have_a_site_too(tmp_path: Path) -> None:
+    site = Site(tmp_path, [])
+    assert site.results.empty and "target" in site.results and site.goal_rows == []
