@@ -599,6 +599,7 @@ def parcels_a_year(case: GoalCase) -> pd.Series:
     yearly = pd.Series(row["value_mn"] / days * 365.25, index=years, dtype=float)
     if row["currency"] == case.currency:
         return yearly
-    rates = case.rates()
-    per_usd = pd.Series([rates.loc[:year].iloc[-1] for year in years], index=years)
-    return yearly * per_usd if case.currency == "CNY" else yearly / per_usd
+    # A year without a rate takes the last one before it.
+    rates = case.rates()[[case.currency, row["currency"]]].ffill()
+    last = pd.DataFrame([rates.loc[:year].iloc[-1] for year in years], index=years)
+    return yearly * last[case.currency] / last[row["currency"]]

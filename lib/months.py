@@ -38,7 +38,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     ----------
     record : figures of one flow, already cut to a vintage (`lib.figures.as_of`): a revision that was not
         published by that day cannot enter.
-    currency : "USD" or "CNY"; figures in the other one are left out.
+    currency : of ISO 4217, such as "USD"; figures in other ones are left out.
 
     Returns
     -------

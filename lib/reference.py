@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from lib.errors import UserError
 from lib.forecast import Prior
 from lib.package import data_dir
-from lib.words import years
+from lib.words import money, years
 
 DRIFT_SD_FLOOR = 0.02
 """Small flows show no lasting difference in drift; the floor keeps their own record from being ignored."""
@@ -84,15 +84,11 @@ def size_class(value_usd: Any) -> Any:
 
 
 def size_label(index: int) -> str:
-    """Name of a size class, such as ``100 mn – 500 mn USD``."""
-    low, high = SIZES[index], SIZES[index + 1]
-    if low == 0:
-        return f"below {_money(high)} USD"
-    return f"{_money(low)} USD and more" if np.isinf(high) else f"{_money(low)} – {_money(high)} USD"
-
-
-def _money(usd: float) -> str:
-    return f"{usd / 1e9:g} bn" if usd >= 1e9 else f"{usd / 1e6:g} mn"
+    """Name of a size class, such as "US$100 million to US$500 million"."""
+    low, high = (money(edge / 1e6, "USD") if np.isfinite(edge) else "" for edge in SIZES[index : index + 2])
+    if not SIZES[index]:
+        return f"below {high}"
+    return f"{low} to {high}" if high else f"{low} and more"
 
 
 def reference_folder() -> Path:
@@ -269,7 +265,7 @@ def read_scores(name: str) -> pd.DataFrame:
     """Read one table of ``data/reference/scores``; do not alter what is returned."""
     # Opened by Python, not by C++, so that the journal of a run knows of it.
     with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
-        return pd.read_parquet(file)
+        return pd.read_parquet(file, page_checksum_verification=True)
 
 
 COVERS = ["cover50", "cover80", "cover95"]

@@ -107,9 +107,9 @@ def test_size_classes_include_their_lower_end():
         6,
         -1,
     ]
-    assert reference.size_label(3) == "100 mn – 500 mn USD"
-    assert reference.size_label(0) == "below 1 mn USD"
-    assert reference.size_label(6) == "10 bn USD and more"
+    assert reference.size_label(3) == "US$100 million to US$500 million"
+    assert reference.size_label(0) == "below US$1 million"
+    assert reference.size_label(6) == "US$10 billion and more"
 
 
 # Hyperparameters
@@ -196,7 +196,7 @@ def test_prior_for_harbin_states_panel_years_and_class():
     prior = prior_for(230e6, 2013)
     assert "BACI" in prior.source
     assert "years to 2013" in prior.source
-    assert "100 mn – 500 mn USD" in prior.source
+    assert "US$100 million to US$500 million" in prior.source
     assert prior == prior_for(499e6, 2013)
     assert prior != prior_for(230e6, 2012)
 

@@ -94,9 +94,10 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Frame with name, coefficient, low, high, p, vif, least and most (when each year is left out in turn) and firm
-    (significant at 5 % and of one sign throughout); empty for fewer than `LEAST_YEARS` years.
+    (significant at 5 % and of one sign throughout); empty for fewer than `LEAST_YEARS` years, or growth that
+    never changes.
     """
-    if len(table) < LEAST_YEARS:
+    if len(table) < LEAST_YEARS or np.ptp(table["growth"]) == 0:
         return pd.DataFrame()
     found, moved = fit(table).drop(index="const"), without_each_year(table)
     found = found.assign(least=moved.min(), most=moved.max(), name=pd.Series(DRIVERS))
@@ -119,9 +120,9 @@ def without_each_year(table: pd.DataFrame) -> pd.DataFrame:
 def explained(table: pd.DataFrame) -> pd.DataFrame:
     """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
 
-    Columns are those, `growth`, and `fit` (growth without the residual); no row for fewer than `LEAST_YEARS` years.
+    Columns are those, `growth`, and `fit` (growth without the residual); no row where `coefficients` has none.
     """
-    if len(table) < LEAST_YEARS:
+    if len(table) < LEAST_YEARS or np.ptp(table["growth"]) == 0:
         return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = _ols(table)
     names = [name for name in table.columns if name != "growth"]
@@ -137,6 +138,9 @@ def _ols(table: pd.DataFrame, hac: bool = False) -> Any:
     errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": LAGS, "use_correction": True}, "use_t": True}
     return OLS(table["growth"], design).fit(**(errors if hac else {}))
 
+
+SMALLEST_SCALE = 1e-6
+"""A record that never moves leaves no spread; a score needs one."""
 
 LEAST_RATES = 10
 """Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
@@ -226,7 +230,7 @@ def _predict(drivers: pd.DataFrame, growth: pd.Series, at: pd.Series) -> tuple[f
 
 
 def _score(law: tuple[float, float, float], came: float) -> dict[str, float | bool]:
-    location, scale, df = law
+    location, scale, df = law[0], max(law[1], SMALLEST_SCALE), law[2]
     half = scale * float(stdtrit(df, 0.9))
     return {
         "location": location,

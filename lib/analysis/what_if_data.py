@@ -150,7 +150,7 @@ def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
 
 def exchange() -> dict[int, float]:
     """Average yuan per dollar by year, known from the first day of the next year."""
-    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM))
+    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM))["CNY"].dropna()
     return {int(year): float(rate) for year, rate in rates.items()}
 
 

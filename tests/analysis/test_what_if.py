@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
+from pastes import PASTES
 
 from lib import law as laws
 from lib import outlook, reference
 from lib.analysis import what_if, what_if_data
+from lib.analysis.asking import ask
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
 from lib.figures import load_figures
@@ -25,6 +26,7 @@ from lib.tools.whatif import page
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 HARBIN = GoalCase()
+TODAY = date(2026, 11, 24)
 CHINA_EXPORTS = GoalCase(
     reporter="China", flow="export", as_of=date(2026, 11, 24), goal="12 %", base_year=2019, deadline=2025
 )
@@ -137,7 +139,7 @@ def test_own_figures_equal_to_the_record_have_the_record_s_answer() -> None:
     """China's exports without larger flows or other evidence: typed in by hand they are the same forecast."""
     levels = CHINA_EXPORTS.series()["value_mn"]
     text = "\n".join(f"{year} {value:.9f}" for year, value in levels.items())
-    mine = what_if.own_answer(text, "12 %", 2019, 2025)
+    mine = ask(text, goal="12 %", base=2019, deadline=2025, as_of=TODAY)
     goal, known = CHINA_EXPORTS.make_goal(), levels.loc[:2025]
     size = CHINA_EXPORTS.usd_mn(float(known.iloc[-1]), int(known.index[-1])) * 1e6
     prior = laws.drawn(reference.prior_for(size, int(known.index[-1])))
@@ -148,6 +150,18 @@ def test_own_figures_equal_to_the_record_have_the_record_s_answer() -> None:
     path = laws.p_below(law, 2025, goal.target_mn)
     assert mine.expected is not None and mine.expected.origin == last
     assert mine.chances["average"] == pytest.approx(1 - float(path), abs=2e-5)
+
+
+@pytest.mark.parametrize(("text", "levels"), PASTES.items())
+def test_figures_are_read_as_a_spreadsheet_copies_them(text: str, levels: dict[int, float]) -> None:
+    assert what_if.read_figures(text).to_dict() == levels
+
+
+def test_a_point_before_three_digits_alone_is_asked_back() -> None:
+    with pytest.raises(
+        UserError, match=re.escape('found "1.234", expected a number that can be read in one way: did')
+    ):
+        what_if.read_figures("2021 1.234\n2022 2.345")
 
 
 def test_a_printed_growth_rate_gives_the_year_before() -> None:
@@ -174,23 +188,6 @@ def test_a_printed_growth_rate_gives_the_year_before() -> None:
 def test_wrong_figures_are_refused_with_line_and_reason(text: str, words: str) -> None:
     with pytest.raises(UserError, match=re.escape(words)):
         what_if.read_figures(text)
-
-
-@pytest.mark.parametrize(
-    ("base", "deadline", "words"),
-    [(2010, 2015, "base_year: found 2010, expected a year of your figures: 2012, 2013"),
-     (2012, 2012, "deadline: found 2012"), (2012, 2043, "deadline: found 2043")],
-)  # fmt: skip
-def test_wrong_years_of_own_goals_are_refused(base: int, deadline: int, words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        what_if.own_answer("2013 230 +50 %", "25 %", base, deadline)
-
-
-def test_own_figures_in_yuan_are_sized_in_dollars() -> None:
-    per_usd = pd.Series({2013: 6.0})
-    assert what_if.size_in_usd(600, 2013, "CNY", per_usd) == 100e6
-    with pytest.raises(UserError, match="average exchange rate is known"):
-        what_if.size_in_usd(600, 2014, "CNY", per_usd)
 
 
 # --- the page as a file ---

@@ -373,6 +373,54 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+def test_a_full_disk_is_named_whatever_is_written() -> None:
+    command = [sys.executable, "-m", "lib.tools.cli", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Error: No space left on device\n")
+
+
+def test_no_fault_of_the_system_is_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/some\x1b/where")
+
+    monkeypatch.setattr(matrix, "schema_text", fail)
+    done = invoke("schema")
+    assert (done.exit_code, done.stderr) == (2, "Error: /some\\x1b/where: Permission denied\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
+def test_closed_streams_are_opened_for_the_command_and_its_children() -> None:
+    """Else the next file that is opened would get what is printed, or a kernel would start without them."""
+    child = "import os; [os.fstat(number) for number in range(3)]"
+    code = (
+        "import subprocess, sys; from lib.tools.cli import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: pass\n"
+        f"sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
+    )
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("given", [["run", "--notebook", "a\x1b[2Jb"], ["\x1b[2J"], ["run", "--\x1b[2J"]])
+def test_a_message_never_drives_the_terminal(given: list[str]) -> None:
+    done = invoke(*given)
+    assert done.exit_code == 2 and "\x1b" not in done.output and "\\x1b[2J" in done.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_standard_output_never_drives_a_terminal() -> None:
+    ours, theirs = os.openpty()
+    code = "from lib.tools import cli; cli._open_streams(); print('a\\x1b[2Jb\\tc\\rd')"
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1000)
+    os.close(ours)
+    assert shown == b"a\\x1b[2Jb\tc\\rd\r\n"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
 def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     termios = pytest.importorskip("termios")

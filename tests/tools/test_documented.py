@@ -4,15 +4,15 @@ By default a `run` is planned only (`--list`), and what another test executes is
 TRADEGOALS_DOCUMENTED=1, as the campaigns of continuous integration have it, all are executed in full.
 """
 
-import functools
 import json
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -59,6 +59,9 @@ ELSEWHERE = {
     ),
     "tradegoals run --runs --ci --accept": (
         "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
+    ),
+    'tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027': (
+        "test_ask.py::test_a_file_is_asked_for_its_unit_alone"
     ),
     "tradegoals data add": "test_curation.py::test_at_a_terminal_what_is_not_given_is_asked_for",
     "tradegoals data import customs.xlsx customs.yml": (
@@ -168,19 +171,17 @@ def test_the_step_that_executes_a_command_exists(command: str, place: str) -> No
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory, expand_once: Callable[..., Any]) -> Iterator[Path]:
     """A folder with a copy of the data, runs of two flows, and a publisher that knows India and Russia."""
     folder = tmp_path_factory.mktemp("documented")
     data = folder / "data"
     shutil.copytree(package.data_dir(), data, ignore=shutil.ignore_patterns("fetched", "snapshots"))
-    expand = functools.cache(matrix.expand)
     with pytest.MonkeyPatch.context() as patch, serve(make_world()) as publisher:
         patch.setenv(package.DATA_ENV, str(data))
         patch.delenv(package.KEPT_ONLY_ENV, raising=False)
         patch.setattr(client, "open_client", partial(quick_client, publisher.bases))
         if not IN_FULL:
-            runs = package.notebooks_dir() / matrix.RUNS_FILE
-            patch.setattr(matrix, "expand", lambda ci, only: expand(runs, ci, only))
+            patch.setattr(matrix, "expand", lambda ci, only: expand_once(None, ci, only))
         patch.chdir(folder)
         put_run(folder / "out", FIRST)
         exported = json.dumps(committed(FIRST)).replace('"flow": "total"', '"flow": "export"')

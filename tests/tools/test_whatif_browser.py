@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 
 import pytest
 from browser import axe_faults
+from pastes import PASTES
 
 from lib import outlook, reference
 from lib.analysis import what_if, what_if_data
+from lib.analysis.asking import ask
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.forecast import FAN
@@ -151,7 +153,8 @@ def test_own_figures_are_forecast_as_lib_does(
     state = {"reporter": "own", "partner": "", "flow": "total", "as_of": "2026-11-24", "reading": "average"}
     state |= {"own": figures, "goal": goal, "base_year": base, "deadline": deadline, "currency": currency}
     found = visit(open_page, file).page.evaluate(ASK, [state])[0]
-    compare(found, what_if.own_answer(figures, goal, base, deadline, currency))
+    own = ask(figures, goal=goal, base=base, deadline=deadline, currency=currency, as_of="2026-11-24")
+    compare(found, own)
 
 
 def test_announced_goals_and_others_beside_them_have_the_whole_answer(open_page: Any, file: Path) -> None:
@@ -284,6 +287,40 @@ def test_own_figures_can_be_typed(open_page: Any, file: Path) -> None:
     sheet.fill("#own", "2020 100\n2021 a lot")
     settle(sheet)
     assert 'line 2: found "2021 a lot"' in sheet.inner_text("#problems")
+
+
+READ = "texts => texts.map(text => [...window.tradegoals.readFigures(text)].map(([year, level]) => [year, level.value]))"
+
+
+def test_a_paste_is_read_as_in_python(open_page: Any, file: Path) -> None:
+    found = visit(open_page, file).page.evaluate(READ, list(PASTES))
+    for read, (text, levels) in zip(found, PASTES.items(), strict=True):
+        assert {int(year): level for year, level in read} == what_if.read_figures(text).to_dict() == levels
+
+
+def test_a_refused_paste_stays_and_its_line_is_selected(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    sheet.select_option("#which", "own")
+    settle(sheet)
+    text = "year;value\n2021;1.234\n2022;n/a"
+    paste = "text => { const own = document.getElementById('own'); own.focus(); own.value = text;"
+    paste += " own.dispatchEvent(new InputEvent('input', { bubbles: true, inputType: 'insertFromPaste' })); }"
+    sheet.evaluate(paste, text)
+    settle(sheet)
+    assert 'line 3: found "2022;n/a"' in sheet.inner_text("#problems")
+    assert sheet.evaluate("() => getSelection().toString()") == "2022;n/a"
+    sheet.select_option("#currency", "CNY")
+    settle(sheet)
+    assert sheet.input_value("#own") == text
+    assert sheet.get_attribute("#own", "aria-invalid") == "true"
+
+
+def test_the_copy_button_is_in_sight(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    for width, height in ((1280, 900), (900, 900)):
+        sheet.set_viewport_size({"width": width, "height": height})
+        box = sheet.locator("#copy").bounding_box()
+        assert box and box["x"] + box["width"] <= width and box["y"] + box["height"] <= height
 
 
 @pytest.mark.parametrize(

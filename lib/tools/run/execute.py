@@ -4,16 +4,11 @@
 (`lib.tools.run.spec`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
 stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
 ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
-
-The page is one HTML file to read: nothing is loaded from elsewhere and no script can run. Its template is
-`lib/tools/run/templates/page`. Text that comes from data or parameters may hold markup; it is shown as text, and the
-page's content policy forbids scripts and foreign addresses besides.
 """
 
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -111,34 +106,6 @@ def _tidy(notebook: Any) -> None:
         cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"
-
-
-def to_page(notebook: Any, title: str) -> str:
-    """The executed notebook as one HTML page."""
-    body, _ = _exporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    return body
-
-
-@lru_cache(maxsize=1)
-def _exporter() -> Any:
-    """The exporter, made once: its templates take half a second to compile."""
-    from nbconvert import HTMLExporter
-
-    return HTMLExporter(
-        template_name="page",
-        extra_template_basedirs=[str(Path(__file__).resolve().parent / "templates")],
-        filters={"markdown2html": _markdown_to_html},
-        mathjax_url="",
-        require_js_url="",
-    )
-
-
-def _markdown_to_html(text: str) -> str:
-    """Markdown as HTML; nbconvert's own filter lets raw HTML and `javascript:` addresses through."""
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
-    renderer = IPythonRenderer(escape=True, allow_harmful_protocols=False)
-    return MarkdownWithMath(renderer=renderer).render(text)
 
 
 def execute(
@@ -266,6 +233,7 @@ def _publish(notebook: Any, folder: Path) -> None:
     import nbformat
 
     from lib import results
+    from lib.tools.run.page import to_page
 
     result = results.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)

@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from lib.errors import UserError
+from lib.errors import UserError, plain_bytes
 from lib.files import make_folder_below, write_atomically
 from lib.meaning import LIB, hash_text, imported_modules, meaning
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
@@ -74,11 +74,20 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = ("tools/run/execute.py", "tools/run/engine.py", "results.py")
+PAGE_MODULES = (
+    "tools/run/execute.py",
+    "tools/run/engine.py",
+    "tools/run/page.py",
+    "tools/run/markup.py",
+    "results.py",
+)
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
-RUN_PACKAGES = ("ipykernel", "matplotlib-inline", "nbclient", "nbconvert", "nbformat", "papermill")
-"""What a run needs beside the dependencies of `lib`."""
+RUN_PACKAGES = (
+    *("ipykernel", "matplotlib-inline", "nbclient", "nbformat", "papermill"),
+    *("jinja2", "mistune", "nh3", "pygments"),
+)
+"""What a run and its page need beside the dependencies of `lib`."""
 
 
 @dataclass
@@ -134,7 +143,7 @@ class Sources:
         if name != PACKAGE_FILE:
             return self.meaning_of(path) if is_helper(name) else self.hash_of(path)
         try:
-            said = json.loads(path.read_bytes())["resources"]
+            said = json.loads(plain_bytes(path))["resources"]
             return _hash_json([_described(one) for one in said if one["path"] in opened])
         except (OSError, ValueError, KeyError, TypeError):
             return self.hash_of(path)
@@ -184,7 +193,7 @@ class Sources:
         Both are that of the bytes if it is damaged, and empty if it is missing.
         """
         try:
-            content = path.read_bytes()
+            content = plain_bytes(path)
             cells = json.loads(content)["cells"]
             text = _hash_json([[one["cell_type"], _text(one["source"]), _tags(one)] for one in cells])
             if text not in self.known.meanings:
@@ -210,7 +219,7 @@ def is_helper(name: str) -> bool:
 def _opening_hash(path: Path) -> str:
     """The hash of a notebook's first cell; of the bytes if it is damaged."""
     try:
-        return hash_text(_text(json.loads(path.read_bytes())["cells"][0]["source"]))
+        return hash_text(_text(json.loads(plain_bytes(path))["cells"][0]["source"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return hash_file(path)
 
@@ -290,7 +299,7 @@ def _listed(names: list[str]) -> str:
 def module_names(notebook: str) -> list[str]:
     """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
     try:
-        cells = json.loads((notebooks_dir() / f"{notebook}.ipynb").read_bytes())["cells"]
+        cells = json.loads(plain_bytes(notebooks_dir() / f"{notebook}.ipynb"))["cells"]
         code = "\n".join(_text(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         return sorted(f"{name}.py" for name in imported_modules(code))
     except (UserError, OSError, ValueError, KeyError, TypeError):

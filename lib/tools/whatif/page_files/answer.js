@@ -36,7 +36,7 @@ function inDollars(mn, year, currency, day) {
   return mn / rate * 1e6;
 }
 
-/** What was known beside the levels of a reader's own figures: nothing, but for flows of their size (lib.analysis.what_if.expect_own). */
+/** What was known beside the levels of a reader's own figures: nothing, but for flows of their size (lib.outlook.expect). */
 function ownGap(state, record) {
   const [from, { value }] = [...record].pop(), rates = logGrowth(record), prior = priorFor(inDollars(value, from, state.currency, DATA.day), from);
   const model = posterior(rates, prior);
@@ -169,27 +169,49 @@ function knownShare(goal, usd, origin) {
   }
 }
 
-/** A reader's own figures, one a line: "2013 230" or "2013 230 +50 %" (lib.analysis.what_if.read_figures). */
+/** A reader's own figures, one a line, also as a spreadsheet copies them (lib.analysis.what_if.read_figures). */
 function readFigures(text) {
-  const lines = text.split(/[\n|]/).map((one) => one.trim()).filter(Boolean), expected = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"';
+  const expected = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"';
+  let lines = text.replace(/[\u00a0\u2009\u202f]/g, " ").split(/\r?\n|\|/).map((one, k) => [k + 1, one.trim()]).filter(([, one]) => one);
+  if (lines.length > 1 && !/^"?[0-9]/.test(lines[0][1])) lines = lines.slice(1);
   if (!(lines.length >= 1 && lines.length <= MODEL.own_most)) {
     throw new Problem(`own figures: found ${lines.length} lines, expected 1 to ${MODEL.own_most}: ${expected}`);
   }
-  const levels = new Map(), implied = new Map();
-  lines.forEach((one, k) => readLine(one, `own figures, line ${k + 1}`, expected, levels, implied));
+  const parts = lines.map(([place, one]) => {
+    const found = OWN_LINE.exec(one);
+    if (!found) throw new Problem(`own figures, line ${place}: found ${quoted(one)}, expected ${expected}`);
+    return found;
+  });
+  const decimal = decimalSign(parts.map((found) => found[2])), levels = new Map(), implied = new Map();
+  lines.forEach(([place, one], k) => readLine(one, `own figures, line ${place}`, parts[k], decimal, levels, implied));
   const all = new Map([...implied, ...levels]);
   return new Map([...all].sort(([a], [b]) => a - b).map(([year, value]) => [year, { value, grade: levels.has(year) ? 0 : 1, id: "" }]));
 }
 
-function readLine(text, where, expected, levels, implied) {
-  const found = /^([0-9]{4})[ \t,;:=]+([0-9]{1,12}(?:\.[0-9]{1,9})?)(?:[ \t,;:]+([+−-]?[0-9]{1,12}(?:\.[0-9]{1,9})?) *%)?$/.exec(text);
-  if (!found) throw new Problem(`${where}: found ${quoted(text)}, expected ${expected}`);
-  const year = Number(found[1]), level = Number(found[2]);
-  const rate = found[3] === undefined ? null : Number(found[3].replace("−", "-")) / 100;
-  if (levels.has(year)) throw new Problem(`${where}: found ${year} twice, expected each year once`);
+const OWN_NUMBER = "[0-9]{1,3}(?:[ .,'][0-9]{3})+(?:[.,][0-9]{1,9})?|[0-9]{1,12}(?:[.,][0-9]{1,9})?";
+const OWN_LINE = new RegExp(`^"?([0-9]{4})"?[ \\t,;:=]+"?(${OWN_NUMBER})"?(?:[ \\t,;:]+"?([+−-]?[0-9]{1,4}(?:[.,][0-9]{1,9})?) *%"?)?$`);
+
+/** The decimal sign of the numbers of one table; a point that always stands before three digits could be either. */
+function decimalSign(written) {
+  for (const text of written) {
+    const signs = text.replace(/[0-9 ']/g, ""), [before, after] = text.split(signs[0]);
+    if (new Set(signs).size === 2) return signs.at(-1);
+    if (signs.length > 1) return signs[0] === "," ? "." : ",";
+    if (signs && (after.length !== 3 || before.length > 3)) return signs;
+  }
+  const doubtful = written.find((text) => text.includes("."));
+  if (doubtful) throw new Problem(`own figures: found ${quoted(doubtful)}, expected a number that can be read in one way: did you mean ${doubtful.replace(".", "")} or ${doubtful}0?`);
+  return ".";
+}
+
+function readLine(text, where, found, decimal, levels, implied) {
+  const plain = found[2].replace(/[ ']/g, ""), year = Number(found[1]);
+  const level = Number(decimal === "," ? plain.replaceAll(".", "").replace(",", ".") : plain.replaceAll(",", ""));
+  const rate = found[3] === undefined ? null : Number(found[3].replace("−", "-").replace(",", ".")) / 100;
   if (year < MODEL.own_first || year > MODEL.own_last) {
     throw new Problem(`${where}: found ${year}, expected a year from ${MODEL.own_first} to ${MODEL.own_last}`);
   }
+  if (levels.has(year)) throw new Problem(`${where}: found ${year} twice, expected each year once`);
   if (level <= 0 || (rate !== null && rate <= -1)) throw new Problem(`${where}: found ${quoted(text)}, expected a level above 0 that can grow`);
   levels.set(year, level);
   if (rate !== null) implied.set(year - 1, level / (1 + rate));
