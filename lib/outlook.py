@@ -449,13 +449,14 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     -------
     Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
     deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text).
+    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
     """
     before = levels.loc[: goal.deadline].dropna()
     last = int(before.index[-1])
     rows = {}
     for larger in lineage(case.today()):
-        theirs = larger.series()["value_mn"]
+        published = larger.series()
+        theirs, rows_of = published["value_mn"], published["figure_id"]
         known = last in theirs.index and goal.deadline in theirs.index
         change = theirs[goal.deadline] / theirs[last] - 1 if known else np.nan
         missing = [year for year in (last, goal.deadline) if year not in theirs.index]
@@ -466,6 +467,17 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
             "level_mn": before[last] * (1 + change),
             "target_mn": goal.target_mn,
             "missing": " and ".join(map(str, missing)),
+            "first_row": rows_of[last] if known else "",
+            "last_row": rows_of[goal.deadline] if known else "",
         }
-    columns = ["from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
+    columns = [
+        "from_year",
+        "from_mn",
+        "parent_growth",
+        "level_mn",
+        "target_mn",
+        "missing",
+        "first_row",
+        "last_row",
+    ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")

@@ -478,6 +478,35 @@ def test_broken_addresses_leave_a_page_that_works(open_page: Any, file: Path, ad
     assert 0 < shown(sheet)["chance"] < 1
 
 
+BAD_DAYS = [
+    "2014-02-30",
+    "2014-13-01",
+    "2014-00-10",
+    "0000-00-00",
+    "1900-01-01",
+    "2099-01-01",
+    "2014-4-15",
+    "today",
+    "",
+]
+
+SILENT = """([flows, days]) => flows.flatMap((flow) => Object.keys(flow.levels).flatMap((currency) => days.filter((day) => {
+  const names = { reporter: flow.reporter, partner: flow.partner, flow: flow.flow, currency, as_of: day };
+  const read = tradegoals.readAddress(`#${new URLSearchParams(names)}`);
+  return read.state.as_of !== day && !read.problems.some((line) => line.startsWith("as_of: found"));
+}).map((day) => [flow.reporter, flow.partner, flow.flow, currency, day])))"""
+
+
+def test_a_bad_day_gets_words_for_every_flow_and_currency(open_page: Any, file: Path) -> None:
+    sheet = visit(open_page, file).page
+    days = [f"{year}-{month:02}-15" for year in range(1985, 2027) for month in (1, 7)]
+    assert sheet.evaluate(SILENT, [what_if_data.payload()["flows"], BAD_DAYS + days]) == []
+    for day in BAD_DAYS:
+        sheet.evaluate(GO, ["", "as_of", day])
+        sheet.locator("#problems", has_text="as_of: found").wait_for(state="visible")
+        assert 0 < shown(sheet)["chance"] < 1
+
+
 # --- access ---
 
 

@@ -36,7 +36,7 @@ function inDollars(mn, year, currency, day) {
   return mn / rate * 1e6;
 }
 
-/** What was known beside the levels of a reader's own figures: nothing, but for flows of their size (lib.outlook.expect). */
+/** What was known beside the levels of a reader's own figures: nothing, but for flows of their size. */
 function ownGap(state, record) {
   const [from, { value }] = [...record].pop(), rates = logGrowth(record), prior = priorFor(inDollars(value, from, state.currency, DATA.day), from);
   const model = posterior(rates, prior);
