@@ -215,7 +215,9 @@ def _knowledge(flow: dict[str, Any], stated: list[dict[str, Any]]) -> dict[str, 
     found = {}
     for currency, levels in flow["levels"].items():
         case = cases.GoalCase.model_construct(**names, currency=currency, as_of=fig.UNDATED_KNOWN_FROM)
-        days = {day for day, _ in levels} | opened | {fig.UNDATED_KNOWN_FROM.isoformat()}
+        arrived = case.record()["known_from"]
+        latest = {day.date().isoformat() for day in arrived.groupby(arrived.dt.year).max()}  # its months, too
+        days = {day for day, _ in levels} | latest | opened | {fig.UNDATED_KNOWN_FROM.isoformat()}
         found[currency] = [
             {"day": day, **_on_day(case.model_copy(update={"as_of": date.fromisoformat(day)}))}
             for day in sorted(days)

@@ -133,14 +133,17 @@ const zOf = new Map();
 function quantile(parts, p) {
   if (!zOf.has(p)) zOf.set(p, ndtri(p));
   const z = zOf.get(p);
-  let low = Infinity, high = -Infinity;
-  for (const [, mean, sd] of parts) { low = Math.min(low, mean + sd * z); high = Math.max(high, mean + sd * z); }
-  for (let x = (low + high) / 2, k = 0; k < 100; k++) {
+  let low = Infinity, high = -Infinity, middle = 0, square = 0;
+  for (const [w, mean, sd] of parts) {
+    low = Math.min(low, mean + sd * z); high = Math.max(high, mean + sd * z);
+    middle += w * mean; square += w * (mean * mean + sd * sd);
+  }
+  for (let x = clip(middle + z * Math.sqrt(Math.max(square - middle * middle, 0)), low, high), k = 0; k < 100; k++) {
     let total = 0, slope = 0;
     for (const [w, mean, sd] of parts) { const u = (x - mean) / sd; total += w * ndtr(u); slope += w / sd * density(u); }
     if (total < p) low = x; else high = x;
     const step = x - (total - p) / slope, next = step > low && step < high ? step : (low + high) / 2;
-    if (Math.abs(next - x) < 1e-11) return next;
+    if (Math.abs(next - x) < 1e-6) return next;  // the next step would be its square
     x = next;
   }
   return (low + high) / 2;
