@@ -152,7 +152,9 @@ def ask(
 
 def is_sentence(about: Any) -> bool:
     """Whether words ask a question, rather than list figures."""
-    return isinstance(about, str) and not re.search(r"[\n|]|^\s*[0-9]{4}[\s,;:=]+[0-9.]+\s*$", about.strip())
+    return isinstance(about, str) and not re.search(
+        r"[\n|]|^[0-9]{4}[\s,;:=]+[0-9.]+(\s+[+−-]?[0-9.]+ *%)?$", about.strip()
+    )
 
 
 def _understand(

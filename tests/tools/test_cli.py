@@ -160,6 +160,22 @@ def test_a_good_value_is_taken(no_kernel: None, pair: str, shown: str) -> None:
     assert shown in result.output
 
 
+def test_people_s_words_are_taken_and_told_as_understood(no_kernel: None) -> None:
+    pairs = ["goal=US$0.3 billion", "as_of=April 2014", "reporter=哈尔滨", "flow=trade", "deadline=2015"]
+    result = invoke("run", "--list", "--notebook", "00", *(part for pair in pairs for part in ("-p", pair)))
+    assert result.exit_code == 0, result.output
+    assert (
+        "reporter=Harbin partner=Russia flow=total as_of=2014-04-30 currency=USD goal=300 USD mn"
+        in result.stdout
+    )
+    assert result.stderr.splitlines() == [
+        "goal: US$0.3 billion read as 300 USD mn",
+        "as_of: April 2014 read as 2014-04-30",
+        "reporter: 哈尔滨 read as Harbin",
+        "flow: trade read as total",
+    ]
+
+
 def test_a_parameter_goes_to_the_notebooks_that_take_it(no_kernel: None) -> None:
     values = ["-p", "base_year=2010", "-p", "deadline=2014", "-p", "reporter=China"]
     result = invoke("run", "--list", *values)
@@ -232,7 +248,7 @@ def test_cases_can_be_chosen(no_kernel: None) -> None:
         (["-p", "goal=many"], ["goal", "many", "25 %"]),
         (["-p", "goal="], ["goal", "25 %"]),
         (["-p", "goal=nan %"], ["goal", "25 %"]),
-        (["-p", "flow=exports"], ["flow", "exports", "export"]),
+        (["-p", "flow=exprts"], ["flow", "exprts", "export"]),
         (["-p", "base_year=2012.5"], ["base_year", "2012.5", "integer"]),
         (["-p", "base_year=2015"], ["deadline", "2015", "after base_year"]),
         (["-p", "deadline=2099"], ["deadline", "2099"]),

@@ -77,6 +77,19 @@ def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_d
     assert fig.load_figures().set_index("figure_id").loc["HRB-RU-total-2014-a", "value_mn"] == 310
 
 
+def test_a_figure_is_told_in_people_s_words(own_data):
+    words = {
+        "reporter": "harbin",
+        "partner": "俄罗斯",
+        "unit": "billion dollars",
+        "published": "February 2015",
+    }
+    result = add("--yes", "--flow", "trade", **words)
+    assert result.exit_code == 0, result.output
+    row = "HRB-RU-total-2014-a,Harbin,Russia,total,2014-01-01,2014-12-31,0.31,USD bn,34.8,2015-02,"
+    assert any(line.startswith(row) for line in lines_of(own_data / "figures.csv"))
+
+
 def test_the_order_is_that_of_the_whole_file(own_data):
     for period in ("2014", "2011-01..2011-06", "2030"):
         add("--yes", period=period, published="2031", reporter="China")

@@ -96,7 +96,18 @@ def test_every_notebook_and_table_has_its_page(pages: dict[str, Page]) -> None:
     expected = {f"runs/{name}/default/index.html" for name in site_runs.NAMES}
     expected |= {
         f"{name}index.html"
-        for name in ("", "goals/", "runs/", "targets/", "figures/", "data/", "methods/", "about/", "search/")
+        for name in (
+            "",
+            "goals/",
+            "runs/",
+            "targets/",
+            "figures/",
+            "data/",
+            "methods/",
+            "about/",
+            "search/",
+            "python/",
+        )
     }
     assert expected <= set(pages)
 

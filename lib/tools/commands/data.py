@@ -1,9 +1,10 @@
 """The commands `data …`: add, fetch, refresh, update, check, diff, panel and sources."""
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def add(yes: bool, **given: str | None) -> None:
     from lib.tools import curation
 
     expect_known_data()
-    values = _complete(given)
+    values = _in_our_words(_complete(given))
     start, end = curation.read_period(values.pop("period"))
     row = curation.make_row(values | {"period_start": start, "period_end": end})
     countries = curation.countries_to_add(row)
@@ -130,6 +131,21 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
     if missing:
         raise UserError(f"data add: found no {', '.join(missing)}, expected them where nobody can be asked")
     return {name: (given[name] or DEFAULTS.get(name, "")).strip() for name in ASKED}
+
+
+def _in_our_words(values: dict[str, str]) -> dict[str, str]:
+    """Places, flow, unit and day of publication as the table has them, from what people call them."""
+    from lib import spoken
+
+    places = {name: spoken.read_place(values[name]) for name in ("reporter", "partner")}
+    read = values | places | {"flow": spoken.read_flow(values["flow"])}
+    with suppress(UserError):  # the check of the row says what is wrong with a unit
+        currency, millions = spoken.read_unit(values["unit"])
+        read["unit"] = {1.0: f"{currency} mn", 1000.0: f"{currency} bn"}.get(millions, values["unit"])
+    if not re.fullmatch(r"([0-9]{4}(-[0-9]{2}){0,2})?", values["published"]):
+        day = spoken.read_day(values["published"])
+        read["published"] = f"{day.day:%Y-%m}" if day.note else day.day.isoformat()
+    return read
 
 
 def _is_terminal() -> bool:

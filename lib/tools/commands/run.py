@@ -26,14 +26,14 @@ MOST_LISTED = 100
 """Above so many a dry run counts them by notebook and reason."""
 
 
-def show_list(runs: list[Any]) -> None:
+def _show_list(runs: list[Any]) -> None:
     """Every run with its parameters."""
     for item in runs:
         values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
         click.echo(f"{item.name}: {values}")
 
 
-def write_specs(runs: list[Any], folder: Path) -> None:
+def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
 
@@ -232,10 +232,11 @@ def run(
         (*arguments, str(matrix), content), out, lambda: _select(*arguments, matrix), keep=writes
     )
     chosen = _only(plan.runs, only)
+    _echo(pairs, chosen)
     if only_list:
-        show_list(chosen)
+        _show_list(chosen)
     elif specs:
-        write_specs(chosen, specs)
+        _write_specs(chosen, specs)
     else:
         items = planning.make_items(chosen, out, plan.sources, how["force"])
         if dry_run:
@@ -353,6 +354,14 @@ def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UserError(f"-p: found {name} a second time, expected it once")
         values[name] = value
     return values
+
+
+def _echo(pairs: tuple[str, ...], runs: list[Any]) -> None:
+    """Say how words were understood that a parameter holds in another form: "April 2014" as its last day."""
+    for name, given in _parse_pairs(pairs).items():
+        taken = list(dict.fromkeys(str(run.parameters[name]) for run in runs if name in run.parameters))
+        if taken and taken != [given]:
+            click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
 
 
 def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:

@@ -7,6 +7,7 @@ can end it early.
 """
 
 import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from typing import Any
 
 import pandas as pd
 
+import lib
 from lib import figures, package, show, spoken
+from lib.analysis import asking
 from lib.analysis.register import left_out
 from lib.cases import slugify
 from lib.goals import READING_LABELS
@@ -99,6 +102,19 @@ def about_files(site: Site) -> dict[str, bytes]:
     )
     page = {"bibtex": bibtex, "faults": [run for run in site.runs if run.fault]}
     return site.page("about", **page)
+
+
+def python_files(site: Site) -> dict[str, bytes]:
+    """What `import lib` offers, from the docstrings, whose examples are tests."""
+    names = [(f"lib.{name}", getattr(lib, name)) for name in lib.__all__]
+    methods = [
+        (f"Answer.{name}", getattr(asking.Answer, name)) for name in ("quantiles", "to_dict", "plot", "facts")
+    ]
+    entries = [
+        (f"{name}{inspect.signature(thing) if inspect.isroutine(thing) else ''}", inspect.getdoc(thing))
+        for name, thing in [*names[:1], ("lib.analysis.asking.Answer", asking.Answer), *methods, *names[1:]]
+    ]
+    return site.page("python", opening=inspect.getdoc(lib), entries=entries)
 
 
 STAGES = {
