@@ -263,7 +263,7 @@ def draft_in_words(draft: "Draft") -> list[str]:
         )
         annual = first.month == 1 and last.month == 12
         span = f"{first:%Y} to {last:%Y}" if annual else f"{first:%Y-%m} to {last:%Y-%m}"
-        changed = int(news["figure_id"].str.rpartition("-")[2].ne("a").sum())
+        changed = int((~news["figure_id"].str.endswith("-a")).sum())
         lines.append(
             f"{rows['reporter'].iloc[0]}–{partner}, {span}: {len(news) - changed:,} values new, {changed:,} changed, {len(part) - len(news):,} known already"
         )
