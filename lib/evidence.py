@@ -346,7 +346,7 @@ def chain_of(
     links = [
         _link(one, one.series()["value_mn"].dropna(), whole, last_year, assume) for one in larger[-2::-1]
     ]
-    links.append(_link(case, own, whole, last_year, assume))
+    links.append(_link(case, own, whole, last_year, assume, case.deadline))
     doubtful = {*after_silence(own), *(year for year in implied.index if year > case.base_year)}
     return Chain(
         larger[-1].reporter,
@@ -368,13 +368,18 @@ def _whole(top: GoalCase, base_year: int) -> pd.Series:
 
 
 def _link(
-    case: GoalCase, levels: pd.Series, whole: pd.Series, last_year: int, assume: Assumptions
+    case: GoalCase,
+    levels: pd.Series,
+    whole: pd.Series,
+    last_year: int,
+    assume: Assumptions,
+    until: int | None = None,
 ) -> Link | None:
-    """A flow inside the whole; None where no level of it falls into its years."""
+    """A flow inside the whole, its size that of its last level (up to a year); None where it has none in those years."""
     levels = levels[levels.index.isin(whole.index)]
     if levels.empty:
         return None
-    before = levels.loc[: case.deadline] if levels.index[0] <= case.deadline else levels
+    before = levels if until is None or levels.index[0] > until else levels.loc[:until]
     size = case.usd_mn(float(before.iloc[-1]), int(before.index[-1])) * 1e6
     spread = kept_spread(size, last_year, assume.analogue).times(assume.spread_factor)
     return Link(case.reporter, levels, spread)

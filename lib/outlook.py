@@ -36,7 +36,6 @@ from lib.evidence import (
     YEAR_SO_FAR,
     Assumptions,
     Inferred,
-    Observation,
 )
 from lib.forecast import FAN, Prior
 from lib.goals import Goal, Kind, Verdict
@@ -319,8 +318,14 @@ def _learn(
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
     law, used, inferred = _from_levels(case, goal, levels, expected, kinds, assume)
     unknown = [year for year in law.years if year not in levels.index]
-    for kind, found in observed(case, levels, unknown, expected.size_usd).items():
-        if kind in kinds:
+    seen = {
+        MIRROR: evidence.mirror(case, levels, unknown) if MIRROR in kinds else None,
+        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, expected.size_usd)
+        if YEAR_SO_FAR in kinds
+        else None,
+    }
+    for kind, found in seen.items():
+        if found is not None:
             law, used = found.given(law), used | {kind: found.what}
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
     if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
@@ -354,17 +359,6 @@ def _from_levels(
     if later:
         used[LATER] = f"{case.reporter} {year_spans(later)}"
     return law, used, inferred
-
-
-def observed(
-    case: GoalCase, levels: pd.Series, unknown: Sequence[int], size_usd: float
-) -> dict[str, Observation]:
-    """What the day knew of unknown years from elsewhere, by kind: the partner's figures, months."""
-    found = {
-        MIRROR: evidence.mirror(case, levels, unknown),
-        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, size_usd),
-    }
-    return {kind: one for kind, one in found.items() if one is not None}
 
 
 def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
@@ -455,13 +449,14 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     -------
     Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
     deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text).
+    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
     """
     before = levels.loc[: goal.deadline].dropna()
     last = int(before.index[-1])
     rows = {}
     for larger in lineage(case.today()):
-        theirs = larger.series()["value_mn"]
+        published = larger.series()
+        theirs, rows_of = published["value_mn"], published["figure_id"]
         known = last in theirs.index and goal.deadline in theirs.index
         change = theirs[goal.deadline] / theirs[last] - 1 if known else np.nan
         missing = [year for year in (last, goal.deadline) if year not in theirs.index]
@@ -472,6 +467,17 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
             "level_mn": before[last] * (1 + change),
             "target_mn": goal.target_mn,
             "missing": " and ".join(map(str, missing)),
+            "first_row": rows_of[last] if known else "",
+            "last_row": rows_of[goal.deadline] if known else "",
         }
-    columns = ["from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
+    columns = [
+        "from_year",
+        "from_mn",
+        "parent_growth",
+        "level_mn",
+        "target_mn",
+        "missing",
+        "first_row",
+        "last_row",
+    ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")

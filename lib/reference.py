@@ -173,14 +173,17 @@ OLD = 3
 """Years before the origin of a forecast beyond which its reference class is old: panels appear within two."""
 
 
+OLD_WARNING = (
+    "The reference class ends in {last}, {age} years before the last figure used: how flows of this size have grown "
+    "since then is not in the probabilities."
+)
+
+
 def age_warning(prior: Prior, origin: int) -> str:
     """A sentence for the reader where the reference class ends more than `OLD` years before the origin; or nothing."""
     if prior.last_year is None or origin - prior.last_year <= OLD:
         return ""
-    return (
-        f"The reference class ends in {prior.last_year}, {origin - prior.last_year} years before the last figure used: "
-        "how flows of this size have grown since then is not in the probabilities."
-    )
+    return OLD_WARNING.format(last=prior.last_year, age=origin - prior.last_year)
 
 
 def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:

@@ -62,7 +62,7 @@ def make_data(folder: Path) -> None:
     shutil.copytree(data_dir(), folder, ignore=shutil.ignore_patterns("fetched", "snapshots"))
     os.environ[DATA_ENV] = str(folder)
     start, end = curation.read_period("2015")
-    curation.add(curation.make_row(OF_2015 | {"period_start": start, "period_end": end}), [])
+    curation.add(OF_2015 | {"period_start": start, "period_end": end})
     for pair, levels in LEVELS.items():
         record.append(rows_of(*pair, levels))
 

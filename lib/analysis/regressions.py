@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from lib import forecast, reference
+from lib import law as laws
+from lib import reference
 from lib.analysis.scores import crps_t
 from lib.errors import UserError
 from lib.growth import log_growth
@@ -193,10 +194,11 @@ def _origins(table: pd.DataFrame) -> list[int]:
 
 
 def _core(level: pd.Series, growth: pd.Series, origin: int) -> tuple[float, float, float]:
-    """The forecast of the collection: own rates to the origin, shrunk to the reference class known then."""
-    prior = reference.prior_for(float(level[origin]) * 1e6, origin)
-    model = forecast.fit(growth.loc[:origin].to_numpy(), prior)
-    return float(forecast.location(model, 1)), float(forecast.spread(model, 1)), float(model.df)
+    """The law of the collection without its class part: own rates to the origin, shrunk to the class known then."""
+    prior = laws.drawn(reference.prior_for(float(level[origin]) * 1e6, origin))
+    of = laws.posterior(growth.loc[:origin].to_numpy(), prior)
+    scale = float(np.sqrt(of.variance)) * float(laws.years_worth(of, 1))
+    return float(laws.location(of, 1)), scale, float(of.df)
 
 
 def _walk(growth: pd.Series) -> tuple[float, float, float]:

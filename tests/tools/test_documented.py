@@ -68,6 +68,13 @@ ELSEWHERE = {
         "test_data_fetch.py::test_a_table_downloaded_by_hand_gives_figures"
     ),
     "tradegoals data fetch --all-pairs": "test_data_fetch.py::test_all_pairs_go_on_where_they_were_stopped",
+    "tradegoals data refresh": "test_data_fetch.py::test_covariates_are_renewed_with_the_difference_shown_first",
+    "tradegoals data refresh --currency EUR": (
+        "test_data_fetch.py::test_a_goal_may_be_in_any_currency_once_its_rates_are_there"
+    ),
+    "tradegoals data update": (
+        "test_data_fetch.py::test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target"
+    ),
     "tradegoals data panel imf.parquet": "test_data_fetch.py::test_what_was_fetched_is_a_panel_for_the_backtest",
     "tradegoals reference": "../research/test_pipeline.py::test_priors_of_ones_own_panel_can_be_used",
     "tradegoals backtest": (

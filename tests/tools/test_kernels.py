@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fo
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = ROOT / "lib" / "tools" / "run" / "warm" / "stub.py"
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 30.0
 # From Python 3.12 a fork beside threads warns, on the output that the test reads.
 FORK = "import warnings\nwarnings.simplefilter('ignore')\nchild = os.fork()\n"
 """For processes to end; they take milliseconds, but the machine may be busy."""

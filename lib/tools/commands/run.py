@@ -26,14 +26,14 @@ MOST_LISTED = 100
 """Above so many a dry run counts them by notebook and reason."""
 
 
-def show_list(runs: list[Any]) -> None:
+def _show_list(runs: list[Any]) -> None:
     """Every run with its parameters."""
     for item in runs:
         values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
         click.echo(f"{item.name}: {values}")
 
 
-def write_specs(runs: list[Any], folder: Path) -> None:
+def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
 
@@ -234,9 +234,9 @@ def run(
     chosen = _only(plan.runs, only)
     _echo(pairs, chosen)
     if only_list:
-        show_list(chosen)
+        _show_list(chosen)
     elif specs:
-        write_specs(chosen, specs)
+        _write_specs(chosen, specs)
     else:
         items = planning.make_items(chosen, out, plan.sources, how["force"])
         if dry_run:

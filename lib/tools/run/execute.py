@@ -199,7 +199,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     for cell in source.cells:
         cell.metadata.pop("papermill", None)  # a mark of papermill's loading, which `_tidy` takes from others
     try:
-        _publish(with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
+        _publish(_with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
         parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
         spec.write_journal(folder, journal | {"parts": parts})
     except UserError as fault:  # a full disk
@@ -207,7 +207,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     return ""
 
 
-def with_text(executed: Any, source: Any) -> Any:
+def _with_text(executed: Any, source: Any) -> Any:
     """An executed notebook with the text of one whose code does the same: Markdown, comments in cells."""
     done = [cell for cell in executed.cells if cell.cell_type == "code"]
     cells: list[Any] = []

@@ -58,7 +58,7 @@ TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 """Columns taken from the parameters of the same name."""
 
 
-class Merged(NamedTuple):
+class _Merged(NamedTuple):
     """What a merge found: rows written, runs they come from, and a line for each damaged result left out."""
 
     rows: int
@@ -66,7 +66,7 @@ class Merged(NamedTuple):
     damaged: list[str]
 
 
-def merge(out: Path) -> Merged:
+def merge(out: Path) -> _Merged:
     """Write `out`/results.parquet from every result below `out`/runs, in the order of notebook and slug.
 
     Two programs may merge at the same time: one waits for the other, and the later sees all that both ran.
@@ -93,7 +93,7 @@ def merge(out: Path) -> Merged:
                     damaged.append(f"{folder.relative_to(out).as_posix()}/{error}")
         table = pa.concat_tables(tables).combine_chunks()
         _write(table, out / TABLE)
-    return Merged(table.num_rows, len(tables) - 1, damaged)
+    return _Merged(table.num_rows, len(tables) - 1, damaged)
 
 
 def read_table(out: Path) -> "pd.DataFrame":

@@ -156,7 +156,7 @@ PACKAGES = ("jinja2", "mistune", "nh3", "pygments")
 Files = dict[str, bytes]
 
 
-class Part(NamedTuple):
+class _Part(NamedTuple):
     """Files of the site that are made together: their folder, what decides them, and how to make them."""
 
     name: str
@@ -165,7 +165,7 @@ class Part(NamedTuple):
     make: Callable[[], Files]
 
 
-class Built(NamedTuple):
+class _Built(NamedTuple):
     """What a build did: where the site is, parts made and taken over, and the runs that failed."""
 
     folder: Path
@@ -174,7 +174,7 @@ class Built(NamedTuple):
     failed: list[FoundRun]
 
 
-def build_site(out: Path) -> Built:
+def build_site(out: Path) -> _Built:
     """Build `out`/site.
 
     Raises
@@ -199,25 +199,25 @@ def build_site(out: Path) -> Built:
             made.append(part.name)
         _write_built(draft, stamped)
     kept = sorted(stamped.keys() - set(made))
-    return Built(target, made, kept, [run for run in site.runs if run.fault])
+    return _Built(target, made, kept, [run for run in site.runs if run.fault])
 
 
-def _parts(site: Site) -> Iterator[Part]:
+def _parts(site: Site) -> Iterator[_Part]:
     """Everything that the site is made of."""
     common = _decides_pages(site)
     stamps = {run.name: pages.stamp_of(run) for run in site.runs}
     for run in site.runs:
         make = partial(pages.run_files, site, run)
-        yield Part(run.address, f"{run.address}/", [common, stamps[run.name]], make)
+        yield _Part(run.address, f"{run.address}/", [common, stamps[run.name]], make)
     for notebook in site.notebooks:
         decided_by = [common, *(stamps[run.name] for run in notebook.runs)]
         make_cases = partial(pages.cases_files, site, notebook)
-        yield Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
+        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
     for name, folder, make_page in _of_all_runs(site):
-        yield Part(name, folder, [common, *stamps.values()], make_page)
+        yield _Part(name, folder, [common, *stamps.values()], make_page)
     for name, make_page in _of_the_data(site):
-        yield Part(name, f"{name}/", common, make_page)
-    yield Part("whatif", "", [_code("tools/site", "tools/run"), site.data_hashes], _whatif_files)
+        yield _Part(name, f"{name}/", common, make_page)
+    yield _Part("whatif", "", [_code("tools/site", "tools/run"), site.data_hashes], _whatif_files)
 
 
 def _of_all_runs(site: Site) -> Iterator[tuple[str, str, Callable[[], Files]]]:

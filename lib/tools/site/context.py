@@ -160,7 +160,7 @@ SHADES = 10
 
 
 @dataclass(frozen=True)
-class Chance:
+class _Chance:
     """What is known of one reading: the verdict once it is decided, else the probability."""
 
     text: str
@@ -183,7 +183,7 @@ class GoalRow:
     years: str
     as_of: str
     reading: str
-    chances: dict[str, Chance]
+    chances: dict[str, _Chance]
     run: str
     announced: dict[str, str]
 
@@ -239,15 +239,15 @@ def _row(
     )
 
 
-def _chance(rows: pd.DataFrame) -> Chance:
+def _chance(rows: pd.DataFrame) -> _Chance:
     verdicts = rows[rows["output_type"] == "verdict"]["output_type_id"]
     given = rows[rows["output_type"] == "probability"]
     values, kinds = given["value"], given["kind"].dropna() if "kind" in given else []
     outcome = "" if verdicts.empty else str(verdicts.iloc[0])
     probability = None if values.empty else float(values.iloc[0])
     if probability is None:
-        return Chance(outcome, outcome, None)
-    return Chance(", ".join([percent(probability), *kinds[:1]]), outcome, probability)
+        return _Chance(outcome, outcome, None)
+    return _Chance(", ".join([percent(probability), *kinds[:1]]), outcome, probability)
 
 
 def _goal_key(row: pd.Series) -> tuple[Any, ...]:

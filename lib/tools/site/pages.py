@@ -35,7 +35,7 @@ MOST_ON_PAGE = 3000
 """Rows on the page of all goals; more would make it heavier than a page should be."""
 
 
-class Head(NamedTuple):
+class _Head(NamedTuple):
     """What the page opens with; `chance` and `kind` are those of the stated reading, empty where figures decide."""
 
     run: FoundRun
@@ -56,7 +56,7 @@ def index_files(site: Site) -> dict[str, bytes]:
         "head": head,
         "facts": _facts(head) if head else [],
         "picture": _picture(site, head) if head else None,
-        "answers": [(notebook, answer_of(notebook.first, site, "")) for notebook in site.notebooks],
+        "answers": [(notebook, _answer_of(notebook.first, site, "")) for notebook in site.notebooks],
         "rows": latest(site.goal_rows)[:MOST_ON_INDEX],
         "goals": len(latest(site.goal_rows)),
         "total": len(site.goal_rows),
@@ -80,7 +80,7 @@ def goals_files(site: Site) -> dict[str, bytes]:
     return site.page("goals", **page) | {name: text.encode() for name, text in texts.items()}
 
 
-def _head(site: Site) -> Head | None:
+def _head(site: Site) -> _Head | None:
     """The opening of the page, from the run of the first notebook with its own parameters; None without it."""
     run = site.default_run(next(iter(NOTEBOOKS)))
     if run is None or run.result is None:
@@ -90,7 +90,7 @@ def _head(site: Site) -> Head | None:
     stated = next((item for item in run.result.readings if item.reading == case.reading), None)
     chance = None if stated is None else stated.probability
     said = [run.result.answer, run.result.hindsight or ""]
-    return Head(
+    return _Head(
         run=run,
         flow=case.flow_name,
         asked=markup.inline(str(answers.goal_in_words(case, case.make_goal())), links),
@@ -118,7 +118,7 @@ def _chances_in_words(result: Result, case: GoalCase, is_open: bool) -> str:
     )
 
 
-def _facts(head: Head) -> list[dict[str, str]]:
+def _facts(head: _Head) -> list[dict[str, str]]:
     """A few numbers, each with its flow, a word on it and where it comes from."""
     result = head.run.result
     facts = [
@@ -139,7 +139,7 @@ def _facts(head: Head) -> list[dict[str, str]]:
     return facts
 
 
-def _picture(site: Site, head: Head) -> Block | None:
+def _picture(site: Site, head: _Head) -> Block | None:
     page = read_page(head.run.content or {}, site.links(""))
     return next((block for block in page.blocks if block.kind == "picture"), None)
 
@@ -197,13 +197,20 @@ def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
     up = "../../"
     page = {
         "notebook": notebook,
-        "cases": [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
+        "cases": [(run, _answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
         "more": max(0, len(notebook.runs) - MOST_CASES),
     }
-    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
+    rows = [(run.slug, run.title, _plain_answer(run)) for run in notebook.runs]
+    table = pd.DataFrame(rows, columns=["case", "title", "answer"]).to_csv(index=False, lineterminator="\n")
+    html = site.render("notebook.html.j2", up, place="", **page)
+    return {"index.html": html.encode(), "cases.csv": table.encode()}
 
 
-def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
+def _plain_answer(run: FoundRun) -> str:
+    return f"Failed. {run.fault}" if run.fault else markup.plain(run.result.answer) if run.result else ""
+
+
+def _answer_of(run: FoundRun, site: Site, up: str) -> Markup:
     """The sentence that the run opens with; what is wrong with it where it has none."""
     if run.fault:
         return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])

@@ -118,14 +118,10 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
         for period in periods
         if days is not None and (mean := rates.mean_of(days, period, known))
     }
-    annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
-    if len(found) < len(periods) and currency in annual:
-        by_year = annual[currency].dropna()
-        found |= {
-            period: float(by_year[int(period)])
-            for period in periods
-            if len(period) == 4 and int(period) in by_year.index
-        }
+    if without := [period for period in periods if period not in found and len(period) == 4]:
+        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
+        by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
+        found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
     return (
         found,
         "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",

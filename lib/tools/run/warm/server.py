@@ -108,7 +108,7 @@ class Server:
             if len(self.kernels) >= MOST_KERNELS:
                 raise ValueError
             line.sendall(b"?")
-            request = read_request(line)
+            request = _read_request(line)
         except (OSError, ValueError, TypeError):  # the stub has gone, or is none
             line.close()
             return None
@@ -121,7 +121,7 @@ class Server:
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
         line.close()
-        close_all(request.streams)
+        _close_all(request.streams)
         return None
 
     def fork(self, request: Request) -> int:
@@ -131,14 +131,14 @@ class Server:
         except OSError:  # no memory, or too many processes; the stub takes an empty answer for a no
             pid = -1
         if pid:
-            close_all(request.streams)
+            _close_all(request.streams)
         if pid < 0:
             request.line.close()
         elif pid:
             self.kernels[os.pidfd_open(pid)] = pid, request.line
         else:
             self.close()
-            close_all(self.kernels)
+            _close_all(self.kernels)
             for _, line in self.kernels.values():
                 line.close()
         return pid
@@ -146,7 +146,7 @@ class Server:
     def bury(self, handle: int) -> None:
         """Take note of a kernel's end: kill what it left running, and tell its stub how it ended."""
         pid, line = self.kernels.pop(handle)
-        kill_group(pid)  # before the wait: until then nobody else can have this number
+        _kill_group(pid)  # before the wait: until then nobody else can have this number
         _, status = os.waitpid(pid, 0)
         with suppress(OSError):
             line.sendall(str(status).encode())
@@ -177,9 +177,9 @@ def main() -> None:
     finally:
         if os.getpid() == own:
             for pid, _ in server.kernels.values():
-                kill_group(pid)
+                _kill_group(pid)
     if request:
-        run_kernel(request, stack.added)
+        _run_kernel(request, stack.added)
 
 
 def preload(with_library: bool) -> Stack:
@@ -204,7 +204,7 @@ def preload(with_library: bool) -> Stack:
             importlib.import_module(name)
     sys.dont_write_bytecode = usual
     if with_library:
-        import_library()
+        _import_library()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
@@ -217,7 +217,7 @@ def preload(with_library: bool) -> Stack:
     return Stack(files | {path: fingerprint(path) for path in sources}, given, added)
 
 
-def import_library() -> None:
+def _import_library() -> None:
     """Import what notebooks may import of `lib`: a quarter of a second of each run otherwise."""
     try:
         package = importlib.import_module("lib")
@@ -251,7 +251,7 @@ def listen() -> socket.socket:
     return listener
 
 
-def read_request(line: socket.socket) -> Request:
+def _read_request(line: socket.socket) -> Request:
     """Read what a stub sends: its standard streams, the length of the rest, and the rest."""
     size, streams, *_ = socket.recv_fds(line, 4, 3)
     with line.makefile("rb") as reader:
@@ -275,34 +275,34 @@ def unfit(request: Request, environment: dict[str, str]) -> str | None:
         if (
             path.stem in loaded
             and (path.is_file() or (path / "__init__.py").exists())
-            and not is_loaded(path)
+            and not _is_loaded(path)
         ):
             return path.name
     return None
 
 
-def is_loaded(package: Path) -> bool:
+def _is_loaded(package: Path) -> bool:
     """Whether it is this very folder that a package was loaded from, as `lib` in the checkout."""
     file = getattr(sys.modules.get(package.name), "__file__", None)
     return file is not None and Path(file) == package.resolve() / "__init__.py"
 
 
-def close_all(descriptors: Iterable[int]) -> None:
+def _close_all(descriptors: Iterable[int]) -> None:
     """Close files by number."""
     for descriptor in descriptors:
         os.close(descriptor)
 
 
-def kill_group(leader: int) -> None:
+def _kill_group(leader: int) -> None:
     """Kill a kernel and its children, but for those that have left its group."""
     with suppress(OSError):
         os.killpg(leader, signal.SIGKILL)
 
 
-def run_kernel(request: Request, added: dict[str, str]) -> None:
+def _run_kernel(request: Request, added: dict[str, str]) -> None:
     """Become an ordinary kernel in the stub's circumstances, once the stub says go."""
-    take_over(request, added)
-    hold_to(request.line)
+    _take_over(request, added)
+    _hold_to(request.line)
     import matplotlib
     from ipykernel.kernelapp import IPKernelApp
 
@@ -314,7 +314,7 @@ def run_kernel(request: Request, added: dict[str, str]) -> None:
     app.start()
 
 
-def take_over(request: Request, added: dict[str, str]) -> None:
+def _take_over(request: Request, added: dict[str, str]) -> None:
     """Take the stub's streams, environment, folder and limits, and random numbers of one's own."""
     import numpy as np
 
@@ -323,7 +323,7 @@ def take_over(request: Request, added: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the kernel is ready for interrupts
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
-    close_all(request.streams)
+    _close_all(request.streams)
     os.environ.clear()
     os.environ.update(added | request.environment)
     time.tzset()
@@ -337,7 +337,7 @@ def take_over(request: Request, added: dict[str, str]) -> None:
     importlib.invalidate_caches()
 
 
-def hold_to(line: socket.socket) -> None:
+def _hold_to(line: socket.socket) -> None:
     """Wait for the stub's go, then have the operating system kill this group as soon as the stub is no more.
 
     The kernel of Linux does this (signal-driven input, fcntl(2)): even while a cell never lets go of the
@@ -345,7 +345,8 @@ def hold_to(line: socket.socket) -> None:
     """
     fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)
-    line.sendall(str(os.getpid()).encode())
+    with suppress(OSError):  # a stub that has given up is no more
+        line.sendall(str(os.getpid()).encode())
     if line.recv(2) != b"go":
         os._exit(1)
     fcntl.fcntl(line, fcntl.F_SETFL, fcntl.fcntl(line, fcntl.F_GETFL) | os.O_ASYNC)
