@@ -1,14 +1,20 @@
 """How notebooks are compared with their committed outputs, the order of tests, the settings of property tests."""
 
 import functools
+import gc
 import os
+import sys
 from contextlib import ExitStack, nullcontext
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
+from xdist.scheduler import LoadScopeScheduling
 
 from lib.tools.run import kernels
+
+sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all workers start faster
 
 # Writes what `python -m tests.bench.slowest` prints.
 pytest_plugins = ["tests.bench.slowest"]
@@ -59,6 +65,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
     )
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later search for garbage."""
+    gc.freeze()
+
+
+TOGETHER = ("test_site.py", "test_site_browser.py")
+"""Modules of one site: a single worker takes them, so that it is built once."""
+
+
+class Scheduling(LoadScopeScheduling):
+    """A worker takes a whole module, or all modules that share what is dear."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        return "site" if module.endswith(TOGETHER) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Share out modules by `TOGETHER`, unless another way was asked for."""
+    return Scheduling(config, log) if config.option.dist == "loadscope" else None
 
 
 SERVER = ExitStack()

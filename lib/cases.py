@@ -21,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from lib import fetched, months, spoken, words
 from lib import figures as fig
+from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
-from lib.series import annual_series, exchange_rates
+from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
 
 
@@ -156,7 +157,8 @@ class FlowCase(Case):
     @property
     def flow_name(self) -> str:
         """The flow in words, for titles: "Harbin–Russia, total trade"."""
-        return f"{self.reporter}–{self.partner}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+        kind = "total trade" if self.flow == "total" else f"{self.flow}s"
+        return f"{pair_name(self.reporter, self.partner)}, {kind}"
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
@@ -188,8 +190,7 @@ class FlowCase(Case):
 
     def lineage(self) -> list[Self]:
         """The case for each larger reporter's trade with the same partner, as on record: province, country."""
-        parent = fig.load_reporters().set_index("name")["parent"]
-        names = [self.reporter]
+        parent, names = _parents(fig.load_reporters, data_state()), [self.reporter]
         while above := parent.get(names[-1], ""):
             names.append(above)
         larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
@@ -197,11 +198,12 @@ class FlowCase(Case):
 
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
-        try:
-            record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        except UserError:
-            return False
-        return not fig.as_of(record, self.as_of_time).empty
+        return len(self._days_known()) > 0
+
+    def _days_known(self) -> Any:
+        """The days up to `as_of` on which figures of the flow became known, in order."""
+        days = _days(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -211,10 +213,20 @@ class FlowCase(Case):
 class TrendCase(FlowCase):
     """A flow in one currency, against a yearly rate."""
 
-    currency: Literal["USD", "CNY"] = Field(
-        "USD", description="currency of the series; others are converted, and marked"
+    currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="currency of the series (ISO 4217, such as EUR); others are converted, and marked",
     )
     goal: str = Field("25 %", description=GOAL)
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _is_currency(cls, value: Any) -> Any:
+        try:
+            return check_currency(value) if isinstance(value, str) else value
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
 
     @field_validator("goal", mode="before")
     @classmethod
@@ -229,12 +241,15 @@ class TrendCase(FlowCase):
             return spoken.read_goal(value, info.data.get("currency", "USD"))
 
     def check_against_data(self) -> None:
-        """Refuse also a flow for which the day knew no level of a full year."""
-        if self.series().empty:
-            raise UserError(
-                f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
-                f"{self.currency}; expected a later day, another flow or the other currency"
-            )
+        """Refuse also a flow for which the day knew no level of a full year, or a currency without rates."""
+        if not self.series().empty:
+            return
+        if self.currency not in self.rates():
+            raise UserError(no_rate(self.currency, "any year"))
+        raise UserError(
+            f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
+            f"{self.currency}; expected a later day, another flow or another currency"
+        )
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
@@ -254,13 +269,12 @@ class TrendCase(FlowCase):
 
     def _last_change(self) -> date:
         """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
-        record = _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-        known = record["known_from"][record["known_from"] <= self.as_of_time]
-        return self.as_of if known.empty else max(known.max().date(), date(self.as_of.year, 1, 1))
+        known = self._days_known()
+        return max(known[-1].item().date(), date(self.as_of.year, 1, 1)) if len(known) else self.as_of
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
-        return level_mn if self.currency == "USD" else level_mn / float(self.rates()[year])
+        return in_dollars(level_mn, self.currency, year, self.rates())
 
     def mirror(self) -> Self:
         """The same trade as the partner reports it: its imports are the other's exports."""
@@ -276,8 +290,8 @@ class TrendCase(FlowCase):
             )
         return number
 
-    def rates(self) -> pd.Series:
-        """Annual average yuan per dollar for the years that were over on `as_of`."""
+    def rates(self) -> pd.DataFrame:
+        """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
         return exchange_rates(fig.load_covariates(), self.as_of_time)
 
 
@@ -324,6 +338,9 @@ class GoalCase(TrendCase):
         if faults:
             raise UserError("\n".join(faults))
         self.make_goal()
+        # Flows like this one are found by size, in dollars.
+        for year in (self.base_year, int(self.series().index[-1])):
+            self.usd_mn(1.0, year)
 
     def make_goal(self) -> Goal:
         """The goal on the base level known on `as_of`."""
@@ -361,6 +378,21 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
         raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+
+
+@lru_cache(maxsize=64)
+def _days(reporter: str, partner: str, flow: str, load: Any, state: Any) -> Any:
+    """The days on which figures of a flow became known, in order; none for a flow without any."""
+    try:
+        return np.sort(_record(reporter, partner, flow, load, state)["known_from"].unique())
+    except UserError:
+        return np.array([], dtype="datetime64[us]")
+
+
+@lru_cache(maxsize=4)
+def _parents(load: Any, state: Any) -> dict[str, str]:
+    """The reporter that contains each reporter, or nothing."""
+    return dict(load().set_index("name")["parent"])
 
 
 @lru_cache(maxsize=256)

@@ -19,11 +19,14 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
+from lib.economies import CURRENCIES
 from lib.errors import Fault, UserError, expect_plain, list_faults, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
 """Columns beside those of figures.csv: a name of `lib.tools.sources.publishers`, and the checksum of the answer."""
+
+UNITS = frozenset(f"{currency} {scale}" for currency in CURRENCIES for scale in ("mn", "bn"))
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
 """What the vintages of one value have in common, within a reporter."""
@@ -158,7 +161,21 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         Exception
     ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
         words = " ".join(str(error).split())
-        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({words})") from None
+        raise UserError(
+            f"{shown_path(path)}: cannot be read as parquet ({words}); remove it and fetch again, which with --offline "
+            "takes the answers kept before"
+        ) from None
+
+
+def check() -> list[Fault]:
+    """Find the faults of every file."""
+    faults = []
+    for path in files():
+        try:
+            faults += faults_of(read_file(path), path)
+        except UserError as error:
+            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+    return faults
 
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:
@@ -179,7 +196,7 @@ def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> li
         ("flow", ~rows["flow"].isin(fig.FLOWS), "total, export or import"),
         ("period_end", ~(rows["period_end"] >= rows["period_start"]), "a day on or after period_start"),
         ("value", ~(np.isfinite(value) & (value >= 0)), "a number of 0 or more"),
-        ("unit", ~rows["unit"].str.fullmatch("[A-Z]{3} (mn|bn)"), "millions or billions of a currency"),
+        ("unit", ~rows["unit"].isin(UNITS), "a unit of figures.csv"),
         ("published", ~(published > rows["period_end"]), "a day after period_end"),
         ("snapshot", ~rows["snapshot"].str.fullmatch("[0-9a-f]{64}"), "the checksum of a snapshot"),
     ]

@@ -7,10 +7,11 @@ Reading what somebody wrote in YAML or JSON, in bounded time and memory, whateve
 
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,9 @@ def make_folder(path: Path) -> None:
 @contextmanager
 def working_file(beside: Path) -> Iterator[Path]:
     """A new empty file in the folder of `beside`, gone afterwards unless it was renamed."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{beside.name}-", dir=beside.parent)
-    os.close(descriptor)
-    path = Path(name)
+    path = beside.with_name(f".{beside.name}-{secrets.token_hex(4)}")
+    path.touch(exist_ok=False)  # with the rights that the user gives to new files, as mkstemp does not
     try:
-        path.chmod(0o644)  # mkstemp makes files that only their owner may read
         yield path
     finally:
         path.unlink(missing_ok=True)
@@ -66,6 +65,36 @@ def working_folder(beside: Path) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+TOGETHER = ".together"
+"""A folder of files that are all whole and have to go into the folder above: its appearance is the moment of change."""
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write several files of a folder, whose lock is held, so that a stop leaves all old ones or, finished, all new ones.
+
+    Raises
+    ------
+    UserError
+        Where they cannot be written; the old ones then stay.
+    """
+    try:
+        with working_folder(folder) as drafts:
+            for name, content in contents.items():
+                write_atomically(drafts / name, content)
+            drafts.rename(folder / TOGETHER)
+        finish_together(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def finish_together(folder: Path) -> None:
+    """Put into place what `write_together` had ready when it was killed; the lock of the folder is held."""
+    if (folder / TOGETHER).is_dir():
+        for path in sorted((folder / TOGETHER).iterdir()):
+            path.replace(folder / path.name)
+        (folder / TOGETHER).rmdir()
 
 
 LOCK = ".lock"

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lib import growth, words
+from lib.economies import CURRENCIES
 from lib.errors import UserError, quote
-from lib.spoken import ISO_4217
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
 
@@ -37,7 +37,7 @@ PUBLICATION_LAG_YEARS = 1
 # Nine digits at most: longer numbers overflow when they compound, and make the folder of a run unreadable.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 
-_LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(sorted(ISO_4217))}) *(mn|bn)", re.IGNORECASE)
+_LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(CURRENCIES)}) *(mn|bn)", re.IGNORECASE)
 
 _MULTIPLE = re.compile(rf"({_NUMBER}) times the base")
 
@@ -53,7 +53,7 @@ class Goal:
     rate : growth asked for a year, a fraction.
     base_year, deadline : the first year counted is `base_year` + 1, the last is `deadline`.
     base_mn : level of the base year, millions of `currency`.
-    currency : ISO 4217; of a flow on record "USD" or "CNY".
+    currency : of ISO 4217, such as "USD".
     stated_as : the goal in the words of the parameter, for titles.
     """
 
@@ -148,8 +148,12 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
     return Goal(number, base_year, deadline, base, currency, text.strip())
 
 
-def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
+def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFrame:
     """Growth a year still needed from the last known year before the deadline, by reading.
+
+    Parameters
+    ----------
+    over : whether the deadline is: no years are left then, also where its level is not known.
 
     Returns
     -------
@@ -158,7 +162,7 @@ def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
     """
     inside = _inside(goal, levels)
     last = int(inside.index[-1])
-    left = goal.deadline - last
+    left = 0 if over else goal.deadline - last
     rates = growth.yoy(inside).loc[goal.base_year + 1 :]
     complete = len(rates) == last - goal.base_year and rates.notna().all()
     unbroken = complete and _slow_span(goal, inside) is None

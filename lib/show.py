@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import form, is_missing, number, percent, rate, web_address
+from lib.words import about, form, is_missing, number, percent, rate, web_address
 
 Heading = str | tuple[str, str]
 
@@ -75,7 +75,9 @@ def readings(
     if chances is not None:
         frame.insert(2, "probability", [_maybe(percent, chances.get(v.reading)) for v in verdicts])
     if needed is not None:
-        frame.insert(2, "still needed a year", [_maybe(rate, needed.get(v.reading)) for v in verdicts])
+        none = "nothing any more" if needed.isna().all() else ""  # decided, or the deadline is over
+        shown = [_maybe(rate, needed.get(v.reading)) or none for v in verdicts]
+        frame.insert(2, "still needed a year", shown)
     return table(frame)
 
 
@@ -86,7 +88,7 @@ def progress(frame: pd.DataFrame, currency: str) -> HTML:
             {
                 "year": frame.index,
                 f"level, {currency} mn": frame["level_mn"].map(number),
-                f"goal path, {currency} mn": frame["path_mn"].map(number),
+                f"goal path, {currency} mn": frame["path_mn"].map(about),
                 "level against path": frame["path"],
                 "growth": frame["growth"].map(lambda value: _maybe(rate, value)),
                 "growth against rate": frame["year"],

@@ -2,7 +2,7 @@
 
 >>> read_goal("US$1.2 trillion"), read_goal("25 percent"), read_goal("double")
 ('1200 USD bn', '25 %', '2 times the base')
->>> read_question("imports of China from Russia +10 % a year 2019-2024").values["flow"]
+>>> read_question("imports of China from Russia +10 % a year 2019-2024").stated["flow"]
 'import'
 
 What can mean two things is asked back, by an error that names what could have been meant: 0.25 is 25 % or ¼ %,
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib.economies import economies
+from lib.economies import CURRENCIES, economies
 from lib.errors import UserError, did_you_mean, quote
 
 LONGEST = 300
@@ -54,18 +54,6 @@ _MONEY = {
     "KZT": "kzt ₸ tenge",
 }
 _CURRENCIES = {word: code for code, words in _MONEY.items() for word in words.split()}
-
-_ISO_4217 = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD
-CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
-GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR
-LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN
-PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB
-TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL
-"""
-
-ISO_4217 = frozenset(_ISO_4217.split())
-"""Codes of currencies in use (ISO 4217)."""
 
 _MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
@@ -128,7 +116,7 @@ _RATE = re.compile(
 
 _SCALE = "|".join(sorted(map(re.escape, _MILLIONS), key=len, reverse=True))
 _UNIT = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
-_UNIT = rf"(?:u\.s\. ?\$|us ?\$|{_UNIT}|(?-i:{'|'.join(sorted(ISO_4217))})(?!\w))"
+_UNIT = rf"(?:u\.s\. ?\$|us ?\$|{_UNIT}|(?-i:{'|'.join(CURRENCIES)})(?!\w))"
 _LEVEL = re.compile(
     rf"(?<![\w.,-])(?:(?P<before>{_UNIT}) ?)?(?P<number>{_NUMBER})"
     rf"(?: ?(?P<scale>{_SCALE})(?![a-z]))?(?: ?(?:of )?(?:us |u\.s\. )?(?P<after>{_UNIT})(?![a-z]))?"
@@ -191,7 +179,7 @@ def _with_digits(text: str) -> str:
 
 def _left_over(text: str) -> list[str]:
     """The words of a text that say nothing of their own."""
-    return [word for word in re.findall(r"[^\s,;:.!?()\"]+", text.casefold()) if word not in _FILLERS]
+    return [word for word in re.findall(r"[^\s,;:.!?()\"|]+", text.casefold()) if word not in _FILLERS]
 
 
 def _find_goal(plain: str, text: str, currency: str) -> _Found:
@@ -269,7 +257,7 @@ def _currency_of(word: str | None) -> str:
     if not word:
         return ""
     plain = word.casefold().replace(" ", "").replace("u.s.", "us")
-    return _CURRENCIES.get(plain, word if word in ISO_4217 else "")
+    return _CURRENCIES.get(plain, word if word in CURRENCIES else "")
 
 
 def _level_in_words(level_mn: float, currency: str) -> str:
@@ -289,6 +277,34 @@ def _bare(plain: str, text: str) -> list[_Found]:
             f"goal: found {quote(text)}, expected {meant}: did you mean {_written(100 * rate)} %?"
         )
     return [_Found(f"{_written(rate)} %", *match.span())]
+
+
+def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
+    """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
+
+    Parameters
+    ----------
+    currency : of a unit that names none.
+
+    Raises
+    ------
+    UserError
+        For a word that is neither a currency nor a scale, or two of a kind.
+    """
+    plain = _tidy("unit", text)
+    words = re.findall(rf"{_UNIT}|(?:{_SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
+    money = [code for word in words if (code := _currency_of(word))]
+    scales = [_MILLIONS[word.casefold()] for word in words if word.casefold() in _MILLIONS]
+    if (
+        len(money) + len(scales) != len([word for word in words if word != "of"])
+        or len(money) > 1
+        or len(scales) > 1
+        or not words
+    ):
+        raise UserError(
+            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
+        )
+    return (money or [currency])[0], (scales or [1e-6])[0]
 
 
 # --- years ---
@@ -313,27 +329,11 @@ _LONE_YEAR = re.compile(rf"(?<![0-9.,]){_YEAR}(?![0-9.,%])(?! ?(?:{_SCALE}|{_UNI
 
 
 class Years(NamedTuple):
-    """From when to when: the base, the deadline, or how many years there are between the two; None where not said."""
+    """From when to when: the base, the deadline, or the number of years between the two; None where not said."""
 
     base: int | None = None
     deadline: int | None = None
-    count: int | None = None
-
-
-def read_years(text: str) -> Years:
-    """Years in people's words: "2012-2015", "from 2012 to 2015", "by 2030", "since 2012", "in five years".
-
-    Raises
-    ------
-    UserError
-        For what is none of these.
-    """
-    years, rest = _take_years(_with_digits(_tidy("years", text)), text)
-    if years == Years() or _left_over(rest):
-        raise UserError(
-            f'years: found {quote(text)}, expected such as "2012-2015", "by 2030" or "in five years"'
-        )
-    return years
+    length: int | None = None
 
 
 def _take_years(plain: str, text: str) -> tuple[Years, str]:
@@ -348,7 +348,7 @@ def _take_years(plain: str, text: str) -> tuple[Years, str]:
         found, rest = Years(int(match[1]), int(last)), _without(plain, match)
     else:
         said, rest = {}, plain
-        for name, pattern in (("base", _SINCE), ("deadline", _BY), ("count", _WITHIN)):
+        for name, pattern in (("base", _SINCE), ("deadline", _BY), ("length", _WITHIN)):
             if match := pattern.search(rest):
                 said[name], rest = int(match[1]), _without(rest, match)
         found = Years(**said)
@@ -502,13 +502,13 @@ class Question:
 
     Parameters
     ----------
-    values : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
-    count : years from base to deadline, where it gives them in place of the deadline.
+    stated : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
+    length : years from base to deadline, where it gives them in place of the deadline.
     notes : what was taken for what, where it was not said outright.
     """
 
-    values: dict[str, Any] = field(default_factory=dict)
-    count: int | None = None
+    stated: dict[str, Any] = field(default_factory=dict)
+    length: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -540,7 +540,7 @@ _FILLERS = frozenset(_FILLING.split())
 def read_question(text: str, currency: str = "USD") -> Question:
     """A sentence that names a goal, and perhaps its flow, years and day.
 
-    >>> read_question("Harbin Russia total +25% 2012-2015").values  # doctest: +NORMALIZE_WHITESPACE
+    >>> read_question("Harbin Russia total +25% 2012-2015").stated  # doctest: +NORMALIZE_WHITESPACE
     {'base_year': 2012, 'deadline': 2015, 'goal': '25 %', 'flow': 'total', 'reporter': 'Harbin', 'partner': 'Russia'}
 
     Raises
@@ -549,16 +549,21 @@ def read_question(text: str, currency: str = "USD") -> Question:
         For a sentence without a goal, with a word that is not understood, or with one that could be two things.
     """
     plain = _with_digits(_tidy("ask", text))
-    values: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     notes = []
     if match := _AS_OF.search(plain):
         day = read_day(match[1])
-        values["as_of"] = day.day
+        stated["as_of"] = day.day
         notes += [f'"{match[1].strip()}": {day.note}'] if day.note else []
         plain = _without(plain, match)
     years, rest = _take_years(plain, text)
     found = _find_goal(rest, text, currency)
     if not found.goal:
+        if lone := re.search(rf"(?<![\w.,]){_NUMBER}(?![\w%])", rest):
+            _bare(lone[0], text)
+            raise UserError(
+                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
+            )
         raise UserError(f"ask: found no goal in {quote(text)}, expected {_EXAMPLES}")
     _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
     said = {
@@ -567,10 +572,10 @@ def read_question(text: str, currency: str = "USD") -> Question:
         "goal": found.goal,
         "currency": found.currency,
     }
-    values |= {name: value for name, value in said.items() if value}
+    stated |= {name: value for name, value in said.items() if value}
     rest = f"{rest[: found.start]} | {rest[found.end :]}"
-    values |= _flow_and_places(rest, text)
-    return Question(values, years.count, tuple(notes))
+    stated |= _flow_and_places(rest, text)
+    return Question(stated, years.length, tuple(notes))
 
 
 def _refuse_doubtful_span(goal: str, words: str, plain: str, years: Years) -> None:

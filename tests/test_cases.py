@@ -115,7 +115,13 @@ def test_today_knows_all_that_is_on_record_whenever_published(monkeypatch):
         ({"reportr": "Harbin"}, f"reportr: found an unknown parameter, {FIELDS}; {HINT} reporter?"),
         ({"reading": "every year"}, f"reading: found 'every year', expected {READINGS}; {HINT} every_year?"),
         ({"flow": "importts"}, "flow: found 'importts', expected 'total', 'export' or 'import'; did you mean"),
-        ({"currency": "EUR"}, "currency: found 'EUR', expected 'USD' or 'CNY'"),
+        ({"currency": "EURO"}, "currency: found 'EURO', expected one of ISO 4217, such as USD or CNY; did you mean EUR?"),
+        ({"currency": 1}, "currency: found 1, expected a valid string"),
+        (
+            {"currency": "EUR"},
+            "currency: found no average rate of EUR for any year in data/covariates.csv, expected one; first: tradegoals "
+            "data refresh --currency EUR",
+        ),
         ({"reporter": "Harbn"}, 'reporter: found "Harbn", expected "Harbin", or one of: China, '),
         ({"partner": "Rusia"}, 'partner: found "Rusia" with Harbin, expected "Russia", or one of: Russia'),
         ({"flow": "export"}, 'flow: found "export" with Harbin and Russia, expected one of: total'),
@@ -190,7 +196,7 @@ def test_a_flow_without_a_full_year_says_so():
     assert found.startswith(
         "as_of: on 2026-11-24 no level of a full year was known for Harbin parcels to Russia–Russia"
     )
-    assert "in USD" in found and "the other currency" in found
+    assert "in USD" in found and "another currency" in found
 
 
 def test_a_misspelt_notebook_is_named_with_the_nearest():

@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from lib import fetched, results, tables
 from lib.errors import UserError, printable, quote, read_bytes
-from lib.files import parse_yaml, read_json, working_folder, write_atomically
+from lib.files import (
+    finish_together,
+    parse_yaml,
+    read_json,
+    working_folder,
+    write_atomically,
+    write_together,
+)
 from lib.tools.run import matrix, spec, stamp
 
 
@@ -82,6 +89,45 @@ def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> N
     (tmp_path / "out").write_text("x")
     with pytest.raises(UserError, match="cannot be written"), working_folder(tmp_path / "out" / "runs"):
         pass
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_files_written_together_are_all_old_or_once_finished_all_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    """A stop before each write and each renaming."""
+    old, new = (dict.fromkeys("abc", content) for content in (b"old", b"new"))
+    found = []
+    for step in range(1, 40):
+        for name, content in old.items():
+            (tmp_path / name).write_bytes(content)
+        calls = iter(range(step))
+        with monkeypatch.context() as patch:
+            for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "rename"), (Path, "rmdir")):
+                patch.setattr(owner, name, _stopping(getattr(owner, name), calls, stop))
+            try:
+                write_together(tmp_path, new)
+                break
+            except (KeyboardInterrupt, UserError) as error:
+                assert isinstance(error, KeyboardInterrupt) or "No space left on device" in str(error)
+        finish_together(tmp_path)
+        found.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+    assert step > 8
+    assert found == sorted(
+        found, key=lambda files: files != old
+    )  # old ones, then new ones, and nothing beside
+    assert all(files in (old, new) for files in found) and old in found and new in found
+
+
+def _stopping(
+    call: Callable[..., object], calls: Iterator[int], stop: BaseException
+) -> Callable[..., object]:
+    def stopped(*arguments: object, **named: object) -> object:
+        if next(calls, None) is None:
+            raise stop
+        return call(*arguments, **named)
+
+    return stopped
 
 
 # What others wrote: bounded time, one line, whatever it holds.

@@ -154,6 +154,7 @@ def test_levels_are_read_in_millions(text, level, currency):
         "--5 %",
         "٢٥ %",
         "100 XYZ bn",
+        "100 EUX bn",
         "-3 USD bn",
         "100 USD",
         "25 %\n# heading",

@@ -4,15 +4,15 @@ By default a `run` is planned only (`--list`), and what another test executes is
 TRADEGOALS_DOCUMENTED=1, as the campaigns of continuous integration have it, all are executed in full.
 """
 
-import functools
 import json
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -60,11 +60,21 @@ ELSEWHERE = {
     "tradegoals run --runs --ci --accept": (
         "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
+    'tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027': (
+        "test_ask.py::test_a_file_is_asked_for_its_unit_alone"
+    ),
     "tradegoals data add": "test_curation.py::test_at_a_terminal_what_is_not_given_is_asked_for",
     "tradegoals data import customs.xlsx customs.yml": (
         "test_data_fetch.py::test_a_table_downloaded_by_hand_gives_figures"
     ),
     "tradegoals data fetch --all-pairs": "test_data_fetch.py::test_all_pairs_go_on_where_they_were_stopped",
+    "tradegoals data refresh": "test_data_fetch.py::test_covariates_are_renewed_with_the_difference_shown_first",
+    "tradegoals data refresh --currency EUR": (
+        "test_data_fetch.py::test_a_goal_may_be_in_any_currency_once_its_rates_are_there"
+    ),
+    "tradegoals data update": (
+        "test_data_fetch.py::test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target"
+    ),
     "tradegoals data panel imf.parquet": "test_data_fetch.py::test_what_was_fetched_is_a_panel_for_the_backtest",
     "tradegoals reference": "../research/test_pipeline.py::test_priors_of_ones_own_panel_can_be_used",
     "tradegoals backtest": (
@@ -168,19 +178,17 @@ def test_the_step_that_executes_a_command_exists(command: str, place: str) -> No
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory, expand_once: Callable[..., Any]) -> Iterator[Path]:
     """A folder with a copy of the data, runs of two flows, and a publisher that knows India and Russia."""
     folder = tmp_path_factory.mktemp("documented")
     data = folder / "data"
     shutil.copytree(package.data_dir(), data, ignore=shutil.ignore_patterns("fetched", "snapshots"))
-    expand = functools.cache(matrix.expand)
     with pytest.MonkeyPatch.context() as patch, serve(make_world()) as publisher:
         patch.setenv(package.DATA_ENV, str(data))
         patch.delenv(package.KEPT_ONLY_ENV, raising=False)
         patch.setattr(client, "open_client", partial(quick_client, publisher.bases))
         if not IN_FULL:
-            runs = package.notebooks_dir() / matrix.RUNS_FILE
-            patch.setattr(matrix, "expand", lambda ci, only: expand(runs, ci, only))
+            patch.setattr(matrix, "expand", lambda ci, only: expand_once(None, ci, only))
         patch.chdir(folder)
         put_run(folder / "out", FIRST)
         exported = json.dumps(committed(FIRST)).replace('"flow": "total"', '"flow": "export"')

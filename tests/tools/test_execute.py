@@ -15,11 +15,12 @@ from typing import Any
 import nbformat
 import pytest
 import tiny
+from click.testing import CliRunner
 
 from lib import cases, results
 from lib.errors import UserError
-from lib.tools.run import execute, kernels, matrix, spec
-from lib.tools.run.execute import to_page
+from lib.tools.run import execute, kernels, matrix, page, spec
+from lib.tools.run.page import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
 FAILED = ["notebook.failed.ipynb", "run.json"]
@@ -307,7 +308,7 @@ def test_an_interrupt_leaves_nothing_half_done(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(execute, "to_page", stop)
+    monkeypatch.setattr(page, "to_page", stop)
     tiny.write(tiny_folder, "1")
     with contextlib.suppress(KeyboardInterrupt):
         execute.execute(a_run(), tmp_path)
@@ -355,8 +356,9 @@ def test_papermills_command_executes_with_our_engine(
     assert left == []
     # A failure is told as papermill tells it.
     tiny.write(tiny_folder, "1 / 0")
-    failed = subprocess.run([*program, str(source), "-"], capture_output=True, text=True, timeout=120)
-    assert failed.returncode == 1 and "ZeroDivisionError: division by zero" in failed.stderr
+    command = importlib.import_module("papermill.cli").papermill
+    failed = CliRunner().invoke(command, [*program[1:], str(source), str(tmp_path / "failed.ipynb")])
+    assert failed.exit_code == 1 and "ZeroDivisionError: division by zero" in str(failed.exception)
 
 
 def has(process: Path, mark: str) -> bool:
@@ -415,8 +417,10 @@ def written(folder: Path, text: str | bytes) -> Path:
     return path
 
 
-def test_the_committed_cases_are_sound_and_hold_those_that_were_asked_for() -> None:
-    found = matrix.load_runs()
+def test_the_committed_cases_are_sound_and_hold_those_that_were_asked_for(
+    committed_runs: list[spec.Run],
+) -> None:
+    found = committed_runs
     cases = {run.slug: run.parameters for run in found if run.notebook == "00_did_the_goal_hold"}
 
     def has(**values: Any) -> bool:

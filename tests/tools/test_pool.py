@@ -37,6 +37,8 @@ KERNEL = {"name": kernels.ORDINARY}
 KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
 """Kill points of the campaign; its documented command asks for 200."""
 BATCH = 6 if KILLS < 10 else 12
+PATIENCE = 900
+"""Seconds until a driver hangs: on a machine that is busy with other work a dozen runs take minutes."""
 
 
 @pytest.fixture
@@ -130,11 +132,13 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "victim", ["os.getpid()", "int(os.environ['JPY_PARENT_PID'])"], ids=["kernel", "process"]
+    ("victim", "number"),
+    [("os.getpid()", 9), ("int(os.environ['JPY_PARENT_PID'])", 9), ("int(os.environ['JPY_PARENT_PID'])", 15)],
+    ids=["kernel", "process", "process asked to end"],
 )
-def test_a_kill_from_outside_is_made_good(place: Path, victim: str) -> None:
+def test_a_kill_from_outside_is_made_good(place: Path, victim: str, number: int) -> None:
     once = f"import os\nif not os.path.exists({str(place / 'once')!r}):\n    open({str(place / 'once')!r}, 'w').close()\n"
-    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, 9)", GOOD)
+    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, {number})", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
     assert [outcome.error for outcome in execute(place, run)] == [""]
     assert is_true(place, run)
@@ -301,7 +305,7 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "cores", lambda: 8)
-    for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 8)]:
+    for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 16)]:
         monkeypatch.setattr(pool, "free_megabytes", lambda free=free: free)
         assert pool.default_jobs() == jobs
 
@@ -401,7 +405,7 @@ def test_two_drivers_on_one_output_do_every_run_once(place: Path, start: Any) ->
     )
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     drivers = [start(every)[0] for _ in "12"]
-    assert [driver.wait(120) for driver in drivers] == [0, 0]
+    assert [driver.wait(PATIENCE) for driver in drivers] == [0, 0]
     assert all(is_true(place, run) for run in every)
     assert (place / "done").read_text() == "x" * len(every)
     left = {path.name for path in (place / "out").rglob("*") if path.is_file()}
@@ -429,10 +433,10 @@ def test_nothing_is_lost_or_false_whatever_is_killed(place: Path, start: Any) ->
             after = {run: is_true(place, run) for run in every}
             assert all(after[run] for run in every if before[run])
             before = after
-        driver.wait(120)
+        driver.wait(PATIENCE)
         assert eventually(lambda mark=mark: not marked(mark)), marked(mark)
         again, _ = start(every)
-        assert again.wait(120) == 0
+        assert again.wait(PATIENCE) == 0
         assert all(is_true(place, run) for run in every), (place / "log").read_text()
         for run in every:
             names = sorted(path.name for path in run.folder(place / "out").iterdir())

@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
-from site_runs import NASTY, nasty_site, put_all
+from site_runs import NASTY, nasty_site
 
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
@@ -68,12 +68,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(whole_site: Path) -> Path:
     """Runs of all committed notebooks, one more case, one that failed, and the site of them."""
-    folder = tmp_path_factory.mktemp("out")
-    put_all(folder)
-    build_site(folder)
-    return folder
+    return whole_site
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +96,18 @@ def test_every_notebook_and_table_has_its_page(pages: dict[str, Page]) -> None:
     expected = {f"runs/{name}/default/index.html" for name in site_runs.NAMES}
     expected |= {
         f"{name}index.html"
-        for name in ("", "goals/", "runs/", "targets/", "figures/", "data/", "about/", "search/")
+        for name in (
+            "",
+            "goals/",
+            "runs/",
+            "targets/",
+            "figures/",
+            "data/",
+            "methods/",
+            "about/",
+            "search/",
+            "python/",
+        )
     }
     assert expected <= set(pages)
 
@@ -354,7 +362,7 @@ def test_a_page_made_from_older_data_says_so(tmp_path: Path) -> None:
 
 def test_search_knows_every_run_figure_and_target(out: Path, pages: dict[str, Page]) -> None:
     script = (out / "site" / "search" / "words.js").read_text(encoding="ascii")
-    documents = json.loads(script.removeprefix("self.SITE_WORDS = ").removesuffix(";\n"))
+    documents = json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
     places = {address for _, address, _, _ in documents}
     assert {name for name in pages if name.count("/") == 3} <= places
     assert {f"figures/index.html#{one}" for one in figures.load_figures()["figure_id"]} <= places
@@ -417,7 +425,7 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     for path in _own_pages(site):
         assert_harmless(Page(path))
     script = (site / "search" / "words.js").read_text(encoding="ascii")
-    json.loads(script.removeprefix("self.SITE_WORDS = ").removesuffix(";\n"))
+    json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
 
 
 @given(

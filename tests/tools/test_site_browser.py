@@ -8,8 +8,6 @@ import pytest
 import site_runs
 from browser import Visit, axe_faults, new_visit
 
-from lib.tools.site.build import build_site
-
 FIRST = f"runs/{site_runs.FIRST}"
 KINDS = {
     "first page": "index.html",
@@ -19,6 +17,7 @@ KINDS = {
     "register": "targets/index.html",
     "figures": "figures/index.html",
     "data": "data/index.html",
+    "methods": "methods/index.html",
     "about": "about/index.html",
     "search": "search/index.html",
     "failed run": f"{FIRST}/goal-9/index.html",
@@ -29,11 +28,9 @@ Open = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(whole_site: Path) -> Path:
     """A site of all committed notebooks, one more case, and one that failed."""
-    folder = tmp_path_factory.mktemp("out")
-    site_runs.put_all(folder)
-    return build_site(folder).folder
+    return whole_site / "site"
 
 
 @pytest.fixture(scope="module", params=[(1280, False), (390, True)], ids=["desktop, light", "phone, dark"])
@@ -114,6 +111,25 @@ def test_search_knows_all_kinds(open_page: Open, site: Path, asked: str, kind: s
     page.fill("#q", "zzzz nothing like it")
     assert page.inner_text("#count").startswith("No ")
     assert page.locator("#hits li").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("黑龙江", "Heilongjiang"),
+        ("heilonjiang", "Heilongjiang"),
+        ("Russian Federation", "Russia"),
+        ("俄罗斯 harbn", "Harbin"),
+    ],
+)
+def test_search_forgives_a_typo_and_knows_other_names(
+    open_page: Open, site: Path, asked: str, name: str
+) -> None:
+    page = open_page(site / "search" / "index.html").page
+    page.fill("#q", asked)
+    assert name in page.locator("#hits li a").first.inner_text()
+    corrected = "Taken for" in page.inner_text("#count")
+    assert corrected == ("har" in asked or "heil" in asked)
 
 
 def test_a_column_of_numbers_sorts_as_numbers_with_blanks_last(open_page: Open, site: Path) -> None:

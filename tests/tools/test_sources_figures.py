@@ -21,9 +21,9 @@ from lib import figures as fig
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.tools.sources import record
+from lib.tools.sources.cells import Marks, read_number
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
-from lib.tools.sources.cells import Marks, read_number
 from lib.tools.sources.importer import keep, read_import, read_table
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
@@ -173,12 +173,17 @@ def test_a_table_with_a_fault_is_refused_whole(table: str, changes: dict, messag
 def test_a_wrong_encoding_is_told() -> None:
     with pytest.raises(UserError, match="bytes that are not utf-8"):
         read_table(TABLE.encode("gb18030"), mapping(encoding="utf-8"), "table.csv")
-    with pytest.raises(UserError, match="encoding: found \"nonsense\""):
+    with pytest.raises(UserError, match='encoding: found "nonsense"'):
         parse_mapping(MAPPING.replace("gb18030", "nonsense").encode(), "gacc.yml")
 
 
 def test_a_file_that_is_no_workbook_is_told() -> None:
-    for body in (b"PK", b"PK\x03\x04" + TABLE.encode(), workbook([["a"]])[:200], b"\xd0\xcf\x11\xe0" + bytes(600)):
+    for body in (
+        b"PK",
+        b"PK\x03\x04" + TABLE.encode(),
+        workbook([["a"]])[:200],
+        b"\xd0\xcf\x11\xe0" + bytes(600),
+    ):
         with pytest.raises(UserError, match="no workbook that can be read"):
             read_table(body, mapping(), "table.xlsx")
     with pytest.raises(UserError, match='no sheet "Data", expected one of: Sheet1'):

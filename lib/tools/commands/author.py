@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lib.errors import UserError
+from lib.tools.commands.data import expect_known_data
 
 
 @click.command()
@@ -38,6 +39,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
+    expect_known_data()
     with kernels.warm() as kernel:
         for path in due:
             restamp(path, kernel)

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup, escape
 
 from lib.cases import slugify
+from lib.tables import inert
 
 LONGEST_SHOWN = 30
 
@@ -226,8 +227,8 @@ class Grid:
         """The table as CSV text, links as their addresses."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.header)
-        writer.writerows([cell.value or cell.text for cell in row] for row in self.rows)
+        writer.writerow(map(inert, self.header))
+        writer.writerows([inert(cell.value or cell.text) for cell in row] for row in self.rows)
         return text.getvalue()
 
 

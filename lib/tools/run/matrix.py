@@ -100,7 +100,7 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
+def _shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
     """What is wrong with the shape of the file, one line each: its own faults, and those of each case."""
     faults = _level_faults(document, FILE_KEYS, "")
     if isinstance(ci := document.get("ci") or {}, dict):
@@ -252,7 +252,7 @@ def expand(
     """The runs of the file, and those left out as unanswerable: name and reason."""
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
-    faults, by_case = shape_faults(document)
+    faults, by_case = _shape_faults(document)
     runs: list[Run] = []
     left_out: dict[str, str] = {}
     lines: list[str] = []

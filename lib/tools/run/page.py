@@ -1,13 +1,22 @@
-"""An executed notebook as blocks of a page: prose, folded code, pictures, tables, text, errors.
+"""An executed notebook as a page: prose, folded code, pictures, tables, text, errors.
 
-Pictures become files beside the page, so that a page stays light, and tables also become CSV files.
+`to_page` makes one HTML file to read: nothing is loaded from elsewhere and no script can run. For the site pictures
+become files beside the page, so that it stays light, and tables also become CSV files. Text that comes from data or
+parameters may hold markup; it is shown as text, and the page's content policy forbids scripts and foreign addresses
+besides.
 """
 
 import base64
 import binascii
+import io
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from lib.results import MIME
 from lib.tools.run import markup
@@ -38,6 +47,9 @@ class Page:
     """The blocks of a notebook, its headings, and the files that go beside the page."""
 
     blocks: list[Block] = field(default_factory=list)
+    title: str = ""
+    whole: bool = False
+    """Whether all is in one file: pictures as addresses of data, no file beside it."""
     headings: list[markup.Heading] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     tables: int = 0
@@ -49,10 +61,17 @@ class Page:
         """The heading under which the next block stands."""
         return self.headings[-1].text if self.headings else "the beginning"
 
+    def address(self, name: str) -> str:
+        """What leads to a file of the page; nothing where it is not in the page's own."""
+        if not self.whole:
+            return name
+        kind = next((kind for kind, ending in PICTURES.items() if name.endswith(f".{ending}")), "")
+        return f"data:{kind};base64,{base64.b64encode(self.files[name]).decode()}" if kind else ""
 
-def read_page(notebook: dict[str, Any], links: Links) -> Page:
+
+def read_page(notebook: Mapping[str, Any], links: Links, whole: bool = False) -> Page:
     """The blocks of a notebook; its title is left out, since the page has it as its own."""
-    page = Page()
+    page = Page(whole=whole)
     for cell in notebook.get("cells", []):
         text = source_of(cell)
         if cell.get("cell_type") == "markdown":
@@ -72,7 +91,10 @@ def source_of(cell: dict[str, Any]) -> str:
 
 def _without_title(text: str, page: Page) -> str:
     first, _, rest = text.partition("\n")
-    return rest if first.startswith("# ") and not page.blocks else text
+    if not first.startswith("# ") or page.blocks or page.title:
+        return text
+    page.title = markup.plain(first.removeprefix("# "))
+    return rest
 
 
 def _add_prose(page: Page, html: str) -> None:
@@ -125,10 +147,26 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
         _add_text(page, "A picture that cannot be read stood here.")
         return
     page.pictures += 1
-    name = f"picture-{page.pictures}.{PICTURES[kind]}"
+    size, ending = _size(content), PICTURES[kind]
+    if size and not page.whole and len(smaller := _as_webp(content)) < len(content):
+        content, ending = smaller, "webp"
+    name = f"picture-{page.pictures}.{ending}"
     page.files[name] = content
     label = alt.strip() or f"Picture {page.pictures}, under “{page.under}”; the notebook does not describe it"
-    page.blocks.append(Block("picture", name=name, label=label, size=_size(content)))
+    page.blocks.append(Block("picture", name=name, label=label, size=size))
+
+
+def _as_webp(content: bytes) -> bytes:
+    """A PNG as lossless WebP: the same points in less than half of the bytes; itself where it cannot be read."""
+    from PIL import Image
+
+    found = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            picture.save(found, "webp", lossless=True, method=2, quality=20)
+    except (OSError, ValueError, SyntaxError):
+        return content
+    return found.getvalue()
 
 
 def _add_html(page: Page, html: str, links: Links) -> None:
@@ -169,3 +207,27 @@ def _size(content: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack(">II", content[16:24])
     return width, height
+
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def to_page(notebook: Mapping[str, Any], title: str) -> str:
+    """The executed notebook as one HTML page."""
+    style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    page = read_page(notebook, Links(), whole=True)
+    return environment().get_template("page.html.j2").render(page=page, title=title, style=style)
+
+
+@lru_cache(maxsize=2)
+def environment(*folders: Path) -> Any:
+    """Templates of pages, of these folders and of the page of a run; what they fill in is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -105,7 +105,7 @@ def _sweep_soon(folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Job:
+class _Job:
     """What a process is told: a call, and the circumstances in which it was submitted."""
 
     call: Callable[[], Any]
@@ -138,7 +138,7 @@ class Processes(Executor):
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """Start a call as soon as fewer than so many run; one whose process is killed gets a second try."""
         environment = os.environ | {SOCKETS_ENV: private_folder()}
-        job = Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
+        job = _Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
         return self._threads.submit(self._run, job)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -154,7 +154,7 @@ class Processes(Executor):
         """Wait for all calls; after an exception, kill them."""
         self.shutdown(cancel_futures=kind is not None)
 
-    def _run(self, job: Job) -> Any:
+    def _run(self, job: _Job) -> Any:
         """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
         code = None
         for _ in range(2):
@@ -171,7 +171,7 @@ class Processes(Executor):
                 raise value
         raise LostError(f"its process died twice ({code})")
 
-    def _start(self, job: Job) -> tuple[Any, connection.Connection]:
+    def _start(self, job: _Job) -> tuple[Any, connection.Connection]:
         with self._lock:
             for left in reversed(range(STARTS)):
                 if self._closed:
@@ -233,7 +233,7 @@ def _kill_kernels(pid: int) -> None:
                 os.killpg(leader, signal.SIGKILL)
 
 
-def _work(line: connection.Connection, job: Job) -> None:
+def _work(line: connection.Connection, job: _Job) -> None:
     """The process of a call: make it and tell what came of it."""
     # Ctrl-C is for the driver, which ends this process. Not SIG_IGN, which a kernel would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -351,8 +351,8 @@ def free_megabytes() -> float:
 
 
 def default_jobs() -> int:
-    """Runs at once: one a core, fewer where memory is short, at least one."""
-    return max(1, min(cores(), int(free_megabytes() // RUN_MEGABYTES)))
+    """Runs at once: two a core, for each waits for its kernel's words; fewer where memory is short, at least one."""
+    return max(1, min(2 * cores(), int(free_megabytes() // RUN_MEGABYTES)))
 
 
 def _read(path: Path) -> str:

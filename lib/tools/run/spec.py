@@ -170,11 +170,11 @@ def _is_journal(content: Any) -> bool:
 
 def write_journal(folder: Path, content: dict[str, Any]) -> None:
     """Write the journal of what stands in the folder now."""
-    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": output_hashes(folder)}
+    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": _output_hashes(folder)}
     write_atomically(folder / JOURNAL, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
-def output_hashes(folder: Path) -> dict[str, str]:
+def _output_hashes(folder: Path) -> dict[str, str]:
     """The hashes of a run's files."""
     names = (NOTEBOOK, PAGE, RESULT, FAILED)
     return {name: digest for name in names if (digest := hash_file(folder / name))}
@@ -182,7 +182,7 @@ def output_hashes(folder: Path) -> dict[str, str]:
 
 def are_intact(folder: Path, content: dict[str, Any]) -> bool:
     """Whether the files are those that the journal describes, byte for byte."""
-    return NOTEBOOK in content["outputs"] and output_hashes(folder) == content["outputs"]
+    return NOTEBOOK in content["outputs"] and _output_hashes(folder) == content["outputs"]
 
 
 def hash_file(path: Path) -> str:

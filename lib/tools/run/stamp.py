@@ -48,6 +48,8 @@ OUTSIDE: dict[str, type[Case]] = {"start": GoalCase, TEMPLATE: FlowCase}
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
 """The picture of README.md is the first figure of this notebook."""
 
+_STALE = "outputs are stale ("
+
 MOST_NAMED = 6
 """Longer lists of what has changed end with a number."""
 
@@ -224,12 +226,16 @@ def clean(notebook: Any) -> None:
         cell["metadata"] = {"tags": tags} if tags else {}
 
 
-def all_faults() -> list[str]:
-    """Every fault of the data, the cases and the notebooks, one line each."""
+def all_faults(in_short: bool = False) -> list[str]:
+    """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
     data = [str(fault) for fault in check_data()]
     # Parameters are checked against the data: with faulty data every case would repeat the same lines.
     cases = [] if data else _lines(load_runs)
-    return [*data, *cases, *notebook_faults()]
+    found = notebook_faults()
+    stale = [line for line in found if _STALE in line] if in_short else []
+    names = [line.partition(".ipynb: ")[0] for line in stale]
+    short = [f"{len(stale)} notebooks are stale ({_listed(names)}); run: tradegoals stamp"] if stale else []
+    return [*data, *cases, *(line for line in found if line not in stale), *short]
 
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
@@ -250,7 +256,7 @@ def _faults_of(path: Path, model: type[Case]) -> list[str]:
         stale = in_words(stale_parts(notebook))
     except UserError as error:
         return [str(error).removeprefix(f"{path.name}: ")]
-    words = [f"outputs are stale ({stale}); run: tradegoals stamp {path.stem}"] if stale else []
+    words = [f"{_STALE}{stale}); run: tradegoals stamp {path.stem}"] if stale else []
     return [*parameter_faults(notebook, model), *words]
 
 

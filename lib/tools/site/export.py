@@ -16,6 +16,7 @@ import pandas as pd
 
 from lib.errors import UserError, nearest
 from lib.files import make_folder_below, write_atomically
+from lib.tables import to_csv
 from lib.tools.run import markup, spec
 from lib.tools.run.spec import JOURNAL, NOTEBOOK, Run, run_from
 
@@ -51,7 +52,7 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     if wanted & set(TABLES):
         for number, frame in enumerate(tables(_read(run.folder(out) / NOTEBOOK)), 1):
             if "csv" in wanted:
-                files[folder / f"table-{number}.csv"] = frame.to_csv(index=False, lineterminator="\n")
+                files[folder / f"table-{number}.csv"] = to_csv(frame)
             if "latex" in wanted:
                 files[folder / f"table-{number}.tex"] = _to_latex(frame)
     if files:
@@ -77,6 +78,8 @@ def find_run(name: str, out: Path) -> Run:
     content = spec.read_journal(out / "runs" / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
+    if not spec.are_intact(out / "runs" / full, content):
+        raise UserError(f"run: found other files of {full} than its journal describes; run it again")
     return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
 
 

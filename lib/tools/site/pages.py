@@ -12,11 +12,20 @@ from lib import goals, words
 from lib.analysis import answers
 from lib.cases import GoalCase
 from lib.results import Result
+from lib.tables import to_csv
 from lib.tools.run import markup
 from lib.tools.run.matrix import NOTEBOOKS
 from lib.tools.run.page import Block, read_page
 from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
-from lib.tools.site.context import DEFAULT, FoundRun, GoalRow, Notebook, Site, changed_data, data_links
+from lib.tools.site.context import (
+    FoundRun,
+    GoalRow,
+    Notebook,
+    Site,
+    changed_data,
+    data_links,
+    latest,
+)
 from lib.tools.site.data_pages import met_in_register
 
 MOST_ON_INDEX = 40
@@ -26,13 +35,16 @@ MOST_ON_PAGE = 3000
 """Rows on the page of all goals; more would make it heavier than a page should be."""
 
 
-class Head(NamedTuple):
-    """What the page opens with."""
+class _Head(NamedTuple):
+    """What the page opens with; `chance` and `kind` are those of the stated reading, empty where figures decide."""
 
     run: FoundRun
+    flow: str
     asked: Markup
-    answer: Markup
+    chance: str
+    kind: str
     chances: str
+    answers: list[Markup]
     as_of: date
     sources: list[tuple[str, str]]
 
@@ -44,8 +56,9 @@ def index_files(site: Site) -> dict[str, bytes]:
         "head": head,
         "facts": _facts(head) if head else [],
         "picture": _picture(site, head) if head else None,
-        "answers": [(notebook, answer_of(notebook.first, site, "")) for notebook in site.notebooks],
-        "rows": site.goal_rows[:MOST_ON_INDEX],
+        "answers": [(notebook, _answer_of(notebook.first, site, "")) for notebook in site.notebooks],
+        "rows": latest(site.goal_rows)[:MOST_ON_INDEX],
+        "goals": len(latest(site.goal_rows)),
         "total": len(site.goal_rows),
         "labels": goals.READING_LABELS,
         "faults": [run for run in site.runs if run.fault],
@@ -63,71 +76,70 @@ def goals_files(site: Site) -> dict[str, bytes]:
         "labels": goals.READING_LABELS,
     }
     tables = {"goals.csv": pd.DataFrame([_flat(row) for row in rows]), "results.csv": site.results}
-    texts = {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
+    texts = {name: to_csv(table) for name, table in tables.items()}
     return site.page("goals", **page) | {name: text.encode() for name, text in texts.items()}
 
 
-def _head(site: Site) -> Head | None:
+def _head(site: Site) -> _Head | None:
     """The opening of the page, from the run of the first notebook with its own parameters; None without it."""
-    first = next(iter(NOTEBOOKS))
-    run = next((run for run in site.runs if (run.notebook, run.slug) == (first, DEFAULT)), None)
+    run = site.default_run(next(iter(NOTEBOOKS)))
     if run is None or run.result is None:
         return None
     case = GoalCase.check(run.result.parameters)
     links = site.links("")
-    return Head(
+    stated = next((item for item in run.result.readings if item.reading == case.reading), None)
+    chance = None if stated is None else stated.probability
+    said = [run.result.answer, run.result.hindsight or ""]
+    return _Head(
         run=run,
+        flow=case.flow_name,
         asked=markup.inline(str(answers.goal_in_words(case, case.make_goal())), links),
-        answer=markup.inline(run.result.answer, links),
-        chances=_chances_in_words(run.result, case),
+        chance="" if chance is None else words.percent(chance),
+        kind=(stated.kind if stated else None) or run.result.kind or "",
+        chances=_chances_in_words(run.result, case, chance is not None),
+        answers=[markup.inline(text, links) for text in said if text],
         as_of=case.as_of,
         sources=links.to_figures(run.result.figure_ids),
     )
 
 
-def _chances_in_words(result: Result, case: GoalCase) -> str:
-    """The probabilities on the day of the run, the stated reading first."""
-    chances = {
-        item.reading: words.percent(item.probability)
-        for item in result.readings
-        if item.probability is not None
-    }
-    if case.reading not in chances:
+def _chances_in_words(result: Result, case: GoalCase, is_open: bool) -> str:
+    """What the probability beside it is: of which reading, on which day, and those of the other readings."""
+    if not is_open:
         return ""
     others = [
-        f"{goals.READING_LABELS[name]} {chance}" for name, chance in chances.items() if name != case.reading
+        f"{goals.READING_LABELS[item.reading]} {words.percent(item.probability)}"
+        for item in result.readings
+        if item.probability is not None and item.reading != case.reading
     ]
     return (
-        f"On {case.as_of:%-d %B %Y}, from what had been published by then, the forecast gave it a probability of "
-        f"{chances[case.reading]}, read {goals.READING_LABELS[case.reading]} as it was stated"
-        + (f" ({', '.join(others)})." if others else ".")
+        f"for the goal read {goals.READING_LABELS[case.reading]}, as it was stated, from what had been published by "
+        f"{case.as_of:%-d %B %Y}" + (f" ({', '.join(others)})." if others else ".")
     )
 
 
-def _facts(head: Head) -> list[dict[str, str]]:
-    """A few numbers with a word on each and where they come from."""
-    address = f"{head.run.address}/index.html"
+def _facts(head: _Head) -> list[dict[str, str]]:
+    """A few numbers, each with its flow, a word on it and where it comes from."""
     result = head.run.result
     facts = [
         {
             "number": words.percent(item.probability),
-            "words": f"{goals.READING_LABELS[item.reading]}: probability given on {head.as_of:%-d %B %Y}",
-            "address": address,
+            "flow": head.flow,
+            "words": f"{goals.READING_LABELS[item.reading]}: {item.kind or 'probability'} of {head.as_of:%-d %B %Y}",
+            "address": f"{head.run.address}/index.html",
         }
         for item in (result.readings if result else [])
         if item.probability is not None
     ]
     met, resolved = met_in_register()
     if resolved:
-        share = {
-            "number": words.percent(met / resolved),
-            "words": f"of {resolved} announced targets to raise a whole trade were met",
-        }
-        facts.append({**share, "address": "targets/index.html"})
+        share = {"number": words.percent(met / resolved), "flow": "Announced targets of all governments"}
+        share |= {"words": f"share met, of {resolved} to raise a whole trade whose outcome is known"}
+        facts.append(share | {"address": "targets/index.html"})
     return facts
 
 
-def _picture(site: Site, head: Head) -> Block | None:
+def _picture(site: Site, head: _Head) -> Block | None:
     page = read_page(head.run.content or {}, site.links(""))
     return next((block for block in page.blocks if block.kind == "picture"), None)
 
@@ -185,13 +197,20 @@ def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
     up = "../../"
     page = {
         "notebook": notebook,
-        "cases": [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
+        "cases": [(run, _answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
         "more": max(0, len(notebook.runs) - MOST_CASES),
     }
-    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
+    rows = [(run.slug, run.title, _plain_answer(run)) for run in notebook.runs]
+    table = pd.DataFrame(rows, columns=["case", "title", "answer"]).to_csv(index=False, lineterminator="\n")
+    html = site.render("notebook.html.j2", up, place="", **page)
+    return {"index.html": html.encode(), "cases.csv": table.encode()}
 
 
-def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
+def _plain_answer(run: FoundRun) -> str:
+    return f"Failed. {run.fault}" if run.fault else markup.plain(run.result.answer) if run.result else ""
+
+
+def _answer_of(run: FoundRun, site: Site, up: str) -> Markup:
     """The sentence that the run opens with; what is wrong with it where it has none."""
     if run.fault:
         return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])

@@ -107,6 +107,12 @@ def ecb_daily(currency: str, client: Client, store: Store) -> tuple[pd.Series, S
     return days, first_of(store, request, save(store, request, answer))
 
 
+def ecb_currencies() -> list[str]:
+    """Return the currencies of the table that the installed package brings."""
+    body, version = shipped()
+    return ["EUR", *decode.header_of(decode.decode_text(body, version), version)[1:]]
+
+
 def shipped() -> tuple[bytes, str]:
     """Return the table that the installed package brings, and the package's version."""
     try:

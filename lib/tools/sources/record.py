@@ -16,10 +16,11 @@ import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
-from lib.errors import Fault, UserError, list_faults, quote, shown_path
+from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
+from lib.series import exchange_rates
 from lib.tools import figure_ids
 from lib.tools.sources import cells, observations, rates
 from lib.tools.sources.client import Client
@@ -72,7 +73,7 @@ def span(period: str) -> tuple[str, str]:
 def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> tuple[pd.DataFrame, list[str]]:
     """Return observations in dollars where rates of their periods are at hand, yuan as they are, and notes.
 
-    Other currencies are converted at the mean of the ECB's daily rates, roubles of years at the average of covariates.csv;
+    Other currencies are converted at the mean of the ECB's daily rates, else, of years, at the average of covariates.csv;
     where neither has one, values stay in their own currency.
 
     Raises
@@ -86,8 +87,8 @@ def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> t
             means, words = _rates(str(currency), rows["period"].unique().tolist(), client, store)
             if without := [period for period in rows["period"].unique() if period not in means]:
                 notes.append(
-                    f"kept in {currency}, for there is no rate at hand: {name_gaps(without, [])}; a goal can be held against "
-                    "dollars and yuan alone"
+                    f"kept in {currency}, for there is no rate at hand: {name_gaps(without, [])}; for goals first: "
+                    f"tradegoals data refresh --currency {currency}"
                 )
             there = rows["period"].isin(list(means))
             parts.append(rows[~there])
@@ -117,13 +118,10 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
         for period in periods
         if days is not None and (mean := rates.mean_of(days, period, known))
     }
-    if len(found) < len(periods) and currency == "RUB":
-        by_year = fig.covariate("rub_per_usd")
-        found |= {
-            period: float(by_year[int(period)])
-            for period in periods
-            if len(period) == 4 and int(period) in by_year.index
-        }
+    if without := [period for period in periods if period not in found and len(period) == 4]:
+        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
+        by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
+        found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
     return (
         found,
         "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",
@@ -421,17 +419,6 @@ def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
         year=year, value_usd=kept["value"] * scale[kept.index]
     )
     return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
-
-
-def check() -> list[Fault]:
-    """Find the faults of every file."""
-    faults = []
-    for path in files():
-        try:
-            faults += faults_of(read_file(path), path)
-        except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
-    return faults
 
 
 def sources() -> pd.DataFrame:

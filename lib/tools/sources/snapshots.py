@@ -96,8 +96,12 @@ def save(
     facts : title, authority and licence, where the source is not one of `publishers`.
     """
     snapshot = record_of(request, answer, facts)
-    write_new(body_path(store, snapshot.sha256), answer.body)
-    write_new(place_of(store, snapshot), (to_json(snapshot) + "\n").encode())
+    try:
+        read_body(store, snapshot)
+    except UserError:  # not there yet, or damaged
+        write(body_path(store, snapshot.sha256), answer.body)
+    if not (path := place_of(store, snapshot)).exists():
+        write(path, (to_json(snapshot) + "\n").encode())
     return snapshot
 
 
@@ -138,11 +142,10 @@ def records_of(store: Store, source: str, path: str, params: tuple[tuple[str, st
     return store.folder / "records" / source / question_key(source, path, params)
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file, compressed where its name says so; one that is there already is the same and stays."""
+def write(path: Path, content: bytes) -> None:
+    """Write a file, compressed where its name says so."""
     make_folder(path.parent)
-    if not path.exists():
-        write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def to_json(snapshot: Snapshot) -> str:
@@ -229,12 +232,27 @@ def read_body(store: Store, snapshot: Snapshot) -> bytes:
 def check_store(store: Store) -> list[Fault]:
     """Find records and bodies that cannot be read or do not fit their checksums."""
     faults = []
-    for path in sorted(store.folder.glob("records/*/*/*.json")):
+    for path in sorted(store.folder.glob("records/*/*/*.json*")):
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "a record with its body"))
+            expected = "a record with its body; fetching mends it"
+            if path.suffix == UNREADABLE:
+                expected = "none: it was set aside, and may be removed"
+            faults.append(Fault(shown_path(path), 1, "", str(error), expected))
     return faults
+
+
+UNREADABLE = ".unreadable"
+
+
+def set_aside(store: Store, request: Request) -> None:
+    """Take records of a question that cannot be read, such as those of an older version, out of the way."""
+    for path in records_of(store, request.source, request.path, request.params).glob("*.json"):
+        try:
+            read_record(path)
+        except UserError:
+            path.replace(path.with_name(path.name + UNREADABLE))
 
 
 Content = TypeVar("Content")
@@ -265,9 +283,15 @@ def ask(
         Where the source cannot be asked or its answer not be read, or offline without a snapshot.
     """
     any_age = offline or request.lasting
-    kept = latest(store, request, client.now(), None if any_age else max_age)
-    if kept and (any_age or max_age is not None):
-        return kept, read(read_body(store, kept), kept.media, kept.url)
+    try:
+        kept = latest(store, request, client.now(), None if any_age else max_age)
+        if kept and (any_age or max_age is not None):
+            return kept, read(read_body(store, kept), kept.media, kept.url)
+    except UserError as error:  # of a store that is damaged, or that an older version wrote
+        if offline:
+            raise UserError(f"{error}; without --offline it is asked for anew") from None
+        set_aside(store, request)
+        kept = None
     if offline:
         raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
     try:
@@ -278,7 +302,7 @@ def ask(
         content = read(answer.body, answer.media, answer.url)
     except UserError as error:
         aside = store.folder / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
-        write_new(aside, answer.body)
+        write(aside, answer.body)
         raise UserError(f"{error}; what came is in {shown_path(aside)}{hint(kept)}") from None
     return save(store, request, answer), content
 

@@ -76,5 +76,19 @@ document.querySelectorAll("form.filters").forEach((form) => {
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
-  apply();
+  // Thousands of rows are too long for a phone: one page of them there, and the one that an address asks for.
+  const turn = () => {
+    const choice = form.elements[form.dataset.page];
+    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (row && table.contains(row) && row.hidden) choice.value = rowChoice(row, choice.name);
+    apply();
+    row?.scrollIntoView();
+  };
+  if (form.dataset.page && matchMedia("(max-width: 40rem)").matches) {
+    const choice = form.elements[form.dataset.page];
+    choice.value = choice.options[1]?.value ?? "";
+    addEventListener("hashchange", turn);
+    apply();
+    turn();
+  } else apply();
 });
