@@ -696,3 +696,21 @@ def test_a_case_that_is_refused_says_why(case: str) -> None:
 def test_a_case_without_its_mapping_is_read_right(case: str) -> None:
     said, expected = GUESSED[case]
     assert values(propose(table_of(case), **said).observations) == expected
+
+
+# --- a notebook of one's own ---
+
+
+def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
+    import nbformat
+
+    from lib.tools.run import ENGINE, kernels
+
+    notebook = nbformat.v4.new_notebook()
+    assert ENGINE.nb_kernel_name(notebook) == kernels.INSTALLED and ENGINE.nb_language(notebook) == "python"
+
+
+def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
+    from lib.tools.site import context
+
+    assert context.goal_rows(pd.DataFrame()) == []
