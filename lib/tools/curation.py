@@ -176,7 +176,7 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
             if len(rows)
             else pd.DataFrame(columns=plausibility.COLUMNS)
         )
-        found.append(flags[[key in asked for key in flags["figure_id"]]])
+        found.append(flags[np.array([key in asked for key in flags["figure_id"]], dtype=bool)])
     return (
         pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=plausibility.COLUMNS)
     ), seen

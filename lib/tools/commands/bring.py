@@ -1,5 +1,6 @@
 """The commands `data import` and `data remove`: a table of one's own, looked at, confirmed, written, taken back."""
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -50,6 +51,14 @@ def _options(command: Any) -> Any:
     return command
 
 
+def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
+    from lib.tools.sources.mapping import schema
+
+    if wanted:
+        click.echo(json.dumps(schema(), ensure_ascii=False, indent=1))
+        context.exit()
+
+
 @click.command("import")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("mapping", type=click.Path(path_type=Path), required=False)
@@ -63,6 +72,14 @@ def _options(command: Any) -> Any:
     multiple=True,
     metavar='"NAME, KIND, PARENT"',
     help='A place to add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.',
+)
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON schema of a mapping.",
 )
 @click.option("--guess", is_flag=True, help="Show how the table would be read, and write nothing.")
 @click.option("--yes", is_flag=True, help="Write without asking.")
@@ -251,21 +268,25 @@ def _indented(text: str) -> str:
 
 def draft_in_words(draft: "Draft") -> list[str]:
     """What was written of each pair."""
-    rows = draft.wanted
+    import pandas as pd
+
+    from lib.fetched import SERIES
+
+    before = draft.rows[~draft.rows["figure_id"].isin(list(draft.news["figure_id"]))]
+    again = pd.MultiIndex.from_frame(draft.news[SERIES]).isin(pd.MultiIndex.from_frame(before[SERIES]))
     lines = []
-    for partner, part in rows.groupby("partner", sort=True):
-        news = draft.news[draft.news["partner"] == partner]
+    for partner, part in draft.wanted.groupby("partner", sort=True):
+        own = (draft.news["partner"] == partner).to_numpy()
         first, last = part["period_start"].min(), part["period_end"].max()
-        span = (
-            f"{first:%Y}"
-            if first.year == last.year and first.month == 1 and last.month == 12
-            else f"{first:%Y-%m}"
+        form = (
+            "%Y"
+            if (first.month, last.month) == (1, 12)
+            and (part["period_end"] - part["period_start"]).dt.days.min() > 300
+            else "%Y-%m"
         )
-        annual = first.month == 1 and last.month == 12
-        span = f"{first:%Y} to {last:%Y}" if annual else f"{first:%Y-%m} to {last:%Y-%m}"
-        changed = int((~news["figure_id"].str.endswith("-a")).sum())
         lines.append(
-            f"{rows['reporter'].iloc[0]}–{partner}, {span}: {len(news) - changed:,} values new, {changed:,} changed, {len(part) - len(news):,} known already"
+            f"{part['reporter'].iloc[0]}–{partner}, {first:{form}} to {last:{form}}: {int((own & ~again).sum()):,} values new, "
+            f"{int((own & again).sum()):,} changed, {len(part) - int(own.sum()):,} known already"
         )
     return lines
 

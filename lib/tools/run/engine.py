@@ -164,10 +164,16 @@ class Engine(NBClientEngine):
 
     @classmethod
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
-        """The kernel that was asked for; a warm one instead of the ordinary one of a notebook."""
-        if name is None and nb_kernel_name(nb) == kernels.ORDINARY:
+        """The kernel that was asked for; a warm one instead of the ordinary one of a notebook, or of one without any."""
+        own = nb.metadata.get("kernelspec", {}).get("name", kernels.ORDINARY)
+        if name is None and own == kernels.ORDINARY:
             return kernels.INSTALLED
         return str(nb_kernel_name(nb, name))
+
+    @classmethod
+    def nb_language(cls, nb: Any, language: str | None = None) -> str:
+        """The language that was asked for, or of the notebook; Python where it says none."""
+        return language or str(nb.metadata.get("kernelspec", {}).get("language", "python"))
 
     @classmethod
     def execute_managed_notebook(

@@ -84,7 +84,12 @@ def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Wat
     from papermill.exceptions import PapermillExecutionError
 
     plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
-    options |= {"engine_name": "tradegoals", "kernel_name": kernel, "progress_bar": False}
+    options |= {
+        "engine_name": "tradegoals",
+        "kernel_name": kernel,
+        "language": "python",
+        "progress_bar": False,
+    }
     try:
         notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
         if notebook.metadata.papermill.exception:  # papermill lets a cell end the notebook by SystemExit(0)

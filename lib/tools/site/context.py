@@ -194,6 +194,8 @@ def goal_rows(table: pd.DataFrame) -> list[GoalRow]:
     Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
     one day is shown once, by the first of them in the collection, and by its default run where that is one of several.
     """
+    if table.empty:  # of notebooks that note no result there is not even a column
+        return []
     met = table[
         (table["target"] == "goal met") & table[["as_of", "base_year", "deadline"]].notna().all(axis=1)
     ]

@@ -225,6 +225,8 @@ def month_names() -> dict[str, int]:
         for form in ("format", "stand-alone"):
             for width in ("wide", "abbreviated"):
                 for number, name in months[form][width].items():
+                    if name.isdigit():
+                        continue
                     found.setdefault(name.casefold().rstrip("."), number)
     return found
 

@@ -603,12 +603,6 @@ def read_periods(texts: list[Any], axis: Period, freq: str, where: Callable[[Any
         For a text that is none, or a fiscal year of which the mapping does not say in which month it begins.
     """
     october = _october(texts)
-    found = {}
-    for text in texts:
-        period = read_period(october.get(text, text), axis, freq, where(text))
-        if period and not cells.in_range(period):
-            raise refuse(where(text), quote(period), f"a year from {cells.FIRST_YEAR} to {cells.LAST_YEAR}")
-        found[text] = period
     for text in texts:
         if text in october and october[text] == "":
             raise refuse(
@@ -616,6 +610,12 @@ def read_periods(texts: list[Any], axis: Period, freq: str, where: Callable[[Any
                 quote(str(text)),
                 "January as 01 or October as 10: stored as a number it may be either",
             )
+    found = {}
+    for text in texts:
+        period = read_period(october.get(text, text), axis, freq, where(text))
+        if period and not cells.in_range(period):
+            raise refuse(where(text), quote(period), f"a year from {cells.FIRST_YEAR} to {cells.LAST_YEAR}")
+        found[text] = period
     return found
 
 

@@ -72,6 +72,9 @@ CODE_WORDS = re.compile(
 )
 
 
+SCALE_WORDS = re.compile(r"unit_mult|scal|multipl|power")
+
+
 class UnclearError(UserError):
     """What a table does not say: by the name of what `propose` can be given, the question."""
 
@@ -202,7 +205,13 @@ class Look:
         periods = [next(iter(self.kinds(row[place]).values())) for place in places]
         below = [line for line in self.text[number : number + 30] if any(line)]
         if len(set(periods)) < 2:
-            one = len(periods) == 1 and number < len(self.text) and not self.period_columns_of(number + 1)
+            beside = [text for place, text in enumerate(row) if place not in places]
+            one = (
+                len(periods) == 1
+                and not any(map(cells.split_number, beside))
+                and number < len(self.text)
+                and not self.period_columns_of(number + 1)
+            )
             if not (one and sum(bool(text) for text in row) > 1 and "A" in self.kinds(row[places[0]])):
                 return False
         elif periods not in (sorted(periods), sorted(periods, reverse=True)):
@@ -254,7 +263,7 @@ class Look:
             texts = [row[place] for row in rows if row[place]]
             kinds = Counter(kind for text in texts for kind in self.kinds(text) if kind != "m")
             share = max(kinds.values(), default=0) / max(len(texts), 1)
-            if share >= 0.8 and texts:
+            if share >= 0.6 and texts:
                 named = bool(PERIOD_WORDS.search(names[place].casefold()))
                 found.append((not named, -len(texts), place))
         return [place for *_, place in sorted(found)]
@@ -291,7 +300,9 @@ class Look:
         shape.numbers = [
             place
             for place in range(self.width)
-            if place not in shape.period_columns and self.is_numeric(place, start)
+            if place not in shape.period_columns
+            and self.is_numeric(place, start)
+            and not SCALE_WORDS.search(header[place].casefold())
         ]
         return shape
 
@@ -512,6 +523,12 @@ class Look:
             for place in labels
             if share[place] >= 0.5 or (len(labels[place]) > 4 and share[place] >= 0.25)
         ]
+        wanted = {cells.read_place(self.given.get(role, "")) for role in ("reporter", "partner")} - {
+            "",
+            "World",
+        }
+        named = [place for place, texts in labels.items() if wanted & {self.place(text) for text in texts}]
+        columns += [place for place in named if place not in columns]
         columns.sort(
             key=lambda place: (-share[place], bool(CODE_WORDS.search(self.column_name(place))), place)
         )
@@ -631,22 +648,25 @@ class Look:
             ),
             None,
         )
-        if by_label is not None and not by_row and "flow" not in given:
+        if by_label is not None and not by_row:
             said["flow"] = self.axis_of_flow({"column": self.column_name(by_label)}, labels[by_label])
         elif by_row:
             level = self.levels[shape.names.index(by_row)]
             said["flow"] = self.axis_of_flow(
                 {"row": by_row}, list(dict.fromkeys(level[place] for place in shape.numbers))
             )
-        unit_column = next(
-            (
-                place
-                for place, texts in labels.items()
-                if len(texts) <= 50 and all(_is_unit(text, self.column_name(place)) for text in texts)
-            ),
-            None,
-        )
-        if unit_column is not None and "unit" not in given:
+        units = [
+            place
+            for place, texts in labels.items()
+            if len(texts) <= 50 and all(_is_unit(text, self.column_name(place)) for text in texts)
+        ]
+        scaled = [
+            place
+            for place in units
+            if all(cells.read_unit(text)[1] is not None or text.isdigit() for text in labels[place])
+        ]
+        unit_column = next(iter(scaled or units), None)
+        if unit_column is not None and ("unit" not in given or scaled):
             said["unit"] = {"column": self.column_name(unit_column)}
         columns = [None] if shape.period_row else self.value_columns()
         said["flows"] = [
@@ -664,7 +684,12 @@ class Look:
             if len(texts) <= 200
             and sum(cells.read_flow(text) is not None for text in texts) >= 0.5 * len(texts)
         ]
-        return min(found, key=lambda place: (bool(CODE_WORDS.search(self.name[place])), place), default=None)
+        flows = {place: {cells.read_flow(text) for text in labels[place]} for place in found}
+        return min(
+            found,
+            key=lambda place: (-len(flows[place]), bool(CODE_WORDS.search(self.name[place])), place),
+            default=None,
+        )
 
     def axis_of_flow(self, axis: dict[str, Any], texts: list[str]) -> dict[str, Any]:
         """An axis of flows, with the texts that name one; other series are left out."""
@@ -673,6 +698,8 @@ class Look:
             for text in texts
             if (flow := cells.read_flow(text)) and not cells.NO_VALUE.search(text.casefold())
         }
+        if self.given.get("flow") in names.values():
+            names = {text: flow for text, flow in names.items() if flow == self.given["flow"]}
         other = [text for text in texts if text not in names]
         if other:
             self.notes.append(f"{self.where}: left out, no flow: {', '.join(map(quote, other[:5]))}")
@@ -752,6 +779,8 @@ class Look:
                 to_unit(unit)
             except ValueError as error:
                 raise UserError(f"unit: found {quote(unit)}, {error}") from None
+            if "unit" in said:
+                return to_unit(unit)[0]
             own = cells.read_unit(head)[0]  # a column in yuan beside one in dollars
             return f"{own} {importer.power(to_unit(unit)[1])}".strip() if own else str(unit)
         series = [texts for place, texts in labels.items() if place != unit_column and len(texts) <= 200]
@@ -925,7 +954,7 @@ def _period_in(title: str) -> str:
 
 def _places_in(title: str) -> list[tuple[str, str]]:
     """The places that a title names, in order, each with what stands before it."""
-    plain = title.replace("_", " ")
+    plain = re.sub(r"(?i)(доллар\w*|долл\w*\.?) сша|u\.?s\.?[ -]dollars?|us\$", " ", title.replace("_", " "))
     found: list[tuple[int, int, str]] = []
     for word, name in cells.places().items():
         if (
@@ -948,9 +977,7 @@ def _places_in(title: str) -> list[tuple[str, str]]:
 
 def _is_unit(text: str, name: str) -> bool:
     """Whether a text of a column is a unit, or a power of ten as SDMX writes it."""
-    if re.search(r"unit_mult|scal|multipl|power", name.casefold()) and re.fullmatch(
-        r"\d{1,2}|units?", text.casefold()
-    ):
+    if SCALE_WORDS.search(name.casefold()) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
         return True
     return (
         len(text) < 40

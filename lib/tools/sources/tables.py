@@ -101,7 +101,7 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
     text, encoding = to_text(body, where, encoding)
     start = text[:4000].lstrip().casefold()
     if start.startswith("<"):
-        if decode.kind_of_markup(start) == "a web page" or "<table" in start:
+        if re.search("<(!doctype )?html", start) or ("<table" in start and "<workbook" not in start):
             return list(read_html(text, where))
         return read_xml(text, where)
     if start.startswith(("[", "{")):
