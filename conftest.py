@@ -3,6 +3,7 @@
 import functools
 import gc
 import os
+import sys
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
@@ -12,6 +13,8 @@ from nbval.plugin import IPyNbFile
 from xdist.scheduler import LoadScopeScheduling
 
 from lib.tools.run import kernels
+
+sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all workers start faster
 
 # Writes what `python -m tests.bench.slowest` prints.
 pytest_plugins = ["tests.bench.slowest"]

@@ -1,1 +1,46 @@
-"""Does a stated trade-growth goal hold? Figures, growth maths, goals and forecasts."""
+"""Does a stated trade-growth goal hold? The names that a researcher needs first.
+
+>>> import lib
+>>> answer = lib.ask("Harbin Russia total +25 % 2012-2015", as_of="2014-04-15")
+>>> round(lib.growth.cagr(153.3, 230, 1), 3)
+0.5
+
+`lib.ask` judges a goal or says how probable it is; `lib.outlook.of` does the same for a case of `lib.cases`. Each
+name is loaded when it is first used, so that `import lib` costs nothing.
+"""
+
+import importlib
+from typing import Any
+
+_NAMES = {"ask": "lib.analysis.asking"}
+"""What is offered here and lives in a module."""
+
+_MODULES = (
+    "cases",
+    "figures",
+    "goals",
+    "growth",
+    "law",
+    "outlook",
+    "plots",
+    "series",
+    "show",
+    "spoken",
+    "words",
+)
+
+__all__ = ["ask", *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name when it is first used."""
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"lib.{name}")
+    raise AttributeError(f"module 'lib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names that matter, for completion."""
+    return sorted(__all__)

@@ -9,21 +9,22 @@ What single notebooks ask beside a flow and a goal.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from lib import fetched, months, words
+from lib import fetched, months, spoken, words
 from lib import figures as fig
+from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
-from lib.series import annual_series, exchange_rates
+from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
 
 
@@ -98,11 +99,20 @@ def _explain(model: type[BaseModel], fault: Any) -> str:
     return f"{name}: found {found}, expected {expected}{hint}"
 
 
+@contextmanager
+def _expected() -> Iterator[None]:
+    """What a reader of words expected, as pydantic wants to hear it."""
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error).partition("expected ")[2]) from None
+
+
 MAX_HORIZON_YEARS = 30
 
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
 
-GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn"'
+GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
 
 
 class FlowCase(Case):
@@ -113,14 +123,25 @@ class FlowCase(Case):
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
 
+    @field_validator("reporter", "partner", mode="before")
+    @classmethod
+    def _is_place(cls, value: Any) -> Any:
+        return spoken.read_place(value) if isinstance(value, str) else value
+
+    @field_validator("flow", mode="before")
+    @classmethod
+    def _is_flow(cls, value: Any) -> Any:
+        return spoken.read_flow(value) if isinstance(value, str) else value
+
     @field_validator("as_of", mode="before")
     @classmethod
     def _is_day(cls, value: Any) -> Any:
-        if isinstance(value, str) and value.strip() == "today":
-            return date.today()
+        if isinstance(value, str):
+            with _expected():
+                return spoken.read_day(value).day
         # A plain number would be read as seconds since 1970.
         try:
-            return fig.read_day(value.strip() if isinstance(value, str) else value).date()
+            return fig.read_day(value).date()
         except UserError:
             raise ValueError("a date (YYYY-MM-DD), or today") from None
 
@@ -136,7 +157,8 @@ class FlowCase(Case):
     @property
     def flow_name(self) -> str:
         """The flow in words, for titles: "Harbin–Russia, total trade"."""
-        return f"{self.reporter}–{self.partner}, {'total trade' if self.flow == 'total' else self.flow + 's'}"
+        kind = "total trade" if self.flow == "total" else f"{self.flow}s"
+        return f"{pair_name(self.reporter, self.partner)}, {kind}"
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
@@ -146,31 +168,29 @@ class FlowCase(Case):
         """What the record of the flow is read from, as far as it can change."""
         return data_state(), fetched.state(self.reporter)
 
-    def _days(self) -> list[date]:
-        """The days on which figures of the flow became known, in order."""
-        return _days_of_record(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
-
     def label_beside(self, case: "FlowCase") -> str:
         """A short name among the flows of a case: "China", or "China–World" where the partner is another."""
         return self.reporter if self.partner == case.partner else f"{self.reporter}–{self.partner}"
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
-        if (first := self._days()[0]) > self.as_of:
+        record = self.record()
+        known = fig.as_of(record, self.as_of_time)
+        if known.empty:
+            first = record["known_from"].min().date()
             raise UserError(
                 f"as_of: found {self.as_of}, expected {first} or later, when the first figure is known"
             )
-        return fig.as_of(self.record(), self.as_of_time)
+        return known
 
     def today(self) -> Self:
         """The same case with everything that the record holds, whenever published."""
-        latest = self._days()[-1]
+        latest = self.record()["known_from"].max().date()
         return self.model_copy(update={"as_of": max(fig.UNDATED_KNOWN_FROM, latest, self.as_of)})
 
     def lineage(self) -> list[Self]:
         """The case for each larger reporter's trade with the same partner, as on record: province, country."""
-        parent = fig.load_reporters().set_index("name")["parent"]
-        names = [self.reporter]
+        parent, names = _parents(fig.load_reporters, data_state()), [self.reporter]
         while above := parent.get(names[-1], ""):
             names.append(above)
         larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
@@ -178,10 +198,12 @@ class FlowCase(Case):
 
     def is_on_record(self) -> bool:
         """Whether any figure of the flow was known on `as_of`."""
-        try:
-            return self._days()[0] <= self.as_of
-        except UserError:
-            return False
+        return len(self._days_known()) > 0
+
+    def _days_known(self) -> Any:
+        """The days up to `as_of` on which figures of the flow became known, in order."""
+        days = _days(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+        return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
         """One line that names the flow and the day."""
@@ -191,33 +213,43 @@ class FlowCase(Case):
 class TrendCase(FlowCase):
     """A flow in one currency, against a yearly rate."""
 
-    currency: Literal["USD", "CNY"] = Field(
-        "USD", description="currency of the series; others are converted, and marked"
+    currency: str = Field(
+        "USD",
+        pattern="^[A-Z]{3}$",
+        description="currency of the series (ISO 4217, such as EUR); others are converted, and marked",
     )
     goal: str = Field("25 %", description=GOAL)
+
+    @field_validator("currency", mode="before")
+    @classmethod
+    def _is_currency(cls, value: Any) -> Any:
+        try:
+            return check_currency(value) if isinstance(value, str) else value
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
 
     @field_validator("goal", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return f"{np.format_float_positional(value, trim='-')} %" if is_number else value
+        return np.format_float_positional(value, trim="-") if is_number else value
 
     @field_validator("goal")
     @classmethod
-    def _is_goal(cls, value: str) -> str:
-        try:
-            parse_goal(value)
-        except UserError as error:
-            raise ValueError(str(error).partition("expected ")[2]) from None
-        return value
+    def _is_goal(cls, value: str, info: ValidationInfo) -> str:
+        with _expected():
+            return spoken.read_goal(value, info.data.get("currency", "USD"))
 
     def check_against_data(self) -> None:
-        """Refuse also a flow for which the day knew no level of a full year."""
-        if self.series().empty:
-            raise UserError(
-                f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
-                f"{self.currency}; expected a later day, another flow or the other currency"
-            )
+        """Refuse also a flow for which the day knew no level of a full year, or a currency without rates."""
+        if not self.series().empty:
+            return
+        if self.currency not in self.rates():
+            raise UserError(no_rate(self.currency, "any year"))
+        raise UserError(
+            f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
+            f"{self.currency}; expected a later day, another flow or another currency"
+        )
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
@@ -237,12 +269,12 @@ class TrendCase(FlowCase):
 
     def _last_change(self) -> date:
         """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
-        known = bisect_right(days := self._days(), self.as_of)
-        return max(days[known - 1], date(self.as_of.year, 1, 1)) if known else self.as_of
+        known = self._days_known()
+        return max(known[-1].item().date(), date(self.as_of.year, 1, 1)) if len(known) else self.as_of
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
-        return level_mn if self.currency == "USD" else level_mn / float(self.rates()[year])
+        return in_dollars(level_mn, self.currency, year, self.rates())
 
     def mirror(self) -> Self:
         """The same trade as the partner reports it: its imports are the other's exports."""
@@ -252,14 +284,14 @@ class TrendCase(FlowCase):
     def yearly_rate(self) -> float:
         """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
         kind, number, _ = parse_goal(self.goal)
-        if kind == "level":
+        if kind != "rate":
             raise UserError(
                 f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
             )
         return number
 
-    def rates(self) -> pd.Series:
-        """Annual average yuan per dollar for the years that were over on `as_of`."""
+    def rates(self) -> pd.DataFrame:
+        """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
         return exchange_rates(fig.load_covariates(), self.as_of_time)
 
 
@@ -306,6 +338,9 @@ class GoalCase(TrendCase):
         if faults:
             raise UserError("\n".join(faults))
         self.make_goal()
+        # Flows like this one are found by size, in dollars.
+        for year in (self.base_year, int(self.series().index[-1])):
+            self.usd_mn(1.0, year)
 
     def make_goal(self) -> Goal:
         """The goal on the base level known on `as_of`."""
@@ -322,6 +357,8 @@ class GoalCase(TrendCase):
         kind, number, currency = parse_goal(self.goal)
         if kind == "level":
             return words.exact_money(number, str(currency))
+        if kind == "multiple":
+            return self.goal
         percent = np.format_float_positional(round(number * 100, 9), trim="-", sign=True)
         return f"{percent} % a year".replace("-", "−")
 
@@ -344,9 +381,18 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
 
 
 @lru_cache(maxsize=64)
-def _days_of_record(*flow_and_state: Any) -> list[date]:
-    """The days on which the figures of a flow became known, in order."""
-    return sorted(_record(*flow_and_state)["known_from"].dt.date)
+def _days(reporter: str, partner: str, flow: str, load: Any, state: Any) -> Any:
+    """The days on which figures of a flow became known, in order; none for a flow without any."""
+    try:
+        return np.sort(_record(reporter, partner, flow, load, state)["known_from"].unique())
+    except UserError:
+        return np.array([], dtype="datetime64[us]")
+
+
+@lru_cache(maxsize=4)
+def _parents(load: Any, state: Any) -> dict[str, str]:
+    """The reporter that contains each reporter, or nothing."""
+    return dict(load().set_index("name")["parent"])
 
 
 @lru_cache(maxsize=256)

@@ -4,9 +4,12 @@ Faults in files: where each stands, what was found, what was expected, in words 
 """
 
 import difflib
+import errno
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import category
 
 
 class UserError(ValueError):
@@ -71,9 +74,19 @@ def _closest(name: str, valid: Iterable[str]) -> str:
     return by_fold[close[0]] if close else ""
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal obeys instead of showing it: written as Python writes it, but line and tab."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in "\n\t" or category(sign) == "Zs" else repr(sign)[1:-1]
+        for sign in text
+    )
+
+
 def quote(text: str) -> str:
-    """Return a text in quotes on one line, shortened."""
-    flat = text.replace("\r", "\\r").replace("\n", "\\n")
+    """Return a text in quotes on one line, shortened, without what a terminal would obey."""
+    flat = printable(text.replace("\n", "\\n").replace("\t", "\\t"))
     return (
         f'"{flat}"'
         if len(flat) <= SHOWN_CHARACTERS
@@ -88,9 +101,25 @@ def shown_path(path: Path) -> str:
     return (resolved.relative_to(root) if resolved.is_relative_to(root) else path).as_posix()
 
 
+def expect_plain(path: Path) -> None:
+    """Raise `OSError` where a file is none, but a folder, or a pipe that would keep its reader waiting for ever."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "Not a regular file")
+
+
+def plain_bytes(path: Path) -> bytes:
+    """Return the content of a regular file; `OSError` for anything else in its place."""
+    expect_plain(path)
+    return path.read_bytes()
+
+
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file, or say why it cannot be read."""
+    """Return the content of a regular file, or say why it cannot be read."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from error
+        return plain_bytes(path)
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{shown_path(path)}: cannot be read ({reason})") from error

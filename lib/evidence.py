@@ -179,6 +179,9 @@ LOG_SCALES = np.linspace(-5.0, 7.0, 41)
 NEGLIGIBLE = 1e-5
 """Probability that may be left out: two digits below what is shown."""
 
+UNLIKELY = 5
+"""By so many natural logarithms the record may favour a scale that was unlikely beforehand."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -244,6 +247,8 @@ def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
     grid = [_scale_prior(link.spread.df) for link in chain.links]
     scales = np.exp(np.array(list(product(*(LOG_SCALES[kept] for kept, _ in grid)))))
     prior = np.array([sum(logs) for logs in product(*(log_weight for _, log_weight in grid))])
+    likely = prior > prior.max() + np.log(NEGLIGIBLE) - UNLIKELY
+    scales, prior = scales[likely], prior[likely]
     sure, doubted = (assume.scope_same, 0.0), (1 - assume.scope_same, assume.scope_sd)
     branches = [branch for branch in (sure, doubted) if branch[0] > 0] if chain.doubtful else [(1.0, 0.0)]
     parts = [_condition(chain, scales, sd) for _, sd in branches]
@@ -252,8 +257,8 @@ def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
     same = np.repeat([sd == 0 for _, sd in branches], len(scales))
     typical = weight @ np.tile(np.sqrt(scales), (len(branches), 1))
     means, covariances = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
-    law = Law(tuple(chain.hidden), weight, means, covariances)
-    return Inferred(chain, laws.prune(law, NEGLIGIBLE), float(weight[same].sum()), tuple(map(float, typical)))
+    law = laws.prune(Law(tuple(chain.hidden), weight, means, covariances), NEGLIGIBLE)
+    return Inferred(chain, law, float(weight[same].sum()), tuple(map(float, typical)))
 
 
 def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
@@ -264,7 +269,7 @@ def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
     half = df / 2
     log_density = half * np.log(half) - gammaln(half) - half * LOG_SCALES - half * np.exp(-LOG_SCALES)
     log_weight = log_density - logsumexp(log_density)
-    kept = np.flatnonzero(log_weight > np.log(NEGLIGIBLE) - 5)  # the record may favour what was unlikely
+    kept = np.flatnonzero(log_weight > np.log(NEGLIGIBLE) - UNLIKELY)
     return kept, log_weight[kept]
 
 
@@ -280,14 +285,13 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     joint += DIFFUSE * np.minimum.outer([depth for depth, _ in both], [depth for depth, _ in both])
     n = len(seen)
     joint[:, :n, :n] += np.diag(sd**2)
-    factor = np.linalg.cholesky(joint[:, :n, :n])
-    white = np.linalg.solve(factor, np.broadcast_to(surprise[:, None], (len(scales), n, 1)))[..., 0]
-    cross = np.linalg.solve(factor, joint[:, :n, n:])
-    log_density = -0.5 * np.sum(white**2, axis=1) - np.sum(
-        np.log(np.diagonal(factor, axis1=1, axis2=2)), axis=1
-    )
-    mean = np.einsum("cnm,cn->cm", cross, white) + log_whole[chain.hidden].to_numpy()
-    return log_density, mean, joint[:, n:, n:] - np.einsum("cnm,cnk->cmk", cross, cross)
+    known, cross = joint[:, :n, :n], joint[:, :n, n:]
+    sides = np.concatenate([np.broadcast_to(surprise[:, None], (len(scales), n, 1)), cross], axis=2)
+    solved = np.linalg.solve(known, sides)
+    log_density = -0.5 * (solved[..., 0] @ surprise + np.linalg.slogdet(known)[1])
+    pulled = cross.transpose(0, 2, 1) @ solved
+    mean = pulled[..., 0] + log_whole[chain.hidden].to_numpy()
+    return log_density, mean, joint[:, n:, n:] - pulled[..., 1:]
 
 
 def _observations(chain: Chain, scope_sd: float) -> tuple[list[tuple[int, int]], Array, Array]:
@@ -342,7 +346,7 @@ def chain_of(
     links = [
         _link(one, one.series()["value_mn"].dropna(), whole, last_year, assume) for one in larger[-2::-1]
     ]
-    links.append(_link(case, own, whole, last_year, assume))
+    links.append(_link(case, own, whole, last_year, assume, case.deadline))
     doubtful = {*after_silence(own), *(year for year in implied.index if year > case.base_year)}
     return Chain(
         larger[-1].reporter,
@@ -364,13 +368,18 @@ def _whole(top: GoalCase, base_year: int) -> pd.Series:
 
 
 def _link(
-    case: GoalCase, levels: pd.Series, whole: pd.Series, last_year: int, assume: Assumptions
+    case: GoalCase,
+    levels: pd.Series,
+    whole: pd.Series,
+    last_year: int,
+    assume: Assumptions,
+    until: int | None = None,
 ) -> Link | None:
-    """A flow inside the whole; None where no level of it falls into its years."""
+    """A flow inside the whole, its size that of its last level (up to a year); None where it has none in those years."""
     levels = levels[levels.index.isin(whole.index)]
     if levels.empty:
         return None
-    before = levels.loc[: case.deadline] if levels.index[0] <= case.deadline else levels
+    before = levels if until is None or levels.index[0] > until else levels.loc[:until]
     size = case.usd_mn(float(before.iloc[-1]), int(before.index[-1])) * 1e6
     spread = kept_spread(size, last_year, assume.analogue).times(assume.spread_factor)
     return Link(case.reporter, levels, spread)
@@ -590,6 +599,7 @@ def parcels_a_year(case: GoalCase) -> pd.Series:
     yearly = pd.Series(row["value_mn"] / days * 365.25, index=years, dtype=float)
     if row["currency"] == case.currency:
         return yearly
-    rates = case.rates()
-    per_usd = pd.Series([rates.loc[:year].iloc[-1] for year in years], index=years)
-    return yearly * per_usd if case.currency == "CNY" else yearly / per_usd
+    # A year without a rate takes the last one before it.
+    rates = case.rates()[[case.currency, row["currency"]]].ffill()
+    last = pd.DataFrame([rates.loc[:year].iloc[-1] for year in years], index=years)
+    return yearly * last[case.currency] / last[row["currency"]]

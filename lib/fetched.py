@@ -19,11 +19,14 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.errors import Fault, UserError, list_faults, shown_path
+from lib.economies import CURRENCIES
+from lib.errors import Fault, UserError, expect_plain, list_faults, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
 """Columns beside those of figures.csv: a name of `lib.tools.sources.publishers`, and the checksum of the answer."""
+
+UNITS = frozenset(f"{currency} {scale}" for currency in CURRENCIES for scale in ("mn", "bn"))
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
 """What the vintages of one value have in common, within a reporter."""
@@ -65,8 +68,9 @@ def read(reporter: str) -> pd.DataFrame:
         return _nothing().copy()
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
-        with path.open("rb") as file:
-            state = os.fstat(file.fileno())
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would make us wait
+        state = os.fstat(handle)
+        os.close(handle)
     except FileNotFoundError:
         return _nothing().copy()
     except OSError as error:
@@ -124,7 +128,7 @@ def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
 
 def place_of(rows: pd.DataFrame) -> str:
     """Where the rows of some figures stand: "data/figures.csv", "data/fetched", or both; told by their keys."""
-    came = rows["figure_id"].str.contains(r"-[a-z]+-[a-z]+$")
+    came = rows["figure_id"].str.contains(r"-[a-z][a-z0-9_]*-[a-z]+$")
     places = ["data/figures.csv"] * bool((~came).any()) + ["data/fetched"] * bool(came.any())
     return " and ".join(places) or "data/figures.csv"
 
@@ -150,13 +154,28 @@ def typed(rows: pd.DataFrame) -> pd.DataFrame:
 def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
     try:
+        expect_plain(path)
         with path.open("rb") as file:
             return pd.read_parquet(file, columns=names, page_checksum_verification=True)
     except (
         Exception
     ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
         words = " ".join(str(error).split())
-        raise UserError(f"{shown_path(path)}: cannot be read as parquet ({words})") from None
+        raise UserError(
+            f"{shown_path(path)}: cannot be read as parquet ({words}); remove it and fetch again, which with --offline "
+            "takes the answers kept before"
+        ) from None
+
+
+def check() -> list[Fault]:
+    """Find the faults of every file."""
+    faults = []
+    for path in files():
+        try:
+            faults += faults_of(read_file(path), path)
+        except UserError as error:
+            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+    return faults
 
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:
@@ -177,7 +196,7 @@ def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> li
         ("flow", ~rows["flow"].isin(fig.FLOWS), "total, export or import"),
         ("period_end", ~(rows["period_end"] >= rows["period_start"]), "a day on or after period_start"),
         ("value", ~(np.isfinite(value) & (value >= 0)), "a number of 0 or more"),
-        ("unit", ~rows["unit"].isin(["USD mn", "CNY mn", "USD bn", "CNY bn"]), "a unit of figures.csv"),
+        ("unit", ~rows["unit"].isin(UNITS), "a unit of figures.csv"),
         ("published", ~(published > rows["period_end"]), "a day after period_end"),
         ("snapshot", ~rows["snapshot"].str.fullmatch("[0-9a-f]{64}"), "the checksum of a snapshot"),
     ]

@@ -140,12 +140,12 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     The rows in file order under a plain index, with `line` (of the file), `known_from` (the first day
-    on which the figure counts as known), `currency` ("USD", "CNY" or blank), `value_mn` (millions of
+    on which the figure counts as known), `currency` (of ISO 4217, or blank), `value_mn` (millions of
     that currency), `level_usable`, `growth_usable` and `last_resort` (bool, from `STATUS`, and only
     where there is a level or a growth rate).
     """
     rows = rows.reset_index()
-    money = rows["unit"].str.extract(r"^(USD|CNY) (mn|bn)$")
+    money = rows["unit"].str.extract(r"^([A-Z]{3}) (mn|bn)$")
     # Rounded, because 4.07 × 1000 is not 4070 in binary and would be shown so.
     value_mn = (rows["value"] * money[1].map(MILLIONS).astype("float64")).round(6)
     use = {
@@ -243,6 +243,11 @@ def sources(rows: pd.DataFrame) -> pd.DataFrame:
 
 def check_data() -> list[Fault]:
     """Find every fault of every table and every checksum that does not fit."""
+    return check_tables() + check_checksums()
+
+
+def check_tables() -> list[Fault]:
+    """Find every fault of every table."""
     rules: dict[str, list[tables.Rule]] = {
         "figures": [check_figure],
         "investments": [check_figure],
@@ -250,8 +255,7 @@ def check_data() -> list[Fault]:
     }
     tabular = [resource for resource in read_package()["resources"] if resource["format"] == "csv"]
     names = [resource["name"] for resource in tabular]
-    faults = [fault for name in names for fault in tables.check_table(name, rules=rules.get(name, []))[1]]
-    return faults + check_checksums()
+    return [fault for name in names for fault in tables.check_table(name, rules=rules.get(name, []))[1]]
 
 
 def check_figure(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:

@@ -40,6 +40,7 @@ class Prior:
     df : how many observations of a variance that typical variance is worth.
     source : where the numbers come from.
     autocorrelation : lag-1 autocorrelation of yearly log growth within a flow (−0.5 to 0.5; 0: none).
+    last_year : the last year that it was estimated from, where that is a year.
     """
 
     drift: float
@@ -48,6 +49,7 @@ class Prior:
     df: float
     source: str
     autocorrelation: float = 0.0
+    last_year: int | None = None
 
 
 @dataclass(frozen=True)

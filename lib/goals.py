@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lib import growth, words
+from lib.economies import CURRENCIES
 from lib.errors import UserError, quote
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
@@ -36,7 +37,9 @@ PUBLICATION_LAG_YEARS = 1
 # Nine digits at most: longer numbers overflow when they compound, and make the folder of a run unreadable.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 
-_LEVEL = re.compile(rf"({_NUMBER}) *(USD|CNY) *(mn|bn)", re.IGNORECASE)
+_LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(CURRENCIES)}) *(mn|bn)", re.IGNORECASE)
+
+_MULTIPLE = re.compile(rf"({_NUMBER}) times the base")
 
 _RATE = re.compile(rf"([+−-]?{_NUMBER}) *%?(?: *a year)?")
 
@@ -50,7 +53,7 @@ class Goal:
     rate : growth asked for a year, a fraction.
     base_year, deadline : the first year counted is `base_year` + 1, the last is `deadline`.
     base_mn : level of the base year, millions of `currency`.
-    currency : "USD" or "CNY".
+    currency : of ISO 4217, such as "USD".
     stated_as : the goal in the words of the parameter, for titles.
     """
 
@@ -86,12 +89,12 @@ class Verdict:
     reason: str
 
 
-def parse_goal(text: str) -> tuple[Literal["rate", "level"], float, str | None]:
-    """Read a goal: "25 %" is a growth rate a year, "100 USD bn" a level to reach.
+def parse_goal(text: str) -> tuple[Literal["rate", "level", "multiple"], float, str | None]:
+    """Read a goal: "25 %" is a growth rate a year, "100 USD bn" a level to reach, "2 times the base" one, too.
 
     Returns
     -------
-    ("rate", fraction, None) or ("level", millions of the currency, currency).
+    ("rate", fraction, None), ("level", millions of the currency, currency) or ("multiple", of the base, None).
     """
     cleaned = text.strip()
     if match := _LEVEL.fullmatch(cleaned):
@@ -99,6 +102,8 @@ def parse_goal(text: str) -> tuple[Literal["rate", "level"], float, str | None]:
         return "level", float(number) * (1000 if scale.lower() == "bn" else 1), currency.upper()
     if match := _RATE.fullmatch(cleaned):
         return "rate", float(match.group(1).replace("−", "-")) / 100, None
+    if match := _MULTIPLE.fullmatch(cleaned):
+        return "multiple", float(match.group(1)), None
     raise UserError(
         f'goal: found {quote(text)}, expected a rate such as "25 %" or a level such as "100 USD bn"'
     )
@@ -136,13 +141,19 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
                 f'goal: found a level in {unit}, expected one in {currency} (parameter "currency")'
             )
         number = float(growth.cagr(base, number, deadline - base_year))
+    if kind == "multiple":
+        number = float(growth.cagr(1.0, number, deadline - base_year))
     if number <= -1:
         raise UserError(f"goal: found {quote(text)}, expected a fall of less than 100 % a year")
     return Goal(number, base_year, deadline, base, currency, text.strip())
 
 
-def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
+def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFrame:
     """Growth a year still needed from the last known year before the deadline, by reading.
+
+    Parameters
+    ----------
+    over : whether the deadline is: no years are left then, also where its level is not known.
 
     Returns
     -------
@@ -151,7 +162,7 @@ def needed_rates(goal: Goal, levels: pd.Series) -> pd.DataFrame:
     """
     inside = _inside(goal, levels)
     last = int(inside.index[-1])
-    left = goal.deadline - last
+    left = 0 if over else goal.deadline - last
     rates = growth.yoy(inside).loc[goal.base_year + 1 :]
     complete = len(rates) == last - goal.base_year and rates.notna().all()
     unbroken = complete and _slow_span(goal, inside) is None

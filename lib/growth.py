@@ -124,8 +124,8 @@ def yoy(levels: Numbers) -> Numbers:
     Returns
     -------
     Series or array of the same shape
-        Fractions; NaN for the first year, for a missing level and, in a Series, wherever the index
-        holds no value for exactly the year before.
+        Fractions; NaN for the first year, for a missing level, after a level of 0 (growth from nothing is no
+        number) and, in a Series, wherever the index holds no value for exactly the year before.
     """
     now, before = _with_year_before(levels)
     return now / before - 1
@@ -134,10 +134,10 @@ def yoy(levels: Numbers) -> Numbers:
 def log_growth(levels: Numbers) -> Numbers:
     """Log growth on the previous year: ln(level) − ln(level a year earlier).
 
-    As `yoy`, but a level of 0 is an error wherever it stands, since it has no logarithm.
+    As `yoy`; NaN also where the level is 0, which has no logarithm.
     """
     now, before = _with_year_before(levels)
-    require("levels", now, POSITIVE)
+    now = _unless_zero(now)
     return np.log(now) - np.log(before)
 
 
@@ -267,7 +267,7 @@ def contributions(parts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of the same shape, fractions
-        Each row adds up to `yoy` of the total. A missing part makes the total unknown: that year and the
+        Each row adds up to `yoy` of the total; the year after a total of 0 is missing. A missing part makes the total unknown: that year and the
         next are missing in all columns.
     """
     levels = parts.apply(lambda part: read(**{str(part.name): (part, NOT_NEGATIVE)})[0])
@@ -277,7 +277,7 @@ def contributions(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
-    """Levels, and the levels one year earlier: positive, NaN where there is none."""
+    """Levels, and the levels one year earlier: positive, NaN where there is none or nothing was traded."""
     (now,) = read(levels=(levels, NOT_NEGATIVE))
     if np.ndim(now) == 0:
         raise UserError(f"levels: found the single number {now:g}, expected levels of several years")
@@ -285,8 +285,13 @@ def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
         before = _year_before(now)
     else:
         before = np.concatenate([np.full_like(now[..., :1], np.nan), now[..., :-1]], axis=-1)
-    require("level of the year before", before, POSITIVE)
-    return now, before
+    return now, _unless_zero(before)
+
+
+def _unless_zero(levels: Numbers) -> Numbers:
+    return (
+        levels.where(levels != 0) if isinstance(levels, pd.Series) else np.where(levels == 0, np.nan, levels)
+    )
 
 
 def _year_before(table: Numbers) -> Numbers:

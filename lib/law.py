@@ -1,7 +1,7 @@
 """One predictive law of a path, from which every number about a goal comes.
 
 A `Law` is a mixture of Gaussians over the log levels of named years. It is made from a flow's own growth rates
-and a prior (`from_rates`), learns from observations (`given`), is mixed with others (`pool`), moved (`shift`), and
+and a prior (`posterior`, `from_posterior`), learns from observations (`given`), is mixed with others (`pool`), and
 read: quantiles, the share of outcomes below a level, the chances of the three readings of a goal. As all of them
 are functions of one law, they cannot contradict one another.
 
@@ -185,21 +185,14 @@ def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) 
     return shares, np.sqrt(variances)
 
 
-def from_rates(
-    growth: ArrayLike, prior: Prior | None, last_year: int, last_level: float, horizon: int
-) -> Law:
-    """Law of the `horizon` years after `last_year` from a flow's own growth rates and a prior.
+def from_posterior(of: Posterior, last_year: int, last_level: float, horizon: int) -> Law:
+    """Law of the `horizon` years after `last_year` from a flow's own growth rates and a prior (`posterior`).
 
     Parameters
     ----------
-    growth, prior : as in `posterior`, shape (rates,).
+    of : of one series.
     last_level : level of `last_year`, positive; its unit is that of the law.
     """
-    return from_posterior(posterior(growth, prior), last_year, last_level, horizon)
-
-
-def from_posterior(of: Posterior, last_year: int, last_level: float, horizon: int) -> Law:
-    """As `from_rates`, for one series whose posterior is there already."""
     if not (np.isfinite(last_level) and last_level > 0):
         raise UserError(f"level of {last_year}: found {last_level}, expected a positive number")
     if horizon < 1:
@@ -242,16 +235,6 @@ def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
     """
     x = (location(of, horizon) - _numbers("log growth", log_growth)) / years_worth(of, horizon)
     return np.sum(of.shares * ndtr(x[..., None] / of.sigmas), axis=-1)
-
-
-def growth_quantiles(of: Posterior, horizons: ArrayLike, probabilities: ArrayLike) -> Array:
-    """Quantiles of log growth over each horizon, shape (…, horizons, probabilities)."""
-    standard = mixtures.quantiles(
-        _probabilities(probabilities), of.shares, np.zeros_like(of.sigmas), of.sigmas
-    )
-    h = np.atleast_1d(np.asarray(horizons, dtype=float))
-    each = of._replace(**{name: getattr(of, name)[..., None] for name in of._fields[:6]})
-    return location(each, h)[..., None] + years_worth(each, h)[..., None] * standard[..., None, :]
 
 
 def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike, gap: Array | None = None) -> Array:
@@ -404,16 +387,6 @@ def pool(laws: Sequence[Law], weights: Sequence[float]) -> Law:
     parts = [law.weights * weight / sum(weights) for law, weight in zip(laws, weights, strict=True)]
     means, covariances = ([getattr(law, name) for law in laws] for name in ("means", "covariances"))
     return Law(laws[0].years, np.concatenate(parts), np.concatenate(means), np.concatenate(covariances))
-
-
-def shift(
-    law: Law, levels: Mapping[int, float] | None = None, growth: Mapping[int, float] | None = None
-) -> Law:
-    """The law moved: log levels of single years, or log growth of single years, which moves all later levels."""
-    moved = np.array([(levels or {}).get(year, 0.0) for year in law.years], dtype=float)
-    for start, by in (growth or {}).items():
-        moved += by * (np.array(law.years) >= start)
-    return replace(law, means=law.means + _numbers("shift", moved))
 
 
 def plus(law: Law, added: Mapping[int, float]) -> Law:
@@ -610,16 +583,6 @@ def chances(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
         return pd.Series({"average": average})
     every, mean = mixtures.readings(law.weights, *growth, goal.rate, average)
     return pd.Series({"average": average, "every_year": float(every[-1]), "mean_of_rates": mean})
-
-
-def chances_every_year(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
-    """Probability that each year so far has grown at the goal's rate, by year: it falls from year to year."""
-    average, growth = _p_average(law, goal, levels), _growth(law, goal, levels)
-    if average is None or growth is None:
-        wanted = f"{goal.base_year + 1} to {goal.deadline}"
-        raise UserError(f"law: found years {law.years}, expected a level or the law for each of {wanted}")
-    every, _ = mixtures.readings(law.weights, *growth, goal.rate, average)
-    return pd.Series(every, index=pd.RangeIndex(goal.base_year + 1, goal.deadline + 1, name="year"))
 
 
 def _p_average(law: Law, goal: Goal, levels: pd.Series) -> float | None:

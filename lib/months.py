@@ -38,7 +38,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     ----------
     record : figures of one flow, already cut to a vintage (`lib.figures.as_of`): a revision that was not
         published by that day cannot enter.
-    currency : "USD" or "CNY"; figures in the other one are left out.
+    currency : of ISO 4217, such as "USD"; figures in other ones are left out.
 
     Returns
     -------
@@ -136,8 +136,11 @@ def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
     Frame of years × months 1 to 11, NaN where no year so far or no total is known. Where the year so far was
     not printed, the base that next year's release implies stands in.
     """
-    implied = implied_year_to_date(stretches).set_index(["year", "last_month"])["value_mn"]
-    so_far = year_to_date(stretches).combine_first(implied).unstack("last_month").reindex(columns=MONTHS)
+    implied = implied_year_to_date(stretches).itertuples(index=False)
+    stated = {(row.year, row.last_month): row.value_mn for row in implied} | year_to_date(stretches).to_dict()
+    index = pd.MultiIndex.from_tuples(sorted(stated), names=["year", "last_month"])
+    so_far = pd.Series([stated[at] for at in index], index, dtype=float).unstack("last_month")
+    so_far = so_far.reindex(columns=MONTHS)
     known = levels.dropna()
     so_far = so_far.loc[so_far.index.isin(known.index)].rename_axis(columns="month")
     return np.log(1 / so_far.div(known.reindex(so_far.index), axis=0))

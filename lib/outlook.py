@@ -197,7 +197,7 @@ class Answer:
     kind : what a probability of it is: a forecast (the deadline lies ahead), a nowcast (its year is running),
         or inferred (its year is over, and unpublished).
     chances : probability by reading, those alone that the figures do not decide.
-    needed : growth a year still needed, by reading (`lib.goals.needed_rates`).
+    needed : growth a year still needed, by reading (`lib.goals.needed_rates`); nothing is after the deadline.
     law : of the log levels (millions) of the years that are not known, to the deadline; None where all is decided.
     expected : what was to be expected from the last level up to the deadline on; None where all is decided.
     evidence : what the law has learnt from beside the own yearly levels: kind (`lib.evidence.PIECES`) → whose
@@ -223,6 +223,11 @@ class Answer:
     def last(self) -> int:
         """Year of the last level known up to the deadline."""
         return int(self.levels.loc[: self.goal.deadline].index[-1])
+
+    @property
+    def warning(self) -> str:
+        """What the reader of a probability must be told of its reference class (`lib.reference.age_warning`), or nothing."""
+        return reference.age_warning(self.expected.prior, self.expected.origin) if self.expected else ""
 
     @property
     def fan(self) -> pd.DataFrame | None:
@@ -291,7 +296,8 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     assume = Assumptions.of(case) if assume is None else assume
     levels, goal = case.series()["value_mn"].dropna(), case.make_goal()
     verdicts = goals.judge(goal, levels, case.as_of_time)
-    needed, kind = goals.needed_rates(goal, levels), kind_of(case.as_of, goal.deadline)
+    kind = kind_of(case.as_of, goal.deadline)
+    needed = goals.needed_rates(goal, levels, kind == "inferred")
     undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
     if not undecided:
         return Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed, assume=assume)
@@ -310,21 +316,7 @@ def _learn(
     assume: Assumptions,
 ) -> tuple[Law, dict[str, str], Inferred | None]:
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
-    used: dict[str, str] = {}
-    inferred = None
-    left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
-    chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
-    if chain is not None:
-        inferred = evidence.infer(chain, assume)
-        law = _after_chain(inferred.law, goal, levels, expected, int(chain.whole.index[-1]))
-        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
-        used[LARGER] = f"{chain.top} {year_spans(asked)}"
-        later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
-    else:
-        law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
-    if later:
-        used[LATER] = f"{case.reporter} {year_spans(later)}"
-    known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
+    law, used, inferred = _from_levels(case, goal, levels, expected, kinds, assume)
     unknown = [year for year in law.years if year not in levels.index]
     seen = {
         MIRROR: evidence.mirror(case, levels, unknown) if MIRROR in kinds else None,
@@ -334,14 +326,39 @@ def _learn(
     }
     for kind, found in seen.items():
         if found is not None:
-            law = laws.condense(laws.prune(found.given(law), NEGLIGIBLE), 64)
-            used[kind] = found.what
+            law, used = found.given(law), used | {kind: found.what}
+    known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
     if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
         believed = (1 - assume.parcels_counted, assume.parcels_counted)
         law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
         used[PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
-    return laws.condense(laws.prune(law, NEGLIGIBLE)), used, inferred
+    return laws.prune(law, NEGLIGIBLE), used, inferred
+
+
+def _from_levels(
+    case: GoalCase,
+    goal: Goal,
+    levels: pd.Series,
+    expected: Expectation,
+    kinds: Collection[str],
+    assume: Assumptions,
+) -> tuple[Law, dict[str, str], Inferred | None]:
+    """The law from yearly levels, those of larger flows where they tell of an unknown year; what was used of them."""
+    left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
+    chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
+    used, inferred = {}, None
+    if chain is None:
+        law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
+    else:
+        inferred = evidence.infer(chain, assume)
+        law = _after_chain(laws.condense(inferred.law), goal, levels, expected, chain.years[-1])
+        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
+        used[LARGER] = f"{chain.top} {year_spans(asked)}"
+        later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
+    if later:
+        used[LATER] = f"{case.reporter} {year_spans(later)}"
+    return law, used, inferred
 
 
 def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
@@ -365,11 +382,16 @@ def _own_law(
     law = laws.from_posterior(_from(expected, start), start, level, end - start)
     law = _given_known(law, levels.loc[: goal.deadline])
     for year in after[:1]:
-        doubt = {assume.scope_sd: 1 - assume.scope_same} if year - expected.origin > evidence.LONG_GAP else {}
-        errors = {0.0: 1 - sum(doubt.values())} | doubt
-        errors = {sd: weight for sd, weight in errors.items() if weight > 0}
+        errors = later_errors(year, expected.origin, assume)
         law = laws.given_one_of(law, {year: 1.0}, float(np.log(levels[year])), errors)
     return laws.marginal(law, range(first, goal.deadline + 1)), after[:1]
+
+
+def later_errors(year: int, origin: int, assume: Assumptions) -> dict[float, float]:
+    """Errors that the first later level may have, and how probable each is: after a silence its scope is in doubt."""
+    doubt = {assume.scope_sd: 1 - assume.scope_same} if year - origin > evidence.LONG_GAP else {}
+    errors = {0.0: 1 - sum(doubt.values())} | doubt
+    return {sd: weight for sd, weight in errors.items() if weight > 0}
 
 
 def _after_chain(law: Law, goal: Goal, levels: pd.Series, expected: Expectation, last: int) -> Law:
@@ -427,13 +449,14 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     -------
     Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
     deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text).
+    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
     """
     before = levels.loc[: goal.deadline].dropna()
     last = int(before.index[-1])
     rows = {}
     for larger in lineage(case.today()):
-        theirs = larger.series()["value_mn"]
+        published = larger.series()
+        theirs, rows_of = published["value_mn"], published["figure_id"]
         known = last in theirs.index and goal.deadline in theirs.index
         change = theirs[goal.deadline] / theirs[last] - 1 if known else np.nan
         missing = [year for year in (last, goal.deadline) if year not in theirs.index]
@@ -444,6 +467,17 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
             "level_mn": before[last] * (1 + change),
             "target_mn": goal.target_mn,
             "missing": " and ".join(map(str, missing)),
+            "first_row": rows_of[last] if known else "",
+            "last_row": rows_of[goal.deadline] if known else "",
         }
-    columns = ["from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
+    columns = [
+        "from_year",
+        "from_mn",
+        "parent_growth",
+        "level_mn",
+        "target_mn",
+        "missing",
+        "first_row",
+        "last_row",
+    ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")

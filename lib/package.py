@@ -4,14 +4,17 @@ import copy
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lib.errors import Fault, UserError, nearest, quote, read_bytes, shown_path
-from lib.files import write_atomically
+from lib.errors import Fault, UserError, list_faults, nearest, quote, read_bytes, shown_path
+from lib.files import TOGETHER, finish_together, locked, write_atomically, write_together
 
 DATA_ENV = "TRADEGOALS_DATA"
+BESIDE = Path(__file__).resolve().parent.parent / "data"
 
 PACKAGE_FILE = "datapackage.json"
 
@@ -80,30 +83,64 @@ def check_checksums() -> list[Fault]:
     return faults
 
 
-def refresh_checksums(below: str = "") -> list[str]:
-    """Write size and SHA-256 of every file whose path begins with `below` into `datapackage.json`.
+def refresh_checksums(below: str | tuple[str, ...] = "") -> list[str]:
+    """Write size and SHA-256 of every file whose path begins with `below`, or one of it, into `datapackage.json`.
 
     Returns
     -------
     Names of those that had changed.
     """
-    package = copy.deepcopy(read_package())
-    changed = []
-    for resource in package["resources"]:
-        if not resource["path"].startswith(below):
-            continue
-        before = resource["bytes"], resource["hash"]
-        resource["bytes"], resource["hash"] = measure(data_dir() / resource["path"])
-        if (resource["bytes"], resource["hash"]) != before:
-            changed.append(resource["name"])
+    resources = [one for one in read_package()["resources"] if one["path"].startswith(below)]
+    changed = [one for one in resources if measure(data_dir() / one["path"]) != (one["bytes"], one["hash"])]
     if changed:
-        write_atomically(data_dir() / PACKAGE_FILE, json.dumps(package, indent=2, ensure_ascii=False) + "\n")
-    return changed
+        contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in changed}
+        write_atomically(data_dir() / PACKAGE_FILE, with_checksums(contents))
+    return [one["name"] for one in changed]
+
+
+def with_checksums(contents: Mapping[str, bytes]) -> bytes:
+    """Content of `datapackage.json` with size and SHA-256 of these contents, by path."""
+    package = copy.deepcopy(read_package())
+    for resource in package["resources"]:
+        if resource["path"] in contents:
+            resource["bytes"], resource["hash"] = _measured(contents[resource["path"]])
+    return (json.dumps(package, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@contextmanager
+def editing() -> Iterator[None]:
+    """Hold the data while tables are read and written: no two edits at once, and none over somebody else's.
+
+    Raises
+    ------
+    UserError
+        Where a table differs from its checksum.
+    """
+    with locked(data_dir()):
+        finish_together(data_dir())
+        if faults := check_checksums():
+            raise UserError(list_faults(faults))
+        yield
+
+
+def write_tables(contents: Mapping[str, bytes]) -> None:
+    """Write tables, by path, and their checksums, all or none; call it while `editing`."""
+    write_together(data_dir(), {**contents, PACKAGE_FILE: with_checksums(contents)})
+
+
+def finish_edit() -> None:
+    """Wait for an edit that is being written, or finish one that was killed."""
+    if (data_dir() / TOGETHER).is_dir():
+        with locked(data_dir()):
+            finish_together(data_dir())
 
 
 def measure(path: Path) -> tuple[int, str]:
     """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
-    content = read_bytes(path)
+    return _measured(read_bytes(path))
+
+
+def _measured(content: bytes) -> tuple[int, str]:
     return len(content), "sha256:" + hashlib.sha256(content).hexdigest()
 
 

@@ -6,7 +6,7 @@ from years up to the origin only. They are kept in ``data/reference/priors.csv``
 without the panels. The kept scores of earlier forecasts say how its intervals fared.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from lib.errors import UserError
 from lib.forecast import Prior
 from lib.package import data_dir
-from lib.words import years
+from lib.words import money, years
 
 DRIFT_SD_FLOOR = 0.02
 """Small flows show no lasting difference in drift; the floor keeps their own record from being ignored."""
@@ -84,15 +84,11 @@ def size_class(value_usd: Any) -> Any:
 
 
 def size_label(index: int) -> str:
-    """Name of a size class, such as ``100 mn – 500 mn USD``."""
-    low, high = SIZES[index], SIZES[index + 1]
-    if low == 0:
-        return f"below {_money(high)} USD"
-    return f"{_money(low)} USD and more" if np.isinf(high) else f"{_money(low)} – {_money(high)} USD"
-
-
-def _money(usd: float) -> str:
-    return f"{usd / 1e9:g} bn" if usd >= 1e9 else f"{usd / 1e6:g} mn"
+    """Name of a size class, such as "US$100 million to US$500 million"."""
+    low, high = (money(edge / 1e6, "USD") if np.isfinite(edge) else "" for edge in SIZES[index : index + 2])
+    if not SIZES[index]:
+        return f"below {high}"
+    return f"{low} to {high}" if high else f"{low} and more"
 
 
 def reference_folder() -> Path:
@@ -130,12 +126,24 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
     """
     if not size_usd > 0 or np.isinf(size_usd):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
-    table = read_kept("priors.csv") if table is None else table
+    index = int(size_class(size_usd))
+    return (
+        _kept_prior(index, origin, world, read_kept) if table is None else _prior(table, index, origin, world)
+    )
+
+
+@lru_cache(maxsize=512)
+def _kept_prior(index: int, origin: int, world: bool, read: Any) -> Prior:
+    """The prior of a size class from the kept table, as `read` gives it."""
+    return _prior(read("priors.csv"), index, origin, world)
+
+
+def _prior(table: pd.DataFrame, index: int, origin: int, world: bool) -> Prior:
     panel = WDI if world else (OEC if origin < FIRST_BACI_ORIGIN else BACI)
     rows = table[table["panel"] == panel.name]
     if rows.empty:
         rows, panel = table, _unnamed(table)
-    return _pick(rows, panel, size_usd, origin)
+    return _pick(rows, panel, index, origin)
 
 
 def last_released(day: date, world: bool = False) -> int:
@@ -151,15 +159,31 @@ def _unnamed(table: pd.DataFrame) -> Panel:
     return Panel(name, "", name)
 
 
-def _pick(rows: pd.DataFrame, panel: Panel, size_usd: float, origin: int) -> Prior:
+def _pick(rows: pd.DataFrame, panel: Panel, index: int, origin: int) -> Prior:
     first, last = int(rows["origin"].min()), int(rows["origin"].max())
     if origin < first:
         raise UserError(f"origin: found {origin}, expected {first} or later: no panel reaches back further")
     used = min(origin, last)
     late = f" (the last year of the panel, before {origin})" if origin > last else ""
-    return pick_class(
-        rows[rows["origin"] == used], int(size_class(size_usd)), f"{panel.title}, years to {used}{late}"
-    )
+    source = f"{panel.title}, years to {used}{late}"
+    return replace(pick_class(rows[rows["origin"] == used], index, source), last_year=used)
+
+
+OLD = 3
+"""Years before the origin of a forecast beyond which its reference class is old: panels appear within two."""
+
+
+OLD_WARNING = (
+    "The reference class ends in {last}, {age} years before the last figure used: how flows of this size have grown "
+    "since then is not in the probabilities."
+)
+
+
+def age_warning(prior: Prior, origin: int) -> str:
+    """A sentence for the reader where the reference class ends more than `OLD` years before the origin; or nothing."""
+    if prior.last_year is None or origin - prior.last_year <= OLD:
+        return ""
+    return OLD_WARNING.format(last=prior.last_year, age=origin - prior.last_year)
 
 
 def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
@@ -215,6 +239,11 @@ def base_rate(
     raise UserError(f"base rate: no panel is long enough for {horizon} years known at {origin}")
 
 
+def known_share(size_usd: float, day: date, horizon: int, rate: ArrayLike) -> Any:
+    """`base_rate` as the panels that were out on a day had it; beyond the longest kept horizon that of the longest."""
+    return base_rate(size_usd, last_released(day), min(horizon, HORIZON), rate)
+
+
 def _cumulative(rows: pd.DataFrame, index: int, horizon: int, log_rate: Any) -> Any:
     nearest = rows["size_class"].iloc[(rows["size_class"] - index).abs().argmin()]
     rows = rows[rows["size_class"] == nearest].sort_values("horizon")
@@ -236,7 +265,7 @@ def read_scores(name: str) -> pd.DataFrame:
     """Read one table of ``data/reference/scores``; do not alter what is returned."""
     # Opened by Python, not by C++, so that the journal of a run knows of it.
     with (reference_folder() / "scores" / f"{name}.parquet").open("rb") as file:
-        return pd.read_parquet(file)
+        return pd.read_parquet(file, page_checksum_verification=True)
 
 
 COVERS = ["cover50", "cover80", "cover95"]

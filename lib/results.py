@@ -13,9 +13,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.cases import Case
-from lib.errors import UserError
+from lib.errors import UserError, plain_bytes
 from lib.goals import READING_LABELS, Kind, Outcome, Reading, Verdict
-from lib.words import percent, rate
+from lib.words import Said, percent, plain, rate
 
 MIME = "application/vnd.tradegoals.result+json"
 
@@ -62,6 +62,9 @@ class Result(BaseModel):
         None, description="what is known with everything published since, plain text"
     )
     kind: Kind | None = Field(None, description="kind of the answer's probability; none where figures decide")
+    warning: str = Field(
+        "", description="what weakens the probabilities, a sentence; empty where nothing does"
+    )
     readings: list[ReadingResult] = []
     estimates: list[Estimate] = []
     figure_ids: list[str] = Field([], description="rows of data/figures.csv that the answer rests on")
@@ -101,13 +104,14 @@ def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     ----------
     notebook : name of the notebook, without its ending.
     case : the validated parameters.
-    answer : the sentence that the notebook opens with, plain text.
-    parts : `readings`, `estimates`, `figure_ids`, `hindsight`, `kind` of `Result`.
+    answer : the sentence that the notebook opens with, plain text or what `say` returned.
+    parts : `readings`, `estimates`, `figure_ids`, `hindsight`, `kind`, `warning` of `Result`.
     """
     from IPython.display import display
 
+    text = plain(answer) if isinstance(answer, Said) else answer
     result = Result(
-        notebook=notebook, title=case.title(), parameters=case.model_dump(mode="json"), answer=answer, **parts
+        notebook=notebook, title=case.title(), parameters=case.model_dump(mode="json"), answer=text, **parts
     )
     text = f"Recorded for {result.title}: {len(result.readings)} readings, {len(result.estimates)} estimates."
     display({MIME: result.model_dump(mode="json"), "text/plain": text}, raw=True)
@@ -125,7 +129,7 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
 def read(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
     try:
-        return _parsed(json.loads(path.read_bytes()), path.name)
+        return _parsed(json.loads(plain_bytes(path)), path.name)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
     except ValueError as error:
@@ -156,23 +160,40 @@ def schema_text() -> str:
 
 
 def verdict_lines(found: list[Result]) -> list[str]:
-    """The verdict table as lines for a terminal: one block a goal, the notebooks that say so, readings below it.
+    """The verdict table as lines for a terminal: one block a goal, who says so and by what kind, readings below it.
 
-    Notebooks that come to the same about one goal share a block.
+    Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
     """
     said: dict[tuple[str, ...], list[str]] = {}
+    kinds: dict[tuple[str, ...], dict[str, None]] = {}
+    warnings: dict[tuple[str, ...], dict[str, None]] = {}
     for result in found:
-        rows = [f"  {READING_LABELS[item.reading]:<22} {_in_words(item)}" for item in result.readings]
+        rows = [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]
         if rows:
             said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
+            kinds[result.title, *rows] = dict.fromkeys(_kind_of(result))
+            if result.warning:
+                warnings.setdefault((result.title, *rows), {})[f"  {result.warning}"] = None
     return [
         line
-        for (title, *rows), names in said.items()
-        for line in ("", f"{title} ({', '.join(dict.fromkeys(names))})", *rows)
+        for block, names in said.items()
+        for line in (
+            "",
+            f"{block[0]} ({'; '.join(filter(None, [', '.join(dict.fromkeys(names)), ', '.join(kinds[block])]))})",
+            *block[1:],
+            *warnings.get(block, ()),
+        )
     ]
 
 
-def _in_words(item: ReadingResult) -> str:
+def _kind_of(result: Result) -> list[str]:
+    """The kinds of a result's probabilities; "decided by figures" where it needs none."""
+    if all(item.outcome in ("met", "missed") for item in result.readings):
+        return ["decided by figures"]
+    return [item.kind for item in result.readings if item.kind]
+
+
+def in_words(item: ReadingResult) -> str:
     """One reading in words: "open: 38 %, forecast; needs +14.1 % a year; no figure for 2015"."""
     odds = [] if item.probability is None else [percent(item.probability), *filter(None, [item.kind])]
     words = [f"{item.outcome}: {', '.join(odds)}" if odds else item.outcome]

@@ -15,6 +15,7 @@ A year without any of these stays a gap. All levels are in millions of the curre
 import numpy as np
 import pandas as pd
 
+from lib.economies import check_currency
 from lib.errors import UserError
 from lib.figures import annual
 from lib.growth import implied_base
@@ -39,33 +40,70 @@ STATUS_ORDER = (
 
 AUTHORITY_ORDER = ("customs", "statistics", "government", "press", "unstated")
 
+PER_USD = "_per_usd"
+"""How the names of covariates end that are rates: "cny_per_usd"."""
 
-def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.Series:
-    """Annual average yuan per US dollar by year, for the years that were over on `as_of`."""
-    rows = covariates[(covariates["variable"] == "cny_per_usd") & (covariates["year"] < as_of.year)]
-    return rows.set_index("year")["value"].sort_index()
+
+def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Annual averages of what a US dollar costs, for the years that were over on `as_of`.
+
+    Returns
+    -------
+    Frame by year, a column for each currency in units of it, such as "CNY"; that of the dollar is 1.
+    """
+    names = covariates["variable"]
+    is_rate = names.str.endswith(PER_USD) & (names.str.len() == 3 + len(PER_USD))
+    rows = covariates[is_rate & (covariates["year"] < as_of.year)]
+    table = rows.pivot(index="year", columns="variable", values="value")
+    return table.rename(columns=lambda name: name[:3].upper()).assign(USD=1.0).rename_axis(columns=None)
+
+
+def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> float:
+    """A value in US dollars at the average rate of its year (`exchange_rates`).
+
+    Raises
+    ------
+    UserError
+        Where the rate is not known, with the command that brings it.
+    """
+    if currency == "USD":
+        return float(value)
+    rate = rates[currency].get(year, np.nan) if currency in rates else np.nan
+    if np.isnan(rate):
+        raise UserError(no_rate(currency, str(year)))
+    return float(value) / float(rate)
+
+
+def no_rate(currency: str, when: str) -> str:
+    """What to say where a rate is missing, and how to get it."""
+    return (
+        f"currency: found no average rate of {currency} for {when} in data/covariates.csv, expected one; first: "
+        f"tradegoals data refresh --currency {currency}"
+    )
 
 
 _USED = ["year", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status", "authority", "known_from"]
 _USED += ["level_usable", "growth_usable", "last_resort"]  # every copy of a frame costs by its columns
 
 
-def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = None) -> pd.DataFrame:
+def candidates(
+    figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
+) -> pd.DataFrame:
     """Every level that the figures offer for a year, best first.
 
     Parameters
     ----------
     figures : figures of one reporter, partner and flow, already cut to a vintage (`figures.as_of`).
-    currency : "USD" or "CNY".
-    rates : annual average yuan per US dollar by year; None leaves years known in the other currency out.
+    currency : of ISO 4217, such as "USD".
+    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left out,
+        with None all that are not in `currency`.
 
     Returns
     -------
     Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
     by year and preference.
     """
-    if currency not in ("USD", "CNY"):
-        raise UserError(f'currency: found "{currency}", expected "USD" or "CNY"')
+    check_currency(currency)
     if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
@@ -88,7 +126,9 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.Series | None = N
     return found.assign(chosen=~found.duplicated("year"))
 
 
-def annual_series(figures: pd.DataFrame, currency: str, rates: pd.Series | None = None) -> pd.DataFrame:
+def annual_series(
+    figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
+) -> pd.DataFrame:
     """One level a year by the rules above, with what the other sources say.
 
     Returns
@@ -114,12 +154,17 @@ def _implied(own: pd.DataFrame) -> pd.DataFrame:
     return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
 
 
-def _converted(rows: pd.DataFrame, currency: str, rates: pd.Series | None) -> pd.DataFrame:
-    other = rows[rows["currency"].isin(["USD", "CNY"]) & (rows["currency"] != currency)]
+def _converted(rows: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
     if rates is None:
-        return other.iloc[:0]
-    per_usd = other["year"].map(rates)
-    value = other["value_mn"] / per_usd if currency == "USD" else other["value_mn"] * per_usd
+        return rows.iloc[:0]
+    per_usd = rates.to_frame("CNY").assign(USD=1.0) if isinstance(rates, pd.Series) else rates
+    if currency not in per_usd:
+        return rows.iloc[:0]
+    other = rows[rows["currency"].isin(per_usd.columns) & (rows["currency"] != currency)]
+    paid = pd.Series(np.nan, other.index)
+    for name, own in other.groupby("currency"):
+        paid[own.index] = own["year"].map(per_usd[name])
+    value = other["value_mn"] / paid * other["year"].map(per_usd[currency])
     return other.assign(value_mn=value)[value.notna()]
 
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from html import escape
+from re import search
 from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import form, is_missing, number, percent, rate, web_address
+from lib.words import about, form, is_missing, number, percent, rate, web_address
 
 Heading = str | tuple[str, str]
+
+LONGEST_WHOLE = 30
+"""Characters of a day, a level or a row's name, which no line may break."""
 
 
 def table(
@@ -49,10 +53,11 @@ def _formatted(values: pd.Series, head: Heading) -> pd.Series:
 
 
 def _cell(text: str) -> str:
-    """Text of a cell as HTML; an address becomes a link, and nothing in it can end the link."""
+    """Text of a cell as HTML; short ones with a number stay on a line, an address becomes a link that nothing in it ends."""
     shown = escape(text, quote=False)
     if not text.startswith(("http://", "https://")):
-        return shown
+        whole = len(text) <= LONGEST_WHOLE and search(r"\d.*[- ]|[- ].*\d", text)
+        return f'<span style="white-space: nowrap">{shown}</span>' if whole else shown
     return f'<a href="{escape(web_address(text))}" target="_blank">{shown}</a>'
 
 
@@ -70,7 +75,9 @@ def readings(
     if chances is not None:
         frame.insert(2, "probability", [_maybe(percent, chances.get(v.reading)) for v in verdicts])
     if needed is not None:
-        frame.insert(2, "still needed a year", [_maybe(rate, needed.get(v.reading)) for v in verdicts])
+        none = "nothing any more" if needed.isna().all() else ""  # decided, or the deadline is over
+        shown = [_maybe(rate, needed.get(v.reading)) or none for v in verdicts]
+        frame.insert(2, "still needed a year", shown)
     return table(frame)
 
 
@@ -81,7 +88,7 @@ def progress(frame: pd.DataFrame, currency: str) -> HTML:
             {
                 "year": frame.index,
                 f"level, {currency} mn": frame["level_mn"].map(number),
-                f"goal path, {currency} mn": frame["path_mn"].map(number),
+                f"goal path, {currency} mn": frame["path_mn"].map(about),
                 "level against path": frame["path"],
                 "growth": frame["growth"].map(lambda value: _maybe(rate, value)),
                 "growth against rate": frame["year"],

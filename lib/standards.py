@@ -204,8 +204,6 @@ SDSN_CLASSES = (
 
 SDSN_SOURCE = "SDSN Sustainable Development Report, trend arrows (cut points not verified)"
 
-OECD_SOURCE = "OECD, The Short and Winding Road to 2030 (2022), Annex A"
-
 NOT_ASSESSED = "not assessed"
 
 MET = "target achieved"
@@ -323,26 +321,6 @@ def sdsn(target: TrackedTarget) -> Assessment:
     on_track = None if label == NOT_ASSESSED else label == "on track"
     return Assessment(
         "SDSN trend", "linear ratio", ratio, None, label, on_track, SDSN_SOURCE, _notes(target, note)
-    )
-
-
-def oecd_distance(target: TrackedTarget, spread: float | None = None) -> Assessment:
-    """OECD distance to target: what is missing, in standard deviations among comparable flows; 0 if met.
-
-    `spread` is that standard deviation, in the unit of the values. The OECD adds stochastic projections of
-    the likelihood of meeting the target; that part is a forecast and not repeated here.
-    """
-    if spread is not None and not (spread > 0 and math.isfinite(spread)):
-        raise UserError(f"spread: found {spread}, expected a positive standard deviation")
-    note = target.unknown(("latest", "target")) or ("" if spread else "needs the spread of comparable flows")
-    distance = None
-    if not note and spread:
-        _, latest, goal = target.numbers
-        distance = max(target.direction * (goal - latest), 0.0) / spread
-    label = _class(target, distance, ((-math.inf, "target not reached"),), MET)
-    on_track = True if label == MET else None
-    return Assessment(
-        "OECD distance", "s.d. to go", distance, None, label, on_track, OECD_SOURCE, _notes(target, note)
     )
 
 

@@ -30,6 +30,9 @@ YEAR = re.compile(r"\d{4}", re.ASCII)
 
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
 
+FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")
+"""How a cell begins that a spreadsheet would compute; a number with its sign is none."""
+
 # What a check finds, before the name of the file is known: line, column, found, expected.
 Finding = tuple[int, str, str, str]
 
@@ -68,9 +71,9 @@ def read_table(
 
 def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
-    folder = data_dir()
-    with os.scandir(folder) as files:
-        return (str(folder), *sorted((file.name, *_state(file)) for file in files))
+    folder = str(data_dir())
+    with os.scandir(folder) as entries:  # asked for many times in one answer
+        return (folder, *(_state(entry) for entry in sorted(entries, key=lambda entry: entry.name)))
 
 
 @lru_cache(maxsize=32)
@@ -85,7 +88,7 @@ def _read_once(
     return derive(typed) if derive else typed
 
 
-def _state(file: Path | os.DirEntry[str]) -> tuple[int, ...]:
+def _state(file: "Path | os.DirEntry[str]") -> tuple[int, ...]:
     """What changes when a file is written: where it lies on the disk, when it was written, its size."""
     try:
         stat = file.stat()
@@ -149,6 +152,20 @@ def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Find
     return rows[names], findings
 
 
+def inert(cell: Any) -> Any:
+    """A cell for a CSV file: an apostrophe before text that a spreadsheet would compute, anything else as it is."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A table as CSV text for others to open, without its index."""
+    shown = frame.rename(columns=inert)
+    for place, kind in enumerate(frame.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            shown.isetitem(place, frame.iloc[:, place].map(inert, na_action="ignore"))
+    return str(shown.to_csv(index=False, lineterminator="\n"))
+
+
 def decode(content: bytes) -> tuple[str, list[Finding]]:
     """Return the text of a UTF-8 file; a byte order mark or another encoding is a fault."""
     findings: list[Finding] = []
@@ -202,6 +219,8 @@ def check_record(line: int, record: list[str], header: list[str]) -> list[Findin
     for column, text in zip(header, record, strict=True):
         if len(text) > LONGEST_FIELD:
             findings.append((line, column, f"{len(text)} characters", f"at most {LONGEST_FIELD}"))
+        if text and FORMULA.match(text):
+            findings.append((line, column, quote(text), "text that a spreadsheet would not compute"))
         if match := CONTROL.search(text):
             findings.append((line, column, f"the control character {match[0]!r}", "text that can be printed"))
     return findings

@@ -13,6 +13,7 @@ one, `pick(outcome, met="…", missed="…")` chooses between two. A field names
 `points`          a fraction as points of a per cent, with its sign: "+3.3"
 `usd`, `cny`, …   a level in millions: "US$1.3 billion", "CNY 153 million"; `{level:{currency}}` works
 `number`          at most five digits, thousands separated: "10,730"
+`about`           three digits, for what is estimated: "139", "15,800"
 `day`             "15 April 2014"
 `years`           "1 year", "2 years"
 `one|many`        a count with its noun, any two words: "1 figure", "2 figures", "no figures"
@@ -28,6 +29,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from html import escape as escape_html
+from html import unescape
 from string import Formatter
 from typing import Any
 from urllib.parse import quote as quote_address
@@ -44,13 +46,13 @@ def years(number: int) -> str:
 
 
 def money(value_mn: float, currency: str) -> str:
-    """A level in words: 230 → "USD 230 million", 88160 → "USD 88.2 billion" (three significant digits)."""
+    """A level in words: 230 → "US$230 million", 88160 → "CNY 88.2 billion" (three significant digits)."""
     # 999.6 million is a billion in three digits.
     amount, scale = (value_mn / 1000, "billion") if abs(value_mn) >= 999.5 else (value_mn, "million")
     digits = max(3, len(str(int(abs(amount)))))
     rounded = float(f"{amount:.{digits}g}")
     text = f"{rounded:,.0f}" if rounded.is_integer() else np.format_float_positional(rounded, trim="-")
-    return f"{currency} {text} {scale}"
+    return f"{currency} {text} {scale}".replace("USD ", "US$").replace("-", "−")
 
 
 def percent(fraction: float) -> str:
@@ -85,6 +87,11 @@ def number(value: float) -> str:
     return np.format_float_positional(float(f"{value:.5g}"), trim="-")
 
 
+def about(value: float) -> str:
+    """A number in three significant digits, thousands separated: what an estimate is worth."""
+    return number(float(f"{value:.3g}"))
+
+
 def year_spans(found: Iterable[int]) -> str:
     """Years as ranges: [2012, 2013, 2023] → "2012–2013, 2023"."""
     runs: list[list[int]] = []
@@ -100,10 +107,6 @@ def listed(names: Iterable[Any]) -> str:
     """Names as they stand in a sentence: "a", "a and b", "a, b and c"; "none" without any."""
     *first, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _money_in_sentence(value_mn: float, currency: str) -> str:
-    return money(value_mn, currency).replace("USD ", "US$").replace("-", "−")
 
 
 def exact_money(value_mn: float, currency: str) -> str:
@@ -142,6 +145,7 @@ _FORMATS = {
     "size": lambda value: rate(value).lstrip("+−"),
     "points": _points,
     "number": number,
+    "about": about,
     "day": _day,
     "years": years,
     "list": listed,
@@ -180,7 +184,7 @@ def form(value: Any, spec: str) -> str:
         count = f"{value:,}" if value else "no"
         return f"{count} {found[1] if value == 1 else found[2]}"
     if _CURRENCY.fullmatch(spec):
-        return _money_in_sentence(value, spec.upper())
+        return money(value, spec.upper())
     if _NUMERIC.fullmatch(spec):
         return format(value, spec).replace("-", "−")
     if spec or isinstance(value, float | np.floating):
@@ -193,6 +197,13 @@ def escape_markdown(text: str) -> str:
     """Text as Markdown that shows just that text: no markup, no HTML, no formula."""
     marked = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", str(text))
     return escape_html(marked, quote=False)
+
+
+def plain(said: str) -> str:
+    """What `markdown` made as plain text, for programs: no emphasis, no escapes, of a link its words."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", said)
+    text = re.sub(r"(?<!\\)\*+", "", text)
+    return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
 
 
 class Prose(str):

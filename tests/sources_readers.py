@@ -12,7 +12,8 @@ import fault_server as server_of
 from lib.economies import find_economy
 from lib.tools.sources import gacc, rates, worldbank
 from lib.tools.sources.fetch import read_answer
-from lib.tools.sources.importer import CSV, XLSX, Mapping, parse_mapping, read_table
+from lib.tools.sources.importer import read_table
+from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import Question
 from lib.tools.sources.snapshots import read_record
 
@@ -124,8 +125,8 @@ READERS = {
     "world bank": Reader(world_bank, WORLD_BANK),
     "cbr": Reader(lambda body: rates.read_cbr(body, "application/xml", WHERE), CBR),
     "ecb": Reader(lambda body: rates.read_ecb(body, "CNY", WHERE), ECB),
-    "table": Reader(lambda body: read_table(body, CSV, mapping(), "table.csv")[0], TABLE),
-    "workbook": Reader(lambda body: read_table(body, XLSX, mapping(), "table.xlsx")[0], workbook()),
+    "table": Reader(lambda body: read_table(body, mapping(), "table.csv")[0], TABLE),
+    "workbook": Reader(lambda body: read_table(body, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),
     "record": Reader(record, RECORD),
 }

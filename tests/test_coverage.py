@@ -40,5 +40,5 @@ def test_under_a_fan_of_a_size_stands_the_coverage_of_its_class() -> None:
     row = kept[(kept["model"] == reference.USED) & (kept["horizon"] == 3) & (kept["size_class"] == 6)].iloc[0]
     found = reference.coverage(3, 2e10)
     assert found["cover80"] == pytest.approx(row["cover80"]) and found["n"] == row["n"]
-    assert "trade flows of 10 bn USD and more a year" in reference.coverage_line(3, 2e10)
+    assert "trade flows of US$10 billion and more a year" in reference.coverage_line(3, 2e10)
     assert found["cover80"] < reference.coverage(3, 1.5e8)["cover80"]

@@ -222,3 +222,20 @@ def test_differences_of_the_constraints_are_found(old: str, new: str, expected: 
 )
 def test_differences_of_what_is_installed_are_found(installed: dict[str, str], expected: list[str]) -> None:
     assert installed_problems(installed, PINNED, {"numpy", "tqdm", "pytest"}) == expected
+
+
+def test_what_continuous_integration_takes_from_elsewhere_is_pinned() -> None:
+    """Actions by the hash of a commit, with their version beside it; what is installed by hand by its version."""
+    workflows = [path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    uses = [
+        line.split("uses:")[1].strip() for text in workflows for line in text.splitlines() if "uses:" in line
+    ]
+    assert uses and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in uses)
+    assert re.fullmatch(r"uv==\d+\.\d+\.\d+", (ROOT / ".ci" / "tools.txt").read_text().splitlines()[-1])
+    assert "export PIP_CONSTRAINT=$PWD/.ci/tools.txt" in script
+    by_hand = [
+        line for text in workflows for line in text.splitlines() if re.search(r"pip install .*\buv\b", line)
+    ]
+    assert all("--constraint .ci/tools.txt" in line for line in by_hand)
+    assert re.findall(r"axe-core@(\S+)", script) == ["4.14.1"]

@@ -365,7 +365,7 @@ def test_parameters_of_the_case_reach_the_evidence(harbin):
 def test_the_level_before_follows_from_the_growth_of_ten_months():
     """11.7 CNY bn less growth of 79.8 %, at the rates of the two years."""
     found = hidden.implied_before(HARBIN, (2023,))
-    assert found[2022] == pytest.approx(11700 / 1.798 / HARBIN.rates()[2022])
+    assert found[2022] == pytest.approx(11700 / 1.798 / HARBIN.rates()["CNY"][2022])
     in_yuan = hidden.implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
     assert in_yuan[2022] == pytest.approx(11700 / 1.798)
 
@@ -375,7 +375,7 @@ def test_parcels_are_spread_evenly_over_their_days():
     days = (pd.Timestamp(2017, 6, 30) - pd.Timestamp(2013, 11, 26)).days + 1
     assert added.to_dict() == pytest.approx(dict.fromkeys([2014, 2015], 1357 / days * 365.25))
     in_yuan = evidence.parcels_a_year(HARBIN.model_copy(update={"currency": "CNY"}))
-    assert (in_yuan / added).to_dict() == pytest.approx(HARBIN.rates()[[2014, 2015]].to_dict())
+    assert (in_yuan / added).to_dict() == pytest.approx(HARBIN.rates()["CNY"][[2014, 2015]].to_dict())
     early = HARBIN.model_copy(update={"as_of": date(2016, 12, 31)})
     assert evidence.parcels_a_year(early).empty  # published in August 2017
 

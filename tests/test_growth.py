@@ -138,10 +138,12 @@ def test_year_order_in_the_index_does_not_matter():
 def test_zero_may_be_reached_but_not_left():
     assert growth.yoy(pd.Series({2012: 2.0, 2013: 0.0}))[2013] == -1
     assert growth.cagr(2, 0, 3) == -1
-    with pytest.raises(UserError, match="level of the year before: found 0 at 2014"):
-        growth.yoy(pd.Series({2012: 2.0, 2013: 0.0, 2014: 1.0}))
-    with pytest.raises(UserError, match="levels: found 0 at 2013"):
-        growth.log_growth(pd.Series({2012: 2.0, 2013: 0.0}))
+    levels = pd.Series({2012: 2.0, 2013: 0.0, 2014: 1.0, 2015: 3.0})
+    assert growth.yoy(levels).round(12).to_dict() == pytest.approx(
+        {2012: np.nan, 2013: -1, 2014: np.nan, 2015: 2}, nan_ok=True
+    )
+    assert growth.log_growth(levels).dropna().to_dict() == pytest.approx({2015: np.log(3)})
+    assert np.isnan(growth.yoy(levels.to_numpy())[2])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,6 @@ def test_zero_may_be_reached_but_not_left():
         (lambda: growth.unwind_ytd(pd.Series([1.0, 2.0], index=[3, 3])), "distinct months from 1 to 12"),
         (lambda: growth.unwind_ytd(pd.Series({2: -3.0})), "cumulative: found -3 at 2"),
         (lambda: growth.contributions(pd.DataFrame({"export": [1.0, -1.0]})), "export: found -1 at 1"),
-        (lambda: growth.contributions(pd.DataFrame({"export": [0.0, 1.0]})), "year before: found 0"),
     ],
 )
 def test_wrong_input_is_named(call, message):

@@ -54,6 +54,22 @@ def test_harbin_leans_on_the_reference_class_of_its_size_and_time():
     assert (answer.fan.loc[2013] == 230).all()
 
 
+def test_nothing_is_needed_once_the_deadline_is_over():
+    assert outlook.of(HARBIN).needed["needed"].notna().all()
+    answer = outlook.of(HARBIN_TODAY)
+    assert answer.kind == "inferred" and answer.needed["needed"].isna().all()
+    assert not answer.needed["years_left"].any()
+
+
+def test_a_reference_class_that_ends_years_before_the_forecast_begins_is_told():
+    ahead = {"goal": "300 USD bn", "base_year": 2022, "deadline": 2030, "as_of": TODAY}
+    answer = outlook.of(CHINA_2021.model_copy(update=ahead))
+    assert answer.expected.origin == 2025
+    assert answer.warning.startswith("The reference class ends in 2020, 5 years before the last figure used")
+    assert "2020" in answer.expected.prior.source
+    assert [outlook.of(case).warning for case in (HARBIN, HARBIN_TODAY, CHINA_2021)] == ["", "", ""]
+
+
 def test_larger_flows_move_the_drift_of_the_class_and_nothing_else():
     known = reference.last_released(HARBIN.as_of, False)
     prior, own_class = outlook.of(HARBIN).expected.prior, laws.drawn(reference.prior_for(230e6, known))

@@ -103,7 +103,7 @@ def test_the_fan_has_the_edges_of_the_forecast(harbin):
     assert list(line(axes, "median forecast").get_ydata()) == pytest.approx(view.fan[0.5].to_list())
     # Lines and bands are named where they end, marks in the legend.
     assert set(legend(axes)) == {"published", "implied"}
-    named = {text.get_text().rstrip("0123456789").strip() for text in axes.texts}
+    named = {text.get_text().partition("\n")[0].rstrip("0123456789").strip() for text in axes.texts}
     assert named == {*pairs, "median", "goal", ""}
 
 
@@ -329,7 +329,7 @@ def test_the_list_of_figures_is_whole():
         ("levels_together", "A 2 in 2013"),
         ("growth_table", "1 of 1 years"),
         ("hindcast", "met after 1 of 1"),
-        ("goal_fan", "USD 2 million in 2013"),
+        ("goal_fan", "US$2 million in 2013"),
         ("shares", "over 1 year 31 %"),
         ("met_by_group", "2008 50 % of 6"),
         ("calibration", "of 20 % given 30 %"),

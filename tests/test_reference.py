@@ -1,5 +1,7 @@
 """The reference class against simulated panels with known truth, published base rates, and corruption."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,9 +107,9 @@ def test_size_classes_include_their_lower_end():
         6,
         -1,
     ]
-    assert reference.size_label(3) == "100 mn – 500 mn USD"
-    assert reference.size_label(0) == "below 1 mn USD"
-    assert reference.size_label(6) == "10 bn USD and more"
+    assert reference.size_label(3) == "US$100 million to US$500 million"
+    assert reference.size_label(0) == "below US$1 million"
+    assert reference.size_label(6) == "US$10 billion and more"
 
 
 # Hyperparameters
@@ -194,7 +196,7 @@ def test_prior_for_harbin_states_panel_years_and_class():
     prior = prior_for(230e6, 2013)
     assert "BACI" in prior.source
     assert "years to 2013" in prior.source
-    assert "100 mn – 500 mn USD" in prior.source
+    assert "US$100 million to US$500 million" in prior.source
     assert prior == prior_for(499e6, 2013)
     assert prior != prior_for(230e6, 2012)
 
@@ -310,6 +312,18 @@ def test_kept_base_rates_fall_with_the_goal_and_are_never_certain(horizon):
     found = reference.base_rate(230e6, 2013, horizon, np.linspace(-0.5, 5, 200))
     assert (np.diff(found) <= 0).all()
     assert ((found > 0) & (found < 1)).all()
+
+
+def test_a_class_is_old_only_when_it_ends_more_than_three_years_before_the_origin():
+    prior = reference.prior_for(230e6, 2025)
+    assert prior.last_year == 2020
+    assert [bool(reference.age_warning(prior, origin)) for origin in (2013, 2020, 2023, 2024)] == [0, 0, 0, 1]
+
+
+def test_the_share_known_on_a_day_is_that_of_the_panels_out_by_then():
+    day, rate = date(2014, 4, 15), 0.25
+    assert reference.known_share(153e6, day, 3, rate) == reference.base_rate(153e6, 2012, 3, rate)
+    assert reference.known_share(153e6, day, 30, rate) == reference.base_rate(153e6, 2012, 10, rate)
 
 
 def test_base_rates_that_no_panel_knows_are_refused():

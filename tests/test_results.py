@@ -200,3 +200,26 @@ def test_equal_verdicts_are_told_once_and_others_apart() -> None:
     assert results.verdict_lines([SOME, again, without])[2:] == once[2:]
     assert results.verdict_lines([SOME, again, without])[1] == "Harbin–Russia (00, 03)"
     assert results.verdict_lines([SOME, other]) == once + results.verdict_lines([other])
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "words"),
+    [
+        ("forecast", "open", "00; forecast"),
+        ("inferred", "unknown", "00; inferred"),
+        (None, "met", "00; decided by figures"),
+    ],
+)
+def test_a_block_says_who_says_so_and_by_what_kind(kind: str | None, outcome: str, words: str) -> None:
+    reading = SOME.readings[0].model_copy(
+        update={"kind": kind, "outcome": outcome, "probability": 0.3 if kind else None}
+    )
+    lines = results.verdict_lines([SOME.model_copy(update={"readings": [reading]})])
+    assert lines[1] == f"Harbin–Russia ({words})"
+
+
+def test_a_warning_ends_the_block_once_and_parts_no_notebooks() -> None:
+    warned = SOME.model_copy(update={"notebook": "03_could_one_have_known", "warning": "The class is old."})
+    lines = results.verdict_lines([SOME, warned, warned])
+    assert lines[1] == "Harbin–Russia (00, 03)" and lines[2:-1] == results.verdict_lines([SOME])[2:]
+    assert lines[-1] == "  The class is old."

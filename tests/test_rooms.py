@@ -14,6 +14,7 @@ from test_hygiene import read_text, tracked_files
 
 NO_CALLER: dict[str, str] = {
     "lib.tools.run.engine.Engine": "papermill, by an entry point",
+    "lib.tools.run.opened.note": "called in kernels, by the line that `start_line` writes",
     "lib.tools.sources.comtrade.plan": "called as TRADE[source].plan",
     "lib.tools.sources.comtrade.read": "called as TRADE[source].read",
     "lib.tools.sources.gacc.plan": "called as TRADE[source].plan",
@@ -22,15 +23,7 @@ NO_CALLER: dict[str, str] = {
 }
 """Public names that are needed although no source names them, each with the reason."""
 
-PENDING = {
-    "lib.standards.oecd_distance": "a published standard that notebook 06 does not show",
-    "lib.tools.run.opened.note": "goes with the list of opened files",
-    "lib.analysis.what_if.known_share": "the base rate that the browser shows, held to the page by a test",
-    "lib.law.from_rates": "the law of a series in one call, for `lib.ask`",
-    "lib.law.chances_every_year": "each year so far, for the same",
-    "lib.law.growth_quantiles": "the fan in closed form, which the page is to draw",
-    "lib.law.shift": "a shift of single years, which scenarios now add as a law",
-}
+PENDING: dict[str, str] = {}
 """Names that only tests use today and that are to go or to find a caller: nothing may be added here."""
 
 

@@ -1,20 +1,20 @@
 """Sentences of notebooks: right for every flow, by rules; and shown where a reader can change them.
 
-A rule is a pattern that no page may hold. It is looked for in the committed notebooks, and in what their cells say
-for the odd cases below; `RULES`, `ODD` and `REWRITTEN` are there to be extended.
+The rules of `sentences` are looked for in the committed notebooks, and in what their cells say for the odd cases
+below; those of `notebooks/odd_cases.yml` are run as a whole, apart from the tests.
 """
 
 import ast
 import json
 import re
 import statistics
-from html import unescape
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import pytest
 from IPython.display import Markdown
+from sentences import check_sentences, plain, sentences_of
 
 from lib.words import Said
 
@@ -26,33 +26,6 @@ REWRITTEN = ("01", "02", "06", "07", "08", "90", "start", "template")
 """Notebooks whose sentences stand in their cells; the others follow."""
 
 MOST_LINES, MEDIAN_LINES = 15, 4.5
-
-RULES = {
-    "a plural for one": r"(?<![\d.,–-])1 (?:years|figures|periods|rates|forecasts|trackers|times|pairs)\b",
-    "a doubled name": r"\b([A-Z][a-z]+)–\1\b|\b([A-Z][a-z]+) \2\b",
-    "a doubled word": r"\b(the|of|in|a|is|to|and|for|by) \1\b",
-    "growth by a fall": r"\b(?:grew|rose|fell|shrank) by [−+-]",
-    "a hole": r"(?<![\w-])(?:nan|NaN|NaT|None(?! [a-z])|<NA>|inf)(?![\w-])",
-    "a field that was not filled": r"\{[a-z_]*(?::[^}\s]*)?\}",
-    "two spaces": r"(?<=[a-z,]) {2,}(?=[a-z])",
-    "a stop after a stop": r"[.,;:]\s*[.,;](?!\.)|\.\.(?!\.)",
-    "a unit after its number": r"\b\d[\d.,]* (?:USD|CNY) (?:billion|million)\b",
-    "a hyphen for a minus": r"(?<![\w.–/_-])-\d",
-    "a count of all of itself": r"\*{0,2}(\d+)\*{0,2} of \*{0,2}\1\*{0,2} cannot",
-    "a span that ends in words": r"\d{4}–\d{4}, a year",
-    "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
-    "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
-}
-
-
-def check_sentences(text: str) -> list[str]:
-    """The rules that a text breaks, each with the words around."""
-    return [
-        f"{name}: …{text[max(0, found.start() - 40) : found.end() + 40]!r}…"
-        for name, pattern in RULES.items()
-        for found in re.finditer(pattern, text)
-    ]
-
 
 FLOWS = (
     {"reporter": "Heilongjiang"},
@@ -88,10 +61,10 @@ ODD = [
 ]
 
 
-def said_by(
+def run_cells(
     notebook: dict[str, Any], parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
-    """What the code cells of a notebook show as Markdown, for other parameters; run in this process."""
+) -> tuple[dict[str, Any], list[Any]]:
+    """What the code cells of a notebook, run in this process for other parameters, leave as names, and what they show."""
     shown: list[Any] = []
     monkeypatch.setattr("IPython.display.display", lambda thing, *_, **__: shown.append(thing))
     names: dict[str, Any] = {"display": shown.append}
@@ -104,27 +77,16 @@ def said_by(
             shown += [value] if value is not None and not isinstance(value, Said) else []
         if "parameters" in cell["metadata"].get("tags", []):
             names |= parameters
-    said = [_plain(str(thing.data)) for thing in shown if isinstance(thing, Markdown)]
+    return names, shown
+
+
+def said_by(
+    notebook: dict[str, Any], parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """What the code cells of a notebook show as Markdown, for other parameters."""
+    _, shown = run_cells(notebook, parameters, monkeypatch)
+    said = [plain(str(thing.data)) for thing in shown if isinstance(thing, Markdown)]
     return [text for text in said if text.strip()]  # a list of links alone leaves nothing
-
-
-def sentences_of(notebook: dict[str, Any]) -> list[str]:
-    """What a notebook says in Markdown: its own cells, and what its code shows; addresses and code left out."""
-    found = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "markdown":
-            found.append("".join(cell["source"]))
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            found += ["".join(data[kind]) for kind in ("text/markdown",) if kind in data]
-            found += [meta["alt"] for meta in output.get("metadata", {}).values() if "alt" in meta]
-    return [_plain(text) for text in found]
-
-
-def _plain(markdown: str) -> str:
-    markdown = re.sub(r"`[^`]*`", "code", markdown)
-    text = re.sub(r"(?<=\])\([^)]*\)|^\|.*$", "", markdown, flags=re.MULTILINE)
-    return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
 
 
 def committed() -> dict[str, dict[str, Any]]:
@@ -191,6 +153,10 @@ def test_the_title_is_a_question_and_the_answer_comes_before_any_section(name: s
         ("a mean of nan % a year", "a hole"),
         ("the level was {level:usd}", "a field that was not filled"),
         ("stated as 100 USD billion", "a unit after its number"),
+        ("moved by China, 2015-01: 2500 (row CN-RU-import-2015m01-b)", "a level without its unit"),
+        ("Trade moved by −4e−09 %", "an exponent"),
+        ("Harbin parcels to Russia–Russia, exports", "a doubled name"),
+        ("read the record ** holds", "a bold that is not"),
         ("it changed by -3 points", "a hyphen for a minus"),
         ("the effect of **5** of 5 cannot be known", "a count of all of itself"),
         ("+15.3 % in 2010–2013, a year", "a span that ends in words"),
@@ -206,7 +172,71 @@ def test_each_rule_finds_its_slip(text: str, rule: str) -> None:
 def test_good_sentences_break_no_rule() -> None:
     text = (
         "On 31 December 2009, with the figure of 2008, **4 of 4 trackers** called it on track. In 21 years of "
-        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 (row HLJ-RU-total-2007-a): −0.3 points. "
+        "China–Russia it fell by 3 % a year; Heilongjiang, 2007: 10,730 USD mn (row HLJ-RU-total-2007-a): −0.3 points. "
         "From US$5.68 billion in 2005 …, 2012–2013, 2023. Known for 1 year, 11 figures."
     )
     assert check_sentences(text) == []
+
+
+# --- where sentences stand ---
+
+SHARED = ("answers.py", "headline.py", "reference.py")
+"""What several notebooks, the site and the command line say alike."""
+
+MOST_WORDS = 12
+
+MESSAGES = ("UserError", "Fault", "Field")
+"""Calls whose text is a message about a parameter or a file, not prose of a page."""
+
+
+def prose_in(source: str) -> list[str]:
+    """Sentences of twelve words or more in Python source, apart from docstrings, messages and the names of sources."""
+    tree = ast.parse(source)
+    apart = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        or (isinstance(node, ast.Call) and getattr(node.func, "id", "") in MESSAGES)
+    ]
+    left_out = {id(part) for node in apart for part in ast.walk(node)}
+    texts = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+        if isinstance(node, ast.JoinedStr)
+        else node.value
+        for node in ast.walk(tree)
+        if id(node) not in left_out
+        and (
+            isinstance(node, ast.JoinedStr)
+            or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+        )
+    ]
+    return [
+        text
+        for text in texts
+        if len(re.findall(r"[^\W\d_]{2,}|\{", text)) >= MOST_WORDS
+        and re.search(r"[.!?](?:\s|$)", text)
+        and not re.search(
+            r"\bdata/\w+|\(\?", text
+        )  # the line under a figure names its file; patterns are no prose
+    ]
+
+
+def test_no_prose_of_a_page_stands_in_the_library() -> None:
+    rooms = [
+        *(ROOT / "lib").glob("*.py"),
+        *(ROOT / "lib/analysis").glob("*.py"),
+        *(ROOT / "lib/plots").glob("*.py"),
+    ]
+    found = {
+        path.name: prose_in(path.read_text(encoding="utf-8")) for path in rooms if path.name not in SHARED
+    }
+    assert {name: texts for name, texts in found.items() if texts} == {}
+
+
+def test_prose_in_the_library_is_found() -> None:
+    words = (
+        "The forecast gives it {p:pct}; four in five lie between {low:usd} and {high:usd}, as far as we know."
+    )
+    assert prose_in(f"def f():\n    return {words!r}") == [words]
+    assert prose_in(f'def f():\n    """{words}"""\n    raise UserError({words!r})') == []

@@ -194,8 +194,8 @@ def test_parts_of_a_year_are_not_years():
 
 
 def test_currency_and_flow_must_be_single():
-    with pytest.raises(UserError, match='currency: found "EUR", expected "USD" or "CNY"'):
-        series.candidates(record({"year": 2010}), "EUR")
+    with pytest.raises(UserError, match=r'currency: found "EUX", expected one of ISO 4217.*did you mean EUR'):
+        series.candidates(record({"year": 2010}), "EUX")
     with pytest.raises(UserError, match="figures of several flows"):
         series.candidates(ALL, "USD")
 
@@ -216,6 +216,30 @@ def test_significant_digits(value, digits):
 def test_exchange_rates_of_a_day_are_those_of_years_that_were_over():
     assert series.exchange_rates(COVARIATES, pd.Timestamp("2016-01-01")).index.max() == 2015
     assert series.exchange_rates(COVARIATES, pd.Timestamp("2015-12-31")).index.max() == 2014
+
+
+def test_a_third_currency_is_converted_over_the_dollar_and_marked():
+    rows = record({"year": 2010, "value": 8.0, "unit": "CNY bn"}, {"year": 2011, "value": 2.0, "unit": "USD bn"},
+                  {"year": 2012, "value": 3.0, "unit": "EUR bn"})  # fmt: skip
+    known = pd.DataFrame(
+        {"CNY": {2010: 6.4, 2012: 6.0}, "EUR": {2010: 0.8, 2011: 0.7, 2012: 0.75}, "USD": 1.0}
+    )
+    euros = series.annual_series(rows, "EUR", known)
+    assert euros["value_mn"].to_dict() == pytest.approx({2010: 1000, 2011: 1400, 2012: 3000})
+    assert euros["grade"].to_list() == ["converted", "converted", "published"]
+    yuan = series.annual_series(rows, "CNY", known)["value_mn"].to_dict()
+    assert yuan == pytest.approx({2010: 8000, 2012: 3000 / 0.75 * 6}), "2011 has no rate of the yuan"
+    assert series.annual_series(rows, "GBP", known).empty
+    assert series.annual_series(rows, "EUR")["value_mn"].to_dict() == {2012: 3000}
+
+
+def test_a_rate_that_is_missing_is_told_with_the_command_that_brings_it():
+    rates = series.exchange_rates(COVARIATES, LATE)
+    assert series.in_dollars(600, "CNY", 2013, rates.assign(CNY=6.0)) == 100
+    assert series.in_dollars(600, "USD", 1800, rates) == 600
+    for currency, year in (("CNY", 1900), ("EUX", 2013)):
+        with pytest.raises(UserError, match=rf"{currency} for {year} .*data refresh --currency {currency}"):
+            series.in_dollars(600, currency, year, rates)
 
 
 # --- properties ---

@@ -15,14 +15,13 @@ from lib.standards import (
     escap_anticipated,
     escap_current_status,
     eurostat,
-    oecd_distance,
     sdsn,
     un_progress_chart,
 )
 
 HEILONGJIANG_2008 = TrackedTarget(5.6, 2005, 11.08, 2008, 14, 2010)
 HEILONGJIANG_2010 = TrackedTarget(5.6, 2005, 7.47, 2010, 14, 2010)
-ALL = (eurostat, un_progress_chart, escap_current_status, escap_anticipated, sdsn, oecd_distance)
+ALL = (eurostat, un_progress_chart, escap_current_status, escap_anticipated, sdsn)
 LEVEL = st.floats(0.1, 1e6)
 
 
@@ -153,15 +152,6 @@ def test_anticipated_progress_uses_the_least_squares_line_of_the_years_known():
     assert escap_anticipated(problem, levels).value == pytest.approx(expected, rel=1e-9)
     corrupted = levels.where(levels.index <= 2014, -1e9)
     assert escap_anticipated(problem, corrupted) == escap_anticipated(problem, levels)
-
-
-def test_oecd_distance_needs_a_spread_and_counts_only_what_is_missing():
-    assert oecd_distance(HEILONGJIANG_2008).progress_class == "not assessed"
-    assert oecd_distance(HEILONGJIANG_2008, 2.0).value == pytest.approx((14 - 11.08) / 2)
-    met = TrackedTarget(5.6, 2005, 15, 2008, 14, 2010)
-    assert (oecd_distance(met, 2.0).value, oecd_distance(met, 2.0).progress_class) == (0, "target achieved")
-    with pytest.raises(UserError, match="spread: found 0"):
-        oecd_distance(met, 0)
 
 
 # --- edges ----------------------------------------------------------------------------------------------
@@ -298,9 +288,7 @@ def problems(draw):
 
 def strength(standard, problem):
     """Value of a standard, turned so that more is better."""
-    sign = -1 if standard in (escap_anticipated, oecd_distance) else 1
-    result = standard(problem, 1.0) if standard is oecd_distance else standard(problem)
-    return sign * result.value
+    return (-1 if standard is escap_anticipated else 1) * standard(problem).value
 
 
 @given(problems(), st.floats(1.0, 3.0))

@@ -1,9 +1,13 @@
 """Reading a table: each kind of fault is found, at its line, together with all others."""
 
+import csv
+import io
 import json
+import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from frictionless import Schema
 from hypothesis import given, settings
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from lib import package, tables
 from lib.errors import SHOWN_FAULTS, Fault, UserError, list_faults
 from lib.figures import check_figure
+from lib.tools.run import markup
 
 HEADER = (
     "figure_id,reporter,partner,flow,period_start,period_end,value,unit,yoy_pct,published,known_by,"
@@ -334,3 +339,35 @@ def test_a_broken_description_is_named(copied):
     (copied / "datapackage.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match=r"datapackage\.json: not valid JSON"):
         package.describe("figures")
+
+
+# Addresses and formulas.
+
+
+@pytest.mark.parametrize("table", ["figures", "goals", "targets", "events", "covariates", "investments"])
+def test_an_address_has_the_characters_of_rfc_3986_alone(table: str) -> None:
+    fields = {field["name"]: field for field in package.describe(table)["schema"]["fields"]}
+    patterns = [field["constraints"]["pattern"] for name, field in fields.items() if "url" in name]
+    assert patterns
+    for pattern in patterns:
+        test = re.compile(pattern, re.ASCII)
+        assert test.search("https://a.org/b_(c)?d=1&e='2'#f~%C3%A9") and test.search("http://[::1]:80/")
+        for wrong in (*'"<>\\^`{}|é\u202e\x00\n', "%zz", "%"):
+            assert not test.search(f"https://a.org/{wrong}x")
+        assert not test.search("javascript:alert(1)") and not test.search("//a.org")
+
+
+FORMULAS = ["=1+1", "=cmd|' /C calc'!A0", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-cmd", "\t=1", "＝1", "+A1"]
+
+NUMBERS = ["+14.1 %", "-5", "−28.6 %", "-1,234.5", "-", "+6.5%; base computed", "a=1", "25 %"]
+
+
+@pytest.mark.parametrize("text", FORMULAS + NUMBERS)
+def test_what_a_spreadsheet_would_compute_is_text_in_every_table_for_others(text: str) -> None:
+    expected = f"'{text}" if text in FORMULAS else text
+    frame = pd.DataFrame({"a": [text, "x"], "b": [1.5, -2.0], text: [None, text]})
+    written = list(csv.reader(io.StringIO(tables.to_csv(frame))))
+    assert written == [["a", "b", expected], [expected, "1.5", ""], ["x", "-2.0", expected]]
+    grid = markup.Grid([text, "b"], [[markup.Cell(text), markup.Cell("x")]])
+    assert list(csv.reader(io.StringIO(grid.to_csv()))) == [[expected, "b"], [expected, "x"]]
+    assert bool(tables.check_record(2, [text], ["note"])) == (text in FORMULAS)

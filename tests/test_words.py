@@ -19,16 +19,16 @@ from lib.words import each, exact_money, fill, form, markdown, money, percent, p
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (230, "USD 230 million"),
-        (153.3333, "USD 153 million"),
-        (88_160, "USD 88.2 billion"),
-        (999.4, "USD 999 million"),
-        (999.6, "USD 1 billion"),
-        (1000, "USD 1 billion"),
-        (228_105, "USD 228 billion"),
-        (1_234_567, "USD 1,235 billion"),
-        (0.5, "USD 0.5 million"),
-        (0, "USD 0 million"),
+        (230, "US$230 million"),
+        (153.3333, "US$153 million"),
+        (88_160, "US$88.2 billion"),
+        (999.4, "US$999 million"),
+        (999.6, "US$1 billion"),
+        (1000, "US$1 billion"),
+        (228_105, "US$228 billion"),
+        (1_234_567, "US$1,235 billion"),
+        (0.5, "US$0.5 million"),
+        (0, "US$0 million"),
     ],
 )
 def test_money(value, words):
@@ -122,6 +122,9 @@ def test_years():
         (-20, "USD", "US$−20 million"),
         (10_730.0, "number", "10,730"),
         (5580.0, "number", "5580"),
+        (139.42, "about", "139"),
+        (15_802.3, "about", "15,800"),
+        (0.0561234, "about", "0.0561"),
         ("2014-04-15", "day", "15 April 2014"),
         (date(2014, 4, 5), "day", "5 April 2014"),
         (pd.Timestamp(2014, 4, 15), "day", "15 April 2014"),
@@ -264,5 +267,7 @@ def test_a_table_renames_formats_and_leaves_blank_what_is_missing():
     columns = {"x": ("growth & so", "rate"), "a": "name", "years": ("years", "spans")}
     html = show.table(frame, columns).data
     assert re.findall(r"<th>(.*?)</th>", html) == ["growth &amp; so", "name", "years"]
-    assert re.findall(r"<td>(.*?)</td>", html) == ["+10 %", "&lt;b&gt;", "2012–2013", "", "y", "none"]
+    assert 'white-space: nowrap">+10 %</span>' in html  # no line ends between a number and its unit
+    cells = re.findall(r"<td>(.*?)</td>", re.sub("</?span[^>]*>", "", html))
+    assert cells == ["+10 %", "&lt;b&gt;", "2012–2013", "", "y", "none"]
     assert show.table(frame.iloc[:0], columns, otherwise="None.").data == "None."

@@ -5,9 +5,9 @@ import pandas as pd
 from lib.cases import FlowCase, GoalCase
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_investments, load_targets, sources
-from lib.goals import Goal, Verdict, parse_goal
+from lib.goals import Goal, parse_goal
 from lib.growth import cagr
-from lib.words import Said, fill, markdown, pick
+from lib.words import Said, fill, markdown
 
 READ_AS = {
     "average": "on average",
@@ -15,11 +15,6 @@ READ_AS = {
     "mean_of_rates": "by the mean of the yearly rates",
 }
 """A reading as the end of "the goal, read …"."""
-
-
-def stated(case: GoalCase, verdicts: list[Verdict]) -> Verdict:
-    """The verdict of the reading in which the goal was stated."""
-    return next(item for item in verdicts if item.reading == case.reading)
 
 
 def announcement(case: GoalCase) -> Said:
@@ -73,23 +68,13 @@ def _in_register(case: GoalCase, number: float, kind: str, currency: str | None)
     return _announced(row["announced"], row["announcer"], row["source_target_url"])
 
 
-def investment_half(case: GoalCase) -> Said:
-    """What the record says of a goal for investment that was stated with the goal for trade; empty without one."""
-    table = load_goals_table()
+def investment_goal(case: GoalCase) -> tuple[str, int] | None:
+    """The goal for investment that was stated with the goal for trade: its address, and how many outcomes are known."""
+    table, figures = load_goals_table(), load_investments()
     same = (table["reporter"] == case.reporter) & (table["partner"] == case.partner)
     rows = table[same & (table["measure"] == "outward_investment") & (table["deadline"] == case.deadline)]
-    if rows.empty:
-        return Said("")
-    figures = load_investments()
     known = figures[(figures["reporter"] == case.reporter) & (figures["partner"] == case.partner)]
-    outcomes = int((known["status"] != "goal").sum())
-    judged = pick(
-        outcomes > 0,
-        yes="{n:figure|figures} on it (data/investments.csv), so that half is not judged here.",
-        no="no outcome of it (data/investments.csv), so that half cannot be judged.",
-    )
-    said = "The same plan named a goal for investment ([source]({url:url})): the record holds {judged}"
-    return markdown(said, url=rows.iloc[0]["url"], judged=judged, n=outcomes)
+    return None if rows.empty else (rows.iloc[0]["url"], int((known["status"] != "goal").sum()))
 
 
 def _millions(unit: str) -> float:

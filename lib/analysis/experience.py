@@ -38,8 +38,7 @@ LONG_YEARS = 3
 
 def size_usd(case: GoalCase, goal: Goal) -> float:
     """Level of the base in US dollars, for the size class."""
-    usd_mn = goal.base_mn if case.currency == "USD" else goal.base_mn / case.rates()[goal.base_year]
-    return float(usd_mn * 1e6)
+    return case.usd_mn(goal.base_mn, goal.base_year) * 1e6
 
 
 def known_to(case: GoalCase) -> int:

@@ -2,7 +2,7 @@
 
 from lib.goals import READING_LABELS, Verdict, parse_goal
 from lib.outlook import Answer
-from lib.words import Said, fill, markdown
+from lib.words import Said, fill, markdown, plain
 
 IN_TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 SURE_ENOUGH = 0.6
@@ -60,7 +60,7 @@ def headline(answer: Answer) -> Said:
 
 def plainly(answer: Answer) -> str:
     """`headline` as plain text, for programs: no Markdown."""
-    return str(headline(answer)).replace("**", "").replace("\\", "")
+    return plain(headline(answer))
 
 
 def _of(answer: Answer) -> dict[str, str]:

@@ -88,9 +88,11 @@ def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float
     if part.empty:
         return {}
     grown, rates = 1 + part["yoy_pct"].iloc[-1] / 100, case.rates()
-    moved = {"USD": 1 / rates, "CNY": rates}[case.currency]
-    same = part["currency"].iloc[-1] == case.currency
-    return {year - 1: levels[year] / grown * (1.0 if same else moved[year - 1] / moved[year])}
+    factor, printed = 1.0, part["currency"].iloc[-1]
+    if printed != case.currency:
+        moved = rates[case.currency] / rates[printed]
+        factor = moved[year - 1] / moved[year]
+    return {year - 1: levels[year] / grown * factor}
 
 
 def sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:

@@ -237,7 +237,7 @@ def gains(scores: pd.DataFrame) -> dict[str, Any]:
 def estimates(view: View, table: pd.DataFrame, scores: pd.DataFrame, best: dict[str, Any]) -> list[Estimate]:
     """Numbers for the result: elasticity to oil, variance explained, p of a break, forecast scores."""
     rows: dict[str, tuple[float, str]] = {}
-    if len(table) >= regressions.LEAST_YEARS:
+    if len(table) >= regressions.LEAST_YEARS and np.ptp(table["growth"]) > 0:
         found = regressions.fit(table)
         rows["oil elasticity"] = (found.loc["oil", "coefficient"], "per cent per per cent")
         rows["variance explained"] = (found.attrs["r2"], "fraction")
@@ -249,4 +249,5 @@ def estimates(view: View, table: pd.DataFrame, scores: pd.DataFrame, best: dict[
     return [
         Estimate(target=name, period=last, output_type="point", value=float(f"{value:.3g}"), unit=unit)
         for name, (value, unit) in rows.items()
+        if np.isfinite(value)
     ]

@@ -10,6 +10,7 @@ from lib import figures as fig
 from lib.analysis import plausibility
 from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
+from lib.economies import pair_name
 from lib.growth import implied_base
 
 
@@ -29,7 +30,7 @@ def around(family: Iterable[FlowCase]) -> pd.DataFrame:
     for (reporter, partner), ours in (pairs | mirrored).items():
         rows = fetched.beside(curated, reporter)
         rows = rows[(rows["reporter"] == reporter) & (rows["partner"] == partner)]
-        frames.append(rows.assign(pair=f"{reporter}–{partner}", ours=ours))
+        frames.append(rows.assign(pair=pair_name(reporter, partner), ours=ours))
     return fig.as_of(pd.concat(frames, ignore_index=True), members[0].as_of_time).reset_index(drop=True)
 
 

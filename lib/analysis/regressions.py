@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from lib import forecast, reference
+from lib import law as laws
+from lib import reference
 from lib.analysis.scores import crps_t
 from lib.errors import UserError
 from lib.growth import log_growth
@@ -93,9 +94,10 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Frame with name, coefficient, low, high, p, vif, least and most (when each year is left out in turn) and firm
-    (significant at 5 % and of one sign throughout); empty for fewer than `LEAST_YEARS` years.
+    (significant at 5 % and of one sign throughout); empty for fewer than `LEAST_YEARS` years, or growth that
+    never changes.
     """
-    if len(table) < LEAST_YEARS:
+    if len(table) < LEAST_YEARS or np.ptp(table["growth"]) == 0:
         return pd.DataFrame()
     found, moved = fit(table).drop(index="const"), without_each_year(table)
     found = found.assign(least=moved.min(), most=moved.max(), name=pd.Series(DRIVERS))
@@ -118,9 +120,9 @@ def without_each_year(table: pd.DataFrame) -> pd.DataFrame:
 def explained(table: pd.DataFrame) -> pd.DataFrame:
     """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
 
-    Columns are those, `growth`, and `fit` (growth without the residual); no row for fewer than `LEAST_YEARS` years.
+    Columns are those, `growth`, and `fit` (growth without the residual); no row where `coefficients` has none.
     """
-    if len(table) < LEAST_YEARS:
+    if len(table) < LEAST_YEARS or np.ptp(table["growth"]) == 0:
         return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = _ols(table)
     names = [name for name in table.columns if name != "growth"]
@@ -136,6 +138,9 @@ def _ols(table: pd.DataFrame, hac: bool = False) -> Any:
     errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": LAGS, "use_correction": True}, "use_t": True}
     return OLS(table["growth"], design).fit(**(errors if hac else {}))
 
+
+SMALLEST_SCALE = 1e-6
+"""A record that never moves leaves no spread; a score needs one."""
 
 LEAST_RATES = 10
 """Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
@@ -189,10 +194,11 @@ def _origins(table: pd.DataFrame) -> list[int]:
 
 
 def _core(level: pd.Series, growth: pd.Series, origin: int) -> tuple[float, float, float]:
-    """The forecast of the collection: own rates to the origin, shrunk to the reference class known then."""
-    prior = reference.prior_for(float(level[origin]) * 1e6, origin)
-    model = forecast.fit(growth.loc[:origin].to_numpy(), prior)
-    return float(forecast.location(model, 1)), float(forecast.spread(model, 1)), float(model.df)
+    """The law of the collection without its class part: own rates to the origin, shrunk to the class known then."""
+    prior = laws.drawn(reference.prior_for(float(level[origin]) * 1e6, origin))
+    of = laws.posterior(growth.loc[:origin].to_numpy(), prior)
+    scale = float(np.sqrt(of.variance)) * float(laws.years_worth(of, 1))
+    return float(laws.location(of, 1)), scale, float(of.df)
 
 
 def _walk(growth: pd.Series) -> tuple[float, float, float]:
@@ -224,7 +230,7 @@ def _predict(drivers: pd.DataFrame, growth: pd.Series, at: pd.Series) -> tuple[f
 
 
 def _score(law: tuple[float, float, float], came: float) -> dict[str, float | bool]:
-    location, scale, df = law
+    location, scale, df = law[0], max(law[1], SMALLEST_SCALE), law[2]
     half = scale * float(stdtrit(df, 0.9))
     return {
         "location": location,

@@ -34,7 +34,7 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
     rates = growth.log_growth(levels.loc[: goal.deadline])
     own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
     posteriors = {
-        "as above": base.posterior,
+        "own yearly levels": base.posterior,
         "without the larger flows": laws.posterior(rates, own_class),
         "the reference class alone": laws.posterior(np.array([]), own_class),
         "drift free to differ twice as much": laws.posterior(
@@ -82,10 +82,10 @@ def _hindcast(
 ) -> tuple[float, bool] | None:
     """(probability, met) of growing at a rate over `years` years from `origin`; None without enough years."""
     before = levels.loc[:origin]
-    if origin + years not in levels.index or len(before) < 2:
+    if origin + years not in levels.index or len(before) < 2 or not levels[origin] > 0:
         return None
     needed = years * np.log1p(growth_rate)
-    met = np.log(levels[origin + years] / levels[origin]) >= needed - 1e-9
+    met = levels[origin + years] / levels[origin] >= np.exp(needed - 1e-9)
     return float(laws.p_reach(expect(case, before).posterior, needed, years)), bool(met)
 
 

@@ -120,7 +120,7 @@ def elasticities(listed: list[Scenario]) -> pd.DataFrame:
 
 
 DRIVERS = ("oil", "rouble", "gdp")
-"""The price of Brent, the value of the rouble in dollars, Russia's real GDP."""
+"""The price of Brent, the value of the rouble in dollars, Russia's real GDP; the latter two for trade with Russia."""
 
 MIN_YEARS = 6
 """Fewer yearly growth rates say nothing of an elasticity."""
@@ -144,14 +144,19 @@ def largest(case: GoalCase) -> GoalCase:
     return [case, *case.lineage()][-1]
 
 
+def is_with_russia(case: GoalCase) -> bool:
+    """Whether Russia is one side of the trade: rouble, Russian growth, pipelines and sanctions speak to no other."""
+    return "Russia" in (case.partner, largest(case).reporter)
+
+
 def estimate(case: GoalCase, driver: str) -> Elasticity | None:
     """Slope of the yearly log growth of the largest flow on one driver; None where the day knew too few years.
 
-    One driver at a time: over so few years oil, rouble and GDP move together and cannot be told apart.
+    None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil, rouble and GDP move together and cannot be told apart.
     """
     rates = growth.log_growth(largest(case).series()["value_mn"])
     both = pd.DataFrame({"growth": rates, "driver": drivers(case)[driver]}).dropna()
-    if len(both) < MIN_YEARS:
+    if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
     slope, sd, r2 = regress(both["growth"].to_numpy(), both["driver"].to_numpy())
     return Elasticity(driver, slope, sd, len(both), int(both.index.min()), int(both.index.max()), r2)
@@ -212,11 +217,16 @@ def _driven(case: ScenarioCase, years: int) -> list[Scenario]:
 
 
 def pipeline_steps(case: GoalCase) -> pd.Series:
-    """By how much the province's trade with Russia outgrew the country's in the pipeline years the day knew."""
+    """By how much the province's trade with Russia outgrew the country's in the pipeline years the day knew.
+
+    Empty where the trade is not with Russia.
+    """
     family = [
         case.model_copy(update={"reporter": name, "partner": "Russia", "flow": "total"})
         for name in (PROVINCE, "China")
     ]
+    if not (is_with_russia(case) and all(member.is_on_record() for member in family)):
+        return pd.Series(dtype=float)
     province, country = (member.series()["value_mn"] for member in family)
     share = province / country
     steps = {
@@ -251,7 +261,8 @@ def since_sanctions(case: GoalCase) -> SinceSanctions | None:
     top = largest(case)
     levels = top.series()["value_mn"]
     before, seen = SANCTIONS_SINCE - 1, SANCTIONS_SEEN
-    if case.deadline < SANCTIONS_SINCE or not {before, seen} <= set(levels.index):
+    known = {before, seen} <= set(levels.index) and is_with_russia(case)
+    if case.deadline < SANCTIONS_SINCE or not known:
         return None
     found = outlook.expect(top, levels.loc[:before]).posterior
     gained = math.log(levels[seen] / levels[before])

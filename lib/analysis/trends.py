@@ -14,14 +14,14 @@ MIN_TREND_YEARS = 6
 def log_trend(levels: pd.Series) -> tuple[float, float, float]:
     """Growth a year by least squares of log level on the calendar year, with a 95 % interval.
 
-    Gaps are no harm: the regressor is the year. Standard errors are Newey & West's (1987), two lags, with the
+    Gaps are no harm, nor years without trade, which are left out: the regressor is the year. Standard errors are Newey & West's (1987), two lags, with the
     t distribution.
 
     Returns
     -------
     (rate, low, high) as fractions; NaN for fewer than `MIN_TREND_YEARS` levels.
     """
-    known = levels.dropna()
+    known = levels[levels > 0]
     if len(known) < MIN_TREND_YEARS:
         return np.nan, np.nan, np.nan
     from statsmodels.regression.linear_model import OLS
@@ -44,7 +44,7 @@ def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     """
     rows = []
     for name, level in levels.items():
-        known, rates = level.dropna(), yoy(level).dropna()
+        known, rates = level[level > 0], yoy(level).dropna()
         if known.empty:
             continue
         first, last = int(known.index[0]), int(known.index[-1])

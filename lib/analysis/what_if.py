@@ -9,56 +9,24 @@ larger flows to lean on, so the prior is that of flows between two countries of 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib import goals, growth, mixtures, outlook, reference
+from lib import goals, growth, mixtures, outlook
 from lib import law as laws
-from lib.cases import MAX_HORIZON_YEARS, GoalCase
+from lib.cases import GoalCase
 from lib.errors import UserError, quote
-from lib.evidence import NEGLIGIBLE
-from lib.figures import UNDATED_KNOWN_FROM, load_covariates
+from lib.figures import UNDATED_KNOWN_FROM
 from lib.forecast import FAN
 from lib.goals import Goal
 from lib.law import Law
-from lib.outlook import SUREST, Answer, Expectation
-from lib.reference import HORIZON, base_rate
-from lib.series import exchange_rates
-
-OWN = "own"
-"""Stands for the reporter of a reader's own figures."""
+from lib.outlook import SUREST, Answer
 
 OWN_MOST_FIGURES = 15
 OWN_FIRST_YEAR = 1970
 """Before this no panel has a reference class."""
 OWN_LAST_YEAR = UNDATED_KNOWN_FROM.year
-
-
-class BaseRate(NamedTuple):
-    """How many flows of the size of the base grew so fast.
-
-    Parameters
-    ----------
-    share : of past starting points; None where no panel reaches so far back.
-    years : horizon looked at, the goal's own or the longest that is kept.
-    reason : why there is no share, or nothing.
-    """
-
-    share: float | None
-    years: int
-    reason: str = ""
-
-
-def known_share(goal: Goal, base_usd: float, origin: int) -> BaseRate:
-    """The base rate of a goal, whose base is so many US dollars a year, as known at an origin."""
-    years = min(goal.years, HORIZON)
-    try:
-        return BaseRate(float(base_rate(base_usd, origin, years, goal.rate)), years)
-    except UserError as error:
-        return BaseRate(None, years, str(error))
 
 
 def grid(case: GoalCase, rates: Sequence[float], deadlines: Sequence[int]) -> pd.DataFrame:
@@ -118,15 +86,19 @@ def _p_year(law: Law, answer: Answer, year: int) -> float:
     return 1 - float(mixtures.below(np.log1p(answer.goal.rate) + known, law.weights, law.means @ row, sds))
 
 
-_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
+_NUMBER = r"[0-9]{1,3}(?:[ .,'][0-9]{3})+(?:[.,][0-9]{1,9})?|[0-9]{1,12}(?:[.,][0-9]{1,9})?"
 
-_LINE = re.compile(rf"([0-9]{{4}})[ \t,;:=]+({_NUMBER})(?:[ \t,;:]+([+−-]?{_NUMBER}) *%)?")
+_LINE = re.compile(
+    rf'"?([0-9]{{4}})"?[ \t,;:=]+"?({_NUMBER})"?(?:[ \t,;:]+"?([+−-]?[0-9]{{1,4}}(?:[.,][0-9]{{1,9}})?) *%"?)?'
+)
 
 _EXPECTED = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"'
 
 
 def read_figures(text: str) -> pd.Series:
-    """Read a reader's figures: one line a year, "2013 230" or "2013 230 +50 %".
+    """Read a reader's figures: one line a year, "2013 230" or "2013 230 +50 %"; or what a spreadsheet copies.
+
+    A first line without a year is a header; thousands may stand apart, and the decimal sign be a comma.
 
     Returns
     -------
@@ -137,87 +109,81 @@ def read_figures(text: str) -> pd.Series:
     UserError
         Naming the line, what was found and what was expected.
     """
-    lines = [line.strip() for line in re.split(r"[\n|]", text) if line.strip()]
+    plain = re.sub("[\u00a0\u2009\u202f]", " ", text)
+    lines = [
+        (place, line.strip()) for place, line in enumerate(re.split(r"\r?\n|\|", plain), 1) if line.strip()
+    ]
+    lines = lines[1:] if len(lines) > 1 and not re.match('"?[0-9]', lines[0][1]) else lines
     if not 1 <= len(lines) <= OWN_MOST_FIGURES:
         raise UserError(
             f"own figures: found {len(lines)} lines, expected 1 to {OWN_MOST_FIGURES}: {_EXPECTED}"
         )
+    parts = [_parts(place, line) for place, line in lines]
+    decimal = _decimal_sign([level for _, level, _ in parts])
     levels: dict[int, float] = {}
     implied: dict[int, float] = {}
-    for place, line in enumerate(lines, start=1):
-        year, level, rate = _read_line(place, line)
-        if year in levels:
-            raise UserError(f"own figures, line {place}: found {year} twice, expected each year once")
+    for (place, line), (year, written, growing) in zip(lines, parts, strict=True):
+        level = _number(written, decimal)
+        rate = None if growing is None else float(growing.replace(",", ".").replace("−", "-")) / 100
+        _check_line(place, line, year, level, rate, levels)
         levels[year] = level
         if rate is not None:
             implied[year - 1] = float(growth.implied_base(level, rate))
     return pd.Series(implied | levels, dtype=float).rename_axis("year").sort_index()
 
 
-def _read_line(place: int, line: str) -> tuple[int, float, float | None]:
+def _parts(place: int, line: str) -> tuple[int, str, str | None]:
+    """Year, level and growth of a line, as they are written."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise UserError(f"own figures, line {place}: found {quote(line)}, expected {_EXPECTED}")
-    year, level = int(match[1]), float(match[2])
-    rate = None if match[3] is None else float(match[3].replace("−", "-")) / 100
+    return int(match[1]), match[2], match[3]
+
+
+def _decimal_sign(written: Sequence[str]) -> str:
+    """The decimal sign of numbers of one table: the sign that stands last, or not before three digits.
+
+    Raises
+    ------
+    UserError
+        Where every point stands before three digits: 1.234 may be a thousand, or one and a bit.
+    """
+    for text in written:
+        signs = re.sub("[0-9 ']", "", text)
+        if len(set(signs)) == 2:
+            return signs[-1]
+        if len(signs) == 1 and len(text.partition(signs)[2]) != 3:
+            return signs
+        if len(signs) == 1 and len(text.partition(signs)[0]) > 3:
+            return signs
+        if len(signs) > 1:
+            return "." if signs[0] == "," else ","
+    if doubtful := [text for text in written if "." in text]:
+        found = doubtful[0]
+        raise UserError(
+            f"own figures: found {quote(found)}, expected a number that can be read in one way: did you mean "
+            f"{found.replace('.', '')} or {found}0?"
+        )
+    return "."
+
+
+def _number(text: str, decimal: str) -> float:
+    """A number by the decimal sign of its table."""
+    plain = re.sub("[ ']", "", text)
+    return float(plain.replace(".", "").replace(",", ".") if decimal == "," else plain.replace(",", ""))
+
+
+def _check_line(
+    place: int, line: str, year: int, level: float, rate: float | None, levels: dict[int, float]
+) -> None:
+    """Refuse a year that cannot be, or came before, and a level that cannot grow."""
     if not OWN_FIRST_YEAR < year <= OWN_LAST_YEAR:
         raise UserError(
             f"own figures, line {place}: found {year}, expected a year from {OWN_FIRST_YEAR + 1} to {OWN_LAST_YEAR}"
         )
+    if year in levels:
+        raise UserError(f"own figures, line {place}: found {year} twice, expected each year once")
     if level <= 0 or (rate is not None and rate <= -1):
         raise UserError(
             f"own figures, line {place}: found {quote(line)}, expected a level above 0 that can grow"
         )
-    return year, level, rate
-
-
-def own_answer(
-    figures: str, goal: str, base_year: int, deadline: int, currency: str = "USD", reading: str = "average"
-) -> Answer:
-    """The answer to a goal for the flow whose figures are given, with all that is known today."""
-    levels = read_figures(figures)
-    if base_year not in levels.index:
-        known = ", ".join(map(str, levels.index))
-        raise UserError(f"base_year: found {base_year}, expected a year of your figures: {known}")
-    if not 1 <= deadline - base_year <= MAX_HORIZON_YEARS:
-        raise UserError(
-            f"deadline: found {deadline}, expected 1 to {MAX_HORIZON_YEARS} years after {base_year}"
-        )
-    day = UNDATED_KNOWN_FROM
-    target = goals.make_goal(goal, base_year, deadline, levels, currency)
-    asked: dict[str, Any] = {"goal": goal, "base_year": base_year, "deadline": deadline, "currency": currency}
-    asked |= {"reporter": OWN, "partner": "", "flow": "total", "as_of": day, "reading": reading}
-    case = GoalCase.model_construct(**asked)
-    verdicts, needed = goals.judge(target, levels, case.as_of_time), goals.needed_rates(target, levels)
-    undecided = [one.reading for one in verdicts if one.outcome in ("open", "unknown")]
-    found = Answer(
-        case, target, levels, verdicts, outlook.kind_of(day, deadline), pd.Series(dtype=float), needed
-    )
-    if not undecided:
-        return found
-    expected = expect_own(levels.loc[:deadline], currency, day)
-    law = outlook.own_law(target, levels, expected)
-    law = laws.prune(laws.marginal(law, [year for year in law.years if year not in levels.index]), NEGLIGIBLE)
-    odds = laws.chances(law, target, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
-    return replace(found, chances=odds, law=law, expected=expected)
-
-
-def expect_own(levels: pd.Series, currency: str, day: date) -> Expectation:
-    """The growth to be expected from the last of the levels on, from them and from flows of that size."""
-    origin, level = int(levels.index[-1]), float(levels.iloc[-1])
-    per_usd, rates = exchange_rates(load_covariates(), pd.Timestamp(day)), growth.log_growth(levels)
-    size = size_in_usd(level, origin, currency, per_usd)
-    known = min(origin, reference.last_released(day))
-    prior, shares = outlook.prior_with_parents(laws.drawn(reference.prior_for(size, known)), [], rates)
-    return Expectation(origin, level, size, False, prior, laws.posterior(rates, prior), shares)
-
-
-def size_in_usd(level_mn: float, year: int, currency: str, per_usd: pd.Series) -> float:
-    """A level in US dollars at the average rate of its year."""
-    if currency == "USD":
-        return float(level_mn) * 1e6
-    if year not in per_usd.index:
-        raise UserError(
-            f"currency: found CNY for {year}, expected a year whose average exchange rate is known"
-        )
-    return float(level_mn) / float(per_usd[year]) * 1e6

@@ -1,23 +1,26 @@
 """What the what-if page computes from, as one JSON object.
 
-The record: every flow's level by year, as it was known on each day that changed it. The reference class: the kept
-tables as data/reference has them, nested by key. Nothing is rounded, so that the page's numbers are those of `lib`
-to the last digits that matter. The page has the law of a flow's own yearly levels; what else a day knew takes all of
-`lib.evidence`, so the answers to announced goals, on the day of the announcement and today, are stored.
+The record: every flow's level by year, as it was known on each day that changed it. What was known on such a day
+beside it, as numbers from which the page builds the law of any goal: the growth to be expected (`lib.law.posterior`),
+months of running years, the partner's figures, a later level, and the law of the years that larger flows tell of. So
+the page fits nothing but a reader's own figures, for which it has the kept tables of the reference class, nested by
+key. Nothing is rounded to less than ten digits, so that the page's numbers are those of `lib` to the last that matter.
 """
 
 import json
 from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
-from lib import cases, goals, law, outlook
+from lib import cases, evidence, goals, law, outlook
 from lib import figures as fig
 from lib.analysis import what_if
-from lib.evidence import NEGLIGIBLE
+from lib.errors import UserError
+from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.forecast import FAN
 from lib.reference import (
     BACI,
@@ -26,17 +29,20 @@ from lib.reference import (
     HORIZON,
     LASTING,
     OEC,
+    OLD,
+    OLD_WARNING,
     PROBABILITIES,
     SIZES,
-    WDI,
+    age_warning,
     coverage_line,
     read_kept,
+    size_class,
     size_label,
 )
-from lib.series import GRADES, annual_series, exchange_rates
+from lib.series import GRADES, exchange_rates
 from lib.tables import data_state
 
-PANELS = (BACI, OEC, WDI)
+PANELS = (BACI, OEC)
 
 PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation"]
 
@@ -48,7 +54,6 @@ def tables() -> dict[str, Any]:
         "size_labels": [size_label(index) for index in range(len(SIZES) - 1)],
         "panels": {panel.name: panel.title for panel in PANELS},
         "priors": priors(),
-        "parent_weight": outlook.kept_weight(),
         "probabilities": list(PROBABILITIES),
         "distributions": distributions(),
         "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
@@ -79,50 +84,42 @@ def _nest(table: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[str,
     return nested
 
 
-CURRENCIES = ("USD", "CNY")
+CURRENCIES: tuple[Literal["USD", "CNY"], ...] = ("USD", "CNY")
 
 Level = tuple[float, int, str]
 """A level of a year: millions, index of its grade in `lib.series.GRADES`, the figure it rests on."""
 
 
 def flows() -> list[dict[str, Any]]:
-    """Every flow for which some level is known: its names, larger flows, and levels by currency.
+    """Every flow for which some level is known: its names, and levels by currency.
 
     Returns
     -------
-    One dict a flow: reporter, partner, flow, parents (reporters, from the nearest to the farthest), since (first day
-    with a figure), and for each currency with a level ``levels``, the days that changed a level, each ``[day, changes]`` with changes
-    ``[year, millions, grade, figure_id]``, or ``[year]`` for a level that is no longer used.
+    One dict a flow: reporter, partner, flow, and for each currency with a level ``levels``, the days that changed a
+    level, each ``[day, changes]`` with changes ``[year, millions, grade, figure_id]``, or ``[year]`` for a level that is
+    no longer used.
     """
-    figures, covariates = fig.load_figures(), fig.load_covariates()
-    keys = ["reporter", "partner", "flow"]
-    found = []
-    for names, record in figures.groupby(keys):
-        levels = {currency: list(changes(record, covariates, currency)) for currency in CURRENCIES}
+    keys, found = ["reporter", "partner", "flow"], []
+    for names, record in fig.load_figures().groupby(keys):
+        flow = dict(zip(keys, names, strict=True))
+        case = {
+            currency: cases.TrendCase.model_construct(**flow, currency=currency) for currency in CURRENCIES
+        }
+        levels = {currency: list(changes(record, case[currency])) for currency in CURRENCIES}
         levels = {currency: days for currency, days in levels.items() if days}
         if levels:
-            since = record["known_from"].min().date().isoformat()
-            own = {"parents": parents(names[0]), "since": since, "levels": levels}
-            found.append({**dict(zip(keys, names, strict=True)), **own})
+            found.append({**flow, "levels": levels})
     return found
 
 
-def parents(reporter: str) -> list[str]:
-    """Reporters whose flows contain those of this one, from the nearest to the farthest."""
-    parent_of = fig.load_reporters().set_index("name")["parent"]
-    found, name = [], parent_of.get(reporter, "")
-    while name:
-        found.append(name)
-        name = parent_of.get(name, "")
-    return found
-
-
-def changes(record: pd.DataFrame, covariates: pd.DataFrame, currency: str) -> Iterator[list[Any]]:
+def changes(record: pd.DataFrame, case: cases.TrendCase) -> Iterator[list[Any]]:
     """Each day that changed a level of the flow whose figures are given, with the levels that it changed."""
     before: dict[int, Level] = {}
-    annual = fig.annual(record)
-    for day in _days(annual):
-        now = _levels(annual, covariates, currency, day)
+    for day in _days(fig.annual(record)):
+        series = case.model_copy(update={"as_of": day}).series()
+        grades = series["grade"].map(GRADES.index)
+        rows = zip(series.index, series["value_mn"], grades, series["figure_id"], strict=True)
+        now = {int(year): (float(value), int(grade), str(figure)) for year, value, grade, figure in rows}
         changed: list[list[Any]] = [[year, *new] for year, new in now.items() if before.get(year) != new]
         changed += [[year] for year in before if year not in now]
         if changed:
@@ -135,19 +132,6 @@ def _days(annual: pd.DataFrame) -> list[date]:
     releases = {day.date() for day in annual["known_from"]}
     early = annual[annual["known_from"].dt.year <= annual["year"]]
     return sorted(releases | {date(int(year) + 1, 1, 1) for year in early["year"]})
-
-
-def _levels(annual: pd.DataFrame, covariates: pd.DataFrame, currency: str, day: date) -> dict[int, Level]:
-    """The levels known on a day, by year."""
-    rates = exchange_rates(covariates, pd.Timestamp(day))
-    series = annual_series(fig.as_of(annual, day), currency, rates)
-    grades = series["grade"].map(GRADES.index)
-    return {
-        int(year): (float(value), int(grade), str(figure))
-        for year, value, grade, figure in zip(
-            series.index, series["value_mn"], grades, series["figure_id"], strict=True
-        )
-    }
 
 
 def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
@@ -166,7 +150,7 @@ def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
 
 def exchange() -> dict[int, float]:
     """Average yuan per dollar by year, known from the first day of the next year."""
-    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM))
+    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM))["CNY"].dropna()
     return {int(year): float(rate) for year, rate in rates.items()}
 
 
@@ -217,26 +201,118 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
         "deadline": int(row.deadline),
         "reading": row.reading if is_rate else "average",
     }
-    told = {"announced": row.announced, "announcer": row.announcer, "url": row.url}
-    return asked | told | {"answers": answers(cases.GoalCase.check(asked))}
+    cases.GoalCase.check(asked)
+    return asked | {"announced": row.announced, "announcer": row.announcer, "url": row.url}
 
 
-def answers(case: cases.GoalCase) -> dict[str, Any]:
-    """The whole answer to a goal on the day of the case and today, by day."""
-    return {one.as_of.isoformat(): stored(outlook.of(one)) for one in (case, case.today())}
+# --- what a day knew beside the record ---
 
 
-def stored(answer: outlook.Answer) -> dict[str, Any]:
-    """An answer as the page shows it: kind, chance by reading, evidence by kind, and the years that are not known."""
-    ahead = what_if.years_ahead(answer)
-    return {
-        "kind": answer.kind,
-        "chances": answer.chances.to_dict(),
-        "evidence": dict(answer.evidence),
-        "ahead": [
-            [int(year), *row] for year, row in zip(ahead.index, ahead.to_numpy().tolist(), strict=True)
-        ],
+def _knowledge(flow: dict[str, Any], stated: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """By currency, what the days that the page offers knew of a flow beside its levels (`_on_day`)."""
+    names = {name: flow[name] for name in ("reporter", "partner", "flow")}
+    opened = {goal["as_of"] for goal in stated if names.items() <= goal.items()}
+    found = {}
+    for currency, levels in flow["levels"].items():
+        case = cases.GoalCase.model_construct(**names, currency=currency, as_of=fig.UNDATED_KNOWN_FROM)
+        days = {day for day, _ in levels} | opened | {fig.UNDATED_KNOWN_FROM.isoformat()}
+        found[currency] = [
+            {"day": day, **_on_day(case.model_copy(update={"as_of": date.fromisoformat(day)}))}
+            for day in sorted(days)
+            if levels[0][0] <= day <= fig.UNDATED_KNOWN_FROM.isoformat()
+        ]
+    return found
+
+
+def _on_day(case: cases.GoalCase) -> dict[str, Any]:
+    """What a day knew of a flow: the partner's figures of years without a level, and each gap (`_gap`).
+
+    A gap is a stretch of years without a level after one with it, the last one without end; for goals that begin
+    before it and end soon after it, so is what follows the known years within `AFTER_GAP` of it.
+    """
+    levels = case.series()["value_mn"].dropna()
+    known = [int(year) for year in levels.index]
+    ends = [*known[1:], max(case.as_of.year, known[-1] + 1) + 1]
+    unknown = tuple(year for year in range(known[0], ends[-1]) if year not in known)
+    asked = [
+        (start, end)
+        for start, end in zip(known, ends, strict=True)
+        if end - start > 1 or any(start - AFTER_GAP <= year < start for year in unknown)
+    ]
+    seen = evidence.mirror(case, levels, unknown)
+    partner = seen and {
+        "levels": {int(year): float(value) for year, value in seen.levels.items()},
+        "df": seen.df,
+        "variance": float(seen.covariance[0, 0]),
     }
+    return {"mirror": partner, "gaps": [_gap(case, levels, start, end, unknown) for start, end in asked]}
+
+
+AFTER_GAP = 3
+"""Years after a gap in which a goal that began before it may end; later ones are left to the notebooks."""
+
+
+def _gap(
+    case: cases.GoalCase, levels: pd.Series, start: int, end: int, unknown: tuple[int, ...]
+) -> dict[str, Any]:
+    """The growth to be expected after a level, months of years without one, the level at the end, and larger flows."""
+    try:
+        expected = outlook.expect(case, levels.loc[:start])
+    except UserError as error:
+        return {"from": start, "refused": str(error)}
+    prior, of = expected.prior, expected.posterior
+    own = (of.mean, of.weight, of.variance, of.df, of.autocorrelation, of.echo)
+    numbers = np.array([*own, prior.variance, prior.df], dtype=float)
+    later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
+    return {
+        "from": start,
+        "posterior": numbers.tolist(),
+        "source": prior.source,
+        "warning": age_warning(prior, start),
+        "shares": expected.shares[["source", "share", "drift"]].to_numpy().tolist(),
+        "months": _months(case, unknown, int(size_class(expected.size_usd)), data_state()),
+        "later": [end, [[sd, weight] for sd, weight in later.items()]] if later else None,
+        "chains": list(_chains(case, levels, unknown, start, max(start, end - 1))),
+    }
+
+
+@lru_cache(maxsize=4)  # of the gaps of a day most are of one size
+def _months(case: cases.GoalCase, unknown: tuple[int, ...], index: int, state: Any) -> list[list[float]]:
+    """The year so far of each year without a level: year, last month, log total, its variance, df and correlation."""
+    levels, size_usd = case.series()["value_mn"].dropna(), float(SIZES[index] or SIZES[1] / 2)
+    together = evidence.year_so_far(case, levels, unknown, size_usd)
+    running = [] if together is None else [int(year) for year in together.levels.index]
+    found = []
+    for year in running:
+        seen = together if len(running) == 1 else evidence.year_so_far(case, levels, [year], size_usd)
+        assert seen is not None  # it was there among the others
+        month = int(seen.what.rpartition(" ")[2])
+        value, variance = float(seen.levels.iloc[0]), float(seen.covariance[0, 0])
+        found.append([year, month, value, variance, float(seen.df), float(seen.correlation)])
+    return found
+
+
+def _chains(
+    case: cases.GoalCase, levels: pd.Series, unknown: tuple[int, ...], start: int, deadline: int
+) -> Iterator[dict[str, Any]]:
+    """What larger flows tell of the years to a deadline, once for each stretch of their record that a base can lie in."""
+    known, first = [int(year) for year in levels.loc[:start].index], start + 1
+    bases = [base for base in known if any(base < year <= deadline for year in unknown)]
+    while earlier := [base for base in bases if base < first]:
+        asked = case.model_copy(update={"base_year": earlier[-1], "deadline": deadline})
+        chain = evidence.chain_of(asked)
+        if chain is None:
+            return
+        first = chain.years[0]
+        inferred = law.condense(evidence.infer(chain).law)
+        lower = np.tril_indices(len(inferred.years))
+        parts = np.column_stack([inferred.weights, inferred.means, inferred.covariances[:, *lower]])
+        yield {
+            "top": chain.top,
+            "whole": [chain.years[0], chain.years[-1]],
+            "years": list(inferred.years),
+            "parts": [[float(f"{one:.11g}") for one in row] for row in parts],
+        }
 
 
 def _first_day(days: list[list[Any]], base_year: int, announced: str) -> str | None:
@@ -262,11 +338,12 @@ def _payload(state: Any) -> dict[str, Any]:
         for change in c
         if change[1:]
     }
+    stated = stated_goals(known)
     return {
         "day": fig.UNDATED_KNOWN_FROM.isoformat(),
-        "flows": known,
+        "flows": [flow | {"knows": _knowledge(flow, stated)} for flow in known],
         "sources": sources(ids),
-        "goals": stated_goals(known),
+        "goals": stated,
         "cny_per_usd": exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
@@ -289,6 +366,8 @@ def _constants() -> dict[str, Any]:
         "negligible": NEGLIGIBLE,
         "largest_surprise": law.LARGEST_SURPRISE,
         "first_baci_origin": FIRST_BACI_ORIGIN,
+        "old": OLD,
+        "warning": OLD_WARNING,
         "longest_base_rate": HORIZON,
         "longest_goal": cases.MAX_HORIZON_YEARS,
         "publication_lag": goals.PUBLICATION_LAG_YEARS,

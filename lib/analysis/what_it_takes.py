@@ -12,7 +12,7 @@ from lib.figures import load_goals_table
 from lib.goals import READINGS, Goal
 from lib.law import Law
 from lib.outlook import Answer
-from lib.reference import HORIZON, base_rate
+from lib.reference import HORIZON, known_share
 from lib.results import Estimate
 from lib.series import candidates
 
@@ -64,7 +64,7 @@ def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
     Returns
     -------
     Frame, one row a standpoint: origin, years, needed (a year, on average), size_usd, share (of flows of that size
-    that grew as fast, as known at the origin; NaN beyond ten years).
+    that grew as fast, as the day knew it; NaN beyond ten years).
     """
     goal, left = answer.goal, answer.needed.loc["average"]
     rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
@@ -74,7 +74,9 @@ def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["origin", "years", "needed", "size_usd"])
     frame["size_usd"] = [case.usd_mn(row.size_usd, row.origin) * 1e6 for row in frame.itertuples()]
     frame["share"] = [
-        float(base_rate(row.size_usd, row.origin, row.years, row.needed)) if row.years <= HORIZON else np.nan
+        float(known_share(row.size_usd, case.as_of, row.years, row.needed))
+        if row.years <= HORIZON
+        else np.nan
         for row in frame.itertuples()
     ]
     return frame

@@ -16,6 +16,7 @@ from lib import outlook, plots, show
 from lib.analysis.answers import source_line
 from lib.analysis.headline import plainly
 from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
+from lib.economies import pair_name
 from lib.errors import UserError
 from lib.goals import READING_LABELS, READINGS
 from lib.outlook import Answer
@@ -61,7 +62,7 @@ def answer_html(answer: Answer) -> str:
     """What the goal asks for, the answer, and the three readings as a table."""
     goal, case = answer.goal, answer.case
     size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate, "c": goal.currency}
-    asks = fill("{title}: from {start:{c}} to {to:{c}}, {rate:rate} a year.", title=case.title(), **size)
+    asks = fill("{title}: {start:{c}} to {to:{c}}, {rate:rate} a year", title=case.title(), **size)
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in (asks, plainly(answer)))
     return lines + str(show.readings(answer.verdicts, answer.chances, answer.needed["needed"]).data)
 
@@ -109,7 +110,8 @@ def make_fields(widgets: Any) -> dict[str, Any]:
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
     flows = [
-        (f"{reporter}–{partner}, {flow}", (reporter, partner, flow)) for reporter, partner, flow in _flows()
+        (f"{pair_name(reporter, partner)}, {flow}", (reporter, partner, flow))
+        for reporter, partner, flow in _flows()
     ]
     return {
         "flow": widgets.Dropdown(description="flow", options=flows, **style),

@@ -42,16 +42,24 @@ class RunningYear:
     year, month : the running year, and its last month in the year so far (0: nothing of it is known).
     so_far_mn : the year so far, millions; NaN at month 0.
     stretches : everything known of months, all years (`lib.months.releases`).
-    own : the flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown.
-    last : the last full year.
+    levels : by year, millions, up to the last full year.
     """
 
     year: int
     month: int
     so_far_mn: float
     stretches: pd.DataFrame
-    own: pd.DataFrame
-    last: int
+    levels: pd.Series
+
+    @property
+    def last(self) -> int:
+        """The last full year."""
+        return int(self.levels.index[-1])
+
+    @property
+    def own(self) -> pd.DataFrame:
+        """The flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown."""
+        return months.own_ratios(self.stretches, self.levels)
 
 
 def look(case: GoalCase) -> RunningYear:
@@ -64,12 +72,11 @@ def look(case: GoalCase) -> RunningYear:
     stretches = case.releases()
     so_far = months.year_to_date(stretches[stretches["year"] > last])
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
-    own = months.own_ratios(stretches, levels)
     if so_far.empty:
-        return RunningYear(last + 1, 0, np.nan, stretches, own, last)
+        return RunningYear(last + 1, 0, np.nan, stretches, levels)
     year = int(so_far.index.get_level_values("year").max())
     month = int(so_far[year].index[-1])
-    return RunningYear(year, month, float(so_far[year].iloc[-1]), stretches, own, last)
+    return RunningYear(year, month, float(so_far[year].iloc[-1]), stretches, levels)
 
 
 def total(case: GoalCase, running: RunningYear, without: tuple[str, ...] = ()) -> Answer:
@@ -193,12 +200,12 @@ def stretches_of(running: RunningYear) -> pd.DataFrame:
 
 def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     """Share of a year done by each month: quantiles 10, 50 and 90 %, from the flow's own years and the class."""
-    levels, rows = case.series()["value_mn"].dropna(), {}
-    size = case.usd_mn(float(levels.iloc[-1]), running.last) * 1e6
+    rows, own = {}, running.own
+    size = case.usd_mn(float(running.levels.iloc[-1]), running.last) * 1e6
     origin = max(running.last, evidence.first_ratio_year())
     for month in MONTHS:
         prior = evidence.ratio_prior(size, origin, month)
-        fitted = evidence.ratio_model(running.own[month].dropna().to_numpy(), prior)
+        fitted = evidence.ratio_model(own[month].dropna().to_numpy(), prior)
         rows[month] = np.exp(-forecast.growth_quantiles(fitted, 1, np.array([0.9, 0.5, 0.1])))
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
 

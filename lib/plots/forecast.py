@@ -68,9 +68,11 @@ def goal_fan(
     _draw_levels(axes, series, divisor)
     axes.set_ylim(bottom=0)
     if fan is not None:
-        ends += _draw_fan(axes, fan / divisor)
-        axes.set_ylim(0, min(fan[0.975].max(), HIGHEST * top) / divisor * 1.02)
+        height = min(fan[0.975].max(), HIGHEST * top) / divisor * 1.02
+        ends += _draw_fan(axes, fan / divisor, height)
+        axes.set_ylim(0, height)
     axes.set_ylabel(f"{currency} {unit}, nominal")
+    axes.yaxis.set_major_formatter("{x:,g}")
     label_ends(axes, ends)
     handles = [*grade_handles(series["grade"].unique()), *gaps]
     axes.legend(handles=handles, loc="upper left", fontsize=8)
@@ -80,8 +82,8 @@ def goal_fan(
 
 
 def _level(name: str, value: float) -> str:
-    """A name with a level in three significant digits, or whole."""
-    shown = float(f"{value:.3g}") if value < 1000 else round(value)
+    """A name with a level in three significant digits."""
+    shown = float(f"{value:.3g}")
     return f"{name} {np.format_float_positional(shown, trim='-') if value < 1000 else f'{shown:,.0f}'}"
 
 
@@ -96,7 +98,7 @@ def _fan_in_words(
     if fan is None:
         return f"{told}."
     low, middle, high = (money(fan[p].iloc[-1], currency) for p in (0.1, 0.5, 0.9))
-    return f"{told}, the forecast's middle is {middle}, its 80 % interval {low} to {high}."
+    return f"{told}, the middle of the fan is {middle}, its 80 % interval {low} to {high}."
 
 
 def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> None:
@@ -110,19 +112,23 @@ def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> None:
         look = {"marker": marker, "facecolor": face, "edgecolor": edge, "label": grade}
         axes.scatter(group.index, group["value_mn"] / divisor, s=34, zorder=3, **look)
     last, value = series.index[-1], series["value_mn"].iloc[-1] / divisor
-    place = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
-    axes.annotate(f"{value:,.4g}", (last, value), fontsize=9, color=BLUE, path_effects=halo(), **place)
+    place = {"xytext": (-3, 8), "textcoords": "offset points", "ha": "right" if len(series) > 2 else "center"}
+    axes.annotate(
+        _level("", value).strip(), (last, value), fontsize=9, color=BLUE, path_effects=halo(), **place
+    )
 
 
-def _draw_fan(axes: Any, fan: pd.DataFrame) -> list[tuple[float, float, str, str]]:
-    """Draw the bands and the median; returns where their names go."""
+def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, float, str, str]]:
+    """Draw the bands and the median; returns where their names go. A band above `height` says where it ends."""
     ends = []
     for low, high, alpha, name in BANDS:
         look = {"color": ORANGE, "alpha": alpha, "linewidth": 0, "label": f"{name} interval"}
         axes.fill_between(fan.index, fan[low], fan[high], **look)
         # Edges, since shades of one colour are hard to tell apart in print.
         axes.plot(fan.index, fan[[low, high]], color=ORANGE, linewidth=0.6, alpha=0.8)
-        ends.append((fan.index[-1], fan[high].iloc[-1], f"{name} interval", FAN_WORDS))
+        edge = fan[high].iloc[-1]
+        words = f"{name} interval" if edge <= height else _level(f"{name} interval\n↑ to", edge)
+        ends.append((fan.index[-1], edge, words, FAN_WORDS))
     axes.plot(fan.index, fan[0.5], color=FAN_WORDS, linewidth=1.5, linestyle="-.", label="median forecast")
     middle = fan[0.5].iloc[-1]
     return [*ends, (fan.index[-1], middle, _level("median", middle), FAN_WORDS)]
@@ -181,7 +187,7 @@ def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
 
     `bars` is as `lib.analysis.revisions.bars` gives it.
     """
-    figure, axes = new_axes(title, height=1.6 + 0.38 * len(bars))
+    figure, axes = new_axes(title, height=1.6 + 0.38 * len(bars), width=60)
     moved = bars["moved"]
     colours = np.where(moved.isna(), "#bbbbbb", np.where(moved > 0, BLUE, RED))
     hatches = list(np.where(moved < 0, "//", ""))

@@ -36,8 +36,13 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
             look = {"marker": GRADE_MARKS[grade][0], "facecolor": face, "edgecolor": colour}
             axes.scatter(group.index, group["value_mn"], zorder=3, **look)
         ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
-    axes.set_yscale("log")
+    axes.set_yscale("log", nonpositive="mask")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    low, high = axes.get_ylim()
+    few = (
+        np.floor(np.log10(high)) <= np.log10(low) + 1
+    )  # less than two powers of ten: the others need labels, too
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:,.0f}" if few and str(value)[0] in "25" else "")
     axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     label_ends(axes, ends, size=9.5)
     handles = grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
@@ -69,9 +74,9 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
     heat_look(axes, shown.index)
     counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
     told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
-    note = "Framed: growth at the goal's rate or more. Blank: no two levels in a row."
+    notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row."
     return finish(
-        figure, axes, f"{title}: the goal's rate was reached by {told}.", note, sources, years=False
+        figure, axes, f"{title}: the goal's rate was reached by {told}.", *notes, sources, years=False
     )
 
 

@@ -105,7 +105,7 @@ def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources
     import seaborn as sns
     from matplotlib.colors import ListedColormap
 
-    figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes))
+    figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes), width=60)
     text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
     look = {"fmt": "", "annot_kws": {"fontsize": 8, "color": "black"}, "linewidths": 2, "cbar": False}
     colours = ListedColormap(["#f6c77d", "#9ecae1"])
@@ -115,6 +115,6 @@ def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources
     heat_look(axes, classes.index)
     axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
     on_track = [f"{int(marks[day].sum())} on {day:%-d %B %Y}" for day in classes.columns]
-    note = "Blue: counts as on track. Orange: does not. White: the tracker makes no forecast."
+    notes = "Blue: counts as on track. Orange: does not.", "White: the tracker makes no forecast."
     alt = f"{title}: of {len(classes)} trackers, on track for {', '.join(on_track)}."
-    return finish(figure, axes, alt, note, sources, years=False)
+    return finish(figure, axes, alt, *notes, sources, years=False)

@@ -59,6 +59,18 @@ def use_style() -> None:
     sns.set_theme(
         context="notebook", style="whitegrid", palette=[BLUE, ORANGE, GREEN, RED], rc=look, font_scale=0.9
     )
+    _draw_once()
+
+
+def _draw_once() -> None:
+    """Let a notebook show figures as large as they are: the layout has fitted all in, cropping draws a second time."""
+    from IPython import get_ipython
+
+    if (shell := get_ipython()) is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from matplotlib_inline.config import InlineBackend
+
+        set_matplotlib_formats(*InlineBackend.instance(parent=shell).figure_formats, bbox_inches=None)
 
 
 def show(figure: Any, alt: str = "") -> None:
@@ -81,12 +93,12 @@ def scale_of(largest_mn: float) -> tuple[float, str]:
     return (1000.0, "bn") if largest_mn >= 1000 else (1.0, "mn")
 
 
-def new_axes(title: str, height: float = SIZE[1]) -> tuple[Any, Any]:
-    """A figure of the common width and its axes, titled."""
+def new_axes(title: str, height: float = SIZE[1], width: int = 90) -> tuple[Any, Any]:
+    """A figure of the common width and its axes, titled in lines of at most `width` characters."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(SIZE[0], height), layout="constrained")
-    axes.set_title(title)
+    axes.set_title(textwrap.fill(title, width))
     return figure, axes
 
 

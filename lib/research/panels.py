@@ -74,7 +74,7 @@ def _read(path: str | Path, columns: Collection[str]) -> pd.DataFrame:
     name = Path(path).name
     try:
         with Path(path).open("rb") as file:
-            panel = pd.read_parquet(file)
+            panel = pd.read_parquet(file, page_checksum_verification=True)
     except FileNotFoundError:
         raise UserError(f"{name}: cannot be read as parquet: there is no {path}") from None
     except (OSError, ValueError) as error:
@@ -311,7 +311,7 @@ def save(table: pd.DataFrame, path: Path) -> None:
         return
     try:
         with working_file(path) as draft:
-            table.to_parquet(draft, compression="zstd", index=False)
+            table.to_parquet(draft, compression="zstd", index=False, write_page_checksum=True)
             draft.replace(path)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None

@@ -101,7 +101,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
     write_atomically(out / BUILT, json.dumps(built, indent=1, sort_keys=True) + "\n")
     _forget()
     if out == reference.reference_folder():
-        package.refresh_checksums("reference/")
+        package.refresh_checksums(tuple(f"reference/{file}" for file in tables))
 
 
 def reason(name: str, step: Step, folder: Path, out: Path) -> str:

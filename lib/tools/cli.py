@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from lib.errors import UserError
+from lib.errors import UserError, printable
+from lib.tools.commands.ask import ask_command
 from lib.tools.commands.author import kernel, new, stamp
-from lib.tools.commands.data import data, report_faults
+from lib.tools.commands.data import data, renew_checksums, report_faults
 from lib.tools.commands.publish import export, site_command, whatif_command
 from lib.tools.commands.research import backtest, reference
 from lib.tools.commands.results import results_command
@@ -21,8 +22,9 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without "−" is no reason to stop
+        _open_streams()
+        # Many containers forbid it; compiled once, everything starts faster.
+        usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False
         try:
             done = super().main(*args, **kwargs)
             sys.stdout.flush()
@@ -31,16 +33,47 @@ class _Group(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except UserError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo(printable(f"Error: {error}"), err=True)
+            sys.exit(2)
+        except OSError as error:  # a full disk, a folder that nobody may write
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(printable(f"Error: {where}{error.strerror or error}"), err=True)
             sys.exit(2)
         except click.ClickException as error:
-            error.show()
+            error.show(words := io.StringIO())
+            click.echo(printable(words.getvalue()), err=True, nl=False)
             sys.exit(error.exit_code)
         except click.exceptions.Exit as done:
             sys.exit(done.exit_code)
         except (click.Abort, KeyboardInterrupt):
             click.echo("\nStopped. What had finished is kept.", err=True)
             sys.exit(130)
+        finally:
+            sys.dont_write_bytecode = usual
+
+
+class _Shown(io.TextIOWrapper):
+    """Standard output without what a terminal would obey: names and texts of data and of other people's files."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text; tabs and ends of lines stay."""
+        super().write(printable(text))
+        return len(text)
+
+
+def _open_streams() -> None:
+    """Give the command three open streams, whatever it was started with, and a terminal only what it can show."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # closed: the next file would take its number, and get what is printed
+            stream = open(os.devnull, "r" if number == 0 else "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            os.dup2(stream.fileno(), number)
+            os.set_inheritable(number, True)  # also where it was that number already
+            setattr(sys, name, stream)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without "−" is no reason to stop
+        if sys.stdout.isatty():
+            encoding = sys.stdout.encoding
+            sys.stdout = _Shown(sys.stdout.detach(), encoding, "backslashreplace", line_buffering=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
@@ -49,6 +82,7 @@ def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
+main.add_command(ask_command)
 main.add_command(backtest)
 main.add_command(export)
 main.add_command(kernel)
@@ -66,17 +100,18 @@ main.add_command(whatif_command)
 
 @main.command()
 @click.option(
-    "--renew", is_flag=True, help="Renew the checksums in data/datapackage.json after an edit of the data."
+    "--renew",
+    is_flag=True,
+    help="After an edit of the data: show what differs, ask, and renew the checksums.",
 )
-def check(renew: bool) -> None:
+@click.option("--yes", is_flag=True, help="With --renew: do not ask.")
+def check(renew: bool, yes: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib import package
     from lib.tools.run import stamp as notebooks
 
     if renew:
-        for name in package.refresh_checksums():
-            click.echo(f"renewed the checksum of {name}")
-    report_faults(notebooks.all_faults())
+        renew_checksums(yes)
+    report_faults(notebooks.all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

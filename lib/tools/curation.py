@@ -7,18 +7,21 @@ import csv
 import io
 import re
 import subprocess
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
 from lib.analysis import plausibility
-from lib.errors import Fault, UserError, list_faults, quote, read_bytes
-from lib.files import locked, working_file, write_atomically
-from lib.package import data_dir, describe, refresh_checksums
+from lib.errors import Fault, UserError, list_faults, printable, quote, read_bytes
+from lib.files import working_file
+from lib.package import data_dir, describe, editing, measure, read_package, write_tables
 from lib.tables import check_table, is_date, read_table
 from lib.tools import figure_ids
 
@@ -66,22 +69,25 @@ def read_rows(table: str) -> list[Row]:
 
 def countries_to_add(row: Row) -> list[Row]:
     """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
-    known = {one["name"] for one in read_rows("reporters")}
+    rows = read_rows("reporters")
+    known, blank = {one["name"] for one in rows}, dict.fromkeys(("parent", "note", "other_names"), "")
     missing = [name for name in dict.fromkeys((row["reporter"], row["partner"])) if name not in known]
-    return [
-        {"name": name, "code": figure_ids.codes()[name], "kind": "country", "parent": "", "note": ""}
-        for name in missing
-    ]
+    return [{"name": name, "code": figure_ids.codes()[name], "kind": "country"} | blank for name in missing]
 
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
-    """What is wrong with a row, by the rules of its table; the name of the file is that of the new row."""
+    """What is wrong with a row, or with the table once it is in there; the file of the row's own is "new figure"."""
+    place, text = _inserted("figures", row, ORDER)
     with working_file(data_dir() / "figures.csv") as draft:
-        draft.write_text(to_text([row]), encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         found = check_table("figures", draft, [fig.check_figure])[1]
     named = {quote(one["name"]) for one in countries}  # these will be known
+    above = to_text([*read_rows("figures")[:place], row]).removesuffix(to_text([row]).partition("\n")[2])
+    line = above.count("\n") + 1
     return [
-        fault._replace(file="new figure")
+        fault._replace(file="new figure", line=2)
+        if fault.line == line
+        else fault._replace(file="figures.csv")
         for fault in found
         if not (fault.column in ("reporter", "partner") and fault.found in named)
     ]
@@ -123,6 +129,130 @@ def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     return after[new]
 
 
+MOST_PAIRS = 40_000
+"""Pairs of figures of one flow that the rules compare, some seconds; of more, the flows with the largest jumps."""
+
+
+MOST_ROWS = 2_000
+"""Figures of a reporter of which months are looked at, too."""
+
+
+def fetched_figures() -> list[pd.DataFrame]:
+    """All figures that were fetched or imported, a frame a reporter."""
+    return [] if fetched.is_left_out() else [fetched.read_file(path) for path in fetched.files()]
+
+
+def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tuple[pd.DataFrame, int]:
+    """The flags on fetched or imported figures, beside the record, and how many figures were looked at.
+
+    Parameters
+    ----------
+    parts : rows of files of `lib.fetched`, one reporter each.
+    of : keys of the figures that matter; all by default.
+    """
+    curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
+    found, seen, left = [], 0, MOST_PAIRS
+    of = None if of is None else set(of)
+    for part in parts:
+        own = part["figure_id"].map(lambda key: of is None or key in of).astype("bool")
+        rows = part[part["partner"].isin(list(set(part.loc[own, "partner"])))]
+        if rows.empty:
+            continue
+        if len(rows) > MOST_ROWS:
+            rows = rows[
+                (rows["period_end"] - rows["period_start"]).dt.days > 360
+            ]  # months are in their years
+        size = rows.groupby(["partner", "flow"])["value"].transform("size")
+        order = size[jumps(rows).sort_values(ascending=False, kind="stable").index]
+        rows = rows.loc[sorted(order.index[order.cumsum() <= left])].reset_index(drop=True)
+        left -= int(order[order.cumsum() <= left].sum())
+        asked = {key for key in rows["figure_id"] if of is None or key in of}
+        seen += len(asked)
+        family = {str(part["reporter"].iloc[0]), *_related(str(part["reporter"].iloc[0]), parents)}
+        near = curated[curated["reporter"].isin(family) & curated["partner"].isin(rows["partner"])]
+        both = pd.concat([near, fetched.with_derived(rows)[near.columns]], ignore_index=True)
+        flags = (
+            plausibility.find_flags(both, rates, parents)
+            if len(rows)
+            else pd.DataFrame(columns=plausibility.COLUMNS)
+        )
+        found.append(flags[[key in asked for key in flags["figure_id"]]])
+    return (
+        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=plausibility.COLUMNS)
+    ), seen
+
+
+def jumps(rows: pd.DataFrame) -> pd.Series:
+    """By row, the largest jump within its flow and length of period: where to look first, if not everywhere."""
+    length = (rows["period_end"] - rows["period_start"]).dt.days // 20
+    keys = [rows["partner"], rows["flow"], rows["unit"], length]
+    log = np.log(rows["value"].where(rows["value"] > 0))
+    step = log.groupby(keys).diff().abs().fillna(0)
+    return step.groupby([rows["partner"], rows["flow"]]).transform("max")
+
+
+def beside(parts: list[pd.DataFrame], most: int) -> tuple[pd.DataFrame, list[str]]:
+    """The first of new figures, and what is known of each already: the last level of its period in its currency."""
+    rows = pd.concat([part.head(most) for part in parts], ignore_index=True).head(most)
+    known = fig.load_figures()
+    words = []
+    for row in rows.itertuples():
+        near = fetched.beside(known, str(row.reporter))
+        same = near[
+            (near["reporter"] == row.reporter) & (near["partner"] == row.partner) & (near["flow"] == row.flow)
+            & (near["period_start"] == row.period_start) & (near["period_end"] == row.period_end) & (near["unit"].str[:3] == row.unit[:3])
+            & near["level_usable"]
+        ]  # fmt: skip
+        last = same.sort_values("known_from").tail(1)
+        words += [f"{one.value:,.10g} {one.unit} ({one.figure_id})" for one in last.itertuples()] or [""]
+    return rows, words
+
+
+def place_rows(name: str, kind: str, parent: str) -> list[Row]:
+    """Rows that reporters.csv needs for a new place and the country it lies in.
+
+    Raises
+    ------
+    UserError
+        For a kind that there is none of, or a place above it that is not known.
+    """
+    known = {one["name"]: one for one in read_rows("reporters")}
+    if name in known:
+        return []
+    kinds = next(field for field in describe("reporters")["schema"]["fields"] if field["name"] == "kind")[
+        "constraints"
+    ]["enum"]
+    codes = figure_ids.codes()
+    if kind not in kinds:
+        raise UserError(f"--place: found the kind {quote(kind)}, expected one of: {', '.join(kinds)}")
+    if parent and parent not in codes:
+        raise UserError(
+            f"--place: found {quote(parent)}, expected a place that is known, of which {name} is a part"
+        )
+    rows = [_place_row(parent, codes[parent], "country", "")] if parent and parent not in known else []
+    return [*rows, _place_row(name, _new_code(name, {*codes.values()}), kind, parent)]
+
+
+def _place_row(name: str, code: str, kind: str, parent: str) -> Row:
+    blank = {field["name"]: "" for field in describe("reporters")["schema"]["fields"]}
+    return blank | {"name": name, "code": code, "kind": kind, "parent": parent}
+
+
+def _new_code(name: str, taken: set[str]) -> str:
+    """The first letters of a name that are no code yet, three or more."""
+    letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
+    codes = [letters[:size] for size in range(3, len(letters) + 1)] + [
+        f"{letters[:3]}{n}" for n in range(2, 1000)
+    ]
+    return next(code for code in codes if code not in taken)
+
+
+def add_places(rows: list[Row]) -> None:
+    """Write rows of reporters.csv in their places, and its checksum."""
+    with editing():
+        write_tables(_with_reporters(rows))
+
+
 def _related(reporter: str, parents: dict[str, str]) -> set[str]:
     return {parents.get(reporter, "")} | {name for name, above in parents.items() if above == reporter}
 
@@ -135,30 +265,42 @@ def as_typed(row: Row) -> pd.DataFrame:
     return give_types(text, describe("figures")["schema"]["fields"])
 
 
-def add(row: Row, countries: list[Row]) -> None:
-    """Write a checked row, and the countries that it needs, in their places, and renew the checksums.
+def add(row: Row) -> Row:
+    """Write a row, with the next free key, and the countries that it needs, in their places, and the checksums.
+
+    Returns
+    -------
+    The row as written: somebody else may have taken its key in the meantime.
 
     Raises
     ------
     UserError
-        Where the row has faults; nothing is then written.
+        Where the row has faults, or a table differs from its checksum; nothing is then written.
     """
-    with locked(data_dir()):
+    with editing():
+        row = make_row(row)
+        countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        for one in countries:
-            _insert("reporters", one, ["name"])
-        _insert("figures", row, ORDER)
-        refresh_checksums("reporters.csv")
-        refresh_checksums("figures.csv")
+        contents = {describe("figures")["path"]: _inserted("figures", row, ORDER)[1].encode()}
+        if countries:
+            contents |= _with_reporters(countries)
+        write_tables(contents)
+    return row
 
 
-def _insert(table: str, row: Row, order: list[str]) -> None:
-    """Write a table with one more row, behind the rows that come before it or are its equals."""
+def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
+    """reporters.csv with more rows, in order, by its path."""
+    known = sorted([*read_rows("reporters"), *rows], key=lambda one: one["name"])
+    return {describe("reporters")["path"]: to_text(known).encode()}
+
+
+def _inserted(table: str, row: Row, order: list[str]) -> tuple[int, str]:
+    """The place of one more row, behind those that come before it or are its equals, and the table with it."""
     rows = read_rows(table)
     key = [row[name] for name in order]
     place = sum([one[name] for name in order] <= key for one in rows)
-    write_atomically(data_dir() / describe(table)["path"], to_text([*rows[:place], row, *rows[place:]]))
+    return place, to_text([*rows[:place], row, *rows[place:]])
 
 
 def to_text(rows: list[Row]) -> str:
@@ -215,16 +357,72 @@ def everything() -> pd.DataFrame:
 
 def _of_revision(name: str) -> pd.DataFrame:
     """Figures of a git revision; names of reporters are held against today's."""
-    if name.startswith("-"):
+    content = None if name.startswith("-") else committed(describe("figures")["path"], name)
+    if content is None:
         raise UserError(f"vintage: found {quote(name)}, expected {EXPECTED}")
-    command = ["git", "-C", str(data_dir()), "show", f"{name}:./{describe('figures')['path']}"]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        raise UserError(f"vintage: found {quote(name)}, expected {EXPECTED}") from None
     with working_file(data_dir() / "figures.csv") as draft:
-        draft.write_bytes(done.stdout)
+        draft.write_bytes(content)
         return fig.derive(read_table("figures", draft))
+
+
+def committed(path: str, revision: str = "HEAD") -> bytes | None:
+    """A file of the data in a git revision; None where there is no git, no repository or no such file."""
+    command = ["git", "-C", str(data_dir()), "show", f"{revision}:./{path}"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+MOST_SHOWN = 20
+
+
+def altered() -> dict[str, list[str]]:
+    """By name of each table that differs from its checksum, how it differs from the last commit, a line a field."""
+    found = {}
+    for resource in read_package()["resources"]:
+        if measure(data_dir() / resource["path"]) != (resource["bytes"], resource["hash"]):
+            lines = _altered_rows(resource)
+            more = [f"… and {len(lines) - MOST_SHOWN} more"] * (len(lines) > MOST_SHOWN)
+            found[resource["name"]] = lines[:MOST_SHOWN] + more
+    return found
+
+
+def _altered_rows(resource: dict[str, Any]) -> list[str]:
+    """What differs in one file: "+ key", "- key", "~ key: column: before → after"."""
+    before, now = committed(resource["path"]), read_bytes(data_dir() / resource["path"])
+    if before is None:
+        return ["no commit to compare it with"]
+    if before == now:
+        return ["the same as in the last commit, which has another checksum for it"]
+    if resource["format"] != "csv":
+        return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
+    key = resource["schema"]["primaryKey"]
+    old, new = (_by_key(content, [key] if isinstance(key, str) else key) for content in (before, now))
+    return [
+        *(f"- {name}" for name in old if name not in new),
+        *(
+            f"+ {name}: {', '.join(filter(None, map(str, new[name].values())))}"
+            for name in new
+            if name not in old
+        ),
+        *(
+            f"~ {name}: {column}: {quote(str(row.get(column)))} → {quote(str(text))}"
+            for name, row in old.items()
+            for column, text in new.get(name, row).items()
+            if row.get(column) != text
+        ),
+    ] or ["the same rows, written otherwise"]
+
+
+def _by_key(content: bytes, key: list[str]) -> dict[str, dict[str, Any]]:
+    """The rows of a table as text, faulty ones too, by the fields of its key; a key's second row counts by number."""
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
+    found: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(rows, 2):
+        name = printable(" ".join(str(row.get(part)) for part in key))
+        found[f"{name} (line {number})" if name in found else name] = row
+    return found
 
 
 EXPECTED = 'a day (YYYY-MM-DD), a file or folder with figures, a git revision, or "now"'

@@ -21,15 +21,15 @@ pytestmark = pytest.mark.usefixtures("tables_read_once")
 @pytest.mark.parametrize(
     ("value_mn", "words"),
     [
-        (230, "USD 230 million"),
-        (230 / 1.5, "USD 153 million"),
-        (88_160, "USD 88.2 billion"),
-        (1000, "USD 1 billion"),
-        (999.4, "USD 999 million"),
-        (999.6, "USD 1 billion"),  # not "1,000 million"
-        (0.67, "USD 0.67 million"),
-        (0.00005, "USD 0.00005 million"),
-        (1_234_567, "USD 1,235 billion"),
+        (230, "US$230 million"),
+        (230 / 1.5, "US$153 million"),
+        (88_160, "US$88.2 billion"),
+        (1000, "US$1 billion"),
+        (999.4, "US$999 million"),
+        (999.6, "US$1 billion"),  # not "1,000 million"
+        (0.67, "US$0.67 million"),
+        (0.00005, "US$0.00005 million"),
+        (1_234_567, "US$1,235 billion"),
     ],
 )
 def test_money_has_three_digits_and_a_scale(value_mn, words):

@@ -40,7 +40,7 @@ def test_a_base_in_yuan_is_converted_at_the_rate_of_its_year():
     case = HARBIN.model_copy(update={"currency": "CNY"})
     size, usd = (experience.size_usd(c, c.make_goal()) for c in (case, HARBIN))
     assert usd == pytest.approx(230e6 / 1.5)
-    assert size == pytest.approx(case.make_goal().base_mn / case.rates()[2012] * 1e6)
+    assert size == pytest.approx(case.make_goal().base_mn / case.rates()["CNY"][2012] * 1e6)
     # The yuan level of 2012 follows from growth in dollars: it may differ by the move of the rate, no more.
     assert size == pytest.approx(usd, rel=0.05)
 

@@ -83,7 +83,7 @@ def main() -> None:
         timed("995,000 values of a panel written", write_panel)
         timed("the panel loaded", lambda: record.panel("imf"))
         timed("one reporter read, checked and typed", lambda: fetched.read("Germany"))
-        timed("every file checked", lambda: record.check())
+        timed("every file checked", lambda: fetched.check())
 
 
 if __name__ == "__main__":

@@ -139,8 +139,8 @@ def test_crps_and_coverage_are_those_of_each_flow_alone():
     found = backtest.score_intervals(batch, 3).query("model == 'law'")
     model, y = batch.models["law"], 3 * batch.outcome
     assert np.average(found["crps"], weights=found["n"]) == pytest.approx(law.crps(model, y, 3).mean())
-    edges = law.growth_quantiles(model, 3, [0.1, 0.9])[:, 0]
-    inside = (edges[:, 0] <= y) & (y <= edges[:, 1])
+    below = 1 - law.p_reach(model, y, 3)
+    inside = (below >= 0.1) & (below <= 0.9)
     assert np.average(found["cover80"], weights=found["n"]) == pytest.approx(inside.mean())
 
 

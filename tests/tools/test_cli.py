@@ -160,6 +160,22 @@ def test_a_good_value_is_taken(no_kernel: None, pair: str, shown: str) -> None:
     assert shown in result.output
 
 
+def test_people_s_words_are_taken_and_told_as_understood(no_kernel: None) -> None:
+    pairs = ["goal=US$0.3 billion", "as_of=April 2014", "reporter=哈尔滨", "flow=trade", "deadline=2015"]
+    result = invoke("run", "--list", "--notebook", "00", *(part for pair in pairs for part in ("-p", pair)))
+    assert result.exit_code == 0, result.output
+    assert (
+        "reporter=Harbin partner=Russia flow=total as_of=2014-04-30 currency=USD goal=300 USD mn"
+        in result.stdout
+    )
+    assert result.stderr.splitlines() == [
+        "goal: US$0.3 billion read as 300 USD mn",
+        "as_of: April 2014 read as 2014-04-30",
+        "reporter: 哈尔滨 read as Harbin",
+        "flow: trade read as total",
+    ]
+
+
 def test_a_parameter_goes_to_the_notebooks_that_take_it(no_kernel: None) -> None:
     values = ["-p", "base_year=2010", "-p", "deadline=2014", "-p", "reporter=China"]
     result = invoke("run", "--list", *values)
@@ -232,7 +248,7 @@ def test_cases_can_be_chosen(no_kernel: None) -> None:
         (["-p", "goal=many"], ["goal", "many", "25 %"]),
         (["-p", "goal="], ["goal", "25 %"]),
         (["-p", "goal=nan %"], ["goal", "25 %"]),
-        (["-p", "flow=exports"], ["flow", "exports", "export"]),
+        (["-p", "flow=exprts"], ["flow", "exprts", "export"]),
         (["-p", "base_year=2012.5"], ["base_year", "2012.5", "integer"]),
         (["-p", "base_year=2015"], ["deadline", "2015", "after base_year"]),
         (["-p", "deadline=2099"], ["deadline", "2099"]),
@@ -371,6 +387,54 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+def test_a_full_disk_is_named_whatever_is_written() -> None:
+    command = [sys.executable, "-m", "lib.tools.cli", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Error: No space left on device\n")
+
+
+def test_no_fault_of_the_system_is_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/some\x1b/where")
+
+    monkeypatch.setattr(matrix, "schema_text", fail)
+    done = invoke("schema")
+    assert (done.exit_code, done.stderr) == (2, "Error: /some\\x1b/where: Permission denied\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
+def test_closed_streams_are_opened_for_the_command_and_its_children() -> None:
+    """Else the next file that is opened would get what is printed, or a kernel would start without them."""
+    child = "import os; [os.fstat(number) for number in range(3)]"
+    code = (
+        "import subprocess, sys; from lib.tools.cli import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: pass\n"
+        f"sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
+    )
+    command = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("given", [["run", "--notebook", "a\x1b[2Jb"], ["\x1b[2J"], ["run", "--\x1b[2J"]])
+def test_a_message_never_drives_the_terminal(given: list[str]) -> None:
+    done = invoke(*given)
+    assert done.exit_code == 2 and "\x1b" not in done.output and "\\x1b[2J" in done.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_standard_output_never_drives_a_terminal() -> None:
+    ours, theirs = os.openpty()
+    code = "from lib.tools import cli; cli._open_streams(); print('a\\x1b[2Jb\\tc\\rd')"
+    subprocess.run([sys.executable, "-c", code], stdout=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1000)
+    os.close(ours)
+    assert shown == b"a\\x1b[2Jb\tc\\rd\r\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import cluster, freshness, kernels, pool, spec
+from lib.tools.run import freshness, kernels, pool, spec
 from lib.tools.run.spec import Run, Settings, read_spec
 
 HERE = Path(__file__).resolve().parents[1]
@@ -157,7 +157,7 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, cold: bool) -> N
         outcomes = []
         settings = Settings(kernels.ORDINARY if cold else kernels.INSTALLED)
         tasks = pool.make_tasks(every, place / "out", settings, freshness.Sources())
-        for outcome in pool.execute_many(tasks, cluster.connected(address)):
+        for outcome in pool.execute_many(tasks, pool.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:
                 count = len(begun.read_text().split())
@@ -177,11 +177,11 @@ def test_a_scheduler_that_cannot_be_reached_is_a_users_mistake(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(pool, "CONNECT_SECONDS", 1)
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     for address, words in [("tcp://127.0.0.1:9", "found no scheduler at"), (None, "found no --scheduler")]:
         with pytest.raises(UserError, match=re.escape(words)):
-            list(pool.execute_many([], cluster.connected(address)))
+            list(pool.execute_many([], pool.connected(address)))
 
 
 def test_the_scheduler_needs_its_executor() -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lib import figures as fig
+from lib import files
 from lib.errors import UserError
 from lib.package import DATA_ENV, data_dir
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.commands import data
+from lib.tools.run import stamp
+from lib.tools.sources import covariates
 
 GIVEN = {
     "reporter": "Harbin",
@@ -71,6 +75,19 @@ def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_d
     assert after[after.index(new[0]) - 1].startswith("HRB-RU-total-2014m01_m03-a")
     assert fig.check_data() == []  # sorted, valid, checksums renewed
     assert fig.load_figures().set_index("figure_id").loc["HRB-RU-total-2014-a", "value_mn"] == 310
+
+
+def test_a_figure_is_told_in_people_s_words(own_data):
+    words = {
+        "reporter": "harbin",
+        "partner": "俄罗斯",
+        "unit": "billion dollars",
+        "published": "February 2015",
+    }
+    result = add("--yes", "--flow", "trade", **words)
+    assert result.exit_code == 0, result.output
+    row = "HRB-RU-total-2014-a,Harbin,Russia,total,2014-01-01,2014-12-31,0.31,USD bn,34.8,2015-02,"
+    assert any(line.startswith(row) for line in lines_of(own_data / "figures.csv"))
 
 
 def test_the_order_is_that_of_the_whole_file(own_data):
@@ -273,3 +290,137 @@ def test_checksums_are_those_of_what_was_written(own_data):
     package = json.loads((own_data / "datapackage.json").read_text(encoding="utf-8"))
     described = {resource["path"]: resource["bytes"] for resource in package["resources"]}
     assert described["figures.csv"] == (own_data / "figures.csv").stat().st_size
+
+
+# --- what nobody has looked at ---
+
+
+def alter(data: Path, table: str = "figures.csv") -> None:
+    """One digit, as a bad disk or a slip would change it."""
+    path = data / table
+    content = path.read_bytes()
+    place = max(place for place, byte in enumerate(content) if byte in b"12345678")
+    path.write_bytes(content[:place] + bytes([content[place] + 1]) + content[place + 1 :])
+
+
+def commit(data: Path) -> None:
+    git = ["git", "-C", str(data), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+
+
+ALL_COMMANDS = [
+    ["run", "--notebook", "00"],
+    ["run", "--list"],
+    ["what-if"],
+    ["site"],
+    ["export", "00_did_the_goal_hold"],
+    ["data", "add", *(part for name, text in GIVEN.items() for part in (f"--{name}", text)), "--yes"],
+]
+
+
+@pytest.mark.parametrize(
+    "table", ["figures.csv", "reference/priors.csv", "reference/scores/verdicts.parquet"]
+)
+@pytest.mark.parametrize("arguments", ALL_COMMANDS, ids=" ".join)
+def test_no_command_makes_anything_of_a_table_that_differs_from_its_checksum(
+    own_data, arguments: list[str], table: str
+):
+    alter(own_data, table)
+    before = {path: path.read_bytes() for path in own_data.rglob("*") if path.is_file()}
+    found = invoke(*arguments)
+    assert found.exit_code == 2, found.output
+    assert f"{table}:1: found sha256:" in found.stderr and "tradegoals check --renew" in found.stderr
+    assert {path: path.read_bytes() for path in own_data.rglob("*") if path.is_file()} == before
+
+
+def test_a_difference_is_shown_by_row_and_field_and_renewed_by_whoever_says_so(own_data, monkeypatch):
+    commit(own_data)
+    monkeypatch.setattr(stamp, "all_faults", lambda in_short: [])  # which takes seconds
+    table = own_data / "covariates.csv"
+    lines = lines_of(table)
+    year, name, value, *_ = lines[1].split(",")
+    gone = lines[-1].split(",")
+    table.write_text(
+        "\n".join([lines[0], lines[1].replace(value, "99.5"), *lines[2:-1]]) + "\n", encoding="utf-8"
+    )
+    change, removed = (
+        f'covariates: ~ {name} {year}: value: "{value}" → "99.5"\n',
+        f"covariates: - {gone[1]} {gone[0]}\n",
+    )
+
+    refused = invoke("what-if").stderr
+    assert change in refused and removed in refused
+    assert invoke("check", "--renew").exit_code == 2  # nobody was asked
+    monkeypatch.setattr(data, "_is_terminal", lambda: True)
+    assert invoke("check", "--renew", typed="n\n").exit_code == 2
+    assert list(curation.altered()) == ["covariates"]
+    asked = invoke("check", "--renew", typed="y\n").output
+    assert change in asked and removed in asked and "renewed the checksum of covariates\n" in asked
+    assert curation.altered() == {}
+
+
+def test_faults_are_told_before_anything_is_renewed(own_data):
+    with (own_data / "events.csv").open("a") as file:
+        file.write("a;b\n")
+    found = invoke("check", "--renew", "--yes")
+    assert found.exit_code == 1
+    assert "events.csv" in found.output.splitlines()[0] and "renewed" not in found.output
+    assert list(curation.altered()) == ["events"]
+
+
+def test_covariates_are_not_renewed_over_a_difference(own_data):
+    alter(own_data, "covariates.csv")
+    nothing = covariates.Renewed(fig.load_covariates().iloc[:0], [], [])
+    with pytest.raises(UserError, match=r"covariates\.csv:1: found sha256:"):
+        covariates.write(nothing)
+
+
+# --- several at once, and stops ---
+
+
+def rows_given(*publishers: str) -> list[dict[str, str]]:
+    given = {name.replace("-", "_"): text for name, text in GIVEN.items() if name != "period"}
+    given |= {"period_start": "2014-01-01", "period_end": "2014-12-31", "flow": "total", "status": "ok"}
+    return [curation.make_row(given | {"publisher": publisher}) for publisher in publishers]
+
+
+def test_figures_added_at_once_get_keys_of_their_own_and_a_copy_is_refused(own_data):
+    def written(row: dict[str, str]) -> str:
+        try:
+            return curation.add(row)["figure_id"]
+        except UserError as error:
+            return str(error)
+
+    rows = rows_given("A Daily", "B Daily", "C Daily", "A Daily")
+    assert len({row["figure_id"] for row in rows}) == 1  # each was shown the same free key
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(written, rows))
+    keys = [word for word in said if word.startswith("HRB-")]
+    assert len(set(keys)) == len(keys) == 3
+    (refused,) = set(said) - set(keys)
+    assert refused.startswith("new figure:2: figure_id: ") and "no second copy of a row" in refused
+    assert fig.check_data() == []
+    assert not [path for path in own_data.iterdir() if path.name.startswith(".")]
+
+
+def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(own_data, monkeypatch):
+    """`tests/test_files.py` stops at every other step."""
+    (row,) = rows_given("A Daily")
+
+    def stop(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rmdir", stop)
+        patch.setattr(files, "finish_together", lambda folder: (folder / files.TOGETHER).rmdir())
+        with pytest.raises(KeyboardInterrupt):
+            curation.add(row | {"reporter": "Kenya"})
+    assert fig.check_data() == []  # nothing has changed yet
+    assert [one for one in curation.read_rows("figures") if one["reporter"] == "Kenya"] == []
+    data.expect_known_data()
+    assert [one["figure_id"] for one in curation.read_rows("figures") if one["reporter"] == "Kenya"] == [
+        "KE-RU-total-2014-a"
+    ]
+    assert "Kenya" in {one["name"] for one in curation.read_rows("reporters")}
+    assert fig.check_data() == []

@@ -7,21 +7,26 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import pycountry
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
 from sources_kit import months, quick_client
 
-from lib import fetched, package
+from lib import fetched, outlook, package
 from lib import figures as fig
-from lib.economies import find_economy
+from lib.cases import GoalCase
+from lib.economies import CURRENCIES, find_economy
+from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.research.panels import read_panel
+from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
-from lib.tools.sources import client, covariates, fetch, record
+from lib.tools.sources import client, covariates, fetch, record, update
 from lib.tools.sources.publishers import PUBLISHERS, asked_by
+from lib.tools.sources.snapshots import open_store
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -102,7 +107,7 @@ def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
     )
     digest = row["snapshot"]
     assert (tmp_path / "data" / "snapshots" / "bodies" / digest[:2] / f"{digest}.gz").exists()
-    assert record.check() == [] and fig.check_data() == []
+    assert fetched.check() == [] and fig.check_data() == []
     assert invoke("data", "check", "--snapshots").exit_code == 0
     assert "fetched: 222 values of 3 pairs, 2000–2025, last on 2026-11-24" in invoke("data", "sources").output
 
@@ -346,6 +351,57 @@ def test_a_source_of_covariates_that_is_out_of_order_leaves_its_own_as_they_are(
     assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "status 503" in refused.output
 
 
+def test_a_goal_may_be_in_any_currency_once_its_rates_are_there(server):
+    """Harbin's level is printed in dollars; euros come with a package, dong from the World Bank."""
+    values = {"currency": "eur", "goal": "0.3 EUR bn", "as_of": "2014-04-15"}
+    with pytest.raises(UserError, match="data refresh --currency EUR"):
+        GoalCase.check(values)
+    assert "did you mean EUR?" in invoke("data", "refresh", "--currency", "EUX").output
+    assert "expected another currency" in invoke("data", "refresh", "--currency", "USD").output
+    euro = invoke("data", "refresh", "--currency", "EUR", "--yes")
+    assert "+ eur_per_usd 2012: 0.778" in euro.output and "wrote 2" in euro.output, euro.output
+    case = GoalCase.check(values)
+    assert case.goal_name == "EUR 300 million" and "EUR 300 million" in case.title()
+    rate = fig.covariate("eur_per_usd")
+    own, dollars = case.series(), GoalCase().series()
+    both = own.index.intersection(dollars.index)
+    assert (own["value_mn"] / dollars["value_mn"])[both].to_dict() == pytest.approx(rate[both].to_dict())
+    assert own["grade"].str.contains("converted").all()
+    same = GoalCase(goal=f"{0.3 / rate[2012]:.6f} USD bn")  # but for how the rate moved in the years behind
+    chances = [outlook.of(one).chances["average"] for one in (case, same)]
+    assert 0 < chances[0] < 1 and chances[0] == pytest.approx(chances[1], abs=0.1)
+    server.world.indicators["VNM", "PA.NUS.FCRF"] = {"2023": 23787.3, "2024": 24164.9}
+    dong = invoke("data", "refresh", "--currency", "VND", "--yes")
+    assert "+ vnd_per_usd 2024: 24164.9 VND/USD" in dong.output and fig.check_data() == []
+
+
+def test_rates_of_every_currency_have_a_source():
+    """Of ISO 4217 as pycountry has it, without funds, metals and units of account."""
+    others = {
+        "BOV",
+        "CHE",
+        "CHW",
+        "CLF",
+        "COU",
+        "MXV",
+        "USN",
+        "UYI",
+        "UYW",
+        "XAD",
+        "XSU",
+        "XUA",
+        "XXX",
+        "XTS",
+        "XDR",
+    }
+    others |= {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XPD", "XPT"}
+    assert set(CURRENCIES) == {one.alpha_3 for one in pycountry.currencies} - others
+    recipes = covariates.rates_of(set(CURRENCIES) - {"USD"})
+    assert len(recipes) == len(CURRENCIES) - 1
+    assert {recipe.source for recipe in recipes.values()} == {"ecb", "fred", "worldbank"}
+    assert recipes["kzt_per_usd"].place == "Kazakhstan" and recipes["xof_per_usd"].place == "Senegal"
+
+
 def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(server, tmp_path):
     targets = tmp_path / "data" / "targets.csv"
     text = targets.read_text("utf-8")
@@ -373,8 +429,32 @@ def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(serv
     assert "No answer moves." in invoke("data", "update", "--offline").output
 
 
-def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
-    """Index, releases, figures by release, a goal of one's own, its page."""
+def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(server, monkeypatch):
+    """GBP 1,000 bn of British exports fall due in 2025 here; Korea's farm goods are not its exports."""
+    rows = {row["target_id"]: row for row in curation.read_rows("targets")}
+    pound, farm = rows["UK-2030-1tn-exports"] | {"target_year": "2025"}, rows["KR-AGRI-2027-23bn"]
+    register, read = [pound, farm | {"target_year": "2025"}], curation.read_rows
+    monkeypatch.setattr(curation, "read_rows", lambda name: register if name == "targets" else read(name))
+    for flow, start in (("export", 280e9), ("import", 350e9)):
+        server.world.trade["GBR", "G001", flow] = grown(start, 0.03)
+    asked = record.Asked("imf", "A", range(2000, 2026))
+
+    def found() -> update.Updated:
+        with quick_client(server.bases) as client:
+            return update.update(asked, client, open_store())
+
+    without = found()
+    assert without.decided == [] and without.pending == 2
+    assert any("data refresh --currency GBP" in note for note in without.notes)
+    invoke("data", "refresh", "--currency", "GBP", "--yes")
+    (row,) = found().decided
+    level = server.world.trade["GBR", "G001", "export"]["2025"] / 1e9 * fig.covariate("gbp_per_usd")[2025]
+    assert (row["target_id"], row["outcome_unit"]) == ("UK-2030-1tn-exports", "GBP bn")
+    assert float(row["outcome_value"]) == pytest.approx(level, rel=1e-3) and row["met"] == "no"
+
+
+def test_pairs_of_the_imf_and_of_chinas_customs_from_the_publisher_to_the_site(server, tmp_path):
+    """Turkey and Korea from the IMF; index, releases, figures by release of China; their goals, pages and one site."""
     for pair in (
         ("KAZ", "export"),
         ("KAZ", "import"),
@@ -386,7 +466,7 @@ def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
     result = get("China", "Kazakhstan", "--source", "gacc", "--freq", "M", "--years", "2022-2024")
     assert result.exit_code == 0, result.output
     assert "China–Kazakhstan, 2022 to 2024-12: " in result.output
-    assert record.check() == []
+    assert fetched.check() == []
     rows = fetched.read("China").query("partner == 'Kazakhstan' and flow == 'total' and unit == 'USD mn'")
     march = rows[rows["period_end"] == pd.Timestamp("2024-03-31")].set_index("figure_id")
     assert list(march.index) == [
@@ -409,8 +489,20 @@ def test_china_and_kazakhstan_from_chinas_customs_to_the_site(server, tmp_path):
     assert run.exit_code == 0, run.output
     (page,) = (tmp_path / "out" / "runs" / "00_did_the_goal_hold").glob("*/page.html")
     assert "China–Kazakhstan" in page.read_text("utf-8")
+    for pair in (("Turkey", "World"), ("South Korea", "Viet Nam")):
+        assert get(*pair, "--years", "2000-2025").exit_code == 0
+    checked = invoke("data", "check", "--snapshots")
+    assert checked.exit_code == 0, checked.output
+    cases = cases_of("turkey-exports-2023", "korea-viet-nam")
+    run = invoke("run", "--notebook", "00", *cases, *out)
+    assert run.exit_code == 0 and "failed" not in run.output, run.output
     built = invoke("site", *out)
     assert built.exit_code == 0, built.output
+    pages = [
+        page.read_text("utf-8") for page in (tmp_path / "out" / "site" / "runs").glob("00*/*/index.html")
+    ]
+    for pair in ("China–Kazakhstan", "Turkey–World", "South Korea–Viet Nam"):
+        assert any(pair in page for page in pages), pair
 
 
 def cases_of(*names: str) -> list[str]:

@@ -60,11 +60,21 @@ ELSEWHERE = {
     "tradegoals run --runs --ci --accept": (
         "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
+    'tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027': (
+        "test_ask.py::test_a_file_is_asked_for_its_unit_alone"
+    ),
     "tradegoals data add": "test_curation.py::test_at_a_terminal_what_is_not_given_is_asked_for",
     "tradegoals data import customs.xlsx customs.yml": (
         "test_data_fetch.py::test_a_table_downloaded_by_hand_gives_figures"
     ),
     "tradegoals data fetch --all-pairs": "test_data_fetch.py::test_all_pairs_go_on_where_they_were_stopped",
+    "tradegoals data refresh": "test_data_fetch.py::test_covariates_are_renewed_with_the_difference_shown_first",
+    "tradegoals data refresh --currency EUR": (
+        "test_data_fetch.py::test_a_goal_may_be_in_any_currency_once_its_rates_are_there"
+    ),
+    "tradegoals data update": (
+        "test_data_fetch.py::test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target"
+    ),
     "tradegoals data panel imf.parquet": "test_data_fetch.py::test_what_was_fetched_is_a_panel_for_the_backtest",
     "tradegoals reference": "../research/test_pipeline.py::test_priors_of_ones_own_panel_can_be_used",
     "tradegoals backtest": (

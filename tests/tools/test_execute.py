@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from lib import cases, results
 from lib.errors import UserError
-from lib.tools.run import execute, kernels, matrix, spec
-from lib.tools.run.execute import to_page
+from lib.tools.run import execute, kernels, matrix, page, spec
+from lib.tools.run.page import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
 FAILED = ["notebook.failed.ipynb", "run.json"]
@@ -322,7 +322,7 @@ def test_an_interrupt_leaves_nothing_half_done(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(execute, "to_page", stop)
+    monkeypatch.setattr(page, "to_page", stop)
     tiny.write(tiny_folder, "1")
     with contextlib.suppress(KeyboardInterrupt):
         execute.execute(a_run(), tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -97,6 +98,19 @@ def test_an_unknown_run_is_refused_with_the_nearest(executed: Path, tmp_path: Pa
 def test_a_run_that_failed_is_refused(executed: Path) -> None:
     done = invoke(executed, f"{tiny.NAME}/reporter-china")
     assert done.exit_code == 2 and "which failed" in done.output
+
+
+def test_a_run_whose_files_were_altered_is_refused(executed: Path, tmp_path: Path) -> None:
+    path = (
+        shutil.copytree(executed / "out", tmp_path / "out")
+        / "runs"
+        / tiny.NAME
+        / "default"
+        / "notebook.ipynb"
+    )
+    path.write_bytes(path.read_bytes() + b" ")
+    done = invoke(tmp_path, tiny.NAME)
+    assert done.exit_code == 2 and f"other files of {tiny.NAME}/default than its journal" in done.output
 
 
 def test_a_notebook_that_fails_by_now_is_an_error_that_names_it(

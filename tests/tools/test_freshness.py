@@ -80,7 +80,7 @@ def test_the_journal_says_what_decided_the_output(project: Path) -> None:
     assert "package.py" in record["parts"]["lib"]
     assert not [name for name in record["parts"]["lib"] if name.startswith("tools/")]
     assert {"text", "results.py", "tools/run/execute.py"} <= set(record["parts"]["page"])
-    assert {"numpy", "pandas", "ipykernel", "nbconvert"} <= set(record["parts"]["versions"])
+    assert {"numpy", "pandas", "ipykernel", "mistune"} <= set(record["parts"]["versions"])
     assert "pytest" not in record["parts"]["versions"]
     assert record["key"] == freshness.key_of(record["parts"])
     assert set(record["outputs"]) == {"notebook.ipynb", "page.html"}
@@ -176,9 +176,7 @@ def test_words_in_a_module_repeat_nothing(project: Path, own_lib: Path) -> None:
     assert reason(project) == ""
 
 
-@pytest.mark.parametrize(
-    "name", ["tools/run/templates/page/index.html.j2", "tools/run/execute.py", "results.py"]
-)
+@pytest.mark.parametrize("name", ["tools/run/templates/page.html.j2", "tools/run/execute.py", "results.py"])
 def test_what_makes_the_page_repeats_the_page_alone(
     project: Path, own_lib: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

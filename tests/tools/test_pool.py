@@ -132,11 +132,13 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "victim", ["os.getpid()", "int(os.environ['JPY_PARENT_PID'])"], ids=["kernel", "process"]
+    ("victim", "number"),
+    [("os.getpid()", 9), ("int(os.environ['JPY_PARENT_PID'])", 9), ("int(os.environ['JPY_PARENT_PID'])", 15)],
+    ids=["kernel", "process", "process asked to end"],
 )
-def test_a_kill_from_outside_is_made_good(place: Path, victim: str) -> None:
+def test_a_kill_from_outside_is_made_good(place: Path, victim: str, number: int) -> None:
     once = f"import os\nif not os.path.exists({str(place / 'once')!r}):\n    open({str(place / 'once')!r}, 'w').close()\n"
-    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, 9)", GOOD)
+    tiny.write(place / "notebooks", f"{once}    os.kill({victim}, {number})", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
     assert [outcome.error for outcome in execute(place, run)] == [""]
     assert is_true(place, run)
@@ -303,7 +305,7 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "cores", lambda: 8)
-    for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 8)]:
+    for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 16)]:
         monkeypatch.setattr(pool, "free_megabytes", lambda free=free: free)
         assert pool.default_jobs() == jobs
 

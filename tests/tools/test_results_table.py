@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lib import package, results
 from lib.errors import UserError
@@ -152,6 +154,49 @@ def test_a_damaged_result_is_named_and_left_out(tmp_path: Path, content: bytes) 
     ]
     assert "found" in merged.damaged[0]
     assert set(read_table(tmp_path)["slug"]) == {"good"}
+
+
+def test_an_outcome_that_was_edited_becomes_no_answer(tmp_path: Path) -> None:
+    for slug in ("a", "b"):
+        spec.write_journal(publish(tmp_path, slug), {"key": slug, "status": "ok", "parts": PARTS})
+    edited = tmp_path / "runs" / SOME.notebook / "b" / "result.json"
+    edited.write_text(edited.read_text(encoding="utf-8").replace('"missed"', '"met"'), encoding="utf-8")
+    found = merge(tmp_path)
+    assert found.damaged == [
+        f"runs/{SOME.notebook}/b/result.json: found another file than its journal describes; run it again"
+    ]
+    assert set(read_table(tmp_path)["run_key"]) == {"a"}
+
+
+@given(
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=3)
+)
+@settings(max_examples=60)
+def test_no_flipped_bit_of_the_table_is_read_in_silence(
+    flipped: Path, flips: list[tuple[float, int]]
+) -> None:
+    path, whole = flipped / TABLE, (flipped / "whole").read_bytes()
+    content = bytearray(whole)
+    for place, bit in flips:
+        content[int(place * len(content))] ^= 1 << bit
+    path.write_bytes(content)
+    try:
+        table = read_table(flipped)
+    except UserError as error:
+        assert str(error).startswith(str(path)) and "--merge" in str(error)
+    else:  # a bit that says nothing
+        path.write_bytes(whole)
+        pd.testing.assert_frame_equal(table, read_table(flipped))
+
+
+@pytest.fixture(scope="module")
+def flipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, and a copy of it."""
+    out = tmp_path_factory.mktemp("out")
+    publish(out)
+    merge(out)
+    (out / "whole").write_bytes((out / TABLE).read_bytes())
+    return out
 
 
 def test_a_result_that_goes_while_it_is_read_is_no_damage(tmp_path: Path, monkeypatch: Any) -> None:

@@ -32,14 +32,14 @@ from lib import cases, figures, package, words
 from lib.analysis.register import left_out
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import spec
+from lib.tools.run import markup, spec
 from lib.tools.run.spec import Run
-from lib.tools.site import build, data_pages, grids, prose
+from lib.tools.site import build, data_pages
 from lib.tools.site.build import build_site
 from lib.tools.site.context import find_runs, goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
-NO_LINKS = prose.Links()
+NO_LINKS = markup.Links()
 SCROLLS = {"tabindex", "class", "role", "aria-label"}
 """Attributes that the page gives to what may be wider than it."""
 
@@ -96,7 +96,18 @@ def test_every_notebook_and_table_has_its_page(pages: dict[str, Page]) -> None:
     expected = {f"runs/{name}/default/index.html" for name in site_runs.NAMES}
     expected |= {
         f"{name}index.html"
-        for name in ("", "goals/", "runs/", "targets/", "figures/", "data/", "about/", "search/")
+        for name in (
+            "",
+            "goals/",
+            "runs/",
+            "targets/",
+            "figures/",
+            "data/",
+            "methods/",
+            "about/",
+            "search/",
+            "python/",
+        )
     }
     assert expected <= set(pages)
 
@@ -216,7 +227,7 @@ def test_the_first_page_states_question_answer_and_probability(out: Path, pages:
     result = next(run.result for run in find_runs(out) if run.slug == "default")
     assert result is not None
     said = " ".join(pages["index.html"].words.split())
-    assert prose.plain(result.answer) in said
+    assert markup.plain(result.answer) in said
     assert all(words.percent(item.probability) in said for item in result.readings if item.probability)
     assert "US$299 million" in said  # 153.33 mn × 1.25³, the level that the goal asks for
     assert pages["index.html"].all("img")
@@ -351,7 +362,7 @@ def test_a_page_made_from_older_data_says_so(tmp_path: Path) -> None:
 
 def test_search_knows_every_run_figure_and_target(out: Path, pages: dict[str, Page]) -> None:
     script = (out / "site" / "search" / "words.js").read_text(encoding="ascii")
-    documents = json.loads(script.removeprefix("self.SITE_WORDS = ").removesuffix(";\n"))
+    documents = json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
     places = {address for _, address, _, _ in documents}
     assert {name for name in pages if name.count("/") == 3} <= places
     assert {f"figures/index.html#{one}" for one in figures.load_figures()["figure_id"]} <= places
@@ -414,7 +425,7 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     for path in _own_pages(site):
         assert_harmless(Page(path))
     script = (site / "search" / "words.js").read_text(encoding="ascii")
-    json.loads(script.removeprefix("self.SITE_WORDS = ").removesuffix(";\n"))
+    json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
 
 
 @given(
@@ -423,13 +434,13 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     | st.tuples(st.sampled_from(NASTY), st.text(), st.sampled_from(NASTY)).map("".join)
 )
 def test_no_text_becomes_markup_that_runs(text: str) -> None:
-    for html in (prose.from_markdown(text, NO_LINKS), prose.clean(text, NO_LINKS)):
+    for html in (markup.from_markdown(text, NO_LINKS), markup.clean(text, NO_LINKS)):
         found = _Tags(str(html))
         for tag, attributes in found.tags:
-            assert tag in prose.TAGS
+            assert tag in markup.TAGS
             assert set(attributes) <= {"href", "rel", "colspan", "rowspan", "scope"} | SCROLLS
             address = attributes.get("href", "#")
-            assert address.startswith("#") or prose.web_address(address)
+            assert address.startswith("#") or markup.web_address(address)
 
 
 class _Tags(HTMLParser):
@@ -444,7 +455,7 @@ class _Tags(HTMLParser):
 
 @pytest.mark.parametrize("address", ["http://a.org", "https://a.org/x?y=1#z", "HTTPS://a.org"])
 def test_addresses_of_the_web_are_followed(address: str) -> None:
-    assert prose.web_address(address) == address
+    assert markup.web_address(address) == address
 
 
 @pytest.mark.parametrize(
@@ -465,14 +476,16 @@ def test_addresses_of_the_web_are_followed(address: str) -> None:
     ],
 )
 def test_other_addresses_are_not(address: str) -> None:
-    assert prose.web_address(address) == ""
+    assert markup.web_address(address) == ""
     assert NO_LINKS.allowed(address) == ""
 
 
 def test_a_link_to_a_notebook_leads_to_its_page_where_there_is_one() -> None:
-    known = prose.Links("../", frozenset(), frozenset({"03_x"}))
-    assert prose.from_markdown("see `03_x` and [it](03_x.ipynb)", known).count("../runs/03_x/index.html") == 2
-    assert "href" not in prose.from_markdown("see `04_y` and [it](04_y.ipynb)", known)
+    known = markup.Links("../", frozenset(), frozenset({"03_x"}))
+    assert (
+        markup.from_markdown("see `03_x` and [it](03_x.ipynb)", known).count("../runs/03_x/index.html") == 2
+    )
+    assert "href" not in markup.from_markdown("see `04_y` and [it](04_y.ipynb)", known)
 
 
 # --- Tables taken apart
@@ -493,19 +506,19 @@ def test_a_link_to_a_notebook_leads_to_its_page_where_there_is_one() -> None:
 )
 def test_a_frame_survives_html_and_csv(rows: list[list[str]]) -> None:
     frame = pd.DataFrame(rows, columns=["a", "b", "c"])
-    (piece,) = grids.split(frame.to_html(index=False, escape=True, na_rep=""))
+    (piece,) = markup.split(frame.to_html(index=False, escape=True, na_rep=""))
     assert isinstance(piece, list)
-    grid = grids.make_grid(piece, NO_LINKS)
+    grid = markup.make_grid(piece, NO_LINKS)
     assert grid is not None
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [["a", "b", "c"], *rows]
 
 
 def test_text_around_a_table_and_wide_cells_are_kept() -> None:
-    pieces = grids.split(
+    pieces = markup.split(
         "<p>before</p><table><tr><th colspan=2>x</th></tr><tr><td>1</td><td>2</td></tr></table>after"
     )
     assert [type(piece) for piece in pieces] == [str, list, str]
-    grid = grids.make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
+    grid = markup.make_grid(pieces[1], NO_LINKS)  # type: ignore[arg-type]
     assert grid is not None
     assert (grid.header, grid.to_csv()) == (["x", ""], "x,\n1,2\n")
 
@@ -520,7 +533,7 @@ def test_text_around_a_table_and_wide_cells_are_kept() -> None:
     ],
 )
 def test_columns_of_numbers_are_recognised(texts: list[str], is_number: bool) -> None:
-    assert grids.is_numeric(tuple(grids.Cell(text) for text in texts)) is is_number
+    assert markup.is_numeric(tuple(markup.Cell(text) for text in texts)) is is_number
 
 
 # --- Published whole

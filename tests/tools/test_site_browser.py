@@ -17,6 +17,7 @@ KINDS = {
     "register": "targets/index.html",
     "figures": "figures/index.html",
     "data": "data/index.html",
+    "methods": "methods/index.html",
     "about": "about/index.html",
     "search": "search/index.html",
     "failed run": f"{FIRST}/goal-9/index.html",
@@ -112,6 +113,25 @@ def test_search_knows_all_kinds(open_page: Open, site: Path, asked: str, kind: s
     assert page.locator("#hits li").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("黑龙江", "Heilongjiang"),
+        ("heilonjiang", "Heilongjiang"),
+        ("Russian Federation", "Russia"),
+        ("俄罗斯 harbn", "Harbin"),
+    ],
+)
+def test_search_forgives_a_typo_and_knows_other_names(
+    open_page: Open, site: Path, asked: str, name: str
+) -> None:
+    page = open_page(site / "search" / "index.html").page
+    page.fill("#q", asked)
+    assert name in page.locator("#hits li a").first.inner_text()
+    corrected = "Taken for" in page.inner_text("#count")
+    assert corrected == ("har" in asked or "heil" in asked)
+
+
 def test_a_column_of_numbers_sorts_as_numbers_with_blanks_last(open_page: Open, site: Path) -> None:
     page = open_page(site / "targets" / "index.html").page
     column = "table.targets tbody td:nth-child(5)"
@@ -162,10 +182,10 @@ def test_goals_filter_by_day(open_page: Open, site: Path) -> None:
 
 def test_code_is_folded_until_asked_for(open_page: Open, site: Path) -> None:
     page = open_page(site / FIRST / "default" / "index.html").page
-    code = page.locator("details.code pre")
+    code = page.locator(".code pre")
     assert code.count() > 3
     assert not any(code.nth(place).is_visible() for place in range(code.count()))
-    page.click("button.codes")
+    page.check("text=Show the code")
     assert all(code.nth(place).is_visible() for place in range(code.count()))
 
 

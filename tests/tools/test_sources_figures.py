@@ -21,10 +21,13 @@ from lib import figures as fig
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.tools.sources import record
+from lib.tools.sources.cells import Marks, read_number
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
-from lib.tools.sources.importer import Mapping, import_table, parse_mapping, read_table, value_of
-from lib.tools.sources.record import Added, in_millions
+from lib.tools.sources.importer import keep, read_import, read_table
+from lib.tools.sources.mapping import Mapping, parse_mapping
+from lib.tools.sources.observations import in_millions
+from lib.tools.sources.record import Added
 from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
 
 MAPPING = """
@@ -85,8 +88,9 @@ def bring(
     folder: Path, client: Client, store: Store, table: bytes, name: str = "table.csv", text: str = MAPPING
 ) -> Fetched:
     (folder / name).write_bytes(table)
-    (folder / "gacc.yml").write_text(text, encoding="utf-8")
-    return import_table(folder / name, folder / "gacc.yml", client=client, store=store)
+    imported = read_import(folder / name, parse_mapping(text.encode(), "gacc.yml"), client, store)
+    keep(imported, store)
+    return imported.fetched
 
 
 # --- the importer ---
@@ -163,23 +167,27 @@ BAD_TABLES = [
 def test_a_table_with_a_fault_is_refused_whole(table: str, changes: dict, message: str) -> None:
     parts = {name: getattr(mapping(), name).model_copy(update=change) for name, change in changes.items()}
     with pytest.raises(UserError, match=message):
-        read_table(table.encode("gb18030"), "text/csv", mapping(**parts), "table.csv")
+        read_table(table.encode("gb18030"), mapping(**parts), "table.csv")
 
 
 def test_a_wrong_encoding_is_told() -> None:
     with pytest.raises(UserError, match="bytes that are not utf-8"):
-        read_table(TABLE.encode("gb18030"), "text/csv", mapping(encoding="utf-8"), "table.csv")
-    with pytest.raises(UserError, match="expected text in nonsense"):
-        read_table(TABLE.encode("gb18030"), "text/csv", mapping(encoding="nonsense"), "table.csv")
+        read_table(TABLE.encode("gb18030"), mapping(encoding="utf-8"), "table.csv")
+    with pytest.raises(UserError, match='encoding: found "nonsense"'):
+        parse_mapping(MAPPING.replace("gb18030", "nonsense").encode(), "gacc.yml")
 
 
 def test_a_file_that_is_no_workbook_is_told() -> None:
-    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    for body in (b"", b"PK", TABLE.encode(), workbook([["a"]])[:200]):
+    for body in (
+        b"PK",
+        b"PK\x03\x04" + TABLE.encode(),
+        workbook([["a"]])[:200],
+        b"\xd0\xcf\x11\xe0" + bytes(600),
+    ):
         with pytest.raises(UserError, match="no workbook that can be read"):
-            read_table(body, media, mapping(), "table.xlsx")
+            read_table(body, mapping(), "table.xlsx")
     with pytest.raises(UserError, match='no sheet "Data", expected one of: Sheet1'):
-        read_table(workbook([["a"]]), media, mapping(sheet="Data"), "table.xlsx")
+        read_table(workbook([["a"]]), mapping(sheet="Data"), "table.xlsx")
 
 
 @pytest.mark.parametrize(
@@ -189,17 +197,18 @@ def test_a_file_that_is_no_workbook_is_told() -> None:
         ("1 234,5", ",", " ", 1234.5),
         ("1.234.567", ",", ".", 1234567.0),
         ("0,5", ",", "", 0.5),
-        ("", ".", "", None),
-        (" 7 ", ".", "", 7.0),
+        ("7", ".", "", 7.0),
+        ("12,34,567.5", ".", ",", 1234567.5),
+        ("(1'234)", ".", "", -1234.0),
     ],
 )
-def test_marks_of_numbers(text: str, decimal: str, thousands: str, expected: float | None) -> None:
-    assert value_of(text, mapping(decimal=decimal, thousands=thousands), "here") == expected
+def test_marks_of_numbers(text: str, decimal: str, thousands: str, expected: float) -> None:
+    assert read_number(text, Marks(decimal, thousands)) == (expected, "")
 
 
 @given(st.decimals(min_value=0, max_value=10**12, places=3))
 def test_numbers_with_thousands_are_read_as_written(number: Decimal) -> None:
-    assert value_of(f"{number:,}", mapping(), "here") == float(number)
+    assert read_number(f"{number:,}", Marks(".", ",")) == (float(number), "")
 
 
 @pytest.mark.parametrize(
@@ -211,10 +220,10 @@ def test_numbers_with_thousands_are_read_as_written(number: Decimal) -> None:
         ("freq: M", "freq: M\nsped: 1", "sped: found"),
         ("{is: China}", "{is: China, column: a}", "either `is` or `column`"),
         ("{is: China}", "{}", "either `is` or `column`"),
-        ('thousands: ","', 'thousands: "."', "the same mark"),
-        ("USD th", "USD trillion", "flows.0.unit: found"),
-        ("published: 2014-01-10", "published: 2014-02-30", "gacc.yml: found"),
-        ("freq: M", "freq: [", "no YAML that can be read"),
+        ('thousands: ","', 'thousands: "."\ndecimal: "."', "the same mark"),
+        ("USD th", "USD gallons", "flows.0.unit: found"),
+        ("published: 2014-01-10", "published: 2014-02-30", "gacc.yml: published: found"),
+        ("freq: M", "freq: [", "no readable YAML"),
         ("url: http://www.customs.gov.cn/tables", "url: ask me", "url: found"),
     ],
 )
@@ -227,7 +236,7 @@ def test_a_faulty_mapping_is_told_field_by_field(old: str, new: str, message: st
     "content", [b"", b"null", b"- 1", b"!!python/object:os.system {}", b"\xff\xfe\xfd", b"a: &a [*a]"]
 )
 def test_other_yaml_is_no_mapping(content: bytes) -> None:
-    with pytest.raises(UserError, match=r"^m\.yml: "):
+    with pytest.raises(UserError, match=r"^m\.yml:"):
         parse_mapping(content, "m.yml")
 
 

@@ -13,7 +13,7 @@ from lib.errors import UserError
 from lib.tools.sources import gacc
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched, fetch, pair_question
-from lib.tools.sources.importer import import_table
+from lib.tools.sources.importer import read_import
 from lib.tools.sources.snapshots import Store, open_store
 
 RUSSIA = [153.54, 428.04, 64.98, 193.28, 88.56, 234.76]
@@ -111,6 +111,8 @@ def test_the_heading_and_the_unit_say_the_currency() -> None:
     rows, notes = gacc.read(page, "text/html", "here")
     assert rows.empty
     assert notes == ['here: its heading says CNY, its unit "USD1 Million": nothing of it is taken']
+    page = server_of.gacc_page(ROWS, 2025, 6, "CNY", unit="USD\x1b[2J")
+    assert gacc.read(page, "text/html", "here")[1][0].isprintable(), "a note is shown in a terminal"
 
 
 @pytest.mark.parametrize(
@@ -215,13 +217,47 @@ def test_a_partner_that_the_table_does_not_list_is_told(client: Client, store: S
         ask("Peru", "A", range(2024, 2026), client, store)
 
 
+def test_a_partner_of_some_releases_has_these_and_the_others_are_kept_too(
+    server: Server, client: Client, store: Store
+) -> None:
+    """Tables of later years list fewer countries: Kazakhstan stands in none of 2026."""
+    true = [lambda handler, reply: handler.send(reply)] * 3
+    without = [server_of.gacc_page(ROWS, 2025, 12, currency) for currency in ("CNY", "USD")]
+    server.next(*true, *map(server_of.instead, without))
+    found = ask("Kazakhstan", "A", range(2024, 2026), client, store).observations
+    assert set(found.loc[found["partner"] == "Kazakhstan", "period"]) == {"2024"}
+    assert set(found.loc[found["partner"] == "World", "period"]) == {"2024", "2025"}
+    assert not (store.folder / "refused").exists()
+
+
+def test_a_page_that_breaks_off_is_not_read_in_part(server: Server, client: Client, store: Store) -> None:
+    true = [lambda handler, reply: handler.send(reply)] * 2
+    server.next(*true, server_of.changed(lambda body: body[: body.index(b"Russian")]))
+    with pytest.raises(UserError, match="found a table without its end, expected a complete page"):
+        ask("Russia", "A", range(2025, 2026), client, store)
+    index = server_of.gacc_index(server.world, 2025)
+    with pytest.raises(UserError, match="a table without its end"):
+        gacc.read_index(index[:-60], "text/html", "http://x/statics/report/preliminary2025.html")
+
+
+def test_where_https_fails_the_way_without_it_is_named(store: Store) -> None:
+    """Without any time nobody is asked, and no connection was made."""
+    words = r"not complete.*may speak http alone: --allow-http lets it"
+    with (
+        quick_client({}, Time(), attempts=1, total_seconds=0.0) as client,
+        pytest.raises(UserError, match=words),
+    ):
+        ask("Russia", "A", range(2025, 2026), client, store)
+
+
 def test_a_saved_page_is_read(tmp_path: Path, client: Client, store: Store) -> None:
     page = tmp_path / "march.html"
     page.write_bytes(server_of.gacc_page(ROWS, 2024, 3, "USD"))
-    found = import_table(page, None, client=client, store=store)
+    found = read_import(page, None, client, store).fetched
     assert set(found.observations["partner"]) == {"World", "Viet Nam", "Russia"}
     assert set(found.observations["published"]) == {"2024-04-09"}
     other = tmp_path / "table.csv"
     other.write_text("a\n")
-    with pytest.raises(UserError, match="no mapping for it, expected one, or a page"):
-        import_table(other, None, client=client, store=store)
+    with pytest.raises(UserError, match="found no heading, expected a release"):
+        read_import(other, None, client, store)
+    assert gacc.is_release(page.read_bytes()) and not gacc.is_release(b"<p>a</p>")

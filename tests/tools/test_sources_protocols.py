@@ -624,6 +624,7 @@ def test_faults_of_the_world_bank_are_told(
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
         annual_indicator("NY.GDP.MKTP.CD", "Russia", range(2009, 2013), client, store)
+    assert list(store.folder.glob("records/*/*/*")) == [], "what is refused is not kept as an answer"
 
 
 # --- exchange rates ---
@@ -665,6 +666,7 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
         (server_of.cbr_xml("R", {"01.02.2013": (1, "1 030,0")}), "the rate"),
         (server_of.cbr_xml("R", {"01.02.2013": (1, "NaN")}), "the rate"),
         (server_of.cbr_xml("R", {"01.02.2013": (1, "0,0")}), "expected one above 0"),
+        (server_of.cbr_xml("R01239", {"01.02.2013": (1, "40,0")}), 'the currency "R01239", expected R01235'),
         (server_of.cbr_xml("R", {"01.02.2013": (1, "30,0")}).replace(b"</ValCurs>", b"<Record Date='01.02.2013'><Nominal>1</Nominal><Value>31,0</Value></Record></ValCurs>"), "two rates"),
     ],
 )  # fmt: skip
@@ -674,6 +676,7 @@ def test_faults_of_the_bank_of_russia_are_told(
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
         rates.cbr_daily(rates.DOLLAR_OF_CBR, range(2012, 2014), client, store)
+    assert list(store.folder.glob("records/*/*/*")) == []
 
 
 def covered(days: pd.Series, freq: str, years: range, known: str = "2026-01-01") -> list[str]:

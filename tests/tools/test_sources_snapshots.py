@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sources_kit import NOW
+from sources_kit import NOW, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import snapshots
@@ -143,6 +143,39 @@ def test_a_damaged_record_is_told(store: Store, content: str) -> None:
     with pytest.raises(UserError, match="found no record of a snapshot"):
         snapshots.records(store, QUESTION)
     assert len(snapshots.check_store(store)) == 1
+
+
+@pytest.mark.parametrize("damage", ["an old record", "a flipped body", "no body"])
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
+    store: Store, monkeypatch: pytest.MonkeyPatch, damage: str, lasting: bool
+) -> None:
+    """Also an answer that is never asked for again, such as a release of China's customs."""
+    request = replace(QUESTION, lasting=lasting)
+    kept = snapshots.save(store, request, answer())
+    (record,), body = store.folder.glob("records/imf/*/*.json"), snapshots.body_path(store, kept.sha256)
+    if damage == "an old record":
+        record.write_text(record.read_text(encoding="utf-8").replace('"title"', '"name"'), encoding="utf-8")
+    elif damage == "a flipped body":
+        body.write_bytes(body.read_bytes()[:-6] + b"XXXXXX")
+    else:
+        body.unlink()
+    asked = []
+    monkeypatch.setattr(snapshots, "get", lambda client, request: asked.append(request) or answer())
+
+    def ask(**asking: object) -> bytes:
+        with quick_client({}) as client:
+            age = timedelta(days=9)
+            return snapshots.ask(client, store, request, lambda body, *_: body, max_age=age, **asking)[1]  # type: ignore[arg-type]
+
+    with pytest.raises(UserError, match=r"found no (record|body).*without --offline it is asked for anew"):
+        ask(offline=True)
+    assert asked == []
+    assert ask() == answer().body and len(asked) == 1
+    assert ask() == ask(offline=True) == answer().body and len(asked) == 1, "mended"
+    left = snapshots.check_store(store)
+    assert len(left) == (damage == "an old record")
+    assert all("it was set aside, and may be removed" in str(fault) for fault in left)
 
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

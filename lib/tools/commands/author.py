@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lib.errors import UserError
+from lib.tools.commands.data import expect_known_data
 
 
 @click.command()
@@ -38,6 +39,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
+    expect_known_data()
     with kernels.warm() as kernel:
         for path in due:
             restamp(path, kernel)
@@ -84,7 +86,7 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
 )
 def new(name: str, title: str | None, case: str) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
-    from lib.tools.run.outline import REGISTRY, make_notebook
+    from lib.tools.run.stamp import REGISTRY, make_notebook
 
     path = make_notebook(name, title, case)
     click.echo(

@@ -1,9 +1,10 @@
-"""The commands `data …`: add, fetch, import, refresh, update, check, diff, panel and sources."""
+"""The commands `data …`: add, fetch, refresh, update, check, diff, panel and sources."""
 
+import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from lib.errors import UserError
+from lib.tools.commands.bring import import_, remove
 
 ASKED = {
     "reporter": "whose trade (a name of reporters.csv, or a country)",
@@ -54,7 +56,8 @@ def add(yes: bool, **given: str | None) -> None:
     from lib.errors import list_faults
     from lib.tools import curation
 
-    values = _complete(given)
+    expect_known_data()
+    values = _in_our_words(_complete(given))
     start, end = curation.read_period(values.pop("period"))
     row = curation.make_row(values | {"period_start": start, "period_end": end})
     countries = curation.countries_to_add(row)
@@ -67,8 +70,53 @@ def add(yes: bool, **given: str | None) -> None:
     for warning in warnings:
         click.echo(f"look: {warning}")
     if yes or click.confirm("Write it?"):
-        curation.add(row, countries)
-        click.echo(f"wrote {row['figure_id']} to data/figures.csv")
+        written = curation.add(row)
+        click.echo(f"wrote {written['figure_id']} to data/figures.csv")
+
+
+def expect_known_data() -> None:
+    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at.
+
+    Raises
+    ------
+    UserError
+        With every file that differs, and its rows where there is a commit to compare them with.
+    """
+    from lib import package
+    from lib.errors import list_faults
+
+    package.finish_edit()
+    if package.check_checksums():
+        package.finish_edit()  # one that began as we looked
+        if faults := package.check_checksums():
+            from lib.tools import curation
+
+            lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
+            raise UserError("\n".join([list_faults(faults), *lines]))
+
+
+def renew_checksums(yes: bool) -> None:
+    """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
+    from lib import package
+    from lib.figures import check_tables
+    from lib.tools import curation
+
+    package.finish_edit()
+    report_faults(check_tables())
+    shown, altered = package.check_checksums(), curation.altered()
+    for name, lines in altered.items():
+        for line in lines:
+            click.echo(f"{name}: {line}")
+    if not altered:
+        return
+    if not (yes or _is_terminal()):
+        raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
+    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
+        raise UserError("check --renew: nothing was renewed")
+    if package.check_checksums() != shown:
+        raise UserError("check --renew: the data have changed again since they were shown, expected a look")
+    for name in package.refresh_checksums():
+        click.echo(f"renewed the checksum of {name}")
 
 
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
@@ -83,6 +131,21 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
     if missing:
         raise UserError(f"data add: found no {', '.join(missing)}, expected them where nobody can be asked")
     return {name: (given[name] or DEFAULTS.get(name, "")).strip() for name in ASKED}
+
+
+def _in_our_words(values: dict[str, str]) -> dict[str, str]:
+    """Places, flow, unit and day of publication as the table has them, from what people call them."""
+    from lib import spoken
+
+    places = {name: spoken.read_place(values[name]) for name in ("reporter", "partner")}
+    read = values | places | {"flow": spoken.read_flow(values["flow"])}
+    with suppress(UserError):  # the check of the row says what is wrong with a unit
+        currency, millions = spoken.read_unit(values["unit"])
+        read["unit"] = {1.0: f"{currency} mn", 1000.0: f"{currency} bn"}.get(millions, values["unit"])
+    if not re.fullmatch(r"([0-9]{4}(-[0-9]{2}){0,2})?", values["published"]):
+        day = spoken.read_day(values["published"])
+        read["published"] = f"{day.day:%Y-%m}" if day.note else day.day.isoformat()
+    return read
 
 
 def _is_terminal() -> bool:
@@ -182,30 +245,21 @@ def fetch(
             _show_panel(record.fetch_all(asked, client, store))
 
 
-@click.command("import")
-@click.argument("table", type=click.Path(path_type=Path))
-@click.argument("mapping", type=click.Path(path_type=Path), required=False)
-def import_(table: Path, mapping: Path | None) -> None:
-    """Read TABLE, downloaded by hand: a page of China's customs (.html), or a .csv or .xlsx as MAPPING (YAML) says.
-
-    The file is kept in data/snapshots, its figures go to data/fetched. Other currencies than dollars and yuan are converted
-    at the mean of the ECB's rates. data/README.md describes the mapping.
-    """
-    from lib.tools.sources import record
-
-    with _opened() as (client, store):
-        for written in record.import_file(table, mapping, client, store):
-            _show_written(written)
-
-
 @click.command()
 @click.option(
     "--source", "sources", multiple=True, help="Only this source of covariates; see `data sources`."
 )
+@click.option(
+    "--currency", "currencies", multiple=True, help="Only the rates of this currency, such as EUR (ISO 4217)."
+)
 @OFFLINE
 @click.option("--yes", is_flag=True, help="Write without asking.")
-def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
-    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first."""
+def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool, yes: bool) -> None:
+    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first.
+
+    Rates come from the ECB for its currencies (from 1999, with an installed package, offline too), from the World Bank for
+    all others.
+    """
     from lib.errors import nearest, quote
     from lib.tools.sources import covariates
     from lib.tools.sources.publishers import asked_by
@@ -214,7 +268,7 @@ def refresh(sources: tuple[str, ...], offline: bool, yes: bool) -> None:
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _opened() as (client, store):
-        renewed = covariates.renew(list(sources) or known, client, store, offline=offline)
+        renewed = covariates.renew(list(sources) or known, client, store, currencies, offline=offline)
     for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
         click.echo(line)
     if not renewed.differences:
@@ -311,9 +365,12 @@ Examples
   tradegoals data fetch India Russia               a flow from the IMF, with its larger flow and mirror
   tradegoals data fetch --all-pairs --years 2000-2024
   tradegoals data fetch China India --source gacc --freq M   months and year to date from China's customs
-  tradegoals data import customs.xlsx customs.yml  a table downloaded by hand, read as the mapping says
+  tradegoals data import exports.xlsx              a table of one's own: looked at, shown, written once confirmed
+  tradegoals data import customs.xlsx customs.yml  the same, read as the mapping says
+  tradegoals data remove exports                   an import taken back
   tradegoals data import page.html                 a saved page of China's customs
   tradegoals data refresh                          exchange rates, GDP, oil and world trade from their publishers
+  tradegoals data refresh --currency EUR           the rates of a currency, for goals and figures in it
   tradegoals data update                           what pending targets need, what it moves and decides
   tradegoals data add                              one figure, asked for column by column
   tradegoals data check --flags                    faults, and every figure that a rule doubts
@@ -329,7 +386,7 @@ def data() -> None:
     """Fetch, add, check and compare figures."""
 
 
-for command in (add, fetch, import_, refresh, update):
+for command in (add, fetch, import_, refresh, remove, update):
     data.add_command(command)
 
 
@@ -349,12 +406,13 @@ def report_faults(faults: list[Any]) -> None:
 @click.option("--snapshots", is_flag=True, help="Compare every kept answer with its checksum, too.")
 def check(with_flags: bool, snapshots: bool) -> None:
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
+    from lib import fetched
     from lib.figures import check_data
-    from lib.tools.sources import record
-    from lib.tools.sources.snapshots import check_store, open_store
 
-    faults = check_data() + record.check()
+    faults = check_data() + fetched.check()
     if snapshots:
+        from lib.tools.sources.snapshots import check_store, open_store
+
         faults += check_store(open_store())
     report_faults(faults)
     _show_flags(with_flags)
@@ -365,18 +423,29 @@ def _show_flags(listed: bool) -> None:
     """How many figures the rules doubt, how many of them have a status that says so, and which they are."""
     from lib import figures as fig
     from lib.analysis import plausibility
+    from lib.tools import curation
 
     figures = fig.load_figures()
     found = plausibility.find_flags(figures, fig.covariate("cny_per_usd"), fig.parents())
     status = found["figure_id"].map(figures.set_index("figure_id")["status"])
+    fetched_rows = curation.fetched_figures()
+    more, seen = curation.doubts(fetched_rows)
     for flag, known in zip(found.itertuples(), status if listed else [], strict=False):
         click.echo(f"{flag.rule}: {flag.figure_id} ({known}): found {flag.found}, expected {flag.expected}")
+    for flag in more.itertuples() if listed else ():
+        click.echo(f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}")
     doubted = found.assign(status=status).drop_duplicates("figure_id")
     settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
     click.echo(
         f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status that "
         "says what is wrong." + ("" if listed else " To list them: tradegoals data check --flags")
     )
+    if seen:
+        all_ = sum(map(len, fetched_rows))
+        click.echo(
+            f"{more['figure_id'].nunique()} of {seen:,} fetched and imported figures are doubted"
+            + (f"; {all_ - seen:,} more were not looked at" if seen < all_ else "")
+        )
 
 
 @data.command()
@@ -451,6 +520,19 @@ def sources() -> None:
             click.echo(
                 f"  {_fetched_in_words(kept.loc[name]) if name in kept.index else 'nothing fetched yet'}"
             )
+    _imports(kept)
+
+
+def _imports(kept: Any) -> None:
+    """Sources that nobody asks: tables that were imported."""
+    from lib.tools.sources.publishers import PUBLISHERS
+
+    for name in [name for name in kept.index if name not in PUBLISHERS]:
+        row = kept.loc[name]
+        click.echo(
+            f"{name}: {row['publisher']}\n  {_fetched_in_words(row).replace('fetched', 'imported', 1)}"
+        )
+        click.echo(f"  to take it back: tradegoals data remove {name}")
 
 
 def _fetched_in_words(row: Any) -> str:

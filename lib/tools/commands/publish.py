@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from lib.tools.commands.author import notebook_name
+from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import out_option
 
 EXAMPLES = """
@@ -29,6 +31,7 @@ def site_command(out: Path) -> None:
     """
     from lib.tools.site.build import build_site
 
+    expect_known_data()
     built = build_site(out)
     click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
     for run in built.failed:
@@ -43,6 +46,7 @@ def whatif_command(out: Path) -> None:
     """Write whatif.html, a page that answers any goal for any flow in the browser, offline."""
     from lib.tools.whatif.page import write_page
 
+    expect_known_data()
     click.echo(f"wrote {write_page(out)}: open it in a browser")
 
 
@@ -61,8 +65,19 @@ FORMATS = ("svg", "pdf", "csv", "latex")
 )
 @out_option
 def export(run: str, formats: tuple[str, ...], out: Path) -> None:
-    """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, or such."""
+    """Write the figures and tables of an executed run for a paper: RUN is 03_could_one_have_known/default, 03, or a path."""
     from lib.tools.site.export import export as write
 
-    for path in write(run, formats, out):
+    expect_known_data()
+    for path in write(_run_name(run, out), formats, out):
         click.echo(f"wrote {path}")
+
+
+def _run_name(text: str, out: Path) -> str:
+    """A run by its name, its path, or with the beginning of its notebook, as `export` takes it."""
+    parts = Path(text).parts
+    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
+    executed = [path.name for path in (out / "runs").glob("*/")]
+    if not parts or not executed:
+        return text
+    return "/".join([notebook_name(parts[0], executed), *parts[1:2]])

@@ -18,12 +18,12 @@ out_option = click.option(
 SHOWN_ROWS = 40
 
 FILTERS = {
-    "notebook": "name of the notebook",
+    "notebook": "name of the notebook, a path, or a beginning such as 03",
     "slug": "name of the case or of the run's folder",
     "reporter": "who reports the trade",
     "partner": "the other side",
     "flow": "total, export or import",
-    "currency": "USD or CNY",
+    "currency": "USD, CNY, or another of ISO 4217",
     "goal": '"25 %" or "100 USD bn"',
     "as_of": "the day whose knowledge was used",
     "period": "calendar year that a value is for",
@@ -131,12 +131,12 @@ def _meaning(column: str, values: "pd.Series") -> "pd.Series":
 
 
 def _plain(column: str, text: str) -> str:
-    from lib.goals import parse_goal
+    from lib.spoken import read_goal
 
     if column != "goal":
         return text.strip()
     try:
-        return str(parse_goal(text))
+        return read_goal(text)
     except UserError:
         return text
 
@@ -145,6 +145,10 @@ def _known(column: str, value: str, table: "pd.DataFrame") -> str:
     from lib.errors import nearest, quote
 
     held = {_plain(column, str(known)): str(known) for known in table[column].dropna().unique()}
+    if column == "notebook" and held:
+        from lib.tools.commands.author import notebook_name
+
+        return notebook_name(value, held)
     if _plain(column, value) not in held:
         option = column.replace("_", "-")
         expected = nearest(value, held.values()) if held else "nothing: no row has this column"
@@ -199,8 +203,9 @@ def _count_in_words(shown: int, chosen: int, there: int) -> str:
 
 def _export(rows: "pd.DataFrame", csv: Path) -> None:
     from lib.files import write_atomically
+    from lib.tables import to_csv
 
-    text = rows.to_csv(index=False, lineterminator="\n")
+    text = to_csv(rows)
     if str(csv) == "-":
         click.echo(text, nl=False)
         return

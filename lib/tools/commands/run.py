@@ -6,6 +6,7 @@ The commands that run notebooks: `run`, `run-one` and `schema`.
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,20 +16,24 @@ import click
 
 from lib.errors import UserError
 from lib.tools.commands.author import notebook_name
+from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import collect_results, out_option
 
 MOST_SHOWN = 20
 """Above so many runs the verdicts and pages are not printed one by one."""
 
+MOST_LISTED = 100
+"""Above so many a dry run counts them by notebook and reason."""
 
-def show_list(runs: list[Any]) -> None:
+
+def _show_list(runs: list[Any]) -> None:
     """Every run with its parameters."""
     for item in runs:
         values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
         click.echo(f"{item.name}: {values}")
 
 
-def write_specs(runs: list[Any], folder: Path) -> None:
+def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
 
@@ -45,11 +50,22 @@ def write_specs(runs: list[Any], folder: Path) -> None:
 
 
 def explain(items: list[Any], left_out: dict[str, str]) -> None:
-    """What would run and why, what is up to date, and what the data cannot answer."""
-    for item in items:
-        click.echo(f"{'run ' if item.reason else 'skip'}  {item.run.name}: {item.reason or 'up to date'}")
-    for name, reason in left_out.items():
-        click.echo(f"none  {name}: left out, {reason}")
+    """What would run and why, what is up to date, and what the data cannot answer; of very many how many of each."""
+    lines = [
+        (item.run.notebook, "run" if item.reason else "skip", item.run.name, item.reason or "up to date")
+        for item in items
+    ]
+    lines += [
+        (name.partition("/")[0], "none", name, f"left out, {reason}") for name, reason in left_out.items()
+    ]
+    if len(lines) > MOST_LISTED:
+        counts = Counter((notebook, what, why) for notebook, what, _, why in lines)
+        for (notebook, what, why), count in sorted(counts.items()):
+            click.echo(f"{what:<6}{notebook}: {count}, {why}")
+        click.echo(f"To see them one by one: --only PATTERN, for at most {MOST_LISTED}")
+    else:
+        for _, what, name, why in lines:
+            click.echo(f"{what:<6}{name}: {why}")
     due = sum(bool(item.reason) for item in items)
     words = f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else "")
     click.echo(words)
@@ -109,6 +125,7 @@ Examples
   tradegoals run --runs                            every named case of notebooks/runs.yml
   tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
   tradegoals run --runs --dry-run                  what would run and why, and what is up to date
+  tradegoals run --matrix mine.yml                 the cases of a file of your own
   tradegoals run --runs --jobs 4 --fail-fast       four at a time, and stop at the first failure
   tradegoals reference --panels FOLDER              data/reference again, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
@@ -138,7 +155,12 @@ cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instea
 @click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
 @click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
 @click.option(
-    "--case", "cases", multiple=True, metavar="NAME", help="With --runs: only this case (repeatable)."
+    "--matrix",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run the cases of this file instead of those of notebooks/runs.yml.",
+)
+@click.option(
+    "--case", "cases", multiple=True, metavar="NAME", help="Run only this case of runs.yml (repeatable)."
 )
 @click.option(
     "--ci", is_flag=True, help="With --runs: the cases and the smaller values that runs.yml has for CI."
@@ -176,6 +198,7 @@ def run(
     notebooks: tuple[str, ...],
     pairs: tuple[str, ...],
     named: bool,
+    matrix: Path | None,
     cases: tuple[str, ...],
     ci: bool,
     only: tuple[str, ...],
@@ -194,21 +217,26 @@ def run(
     from lib.tools.run import freshness as planning
 
     notebooks = tuple(notebook_name(text) for text in notebooks)
-    named = named or bool(cases)
+    named = named or bool(cases) or matrix is not None
     if named and pairs:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
     if ci and not named:
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
     if how["scheduler"] and how["executor"] != "dask":
         raise UserError("--scheduler: found without --executor dask, expected both")
+    expect_known_data()
     writes = not (only_list or dry_run or specs)
     arguments = (notebooks, pairs, named, cases, ci)
-    plan = planning.choose(arguments, out, lambda: _select(*arguments), keep=writes)
+    content = matrix.read_text(encoding="utf-8", errors="replace") if matrix else ""
+    plan = planning.choose(
+        (*arguments, str(matrix), content), out, lambda: _select(*arguments, matrix), keep=writes
+    )
     chosen = _only(plan.runs, only)
+    _echo(pairs, chosen)
     if only_list:
-        show_list(chosen)
+        _show_list(chosen)
     elif specs:
-        write_specs(chosen, specs)
+        _write_specs(chosen, specs)
     else:
         items = planning.make_items(chosen, out, plan.sources, how["force"])
         if dry_run:
@@ -236,16 +264,24 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.tools.run.freshness import Item, Sources
     from lib.tools.run.matrix import check_run
     from lib.tools.run.spec import read_spec
 
-    item = Item(check_run(read_spec(spec), spec.name), "asked for")
-    # A server of warm kernels would pay from the second run on only.
-    outcomes, _ = _execute([item], out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
-    report(outcomes, 1, {})
-    if any(outcome.error for outcome in outcomes):
+    expect_known_data()
+    outcome = execute_one(check_run(read_spec(spec), spec.name), out, force, timeout)
+    report([outcome], 1, {})
+    if outcome.error:
         sys.exit(1)
+
+
+def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
+    """Execute one run, unless it is up to date: its outcome."""
+    from lib.tools.run.freshness import Item, Sources
+
+    # A server of warm kernels would pay from the second run on only.
+    items = [Item(run, "asked for")]
+    outcomes, _ = _execute(items, out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
+    return outcomes[0]
 
 
 @click.command()
@@ -264,13 +300,19 @@ def schema(write: bool) -> None:
 
 
 def _select(
-    notebooks: tuple[str, ...], pairs: tuple[str, ...], named: bool, cases: tuple[str, ...], ci: bool
+    notebooks: tuple[str, ...],
+    pairs: tuple[str, ...],
+    named: bool,
+    cases: tuple[str, ...],
+    ci: bool,
+    file: Path | None,
 ) -> tuple[list[Any], dict[str, str]]:
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
 
     if named:
-        found, left_out = matrix.expand(ci=ci, only=cases)
+        place = {} if file is None else {"path": file}
+        found, left_out = matrix.expand(ci=ci, only=cases, **place)
         chosen = [run for run in found if not notebooks or run.notebook in notebooks]
         if notebooks and not chosen:
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
@@ -312,6 +354,14 @@ def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UserError(f"-p: found {name} a second time, expected it once")
         values[name] = value
     return values
+
+
+def _echo(pairs: tuple[str, ...], runs: list[Any]) -> None:
+    """Say how words were understood that a parameter holds in another form: "April 2014" as its last day."""
+    for name, given in _parse_pairs(pairs).items():
+        taken = list(dict.fromkeys(str(run.parameters[name]) for run in runs if name in run.parameters))
+        if taken and taken != [given]:
+            click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
 
 
 def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:
@@ -412,14 +462,14 @@ def _outcomes(
     **_: Any,
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import cluster, kernels, pool
+    from lib.tools.run import kernels, pool
     from lib.tools.run.spec import Settings
 
     cold = cold or executor == "processes" or len(due) == 1
     name = kernels.ORDINARY if cold else kernels.INSTALLED
     if executor == "dask":
         tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
-        yield from pool.execute_many(tasks, cluster.connected(scheduler))
+        yield from pool.execute_many(tasks, pool.connected(scheduler))
         return
     at_once = min(jobs or pool.default_jobs(), len(due))
     most = memory * 1000 if memory else pool.free_megabytes() / at_once

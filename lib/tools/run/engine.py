@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
@@ -34,8 +35,26 @@ LOOK_SECONDS = 1.0
 """How often to see whether a kernel that does not answer is still alive."""
 
 
-class KernelClient(AsyncKernelClient):
-    """A client that knows by an event when its kernel is ready."""
+LISTEN_SECONDS = 0.002
+"""How often to see whether a kernel that has just started listens; a fork does after some hundredths."""
+
+
+class _KernelClient(AsyncKernelClient):
+    """A client that connects when its kernel listens, and knows by an event when it is ready."""
+
+    async def start_channels(self, *args: Any, **options: Any) -> None:  # type: ignore[override]
+        """Connect once the kernel listens: who calls before is heard a tenth of a second later. nbclient awaits it."""
+        places = [
+            Path(f"{self.ip}-{port}") for port in self.get_connection_info().values() if isinstance(port, int)
+        ]
+        last_look = time.monotonic()
+        while self.transport == "ipc" and not all(place.exists() for place in places):
+            await asyncio.sleep(LISTEN_SECONDS)
+            if time.monotonic() > last_look + LOOK_SECONDS:
+                if not await self._async_is_alive():
+                    break  # `wait_for_ready` says so
+                last_look = time.monotonic()
+        super().start_channels(*args, **options)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Ask for the kernel's description until both answer and status of one request have come.
@@ -79,7 +98,7 @@ def _is_idle(message: dict[str, Any], asked: str) -> bool:
 class KernelManager(AsyncKernelManager):
     """A manager that knows by an event when its kernel has ended; jupyter_client looks ten times a second."""
 
-    client_factory = KernelClient
+    client_factory = _KernelClient
 
     async def _async_wait(self, pollinterval: float = 0.1) -> None:
         pid = getattr(self.provisioner, "pid", None)
@@ -179,7 +198,7 @@ class Engine(NBClientEngine):
         limits = limits or Limits.from_now(cell_seconds=execution_timeout)
         watch = watch or Watch()
         watch.notebook = nb_man.nb
-        with kernel_config() as config:
+        with _kernel_config() as config:
             client = Client(
                 nb_man,
                 limits,
@@ -198,7 +217,7 @@ class Engine(NBClientEngine):
 
 
 @contextmanager
-def kernel_config() -> Iterator[Any]:
+def _kernel_config() -> Iterator[Any]:
     """Settings of one kernel: it talks through sockets in a folder of its own, not through ports.
 
     Others could listen on ports, and two kernels started at once could take the same. By default the sockets

@@ -4,16 +4,11 @@
 (`lib.tools.run.spec`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
 stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
 ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
-
-The page is one HTML file to read: nothing is loaded from elsewhere and no script can run. Its template is
-`lib/tools/run/templates/page`. Text that comes from data or parameters may hold markup; it is shown as text, and the
-page's content policy forbids scripts and foreign addresses besides.
 """
 
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -113,34 +108,6 @@ def _tidy(notebook: Any) -> None:
             cell.id = "injected-parameters"
 
 
-def to_page(notebook: Any, title: str) -> str:
-    """The executed notebook as one HTML page."""
-    body, _ = _exporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    return body
-
-
-@lru_cache(maxsize=1)
-def _exporter() -> Any:
-    """The exporter, made once: its templates take half a second to compile."""
-    from nbconvert import HTMLExporter
-
-    return HTMLExporter(
-        template_name="page",
-        extra_template_basedirs=[str(Path(__file__).resolve().parent / "templates")],
-        filters={"markdown2html": _markdown_to_html},
-        mathjax_url="",
-        require_js_url="",
-    )
-
-
-def _markdown_to_html(text: str) -> str:
-    """Markdown as HTML; nbconvert's own filter lets raw HTML and `javascript:` addresses through."""
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
-    renderer = IPythonRenderer(escape=True, allow_harmful_protocols=False)
-    return MarkdownWithMath(renderer=renderer).render(text)
-
-
 def execute(
     run: Run,
     out: Path,
@@ -232,7 +199,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     for cell in source.cells:
         cell.metadata.pop("papermill", None)  # a mark of papermill's loading, which `_tidy` takes from others
     try:
-        _publish(with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
+        _publish(_with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
         parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
         spec.write_journal(folder, journal | {"parts": parts})
     except UserError as fault:  # a full disk
@@ -240,7 +207,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     return ""
 
 
-def with_text(executed: Any, source: Any) -> Any:
+def _with_text(executed: Any, source: Any) -> Any:
     """An executed notebook with the text of one whose code does the same: Markdown, comments in cells."""
     done = [cell for cell in executed.cells if cell.cell_type == "code"]
     cells: list[Any] = []
@@ -266,6 +233,7 @@ def _publish(notebook: Any, folder: Path) -> None:
     import nbformat
 
     from lib import results
+    from lib.tools.run.page import to_page
 
     result = results.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import figures as fig
-from lib.errors import UserError
+from lib.errors import UserError, plain_bytes
 from lib.files import write_atomically
 from lib.goals import READING_LABELS
 from lib.results import Result
@@ -250,7 +250,7 @@ def _figure_changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
 def _read(path: Path) -> Expected:
     """A file of expectations; a damaged one is an error that names it."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(plain_bytes(path))
         if not isinstance(content["runs"], dict) or set(content["tolerances"]) != set(TOLERANCES):
             raise UserError(f"tests/expected/{path.name}: found another form, expected what --accept wrote")
     except OSError as error:

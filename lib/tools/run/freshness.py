@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from lib.errors import UserError
+from lib.errors import UserError, plain_bytes
 from lib.files import make_folder_below, write_atomically
 from lib.meaning import LIB, hash_text, imported_modules, meaning
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
@@ -36,19 +36,19 @@ from lib.tools.run.spec import Run, are_intact, hash_file, read_journal, run_fro
 
 
 @dataclass(frozen=True)
-class Opened:
+class _Opened:
     """The names of the files that a run opened, and whether none of them has changed since."""
 
     names: list[str]
     steady: bool
 
 
-def read_opened(notes: Path) -> Opened:
+def read_opened(notes: Path) -> _Opened:
     """What a kernel has noted (`lib.tools.run.opened`)."""
     found = read_notes(str(notes))
     unseen = any(path.startswith(PREFIX) for path in found)
     steady = not unseen and all(state_of(path) == state for path, state in found.items())
-    return Opened(sorted(map(_name_for, found)), steady)
+    return _Opened(sorted(map(_name_for, found)), steady)
 
 
 def _places() -> dict[str, Path]:
@@ -74,11 +74,20 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = ("tools/run/execute.py", "tools/run/engine.py", "results.py")
+PAGE_MODULES = (
+    "tools/run/execute.py",
+    "tools/run/engine.py",
+    "tools/run/page.py",
+    "tools/run/markup.py",
+    "results.py",
+)
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
-RUN_PACKAGES = ("ipykernel", "matplotlib-inline", "nbclient", "nbconvert", "nbformat", "papermill")
-"""What a run needs beside the dependencies of `lib`."""
+RUN_PACKAGES = (
+    *("ipykernel", "matplotlib-inline", "nbclient", "nbformat", "papermill"),
+    *("jinja2", "mistune", "nh3", "pygments"),
+)
+"""What a run and its page need beside the dependencies of `lib`."""
 
 
 @dataclass
@@ -132,9 +141,9 @@ class Sources:
         if name.startswith("./notebooks/") and name.endswith(".ipynb"):
             return _opening_hash(path)
         if name != PACKAGE_FILE:
-            return self.meaning_of(path) if is_helper(name) else self.hash_of(path)
+            return self.meaning_of(path) if _is_helper(name) else self.hash_of(path)
         try:
-            said = json.loads(path.read_bytes())["resources"]
+            said = json.loads(plain_bytes(path))["resources"]
             return _hash_json([_described(one) for one in said if one["path"] in opened])
         except (OSError, ValueError, KeyError, TypeError):
             return self.hash_of(path)
@@ -145,7 +154,7 @@ class Sources:
         if run.notebook not in self.cells:
             self.cells[run.notebook] = self._cells(notebooks_dir() / f"{run.notebook}.ipynb")
         if run.notebook not in known.modules:
-            known.modules[run.notebook] = module_names(run.notebook)
+            known.modules[run.notebook] = _module_names(run.notebook)
         if known.versions is None:
             known.versions = run_versions()
         if run.notebook not in self.lib:
@@ -166,7 +175,7 @@ class Sources:
     def modules_of_helpers(self, data: Iterable[str]) -> set[str]:
         """Files of `lib` that modules outside it import, of those that were opened."""
         found: set[str] = set()
-        for name in filter(is_helper, data):
+        for name in filter(_is_helper, data):
             if (path := _path_of(name)).is_file():
                 found |= {f"{module}.py" for module in imported_modules(path.read_text(encoding="utf-8"))}
         return found
@@ -184,7 +193,7 @@ class Sources:
         Both are that of the bytes if it is damaged, and empty if it is missing.
         """
         try:
-            content = path.read_bytes()
+            content = plain_bytes(path)
             cells = json.loads(content)["cells"]
             text = _hash_json([[one["cell_type"], _text(one["source"]), _tags(one)] for one in cells])
             if text not in self.known.meanings:
@@ -202,7 +211,7 @@ def code_of(cell: Any) -> str:
     return meaning(_text(cell["source"]), is_cell=True)
 
 
-def is_helper(name: str) -> bool:
+def _is_helper(name: str) -> bool:
     """Whether a file that was opened is a module outside `lib`, which counts by what it does."""
     return name.endswith(".py") and name.startswith(("./", "~/", "/"))
 
@@ -210,7 +219,7 @@ def is_helper(name: str) -> bool:
 def _opening_hash(path: Path) -> str:
     """The hash of a notebook's first cell; of the bytes if it is damaged."""
     try:
-        return hash_text(_text(json.loads(path.read_bytes())["cells"][0]["source"]))
+        return hash_text(_text(json.loads(plain_bytes(path))["cells"][0]["source"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return hash_file(path)
 
@@ -283,21 +292,21 @@ def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = [name if is_helper(name) else name.removesuffix(".py") for name in names[:5]]
+    shown = [name if _is_helper(name) else name.removesuffix(".py") for name in names[:5]]
     return ", ".join(shown + ["…"] * (len(names) > 5))
 
 
-def module_names(notebook: str) -> list[str]:
+def _module_names(notebook: str) -> list[str]:
     """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
     try:
-        cells = json.loads((notebooks_dir() / f"{notebook}.ipynb").read_bytes())["cells"]
+        cells = json.loads(plain_bytes(notebooks_dir() / f"{notebook}.ipynb"))["cells"]
         code = "\n".join(_text(cell["source"]) for cell in cells if cell["cell_type"] == "code")
         return sorted(f"{name}.py" for name in imported_modules(code))
     except (UserError, OSError, ValueError, KeyError, TypeError):
-        return [name for name in all_module_names() if name.endswith(".py")]
+        return [name for name in _all_module_names() if name.endswith(".py")]
 
 
-def all_module_names() -> list[str]:
+def _all_module_names() -> list[str]:
     """Every source file of `lib`."""
     found = [path for kind in ("*.py", "*.j2", "*.json") for path in LIB.rglob(kind)]
     return sorted(path.relative_to(LIB).as_posix() for path in found)
@@ -352,7 +361,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Plan:
+class _Plan:
     """Checked runs, those left out with the reason, and what is known about the sources of all."""
 
     runs: list[Run]
@@ -362,7 +371,7 @@ class Plan:
 
 def choose(
     arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
-) -> Plan:
+) -> _Plan:
     """The runs that `select` gives for `arguments`, which are checked again only if a file has changed.
 
     Parameters
@@ -379,7 +388,7 @@ def choose(
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
-    plan = Plan(runs, left_out, sources)
+    plan = _Plan(runs, left_out, sources)
     if keep:
         _keep(path, plan)
     return plan
@@ -393,7 +402,7 @@ def make_items(runs: list[Run], out: Path, sources: Sources, force: bool = False
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     library, data, notebooks = Path(__file__).parents[2], data_dir(), notebooks_dir()
-    files = [library / name for name in all_module_names()]
+    files = [library / name for name in _all_module_names()]
     files += [*kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
     # The day, because a parameter may be "today".
     state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), installed()]
@@ -402,7 +411,7 @@ def _state(arguments: Any, sources: Sources) -> str:
     return sha256(json.dumps(state).encode()).hexdigest()[:24]
 
 
-def _read(path: Path, sources: Sources) -> Plan | None:
+def _read(path: Path, sources: Sources) -> _Plan | None:
     """A kept plan; None if there is none, or it is damaged."""
     try:
         digest, _, body = path.read_text(encoding="utf-8").partition("\n")
@@ -410,12 +419,12 @@ def _read(path: Path, sources: Sources) -> Plan | None:
             return None
         content = json.loads(body)
         sources.known = Known(**content["known"])
-        return Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
+        return _Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _keep(path: Path, plan: Plan) -> None:
+def _keep(path: Path, plan: _Plan) -> None:
     """Keep a plan, the latest few; where nothing can be written the runs will say so, not the plan."""
     content = {
         "runs": [run.to_json() for run in plan.runs],

@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from select import select
 
 from lib.errors import UserError
 from lib.files import write_atomically
@@ -30,6 +30,8 @@ _NO_HISTORY = "--HistoryManager.hist_file=:memory:"
 """What nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell."""
 
 _WARM = Path(__file__).resolve().parent / "warm"
+
+_MOST_STARTS = 20
 
 _START_SECONDS, _STOP_SECONDS, _IDLE_SECONDS = 60.0, 10.0, 3600.0
 
@@ -130,21 +132,58 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
 
 @contextmanager
 def _server(folder: str) -> Iterator[None]:
-    """A server in a private folder; if it fails it says why on standard error, and kernels are ordinary."""
-    command = [sys.executable, str(_WARM / "server.py"), folder, str(_IDLE_SECONDS), str(os.getpid())]
-    # A session of its own: Ctrl-C is for the driver, which then stops the server.
-    null, pipe = subprocess.DEVNULL, subprocess.PIPE
-    with subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True) as server:
-        try:
-            assert server.stdout is not None
-            select([server.stdout], [], [], _START_SECONDS)  # it says when it is ready
-            yield
-        finally:
+    """A server in a private folder; if it fails it says why on standard error, and kernels are ordinary.
+
+    One that had been ready and vanishes is started again: killed, or gone because packages have changed.
+    """
+    servers: list[subprocess.Popen[bytes]] = []
+    ready, lock, over = threading.Event(), threading.Lock(), threading.Event()
+
+    def keep() -> None:
+        for number in range(_MOST_STARTS):
+            with lock:
+                if over.is_set():
+                    return
+                if number:
+                    print("The server of warm kernels has gone; it is started again.", file=sys.stderr)
+                servers.append(_start(folder))
+            said = servers[-1].stdout
+            assert said is not None
+            was_ready = said.readline()  # empty at its end, as is the next line then
+            ready.set()
+            if not was_ready:
+                return
+            said.readline()
+
+    keeper = threading.Thread(target=keep, name="warm kernels", daemon=True)
+    keeper.start()
+    try:
+        ready.wait(_START_SECONDS)
+        yield
+    finally:
+        with lock:
+            over.set()
+        for server in servers:
             server.terminate()
-            try:
-                server.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
+        for server in servers:
+            _end(server)
+        keeper.join()
+
+
+def _start(folder: str) -> subprocess.Popen[bytes]:
+    """A server in a session of its own: Ctrl-C is for the driver, which then stops the server."""
+    command = [sys.executable, str(_WARM / "server.py"), folder, str(_IDLE_SECONDS), str(os.getpid())]
+    null, pipe = subprocess.DEVNULL, subprocess.PIPE
+    return subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """See a server end, which was asked to."""
+    with server:
+        try:
+            server.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 @contextmanager

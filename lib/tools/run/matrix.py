@@ -22,7 +22,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from lib import cases, fetched
-from lib.errors import UserError, did_you_mean, nearest
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes
+from lib.files import parse_yaml
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.spec import Run, short_slug
@@ -87,43 +88,19 @@ FILE_CI_KEYS = ("notebooks", "parameters", "cases")
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The file as a mapping with `cases`, every scalar as text: a value means the same here as after `-p`."""
-    import yaml
-
+    """The file as a mapping with `cases`, every scalar as text."""
     try:
-        text = path.read_text(encoding="utf-8")
-        repeated = _repeated_keys(yaml.compose(text, Loader=yaml.BaseLoader))
-        document = yaml.load(text, Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path.name}:{mark.line + 1}" if mark else path.name
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{where}: found no readable YAML ({reason}), expected a mapping `cases`") from None
-    if repeated:
-        raise UserError("\n".join(f"{path.name}:{line}" for line in repeated))
+        content = plain_bytes(path)
+    except OSError as error:
+        raise UserError(f"{path.name}: found no readable YAML ({error.strerror}), expected a file") from None
+    document = parse_yaml(content, path.name)
     cases = document.get("cases") if isinstance(document, dict) else None
     if not isinstance(cases, dict) or not cases:
         raise UserError(f"{path.name}: found no cases, expected a mapping `cases` of case names to mappings")
     return document
 
 
-def _repeated_keys(node: Any) -> list[str]:
-    """Keys that a mapping holds twice, which YAML readers drop without a word: "12: found …"."""
-    if node is None or node.id == "scalar":
-        return []
-    if node.id == "sequence":
-        return [fault for entry in node.value for fault in _repeated_keys(entry)]
-    faults, seen = [], set()
-    for key, value in node.value:
-        name = str(key.value)
-        if name in seen:
-            faults.append(f"{key.start_mark.line + 1}: found {name} a second time, expected it once")
-        seen.add(name)
-        faults += _repeated_keys(value)
-    return faults
-
-
-def shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
+def _shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
     """What is wrong with the shape of the file, one line each: its own faults, and those of each case."""
     faults = _level_faults(document, FILE_KEYS, "")
     if isinstance(ci := document.get("ci") or {}, dict):
@@ -275,7 +252,7 @@ def expand(
     """The runs of the file, and those left out as unanswerable: name and reason."""
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
-    faults, by_case = shape_faults(document)
+    faults, by_case = _shape_faults(document)
     runs: list[Run] = []
     left_out: dict[str, str] = {}
     lines: list[str] = []

@@ -1,7 +1,7 @@
 """Execute many runs at once, through any executor of `concurrent.futures`.
 
 Here that is `Processes`: a process for each run, forked from one that has imported all it needs. On a cluster it is
-Dask's own (`lib.tools.run.cluster`). The driver imports nothing heavy.
+Dask's own (`connected`). The driver imports nothing heavy.
 """
 
 import os
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import Pipe, connection, get_context, parent_process
@@ -105,7 +105,7 @@ def _sweep_soon(folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Job:
+class _Job:
     """What a process is told: a call, and the circumstances in which it was submitted."""
 
     call: Callable[[], Any]
@@ -138,7 +138,7 @@ class Processes(Executor):
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         """Start a call as soon as fewer than so many run; one whose process is killed gets a second try."""
         environment = os.environ | {SOCKETS_ENV: private_folder()}
-        job = Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
+        job = _Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
         return self._threads.submit(self._run, job)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -154,7 +154,7 @@ class Processes(Executor):
         """Wait for all calls; after an exception, kill them."""
         self.shutdown(cancel_futures=kind is not None)
 
-    def _run(self, job: Job) -> Any:
+    def _run(self, job: _Job) -> Any:
         """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
         code = None
         for _ in range(2):
@@ -171,7 +171,7 @@ class Processes(Executor):
                 raise value
         raise LostError(f"its process died twice ({code})")
 
-    def _start(self, job: Job) -> tuple[Any, connection.Connection]:
+    def _start(self, job: _Job) -> tuple[Any, connection.Connection]:
         with self._lock:
             for left in reversed(range(STARTS)):
                 if self._closed:
@@ -233,7 +233,7 @@ def _kill_kernels(pid: int) -> None:
                 os.killpg(leader, signal.SIGKILL)
 
 
-def _work(line: connection.Connection, job: Job) -> None:
+def _work(line: connection.Connection, job: _Job) -> None:
     """The process of a call: make it and tell what came of it."""
     # Ctrl-C is for the driver, which ends this process. Not SIG_IGN, which a kernel would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
@@ -351,8 +351,8 @@ def free_megabytes() -> float:
 
 
 def default_jobs() -> int:
-    """Runs at once: one a core, fewer where memory is short, at least one."""
-    return max(1, min(cores(), int(free_megabytes() // RUN_MEGABYTES)))
+    """Runs at once: two a core, for each waits for its kernel's words; fewer where memory is short, at least one."""
+    return max(1, min(2 * cores(), int(free_megabytes() // RUN_MEGABYTES)))
 
 
 def _read(path: Path) -> str:
@@ -360,3 +360,42 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+# --- a cluster ---
+
+CONNECT_SECONDS = 10
+
+RETRIES = 3
+
+
+@contextmanager
+def connected(scheduler: str | None) -> Iterator[Executor]:
+    """The executor of a cluster.
+
+    Parameters
+    ----------
+    scheduler : address such as "tcp://host:8786"; None for what Dask's own configuration names.
+
+    Raises
+    ------
+    UserError
+        If Dask is not installed or the scheduler cannot be reached.
+    """
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise UserError(
+            "--executor dask: found no Dask, expected the group `cluster` (uv sync --group cluster)"
+        ) from None
+    if not (scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")):
+        raise UserError(
+            "--executor dask: found no --scheduler, expected its address, such as tcp://host:8786"
+        )
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--scheduler: found no scheduler at {scheduler} ({reason})") from None
+    with client:
+        yield client.get_executor(pure=False, retries=RETRIES)

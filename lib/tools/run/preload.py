@@ -7,7 +7,9 @@ It must not start a thread, and must not read data: each run is to see the table
 import gc
 import os
 import signal
+import sys
 
+sys.dont_write_bytecode = False  # many containers forbid it; compiled once, everything starts faster
 # Ctrl-C is for the driver, which has started this process with the signal blocked.
 signal.signal(signal.SIGINT, lambda *_: None)
 if hasattr(signal, "pthread_sigmask"):
@@ -23,7 +25,7 @@ import papermill  # noqa: F401
 import lib.tools.cli
 import lib.tools.run.engine
 import lib.tools.run.pool  # noqa: F401
-from lib.tools.run.execute import to_page
+from lib.tools.run.page import to_page
 
 to_page(nbformat.v4.new_notebook(), "")  # compiles the templates
 gc.collect()

@@ -9,10 +9,11 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lib.errors import UserError
+from lib.errors import UserError, expect_plain
 from lib.files import locked, working_file
 from lib.tools.run import spec
 from lib.tools.run.spec import RESULT
@@ -24,6 +25,9 @@ if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
     from lib.results import Estimate, ReadingResult, Result
 
 TABLE = "results.parquet"
+
+DIGEST = b"tradegoals.digest"
+"""In the table's description: the checksum of its values."""
 
 RUNS = "runs"
 
@@ -54,7 +58,7 @@ TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 """Columns taken from the parameters of the same name."""
 
 
-class Merged(NamedTuple):
+class _Merged(NamedTuple):
     """What a merge found: rows written, runs they come from, and a line for each damaged result left out."""
 
     rows: int
@@ -62,7 +66,7 @@ class Merged(NamedTuple):
     damaged: list[str]
 
 
-def merge(out: Path) -> Merged:
+def merge(out: Path) -> _Merged:
     """Write `out`/results.parquet from every result below `out`/runs, in the order of notebook and slug.
 
     Two programs may merge at the same time: one waits for the other, and the later sees all that both ran.
@@ -89,7 +93,7 @@ def merge(out: Path) -> Merged:
                     damaged.append(f"{folder.relative_to(out).as_posix()}/{error}")
         table = pa.concat_tables(tables).combine_chunks()
         _write(table, out / TABLE)
-    return Merged(table.num_rows, len(tables) - 1, damaged)
+    return _Merged(table.num_rows, len(tables) - 1, damaged)
 
 
 def read_table(out: Path) -> "pd.DataFrame":
@@ -111,9 +115,14 @@ def read_table(out: Path) -> "pd.DataFrame":
         )
     try:
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
+        expect_plain(path)
         with path.open("rb") as file:
-            table = pq.read_table(file)
-    except (OSError, pa.ArrowException) as error:
+            table = pq.read_table(file, page_checksum_verification=True)
+        if table.schema.names == list(COLUMNS) and _digest(table) != (table.schema.metadata or {}).get(
+            DIGEST
+        ):
+            raise OSError("a value is not what was written")
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(
             f"{path}: found no readable table ({str(error).splitlines()[0]}), "
             "expected one; `tradegoals results --merge` makes it anew"
@@ -182,8 +191,11 @@ def _table_of(folder: Path) -> "pa.Table":
 
     from lib import results
 
+    journal = spec.read_journal(folder)
+    if journal and journal["outputs"].get(RESULT) != spec.hash_file(folder / RESULT):
+        raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
     result = results.read(folder / RESULT)
-    rows = rows_of(result, _key_of(folder), folder.name)
+    rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)
     for name in ("base_year", "deadline"):
         if isinstance(value := result.parameters.get(name), float):  # Arrow would cut it to a whole number
             raise UserError(f"{RESULT}: {name}: found {value}, expected a year")
@@ -193,12 +205,6 @@ def _table_of(folder: Path) -> "pa.Table":
         raise UserError(f"{RESULT}: found a value unfit for the table ({error})") from None
 
 
-def _key_of(folder: Path) -> str:
-    """The key in the run's journal; the folder's name where there is no journal that gives one."""
-    record = spec.read_journal(folder)
-    return (record["key"] if record else "") or folder.name
-
-
 def _schema() -> "pa.Schema":
     import pyarrow as pa
 
@@ -206,14 +212,23 @@ def _schema() -> "pa.Schema":
     return pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
 
 
+def _digest(table: "pa.Table") -> bytes:
+    """A checksum of all values: those of pages say nothing of what stands between them."""
+    from pandas.util import hash_pandas_object
+
+    rows = hash_pandas_object(table.to_pandas(ignore_metadata=True), index=False)
+    return sha256(rows.to_numpy().tobytes()).hexdigest().encode()
+
+
 def _write(table: "pa.Table", path: Path) -> None:
     """Write beside the table, force it to disk, then rename: a reader sees the old one or the new one."""
     import pyarrow.parquet as pq
 
+    signed = table.replace_schema_metadata({DIGEST: _digest(table)})
     try:
         with working_file(path) as draft:
             with draft.open("wb") as file:
-                pq.write_table(table, file, compression="zstd")
+                pq.write_table(signed, file, compression="zstd", write_page_checksum=True)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)

@@ -28,8 +28,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.errors import UserError
-from lib.files import write_atomically
+from lib.errors import UserError, plain_bytes
+from lib.files import read_json, write_atomically
 
 if TYPE_CHECKING:
     from lib.results import Result
@@ -130,13 +130,7 @@ def run_from(content: Mapping[str, Any], where: str) -> Run:
 
 def read_spec(path: Path) -> Run:
     """A run from the file that `tradegoals run --specs` wrote, or another program."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name}: found no valid JSON ({error}), expected a run") from None
-    return run_from(content, path.name)
+    return run_from(read_json(path), path.name)
 
 
 def short_slug(slug: str) -> str:
@@ -154,7 +148,7 @@ SCHEMA_VERSION = 1
 def read_journal(folder: Path) -> dict[str, Any] | None:
     """The journal of a run folder; None where there is none that can be trusted."""
     try:
-        content = json.loads((folder / JOURNAL).read_bytes())
+        content = json.loads(plain_bytes(folder / JOURNAL))
     except (OSError, ValueError, RecursionError):
         return None
     return content if _is_journal(content) else None
@@ -176,11 +170,11 @@ def _is_journal(content: Any) -> bool:
 
 def write_journal(folder: Path, content: dict[str, Any]) -> None:
     """Write the journal of what stands in the folder now."""
-    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": output_hashes(folder)}
+    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": _output_hashes(folder)}
     write_atomically(folder / JOURNAL, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
-def output_hashes(folder: Path) -> dict[str, str]:
+def _output_hashes(folder: Path) -> dict[str, str]:
     """The hashes of a run's files."""
     names = (NOTEBOOK, PAGE, RESULT, FAILED)
     return {name: digest for name in names if (digest := hash_file(folder / name))}
@@ -188,13 +182,13 @@ def output_hashes(folder: Path) -> dict[str, str]:
 
 def are_intact(folder: Path, content: dict[str, Any]) -> bool:
     """Whether the files are those that the journal describes, byte for byte."""
-    return NOTEBOOK in content["outputs"] and output_hashes(folder) == content["outputs"]
+    return NOTEBOOK in content["outputs"] and _output_hashes(folder) == content["outputs"]
 
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file; empty if it cannot be read, as when it is not there."""
     try:
-        return sha256(path.read_bytes()).hexdigest()
+        return sha256(plain_bytes(path)).hexdigest()
     except OSError:
         return ""
 

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from lib.errors import UserError
 from lib.files import locked, make_folder, sweep, working_folder
 from lib.tools.run.spec import hash_file
-from lib.tools.site import data_pages, index_page, run_page
+from lib.tools.site import data_pages, pages
 from lib.tools.site.context import ROOT, FoundRun, Site, find_runs, static_files
 
 BUILT = "built.json"
@@ -156,7 +156,7 @@ PACKAGES = ("jinja2", "mistune", "nh3", "pygments")
 Files = dict[str, bytes]
 
 
-class Part(NamedTuple):
+class _Part(NamedTuple):
     """Files of the site that are made together: their folder, what decides them, and how to make them."""
 
     name: str
@@ -165,7 +165,7 @@ class Part(NamedTuple):
     make: Callable[[], Files]
 
 
-class Built(NamedTuple):
+class _Built(NamedTuple):
     """What a build did: where the site is, parts made and taken over, and the runs that failed."""
 
     folder: Path
@@ -174,7 +174,7 @@ class Built(NamedTuple):
     failed: list[FoundRun]
 
 
-def build_site(out: Path) -> Built:
+def build_site(out: Path) -> _Built:
     """Build `out`/site.
 
     Raises
@@ -187,45 +187,46 @@ def build_site(out: Path) -> Built:
     site = Site(out, find_runs(out))
     with _draft_of(target) as draft:
         before = _read_built(target)
-        common = _decides_all(site)
-        pages: dict[str, Any] = {}
+        stamped: dict[str, Any] = {}
         made = []
         for part in _parts(site):
-            stamp = _hash([common, part.decided_by])
+            stamp = _hash(part.decided_by)
             if _take_over(before.get(part.name), stamp, target, draft):
-                pages[part.name] = before[part.name]
+                stamped[part.name] = before[part.name]
                 continue
             files = {f"{part.folder}{name}": content for name, content in part.make().items()}
-            pages[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
+            stamped[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
             made.append(part.name)
-        _write_built(draft, pages)
-    kept = sorted(pages.keys() - set(made))
-    return Built(target, made, kept, [run for run in site.runs if run.fault])
+        _write_built(draft, stamped)
+    kept = sorted(stamped.keys() - set(made))
+    return _Built(target, made, kept, [run for run in site.runs if run.fault])
 
 
-def _parts(site: Site) -> Iterator[Part]:
+def _parts(site: Site) -> Iterator[_Part]:
     """Everything that the site is made of."""
-    stamps = {run.name: run_page.stamp_of(run) for run in site.runs}
+    common = _decides_pages(site)
+    stamps = {run.name: pages.stamp_of(run) for run in site.runs}
     for run in site.runs:
-        make = partial(run_page.run_files, site, run)
-        yield Part(run.address, f"{run.address}/", stamps[run.name], make)
+        make = partial(pages.run_files, site, run)
+        yield _Part(run.address, f"{run.address}/", [common, stamps[run.name]], make)
     for notebook in site.notebooks:
-        decided_by = [stamps[run.name] for run in notebook.runs]
-        make_cases = partial(run_page.cases_files, site, notebook)
-        yield Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
+        decided_by = [common, *(stamps[run.name] for run in notebook.runs)]
+        make_cases = partial(pages.cases_files, site, notebook)
+        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
     for name, folder, make_page in _of_all_runs(site):
-        yield Part(name, folder, list(stamps.values()), make_page)
+        yield _Part(name, folder, [common, *stamps.values()], make_page)
     for name, make_page in _of_the_data(site):
-        yield Part(name, f"{name}/", "", make_page)
-    yield Part("whatif", "", "", _whatif_files)
+        yield _Part(name, f"{name}/", common, make_page)
+    yield _Part("whatif", "", [_code("tools/site", "tools/run"), site.data_hashes], _whatif_files)
 
 
 def _of_all_runs(site: Site) -> Iterator[tuple[str, str, Callable[[], Files]]]:
     """Pages that change with any run: name, folder, and how to make them."""
-    yield "index", "", partial(index_page.index_files, site)
-    yield "goals", "goals/", partial(index_page.goals_files, site)
+    yield "index", "", partial(pages.index_files, site)
+    yield "goals", "goals/", partial(pages.goals_files, site)
     yield "search", "search/", partial(data_pages.search_files, site)
     yield "runs", "runs/", partial(site.page, "runs")
+    yield "methods", "methods/", partial(data_pages.methods_files, site)
     yield "about", "about/", partial(data_pages.about_files, site)
 
 
@@ -234,7 +235,8 @@ def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
     yield "figures", partial(data_pages.figures_files, site)
     yield "targets", partial(data_pages.targets_files, site)
     yield "data", partial(data_pages.data_files, site)
-    yield "static", lambda: {path.name: path.read_bytes() for path in static_files()}
+    yield "python", partial(data_pages.python_files, site)
+    yield "static", static_files
 
 
 def _whatif_files() -> Files:
@@ -247,16 +249,21 @@ def _whatif_files() -> Files:
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-def _decides_all(site: Site) -> str:
+def _decides_pages(site: Site) -> str:
     """A hash of what every page depends on: code, data, packages, the names and questions of the notebooks."""
-    package = ROOT / "lib"
-    sources = {
-        path.relative_to(package).as_posix(): hash_file(path)
-        for path in sorted(package.rglob("*.*"))
-        if path.suffix != ".pyc" and path.is_file()
-    }
     versions = [version(name) for name in PACKAGES]
-    return _hash([sources, site.data_hashes, versions, site.citation, site.questions])
+    return _hash([_code("tools/whatif"), site.data_hashes, versions, site.citation, site.questions])
+
+
+def _code(*apart: str) -> dict[str, str]:
+    """The hashes of all files of `lib` but those below some folders, and what no page is made by."""
+    folders = ("research", "tools/sources", "tools/commands", *apart)
+    found = {path.relative_to(ROOT / "lib").as_posix(): path for path in sorted((ROOT / "lib").rglob("*.*"))}
+    return {
+        name: hash_file(path)
+        for name, path in found.items()
+        if path.suffix != ".pyc" and path.is_file() and not name.startswith(folders)
+    }
 
 
 def _hash(content: Any) -> str:

@@ -8,7 +8,6 @@ What every page of the site knows: the runs, the data, how to cite, and how a pa
 import json
 import re
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -22,10 +21,11 @@ from lib import cases, figures, package, results
 from lib.errors import UserError
 from lib.figures import MILLIONS
 from lib.goals import READINGS, parse_goal
-from lib.tools.run import matrix, results_table, spec
+from lib.tools.run import matrix, page, results_table, spec
 from lib.tools.run.freshness import Sources
+from lib.tools.run.markup import Links, shown_address, web_address
+from lib.tools.run.page import source_of
 from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
-from lib.tools.site.prose import Links, shown_address, web_address
 from lib.words import percent
 
 DEFAULT = "default"
@@ -121,12 +121,6 @@ def question(run: FoundRun) -> str:
     return run.notebook
 
 
-def source_of(cell: dict[str, Any]) -> str:
-    """The text of a cell, which notebooks keep as one string or as a list of lines."""
-    text = cell.get("source", "")
-    return "".join(text) if isinstance(text, list) else str(text)
-
-
 def _is_run(folder: Path) -> bool:
     """Whether this is a run's folder; one that is executed for the first time holds no file yet."""
     if not all(_NAME.fullmatch(name) for name in (folder.parent.name, folder.name)) or folder.is_symlink():
@@ -166,7 +160,7 @@ SHADES = 10
 
 
 @dataclass(frozen=True)
-class Chance:
+class _Chance:
     """What is known of one reading: the verdict once it is decided, else the probability."""
 
     text: str
@@ -189,16 +183,16 @@ class GoalRow:
     years: str
     as_of: str
     reading: str
-    chances: dict[str, Chance]
+    chances: dict[str, _Chance]
     run: str
     announced: dict[str, str]
 
 
 def goal_rows(table: pd.DataFrame) -> list[GoalRow]:
-    """The rows of the matrix from the table of all results, goals that a government stated first.
+    """The rows of the matrix from the table of all results: what was known last first, then what a government stated.
 
-    The goal that the collection has by default stands before all. A goal that several notebooks judged as of one day is shown once, by the first of them in
-    the collection, and by its default run where that is one of several.
+    Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
+    one day is shown once, by the first of them in the collection, and by its default run where that is one of several.
     """
     met = table[
         (table["target"] == "goal met") & table[["as_of", "base_year", "deadline"]].notna().all(axis=1)
@@ -215,9 +209,17 @@ def goal_rows(table: pd.DataFrame) -> list[GoalRow]:
 
     def place(row: GoalRow) -> tuple[Any, ...]:
         is_own = (row.flow, row.goal) == (own.flow_name, own.goal_name)
-        return not row.announced, not is_own, row.flow, row.years, row.goal, row.as_of
+        return not row.announced, not is_own, row.flow, row.years, row.goal
 
-    return sorted(seen.values(), key=place)
+    return sorted(sorted(seen.values(), key=place), key=lambda row: row.as_of, reverse=True)
+
+
+def latest(rows: list[GoalRow]) -> list[GoalRow]:
+    """Each goal once, as it was seen last."""
+    seen: dict[tuple[str, str, str], GoalRow] = {}
+    for row in rows:
+        seen.setdefault((row.flow, row.goal, row.years), row)
+    return list(seen.values())
 
 
 def _row(
@@ -237,15 +239,15 @@ def _row(
     )
 
 
-def _chance(rows: pd.DataFrame) -> Chance:
+def _chance(rows: pd.DataFrame) -> _Chance:
     verdicts = rows[rows["output_type"] == "verdict"]["output_type_id"]
     given = rows[rows["output_type"] == "probability"]
     values, kinds = given["value"], given["kind"].dropna() if "kind" in given else []
     outcome = "" if verdicts.empty else str(verdicts.iloc[0])
     probability = None if values.empty else float(values.iloc[0])
     if probability is None:
-        return Chance(outcome, outcome, None)
-    return Chance(", ".join([percent(probability), *kinds[:1]]), outcome, probability)
+        return _Chance(outcome, outcome, None)
+    return _Chance(", ".join([percent(probability), *kinds[:1]]), outcome, probability)
 
 
 def _goal_key(row: pd.Series) -> tuple[Any, ...]:
@@ -312,6 +314,10 @@ class Site:
         names = dict.fromkeys(run.notebook for run in self.runs)
         groups = {name: [run for run in self.runs if run.notebook == name] for name in names}
         return [Notebook(name, question(group[0]), group) for name, group in groups.items()]
+
+    def default_run(self, notebook: str) -> FoundRun | None:
+        """The run of a notebook with its own parameters."""
+        return next((run for run in self.runs if (run.notebook, run.slug) == (notebook, DEFAULT)), None)
 
     @cached_property
     def questions(self) -> dict[str, str]:
@@ -403,15 +409,7 @@ def _host_link(address: str) -> Markup:
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page.environment(_HERE / "templates")
     environment.filters |= {
         "link": _host_link,
         "percent": percent,
@@ -421,6 +419,7 @@ def _environment() -> Any:
     return environment
 
 
-def static_files() -> Iterable[Path]:
-    """Style and scripts of the pages."""
-    return sorted((_HERE / "static").iterdir())
+def static_files() -> dict[str, bytes]:
+    """Style and scripts of the pages; the style of all begins with that of a run's own page."""
+    files = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
+    return files | {"site.css": (page.TEMPLATES / "page.css").read_bytes() + files["site.css"]}

@@ -6,6 +6,8 @@ A script, because a page opened from disk may not read other files. Its text is 
 can end it early.
 """
 
+import ast
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -13,13 +15,18 @@ from typing import Any
 
 import pandas as pd
 
-from lib import figures, package, show
+import lib
+from lib import figures, package, show, spoken
+from lib.analysis import asking
 from lib.analysis.register import left_out
 from lib.cases import slugify
+from lib.goals import READING_LABELS
 from lib.show import periods
-from lib.tools.site import prose
-from lib.tools.site.context import DIGITS, Notebook, Site, digest, source_of
-from lib.tools.site.prose import web_address
+from lib.tools.run import markup
+from lib.tools.run.markup import web_address
+from lib.tools.run.matrix import NOTEBOOKS
+from lib.tools.run.page import source_of
+from lib.tools.site.context import DIGITS, ROOT, Notebook, Site, digest
 from lib.words import percent
 
 OUTCOMES = ("yes", "no", "pending", "unknown")
@@ -36,6 +43,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
             },
             **{name: row[name] for name in ("status", "note", "url")},
             "period": period,
+            "year": re.findall(r"\d{4}", period)[-1],
             "amount": "" if pd.isna(row["value_mn"]) else f"{row['value_mn']:.4f}",
             "value": f"{show.number(row['value'])} {row['unit']}".strip(),
             "growth": "" if pd.isna(row["yoy_pct"]) else f"{row['yoy_pct']:+g}".replace("-", "−"),
@@ -45,7 +53,8 @@ def figures_files(site: Site) -> dict[str, bytes]:
     ]
     statuses = [name for name in figures.STATUS if (table["status"] == name).any()]
     reporters = sorted(table["reporter"].unique())
-    page = {"rows": rows, "statuses": statuses, "reporters": reporters}
+    years = sorted({row["year"] for row in rows}, reverse=True)
+    page = {"rows": rows, "statuses": statuses, "reporters": reporters, "years": years}
     return site.page("figures", **page)
 
 
@@ -72,7 +81,7 @@ def data_files(site: Site) -> dict[str, bytes]:
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "reference/README.md")]
     # The title of the page stands above; that of the second text becomes a section of the page.
     text = texts[0].partition("\n")[2] + "\n\n#" + texts[1]
-    html, headings = prose.with_anchors(prose.from_markdown(text, site.links("../")), {"files": 1})
+    html, headings = markup.with_anchors(markup.from_markdown(text, site.links("../")), {"files": 1})
     files = [(resource["path"], resource["title"]) for resource in package.read_package()["resources"]]
     files.append((package.PACKAGE_FILE, "All of them described: types, units, keys, sources, licences"))
     page = {"text": html, "headings": headings, "files": files}
@@ -93,6 +102,63 @@ def about_files(site: Site) -> dict[str, bytes]:
     )
     page = {"bibtex": bibtex, "faults": [run for run in site.runs if run.fault]}
     return site.page("about", **page)
+
+
+def python_files(site: Site) -> dict[str, bytes]:
+    """What `import lib` offers, from the docstrings, whose examples are tests."""
+    names = [(f"lib.{name}", getattr(lib, name)) for name in lib.__all__]
+    methods = [
+        (f"Answer.{name}", getattr(asking.Answer, name)) for name in ("quantiles", "to_dict", "plot", "facts")
+    ]
+    entries = [
+        (f"{name}{inspect.signature(thing) if inspect.isroutine(thing) else ''}", inspect.getdoc(thing))
+        for name, thing in [*names[:1], ("lib.analysis.asking.Answer", asking.Answer), *methods, *names[1:]]
+    ]
+    return site.page("python", opening=inspect.getdoc(lib), entries=entries)
+
+
+STAGES = {
+    "From figures to one level a year": "series",
+    "Flows like this one": "reference",
+    "One law of the path": "law",
+    "What a day knew besides": "evidence",
+    "The answer": "outlook",
+}
+"""The modules that say how a probability is made, by what a reader would call it."""
+
+
+def methods_files(site: Site) -> dict[str, bytes]:
+    """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
+    links = site.links("../")
+    stages = []
+    for title, name in STAGES.items():
+        words = ast.get_docstring(ast.parse((ROOT / "lib" / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        stages.append((title, slugify(title), f"lib.{name}", markup.from_markdown(words, links)))
+    return site.page("methods", stages=stages, calibration=_calibration(site), example=_example(site))
+
+
+def _calibration(site: Site) -> dict[str, Any] | None:
+    """What the notebook on calibration found at its defaults."""
+    run = site.default_run("05_is_the_forecast_calibrated")
+    if run is None or run.result is None:
+        return None
+    return {"answer": markup.inline(run.result.answer, site.links("../")), "address": run.address}
+
+
+def _example(site: Site) -> str:
+    """The citation of a probability: goal, reading, day, kind, run."""
+    run = site.default_run(next(iter(NOTEBOOKS)))
+    readings = run.result.readings if run and run.result else []
+    chances = [(item, item.probability) for item in readings if item.probability is not None]
+    if run is None or run.result is None or not chances:
+        return ""
+    stated, value = chances[0]
+    chance = f"{percent(value)}, {stated.kind or 'probability'}"
+    title, version = site.citation["title"], site.citation["version"]
+    return (
+        f"{run.result.title}; read {READING_LABELS[stated.reading]}: {chance}.\n"
+        f"{title}, version {version}, {run.address}, key {run.record.get('key', '')[:DIGITS]}."
+    )
 
 
 def met_in_register() -> tuple[int, int]:
@@ -165,8 +231,27 @@ Document = tuple[str, str, str, str]
 def search_files(site: Site) -> dict[str, bytes]:
     """The search page and the script of words that it loads."""
     documents = [*_notebooks(site), *_runs(site), *_figures(site), *_targets(site)]
-    words = f"self.SITE_WORDS = {json.dumps(documents, ensure_ascii=True, separators=(',', ':'))};\n"
+    script = {"SITE_WORDS": documents, "SITE_NAMES": _other_names(site)}
+    words = "".join(
+        f"self.{name} = {json.dumps(value, ensure_ascii=True, separators=(',', ':'))};\n"
+        for name, value in script.items()
+    )
     return site.page("search") | {"words.js": words.encode()}
+
+
+def _other_names(site: Site) -> list[tuple[str, str]]:
+    """Other names of the places in the tables, the longest first, each with the name here; codes are no words."""
+    targets = figures.load_targets()
+    here = {
+        name for table in (site.figures, targets) for side in ("reporter", "partner") for name in table[side]
+    }
+    known = {other: name.casefold() for other, name in spoken.places().items() if name in here}
+    names = [
+        (other, name)
+        for other, name in known.items()
+        if other != name and (len(other) > 3 or not other.isascii())
+    ]
+    return sorted(names, key=lambda pair: -len(pair[0]))
 
 
 def _notebooks(site: Site) -> Iterator[Document]:
@@ -182,15 +267,15 @@ def _sections(notebook: Notebook) -> Iterator[tuple[str, str, str]]:
     cells = (notebook.first.content or {}).get("cells", [])
     text = "\n\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    yield notebook.question, "", prose.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
+    yield notebook.question, "", markup.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
     for title, body in zip(parts[1::2], parts[2::2], strict=True):
-        yield f"{notebook.question} {title}", slugify(prose.plain(title)), prose.plain(body)
+        yield f"{notebook.question} {title}", slugify(markup.plain(title)), markup.plain(body)
 
 
 def _runs(site: Site) -> Iterator[Document]:
     for run in site.runs:
         values = " ".join(str(value) for value in run.parameters.values())
-        said = run.fault or (prose.plain(run.result.answer) if run.result else "")
+        said = run.fault or (markup.plain(run.result.answer) if run.result else "")
         kind = "failed run" if run.fault else site.questions[run.notebook]
         yield run.title, f"{run.address}/index.html", kind, f"{said} {values} {run.slug} {run.notebook}"
 

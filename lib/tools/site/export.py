@@ -16,9 +16,9 @@ import pandas as pd
 
 from lib.errors import UserError, nearest
 from lib.files import make_folder_below, write_atomically
-from lib.tools.run import spec
+from lib.tables import to_csv
+from lib.tools.run import markup, spec
 from lib.tools.run.spec import JOURNAL, NOTEBOOK, Run, run_from
-from lib.tools.site import grids
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -52,7 +52,7 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     if wanted & set(TABLES):
         for number, frame in enumerate(tables(_read(run.folder(out) / NOTEBOOK)), 1):
             if "csv" in wanted:
-                files[folder / f"table-{number}.csv"] = frame.to_csv(index=False, lineterminator="\n")
+                files[folder / f"table-{number}.csv"] = to_csv(frame)
             if "latex" in wanted:
                 files[folder / f"table-{number}.tex"] = _to_latex(frame)
     if files:
@@ -78,6 +78,8 @@ def find_run(name: str, out: Path) -> Run:
     content = spec.read_journal(out / "runs" / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
+    if not spec.are_intact(out / "runs" / full, content):
+        raise UserError(f"run: found other files of {full} than its journal describes; run it again")
     return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
 
 
@@ -137,9 +139,9 @@ def tables(notebook: Any) -> list[pd.DataFrame]:
     return found
 
 
-def read_tables(markup: str) -> list[pd.DataFrame]:
+def read_tables(html: str) -> list[pd.DataFrame]:
     """The tables in HTML as pandas writes it: a row of names, then rows of as many cells."""
-    found = [part for part in grids.split(markup) if not isinstance(part, str) and len(part) > 1]
+    found = [part for part in markup.split(html) if not isinstance(part, str) and len(part) > 1]
     texts = [[[cell.text for cell in row] for row in rows] for rows in found]
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 

@@ -24,8 +24,8 @@ import httpcore
 import httpx
 import tenacity
 
-from lib.errors import UserError, quote
-from lib.tools.sources.publishers import check_address
+from lib.errors import UserError, printable, quote
+from lib.tools.sources.publishers import PLAIN_HOSTS, check_address
 from lib.tools.sources.secrets import Secret, redact, redact_bytes, redacted_log
 
 
@@ -130,14 +130,7 @@ class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
 
 def message(where: str, found: str, expected: str) -> str:
     """One line in the form that all messages here have."""
-    return plain(f"{where}: found {found}, expected {expected}")
-
-
-def plain(text: str) -> str:
-    """Return a text whose control characters are written out: a server's words must not steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return printable(f"{where}: found {found}, expected {expected}")
 
 
 def refuse(where: str, found: str, expected: str) -> UserError:
@@ -426,7 +419,8 @@ def get(client: Client, request: Request) -> Answer:
             return retrying(attempt, client, request)
     except Again as fault:
         found = f"{fault.found}, at the last of {client.limits.attempts} attempts"
-        raise refuse(request.url, redact(found, request.secrets), fault.expected) from None
+        expected = fault.expected + without_tls(request.url)
+        raise refuse(request.url, redact(found, request.secrets), expected) from None
     except UserError as fault:
         raise type(fault)(redact(str(fault), request.secrets)) from None
     finally:
@@ -473,11 +467,18 @@ def exchange(client: Client, request: Request, url: str, started: float) -> tupl
             fault = too_slow(client)
     except httpx.TransportError as error:
         if is_certificate_fault(error):
-            raise refuse(url, f"a certificate that cannot be trusted ({error})", "a valid one") from None
+            valid = f"a valid one{without_tls(url)}"
+            raise refuse(url, f"a certificate that cannot be trusted ({error})", valid) from None
         fault = Again(f"a broken connection ({type(error).__name__}: {error})", "a complete answer")
     except httpx.InvalidURL as error:
         raise refuse(url, f"an address that is none ({error})", "https://…") from None
     raise fault from None
+
+
+def without_tls(url: str) -> str:
+    """Say what else there is where the host may speak http alone."""
+    plain_host = url.startswith("https:") and urlsplit(url).hostname in PLAIN_HOSTS
+    return "; this host may speak http alone: --allow-http lets it" if plain_host else ""
 
 
 def is_certificate_fault(error: BaseException | None) -> bool:

@@ -4,17 +4,18 @@ A row that is kept stays unless its publisher now says another value; a year tha
 Only years that are over count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lib.economies import check_currency, find_economy
 from lib.errors import UserError
 from lib.figures import load_covariates
-from lib.files import write_atomically
-from lib.package import data_dir, describe, refresh_checksums
+from lib.package import describe, editing, write_tables
+from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
 from lib.tools.sources import rates
 from lib.tools.sources.client import Client
@@ -69,8 +70,16 @@ def _fred_mean(recipe: Recipe, years: range, client: Client, store: Store, **ask
     return by_year.mean()[count.isin([1, 12]) & (count == count.max())].round(4), snapshot
 
 
+AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
+"""A country of each currency whose first two letters are not those of its country."""
+
+
 def _currency(code: str) -> Recipe:
-    return Recipe("ecb", code, f"{code}/USD", _daily_mean)
+    """Rates of the ECB where it has them, else those of the World Bank for a country of the currency."""
+    if code in rates.ecb_currencies():
+        return Recipe("ecb", code, f"{code}/USD", _daily_mean)
+    place = find_economy(AT_HOME.get(code, code[:2])).name
+    return Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", _level, place)
 
 
 RECIPES = {
@@ -84,8 +93,26 @@ RECIPES = {
     "russia_gdp_real_growth_pct": Recipe("worldbank", "NY.GDP.MKTP.KD", "percent", _growth, "Russia"),
     "world_exports_current_usd": Recipe("worldbank", "TX.VAL.MRCH.CD.WT", "USD", _level, "World"),
     "world_imports_current_usd": Recipe("worldbank", "TM.VAL.MRCH.CD.WT", "USD", _level, "World"),
-    **{f"{code.lower()}_per_usd": _currency(code) for code in ("AUD", "EUR", "GBP", "INR", "JPY", "NZD")},
+    **{
+        f"{code.lower()}_per_usd": Recipe("ecb", code, f"{code}/USD", _daily_mean)
+        for code in ("AUD", "EUR", "GBP", "INR", "JPY", "NZD")  # of goals in the register
+    },
 }
+
+
+def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
+    """Return the recipe of each currency's rates by the name of the covariate.
+
+    Raises
+    ------
+    UserError
+        For what is no currency, and for the dollar, in which rates are quoted.
+    """
+    codes = [check_currency(code) for code in currencies]
+    if "USD" in codes:
+        raise UserError("currency: found USD, in which rates are quoted; expected another currency")
+    names = {f"{code.lower()}{PER_USD}": code for code in codes}
+    return {name: RECIPES.get(name) or _currency(code) for name, code in names.items()}
 
 
 @dataclass(frozen=True)
@@ -97,13 +124,16 @@ class Renewed:
     notes: list[str]
 
 
-def renew(sources: list[str], client: Client, store: Store, **asking: Any) -> Renewed:
+def renew(
+    sources: list[str], client: Client, store: Store, currencies: Iterable[str] = (), **asking: Any
+) -> Renewed:
     """Ask the sources for every covariate that they have, and put the answers beside what is kept.
 
     Parameters
     ----------
     sources : names of `publishers` that `data refresh` asks.
     client, store : of `client.open_client` and `snapshots.open_store`.
+    currencies : where there are any, their rates alone.
     asking : `offline` and `max_age` of `snapshots.ask`.
 
     Raises
@@ -113,7 +143,9 @@ def renew(sources: list[str], client: Client, store: Store, **asking: Any) -> Re
     """
     kept = load_covariates().astype({"year": "int64"})
     news, notes, faults = [], [], []
-    wanted = {name: recipe for name, recipe in RECIPES.items() if recipe.source in sources}
+    there = set(exchange_rates(kept, pd.Timestamp.max)) - {"USD"}
+    known = rates_of(currencies) or RECIPES | rates_of(sorted(there))
+    wanted = {name: recipe for name, recipe in known.items() if recipe.source in sources}
     for name, recipe in wanted.items():
         years = range(publisher(recipe.source).first_year, client.now().year)
         try:
@@ -157,11 +189,11 @@ def compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed
 
 def write(renewed: Renewed) -> None:
     """Write the file, with every row that stays as it is to the letter, and its checksum."""
-    rows = {(row["variable"], row["year"]): row for row in curation.read_rows("covariates")}
-    for news in renewed.changed.itertuples():
-        value = np.format_float_positional(news.value, trim="-")
-        row = {"year": str(news.year), "variable": news.variable, "value": value}
-        rows[news.variable, row["year"]] = row | {"unit": news.unit, "source_url": news.source_url}
-    path = describe("covariates")["path"]
-    write_atomically(data_dir() / path, curation.to_text([rows[key] for key in sorted(rows)]))
-    refresh_checksums(path)
+    with editing():
+        rows = {(row["variable"], row["year"]): row for row in curation.read_rows("covariates")}
+        for news in renewed.changed.itertuples():
+            value = np.format_float_positional(news.value, trim="-")
+            row = {"year": str(news.year), "variable": news.variable, "value": value}
+            rows[news.variable, row["year"]] = row | {"unit": news.unit, "source_url": news.source_url}
+        text = curation.to_text([rows[key] for key in sorted(rows)])
+        write_tables({describe("covariates")["path"]: text.encode()})

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from lib.economies import Economy, economies, find_economy, names_by
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, nearest, printable, quote
 from lib.tools.sources import comtrade, gacc, imf, observations
-from lib.tools.sources.client import Client, NothingThere, QuotaUsed, Request, plain, refuse
+from lib.tools.sources.client import Client, NothingThere, QuotaUsed, Request, refuse
 from lib.tools.sources.observations import Question
 from lib.tools.sources.publishers import base_of, key_of, publisher
 from lib.tools.sources.snapshots import Snapshot, Store, ask, first_of
@@ -138,7 +138,10 @@ def fetch(
         parts.append(rows)
         snapshots.append(snapshot)
         notes += said
-    return assemble(pd.concat(parts, ignore_index=True), question.flows, snapshots, notes)
+    rows = pd.concat(parts, ignore_index=True)
+    if question.source not in BY_CODE:
+        rows = part_of_table(rows, question, snapshots[-1].url if snapshots else question.source)
+    return assemble(rows, question.flows, snapshots, notes)
 
 
 def answer_of(
@@ -219,7 +222,10 @@ def fetch_panel(
 
 
 def read_answer(question: Question, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
+    """Read an answer into observations in names and periods of this project.
+
+    Rows of other questions are refused; whole tables are returned whole (`part_of_table`).
+    """
     rows, notes = TRADE[question.source].read(body, media, where)
     if question.source in BY_CODE:
         check_answers(rows, question, where)
@@ -227,7 +233,9 @@ def read_answer(question: Question, body: bytes, media: str, where: str) -> tupl
         unknown = sorted(set(rows["partner"].unique()) - set(names))
         if unknown:
             notes.append(
-                plain(f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}")
+                printable(
+                    f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}"
+                )
             )
         rows = rows[~rows["partner"].isin(unknown)]
         rows = rows.assign(
@@ -235,8 +243,6 @@ def read_answer(question: Question, body: bytes, media: str, where: str) -> tupl
             partner=rows["partner"].map(names).astype("str"),
             period=observations.canonical_all(rows["period"], question.freq, where),
         )
-    else:
-        rows = part_of_table(rows, question, where)
     table = rows.assign(source=question.source, snapshot="0" * 64).reset_index(drop=True)
     table, twice = observations.without_duplicates(observations.check(table, where), where)
     return table, notes + twice
@@ -257,7 +263,7 @@ def check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
 
 
 def part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
-    """Return what was asked for of a table that has more; a partner that it does not list is told."""
+    """Return what was asked for of tables that have more; a partner that none of them lists is told."""
     if question.freq == "A":
         rows = rows[rows["freq"] == "A"]
     if question.partners is None:

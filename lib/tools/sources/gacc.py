@@ -105,13 +105,24 @@ def path_of(href: str, where: str) -> str:
 
 
 def parse(body: bytes, where: str) -> BeautifulSoup:
-    """Return the page as a tree."""
-    return BeautifulSoup(decode.decode_text(body, where), "html.parser")
+    """Return the page as a tree; one that breaks off within a table would be read in part, and is refused."""
+    text = decode.decode_text(body, where)
+    tags = [tag.lower() for tag in re.findall(r"</?table\b", text, re.IGNORECASE)]
+    if tags.count("<table") != tags.count("</table"):
+        raise refuse(where, "a table without its end", "a complete page")
+    return BeautifulSoup(text, "html.parser")
 
 
 def text_of(cell: Tag) -> str:
     """Return what a cell says, on one line, with single spaces."""
     return " ".join(cell.get_text().split())
+
+
+def is_release(body: bytes) -> bool:
+    """Whether a page is a release of the table by country."""
+    page = parse(body, "page")
+    title = page.select_one(".atcl-ttl")
+    return bool(title and HEADING.search(text_of(title)) and page.select_one(".atcl-cnt table"))
 
 
 def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:

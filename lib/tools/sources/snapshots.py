@@ -65,9 +65,14 @@ class Store:
 
 def open_store(folder: str | Path | None = None) -> Store:
     """Return the store in a folder, by default that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots; made if need be."""
-    path = Path(folder or os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
+    path = Path(folder) if folder else folder_of()
     make_folder(path)
     return Store(path)
+
+
+def folder_of() -> Path:
+    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    return Path(os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
 
 
 def question_key(source: str, path: str, params: tuple[tuple[str, str], ...]) -> str:
@@ -90,9 +95,20 @@ def save(
     store, request, answer : where, the question, and what came.
     facts : title, authority and licence, where the source is not one of `publishers`.
     """
+    snapshot = record_of(request, answer, facts)
+    try:
+        read_body(store, snapshot)
+    except UserError:  # not there yet, or damaged
+        write(body_path(store, snapshot.sha256), answer.body)
+    if not (path := place_of(store, snapshot)).exists():
+        write(path, (to_json(snapshot) + "\n").encode())
+    return snapshot
+
+
+def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
+    """Return the record of an answer, not yet kept."""
     facts = facts or publisher(request.source)
-    digest = hashlib.sha256(answer.body).hexdigest()
-    snapshot = Snapshot(
+    return Snapshot(
         request.source,
         request.path,
         request.params,
@@ -101,17 +117,19 @@ def save(
         answer.status,
         answer.media,
         answer.headers,
-        digest,
+        hashlib.sha256(answer.body).hexdigest(),
         len(answer.body),
         facts.title,
         facts.authority,
         facts.licence,
     )
-    write_new(body_path(store, digest), answer.body)
-    stamp = answer.received.strftime("%Y%m%dT%H%M%S%fZ")
-    folder = records_of(store, request.source, request.path, request.params)
-    write_new(folder / f"{stamp}-{digest[:16]}.json", (to_json(snapshot) + "\n").encode())
-    return snapshot
+
+
+def place_of(store: Store, snapshot: Snapshot) -> Path:
+    """Return where the record of a snapshot lies."""
+    stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
+    folder = records_of(store, snapshot.source, snapshot.path, snapshot.params)
+    return folder / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
 def body_path(store: Store, digest: str) -> Path:
@@ -124,11 +142,10 @@ def records_of(store: Store, source: str, path: str, params: tuple[tuple[str, st
     return store.folder / "records" / source / question_key(source, path, params)
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file, compressed where its name says so; one that is there already is the same and stays."""
+def write(path: Path, content: bytes) -> None:
+    """Write a file, compressed where its name says so."""
     make_folder(path.parent)
-    if not path.exists():
-        write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def to_json(snapshot: Snapshot) -> str:
@@ -215,12 +232,27 @@ def read_body(store: Store, snapshot: Snapshot) -> bytes:
 def check_store(store: Store) -> list[Fault]:
     """Find records and bodies that cannot be read or do not fit their checksums."""
     faults = []
-    for path in sorted(store.folder.glob("records/*/*/*.json")):
+    for path in sorted(store.folder.glob("records/*/*/*.json*")):
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "a record with its body"))
+            expected = "a record with its body; fetching mends it"
+            if path.suffix == UNREADABLE:
+                expected = "none: it was set aside, and may be removed"
+            faults.append(Fault(shown_path(path), 1, "", str(error), expected))
     return faults
+
+
+UNREADABLE = ".unreadable"
+
+
+def set_aside(store: Store, request: Request) -> None:
+    """Take records of a question that cannot be read, such as those of an older version, out of the way."""
+    for path in records_of(store, request.source, request.path, request.params).glob("*.json"):
+        try:
+            read_record(path)
+        except UserError:
+            path.replace(path.with_name(path.name + UNREADABLE))
 
 
 Content = TypeVar("Content")
@@ -251,9 +283,15 @@ def ask(
         Where the source cannot be asked or its answer not be read, or offline without a snapshot.
     """
     any_age = offline or request.lasting
-    kept = latest(store, request, client.now(), None if any_age else max_age)
-    if kept and (any_age or max_age is not None):
-        return kept, read(read_body(store, kept), kept.media, kept.url)
+    try:
+        kept = latest(store, request, client.now(), None if any_age else max_age)
+        if kept and (any_age or max_age is not None):
+            return kept, read(read_body(store, kept), kept.media, kept.url)
+    except UserError as error:  # of a store that is damaged, or that an older version wrote
+        if offline:
+            raise UserError(f"{error}; without --offline it is asked for anew") from None
+        set_aside(store, request)
+        kept = None
     if offline:
         raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
     try:
@@ -264,7 +302,7 @@ def ask(
         content = read(answer.body, answer.media, answer.url)
     except UserError as error:
         aside = store.folder / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
-        write_new(aside, answer.body)
+        write(aside, answer.body)
         raise UserError(f"{error}; what came is in {shown_path(aside)}{hint(kept)}") from None
     return save(store, request, answer), content
 

@@ -13,9 +13,9 @@ import pandas as pd
 from lib import fetched, growth, outlook
 from lib import figures as fig
 from lib.cases import GoalCase
-from lib.economies import known_names
+from lib.economies import CURRENCIES, known_names
 from lib.errors import UserError
-from lib.series import annual_series
+from lib.series import annual_series, exchange_rates, no_rate
 from lib.tools import curation
 from lib.tools.sources.client import Client
 from lib.tools.sources.publishers import publisher
@@ -33,10 +33,11 @@ BILLIONS = {"bn": 1000.0, "mn": 1.0}
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of a pending target: its last full year, the level then (USD mn), the probability to reach it."""
+    """What is known of a pending target: its last full year, the level then, the probability to reach it."""
 
     year: int
     level_mn: float
+    currency: str
     probability: float | None
 
 
@@ -61,17 +62,31 @@ def update(asked: Asked, client: Client, store: Store) -> Updated:
     """
     today = client.now().date()
     pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
-    before = {row["target_id"]: answer_to(row, today) for row in pending}
-    written, notes = [], []
-    for reporter, partner in pairs_of(pending):
+    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
+    notes = [no_rate(one, "any year") for one in sorted({currency_of(row) for row in pending} - {*rates})]
+    # No figure here says anything of a sector, such as farm goods.
+    whole = [row for row in pending if not row["sector"]]
+    before = [answer_to(row, levels_of(row, today), today) for row in whole]
+    states = [state_of(row) for row in whole]
+    written = []
+    for reporter, partner in pairs_of(whole):
         try:
             written += fetch_from_cheapest(reporter, partner, asked, client, store)
         except UserError as error:
             notes.append(f"{reporter}–{partner}: {error}")
-    after = {row["target_id"]: answer_to(row, today) for row in pending}
-    moved = [words for row in pending if (words := move_of(row, before, after))]
-    decided = [new for row in pending if (new := decide(row, today))]
+    moved, decided = [], []
+    for row, state, old in zip(whole, states, before, strict=True):
+        levels = levels_of(row, today)
+        if state_of(row) != state and (words := move_of(row, old, answer_to(row, levels, today))):
+            moved.append(words)
+        if new := decide(row, levels, today):
+            decided.append(new)
     return Updated(written, moved, decided, len(pending), notes)
+
+
+def state_of(target: curation.Row) -> tuple[Any, ...]:
+    """Return what changes when something that may move the answer is fetched."""
+    return fetched.state(target["reporter"]), fetched.state(target["partner"])
 
 
 def pairs_of(targets: list[curation.Row]) -> list[tuple[str, str]]:
@@ -97,18 +112,25 @@ def fetch_from_cheapest(
     raise UserError("; ".join(faults))
 
 
+def currency_of(target: curation.Row) -> str:
+    """Return the currency of a target; one of growth or a multiple is read in dollars."""
+    currency = target["target_unit"][:3]
+    return currency if currency in CURRENCIES else "USD"
+
+
 def levels_of(target: curation.Row, today: date) -> pd.Series:
-    """Return the flow of a target by year, in millions of dollars, as of a day; empty where nothing is on record."""
+    """Return the flow of a target by year, in millions of its currency, as of a day; empty where nothing is on record."""
     try:
         rows = fig.as_of(fetched.beside(fig.load_figures(), target["reporter"]), today)
         rows = fig.select(rows, target["reporter"], target["partner"], target["flow"])
-        return annual_series(rows, "USD")["value_mn"].dropna()
+        rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
+        return annual_series(rows, currency_of(target), rates)["value_mn"].dropna()
     except UserError:
         return pd.Series(dtype="float64")
 
 
 def needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
-    """Return the level that a target asks for, in millions of dollars; None where that cannot be told."""
+    """Return the level that a target asks for, in millions of its currency; None where that cannot be told."""
     value, unit = target["target_value"], target["target_unit"]
     base = levels.get(int(target["base_year"])) if target["base_year"] else None
     if not value:
@@ -119,34 +141,33 @@ def needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
         years = int(target["target_year"]) - int(target["base_year"]) if target["target_year"] and base else 0
         return float(base) * (1 + float(value) / 100) ** years if base and years else None
     currency, _, scale = unit.partition(" ")
-    return float(value) * BILLIONS[scale] if currency == "USD" and scale in BILLIONS else None
+    return float(value) * BILLIONS[scale] if currency in CURRENCIES and scale in BILLIONS else None
 
 
-def answer_to(target: curation.Row, today: date) -> Answer | None:
-    """Return what is known of a target; None without any level."""
-    levels = levels_of(target, today)
+def answer_to(target: curation.Row, levels: pd.Series, today: date) -> Answer | None:
+    """Return what is known of a target from its levels (`levels_of`); None without any."""
     if levels.empty:
         return None
     year, needed = int(levels.index[-1]), needed_mn(target, levels)
-    odds = None
+    odds, currency = None, currency_of(target)
     if needed and target["target_year"] and int(target["target_year"]) > year:
         values: dict[str, Any] = {name: target[name] for name in ("reporter", "partner", "flow")}
-        values |= {"goal": f"{needed:.0f} USD mn", "base_year": year, "deadline": int(target["target_year"])}
+        values |= {"goal": f"{needed:.0f} {currency} mn", "currency": currency, "base_year": year}
+        values |= {"deadline": int(target["target_year"]), "as_of": today}
         try:
-            case = GoalCase.check({**values, "currency": "USD", "as_of": today})
+            case = GoalCase.check(values)
             found = outlook.of(case).chances
             odds = float(found["average"]) if "average" in found else None
         except UserError:  # such as a horizon beyond what is forecast
             odds = None
-    return Answer(year, float(levels.iloc[-1]), odds)
+    return Answer(year, float(levels.iloc[-1]), currency, odds)
 
 
-def move_of(target: curation.Row, before: dict[str, Answer | None], after: dict[str, Answer | None]) -> str:
+def move_of(target: curation.Row, old: Answer | None, new: Answer | None) -> str:
     """Say what is now known of a target that was not before; "" where nothing is."""
-    old, new = before[target["target_id"]], after[target["target_id"]]
     if new is None or new == old:
         return ""
-    level = f"{new.year}: {new.level_mn / 1000:,.1f} USD bn" + (
+    level = f"{new.year}: {new.level_mn / 1000:,.1f} {new.currency} bn" + (
         f" (before {old.year}: {old.level_mn / 1000:,.1f})" if old else ""
     )
     odds = "" if new.probability is None else f", probability {new.probability:.0%}"
@@ -155,12 +176,11 @@ def move_of(target: curation.Row, before: dict[str, Answer | None], after: dict[
     return f"{target['target_id']}: {level}{odds}"
 
 
-def decide(target: curation.Row, today: date) -> curation.Row | None:
+def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
     """Return a pending target with its outcome where the year of its deadline is over and its level is known.
 
     A target without a deadline is decided on the day it is reached.
     """
-    levels = levels_of(target, today)
     needed = needed_mn(target, levels)
     if needed is None or levels.empty:
         return None
@@ -173,8 +193,8 @@ def decide(target: curation.Row, today: date) -> curation.Row | None:
         if reached.empty:
             return None
         year = int(reached.index[0])
-    level, unit = float(levels[year]), "USD bn"
-    outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": unit}
+    level = float(levels[year])
+    outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": f"{currency_of(target)} bn"}
     if target["measure"] == "growth_pct_per_year":
         base = int(target["base_year"])
         rate = 100 * float(growth.cagr(float(levels[base]), level, year - base))

@@ -3,6 +3,7 @@
 Documented at datahelpdesk.worldbank.org/knowledgebase/articles/889392; the shape of rows as clients of 2026 show it.
 """
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -38,12 +39,19 @@ def annual_indicator(
         )
         base, pace = base_of("worldbank", client.bases), publisher("worldbank").pace
         request = Request("worldbank", base, f"/country/{iso3}/indicator/{code}", params, pace=pace)
-        snapshot, (rows, pages) = ask(client, store, request, read, **asking)
+        snapshot, (rows, pages) = ask(client, store, request, partial(read_of, iso3, code), **asking)
         snapshots.append(first_of(store, request, snapshot))
         parts.append(rows)
         page += 1
     table = pd.concat(parts, ignore_index=True)
     return by_year(table, iso3, code, snapshots[0].url), snapshots[0]
+
+
+def read_of(iso3: str, code: str, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
+    """Read one page, which must be of the country and indicator that were asked for."""
+    rows, pages = read(body, media, where)
+    by_year(rows, iso3, code, where)
+    return rows, pages
 
 
 def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:

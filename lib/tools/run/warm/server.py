@@ -1,8 +1,9 @@
 """The server of warm kernels: import the stack once, then fork a kernel for every stub that asks.
 
 Run as ``python server.py FOLDER IDLE_SECONDS [PARENT]``. It listens on a socket in FOLDER, which is private
-to the user, and ends after so long without a kernel, or when its parent is no longer PARENT. Never loaded
-here: `lib`, whose files may be edited between two kernels, and the user's data.
+to the user, and ends after so long without a kernel, or when its parent is no longer PARENT. A server with a parent
+serves one command and imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. The
+user's data are never loaded here.
 
 A fork is a true copy only of a process with one thread, and the kernel is the one that would have started by
 itself only if nothing that decides an import differs. Both are checked; where they do not hold, the stub
@@ -14,6 +15,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import pkgutil
 import resource
 import select
 import signal
@@ -86,8 +88,10 @@ class Server:
     def serve(self, idle: float, parent: int) -> Request | None:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
         last = time.monotonic()
-        while (not parent or os.getppid() == parent) and (self.kernels or time.monotonic() < last + idle):
+        while not parent or os.getppid() == parent:
             listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
+            if not self.kernels and (not listening or time.monotonic() > last + idle):
+                return None
             for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
                 last = time.monotonic()
                 if ready in self.kernels:
@@ -104,19 +108,20 @@ class Server:
             if len(self.kernels) >= MOST_KERNELS:
                 raise ValueError
             line.sendall(b"?")
-            request = read_request(line)
+            request = _read_request(line)
         except (OSError, ValueError, TypeError):  # the stub has gone, or is none
             line.close()
             return None
         if changed := self.stack.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.close()
+            print("gone", flush=True)
         if not (reason := changed or unfit(request, self.stack.environment)):
             return request
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
         line.close()
-        close_all(request.streams)
+        _close_all(request.streams)
         return None
 
     def fork(self, request: Request) -> int:
@@ -126,14 +131,14 @@ class Server:
         except OSError:  # no memory, or too many processes; the stub takes an empty answer for a no
             pid = -1
         if pid:
-            close_all(request.streams)
+            _close_all(request.streams)
         if pid < 0:
             request.line.close()
         elif pid:
             self.kernels[os.pidfd_open(pid)] = pid, request.line
         else:
             self.close()
-            close_all(self.kernels)
+            _close_all(self.kernels)
             for _, line in self.kernels.values():
                 line.close()
         return pid
@@ -141,7 +146,7 @@ class Server:
     def bury(self, handle: int) -> None:
         """Take note of a kernel's end: kill what it left running, and tell its stub how it ended."""
         pid, line = self.kernels.pop(handle)
-        kill_group(pid)  # before the wait: until then nobody else can have this number
+        _kill_group(pid)  # before the wait: until then nobody else can have this number
         _, status = os.waitpid(pid, 0)
         with suppress(OSError):
             line.sendall(str(status).encode())
@@ -164,7 +169,7 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:  # another server has this folder
         return
-    stack = preload()
+    stack = preload(with_library=parent > 0)
     server, own = Server(listen(), lock, stack), os.getpid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
@@ -172,12 +177,12 @@ def main() -> None:
     finally:
         if os.getpid() == own:
             for pid, _ in server.kernels.values():
-                kill_group(pid)
+                _kill_group(pid)
     if request:
-        run_kernel(request, stack.added)
+        _run_kernel(request, stack.added)
 
 
-def preload() -> Stack:
+def preload(with_library: bool) -> Stack:
     """Import the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
@@ -186,10 +191,20 @@ def preload() -> Stack:
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a message of the debugger's that no cell ever shows
     os.environ.pop("MPLBACKEND", None)  # each kernel has its own
     before = dict(os.environ)
-    files = {path: fingerprint(path) for path in [*site.getsitepackages(), site.getusersitepackages()]}
+    places = [*site.getsitepackages(), site.getusersitepackages()]
+    for place in places:
+        with suppress(OSError):  # it is read-only, or not there
+            Path(place, "__pycache__").mkdir(
+                exist_ok=True
+            )  # else the first module compiled changes its folder
+    files = {path: fingerprint(path) for path in places}
+    usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
+    sys.dont_write_bytecode = usual
+    if with_library:
+        _import_library()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
@@ -200,6 +215,21 @@ def preload() -> Stack:
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
     return Stack(files | {path: fingerprint(path) for path in sources}, given, added)
+
+
+def _import_library() -> None:
+    """Import what notebooks may import of `lib`: a quarter of a second of each run otherwise."""
+    try:
+        package = importlib.import_module("lib")
+    except Exception:  # not installed, or just being edited: each kernel will say so itself
+        return
+    folders = {"lib.": Path(package.__path__[0])}
+    folders |= {f"lib.{name}.": folders["lib."] / name for name in ("plots", "analysis")}
+    for prefix, folder in folders.items():
+        for found in pkgutil.iter_modules([str(folder)], prefix):
+            if found.name not in ("lib.tools", "lib.research"):
+                with suppress(Exception):
+                    importlib.import_module(found.name)
 
 
 def fingerprint(path: str) -> tuple[int, int] | None:
@@ -221,7 +251,7 @@ def listen() -> socket.socket:
     return listener
 
 
-def read_request(line: socket.socket) -> Request:
+def _read_request(line: socket.socket) -> Request:
     """Read what a stub sends: its standard streams, the length of the rest, and the rest."""
     size, streams, *_ = socket.recv_fds(line, 4, 3)
     with line.makefile("rb") as reader:
@@ -242,27 +272,37 @@ def unfit(request: Request, environment: dict[str, str]) -> str | None:
             return name
     loaded = {"matplotlibrc", *(name.partition(".")[0] for name in sys.modules)}
     for path in Path(request.folder).iterdir():  # a kernel looks for modules in its own folder first
-        if path.stem in loaded and (path.is_file() or (path / "__init__.py").exists()):
+        if (
+            path.stem in loaded
+            and (path.is_file() or (path / "__init__.py").exists())
+            and not _is_loaded(path)
+        ):
             return path.name
     return None
 
 
-def close_all(descriptors: Iterable[int]) -> None:
+def _is_loaded(package: Path) -> bool:
+    """Whether it is this very folder that a package was loaded from, as `lib` in the checkout."""
+    file = getattr(sys.modules.get(package.name), "__file__", None)
+    return file is not None and Path(file) == package.resolve() / "__init__.py"
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
     """Close files by number."""
     for descriptor in descriptors:
         os.close(descriptor)
 
 
-def kill_group(leader: int) -> None:
+def _kill_group(leader: int) -> None:
     """Kill a kernel and its children, but for those that have left its group."""
     with suppress(OSError):
         os.killpg(leader, signal.SIGKILL)
 
 
-def run_kernel(request: Request, added: dict[str, str]) -> None:
+def _run_kernel(request: Request, added: dict[str, str]) -> None:
     """Become an ordinary kernel in the stub's circumstances, once the stub says go."""
-    take_over(request, added)
-    hold_to(request.line)
+    _take_over(request, added)
+    _hold_to(request.line)
     import matplotlib
     from ipykernel.kernelapp import IPKernelApp
 
@@ -274,7 +314,7 @@ def run_kernel(request: Request, added: dict[str, str]) -> None:
     app.start()
 
 
-def take_over(request: Request, added: dict[str, str]) -> None:
+def _take_over(request: Request, added: dict[str, str]) -> None:
     """Take the stub's streams, environment, folder and limits, and random numbers of one's own."""
     import numpy as np
 
@@ -283,7 +323,7 @@ def take_over(request: Request, added: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the kernel is ready for interrupts
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
-    close_all(request.streams)
+    _close_all(request.streams)
     os.environ.clear()
     os.environ.update(added | request.environment)
     time.tzset()
@@ -297,7 +337,7 @@ def take_over(request: Request, added: dict[str, str]) -> None:
     importlib.invalidate_caches()
 
 
-def hold_to(line: socket.socket) -> None:
+def _hold_to(line: socket.socket) -> None:
     """Wait for the stub's go, then have the operating system kill this group as soon as the stub is no more.
 
     The kernel of Linux does this (signal-driven input, fcntl(2)): even while a cell never lets go of the
@@ -305,7 +345,8 @@ def hold_to(line: socket.socket) -> None:
     """
     fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)
-    line.sendall(str(os.getpid()).encode())
+    with suppress(OSError):  # a stub that has given up is no more
+        line.sendall(str(os.getpid()).encode())
     if line.recv(2) != b"go":
         os._exit(1)
     fcntl.fcntl(line, fcntl.F_SETFL, fcntl.fcntl(line, fcntl.F_GETFL) | os.O_ASYNC)

@@ -16,7 +16,7 @@ from select import select
 
 # No more than that: this starts with every kernel, and pathlib or contextlib take longer than the fork.
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 3.0
 """A server that has not answered by then is given up."""
 
 IDLE_SECONDS = 600
@@ -32,7 +32,7 @@ def main() -> None:
     kernel = None
     try:
         if sys.platform == "linux" and not os.environ.get("TRADEGOALS_COLD"):
-            kernel = ask_shared(arguments) if folder == "shared" else ask(folder, arguments)
+            kernel = _ask_shared(arguments) if folder == "shared" else ask(folder, arguments)
     except (OSError, ValueError) as error:
         print(f"An ordinary kernel, not a warm one: {error}", file=sys.stderr, flush=True)
     if kernel is None:
@@ -73,18 +73,18 @@ def ask(folder: str, arguments: list[str]) -> tuple[socket.socket, int]:
     return line, int(answer)
 
 
-def ask_shared(arguments: list[str]) -> tuple[socket.socket, int] | None:
+def _ask_shared(arguments: list[str]) -> tuple[socket.socket, int] | None:
     """A kernel of the user's shared server; if there is none, one is started, and this answers None."""
     base = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp"
     folder = os.path.join(base, f"tradegoals-{os.getuid()}-{crc32(os.fsencode(sys.executable + SERVER)):08x}")
     try:
         return ask(folder, arguments)
     except (FileNotFoundError, ConnectionRefusedError):
-        start_server(folder)
+        _start_server(folder)
         return None
 
 
-def start_server(folder: str) -> None:
+def _start_server(folder: str) -> None:
     """Start a server apart from this process; of several started at once, the folder's lock leaves one."""
     if child := os.fork():
         os.waitpid(child, 0)
@@ -103,12 +103,12 @@ def start_server(folder: str) -> None:
 
 def follow(line: socket.socket, kernel: int, parent: int) -> None:
     """Pass interrupts on to the kernel until it ends, and end likewise; or end when the client is gone."""
-    signal.signal(signal.SIGINT, lambda *_: signal_group(kernel, signal.SIGINT))
-    if line.fileno() not in select([line.fileno(), *client_ends(parent)], [], [])[0]:
+    signal.signal(signal.SIGINT, lambda *_: _signal_group(kernel, signal.SIGINT))
+    if line.fileno() not in select([line.fileno(), *_client_ends(parent)], [], [])[0]:
         os._exit(1)
     status = line.recv(20)
     if not status:  # the server was killed before: what the kernel left running is for us to end
-        signal_group(kernel, signal.SIGKILL)
+        _signal_group(kernel, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(int(status)) if status else 1
     if code < 0:
         if code != -signal.SIGKILL:
@@ -117,7 +117,7 @@ def follow(line: socket.socket, kernel: int, parent: int) -> None:
     os._exit(code)
 
 
-def client_ends(parent: int) -> list[int]:
+def _client_ends(parent: int) -> list[int]:
     """What becomes readable as the client ends; nothing for a kernel that shall outlive its client."""
     client = os.environ.get("JPY_PARENT_PID")
     if not client:
@@ -131,7 +131,7 @@ def client_ends(parent: int) -> list[int]:
     return ends
 
 
-def signal_group(leader: int, number: int) -> None:
+def _signal_group(leader: int, number: int) -> None:
     """Signal a process and the children that stay in its group."""
     try:
         os.killpg(leader, number)

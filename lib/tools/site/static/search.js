@@ -1,4 +1,5 @@
-// Search over the words that the build wrote; nothing leaves the page. A hit holds the beginning of every word asked for.
+// Search over the words that the build wrote; nothing leaves the page. A hit holds the beginning of every word asked for;
+// places are known by their other names, and a word that stands nowhere is taken for the nearest one that does.
 "use strict";
 
 const plainWords = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
@@ -14,6 +15,30 @@ const scoreWord = (found, word) => {
   if (start.test(found.plain)) return 3;
   return found.name.includes(word) || found.plain.includes(word) ? 1 : 0;
 };
+
+const vocabulary = new Set(documents.flatMap(({ plain, name }) => `${name} ${plain}`.match(/[\p{L}\p{N}]{4,}/gu) ?? []));
+
+// Letters to put in, take out or change to make one word of the other (Levenshtein 1966).
+const distance = (one, other) => [...one].reduce(
+  (above, letter, row) => [...other].reduce(
+    (line, at, column) => [...line, Math.min(line[column] + 1, above[column + 1] + 1, above[column] + (letter !== at))],
+    [row + 1],
+  ),
+  [...other, 0].map((_, column) => column),
+).at(-1);
+
+const meant = (word) => {
+  if (word.length < 4 || documents.some((found) => scoreWord(found, word))) return word;
+  const most = word.length < 8 ? 1 : 2;
+  const near = [...vocabulary].filter((known) => Math.abs(known.length - word.length) <= most)
+    .map((known) => [distance(word, known), known]).filter(([far]) => far <= most).sort();
+  return near.length ? near[0][1] : word;
+};
+
+// "黑龙江" and "russian federation" are words for Heilongjiang and Russia.
+const withNames = (text) => self.SITE_NAMES.reduce(
+  (said, [other, name]) => said.replaceAll(` ${other} `, ` ${name} `), ` ${text.trim().replace(/\s+/g, " ")} `,
+);
 
 const excerpt = (found, words) => {
   const places = words.map((word) => found.plain.indexOf(word)).filter((place) => place >= 0);
@@ -33,7 +58,9 @@ const showHit = (found, words) => {
 };
 
 const search = () => {
-  const words = plainWords(query.value).split(/\s+/).filter(Boolean);
+  const asked = withNames(plainWords(query.value)).split(" ").filter(Boolean);
+  const words = asked.map(meant);
+  const corrected = words.filter((word, place) => word !== asked[place]);
   const scored = documents
     .map((found) => [found, words.map((word) => scoreWord(found, word))])
     .filter(([, scores]) => scores.length && scores.every(Boolean))
@@ -41,7 +68,7 @@ const search = () => {
     .sort((a, b) => b[1] - a[1]);
   hits.replaceChildren(...scored.slice(0, 50).map(([found]) => showHit(found, words)));
   count.textContent = words.length
-    ? `${scored.length || "No"} page${scored.length === 1 ? "" : "s"} and rows${scored.length > 50 ? ", the first 50 shown" : ""}`
+    ? `${corrected.length ? `Taken for ${corrected.join(", ")}: ` : ""}${scored.length || "No"} page${scored.length === 1 ? "" : "s"} and rows${scored.length > 50 ? ", the first 50 shown" : ""}`
     : "Type a word: a place, a publisher, a year.";
 };
 

@@ -1,4 +1,4 @@
-// What pages do beyond being read: light and dark, sorting and filtering of tables, unfolding of code.
+// What pages do beyond being read: light and dark, sorting and filtering of tables.
 "use strict";
 
 const isDark = () => {
@@ -16,17 +16,6 @@ themeButton.addEventListener("click", () => {
   nameTheme();
 });
 nameTheme();
-
-const codeButton = document.querySelector("button.codes");
-if (codeButton) {
-  codeButton.hidden = false;
-  codeButton.addEventListener("click", () => {
-    const blocks = [...document.querySelectorAll("details.code")];
-    const open = blocks.some((block) => !block.open);
-    blocks.forEach((block) => { block.open = open; });
-    codeButton.textContent = open ? "Hide all code" : "Show all code";
-  });
-}
 
 // A cell's number, as people write them: "+14.1 %", "−28.6", "1,234 USD mn"; "below 1 %" sorts as 1.
 const numberIn = (text) => {
@@ -87,5 +76,19 @@ document.querySelectorAll("form.filters").forEach((form) => {
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
-  apply();
+  // Thousands of rows are too long for a phone: one page of them there, and the one that an address asks for.
+  const turn = () => {
+    const choice = form.elements[form.dataset.page];
+    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (row && table.contains(row) && row.hidden) choice.value = rowChoice(row, choice.name);
+    apply();
+    row?.scrollIntoView();
+  };
+  if (form.dataset.page && matchMedia("(max-width: 40rem)").matches) {
+    const choice = form.elements[form.dataset.page];
+    choice.value = choice.options[1]?.value ?? "";
+    addEventListener("hashchange", turn);
+    apply();
+    turn();
+  } else apply();
 });

@@ -17,21 +17,8 @@ function recordOn(flow, currency, day) {
   return new Map([...known].sort(([a], [b]) => a - b));
 }
 
-/** Larger flows that the day had on record, the nearest first, and at last the largest one's trade with the world. */
-function largerFlows(flow, day) {
-  const find = (reporter, partner) => DATA.flows.find((one) =>
-    one.reporter === reporter && one.partner === partner && one.flow === flow.flow && one.since <= day);
-  const larger = flow.parents.map((name) => find(name, flow.partner)).filter(Boolean);
-  const all = flow.partner === "World" ? undefined : find(larger.at(-1)?.reporter ?? flow.reporter, "World");
-  return all ? [...larger, all] : larger;
-}
-
-/** The days on which something changed for the flow or a larger one, from the flow's first level on. */
-function releaseDays(flow, currency) {
-  const first = flow.levels[currency]?.[0]?.[0] ?? DATA.day;
-  const all = [flow, ...largerFlows(flow, DATA.day)].flatMap((one) => (one.levels[currency] ?? []).map(([day]) => day));
-  return [...new Set([...all, DATA.day])].filter((day) => day >= first && day <= DATA.day).sort();
-}
+/** The days on which a level of the flow changed or a goal for it was announced, and today: those of which more is shipped. */
+const releaseDays = (flow, currency) => flow.knows[currency].map((one) => one.day);
 
 /** Log growth on the year before, NaN after a gap; `years` is a Map from year to level. */
 function logGrowth(record) {
@@ -49,20 +36,22 @@ function inDollars(mn, year, currency, day) {
   return mn / rate * 1e6;
 }
 
-/** What was to be expected from the last level of a record on (lib.outlook.expect, lib.analysis.what_if.expect_own). */
-function expect(state, record, day) {
-  const classOf = (seen, partner) => {
-    const [year, { value }] = [...seen].pop();
-    return priorFor(inDollars(value, year, state.currency, day), year, day, partner === "World");
-  };
-  const [origin, { value }] = [...record].pop(), rates = logGrowth(record), own = state.reporter === OWN;
-  const larger = own ? [] : largerFlows(flowOf(state), day).map((flow) => {
-    const theirs = upToYear(recordOn(flow, state.currency, day), origin);
-    const name = flow.partner === state.partner ? flow.reporter : `${flow.reporter}–${flow.partner}`;
-    return theirs.size < 2 ? null : { name, growth: logGrowth(theirs), prior: classOf(theirs, flow.partner) };
-  }).filter(Boolean);
-  const { prior, shares } = priorWithParents(classOf(record, state.partner), larger, rates), model = posterior(rates, prior);
-  return { origin, level: value, prior, shares, model: { ...model, ...variancePart(model, prior) } };
+/** What was known beside the levels of a reader's own figures: nothing, but for flows of their size. */
+function ownGap(state, record) {
+  const [from, { value }] = [...record].pop(), rates = logGrowth(record), prior = priorFor(inDollars(value, from, state.currency, DATA.day), from);
+  const model = posterior(rates, prior);
+  return { from, model, source: prior.source, warning: prior.warning, shares: sharesOf(model, prior), months: [], later: null, chains: [], mirror: null };
+}
+
+/** What a day knew beside the levels: of the last day that was shipped, for the last level up to the deadline. */
+function gapOf(state, record, day, deadline) {
+  if (state.reporter === OWN) return ownGap(state, upToYear(record, deadline));
+  const then = flowOf(state).knows[state.currency].filter((one) => one.day <= day).pop();
+  const gap = then.gaps.find((one) => one.from === [...record.keys()].filter((year) => year <= deadline).pop());
+  if (!gap) return null;  // a goal that begins before hidden years and ends long after them: the notebooks have it
+  if (gap.refused) throw new Problem(gap.refused);
+  const [mean, weight, variance, df, autocorrelation, echo, classVariance, classDf] = gap.posterior;
+  return { ...gap, mirror: then.mirror, since: then.day, model: { mean, weight, variance, df, autocorrelation, echo, classVariance, classDf } };
 }
 
 /** The record and the day of a state; a reader's own figures are seen with all that is known today. */
@@ -71,13 +60,55 @@ function known(state) {
   return { record: recordOn(flowOf(state), state.currency, state.as_of), day: state.as_of };
 }
 
-/** The law of the years to the deadline from the own yearly levels up to it (lib.outlook.own_law). */
-function ownLaw(goal, record, expected) {
+/** The law of the unknown years to the deadline, and the evidence in it by kind (lib.outlook.of). */
+function learn(goal, record, gap, state) {
+  const { baseYear, deadline } = goal, within = (year) => year > baseYear && year <= deadline, evidence = {};
+  const chain = gap.chains.find((one) => one.whole[0] <= baseYear && baseYear <= one.whole[1] && one.years.some(within));
+  const later = chain ? [...record.keys()].filter((year) => year > deadline && year <= chain.whole[1]) : gap.later && !record.has(deadline) ? [gap.later[0]] : [];
+  if (chain) evidence["larger flows"] = `${chain.top} ${yearSpans(chain.years.filter(within))}`;
+  if (later.length) evidence["later level"] = `${state.reporter} ${yearSpans(later)}`;
+  let law = chain ? afterChain(chain, goal, record, gap) : fromOwn(goal, record, gap);
+  const unknown = law.years.filter((year) => !record.has(year)), theirs = unknown.filter((year) => year in (gap.mirror?.levels ?? {}));
+  if (theirs.length) {
+    law = prune(given(law, mirrored(law, theirs, gap.mirror), studentNodes(gap.mirror.df)));
+    evidence.mirror = `${state.partner}'s figures of ${yearSpans(theirs)}`;
+  }
+  const running = gap.months.filter(([year]) => unknown.includes(year)), [, , , , , correlation] = running.at(-1) ?? [];
+  if (running.length) {
+    const seen = [...running].sort((a, b) => a[3] - b[3]).map(([year, , value, variance]) => [rowOf(law, year), value, variance]);
+    law = prune(given(law, seen, studentNodes(Math.min(...running.map((one) => one[4]))), correlation));
+    evidence.months = running.map(([year, month]) => `${state.reporter}, ${year} to month ${month}`).join(", ");
+  }
+  return { law: prune(marginal(law, (year) => !record.has(year))), evidence };
+}
+
+const modelAt = (model, from, year) => year === from ? model : { ...model, echo: 0 };
+
+/** The law from the own yearly levels; the first one after the deadline is taken in, in doubt of its scope (lib.outlook._own_law). */
+function fromOwn(goal, record, { from, model, later }) {
   const first = upTo(goal.years).map((k) => goal.baseYear + 1 + k).find((year) => !record.has(year)), start = first - 1;
-  const model = start === expected.origin ? expected.model : { ...expected.model, echo: 0 };
-  const level = start === goal.baseYear ? goal.base : record.get(start).value;
-  const later = [...record].filter(([year]) => year > first && year <= goal.deadline);
-  return prune(later.reduce((law, [year, { value }]) => givenLevel(law, year, value), lawFrom(model, start, level, goal.deadline - start)));
+  const [after, errors] = record.has(goal.deadline) ? [] : later ?? [], level = start === goal.baseYear ? goal.base : record.get(start).value;
+  let law = exactly(lawFrom(modelAt(model, from, start), start, level, (after ?? goal.deadline) - start), upToYear(record, goal.deadline));
+  if (after) law = given(law, [[rowOf(law, after), Math.log(record.get(after).value), 1]], errors.map(([sd, weight]) => [weight, sd * sd]));
+  return marginal(law, (year) => year <= goal.deadline);
+}
+
+/** The law that larger flows give; where they end it grows on as the flow's own law says (lib.outlook._after_chain). */
+function afterChain(chain, goal, record, { from, model }) {
+  const law = marginal(unpacked(chain), (year) => year > goal.baseYear && year <= goal.deadline), end = chain.whole[1];
+  if (end >= goal.deadline) return law;
+  const growth = lawFrom(modelAt(model, from, end), end, 1, goal.deadline - end);
+  return exactly(followedBy(law, growth, end, law.years.includes(end) ? null : record.get(end).value), record);
+}
+
+/** The partner's figures as independent sums: their mean, and Helmert's contrasts (errors as in lib.evidence.mirror). */
+function mirrored(law, years, { levels, df, variance }) {
+  const own = variance / (1 + 1 / (df + 1)), m = years.length;
+  return upTo(m).map((j) => {
+    const by = years.map((_, i) => j === 0 ? 1 / Math.sqrt(m) : i < j ? 1 / Math.sqrt(j * (j + 1)) : i === j ? -j / Math.sqrt(j * (j + 1)) : 0);
+    const row = law.years.map((year) => years.includes(year) ? by[years.indexOf(year)] : 0);
+    return [row, sum(years.map((year, i) => by[i] * levels[year])), j === 0 ? own * (1 + m / (df + 1)) : own];
+  });
 }
 
 const kindOf = (day, deadline) => day > `${deadline}-12-31` ? "inferred" : Number(day.slice(0, 4)) === deadline ? "nowcast" : "forecast";
@@ -89,54 +120,41 @@ let last = {};
 function lawOf(state, goal, record, day) {
   const key = JSON.stringify([state.reporter, state.partner, state.flow, state.own, state.currency, day, goal.baseYear, goal.deadline]);
   if (last.key !== key) {
-    const expected = expect(state, upToYear(record, goal.deadline), day), law = ownLaw(goal, record, expected);
-    last = { key, expected, law, prepared: preparedFor(law, growthOf(law, goal, record)) };
+    const gap = gapOf(state, record, day, goal.deadline);
+    if (!gap) return null;
+    const { law, evidence } = learn(goal, record, gap, state);
+    const columns = law.years.map((_, at) => column(law.parts, at)), fans = columns.map((one) => MODEL.fan.map((p) => Math.exp(quantile(one, p))));
+    last = { key, gap, law, evidence, columns, fans, prepared: preparedFor(growthOf(law, goal, record)) };
   }
   return last;
 }
 
-/** Everything that is said of a state from the flow's own yearly levels (lib.outlook.of without any evidence). */
-function plain(state) {
-  const { record, day } = known(state), goal = makeGoal(state.goal, state.base_year, state.deadline, record, state.currency);
-  const verdicts = judge(goal, record, day), open = READINGS.filter((name) => !["met", "missed"].includes(verdicts[name].outcome));
-  const base = knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), Number(day.slice(0, 4)) - 1);
-  const found = { goal, record, day, verdicts, base, needed: neededRates(goal, record), kind: kindOf(day, goal.deadline), chances: {}, ahead: [], evidence: {} };
-  if (!open.length) return found;
-  const { expected, law, prepared } = lawOf(state, goal, record, day), all = chances(law, prepared, goal, record);
-  return { ...found, expected, ahead: yearsAhead(law, prepared.growth, goal), chances: Object.fromEntries(open.filter((name) => name in all).map((name) => [name, surely(all[name])])) };
-}
-
-/** The same with what else the day knew, where that is stored: an announced goal, on its day and today. */
+/** Everything that is said of a state (lib.outlook.of). */
 function answer(state) {
-  const found = plain(state), stored = DATA.goals[sameGoal(state, ["own", "as_of", "reading"])]?.answers[found.day];
-  if (!stored) return { ...found, whole: state.reporter === OWN || !found.ahead.length || knewNoMore(state, found.day) };
-  const ahead = stored.ahead.map(([year, path, ...rest]) => ({ year, path, fan: rest.slice(0, 7), onPath: rest[7], alone: rest[8] }));
-  return { ...found, whole: true, kind: stored.kind, chances: stored.chances, evidence: stored.evidence, ahead };
-}
-
-/** Whether a stored answer tells that the day knew nothing beside the yearly levels: another rate changes no evidence. */
-function knewNoMore(state, day) {
-  const alike = DATA.goals[sameGoal(state, ["own", "as_of", "reading", "goal"])]?.answers[day];
-  return alike !== undefined && alike.ahead.length > 0 && !Object.keys(alike.evidence).length;
+  const { record, day } = known(state), goal = makeGoal(state.goal, state.base_year, state.deadline, record, state.currency), kind = kindOf(day, goal.deadline);
+  const verdicts = judge(goal, record, day), open = READINGS.filter((name) => !["met", "missed"].includes(verdicts[name].outcome));
+  const base = knownShare(goal, inDollars(goal.base, goal.baseYear, state.currency, day), lastReleased(day));
+  const found = { goal, record, day, verdicts, base, needed: neededRates(goal, record, kind === "inferred"), kind, chances: {}, ahead: [], evidence: {} };
+  const learnt = open.length ? lawOf(state, goal, record, day) : null;
+  if (!learnt) return found;
+  const all = chances(learnt, goal, record), { gap, evidence } = learnt;
+  return { ...found, gap, evidence, ahead: yearsAhead(learnt, goal), chances: Object.fromEntries(open.map((name) => [name, surely(all[name])])) };
 }
 
 /** Probability by reading (lib.law.chances). */
-function chances(law, prepared, goal, record) {
+function chances({ law, columns, prepared }, goal, record) {
   const at = law.years.indexOf(goal.deadline), target = Math.log(goal.base) + goal.years * Math.log1p(goal.rate);
-  const average = at < 0 ? (Math.log(record.get(goal.deadline).value) < target - SLACK ? 0 : 1) : 1 - below(law, target, law.mean[at], law.shape[at][at]);
+  const average = at < 0 ? (Math.log(record.get(goal.deadline).value) < target - SLACK ? 0 : 1) : 1 - below(columns[at], target);
   return { average, ...otherReadings(prepared, goal.rate, average) };
 }
 
 /** The years that are not known, one by one: path, fan, P(on the path), P(that year alone grows so fast). */
-function yearsAhead(law, growth, goal) {
-  const standard = MODEL.fan.map((p) => standardQuantile(law, p));
+function yearsAhead({ law, columns, fans, prepared }, goal) {
   return law.years.map((year, at) => {
-    const path = pathAt(goal, year), k = year - goal.baseYear - 1;
+    const path = pathAt(goal, year);
     return {
-      year, path,
-      fan: standard.map((one) => Math.exp(law.mean[at] + Math.sqrt(law.shape[at][at]) * one)),
-      onPath: surely(1 - below(law, Math.log(path), law.mean[at], law.shape[at][at])),
-      alone: surely(1 - below(law, Math.log1p(goal.rate), growth.mean[k], growth.shape[k][k])),
+      year, path, fan: fans[at], onPath: surely(1 - below(columns[at], Math.log(path))),
+      alone: surely(1 - below(column(prepared.growth, year - goal.baseYear - 1), Math.log1p(goal.rate))),
     };
   });
 }
@@ -151,27 +169,49 @@ function knownShare(goal, usd, origin) {
   }
 }
 
-/** A reader's own figures, one a line: "2013 230" or "2013 230 +50 %" (lib.analysis.what_if.read_figures). */
+/** A reader's own figures, one a line, also as a spreadsheet copies them (lib.analysis.what_if.read_figures). */
 function readFigures(text) {
-  const lines = text.split(/[\n|]/).map((one) => one.trim()).filter(Boolean), expected = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"';
+  const expected = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"';
+  let lines = text.replace(/[\u00a0\u2009\u202f]/g, " ").split(/\r?\n|\|/).map((one, k) => [k + 1, one.trim()]).filter(([, one]) => one);
+  if (lines.length > 1 && !/^"?[0-9]/.test(lines[0][1])) lines = lines.slice(1);
   if (!(lines.length >= 1 && lines.length <= MODEL.own_most)) {
     throw new Problem(`own figures: found ${lines.length} lines, expected 1 to ${MODEL.own_most}: ${expected}`);
   }
-  const levels = new Map(), implied = new Map();
-  lines.forEach((one, k) => readLine(one, `own figures, line ${k + 1}`, expected, levels, implied));
+  const parts = lines.map(([place, one]) => {
+    const found = OWN_LINE.exec(one);
+    if (!found) throw new Problem(`own figures, line ${place}: found ${quoted(one)}, expected ${expected}`);
+    return found;
+  });
+  const decimal = decimalSign(parts.map((found) => found[2])), levels = new Map(), implied = new Map();
+  lines.forEach(([place, one], k) => readLine(one, `own figures, line ${place}`, parts[k], decimal, levels, implied));
   const all = new Map([...implied, ...levels]);
   return new Map([...all].sort(([a], [b]) => a - b).map(([year, value]) => [year, { value, grade: levels.has(year) ? 0 : 1, id: "" }]));
 }
 
-function readLine(text, where, expected, levels, implied) {
-  const found = /^([0-9]{4})[ \t,;:=]+([0-9]{1,12}(?:\.[0-9]{1,9})?)(?:[ \t,;:]+([+−-]?[0-9]{1,12}(?:\.[0-9]{1,9})?) *%)?$/.exec(text);
-  if (!found) throw new Problem(`${where}: found ${quoted(text)}, expected ${expected}`);
-  const year = Number(found[1]), level = Number(found[2]);
-  const rate = found[3] === undefined ? null : Number(found[3].replace("−", "-")) / 100;
-  if (levels.has(year)) throw new Problem(`${where}: found ${year} twice, expected each year once`);
+const OWN_NUMBER = "[0-9]{1,3}(?:[ .,'][0-9]{3})+(?:[.,][0-9]{1,9})?|[0-9]{1,12}(?:[.,][0-9]{1,9})?";
+const OWN_LINE = new RegExp(`^"?([0-9]{4})"?[ \\t,;:=]+"?(${OWN_NUMBER})"?(?:[ \\t,;:]+"?([+−-]?[0-9]{1,4}(?:[.,][0-9]{1,9})?) *%"?)?$`);
+
+/** The decimal sign of the numbers of one table; a point that always stands before three digits could be either. */
+function decimalSign(written) {
+  for (const text of written) {
+    const signs = text.replace(/[0-9 ']/g, ""), [before, after] = text.split(signs[0]);
+    if (new Set(signs).size === 2) return signs.at(-1);
+    if (signs.length > 1) return signs[0] === "," ? "." : ",";
+    if (signs && (after.length !== 3 || before.length > 3)) return signs;
+  }
+  const doubtful = written.find((text) => text.includes("."));
+  if (doubtful) throw new Problem(`own figures: found ${quoted(doubtful)}, expected a number that can be read in one way: did you mean ${doubtful.replace(".", "")} or ${doubtful}0?`);
+  return ".";
+}
+
+function readLine(text, where, found, decimal, levels, implied) {
+  const plain = found[2].replace(/[ ']/g, ""), year = Number(found[1]);
+  const level = Number(decimal === "," ? plain.replaceAll(".", "").replace(",", ".") : plain.replaceAll(",", ""));
+  const rate = found[3] === undefined ? null : Number(found[3].replace("−", "-").replace(",", ".")) / 100;
   if (year < MODEL.own_first || year > MODEL.own_last) {
     throw new Problem(`${where}: found ${year}, expected a year from ${MODEL.own_first} to ${MODEL.own_last}`);
   }
+  if (levels.has(year)) throw new Problem(`${where}: found ${year} twice, expected each year once`);
   if (level <= 0 || (rate !== null && rate <= -1)) throw new Problem(`${where}: found ${quoted(text)}, expected a level above 0 that can grow`);
   levels.set(year, level);
   if (rate !== null) implied.set(year - 1, level / (1 + rate));

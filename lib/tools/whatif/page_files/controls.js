@@ -48,7 +48,7 @@ function showControls(found) {
   at("which").value = own ? OWN : String(DATA.flows.indexOf(flowOf(state)));
   at("own-figures").hidden = !own;
   at("day").hidden = own;
-  if (own) put(at("own"), state.own.replaceAll("|", "\n"));
+  if (own && at("own").getAttribute("aria-invalid") !== "true") put(at("own"), state.own.replaceAll("|", "\n"));
   at("stated").value = sameGoal(state) < 0 ? "" : String(sameGoal(state));
   options(at("currency"), currenciesOf(state), state.currency);
   options(at("as-of"), days, state.as_of, dayText);
@@ -105,6 +105,14 @@ function onInput(event) {
   if (!CHANGES[name]) return;
   const problems = [], refuse = (text_) => { problems.push(text_); };
   const changed = attempt(() => settle({ ...state, ...CHANGES[name](text) }), refuse);
-  if (changed) { state = changed; askToShow(); }
+  if (["own", "which", "stated"].includes(name)) at("own").setAttribute("aria-invalid", String(!changed));
+  if (changed) { state = changed; askToShow(); } else if (event.inputType === "insertFromPaste") pointAt(problems[0]);
   tell(problems);
+}
+
+/** Select the line of the reader's figures that a problem names; what was typed or pasted stays. */
+function pointAt(problem) {
+  const place = Number(/^own figures, line (\d+)/.exec(problem)?.[1] ?? 0), lines = at("own").value.split(/\n|\|/);
+  const start = lines.slice(0, place - 1).join("\n").length + (place > 1);
+  if (place) at("own").setSelectionRange(start, start + lines[place - 1].length);
 }

@@ -62,9 +62,9 @@ function slowSpan(goal, inside) {
 }
 
 /** Growth a year still needed from the last known year, by reading; NaN where there is none. */
-function neededRates(goal, record) {
+function neededRates(goal, record, over) {
   const inside = insideYears(goal, record), last = inside[inside.length - 1];
-  const left = goal.deadline - last.year, complete = inside.length === last.year - goal.baseYear + 1;
+  const left = over ? 0 : goal.deadline - last.year, complete = inside.length === last.year - goal.baseYear + 1;
   const past = spans(inside).map((span) => span.rate), open = left > 0 && complete;
   return {
     from: last.year,

@@ -1,6 +1,6 @@
-// One law of the path (lib/law.py, lib/mixtures.py): the log levels of the years ahead are a mixture of Gaussians that
-// share mean and shape and differ in scale. A law is { years, mean, shape, shares, sigmas }: component k has the
-// covariance sigmas[k]² · shape. Quantiles and readings are those of lib, from the same points.
+// One law of the path (lib/law.py, lib/mixtures.py): a mixture of Gaussians over the log levels of named years. A law is
+// { years, parts }, each part { w, mean, cov }: its weight, means and covariances. Quantiles and readings are those of
+// lib, from the same points.
 
 const TINY = 1e-12, FAR = 40;
 
@@ -26,80 +26,137 @@ function ruleOf(df) {
 }
 
 /** Shares and standard deviations of the Gaussians that σ² is integrated by (lib.law._variance_parts). */
-function variancePart(model, prior) {
-  const own = ruleOf(model.df), redrawn = ruleOf(prior.df), share = MODEL.class_share;
+function variancePart(model) {
+  const own = ruleOf(model.df), redrawn = ruleOf(model.classDf), share = MODEL.class_share;
   return {
     shares: [...own.weights.map((w) => (1 - share) * w), ...redrawn.weights.map((w) => share * w)],
-    sigmas: [...own.scales.map((u) => Math.sqrt(model.variance * u)), ...redrawn.scales.map((u) => Math.sqrt(prior.variance * u))],
+    sigmas: [...own.scales.map((u) => Math.sqrt(model.variance * u)), ...redrawn.scales.map((u) => Math.sqrt(model.classVariance * u))],
   };
 }
 
 /** The law of the `horizon` years after one with a known level (lib.law.from_posterior). */
 function lawFrom(model, lastYear, level, horizon) {
-  const r = model.autocorrelation;
+  const r = model.autocorrelation, { shares, sigmas } = variancePart(model), shape = upTo(horizon).map(() => new Array(horizon).fill(0));
   const growth = (i, j) => 1 / model.weight + (i === j ? 1 : 0) + (Math.abs(i - j) === 1 ? r : 0) - (i + j === 0 ? r * r : 0);
-  const shape = upTo(horizon).map(() => new Array(horizon).fill(0));
   for (let i = 0; i < horizon; i++) {
     for (let j = 0; j < horizon; j++) {
       shape[i][j] = growth(i, j) + (i ? shape[i - 1][j] : 0) + (j ? shape[i][j - 1] : 0) - (i && j ? shape[i - 1][j - 1] : 0);
     }
   }
   const mean = upTo(horizon).map((k) => Math.log(level) + (k + 1) * model.mean + model.echo);
-  return { years: upTo(horizon).map((k) => lastYear + 1 + k), mean, shape, shares: model.shares, sigmas: model.sigmas };
-}
-
-/** The law after an exact level of one of its years, which leaves it (lib.law.given): components reweighed. */
-function givenLevel(law, year, level) {
-  const at = law.years.indexOf(year), own = law.shape[at][at], surprise = Math.log(level) - law.mean[at];
-  const kept = upTo(law.years.length).filter((i) => i !== at);
-  const logs = law.shares.map((w, k) => Math.log(w) - 0.5 * (surprise ** 2 / (law.sigmas[k] ** 2 * own) + Math.log(law.sigmas[k] ** 2 * own)));
-  const top = Math.max(...logs), weights = logs.map((log) => Math.exp(log - top));
   return {
-    years: kept.map((i) => law.years[i]), sigmas: law.sigmas, shares: weights.map((w) => w / sum(weights)),
-    mean: kept.map((i) => law.mean[i] + law.shape[i][at] / own * surprise),
-    shape: kept.map((i) => kept.map((j) => law.shape[i][j] - law.shape[i][at] * law.shape[at][j] / own)),
+    years: upTo(horizon).map((k) => lastYear + 1 + k),
+    parts: shares.map((w, k) => ({ w, mean, cov: shape.map((line) => line.map((one) => one * sigmas[k] ** 2)) })),
   };
 }
 
-/** The law without its lightest components, which together weigh no more than is shown (lib.law.prune). */
-function prune(law) {
-  const order = upTo(law.shares.length).sort((i, j) => law.shares[i] - law.shares[j]);
-  let gone = 0;
-  const kept = order.filter((k) => (gone += law.shares[k]) > MODEL.negligible).sort((i, j) => i - j), total = sum(kept.map((k) => law.shares[k]));
-  return { ...law, shares: kept.map((k) => law.shares[k] / total), sigmas: kept.map((k) => law.sigmas[k]) };
+/** A part after row · x + noise = value, with the logarithm of its weight (lib.law._condition). */
+function conditioned({ log, mean, cov }, row, value, error, correlation) {
+  const reach = cov.map((line) => dot(line, row)), size = sum(row.map((one, i) => one * one * cov[i][i]));
+  const raw = dot(reach, row), own = raw > 1e-12 * size ? raw : 0, safe = own || 1;
+  const shared = -correlation * Math.sqrt(own * error), total = own + 2 * shared + error, surprise = value - dot(mean, row);
+  const pull = own > 0 ? clip((own + shared) / (total > 0 ? total : 1), 0, 1) : 0;
+  const left = (1 - pull) ** 2 * own + pull ** 2 * error - 2 * pull * (1 - pull) * shared, by = (own - left) / safe ** 2;
+  const cut = (after, before) => Math.abs(after) <= 1e-13 * Math.abs(before) ? 0 : after;
+  return {
+    log: log - 0.5 * (surprise ** 2 / Math.max(total, TINY) + Math.log(Math.max(total, TINY))),
+    mean: mean.map((one, i) => one + pull / safe * reach[i] * surprise),
+    cov: cov.map((line, i) => line.map((one, j) => cut(one - by * reach[i] * reach[j], one))),
+  };
 }
 
-/** Distribution function at x of mean + scale · mixture; a known value is not below itself. */
-function below(law, x, mean, variance) {
+/** The law after sums of log levels, each [row, value, variance]; nodes: [weight, scale of the variances] of the errors. */
+function given(law, seen, nodes = [[1, 1]], correlation = 0) {
+  const parts = nodes.flatMap(([weight, scale]) => law.parts.map((part) => seen.reduce(
+    (kept, [row, value, variance]) => conditioned(kept, row, value, variance * scale, correlation), { ...part, log: Math.log(part.w) + Math.log(weight) })));
+  const top = parts.reduce((most, one) => Math.max(most, one.log), -Infinity), total = sum(parts.map((one) => Math.exp(one.log - top)));
+  return { years: law.years, parts: parts.map(({ log, mean, cov }) => ({ w: Math.exp(log - top) / total, mean, cov })) };
+}
+
+const studentNodes = (df) => ruleOf(df).weights.map((w, k) => [w, ruleOf(df).scales[k]]);
+const rowOf = (law, year) => law.years.map((one) => one === year ? 1 : 0);
+
+/** The law after those of its years that the record knows. */
+function exactly(law, record) {
+  const known = law.years.filter((year) => record.has(year));
+  return known.length ? given(law, known.map((year) => [rowOf(law, year), Math.log(record.get(year).value), 0])) : law;
+}
+
+function marginal(law, wanted) {
+  const kept = upTo(law.years.length).filter((i) => wanted(law.years[i]));
+  if (kept.length === law.years.length) return law;
+  return {
+    years: kept.map((i) => law.years[i]),
+    parts: law.parts.map(({ w, mean, cov }) => ({ w, mean: kept.map((i) => mean[i]), cov: kept.map((i) => kept.map((j) => cov[i][j])) })),
+  };
+}
+
+/** The law with further years: the level of `start`, which is in the law or given, times the growth since (lib.law.followed_by). */
+function followedBy(law, growth, start, level) {
+  const n = law.years.length, at = level === null ? law.years.indexOf(start) : -1;
+  const join = (one, next) => {
+    const covariance = (i, j) => i < n && j < n ? one.cov[i][j] : i < n || j < n ? (at < 0 ? 0 : one.cov[Math.min(i, j)][at])
+      : next.cov[i - n][j - n] + (at < 0 ? 0 : one.cov[at][at]);
+    const all = upTo(n + growth.years.length), from = at < 0 ? Math.log(level) : one.mean[at];
+    return { w: one.w * next.w, mean: [...one.mean, ...next.mean.map((by) => by + from)], cov: all.map((i) => all.map((j) => covariance(i, j))) };
+  };
+  return { years: [...law.years, ...growth.years], parts: law.parts.flatMap((one) => growth.parts.map((next) => join(one, next))) };
+}
+
+/** The law that larger flows give, as it was shipped: each part a weight, means, and the lower triangle of covariances. */
+function unpacked({ years, parts }) {
+  const n = years.length, place = (i, j) => 1 + n + Math.max(i, j) * (Math.max(i, j) + 1) / 2 + Math.min(i, j);
+  return { years, parts: parts.map((row) => ({ w: row[0], mean: row.slice(1, 1 + n), cov: upTo(n).map((i) => upTo(n).map((j) => row[place(i, j)])) })) };
+}
+
+/** The law without its lightest parts, which together weigh no more than is shown (lib.law.prune). */
+function prune(law) {
+  const order = upTo(law.parts.length).sort((i, j) => law.parts[i].w - law.parts[j].w);
+  let gone = 0;
+  const kept = order.filter((k) => (gone += law.parts[k].w) > MODEL.negligible).sort((i, j) => i - j).map((k) => law.parts[k]), total = sum(kept.map((one) => one.w));
+  return { years: law.years, parts: kept.map((one) => ({ ...one, w: one.w / total })) };
+}
+
+/** Weights, means and standard deviations of one year of some parts. */
+const column = (parts, at) => parts.map(({ w, mean, cov }) => [w, mean[at], Math.max(Math.sqrt(Math.max(cov[at][at], 0)), TINY)]);
+
+/** Distribution function of a column at x; a known value is not below itself. */
+function below(parts, x) {
   let total = 0;
-  for (let k = 0; k < law.shares.length; k++) {
-    total += law.shares[k] * ndtr((x - SLACK - mean) / Math.max(law.sigmas[k] * Math.sqrt(variance), TINY));
-  }
+  for (const [w, mean, sd] of parts) total += w * ndtr((x - SLACK - mean) / sd);
   return clip(total, 0, 1);
 }
 
-/** Quantile of the mixture without its mean, in units of √variance: bisection between those of its components. */
-function standardQuantile(law, p) {
-  const z = ndtri(p), ends = law.sigmas.map((sigma) => sigma * z);
-  let low = Math.min(...ends), high = Math.max(...ends);
-  for (let k = 0; k < 50 && high - low > 1e-11; k++) {
-    const middle = (low + high) / 2;
-    let total = 0;
-    for (let i = 0; i < ends.length; i++) total += law.shares[i] * ndtr(middle / law.sigmas[i]);
-    if (total < p) low = middle; else high = middle;
+const zOf = new Map();
+
+/** Quantile of a column: Newton, kept between the quantiles of its parts. */
+function quantile(parts, p) {
+  if (!zOf.has(p)) zOf.set(p, ndtri(p));
+  const z = zOf.get(p);
+  let low = Infinity, high = -Infinity;
+  for (const [, mean, sd] of parts) { low = Math.min(low, mean + sd * z); high = Math.max(high, mean + sd * z); }
+  for (let x = (low + high) / 2, k = 0; k < 100; k++) {
+    let total = 0, slope = 0;
+    for (const [w, mean, sd] of parts) { const u = (x - mean) / sd; total += w * ndtr(u); slope += w / sd * density(u); }
+    if (total < p) low = x; else high = x;
+    const step = x - (total - p) / slope, next = step > low && step < high ? step : (low + high) / 2;
+    if (Math.abs(next - x) < 1e-11) return next;
+    x = next;
   }
   return (low + high) / 2;
 }
 
-/** Mean and shape of the log growth of each year of a goal; a known year has no variance, and its own level. */
+/** The parts of the law of the log growth of each year of a goal; a known year has no variance, and its own level. */
 function growthOf(law, goal, record) {
   const years = upTo(goal.years).map((k) => goal.baseYear + 1 + k), place = years.map((year) => law.years.indexOf(year));
-  const mean = years.map((year, i) => place[i] < 0 ? Math.log(record.get(year).value) : law.mean[place[i]]);
-  const cov = (i, j) => i < 0 || j < 0 || place[i] < 0 || place[j] < 0 ? 0 : law.shape[place[i]][place[j]];
-  return {
-    mean: mean.map((one, i) => one - (i ? mean[i - 1] : Math.log(goal.base))),
-    shape: years.map((_, i) => years.map((__, j) => cov(i, j) - cov(i - 1, j) - cov(i, j - 1) + cov(i - 1, j - 1))),
-  };
+  return law.parts.map(({ w, mean, cov }) => {
+    const level = years.map((year, i) => place[i] < 0 ? Math.log(record.get(year).value) : mean[place[i]]);
+    const shared = (i, j) => i < 0 || j < 0 || place[i] < 0 || place[j] < 0 ? 0 : cov[place[i]][place[j]];
+    return {
+      w, mean: level.map((one, i) => one - (i ? level[i - 1] : Math.log(goal.base))),
+      cov: years.map((_, i) => years.map((__, j) => shared(i, j) - shared(i - 1, j) - shared(i, j - 1) + shared(i - 1, j - 1))),
+    };
+  });
 }
 
 /** Pivoted Cholesky root, by columns: always the year with most variance left, of equals the first; `least` is none. */
@@ -140,36 +197,29 @@ function latticeOf(years) {
   return latticesOf.get(years);
 }
 
-/** How far each year strays from its mean at each point, in units of σ, beside what moves with the sum: h numbers a point. */
-function straysOf(across, normal, h, points) {
-  const strays = new Float64Array(points * h);
-  across.slice(0, h - 1).forEach((column, i) => column.forEach((by, j) => {
-    if (by) for (let point = 0, k = j; point < points; point++, k += h) strays[k] += by * normal[i][point];
-  }));
-  return strays;
-}
-
-/** What the readings of a law need, whatever the rate: growth, direction of the sum, strays and scale at each point. */
-function preparedFor(law, growth) {
-  const h = growth.mean.length, { first, normal } = latticeOf(h), { along, across } = split(growth.shape);
-  const order = upTo(law.sigmas.length).sort((i, j) => law.sigmas[i] - law.sigmas[j]), sigmas = new Float64Array(first.length);
-  for (let point = 0, k = 0, reached = law.shares[order[0]]; point < first.length; point++) {
-    while (reached < first[point] && k < order.length - 1) reached += law.shares[order[++k]];
-    sigmas[point] = law.sigmas[order[k]];
+/** What the readings of a law need, whatever the rate: at each point the growth of each year, and how it moves with the sum. */
+function preparedFor(growth) {
+  const h = growth[0].mean.length, { first, normal } = latticeOf(h), splits = [];
+  const trace = growth.map(({ cov }) => sum(cov.map((line, i) => line[i]))), order = upTo(growth.length).sort((i, j) => trace[i] - trace[j]);
+  const strays = new Float64Array(first.length * h), along = new Float64Array(first.length * h);
+  for (let point = 0, k = 0, reached = growth[order[0]].w; point < first.length; point++) {
+    while (reached < first[point] && k < order.length - 1) reached += growth[order[++k]].w;
+    const { mean, cov } = growth[order[k]], { along: slope, across } = splits[k] ??= split(cov);
+    for (let j = 0, at = point * h; j < h; j++, at++) {
+      along[at] = slope[j];
+      strays[at] = mean[j];
+      for (let i = 0; i < h - 1; i++) strays[at] += across[i][j] * normal[i][point];
+    }
   }
-  return { growth, along, sigmas, strays: straysOf(across, normal, h, first.length) };
+  return { h, n: first.length, growth, along, strays };
 }
 
 /** Chances of growing by a rate in every year and in the mean of the years, given that on average (lib.mixtures.readings). */
-function otherReadings({ growth, along, sigmas, strays }, rate, average) {
-  const h = along.length, n = sigmas.length, floor = Math.log1p(rate), negative = along.some((one) => one < 0);
-  const needed = new Float64Array(h), slopes = new Float64Array(h);
+function otherReadings({ h, n, along, strays }, rate, average) {
+  const floor = Math.log1p(rate), needed = new Float64Array(h), slopes = new Float64Array(h), negative = along.some((one) => one < -SLACK);
   let every = 0, middle = 0, mean = 0;
   for (let point = 0; point < n; point++) {
-    for (let j = 0; j < h; j++) {
-      needed[j] = floor - growth.mean[j] - sigmas[point] * strays[point * h + j];
-      slopes[j] = sigmas[point] * along[j];
-    }
+    for (let j = 0, k = point * h; j < h; j++, k++) { needed[j] = floor - strays[k]; slopes[j] = along[k]; }
     const [start, chance] = sumSuffices(needed, slopes);
     every += allSuffice(needed, slopes);
     middle += chance;

@@ -5,6 +5,7 @@ const SQRT_2PI = Math.sqrt(2 * Math.PI), LOG_SQRT_2PI = Math.log(SQRT_2PI);
 const upTo = (n) => Array.from({ length: n }, (_, k) => k);
 const clip = (x, low, high) => Math.min(Math.max(x, low), high);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
+const dot = (a, b) => a.reduce((total, value, i) => total + value * b[i], 0);
 
 /** Density of the standard normal. */
 const density = (x) => Math.exp(-x * x / 2) / SQRT_2PI;

@@ -1,4 +1,4 @@
-// What other flows say of a flow's growth, and what remains after its own rates: lib/reference.py, lib/outlook.py and
+// What other flows say of the growth of a reader's own figures, and what remains after its rates: lib/reference.py and
 // lib.law.posterior. Rates are fractions, growth is log growth, NaN is a year that is not known.
 
 const TABLES = DATA.tables, MODEL = DATA.model;
@@ -16,28 +16,26 @@ function nearestClass(table, index) {
   return classes.reduce((best, key) => Math.abs(key - index) < Math.abs(best - index) ? key : best);
 }
 
-/** Last year of the panels that was out on a day (lib.reference.last_released). */
-function lastReleased(day, world) {
+/** Last year of the panels of country pairs that was out on a day (lib.reference.last_released). */
+function lastReleased(day) {
   const [year, month] = day.split("-").map(Number);
-  return world ? year - (month >= 7 ? 1 : 2) : year - (month >= 3 ? 2 : 3);
+  return year - (month >= 3 ? 2 : 3);
 }
 
-/** The reference class of flows of a size as a day knew it up to a year, its drift drawn half-way to the long run. */
-function priorFor(usd, year, day, world) {
-  const origin = Math.min(year, lastReleased(day, world));
-  const panel = world ? "WDI" : origin < MODEL.first_baci_origin ? "OEC" : "BACI";
+/** The reference class of flows of a size as today knows it up to a year, its drift drawn half-way to the long run. */
+function priorFor(usd, year) {
+  const origin = Math.min(year, lastReleased(DATA.day)), panel = origin < MODEL.first_baci_origin ? "OEC" : "BACI";
   const origins = whole(TABLES.priors[panel]), first = origins[0], last = origins[origins.length - 1];
   if (origin < first) throw new Problem(`origin: found ${origin}, expected ${first} or later: no panel reaches back further`);
-  const used = Math.min(origin, last), classes = TABLES.priors[panel][used];
-  const key = nearestClass(classes, sizeClass(usd));
+  const used = Math.min(origin, last), classes = TABLES.priors[panel][used], key = nearestClass(classes, sizeClass(usd));
   const [series, drift, driftSd, variance, df, autocorrelation] = classes[key];
-  const late = origin > last ? ` (the last year of the panel, before ${origin})` : "";
-  const who = key < 0 ? "all sizes" : TABLES.size_labels[key];
+  const late = origin > last ? ` (the last year of the panel, before ${origin})` : "", who = key < 0 ? "all sizes" : TABLES.size_labels[key];
   return {
     variance, df, autocorrelation,
     drift: MODEL.long_run_drift + MODEL.pull * (drift - MODEL.long_run_drift),
     driftSd: Math.max(MODEL.drift_sd_floor, Math.sqrt(MODEL.lasting) * driftSd),
     source: `${TABLES.panels[panel]}, years to ${used}${late}: ${series} flows of ${who}`,
+    warning: year - used > MODEL.old ? MODEL.warning.replace("{last}", used).replace("{age}", year - used) : "",
   };
 }
 
@@ -52,28 +50,13 @@ function posterior(rates, prior) {
   const mean = (total * own + (weight - total) * prior.drift) / weight;
   const latest = rates.length ? rates[rates.length - 1] - mean : 0, most = MODEL.largest_surprise * Math.sqrt(variance);
   const echo = prior.autocorrelation * clip(Number.isNaN(latest) ? 0 : latest, -most, most);
-  return { mean, weight, variance, df, autocorrelation: prior.autocorrelation, echo, n: seen.length };
+  return { mean, weight, variance, df, autocorrelation: prior.autocorrelation, echo, classVariance: prior.variance, classDf: prior.df };
 }
 
-/** Share of a flow's own rates in its drift, and the drift that they state (lib.outlook._own_drift). */
-function ownDrift(rates, prior) {
-  const found = posterior(rates, prior), share = 1 - found.variance / prior.driftSd ** 2 / found.weight;
-  return share < 1e-9 ? [0, prior.drift] : [share, prior.drift + (found.mean - prior.drift) / share];
-}
-
-/** Prior moved by what is special about larger flows, and the shares of the drift (lib.outlook.prior_with_parents). */
-function priorWithParents(reference, parents, rates) {
-  const weight = TABLES.parent_weight, [ownShare, drift] = ownDrift(rates, reference), kept = 1 - ownShare;
-  let left = kept, moved = 0;
-  const rows = parents.map((parent) => {
-    const [own, stated] = ownDrift(parent.growth, parent.prior), share = left * weight * own;
-    left *= weight * (1 - own);
-    moved += share * (stated - parent.prior.drift) / kept;
-    return { source: parent.name, share, drift: reference.drift + stated - parent.prior.drift };
-  });
-  const shares = [{ source: "own figures", share: ownShare, drift }, ...rows,
-    { source: "reference class", share: kept - sum(rows.map((row) => row.share)), drift: reference.drift }];
-  return { prior: { ...reference, drift: reference.drift + moved }, shares };
+/** Shares of the drift of a reader's own figures (lib.outlook.prior_with_parents without larger flows). */
+function sharesOf(found, prior) {
+  const share = 1 - found.variance / prior.driftSd ** 2 / found.weight, kept = share < 1e-9 ? 0 : share;
+  return [["own figures", kept, kept ? prior.drift + (found.mean - prior.drift) / share : prior.drift], ["reference class", 1 - kept, prior.drift]];
 }
 
 /** Share of flows of a size that grew by a rate a year or more, as known at an origin (lib.reference.base_rate). */

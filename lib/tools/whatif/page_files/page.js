@@ -44,5 +44,5 @@ function start() {
   fromAddress();
 }
 
-window.tradegoals = { answer, plain, readAddress, addressOf, state: () => state };  // for tests, and for the curious
+window.tradegoals = { answer, readAddress, readFigures, addressOf, state: () => state };  // for tests, and for the curious
 start();

@@ -47,19 +47,19 @@ function showVerdict(found) {
   speak(`${at("brief").textContent.replace(/\.?$/, ".")} ${at("title").textContent}`);
 }
 
-/** Which evidence is in the probabilities, the fan and the table of years. */
+/** Which evidence is in the probabilities, the fan and the table of years, and what weakens them. */
 function knowsText(found) {
-  const used = Object.values(found.evidence).join("; ");
-  if (!Object.keys(found.chances).length) return "";
-  if (state.reporter === OWN) return "From your figures and flows of their size.";
-  if (!found.whole) return "From the flow’s own yearly levels alone: months of a running year, the years of larger flows, later levels and the partner’s figures are left out here. The notebook named below takes them in, and may say otherwise.";
-  return used ? `With all that the day knew: ${used}.` : "With all that the day knew: the flow’s own yearly levels.";
+  const used = Object.values(found.evidence).join("; "), { since, warning } = found.gap ?? {};
+  if (!found.gap) return READINGS.some((name) => ["open", "unknown"].includes(found.verdicts[name].outcome)) ? "Years without a figure lie far before the deadline: what they may have been, the notebook named below works out." : "";
+  const rests = state.reporter === OWN ? "From your figures and flows of their size." : `With all that the day knew: ${used || "the flow’s own yearly levels"}.`;
+  const stood = since && since < found.day ? ` Beside the levels it is that of ${dayText(since)}: months released since then are in the notebooks alone.` : "";
+  return `${rests}${stood}${warning ? ` ${warning}` : ""}`;
 }
 
 function readingRow(found, reading) {
   const verdict = found.verdicts[reading], chance = found.chances[reading], needed = found.needed[reading];
   const odds = chance === undefined ? "" : exact(chance, percent(chance), `chance ${reading}`);
-  return [DATA.readings[reading], verdict.outcome, verdict.reason, odds, Number.isNaN(needed) ? "" : exact(needed, rateText(needed), `needed ${reading}`)];
+  return [DATA.readings[reading], verdict.outcome, verdict.reason, odds, Number.isNaN(needed) ? (found.needed.left ? "" : "nothing") : exact(needed, rateText(needed), `needed ${reading}`)];
 }
 
 function announce() {
@@ -121,11 +121,11 @@ function showOthers(found) {
 }
 
 function showRests(found) {
-  at("rests-part").hidden = !found.expected;
-  if (!found.expected) return;
-  const { model, prior, origin, shares } = found.expected;
-  at("rests").textContent = `Reference class: ${prior.source}. From its yearly levels the flow is expected to grow by ${rateText(Math.expm1(model.mean))} a year from ${origin} on, and strays by ${Math.sqrt(model.variance).toFixed(2)} (logarithms) in a typical year. ${model.n} growth ${model.n === 1 ? "rate" : "rates"} of its own.`;
-  const rows = shares.map((one) => [one.source, exact(one.share, percent(one.share), `share ${one.source}`), rateText(Math.expm1(one.drift))]);
+  at("rests-part").hidden = !found.gap;
+  if (!found.gap) return;
+  const { model, source, from, shares } = found.gap;
+  at("rests").textContent = `Reference class: ${source.split("; drift moved")[0]}. From its yearly levels the flow is expected to grow by ${rateText(Math.expm1(model.mean))} a year from ${from} on, and strays by ${Math.sqrt(model.variance).toFixed(2)} (logarithms) in a typical year.`;
+  const rows = shares.map(([name, share, drift]) => [name, exact(share, percent(share), `share ${name}`), rateText(Math.expm1(drift))]);
   fillTable(at("share-table"), ["where from", "share of the expected growth", "growth a year it states"], rows, "Where the expected growth comes from");
 }
 

@@ -4,8 +4,8 @@
 const FIELDS = ["reporter", "partner", "flow", "own", "currency", "as_of", "goal", "base_year", "deadline", "reading"];
 const LONGEST_ADDRESS = 2000, RATE_LIMITS = [-0.99, 10];
 
-/** Place of an announced goal among the stored ones, −1 for another; `free` may differ. */
-const sameGoal = (given, free = ["own", "as_of"]) => DATA.goals.findIndex((goal) => FIELDS.every((field) => free.includes(field) || goal[field] === given[field]));
+/** Place of an announced goal among those of the data, −1 for another. */
+const sameGoal = (given) => DATA.goals.findIndex((goal) => FIELDS.every((field) => field === "own" || field === "as_of" || goal[field] === given[field]));
 
 const isDay = (text) => {
   if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return false;

@@ -44,3 +44,10 @@ function dayText(day) {
 
 /** A text from outside, cut for a message. */
 const quoted = (text) => `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
+
+/** Years as ranges: "2012–2013, 2023". */
+function yearSpans(years) {
+  const runs = [];
+  for (const year of years) if (runs.at(-1)?.[1] === year - 1) runs.at(-1)[1] = year; else runs.push([year, year]);
+  return runs.map(([from, to]) => from === to ? `${from}` : `${from}–${to}`).join(", ");
+}

@@ -21,7 +21,7 @@ from lib import cases, package
 from lib.analysis import start
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import freshness, kernels, matrix, outline, stamp
+from lib.tools.run import freshness, kernels, matrix, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "20_did_exports_keep_up"
@@ -67,7 +67,7 @@ def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -
 
 
 def test_a_new_notebook_passes_lint_format_and_nbval(own: Path) -> None:
-    path = outline.make_notebook(NAME, 'Did "exports" keep up?')
+    path = stamp.make_notebook(NAME, 'Did "exports" keep up?')
     lint = [["ruff", "check"], ["ruff", "format", "--check"]]
     settings = ["--config", str(ROOT / "pyproject.toml")]
     nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
@@ -81,7 +81,7 @@ def test_a_new_notebook_passes_lint_format_and_nbval(own: Path) -> None:
 @pytest.mark.parametrize("name", ["", "x", "20", "20_", "20_Did", "20 did", "../20_did", "20_did/x", "2_did"])
 def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(UserError, match=r"^name: found .*, expected two digits .* such as 20_did_exports"):
-        outline.check_name(name)
+        stamp.check_name(name)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
 )
 def test_a_name_that_is_taken_is_refused(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        outline.check_name(name)
+        stamp.check_name(name)
 
 
 def test_an_unknown_case_is_refused_with_the_nearest() -> None:
@@ -109,7 +109,7 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     nbformat.write(notebook, template)
     before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
-        outline.make_notebook(NAME)
+        stamp.make_notebook(NAME)
     assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
     assert (own / "lib" / "tools" / "run" / "matrix.py").read_bytes() == before
     assert NAME not in matrix.ON_REQUEST
@@ -127,18 +127,18 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     ],
 )
 def test_an_entry_is_added_to_the_mapping_and_nothing_else_changes(before: str, after: str) -> None:
-    assert outline.with_entry(before, "M", "k", "V") == after
+    assert stamp.with_entry(before, "M", "k", "V") == after
 
 
 def test_a_source_without_the_mapping_is_an_error() -> None:
     with pytest.raises(UserError, match="found no mapping M"):
-        outline.with_entry("x = 1\n", "M", "k", "V")
+        stamp.with_entry("x = 1\n", "M", "k", "V")
 
 
-@pytest.mark.parametrize("model", [*outline.flow_cases().values(), cases.ScoreCase])
+@pytest.mark.parametrize("model", [*stamp.flow_cases().values(), cases.ScoreCase])
 def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
     values: dict[str, object] = {}
-    exec(outline.parameters_cell(model), {}, values)
+    exec(stamp.parameters_cell(model), {}, values)
     assert values == model().model_dump(mode="json")
 
 

@@ -1,25 +1,26 @@
-"""An executed notebook as blocks of a page: prose, folded code, pictures, tables, text, errors.
+"""An executed notebook as a page: prose, folded code, pictures, tables, text, errors.
 
-Pictures become files beside the page, so that a page stays light, and tables also become CSV files.
-
-The page of one run, and the list of a notebook's cases.
+`to_page` makes one HTML file to read: nothing is loaded from elsewhere and no script can run. For the site pictures
+become files beside the page, so that it stays light, and tables also become CSV files. Text that comes from data or
+parameters may hold markup; it is shown as text, and the page's content policy forbids scripts and foreign addresses
+besides.
 """
 
 import base64
 import binascii
-import json
+import io
 import struct
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from lib.results import MIME
-from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
-from lib.tools.site import grids, prose
-from lib.tools.site.context import FoundRun, Notebook, Site, changed_data, data_links, source_of
-from lib.tools.site.prose import Links
+from lib.tools.run import markup
+from lib.tools.run.markup import Links
 
 PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
 
@@ -37,7 +38,7 @@ class Block:
     name: str = ""  # file of a picture or of a table's CSV
     label: str = ""  # text that stands for a picture; caption of a table
     cells: tuple[str, ...] = ()  # code of one cell, or of several that show nothing in between
-    grid: grids.Grid | None = None
+    grid: markup.Grid | None = None
     size: tuple[int, int] | None = None  # of a picture, as shown
 
 
@@ -46,7 +47,10 @@ class Page:
     """The blocks of a notebook, its headings, and the files that go beside the page."""
 
     blocks: list[Block] = field(default_factory=list)
-    headings: list[prose.Heading] = field(default_factory=list)
+    title: str = ""
+    whole: bool = False
+    """Whether all is in one file: pictures as addresses of data, no file beside it."""
+    headings: list[markup.Heading] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     tables: int = 0
     pictures: int = 0
@@ -57,14 +61,21 @@ class Page:
         """The heading under which the next block stands."""
         return self.headings[-1].text if self.headings else "the beginning"
 
+    def address(self, name: str) -> str:
+        """What leads to a file of the page; nothing where it is not in the page's own."""
+        if not self.whole:
+            return name
+        kind = next((kind for kind, ending in PICTURES.items() if name.endswith(f".{ending}")), "")
+        return f"data:{kind};base64,{base64.b64encode(self.files[name]).decode()}" if kind else ""
 
-def read_page(notebook: dict[str, Any], links: Links) -> Page:
+
+def read_page(notebook: Mapping[str, Any], links: Links, whole: bool = False) -> Page:
     """The blocks of a notebook; its title is left out, since the page has it as its own."""
-    page = Page()
+    page = Page(whole=whole)
     for cell in notebook.get("cells", []):
         text = source_of(cell)
         if cell.get("cell_type") == "markdown":
-            _add_prose(page, prose.from_markdown(_without_title(text, page), links))
+            _add_prose(page, markup.from_markdown(_without_title(text, page), links))
         elif cell.get("cell_type") == "code":
             _add_code(page, text)
             for output in cell.get("outputs", []):
@@ -72,14 +83,23 @@ def read_page(notebook: dict[str, Any], links: Links) -> Page:
     return page
 
 
+def source_of(cell: dict[str, Any]) -> str:
+    """The text of a cell, which notebooks keep as one string or as a list of lines."""
+    text = cell.get("source", "")
+    return "".join(text) if isinstance(text, list) else str(text)
+
+
 def _without_title(text: str, page: Page) -> str:
     first, _, rest = text.partition("\n")
-    return rest if first.startswith("# ") and not page.blocks else text
+    if not first.startswith("# ") or page.blocks or page.title:
+        return text
+    page.title = markup.plain(first.removeprefix("# "))
+    return rest
 
 
 def _add_prose(page: Page, html: str) -> None:
     if html.strip():
-        marked, headings = prose.with_anchors(html, page.anchors)
+        marked, headings = markup.with_anchors(html, page.anchors)
         page.headings.extend(headings)
         page.blocks.append(Block("prose", html=marked))
 
@@ -88,7 +108,7 @@ def _add_code(page: Page, text: str) -> None:
     if not text.strip():
         return
     before = page.blocks.pop().cells if page.blocks and page.blocks[-1].kind == "code" else ()
-    page.blocks.append(Block("code", cells=(*before, prose.highlighted(text))))
+    page.blocks.append(Block("code", cells=(*before, markup.highlighted(text))))
 
 
 def _add_output(page: Page, output: dict[str, Any], links: Links) -> None:
@@ -97,9 +117,9 @@ def _add_output(page: Page, output: dict[str, Any], links: Links) -> None:
     if kind == "stream":
         _add_text(page, _joined(output.get("text", "")))
     elif kind == "error":
-        trace = prose.without_colours("\n".join(map(str, output.get("traceback", []))))
+        trace = markup.without_colours("\n".join(map(str, output.get("traceback", []))))
         what = f"{output.get('ename', 'error')}: {output.get('evalue', '')}"
-        page.blocks.append(Block("error", label=prose.without_colours(what), text=trace))
+        page.blocks.append(Block("error", label=markup.without_colours(what), text=trace))
     else:
         _add_data(page, output, links)
 
@@ -115,7 +135,7 @@ def _add_data(page: Page, output: dict[str, Any], links: Links) -> None:
     elif "text/html" in data:
         _add_html(page, _joined(data["text/html"]), links)
     elif "text/markdown" in data:
-        _add_prose(page, prose.from_markdown(_joined(data["text/markdown"]), links))
+        _add_prose(page, markup.from_markdown(_joined(data["text/markdown"]), links))
     else:
         _add_text(page, _joined(data.get("text/plain", "")))
 
@@ -127,17 +147,33 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
         _add_text(page, "A picture that cannot be read stood here.")
         return
     page.pictures += 1
-    name = f"picture-{page.pictures}.{PICTURES[kind]}"
+    size, ending = _size(content), PICTURES[kind]
+    if size and not page.whole and len(smaller := _as_webp(content)) < len(content):
+        content, ending = smaller, "webp"
+    name = f"picture-{page.pictures}.{ending}"
     page.files[name] = content
     label = alt.strip() or f"Picture {page.pictures}, under “{page.under}”; the notebook does not describe it"
-    page.blocks.append(Block("picture", name=name, label=label, size=_size(content)))
+    page.blocks.append(Block("picture", name=name, label=label, size=size))
+
+
+def _as_webp(content: bytes) -> bytes:
+    """A PNG as lossless WebP: the same points in less than half of the bytes; itself where it cannot be read."""
+    from PIL import Image
+
+    found = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            picture.save(found, "webp", lossless=True, method=2, quality=20)
+    except (OSError, ValueError, SyntaxError):
+        return content
+    return found.getvalue()
 
 
 def _add_html(page: Page, html: str, links: Links) -> None:
-    for part in grids.split(html):
+    for part in markup.split(html):
         if isinstance(part, str):
-            _add_prose(page, prose.clean(part, links))
-        elif grid := grids.make_grid(part, links):
+            _add_prose(page, markup.clean(part, links))
+        elif grid := markup.make_grid(part, links):
             page.tables += 1
             name = f"table-{page.tables}.csv"
             page.files[name] = grid.to_csv().encode()
@@ -147,7 +183,7 @@ def _add_html(page: Page, html: str, links: Links) -> None:
 
 
 def _add_text(page: Page, text: str) -> None:
-    text = prose.without_colours(text).rstrip()
+    text = markup.without_colours(text).rstrip()
     if len(text) > LONGEST_TEXT:
         text = f"{text[:LONGEST_TEXT]}\n… {len(text) - LONGEST_TEXT} more characters in the notebook"
     if text:
@@ -173,64 +209,25 @@ def _size(content: bytes) -> tuple[int, int] | None:
     return width, height
 
 
-UP = "../../../"
-
-MOST_CASES = 1500
-"""Rows of a list of cases; more would make it heavier than a page should be."""
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
-def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
-    """The files of a run's page by name: the page, its pictures, its tables as CSV, and the run's own files."""
-    links = site.links(UP)
-    page = read_page(run.content or {}, links)
-    own = _own_files(run)
-    result = run.result
-    html = site.render(
-        "run.html.j2",
-        UP,
-        place="",
-        run=run,
-        question=site.questions[run.notebook],
-        page=page,
-        answer_text=prose.plain(result.answer) if result else "",
-        sources=links.to_figures(result.figure_ids if result else []),
-        tables=data_links(run, site, UP),
-        stale=changed_data(run, site.sources),
-        downloads=sorted(own),
+def to_page(notebook: Mapping[str, Any], title: str) -> str:
+    """The executed notebook as one HTML page."""
+    style = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    page = read_page(notebook, Links(), whole=True)
+    return environment().get_template("page.html.j2").render(page=page, title=title, style=style)
+
+
+@lru_cache(maxsize=2)
+def environment(*folders: Path) -> Any:
+    """Templates of pages, of these folders and of the page of a run; what they fill in is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader([*folders, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return page.files | own | {"index.html": html.encode()}
-
-
-def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
-    """The list of a notebook's cases with the answer of each."""
-    up = "../../"
-    page = {
-        "notebook": notebook,
-        "cases": [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
-        "more": max(0, len(notebook.runs) - MOST_CASES),
-    }
-    return {"index.html": site.render("notebook.html.j2", up, place="", **page).encode()}
-
-
-def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
-    """The sentence that the run opens with; what is wrong with it where it has none."""
-    if run.fault:
-        return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    if run.result is None:
-        return Markup("No result is recorded.")
-    return prose.inline(run.result.answer, site.links(up))
-
-
-def _own_files(run: FoundRun) -> dict[str, bytes]:
-    """What the run left: notebook, result, journal. A notebook that is not the journal's is not handed on."""
-    names = (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL)
-    files = {}
-    for name in names:
-        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
-            files[name] = (run.folder / name).read_bytes()
-    return files
-
-
-def stamp_of(run: FoundRun) -> str:
-    """What of a run decides its page: its journal holds the hashes of its files, and a fault shows them damaged."""
-    return json.dumps([run.record, run.fault], sort_keys=True, ensure_ascii=True)

@@ -1,0 +1,512 @@
+"""The answer to a goal in one call: for a flow on record, or for figures of one's own.
+
+>>> answer = ask(reporter="Harbin", goal="25 %", base=2012, deadline=2015, as_of="2014-04-15")
+>>> answer.chances.round(2).to_dict()
+{'average': 0.3, 'every_year': 0.06, 'mean_of_rates': 0.38}
+
+Figures of one's own are a flow that the record does not have. There are no larger flows to lean on, so what is to be
+expected is that of flows between two countries of its size; with the partner World, of a country's whole trade. Every
+answer comes from `lib.outlook.of`.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from lib import fetched, months, outlook, reference, results, spoken
+from lib import figures as fig
+from lib.analysis.headline import plainly
+from lib.analysis.what_if import read_figures
+from lib.cases import GoalCase, TrendCase
+from lib.errors import UserError, quote
+from lib.forecast import FAN
+from lib.goals import READING_LABELS
+from lib.words import fill, listed, percent, year_spans
+
+OWN = "your figures"
+"""Stands for the reporter of figures that come without a name."""
+
+
+class OwnCase(GoalCase):
+    """A goal for figures of one's own: `levels` by year, millions of any currency.
+
+    Parameters
+    ----------
+    per_usd : units of the currency in a US dollar by year, which place the flow in its size class; by default the
+        averages of data/covariates.csv.
+    """
+
+    reporter: str = OWN
+    partner: str = ""
+    currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    levels: dict[int, float]
+    per_usd: dict[int, float] = Field(default_factory=dict)
+
+    @property
+    def flow_name(self) -> str:
+        """The name of the figures, or their flow where both sides are named."""
+        return super().flow_name if self.partner else self.reporter
+
+    def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The levels of years that were over on `as_of`, as `lib.series.annual_series` gives those of a record."""
+        known = {year: level for year, level in sorted(self.levels.items()) if year < self.as_of.year}
+        frame = pd.DataFrame({"value_mn": pd.Series(known, dtype=float)}).rename_axis("year")
+        return frame.assign(
+            grade="published", figure_id="", low_mn=frame["value_mn"], high_mn=frame["value_mn"], sources=1
+        )
+
+    def releases(self) -> pd.DataFrame:
+        """No months."""
+        return months.releases(fetched.with_derived(fetched.empty()), self.currency)
+
+    def lineage(self) -> list[Self]:
+        """No larger flows."""
+        return []
+
+    def is_on_record(self) -> bool:
+        """Not on record."""
+        return False
+
+    def mirror(self) -> Self:
+        """Nobody else's figures of it."""
+        return self.model_copy(update={"levels": {}})
+
+    def rates(self) -> pd.DataFrame:
+        """What a dollar costs in the currency: as given, else the averages of the years that were over."""
+        return pd.DataFrame({self.currency: self.per_usd}) if self.per_usd else super().rates()
+
+
+# --- asking ---
+
+
+def ask(
+    about: Any = None,
+    *,
+    goal: str | float | None = None,
+    reporter: str | None = None,
+    partner: str | None = None,
+    flow: str | None = None,
+    base: int | None = None,
+    deadline: int | None = None,
+    as_of: str | date | None = None,
+    currency: str | None = None,
+    unit: str = "mn",
+    per_usd: float | Mapping[int, float] | None = None,
+    reading: str = "average",
+) -> "Answer":
+    """Judge a goal, or say how probable it is.
+
+    Parameters
+    ----------
+    about : figures of one's own by year (a Series or frame of pandas, a mapping, or lines such as "2013 230"); or the
+        whole question as a sentence; nothing for a flow on record.
+    goal : in words: "25 %", "US$100 billion", "double by 2030".
+    reporter, partner, flow : of a flow on record; of figures of one's own they are names for titles.
+    base, deadline : years; without a base the last known year before the deadline is taken, and said.
+    as_of : use only what had been published by this day; by default all that is known.
+    currency, unit : of the figures: "EUR", "bn"; or both in `unit`, "EUR bn".
+    per_usd : units of the currency in a US dollar, which only place the figures in a size class.
+    reading : average, every_year or mean_of_rates.
+
+    >>> ask("Harbin Russia total +25% 2012-2015", as_of="15 April 2014").goal.years
+    3
+    >>> mine = ask({2019: 310, 2021: 420, 2022: 505}, goal="+10 % a year", deadline=2027, as_of="2023-12-31")
+    >>> mine.understood
+    ('base: 2022, the last year known on 2023-12-31',)
+
+    Raises
+    ------
+    UserError
+        For what cannot be understood, could mean two things, or has no answer.
+    """
+    money, scale = spoken.read_unit(unit, currency or "USD")
+    if currency not in (None, money):
+        raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
+    sentence = about if is_sentence(about) else None
+    given: dict[str, Any] = {
+        "goal": goal,
+        "reporter": reporter,
+        "partner": partner,
+        "flow": flow,
+        "base_year": base,
+    }
+    given |= {"deadline": deadline, "as_of": as_of, "currency": currency, "reading": reading}
+    values, count, notes = _understand(sentence, given, money)
+    if about is None or sentence is not None:
+        notes += _name_partner(values)
+    else:
+        levels = read_levels(about) * scale
+        values |= {"currency": money, "levels": levels.to_dict(), "per_usd": _rates(per_usd, levels)}
+        notes += _left_out(levels, values["as_of"])
+    case = _with_years(values, count, notes)
+    return Answer(**vars(outlook.of(case)), understood=tuple(notes))
+
+
+def is_sentence(about: Any) -> bool:
+    """Whether words ask a question, rather than list figures."""
+    return isinstance(about, str) and not re.search(
+        r"[\n|]|^[0-9]{4}[\s,;:=]+[0-9.]+(\s+[+−-]?[0-9.]+ *%)?$", about.strip()
+    )
+
+
+def _understand(
+    sentence: str | None, given: Mapping[str, Any], currency: str
+) -> tuple[dict[str, Any], int | None, list[str]]:
+    """The parameters of a case from a sentence, or the words of a goal, and from what was given by name."""
+    named = {name: value for name, value in given.items() if value is not None}
+    words = sentence if sentence is not None else named.pop("goal", None)
+    if words is None:
+        raise UserError('goal: found none, expected growth such as "25 %" or a level such as "100 USD bn"')
+    text = words if isinstance(words, str) else np.format_float_positional(words, trim="-")
+    question = spoken.read_question(text, currency)
+    notes = list(question.notes)
+    if isinstance(named.get("as_of"), str):
+        day = spoken.read_day(named["as_of"])
+        notes += [f"as of: {day.day}, {day.note}"] if day.note else []
+        named["as_of"] = day.day
+    for name in named.keys() & question.stated.keys() - {"currency"}:
+        if str(named[name]) != str(question.stated[name]):
+            raise UserError(
+                f"{name}: found {named[name]} beside {question.stated[name]} in {quote(text)}, expected it once"
+            )
+    today = max(fig.UNDATED_KNOWN_FROM, date.today())
+    return {"as_of": today} | question.stated | named, question.length, notes
+
+
+def _name_partner(values: dict[str, Any]) -> list[str]:
+    """Fill in the partner where none is named: that of every case here, else all partners; what was taken is noted."""
+    if "reporter" not in values:
+        raise UserError(
+            'reporter: found none, expected whose trade it is, such as "Harbin"; or figures of your own'
+        )
+    if "partner" in values:
+        return []
+    name, usual = spoken.read_place(values["reporter"]), GoalCase.model_fields["partner"].default
+    rows = fetched.beside(fig.load_figures(), name)
+    values["partner"] = (
+        usual if ((rows["reporter"] == name) & (rows["partner"] == usual)).any() else outlook.WORLD
+    )
+    return [f"partner: {values['partner']}, since none was named"]
+
+
+def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> GoalCase:
+    """The case, its base the last known year where none was named; what was taken is noted."""
+    model: type[GoalCase] = OwnCase if "levels" in values else GoalCase
+    if "base_year" not in values:
+        values["base_year"] = _last_known(values, values.get("deadline"))
+        notes.append(f"base: {values['base_year']}, the last year known on {values['as_of']}")
+    if "deadline" not in values:
+        if count is None:
+            raise UserError('deadline: found none, expected the last year that counts, such as "by 2030"')
+        values["deadline"] = int(values["base_year"]) + count
+        notes.append(f"deadline: {values['deadline']}, {count} years after the base")
+    return model.check(values)
+
+
+def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
+    """The last year with a level before the deadline, of the figures or of the record."""
+    if "levels" in values:
+        known = [year for year in values["levels"] if year < pd.Timestamp(values["as_of"]).year]
+    else:
+        names = TrendCase.model_fields.keys() - {"goal"}
+        known = (
+            TrendCase.check({name: values[name] for name in names if name in values}).series().index.to_list()
+        )
+    before = [year for year in known if deadline is None or year < int(deadline)]
+    if not before:
+        raise UserError(f"base: found no level known on {values['as_of']} before {deadline}, expected one")
+    return max(before)
+
+
+def _left_out(levels: pd.Series, day: date) -> list[str]:
+    late = [int(year) for year in levels.index if year >= pd.Timestamp(day).year]
+    return [f"left out: {year_spans(late)}, not over on {day}"] if late else []
+
+
+def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series) -> dict[int, float]:
+    if per_usd is None:
+        return {}
+    return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, float(per_usd))
+
+
+def read_levels(about: Any) -> pd.Series:
+    """Figures of one's own as a level by year, in the unit in which they stand.
+
+    Parameters
+    ----------
+    about : a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a mapping;
+        or lines as `lib.analysis.what_if.read_figures` takes them.
+
+    Raises
+    ------
+    UserError
+        Naming the row, what was found and what was expected.
+    """
+    if isinstance(about, str):
+        return read_figures(about)
+    levels = _one_column(about) if isinstance(about, pd.DataFrame) else pd.Series(about)
+    values = pd.to_numeric(levels, errors="coerce")
+    if (
+        (bad := values.isna() & levels.notna()).any()
+        or (bad := values <= 0).any()
+        or (bad := np.isinf(values)).any()
+    ):
+        at = bad.to_numpy().argmax()
+        raise UserError(
+            f"figures: found {quote(str(levels.iloc[at]))} for {levels.index[at]}, expected a level above 0"
+        )
+    values.index = pd.Index([_year(label) for label in levels.index], name="year")
+    if (twice := values.index[values.index.duplicated()]).size:
+        raise UserError(f"figures: found {twice[0]} twice, expected each year once: sum months first")
+    if (values := values.dropna().sort_index()).empty:
+        raise UserError("figures: found none, expected a level by year")
+    return values.astype(float)
+
+
+def _one_column(frame: pd.DataFrame) -> pd.Series:
+    years = [name for name in frame if str(name).casefold() in ("year", "period", "date")]
+    by_year = frame.set_index(years[0]) if years else frame
+    if by_year.shape[1] != 1:
+        columns = ", ".join(map(str, by_year.columns))
+        raise UserError(
+            f"figures: found the columns {columns}, expected years and one column: frame.set_index('year')['…']"
+        )
+    return by_year.iloc[:, 0]
+
+
+def _year(label: Any) -> int:
+    """The year of a label of the index: a number, text, a Period or a day."""
+    if isinstance(label, pd.Period | pd.Timestamp | date):
+        return int(label.year)
+    text = str(label).strip()
+    if not re.fullmatch(r"(?:19|20|21)[0-9]{2}(?:\.0)?", text):
+        raise UserError(f"figures: found {quote(text)} in the index, expected years such as 2013")
+    return int(float(text))
+
+
+# --- the answer ---
+
+
+class PriorShare(BaseModel):
+    """How much of the expected growth comes from where."""
+
+    source: str
+    share: float = Field(description="of the expected log growth a year; they add up to 1")
+    drift: float = Field(description="that the source states, log growth a year")
+
+
+class AnswerRecord(BaseModel):
+    """An answer as fields, for programs: what `tradegoals ask --json` prints."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    title: str
+    parameters: dict[str, Any] = Field(description="the question as it was understood")
+    understood: list[str] = Field(description="what was taken for what, where it was not said outright")
+    answer: str = Field(description="one sentence, plain text")
+    kind: Literal["forecast", "nowcast", "inferred"] | None = Field(
+        description="of the probabilities, where any is"
+    )
+    readings: list[results.ReadingResult]
+    base_mn: float
+    level_needed_mn: float = Field(description="at the deadline, millions, by the reading on average")
+    deadline: int
+    currency: str
+    growth_asked: float = Field(description="a year, a fraction")
+    growth_needed: float | None = Field(description="a year from the last known level on, a fraction")
+    base_rate: float | None = Field(
+        description="share of flows of that size that grew so fast; null where none is kept"
+    )
+    base_rate_years: int
+    evidence: dict[str, str] = Field(description="what the law learnt from beside the own yearly levels")
+    prior: list[PriorShare]
+    levels: dict[int, float] = Field(description="known levels by year, millions")
+    fan: list[results.Estimate] = Field(description="quantiles of the level in years that are not known")
+
+
+@dataclass(frozen=True)
+class Answer(outlook.Answer):
+    """The answer to a goal, which shows itself: `lib.outlook.Answer` with words, a table and a picture.
+
+    Parameters
+    ----------
+    understood : what was taken for what, where the question did not say it outright.
+    """
+
+    understood: tuple[str, ...] = ()
+
+    def quantiles(self, probabilities: Sequence[float] = FAN) -> pd.DataFrame:
+        """Quantiles of the level (millions) by year, of the years that are not known."""
+        years = () if self.law is None else self.law.years
+        from lib import law as laws
+
+        rows = {year: laws.quantiles(self.law, year, probabilities) for year in years if self.law is not None}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=list(probabilities)).rename_axis("year")
+
+    @cached_property
+    def readings(self) -> list[results.ReadingResult]:
+        """Each reading with its verdict, or its probability and kind, and the growth still needed."""
+        return results.readings(self.verdicts, self.chances.to_dict(), self.needed["needed"], self.kind)
+
+    @cached_property
+    def base_rate(self) -> float:
+        """Share of flows of the size of the base that grew so fast, in the panels of the day; NaN where none goes back so far."""
+        goal = self.goal
+        try:
+            size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
+            return float(reference.known_share(size, self.case.as_of, goal.years, goal.rate))
+        except UserError:
+            return np.nan
+
+    @property
+    def base_years(self) -> int:
+        """The years over which the base rate looks: those of the goal, or the longest that is kept."""
+        return min(self.goal.years, reference.HORIZON)
+
+    def facts(self) -> dict[str, str]:
+        """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""
+        goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
+        names = {"c": goal.currency, "base": goal.base_mn, "target": goal.target_mn, "year": goal.deadline}
+        told = {
+            "asks for": fill(
+                "{target:{c}} in {year}, from {base:{c}} in {first}: {rate:rate} a year",
+                first=goal.base_year, rate=goal.rate, **names,
+            )
+        }  # fmt: skip
+        if not np.isnan(needed):
+            told["still needed"] = fill("{rate:rate} a year from {last} on", rate=needed, last=self.last)
+        if not np.isnan(self.base_rate):
+            told["base rate"] = fill(
+                "{share:pct} of flows of that size grew so fast over {years:years}",
+                share=self.base_rate,
+                years=self.base_years,
+            )
+        own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
+        told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
+        if self.expected is not None:
+            shares = self.expected.shares[self.expected.shares["share"] > 0]
+            told["expected growth"] = "from " + listed(
+                f"{name} ({percent(share)})"
+                for name, share in zip(shares["source"], shares["share"], strict=True)
+            )
+        if self.warning:
+            told["mind"] = self.warning
+        return told
+
+    def to_record(self) -> AnswerRecord:
+        """The answer as typed fields."""
+        goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
+        shares = (
+            []
+            if self.expected is None
+            else self.expected.shares[["source", "share", "drift"]].to_dict("records")
+        )
+        return AnswerRecord(
+            title=self.case.title(),
+            parameters=self.case.model_dump(mode="json"),
+            understood=list(self.understood),
+            answer=plainly(self),
+            kind=self.kind if len(self.chances) else None,
+            readings=self.readings,
+            base_mn=goal.base_mn,
+            level_needed_mn=goal.target_mn,
+            deadline=goal.deadline,
+            currency=goal.currency,
+            growth_asked=goal.rate,
+            growth_needed=None if np.isnan(needed) else float(needed),
+            base_rate=None if np.isnan(self.base_rate) else self.base_rate,
+            base_rate_years=self.base_years,
+            evidence=dict(self.evidence),
+            prior=[PriorShare(**row) for row in shares],
+            levels={int(year): float(level) for year, level in self.levels.items()},
+            fan=self.estimates(),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
+        return self.to_record().model_dump(mode="json")
+
+    def plot(self) -> Any:
+        """The record, the goal's path and the fan, as a figure of matplotlib."""
+        from lib import plots
+
+        size = None if self.expected is None else self.expected.size_usd
+        sureness = "" if self.kind == "inferred" else None
+        series = self.case.series()
+        return plots.goal_fan(
+            series, self.goal.path(), self.fan, self.goal.currency, self.case.title(), "", sureness, size
+        )
+
+    def __str__(self) -> str:
+        """What the command prints."""
+        notes = [f"  ({note})" for note in self.understood]
+        rows = [f"  {READING_LABELS[item.reading]:<22}{results.in_words(item)}" for item in self.readings]
+        facts = [f"  {name:<17}{text}" for name, text in self.facts().items()]
+        return "\n".join([self.case.title(), *notes, plainly(self), "", *rows, "", *facts, *self._drawn()])
+
+    def _drawn(self) -> list[str]:
+        """The fan as lines of text: four in five between the brackets, the middle, and the goal's path."""
+        if self.fan is None:
+            return []
+        path, width = self.goal.path(), 44
+        top = max(float(self.fan[0.9].max()), float(path.max()))
+        divisor, unit = (1000, "bn") if top >= 10_000 else (1, "mn")
+        lines = ["", f"  {self.goal.currency} {unit}: four in five within [ ], middle |, goal's path x", ""]
+        for year, row in self.fan.iterrows():
+            line = [" "] * (width + 1)
+            low, middle, high = (round(width * row[p] / top) for p in (0.1, 0.5, 0.9))
+            line[low + 1 : high] = "-" * max(high - low - 1, 0)
+            marks = {middle: "|"} if low == high else {low: "[", high: "]", middle: "|"}
+            if year in path.index:
+                marks[round(width * path[year] / top)] = "x"
+            for place, mark in marks.items():
+                line[place] = mark
+            told = (
+                f"{row[0.1] / divisor:,.4g} – {row[0.9] / divisor:,.4g}"
+                if low != high
+                else f"{row[0.5] / divisor:,.4g}"
+            )
+            lines.append(f"  {year}  {''.join(line)}  {told}")
+        return lines
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Sentence, verdicts, facts and fan, for Jupyter."""
+        import base64
+        import io
+        from html import escape
+
+        from matplotlib import pyplot
+
+        from lib import show
+
+        figure, picture = self.plot(), io.BytesIO()
+        figure.savefig(picture, format="png")
+        pyplot.close(figure)
+        facts = pd.DataFrame({"": list(self.facts()), "what": list(self.facts().values())})
+        said = "".join(
+            f"<p>{escape(line)}</p>" for line in (self.case.title(), *self.understood, plainly(self))
+        )
+        table = show.readings(self.verdicts, self.chances, self.needed["needed"]).data
+        image = base64.b64encode(picture.getvalue()).decode()
+        return f'{said}{table}{show.table(facts).data}<img alt="{escape(figure.get_label())}" src="data:image/png;base64,{image}">'
+
+
+def as_json(answer: Answer) -> str:
+    """The answer as readable JSON text."""
+    return json.dumps(answer.to_dict(), ensure_ascii=False, indent=1) + "\n"
+
+
+def schema_text() -> str:
+    """The JSON schema of an answer, as `notebooks/answer.schema.json` keeps it."""
+    return json.dumps(AnswerRecord.model_json_schema(), ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,674 @@
+"""People's words for a goal, its years, a flow, a place or a day, read as the parameters of a case.
+
+>>> read_goal("US$1.2 trillion"), read_goal("25 percent"), read_goal("double")
+('1200 USD bn', '25 %', '2 times the base')
+>>> read_question("imports of China from Russia +10 % a year 2019-2024").stated["flow"]
+'import'
+
+What can mean two things is asked back, by an error that names what could have been meant: 0.25 is 25 % or ¼ %,
+4/5/2014 a day in April or in May, "25 % by 2030" growth a year or in all. Nothing is guessed in silence: what was
+understood is the canonical text, which titles and pages show.
+"""
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lib.economies import CURRENCIES, economies
+from lib.errors import UserError, did_you_mean, quote
+
+LONGEST = 300
+"""Characters that are read."""
+
+_NUMBER = r"(?:[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]{1,9})?|[0-9]{1,15}(?:[.,][0-9]{1,9})?)"
+
+_WORDS = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "ten": "10", "twelve": "12", "fifteen": "15", "twenty": "20", "twenty-five": "25", "thirty": "30", "forty": "40",
+    "fifty": "50", "hundred": "100",
+}  # fmt: skip
+
+_SCALES = {
+    "k thousand thousands 千": 0.001, "m mn mln mio million millions 百万": 1, "万": 0.01, "lakh lakhs": 0.1,
+    "亿": 100, "crore crores": 10, "千万": 10, "b bn bln billion billions mrd 十亿": 1000, "千亿": 100_000,
+    "t tn trn trillion trillions 万亿": 1_000_000,
+}  # fmt: skip
+_MILLIONS = {word: scale for words, scale in _SCALES.items() for word in words.split()}
+
+_MONEY = {
+    "USD": "us$ $ usd dollar dollars us-dollar us-dollars 美元",
+    "CNY": "cny rmb yuan renminbi cn¥ 人民币 元 人民币元",
+    "EUR": "eur € euro euros 欧元",
+    "RUB": "rub ₽ rouble roubles ruble rubles 卢布",
+    "GBP": "gbp £ sterling pound pounds",
+    "INR": "inr ₹ rupee rupees",
+    "JPY": "jpy yen 日元",
+    "KRW": "krw ₩ won",
+    "KZT": "kzt ₸ tenge",
+}
+_CURRENCIES = {word: code for code, words in _MONEY.items() for word in words.split()}
+
+_MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
+_MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
+
+_FLOWS = {
+    "total": "total trade turnover commerce total-trade 进出口 进出口总额 贸易 贸易额 товарооборот",
+    "export": "export exports exporting 出口 экспорт",
+    "import": "import imports importing 进口 импорт",
+}
+_FLOW_OF = {word: flow for flow, words in _FLOWS.items() for word in words.split()}
+
+_FALLING = (
+    r"\b(?:fall|falls|decline|declines|decrease|decreases|drop|drops|shrink|shrinks|cut|reduce|minus|down)\b"
+)
+
+_YEARLY = (
+    r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
+)
+_IN_ALL = r"(?:in all|in total|altogether|overall|cumulatively|over the whole period)"
+
+
+def _tidy(name: str, text: str) -> str:
+    """The text on one line with plain digits, signs, spaces and dashes; one that is too long is refused."""
+    if len(text) > LONGEST:
+        raise UserError(f"{name}: found {quote(text)}, expected at most {LONGEST} characters")
+    plain = unicodedata.normalize("NFKC", text)
+    plain = re.sub(r"[‐‑‒–—−]", "-", plain).replace("’", "'").replace("×", "x")
+    return " ".join(plain.split())
+
+
+def _figure(text: str) -> float:
+    """A number as people write it: thousands apart, a decimal point, or a decimal comma."""
+    if re.fullmatch(r"[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]+)?", text):
+        return float(re.sub("[ ,']", "", text))
+    return float(text.replace(",", "."))
+
+
+def _written(value: float) -> str:
+    """A number with the digits that it needs, never as a power of ten."""
+    return np.format_float_positional(round(value, 9), trim="-")
+
+
+# --- goals ---
+
+
+class _Found(NamedTuple):
+    """A goal in a text: in canonical words ("" where there is none), where it stands, and its currency where it names one."""
+
+    goal: str
+    start: int
+    end: int
+    currency: str = ""
+
+
+_RATE = re.compile(
+    rf"(?P<sign>[+-])? ?(?P<number>{_NUMBER}) ?(?:%|percent\b|per cent\b|pct\b)(?: ?(?:growth|of growth))?"
+    rf"(?: ?(?P<yearly>{_YEARLY})| ?(?P<all>{_IN_ALL}))?",
+    re.IGNORECASE,
+)
+
+_SCALE = "|".join(sorted(map(re.escape, _MILLIONS), key=len, reverse=True))
+_UNIT = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
+_UNIT = rf"(?:u\.s\. ?\$|us ?\$|{_UNIT}|(?-i:{'|'.join(CURRENCIES)})(?!\w))"
+_LEVEL = re.compile(
+    rf"(?<![\w.,-])(?:(?P<before>{_UNIT}) ?)?(?P<number>{_NUMBER})"
+    rf"(?: ?(?P<scale>{_SCALE})(?![a-z]))?(?: ?(?:of )?(?:us |u\.s\. )?(?P<after>{_UNIT})(?![a-z]))?"
+    rf"(?: ?(?P<last>{_SCALE})(?![a-z0-9]))?",
+    re.IGNORECASE,
+)
+
+_MULTIPLES = {
+    r"doubl(?:e|es|ed|ing)|twice(?: as much| the base)?|two-?fold": 2.0,
+    r"(?:tripl|trebl)(?:e|es|ed|ing)|three-?fold": 3.0,
+    r"quadrupl(?:e|es|ed|ing)|four-?fold": 4.0,
+    r"five-?fold": 5.0,
+    r"ten-?fold": 10.0,
+    r"halv(?:e|es|ed|ing)": 0.5,
+}
+_PARTS = {
+    "half": 1 / 2,
+    "a half": 1 / 2,
+    "a third": 1 / 3,
+    "one third": 1 / 3,
+    "a quarter": 1 / 4,
+    "a fifth": 1 / 5,
+}
+_TIMES = re.compile(
+    rf"\bx ?(?P<x>{_NUMBER})(?![\w%])|(?<![\w.,])(?P<times>{_NUMBER}) ?(?:x\b|-?fold\b|times\b(?: the base| as much)?)",
+    re.IGNORECASE,
+)
+_BY_PART = re.compile(r"\bby (?P<part>a half|half|a third|one third|a quarter|a fifth)\b", re.IGNORECASE)
+
+_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
+
+
+def read_goal(text: str, currency: str = "USD") -> str:
+    """A goal in people's words as the parameter `goal` takes it: "25 %", "100 USD bn" or "2 times the base".
+
+    Parameters
+    ----------
+    currency : of a level that names none.
+
+    Raises
+    ------
+    UserError
+        For what is no goal, or could be two.
+    """
+    plain = _with_digits(_tidy("goal", text))
+    found = _find_goal(plain, text, currency)
+    left = _left_over(f"{plain[: found.start]} {plain[found.end :]}")
+    if not found.goal or left:
+        dated = found.goal and any(re.fullmatch(_YEAR, word) for word in left)
+        alone = "; its years are the parameters base_year and deadline" if dated else ""
+        raise UserError(f"goal: found {quote(text)}, expected {_EXAMPLES}{alone}")
+    return found.goal
+
+
+def _with_digits(text: str) -> str:
+    """Number words as digits."""
+    pattern = rf"\b(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})\b(?=[ -]?(?:%|per|pct|years?\b|times\b|fold\b|[mbt]|hundred))"
+    return re.sub(pattern, lambda found: _WORDS[found[0].lower()], text, flags=re.IGNORECASE)
+
+
+def _left_over(text: str) -> list[str]:
+    """The words of a text that say nothing of their own."""
+    return [word for word in re.findall(r"[^\s,;:.!?()\"|]+", text.casefold()) if word not in _FILLERS]
+
+
+def _find_goal(plain: str, text: str, currency: str) -> _Found:
+    """The goal in a tidy text; of rates, multiples and levels there may be one in all."""
+    down = re.search(_FALLING, plain, re.IGNORECASE)
+    found = [*_rates(plain, text, bool(down)), *_multiples(plain, bool(down))]
+    found = found or [*_levels(plain, text, currency)] or [*_bare(plain, text)]
+    if len({one.goal for one in found}) > 1:
+        goals = " or ".join(f'"{one.goal}"' for one in found)
+        raise UserError(f"goal: found {quote(text)}, expected one goal: did you mean {goals}?")
+    if not found:
+        return _Found("", 0, 0)
+    if re.search("[0-9]{10}", found[0].goal):
+        raise UserError(f"goal: found {quote(text)}, expected at most nine digits")
+    return found[0]._replace(start=min(one.start for one in found), end=max(one.end for one in found))
+
+
+def _rates(plain: str, text: str, down: bool) -> list[_Found]:
+    found = []
+    if between := re.search(
+        rf"{_NUMBER} ?(?:-|to|or|and) ?{_NUMBER} ?(?:%|per ?cent|pct)", plain, re.IGNORECASE
+    ):
+        raise UserError(f'goal: found {quote(text)}, expected one rate, not the range "{between[0]}"')
+    for match in _RATE.finditer(plain):
+        rate = _figure(match["number"])
+        if down and rate and match["sign"] == "-":
+            raise UserError(
+                f"goal: found {quote(text)}, expected a fall said once: with a word or with a minus"
+            )
+        rate = -rate if down or match["sign"] == "-" else rate
+        goal = f"{_written(1 + rate / 100)} times the base" if match["all"] else f"{_written(rate)} %"
+        found.append(_Found(goal, *match.span()))
+    return found
+
+
+def _multiples(plain: str, down: bool) -> list[_Found]:
+    found = [
+        _Found(f"{_written(times)} times the base", *match.span())
+        for pattern, times in _MULTIPLES.items()
+        for match in re.finditer(rf"\b(?:{pattern})\b", plain, re.IGNORECASE)
+    ]
+    for match in _TIMES.finditer(plain):
+        found.append(
+            _Found(f"{_written(_figure(match['x'] or match['times']))} times the base", *match.span())
+        )
+    for match in _BY_PART.finditer(plain):
+        part = _PARTS[match["part"].lower()]
+        found.append(_Found(f"{_written(1 - part if down else 1 + part)} times the base", *match.span()))
+    return found
+
+
+def _levels(plain: str, text: str, currency: str) -> list[_Found]:
+    found = []
+    if re.search("(?<!cn)¥", plain, re.IGNORECASE):
+        raise UserError(f"goal: found ¥ in {quote(text)}, expected a currency: did you mean CNY or JPY?")
+    for match in _LEVEL.finditer(plain):
+        before, after = (_currency_of(match[name]) for name in ("before", "after"))
+        scale = match["scale"] or match["last"]
+        named = before or after
+        if (before and after and before != after) or not (scale or named):
+            continue
+        number, unit = _figure(match["number"]), named or currency
+        if not scale and number < 1e6:
+            raise UserError(
+                f'goal: found {quote(text)}, expected its scale: did you mean "{_written(number)} {unit} bn" or '
+                f'"{_written(number)} {unit} mn"?'
+            )
+        level = number * _MILLIONS[scale.lower()] if scale else number / 1e6
+        found.append(_Found(_level_in_words(level, unit), match.start(), match.end(), named))
+    return found
+
+
+def _currency_of(word: str | None) -> str:
+    """The ISO 4217 code of a currency's sign, name or code; empty for none."""
+    if not word:
+        return ""
+    plain = word.casefold().replace(" ", "").replace("u.s.", "us")
+    return _CURRENCIES.get(plain, word if word in CURRENCIES else "")
+
+
+def _level_in_words(level_mn: float, currency: str) -> str:
+    scale, unit = (1000.0, "bn") if level_mn >= 1000 else (1.0, "mn")
+    return f"{_written(level_mn / scale)} {currency} {unit}"
+
+
+def _bare(plain: str, text: str) -> list[_Found]:
+    """A number that stands alone is growth in per cent; a fraction could be two things."""
+    match = re.fullmatch(rf"([+-])? ?({_NUMBER})(?: ({_YEARLY}))?", plain, re.IGNORECASE)
+    if match is None:
+        return []
+    rate = _figure(match[2]) * (-1 if match[1] == "-" else 1)
+    if 0 < abs(rate) < 1:
+        meant = f'"{_written(100 * rate)} %" or "{_written(rate)} %"'
+        raise UserError(
+            f"goal: found {quote(text)}, expected {meant}: did you mean {_written(100 * rate)} %?"
+        )
+    return [_Found(f"{_written(rate)} %", *match.span())]
+
+
+def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
+    """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
+
+    Parameters
+    ----------
+    currency : of a unit that names none.
+
+    Raises
+    ------
+    UserError
+        For a word that is neither a currency nor a scale, or two of a kind.
+    """
+    plain = _tidy("unit", text)
+    words = re.findall(rf"{_UNIT}|(?:{_SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
+    money = [code for word in words if (code := _currency_of(word))]
+    scales = [_MILLIONS[word.casefold()] for word in words if word.casefold() in _MILLIONS]
+    if (
+        len(money) + len(scales) != len([word for word in words if word != "of"])
+        or len(money) > 1
+        or len(scales) > 1
+        or not words
+    ):
+        raise UserError(
+            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
+        )
+    return (money or [currency])[0], (scales or [1e-6])[0]
+
+
+# --- years ---
+
+_YEAR = r"(?:19|20|21)[0-9]{2}"
+
+_BETWEEN = re.compile(
+    rf"(?:\b(?:from|between|in|over|during|for) )?\b({_YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({_YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
+    re.I,
+)
+_BEFORE = re.compile(rf"\bbefore ({_YEAR})\b", re.I)
+_BY = re.compile(rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| year)? ({_YEAR})\b", re.I)
+_SINCE = re.compile(
+    rf"\b(?:since|from|on|over|above|against|compared (?:with|to)|relative to|base(?: year)?)(?: the)?(?: level of)? ({_YEAR})\b(?:'s)?(?: levels?)?",
+    re.I,
+)
+_WITHIN = re.compile(
+    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) years?\b", re.I
+)
+
+_LONE_YEAR = re.compile(rf"(?<![0-9.,]){_YEAR}(?![0-9.,%])(?! ?(?:{_SCALE}|{_UNIT}|%|per)(?![a-z]))", re.I)
+
+
+class Years(NamedTuple):
+    """From when to when: the base, the deadline, or the number of years between the two; None where not said."""
+
+    base: int | None = None
+    deadline: int | None = None
+    length: int | None = None
+
+
+def _take_years(plain: str, text: str) -> tuple[Years, str]:
+    """The years of a tidy text, and the text without them."""
+    if match := _BEFORE.search(plain):
+        year = int(match[1])
+        raise UserError(
+            f"deadline: found {quote(match[0])}, expected the last year that counts: did you mean by {year - 1} or by {year}?"
+        )
+    if match := _BETWEEN.search(plain):
+        last = match[2] if len(match[2]) == 4 else match[1][:2] + match[2]
+        found, rest = Years(int(match[1]), int(last)), _without(plain, match)
+    else:
+        said, rest = {}, plain
+        for name, pattern in (("base", _SINCE), ("deadline", _BY), ("length", _WITHIN)):
+            if match := pattern.search(rest):
+                said[name], rest = int(match[1]), _without(rest, match)
+        found = Years(**said)
+    if other := _LONE_YEAR.search(rest):
+        hint = f'did you mean "{"by" if found.deadline is None else "since"} {other[0]}"?'
+        raise UserError(
+            f"years: found {other[0]} in {quote(text)}, expected base and deadline such as 2012-2015: {hint}"
+        )
+    return found, rest
+
+
+def _without(plain: str, match: re.Match[str] | None) -> str:
+    """The text without what was matched; a bar stands in its place, so that what was apart stays apart."""
+    return plain if match is None else f"{plain[: match.start()]} | {plain[match.end() :]}"
+
+
+# --- days ---
+
+
+class Day(NamedTuple):
+    """A day, and what was taken for it where the text named a longer time: "the last day of April 2014"."""
+
+    day: date
+    note: str = ""
+
+
+_DAY_EXPECTED = (
+    'a date (YYYY-MM-DD), such as 2014-04-15 or "15 April 2014"; a month or a year for its last day; or today'
+)
+
+
+def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
+    """A day in people's words: "15 April 2014", "2014-4-15", "15/4/2014", "April 2014" (its last day), "today".
+
+    Raises
+    ------
+    UserError
+        For what is no day, or could be two: 4/5/2014.
+    """
+    plain = _tidy("day", text).casefold().rstrip(".")
+    if plain in ("today", "now", "今天"):
+        return Day(today())
+    plain = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|\bof\b|,", " ", plain)
+    plain = re.sub(r"[年月]", "-", plain).replace("日", "").strip("- ")
+    words = plain.split()
+    named = [_MONTHS[word.strip(".")] for word in words if word.strip(".") in _MONTHS]
+    numbers = [word.strip(".") for word in words if word.strip(".") not in _MONTHS]
+    try:
+        return _numeric_day(plain, text) if not named else _named_day(named, numbers)
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"day: found {quote(text)}, expected {_DAY_EXPECTED}") from None
+
+
+def _named_day(months: list[int], numbers: list[str]) -> Day:
+    """A day whose month is a word; `numbers` are its year and perhaps its day, in either order."""
+    years = [int(one) for one in numbers if re.fullmatch("[0-9]{4}", one)]
+    days = [int(one) for one in numbers if re.fullmatch("[0-9]{1,2}", one)]
+    if len(months) != 1 or len(years) != 1 or len(days) + 1 != len(numbers) or len(days) > 1:
+        raise ValueError
+    return Day(date(years[0], months[0], days[0])) if days else _last_day(years[0], months[0])
+
+
+def _last_day(year: int, month: int) -> Day:
+    last = date(year, month, calendar.monthrange(year, month)[1])
+    return Day(last, f"the last day of {calendar.month_name[month]} {year}")
+
+
+def _numeric_day(plain: str, text: str) -> Day:
+    """A day in digits: the year first, or the day first; with slashes day and month may be either."""
+    if match := re.fullmatch(r"([0-9]{4})([-/.]?)([0-9]{1,2})(?:\2([0-9]{1,2}))?", plain):
+        year, month, day = int(match[1]), int(match[3]), match[4]
+        if not match[2] and len(plain) != 8:
+            raise ValueError
+        return Day(date(year, month, int(day))) if day else _last_day(year, month)
+    if re.fullmatch(_YEAR, plain):
+        return Day(date(int(plain), 12, 31), f"the last day of {plain}")
+    match = re.fullmatch(r"([0-9]{1,2})([-/.]) ?([0-9]{1,2})\2 ?([0-9]{4})", plain)
+    if match is None:
+        raise ValueError
+    first, second, year = int(match[1]), int(match[3]), int(match[4])
+    if match[2] != "." and first != second and max(first, second) <= 12:
+        either = f"{date(year, second, first)} or {date(year, first, second)}"
+        raise UserError(
+            f"day: found {quote(text)}, expected the month as a word or the year first: did you mean {either}?"
+        )
+    day, month = (second, first) if second > 12 and match[2] != "." else (first, second)
+    return Day(date(year, month, day))
+
+
+# --- flows and places ---
+
+
+def read_flow(text: str) -> str:
+    """A flow in people's words: "exports" is export, "trade" and "exports and imports" are total; others stay as they are."""
+    plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
+    words = [
+        word
+        for word in re.findall(r"[^\s,+&]+", plain)
+        if word not in ("and", "the", "of", "bilateral", "value")
+    ]
+    flows = {_FLOW_OF.get(word, "") for word in words}
+    if "" in flows or not flows:
+        return text
+    return flows.pop() if len(flows) == 1 else "total"
+
+
+@lru_cache(maxsize=2)
+def _places(read: Callable[[], Any], state: Any) -> dict[str, str]:
+    """Every name and code of a place, in lower case, and the name that the figures use."""
+    table = read()
+    known: dict[str, str] = {}
+    for column in ("name", "other_names", "code"):
+        for name, others in zip(table["name"], table[column], strict=True):
+            known |= {
+                _fold(other): name for other in others.split("|") if other and _fold(other) not in known
+            }
+    for economy in economies():
+        for name in (economy.name, *economy.other_names.split("|"), economy.iso3, economy.code):
+            if name:
+                known.setdefault(_fold(name), economy.name)
+    return known
+
+
+def places() -> dict[str, str]:
+    """Every name and code of a place, folded, and the name under which the figures have it."""
+    from lib import figures, tables
+
+    return _places(figures.load_reporters, tables.data_state())
+
+
+def _fold(name: str) -> str:
+    """A name as it is compared: no case, no accents, plain signs."""
+    plain = unicodedata.normalize("NFKD", name.casefold().replace("’", "'"))
+    return "".join(sign for sign in plain if not unicodedata.combining(sign))
+
+
+def read_place(text: str) -> str:
+    """The name of a place as the figures use it: "harbin", "CN", "Russian Federation", "黑龙江"; others stay as they are."""
+    known, plain = places(), _fold(" ".join(text[:LONGEST].split()))
+    return known.get(plain) or known.get(re.sub(r"^the |'s$| city$| province$|市$|省$", "", plain), text)
+
+
+# --- a question in one line ---
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a sentence asks.
+
+    Parameters
+    ----------
+    stated : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
+    length : years from base to deadline, where it gives them in place of the deadline.
+    notes : what was taken for what, where it was not said outright.
+    """
+
+    stated: dict[str, Any] = field(default_factory=dict)
+    length: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+_ROLES: dict[str, dict[str, str]] = {
+    "of": dict.fromkeys(_FLOWS, "reporter"),
+    "by": dict.fromkeys(_FLOWS, "reporter"),
+    "with": dict.fromkeys(_FLOWS, "partner"),
+    "from": {"export": "reporter", "import": "partner"},
+    "to": {"export": "partner", "import": "reporter"},
+    "into": {"export": "partner", "import": "reporter"},
+}
+"""What a place is after a word, in a sentence about a flow."""
+
+_AS_OF = re.compile(r"\b(?:as of|as known on|known on|seen on|as seen on) ([^|;?]{4,24})$", re.I)
+
+_FILLING = """
+the a an will would shall should to is does do did grow grows growing growth increase increases increased
+rise rises expand expands reach reaches hit raise boost achieve attain at least about around nearly than
+more exceed goal target its their year yearly annual annually level levels volume value bilateral mutual
+two-way foreign external of from with and between vs versus for by on in 's what if can could be worth up it
+this that get trade fall falls decline declines decrease decreases drop drops shrink shrinks cut reduce
+minus down
+"""
+
+_FILLERS = frozenset(_FILLING.split())
+"""Words that say nothing of their own in a sentence about a goal."""
+
+
+def read_question(text: str, currency: str = "USD") -> Question:
+    """A sentence that names a goal, and perhaps its flow, years and day.
+
+    >>> read_question("Harbin Russia total +25% 2012-2015").stated  # doctest: +NORMALIZE_WHITESPACE
+    {'base_year': 2012, 'deadline': 2015, 'goal': '25 %', 'flow': 'total', 'reporter': 'Harbin', 'partner': 'Russia'}
+
+    Raises
+    ------
+    UserError
+        For a sentence without a goal, with a word that is not understood, or with one that could be two things.
+    """
+    plain = _with_digits(_tidy("ask", text))
+    stated: dict[str, Any] = {}
+    notes = []
+    if match := _AS_OF.search(plain):
+        day = read_day(match[1])
+        stated["as_of"] = day.day
+        notes += [f'"{match[1].strip()}": {day.note}'] if day.note else []
+        plain = _without(plain, match)
+    years, rest = _take_years(plain, text)
+    found = _find_goal(rest, text, currency)
+    if not found.goal:
+        if lone := re.search(rf"(?<![\w.,]){_NUMBER}(?![\w%])", rest):
+            _bare(lone[0], text)
+            raise UserError(
+                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
+            )
+        raise UserError(f"ask: found no goal in {quote(text)}, expected {_EXAMPLES}")
+    _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
+    said = {
+        "base_year": years.base,
+        "deadline": years.deadline,
+        "goal": found.goal,
+        "currency": found.currency,
+    }
+    stated |= {name: value for name, value in said.items() if value}
+    rest = f"{rest[: found.start]} | {rest[found.end :]}"
+    stated |= _flow_and_places(rest, text)
+    return Question(stated, years.length, tuple(notes))
+
+
+def _refuse_doubtful_span(goal: str, words: str, plain: str, years: Years) -> None:
+    """Ask what a rate is that has one end only: "25 % by 2030" may be growth a year, or from now to then."""
+    whole = years.base is not None and years.deadline is not None
+    if not goal.endswith("%") or whole or years == Years() or re.search(_YEARLY, plain, re.IGNORECASE):
+        return
+    raise UserError(
+        f'goal: found {quote(words.strip())}, which may be growth a year or from now to then, expected "{goal} a year" '
+        f'or "{goal} in all": did you mean {goal} a year?'
+    )
+
+
+def _flow_and_places(rest: str, text: str) -> dict[str, str]:
+    """Flow, reporter and partner of what is left of a sentence; a word without meaning is a mistake."""
+    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", rest.replace("'s ", " 's "))
+    known, role = places(), ""
+    flows: set[str] = set()
+    found: list[tuple[str, str]] = []
+    while tokens:
+        name, taken = _longest_name(tokens, known)
+        word = tokens[0].casefold().strip(".")
+        if name:
+            found.append((role, name))
+            role, tokens = "", tokens[taken:]
+            continue
+        parts = [part for part in tokens.pop(0).split("-") if part]
+        if word in _FLOW_OF:
+            flows.add(_FLOW_OF[word])
+        elif word in _ROLES:
+            role = word
+        elif len(parts) > 1 and word not in _FILLERS:
+            tokens = parts + tokens
+        elif word.strip("|+&/->") and word not in _FILLERS:
+            hint = did_you_mean(word, {*known.values(), *_FLOW_OF})
+            raise UserError(
+                f"ask: found {quote(word)} in {quote(text)}, expected words for places, flow, goal and years{hint}"
+            )
+    flow = _joined(flows)
+    return ({"flow": flow} if flow else {}) | _roles(found, flow, text)
+
+
+def _joined(flows: set[str]) -> str:
+    """The flow of several words: exports and imports are total, "trade" beside exports adds nothing."""
+    one_way = flows - {"total"}
+    return next(iter(one_way)) if len(one_way) == 1 else "total" if flows else ""
+
+
+def _longest_name(tokens: list[str], known: dict[str, str]) -> tuple[str, int]:
+    """The longest name of a place that begins with the first word, and how many words it has."""
+    for taken in range(min(6, len(tokens)), 0, -1):
+        words = " ".join(tokens[:taken])
+        name = known.get(_fold(words.strip(".")))
+        # "in", "to" and "by" are words, and codes of countries only where they stand in capitals.
+        if name and not (len(words) <= 3 and words.isascii() and not words.isupper() and _is_word(words)):
+            return name, taken
+    return "", 0
+
+
+def _is_word(word: str) -> bool:
+    folded = word.casefold()
+    return folded in _FILLERS or folded in (
+        "as",
+        "at",
+        "me",
+        "my",
+        "no",
+        "so",
+        "us",
+        "am",
+        "are",
+        "per",
+        "and",
+        "can",
+    )
+
+
+def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]:
+    """Who reports and who is the other side, by the words before their names, else by their order."""
+    names = [name for _, name in found]
+    if len(set(names)) != len(names) or len(names) > 2:
+        raise UserError(
+            f"ask: found {len(names)} places in {quote(text)} ({', '.join(names)}), expected a reporter and a partner"
+        )
+    if not names:
+        return {}
+    sides: dict[str, str] = {}
+    for role, name in found:
+        side = _ROLES.get(role, {}).get(flow or "total", "")
+        if side and side not in sides:
+            sides[side] = name
+    for side in ("reporter", "partner"):
+        left = [name for name in names if name not in sides.values()]
+        if side not in sides and left:
+            sides[side] = left[0]
+    return {side: sides[side] for side in ("reporter", "partner") if side in sides}

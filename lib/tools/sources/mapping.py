@@ -1,0 +1,229 @@
+"""How to read a table that somebody downloaded: a YAML file, `data/README.md` shows examples.
+
+Whatever the table says of an observation (reporter, partner, flow, period, unit) is the same for the whole table (`is`),
+stands in a `column`, or in a `row` of names above the values.
+"""
+
+import re
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from lib.errors import UserError, quote, read_bytes, shown_path
+from lib.files import parse_yaml
+from lib.tools.sources import cells
+from lib.tools.sources.publishers import PUBLISHERS
+
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+Texts = Annotated[list[Text], Field(min_length=1, max_length=500)]
+
+UNITS = "a currency (ISO 4217) and a power of ten in words, such as USD mn, CNY 亿, INR crore, EUR thousand, RUB млрд"
+
+RowNumber = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Strict(BaseModel):
+    """Refuses fields that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Axis(Strict):
+    """What says one thing of an observation: the whole table (`is`), a column, or a row of names above the values."""
+
+    always: Text | None = Field(default=None, alias="is")
+    column: Text | Annotated[list[Text], Field(min_length=1, max_length=4)] | None = None
+    row: RowNumber | None = None
+    names: dict[str, Text] = {}
+    others: Literal["refuse", "skip"] = "refuse"
+
+    @model_validator(mode="after")
+    def one_of_three(self) -> "Axis":
+        """One of the three places."""
+        both = isinstance(self, Period) and self.always is None  # a year at the left, its months above
+        if [self.always, self.column, self.row].count(None) != 2 and not (both and self.column and self.row):
+            raise ValueError("either `is` or `column` (or `row`, of names above the values)")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are named, of which a period may need two."""
+        return [self.column] if isinstance(self.column, str) else list(self.column or [])
+
+
+class Period(Axis):
+    """Where the period stands; `format` in the codes of `strftime`, without it in words as people write them."""
+
+    format: Text | None = None
+    year: Annotated[int, Field(ge=cells.FIRST_YEAR, le=cells.LAST_YEAR)] | None = None
+    fiscal: Annotated[int, Field(ge=1, le=12)] | None = None
+
+    @field_validator("format")
+    @classmethod
+    def with_a_year(cls, text: str | None, info: Any) -> str | None:
+        """A format that has `%q` is read in words."""
+        return None if text and "%q" in text else text
+
+    @model_validator(mode="after")
+    def a_year_somewhere(self) -> "Period":
+        """A month without a year would be one of 1900."""
+        if self.format and self.year is None and not re.search("%[YyGcxFD]", self.format):
+            raise ValueError("a format without a year; `year:` beside it says which")
+        return self
+
+
+class ValueColumn(Strict):
+    """Values of one flow: a column, or without one all columns for which the rows of names say enough."""
+
+    column: Text | None = None
+    flow: Literal["total", "export", "import"] | None = None
+    unit: Text | None = None
+    valuation: Literal["", "FOB", "CIF", "FOB + CIF"] = ""
+
+    @field_validator("unit")
+    @classmethod
+    def a_unit(cls, text: str | None) -> str | None:
+        """A currency and a power of ten."""
+        if text is not None:
+            to_unit(text)
+        return text
+
+
+class Mapping(Strict):
+    """The whole file."""
+
+    source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
+    title: Text
+    url: Annotated[str, Field(pattern=r"^(https?://[^\s/?#]+(/\S*)?)?$")] = ""
+    licence: Text = "not stated"
+    authority: Literal["customs", "statistics", "government", "press", "unstated"] = "unstated"
+    published: date | None = None
+    encoding: Text | None = None
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    sheet: Text | None = None
+    header_row: (
+        Annotated[int, Field(ge=0, le=1000)]
+        | Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
+        | None
+    ) = None
+    last_row: RowNumber | None = None
+    until: Text | None = None
+    fill: Texts = Field(default=[], min_length=0)
+    rows: dict[str, Text | Texts] = {}
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ",", ".", " ", "'"] | None = None
+    missing: list[str] = []
+    flags: dict[str, Literal["preliminary", "estimate", "ok"]] = {}
+    freq: Literal["A", "Q", "M"]
+    period: Period
+    reporter: Axis
+    partner: Axis
+    flow: Axis | None = None
+    unit: Axis | None = None
+    flows: Annotated[list[ValueColumn], Field(min_length=1, max_length=20)] = Field(
+        validation_alias=AliasChoices("flows", "values")
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def known_encoding(cls, name: str | None) -> str | None:
+        """A text encoding that Python has."""
+        try:
+            "".encode(name or "utf-8")
+        except (LookupError, ValueError, UnicodeError):
+            raise ValueError("no encoding of that name; utf-8, gb18030 and cp1251 are some") from None
+        return name
+
+    @model_validator(mode="after")
+    def agrees(self) -> "Mapping":
+        """One mark cannot be both; every value needs a flow and a unit; a source of others keeps its name."""
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError("`decimal` and `thousands` are the same mark")
+        if self.flow is None and any(one.flow is None for one in self.flows):
+            raise ValueError("`flow` is said neither of the column nor by `flow:`")
+        if self.unit is None and any(one.unit is None for one in self.flows):
+            raise ValueError("`unit` is said neither of the column nor by `unit:`")
+        if self.source in PUBLISHERS and not _is_of(self.url, self.source):
+            raise ValueError(
+                f"`source` {self.source} is a live one, whose figures these are not: another name"
+            )
+        return self
+
+
+def _is_of(url: str, source: str) -> bool:
+    """Whether an address is of the site of a live source, such as a page of China's customs saved by hand."""
+    from urllib.parse import urlsplit
+
+    site = ".".join((urlsplit(PUBLISHERS[source].base).hostname or "").split(".")[1:])
+    return bool(re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", url))
+
+
+@lru_cache(maxsize=1000)
+def to_unit(text: str) -> tuple[str, int]:
+    """Return the currency and the power of ten of a unit.
+
+    Raises
+    ------
+    ValueError
+        Where the text does not say both.
+    """
+    code, _, rest = text.partition(" ")
+    if re.fullmatch("[A-Z]{3}", code) and code in cells.iso_currencies():
+        ten = cells.read_unit(rest)[1] if rest else 0
+        if ten is not None and not cells.read_unit(rest)[0]:
+            return code, ten
+    currency, ten = cells.read_unit(text)
+    if not currency or currency not in cells.iso_currencies() or ten is None:
+        raise ValueError(f"expected {UNITS}")
+    return currency, ten
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Read and check a mapping file.
+
+    Raises
+    ------
+    UserError
+        Naming every field that is wrong.
+    """
+    return parse_mapping(read_bytes(path), shown_path(path))
+
+
+def parse_mapping(content: bytes, where: str) -> Mapping:
+    """Read the content of a mapping file; `where` names it in messages."""
+    loaded = parse_yaml(content, where)
+    try:
+        return Mapping.model_validate(loaded)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in one['loc']) or 'file'}: found {quote(str(one['input']))}, {one['msg']}"
+            for one in error.errors()
+        ]
+        raise UserError("\n".join(f"{where}: {line}" for line in lines)) from None
+
+
+def to_yaml(mapping: Mapping) -> str:
+    """Return a mapping as a file that reads as the same: what is said, without what would hold anyway."""
+    import yaml
+
+    said = mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=110)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a mapping file."""
+    return Mapping.model_json_schema(by_alias=True) | {
+        "$schema": "https://json-schema.org/draft/2020-12/schema"
+    }

@@ -1,0 +1,570 @@
+"""A file as tables of cells, whatever its ending: CSV, workbooks, HTML, XML, JSON, SDMX; bounded in size.
+
+What a file is, its first bytes say. A cell is text, a number, a day or None; what merged cells say stands in each of them.
+"""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lib.errors import UserError, nearest, quote, read_bytes, shown_path
+from lib.tools.sources import decode
+from lib.tools.sources.client import refuse
+
+LARGEST = 200_000_000  # bytes of a file, and of a workbook when unpacked
+
+WIDEST = 2_000  # columns
+
+LONGEST = 1_100_000  # rows
+
+MOST = 20_000_000  # cells of a sheet, empty ones between others counted
+
+Cell = str | float | int | datetime | date | None
+
+
+@dataclass
+class Table:
+    """Rows of cells, and where they stood.
+
+    Parameters
+    ----------
+    rows : lists of any length, in the order of the file.
+    kind : what the file is, in words.
+    name : of the sheet; blank where there is one table alone.
+    separator, encoding : of a CSV.
+    notes : what a reader must know, such as formulas without values.
+    """
+
+    rows: list[list[Cell]]
+    kind: str
+    name: str = ""
+    separator: str = ""
+    encoding: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a regular file of bearable size."""
+    with suppress(OSError):  # `read_bytes` says what is wrong
+        if (size := path.stat().st_size) > LARGEST:
+            raise refuse(shown_path(path), f"{size} bytes", f"at most {LARGEST}")
+    return read_bytes(path)
+
+
+def read_tables(
+    body: bytes,
+    where: str,
+    encoding: str | None = None,
+    separator: str | None = None,
+    sheet: str | None = None,
+) -> list[Table]:
+    """Return the tables of a file, or the one of a name.
+
+    Raises
+    ------
+    UserError
+        In one line, for whatever cannot be read, is empty, or is larger than the bounds.
+    """
+    tables = _of_content(body, where, encoding, separator)
+    if sheet is not None:
+        by_name = {table.name: table for table in tables} | {
+            str(n): t for n, t in enumerate(tables, 1) if not t.name
+        }
+        if sheet not in by_name:
+            raise refuse(
+                where, f"no sheet {quote(sheet)}", nearest(sheet, [name for name in by_name if name])
+            )
+        tables = [by_name[sheet]]
+    tables = [table for table in tables if any(map(any_cell, table.rows))]
+    if not tables:
+        raise refuse(where, "no cell with anything in it", "a table")
+    return tables
+
+
+def any_cell(row: list[Cell]) -> bool:
+    """Whether anything stands in a row."""
+    return any(cell is not None and cell != "" for cell in row)
+
+
+def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
+    if body.startswith(b"PK") or body.startswith(b"\xd0\xcf\x11\xe0"):
+        return read_workbook(body, where)
+    text, encoding = to_text(body, where, encoding)
+    start = text[:4000].lstrip().casefold()
+    if start.startswith("<"):
+        if decode.kind_of_markup(start) == "a web page" or "<table" in start:
+            return list(read_html(text, where))
+        return read_xml(text, where)
+    if start.startswith(("[", "{")):
+        return read_json(text, where)
+    return [read_csv(text, where, encoding, separator)]
+
+
+def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
+    """Return a body as text, and its encoding: the one given, UTF-8 where it is that, else the likeliest."""
+    if encoding or body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return decode.decode_text(body, where, encoding or "utf-8"), encoding or "utf-16"
+    try:
+        return body.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    from charset_normalizer import from_bytes
+
+    likely = [
+        "gb18030",
+        "cp1251",
+        "cp1252",
+        "big5",
+        "shift_jis",
+        "euc_kr",
+        "cp1250",
+        "koi8_r",
+        "utf_16_le",
+        "utf_16_be",
+    ]
+    best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
+    if (b"\0" in body[:1000] and not (best and best.encoding.startswith("utf_16"))) or best is None:
+        raise refuse(
+            where,
+            "bytes that are text in no encoding that it looks like",
+            "a table, or `encoding` in the mapping",
+        )
+    return decode.decode_text(body, where, best.encoding), best.encoding
+
+
+# --- CSV ---
+
+SEPARATORS = (",", ";", "\t", "|")
+
+
+def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
+    """Return the rows of a CSV; without a separator, that which gives the first lines the same number of fields."""
+    found = separator or find_separator(text)
+    csv.field_size_limit(1_000_000)
+    try:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
+        rows: list[Any] = list(islice(lines, LONGEST + 1))
+    except csv.Error as error:
+        raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
+    if len(rows) > LONGEST or max(map(len, rows), default=0) > WIDEST:
+        raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
+    return Table(rows, "CSV", separator=found, encoding=encoding)
+
+
+def find_separator(text: str) -> str:
+    """Return the separator under which most of the first lines are as wide as one another, and wider than one field."""
+    lines = text[:100_000].splitlines()[:200]
+
+    def score(mark: str) -> tuple[int, int]:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=mark) if any(row)]
+        except csv.Error:
+            return 0, 0
+        wide = [width for width in widths if width > 1]
+        usual = max(set(wide), key=wide.count, default=0)
+        return wide.count(usual) if usual else 0, usual
+
+    return max(SEPARATORS, key=score)
+
+
+# --- workbooks ---
+
+
+def read_workbook(body: bytes, where: str) -> list[Table]:
+    """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
+    import python_calamine
+
+    old = body.startswith(b"\xd0\xcf")
+    words = "an old Excel file (.xls)" if old else "a workbook"
+    notes: dict[str, list[str]] = {}
+    if not old:
+        notes = _look_inside(body, where)
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(body))
+        sheets = [
+            (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
+        ]
+        tables = [_sheet(sheet, words, name, where) for name, sheet in sheets]
+    except UserError:
+        raise
+    except python_calamine.PasswordError:
+        raise refuse(where, f"{words} with a password", "one without") from None
+    except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+            raise
+        hint = "; saved as .xlsx it may be read" if old else ""
+        raise refuse(
+            where,
+            f"no workbook that can be read ({words}: {error}{hint})",
+            "an .xlsx, .xlsm, .xls or .ods file",
+        ) from None
+    for table in tables:
+        table.notes += notes.get(table.name, [])
+    return tables
+
+
+def _is_seen(sheet: Any) -> bool:
+    return str(sheet.visible).endswith("Visible") and str(sheet.typ).endswith("WorkSheet")
+
+
+def _sheet(sheet: Any, words: str, name: str, where: str) -> Table:
+    if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
+        raise refuse(
+            where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table"
+        )
+    rows = [
+        [None if cell == "" else cell for cell in row[:WIDEST]]
+        for row in sheet.to_python(skip_empty_area=False)
+    ]
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000 or top >= len(rows):
+            continue
+        for row in rows[top : bottom + 1]:
+            for column in range(left, min(right + 1, len(row))):
+                row[column] = rows[top][left]
+    return Table(rows, words, name)
+
+
+_CELL = re.compile(rb"<(?:\w+:)?(c|row)\b([^<>]*?)(/?)>")
+_PLACE = re.compile(rb'\br="([A-Z]*)(\d+)"')
+_BARE = re.compile(
+    rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+
+
+def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
+    """Refuse a workbook that says to be larger than it is; note formulas whose values were never stored, by sheet."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            parts = archive.infolist()
+            if (size := sum(part.file_size for part in parts)) > LARGEST:
+                raise refuse(where, f"a workbook of {size} bytes when unpacked", f"at most {LARGEST}")
+            texts = {
+                part.filename: archive.read(part)
+                for part in parts
+                if re.search(r"sheets/[^/]*\.xml$|^content\.xml$|workbook\.xml(\.rels)?$", part.filename)
+            }
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
+        raise refuse(
+            where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file"
+        ) from None
+    for name, text in texts.items():
+        if "sheets/" in name:
+            _check_places(text, where)
+        elif name == "content.xml":
+            _check_repeats(text, where)
+    return _bare_formulas(texts)
+
+
+def _check_places(text: bytes, where: str) -> None:
+    rows: set[bytes] = set()
+    last, widest = 0, 0
+    for found in _CELL.finditer(text):
+        if not (place := _PLACE.search(found[2])):
+            continue
+        letters, number = place.groups()
+        last = max(last, int(number[:12]))
+        widest = max(widest, _number_of(letters[:9]))
+        if found[1] == b"row":
+            if number in rows:
+                raise refuse(where, f"two rows with the number {number[:12].decode()}", "each once")
+            rows.add(number)
+    if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
+        raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
+
+
+def _number_of(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _check_repeats(text: bytes, where: str) -> None:
+    """Of an ods: a filled cell or row that stands for many."""
+    cells = 0
+    for row in re.split(rb"<table:table-row", text)[1:]:
+        head, *columns = row.split(b"<table:table-cell")
+        wide = sum(_repeat(one, b"columns") for one in columns if b"value" in one or b"<text:p" in one)
+        cells += wide * _repeat(head, b"rows")
+    if cells > MOST:
+        raise refuse(where, f"{cells} cells", f"at most {MOST}")
+
+
+def _repeat(tag: bytes, what: bytes) -> int:
+    found = re.search(rb"number-" + what + rb'-repeated="(\d{1,12})"', tag.partition(b">")[0])
+    return int(found[1]) if found else 1
+
+
+def _bare_formulas(texts: dict[str, bytes]) -> dict[str, list[str]]:
+    """Notes by name of sheet; cells with a formula but no value, which a program wrote that does not calculate."""
+    targets = dict(_pairs(texts.get("xl/_rels/workbook.xml.rels", b""), rb"Id", rb"Target"))
+    notes = {}
+    for name, relation in _pairs(texts.get("xl/workbook.xml", b""), rb"name", rb"r:id"):
+        text = texts.get("xl/" + targets.get(relation, "").removeprefix("/xl/"), b"")
+        if bare := len(_BARE.findall(text)):
+            notes[name] = [
+                f"{bare} cells hold a formula whose value was never stored, and count as blank: open the file in a spreadsheet and save it"
+            ]
+    return notes
+
+
+def _pairs(text: bytes, one: bytes, other: bytes) -> Iterator[tuple[str, str]]:
+    from html import unescape
+
+    for tag in re.findall(rb"<(?:\w+:)?(?:sheet|Relationship)\b[^>]*>", text):
+        values = [re.search(rb"\b" + name + rb'="([^"]*)"', tag) for name in (one, other)]
+        if values[0] and values[1]:
+            yield unescape(values[0][1].decode("utf-8", "replace")), values[1][1].decode("utf-8", "replace")
+
+
+# --- markup ---
+
+
+def read_html(text: str, where: str) -> Iterator[Table]:
+    """Return the tables of a web page that hold no other table, spanned cells repeated."""
+    import lxml.html
+
+    try:
+        root = lxml.html.document_fromstring(
+            text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
+        )
+    except Exception as error:  # lxml raises several kinds for what is no page
+        raise refuse(where, f"a web page that cannot be read ({error})", "a page with a table") from None
+    found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
+    if not found:
+        raise refuse(where, "a web page without a table", "a table")
+    for number, table in enumerate(found, start=1):
+        yield Table(_spread(table, where), "a web page", str(number) if len(found) > 1 else "")
+
+
+def _spread(table: Any, where: str) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    below: dict[int, tuple[int, Cell]] = {}  # by column: how many rows a cell still reaches down
+    for tr in islice(table.iter("tr"), LONGEST):
+        row: list[Cell] = []
+
+        def fill(row: list[Cell] = row) -> None:
+            while len(row) in below:
+                left, cell = below.pop(len(row))
+                if left > 1:
+                    below[len(row)] = left - 1, cell
+                row.append(cell)
+
+        for cell in tr:
+            if cell.tag not in ("td", "th"):
+                continue
+            fill()
+            across, down = _span(cell.get("colspan")), _span(cell.get("rowspan"))
+            if len(row) + across > WIDEST:
+                raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
+            text = " ".join(" ".join(cell.itertext()).split()) or None
+            for _ in range(across):
+                if down > 1:
+                    below[len(row)] = down - 1, text
+                row.append(text)
+        fill()
+        rows.append(row)
+    return rows
+
+
+def _span(text: str | None) -> int:
+    return (
+        min(int(text), 1000)
+        if text and text.isascii() and text.isdigit() and len(text) < 9 and int(text)
+        else 1
+    )
+
+
+def read_xml(text: str, where: str) -> list[Table]:
+    """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
+    from lxml import etree
+
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(
+            re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser
+        )
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise refuse(where, f"XML that cannot be read ({error})", "complete XML") from None
+    if (
+        root.getroottree().docinfo.internalDTD is not None
+        and root.getroottree().docinfo.internalDTD.entities()
+    ):
+        raise refuse(where, "XML that defines entities", "XML without them")
+    if sheets := [one for one in root if _tag(one) == "Worksheet"]:
+        return [Table(_sheet_2003(one, where), "Excel 2003 XML", _attribute(one, "Name")) for one in sheets]
+    observations = [one for one in root.iter() if _tag(one) == "Obs"]
+    records = [_sdmx_record(one) for one in observations] if observations else list(_xml_records(root))
+    return [_of_records(records, "SDMX-ML" if observations else "XML", where)]
+
+
+def _tag(element: Any) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _attribute(element: Any, name: str) -> str:
+    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), "")
+
+
+def _sheet_2003(sheet: Any, where: str) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for one in sheet.iter():
+        if _tag(one) != "Row":
+            continue
+        place = _attribute(one, "Index")
+        if place.isdigit() and len(rows) < int(place[:9]) - 1 <= LONGEST:
+            rows += [[] for _ in range(int(place) - 1 - len(rows))]
+        row: list[Cell] = []
+        for cell in one:
+            index, merged = _attribute(cell, "Index"), _attribute(cell, "MergeAcross")
+            if index.isdigit() and len(row) < int(index[:9]) - 1 <= WIDEST:
+                row += [None] * (int(index) - 1 - len(row))
+            value = (
+                next(
+                    (" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"), ""
+                )
+                or None
+            )
+            row += [value] * (1 + min(int(merged[:9]) if merged.isdigit() else 0, WIDEST))
+        if len(row) > WIDEST or len(rows) > LONGEST:
+            raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
+        rows.append(row)
+    return rows
+
+
+def _sdmx_record(obs: Any) -> dict[str, Cell]:
+    """Dimensions and attributes of an observation and of the series around it, in the generic and the specific form."""
+    record: dict[str, Cell] = {}
+    for element in (obs.getparent(), obs):
+        record |= {key: value for key, value in element.attrib.items() if not key.startswith("{")}
+        for one in (
+            element.iter()
+            if element is obs
+            else [part for child in element if _tag(child) in ("SeriesKey", "Attributes") for part in child]
+        ):
+            name = _tag(one)
+            if name in ("Value", "ObsDimension", "ObsValue", "Time"):
+                plain = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD"}.get(
+                    name, ""
+                )
+                record[plain or one.get("id") or one.get("concept") or "value"] = one.get("value") or one.text
+    return record
+
+
+def _xml_records(root: Any) -> Iterator[dict[str, Cell]]:
+    """Elements that hold plain fields, as children or attributes, and occur most often."""
+    by_path: dict[str, list[dict[str, Cell]]] = {}
+    for element in root.iter():
+        fields: dict[str, Cell] = {
+            _tag(one): (one.text or "").strip() or one.get("value")
+            for one in element
+            if not len(one) and _tag(one)
+        }
+        fields |= dict(element.attrib) if fields or not len(element) else {}
+        if len(fields) > 1:
+            by_path.setdefault(_tag(element), []).append(fields)
+    yield from max(by_path.values(), key=len, default=[])
+
+
+# --- JSON ---
+
+
+def read_json(text: str, where: str) -> list[Table]:
+    """Return the records of a JSON: a list of objects, wherever it lies, an object a line, or SDMX-JSON."""
+    try:
+        content = json.loads(text, parse_constant=decode.no_constant)
+    except RecursionError:
+        raise refuse(where, "JSON nested beyond all measure", "a table") from None
+    except ValueError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            content = (
+                [json.loads(line, parse_constant=decode.no_constant) for line in lines]
+                if len(lines) > 1
+                else _fail(error)
+            )
+        except (ValueError, RecursionError):
+            raise refuse(where, f"no valid JSON ({error})", "complete JSON") from None
+    if isinstance(content, dict) and (sdmx := _sdmx_json(content)):
+        return [_of_records(sdmx, "SDMX-JSON", where)]
+    best = max(_lists(content), key=len, default=[])
+    return [_of_records([_flat(one) for one in best], "JSON", where)]
+
+
+def _fail(error: Exception) -> NoReturn:
+    raise error
+
+
+def _lists(content: Any, depth: int = 0) -> Iterator[list[Any]]:
+    """Lists of objects, or of lists (the first the names), at most six levels down."""
+    if isinstance(content, list):
+        kinds = set(map(type, content))
+        if kinds == {dict}:
+            yield content
+        elif kinds == {list} and len(content) > 1 and all(isinstance(name, str) for name in content[0]):
+            yield [dict(zip(content[0], row, strict=False)) for row in content[1:]]
+    if isinstance(content, dict | list) and depth < 6:
+        for one in content.values() if isinstance(content, dict) else content[:50]:
+            yield from _lists(one, depth + 1)
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Cell]:
+    found: dict[str, Cell] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": one for key, one in value.items() if not isinstance(one, dict | list)}
+        elif not isinstance(value, list):
+            found[name] = value
+    return found
+
+
+def _sdmx_json(content: dict[str, Any]) -> list[dict[str, Cell]]:
+    data = content.get("data", content)
+    try:
+        structure = (data.get("structures") or [data["structure"]])[0]["dimensions"]
+        dims = {
+            level: [
+                (one["id"], [value.get("id") for value in one["values"]]) for one in structure.get(level, [])
+            ]
+            for level in ("series", "observation")
+        }
+        records = []
+        for part in data["dataSets"]:
+            series = part.get("series") or {"": {"observations": part.get("observations", {})}}
+            for key, one in series.items():
+                outer = _at(key, dims["series"])
+                records += [
+                    outer | _at(place, dims["observation"]) | {"OBS_VALUE": value[0]}
+                    for place, value in one["observations"].items()
+                ]
+        return records
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return []
+
+
+def _at(key: str, dims: list[tuple[str, list[Any]]]) -> dict[str, Cell]:
+    places = [int(place) for place in key.split(":") if place]
+    return {name: values[place] for place, (name, values) in zip(places, dims, strict=True)}
+
+
+def _of_records(records: list[dict[str, Cell]], kind: str, where: str) -> Table:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    if not names:
+        raise refuse(where, f"{kind} without records", "a list of records")
+    if len(names) > WIDEST or len(records) > LONGEST:
+        raise refuse(where, f"{len(records)} records of {len(names)} fields", "a smaller table")
+    return Table([list(names), *([record.get(name) for name in names] for record in records)], kind)

@@ -1,0 +1,57 @@
+"""Rules for sentences of notebooks: each is a pattern that no page may hold.
+
+They are looked for in the committed notebooks, in what cells say for odd cases (`test_sentences`), and in the pages
+of `notebooks/odd_cases.yml` (`odd_cases`).
+"""
+
+import re
+from html import unescape
+from typing import Any
+
+RULES = {
+    "a plural for one": r"(?<![\d.,–-])1 (?:years|figures|periods|rates|forecasts|trackers|times|pairs)\b",
+    "a doubled name": r"\b([A-Z][a-z]+)–\1\b|\b([A-Z][a-z]+) \2\b",
+    "a doubled word": r"\b(the|of|in|a|is|to|and|for|by) \1\b",
+    "growth by a fall": r"\b(?:grew|rose|fell|shrank) by [−+-]",
+    "a hole": r"(?<![\w-])(?:nan|NaN|NaT|None(?! [a-z])|<NA>|inf)(?![\w-])",
+    "a field that was not filled": r"\{[a-z_]*(?::[^}\s]*)?\}",
+    "two spaces": r"(?<=[a-z,]) {2,}(?=[a-z])",
+    "a stop after a stop": r"[.,;:]\s*[.,;](?!\.)|\.\.(?!\.)",
+    "a unit after its number": r"\b\d[\d.,]* (?:USD|CNY) (?:billion|million)\b",
+    "a level without its unit": r"\d: [\d.,]+ \(row",
+    "an exponent": r"\d[.\d]*e[+−-]\d",
+    "a bold that is not": r" \*\* ",
+    "a hyphen for a minus": r"(?<![\w.–/_-])-\d",
+    "a count of all of itself": r"\*{0,2}(\d+)\*{0,2} of \*{0,2}\1\*{0,2} cannot",
+    "a span that ends in words": r"\d{4}–\d{4}, a year",
+    "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
+    "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
+}
+
+
+def check_sentences(text: str) -> list[str]:
+    """The rules that a text breaks, each with the words around."""
+    return [
+        f"{name}: …{text[max(0, found.start() - 40) : found.end() + 40]!r}…"
+        for name, pattern in RULES.items()
+        for found in re.finditer(pattern, text)
+    ]
+
+
+def sentences_of(notebook: dict[str, Any]) -> list[str]:
+    """What a notebook says in Markdown: its own cells, and what its code shows; addresses and code left out."""
+    found = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            found.append("".join(cell["source"]))
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            found += ["".join(data[kind]) for kind in ("text/markdown",) if kind in data]
+            found += [meta["alt"] for meta in output.get("metadata", {}).values() if "alt" in meta]
+    return [plain(text) for text in found]
+
+
+def plain(markdown: str) -> str:
+    markdown = re.sub(r"`[^`]*`", "code", markdown)
+    text = re.sub(r"(?<=\])\([^)]*\)|^\|.*$", "", markdown, flags=re.MULTILINE)
+    return unescape(re.sub(r"\\([\\`*_\[\]#|~$])", r"\1", text))
