@@ -27,11 +27,12 @@ collect_ignore_glob = ["notebooks/template.ipynb"]
 RESULT_MIME = "application/vnd.tradegoals.result+json"
 
 # A machine that is busy with other work must not fail a property test.
-# The same examples each time, so that a change is judged by what it changes; new ones with
-# `--hypothesis-profile=explore`.
+# The same examples each time, so that a change is judged by what it changes: a few in every run, more in continuous
+# integration with `--hypothesis-profile=thorough`, new ones with `--hypothesis-profile=explore`.
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("explore", **COMMON)
-settings.register_profile("tradegoals", derandomize=True, **COMMON)
+settings.register_profile("thorough", derandomize=True, max_examples=100, **COMMON)
+settings.register_profile("tradegoals", derandomize=True, max_examples=40, **COMMON)
 settings.load_profile("tradegoals")
 
 

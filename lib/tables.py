@@ -5,6 +5,7 @@ The checks are built from `datapackage.json`, the one description of the tables.
 
 import csv
 import io
+import json
 import math
 import os
 import re
@@ -111,9 +112,9 @@ def _check_once(
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Check a table once for each state of the data folder: a command checks all, then reads some."""
     schema = describe(name)["schema"]
-    rows, findings = read_rows(file, [field["name"] for field in schema["fields"]])
+    rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
+    findings = list(found)
     if not rows.empty:
-        findings += check_fields(rows, schema["fields"])
         findings += check_unique(rows, schema)
         findings += check_references(rows, schema, name)
         findings += [
@@ -126,9 +127,17 @@ def _check_once(
     return rows, sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
-def read_rows(file: Path, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
+@lru_cache(maxsize=32)
+def _check_content(content: bytes, fields: str) -> tuple[pd.DataFrame, list[Finding]]:
+    """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
+    described = json.loads(fields)
+    rows, findings = read_rows(content, [field["name"] for field in described])
+    return rows, findings if rows.empty else findings + check_fields(rows, described)
+
+
+def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
-    text, findings = decode(read_bytes(file))
+    text, findings = decode(content)
     records = split_records(text, findings)
     header = next(records, (1, []))[1]
     kept: dict[int, list[str]] = {}
@@ -334,11 +343,10 @@ def check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> I
 
 
 def read_named(name: str) -> pd.DataFrame:
-    """Return a table as text, unchecked, for others to refer to."""
+    """Return a table as text for others to refer to, whatever its faults; not to be altered."""
     resource = describe(name)
-    return read_rows(
-        data_dir() / resource["path"], [field["name"] for field in resource["schema"]["fields"]]
-    )[0]
+    content = read_bytes(data_dir() / resource["path"])
+    return _check_content(content, json.dumps(resource["schema"]["fields"]))[0]
 
 
 def give_types(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> pd.DataFrame:

@@ -45,6 +45,12 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not told in which kernel to run takes one of the shared server."""
+    monkeypatch.setattr(execute, "Settings", lambda: spec.Settings(warm_kernel))
+
+
 def a_run(**changes: Any) -> spec.Run:
     values = cases.FlowCase().model_dump(mode="json") | changes
     return spec.Run(tiny.NAME, "default", values)
@@ -129,6 +135,7 @@ def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> 
     assert any(address.startswith("https://") for address in addresses)
 
 
+@pytest.mark.usefixtures("warm")
 def test_all_parameters_are_passed_and_no_other_text_runs(
     tiny_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +161,7 @@ def test_all_parameters_are_passed_and_no_other_text_runs(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_later_run_does_not_keep_the_parameters_or_result_of_an_earlier_one(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -237,6 +245,7 @@ def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> spec.Outcome:
     return bad
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_failing_cell_is_kept_apart_and_named(tiny_folder: Path, tmp_path: Path) -> None:
     tiny.write(tiny_folder, tiny.RECORD)
     assert names(execute.execute(a_run(), tmp_path).folder) == PUBLISHED
@@ -251,12 +260,14 @@ def test_a_failing_cell_is_kept_apart_and_named(tiny_folder: Path, tmp_path: Pat
     assert names(execute.execute(a_run(), tmp_path).folder) == PUBLISHED
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_kernel_that_dies_is_a_failure_of_its_run_alone(tiny_folder: Path, tmp_path: Path) -> None:
     bad = execute_bad(tiny_folder, tmp_path, "1", "import os; os._exit(1)", "2")
     assert bad.error.startswith("cell 4: DeadKernelError: ")
     assert names(bad.folder) == FAILED
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_cell_out_of_time_is_a_failure_of_its_run_alone(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +313,7 @@ def test_a_missing_kernel_is_a_failure(
     assert "page.html" not in names(outcome.folder)
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_damaged_record_is_a_failure(tiny_folder: Path, tmp_path: Path) -> None:
     show = f"from IPython.display import display\ndisplay({{{results.MIME!r}: {{'a': 1}}}}, raw=True)"
     tiny.write(tiny_folder, show)
@@ -310,6 +322,7 @@ def test_a_damaged_record_is_a_failure(tiny_folder: Path, tmp_path: Path) -> Non
     assert names(outcome.folder) == FAILED
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_folder_in_the_place_of_the_page_is_a_failure(tiny_folder: Path, tmp_path: Path) -> None:
     tiny.write(tiny_folder, "1")
     folder = a_run().folder(tmp_path)
@@ -319,6 +332,7 @@ def test_a_folder_in_the_place_of_the_page_is_a_failure(tiny_folder: Path, tmp_p
     assert names(folder) == ["notebook.failed.ipynb", "page.html", "run.json"]
 
 
+@pytest.mark.usefixtures("warm")
 def test_an_interrupt_leaves_nothing_half_done(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from pyarrow import parquet as pq
 from lib import meaning as meaning_of
 from lib.meaning import meaning
 from lib.package import data_dir
-from lib.tools.run import execute, freshness, kernels, matrix, spec
+from lib.tools.run import execute, freshness, matrix, spec
 from lib.tools.run.spec import JOURNAL, Run, Settings
 
 READS = (
@@ -33,9 +33,8 @@ RUN = Run(tiny.NAME, "default", VALUES)
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Any:
-    with kernels.warm() as name:
-        yield name
+def kernel(warm_kernel: str) -> str:
+    return warm_kernel
 
 
 @pytest.fixture(scope="module")
