@@ -171,7 +171,7 @@ def test_a_country_that_the_record_does_not_have_gets_its_row(own_data):
     result = add("--yes", reporter="India", period="2024", published="2025-03", value="66", unit="USD bn")
     assert result.exit_code == 0, result.output
     assert "reporters.csv gets a row: India, IN" in result.output
-    assert "India,IN,country,," in lines_of(own_data / "reporters.csv")
+    assert "India,IN,country,,," in lines_of(own_data / "reporters.csv")
     assert fig.check_data() == []
 
 
