@@ -12,8 +12,8 @@ name is loaded when it is first used, so that `import lib` costs nothing.
 import importlib
 from typing import Any
 
-_NAMES = {"ask": "lib.analysis.asking"}
-"""What is offered here and lives in a module."""
+OFFERED = {"ask": "lib.analysis.asking"}
+"""What is offered here by its own name, and the module that it lives in."""
 
 _MODULES = (
     "cases",
@@ -34,8 +34,8 @@ __all__ = ["ask", *_MODULES]
 
 def __getattr__(name: str) -> Any:
     """Load a name when it is first used."""
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in OFFERED:
+        return getattr(importlib.import_module(OFFERED[name]), name)
     if name in _MODULES:
         return importlib.import_module(f"lib.{name}")
     raise AttributeError(f"module 'lib' has no attribute {name!r}")

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from lib import OFFERED
 from lib.errors import UserError
 
 LIB = Path(__file__).resolve().parent
@@ -181,6 +182,7 @@ def direct_imports(code: str) -> set[str]:
             f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
         ) from None
     names = {"/".join(parts[:depth]) for parts in imports for depth in range(len(parts) + 1)}
+    names |= {OFFERED[name].removeprefix("lib.").replace(".", "/") for name in names & OFFERED.keys()}
     names |= {f"{name}/__init__".lstrip("/") for name in names}
     return {name for name in names - {""} if _does_something(LIB / f"{name}.py")}
 

@@ -51,7 +51,7 @@ def headline(answer: Answer) -> Said:
     word = "Met" if p > 0.5 else "Missed"
     odds = _odds(max(p, 1 - p))
     return markdown(
-        "**{word}**, with a probability of {odds}: inferred, {since}, read {reading}.",
+        "**{word}**, with a probability {odds}: inferred, {since}, read {reading}.",
         word=word,
         odds=odds,
         **_of(answer),
@@ -69,10 +69,11 @@ def _of(answer: Answer) -> dict[str, str]:
 
 
 def _odds(p: float) -> str:
-    """A probability above one half in words and figures: "about nine in ten (91 %)"."""
+    """A probability above one half in words and figures: "of about nine in ten (91 %)", "above 99 %"."""
     if p >= 0.955:
-        return fill("{p:pct}", p=p)
-    return fill("about {words} in ten ({p:pct})", words=IN_TEN[round(10 * p)], p=p)
+        said = fill("{p:pct}", p=p)
+        return said if said.startswith("above") else f"of {said}"
+    return fill("of about {words} in ten ({p:pct})", words=IN_TEN[round(10 * p)], p=p)
 
 
 def _reason(answer: Answer) -> str:

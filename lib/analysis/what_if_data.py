@@ -341,9 +341,11 @@ def _payload(state: Any) -> dict[str, Any]:
         if change[1:]
     }
     stated = stated_goals(known)
+    told = [flow | {"knows": _knowledge(flow, stated)} for flow in known]
     return {
         "day": fig.UNDATED_KNOWN_FROM.isoformat(),
-        "flows": [flow | {"knows": _knowledge(flow, stated)} for flow in known],
+        "classes": _named_once(told),
+        "flows": told,
         "sources": sources(ids),
         "goals": stated,
         "cny_per_usd": exchange(),
@@ -353,6 +355,22 @@ def _payload(state: Any) -> dict[str, Any]:
         "model": _constants(),
         "tables": tables(),
     }
+
+
+def _named_once(told: list[dict[str, Any]]) -> list[str]:
+    """The reference classes of all gaps; each gap then holds the place of its own."""
+    gaps = [
+        gap
+        for flow in told
+        for days in flow["knows"].values()
+        for day in days
+        for gap in day["gaps"]
+        if "source" in gap
+    ]
+    names = list(dict.fromkeys(gap["source"] for gap in gaps))
+    for gap in gaps:
+        gap["source"] = names.index(gap["source"])
+    return names
 
 
 def _constants() -> dict[str, Any]:

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,7 +105,11 @@ def test_imports_stay_light(statement: str, absent: list[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"]])
-def test_help_shows_commands_that_can_be_typed(no_kernel: None, arguments: list[str]) -> None:
+def test_help_shows_commands_that_can_be_typed(
+    no_kernel: None, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(package.notebooks_dir() / "runs.yml", tmp_path / "mine.yml")
+    monkeypatch.chdir(tmp_path)
     result = invoke(*arguments)
     assert result.exit_code == 0
     lines = [line.strip() for line in result.output.splitlines() if "  tradegoals run" in line]

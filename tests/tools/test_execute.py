@@ -490,7 +490,7 @@ def test_all_faults_of_all_cases_are_reported_at_once(tmp_path: Path) -> None:
         tmp_path,
         "cases:\n"
         "  misspelt: {parameters: {reportr: China}}\n"
-        "  two: {notebooks: [00_did_the_goal_hold], parameters: {as_of: 2014-13-01, flow: exports}}\n"
+        "  two: {notebooks: [00_did_the_goal_hold], parameters: {as_of: 2014-13-01, flow: exporrts}}\n"
         "  elsewhere: {notebooks: [00_did_the_goal_held]}\n"
         "  Not A Folder: {}\n"
         "  ../up: {}\n"

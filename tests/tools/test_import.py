@@ -19,7 +19,7 @@ from lib import fetched
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
 from lib.tools.cli import main
-from lib.tools.sources import cells, record
+from lib.tools.sources import cells
 from lib.tools.sources.importer import read_table
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
 from lib.tools.sources.observations import in_millions
@@ -448,7 +448,7 @@ def test_another_reading_of_the_same_file_replaces_the_first(own_data: Path) -> 
 def test_two_currencies_of_one_source_have_keys_of_their_own(own_data: Path) -> None:
     table = file("mine.csv", "year,usd,cny\n2021,100,645\n2022,110,740\n")
     run("import", table, *SAID, "--flow", "export", "--yes")
-    assert fetched.read("Chad")["figure_id"].is_unique and record.check() == []
+    assert fetched.read("Chad")["figure_id"].is_unique and fetched.check() == []
     assert fetched.read("Chad").groupby("currency")["value_mn"].sum().to_dict() == {"CNY": 1385, "USD": 210}
 
 

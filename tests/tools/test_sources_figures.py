@@ -273,7 +273,7 @@ def test_rows_pass_the_checks_of_the_record(own_data: Path, client: Client, stor
     assert rows["level_usable"].all() and set(rows["unit"]) == {"USD mn"}
     assert "computed as export + import" in rows["note"][0]
     assert answer.snapshots[0].sha256[:16] in rows["note"][0]
-    assert record.check() == []
+    assert fetched.check() == []
 
 
 def test_nothing_is_known_before_it_was_retrieved(own_data: Path, client: Client, store: Store) -> None:

@@ -154,7 +154,7 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
     (own_lib / "middle.py").write_text("def f():\n    from lib import deep\n    return deep\n")
     (own_lib / "deep.py").write_text("x = 1\n")
     notebook = stamped(CODE)
-    assert freshness.imported_modules(CODE) == {"growth", "middle", "deep"}
+    assert freshness.imported_modules(CODE) == {"__init__", "growth", "middle", "deep"}
     append(own_lib / "deep.py", "y = 2\n")
     assert stamp.stale_parts(notebook) == {"lib": ["deep"]}
 
@@ -173,21 +173,26 @@ def test_a_module_imported_by_another_matters(own_lib: Path) -> None:
 )
 def test_every_form_of_import_counts(own_lib: Path, code: str) -> None:
     (own_lib / "alone.py").write_text("x = 1\n")
-    assert freshness.imported_modules(code) == {"alone"}
+    assert freshness.imported_modules(code) == {"__init__", "alone"}
 
 
-@pytest.mark.parametrize(
-    "code", ["import json", "from library import alone", "import libs.alone", "lib = 1", "import lib"]
-)
+@pytest.mark.parametrize("code", ["import json", "from library import alone", "import libs.alone", "lib = 1"])
 def test_other_imports_do_not_count(own_lib: Path, code: str) -> None:
     (own_lib / "alone.py").write_text("x = 1\n")
     assert freshness.imported_modules(code) == set()
 
 
+def test_what_lib_offers_counts_by_the_module_it_lives_in(own_lib: Path) -> None:
+    assert freshness.imported_modules("import lib") == {"__init__"}
+    assert "growth" in freshness.imported_modules("import lib\nlib.growth.cagr(1, 2, 3)")
+    assert {"analysis/asking", "outlook"} < freshness.imported_modules("import lib\nlib.ask('Harbin')")
+    assert "analysis/asking" in freshness.imported_modules("from lib import ask")
+
+
 def test_modules_that_import_each_other_are_followed_once(own_lib: Path) -> None:
     (own_lib / "one.py").write_text("from lib import two\n")
     (own_lib / "two.py").write_text("from lib import one\n")
-    assert freshness.imported_modules("from lib import one") == {"one", "two"}
+    assert freshness.imported_modules("from lib import one") == {"__init__", "one", "two"}
 
 
 def test_code_that_is_not_python_is_a_users_mistake() -> None:
@@ -260,7 +265,7 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
     assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
     mark = notebook["metadata"][stamp.KEY]
-    assert re.fullmatch(r"errors [0-9a-f]{10}", mark["lib"]) and mark["data"] == ""
+    assert re.fullmatch(r"__init__ [0-9a-f]{10}, errors [0-9a-f]{10}", mark["lib"]) and mark["data"] == ""
     assert re.fullmatch(r"[0-9a-f]{10}( [0-9a-f]{10}){3}", mark["cells"])
     assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
     assert str(tmp_path).encode() not in first
@@ -433,7 +438,7 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
     assert stamp.notebook_faults(own_notebooks) == [
-        f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: errors); run: tradegoals stamp {name}"
+        f"{name}.ipynb: outputs are stale (cells changed: 2; lib changed: __init__, errors); run: tradegoals stamp {name}"
     ]
 
 

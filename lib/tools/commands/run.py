@@ -360,7 +360,7 @@ def _echo(pairs: tuple[str, ...], runs: list[Any]) -> None:
     """Say how words were understood that a parameter holds in another form: "April 2014" as its last day."""
     for name, given in _parse_pairs(pairs).items():
         taken = list(dict.fromkeys(str(run.parameters[name]) for run in runs if name in run.parameters))
-        if taken and taken != [given]:
+        if taken and taken != [given.replace("−", "-")]:
             click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
 
 

@@ -53,7 +53,9 @@ def read_opened(notes: Path) -> _Opened:
 
 def _places() -> dict[str, Path]:
     """What the name of a file begins with, and the folder that this stands for; data files have no prefix."""
-    return {"": data_dir(), "./notebooks/": notebooks_dir(), "./": LIB.parent, "~/": Path.home()}
+    package = Path(__file__).resolve().parents[2]  # which has a table of its own
+    named = {"": data_dir(), "./notebooks/": notebooks_dir(), "./lib/": package}
+    return named | {"./": LIB.parent, "~/": Path.home()}
 
 
 def _name_for(path: str) -> str:

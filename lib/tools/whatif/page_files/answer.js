@@ -51,7 +51,7 @@ function gapOf(state, record, day, deadline) {
   if (!gap) return null;  // a goal that begins before hidden years and ends long after them: the notebooks have it
   if (gap.refused) throw new Problem(gap.refused);
   const [mean, weight, variance, df, autocorrelation, echo, classVariance, classDf] = gap.posterior;
-  return { ...gap, mirror: then.mirror, since: then.day, model: { mean, weight, variance, df, autocorrelation, echo, classVariance, classDf } };
+  return { ...gap, source: DATA.classes[gap.source], mirror: then.mirror, since: then.day, model: { mean, weight, variance, df, autocorrelation, echo, classVariance, classDf } };
 }
 
 /** The record and the day of a state; a reader's own figures are seen with all that is known today. */
