@@ -24,9 +24,10 @@ from lib.tools.sources import record
 from lib.tools.sources.cells import Marks, read_number
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
-from lib.tools.sources.importer import keep, read_import, read_table
+from lib.tools.sources.importer import keep, read_import
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
+from lib.tools.sources.reader import read_table
 from lib.tools.sources.record import Added
 from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
 
@@ -273,7 +274,7 @@ def test_rows_pass_the_checks_of_the_record(own_data: Path, client: Client, stor
     assert rows["level_usable"].all() and set(rows["unit"]) == {"USD mn"}
     assert "computed as export + import" in rows["note"][0]
     assert answer.snapshots[0].sha256[:16] in rows["note"][0]
-    assert record.check() == []
+    assert fetched.check() == []
 
 
 def test_nothing_is_known_before_it_was_retrieved(own_data: Path, client: Client, store: Store) -> None:

@@ -15,8 +15,8 @@ from lib.errors import UserError, nearest, quote
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lib.tools.sources.importer import Observed
     from lib.tools.sources.mapping import Mapping
+    from lib.tools.sources.reader import Observed
     from lib.tools.sources.record import Draft
 
 SAID = {
@@ -174,7 +174,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
                 answer = click.prompt(name)
                 given = given | {name: _pairs((answer,)) if name == "rows" else answer}
             continue
-        return proposal.mapping, proposal.observed
+        return proposal.mapping, (proposal.rows, proposal.notes)
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:

@@ -338,7 +338,9 @@ class Site:
         table = results_table.read_table(self.out)
         whole = {(run.notebook, run.slug) for run in self.runs if not run.fault}
         kept = [key in whole for key in zip(table["notebook"], table["slug"], strict=True)]
-        return table[pd.Series(kept, index=table.index, dtype="bool")]  # a bare empty list would name no column
+        return table[
+            pd.Series(kept, index=table.index, dtype="bool")
+        ]  # a bare empty list would name no column
 
     @cached_property
     def goal_rows(self) -> list[GoalRow]:

@@ -8,7 +8,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -93,6 +93,20 @@ def read_tables(
 def any_cell(row: list[Cell]) -> bool:
     """Whether anything stands in a row."""
     return any(cell is not None and cell != "" for cell in row)
+
+
+def spread(levels: list[list[str]]) -> list[list[str]]:
+    """Return rows of names; those of an upper row reach to the right up to the next."""
+    for row in levels[:-1]:
+        for place in range(1, len(row)):
+            row[place] = row[place] or row[place - 1]
+    return levels
+
+
+def joined(levels: Iterable[list[str]], width: int) -> list[str]:
+    """Return all that rows of names say above each column, each word once."""
+    rows = list(levels)
+    return [" ".join(dict.fromkeys(row[place] for row in rows if row[place])) for place in range(width)]
 
 
 def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
