@@ -45,29 +45,7 @@ def _plain(text: str) -> str:
 FLAGS = {"p": "preliminary", "e": "estimate", "prov": "preliminary", "prel": "preliminary", "est": "estimate"}
 """Letters at a number that say what it is good for; other single letters and stars are kept in the note."""
 
-NOTHING = {
-    "",
-    *[
-        "-",
-        "--",
-        "---",
-        "–",
-        "—",
-        "…",
-        "...",
-        "..",
-        ":",
-        "na",
-        "n.a.",
-        "n/a",
-        "nan",
-        "null",
-        "none",
-        "x",
-        "н/д",
-        "无",
-    ],
-}
+NOTHING = {"", "-", "--", "---", "–", "—", "…", "...", "..", ":", "na", "n.a.", "n/a", "nan", "null", "none", "x", "н/д", "无"}  # fmt: skip
 """How tables write that there is no number, in lower case."""
 
 _NUMBER = re.compile(
@@ -242,27 +220,7 @@ _CURRENCIES = [
     (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name) for name, words in CURRENCIES.items()
 ]
 
-_WORDS_LIKE_CODES = {
-    *[
-        "ALL",
-        "TOP",
-        "TRY",
-        "CUP",
-        "MAD",
-        "PEN",
-        "COP",
-        "SOS",
-        "GEL",
-        "LAK",
-        "BAM",
-        "SDG",
-        "MOP",
-        "NIO",
-        "STN",
-        "WST",
-        "ARS",
-    ]
-}
+_WORDS_LIKE_CODES = {"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "COP", "SOS", "GEL", "LAK", "BAM", "SDG", "MOP", "NIO", "STN", "WST", "ARS"}  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -321,20 +279,7 @@ def read_flow(text: str) -> str | None:
     return both[0] if both else None
 
 
-_WORLD = (
-    "world",
-    "wld",
-    "w00",
-    "g001",
-    "all countries",
-    "весь мир",
-    "мир",
-    "世界",
-    "全球",
-    "总值",
-    "mundo",
-    "welt",
-)
+_WORLD = ("world", "wld", "w00", "g001", "all countries", "весь мир", "мир", "世界", "全球", "总值", "mundo", "welt")  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,7 @@ class Layout:
     first, last : the rows of the values.
     numbers : the columns of values.
     titles : what stands above the names.
+    labels : the different texts of every column that holds neither values nor periods.
     """
 
     def __init__(self, table: Table, where: str) -> None:
@@ -58,6 +59,20 @@ class Layout:
         above = self.text[: (self.names or [self.first])[0] - 1]
         self.titles = [title for row in above if (title := " ".join(dict.fromkeys(filter(None, row))))]
         self.data = [row for row in self.text[self.first - 1 : self.last] if any(row)]
+        self.labels = {
+            place: texts
+            for place in range(self.width)
+            if place not in {*self.numbers, *self.period_columns}
+            and (texts := [*filter(None, dict.fromkeys(self.column(place)))])
+        }
+
+    def note(self, words: str) -> None:
+        """Add what a reader must know."""
+        self.notes.append(f"{self.where}: {words}")
+
+    def column_name(self, place: int) -> str:
+        """How a mapping calls a column: by its name, or its place where it has none of its own."""
+        return self.name[place] if self.names else str(place + 1)
 
     def column(self, place: int) -> list[str]:
         """The texts of a column, in all rows of values."""
@@ -195,9 +210,7 @@ class Layout:
         blank = False
         for number, row in enumerate(self.table.rows[self.first - 1 :], self.first):
             if blank and not all(is_figure(text_of(row[p])) for p in self.numbers if p < len(row)):
-                self.notes.append(
-                    f"{self.where}: what stands from row {number} on seems another table or a note, and was left out"
-                )
+                self.note(f"what stands from row {number} on seems another table or a note, and was left out")
                 return number - 1
             blank = not any_cell(row)
         return None

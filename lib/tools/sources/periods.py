@@ -22,13 +22,7 @@ _Y = r"((?:19|20)\d\d)"
 _NOISE = re.compile(
     r"[*]+|\((?:p|e|r|prov\.?|prel\.?|\*+|preliminary|provisional)\)|(?<=\d) ?[pre](?:/)?$|(?<=\d)\.0+$|\s?(?:гг?\.|год[ау]?|year|año|jahr)$"
 )
-_ROMAN = dict(
-    zip(
-        ["i", "ii", "iii", "iv", "一", "二", "三", "四", "first", "second", "third", "fourth"],
-        [1, 2, 3, 4] * 3,
-        strict=True,
-    )
-)
+_NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}  # fmt: skip
 _QUARTER = re.compile(
     r"(?:q|qtr\.?|quarter|t|trim(?:estre)?\.?|кв(?:артал)?\.?|quartal)\W?(?P<a>[1-4]|iv|i{1,3})"
     r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|trim(?:estre)?\.?|季度?)"
@@ -135,7 +129,7 @@ def _quarter(plain: str) -> dict[str, str]:
     if not year or not match:
         return {}
     number = match["a"] or match["b"]
-    return {"Q": f"{year[1]}-Q{_ROMAN.get(number, number)}"}
+    return {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
 
 
 def _named_month(plain: str) -> dict[str, str]:

@@ -16,27 +16,13 @@ from lib.tools.sources import cells, observations, periods, reader
 from lib.tools.sources.cells import is_number, read_flow, read_place, read_unit, text_of
 from lib.tools.sources.layout import SCALE_WORDS, Layout
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
+from lib.tools.sources.parties import CODE_WORDS, Parties, Said, places_in
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.tables import Table, read_file, read_tables
 
-TOTALS = {"all products", "all commodities", "all goods", *["total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"]}  # fmt: skip
+TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 
-WORDS_OF_ROLES = {
-    "reporter": re.compile(
-        r"report|declar|exporter|репортер|报告|region|province|city|place|город|регион|省|市|ref_area|país informante"
-    ),
-    "partner": re.compile(
-        r"partner|counterpart|destination|origin|партн|контрагент|伙伴|对方|国别|国家|страна|zielland|partnerland|país socio|importer"
-    ),
-}
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
-CODE_WORDS = re.compile(
-    r"\bcode|\bid\b|s\.? ?no\b|^no\.?$|^#$|№|序号|编码|\brank|^n$|desc_?code|isactive|iso|hs\b|sitc|flag|status|scalar_id|vector|decimals|coordinate|uom_id",
-    re.IGNORECASE,
-)
-
-Said = dict[str, Any]
-"""Part of a mapping, as its file would have it."""
 
 
 class UnclearError(UserError):
@@ -116,20 +102,15 @@ class Look:
     def __init__(self, table: Table, where: str, stem: str, given: dict[str, Any]) -> None:
         self.table, self.where, self.stem, self.given = table, where, stem, given
         self.at = Layout(table, where)
-        self.notes = self.at.notes
         self.questions: dict[str, str] = {}
         self.headings = [*self.at.titles, table.name, stem]
-        values = {*self.at.numbers, *self.at.period_columns}
-        self.labels = {
-            place: texts
-            for place in range(self.at.width)
-            if place not in values and (texts := [*filter(None, dict.fromkeys(self.at.column(place)))])
-        }
-        """The different texts of every column that holds neither values nor periods."""
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
-        said = self.period() | self.parties()
+        said = self.period()
+        parties, unknown = Parties(self.at, self.given, self.headings).found()
+        self.questions |= unknown
+        said |= parties
         said |= self.flow() | self.unit_by_row()
         said["flows"] = self.values(said)
         said |= self.numbers()
@@ -140,15 +121,7 @@ class Look:
             raise UserError(
                 f"{self.where}: found no value whose reporter, partner, flow and period are known, expected one; {'; '.join(notes[:3])}"
             )
-        return Proposal(mapping, rows, self.notes + notes)
-
-    def note(self, words: str) -> None:
-        """Add what a reader must know."""
-        self.notes.append(f"{self.where}: {words}")
-
-    def column_name(self, place: int) -> str:
-        """How the mapping calls a column: by its name, or its place where it has none of its own."""
-        return self.at.name[place] if self.at.names else str(place + 1)
+        return Proposal(mapping, rows, self.at.notes + notes)
 
     # --- period ---
 
@@ -163,7 +136,7 @@ class Look:
             axis["row"] = at.period_row
             texts = [at.text[at.period_row - 1][place] for place in at.numbers]
         if at.period_columns:
-            names = [self.column_name(place) for place in at.period_columns]
+            names = [self.at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
             parts = zip(*map(at.column, at.period_columns), strict=True)
             beside = list(dict.fromkeys(" ".join(part).strip() for part in parts))
@@ -171,9 +144,9 @@ class Look:
         freq, axis = self.freq(texts, axis)
         blanks = "" in texts and at.period_columns and self.lacks_periods()
         if blanks:
-            self.note("blanks below a period were read as that period")
+            self.at.note("blanks below a period were read as that period")
         return {"period": axis, "freq": freq} | (
-            {"fill": [self.column_name(at.period_columns[0])]} if blanks else {}
+            {"fill": [self.at.column_name(at.period_columns[0])]} if blanks else {}
         )
 
     def period_of_all(self) -> Said:
@@ -186,7 +159,7 @@ class Look:
             )
             return {"period": {"is": "2000"}, "freq": "A"}
         if "period" not in self.given:
-            self.note(f"the period of all figures is {quote(text)}")
+            self.at.note(f"the period of all figures is {quote(text)}")
         kind = self.given.get("freq") or next(iter(kinds))
         return {
             "period": {"is": text} | (self.fiscal([text]) if "F" in kinds else {}),
@@ -205,7 +178,7 @@ class Look:
             if "year" not in self.given:
                 self.questions["year"] = "found months without their year, expected it, such as 2024"
             axis, top = axis | {"year": self.given.get("year")}, "M"
-        header = " ".join(map(self.column_name, self.at.period_columns)).casefold()
+        header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
         named = top == "A" and re.search(r"fiscal|financial year|\bfy\b", header)
         if top == "F" or "fiscal" in self.given or named:
             axis, top = axis | self.fiscal(texts), "A"
@@ -240,95 +213,6 @@ class Look:
             )
         return {"fiscal": self.given.get("fiscal", 1)}
 
-    # --- reporter and partner ---
-
-    def parties(self) -> Said:
-        """Reporter and partner: given, in columns, or in the title."""
-        columns, found = self.columns_of_places(), Said()
-        role = {place: self.role(place) for place in columns}
-        for name in WORDS_OF_ROLES:
-            if own := [place for place in columns if role[place] == name]:
-                found[name] = self.party(name, own[0])
-            elif name in self.given:
-                found[name] = {"is": self.given[name]}
-        free = sorted(place for place in columns if not role[place])
-        for name in WORDS_OF_ROLES:
-            if name not in found and len(free) > (name == "reporter" and "partner" not in found):
-                found[name] = self.party(name, free.pop(0))
-        self.add_from_titles(found)
-        for name, words in (
-            ("reporter", "whose trade this is"),
-            ("partner", "with whom it is (World for all together)"),
-        ):
-            if name not in found:
-                self.questions[name] = f"found none in the table, expected {words}"
-                found[name] = {"is": "World"}
-        return found
-
-    def columns_of_places(self) -> list[int]:
-        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        known = {place: [self.place(text) for text in texts] for place, texts in self.labels.items()}
-        share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
-        wanted = {read_place(self.given.get(role, "")) for role in WORDS_OF_ROLES} - {"", "World"}
-        kept: list[int] = []
-        for place in sorted(
-            known, key=lambda n: (-share[n], bool(CODE_WORDS.search(self.column_name(n))), n)
-        ):
-            some = share[place] >= (0.25 if len(known[place]) > 4 else 0.5)
-            if (some or wanted & {*known[place]}) and not any(self.same_places(place, one) for one in kept):
-                kept.append(place)
-        return kept
-
-    def place(self, text: str) -> str:
-        """The name used here of a place, also by what was given."""
-        return self.given.get("places", {}).get(text) or read_place(text)
-
-    def same_places(self, one: int, other: int) -> bool:
-        """Whether two columns name the same places, such as names and codes."""
-        pairs = {(row[one], row[other]) for row in self.at.data}
-        return all(self.place(text) == self.place(beside) for text, beside in pairs)
-
-    def role(self, place: int) -> str:
-        """Which party a column names: by its own name, or since it holds the place that was given."""
-        name, known = self.column_name(place).casefold(), set(map(self.place, self.labels[place]))
-        by_name = [role for role, words in WORDS_OF_ROLES.items() if words.search(name)]
-        held = [
-            role for role in ("partner", "reporter") if read_place(self.given.get(role, "")) in known - {""}
-        ]
-        return [*by_name, *held, ""][0]
-
-    def party(self, role: str, place: int) -> Said:
-        """A column of places; where one was given, its rows alone."""
-        texts, axis = self.labels[place], {"column": self.column_name(place)}
-        names = {text: name for text in texts if (name := self.place(text))}
-        if wanted := self.given.get(role):
-            own = read_place(wanted) or wanted
-            rows = {text: name for text, name in names.items() if name == own}
-            rows = rows or {text: wanted for text in texts if text == wanted}
-            left = {"others": "skip"} if len(rows) < len(texts) else {}
-            return axis | {"names": rows} | left if rows else {"is": wanted}
-        if unknown := [text for text in texts if text not in names]:
-            more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-            self.note(
-                f"left out of the column {axis['column']}, no place that is known: {', '.join(map(quote, unknown[:5]))}{more}"
-            )
-            axis["others"] = "skip"
-        return axis | ({"names": names} if len(texts) <= 30 or "places" in self.given else {})
-
-    def add_from_titles(self, found: Said) -> None:
-        """Add parties that the title names, such as "Exports of China to Russia"."""
-        first = [self.at.name[place] for place in self.at.numbers[:1]]
-        for title in [*self.at.titles, *first, self.table.name, self.stem]:
-            places = _places_in(title)
-            for name, before in places:
-                to = re.search(
-                    r"(?:\b(?:to|with|from|mit|nach|aus|con|a|с|в|из)|对|与|同|从)\s*$", before.casefold()
-                )
-                role = "partner" if to or ("reporter" in found and len(places) > 1) else "reporter"
-                if role not in found and name not in {axis.get("is") for axis in found.values()}:
-                    found[role] = {"is": name}
-                    self.note(f"the {role} is {name}, by {quote(title)}")
-
     # --- flow ---
 
     def flow(self) -> Said:
@@ -342,14 +226,14 @@ class Look:
                 return {"flow": self.axis_of_flow({"row": number}, list(dict.fromkeys(texts)))}
         flows = {
             place: [read_flow(text) for text in texts]
-            for place, texts in self.labels.items()
+            for place, texts in self.at.labels.items()
             if len(texts) <= 200
         }
         found = [place for place, names in flows.items() if 2 * names.count(None) <= len(names)]
         if not found:
             return {}
         best = min(found, key=lambda n: (-len({*flows[n]}), bool(CODE_WORDS.search(at.name[n])), n))
-        return {"flow": self.axis_of_flow({"column": self.column_name(best)}, self.labels[best])}
+        return {"flow": self.axis_of_flow({"column": self.at.column_name(best)}, self.at.labels[best])}
 
     def axis_of_flow(self, axis: Said, texts: list[str]) -> Said:
         """An axis of flows, with the texts that name one; other series are left out."""
@@ -361,7 +245,7 @@ class Look:
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
-            self.note(f"left out, no flow: {', '.join(map(quote, other[:5]))}")
+            self.at.note(f"left out, no flow: {', '.join(map(quote, other[:5]))}")
             axis = axis | {"others": "skip"}
         return axis | {"names": names}
 
@@ -378,11 +262,11 @@ class Look:
         """The columns to read: those that name the partner, or flows, else that named as value, else the only one."""
         name = self.at.name
         places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
-        of_partner = [place for place in places if read_place(partner or "") in dict(_places_in(name[place]))]
+        of_partner = [place for place in places if read_place(partner or "") in dict(places_in(name[place]))]
         places = of_partner or places
         flow = {place: read_flow(name[place]) for place in places}
         if balance := [name[place] for place in places if flow[place] == ""]:
-            self.note(f"left out, no flow: {', '.join(map(quote, balance))}")
+            self.at.note(f"left out, no flow: {', '.join(map(quote, balance))}")
         if named := [place for place in places if flow[place]]:
             return named
         for word in VALUE_WORDS:
@@ -394,7 +278,7 @@ class Look:
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
         """One entry of `flows`."""
         head = "" if place is None else self.at.name[place]
-        found: Said = {} if place is None else {"column": self.column_name(place)}
+        found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
             in_titles = (read_flow(title.replace("_", " ")) for title in self.headings)
@@ -417,18 +301,18 @@ class Look:
         """The column of units, one with powers of ten first."""
         units = [
             place
-            for place, texts in self.labels.items()
-            if len(texts) <= 50 and all(_is_unit(text, self.column_name(place)) for text in texts)
+            for place, texts in self.at.labels.items()
+            if len(texts) <= 50 and all(_is_unit(text, self.at.column_name(place)) for text in texts)
         ]
         scaled = [
             place
             for place in units
-            if all(read_unit(text)[1] is not None or text.isdigit() for text in self.labels[place])
+            if all(read_unit(text)[1] is not None or text.isdigit() for text in self.at.labels[place])
         ]
         self.unit_column = next(iter(scaled or units), None)
         if self.unit_column is None or ("unit" in self.given and not scaled):
             return {}
-        return {"unit": {"column": self.column_name(self.unit_column)}}
+        return {"unit": {"column": self.at.column_name(self.unit_column)}}
 
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
@@ -441,11 +325,11 @@ class Look:
             return currency if "unit" in said else unit_in_words(own, ten) if own else str(unit)
         currency, power = self.unit_in_titles(head)
         if self.unit_column is not None and "unit" in said:
-            if all(read_unit(text)[0] for text in self.labels[self.unit_column]):
+            if all(read_unit(text)[0] for text in self.at.labels[self.unit_column]):
                 return ""
             if not currency:
                 self.questions["unit"] = (
-                    f"found powers of ten in the column {self.column_name(self.unit_column)} but no currency, expected one, such as USD"
+                    f"found powers of ten in the column {self.at.column_name(self.unit_column)} but no currency, expected one, such as USD"
                 )
             return currency or "USD"
         if not currency or (power is None and self.largest() < 1e6):
@@ -456,7 +340,7 @@ class Look:
 
     def unit_in_titles(self, head: str) -> tuple[str, int | None]:
         """The first currency and the first power of ten in names, titles, and labels that agree."""
-        series = [texts for n, texts in self.labels.items() if n != self.unit_column and len(texts) <= 200]
+        series = [texts for n, texts in self.at.labels.items() if n != self.unit_column and len(texts) <= 200]
         agreed = [" ".join(one) for one in series if len(set(map(read_unit, one))) == 1]
         texts = [head, *self.at.titles, *self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
         units = list(map(read_unit, texts))
@@ -498,7 +382,7 @@ class Look:
                     f"found {quote(unclear)}, which may have decimals or thousands, expected the mark before decimals: . or ,"
                 )
             marks = cells.Marks(".", ",")
-            self.note(f"{quote(unclear)} was read with thousands")
+            self.at.note(f"{quote(unclear)} was read with thousands")
         if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
             said |= {name: mark for name, mark in marks._asdict().items() if mark}
         return said
@@ -542,7 +426,7 @@ class Look:
             raise conflict
         for column, texts in conflict.columns.items():
             if totals := [text for text in texts if text.casefold() in TOTALS]:
-                self.note(f"of the column {column} the rows {quote(totals[-1])} were read")
+                self.at.note(f"of the column {column} the rows {quote(totals[-1])} were read")
                 return {column: totals[-1]}
         column, texts = next(iter(conflict.columns.items()))
         words = f'found rows that differ in the column {column} ({", ".join(map(quote, texts[:5]))} …), expected which to take, such as "{column}={texts[0]}"'
@@ -566,27 +450,6 @@ def _period_in(title: str) -> str:
         if n + size <= len(words)
     ]
     return max((span for span in spans if {*periods.read_period(span)} - {"m"}), key=len, default="")
-
-
-def _places_in(title: str) -> list[tuple[str, str]]:
-    """The places that a title names, in order, each with what stands before it."""
-    plain = re.sub(r"(?i)(доллар\w*|долл\w*\.?) сша|u\.?s\.?[ -]dollars?|us\$", " ", title.replace("_", " "))
-    plain = cells.fold(plain)
-    found: list[tuple[int, int, str]] = []
-    for word, name in cells.places().items():
-        if len(word) > (3 if word.isascii() else 1) and name != "World" and (at := plain.find(word)) >= 0:
-            end = at + len(word)
-            inside = (plain[at - 1 : at].isalpha() and word[0].isascii()) or (
-                plain[end : end + 1].isalpha() and word[-1].isascii()
-            )
-            found += [] if inside else [(at, -len(word), name)]
-    kept: list[tuple[str, str]] = []
-    past = 0
-    for at, size, name in sorted(found):
-        if at >= past:
-            kept.append((name, plain[:at]))
-            past = at - size
-    return kept
 
 
 def _is_unit(text: str, name: str) -> bool:
