@@ -118,6 +118,7 @@ class Reader:
         self.notes = list(table.notes)
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
+        self.known: dict[str, str] = {}  # places, by text
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
     def observations(self) -> Observed:
@@ -228,7 +229,12 @@ class Reader:
             if not any(texts):
                 bare += [number] if any(map(text_of, row)) else []
                 continue
-            beside = {role: " ".join(text_of(row[n]) for n in some).strip() for role, some in places.items()}
+            beside = {
+                role: text_of(row[some[0]])
+                if len(some) == 1
+                else " ".join(text_of(row[place]) for place in some).strip()
+                for role, some in places.items()
+            }
             for column in (
                 column for column, text in zip(columns, texts, strict=True) if text not in missing
             ):
@@ -296,7 +302,11 @@ class Reader:
         """Return what a text means, by the names of the mapping, else by what is known; blank for nothing."""
         if names := self.axes[role].names:
             return names.get(text, "")
-        return (cells.read_flow(text) or "") if role == "flow" else cells.read_place(text)
+        if role == "flow":
+            return cells.read_flow(text) or ""
+        if text not in self.known:
+            self.known[text] = cells.read_place(text)
+        return self.known[text]
 
     def unit(self, column: Column, text: str, number: int) -> Unit:
         """Return the unit of a value: of the column, of the row, or the column's currency with the row's power of ten."""
