@@ -125,8 +125,7 @@ class Reader:
         """Return checked observations, and notes."""
         columns = self.columns()
         self.refuse_units_unused(columns)
-        found = self.found(columns)
-        return self.checked(self.with_periods(found))
+        return self.checked(self.found(columns))
 
     # --- columns ---
 
@@ -330,47 +329,39 @@ class Reader:
         """Return what is said of a text that means nothing."""
         return refuse(f"{self.where}:{number}: {', '.join(axis.columns) or role}", quote(text), expected)
 
-    # --- periods ---
-
-    def with_periods(self, found: list[Found]) -> list[tuple[Found, str]]:
-        """Return the values with the flags of their periods, these as observations write them."""
+    def periods(self, found: list[Found]) -> dict[Any, str]:
+        """Return the periods as observations write them, by what stands there; blank for those left out."""
         lines: dict[Any, int] = {}
         for one in found:
             lines.setdefault(one.period, one.line)
-        place = ", ".join(self.mapping.period.columns) or "period"
+        axis = self.mapping.period
+        place = ", ".join(axis.columns) or "period"
         periods = read_periods(
-            list(lines),
-            self.mapping.period,
-            self.mapping.freq,
-            lambda text: f"{self.where}:{lines[text]}: {place}",
+            list(lines), axis, self.mapping.freq, lambda text: f"{self.where}:{lines[text]}: {place}"
         )
-        flags = {text: flag_of(text_of(text)) for text in lines}
-        kept = [
-            (one._replace(period=period), flags[one.period])
-            for one in found
-            if (period := periods[one.period])
-        ]
-        if len(kept) < len(found):
-            self.notes.append(f"{self.where}: {len(found) - len(kept)} values of other periods were left out")
-        return kept
+        if count := sum(not periods[one.period] for one in found):
+            self.notes.append(f"{self.where}: {count} values of other periods were left out")
+        return periods
 
     # --- values ---
 
-    def checked(self, found: list[tuple[Found, str]]) -> Observed:
+    def checked(self, found: list[Found]) -> Observed:
         """Return values as checked observations."""
-        marks = self.marks([one.cell for one, _ in found if isinstance(one.cell, str)])
+        periods = self.periods(found)
+        found = [one for one in found if periods[one.period]]
+        marks = self.marks([one.cell for one in found if isinstance(one.cell, str)])
+        of_period = {text: flag_of(text_of(text)) for text in periods}
         rows, flags = [], Counter[str]()
-        for one, of_period in found:
+        for one in found:
             if (number := self.number(one, marks)) is None:
                 continue
             amount, unit = _in_known_unit(number.value, one.unit)
             status, note = "ok", ""
-            if flag := number.flag or of_period:
+            if flag := number.flag or of_period[one.period]:
                 flags[flag] += 1
                 status, note = self.status(flag)
-            rows.append(
-                (one.line, one.reporter, one.partner, one.flow, one.period, amount, unit, one.column.value.valuation, status, note)
-            )  # fmt: skip
+            parties = one.line, one.reporter, one.partner, one.flow, periods[one.period]
+            rows.append((*parties, amount, unit, one.column.value.valuation, status, note))
         if flags:
             words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
             self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
@@ -410,23 +401,20 @@ class Reader:
 
     def number(self, one: Found, marks: Marks) -> cells.Number | None:
         """Return the number of a cell, or None where the mapping says that there is none."""
-        cell, where = one.cell, f"{self.where}:{one.line}: {one.column.name}"
-        if isinstance(cell, int | float) and not isinstance(cell, bool):
-            found: cells.Number | str = cells.Number(float(cell))
+        text = text_of(one.cell)
+        if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
+            found: cells.Number | str = cells.Number(float(one.cell))
         else:
-            text = text_of(cell)
             found = cells.read_number(text, marks)
-            if isinstance(found, str) and cells.without_flag(text) in self.mapping.missing:
-                return None
+        if not isinstance(found, str) and 0 <= found.value < math.inf:
+            return found
+        if isinstance(found, str) and cells.without_flag(text) in self.mapping.missing:
+            return None
+        where = f"{self.where}:{one.line}: {one.column.name}"
         if isinstance(found, str) or not math.isfinite(found.value):
-            raise refuse(where, quote(text_of(cell)), found if isinstance(found, str) else "a finite number")
-        if found.value < 0:
-            raise refuse(
-                where,
-                f"value {quote(str(found.value))}",
-                "0 or more: a flow is never negative, a balance is none",
-            )
-        return found
+            raise refuse(where, quote(text), found if isinstance(found, str) else "a finite number")
+        negative = "0 or more: a flow is never negative, a balance is none"
+        raise refuse(where, f"value {quote(str(found.value))}", negative)
 
     def status(self, flag: str) -> tuple[str, str]:
         """Return the status and the note of a flag."""

@@ -193,7 +193,7 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
             if cell.tag not in ("td", "th"):
                 continue
             fill()
-            across, down = _span(cell.get("colspan")), _span(cell.get("rowspan"))
+            across, down = _span(cell.get("colspan", "")), _span(cell.get("rowspan", ""))
             if len(row) + across > WIDEST:
                 raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
             text = " ".join(" ".join(cell.itertext()).split()) or None
@@ -206,12 +206,8 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
     return rows
 
 
-def _span(text: str | None) -> int:
-    return (
-        min(int(text), 1000)
-        if text and text.isascii() and text.isdigit() and len(text) < 9 and int(text)
-        else 1
-    )
+def _span(text: str) -> int:
+    return min(int(text), 1000) or 1 if re.fullmatch("[0-9]{1,8}", text) else 1
 
 
 def read_xml(text: str, where: str) -> list[Table]:
@@ -227,10 +223,8 @@ def read_xml(text: str, where: str) -> list[Table]:
         )
     except (etree.XMLSyntaxError, ValueError) as error:
         raise refuse(where, f"XML that cannot be read ({error})", "complete XML") from None
-    if (
-        root.getroottree().docinfo.internalDTD is not None
-        and root.getroottree().docinfo.internalDTD.entities()
-    ):
+    dtd = root.getroottree().docinfo.internalDTD
+    if dtd is not None and dtd.entities():
         raise refuse(where, "XML that defines entities", "XML without them")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
         return [Table(_sheet_2003(one, where), "Excel 2003 XML", _attribute(one, "Name")) for one in sheets]
@@ -260,12 +254,8 @@ def _sheet_2003(sheet: Any, where: str) -> list[list[Cell]]:
             index, merged = _attribute(cell, "Index"), _attribute(cell, "MergeAcross")
             if index.isdigit() and len(row) < int(index[:9]) - 1 <= WIDEST:
                 row += [None] * (int(index) - 1 - len(row))
-            value = (
-                next(
-                    (" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"), ""
-                )
-                or None
-            )
+            texts = [" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"]
+            value = texts[0] or None if texts else None
             row += [value] * (1 + min(int(merged[:9]) if merged.isdigit() else 0, WIDEST))
         if len(row) > WIDEST or len(rows) > LONGEST:
             raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
@@ -275,20 +265,16 @@ def _sheet_2003(sheet: Any, where: str) -> list[list[Cell]]:
 
 def _sdmx_record(obs: Any) -> dict[str, Cell]:
     """Dimensions and attributes of an observation and of the series around it, in the generic and the specific form."""
+    names = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD", "Value": ""}
+    series = obs.getparent()
+    around = [part for child in series if _tag(child) in ("SeriesKey", "Attributes") for part in child]
     record: dict[str, Cell] = {}
-    for element in (obs.getparent(), obs):
+    for element, parts in ((series, around), (obs, obs.iter())):
         record |= {key: value for key, value in element.attrib.items() if not key.startswith("{")}
-        for one in (
-            element.iter()
-            if element is obs
-            else [part for child in element if _tag(child) in ("SeriesKey", "Attributes") for part in child]
-        ):
-            name = _tag(one)
-            if name in ("Value", "ObsDimension", "ObsValue", "Time"):
-                plain = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD"}.get(
-                    name, ""
-                )
-                record[plain or one.get("id") or one.get("concept") or "value"] = one.get("value") or one.text
+        for one in parts:
+            if (name := _tag(one)) in names:
+                key = names[name] or one.get("id") or one.get("concept") or "value"
+                record[key] = one.get("value") or one.text
     return record
 
 
