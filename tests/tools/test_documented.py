@@ -37,6 +37,8 @@ ELSEWHERE = {
     "python -m venv .venv && . .venv/bin/activate": CAMPAIGNS,
     "python3 -m venv .venv && . .venv/bin/activate": CAMPAIGNS,
     "nbdime config-git --enable": CAMPAIGNS,
+    'git config diff.jupyternotebook.command "uv run -q --group lab git-nbdiffdriver diff"': CAMPAIGNS,
+    'git config merge.jupyternotebook.driver "uv run -q --group lab git-nbmergedriver merge %O %A %B %L %P"': CAMPAIGNS,
     "pre-commit install": CAMPAIGNS,
     "pytest notebooks": ".ci/run",  # all tests, among them these
     "pytest -n 0 tests/test_growth.py": ".ci/run",
@@ -44,16 +46,17 @@ ELSEWHERE = {
     "npm install --prefix out/axe axe-core": ".ci/run",
     "bash .ci/run": ".github/workflows/tests.yml",
     "uv sync --group cluster": ".ci/run",
-    "jupyter lab": "test_outline.py::test_jupyterlab_opens_on_the_start_notebook",
-    "tradegoals kernel install": "test_outline.py::test_the_warm_kernel_is_installed_by_name_and_removed",
+    "tradegoals run --matrix notebooks/odd_cases.yml --out out/odd": ".ci/run",
+    "jupyter lab": "test_new.py::test_jupyterlab_opens_on_the_start_notebook",
+    "tradegoals kernel install": "test_new.py::test_the_warm_kernel_is_installed_by_name_and_removed",
     "tradegoals new 20_my_question --case GoalCase": (
-        "test_outline.py::test_a_new_notebook_works_with_every_command_at_once"
+        "test_new.py::test_a_new_notebook_works_with_every_command_at_once"
     ),
-    "pytest -n 0 notebooks/20_my_question.ipynb": "test_outline.py::test_a_new_notebook_passes_lint_format_and_nbval",
-    "tradegoals stamp": "test_outline.py::test_stamp_executes_only_what_is_stale_and_says_why",
-    "tradegoals stamp --check": "test_outline.py::test_stamp_executes_only_what_is_stale_and_says_why",
+    "pytest -n 0 notebooks/20_my_question.ipynb": "test_new.py::test_a_new_notebook_passes_lint_format_and_nbval",
+    "tradegoals stamp": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
+    "tradegoals stamp --check": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
     "tradegoals check --renew": "test_stamp.py::test_renewing_writes_the_checksums_of_what_changed",
-    "tradegoals schema --write": "test_outline.py::test_a_new_notebook_works_with_every_command_at_once",
+    "tradegoals schema --write": "test_new.py::test_a_new_notebook_works_with_every_command_at_once",
     "tradegoals run --accept": (
         "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),

@@ -129,7 +129,7 @@ def test_what_the_data_cannot_answer_is_left_out_only_if_so_asked(tmp_path: Path
         ("reporter: [Harbn]", "Harbn"),
         ("as_of: [2020-13-01]", "2020-13-01"),
         ("reportr: [China]", "did you mean reporter?"),
-        ("flow: [exports]", "did you mean export?"),
+        ("flow: [exporrt]", "did you mean export?"),
     ],
 )
 def test_a_mistake_is_never_left_out(tmp_path: Path, values: str, words: str) -> None:
@@ -158,7 +158,8 @@ def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
     text = f"{ONE}\ncases: {{a: {{axes: {{flow: [total]}}}}, a-flow-total: {{}}, a_flow-total: {{}}}}"
     assert any("unfit for a folder" in line for line in faults(tmp_path, text))
     text = "cases: {a: {notebooks: [01_what_do_the_figures_say], axes: {as_of: [2020-01-01, 2020-1-1]}}}"
-    assert faults(tmp_path, text)
+    found, _ = expand(tmp_path, text)  # one day, written in two ways
+    assert len({run.slug for run in found}) == 2 == len(found)
 
 
 def test_a_matrix_that_nobody_can_want_is_refused(tmp_path: Path) -> None:
