@@ -180,7 +180,7 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
 
 # --- units ---
 
-SCALES = (
+_WORDS_OF_SCALES = (
     (12, r"lakh crores?|trillions?|tn|трлн|триллион\w*|billonen|billionen|billones|billón", "万亿|萬億|兆"),
     (11, "", "千亿|千億"),
     (10, "", "百亿|百億"),
@@ -203,21 +203,22 @@ _SCALES = [
         ),
         ten,
     )
-    for ten, words, signs in SCALES
+    for ten, words, signs in _WORDS_OF_SCALES
 ]
 
-CURRENCIES = {
+_WORDS_OF_CURRENCIES = {
     "USD": r"usd|u\.?s\.?[ -]?dollars?|dollars?|долл\w*|доллар\w*|d[oó]lares", "EUR": r"eur|euros?|евро", "CNY": r"cny|rmb|yuan|renminbi|юан\w*",
     "RUB": r"rub|roubles?|rubles?|руб\w*|rubel", "INR": r"inr|rupees?|rs|рупи\w*|rupien|rupias", "JPY": r"jpy|yen|иен\w*", "GBP": r"gbp|pounds?|фунт\w*",
     "KRW": r"won", "BRL": r"reais", "CHF": r"franken",
 }  # fmt: skip
 
-SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "人民币": "CNY", "人民幣": "CNY", "卢布": "RUB", "日元": "JPY", "日圆": "JPY", "英镑": "GBP",
+_SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "人民币": "CNY", "人民幣": "CNY", "卢布": "RUB", "日元": "JPY", "日圆": "JPY", "英镑": "GBP",
          "韩元": "KRW", "r$": "BRL", "us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "₽": "RUB", "₹": "INR", "₩": "KRW", "円": "JPY", "元": "CNY"}  # fmt: skip
 """Signs of currencies; ¥ may be yen or yuan, and is none."""
 
 _CURRENCIES = [
-    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name) for name, words in CURRENCIES.items()
+    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name)
+    for name, words in _WORDS_OF_CURRENCIES.items()
 ]
 
 _WORDS_LIKE_CODES = {"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "COP", "SOS", "GEL", "LAK", "BAM", "SDG", "MOP", "NIO", "STN", "WST", "ARS"}  # fmt: skip
@@ -237,7 +238,7 @@ def read_unit(text: str) -> tuple[str, int | None]:
     plain = text.casefold()
     codes = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if _is_code(one, text)]
     words = [name for pattern, name in _CURRENCIES if pattern.search(plain)]
-    signs = [name for sign, name in SIGNS.items() if sign in plain]
+    signs = [name for sign, name in _SIGNS.items() if sign in plain]
     currency = [*codes, *words, *signs, ""][0]
     for pattern, ten in _SCALES:
         if found := pattern.search(plain):

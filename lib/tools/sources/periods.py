@@ -52,7 +52,7 @@ def _months() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(rf"{span}(?:\W*{_Y}|\W{{1,2}}'?(\d\d))"), re.compile(rf"{_Y}[\W年]*{span}")
 
 
-def without_marks(text: str) -> str:
+def _without_marks(text: str) -> str:
     """Return a period without marks of footnotes, flags and words such as "year"."""
     while (shorter := _NOISE.sub("", text).strip()) != text:
         text = shorter
@@ -72,7 +72,7 @@ def read_period(text: str) -> dict[str, str]:
     A, Q and M are as observations write them, D is a day, F the first year of a fiscal one, m a month without its year.
     """
     found: dict[str, str] = {}
-    plain = without_marks(text.casefold().strip())
+    plain = _without_marks(text.casefold().strip())
     if match := re.fullmatch(rf"(?:cy ?)?{_Y}(?:年度?)?", plain):
         return {"A": match[1]}
     if match := re.fullmatch(
@@ -147,7 +147,7 @@ def _named_month(plain: str) -> dict[str, str]:
     return _span(year, names[first], names[last]) if last else _month(year, str(names[first]))
 
 
-def as_period(day: str, freq: str) -> str:
+def _as_period(day: str, freq: str) -> str:
     """Return the year, quarter or month of a day."""
     year, month, _ = day.split("-")
     return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
@@ -194,7 +194,7 @@ def _october(texts: list[Any]) -> dict[Any, str]:
 def _period(text: Any, axis: Period, freq: str, where: str) -> str:
     """One period as observations write it, blank where it is left out."""
     if isinstance(text, date):
-        return as_period(text.isoformat()[:10], freq)
+        return _as_period(text.isoformat()[:10], freq)
     kinds = read_period(text)
     fiscal = kinds.get("F") or (kinds.get("A") if axis.fiscal else None)
     if freq == "A" and fiscal and ("F" in kinds or not axis.format):
@@ -207,7 +207,7 @@ def _period(text: Any, axis: Period, freq: str, where: str) -> str:
         return _fiscal_span(int(fiscal), axis.fiscal)
     found = _by_format(text, axis) if axis.format else _in_words(text, kinds, axis, freq)
     if found or axis.others == "skip":
-        return as_period(found, freq) if len(found) == 10 else found
+        return _as_period(found, freq) if len(found) == 10 else found
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
     words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}"
     raise refuse(where, quote(text), f"a period like {axis.format}" if axis.format else words)
@@ -224,7 +224,7 @@ def _in_words(text: str, kinds: dict[str, str], axis: Period, freq: str) -> str:
 
 def _by_format(text: str, axis: Period) -> str:
     """The day that a format of `strptime` reads, blank for none."""
-    for one in (text, without_marks(text)):
+    for one in (text, _without_marks(text)):
         with suppress(ValueError):
             day = datetime.strptime(one, axis.format or "").date()
             return (day.replace(year=axis.year) if axis.year else day).isoformat()

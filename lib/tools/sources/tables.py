@@ -137,7 +137,7 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
     if len(rows) > LONGEST or max(map(len, rows), default=0) > WIDEST:
         raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
-    return Table(rows, "CSV", separator=found, encoding=encoding)
+    return Table(rows, separator=found, encoding=encoding)
 
 
 def find_separator(text: str) -> str:
@@ -173,7 +173,7 @@ def read_html(text: str, where: str) -> Iterator[Table]:
     if not found:
         raise refuse(where, "a web page without a table", "a table")
     for number, table in enumerate(found, start=1):
-        yield Table(_spread(table, where), "a web page", str(number) if len(found) > 1 else "")
+        yield Table(_spread(table, where), str(number) if len(found) > 1 else "")
 
 
 def _spread(table: Any, where: str) -> list[list[Cell]]:
@@ -227,7 +227,7 @@ def read_xml(text: str, where: str) -> list[Table]:
     if dtd is not None and dtd.entities():
         raise refuse(where, "XML that defines entities", "XML without them")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
-        return [Table(_sheet_2003(one, where), "Excel 2003 XML", _attribute(one, "Name")) for one in sheets]
+        return [Table(_sheet_2003(one, where), _attribute(one, "Name")) for one in sheets]
     observations = [one for one in root.iter() if _tag(one) == "Obs"]
     records = [_sdmx_record(one) for one in observations] if observations else list(_xml_records(root))
     return [_of_records(records, "SDMX-ML" if observations else "XML", where)]
@@ -369,4 +369,4 @@ def _of_records(records: list[dict[str, Cell]], kind: str, where: str) -> Table:
         raise refuse(where, f"{kind} without records", "a list of records")
     if len(names) > WIDEST or len(records) > LONGEST:
         raise refuse(where, f"{len(records)} records of {len(names)} fields", "a smaller table")
-    return Table([list(names), *([record.get(name) for name in names] for record in records)], kind)
+    return Table([list(names), *([record.get(name) for name in names] for record in records)])

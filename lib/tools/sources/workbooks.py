@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import reduce
 from html import unescape
 from typing import Any
 
@@ -30,14 +31,12 @@ class Table:
     Parameters
     ----------
     rows : lists of any length, in the order of the file.
-    kind : what the file is, in words.
     name : of the sheet; blank where there is one table alone.
     separator, encoding : of a CSV.
     notes : what a reader must know, such as formulas without values.
     """
 
     rows: list[list[Cell]]
-    kind: str
     name: str = ""
     separator: str = ""
     encoding: str = ""
@@ -58,7 +57,7 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         sheets = [
             (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
         ]
-        tables = [_sheet(sheet, words, name, where) for name, sheet in sheets]
+        tables = [_sheet(sheet, name, where) for name, sheet in sheets]
     except UserError:
         raise
     except python_calamine.PasswordError:
@@ -81,7 +80,7 @@ def _is_seen(sheet: Any) -> bool:
     return str(sheet.visible).endswith("Visible") and str(sheet.typ).endswith("WorkSheet")
 
 
-def _sheet(sheet: Any, words: str, name: str, where: str) -> Table:
+def _sheet(sheet: Any, name: str, where: str) -> Table:
     if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
         raise refuse(
             where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table"
@@ -96,7 +95,7 @@ def _sheet(sheet: Any, words: str, name: str, where: str) -> Table:
         for row in rows[top : bottom + 1]:
             for column in range(left, min(right + 1, len(row))):
                 row[column] = rows[top][left]
-    return Table(rows, words, name)
+    return Table(rows, name)
 
 
 _CELL = re.compile(rb"<(?:\w+:)?(c|row)\b([^<>]*?)(/?)>")
@@ -140,20 +139,13 @@ def _check_places(text: bytes, where: str) -> None:
             continue
         letters, number = place.groups()
         last = max(last, int(number[:12]))
-        widest = max(widest, _number_of(letters[:9]))
+        widest = max(widest, reduce(lambda number, letter: number * 26 + letter - 64, letters[:9], 0))
         if found[1] == b"row":
             if number in rows:
                 raise refuse(where, f"two rows with the number {number[:12].decode()}", "each once")
             rows.add(number)
     if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
         raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
-
-
-def _number_of(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _check_repeats(text: bytes, where: str) -> None:
