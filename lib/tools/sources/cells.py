@@ -127,6 +127,29 @@ def _in_groups(groups: list[str]) -> bool:
 _ONES = str.maketrans("023456789", "111111111")
 
 
+def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The marks that stand before decimals, between thousands, or before three digits alone; each with a text that shows it."""
+    decimal, thousands, doubtful = dict[str, str](), dict[str, str](), dict[str, str]()
+    marked = [text for text in texts if "." in text or "," in text]
+    # Numbers of one shape say the same; there are few shapes.
+    shapes = {text if text.startswith("0") else text.translate(_ONES): text for text in marked}
+    for text in shapes.values():
+        if (parts := split_number(text_of(text))) is None:
+            continue
+        body = parts["body"].strip()
+        first, *others = sorted((mark for mark in ".," if mark in body), key=body.rindex) or [""]
+        head, *groups = body.split(first) if first else [body]
+        if others:
+            decimal.setdefault(others[0], text)
+        if others or len(groups) > 1:
+            thousands.setdefault(first, text)
+        elif groups and len(groups[0]) == 3 and 1 <= len(head) <= 3 and head.strip("0"):
+            doubtful.setdefault(first, text)
+        elif groups:
+            decimal.setdefault(first, text)
+    return decimal, thousands, doubtful
+
+
 def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     """Return the marks that numbers use, and one that could be read in two ways (else blank).
 
@@ -135,33 +158,7 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     ValueError
         Where two numbers contradict one another.
     """
-    decimal: dict[str, str] = {}
-    thousands: dict[str, str] = {}
-    doubtful: dict[str, str] = {}
-    # Numbers of one shape say the same; there are few shapes.
-    shapes = {
-        text if text.startswith("0") else text.translate(_ONES): text
-        for text in texts
-        if "." in text or "," in text
-    }
-    for text in shapes.values():
-        if (parts := split_number(text_of(text))) is None:
-            continue
-        body = parts["body"].strip()
-        used = [mark for mark in ".," if mark in body]
-        if len(used) == 2:
-            last, first = sorted(used, key=body.rindex, reverse=True)
-            decimal.setdefault(last, text)
-            thousands.setdefault(first, text)
-        elif used:
-            (mark,) = used
-            head, *groups = body.split(mark)
-            if len(groups) > 1:
-                thousands.setdefault(mark, text)
-            elif len(groups[0]) == 3 and 1 <= len(head) <= 3 and head.strip("0"):
-                doubtful.setdefault(mark, text)
-            else:
-                decimal.setdefault(mark, text)
+    decimal, thousands, doubtful = _uses_of_marks(texts)
     if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
         raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')
     point = next(iter(decimal), next((mark for mark in ".," if mark not in thousands and thousands), ""))
