@@ -464,13 +464,11 @@ def _places(read: Callable[[], Any], state: Any) -> dict[str, str]:
     known: dict[str, str] = {}
     for column in ("name", "other_names", "code"):
         for name, others in zip(table["name"], table[column], strict=True):
-            known |= {
-                _fold(other): name for other in others.split("|") if other and _fold(other) not in known
-            }
+            known |= {fold(other): name for other in others.split("|") if other and fold(other) not in known}
     for economy in economies():
         for name in (economy.name, *economy.other_names.split("|"), economy.iso3, economy.code):
             if name:
-                known.setdefault(_fold(name), economy.name)
+                known.setdefault(fold(name), economy.name)
     return known
 
 
@@ -481,7 +479,7 @@ def places() -> dict[str, str]:
     return _places(figures.load_reporters, tables.data_state())
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
     """A name as it is compared: no case, no accents, plain signs."""
     plain = unicodedata.normalize("NFKD", name.casefold().replace("’", "'"))
     return "".join(sign for sign in plain if not unicodedata.combining(sign))
@@ -489,7 +487,7 @@ def _fold(name: str) -> str:
 
 def read_place(text: str) -> str:
     """The name of a place as the figures use it: "harbin", "CN", "Russian Federation", "黑龙江"; others stay as they are."""
-    known, plain = places(), _fold(" ".join(text[:LONGEST].split()))
+    known, plain = places(), fold(" ".join(text[:LONGEST].split()))
     return known.get(plain) or known.get(re.sub(r"^the |'s$| city$| province$|市$|省$", "", plain), text)
 
 
@@ -628,7 +626,7 @@ def _longest_name(tokens: list[str], known: dict[str, str]) -> tuple[str, int]:
     """The longest name of a place that begins with the first word, and how many words it has."""
     for taken in range(min(6, len(tokens)), 0, -1):
         words = " ".join(tokens[:taken])
-        name = known.get(_fold(words.strip(".")))
+        name = known.get(fold(words.strip(".")))
         # "in", "to" and "by" are words, and codes of countries only where they stand in capitals.
         if name and not (len(words) <= 3 and words.isascii() and not words.isupper() and _is_word(words)):
             return name, taken

@@ -45,9 +45,10 @@ def no_kernel(monkeypatch: pytest.MonkeyPatch, expand_once: Callable[..., Any]) 
     monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
     ours = package.notebooks_dir()
 
-    def expand(ci: bool, only: tuple[str, ...]) -> Any:
+    def expand(path: Path | None = None, ci: bool = False, only: tuple[str, ...] = ()) -> Any:
         folder = package.notebooks_dir()  # another where a test has set it
-        return expand_once(None if folder == ours else folder / matrix.RUNS_FILE, ci, only)
+        committed = None if folder == ours else folder / matrix.RUNS_FILE
+        return expand_once(path or committed, ci, only)
 
     monkeypatch.setattr(matrix, "expand", expand)
 
@@ -336,8 +337,10 @@ def test_a_failure_is_told_last_and_ends_with_1(tiny_folder: Path, tmp_path: Pat
     page = out / "runs" / tiny.NAME / "default" / "page.html"
     failed = out / "runs" / "00_did_the_goal_hold" / "default" / "notebook.failed.ipynb"
     assert page.exists() and failed.exists()
-    assert result.stderr.splitlines()[0] == "[1/2] 00_did_the_goal_hold/default  FAILED"
-    assert result.stderr.splitlines()[1].startswith(f"[2/2] {tiny.NAME}/default  ")
+    told = sorted(
+        line.partition("] ")[2] for line in result.stderr.splitlines()[:2]
+    )  # two at once: either is first
+    assert told[0] == "00_did_the_goal_hold/default  FAILED" and told[1].startswith(f"{tiny.NAME}/default  ")
     assert str(page) in result.stdout
     assert result.stderr.splitlines()[-2:] == [
         "FAILED 00_did_the_goal_hold/default: cell 3: ValueError: seven is wrong",
@@ -377,11 +380,18 @@ def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
 
 
 def test_a_terminal_that_lacks_a_sign_gets_its_code(tmp_path: Path) -> None:
-    arguments = ["run", "--list", "--notebook", "00_did_the_goal_hold", "-p", "goal=−5 %"]
+    arguments = [
+        "ask",
+        "Harbin Russia total +25 % 2012-2015",
+        "--as-of",
+        "2014-04-15",
+        "--out",
+        str(tmp_path),
+    ]
     code = f"from lib.tools.cli import main; main({arguments!r})"
     done = python(code, PYTHONIOENCODING="latin-1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "goal=\\u22125 %" in done.stdout
+    assert "Harbin\\u2013Russia" in done.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")

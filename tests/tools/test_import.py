@@ -20,10 +20,10 @@ from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
 from lib.tools.cli import main
 from lib.tools.sources import cells
-from lib.tools.sources.importer import read_table
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
+from lib.tools.sources.reader import read_table
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 FACTS = {"reporter": "China", "partner": "World", "flow": "export", "unit": "USD mn"}
@@ -121,6 +121,8 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "units by row": ("COUNTRY,TIME_PERIOD,OBS_VALUE,SCALE\nCHN,2020,5.5,Millions\nCHN,2021,6000,Thousands\n", {"reporter": None}, TWO),
     "two currencies": ("year,usd,cny\n2020,5.5,35\n2021,6,39\n", {}, TWO | export(("2020", 35), ("2021", 39))),
     "german thousands": ("Jahr;Ausfuhr\n2020;14.980\n2021;1.015.152\n", {}, export(("2020", 14980.0), ("2021", 1015152.0))),
+    "a column of the partner": ("Year,Total,To Russia,To India\n2020,50,5.5,7\n2021,60,6,8\n", {"partner": "Russia"}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
+    "columns of the partner and its flows": ("Year,Exports,Exports to Russia,Imports,Imports from Russia\n2020,50,5.5,40,4\n", {"partner": "Russia", "flow": None}, export(("2020", 5.5), partner="Russia") | export(("2020", 4.0), partner="Russia", flow="import")),
     "city and province": ("year,place,exports\n2022,Heilongjiang,5\n2022,哈尔滨,6\n", {"reporter": None, "partner": "Russia"}, {("Heilongjiang", "Russia", "export", "2022", 5.0), ("Harbin", "Russia", "export", "2022", 6.0)}),
 }  # fmt: skip
 

@@ -24,9 +24,10 @@ from lib.tools.sources import record
 from lib.tools.sources.cells import Marks, read_number
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched
-from lib.tools.sources.importer import keep, read_import, read_table
+from lib.tools.sources.importer import keep, read_import
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
+from lib.tools.sources.reader import read_table
 from lib.tools.sources.record import Added
 from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
 

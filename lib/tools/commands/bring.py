@@ -3,9 +3,8 @@
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +14,8 @@ from lib.errors import UserError, nearest, quote
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lib.tools.sources.importer import Observed
     from lib.tools.sources.mapping import Mapping
+    from lib.tools.sources.reader import Observed
     from lib.tools.sources.record import Draft
 
 SAID = {
@@ -98,7 +97,8 @@ def import_(
     table does not say is asked for, or said by an option. Nothing is written before it is confirmed; the mapping is then
     kept beside the file and can be changed and given again. data/README.md describes it.
     """
-    from lib.tools.sources import record, snapshots
+    from lib.tools import curation
+    from lib.tools.sources import client, record, snapshots
     from lib.tools.sources.importer import read_import
     from lib.tools.sources.mapping import read_mapping, to_yaml
 
@@ -110,15 +110,15 @@ def import_(
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
         found, observed = read_mapping(mapping), None
-    with _client() as client:
+    with client.open_client() as asked:
         store = snapshots.Store(snapshots.folder_of())
-        imported = read_import(table, found, client, store, observed)
+        imported = read_import(table, found, asked, store, observed)
         with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
             drafts, notes = record.plan_import(
-                imported, client, snapshots.Store(Path(folder)), {one["name"]: one["code"] for one in new}
+                imported, asked, snapshots.Store(Path(folder)), {one["name"]: one["code"] for one in new}
             )
         if mapping is None and imported.mapping is not None:
-            click.echo(f"mapping:\n{_indented(to_yaml(imported.mapping))}")
+            click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
         doubts = _show(drafts, notes)
         if guess:
             click.echo("Nothing was written.")
@@ -127,8 +127,10 @@ def import_(
         if not sure and not _confirmed():
             click.echo("Nothing was written.")
             return
-        _add_places(new)
-        written, path = record.write_import(imported, client, snapshots.open_store())
+        if new:
+            curation.add_places(new)
+            click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
+        written, path = record.write_import(imported, asked, snapshots.open_store())
     for draft in written:
         for line in draft_in_words(draft):
             click.echo(line)
@@ -137,14 +139,6 @@ def import_(
         f"source: {source}; to take it back: tradegoals data remove {source}"
         + (f"; mapping: {path}" if path else "")
     )
-
-
-@contextmanager
-def _client() -> Iterator[Any]:
-    from lib.tools.sources import client
-
-    with client.open_client() as one:
-        yield one
 
 
 def _confirmed() -> bool:
@@ -174,7 +168,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
                 answer = click.prompt(name)
                 given = given | {name: _pairs((answer,)) if name == "rows" else answer}
             continue
-        return proposal.mapping, proposal.observed
+        return proposal.mapping, (proposal.rows, proposal.notes)
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -196,14 +190,6 @@ def _places(texts: tuple[str, ...]) -> tuple[list[dict[str, str]], dict[str, str
         if about:
             rows += curation.place_rows(name, *[*about, ""][:2])
     return rows, names
-
-
-def _add_places(rows: list[dict[str, str]]) -> None:
-    from lib.tools import curation
-
-    if rows:
-        curation.add_places(rows)
-        click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in rows)}")
 
 
 def _show(drafts: "list[Draft]", notes: list[str]) -> bool:
@@ -236,34 +222,24 @@ def _as_table(rows: "pd.DataFrame", known: list[str]) -> list[str]:
     """Lines of observations, in columns."""
     from lib.tools import figure_ids
 
-    lines = [
-        (
-            row.reporter,
-            row.partner,
-            row.flow,
-            figure_ids.period_code(row.period_start, row.period_end),
-            f"{row.value:,.10g}",
-            row.unit,
-            beside,
-        )
-        for row, beside in zip(rows.itertuples(), known, strict=True)
+    spans = zip(rows["period_start"], rows["period_end"], strict=True)
+    cells = [
+        rows["reporter"],
+        rows["partner"],
+        rows["flow"],
+        [figure_ids.period_code(*span) for span in spans],
+        [f"{value:,.10g}" for value in rows["value"]],
+        rows["unit"],
     ]
-    if not lines:
-        return []
-    widths = [max(len(line[place]) for line in lines) for place in range(6)]
+    wide = [max(map(len, column), default=0) for column in cells]
+    padded = [
+        [text.rjust(wide[4]) if n == 4 else text.ljust(wide[n]) for text in column]
+        for n, column in enumerate(cells)
+    ]
     return [
-        "  "
-        + "  ".join(
-            cell.rjust(width) if place == 4 else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=False))
-        )
-        + (f"  known: {line[6]}" if line[6] else "")
-        for line in lines
+        "  " + "  ".join(line) + (f"  known: {beside}" if beside else "")
+        for *line, beside in zip(*padded, known, strict=True)
     ]
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
 
 
 def draft_in_words(draft: "Draft") -> list[str]:

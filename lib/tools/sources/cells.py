@@ -1,7 +1,6 @@
-"""What a cell of somebody's table means: a number in any style, a period, a unit, a flow, a place.
+"""What a cell of somebody's table means: a number in any style, a unit, a flow, a place.
 
-Words are known in English, Chinese, Russian, German and Spanish; months and countries in more (CLDR, by babel). What can
-mean two things is given back as two things: whoever reads a whole column decides, or asks.
+Words are known in English, Chinese, Russian, German and Spanish; countries in more (CLDR, by babel).
 """
 
 import re
@@ -11,9 +10,10 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from lib.economies import economies, known_names
+from lib import spoken
+from lib.economies import economies
+from lib.spoken import fold
 from lib.tools.sources import decode
-from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 
 LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
 
@@ -45,27 +45,7 @@ def _plain(text: str) -> str:
 FLAGS = {"p": "preliminary", "e": "estimate", "prov": "preliminary", "prel": "preliminary", "est": "estimate"}
 """Letters at a number that say what it is good for; other single letters and stars are kept in the note."""
 
-NOTHING = {
-    "",
-    "-",
-    "--",
-    "---",
-    "–",
-    "—",
-    "…",
-    "...",
-    "..",
-    ":",
-    "na",
-    "n.a.",
-    "n/a",
-    "nan",
-    "null",
-    "none",
-    "x",
-    "н/д",
-    "无",
-}
+NOTHING = {"", "-", "--", "---", "–", "—", "…", "...", "..", ":", "na", "n.a.", "n/a", "nan", "null", "none", "x", "н/д", "无"}  # fmt: skip
 """How tables write that there is no number, in lower case."""
 
 _NUMBER = re.compile(
@@ -94,6 +74,16 @@ def split_number(text: str) -> "re.Match[str] | None":
     """Return the parts of a text that is a number with what may stand around it, else None."""
     found = _NUMBER.fullmatch(text)
     return found if found and bool(found["open"]) == bool(found["close"]) else None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number, with what may stand around it."""
+    return split_number(text) is not None
+
+
+def is_figure(text: str) -> bool:
+    """Whether a number stands there, or a sign that there is none."""
+    return is_number(text) or text.casefold() in NOTHING
 
 
 def without_flag(text: str) -> str:
@@ -137,6 +127,29 @@ def _in_groups(groups: list[str]) -> bool:
 _ONES = str.maketrans("023456789", "111111111")
 
 
+def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The marks that stand before decimals, between thousands, or before three digits alone; each with a text that shows it."""
+    decimal, thousands, doubtful = dict[str, str](), dict[str, str](), dict[str, str]()
+    marked = [text for text in texts if "." in text or "," in text]
+    # Numbers of one shape say the same; there are few shapes.
+    shapes = {text if text.startswith("0") else text.translate(_ONES): text for text in marked}
+    for text in shapes.values():
+        if (parts := split_number(text_of(text))) is None:
+            continue
+        body = parts["body"].strip()
+        first, *others = sorted((mark for mark in ".," if mark in body), key=body.rindex) or [""]
+        head, *groups = body.split(first) if first else [body]
+        if others:
+            decimal.setdefault(others[0], text)
+        if others or len(groups) > 1:
+            thousands.setdefault(first, text)
+        elif groups and len(groups[0]) == 3 and 1 <= len(head) <= 3 and head.strip("0"):
+            doubtful.setdefault(first, text)
+        elif groups:
+            decimal.setdefault(first, text)
+    return decimal, thousands, doubtful
+
+
 def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     """Return the marks that numbers use, and one that could be read in two ways (else blank).
 
@@ -145,33 +158,7 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     ValueError
         Where two numbers contradict one another.
     """
-    decimal: dict[str, str] = {}
-    thousands: dict[str, str] = {}
-    doubtful: dict[str, str] = {}
-    # Numbers of one shape say the same; there are few shapes.
-    shapes = {
-        text if text.startswith("0") else text.translate(_ONES): text
-        for text in texts
-        if "." in text or "," in text
-    }
-    for text in shapes.values():
-        if (parts := split_number(text_of(text))) is None:
-            continue
-        body = parts["body"].strip()
-        used = [mark for mark in ".," if mark in body]
-        if len(used) == 2:
-            last, first = sorted(used, key=body.rindex, reverse=True)
-            decimal.setdefault(last, text)
-            thousands.setdefault(first, text)
-        elif used:
-            (mark,) = used
-            head, *groups = body.split(mark)
-            if len(groups) > 1:
-                thousands.setdefault(mark, text)
-            elif len(groups[0]) == 3 and 1 <= len(head) <= 3 and head.strip("0"):
-                doubtful.setdefault(mark, text)
-            else:
-                decimal.setdefault(mark, text)
+    decimal, thousands, doubtful = _uses_of_marks(texts)
     if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
         raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')
     point = next(iter(decimal), next((mark for mark in ".," if mark not in thousands and thousands), ""))
@@ -188,176 +175,9 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     return Marks(point or ("," if "." in thousands else "."), next(iter(thousands), "")), unclear
 
 
-# --- periods ---
-
-_Y = r"((?:19|20)\d\d)"
-_NOISE = re.compile(
-    r"[*]+|\((?:p|e|r|prov\.?|prel\.?|\*+|preliminary|provisional)\)|(?<=\d) ?[pre](?:/)?$|(?<=\d)\.0+$|\s?(?:гг?\.|год[ау]?|year|año|jahr)$"
-)
-_ROMAN = {
-    "i": 1,
-    "ii": 2,
-    "iii": 3,
-    "iv": 4,
-    "一": 1,
-    "二": 2,
-    "三": 3,
-    "四": 4,
-    "first": 1,
-    "second": 2,
-    "third": 3,
-    "fourth": 4,
-}
-_QUARTER = re.compile(
-    r"(?:q|qtr\.?|quarter|t|trim(?:estre)?\.?|кв(?:артал)?\.?|quartal)\W?(?P<a>[1-4]|iv|i{1,3})"
-    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|trim(?:estre)?\.?|季度?)"
-)
-
-
-@lru_cache(maxsize=1)
-def month_names() -> dict[str, int]:
-    """Number of each month by its names and abbreviations, in lower case and without a point."""
-    from babel import Locale
-
-    found: dict[str, int] = {"sept": 9}
-    for language in LANGUAGES:
-        months = Locale(language).months
-        for form in ("format", "stand-alone"):
-            for width in ("wide", "abbreviated"):
-                for number, name in months[form][width].items():
-                    if name.isdigit():
-                        continue
-                    found.setdefault(name.casefold().rstrip("."), number)
-    return found
-
-
-@lru_cache(maxsize=1)
-def _months() -> "tuple[re.Pattern[str], re.Pattern[str]]":
-    names = "|".join(
-        re.escape(name) for name in sorted(month_names(), key=len, reverse=True) if not name[0].isdigit()
-    )
-    year = r"(?:\W*" + _Y + r"|\W{1,2}'?(\d\d))"
-    return (
-        re.compile(rf"({names})\.?(?:\s?[-–至]\s?({names})\.?)?{year}"),
-        re.compile(rf"{_Y}[\W年]*({names})\.?(?:\s?[-–至]\s?({names})\.?)?"),
-    )
-
-
-def without_marks(text: str) -> str:
-    """Return a period without marks of footnotes, flags and words such as "year"."""
-    while (shorter := _NOISE.sub("", text).strip()) != text:
-        text = shorter
-    return text
-
-
-def flag_of(text: str) -> str:
-    """Return the flag beside a period, such as p of "2024 (P)"."""
-    found = re.search(r"\((p|e|r|prov|prel)\.?\)|\d ?([pe])$", text.casefold())
-    return (found[1] or found[2]) if found else ""
-
-
-@lru_cache(maxsize=50_000)
-def read_period(text: str) -> dict[str, str]:
-    """Return what periods a text can be, by kind; "2011-12" is December and a fiscal year.
-
-    A, Q and M are as observations write them, D is a day, F the first year of a fiscal one, m a month without its year.
-    """
-    found: dict[str, str] = {}
-    plain = without_marks(text.casefold().strip())
-    if match := re.fullmatch(rf"(?:cy ?)?{_Y}(?:年度?)?", plain):
-        return {"A": match[1]}
-    if match := re.fullmatch(
-        rf"(?:fy|f\.y\.|fiscal year|financial year)? ?{_Y} ?[-/–] ?(\d\d|\d{{4}})", plain
-    ):
-        if int(match[2]) % 100 == (int(match[1]) + 1) % 100 and len(match[2]) in (2, 4):
-            found["F"] = match[1]
-    elif match := re.fullmatch(rf"(?:fy|fiscal year|financial year) ?'?{_Y}", plain):
-        return {"F": match[1]}  # by the year in which it starts; `fiscal` and the form decide
-    if match := re.fullmatch(rf"{_Y}(?:[-./ ]?m|[-./年 ])(\d{{1,2}})月?", plain) or re.fullmatch(
-        rf"{_Y}(\d\d)", plain
-    ):
-        found |= _month(match[1], match[2])
-    elif match := re.fullmatch(rf"(\d{{1,2}})[-./ ]{_Y}", plain):
-        found |= _month(match[2], match[1])
-    elif match := re.fullmatch(
-        rf"{_Y}[-/.](\d{{1,2}})[-/.](\d{{1,2}})(?:[t ].*)?|{_Y}年(\d{{1,2}})月(\d{{1,2}})日", plain
-    ):
-        found |= _day(*[part for part in match.groups() if part])
-    elif match := re.fullmatch(rf"(\d{{1,2}})\.(\d{{1,2}})\.{_Y}", plain):
-        found |= _day(match[3], match[2], match[1])
-    elif match := re.fullmatch(rf"{_Y}(?:年| ?m|[-.])(\d{{1,2}}) ?[-–至] ?(\d{{1,2}})月?", plain):
-        found |= _span(match[1], int(match[2]), int(match[3]))
-    elif match := re.fullmatch(rf"{_Y}-(\d\d)\.\.{_Y}-(\d\d)", plain):
-        found |= _span(match[1], int(match[2]), int(match[4])) if match[1] == match[3] else {}
-    return found or _quarter(plain) or _named_month(plain)
-
-
-def _month(year: str, month: str) -> dict[str, str]:
-    return {"M": f"{year}-{int(month):02}"} if 1 <= int(month) <= 12 else {}
-
-
-def _day(year: str, month: str, day: str) -> dict[str, str]:
-    try:
-        return {"D": date(int(year), int(month), int(day)).isoformat()}
-    except ValueError:
-        return {}
-
-
-def _span(year: str, first: int, last: int) -> dict[str, str]:
-    if not 1 <= first < last <= 12:
-        return {}
-    return {"A": year} if (first, last) == (1, 12) else {"M": f"{year}-{first:02}..{year}-{last:02}"}
-
-
-def _quarter(plain: str) -> dict[str, str]:
-    year = re.search(_Y, plain)
-    rest = (plain[: year.start()] + " " + plain[year.end() :]) if year else plain
-    short = None if year else re.fullmatch(r"(?:q([1-4])|([1-4])q)\W{0,2}(\d\d)|(\d\d)\W?q([1-4])", plain)
-    if short:
-        number, two = short[1] or short[2] or short[5], short[3] or short[4]
-        return {"Q": f"{2000 + int(two)}-Q{number}"}
-    match = _QUARTER.fullmatch(re.sub(r"^[-/.,年' ]+|(?: of| de|[-/.,年' ])+$", "", rest))
-    if not year or not match:
-        return {}
-    number = match["a"] or match["b"]
-    return {"Q": f"{year[1]}-Q{_ROMAN.get(number, number)}"}
-
-
-def _named_month(plain: str) -> dict[str, str]:
-    names = month_names()
-    if (alone := names.get(plain.rstrip("."))) or re.fullmatch(r"(1[0-2]|0?[1-9])月", plain):
-        return {"m": f"{alone or int(plain[:-1]):02}"}
-    after, before = _months()
-    if match := after.fullmatch(plain.replace(" de ", " ").replace(" of ", " ")):
-        first, last, long, short = match.groups()
-        year = long or f"{2000 + int(short) - 100 * (int(short) > 69)}"
-    elif match := before.fullmatch(plain):
-        year, first, last = match.groups()
-    else:
-        return {}
-    return _span(year, names[first], names[last]) if last else _month(year, str(names[first]))
-
-
-def as_period(day: str, freq: str) -> str:
-    """Return the year, quarter or month of a day."""
-    year, month, _ = day.split("-")
-    return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
-
-
-def fiscal_span(first_year: str, month: int) -> str:
-    """Return the twelve months from a month of a year on, as observations write a span; a calendar year where that is January."""
-    year = int(first_year)
-    return f"{year}" if month == 1 else f"{year}-{month:02}..{year + 1}-{month - 1:02}"
-
-
-def in_range(period: str) -> bool:
-    """Whether a period lies in the years that observations may have."""
-    return FIRST_YEAR <= int(period[:4]) <= LAST_YEAR
-
-
 # --- units ---
 
-SCALES = (
+_WORDS_OF_SCALES = (
     (12, r"lakh crores?|trillions?|tn|трлн|триллион\w*|billonen|billionen|billones|billón", "万亿|萬億|兆"),
     (11, "", "千亿|千億"),
     (10, "", "百亿|百億"),
@@ -380,42 +200,25 @@ _SCALES = [
         ),
         ten,
     )
-    for ten, words, signs in SCALES
+    for ten, words, signs in _WORDS_OF_SCALES
 ]
 
-CURRENCIES = {
+_WORDS_OF_CURRENCIES = {
     "USD": r"usd|u\.?s\.?[ -]?dollars?|dollars?|долл\w*|доллар\w*|d[oó]lares", "EUR": r"eur|euros?|евро", "CNY": r"cny|rmb|yuan|renminbi|юан\w*",
     "RUB": r"rub|roubles?|rubles?|руб\w*|rubel", "INR": r"inr|rupees?|rs|рупи\w*|rupien|rupias", "JPY": r"jpy|yen|иен\w*", "GBP": r"gbp|pounds?|фунт\w*",
     "KRW": r"won", "BRL": r"reais", "CHF": r"franken",
 }  # fmt: skip
 
-SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "人民币": "CNY", "人民幣": "CNY", "卢布": "RUB", "日元": "JPY", "日圆": "JPY", "英镑": "GBP",
+_SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "人民币": "CNY", "人民幣": "CNY", "卢布": "RUB", "日元": "JPY", "日圆": "JPY", "英镑": "GBP",
          "韩元": "KRW", "r$": "BRL", "us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "₽": "RUB", "₹": "INR", "₩": "KRW", "円": "JPY", "元": "CNY"}  # fmt: skip
 """Signs of currencies; ¥ may be yen or yuan, and is none."""
 
 _CURRENCIES = [
-    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name) for name, words in CURRENCIES.items()
+    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name)
+    for name, words in _WORDS_OF_CURRENCIES.items()
 ]
 
-_WORDS_LIKE_CODES = {
-    "ALL",
-    "TOP",
-    "TRY",
-    "CUP",
-    "MAD",
-    "PEN",
-    "COP",
-    "SOS",
-    "GEL",
-    "LAK",
-    "BAM",
-    "SDG",
-    "MOP",
-    "NIO",
-    "STN",
-    "WST",
-    "ARS",
-}
+_WORDS_LIKE_CODES = {"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "COP", "SOS", "GEL", "LAK", "BAM", "SDG", "MOP", "NIO", "STN", "WST", "ARS"}  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -432,7 +235,7 @@ def read_unit(text: str) -> tuple[str, int | None]:
     plain = text.casefold()
     codes = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if _is_code(one, text)]
     words = [name for pattern, name in _CURRENCIES if pattern.search(plain)]
-    signs = [name for sign, name in SIGNS.items() if sign in plain]
+    signs = [name for sign, name in _SIGNS.items() if sign in plain]
     currency = [*codes, *words, *signs, ""][0]
     for pattern, ten in _SCALES:
         if found := pattern.search(plain):
@@ -474,42 +277,33 @@ def read_flow(text: str) -> str | None:
     return both[0] if both else None
 
 
+_WORLD = ("world", "wld", "w00", "g001", "all countries", "весь мир", "мир", "世界", "全球", "总值", "mundo", "welt")  # fmt: skip
+
+
 @lru_cache(maxsize=1)
-def places() -> dict[str, str]:
-    """The name used here by every name, code and translation of a place, in lower case; cities and regions of reporters.csv too."""
+def _translations() -> dict[str, str]:
+    """The name used here by every translation of a country, folded."""
     from babel import Locale
 
-    from lib.figures import load_reporters
-
-    found = {name: economy.name for name, economy in known_names().items()}
-    for name in (
-        "world",
-        "wld",
-        "w00",
-        "g001",
-        "all countries",
-        "весь мир",
-        "мир",
-        "世界",
-        "全球",
-        "总值",
-        "mundo",
-        "welt",
-    ):
-        found[name] = economies()[0].name
+    found = {fold(word): economies()[0].name for word in _WORLD}
     by_code = {economy.code: economy.name for economy in economies() if len(economy.code) == 2}
     for language in LANGUAGES:
         for code, name in Locale(language).territories.items():
             if code in by_code:
-                found.setdefault(name.casefold(), by_code[code])
-    table = load_reporters()
-    for name, others in zip(table["name"], table["other_names"], strict=True):
-        found |= {one.casefold(): name for one in (name, *others.split("|")) if one}
+                found.setdefault(fold(name), by_code[code])
     return found
 
 
-@lru_cache(maxsize=20_000)
+def places() -> dict[str, str]:
+    """The name used here by every name, code and translation of a place, folded; cities and regions of reporters.csv too."""
+    return _translations() | spoken.places()
+
+
 def read_place(text: str) -> str:
     """Return the name used here of a place, blank for what is none."""
-    plain = text.casefold().strip(" *.")
-    return places().get(plain) or places().get(re.sub(r"\s*[(\[].*?[)\]]$|^the |,.*$", "", plain).strip(), "")
+    plain = fold(text).strip(" *.")
+    known, translated = spoken.places(), _translations()
+    for name in (plain, re.sub(r"\s*[(\[].*?[)\]]$|^the |,.*$", "", plain).strip()):
+        if found := known.get(name) or translated.get(name):
+            return found
+    return ""

@@ -29,12 +29,17 @@ def decode_text(body: bytes, where: str, encoding: str = "utf-8") -> str:
 
 
 def read_json(body: bytes, where: str) -> Any:
-    """Return the content of a JSON body; NaN and Infinity, which JSON does not have, are refused."""
+    """Return the content of a JSON body, as `parse_json`."""
     text = decode_text(body, where)
     if text.lstrip().startswith("<"):
         raise refuse(where, f"{kind_of_markup(text)} that begins {quote(text.strip())}", "JSON")
+    return parse_json(text, where)
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Return the content of a JSON; NaN and Infinity, which JSON does not have, are refused."""
     try:
-        return json.loads(text, parse_constant=no_constant)
+        return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
         raise refuse(where, "JSON nested beyond all measure", "a table") from None
     except ValueError as error:
@@ -48,7 +53,7 @@ def kind_of_markup(text: str) -> str:
     )
 
 
-def no_constant(name: str) -> NoReturn:
+def _no_constant(name: str) -> NoReturn:
     """Refuse NaN, Infinity and -Infinity."""
     raise ValueError(f"{name} is no number of JSON")
 

@@ -23,6 +23,7 @@ from pydantic import (
 from lib.errors import UserError, quote, read_bytes, shown_path
 from lib.files import parse_yaml
 from lib.tools.sources import cells
+from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 from lib.tools.sources.publishers import PUBLISHERS
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -52,8 +53,8 @@ class Axis(Strict):
     @model_validator(mode="after")
     def one_of_three(self) -> "Axis":
         """One of the three places."""
-        both = isinstance(self, Period) and self.always is None  # a year at the left, its months above
-        if [self.always, self.column, self.row].count(None) != 2 and not (both and self.column and self.row):
+        months_above_years = isinstance(self, Period) and not self.always and self.column and self.row
+        if [self.always, self.column, self.row].count(None) != 2 and not months_above_years:
             raise ValueError("either `is` or `column` (or `row`, of names above the values)")
         return self
 
@@ -67,7 +68,7 @@ class Period(Axis):
     """Where the period stands; `format` in the codes of `strftime`, without it in words as people write them."""
 
     format: Text | None = None
-    year: Annotated[int, Field(ge=cells.FIRST_YEAR, le=cells.LAST_YEAR)] | None = None
+    year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)] | None = None
     fiscal: Annotated[int, Field(ge=1, le=12)] | None = None
 
     @field_validator("format")
@@ -99,6 +100,9 @@ class ValueColumn(Strict):
         if text is not None:
             to_unit(text)
         return text
+
+
+ROLES = ("reporter", "partner", "flow", "unit", "period")
 
 
 class Mapping(Strict):
@@ -135,6 +139,18 @@ class Mapping(Strict):
     flows: Annotated[list[ValueColumn], Field(min_length=1, max_length=20)] = Field(
         validation_alias=AliasChoices("flows", "values")
     )
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        """What is said of every value, where it stands."""
+        return {role: axis for role in ROLES if (axis := getattr(self, role))}
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are named, each once."""
+        axes = [name for axis in self.axes.values() for name in axis.columns]
+        values = [one.column for one in self.flows if one.column]
+        return list(dict.fromkeys([*axes, *values, *self.rows, *self.fill]))
 
     @field_validator("encoding")
     @classmethod
@@ -190,6 +206,15 @@ def to_unit(text: str) -> tuple[str, int]:
     return currency, ten
 
 
+TENS = {0: "", 3: "th", 4: "万", 5: "lakh", 6: "mn", 7: "crore", 8: "亿", 9: "bn", 10: "百亿", 11: "千亿", 12: "trillion"}  # fmt: skip
+"""Powers of ten in words that `to_unit` reads."""
+
+
+def unit_in_words(currency: str, ten: int) -> str:
+    """Return a unit as `to_unit` reads it."""
+    return f"{currency} {TENS.get(ten) or ('1' + '0' * (ten - 12) + ' trillion' if ten else '')}".strip()
+
+
 def read_mapping(path: Path) -> Mapping:
     """Read and check a mapping file.
 
@@ -203,15 +228,19 @@ def read_mapping(path: Path) -> Mapping:
 
 def parse_mapping(content: bytes, where: str) -> Mapping:
     """Read the content of a mapping file; `where` names it in messages."""
-    loaded = parse_yaml(content, where)
+    return checked(parse_yaml(content, where), f"{where}: ")
+
+
+def checked(content: Any, where: str = "") -> Mapping:
+    """Return what a mapping file says as a mapping; `where` begins each line about a field that is wrong."""
     try:
-        return Mapping.model_validate(loaded)
+        return Mapping.model_validate(content)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in one['loc']) or 'file'}: found {quote(str(one['input']))}, {one['msg']}"
+            f"{where}{'.'.join(map(str, one['loc'])) or 'file'}: found {quote(str(one['input']))}, {one['msg']}"
             for one in error.errors()
         ]
-        raise UserError("\n".join(f"{where}: {line}" for line in lines)) from None
+        raise UserError("\n".join(lines)) from None
 
 
 def to_yaml(mapping: Mapping) -> str:

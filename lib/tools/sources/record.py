@@ -41,11 +41,13 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     ----------
     seen, snapshots : of `fetch.Fetched`; in currencies of the record (`in_currency_of_record`).
     """
-    by_digest = {snapshot.sha256: snapshot for snapshot in snapshots}
-    kept = seen["snapshot"].map(by_digest)
+
+    def of(name: str) -> pd.Series:
+        return seen["snapshot"].map({one.sha256: getattr(one, name) for one in snapshots})
+
     days = {period: span(period) for period in seen["period"].unique()}
     starts, ends = ({period: day[place] for period, day in days.items()} for place in (0, 1))
-    words = "retrieved " + kept.map(lambda one: one.day) + "; snapshot " + seen["snapshot"].str[:16]
+    words = "retrieved " + of("day") + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; ").where(seen[column] != "", "") + words
     rows = seen[
@@ -57,9 +59,9 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         value=observations.in_millions(seen["value"], seen["unit"]),
         unit=seen["unit"].str[:3] + " mn",
         known_by="",
-        publisher=kept.map(lambda one: one.title),
-        authority=kept.map(lambda one: one.authority),
-        url=kept.map(lambda one: one.url),
+        publisher=of("title"),
+        authority=of("authority"),
+        url=of("url"),
         note=words,
     )
     return typed(rows)
@@ -366,21 +368,18 @@ def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> 
 
     A vintage is another print, and so is the same value in another currency.
     """
-    spans = {period: figure_ids.period_code(*period) for period in set(zip(*periods(news), strict=True))}
     if news.empty:
         return news
+    days = news[["period_start", "period_end"]]
+    spans = days.drop_duplicates()
+    spans = spans.assign(code=[figure_ids.period_code(*span) for span in spans.itertuples(index=False)])
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
-    stem = stem + [spans[period] for period in zip(*periods(news), strict=True)] + "-" + news["source"]
+    stem = stem + days.merge(spans, how="left")["code"].to_numpy() + "-" + news["source"]
     printed = (
         before["figure_id"].str.rpartition("-")[0].value_counts() if len(before) else pd.Series(dtype="int64")
     )
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
     return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
-
-
-def periods(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """First and last days."""
-    return rows["period_start"], rows["period_end"]
 
 
 def write_file(rows: pd.DataFrame, path: Path) -> None:

@@ -5,51 +5,17 @@ What a file is, its first bytes say. A cell is text, a number, a day or None; wh
 
 import csv
 import io
-import json
 import re
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools.sources import decode
 from lib.tools.sources.client import refuse
-
-LARGEST = 200_000_000  # bytes of a file, and of a workbook when unpacked
-
-WIDEST = 2_000  # columns
-
-LONGEST = 1_100_000  # rows
-
-MOST = 20_000_000  # cells of a sheet, empty ones between others counted
-
-Cell = str | float | int | datetime | date | None
-
-
-@dataclass
-class Table:
-    """Rows of cells, and where they stood.
-
-    Parameters
-    ----------
-    rows : lists of any length, in the order of the file.
-    kind : what the file is, in words.
-    name : of the sheet; blank where there is one table alone.
-    separator, encoding : of a CSV.
-    notes : what a reader must know, such as formulas without values.
-    """
-
-    rows: list[list[Cell]]
-    kind: str
-    name: str = ""
-    separator: str = ""
-    encoding: str = ""
-    notes: list[str] = field(default_factory=list)
+from lib.tools.sources.workbooks import LARGEST, LONGEST, WIDEST, Cell, Table, read_workbook
 
 
 def read_file(path: Path) -> bytes:
@@ -93,6 +59,20 @@ def read_tables(
 def any_cell(row: list[Cell]) -> bool:
     """Whether anything stands in a row."""
     return any(cell is not None and cell != "" for cell in row)
+
+
+def spread(levels: list[list[str]]) -> list[list[str]]:
+    """Return rows of names; those of an upper row reach to the right up to the next."""
+    for row in levels[:-1]:
+        for place in range(1, len(row)):
+            row[place] = row[place] or row[place - 1]
+    return levels
+
+
+def joined(levels: Iterable[list[str]], width: int) -> list[str]:
+    """Return all that rows of names say above each column, each word once."""
+    rows = list(levels)
+    return [" ".join(dict.fromkeys(row[place] for row in rows if row[place])) for place in range(width)]
 
 
 def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
@@ -157,7 +137,7 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
     if len(rows) > LONGEST or max(map(len, rows), default=0) > WIDEST:
         raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
-    return Table(rows, "CSV", separator=found, encoding=encoding)
+    return Table(rows, separator=found, encoding=encoding)
 
 
 def find_separator(text: str) -> str:
@@ -174,159 +154,6 @@ def find_separator(text: str) -> str:
         return wide.count(usual) if usual else 0, usual
 
     return max(SEPARATORS, key=score)
-
-
-# --- workbooks ---
-
-
-def read_workbook(body: bytes, where: str) -> list[Table]:
-    """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
-    import python_calamine
-
-    old = body.startswith(b"\xd0\xcf")
-    words = "an old Excel file (.xls)" if old else "a workbook"
-    notes: dict[str, list[str]] = {}
-    if not old:
-        notes = _look_inside(body, where)
-    try:
-        book = python_calamine.load_workbook(io.BytesIO(body))
-        sheets = [
-            (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
-        ]
-        tables = [_sheet(sheet, words, name, where) for name, sheet in sheets]
-    except UserError:
-        raise
-    except python_calamine.PasswordError:
-        raise refuse(where, f"{words} with a password", "one without") from None
-    except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
-        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
-            raise
-        hint = "; saved as .xlsx it may be read" if old else ""
-        raise refuse(
-            where,
-            f"no workbook that can be read ({words}: {error}{hint})",
-            "an .xlsx, .xlsm, .xls or .ods file",
-        ) from None
-    for table in tables:
-        table.notes += notes.get(table.name, [])
-    return tables
-
-
-def _is_seen(sheet: Any) -> bool:
-    return str(sheet.visible).endswith("Visible") and str(sheet.typ).endswith("WorkSheet")
-
-
-def _sheet(sheet: Any, words: str, name: str, where: str) -> Table:
-    if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
-        raise refuse(
-            where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table"
-        )
-    rows = [
-        [None if cell == "" else cell for cell in row[:WIDEST]]
-        for row in sheet.to_python(skip_empty_area=False)
-    ]
-    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
-        if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000 or top >= len(rows):
-            continue
-        for row in rows[top : bottom + 1]:
-            for column in range(left, min(right + 1, len(row))):
-                row[column] = rows[top][left]
-    return Table(rows, words, name)
-
-
-_CELL = re.compile(rb"<(?:\w+:)?(c|row)\b([^<>]*?)(/?)>")
-_PLACE = re.compile(rb'\br="([A-Z]*)(\d+)"')
-_BARE = re.compile(
-    rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
-)
-
-
-def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
-    """Refuse a workbook that says to be larger than it is; note formulas whose values were never stored, by sheet."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            parts = archive.infolist()
-            if (size := sum(part.file_size for part in parts)) > LARGEST:
-                raise refuse(where, f"a workbook of {size} bytes when unpacked", f"at most {LARGEST}")
-            texts = {
-                part.filename: archive.read(part)
-                for part in parts
-                if re.search(r"sheets/[^/]*\.xml$|^content\.xml$|workbook\.xml(\.rels)?$", part.filename)
-            }
-    except UserError:
-        raise
-    except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
-        raise refuse(
-            where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file"
-        ) from None
-    for name, text in texts.items():
-        if "sheets/" in name:
-            _check_places(text, where)
-        elif name == "content.xml":
-            _check_repeats(text, where)
-    return _bare_formulas(texts)
-
-
-def _check_places(text: bytes, where: str) -> None:
-    rows: set[bytes] = set()
-    last, widest = 0, 0
-    for found in _CELL.finditer(text):
-        if not (place := _PLACE.search(found[2])):
-            continue
-        letters, number = place.groups()
-        last = max(last, int(number[:12]))
-        widest = max(widest, _number_of(letters[:9]))
-        if found[1] == b"row":
-            if number in rows:
-                raise refuse(where, f"two rows with the number {number[:12].decode()}", "each once")
-            rows.add(number)
-    if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
-        raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
-
-
-def _number_of(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
-
-
-def _check_repeats(text: bytes, where: str) -> None:
-    """Of an ods: a filled cell or row that stands for many."""
-    cells = 0
-    for row in re.split(rb"<table:table-row", text)[1:]:
-        head, *columns = row.split(b"<table:table-cell")
-        wide = sum(_repeat(one, b"columns") for one in columns if b"value" in one or b"<text:p" in one)
-        cells += wide * _repeat(head, b"rows")
-    if cells > MOST:
-        raise refuse(where, f"{cells} cells", f"at most {MOST}")
-
-
-def _repeat(tag: bytes, what: bytes) -> int:
-    found = re.search(rb"number-" + what + rb'-repeated="(\d{1,12})"', tag.partition(b">")[0])
-    return int(found[1]) if found else 1
-
-
-def _bare_formulas(texts: dict[str, bytes]) -> dict[str, list[str]]:
-    """Notes by name of sheet; cells with a formula but no value, which a program wrote that does not calculate."""
-    targets = dict(_pairs(texts.get("xl/_rels/workbook.xml.rels", b""), rb"Id", rb"Target"))
-    notes = {}
-    for name, relation in _pairs(texts.get("xl/workbook.xml", b""), rb"name", rb"r:id"):
-        text = texts.get("xl/" + targets.get(relation, "").removeprefix("/xl/"), b"")
-        if bare := len(_BARE.findall(text)):
-            notes[name] = [
-                f"{bare} cells hold a formula whose value was never stored, and count as blank: open the file in a spreadsheet and save it"
-            ]
-    return notes
-
-
-def _pairs(text: bytes, one: bytes, other: bytes) -> Iterator[tuple[str, str]]:
-    from html import unescape
-
-    for tag in re.findall(rb"<(?:\w+:)?(?:sheet|Relationship)\b[^>]*>", text):
-        values = [re.search(rb"\b" + name + rb'="([^"]*)"', tag) for name in (one, other)]
-        if values[0] and values[1]:
-            yield unescape(values[0][1].decode("utf-8", "replace")), values[1][1].decode("utf-8", "replace")
 
 
 # --- markup ---
@@ -346,7 +173,7 @@ def read_html(text: str, where: str) -> Iterator[Table]:
     if not found:
         raise refuse(where, "a web page without a table", "a table")
     for number, table in enumerate(found, start=1):
-        yield Table(_spread(table, where), "a web page", str(number) if len(found) > 1 else "")
+        yield Table(_spread(table, where), str(number) if len(found) > 1 else "")
 
 
 def _spread(table: Any, where: str) -> list[list[Cell]]:
@@ -366,7 +193,7 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
             if cell.tag not in ("td", "th"):
                 continue
             fill()
-            across, down = _span(cell.get("colspan")), _span(cell.get("rowspan"))
+            across, down = _span(cell.get("colspan", "")), _span(cell.get("rowspan", ""))
             if len(row) + across > WIDEST:
                 raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
             text = " ".join(" ".join(cell.itertext()).split()) or None
@@ -379,12 +206,8 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
     return rows
 
 
-def _span(text: str | None) -> int:
-    return (
-        min(int(text), 1000)
-        if text and text.isascii() and text.isdigit() and len(text) < 9 and int(text)
-        else 1
-    )
+def _span(text: str) -> int:
+    return min(int(text), 1000) or 1 if re.fullmatch("[0-9]{1,8}", text) else 1
 
 
 def read_xml(text: str, where: str) -> list[Table]:
@@ -400,13 +223,11 @@ def read_xml(text: str, where: str) -> list[Table]:
         )
     except (etree.XMLSyntaxError, ValueError) as error:
         raise refuse(where, f"XML that cannot be read ({error})", "complete XML") from None
-    if (
-        root.getroottree().docinfo.internalDTD is not None
-        and root.getroottree().docinfo.internalDTD.entities()
-    ):
+    dtd = root.getroottree().docinfo.internalDTD
+    if dtd is not None and dtd.entities():
         raise refuse(where, "XML that defines entities", "XML without them")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
-        return [Table(_sheet_2003(one, where), "Excel 2003 XML", _attribute(one, "Name")) for one in sheets]
+        return [Table(_sheet_2003(one, where), _attribute(one, "Name")) for one in sheets]
     observations = [one for one in root.iter() if _tag(one) == "Obs"]
     records = [_sdmx_record(one) for one in observations] if observations else list(_xml_records(root))
     return [_of_records(records, "SDMX-ML" if observations else "XML", where)]
@@ -433,12 +254,8 @@ def _sheet_2003(sheet: Any, where: str) -> list[list[Cell]]:
             index, merged = _attribute(cell, "Index"), _attribute(cell, "MergeAcross")
             if index.isdigit() and len(row) < int(index[:9]) - 1 <= WIDEST:
                 row += [None] * (int(index) - 1 - len(row))
-            value = (
-                next(
-                    (" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"), ""
-                )
-                or None
-            )
+            texts = [" ".join("".join(data.itertext()).split()) for data in cell if _tag(data) == "Data"]
+            value = texts[0] or None if texts else None
             row += [value] * (1 + min(int(merged[:9]) if merged.isdigit() else 0, WIDEST))
         if len(row) > WIDEST or len(rows) > LONGEST:
             raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
@@ -448,20 +265,16 @@ def _sheet_2003(sheet: Any, where: str) -> list[list[Cell]]:
 
 def _sdmx_record(obs: Any) -> dict[str, Cell]:
     """Dimensions and attributes of an observation and of the series around it, in the generic and the specific form."""
+    names = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD", "Value": ""}
+    series = obs.getparent()
+    around = [part for child in series if _tag(child) in ("SeriesKey", "Attributes") for part in child]
     record: dict[str, Cell] = {}
-    for element in (obs.getparent(), obs):
+    for element, parts in ((series, around), (obs, obs.iter())):
         record |= {key: value for key, value in element.attrib.items() if not key.startswith("{")}
-        for one in (
-            element.iter()
-            if element is obs
-            else [part for child in element if _tag(child) in ("SeriesKey", "Attributes") for part in child]
-        ):
-            name = _tag(one)
-            if name in ("Value", "ObsDimension", "ObsValue", "Time"):
-                plain = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD"}.get(
-                    name, ""
-                )
-                record[plain or one.get("id") or one.get("concept") or "value"] = one.get("value") or one.text
+        for one in parts:
+            if (name := _tag(one)) in names:
+                key = names[name] or one.get("id") or one.get("concept") or "value"
+                record[key] = one.get("value") or one.text
     return record
 
 
@@ -486,27 +299,16 @@ def _xml_records(root: Any) -> Iterator[dict[str, Cell]]:
 def read_json(text: str, where: str) -> list[Table]:
     """Return the records of a JSON: a list of objects, wherever it lies, an object a line, or SDMX-JSON."""
     try:
-        content = json.loads(text, parse_constant=decode.no_constant)
-    except RecursionError:
-        raise refuse(where, "JSON nested beyond all measure", "a table") from None
-    except ValueError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
+        content = decode.parse_json(text, where)
+    except UserError as error:
         try:
-            content = (
-                [json.loads(line, parse_constant=decode.no_constant) for line in lines]
-                if len(lines) > 1
-                else _fail(error)
-            )
-        except (ValueError, RecursionError):
-            raise refuse(where, f"no valid JSON ({error})", "complete JSON") from None
+            content = [decode.parse_json(line, where) for line in text.splitlines() if line.strip()]
+        except UserError:
+            raise error from None
     if isinstance(content, dict) and (sdmx := _sdmx_json(content)):
         return [_of_records(sdmx, "SDMX-JSON", where)]
     best = max(_lists(content), key=len, default=[])
     return [_of_records([_flat(one) for one in best], "JSON", where)]
-
-
-def _fail(error: Exception) -> NoReturn:
-    raise error
 
 
 def _lists(content: Any, depth: int = 0) -> Iterator[list[Any]]:
@@ -567,4 +369,4 @@ def _of_records(records: list[dict[str, Cell]], kind: str, where: str) -> Table:
         raise refuse(where, f"{kind} without records", "a list of records")
     if len(names) > WIDEST or len(records) > LONGEST:
         raise refuse(where, f"{len(records)} records of {len(names)} fields", "a smaller table")
-    return Table([list(names), *([record.get(name) for name in names] for record in records)], kind)
+    return Table([list(names), *([record.get(name) for name in names] for record in records)])

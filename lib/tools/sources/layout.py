@@ -1,0 +1,216 @@
+"""Where things stand in a table that nobody described: its periods, the rows of names, the values, its last row.
+
+Rows are counted from 1, columns from 0. Told from the first rows; all are read afterwards.
+"""
+
+import re
+from collections import Counter
+
+from lib.errors import UserError
+from lib.tools.sources.cells import is_figure, is_number, text_of
+from lib.tools.sources.periods import read_period
+from lib.tools.sources.tables import Cell, Table, any_cell, joined, spread
+
+LOOKED_AT = 400
+
+PERIOD_WORDS = re.compile(
+    r"year|period|month|date|time|quarter|год|период|месяц|квартал|年|月|季|jahr|monat|quartal|año|ano\b|mes|fecha|trimestre"
+)
+PART_WORDS = re.compile(r"month|мес|月|monat|\bmes|_mes|quarter|кварт|季|quartal|trim")
+SCALE_WORDS = re.compile(r"unit_mult|scal|multipl|power")
+
+
+class Layout:
+    """One table, and where things stand in it.
+
+    Parameters
+    ----------
+    period_columns : the columns that say the period together, such as of the year and of the month.
+    period_row : the row of periods above the values.
+    names : the rows of names; `levels` is what they say above each column, `name` all of it in one.
+    first, last : the rows of the values.
+    numbers : the columns of values.
+    titles : what stands above the names.
+    labels : the different texts of every column that holds neither values nor periods.
+    """
+
+    def __init__(self, table: Table, where: str) -> None:
+        self.table, self.where = table, where
+        self.notes: list[str] = []
+        self.width = min(max(map(len, table.rows[:5000])), 500)
+        self.text = [
+            [*map(text_of, row[: self.width]), *[""] * (self.width - len(row))]
+            for row in table.rows[:LOOKED_AT]
+        ]
+        self.period_columns: list[int] = []
+        self.period_row = next(filter(self.is_row_of_periods, range(1, min(len(self.text), 40) + 1)), None)
+        self.names: list[int] = []
+        if self.period_row:
+            self.find_values_below(self.period_row)
+        else:
+            self.find_values_beside()
+        if not self.numbers:
+            raise UserError(
+                f"{where}: found no column of numbers beside periods, expected a table of figures with years, quarters or months"
+            )
+        self.last = self.end()
+        self.levels = spread([self.text[number - 1] for number in self.names])
+        self.name = joined(self.levels, self.width)
+        above = self.text[: (self.names or [self.first])[0] - 1]
+        self.titles = [title for row in above if (title := " ".join(dict.fromkeys(filter(None, row))))]
+        self.data = [row for row in self.text[self.first - 1 : self.last] if any(row)]
+        self.labels = {
+            place: texts
+            for place in range(self.width)
+            if place not in {*self.numbers, *self.period_columns}
+            and (texts := [*filter(None, dict.fromkeys(self.column(place)))])
+        }
+
+    def note(self, words: str) -> None:
+        """Add what a reader must know."""
+        self.notes.append(f"{self.where}: {words}")
+
+    def column_name(self, place: int) -> str:
+        """How a mapping calls a column: by its name, or its place where it has none of its own."""
+        return self.name[place] if self.names else str(place + 1)
+
+    def column(self, place: int) -> list[str]:
+        """The texts of a column, in all rows of values."""
+        return [text_of(row[place]) if place < len(row) else "" for row in self.rows()]
+
+    def rows(self) -> list[list[Cell]]:
+        """All rows of values."""
+        return self.table.rows[self.first - 1 : self.last]
+
+    # --- periods in a row above the values ---
+
+    def is_row_of_periods(self, number: int) -> bool:
+        """Whether a row names periods, in order, above numbers."""
+        row, below = self.text[number - 1], [line for line in self.text[number : number + 30] if any(line)]
+        places = [place for place, text in enumerate(row) if read_period(text)]
+        periods = [next(iter(read_period(row[place]).values())) for place in places]
+        if len(set(periods)) < 2:
+            if not (len(periods) == 1 and self.is_lone_period(number, places[0])):
+                return False
+        elif periods not in (sorted(periods), sorted(periods, reverse=True)):
+            return False
+        filled = [line[place] for line in below for place in places if line[place]]
+        if not filled or sum(map(is_figure, filled)) < 0.5 * len(filled):
+            return False
+        again = [p for p in places if sum(bool(read_period(line[p])) for line in below) > 0.9 * len(below)]
+        return not again or (len(again) < len(places) and len(places) > 2 and len(below) < 3)
+
+    def is_lone_period(self, number: int, place: int) -> bool:
+        """Whether the one period of a row is a year above values, not one beside them."""
+        row = self.text[number - 1]
+        beside = [text for other, text in enumerate(row) if other != place]
+        return (
+            any(beside)
+            and not any(map(is_number, beside))
+            and "A" in read_period(row[place])
+            and number < len(self.text)
+            and not self.columns_of_periods(number + 1)
+        )
+
+    def find_values_below(self, number: int) -> None:
+        """The values below a row of periods."""
+        row = self.text[number - 1]
+        self.numbers = [place for place, text in enumerate(row) if read_period(text)]
+        below = range(number + 1, len(self.text) + 1)
+        has_value = (n for n in below if any(is_number(self.text[n - 1][place]) for place in self.numbers))
+        self.first = next(has_value, len(self.text) + 1)
+        between = [n for n in range(number + 1, self.first) if sum(map(bool, self.text[n - 1])) > 1]
+        above = [n for n in range(max(number - 2, 1), number) if self.is_level(n, self.numbers[0])]
+        self.names = [*above, number, *between]
+        if all("m" in read_period(row[place]) for place in self.numbers):
+            years = self.columns_of_periods(self.first)
+            self.period_columns = [place for place in years if place < self.numbers[0]][:1]
+
+    def is_level(self, number: int, start: int) -> bool:
+        """Whether a row above the names says something of the columns from one on."""
+        row = self.text[number - 1]
+        inside = {*row[start:]} - {""}
+        return len(inside) > 1 or (len(inside) == 1 and sum(map(bool, row)) > 1)
+
+    # --- periods in each row ---
+
+    def find_values_beside(self) -> None:
+        """The values beside periods, or of a table that has one period in all."""
+        start = next((n for n, row in enumerate(self.text, 1) if self.has_period_and_number(row)), None)
+        columns = self.columns_of_periods(start) if start else []
+        if start is None or not columns:
+            rows = enumerate(self.text[1:], 2)
+            start = next(
+                (n for n, row in rows if 0 < sum(map(is_number, row)) < sum(map(bool, row))),
+                len(self.text) + 1,
+            )
+            columns = self.columns_of_months(start)
+        self.first = start
+        if start > 1 and sum(map(bool, self.text[start - 2])) > 1:
+            two = start > 2 and self.is_level(start - 2, 1) and len({*self.text[start - 3]} - {""}) > 1
+            self.names = [start - 2, start - 1] if two else [start - 1]
+        header = [" ".join(self.text[n - 1][place] for n in self.names) for place in range(self.width)]
+        if columns:
+            self.period_columns = columns[:1] + self.second_of_period(columns[0], header)
+        self.numbers = [
+            place
+            for place in range(self.width)
+            if place not in self.period_columns
+            and self.is_numeric(place)
+            and not SCALE_WORDS.search(header[place].casefold())
+        ]
+
+    @staticmethod
+    def has_period_and_number(row: list[str]) -> bool:
+        """Whether a row has a number, and a period beside it."""
+        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m"}]
+        return any(is_number(text) and {*periods} - {place} for place, text in enumerate(row) if text)
+
+    def columns_of_periods(self, first: int) -> list[int]:
+        """Columns in which most of what stands are periods of one kind, the likeliest first."""
+        rows = [row for row in self.text[first - 1 :] if sum(map(bool, row)) > 1]
+        names = self.text[first - 2] if first > 1 else [""] * self.width
+        found = []
+        for place in range(self.width):
+            texts = [row[place] for row in rows if row[place]]
+            kinds = Counter(kind for text in texts for kind in read_period(text) if kind != "m")
+            if texts and max(kinds.values(), default=0) >= 0.6 * len(texts):
+                found.append((not PERIOD_WORDS.search(names[place].casefold()), -len(texts), place))
+        return [place for *_, place in sorted(found)]
+
+    def columns_of_months(self, first: int) -> list[int]:
+        """Columns of names of months, without their year."""
+        rows = [row for row in self.text[first - 1 :] if any(row)]
+        months = [sum("m" in read_period(row[place]) for row in rows) for place in range(self.width)]
+        return [place for place, count in enumerate(months) if count > 0.5 * len(rows)]
+
+    def second_of_period(self, year: int, header: list[str]) -> list[int]:
+        """The column of months or quarters beside one of years."""
+        rows = [row for row in self.text[self.first - 1 :] if row[year]]
+        if not all("A" in read_period(row[year]) for row in rows[:50]):
+            return []
+        for place in [place for place in range(self.width) if place != year]:
+            texts = {row[place].casefold() for row in rows} - {""}
+            small = all(text.isdigit() and 1 <= int(text) <= 12 for text in texts)
+            if texts and (
+                all("m" in read_period(text) for text in texts)
+                or all("Q" in read_period(f"2000 {text}") for text in texts)
+                or (small and PART_WORDS.search(header[place].casefold()))
+            ):
+                return [place]
+        return []
+
+    def is_numeric(self, place: int) -> bool:
+        """Whether most of what stands in a column are numbers."""
+        texts = [row[place] for row in self.text[self.first - 1 :] if row[place]]
+        return any(map(is_number, texts)) and sum(map(is_figure, texts)) > 0.6 * len(texts)
+
+    def end(self) -> int | None:
+        """The last row before another table: after a blank row, names stand where numbers stood."""
+        blank = False
+        for number, row in enumerate(self.table.rows[self.first - 1 :], self.first):
+            if blank and not all(is_figure(text_of(row[p])) for p in self.numbers if p < len(row)):
+                self.note(f"what stands from row {number} on seems another table or a note, and was left out")
+                return number - 1
+            blank = not any_cell(row)
+        return None

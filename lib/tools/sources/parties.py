@@ -1,0 +1,146 @@
+"""Whose trade a table seems to show, and with whom: by what was given, by columns of places, or by the title."""
+
+import re
+from typing import Any
+
+from lib.errors import quote
+from lib.tools.sources import cells
+from lib.tools.sources.cells import read_place
+from lib.tools.sources.layout import Layout
+
+WORDS_OF_ROLES = {
+    "reporter": re.compile(
+        r"report|declar|exporter|репортер|报告|region|province|city|place|город|регион|省|市|ref_area|país informante"
+    ),
+    "partner": re.compile(
+        r"partner|counterpart|destination|origin|партн|контрагент|伙伴|对方|国别|国家|страна|zielland|partnerland|país socio|importer"
+    ),
+}
+CODE_WORDS = re.compile(
+    r"\bcode|\bid\b|s\.? ?no\b|^no\.?$|^#$|№|序号|编码|\brank|^n$|desc_?code|isactive|iso|hs\b|sitc|flag|status|scalar_id|vector|decimals|coordinate|uom_id",
+    re.IGNORECASE,
+)
+
+Said = dict[str, Any]
+"""Part of a mapping, as its file would have it."""
+
+
+UNKNOWN = {
+    "reporter": "found none in the table, expected whose trade this is",
+    "partner": "found none in the table, expected with whom it is (World for all together)",
+}
+
+
+class Parties:
+    """Reporter and partner of one table.
+
+    Parameters
+    ----------
+    given : what `propose` was given.
+    headings : the titles, the name of the sheet and that of the file.
+    """
+
+    def __init__(self, at: Layout, given: dict[str, Any], headings: list[str]) -> None:
+        self.at, self.given, self.headings = at, given, headings
+
+    def found(self) -> tuple[Said, dict[str, str]]:
+        """Where reporter and partner stand, and the questions that are left; these count as World meanwhile."""
+        columns, found = self.columns_of_places(), Said()
+        role = {place: self.role(place) for place in columns}
+        for name in WORDS_OF_ROLES:
+            if own := [place for place in columns if role[place] == name]:
+                found[name] = self.party(name, own[0])
+            elif name in self.given:
+                found[name] = {"is": self.given[name]}
+        free = sorted(place for place in columns if not role[place])
+        for name in WORDS_OF_ROLES:
+            if name not in found and len(free) > (name == "reporter" and "partner" not in found):
+                found[name] = self.party(name, free.pop(0))
+        self.add_from_titles(found)
+        unknown = {name: words for name, words in UNKNOWN.items() if name not in found}
+        return found | {name: {"is": "World"} for name in unknown}, unknown
+
+    def columns_of_places(self) -> list[int]:
+        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
+        known = {place: [self.place(text) for text in texts] for place, texts in self.at.labels.items()}
+        share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
+        wanted = {read_place(self.given.get(role, "")) for role in WORDS_OF_ROLES} - {"", "World"}
+        kept: list[int] = []
+        for place in sorted(
+            known, key=lambda n: (-share[n], bool(CODE_WORDS.search(self.at.column_name(n))), n)
+        ):
+            some = share[place] >= (0.25 if len(known[place]) > 4 else 0.5)
+            if (some or wanted & {*known[place]}) and not any(self.same_places(place, one) for one in kept):
+                kept.append(place)
+        return kept
+
+    def place(self, text: str) -> str:
+        """The name used here of a place, also by what was given."""
+        return self.given.get("places", {}).get(text) or read_place(text)
+
+    def same_places(self, one: int, other: int) -> bool:
+        """Whether two columns name the same places, such as names and codes."""
+        pairs = {(row[one], row[other]) for row in self.at.data}
+        return all(self.place(text) == self.place(beside) for text, beside in pairs)
+
+    def role(self, place: int) -> str:
+        """Which party a column names: by its own name, or since it holds the place that was given."""
+        name, known = self.at.column_name(place).casefold(), set(map(self.place, self.at.labels[place]))
+        by_name = [role for role, words in WORDS_OF_ROLES.items() if words.search(name)]
+        held = [
+            role for role in ("partner", "reporter") if read_place(self.given.get(role, "")) in known - {""}
+        ]
+        return [*by_name, *held, ""][0]
+
+    def party(self, role: str, place: int) -> Said:
+        """A column of places; where one was given, its rows alone."""
+        texts, axis = self.at.labels[place], {"column": self.at.column_name(place)}
+        names = {text: name for text in texts if (name := self.place(text))}
+        if wanted := self.given.get(role):
+            own = read_place(wanted) or wanted
+            rows = {text: name for text, name in names.items() if name == own}
+            rows = rows or {text: wanted for text in texts if text == wanted}
+            left = {"others": "skip"} if len(rows) < len(texts) else {}
+            return axis | {"names": rows} | left if rows else {"is": wanted}
+        if unknown := [text for text in texts if text not in names]:
+            more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+            self.at.note(
+                f"left out of the column {axis['column']}, no place that is known: {', '.join(map(quote, unknown[:5]))}{more}"
+            )
+            axis["others"] = "skip"
+        return axis | ({"names": names} if len(texts) <= 30 or "places" in self.given else {})
+
+    def add_from_titles(self, found: Said) -> None:
+        """Add parties that the title names, such as "Exports of China to Russia"."""
+        first = [self.at.name[place] for place in self.at.numbers[:1]]
+        for title in [*self.at.titles, *first, *self.headings[-2:]]:
+            places = places_in(title)
+            for name, before in places:
+                to = re.search(
+                    r"(?:\b(?:to|with|from|mit|nach|aus|con|a|с|в|из)|对|与|同|从)\s*$", before.casefold()
+                )
+                role = "partner" if to or ("reporter" in found and len(places) > 1) else "reporter"
+                if role not in found and name not in {axis.get("is") for axis in found.values()}:
+                    found[role] = {"is": name}
+                    self.at.note(f"the {role} is {name}, by {quote(title)}")
+
+
+def places_in(title: str) -> list[tuple[str, str]]:
+    """The places that a title names, in order, each with what stands before it."""
+    plain = re.sub(r"(?i)(доллар\w*|долл\w*\.?) сша|u\.?s\.?[ -]dollars?|us\$", " ", title.replace("_", " "))
+    plain = cells.fold(plain)
+    found: list[tuple[int, int, str]] = []
+    for word, name in cells.places().items():
+        if len(word) > (3 if word.isascii() else 1) and name != "World" and (at := plain.find(word)) >= 0:
+            end = at + len(word)
+            inside = (plain[at - 1 : at].isalpha() and word[0].isascii()) or (
+                plain[end : end + 1].isalpha() and word[-1].isascii()
+            )
+            found += [] if inside else [(at, -len(word), name)]
+    kept: list[tuple[str, str]] = []
+    past = 0
+    for at, size, name in sorted(found):
+        if at >= past:
+            kept.append((name, plain[:at]))
+            past = at - size
+    return kept

@@ -1,0 +1,493 @@
+"""A table under its mapping, read into observations, strictly: what is not plain is refused, nothing is read in part."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lib.errors import UserError, nearest, quote
+from lib.tools.sources import cells, observations
+from lib.tools.sources.cells import Marks, text_of
+from lib.tools.sources.client import refuse
+from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
+from lib.tools.sources.periods import flag_of, read_period, read_periods
+from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
+
+Observed = tuple[pd.DataFrame, list[str]]
+"""Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
+
+
+class ConflictError(UserError):
+    """Two values for one period: the columns that tell their rows apart, with what stands there."""
+
+    def __init__(self, message: str, columns: dict[str, list[str]]) -> None:
+        self.columns = columns
+        super().__init__(message)
+
+
+def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
+    """Read a file into observations.
+
+    Raises
+    ------
+    UserError
+        For any cell that is neither a number nor marked as missing, any partner that the mapping does not name, two
+        values for one period.
+    """
+    if not body.strip():
+        raise refuse(where, "0 rows", f"the names of the columns in row {_rows_of_names(mapping)[-1]}")
+    tables = read_tables(body, where, mapping.encoding, mapping.separator, mapping.sheet)
+    return read_rows(tables[0], mapping, where)
+
+
+def read_rows(table: Table, mapping: Mapping, where: str) -> Observed:
+    """Read a table into observations, as `read_table`."""
+    return Reader(table, mapping, where).observations()
+
+
+def _rows_of_names(mapping: Mapping) -> list[int]:
+    given = mapping.header_row
+    return [given] if isinstance(given, int) else list(given or [1])
+
+
+def names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list[str]], int]:
+    """Return the rows of names, by number, and the number of the first row of values.
+
+    Without `header_row`, the first row that has every name.
+    """
+    rows, numbers = table.rows, _rows_of_names(mapping)
+    if numbers == [0]:
+        return {0: [str(place + 1) for place in range(max(map(len, rows)))]}, 1
+    if mapping.header_row is None:
+        wanted, axes = {*mapping.columns}, {axis.row for axis in mapping.axes.values() if axis.row}
+        has_all = (n for n, row in enumerate(rows[:60], 1) if wanted <= {*map(text_of, row)})
+        numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
+    if len(rows) < numbers[-1]:
+        raise refuse(where, f"{len(rows)} rows", f"the names of the columns in row {numbers[-1]}")
+    width = max(len(rows[number - 1]) for number in numbers)
+    texts = [[*map(text_of, rows[n - 1]), *[""] * (width - len(rows[n - 1]))] for n in numbers]
+    return dict(zip(numbers, spread(texts), strict=True)), numbers[-1] + 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of values, with what the rows of names above it say."""
+
+    place: int
+    name: str
+    value: ValueColumn
+    said: dict[str, str]
+    known: dict[tuple[str, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
+    """What was found so far, by what stands in a row."""
+
+
+class Unit(NamedTuple):
+    """A currency and a power of ten."""
+
+    currency: str
+    ten: int
+
+
+class Found(NamedTuple):
+    """A value as it stands in the table, and what is said of it; the period as it stands there."""
+
+    line: int
+    column: Column
+    cell: Cell
+    period: Any
+    reporter: str
+    partner: str
+    flow: str
+    unit: Unit
+
+
+class Reader:
+    """A table under a mapping."""
+
+    def __init__(self, table: Table, mapping: Mapping, where: str) -> None:
+        self.table, self.mapping, self.where = table, mapping, where
+        self.names, self.first = names_of(table, mapping, where)
+        self.width = len(next(iter(self.names.values())))
+        self.whole = joined(self.names.values(), self.width)
+        self.notes = list(table.notes)
+        self.places = {name: self.place_of(name) for name in mapping.columns}
+        self.axes = mapping.axes
+        self.known: dict[str, str] = {}  # places, by text
+        self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
+
+    def observations(self) -> Observed:
+        """Return checked observations, and notes."""
+        columns = self.columns()
+        self.refuse_units_unused(columns)
+        return self.checked(self.found(columns))
+
+    # --- columns ---
+
+    def place_of(self, name: str) -> int:
+        """Return the place of a column that must be there once: by its name, else by its number or letter."""
+        levels = list(self.names.values())
+        last = [next((row[n] for row in reversed(levels) if row[n]), "") for n in range(self.width)]
+        for header in (self.whole, last, *levels):
+            if header.count(name) == 1:
+                return header.index(name)
+        if 0 in self.names and re.fullmatch("[A-Z]{1,2}", name):
+            place = sum((ord(letter) - 64) * 26**power for power, letter in enumerate(reversed(name))) - 1
+            if place < self.width:
+                return place
+        hint = "; columns without names are called by their place where the mapping says header_row: 0"
+        raise refuse(
+            self.where,
+            f"the column {quote(name)} {max(self.whole.count(name), last.count(name))} times",
+            nearest(name, {*self.whole} - {""}) + hint * name.isdigit(),
+        )
+
+    def columns(self) -> list[Column]:
+        """Return the columns of values."""
+        values = {one.column for one in self.mapping.flows}
+        used = {place for name, place in self.places.items() if name not in values}
+        found = []
+        for value in self.mapping.flows:
+            free = [place for place in range(self.width) if place not in used]
+            for place in [self.places[value.column]] if value.column else free:
+                said = {role: self.level(axis.row, place) for role, axis in self.axes.items() if axis.row}
+                if value.column or self.means(said):
+                    found.append(Column(place, value.column or self.whole[place], value, said))
+        if not found:
+            raise refuse(self.where, "no column of values", "names above them as the mapping says")
+        return found
+
+    def level(self, row: int, place: int) -> str:
+        """Return what a row of names says above a column."""
+        if row not in self.names:
+            raise refuse(
+                self.where, f"row {row} outside the rows of names", f"one of header_row: {[*self.names]}"
+            )
+        return self.names[row][place]
+
+    def means(self, said: dict[str, str]) -> bool:
+        """Whether the names above a column make it one of values."""
+        if "period" in said and not read_period(said["period"]) and not self.mapping.period.format:
+            return False
+        if "flow" in said and not self.said_of("flow", said["flow"]):
+            return False
+        return bool(said) and all(said.values())
+
+    def refuse_units_unused(self, columns: list[Column]) -> None:
+        """Refuse a table with a column of units that differ, where the mapping does not use it."""
+        used = {*self.places.values(), *(column.place for column in columns)}
+        rows = self.table.rows[self.first - 1 : self.first + 5000]
+        for place in {*range(self.width)} - used if self.mapping.unit is None else ():
+            texts = {text_of(row[place]) for row in rows if place < len(row)} - {""}
+            if 2 <= len(texts) <= 20 and all(cells.read_unit(text)[1] is not None for text in texts):
+                name = list(self.names.values())[-1][place]
+                raise refuse(
+                    f"{self.where}: {name}",
+                    f"units that differ ({', '.join(sorted(texts)[:3])})",
+                    f"`unit: {{column: {name}}}` in the mapping",
+                )
+
+    # --- rows ---
+
+    def rows(self) -> Iterator[tuple[int, list[Cell]]]:
+        """Yield the rows that count, with their numbers, as wide as the names; blanks of `fill` continue what is above."""
+        mapping = self.mapping
+        above = dict[int, Cell]({self.places[name]: None for name in mapping.fill})
+        wanted = [
+            (self.places[name], {texts} if isinstance(texts, str) else {*texts})
+            for name, texts in mapping.rows.items()
+        ]
+        for number, row in enumerate(self.table.rows[self.first - 1 : mapping.last_row], self.first):
+            if len(row) > self.width and any(map(text_of, row[self.width :])):
+                raise refuse(f"{self.where}:{number}", f"{len(row)} fields", f"{self.width}")
+            if mapping.until and next(filter(None, map(text_of, row)), "").startswith(mapping.until):
+                return
+            if above or len(row) < self.width:
+                row = [*row, *[None] * (self.width - len(row))]
+            for place in above:
+                above[place] = row[place] = row[place] if text_of(row[place]) else above[place]
+            if all(text_of(row[place]) in texts for place, texts in wanted):
+                yield number, row
+
+    def found(self, columns: list[Column]) -> list[Found]:
+        """Return the values that stand in the table, with what is said of them."""
+        missing = {"", *self.mapping.missing}
+        found, skipped, bare = list[Found](), set[int](), list[int]()
+        places = {
+            role: [self.places[name] for name in axis.columns]
+            for role, axis in self.axes.items()
+            if axis.columns
+        }
+        for number, row in self.rows():
+            texts = [text_of(row[column.place]) for column in columns]
+            if not any(texts):
+                bare += [number] if any(map(text_of, row)) else []
+                continue
+            beside = {
+                role: text_of(row[some[0]])
+                if len(some) == 1
+                else " ".join(text_of(row[place]) for place in some).strip()
+                for role, some in places.items()
+            }
+            for column in (
+                column for column, text in zip(columns, texts, strict=True) if text not in missing
+            ):
+                means = self.meanings(column, beside, number)
+                if None in means:
+                    skipped.add(number)
+                    continue
+                period = self.period_said(column, beside.get("period", ""), row)
+                found.append(Found(number, column, row[column.place], period, *means))
+        self.note_left_out(skipped, [number for number in bare if not found or number > found[-1].line])
+        return found
+
+    def note_left_out(self, skipped: set[int], below: list[int]) -> None:
+        """Note rows that were left out, and names of the mapping that stand nowhere in the table."""
+        if skipped:
+            self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
+        if below:
+            self.notes.append(
+                f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out"
+            )
+        for role, seen in self.seen.items():
+            for name in [name for name in self.axes[role].names if name not in seen]:
+                self.notes.append(
+                    f"{self.where}: the {role} {quote(name)} of the mapping stands nowhere in the table; there is {nearest(name, seen) if seen else 'nothing'}"
+                )
+
+    def period_said(self, column: Column, beside: str, row: list[Cell]) -> Any:
+        """Return a period as it stands there: a day, or text."""
+        axis = self.mapping.period
+        if axis.always is not None:
+            return axis.always
+        if axis.row:
+            return f"{beside} {column.said['period']}".strip()
+        day = row[self.places[axis.columns[0]]]
+        return day if isinstance(day, date) and len(axis.columns) == 1 else beside
+
+    # --- what is said of a value ---
+
+    def meanings(self, column: Column, beside: dict[str, str], number: int) -> tuple[Any, ...]:
+        """Return reporter, partner, flow and unit of a value; None for one that the mapping leaves out."""
+        said = beside | column.said
+        key = tuple(said.get(role, "") for role in self.seen)
+        if key not in column.known:
+            roles = ("reporter", "partner", "flow")
+            means = [self.meaning(role, column, said.get(role, ""), number) for role in roles]
+            unit = None if None in means else self.unit(column, said.get("unit", ""), number)
+            column.known[key] = (*means, unit)
+        return column.known[key]
+
+    def meaning(self, role: str, column: Column, text: str, number: int) -> str | None:
+        """Return the reporter, partner or flow of a value, or None where the mapping leaves it out."""
+        axis = self.axes.get(role)
+        if role == "flow" and column.value.flow:
+            return column.value.flow
+        assert axis is not None  # `Mapping.agrees`
+        if axis.always is not None:
+            return axis.always
+        self.seen[role].add(text)
+        if (found := self.said_of(role, text)) or axis.others == "skip":
+            return found or None
+        known = "a name that is known here, or `names` in the mapping"
+        raise self.refusal(role, axis, text, number, nearest(text, axis.names) if axis.names else known)
+
+    def said_of(self, role: str, text: str) -> str:
+        """Return what a text means, by the names of the mapping, else by what is known; blank for nothing."""
+        if names := self.axes[role].names:
+            return names.get(text, "")
+        if role == "flow":
+            return cells.read_flow(text) or ""
+        if text not in self.known:
+            self.known[text] = cells.read_place(text)
+        return self.known[text]
+
+    def unit(self, column: Column, text: str, number: int) -> Unit:
+        """Return the unit of a value: of the column, of the row, or the column's currency with the row's power of ten."""
+        axis, own = self.axes.get("unit"), column.value.unit
+        if axis is None or axis.always is not None:
+            return Unit(*to_unit(own or (axis and axis.always) or ""))
+        self.seen["unit"].add(text)
+        if text in axis.names:
+            return Unit(*to_unit(axis.names[text]))
+        currency, ten = cells.read_unit(text)
+        if ten is None and re.fullmatch(r"\d{1,2}", text):
+            ten = int(text)
+        if ten is None and (currency or text.casefold() in ("units", "unit")):
+            ten = 0
+        currency = currency or (to_unit(own)[0] if own else "")
+        if ten is None or not currency:
+            raise self.refusal("unit", axis, text, number, "a unit, or its name in `names`")
+        return Unit(currency, ten)
+
+    def refusal(self, role: str, axis: Axis, text: str, number: int, expected: str) -> UserError:
+        """Return what is said of a text that means nothing."""
+        return refuse(f"{self.where}:{number}: {', '.join(axis.columns) or role}", quote(text), expected)
+
+    def periods(self, found: list[Found]) -> dict[Any, str]:
+        """Return the periods as observations write them, by what stands there; blank for those left out."""
+        lines: dict[Any, int] = {}
+        for one in found:
+            lines.setdefault(one.period, one.line)
+        axis = self.mapping.period
+        place = ", ".join(axis.columns) or "period"
+        periods = read_periods(
+            list(lines), axis, self.mapping.freq, lambda text: f"{self.where}:{lines[text]}: {place}"
+        )
+        if count := sum(not periods[one.period] for one in found):
+            self.notes.append(f"{self.where}: {count} values of other periods were left out")
+        return periods
+
+    # --- values ---
+
+    def checked(self, found: list[Found]) -> Observed:
+        """Return values as checked observations."""
+        periods = self.periods(found)
+        found = [one for one in found if periods[one.period]]
+        marks = self.marks([one.cell for one in found if isinstance(one.cell, str)])
+        of_period = {text: flag_of(text_of(text)) for text in periods}
+        rows, flags = [], Counter[str]()
+        for one in found:
+            if (number := self.number(one, marks)) is None:
+                continue
+            amount, unit = _in_known_unit(number.value, one.unit)
+            status, note = "ok", ""
+            if flag := number.flag or of_period[one.period]:
+                flags[flag] += 1
+                status, note = self.status(flag)
+            parties = one.line, one.reporter, one.partner, one.flow, periods[one.period]
+            rows.append((*parties, amount, unit, one.column.value.valuation, status, note))
+        if flags:
+            words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
+            self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
+        return self.to_observations(rows)
+
+    def marks(self, texts: list[str]) -> Marks:
+        """Return the marks of the numbers: said by the mapping, else found; two possible readings are refused, or told."""
+        decimal: str | None = self.mapping.decimal
+        thousands: str | None = self.mapping.thousands
+        try:
+            found, unclear = cells.find_marks(texts)
+        except ValueError as error:
+            if decimal is None:
+                raise refuse(self.where, f"{error}", "`decimal` and `thousands` in the mapping") from None
+            found, unclear = Marks(), ""
+        if decimal is None and thousands is None:
+            self.doubt(unclear)
+            return found
+        if decimal is None:
+            decimal = {",": ".", ".": ","}.get(thousands or "", ".")
+        if thousands is None:
+            thousands = found.thousands if found.decimal == decimal else ""
+        return Marks(decimal, thousands)
+
+    def doubt(self, unclear: str) -> None:
+        """Refuse a comma that may stand before decimals or thousands, and note such a point."""
+        if "," in unclear:
+            raise refuse(
+                self.where,
+                quote(unclear),
+                '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways',
+            )
+        if unclear:
+            self.notes.append(
+                f'{self.where}: three digits stand after every point, as in {quote(unclear)}: if these are thousands, the mapping must say `thousands: "."`'
+            )
+
+    def number(self, one: Found, marks: Marks) -> cells.Number | None:
+        """Return the number of a cell, or None where the mapping says that there is none."""
+        text = text_of(one.cell)
+        if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
+            found: cells.Number | str = cells.Number(float(one.cell))
+        else:
+            found = cells.read_number(text, marks)
+        if not isinstance(found, str) and 0 <= found.value < math.inf:
+            return found
+        if isinstance(found, str) and cells.without_flag(text) in self.mapping.missing:
+            return None
+        where = f"{self.where}:{one.line}: {one.column.name}"
+        if isinstance(found, str) or not math.isfinite(found.value):
+            raise refuse(where, quote(text), found if isinstance(found, str) else "a finite number")
+        negative = "0 or more: a flow is never negative, a balance is none"
+        raise refuse(where, f"value {quote(str(found.value))}", negative)
+
+    def status(self, flag: str) -> tuple[str, str]:
+        """Return the status and the note of a flag."""
+        status = (cells.FLAGS | self.mapping.flags).get(flag, "ok")
+        return status, f"printed with the flag {flag}" + (f" ({status})" if status != "ok" else "")
+
+    # --- observations ---
+
+    def to_observations(self, rows: list[tuple[Any, ...]]) -> Observed:
+        """Return checked observations; values that contradict one another are refused, with the columns that tell them apart."""
+        mapping = self.mapping
+        names = [
+            "line",
+            "reporter",
+            "partner",
+            "flow",
+            "period",
+            "value",
+            "unit",
+            "valuation",
+            "status",
+            "note",
+        ]
+        kinds = dict.fromkeys(names, "str") | {"value": "float64", "line": "int64"}
+        table = pd.DataFrame(rows, columns=names).astype(kinds)
+        table = table.assign(
+            freq=mapping.freq,
+            source=mapping.source,
+            snapshot="0" * 64,
+            published=mapping.published.isoformat() if mapping.published else "",
+        )
+        self.refuse_conflicts(table, table.pop("line"))
+        seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
+        self.note_lonely_months(seen)
+        return seen.reset_index(drop=True), self.notes + twice
+
+    def refuse_conflicts(self, table: pd.DataFrame, lines: pd.Series) -> None:
+        """Refuse two values for one period, with the column in which their rows differ."""
+        different = table.drop_duplicates([*observations.KEY, "value"])
+        twice = different.duplicated(observations.KEY, keep=False)
+        if not twice.any():
+            return
+        case = different[twice].iloc[0]
+        same = (different[observations.KEY] == case[observations.KEY]).all(axis=1)
+        rows = [self.table.rows[line - 1] for line in lines[different.index[same]][:200]]
+        names, used = list(self.names.values())[-1], {*self.places.values()}
+        apart = {
+            name: texts
+            for place, name in enumerate(names)
+            if place not in used and name
+            if len(texts := list(dict.fromkeys(text_of(row[place]) for row in rows if place < len(row)))) > 1
+        }
+        hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
+        raise ConflictError(
+            f"{self.where}: found {observations.conflict_in_words(different[same])}, expected one value{hint if apart else ''}",
+            apart,
+        )
+
+    def note_lonely_months(self, rows: pd.DataFrame) -> None:
+        """Note months or quarters that look like years."""
+        if self.mapping.freq == "A" or rows.empty:
+            return
+        year = rows["period"].str[:4]
+        per_year = rows.groupby([*observations.KEY[:3], year.rename("year")]).size()
+        if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
+            self.notes.append(
+                f"{self.where}: one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}: are these years? then `freq: A`"
+            )
+
+
+def _in_known_unit(value: float, unit: Unit) -> tuple[float, str]:
+    """Return a value in one of the units of observations: others become millions, no digit changed."""
+    name = {0: "", 3: " th", 6: " mn", 9: " bn"}.get(unit.ten)
+    if name is not None:
+        return value, unit.currency + name
+    return float(Decimal(repr(value)).scaleb(unit.ten - 6)), f"{unit.currency} mn"

@@ -1,0 +1,184 @@
+"""Workbooks as tables of cells, by calamine: what merged cells say stands in each of them; bounded in size."""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import reduce
+from html import unescape
+from typing import Any
+
+from lib.errors import UserError
+from lib.tools.sources.client import refuse
+
+LARGEST = 200_000_000  # bytes of a file, and of a workbook when unpacked
+
+WIDEST = 2_000  # columns
+
+LONGEST = 1_100_000  # rows
+
+MOST = 20_000_000  # cells of a sheet, empty ones between others counted
+
+Cell = str | float | int | datetime | date | None
+
+
+@dataclass
+class Table:
+    """Rows of cells, and where they stood.
+
+    Parameters
+    ----------
+    rows : lists of any length, in the order of the file.
+    name : of the sheet; blank where there is one table alone.
+    separator, encoding : of a CSV.
+    notes : what a reader must know, such as formulas without values.
+    """
+
+    rows: list[list[Cell]]
+    name: str = ""
+    separator: str = ""
+    encoding: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def read_workbook(body: bytes, where: str) -> list[Table]:
+    """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
+    import python_calamine
+
+    old = body.startswith(b"\xd0\xcf")
+    words = "an old Excel file (.xls)" if old else "a workbook"
+    notes: dict[str, list[str]] = {}
+    if not old:
+        notes = _look_inside(body, where)
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(body))
+        sheets = [
+            (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
+        ]
+        tables = [_sheet(sheet, name, where) for name, sheet in sheets]
+    except UserError:
+        raise
+    except python_calamine.PasswordError:
+        raise refuse(where, f"{words} with a password", "one without") from None
+    except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
+        if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
+            raise
+        hint = "; saved as .xlsx it may be read" if old else ""
+        raise refuse(
+            where,
+            f"no workbook that can be read ({words}: {error}{hint})",
+            "an .xlsx, .xlsm, .xls or .ods file",
+        ) from None
+    for table in tables:
+        table.notes += notes.get(table.name, [])
+    return tables
+
+
+def _is_seen(sheet: Any) -> bool:
+    return str(sheet.visible).endswith("Visible") and str(sheet.typ).endswith("WorkSheet")
+
+
+def _sheet(sheet: Any, name: str, where: str) -> Table:
+    if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
+        raise refuse(
+            where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table"
+        )
+    rows = [
+        [None if cell == "" else cell for cell in row[:WIDEST]]
+        for row in sheet.to_python(skip_empty_area=False)
+    ]
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000 or top >= len(rows):
+            continue
+        for row in rows[top : bottom + 1]:
+            for column in range(left, min(right + 1, len(row))):
+                row[column] = rows[top][left]
+    return Table(rows, name)
+
+
+_CELL = re.compile(rb"<(?:\w+:)?(c|row)\b([^<>]*?)(/?)>")
+_PLACE = re.compile(rb'\br="([A-Z]*)(\d+)"')
+_BARE = re.compile(
+    rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+
+
+def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
+    """Refuse a workbook that says to be larger than it is; note formulas whose values were never stored, by sheet."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            parts = archive.infolist()
+            if (size := sum(part.file_size for part in parts)) > LARGEST:
+                raise refuse(where, f"a workbook of {size} bytes when unpacked", f"at most {LARGEST}")
+            texts = {
+                part.filename: archive.read(part)
+                for part in parts
+                if re.search(r"sheets/[^/]*\.xml$|^content\.xml$|workbook\.xml(\.rels)?$", part.filename)
+            }
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
+        raise refuse(
+            where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file"
+        ) from None
+    for name, text in texts.items():
+        if "sheets/" in name:
+            _check_places(text, where)
+        elif name == "content.xml":
+            _check_repeats(text, where)
+    return _bare_formulas(texts)
+
+
+def _check_places(text: bytes, where: str) -> None:
+    rows: set[bytes] = set()
+    last, widest = 0, 0
+    for found in _CELL.finditer(text):
+        if not (place := _PLACE.search(found[2])):
+            continue
+        letters, number = place.groups()
+        last = max(last, int(number[:12]))
+        widest = max(widest, reduce(lambda number, letter: number * 26 + letter - 64, letters[:9], 0))
+        if found[1] == b"row":
+            if number in rows:
+                raise refuse(where, f"two rows with the number {number[:12].decode()}", "each once")
+            rows.add(number)
+    if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
+        raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
+
+
+def _check_repeats(text: bytes, where: str) -> None:
+    """Of an ods: a filled cell or row that stands for many."""
+    cells = 0
+    for row in re.split(rb"<table:table-row", text)[1:]:
+        head, *columns = row.split(b"<table:table-cell")
+        wide = sum(_repeat(one, b"columns") for one in columns if b"value" in one or b"<text:p" in one)
+        cells += wide * _repeat(head, b"rows")
+    if cells > MOST:
+        raise refuse(where, f"{cells} cells", f"at most {MOST}")
+
+
+def _repeat(tag: bytes, what: bytes) -> int:
+    found = re.search(rb"number-" + what + rb'-repeated="(\d{1,12})"', tag.partition(b">")[0])
+    return int(found[1]) if found else 1
+
+
+def _bare_formulas(texts: dict[str, bytes]) -> dict[str, list[str]]:
+    """Notes by name of sheet; cells with a formula but no value, which a program wrote that does not calculate."""
+    targets = dict(_pairs(texts.get("xl/_rels/workbook.xml.rels", b""), rb"Id", rb"Target"))
+    notes = {}
+    for name, relation in _pairs(texts.get("xl/workbook.xml", b""), rb"name", rb"r:id"):
+        text = texts.get("xl/" + targets.get(relation, "").removeprefix("/xl/"), b"")
+        if bare := len(_BARE.findall(text)):
+            notes[name] = [
+                f"{bare} cells hold a formula whose value was never stored, and count as blank: open the file in a spreadsheet and save it"
+            ]
+    return notes
+
+
+def _pairs(text: bytes, one: bytes, other: bytes) -> Iterator[tuple[str, str]]:
+    for tag in re.findall(rb"<(?:\w+:)?(?:sheet|Relationship)\b[^>]*>", text):
+        values = [re.search(rb"\b" + name + rb'="([^"]*)"', tag) for name in (one, other)]
+        if values[0] and values[1]:
+            yield unescape(values[0][1].decode("utf-8", "replace")), values[1][1].decode("utf-8", "replace")
