@@ -293,7 +293,7 @@ class TrendCase(FlowCase):
 
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
-        return exchange_rates(fig.load_covariates(), self.as_of_time)
+        return _rates(self.as_of.year, fig.load_covariates, data_state()).copy()
 
 
 class PaceCase(TrendCase):
@@ -396,7 +396,13 @@ def _parents(load: Any, state: Any) -> dict[str, str]:
     return dict(load().set_index("name")["parent"])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
+def _rates(year: int, load: Any, state: Any) -> pd.DataFrame:
+    """The exchange rates of the years that were over in a year."""
+    return exchange_rates(load(), pd.Timestamp(year, 1, 1))
+
+
+@lru_cache(maxsize=1024)
 def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
     """The series of a case."""
     return annual_series(case.vintage(), case.currency, case.rates())

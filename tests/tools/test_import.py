@@ -166,6 +166,17 @@ def test_what_a_table_does_not_say_is_asked(
     assert name in caught.value.questions
 
 
+def test_a_lone_column_of_regions_says_whose_trade_it_is(tmp_path: Path) -> None:
+    found = look(
+        tmp_path,
+        "地区,年份,进出口总额(亿元)\n黑龙江省,2021,1995.0\n黑龙江省,2022,2651.5\n",
+        partner="World",
+        published="2023-02-01",
+    )
+    rows = found.observations
+    assert set(rows["reporter"]) == {"Heilongjiang"} and rows["value"].tolist() == [199_500.0, 265_150.0]
+
+
 # --- numbers, periods and units, property by property ---
 
 UNITS = {"USD mn": 0, "US$ '000": -3, "млрд долларов США": 3, "亿美元": 2, "万美元": -2, "Mio. USD": 0, "miles de millones de dólares": 3, "USD crore": 1, "USD lakh": -1, "Tsd. US-Dollar": -3, "百万美元": 0, "千亿美元": 5}  # fmt: skip

@@ -10,7 +10,7 @@ from lib.tools.sources.layout import Layout
 
 WORDS_OF_ROLES = {
     "reporter": re.compile(
-        r"report|declar|exporter|репортер|报告|region|province|city|place|город|регион|省|市|ref_area|país informante"
+        r"report|declar|exporter|репортер|报告|region|province|city|place|город|регион|省|市|^地区|ref_area|país informante"
     ),
     "partner": re.compile(
         r"partner|counterpart|destination|origin|партн|контрагент|伙伴|对方|国别|国家|страна|zielland|partnerland|país socio|importer"
