@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from browser import browser, open_page, served  # noqa: F401 - fixtures, started only where a test asks
 
+from lib import fetched
 from lib import figures as fig
+from lib.tables import data_state
 from lib.tools.run import matrix
 from lib.tools.run.spec import Run
 
@@ -35,8 +37,15 @@ def tables_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def expand_once() -> Callable[..., tuple[list[Run], dict[str, Any]]]:
-    """`matrix.expand` of the committed cases, which takes seconds, once for each set of its arguments."""
-    return functools.cache(matrix.expand)
+    """`matrix.expand` of the committed cases, which takes seconds, once for its arguments and the data that are there."""
+
+    whole = matrix.expand  # tests put another in its place
+
+    @functools.cache
+    def expand(state: Any, *arguments: Any) -> tuple[list[Run], dict[str, Any]]:
+        return whole(*arguments)
+
+    return lambda *arguments: expand((data_state(), *fetched.files()), *arguments)
 
 
 @pytest.fixture(scope="session")
