@@ -223,10 +223,8 @@ class TrendCase(FlowCase):
     @field_validator("currency", mode="before")
     @classmethod
     def _is_currency(cls, value: Any) -> Any:
-        try:
+        with _expected():
             return check_currency(value) if isinstance(value, str) else value
-        except UserError as error:
-            raise ValueError(str(error).partition("expected ")[2]) from None
 
     @field_validator("goal", mode="before")
     @classmethod
