@@ -342,7 +342,7 @@ REFUSED = [
     ("comtrade", comtrade_body(reporterCode=699), 'the reporter "699", expected 156 or 643'),
     ("comtrade", comtrade_body(partnerCode=699), 'the partner "699", expected 156 or 0 or 643'),
     ("comtrade", comtrade_body().replace(b'"count": 1', b'"count": 3'), "1 rows where 3 were counted"),
-    ("comtrade", comtrade_body().replace(b"1.0", b"NaN"), "NaN is no number of JSON"),
+    ("comtrade", comtrade_body().replace(b"1.0", b"NaN"), "no valid JSON"),
     ("comtrade", server_of.comtrade_json([COMTRADE_ROW, COMTRADE_ROW | {"primaryValue": 2.0}]), "1, 2 for China Russia export"),
     ("comtrade", big(500), "500 rows, the limit, so that some may be missing, expected fewer than 500"),
     ("comtrade", comtrade_body()[:-30], "no valid JSON"),
