@@ -388,10 +388,17 @@ def write_file(rows: pd.DataFrame, path: Path) -> None:
 
 
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
-    """Write a table whole or not at all; its pages carry checksums, which `lib.fetched.read_file` verifies."""
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
-    write_atomically(path, buffer.getvalue())
+    """Write a table whole or not at all; its pages and the file carry checksums, which `lib.fetched.read_file` verifies."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer, table = io.BytesIO(), pa.Table.from_pandas(rows, preserve_index=False)
+    with pq.ParquetWriter(buffer, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({fetched.SEAL: fetched.UNSEALED})
+    content = buffer.getvalue()
+    place, digest = fetched.seal_of(content)
+    write_atomically(path, content[:place] + digest + content[place + len(digest) :])
 
 
 def panel(source: str) -> pd.DataFrame:
