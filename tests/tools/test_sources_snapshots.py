@@ -3,7 +3,6 @@
 import gzip
 import json
 import multiprocessing
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,11 +25,6 @@ QUESTION = Request(
 def answer(body: bytes = b"one", minutes: float = 0) -> Answer:
     headers = (("content-type", "text/csv; charset=utf-8"), ("etag", "1"))
     return Answer(QUESTION.url, 200, headers, body, NOW + timedelta(minutes=minutes))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    yield open_store(tmp_path / "kept")
 
 
 def test_a_record_says_where_when_and_under_which_licence(store: Store) -> None:
