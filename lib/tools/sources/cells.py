@@ -15,8 +15,6 @@ from lib.economies import economies
 from lib.spoken import fold
 from lib.tools.sources import decode
 
-LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
-
 MARKS = re.compile(r"[*†‡§¹²³⁰⁴-⁹ᵃ-ᵿ]+")
 """Marks of footnotes; superscript digits go before anything takes them for digits."""
 
@@ -175,81 +173,6 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     return Marks(point or ("," if "." in thousands else "."), next(iter(thousands), "")), unclear
 
 
-# --- units ---
-
-_WORDS_OF_SCALES = (
-    (12, r"lakh crores?|trillions?|tn|трлн|триллион\w*|billonen|billionen|billones|billón", "万亿|萬億|兆"),
-    (11, "", "千亿|千億"),
-    (10, "", "百亿|百億"),
-    (9, r"mil millones|miles de millones|billions?|bn|bln|млрд|миллиард\w*|milliarden?|mrd", "十亿|十億"),
-    (8, "", "亿|億"),
-    (7, r"crores?|cr", "千万|千萬"),
-    (6, r"millions?|millones|millón|millionen|mill|mio|mn|mln|млн|миллион\w*|mm", "百万|百萬"),
-    (5, r"lakhs?|lacs?", ""),
-    (4, "", "万|萬"),
-    (3, r"thousands?|'000s?|000s?|1,?000|th|тыс|тысяч\w*|tausend|tsd|miles", "千"),
-)
-"""Powers of ten by their words, in letters and in Chinese characters, the longer before what they contain."""
-
-_LETTER = r"[a-zа-яёäöüßáéíóúñ]"
-_SCALES = [
-    (
-        re.compile(
-            rf"(?<!{_LETTER})(?<!\d)(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)"
-            + f"|{signs}" * bool(signs)
-        ),
-        ten,
-    )
-    for ten, words, signs in _WORDS_OF_SCALES
-]
-
-_WORDS_OF_CURRENCIES = {
-    "USD": r"usd|u\.?s\.?[ -]?dollars?|dollars?|долл\w*|доллар\w*|d[oó]lares", "EUR": r"eur|euros?|евро", "CNY": r"cny|rmb|yuan|renminbi|юан\w*",
-    "RUB": r"rub|roubles?|rubles?|руб\w*|rubel", "INR": r"inr|rupees?|rs|рупи\w*|rupien|rupias", "JPY": r"jpy|yen|иен\w*", "GBP": r"gbp|pounds?|фунт\w*",
-    "KRW": r"won", "BRL": r"reais", "CHF": r"franken",
-}  # fmt: skip
-
-_SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "人民币": "CNY", "人民幣": "CNY", "卢布": "RUB", "日元": "JPY", "日圆": "JPY", "英镑": "GBP",
-         "韩元": "KRW", "r$": "BRL", "us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "₽": "RUB", "₹": "INR", "₩": "KRW", "円": "JPY", "元": "CNY"}  # fmt: skip
-"""Signs of currencies; ¥ may be yen or yuan, and is none."""
-
-_CURRENCIES = [
-    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name)
-    for name, words in _WORDS_OF_CURRENCIES.items()
-]
-
-_WORDS_LIKE_CODES = {"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "COP", "SOS", "GEL", "LAK", "BAM", "SDG", "MOP", "NIO", "STN", "WST", "ARS"}  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def iso_currencies() -> frozenset[str]:
-    """The ISO 4217 codes that CLDR knows."""
-    from babel import Locale
-
-    return frozenset(Locale("en").currencies)
-
-
-@lru_cache(maxsize=20_000)
-def read_unit(text: str) -> tuple[str, int | None]:
-    """Return the currency that a text names (blank without one), and the power of ten (None without one)."""
-    plain = text.casefold()
-    codes = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if _is_code(one, text)]
-    words = [name for pattern, name in _CURRENCIES if pattern.search(plain)]
-    signs = [name for sign, name in _SIGNS.items() if sign in plain]
-    currency = [*codes, *words, *signs, ""][0]
-    for pattern, ten in _SCALES:
-        if found := pattern.search(plain):
-            return currency, ten + max(len(found[1] or "") - 1, 0)
-    letter = re.search(r"(?:[$€£₹]|\b(?:usd|eur|cny|rmb|gbp|inr))\s?([mkb])\b", plain)
-    return currency, {"k": 3, "m": 6, "b": 9}[letter[1]] if letter else None
-
-
-def _is_code(code: str, text: str) -> bool:
-    return code in iso_currencies() and (
-        code not in _WORDS_LIKE_CODES or (text.strip().startswith(code) and len(text) < 20)
-    )
-
-
 # --- flows and places ---
 
 _FLOWS = (
@@ -282,16 +205,8 @@ _WORLD = ("world", "wld", "w00", "g001", "all countries", "весь мир", "м
 
 @lru_cache(maxsize=1)
 def _translations() -> dict[str, str]:
-    """The name used here by every translation of a country, folded."""
-    from babel import Locale
-
-    found = {fold(word): economies()[0].name for word in _WORLD}
-    by_code = {economy.code: economy.name for economy in economies() if len(economy.code) == 2}
-    for language in LANGUAGES:
-        for code, name in Locale(language).territories.items():
-            if code in by_code:
-                found.setdefault(fold(name), by_code[code])
-    return found
+    """The name used here by every translation of a country or of the world, folded."""
+    return {fold(word): economies()[0].name for word in _WORLD} | spoken.translations()
 
 
 def places() -> dict[str, str]:

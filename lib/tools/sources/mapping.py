@@ -20,11 +20,12 @@ from pydantic import (
     model_validator,
 )
 
+from lib.economies import CURRENCIES
 from lib.errors import UserError, quote, read_bytes, shown_path
 from lib.files import parse_yaml
-from lib.tools.sources import cells
 from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.units import read_unit
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -196,12 +197,12 @@ def to_unit(text: str) -> tuple[str, int]:
         Where the text does not say both.
     """
     code, _, rest = text.partition(" ")
-    if re.fullmatch("[A-Z]{3}", code) and code in cells.iso_currencies():
-        ten = cells.read_unit(rest)[1] if rest else 0
-        if ten is not None and not cells.read_unit(rest)[0]:
+    if re.fullmatch("[A-Z]{3}", code) and code in CURRENCIES:
+        ten = read_unit(rest)[1] if rest else 0
+        if ten is not None and not read_unit(rest)[0]:
             return code, ten
-    currency, ten = cells.read_unit(text)
-    if not currency or currency not in cells.iso_currencies() or ten is None:
+    currency, ten = read_unit(text)
+    if not currency or currency not in CURRENCIES or ten is None:
         raise ValueError(f"expected {UNITS}")
     return currency, ten
 

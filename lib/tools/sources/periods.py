@@ -1,6 +1,6 @@
 """Periods as people write them: "2024年3月", "II кв. 2023", "Jan–Mar 2024", "2018-19", read as observations write them.
 
-Months are known in the languages of `cells.LANGUAGES` (CLDR, by babel). What can mean two things is given back as two
+Months are known in the languages of `spoken.LANGUAGES` (CLDR, by babel). What can mean two things is given back as two
 things: whoever reads a whole column decides, or asks.
 """
 
@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from lib.errors import quote
-from lib.tools.sources.cells import LANGUAGES
+from lib.spoken import LANGUAGES
 from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Period
 from lib.tools.sources.observations import FIRST_YEAR, FREQUENCIES, LAST_YEAR

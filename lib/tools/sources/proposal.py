@@ -13,12 +13,13 @@ import pandas as pd
 
 from lib.errors import UserError, quote, shown_path
 from lib.tools.sources import cells, observations, periods, reader
-from lib.tools.sources.cells import is_number, read_flow, read_place, read_unit, text_of
+from lib.tools.sources.cells import is_number, read_flow, read_place, text_of
 from lib.tools.sources.layout import SCALE_WORDS, Layout
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.parties import CODE_WORDS, Parties, Said, places_in
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.tables import Table, read_file, read_tables
+from lib.units import read_unit
 
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 

@@ -18,6 +18,7 @@ from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
 from lib.tools.sources.periods import flag_of, read_period, read_periods
 from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
+from lib.units import read_unit
 
 Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
@@ -184,7 +185,7 @@ class Reader:
         rows = self.table.rows[self.first - 1 : self.first + 5000]
         for place in {*range(self.width)} - used if self.mapping.unit is None else ():
             texts = {text_of(row[place]) for row in rows if place < len(row)} - {""}
-            if 2 <= len(texts) <= 20 and all(cells.read_unit(text)[1] is not None for text in texts):
+            if 2 <= len(texts) <= 20 and all(read_unit(text)[1] is not None for text in texts):
                 name = list(self.names.values())[-1][place]
                 raise refuse(
                     f"{self.where}: {name}",
@@ -315,7 +316,7 @@ class Reader:
         self.seen["unit"].add(text)
         if text in axis.names:
             return Unit(*to_unit(axis.names[text]))
-        currency, ten = cells.read_unit(text)
+        currency, ten = read_unit(text)
         if ten is None and re.fullmatch(r"\d{1,2}", text):
             ten = int(text)
         if ten is None and (currency or text.casefold() in ("units", "unit")):

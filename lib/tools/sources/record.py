@@ -16,13 +16,14 @@ import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
+from lib.economies import CURRENCIES as ISO
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import figure_ids
-from lib.tools.sources import cells, observations, rates
+from lib.tools.sources import observations, rates
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question
 from lib.tools.sources.importer import Imported, keep
@@ -112,7 +113,7 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
     try:
         days, _ = rates.ecb_daily(currency, client, store)
     except UserError:
-        if currency not in cells.iso_currencies():
+        if currency not in ISO:
             raise
         days = None
     found = {

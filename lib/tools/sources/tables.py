@@ -168,7 +168,9 @@ def read_html(text: str, where: str) -> Iterator[Table]:
             text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
         )
     except Exception as error:  # lxml raises several kinds for what is no page
-        raise refuse(where, f"a web page that cannot be read ({error})", "a page with a table") from None
+        raise refuse(
+            where, f"a web page that cannot be read ({str(error)[:200]})", "a page with a table"
+        ) from None
     found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
     if not found:
         raise refuse(where, "a web page without a table", "a table")
@@ -222,7 +224,7 @@ def read_xml(text: str, where: str) -> list[Table]:
             re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser
         )
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise refuse(where, f"XML that cannot be read ({error})", "complete XML") from None
+        raise refuse(where, f"XML that cannot be read ({str(error)[:200]})", "complete XML") from None
     dtd = root.getroottree().docinfo.internalDTD
     if dtd is not None and dtd.entities():
         raise refuse(where, "XML that defines entities", "XML without them")
