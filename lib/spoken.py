@@ -44,8 +44,8 @@ _WORDS |= {
     for mark in ("- " if one else [""])
 }
 
-_SCALE = [word for _, words, signs in units.SCALES for word in f"{words}|{signs}".split("|") if word and not word[-1].isdigit()]  # fmt: skip
-_SCALE = "|".join([*(word for word in _SCALE if "0" not in word), *units.LETTERS])
+_WORDS_OF_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in units.SCALES).split("|")
+_SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *units.LETTERS])
 _CODES = "|".join(CURRENCIES)
 _UNIT = "|".join([r"us ?\$", *units.MONEY.values(), *map(re.escape, units.SIGNS)])
 _UNIT = rf"(?:{_UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"

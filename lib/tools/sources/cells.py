@@ -178,8 +178,8 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
 _FLOWS = (
     ("", r"balance|сальдо|saldo|差额|差額|顺差|逆差|surplus|deficit|re-?-?exports?|re-?-?imports?|реэкспорт|转口"),
     ("total", r"进出口|進出口|exports?\s*(?:and|\+|&)\s*imports?|imports?\s*(?:and|\+|&)\s*exports?|total trade|trade turnover|turnover|товарооборот|внешнеторговый оборот|trade volume|贸易总额|贸易额|außenhandel|comercio total|two-way|bilateral trade"),
-    ("export", r"exports?|出口|экспорт\w*|ausfuhr\w*|exporte|exportaciones|exportación|exportations|tx?g_fob\w*|vl_fob_exp"),
-    ("import", r"imports?|进口|進口|импорт\w*|einfuhr\w*|importe|importaciones|importación|importations|tmg_cif\w*"),
+    ("export", r"export(?:s|ed)?|出口|экспорт\w*|ausfuhr\w*|exporte|exportaciones|exportación|exportations|tx?g_fob\w*|vl_fob_exp"),
+    ("import", r"import(?:s|ed)?|进口|進口|импорт\w*|einfuhr\w*|importe|importaciones|importación|importations|tmg_cif\w*"),
 )  # fmt: skip
 
 NO_VALUE = re.compile(
@@ -190,8 +190,8 @@ NO_VALUE = re.compile(
 def read_flow(text: str) -> str | None:
     """Return total, export or import; blank for what is none of them, such as a balance; None without a word for a flow."""
     plain = text.casefold().strip()
-    if plain in ("x", "m", "total"):
-        return {"x": "export", "m": "import", "total": "total"}[plain]
+    if found := {"x": "export", "m": "import", "exp": "export", "imp": "import", "total": "total"}.get(plain):
+        return found
     if re.search(_FLOWS[0][1], plain):
         return ""
     both = [flow for flow, words in _FLOWS[2:] if re.search(rf"(?<![a-zа-я])(?:{words})(?![a-zа-я])", plain)]

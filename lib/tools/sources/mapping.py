@@ -47,7 +47,7 @@ class Axis(Strict):
 
     always: Text | None = Field(default=None, alias="is")
     column: Text | Annotated[list[Text], Field(min_length=1, max_length=4)] | None = None
-    row: RowNumber | None = None
+    row: RowNumber | Annotated[list[RowNumber], Field(min_length=1, max_length=4)] | None = None
     names: dict[str, Text] = {}
     others: Literal["refuse", "skip"] = "refuse"
 
@@ -64,13 +64,22 @@ class Axis(Strict):
         """The columns that are named, of which a period may need two."""
         return [self.column] if isinstance(self.column, str) else list(self.column or [])
 
+    @property
+    def levels(self) -> list[int]:
+        """The rows of names that are named."""
+        return [self.row] if isinstance(self.row, int) else list(self.row or [])
+
 
 class Period(Axis):
-    """Where the period stands; `format` in the codes of `strftime`, without it in words as people write them."""
+    """Where the period stands; `format` in the codes of `strftime`, without it in words as people write them.
+
+    Fiscal years begin in the month `fiscal`; FY2022 and other single years name the one in which they start or end.
+    """
 
     format: Text | None = None
     year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)] | None = None
     fiscal: Annotated[int, Field(ge=1, le=12)] | None = None
+    fiscal_label: Literal["start", "end"] | None = None
 
     @field_validator("format")
     @classmethod

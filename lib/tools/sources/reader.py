@@ -66,7 +66,7 @@ def names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list
     if numbers == [0]:
         return {0: [str(place + 1) for place in range(max(map(len, rows)))]}, 1
     if mapping.header_row is None:
-        wanted, axes = {*mapping.columns}, {axis.row for axis in mapping.axes.values() if axis.row}
+        wanted, axes = {*mapping.columns}, {row for axis in mapping.axes.values() for row in axis.levels}
         has_all = (n for n, row in enumerate(rows[:60], 1) if wanted <= {*map(text_of, row)})
         numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
     if len(rows) < numbers[-1]:
@@ -156,28 +156,34 @@ class Reader:
         for value in self.mapping.flows:
             free = [place for place in range(self.width) if place not in used]
             for place in [self.places[value.column]] if value.column else free:
-                said = {role: self.level(axis.row, place) for role, axis in self.axes.items() if axis.row}
+                said = {role: self.level(axis.levels, place) for role, axis in self.axes.items() if axis.row}
                 if value.column or self.means(said):
                     found.append(Column(place, value.column or self.whole[place], value, said))
         if not found:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
 
-    def level(self, row: int, place: int) -> str:
-        """Return what a row of names says above a column."""
-        if row not in self.names:
-            raise refuse(
-                self.where, f"row {row} outside the rows of names", f"one of header_row: {[*self.names]}"
-            )
-        return self.names[row][place]
+    def level(self, rows: list[int], place: int) -> str:
+        """Return what rows of names say above a column."""
+        if outside := [row for row in rows if row not in self.names]:
+            one_of = f"one of header_row: {[*self.names]}"
+            raise refuse(self.where, f"row {outside[0]} outside the rows of names", one_of)
+        return " ".join(filter(None, (self.names[row][place] for row in rows)))
 
     def means(self, said: dict[str, str]) -> bool:
         """Whether the names above a column make it one of values."""
-        if "period" in said and not read_period(said["period"]) and not self.mapping.period.format:
-            return False
-        if "flow" in said and not self.said_of("flow", said["flow"]):
-            return False
-        return bool(said) and all(said.values())
+        for role, text in said.items():
+            if role == "period":
+                known = bool(read_period(text) or self.mapping.period.format)
+            elif role == "unit":
+                known = read_unit(text)[1] is not None and not cells.NO_VALUE.search(text.casefold())
+            else:
+                known = bool(self.said_of(role, text)) or (
+                    role != "flow" and self.axes[role].others != "skip"
+                )
+            if not text or not known:
+                return False
+        return bool(said)
 
     def refuse_units_unused(self, columns: list[Column]) -> None:
         """Refuse a table with a column of units that differ, where the mapping does not use it."""
@@ -340,8 +346,12 @@ class Reader:
         periods = read_periods(
             list(lines), axis, self.mapping.freq, lambda text: f"{self.where}:{lines[text]}: {place}"
         )
-        if count := sum(not periods[one.period] for one in found):
-            self.notes.append(f"{self.where}: {count} values of other periods were left out")
+        if left := [text_of(one.period) for one in found if not periods[one.period]]:
+            seen = [*dict.fromkeys(left)]
+            more = f" and {len(seen) - 5} more" if len(seen) > 5 else ""
+            self.notes.append(
+                f"{self.where}: {len(left)} values of other periods were left out: {', '.join(map(quote, seen[:5]))}{more}"
+            )
         return periods
 
     # --- values ---
