@@ -22,7 +22,7 @@ MARKS = re.compile(r"[*†‡§¹²³⁰⁴-⁹ᵃ-ᵿ]+")
 def text_of(cell: Any) -> str:
     """Return a cell as text on one line, its spaces plain; a whole number without decimals, a day as YYYY-MM-DD."""
     if isinstance(cell, str):
-        return _plain(cell)
+        return " ".join(cell.split()) if cell.isascii() else _plain(cell)
     if cell is None:
         return ""
     if isinstance(cell, datetime | date):
@@ -32,8 +32,6 @@ def text_of(cell: Any) -> str:
 
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
-    if text.isascii():
-        return " ".join(text.split())
     marked = MARKS.sub(lambda found: "*" * len(found[0]), text)
     return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
 
@@ -94,6 +92,13 @@ def read_number(text: str, marks: Marks) -> Number | str:
 
     Brackets mean a negative. Groups of three digits, of two before the last three (as in India) and of four are known.
     """
+    if (
+        marks.decimal == "."
+        and text.isascii()
+        and text.replace(".", "", 1).isdigit()
+        and marks.thousands != "."
+    ):
+        return Number(float(text))
     parts = split_number(text)
     if parts is None:
         return f'a number with "{marks.decimal}" before its decimals'
@@ -125,14 +130,17 @@ def _in_groups(groups: list[str]) -> bool:
 _ONES = str.maketrans("023456789", "111111111")
 
 
+def shapes(texts: Iterable[str]) -> list[str]:
+    """One text of each shape, as `text_of`: numbers of one shape say the same of how they are written, and there are few."""
+    found = {text if text.startswith("0") else text.translate(_ONES): text for text in texts}
+    return [*dict.fromkeys(map(text_of, found.values()))]
+
+
 def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """The marks that stand before decimals, between thousands, or before three digits alone; each with a text that shows it."""
     decimal, thousands, doubtful = dict[str, str](), dict[str, str](), dict[str, str]()
-    marked = [text for text in texts if "." in text or "," in text]
-    # Numbers of one shape say the same; there are few shapes.
-    shapes = {text if text.startswith("0") else text.translate(_ONES): text for text in marked}
-    for text in shapes.values():
-        if (parts := split_number(text_of(text))) is None:
+    for text in shapes(text for text in texts if "." in text or "," in text):
+        if (parts := split_number(text)) is None:
             continue
         body = parts["body"].strip()
         first, *others = sorted((mark for mark in ".," if mark in body), key=body.rindex) or [""]

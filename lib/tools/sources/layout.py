@@ -66,7 +66,7 @@ class Layout:
             place: texts
             for place in range(self.width)
             if place not in {*self.numbers, *self.period_columns}
-            and (texts := [*filter(None, dict.fromkeys(self.column(place)))])
+            and (texts := [text for (text,) in self.different([place]) if text])
         }
 
     def note(self, words: str) -> None:
@@ -77,9 +77,12 @@ class Layout:
         """How a mapping calls a column: by its name, or its place where it has none of its own."""
         return self.name[place] if self.names else str(place + 1)
 
-    def column(self, place: int) -> list[str]:
-        """The texts of a column, in all rows of values."""
-        return [text_of(row[place]) if place < len(row) else "" for row in self.rows()]
+    def different(self, places: list[int]) -> list[tuple[str, ...]]:
+        """The different texts of some columns, side by side, in all rows of values."""
+        cells = dict.fromkeys(
+            tuple(row[place] if place < len(row) else None for place in places) for row in self.rows()
+        )
+        return [*dict.fromkeys(tuple(map(text_of, one)) for one in cells)]
 
     def rows(self) -> list[list[Cell]]:
         """All rows of values."""
@@ -244,13 +247,16 @@ class Layout:
         """The last row before another table: after a blank row, names stand where numbers stood."""
         blank = 0  # the last one above which no figure stands
         for number, row in enumerate(self.table.rows[self.first - 1 :], self.first):
-            texts = [text_of(row[place]) for place in self.numbers if place < len(row)]
-            if blank and not all(map(is_figure, texts)):
-                self.note(
-                    f"what stands from row {blank + 1} on seems another table or a note, and was left out"
-                )
-                return blank
-            blank = blank or number if not any_cell(row) else 0 if any(map(is_number, texts)) else blank
+            if not any_cell(row):
+                blank = blank or number
+            elif blank:
+                texts = [text_of(row[place]) for place in self.numbers if place < len(row)]
+                if not all(map(is_figure, texts)):
+                    self.note(
+                        f"what stands from row {blank + 1} on seems another table or a note, and was left out"
+                    )
+                    return blank
+                blank = 0 if any(map(is_number, texts)) else blank
         return None
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lib.errors import UserError, quote, shown_path
 from lib.tools.sources import cells, observations, periods, reader
-from lib.tools.sources.cells import is_number, read_flow, read_place, text_of
+from lib.tools.sources.cells import is_number, read_flow, read_place
 from lib.tools.sources.layout import SCALE_WORDS, Layout
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.parties import CODE_WORDS, Parties, Said, expected_place, places_in
@@ -140,8 +140,7 @@ class Look:
         if at.period_columns:
             names = [self.at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
-            parts = zip(*map(at.column, at.period_columns), strict=True)
-            beside = list(dict.fromkeys(" ".join(part).strip() for part in parts))
+            beside = list(dict.fromkeys(" ".join(one).strip() for one in at.different(at.period_columns)))
             texts = [f"{one} {other}" for one in beside[:50] for other in texts] if texts else beside
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
@@ -418,12 +417,12 @@ class Look:
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
         at, given = self.at, self.given
-        texts = {
-            text_of(row[place]): None
+        texts = cells.shapes(
+            cell
             for row in at.rows()
             for place in at.numbers
-            if place < len(row) and isinstance(row[place], str)
-        }
+            if place < len(row) and isinstance(cell := row[place], str)
+        )
         bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
         missing = sorted(text for text in bare - {""} if text.casefold() in cells.NOTHING)
         said: Said = {"missing": missing} if missing else {}

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -84,7 +83,7 @@ class Column:
     name: str
     value: ValueColumn
     said: dict[str, str]
-    known: dict[tuple[str, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
+    known: dict[tuple[Cell, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
     """What was found so far, by what stands in a row."""
 
 
@@ -101,6 +100,7 @@ class Found(NamedTuple):
     line: int
     column: Column
     cell: Cell
+    text: str
     period: Any
     reporter: str
     partner: str
@@ -225,31 +225,30 @@ class Reader:
         """Return the values that stand in the table, with what is said of them."""
         missing = {"", *self.mapping.missing}
         found, skipped, bare = list[Found](), set[int](), list[int]()
-        places = {
-            role: [self.places[name] for name in axis.columns]
-            for role, axis in self.axes.items()
-            if axis.columns
-        }
+        places = {role: [self.places[name] for name in axis.columns] for role, axis in self.axes.items()}
+        period = places.pop("period")
         for number, row in self.rows():
-            texts = [text_of(row[column.place]) for column in columns]
-            if not any(texts):
-                bare += [number] if any(map(text_of, row)) else []
+            texts = [(column, text_of(row[column.place])) for column in columns]
+            there = [(column, text) for column, text in texts if text not in missing]
+            if not there:
+                blank = not any(text for _, text in texts)
+                bare += [number] if blank and any(map(text_of, row)) else []
                 continue
-            beside = {
-                role: text_of(row[some[0]])
-                if len(some) == 1
-                else " ".join(text_of(row[place]) for place in some).strip()
-                for role, some in places.items()
-            }
-            for column in (
-                column for column, text in zip(columns, texts, strict=True) if text not in missing
-            ):
-                means = self.meanings(column, beside, number)
+            beside = tuple([row[place] for some in places.values() for place in some])
+            when = " ".join([text_of(row[place]) for place in period]).strip()
+            for column, text in there:
+                if (means := column.known.get(beside)) is None:
+                    said = {
+                        role: " ".join(text_of(row[place]) for place in some).strip()
+                        for role, some in places.items()
+                        if some
+                    }
+                    means = column.known[beside] = self.meanings(column, said | column.said, number)
                 if None in means:
                     skipped.add(number)
                     continue
-                period = self.period_said(column, beside.get("period", ""), row)
-                found.append(Found(number, column, row[column.place], period, *means))
+                said_when = self.period_said(column, when, row)
+                found.append(Found(number, column, row[column.place], text, said_when, *means))
         self.note_left_out(skipped, [number for number in bare if not found or number > found[-1].line])
         return found
 
@@ -279,16 +278,11 @@ class Reader:
 
     # --- what is said of a value ---
 
-    def meanings(self, column: Column, beside: dict[str, str], number: int) -> tuple[Any, ...]:
+    def meanings(self, column: Column, said: dict[str, str], number: int) -> tuple[Any, ...]:
         """Return reporter, partner, flow and unit of a value; None for one that the mapping leaves out."""
-        said = beside | column.said
-        key = tuple(said.get(role, "") for role in self.seen)
-        if key not in column.known:
-            roles = ("reporter", "partner", "flow")
-            means = [self.meaning(role, column, said.get(role, ""), number) for role in roles]
-            unit = None if None in means else self.unit(column, said.get("unit", ""), number)
-            column.known[key] = (*means, unit)
-        return column.known[key]
+        roles = ("reporter", "partner", "flow")
+        means = [self.meaning(role, column, said.get(role, ""), number) for role in roles]
+        return (*means, None if None in means else self.unit(column, said.get("unit", ""), number))
 
     def meaning(self, role: str, column: Column, text: str, number: int) -> str | None:
         """Return the reporter, partner or flow of a value, or None where the mapping leaves it out."""
@@ -412,7 +406,7 @@ class Reader:
 
     def number(self, one: Found, marks: Marks) -> cells.Number | None:
         """Return the number of a cell, or None where the mapping says that there is none."""
-        text = text_of(one.cell)
+        text = one.text
         if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
             found: cells.Number | str = cells.Number(float(one.cell))
         else:
@@ -501,4 +495,4 @@ def _in_known_unit(value: float, unit: Unit) -> tuple[float, str]:
     name = {0: "", 3: " th", 6: " mn", 9: " bn"}.get(unit.ten)
     if name is not None:
         return value, unit.currency + name
-    return float(Decimal(repr(value)).scaleb(unit.ten - 6)), f"{unit.currency} mn"
+    return observations.moved(value, unit.ten - 6), f"{unit.currency} mn"

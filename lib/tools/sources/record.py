@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
@@ -346,22 +348,29 @@ def append(rows: pd.DataFrame) -> Added:
 
 
 def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool = False) -> Draft:
-    before = typed(read_file(path)) if path.exists() else empty()
-    if reread:
+    before = typed(read_file(path)) if path.exists() else _nothing()
+    if reread and len(before):
         key = [*SERIES, "value"]
         again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
             set(wanted["snapshot"])
         )
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
-    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-    there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
+    there = same = np.zeros(len(wanted), dtype=bool)
+    if len(before):
+        last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
+        known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
+        there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
     news = with_ids(wanted[~same], before, codes)
     added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
     return Draft(
         path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
     )
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> pd.DataFrame:
+    return empty()
 
 
 def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
