@@ -106,24 +106,37 @@ def candidates(
     check_currency(currency)
     if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
-    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
     rows = ranked(annual(figures)[_USED])
-    own = rows[rows["currency"] == currency]
-    published = own[own["level_usable"]].assign(grade="published")
-    parts = [
-        published,
-        _implied(own),
-        _converted(rows[rows["level_usable"]], currency, rates).assign(grade="converted"),
-        _converted(_implied(rows[rows["currency"] != currency]), currency, rates).assign(
-            grade="implied, converted"
-        ),
-        own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
-    ]
-    columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
-    found = pd.concat([part for part in parts if len(part)] or [published])[columns]
-    found["order"] = found["grade"].map(GRADES.index)
-    found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
-    return found.assign(chosen=~found.duplicated("year"))
+    both = (rows["level_usable"] & rows["growth_usable"] & rows["yoy_pct"].notna()).to_numpy()
+    before = np.full(len(rows), np.nan)
+    before[both] = implied_base(rows["value_mn"].to_numpy()[both], rows["yoy_pct"].to_numpy()[both] / 100)
+    per_usd = _per_usd(rates, {currency, *rows["currency"]})
+    found: list[tuple[int, int, int, float]] = []  # year, place of the grade, of the figure, level
+    implying = set()
+    for place, row in enumerate(rows.itertuples(index=False)):
+        own = row.currency == currency
+        offers = [(row.year, row.value_mn, "published" if own else "converted")] if row.level_usable else []
+        if (
+            both[place] and (own, row.year) not in implying
+        ):  # the best figure of a year implies the one before
+            implying.add((own, row.year))
+            offers.append((row.year - 1, before[place], "implied" if own else "implied, converted"))
+        if not own:
+            offers = [(y, _convert(v, y, row.currency, currency, per_usd), grade) for y, v, grade in offers]
+        elif row.last_resort:
+            offers.append((row.year, row.value_mn, LAST_RESORT[row.status]))
+        found += [(y, GRADES.index(grade), place, v) for y, v, grade in offers if not np.isnan(v)]
+    found.sort(key=lambda one: one[:2])  # stable: figures stay in the order of their rank
+    year, order = (np.array([one[i] for one in found], dtype="int64") for i in (0, 2))
+    return pd.DataFrame(
+        {
+            "year": year,
+            "value_mn": np.array([one[3] for one in found], dtype=float),
+            "grade": pd.array([GRADES[one[1]] for one in found], dtype="str"),
+            **{name: rows[name].array.take(order) for name in ("figure_id", "status", "authority")},
+            "chosen": np.diff(year, prepend=-1) > 0,
+        }
+    )
 
 
 def annual_series(
@@ -137,35 +150,31 @@ def annual_series(
     all candidates of the year), sources (their number). Years without a figure are absent.
     """
     found = candidates(figures, currency, rates)
-    by_year = found.groupby("year")
-    best = found[found["chosen"]].set_index("year")[["value_mn", "grade", "figure_id"]]
-    return best.assign(
-        low_mn=by_year["value_mn"].min(),
-        high_mn=by_year["value_mn"].max(),
-        sources=by_year["figure_id"].nunique(),
-    )
+    first = np.flatnonzero(found["chosen"])
+    best = found[["value_mn", "grade", "figure_id"]].take(first)
+    best.index = pd.Index(found["year"].to_numpy()[first], name="year")
+    levels = np.split(found["value_mn"].to_numpy(), first[1:])
+    sources = np.split(found["figure_id"].to_numpy(dtype=object), first[1:])
+    if not len(first):
+        levels, sources = [], []
+    best["low_mn"] = np.array([min(values) for values in levels], dtype=float)
+    best["high_mn"] = np.array([max(values) for values in levels], dtype=float)
+    best["sources"] = np.array([len(set(names)) for names in sources], dtype="int64")
+    return best
 
 
-def _implied(own: pd.DataFrame) -> pd.DataFrame:
-    """Previous-year levels implied by the best of ranked figures of each year that print level and growth."""
-    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna()]
-    best = both.drop_duplicates("year")
-    value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
-    return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
-
-
-def _converted(rows: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
+def _per_usd(rates: pd.DataFrame | pd.Series | None, currencies: set[str]) -> dict[str, dict[int, float]]:
+    """What a dollar costs in each of some currencies, by year."""
     if rates is None:
-        return rows.iloc[:0]
-    per_usd = rates.to_frame("CNY").assign(USD=1.0) if isinstance(rates, pd.Series) else rates
-    if currency not in per_usd:
-        return rows.iloc[:0]
-    other = rows[rows["currency"].isin(per_usd.columns) & (rows["currency"] != currency)]
-    paid = pd.Series(np.nan, other.index)
-    for name, own in other.groupby("currency"):
-        paid[own.index] = own["year"].map(per_usd[name])
-    value = other["value_mn"] / paid * other["year"].map(per_usd[currency])
-    return other.assign(value_mn=value)[value.notna()]
+        return {}
+    table = rates.to_frame("CNY").assign(USD=1.0) if isinstance(rates, pd.Series) else rates
+    return {name: table[name].to_dict() for name in currencies if name in table}
+
+
+def _convert(value: float, year: int, paid: str, wanted: str, per_usd: dict[str, dict[int, float]]) -> float:
+    """A level in another currency at the average rate of its year; NaN where that is not known."""
+    rates = (per_usd.get(name, {}).get(year, np.nan) for name in (paid, wanted))
+    return float(value / next(rates) * next(rates))
 
 
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
