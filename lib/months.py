@@ -55,22 +55,33 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     usable = record["level_usable"] | (record["last_resort"] & (record["status"] == "converted"))
     kept = whole & (after - first < np.timedelta64(12, "M")) & usable & (record["currency"] == currency)
     months = {
-        "year": year.astype("int64") + 1970,
-        "first_month": (first - year).astype("int64") + 1,
-        "last_month": (after - year).astype("int64"),
+        "year": (year.astype("int64") + 1970)[kept],
+        "first_month": ((first - year).astype("int64") + 1)[kept],
+        "last_month": (after - year).astype("int64")[kept],
     }
-    growth = record["yoy_pct"].where(record["growth_usable"]) / 100
-    return _best(record.assign(**months, growth=growth)[kept])[list(COLUMNS)]
+    rows = record[kept]
+    return _best(rows.assign(**months, growth=rows["yoy_pct"].where(rows["growth_usable"]) / 100))[
+        list(COLUMNS)
+    ]
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a stretch: the best level, the growth of the best figure that has one, the earliest day."""
     stretch = rows["year"] * 10_000 + rows["first_month"] * 100 + rows["last_month"]
     order = ranked(rows.assign(stretch=stretch), "stretch")
-    best = order.drop_duplicates("stretch").set_index("stretch")
-    grown = order[order["growth"].notna()].drop_duplicates("stretch").set_index("stretch")["growth"]
-    known = order.sort_values("known_from").drop_duplicates("stretch").set_index("stretch")["known_from"]
-    return best.assign(growth=grown.reindex(best.index), known_from=known).reset_index(drop=True)
+    first = np.flatnonzero(np.diff(order["stretch"], prepend=-1))
+    if not len(first):
+        return order
+    growth = np.split(order["growth"].to_numpy(), first[1:])
+    known = np.minimum.reduceat(order["known_from"].to_numpy().astype("int64"), first)
+    return (
+        order.take(first)
+        .assign(
+            growth=[next((one for one in group if not np.isnan(one)), np.nan) for group in growth],
+            known_from=known.astype(order["known_from"].dtype),
+        )
+        .reset_index(drop=True)
+    )
 
 
 def year_to_date(stretches: pd.DataFrame) -> pd.Series:
