@@ -23,6 +23,9 @@ from lib.growth import implied_base
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
 """From the most to the least trusted way to know a year's level."""
 
+CONVERTED = {"published": "converted", "implied": "implied, converted"}
+"""Grade of a level in another currency, once it is converted."""
+
 LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
 """Grade of the levels whose status makes them a last resort."""
 
@@ -108,21 +111,13 @@ def candidates(
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
     rows = ranked(annual(figures)[_USED])
-    own = rows[rows["currency"] == currency]
-    published = own[own["level_usable"]].assign(grade="published")
-    parts = [
-        published,
-        _implied(own),
-        _converted(rows[rows["level_usable"]], currency, rates).assign(grade="converted"),
-        _converted(_implied(rows[rows["currency"] != currency]), currency, rates).assign(
-            grade="implied, converted"
-        ),
-        own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
-    ]
+    offers = [rows[rows["level_usable"]].assign(grade="published"), _implied(rows, currency)]
+    last = rows[rows["last_resort"] & (rows["currency"] == currency)]
+    last = last.assign(grade=last["status"].map(LAST_RESORT))
+    found = pd.concat([_in_currency(pd.concat(offers), currency, rates), last])
+    order = np.lexsort([found["grade"].map(GRADES.index).astype(int), found["year"]])
     columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
-    found = pd.concat([part for part in parts if len(part)] or [published])[columns]
-    found["order"] = found["grade"].map(GRADES.index)
-    found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
+    found = found[columns].iloc[order].reset_index(drop=True)
     return found.assign(chosen=~found.duplicated("year"))
 
 
@@ -146,26 +141,28 @@ def annual_series(
     )
 
 
-def _implied(own: pd.DataFrame) -> pd.DataFrame:
-    """Previous-year levels implied by the best of ranked figures of each year that print level and growth."""
-    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna()]
-    best = both.drop_duplicates("year")
-    value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
-    return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
+def _implied(rows: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Previous-year levels implied by the best of ranked figures of each year that print level and growth.
+
+    Figures in the currency asked for and those in others have a best one each.
+    """
+    both = rows[rows["level_usable"] & rows["growth_usable"] & rows["yoy_pct"].notna()]
+    both = both.assign(grade="implied", own=both["currency"] == currency).drop_duplicates(["own", "year"])
+    value = implied_base(both["value_mn"], both["yoy_pct"] / 100)
+    return both.assign(year=both["year"] - 1, value_mn=value).drop(columns="own")
 
 
-def _converted(rows: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
-    if rates is None:
-        return rows.iloc[:0]
+def _in_currency(found: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
+    """Levels in one currency: those in others converted at the rate of their year, left out where there is none."""
+    own = (found["currency"] == currency).to_numpy()
     per_usd = rates.to_frame("CNY").assign(USD=1.0) if isinstance(rates, pd.Series) else rates
-    if currency not in per_usd:
-        return rows.iloc[:0]
-    other = rows[rows["currency"].isin(per_usd.columns) & (rows["currency"] != currency)]
-    paid = pd.Series(np.nan, other.index)
-    for name, own in other.groupby("currency"):
-        paid[own.index] = own["year"].map(per_usd[name])
-    value = other["value_mn"] / paid * other["year"].map(per_usd[currency])
-    return other.assign(value_mn=value)[value.notna()]
+    if own.all() or per_usd is None or currency not in per_usd:
+        return found[own]
+    of_year = per_usd.reindex(found["year"]).assign(none=np.nan)
+    paid = of_year.to_numpy()[np.arange(len(found)), of_year.columns.get_indexer(found["currency"])]
+    value = np.where(own, found["value_mn"], found["value_mn"] / paid * of_year[currency].to_numpy())
+    grade = found["grade"].where(own, found["grade"].map(CONVERTED))
+    return found.assign(value_mn=value, grade=grade)[~np.isnan(value)]
 
 
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
