@@ -261,7 +261,11 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     CliRunner().invoke(main, ["stamp"], catch_exceptions=False)
     before = {file.name: file.read_bytes() for file in (path, edited)}
     notebook = nbformat.read(path, as_version=4)
-    added = {"codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "version": "3.11.7"}
+    added = {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "version": "3.11.7",
+    }
     notebook["metadata"]["language_info"] |= added
     notebook["metadata"]["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
     notebook["metadata"]["toc-showcode"] = True
