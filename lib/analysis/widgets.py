@@ -13,8 +13,7 @@ from typing import Any
 
 from lib import figures as fig
 from lib import outlook, plots, show
-from lib.analysis.answers import source_line
-from lib.analysis.headline import plainly
+from lib.analysis.answers import plainly, source_line
 from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
 from lib.economies import pair_name
 from lib.errors import UserError
