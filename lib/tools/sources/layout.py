@@ -144,7 +144,7 @@ class Layout:
             parts = [self.text[between[-1] - 1][place] for place in self.numbers]
             if all(is_part(text) for text in parts):
                 self.period_rows = [number, between[-1]]
-        if all("m" in read_period(row[place]) for place in self.numbers):
+        if all(is_part(row[place]) for place in self.numbers):
             years = self.columns_of_periods(self.first)
             self.period_columns = [place for place in years if place < self.numbers[0]][:1]
         elif all("A" in read_period(row[place]) for place in self.numbers) and len(self.period_rows) == 1:
@@ -201,7 +201,7 @@ class Layout:
     @staticmethod
     def has_period_and_number(row: list[str]) -> bool:
         """Whether a row has a number, and a period beside it."""
-        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m"}]
+        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m", "q"}]
         return any(is_number(text) and {*periods} - {place} for place, text in enumerate(row) if text)
 
     def columns_of_periods(self, first: int) -> list[int]:
@@ -211,7 +211,7 @@ class Layout:
         found = []
         for place in range(self.width):
             texts = [row[place] for row in rows if row[place]]
-            kinds = Counter(kind for text in texts for kind in read_period(text) if kind != "m")
+            kinds = Counter(kind for text in texts for kind in read_period(text) if kind not in "mq")
             if texts and max(kinds.values(), default=0) >= 0.6 * len(texts):
                 found.append((not PERIOD_WORDS.search(names[place].casefold()), -len(texts), place))
         return [place for *_, place in sorted(found)]
@@ -232,7 +232,7 @@ class Layout:
             small = all(text.isdigit() and 1 <= int(text) <= 12 for text in texts)
             if texts and (
                 all("m" in read_period(text) for text in texts)
-                or all("Q" in read_period(f"2000 {text}") for text in texts)
+                or all("q" in read_period(text) for text in texts)
                 or (small and PART_WORDS.search(header[place].casefold()))
             ):
                 return [place]
@@ -267,5 +267,4 @@ def _said(row: list[str]) -> str:
 
 def is_part(text: str) -> bool:
     """Whether a text is a quarter or a month without its year."""
-    kinds = read_period(text)
-    return "m" in kinds or (bool(text) and not kinds and "Q" in read_period(f"2000 {text}"))
+    return bool({*read_period(text)} & {"m", "q"})

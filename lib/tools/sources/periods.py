@@ -70,7 +70,7 @@ def read_period(text: str) -> dict[str, str]:
     """Return what periods a text can be, by kind; "2011-12" is December and a fiscal year.
 
     A, Q and M are as observations write them, D is a day, F the first year of a fiscal one (or its twelve months), f the
-    one year that a fiscal one is called by, m a month without its year.
+    one year that a fiscal one is called by, m and q a month and a quarter without their year.
     """
     found: dict[str, str] = {}
     plain = _without_marks(text.casefold().strip())
@@ -127,10 +127,14 @@ def _quarter(plain: str) -> dict[str, str]:
         number, two = short[1] or short[2] or short[5], short[3] or short[4]
         return {"Q": f"{2000 + int(two)}-Q{number}"}
     match = _QUARTER.fullmatch(re.sub(r"^[-/.,年' ]+|(?: of| de|[-/.,年' ])+$", "", rest))
-    if not year or not match:
+    if not match:
         return {}
     number = match["a"] or match["b"]
-    return {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
+    return (
+        {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
+        if year
+        else {"q": str(_NUMBERS.get(number, number))}
+    )
 
 
 def _named_month(plain: str) -> dict[str, str]:
