@@ -57,8 +57,9 @@ class OwnCase(GoalCase):
 
     @property
     def flow_name(self) -> str:
-        """The name of the figures, or their flow where both sides are named."""
-        return super().flow_name if self.partner else self.reporter
+        """The name of the figures, and their flow where it is one way; as of any flow where both sides are named."""
+        one_way = "" if self.flow == "total" else f", {self.flow}s"
+        return super().flow_name if self.partner else self.reporter + one_way
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """The levels of years that were over on `as_of`, as `lib.series.annual_series` gives those of a record."""
@@ -220,6 +221,9 @@ def _understand(
         day = spoken.read_day(named["as_of"])
         notes += [f"as of: {day.day}, {day.note}"] if day.note else []
         named["as_of"] = day.day
+    for name in named.keys() & {"base_year", "deadline"}:
+        if not re.fullmatch("[0-9]{4}", str(named[name])):
+            raise UserError(f"{name}: found {quote(str(named[name]))}, expected a year such as 2027")
     for name in named.keys() & question.stated.keys() - {"currency"}:
         if str(named[name]) != str(question.stated[name]):
             raise UserError(
