@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 from lib.errors import UserError
+from lib.spoken import fold
 from lib.tools.sources.cells import is_figure, is_number, read_flow, text_of
 from lib.tools.sources.periods import read_period
 from lib.tools.sources.tables import Cell, Table, any_cell, joined, spread
@@ -183,10 +184,14 @@ class Layout:
                 len(self.text) + 1,
             )
             columns = self.columns_of_months(start)
+        while columns and start > 1 and "A" in read_period(self.text[start - 2][columns[0]]):
+            start -= 1  # a row without a number, or with one that is none
         self.first = start
-        if start > 1 and sum(map(bool, self.text[start - 2])) > 1:
-            two = start > 2 and self.is_level(start - 2, 1) and len({*self.text[start - 3]} - {""}) > 1
-            self.names = [start - 2, start - 1] if two else [start - 1]
+        above = [number for number in range(1, start) if any(self.text[number - 1])][-2:]
+        if above and sum(map(bool, self.text[above[-1] - 1])) > 1:
+            two = above == [start - 2, start - 1] and self.is_level(above[0], 1)
+            two = two and len({*self.text[above[0] - 1]} - {""}) > 1
+            self.names = above if two else above[-1:]
         header = [" ".join(self.text[n - 1][place] for n in self.names) for place in range(self.width)]
         if columns:
             self.period_columns = columns[:1] + self.second_of_period(columns[0], header)
@@ -233,7 +238,7 @@ class Layout:
             if texts and (
                 all("m" in read_period(text) for text in texts)
                 or all("q" in read_period(text) for text in texts)
-                or (small and PART_WORDS.search(header[place].casefold()))
+                or (small and PART_WORDS.search(fold(header[place])))
             ):
                 return [place]
         return []

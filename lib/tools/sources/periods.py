@@ -25,7 +25,7 @@ _NOISE = re.compile(
 _NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}  # fmt: skip
 _QUARTER = re.compile(
     r"(?:q|qtr\.?|quarter|t|trim(?:estre)?\.?|кв(?:артал)?\.?|quartal)\W?(?P<a>[1-4]|iv|i{1,3})"
-    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|trim(?:estre)?\.?|季度?)"
+    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|[oa]|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|vj\.?|vierteljahr|trim(?:estre)?\.?|季度?)"
 )
 
 
@@ -34,7 +34,7 @@ def _month_names() -> dict[str, int]:
     """Number of each month by its names and abbreviations, in lower case and without a point."""
     from babel import Locale
 
-    found: dict[str, int] = {"sept": 9}
+    found: dict[str, int] = {"sept": 9, "фев": 2, "сен": 9, "ноя": 11}
     for language in LANGUAGES:
         months = Locale(language).months
         for form, width in product(("format", "stand-alone"), ("wide", "abbreviated")):

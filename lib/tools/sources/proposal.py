@@ -26,6 +26,9 @@ TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "go
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
 
 
+PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
+
+
 class UnclearError(UserError):
     """What a table does not say: by the name of what `propose` can be given, the question."""
 
@@ -360,12 +363,20 @@ class Look:
         columns = {
             place: texts
             for place, texts in at.labels.items()
-            if len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in texts)
+            if len(texts) <= 50
+            and any(_is_unit(text, at.column_name(place)) for text in texts)
+            and all(
+                _is_unit(text, at.column_name(place)) or PERCENT.fullmatch(text.casefold()) for text in texts
+            )
         }
         scaled = [
             place
             for place, texts in columns.items()
-            if all(read_unit(text)[1] is not None or text.isdigit() for text in texts)
+            if all(
+                read_unit(text)[1] is not None or text.isdigit()
+                for text in texts
+                if not PERCENT.fullmatch(text.casefold())
+            )
         ]
         place = next(iter(scaled or columns or self.flows_with_units()), None)
         if place is None or ("unit" in self.given and place in columns and not scaled):
@@ -518,6 +529,8 @@ def _period_in(title: str) -> str:
         for size in range(1, 5)
         if n + size <= len(words)
     ]
+    if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
+        return found[0]
     return max((span for span in spans if {*periods.read_period(span)} - {"m", "q"}), key=len, default="")
 
 
