@@ -187,13 +187,6 @@ def aside(view: View) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def covariate_sources() -> pd.DataFrame:
-    """Where the drivers come from, one row a source: variable, unit, source_url, years."""
-    by_source = fig.load_covariates().groupby(["variable", "unit", "source_url"], sort=False)["year"]
-    found = by_source.agg(["min", "max"]).astype(str)
-    return found["min"].str.cat(found["max"], sep="–").rename("years").reset_index()
-
-
 LEAST_FORECASTS = 8
 """With fewer forecasts than this, no word on which is better."""
 
