@@ -227,39 +227,17 @@ def check_record(line: int, record: list[str], header: list[str]) -> list[Findin
 
 
 def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:
-    """Check every field of every row against the description, with pandera, and collect all failures."""
-    from pandera.errors import SchemaErrors
-
-    try:
-        _field_schema(fields).validate(rows, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases
-        enums = {field["name"]: field.get("constraints", {}).get("enum", []) for field in fields}
-        return [
-            (line, column, quote(text), expected if expected != "enum" else nearest(text, enums[column]))
-            for line, column, text, expected in zip(
-                cases["index"].astype(int),
-                cases["column"],
-                cases["failure_case"],
-                cases["check"],
-                strict=True,
-            )
-        ]
-    return []
-
-
-def _field_schema(fields: list[dict[str, Any]]) -> Any:
-    """Return the pandera schema of a table still in text; each check's error says what was expected."""
-    import pandera.pandas as pa
-
-    def column(field: dict[str, Any]) -> Any:
-        checks = [
-            pa.Check(lambda texts, test=test: texts.map(_cached(test)), error=expected)
-            for test, expected in field_tests(field)
-        ]
-        return pa.Column("str", checks)
-
-    return pa.DataFrameSchema({field["name"]: column(field) for field in fields})
+    """Check every field of every row against the description, and collect all failures."""
+    findings: list[Finding] = []
+    for field in fields:
+        column, texts = field["name"], rows[field["name"]]
+        distinct = set(texts)  # columns repeat themselves
+        for test, expected in field_tests(field):
+            bad = {text for text in distinct if not test(text)}
+            for line, text in texts[texts.isin(bad)].items() if bad else ():
+                right = nearest(text, field["constraints"]["enum"]) if expected == "enum" else expected
+                findings.append((line, column, quote(text), right))
+    return findings
 
 
 def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
@@ -281,18 +259,6 @@ def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], 
     if "pattern" in constraints:
         pattern = re.compile(constraints["pattern"], re.ASCII)
         yield (lambda text: not text or bool(pattern.search(text))), f"text like {field['example']}"
-
-
-def _cached(test: Callable[[str], bool]) -> Callable[[str], bool]:
-    """Ask a test once for each text; columns repeat themselves."""
-    known: dict[str, bool] = {}
-
-    def ask(text: str) -> bool:
-        if text not in known:
-            known[text] = test(text)
-        return known[text]
-
-    return ask
 
 
 def is_number(text: str) -> bool:

@@ -70,13 +70,14 @@ def _odds(p: float) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """What decided it: of a level goal the level reached, of a rate the rate."""
+    """What decided it: of a level goal the level reached, of a rate the rate, and what was asked for."""
     goal, verdict = answer.goal, _stated(answer)
     kind, wanted, currency = parse_goal(answer.case.goal)
     if kind == "level" and verdict.reading == "average" and goal.deadline in answer.levels.index:
         sizes = {"reached": answer.levels[goal.deadline], "wanted": wanted, "c": currency}
         return fill("{reached:{c}} of {wanted:{c}} in {year}", year=goal.deadline, **sizes)
-    return verdict.reason
+    asked = fill(", against {rate:rate} a year asked for", rate=goal.rate)
+    return verdict.reason + asked * ("%" in verdict.reason)
 
 
 def announcement(case: GoalCase) -> Said:

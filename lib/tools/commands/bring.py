@@ -27,6 +27,7 @@ SAID = {
     "freq": "A, Q or M.",
     "year": "Of months without one.",
     "fiscal": "Month in which fiscal years begin (1: calendar years).",
+    "fiscal_label": "start or end: which of its two years a fiscal year such as FY2022 is called by.",
     "decimal": "Mark before decimals: . or ,",
     "sheet": "Of a workbook, or number of the table of a page.",
     "encoding": "Of a text.",
@@ -46,7 +47,7 @@ SHOWN = 12
 
 def _options(command: Any) -> Any:
     for name, meaning in reversed(SAID.items()):
-        command = click.option(f"--{name}", name, help=meaning)(command)
+        command = click.option(f"--{name.replace('_', '-')}", name, help=meaning)(command)
     return command
 
 
@@ -161,7 +162,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
             proposal = propose(table, **given)
         except UnclearError as unclear:
             if not sys.stdin.isatty():
-                options = " ".join(f"--{name} …" for name in unclear.questions)
+                options = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
                 raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {options}") from None
             for name, words in unclear.questions.items():
                 click.echo(f"{name}: {words}")

@@ -240,7 +240,7 @@ def fetch(
             raise UserError("data fetch: nothing was asked for")
     with _opened(allow_http) as (client, store):
         if reporter and partner:
-            _show_pair(record.fetch_pair(reporter, partner, asked, client, store), freq)
+            _show_pair(record.fetch_pair(reporter, partner, asked, client, store))
         else:
             _show_panel(record.fetch_all(asked, client, store))
 
@@ -320,7 +320,7 @@ def _show_written(written: Any, only_news: bool = False) -> None:
     click.echo(_in_words(written))
 
 
-def _show_pair(found: list[Any], freq: str) -> None:
+def _show_pair(found: list[Any]) -> None:
     """What was written, what is missing, and how to go on."""
     from lib.tools.sources.record import last_day_known
 
@@ -330,7 +330,7 @@ def _show_pair(found: list[Any], freq: str) -> None:
     for written in found:
         click.echo(_in_words(written))
     own = found[0]
-    if freq == "A":
+    if len(own.first) == 4:  # a year is there, of which most notebooks tell
         day = last_day_known(own.reporter, own.partner)
         case = [f"reporter={own.reporter}", f"partner={own.partner}", f"as_of={day}"]
         options = " ".join(f"-p {shlex.quote(text)}" for text in case)

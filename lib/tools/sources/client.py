@@ -125,7 +125,7 @@ class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
 
 
 class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
-    """Status 404: for a data query of SDMX "no results matching the query", or an address that is wrong."""
+    """Status 404, for a data query of SDMX "no results matching the query"; or an answer without what was asked for."""
 
 
 def message(where: str, found: str, expected: str) -> str:

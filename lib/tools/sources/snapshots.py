@@ -149,9 +149,13 @@ def write(path: Path, content: bytes) -> None:
 
 
 def to_json(snapshot: Snapshot) -> str:
-    """Return a record as one line of JSON."""
+    """Return a record as one line of JSON, with a checksum of its own."""
     record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
-    return json.dumps(record, ensure_ascii=False, sort_keys=True)
+    return json.dumps(record | {"checksum": _checksum(record)}, ensure_ascii=False, sort_keys=True)
+
+
+def _checksum(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def read_record(path: Path) -> Snapshot:
@@ -164,6 +168,8 @@ def read_record(path: Path) -> Snapshot:
     """
     try:
         record: dict[str, Any] = json.loads(path.read_bytes())
+        if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
+            raise ValueError("its checksum is another")
         pairs = {name: tuple((str(a), str(b)) for a, b in record[name]) for name in ("params", "headers")}
         retrieved = datetime.fromisoformat(record["retrieved"])
         snapshot = Snapshot(**{**record, **pairs, "retrieved": retrieved})

@@ -32,7 +32,7 @@ from typing import NamedTuple
 PRELOAD = """
 numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
 matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
-pydantic pandera.pandas pandera.backends.pandas.builtin_checks tornado.platform.asyncio
+pydantic tornado.platform.asyncio
 IPython.core.completerlib IPython.core.pylabtools ipykernel.debugger ipykernel.kernelapp
 """
 # What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
