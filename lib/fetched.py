@@ -119,12 +119,12 @@ def state(reporter: str) -> tuple[Any, ...]:
 
 
 def hint(reporter: str, partner: str) -> str:
-    """How a flow between two countries could be had; blank where no source can have it."""
+    """The command that fetches a flow between two countries; blank where no source can have it."""
     from lib.economies import known_names
 
     if reporter == partner or not {reporter.casefold(), partner.casefold()} <= known_names().keys():
         return ""
-    return f"; or fetch it: tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
+    return f"tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
 
 
 def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:

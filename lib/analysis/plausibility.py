@@ -112,7 +112,7 @@ def flags(
 
 def names(ids: pd.Series) -> str:
     """Figures by id, the first three by name."""
-    known = sorted({one for one in ids if isinstance(one, str)} - {""})
+    known = sorted({one for one in ids.tolist() if isinstance(one, str)} - {""})
     return ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
 
 

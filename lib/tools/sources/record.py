@@ -9,20 +9,23 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
+from lib.economies import CURRENCIES as ISO
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import figure_ids
-from lib.tools.sources import cells, observations, rates
+from lib.tools.sources import observations, rates
 from lib.tools.sources.client import Client, NothingThere
 from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question
 from lib.tools.sources.importer import Imported, keep
@@ -109,7 +112,7 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
     try:
         days, _ = rates.ecb_daily(currency, client, store)
     except UserError:
-        if currency not in cells.iso_currencies():
+        if currency not in ISO:
             raise
         days = None
     found = {
@@ -340,22 +343,29 @@ def append(rows: pd.DataFrame) -> Added:
 
 
 def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool = False) -> Draft:
-    before = typed(read_file(path)) if path.exists() else empty()
-    if reread:
+    before = typed(read_file(path)) if path.exists() else _nothing()
+    if reread and len(before):
         key = [*SERIES, "value"]
         again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
             set(wanted["snapshot"])
         )
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
-    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-    there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
+    there = same = np.zeros(len(wanted), dtype=bool)
+    if len(before):
+        last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
+        known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
+        there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
     news = with_ids(wanted[~same], before, codes)
     added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
     return Draft(
         path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
     )
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> pd.DataFrame:
+    return empty()
 
 
 def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
