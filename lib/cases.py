@@ -372,7 +372,11 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
     try:
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
-        raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+        if not (command := fetched.hint(reporter, partner)):
+            raise
+        found, _, known = str(error).partition(", expected ")
+        few = ", ".join(known.split(", ")[:4])
+        raise UserError(f"{found}, expected to fetch it: {command}; or {few} …") from None
 
 
 @lru_cache(maxsize=256)

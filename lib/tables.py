@@ -112,8 +112,8 @@ def _check_once(
     rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
     findings = list(found)
     if not rows.empty:
-        findings += check_unique(rows, schema)
-        findings += check_references(rows, schema, name)
+        findings += _check_unique(rows, schema)
+        findings += _check_references(rows, schema, name)
         findings += [
             (line, column, quote(rows[column][line]), expected)
             for rule in rules
@@ -129,17 +129,17 @@ def _check_content(content: bytes, fields: str) -> tuple[pd.DataFrame, list[Find
     """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
     described = json.loads(fields)
     rows, findings = read_rows(content, [field["name"] for field in described])
-    return rows, findings if rows.empty else findings + check_fields(rows, described)
+    return rows, findings if rows.empty else findings + _check_fields(rows, described)
 
 
 def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
     text, findings = decode(content)
-    records = split_records(text, findings)
+    records = _split_records(text, findings)
     header = next(records, (1, []))[1]
     kept: dict[int, list[str]] = {}
     if text or not findings:
-        findings += (faulty := check_header(header, names))
+        findings += (faulty := _check_header(header, names))
         for line, record in () if faulty else records:
             findings += check_record(line, record, header)
             if len(record) == len(header):
@@ -172,7 +172,7 @@ def decode(content: bytes) -> tuple[str, list[Finding]]:
         return "", findings
 
 
-def split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
+def _split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
     """Give each record with the line on which it begins: a quoted field may run over several lines."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:
@@ -187,7 +187,7 @@ def split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, lis
             return
 
 
-def check_header(header: list[str], names: list[str]) -> list[Finding]:
+def _check_header(header: list[str], names: list[str]) -> list[Finding]:
     """Find missing, unknown and repeated columns; a wrong separator is recognised and named."""
     if len(header) <= 1:
         separator = {";": "semicolons", "\t": "tabs"}
@@ -218,7 +218,7 @@ def check_record(line: int, record: list[str], header: list[str]) -> list[Findin
     return findings
 
 
-def check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:
+def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:
     """Check every field of every row against the description, and collect all failures."""
     findings: list[Finding] = []
     for field in fields:
@@ -276,7 +276,7 @@ TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
 }
 
 
-def check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding]:
+def _check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding]:
     """Find keys used twice and, under a key that is only a name for the row, second copies of a row."""
     key = schema["primaryKey"]
     names = [key] if isinstance(key, str) else key
@@ -290,17 +290,17 @@ def check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding
                 yield line, names[0], quote(rows[names[0]][line]), f"{expected}: line {before} has the same"
 
 
-def check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
+def _check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
     """Find names that the table they refer to does not have."""
     for reference in schema.get("foreignKeys", []):
         column, target = reference["fields"], reference["reference"]
-        known = rows if target["resource"] == "" else read_named(target["resource"])
+        known = rows if target["resource"] == "" else _read_named(target["resource"])
         valid = set(known[target["fields"]]) | {""}
         for line, text in rows.loc[~rows[column].isin(valid), column].items():
             yield line, column, quote(text), nearest(text, valid - {""})
 
 
-def read_named(name: str) -> pd.DataFrame:
+def _read_named(name: str) -> pd.DataFrame:
     """Return a table as text for others to refer to, whatever its faults; not to be altered."""
     resource = describe(name)
     content = read_bytes(data_dir() / resource["path"])

@@ -16,11 +16,11 @@ SCALES = (
     (11, "", "千亿|千億"),
     (10, "", "百亿|百億"),
     (9, r"mil millones|miles de millones|mil milhões|bilhões|billions?|bn|bln|млрд|миллиард\w*|milliards?|milliarden?|mrd", "十亿|十億"),
-    (8, "", "亿|億"),
-    (7, r"crores?|cr", "千万|千萬"),
-    (6, r"millions?|millones|millón|millionen|milhões|mill|mio|mn|mln|млн|миллион\w*|mm", "百万|百萬"),
-    (5, r"lakhs?|lacs?", ""),
-    (4, "", "万|萬"),
+    (8, r"hundred millions?|100 ?m", "亿|億"),
+    (7, r"crores?|cr|ten millions?", "千万|千萬"),
+    (6, r"1,?000,?000|millions?|millones|millón|millionen|milhões|mill|mio|mn|mln|млн|миллион\w*|mm", "百万|百萬"),
+    (5, r"lakhs?|lacs?|100,?000|hundred thousands?", ""),
+    (4, r"ten thousands?|10,?000", "万|萬"),
     (3, r"thousands?|'000s?|000s?|1,?000|th|тыс|тысяч\w*|tausend|tsd|miles|milliers|mil", "千"),
 )  # fmt: skip
 """Powers of ten by their words, in letters and in Chinese characters, the longer before what they contain."""
@@ -45,7 +45,7 @@ _LETTER = r"[a-zа-яёäöüßáéíóúñãõç]"
 _SCALES = [
     (
         re.compile(
-            rf"(?<!{_LETTER})(?<!\d)(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)"
+            rf"(?<!{_LETTER})(?<![\d,.])(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)"
             + f"|{signs}" * bool(signs)
         ),
         ten,

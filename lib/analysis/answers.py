@@ -15,32 +15,38 @@ SURE_ENOUGH = 0.6
 """Below this probability of the likelier outcome nobody can tell."""
 
 
-def headline(answer: Answer) -> Said:
-    """Verdict, or the likelier outcome with its probability and kind, for the reading in which the goal was stated."""
-    said, p = _stated(answer), answer.chances.get(answer.case.reading)
+HEADLINE = {
+    "met": "**Met.** Read {reading}, {reason}.",
+    "missed": "**Missed.** Read {reading}, {reason}.",
+    "unknown": "**Not known.** Read {reading}, the record cannot say: {reason}.",
+    "forecast": "**Open: {p:pct}** that it will be met, read {reading}: a forecast.",
+    "nowcast": "**Open: {p:pct}** that it will be met, read {reading}: a nowcast, while {end} is running.",
+    "unsure": "**Cannot tell: {p:pct}** that it was met, read {reading}: inferred, {since}.",
+    "inferred": "**{likely}**, with a probability {odds}: inferred, {since}, read {reading}.",
+}
+"""The first line of an answer by how it stands."""
+
+
+def headline(answer: Answer, **words: str) -> Said:
+    """The verdict, or the likelier outcome with its probability and kind, for the reading in which the goal was stated.
+
+    Parameters
+    ----------
+    words : a notebook's own in place of `HEADLINE`, with the same fields.
+    """
+    outcome, p = _stated(answer).outcome, answer.chances.get(answer.case.reading)
     likelier = 0.0 if p is None else max(p, 1 - p)
-    state = "cannot" if likelier < SURE_ENOUGH else "inferred"
-    words = pick(
-        said.outcome if said.outcome in ("met", "missed") else "none" if p is None else answer.kind,
-        met="**Met.** Read {reading}, {reason}.",
-        missed="**Missed.** Read {reading}, {reason}.",
-        none="**Not known.** Read {reading}, the record cannot say: {reason}.",
-        forecast="**Open: {p:pct}** that it will be met, read {reading}: a forecast.",
-        nowcast="**Open: {p:pct}** that it will be met, read {reading}: a nowcast, while {end} is running.",
-        inferred=pick(
-            state,
-            cannot="**Cannot tell: {p:pct}** that it was met, read {reading}: inferred, {since}.",
-            inferred="**{likely}**, with a probability {odds}: inferred, {since}, read {reading}.",
-        ),
-    )
-    facts = {"likely": "Met" if p and p > 0.5 else "Missed", "odds": _odds(likelier)}
+    unsure = answer.kind == "inferred" and likelier < SURE_ENOUGH
+    state = "unknown" if p is None else "unsure" if unsure else answer.kind
+    said = pick(outcome if outcome in ("met", "missed") else state, **HEADLINE | words)
+    facts = {"likely": "Met" if p and p > 0.5 else "Missed", "odds": _odds(likelier), "p": p}
     facts |= {"reading": READ_AS[answer.case.reading], "reason": _reason(answer), "since": _since(answer)}
-    return markdown("{words}", words=words, p=p, end=answer.goal.deadline, **facts)
+    return markdown("{said}", said=said, end=answer.goal.deadline, **facts)
 
 
-def plainly(answer: Answer) -> str:
+def plainly(answer: Answer, **words: str) -> str:
     """`headline` as plain text, for programs: no Markdown."""
-    return plain(headline(answer))
+    return plain(headline(answer, **words))
 
 
 def _stated(answer: Answer) -> Verdict:
@@ -64,13 +70,14 @@ def _odds(p: float) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """What decided it: of a level goal the level reached, of a rate the rate."""
+    """What decided it: of a level goal the level reached, of a rate the rate, and what was asked for."""
     goal, verdict = answer.goal, _stated(answer)
     kind, wanted, currency = parse_goal(answer.case.goal)
     if kind == "level" and verdict.reading == "average" and goal.deadline in answer.levels.index:
         sizes = {"reached": answer.levels[goal.deadline], "wanted": wanted, "c": currency}
         return fill("{reached:{c}} of {wanted:{c}} in {year}", year=goal.deadline, **sizes)
-    return verdict.reason
+    asked = fill(", against {rate:rate} a year asked for", rate=goal.rate)
+    return verdict.reason + asked * ("%" in verdict.reason)
 
 
 def announcement(case: GoalCase) -> Said:

@@ -55,7 +55,10 @@ class View:
     @property
     def with_china(self) -> bool:
         """Whether China or a place in it is one side of the trade."""
-        return "China" in (*self.family, self.case.partner)
+        above, names = fig.parents(), [self.subject]
+        while parent := above.get(names[-1]):
+            names.append(parent)
+        return "China" in (*names, self.case.partner)
 
     @property
     def state(self) -> str:
@@ -92,7 +95,9 @@ def longest_run(rates: pd.Series) -> pd.Series:
 
 def currency_parts(view: View) -> pd.DataFrame:
     """Log growth in dollars of the subject as yuan, Chinese prices and the rest, by year; none without China."""
-    over = view.case.as_of.year - 1 if view.with_china else 0
+    if not view.with_china:
+        return pd.DataFrame(columns=["growth", *PARTS])
+    over = view.case.as_of.year - 1
     cny = fig.covariate("cny_per_usd").loc[:over]
     gdp, real = (fig.covariate(f"china_gdp_{name}").loc[:over] for name in ("current_usd", "real_growth_pct"))
     prices = decompose.gdp_deflator(gdp, real, cny)
@@ -180,13 +185,6 @@ def aside(view: View) -> pd.DataFrame:
         if {year - 1, year} <= set(level.index) and len(level) >= 3:
             rows.append({"name": name} | decompose.set_aside(level, year))
     return pd.DataFrame(rows)
-
-
-def covariate_sources() -> pd.DataFrame:
-    """Where the drivers come from, one row a source: variable, unit, source_url, years."""
-    by_source = fig.load_covariates().groupby(["variable", "unit", "source_url"], sort=False)["year"]
-    found = by_source.agg(["min", "max"]).astype(str)
-    return found["min"].str.cat(found["max"], sep="–").rename("years").reset_index()
 
 
 LEAST_FORECASTS = 8

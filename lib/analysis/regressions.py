@@ -30,8 +30,8 @@ LEAST_YEARS = 12
 
 LAGS = 2
 
-STILL = 1e-9
-"""Log growth that changes by less stands still."""
+STILL = 1e-4
+"""Log growth whose range is less stands still: published digits could not tell it from that."""
 
 
 def drivers(covariates: pd.DataFrame, before: int) -> pd.DataFrame:

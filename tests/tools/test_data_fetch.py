@@ -548,7 +548,7 @@ def test_the_examples_are_left_out_until_they_are_fetched(server):
     result = invoke("run", *cases_of("india-russia-2030"), "--dry-run")
     assert result.exit_code == 0 and result.output.splitlines()[-1] == "0 of 0 would run; 6 left out"
     result = invoke("run", *cases_of("india-russia-2030"))
-    assert "or fetch it: tradegoals data fetch India Russia" in result.output
+    assert "expected to fetch it: tradegoals data fetch India Russia" in result.output
     assert result.output.splitlines()[-1] == "6 left out"
 
 

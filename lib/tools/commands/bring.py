@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ SAID = {
     "partner": "With whom; World for all together.",
     "flow": "total, export or import.",
     "unit": 'Of the values, such as "USD mn", "CNY 亿", "INR crore" or EUR.',
+    "column": "Of the values, where several may be meant.",
     "period": "The one of all figures, such as 2024 or 2024-01.",
     "freq": "A, Q or M.",
     "year": "Of months without one.",
@@ -45,10 +47,15 @@ SHOWN = 12
 """Observations that are shown."""
 
 
-def _options(command: Any) -> Any:
-    for name, meaning in reversed(SAID.items()):
-        command = click.option(f"--{name.replace('_', '-')}", name, help=meaning)(command)
-    return command
+def options(names: Iterable[str]) -> Callable[[Any], Any]:
+    """The options by which somebody says what a table does not."""
+
+    def add(command: Any) -> Any:
+        for name in reversed([*names]):
+            command = click.option(f"--{name.replace('_', '-')}", name, help=SAID[name])(command)
+        return command
+
+    return add
 
 
 def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
@@ -62,7 +69,7 @@ def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
 @click.command("import")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("mapping", type=click.Path(path_type=Path), required=False)
-@_options
+@options(SAID)
 @click.option(
     "--rows", multiple=True, metavar="COLUMN=TEXT", help="Only the rows where this stands; may be repeated."
 )

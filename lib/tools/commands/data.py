@@ -322,7 +322,7 @@ def _show_written(written: Any, only_news: bool = False) -> None:
 
 def _show_pair(found: list[Any]) -> None:
     """What was written, what is missing, and how to go on."""
-    from lib.tools.sources.record import last_day_known
+    from lib import fetched
 
     for written in found:
         for note in written.notes:
@@ -331,7 +331,8 @@ def _show_pair(found: list[Any]) -> None:
         click.echo(_in_words(written))
     own = found[0]
     if len(own.first) == 4:  # a year is there, of which most notebooks tell
-        day = last_day_known(own.reporter, own.partner)
+        rows = fetched.read(own.reporter)
+        day = rows.loc[rows["partner"] == own.partner, "published"].max()
         case = [f"reporter={own.reporter}", f"partner={own.partner}", f"as_of={day}"]
         options = " ".join(f"-p {shlex.quote(text)}" for text in case)
         click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {options}")

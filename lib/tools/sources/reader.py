@@ -258,7 +258,7 @@ class Reader:
             self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
         if below:
             self.notes.append(
-                f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out"
+                f"{self.where}: what stands below the table, from row {below[0]} on, holds no values and was left out"
             )
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:

@@ -48,8 +48,10 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     def of(name: str) -> pd.Series:
         return seen["snapshot"].map({one.sha256: getattr(one, name) for one in snapshots})
 
-    days = {period: span(period) for period in seen["period"].unique()}
-    starts, ends = ({period: day[place] for period, day in days.items()} for place in (0, 1))
+    starts, ends = (
+        {period: day_of(period).date().isoformat() for period in seen["period"].unique()}
+        for day_of in (observations.first_day, observations.last_day)
+    )
     words = "retrieved " + of("day") + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; ").where(seen[column] != "", "") + words
@@ -68,11 +70,6 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         note=words,
     )
     return typed(rows)
-
-
-def span(period: str) -> tuple[str, str]:
-    """Return the first and last day of a period."""
-    return observations.first_day(period).date().isoformat(), observations.last_day(period).date().isoformat()
 
 
 def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> tuple[pd.DataFrame, list[str]]:
@@ -327,13 +324,6 @@ def read_years(text: str) -> range:
             f"years: found {quote(text)}, expected a year, or the first and the last, such as 2000-2024"
         )
     return years
-
-
-def last_day_known(reporter: str, partner: str) -> str:
-    """The day on which the latest value of a pair was published or retrieved."""
-    rows = fetched.read(reporter)
-    known: pd.Series = rows.loc[rows["partner"] == partner, "published"]
-    return str(known.max())
 
 
 def append(rows: pd.DataFrame) -> Added:
