@@ -424,7 +424,9 @@ def test_a_table_that_is_written_is_read_back(
     [("USD mn", ("USD", 6)), ("CNY 亿", ("CNY", 8)), ("₹ lakh crore", ("INR", 12)), ("Values in Rs. lakh", ("INR", 5)),
      ("тыс. долл. США", ("USD", 3)), ("млрд руб.", ("RUB", 9)), ("Tsd. EUR", ("EUR", 3)), ("in 100 million yuan", ("CNY", 8)),
      ("10 thousand USD", ("USD", 4)), ("€m", ("EUR", 6)), ("千亿元", ("CNY", 11)), ("百万円", ("JPY", 6)), ("US dollars", ("USD", None)), ("Exports", ("", None)),
-     ("en milliards d'euros", ("EUR", 9)), ("M€", ("EUR", 6)), ("bilhões de dólares", ("USD", 9)), ("usd bn", ("USD", 9))],
+     ("en milliards d'euros", ("EUR", 9)), ("M€", ("EUR", 6)), ("bilhões de dólares", ("USD", 9)), ("usd bn", ("USD", 9)),
+     ("10,000 US dollars", ("USD", 4)), ("100,000,000 yuan", ("CNY", 8)), ("in hundred million yuan", ("CNY", 8)), ("RMB 100m", ("CNY", 8)), ("USDm", ("USD", 6)),
+     ("2,000 USD", ("USD", None)), ("mil. USD", ("USD", None)), ("US$ 2000 prices", ("USD", None)), ("100万元", ("CNY", 6)), ("Value ($000)", ("USD", 3))],
 )  # fmt: skip
 def test_units_in_words(text: str, expected: tuple[str, int | None]) -> None:
     assert read_unit(text) == expected
@@ -724,6 +726,15 @@ def sheet_of(xml: str) -> bytes:
 def test_a_file_that_would_burst_is_refused(body: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         look(tmp_path, body)
+
+
+def test_a_panic_of_the_reader_of_old_workbooks_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    body = old_book([["year", "exports"], [2020, 5.5]])
+    listed = b"\x85\0" + struct.pack("<H", 13)
+    assert body.count(listed) == 1
+    with pytest.raises(UserError, match="old Excel file"):
+        read_table(body.replace(listed, b"\x85\0\0\0"), mapping(), "t")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_pipe_or_a_folder_is_no_table(tmp_path: Path) -> None:

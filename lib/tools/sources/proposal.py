@@ -411,7 +411,9 @@ class Look:
                     f"found powers of ten in the column {where} but no currency, expected one, such as USD"
                 )
             return currency or "USD"
-        if not currency or (power is None and self.largest() < 1e6):
+        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
+        doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
+        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'

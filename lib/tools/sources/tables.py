@@ -89,7 +89,7 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
     return [read_csv(text, where, encoding, separator)]
 
 
-_WORDS = re.compile("出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
+_WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
 
 
 def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
