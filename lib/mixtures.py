@@ -24,7 +24,8 @@ TINY = 1e-12
 
 _NODES = 12  # of the law of a variance
 _FAR = 40.0  # standard deviations: beyond lies no chance that a float could tell from 0
-_NEWTON = 30  # steps at most; five are usual
+_STEPS = 30  # at most; three are usual
+_NEAR = 3e-3  # of a standard deviation: the next step would be of the order of its cube
 _SHORT, _LONG = (8191, 1163, 0.0), (16381, 2847, 0.618034)  # lattices: points, generator, shift
 _SHORT_YEARS = 5
 
@@ -165,10 +166,11 @@ def _p_average(needed: Array, along: Array) -> tuple[Array, Array]:
 def _p_beyond(needed: Array, along: Array, start: Array) -> Array:
     """P(ζ ≥ root), the largest ζ at which the mean of exp(b_j·ζ − needed_j) is 1; 1 where there is none.
 
-    Newton on the logarithm of the mean, which is convex: from the right each step stays right of the root.
+    Newton's steps on the logarithm of the mean, which is convex: from the right each stays right of the root. Where
+    the curve is gentle, steps are Halley's, whose error is of the order of the cube of the last one.
     """
-    x = start
-    for step in range(_NEWTON):
+    x, hopeless = start, start < -np.inf
+    for step in range(_STEPS):
         e = along * x - needed
         top = e.max(axis=0)
         share = np.exp(e - top)
@@ -176,10 +178,15 @@ def _p_beyond(needed: Array, along: Array, start: Array) -> Array:
         excess = top + np.log(total / len(e))
         if step == 0:
             hopeless = (x >= _FAR) & (excess < 0)  # else the sum suffices at the start, and the mean with it
-        slope = np.sum(share * along, axis=0) / total
+        pull = share * along
+        slope = pull.sum(axis=0) / total
+        bend = np.maximum(np.sum(pull * along, axis=0) / total - slope**2, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            new = np.clip(np.where(slope > 0, x - excess / slope, -_FAR), -_FAR, _FAR)
-        done, x = np.max(np.abs(new - x)) < 1e-4, new  # the next step would be its square
+            move = excess / slope
+            bent = move * bend / slope / 2
+            move = move / (1 - np.where(bent < 0.25, bent, 0.0))
+            new = np.clip(np.where(slope > 0, x - move, -_FAR), -_FAR, _FAR)
+        done, x = np.max(np.abs(new - x)) < _NEAR, new
         if done:
             break
     return np.where(hopeless, 0.0, ndtr(-x))

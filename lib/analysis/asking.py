@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib import fetched, months, outlook, reference, results, spoken
 from lib import figures as fig
 from lib.analysis import plausibility
-from lib.analysis.headline import plainly
+from lib.analysis.answers import plainly
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
