@@ -101,18 +101,7 @@ def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
             return body.decode(name), name.removesuffix("-sig")
     from charset_normalizer import from_bytes
 
-    likely = [
-        "gb18030",
-        "cp1251",
-        "cp1252",
-        "big5",
-        "shift_jis",
-        "euc_kr",
-        "cp1250",
-        "koi8_r",
-        "utf_16_le",
-        "utf_16_be",
-    ]
+    likely = ["gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r", "utf_16_le", "utf_16_be"]  # fmt: skip
     for name in likely[:-2]:  # a short text says little of its encoding but by its words
         with suppress(UnicodeDecodeError):
             if _WORDS.search(
