@@ -334,7 +334,8 @@ class Look:
         found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
-            in_titles = (read_flow(title.replace("_", " ")) for title in self.headings)
+            above = [*self.headings, *(self.at.name[place] for place in self.at.labels)]
+            in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 self.questions["flow"] = (
