@@ -23,6 +23,7 @@ from lib import fetched, months, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
+from lib.files import slugify
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
@@ -71,12 +72,6 @@ def slug(case: Case) -> str:
         if getattr(case, name) != getattr(defaults, name)
     ]
     return "_".join(parts) or "default"
-
-
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
 
 
 def _plain(value: Any) -> Any:
@@ -377,7 +372,11 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
     try:
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
-        raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+        if not (command := fetched.hint(reporter, partner)):
+            raise
+        found, _, known = str(error).partition(", expected ")
+        few = ", ".join(known.split(", ")[:4])
+        raise UserError(f"{found}, expected to fetch it: {command}; or {few} …") from None
 
 
 @lru_cache(maxsize=256)

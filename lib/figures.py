@@ -230,9 +230,9 @@ def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.
 
 def annual(figures: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that cover exactly one calendar year, with that `year` (int64)."""
-    start, end = (figures[name].to_numpy().astype("datetime64[D]") for name in ("period_start", "period_end"))
-    year = start.astype("datetime64[Y]")
-    whole = (start == year) & (end + 1 == year + 1)
+    first, last = (figures[name].to_numpy("datetime64[D]") for name in ("period_start", "period_end"))
+    year = first.astype("datetime64[Y]")
+    whole = (first == year) & (last + 1 == year + 1)
     return figures[whole].assign(year=year[whole].astype("int64") + 1970)
 
 

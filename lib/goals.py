@@ -26,6 +26,13 @@ READING_LABELS = {
     "mean_of_rates": "mean of yearly rates",
 }
 
+READ_AS = {
+    "average": "on average",
+    "every_year": "year by year",
+    "mean_of_rates": "by the mean of the yearly rates",
+}
+"""A reading as the end of "the goal, read …"."""
+
 Outcome = Literal["met", "missed", "open", "unknown"]
 
 Kind = Literal["forecast", "nowcast", "inferred"]

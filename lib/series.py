@@ -12,6 +12,10 @@ The order of preference is fixed and small:
 A year without any of these stays a gap. All levels are in millions of the currency.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -82,7 +86,30 @@ def no_rate(currency: str, when: str) -> str:
     )
 
 
-_USED = ["year", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status", "authority", "known_from"]
+class Level(NamedTuple):
+    """What one figure offers as the level of one year, in millions of the currency."""
+
+    year: int
+    value_mn: float
+    grade: str
+    figure_id: str
+    status: str
+    authority: str
+    currency: str
+
+
+_USED = [
+    "period_start",
+    "period_end",
+    "value_mn",
+    "value",
+    "yoy_pct",
+    "currency",
+    "figure_id",
+    "status",
+    "authority",
+    "known_from",
+]
 _USED += ["level_usable", "growth_usable", "last_resort"]  # every copy of a frame costs by its columns
 
 
@@ -103,40 +130,11 @@ def candidates(
     Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
     by year and preference.
     """
-    check_currency(currency)
-    if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
-        raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
-    rows = ranked(annual(figures)[_USED])
-    both = (rows["level_usable"] & rows["growth_usable"] & rows["yoy_pct"].notna()).to_numpy()
-    before = np.full(len(rows), np.nan)
-    before[both] = implied_base(rows["value_mn"].to_numpy()[both], rows["yoy_pct"].to_numpy()[both] / 100)
-    per_usd = _per_usd(rates, {currency, *rows["currency"]})
-    found: list[tuple[int, int, int, float]] = []  # year, place of the grade, of the figure, level
-    implying = set()
-    for place, row in enumerate(rows.itertuples(index=False)):
-        own = row.currency == currency
-        offers = [(row.year, row.value_mn, "published" if own else "converted")] if row.level_usable else []
-        if (
-            both[place] and (own, row.year) not in implying
-        ):  # the best figure of a year implies the one before
-            implying.add((own, row.year))
-            offers.append((row.year - 1, before[place], "implied" if own else "implied, converted"))
-        if not own:
-            offers = [(y, _convert(v, y, row.currency, currency, per_usd), grade) for y, v, grade in offers]
-        elif row.last_resort:
-            offers.append((row.year, row.value_mn, LAST_RESORT[row.status]))
-        found += [(y, GRADES.index(grade), place, v) for y, v, grade in offers if not np.isnan(v)]
-    found.sort(key=lambda one: one[:2])  # stable: figures stay in the order of their rank
-    year, order = (np.array([one[i] for one in found], dtype="int64") for i in (0, 2))
-    return pd.DataFrame(
-        {
-            "year": year,
-            "value_mn": np.array([one[3] for one in found], dtype=float),
-            "grade": pd.array([GRADES[one[1]] for one in found], dtype="str"),
-            **{name: rows[name].array.take(order) for name in ("figure_id", "status", "authority")},
-            "chosen": np.diff(year, prepend=-1) > 0,
-        }
+    found = pd.DataFrame(_levels(figures, currency, rates), columns=list(Level._fields)).drop(
+        columns="currency"
     )
+    found = found.astype(dict.fromkeys(found, "str") | {"year": "int64", "value_mn": "float64"})
+    return found.assign(chosen=~found.duplicated("year"))
 
 
 def annual_series(
@@ -149,32 +147,72 @@ def annual_series(
     Frame indexed by year: value_mn, grade, figure_id (the figure it rests on), low_mn and high_mn (range of
     all candidates of the year), sources (their number). Years without a figure are absent.
     """
-    found = candidates(figures, currency, rates)
-    first = np.flatnonzero(found["chosen"])
-    best = found[["value_mn", "grade", "figure_id"]].take(first)
-    best.index = pd.Index(found["year"].to_numpy()[first], name="year")
-    levels = np.split(found["value_mn"].to_numpy(), first[1:])
-    sources = np.split(found["figure_id"].to_numpy(dtype=object), first[1:])
-    if not len(first):
-        levels, sources = [], []
-    best["low_mn"] = np.array([min(values) for values in levels], dtype=float)
-    best["high_mn"] = np.array([max(values) for values in levels], dtype=float)
-    best["sources"] = np.array([len(set(names)) for names in sources], dtype="int64")
-    return best
+    years = [list(offers) for _, offers in groupby(_levels(figures, currency, rates), lambda one: one.year)]
+    columns = {
+        "value_mn": pd.Series([offers[0].value_mn for offers in years], dtype="float64"),
+        "grade": pd.Series([offers[0].grade for offers in years], dtype="str"),
+        "figure_id": pd.Series([offers[0].figure_id for offers in years], dtype="str"),
+        "low_mn": pd.Series([min(one.value_mn for one in offers) for offers in years], dtype="float64"),
+        "high_mn": pd.Series([max(one.value_mn for one in offers) for offers in years], dtype="float64"),
+        "sources": pd.Series([len({one.figure_id for one in offers}) for offers in years], dtype="int64"),
+    }
+    index = pd.Index([offers[0].year for offers in years], dtype="int64", name="year")
+    return pd.DataFrame(columns).set_index(index)
 
 
-def _per_usd(rates: pd.DataFrame | pd.Series | None, currencies: set[str]) -> dict[str, dict[int, float]]:
-    """What a dollar costs in each of some currencies, by year."""
+def _levels(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
+    """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation."""
+    check_currency(currency)
+    if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
+        raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
+    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
+    rows = list(ranked(annual(figures[_USED])).itertuples(index=False))
+    own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
+    converted = _converter(currency, rates)
+    offers = [
+        *(_level(row, "published") for row in own if row.level_usable),
+        *_implied(own, "implied"),
+        *converted(_level(row, "converted") for row in other if row.level_usable),
+        *converted(_implied(other, "implied, converted")),
+        *(_level(row, LAST_RESORT[row.status]) for row in own if row.last_resort),
+    ]
+    return sorted(offers, key=lambda one: (one.year, GRADES.index(one.grade)))
+
+
+def _level(row: Any, grade: str) -> Level:
+    """What a figure prints."""
+    return Level(row.year, row.value_mn, grade, row.figure_id, row.status, row.authority, row.currency)
+
+
+def _implied(rows: list[Any], grade: str) -> Iterator[Level]:
+    """Previous-year levels implied by the best of ranked figures of each year that print level and growth."""
+    best: dict[int, Any] = {}
+    for row in rows:
+        if row.level_usable and row.growth_usable and not np.isnan(row.yoy_pct):
+            best.setdefault(row.year, row)
+    for row in best.values():
+        base = float(implied_base(row.value_mn, row.yoy_pct / 100))
+        yield _level(row, grade)._replace(year=row.year - 1, value_mn=base)
+
+
+def _converter(
+    currency: str, rates: pd.DataFrame | pd.Series | None
+) -> Callable[[Iterable[Level]], Iterator[Level]]:
+    """What turns levels of other currencies into this one, at the average rates of their years; the rest is left out."""
     if rates is None:
-        return {}
-    table = rates.to_frame("CNY").assign(USD=1.0) if isinstance(rates, pd.Series) else rates
-    return {name: table[name].to_dict() for name in currencies if name in table}
+        table: dict[str, dict[int, float]] = {}
+    elif isinstance(rates, pd.Series):
+        table = {"CNY": rates.to_dict(), "USD": dict.fromkeys(rates.index, 1.0)}
+    else:
+        table = {str(name): column.to_dict() for name, column in rates.items()}
 
+    def convert(levels: Iterable[Level]) -> Iterator[Level]:
+        for one in levels:
+            paid, asked = (table.get(name, {}).get(one.year, np.nan) for name in (one.currency, currency))
+            if not np.isnan(value := one.value_mn / paid * asked):
+                yield one._replace(value_mn=value, currency=currency)
 
-def _convert(value: float, year: int, paid: str, wanted: str, per_usd: dict[str, dict[int, float]]) -> float:
-    """A level in another currency at the average rate of its year; NaN where that is not known."""
-    rates = (per_usd.get(name, {}).get(year, np.nan) for name in (paid, wanted))
-    return float(value / next(rates) * next(rates))
+    return convert
 
 
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:

@@ -124,10 +124,3 @@ def sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
         vary("parcels real and counted: one chance in ten", parcels_counted=0.1)
         vary("parcels real and counted: surely", parcels_counted=1.0)
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
-
-
-def verdict(p: float, sure: float) -> str:
-    """The word for a probability of being met: "met" or "missed" where it is sure enough, else "cannot tell"."""
-    if p >= sure:
-        return "met"
-    return "missed" if p <= 1 - sure else "cannot tell"

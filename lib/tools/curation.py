@@ -154,7 +154,7 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     found, seen, left = [], 0, MOST_PAIRS
     of = None if of is None else set(of)
     for part in parts:
-        own = part["figure_id"].map(lambda key: of is None or key in of).astype("bool")
+        own = np.array([of is None or key in of for key in part["figure_id"].tolist()], dtype=bool)
         rows = part[part["partner"].isin(list(set(part.loc[own, "partner"])))]
         if rows.empty:
             continue

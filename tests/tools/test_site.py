@@ -1,6 +1,7 @@
 """The site: its pages hang together, say what the runs say, let nothing harmful in, and are published whole."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -30,16 +31,19 @@ from site_runs import NASTY, nasty_site
 
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
-from lib.errors import UserError
-from lib.tables import inert
+from lib.errors import UserError, inert
 from lib.tools.cli import main
 from lib.tools.run import markup, spec
 from lib.tools.run.spec import Run
-from lib.tools.site import build, data_pages
+from lib.tools.site import build
+from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import Site, find_runs, goal_rows
+from lib.tools.site.context import find_runs
+from lib.tools.site.goal_pages import goal_rows, results_of
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
+WIRE_BYTES = 150_000
+"""Of the first page, compressed, with its picture, style and scripts."""
 NO_LINKS = markup.Links()
 SCROLLS = {"tabindex", "class", "role", "aria-label"}
 """Attributes that the page gives to what may be wider than it."""
@@ -363,8 +367,7 @@ def test_a_page_made_from_older_data_says_so(tmp_path: Path) -> None:
 
 
 def test_search_knows_every_run_figure_and_target(out: Path, pages: dict[str, Page]) -> None:
-    script = (out / "site" / "search" / "words.js").read_text(encoding="ascii")
-    documents = json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
+    documents = _documents(out / "site" / "search")
     places = {address for _, address, _, _ in documents}
     assert {name for name in pages if name.count("/") == 3} <= places
     assert {f"figures/index.html#{one}" for one in figures.load_figures()["figure_id"]} <= places
@@ -375,8 +378,21 @@ def test_search_knows_every_run_figure_and_target(out: Path, pages: dict[str, Pa
         assert name in pages and (not anchor or anchor in ids[name]), place
 
 
+def _documents(folder: Path) -> list[list[str]]:
+    """What search knows, from its scripts."""
+    lines = [
+        (folder / name).read_text(encoding="ascii").splitlines()[0] for name in ("words.js", "data-words.js")
+    ]
+    return [one for line in lines for one in json.loads(line.partition(" = ")[2].removesuffix(";"))]
+
+
 def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
     assert (out / "site" / "index.html").stat().st_size < INDEX_BYTES
+    sent = [
+        out / "site" / name for name in ("index.html", "static/site.css", "static/site.js", "static/theme.js")
+    ]
+    sent += [out / "site" / image["src"] for image in pages["index.html"].all("img")]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in sent) < WIRE_BYTES
     for name, page in pages.items():
         beside = [page.path.parent / image["src"] for image in page.all("img")]
         beside += [page.path.parent / script["src"] for script in page.all("script")]
@@ -409,7 +425,13 @@ def assert_harmless(page: Page) -> None:
                 assert scheme == "" or (tag == "a" and scheme in ("http", "https")), attributes
                 assert not attributes[name].startswith("//")
     sources = {script.get("src", "") for script in page.all("script")}
-    assert {Path(source).name for source in sources} <= {"theme.js", "site.js", "search.js", "words.js"}
+    assert {Path(source).name for source in sources} <= {
+        "theme.js",
+        "site.js",
+        "search.js",
+        "words.js",
+        "data-words.js",
+    }
     policies = [
         meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
     ]
@@ -426,8 +448,7 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     site = nasty_site(tmp_path, monkeypatch)
     for path in _own_pages(site):
         assert_harmless(Page(path))
-    script = (site / "search" / "words.js").read_text(encoding="ascii")
-    json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
+    assert _documents(site / "search")
 
 
 @given(
@@ -608,7 +629,7 @@ def test_a_build_that_fails_leaves_the_old_site(small: Path, monkeypatch: pytest
     def stop(*_: Any) -> Any:
         raise RuntimeError("stopped")
 
-    monkeypatch.setattr(data_pages, "about_files", stop)
+    monkeypatch.setattr(run_pages, "results_files", stop)
     with pytest.raises(RuntimeError, match="stopped"):
         build_site(small)
     assert _state(small / "site") == before
@@ -726,6 +747,5 @@ def test_a_folder_that_cannot_be_written_is_named(small: Path) -> None:
         small.chmod(0o700)
 
 
-def test_runs_without_a_result_have_a_site_too(tmp_path: Path) -> None:
-    site = Site(tmp_path, [])
-    assert site.results.empty and "target" in site.results and site.goal_rows == []
+def test_runs_without_a_result_have_a_site_too() -> None:
+    assert results_of([]).empty and "target" in results_of([]) and goal_rows(results_of([])) == []

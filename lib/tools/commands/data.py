@@ -240,7 +240,7 @@ def fetch(
             raise UserError("data fetch: nothing was asked for")
     with _opened(allow_http) as (client, store):
         if reporter and partner:
-            _show_pair(record.fetch_pair(reporter, partner, asked, client, store), freq)
+            _show_pair(record.fetch_pair(reporter, partner, asked, client, store))
         else:
             _show_panel(record.fetch_all(asked, client, store))
 
@@ -320,9 +320,9 @@ def _show_written(written: Any, only_news: bool = False) -> None:
     click.echo(_in_words(written))
 
 
-def _show_pair(found: list[Any], freq: str) -> None:
+def _show_pair(found: list[Any]) -> None:
     """What was written, what is missing, and how to go on."""
-    from lib.tools.sources.record import last_day_known
+    from lib import fetched
 
     for written in found:
         for note in written.notes:
@@ -330,8 +330,9 @@ def _show_pair(found: list[Any], freq: str) -> None:
     for written in found:
         click.echo(_in_words(written))
     own = found[0]
-    if freq == "A":
-        day = last_day_known(own.reporter, own.partner)
+    if len(own.first) == 4:  # a year is there, of which most notebooks tell
+        rows = fetched.read(own.reporter)
+        day = rows.loc[rows["partner"] == own.partner, "published"].max()
         case = [f"reporter={own.reporter}", f"partner={own.partner}", f"as_of={day}"]
         options = " ".join(f"-p {shlex.quote(text)}" for text in case)
         click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {options}")

@@ -217,7 +217,13 @@ def finished_only(rows: pd.DataFrame, day: str, where: str) -> tuple[pd.DataFram
 def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
     """Return values in millions; moving the point of 230000000.5 changes no digit."""
     tens = units.str[4:].map(TENS)
-    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
+    return [moved(float(value), ten) for value, ten in zip(values, tens, strict=True)]
+
+
+def moved(value: float, ten: int) -> float:
+    """Return a number with its point moved by so many places, no digit changed."""
+    text = repr(value)
+    return float(Decimal(text).scaleb(ten)) if "e" in text else float(f"{text}e{ten}")
 
 
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:

@@ -68,7 +68,7 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         hint = "; saved as .xlsx it may be read" if old else ""
         raise refuse(
             where,
-            f"no workbook that can be read ({words}: {error}{hint})",
+            f"no workbook that can be read ({words}: {str(error)[:200]}{hint})",
             "an .xlsx, .xlsm, .xls or .ods file",
         ) from None
     for table in tables:
@@ -121,7 +121,7 @@ def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
         raise
     except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
         raise refuse(
-            where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file"
+            where, f"no workbook that can be read ({str(error)[:200]})", "an .xlsx, .xlsm, .xls or .ods file"
         ) from None
     for name, text in texts.items():
         if "sheets/" in name:
