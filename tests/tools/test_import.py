@@ -977,6 +977,6 @@ def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
 
 
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
-    from lib.tools.site import context
+    from lib.tools.site import goal_pages
 
-    assert context.goal_rows(pd.DataFrame()) == []
+    assert goal_pages.goal_rows(pd.DataFrame()) == []
