@@ -230,7 +230,9 @@ class Look:
         unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
         if not unsaid:
             return {}
-        first = int(self.given.get("fiscal", 1))
+        if not re.fullmatch(r"[1-9]|1[0-2]", said := str(self.given.get("fiscal", 1))):
+            raise UserError(f"fiscal: found {quote(said)}, expected the number of a month, 1 to 12")
+        first = int(said)
         if "fiscal" not in self.given:
             self.questions["fiscal"] = (
                 f"found fiscal years such as {quote(unsaid[0])}, expected the month in which they begin, such as 4 (1: calendar years)"
