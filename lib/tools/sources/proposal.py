@@ -334,7 +334,8 @@ class Look:
         found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
-            in_titles = (read_flow(title.replace("_", " ")) for title in self.headings)
+            above = [*self.headings, *(self.at.name[place] for place in self.at.labels)]
+            in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 self.questions["flow"] = (
@@ -411,7 +412,9 @@ class Look:
                     f"found powers of ten in the column {where} but no currency, expected one, such as USD"
                 )
             return currency or "USD"
-        if not currency or (power is None and self.largest() < 1e6):
+        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
+        doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
+        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'
