@@ -63,6 +63,7 @@ def targets_files(site: Site) -> dict[str, bytes]:
         "brier": _brier_in_words(scores),
         "outcomes": OUTCOMES,
         "reporters": sorted(targets["reporter"].unique()),
+        "years": sorted({row["year"] for row in rows}, key=lambda year: (year.isdigit(), year), reverse=True),
     }
     return site.page("targets", **page)
 
@@ -121,6 +122,7 @@ def _target(row: dict[str, Any], scores: pd.DataFrame) -> dict[str, Any]:
         **{name: row[name] for name in ("target_id", "announcer", "announced", "met", "note", "reporter")},
         "flow": f"{row['reporter']}–{row['partner']}, {row['flow']}",
         "target": _asked(row),
+        "year": row["announced"][:4] or "undated",
         "due": _year(row["target_year"]),
         "asks": _growth(row["implied_growth_pct_per_year"]),
         "outcome": _amount(row["outcome_value"], row["outcome_unit"], row["outcome_year"]),
