@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import zipfile
@@ -21,9 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import fetched
-from lib.errors import UserError
+from lib.errors import Fault, UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
 from lib.tools.cli import main
+from lib.tools.sources import record
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
@@ -201,6 +203,7 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "partners across": ("Year,Russia,To India,美国,Total\n2020,5,6,7,18\n2021,8,9,10,27\n", {"partner": None}, export(("2020", 5), ("2021", 8), partner="Russia") | export(("2020", 6), ("2021", 9), partner="India") | export(("2020", 7), ("2021", 10), partner="United States")),
     "partners above flows": (book([["Year", "Russia", None, "India", None], [None, "Exports", "Imports", "Exports", "Imports"], [2020, 5, 7, 1, 2], [2021, 6, 8, 3, 4]], ("B1:C1", "D1:E1")), {"partner": None, "flow": None},
                              export(("2020", 5), ("2021", 6), partner="Russia") | export(("2020", 7), ("2021", 8), partner="Russia", flow="import") | export(("2020", 1), ("2021", 3), partner="India") | export(("2020", 2), ("2021", 4), partner="India", flow="import")),
+    "partners in the names of series": ("Exportations;2020;2021\nvers la Chine (M€);310,5;290\nvers la Russie (M€);110,5;90\n", {"partner": "China", "reporter": "France", "flow": None, "unit": None}, export(("2020", 310.5), ("2021", 290), reporter="France", partner="China")),
     "a unit for each series": ("指标,2021年,2022年\n出口总额(亿美元),15,30\n进口总额(万美元),90000,80000\n", {"unit": None, "flow": None}, export(("2021", 1500), ("2022", 3000)) | export(("2021", 900), ("2022", 800), flow="import")),
     "a unit for each column": ("Year,Exports (USD bn),Imports (USD mn)\n2020,5,7000\n", {"unit": None, "flow": None}, export(("2020", 5000)) | export(("2020", 7000), flow="import")),
     "a unit below": ("Year,Exports\n2020,5500\n2021,6000\nNote: values in USD thousand,\n", {"unit": None}, TWO),
@@ -345,7 +348,10 @@ def written(draw: st.DrawFn) -> tuple[bytes, dict[str, object], Found]:
     )  # records have one name each
     kind = "A" if layout == "both in one" else kind
     form, tongue, flag = draw(st.integers(0, 3)), draw(st.integers(0, 4)), draw(st.sampled_from(FLAGS))
-    first, count = draw(st.integers(1990, 2015)), draw(st.integers(2, 6))
+    first, count = (
+        draw(st.integers(1990, 2015).filter(lambda year: year != 2000)),
+        draw(st.integers(2, 6)),
+    )  # 2000-01 is asked back
     periods = [write_period(kind, first + n, n, form) for n in range(count)]
     names = {flow: words[tongue] for flow, words in FLOWS.items()}
     partners = ["Russia", "India"] if layout == "partners" else ["Russia"]
@@ -359,6 +365,8 @@ def written(draw: st.DrawFn) -> tuple[bytes, dict[str, object], Found]:
     }
     said: dict[str, object] = {"reporter": "Chad", "unit": unit}
     rows = lay_out(layout, [text for text, _ in periods], names, texts)
+    if file == "gb18030" and re.search("[а-яÀ-ÿ]", str(rows).casefold()):
+        file = "semicolons"  # nobody writes these letters so
     if file != "json":
         wide = len(rows[0]) - 1
         rows = [[one, *[""] * wide] for one in [draw(st.sampled_from(TITLES))] if one] + rows
@@ -424,7 +432,9 @@ def test_a_table_that_is_written_is_read_back(
     [("USD mn", ("USD", 6)), ("CNY 亿", ("CNY", 8)), ("₹ lakh crore", ("INR", 12)), ("Values in Rs. lakh", ("INR", 5)),
      ("тыс. долл. США", ("USD", 3)), ("млрд руб.", ("RUB", 9)), ("Tsd. EUR", ("EUR", 3)), ("in 100 million yuan", ("CNY", 8)),
      ("10 thousand USD", ("USD", 4)), ("€m", ("EUR", 6)), ("千亿元", ("CNY", 11)), ("百万円", ("JPY", 6)), ("US dollars", ("USD", None)), ("Exports", ("", None)),
-     ("en milliards d'euros", ("EUR", 9)), ("M€", ("EUR", 6)), ("bilhões de dólares", ("USD", 9)), ("usd bn", ("USD", 9))],
+     ("en milliards d'euros", ("EUR", 9)), ("M€", ("EUR", 6)), ("bilhões de dólares", ("USD", 9)), ("usd bn", ("USD", 9)),
+     ("10,000 US dollars", ("USD", 4)), ("100,000,000 yuan", ("CNY", 8)), ("in hundred million yuan", ("CNY", 8)), ("RMB 100m", ("CNY", 8)), ("USDm", ("USD", 6)),
+     ("2,000 USD", ("USD", None)), ("mil. USD", ("USD", None)), ("US$ 2000 prices", ("USD", None)), ("100万元", ("CNY", 6)), ("Value ($000)", ("USD", 3))],
 )  # fmt: skip
 def test_units_in_words(text: str, expected: tuple[str, int | None]) -> None:
     assert read_unit(text) == expected
@@ -602,6 +612,17 @@ def test_a_value_ten_times_too_high_is_doubted_when_it_is_imported_and_afterward
     table = file("mine.csv", "year,exports\n2017,2263\n2018,2487\n2019,2499\n2020,2590\n2021,33640\n")
     said = ("--reporter", "China", "--partner", "World", "--unit", "USD bn", "--yes")
     assert "look: power_of_ten: CN-W-export-2021-mine-a" in run("import", table, *said)
+    assert "CN-W-export-2021-mine-a" in run("check", "--flags")
+
+
+def test_an_import_that_would_lock_the_collection_is_refused_whole(
+    own_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [Fault("CHAD.parquet", 2, "figure_id", "TD-CN-export-2022-mine-a", "a key used once")]
+    monkeypatch.setattr(record, "faults_of", lambda *_: wrong)
+    table = file("mine.csv", "year,exports\n2022,1500\n")
+    assert "expected a key used once" in run("import", table, *SAID, "--yes", ends=2)
+    assert fetched.files() == [] and not (own_data / "snapshots").exists()
 
 
 def test_other_currencies_are_converted_or_kept_and_said(own_data: Path) -> None:
@@ -724,6 +745,20 @@ def sheet_of(xml: str) -> bytes:
 def test_a_file_that_would_burst_is_refused(body: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         look(tmp_path, body)
+
+
+def test_a_panic_of_the_reader_of_old_workbooks_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    body = old_book([["year", "exports"], [2020, 5.5]])
+    listed = b"\x85\0" + struct.pack("<H", 13)
+    assert body.count(listed) == 1
+    with pytest.raises(UserError, match="old Excel file"):
+        read_table(body.replace(listed, b"\x85\0\0\0"), mapping(), "t")
+    assert capfd.readouterr().err == ""
+
+
+def test_more_names_than_columns_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="found 3 names above 2 columns"):
+        look(tmp_path, "year,exports (10,000 US dollars)\n2020,5\n2021,6\n")
 
 
 def test_a_pipe_or_a_folder_is_no_table(tmp_path: Path) -> None:
@@ -942,6 +977,6 @@ def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
 
 
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
-    from lib.tools.site import context
+    from lib.tools.site import goal_pages
 
-    assert context.goal_rows(pd.DataFrame()) == []
+    assert goal_pages.goal_rows([], lambda name, decided_by, make: make()) == []

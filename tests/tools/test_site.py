@@ -38,8 +38,8 @@ from lib.tools.run.spec import Run
 from lib.tools.site import build
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import find_runs
-from lib.tools.site.goal_pages import goal_rows, results_of
+from lib.tools.site.context import FoundRun, Recorded, find_runs
+from lib.tools.site.goal_pages import goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 WIRE_BYTES = 150_000
@@ -252,19 +252,24 @@ def test_the_matrix_says_what_each_result_says(out: Path, pages: dict[str, Page]
         assert pages["goals/index.html"].words.count(row["as_of"])
 
 
-def _verdict(notebook: str, slug: str, **changes: Any) -> dict[str, Any]:
-    row = {"notebook": notebook, "slug": slug, "reporter": "Harbin", "partner": "Russia", "flow": "total"}
-    row |= {"currency": "USD", "goal": "25 %", "base_year": 2012, "deadline": 2015, "as_of": "2014-04-15"}
-    row |= {"parameters": '{"reading": "average"}', "target": "goal met", "reading": "average"}
-    return row | {"output_type": "verdict", "output_type_id": "open", "value": None} | changes
+def _judged(name: str, probability: float | None = None, outcome: str = "open", **changes: Any) -> FoundRun:
+    """A run that judged the goal on average."""
+    given = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "currency": "USD", "goal": "25 %"}
+    given |= {"base_year": 2012, "deadline": 2015, "as_of": "2014-04-15", "reading": "average"} | changes
+    kind = None if probability is None else "forecast"
+    reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
+    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=Recorded)
+    return FoundRun(*name.split("/"), Path(), {}, "", result)
+
+
+def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
+    return make()
 
 
 def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
-    rows = [_verdict("00_a", "all-flows"), _verdict("00_a", "default"), _verdict("03_b", "default")]
-    rows += [_verdict("00_a", "all-flows", output_type="probability", value=0.24)]
-    rows += [_verdict("05_c", "default", base_year=None), _verdict("06_d", "default", goal="40 %")]
-    found = goal_rows(pd.DataFrame(rows))
-    assert [(row.run, row.goal, bool(row.announced)) for row in found] == [
+    runs = [_judged("00_a/default"), _judged("00_a/all-flows", 0.24), _judged("03_b/default")]
+    runs += [_judged("05_c/default", base_year=None), _judged("06_d/default", goal="40 %")]
+    assert [(row["run"], row["goal"], bool(row["announced"])) for row in goal_rows(runs, _make)] == [
         ("runs/00_a/default", "+25 % a year", True),
         ("runs/06_d/default", "+40 % a year", False),
     ]
@@ -273,8 +278,8 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 @pytest.mark.parametrize(
     ("outcome", "probability", "text", "shade"),
     [
-        ("open", 0.241, "24 %", 2),
-        ("unknown", 0.999, "above 99 %", 10),
+        ("open", 0.241, "24 %, forecast", 2),
+        ("unknown", 0.999, "above 99 %, forecast", 10),
         ("met", None, "met", 10),
         ("missed", None, "missed", 0),
         ("unknown", None, "unknown", None),
@@ -283,13 +288,17 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 def test_a_reading_is_shown_as_its_verdict_or_its_probability(
     outcome: str, probability: float | None, text: str, shade: int | None
 ) -> None:
-    rows = [_verdict("00_a", "default", output_type_id=outcome)]
-    rows += [
-        _verdict("00_a", "default", output_type="probability", output_type_id=None, value=probability)
-    ] * (probability is not None)
-    (row,) = goal_rows(pd.DataFrame(rows))
-    assert (row.chances["average"].text, row.chances["average"].shade) == (text, shade)
-    assert row.chances["every_year"].text == ""
+    (row,) = goal_rows([_judged("00_a/default", probability, outcome)], _make)
+    assert row["chances"]["average"]["text"] == text
+    assert row["chances"]["average"]["shade"] == shade
+    assert row["chances"]["every_year"]["text"] == ""
+
+
+def test_of_two_goals_with_one_day_those_that_a_government_stated_come_first() -> None:
+    runs = [_judged("00_a/default", goal="24 %"), _judged("00_a/x"), _judged("00_a/y", as_of="2015-01-01")]
+    assert [row["run"] for row in goal_rows(runs, _make)] == [
+        f"runs/00_a/{name}" for name in ("y", "x", "default")
+    ]
 
 
 def test_a_goal_that_a_government_stated_names_its_source(pages: dict[str, Page]) -> None:
@@ -745,7 +754,3 @@ def test_a_folder_that_cannot_be_written_is_named(small: Path) -> None:
             build_site(small)
     finally:
         small.chmod(0o700)
-
-
-def test_runs_without_a_result_have_a_site_too() -> None:
-    assert results_of([]).empty and "target" in results_of([]) and goal_rows(results_of([])) == []

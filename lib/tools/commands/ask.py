@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.bring import options
+from lib.tools.commands.bring import options, pairs
 from lib.tools.commands.results import out_option
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # every command imports this module; the others need no panda
 NOTEBOOK = "00_did_the_goal_hold"
 """The notebook whose page answers such a question at length."""
 
-OF_TABLES = ("unit", "column", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
+OF_TABLES = ("unit", "column", "rows", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
 """What a file may not say, as `data import` asks for it."""
 
 EXAMPLES = """
@@ -109,6 +109,7 @@ def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     names = {name: given.pop(name) or stated.get(name) for name in ("reporter", "partner", "flow")}
     names["flow"] = names["flow"] and read_flow(names["flow"])
     said = {name: given.pop(name) for name in OF_TABLES}
+    said["rows"] = pairs(said["rows"])
     found, missing = _proposed(path, names | said)
     for note in [*found.notes, *(f"{name}: {told}" for name, told in missing.items())]:
         click.echo(f"note: {note}", err=True)
@@ -155,9 +156,9 @@ def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
     from dataclasses import replace
 
     from lib.spoken import read_place
-    from lib.tools.sources import observations, record
+    from lib.tools.sources import fetch, observations
 
-    rows = record.with_totals_added(observations.with_years(found.rows))
+    rows, _ = fetch.with_totals_added(observations.with_years(found.rows))
     rows = replace(found, rows=rows).observations
     rows = rows[rows["freq"] == "A"]
     whole = rows["period"].str.fullmatch("[0-9]{4}")

@@ -30,6 +30,7 @@ SAID = {
     "year": "Of months without one.",
     "fiscal": "Month in which fiscal years begin (1: calendar years).",
     "fiscal_label": "start or end: which of its two years a fiscal year such as FY2022 is called by.",
+    "rows": "Only the rows where this stands; may be repeated.",
     "decimal": "Mark before decimals: . or ,",
     "sheet": "Of a workbook, or number of the table of a page.",
     "encoding": "Of a text.",
@@ -52,7 +53,8 @@ def options(names: Iterable[str]) -> Callable[[Any], Any]:
 
     def add(command: Any) -> Any:
         for name in reversed([*names]):
-            command = click.option(f"--{name.replace('_', '-')}", name, help=SAID[name])(command)
+            more: dict[str, Any] = {"multiple": True, "metavar": "COLUMN=TEXT"} if name == "rows" else {}
+            command = click.option(f"--{name.replace('_', '-')}", name, help=SAID[name], **more)(command)
         return command
 
     return add
@@ -70,9 +72,6 @@ def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("mapping", type=click.Path(path_type=Path), required=False)
 @options(SAID)
-@click.option(
-    "--rows", multiple=True, metavar="COLUMN=TEXT", help="Only the rows where this stands; may be repeated."
-)
 @click.option(
     "--place",
     "places",
@@ -111,7 +110,7 @@ def import_(
     from lib.tools.sources.mapping import read_mapping, to_yaml
 
     new, names = _places(places)
-    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": _pairs(rows)}
+    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": pairs(rows)}
     if mapping is None:
         found, observed = _proposed(table, given)
     else:
@@ -174,12 +173,12 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
             for name, words in unclear.questions.items():
                 click.echo(f"{name}: {words}")
                 answer = click.prompt(name)
-                given = given | {name: _pairs((answer,)) if name == "rows" else answer}
+                given = given | {name: pairs((answer,)) if name == "rows" else answer}
             continue
         return proposal.mapping, (proposal.rows, proposal.notes)
 
 
-def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     """COLUMN=TEXT, as often as it was given."""
     if wrong := [text for text in texts if "=" not in text]:
         raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")

@@ -83,7 +83,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
 
-_NAMED = re.compile(r"<code>([0-9A-Za-z_-]+)</code>")
+_NAMED = re.compile(r"<a\b.*?</a>|<code>([0-9A-Za-z_-]+)</code>|<[^>]*>|([0-9A-Za-z_-]+)", re.DOTALL)
 
 
 class Heading(NamedTuple):
@@ -95,7 +95,7 @@ class Heading(NamedTuple):
 
 
 def from_markdown(text: str, links: Links) -> Markup:
-    """Markdown as safe HTML; the name of a notebook or a figure in code becomes a link to its page or row."""
+    """Markdown as safe HTML; the name of a notebook, in code, and of a figure become links to its page or row."""
     html = _scrolling(clean(_render(text), links))
     return Markup(_NAMED.sub(lambda match: _as_link(match, links), html))
 
@@ -172,7 +172,7 @@ def _scrolling(html: str) -> str:
 
 
 def _as_link(match: re.Match[str], links: Links) -> str:
-    target = links.to_notebook(match[1]) or links.to_figure(match[1])
+    target = links.to_notebook(match[1] or "") or links.to_figure(match[1] or match[2] or "")
     return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
 
 

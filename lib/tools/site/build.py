@@ -11,6 +11,7 @@ inside the page, which a content policy would have to allow, lead to folders, wh
 pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
 
+import copy
 import ctypes
 import json
 import os
@@ -30,6 +31,7 @@ from lib.meaning import hash_modules, imported_modules
 from lib.tools.run.spec import hash_file
 from lib.tools.site import pages
 from lib.tools.site.context import ROOT, FoundRun, Site, digest, find_runs, static_files
+from lib.tools.site.goal_pages import goal_files
 
 BUILT = "built.json"
 """In the site: the stamp of each page, a hash of all that decides it, the hashes of its files, and what code meant."""
@@ -59,9 +61,9 @@ def _read_built(site: Path) -> dict[str, Any]:
     try:
         built = json.loads((site / BUILT).read_bytes())
         whole = {name: page for name, page in built["pages"].items() if isinstance(page["files"], dict)}
-        return {"pages": whole, "code": dict(built["code"])}
+        return {"pages": whole, "code": dict(built["code"]), "kept": dict(built["kept"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {"pages": {}, "code": {}}
+        return {"pages": {}, "code": {}, "kept": {}}
 
 
 def _check_target(site: Path) -> None:
@@ -186,7 +188,8 @@ def build_site(out: Path) -> _Built:
         code = _code(before["code"])
         stamped: dict[str, Any] = {}
         made = []
-        for part in _parts(site, code):
+        kept = dict(before["kept"])
+        for part in _parts(site, code, kept):
             old, stamp = before["pages"].get(part.name), digest(part.decided_by)
             if _take_over(old, stamp, target, draft):
                 stamped[part.name] = old
@@ -194,12 +197,12 @@ def build_site(out: Path) -> _Built:
             files = {f"{part.folder}{name}": content for name, content in part.make().items()}
             stamped[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
             made.append(part.name)
-        (draft / BUILT).write_text(json.dumps({"pages": stamped, "code": code}, indent=0, sort_keys=True))
-    kept = sorted(stamped.keys() - set(made))
-    return _Built(target, made, kept, [run for run in site.runs if run.fault])
+        built = {"pages": stamped, "code": code, "kept": kept}
+        (draft / BUILT).write_text(json.dumps(built, indent=0, sort_keys=True), encoding="utf-8")
+    return _Built(target, made, sorted(stamped.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
-def _parts(site: Site, code: dict[str, str]) -> Iterator[_Part]:
+def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_Part]:
     """Everything that the site is made of; code that needs tables is imported only where a page is to be made."""
     versions = [version(name) for name in PACKAGES]
     common = digest([code["pages"], site.data_hashes, versions, site.citation, site.questions])
@@ -213,7 +216,7 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[_Part]:
         yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
     first = [run.record.get("outputs") for run in (notebook.first for notebook in site.notebooks)]
     of_all = [common, *said.values()]
-    yield _Part("goals", "", [of_all, first[:1]], partial(_goal_files, site))
+    yield _Part("goals", "", [of_all, first[:1]], partial(goal_files, site, partial(_keep, kept, common)))
     yield _Part(
         "results", "goals/", [of_all, *(run.key for run in site.runs)], partial(pages.results_files, site)
     )
@@ -231,11 +234,12 @@ def _parts(site: Site, code: dict[str, str]) -> Iterator[_Part]:
     yield _Part("whatif", "", [code["whatif"], site.data_hashes], _whatif_files)
 
 
-def _goal_files(site: Site) -> Files:
-    """The first page and that of all goals."""
-    from lib.tools.site.goal_pages import goal_files
-
-    return goal_files(site)
+def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
+    """A value that an earlier build has found out, if what decides it is the same; else made anew and kept."""
+    stamp = digest([common, decided_by])
+    if kept.get(name, {}).get("stamp") != stamp:
+        kept[name] = {"stamp": stamp, "value": make()}
+    return copy.deepcopy(kept[name]["value"])
 
 
 def _of_the_data(site: Site, name: str) -> Files:

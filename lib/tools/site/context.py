@@ -40,10 +40,11 @@ DIGITS = 12
 """Of a hash, as shown: enough to compare by eye; the journal has all of them."""
 
 
-class _Recorded(dict[str, Any]):
+class Recorded(dict[str, Any]):
     """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
 
     def __getattr__(self, name: str) -> Any:
+        """A value by its name."""
         try:
             return self[name]
         except KeyError:
@@ -139,7 +140,7 @@ def _found(folder: Path) -> FoundRun:
     fault, result = _fault(folder, record), None
     if not fault and (folder / RESULT).exists():
         try:
-            result = json.loads((folder / RESULT).read_bytes(), object_hook=_Recorded)
+            result = json.loads((folder / RESULT).read_bytes(), object_hook=Recorded)
             if result.schema_version != 1:
                 raise ValueError
         except (OSError, ValueError, AttributeError):

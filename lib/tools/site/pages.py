@@ -97,17 +97,18 @@ def cases_files(site: Site, notebook: Notebook) -> Files:
     more = max(0, len(notebook.runs) - MOST_CASES)
     html = site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases, more=more)
     rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in notebook.runs]
-    return {"index.html": html.encode(), "cases.csv": _csv(rows, ["case", "title", "answer"])}
+    return {"index.html": html.encode(), "cases.csv": as_csv(rows, ["case", "title", "answer"])}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
     found = [(run.result, run.key or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
-    return {"results.csv": _csv(rows, list(results_table.COLUMNS))}
+    return {"results.csv": as_csv(rows, list(results_table.COLUMNS))}
 
 
-def _csv(rows: list[dict[str, Any]], columns: list[str]) -> bytes:
+def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> bytes:
+    """Rows as CSV for others to open; a column that a row lacks is empty in it."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

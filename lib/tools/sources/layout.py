@@ -6,7 +6,7 @@ Rows are counted from 1, columns from 0. Told from the first rows; all are read 
 import re
 from collections import Counter
 
-from lib.errors import UserError
+from lib.errors import UserError, quote
 from lib.spoken import fold
 from lib.tools.sources.cells import is_figure, is_number, read_flow, text_of
 from lib.tools.sources.periods import read_period
@@ -56,6 +56,14 @@ class Layout:
                 f"{where}: found no column of numbers beside periods, expected a table of figures with years, quarters or months"
             )
         self.last = self.end()
+        head, widest = (
+            [row for number in self.names[-1:] for row in [table.rows[number - 1]]],
+            max(map(len, self.rows())),
+        )
+        if table.separator and any(any_cell(row[widest:]) for row in head):
+            raise UserError(
+                f"{where}: found {len(head[0])} names above {widest} columns, expected as many: is a {quote(table.separator)} in a name without quotes?"
+            )
         self.levels = spread([self.text[number - 1] for number in self.names])
         self.name = joined(self.levels, self.width)
         above = self.text[: (self.names or [self.first])[0] - 1]

@@ -230,7 +230,9 @@ class Look:
         unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
         if not unsaid:
             return {}
-        first = int(self.given.get("fiscal", 1))
+        if not re.fullmatch(r"[1-9]|1[0-2]", said := str(self.given.get("fiscal", 1))):
+            raise UserError(f"fiscal: found {quote(said)}, expected the number of a month, 1 to 12")
+        first = int(said)
         if "fiscal" not in self.given:
             self.questions["fiscal"] = (
                 f"found fiscal years such as {quote(unsaid[0])}, expected the month in which they begin, such as 4 (1: calendar years)"
@@ -334,7 +336,8 @@ class Look:
         found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
-            in_titles = (read_flow(title.replace("_", " ")) for title in self.headings)
+            above = [*self.headings, *(self.at.name[place] for place in self.at.labels)]
+            in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 self.questions["flow"] = (
@@ -411,7 +414,9 @@ class Look:
                     f"found powers of ten in the column {where} but no currency, expected one, such as USD"
                 )
             return currency or "USD"
-        if not currency or (power is None and self.largest() < 1e6):
+        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
+        doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
+        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'

@@ -89,7 +89,7 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
     return [read_csv(text, where, encoding, separator)]
 
 
-_WORDS = re.compile("出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
+_WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
 
 
 def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
@@ -101,18 +101,7 @@ def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
             return body.decode(name), name.removesuffix("-sig")
     from charset_normalizer import from_bytes
 
-    likely = [
-        "gb18030",
-        "cp1251",
-        "cp1252",
-        "big5",
-        "shift_jis",
-        "euc_kr",
-        "cp1250",
-        "koi8_r",
-        "utf_16_le",
-        "utf_16_be",
-    ]
+    likely = ["gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r", "utf_16_le", "utf_16_be"]  # fmt: skip
     for name in likely[:-2]:  # a short text says little of its encoding but by its words
         with suppress(UnicodeDecodeError):
             if _WORDS.search(
