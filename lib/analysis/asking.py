@@ -289,7 +289,7 @@ def _left_out(levels: pd.Series, values: Mapping[str, Any]) -> list[str]:
 
 def _year_ends(about: Any) -> int:
     """The month in which the years of an index of periods end; December for any other."""
-    index = getattr(about, "index", ())
+    index = about.index if isinstance(about, pd.Series | pd.DataFrame) else ()
     months_there = {int(one.end_time.month) for one in index if isinstance(one, pd.Period)}
     return months_there.pop() if len(months_there) == 1 else 12
 
