@@ -23,6 +23,7 @@ from lib import fetched, months, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
+from lib.files import slugify
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
@@ -71,12 +72,6 @@ def slug(case: Case) -> str:
         if getattr(case, name) != getattr(defaults, name)
     ]
     return "_".join(parts) or "default"
-
-
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
 
 
 def _plain(value: Any) -> Any:
@@ -174,14 +169,12 @@ class FlowCase(Case):
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
-        record = self.record()
-        known = fig.as_of(record, self.as_of_time)
-        if known.empty:
-            first = record["known_from"].min().date()
+        days = _days(self.reporter, self.partner, self.flow, "figures", fig.load_figures, self._state())
+        if len(days) and days[0] > np.datetime64(self.as_of):  # told without a copy of the record
             raise UserError(
-                f"as_of: found {self.as_of}, expected {first} or later, when the first figure is known"
+                f"as_of: found {self.as_of}, expected {days[0]} or later, when the first figure is known"
             )
-        return known
+        return fig.as_of(self.record(), self.as_of_time)
 
     def today(self) -> Self:
         """The same case with everything that the record holds, whenever published."""
@@ -377,7 +370,11 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
     try:
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
-        raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+        if not (command := fetched.hint(reporter, partner)):
+            raise
+        found, _, known = str(error).partition(", expected ")
+        few = ", ".join(known.split(", ")[:4])
+        raise UserError(f"{found}, expected to fetch it: {command}; or {few} …") from None
 
 
 @lru_cache(maxsize=256)

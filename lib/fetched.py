@@ -31,6 +31,8 @@ EXTRA = ("source", "snapshot")
 SEAL, UNSEALED = b"sha256_of_file", b"0" * 64
 """A key in the footer of a file, and what stands there while the checksum of the whole is computed."""
 
+EXPECTED = "one; remove it and fetch again, which with --offline takes the answers kept before"
+
 UNITS = frozenset(f"{currency} {scale}" for currency in CURRENCIES for scale in ("mn", "bn"))
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
@@ -117,12 +119,12 @@ def state(reporter: str) -> tuple[Any, ...]:
 
 
 def hint(reporter: str, partner: str) -> str:
-    """How a flow between two countries could be had; blank where no source can have it."""
+    """The command that fetches a flow between two countries; blank where no source can have it."""
     from lib.economies import known_names
 
     if reporter == partner or not {reporter.casefold(), partner.casefold()} <= known_names().keys():
         return ""
-    return f"; or fetch it: tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
+    return f"tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
 
 
 def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
@@ -167,11 +169,8 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
             raise ValueError("its checksum is not that of its content")
         return rows
     except Exception as error:  # damage makes pyarrow and pandas raise whatever their many parts raise
-        words = " ".join(str(error).split())
-        raise UserError(
-            f"{shown_path(path)}: cannot be read as parquet ({words}); remove it and fetch again, which with --offline "
-            "takes the answers kept before"
-        ) from None
+        found = f"a file that cannot be read as parquet ({' '.join(str(error).split())})"
+        raise UserError(f"{shown_path(path)}: found {found}, expected {EXPECTED}") from None
 
 
 def seal_of(content: bytes) -> tuple[int, bytes]:
@@ -192,7 +191,8 @@ def check() -> list[Fault]:
         try:
             faults += faults_of(read_file(path), path)
         except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+            found = str(error).partition(": found ")[2].partition(", expected ")[0]
+            faults.append(Fault(shown_path(path), 1, "", found, EXPECTED))
     return faults
 
 

@@ -275,7 +275,7 @@ def given(
     coefficients : of the log level of each year in the sum; ``{2014: 1}`` is the level of 2014,
         ``{2014: 1, 2013: -1}`` its growth.
     value : what was observed, logarithm; `sd`: standard deviation of its error (0: exact, infinite: no news).
-    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 12 components.
+    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 10 components.
     correlation : of the error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2).
 
     Raises
@@ -295,7 +295,8 @@ def given(
 
 def _error_nodes(df: float) -> tuple[Array, Array]:
     """Weights of the Gaussians that a Student-t error is made of, and factors of its variance in each."""
-    return mixtures.variance_nodes(df) if np.isfinite(df) else (np.ones(1), np.ones(1))
+    one = np.ones(1)
+    return mixtures.variance_nodes(df, mixtures.ERROR_NODES) if np.isfinite(df) else (one, one)
 
 
 def given_one_of(

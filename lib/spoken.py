@@ -583,6 +583,9 @@ province city region average mean rate
 _FILLERS = frozenset(_FILLING.split())
 """Words that say nothing of their own in a sentence about a goal."""
 
+_SHORT = _FILLERS | {"as", "at", "me", "my", "no", "so", "us", "am", "are", "per", "and", "can"}
+"""Words that are codes of countries, too, where they stand in capitals."""
+
 
 def read_question(text: str, currency: str = "USD") -> Question:
     """A sentence that names a goal, and perhaps its flow, years and day.
@@ -699,27 +702,9 @@ def _longest_name(tokens: list[str]) -> tuple[str, int]:
         words = " ".join(tokens[:taken])
         name = _find_place(fold(words.strip(".")))
         # "in", "to" and "by" are words, and codes of countries only where they stand in capitals.
-        if name and not (len(words) <= 3 and words.isascii() and not words.isupper() and _is_word(words)):
+        if name and (len(words) > 3 or not words.isascii() or words.isupper() or fold(words) not in _SHORT):
             return name, taken
     return "", 0
-
-
-def _is_word(word: str) -> bool:
-    folded = word.casefold()
-    return folded in _FILLERS or folded in (
-        "as",
-        "at",
-        "me",
-        "my",
-        "no",
-        "so",
-        "us",
-        "am",
-        "are",
-        "per",
-        "and",
-        "can",
-    )
 
 
 def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.errors import Fault, UserError, list_faults, nearest, quote, read_bytes, shown_path
+from lib.errors import Fault, UserError, inert, list_faults, nearest, quote, read_bytes, shown_path
 from lib.package import data_dir, describe
 
 LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
@@ -29,9 +29,6 @@ ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 YEAR = re.compile(r"\d{4}", re.ASCII)
 
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
-
-FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")
-"""How a cell begins that a spreadsheet would compute; a number with its sign is none."""
 
 # What a check finds, before the name of the file is known: line, column, found, expected.
 Finding = tuple[int, str, str, str]
@@ -152,11 +149,6 @@ def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Find
     return rows[names], findings
 
 
-def inert(cell: Any) -> Any:
-    """A cell for a CSV file: an apostrophe before text that a spreadsheet would compute, anything else as it is."""
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
-
-
 def to_csv(frame: pd.DataFrame) -> str:
     """A table as CSV text for others to open, without its index."""
     shown = frame.rename(columns=inert)
@@ -219,7 +211,7 @@ def check_record(line: int, record: list[str], header: list[str]) -> list[Findin
     for column, text in zip(header, record, strict=True):
         if len(text) > LONGEST_FIELD:
             findings.append((line, column, f"{len(text)} characters", f"at most {LONGEST_FIELD}"))
-        if text and FORMULA.match(text):
+        if inert(text) != text:
             findings.append((line, column, quote(text), "text that a spreadsheet would not compute"))
         if match := CONTROL.search(text):
             findings.append((line, column, f"the control character {match[0]!r}", "text that can be printed"))

@@ -16,12 +16,12 @@ SCALES = (
     (11, "", "千亿|千億"),
     (10, "", "百亿|百億"),
     (9, r"mil millones|miles de millones|mil milhões|bilhões|billions?|bn|bln|млрд|миллиард\w*|milliards?|milliarden?|mrd", "十亿|十億"),
-    (8, "", "亿|億"),
-    (7, r"crores?|cr", "千万|千萬"),
+    (8, r"hundred millions?", "亿|億"),
+    (7, r"crores?|cr|ten millions?", "千万|千萬"),
     (6, r"millions?|millones|millón|millionen|milhões|mill|mio|mn|mln|млн|миллион\w*|mm", "百万|百萬"),
-    (5, r"lakhs?|lacs?", ""),
-    (4, "", "万|萬"),
-    (3, r"thousands?|'000s?|000s?|1,?000|th|тыс|тысяч\w*|tausend|tsd|miles|milliers|mil", "千"),
+    (5, r"lakhs?|lacs?|hundred thousands?", ""),
+    (4, r"ten thousands?", "万|萬"),
+    (3, r"thousands?|thous|(?<![,.])'?000s?|th|тыс|тысяч\w*|tausend|tsd|miles|milliers", "千"),
 )  # fmt: skip
 """Powers of ten by their words, in letters and in Chinese characters, the longer before what they contain."""
 
@@ -42,11 +42,13 @@ SIGNS = {
 """Signs of currencies; ¥ may be yen or yuan, and is none."""
 
 _LETTER = r"[a-zа-яёäöüßáéíóúñãõç]"
+_POWER = r"(?<![\d,.])1(?:00?(?![\d,])|0{0,2}(?:[, ]?000)+(?![\d,]))"
 _SCALES = [
     (
         re.compile(
-            rf"(?<!{_LETTER})(?<!\d)(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)"
+            rf"(?:({_POWER})\s*)?(?:(?<!{_LETTER})(?<!\d)(?:{words or '(?!)'})(?!{_LETTER}|\d)"
             + f"|{signs}" * bool(signs)
+            + ")"
         ),
         ten,
     )
@@ -61,16 +63,19 @@ def read_unit(text: str) -> tuple[str, int | None]:
     """Return the currency that a text names (blank without one), and the power of ten (None without one)."""
     plain = text.casefold()
     codes = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if _is_code(one, text)]
-    small = re.findall(r"(?<![a-z])(?:usd|eur|cny|rub|inr|jpy|gbp)(?![a-z])", plain)
+    small = re.findall(r"(?<![a-z])(?:usd|eur|cny|rub|inr|jpy|gbp)(?=[kmb]n?\b|[^a-z]|$)", plain)
     words = [code for pattern, code in _MONEY if pattern.search(plain)]
     signs = [code for sign, code in SIGNS.items() if sign in plain]
     currency = [*codes, *map(str.upper, small), *words, *signs, ""][0]
     for pattern, ten in _SCALES:
         if found := pattern.search(plain):
-            return currency, ten + max(len(found[1] or "") - 1, 0)
+            return currency, ten + (found[1] or "").count("0")
     money = r"[$€£₹₽]|\b(?:usd|eur|cny|rmb|gbp|inr)"
-    letter = re.search(rf"(?:{money})\s?([mkb])\b|\b([mkb])\s?(?:{money})", plain)
-    return currency, LETTERS[letter[1] or letter[2]] if letter else None
+    letter = re.search(rf"(?:{money})\s?(10*)?([mkb])\b|\b([mkb])\s?(?:{money})", plain)
+    if letter:
+        return currency, LETTERS[letter[2] or letter[3]] + (letter[1] or "").count("0")
+    power = re.search(rf"{_POWER}(?!\s*%)", plain)
+    return currency, power[0].count("0") if currency and power and power[0].count("0") > 2 else None
 
 
 def _is_code(code: str, text: str) -> bool:

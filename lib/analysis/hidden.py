@@ -61,17 +61,20 @@ def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
 
     Returns
     -------
-    Frame: name, first, last (years), change (fraction); flows that are not known in both years are absent.
+    Frame: name, first, last (years), change (fraction), rows (the figures behind both levels); flows that are not
+    known in both years are absent.
     """
     first = int(levels.loc[: case.deadline - 1].index[-1])
     rows = []
     for one in family(case)[:-1]:
-        theirs = one.series()["value_mn"]
+        theirs = one.series()
         after = theirs.loc[case.deadline :]
         if first in theirs.index and len(after):
-            change = after.iloc[0] / theirs[first] - 1
-            rows.append({"name": one.reporter, "first": first, "last": int(after.index[0]), "change": change})
-    return pd.DataFrame(rows, columns=["name", "first", "last", "change"])
+            ends = theirs.loc[[first, after.index[0]]]
+            change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
+            behind = ", ".join(dict.fromkeys(ends["figure_id"]))
+            rows.append((one.reporter, first, int(after.index[0]), change, behind))
+    return pd.DataFrame(rows, columns=["name", "first", "last", "change", "rows"])
 
 
 def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float]:

@@ -4,14 +4,14 @@ The record: every flow's level by year, as it was known on each day that changed
 beside it, as numbers from which the page builds the law of any goal: the growth to be expected (`lib.law.posterior`),
 months of running years, the partner's figures, a later level, and the law of the years that larger flows tell of. So
 the page fits nothing but a reader's own figures, for which it has the kept tables of the reference class, nested by
-key. What many days have in common is kept once (`Shared`), and rounded to nine digits (`DIGITS`).
+key. What many days have in common is kept once (`Shared`), and rounded to ten digits (`DIGITS`).
 """
 
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +85,8 @@ def _nest(table: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[str,
     return nested
 
 
-CURRENCIES: tuple[Literal["USD", "CNY"], ...] = ("USD", "CNY")
+CURRENCIES = ("USD", "CNY")
+"""Those that the record is published in; other levels than a reader's own are not converted further."""
 
 Level = tuple[float, int, str]
 """A level of a year: millions, index of its grade in `lib.series.GRADES`, the figure it rests on."""
@@ -142,10 +143,10 @@ def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
     return known
 
 
-def exchange() -> dict[int, float]:
-    """Average yuan per dollar by year, known from the first day of the next year."""
-    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM))["CNY"].dropna()
-    return {int(year): float(rate) for year, rate in rates.items()}
+def exchange() -> dict[str, dict[int, float]]:
+    """What a dollar cost on average, by currency and year, known from the first day of the next year."""
+    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM)).drop(columns="USD")
+    return {name: {int(year): float(rate) for year, rate in rates[name].dropna().items()} for name in rates}
 
 
 def sources(ids: set[str]) -> dict[str, list[str]]:
@@ -201,8 +202,8 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
 
 # --- what a day knew beside the record ---
 
-DIGITS = 9
-"""Significant digits of what laws are made of: chances are right to a few in the eighth place."""
+DIGITS = 10
+"""Significant digits of what laws are made of: with fewer, years of equal variance would not look so (`lib.mixtures._root`)."""
 
 
 class Shared:
@@ -301,16 +302,11 @@ class Knowledge:
             self._expected[key] = self._expect(case, levels.loc[:start])
         place, index = self._expected[key]
         if index is None:
-            return self.gaps.place({"from": start, "refused": place})
+            return self.gaps.place([start, place])
         later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
-        gap = {
-            "from": start,
-            "expected": place,
-            "months": months(index),
-            "later": [end, [[sd, weight] for sd, weight in later.items()]] if later else None,
-            "chains": list(self._chains(case, levels, unknown, start, max(start, end - 1))) if larger else [],
-        }
-        return self.gaps.place(gap)
+        ended = [end, [[sd, weight] for sd, weight in later.items()]] if later else None
+        chains = list(self._chains(case, levels, unknown, start, max(start, end - 1))) if larger else []
+        return self.gaps.place([start, place, months(index), ended, chains])
 
     def _expect(self, case: cases.GoalCase, levels: pd.Series) -> tuple[Any, int | None]:
         """Place of what was to be expected after the last level, and the size class; what is wrong, and None."""
@@ -409,7 +405,7 @@ def _payload(state: Any) -> dict[str, Any]:
         "flows": told,
         "sources": sources(ids),
         "goals": stated,
-        "cny_per_usd": exchange(),
+        "per_usd": exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks

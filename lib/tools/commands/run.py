@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -228,9 +228,14 @@ def run(
     writes = not (only_list or dry_run or specs)
     arguments = (notebooks, pairs, named, cases, ci)
     content = matrix.read_text(encoding="utf-8", errors="replace") if matrix else ""
-    plan = planning.choose(
-        (*arguments, str(matrix), content), out, lambda: _select(*arguments, matrix), keep=writes
-    )
+    early = writes and how["executor"] == "warm" and not how["cold"] and (named or len(notebooks) != 1)
+
+    def select() -> tuple[list[Any], dict[str, str]]:
+        if early:
+            _start_servers()  # which get ready while parameters are checked
+        return _select(*arguments, matrix)
+
+    plan = planning.choose((*arguments, str(matrix), content), out, select, keep=writes)
     chosen = _only(plan.runs, only)
     _echo(pairs, chosen)
     if only_list:
@@ -466,13 +471,25 @@ def _outcomes(
     from lib.tools.run.spec import Settings
 
     cold = cold or executor == "processes" or len(due) == 1
-    name = kernels.ORDINARY if cold else kernels.INSTALLED
     if executor == "dask":
+        name = kernels.ORDINARY if cold else kernels.INSTALLED
         tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
         yield from pool.execute_many(tasks, pool.connected(scheduler))
         return
     at_once = min(jobs or pool.default_jobs(), len(due))
     most = memory * 1000 if memory else pool.free_megabytes() / at_once
-    with nullcontext(name) if cold else kernels.warm(pool.private_folder()) as kernel:
-        tasks = pool.make_tasks(due, out, Settings(kernel, timeout, force), sources)
-        yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))
+    name = kernels.ORDINARY if cold else _start_servers()()
+    tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
+    yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))
+
+
+def _start_servers() -> Callable[[], str]:
+    """Start what processes and warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
+    from lib.tools.run import kernels, pool
+
+    context = click.get_current_context()
+    if __name__ not in context.meta:
+        pool.start_forkserver()
+        context.meta[__name__] = context.with_resource(kernels.starting(pool.private_folder()))
+    waits: Callable[[], str] = context.meta[__name__]
+    return waits

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
@@ -27,6 +29,7 @@ from traitlets.config import Config
 from lib.tools.run import kernels
 from lib.tools.run.execute import Limits, OutputLimitError, Watch
 from lib.tools.run.spec import SOCKETS_ENV
+from lib.tools.run.warm import stub
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
@@ -35,8 +38,51 @@ LOOK_SECONDS = 1.0
 """How often to see whether a kernel that does not answer is still alive."""
 
 
-LISTEN_SECONDS = 0.002
-"""How often to see whether a kernel that has just started listens; a fork does after some hundredths."""
+LISTEN_SECONDS = 0.02
+"""How often to see whether an ordinary kernel listens, which does not say so."""
+
+
+class _Provisioner(LocalProvisioner):
+    """Starts a warm kernel without a stub between it and us, and knows by an event when a kernel ends.
+
+    jupyter_client's own looks ten times a second.
+    """
+
+    process: Any = None
+
+    async def launch_kernel(self, cmd: list[str], **how: Any) -> Any:
+        """Have the server of a warm kernelspec fork the kernel; who cannot, starts the stub, which says why."""
+        variables = how["env"] | {"JPY_PARENT_PID": str(os.getpid())}
+        if not kernels.is_stub(cmd) or variables.get("TRADEGOALS_COLD"):
+            return await super().launch_kernel(cmd, **how)
+        try:
+            with Path(os.devnull).open("rb") as nothing:
+                self.process = stub.ask(cmd[4], cmd[5:], variables, how.get("cwd"), nothing.fileno())
+        except (OSError, ValueError):
+            return await super().launch_kernel(cmd, **how)
+        return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel has ended."""
+        if sys.platform == "linux" and self.process and self.process.poll() is None:
+            warm = isinstance(self.process, stub.Kernel)
+            handle = os.dup(self.process.line.fileno()) if warm else os.pidfd_open(self.process.pid)
+            try:
+                while self.process.poll() is None:
+                    await _readable(handle)
+            finally:
+                os.close(handle)
+        return await super().wait()
+
+
+async def _readable(handle: int) -> None:
+    """Wait until something can be read."""
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(handle, event.set)
+    try:
+        await event.wait()
+    finally:
+        loop.remove_reader(handle)
 
 
 class _KernelClient(AsyncKernelClient):
@@ -44,17 +90,21 @@ class _KernelClient(AsyncKernelClient):
 
     async def start_channels(self, *args: Any, **options: Any) -> None:  # type: ignore[override]
         """Connect once the kernel listens: who calls before is heard a tenth of a second later. nbclient awaits it."""
-        places = [
-            Path(f"{self.ip}-{port}") for port in self.get_connection_info().values() if isinstance(port, int)
-        ]
-        last_look = time.monotonic()
-        while self.transport == "ipc" and not all(place.exists() for place in places):
-            await asyncio.sleep(LISTEN_SECONDS)
-            if time.monotonic() > last_look + LOOK_SECONDS:
-                if not await self._async_is_alive():
-                    break  # `wait_for_ready` says so
-                last_look = time.monotonic()
+        manager: Any = self.parent
+        kernel = manager.provisioner.process
+        if isinstance(kernel, stub.Kernel):
+            while kernel.poll() is None and not kernel.is_ready:
+                await _readable(kernel.line.fileno())
+        elif self.transport == "ipc":
+            await self._sockets()
         super().start_channels(*args, **options)
+
+    async def _sockets(self) -> None:
+        """Wait until there are all sockets of a kernel, or it has ended; `wait_for_ready` says so."""
+        ports = self.get_connection_info().values()
+        places = [Path(f"{self.ip}-{port}") for port in ports if isinstance(port, int)]
+        while not all(place.exists() for place in places) and await self._async_is_alive():
+            await asyncio.sleep(LISTEN_SECONDS)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Ask for the kernel's description until both answer and status of one request have come.
@@ -96,21 +146,20 @@ def _is_idle(message: dict[str, Any], asked: str) -> bool:
 
 
 class KernelManager(AsyncKernelManager):
-    """A manager that knows by an event when its kernel has ended; jupyter_client looks ten times a second."""
+    """A manager of kernels that are waited for by events."""
 
     client_factory = _KernelClient
 
+    async def _async_pre_start_kernel(self, **how: Any) -> Any:
+        if self.provisioner is None:
+            self.kernel_id = self.kernel_id or str(uuid.uuid4())
+            named = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
+            self.provisioner = _Provisioner(parent=self, **named)
+        return await super()._async_pre_start_kernel(**how)
+
     async def _async_wait(self, pollinterval: float = 0.1) -> None:
-        pid = getattr(self.provisioner, "pid", None)
-        if pid and sys.platform == "linux" and await self._async_is_alive():
-            ended, loop, handle = asyncio.Event(), asyncio.get_running_loop(), os.pidfd_open(pid)
-            loop.add_reader(handle, ended.set)
-            try:
-                await ended.wait()
-            finally:
-                loop.remove_reader(handle)
-                os.close(handle)
-        await super()._async_wait(pollinterval)
+        if self.provisioner:
+            await self.provisioner.wait()
 
 
 class Client(PapermillNotebookClient):

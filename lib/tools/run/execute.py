@@ -6,6 +6,8 @@ stopped run leaves nothing that could pass for a result; a notebook that fails i
 ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
 """
 
+import os
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lib.errors import UserError
-from lib.files import locked, make_folder_below, sweep, working_folder, write_atomically
+from lib.files import locked, make_folder_below, sweep, write_atomically
 from lib.package import data_dir, notebooks_dir
 from lib.tools.run import spec
 from lib.tools.run.freshness import PAGE_ONLY, Known, Sources, key_of, read_opened, reason_to_run
@@ -25,6 +27,7 @@ from lib.tools.run.spec import (
     PAGE,
     RESULT,
     RUN_TIMEOUT_SECONDS,
+    SOCKETS_ENV,
     Outcome,
     Run,
     Settings,
@@ -157,8 +160,10 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
     moment, started = datetime.now(UTC), time.monotonic()
     before = sources.parts(run, ())
     fault_words = ""
-    with working_folder(folder) as working:
-        notes = working / "opened"
+    # Not beside the result: of a run that is killed something would stay there.
+    place = os.environ.get(SOCKETS_ENV)
+    with tempfile.TemporaryDirectory(prefix="o-", dir=place, ignore_cleanup_errors=True) as working:
+        notes = Path(working, "opened")
         watch = Watch()
         try:
             notebook = run_notebook(

@@ -338,11 +338,11 @@ def run_versions() -> dict[str, str]:
         if name in found:
             continue
         try:
-            package = distribution(name)
+            said = distribution(name).metadata  # which is parsed each time that it is asked for
         except PackageNotFoundError:
             continue
-        found[name] = package.version
-        needed = [Requirement(text) for text in package.requires or []]
+        found[name] = said["Version"]
+        needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
         waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     return dict(sorted(found.items()))
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -53,14 +53,21 @@ def warm(place: str | None = None) -> Iterator[str]:
         The name; that of ordinary kernels where there is no fork. Environment variable ``TRADEGOALS_COLD=1``
         makes every kernel an ordinary one.
     """
+    with starting(place) as name:
+        yield name()
+
+
+@contextmanager
+def starting(place: str | None = None) -> Iterator[Callable[[], str]]:
+    """As `warm`, without waiting for the server: that does the function which is yielded, and gives the name."""
     if sys.platform != "linux":
-        yield ORDINARY
+        yield lambda: ORDINARY
         return
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
     with tempfile.TemporaryDirectory(prefix="tradegoals-", dir=place) as folder:
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
-        with _server(folder), _jupyter_path(folder):
-            yield name
+        with _server(folder) as ready, _jupyter_path(folder):
+            yield lambda: name if ready.wait(_START_SECONDS) else ORDINARY
 
 
 def find(name: str) -> str:
@@ -116,6 +123,11 @@ def _installed_folder() -> Path:
     return Path(sys.prefix, "share", "jupyter", "kernels", INSTALLED)
 
 
+def is_stub(command: list[str]) -> bool:
+    """Whether a kernelspec's command asks the server of one driver, not the one that all share."""
+    return len(command) > 4 and command[3] == str(_WARM / "stub.py") and command[4] != "shared"
+
+
 def _write_spec(folder: Path, server: str, *arguments: str) -> None:
     """Write a kernelspec: ipykernel's own, with the stub for a command; `server` is a folder or "shared"."""
     from ipykernel.kernelspec import get_kernel_dict
@@ -131,8 +143,8 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
 
 
 @contextmanager
-def _server(folder: str) -> Iterator[None]:
-    """A server in a private folder; if it fails it says why on standard error, and kernels are ordinary.
+def _server(folder: str) -> Iterator[threading.Event]:
+    """A server in a private folder, and when it is ready; if it fails it says why, and kernels are ordinary.
 
     One that had been ready and vanishes is started again: killed, or gone because packages have changed.
     """
@@ -158,8 +170,7 @@ def _server(folder: str) -> Iterator[None]:
     keeper = threading.Thread(target=keep, name="warm kernels", daemon=True)
     keeper.start()
     try:
-        ready.wait(_START_SECONDS)
-        yield
+        yield ready
     finally:
         with lock:
             over.set()

@@ -15,8 +15,9 @@ import site
 import stat
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import source_from_cache
+from types import ModuleType
 from typing import Any, cast
 
 _NOTE = "import lib.tools.run.opened as _opened; _opened.note({folder!r}, {notes!r}); del _opened"
@@ -243,12 +244,20 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
                 tell(base_path, "r")  # all of it, for its names are relative and opened in C++
 
     # Those that are loaded later take all from these.
-    for module in [module for name, module in sys.modules.items() if name.startswith("pyarrow.")]:
+    for module in list(_below(pyarrow)):
         if "_stringify_path" in vars(module):
             module._stringify_path = stringify  # type: ignore[attr-defined]
         for one in (LocalFileSystem, SubTreeFileSystem):
             if one.__name__ in vars(module) and module.__name__ != "pyarrow._fs":
                 setattr(module, one.__name__, one)
+
+
+def _below(package: ModuleType) -> Iterator[ModuleType]:
+    """All modules of a package that are loaded; to look through `sys.modules` would cost a fork a copy of much of it."""
+    for module in list(vars(package).values()):
+        if isinstance(module, ModuleType) and module.__name__.startswith(f"{package.__name__}."):
+            yield module
+            yield from _below(module)
 
 
 def _arrow_mode() -> str:

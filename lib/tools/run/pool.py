@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing import Pipe, connection, get_context, parent_process
 from multiprocessing.util import Finalize
@@ -104,22 +103,12 @@ def _sweep_soon(folder: Path) -> None:
             return
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What a process is told: a call, and the circumstances in which it was submitted."""
-
-    call: Callable[[], Any]
-    megabytes: float
-    folder: str
-    environment: dict[str, str]
-
-
 class Processes(Executor):
-    """A process for each call, killed if it takes too long, eats memory or is no longer wanted.
+    """So many processes, each making one call after the other; one that hangs or is not wanted any more is killed.
 
-    The standard library's `ProcessPoolExecutor` with one call a process would be less code, but loses what a run
-    needs, as a test shows: where one process is killed, all calls that wait or run are lost with it; a call that
-    hangs cannot be killed; and processes outlive a driver that is killed, with their kernels.
+    The standard library's `ProcessPoolExecutor` would be less code, but loses what a run needs, as a test shows:
+    where one process is killed, all calls that wait or run are lost with it; a call that hangs cannot be killed; and
+    processes outlive a driver that is killed, with their kernels.
 
     Parameters
     ----------
@@ -129,93 +118,112 @@ class Processes(Executor):
 
     def __init__(self, at_once: int, seconds: float | None = None, megabytes: float = 0) -> None:
         # The threads do nothing but wait, each for its process; no interrupt reaches them.
-        self._threads = ThreadPoolExecutor(at_once, "run")
+        self._threads = ThreadPoolExecutor(at_once, "run", _without_interrupts)
         self._seconds, self._megabytes = seconds, megabytes
-        self._running: set[Any] = set()
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Start a call as soon as fewer than so many run; one whose process is killed gets a second try."""
-        environment = os.environ | {SOCKETS_ENV: private_folder()}
-        job = _Job(partial(call, *arguments, **named), self._megabytes, str(Path.cwd()), environment)
-        return self._threads.submit(self._run, job)
+        """Make a call as soon as a process is free; one whose process is killed gets a second try."""
+        return self._threads.submit(self._run, partial(call, *arguments, **named))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the calls that run, or kill them and start no more."""
         if cancel_futures:
-            self._closed = True
             with self._lock:
-                for process in self._running:
-                    process.kill()  # whoever waits for it does the rest
+                self._closed = True
+                for worker in self._all:
+                    worker.process.kill()  # whoever waits for it does the rest
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        while self._idle:
+            self._idle.pop().end()
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         """Wait for all calls; after an exception, kill them."""
         self.shutdown(cancel_futures=kind is not None)
 
-    def _run(self, job: _Job) -> Any:
+    def _run(self, call: Callable[[], Any]) -> Any:
         """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
-        code = None
         for _ in range(2):
-            process, line = self._start(job)
+            worker = self._worker()
             try:
-                word = self._hear(process, line)
-                code = process.exitcode
-            finally:
-                self._end(process, line)
+                word = worker.make(call, self._seconds)
+            except BaseException:
+                self._drop(worker)
+                raise
             if word is not None:
+                self._idle.append(worker)
                 done, value = word
                 if done:
                     return value
                 raise value
-        raise LostError(f"its process died twice ({code})")
+            self._drop(worker)
+        raise LostError(f"its process died twice ({worker.code})")
 
-    def _start(self, job: _Job) -> tuple[Any, connection.Connection]:
+    def _worker(self) -> "_Worker":
+        """A process that waits for a call, or a new one."""
         with self._lock:
             for left in reversed(range(STARTS)):
                 if self._closed:
                     raise LostError("stopped")
-                ours, theirs = Pipe()
-                process = _context().Process(target=_work, args=(theirs, job), daemon=True)
+                if self._idle:
+                    return self._idle.pop()
                 try:
-                    process.start()
-                    self._running.add(process)
-                    return process, ours
-                except (
-                    OSError,
-                    EOFError,
-                ):  # the process that forks has just been killed; there will be another
-                    ours.close()
+                    self._all.add(worker := _Worker(self._megabytes))
+                    return worker
+                except (OSError, EOFError):
+                    # The process that forks has just been killed; there will be another.
                     if not left:
                         raise
                     time.sleep(0.05)
-                finally:
-                    theirs.close()
         raise AssertionError
 
-    def _hear(self, process: Any, line: connection.Connection) -> tuple[bool, Any] | None:
-        """What a process says of its call; None if it was killed before."""
-        left = self._seconds and self._seconds + GRACE_SECONDS
-        if not connection.wait([line, process.sentinel], left):
-            raise LostError(f"found no end after {self._seconds:g} s, expected one")
+    def _drop(self, worker: "_Worker") -> None:
+        worker.process.kill()
+        worker.end()
+        with self._lock:
+            self._all.discard(worker)
+
+
+class _Worker:
+    """A process, and the line by which it is told calls and tells what came of them."""
+
+    def __init__(self, megabytes: float) -> None:
+        self.line, theirs = Pipe()
+        environment = os.environ | {SOCKETS_ENV: private_folder()}
+        given = theirs, megabytes, str(Path.cwd()), environment
+        self.process = start_forkserver().Process(target=_work, args=given, daemon=True)
+        try:
+            self.process.start()
+        except BaseException:
+            self.line.close()
+            raise
+        finally:
+            theirs.close()
+
+    def make(self, call: Callable[[], Any], seconds: float | None) -> tuple[bool, Any] | None:
+        """Whether a call came to its end, and its result or exception; None if the process was killed before."""
         with suppress(EOFError, OSError):
-            if line.poll():
-                word: tuple[bool, Any] = line.recv()
-                process.join(5.0)  # it has only to end
+            self.line.send(call)
+            if not connection.wait([self.line, self.process.sentinel], seconds and seconds + GRACE_SECONDS):
+                raise LostError(f"found no end after {seconds:g} s, expected one")
+            if self.line.poll():
+                word: tuple[bool, Any] = self.line.recv()
                 return word
         return None
 
-    def _end(self, process: Any, line: connection.Connection) -> None:
-        """See to it that a process is gone, and with it what it has started, unless it ended by itself."""
-        if process.exitcode != 0:
-            process.kill()
-            process.join()
-            _kill_kernels(process.pid)
-        with self._lock:
-            self._running.discard(process)
-        line.close()
-        process.close()
+    def end(self) -> None:
+        """See to it that the process is gone, and with it what it has started, unless it ends by itself."""
+        self.line.close()
+        self.process.join(5.0)
+        if self.process.exitcode != 0:
+            self.process.kill()
+            self.process.join()
+            _kill_kernels(self.process.pid)
+        self.code = self.process.exitcode
+        self.process.close()
 
 
 def _kill_kernels(pid: int) -> None:
@@ -233,23 +241,22 @@ def _kill_kernels(pid: int) -> None:
                 os.killpg(leader, signal.SIGKILL)
 
 
-def _work(line: connection.Connection, job: _Job) -> None:
-    """The process of a call: make it and tell what came of it."""
+def _work(line: connection.Connection, megabytes: float, folder: str, environment: dict[str, str]) -> None:
+    """Make one call after the other and tell what came of each, until the line is closed."""
     # Ctrl-C is for the driver, which ends this process. Not SIG_IGN, which a kernel would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
     threading.Thread(target=_end_with_driver, daemon=True).start()
     os.environ.clear()
-    os.environ.update(job.environment)
-    os.chdir(job.folder)
-    _limit(job.megabytes)
-    word: tuple[bool, Any]
-    try:
-        word = True, job.call()
-    except Exception as error:
-        word = False, error
-    with suppress(OSError):  # a driver that has given this process up
-        line.send(word)
-    line.close()
+    os.environ.update(environment)
+    os.chdir(folder)
+    _limit(megabytes)
+    with suppress(EOFError, OSError):  # the driver wants no more
+        while call := line.recv():
+            try:
+                word = True, call()
+            except Exception as error:
+                word = False, error
+            line.send(word)
 
 
 def _end_with_driver() -> None:
@@ -272,7 +279,7 @@ def _limit(megabytes: float) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _context() -> Any:
+def start_forkserver() -> Any:
     """How processes are made: forked from a server of their own, or started anew where there is no fork.
 
     The server is started deaf to Ctrl-C, which is for the driver (`lib.tools.run.preload` opens its ears when it no
@@ -283,17 +290,21 @@ def _context() -> Any:
     from multiprocessing import forkserver, resource_tracker
 
     resource_tracker.ensure_running()  # it would unblock the signals that we block
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGINT}
-    )  # of this thread, which only waits for a process
     context = get_context("forkserver")
     context.set_forkserver_preload(["lib.tools.run.preload"])
     usual, tempfile.tempdir = tempfile.tempdir, private_folder()
+    heard = _without_interrupts()
     try:
         forkserver.ensure_running()
     finally:
         tempfile.tempdir = usual
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
     return context
+
+
+def _without_interrupts() -> set[int]:
+    """Have this thread hear no Ctrl-C; returns the signals to which it was deaf before."""
+    return signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if sys.platform != "win32" else set()
 
 
 @lru_cache(maxsize=1)

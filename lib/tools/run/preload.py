@@ -17,6 +17,9 @@ if hasattr(signal, "pthread_sigmask"):
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+# Not needed here: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for
+# the other in each run, to format the parameters that it injects.
+sys.modules["rfc3987_syntax"] = sys.modules["black"] = None  # type: ignore[assignment]
 
 import nbclient  # noqa: F401
 import nbformat

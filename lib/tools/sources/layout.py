@@ -6,7 +6,8 @@ Rows are counted from 1, columns from 0. Told from the first rows; all are read 
 import re
 from collections import Counter
 
-from lib.errors import UserError
+from lib.errors import UserError, quote
+from lib.spoken import fold
 from lib.tools.sources.cells import is_figure, is_number, read_flow, text_of
 from lib.tools.sources.periods import read_period
 from lib.tools.sources.tables import Cell, Table, any_cell, joined, spread
@@ -55,6 +56,14 @@ class Layout:
                 f"{where}: found no column of numbers beside periods, expected a table of figures with years, quarters or months"
             )
         self.last = self.end()
+        head, widest = (
+            [row for number in self.names[-1:] for row in [table.rows[number - 1]]],
+            max(map(len, self.rows())),
+        )
+        if table.separator and any(any_cell(row[widest:]) for row in head):
+            raise UserError(
+                f"{where}: found {len(head[0])} names above {widest} columns, expected as many: is a {quote(table.separator)} in a name without quotes?"
+            )
         self.levels = spread([self.text[number - 1] for number in self.names])
         self.name = joined(self.levels, self.width)
         above = self.text[: (self.names or [self.first])[0] - 1]
@@ -144,7 +153,7 @@ class Layout:
             parts = [self.text[between[-1] - 1][place] for place in self.numbers]
             if all(is_part(text) for text in parts):
                 self.period_rows = [number, between[-1]]
-        if all("m" in read_period(row[place]) for place in self.numbers):
+        if all(is_part(row[place]) for place in self.numbers):
             years = self.columns_of_periods(self.first)
             self.period_columns = [place for place in years if place < self.numbers[0]][:1]
         elif all("A" in read_period(row[place]) for place in self.numbers) and len(self.period_rows) == 1:
@@ -183,10 +192,14 @@ class Layout:
                 len(self.text) + 1,
             )
             columns = self.columns_of_months(start)
+        while columns and start > 1 and "A" in read_period(self.text[start - 2][columns[0]]):
+            start -= 1  # a row without a number, or with one that is none
         self.first = start
-        if start > 1 and sum(map(bool, self.text[start - 2])) > 1:
-            two = start > 2 and self.is_level(start - 2, 1) and len({*self.text[start - 3]} - {""}) > 1
-            self.names = [start - 2, start - 1] if two else [start - 1]
+        above = [number for number in range(1, start) if any(self.text[number - 1])][-2:]
+        if above and sum(map(bool, self.text[above[-1] - 1])) > 1:
+            two = above == [start - 2, start - 1] and self.is_level(above[0], 1)
+            two = two and len({*self.text[above[0] - 1]} - {""}) > 1
+            self.names = above if two else above[-1:]
         header = [" ".join(self.text[n - 1][place] for n in self.names) for place in range(self.width)]
         if columns:
             self.period_columns = columns[:1] + self.second_of_period(columns[0], header)
@@ -201,7 +214,7 @@ class Layout:
     @staticmethod
     def has_period_and_number(row: list[str]) -> bool:
         """Whether a row has a number, and a period beside it."""
-        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m"}]
+        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m", "q"}]
         return any(is_number(text) and {*periods} - {place} for place, text in enumerate(row) if text)
 
     def columns_of_periods(self, first: int) -> list[int]:
@@ -211,7 +224,7 @@ class Layout:
         found = []
         for place in range(self.width):
             texts = [row[place] for row in rows if row[place]]
-            kinds = Counter(kind for text in texts for kind in read_period(text) if kind != "m")
+            kinds = Counter(kind for text in texts for kind in read_period(text) if kind not in "mq")
             if texts and max(kinds.values(), default=0) >= 0.6 * len(texts):
                 found.append((not PERIOD_WORDS.search(names[place].casefold()), -len(texts), place))
         return [place for *_, place in sorted(found)]
@@ -232,8 +245,8 @@ class Layout:
             small = all(text.isdigit() and 1 <= int(text) <= 12 for text in texts)
             if texts and (
                 all("m" in read_period(text) for text in texts)
-                or all("Q" in read_period(f"2000 {text}") for text in texts)
-                or (small and PART_WORDS.search(header[place].casefold()))
+                or all("q" in read_period(text) for text in texts)
+                or (small and PART_WORDS.search(fold(header[place])))
             ):
                 return [place]
         return []
@@ -267,5 +280,4 @@ def _said(row: list[str]) -> str:
 
 def is_part(text: str) -> bool:
     """Whether a text is a quarter or a month without its year."""
-    kinds = read_period(text)
-    return "m" in kinds or (bool(text) and not kinds and "Q" in read_period(f"2000 {text}"))
+    return bool({*read_period(text)} & {"m", "q"})

@@ -108,22 +108,7 @@ def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
-COLUMNS = (
-    "reporter",
-    "partner",
-    "flow",
-    "period",
-    "freq",
-    "value",
-    "unit",
-    "valuation",
-    "yoy_pct",
-    "status",
-    "published",
-    "note",
-    "source",
-    "snapshot",
-)
+COLUMNS = ("reporter", "partner", "flow", "period", "freq", "value", "unit", "valuation", "yoy_pct", "status", "published", "note", "source", "snapshot")  # fmt: skip
 
 BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": ""}
 """What a source that says nothing of these means: no growth printed, no estimate, no day of release."""

@@ -44,6 +44,7 @@ class Parties:
     def __init__(self, at: Layout, given: dict[str, Any], headings: list[str]) -> None:
         self.at, self.given, self.headings = at, given, headings
         self.unknown: dict[str, str] = {}
+        self.about: dict[str, str] = {}  # the place that a text of a column of such texts is about
 
     def found(self) -> tuple[Said, dict[str, str]]:
         """Where reporter and partner stand, and the questions that are left; these count as World meanwhile."""
@@ -80,6 +81,13 @@ class Parties:
     def columns_of_places(self) -> list[int]:
         """Columns that name places, or one that was given; of those that name the same the likelier alone."""
         known = {place: [self.place(text) for text in texts] for place, texts in self.at.labels.items()}
+        for place, texts in self.at.labels.items():  # "Exports to Russia", "vers la Chine (M€)"
+            about = (
+                [_only_place(text) for text in texts] if len(texts) <= 50 and not any(known[place]) else []
+            )
+            if len({*about} - {"", self.given.get("reporter")}) > 1:
+                self.about |= {text: name for text, name in zip(texts, about, strict=True) if name}
+                known[place] = about
         share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
         wanted = {read_place(self.given.get(role, "")) for role in WORDS_OF_ROLES} - {"", "World"}
         kept: list[int] = []
@@ -93,7 +101,7 @@ class Parties:
 
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
-        return self.given.get("places", {}).get(text) or read_place(text)
+        return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
 
     def same_places(self, one: int, other: int) -> bool:
         """Whether two columns name the same places, such as names and codes."""

@@ -25,7 +25,7 @@ _NOISE = re.compile(
 _NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}  # fmt: skip
 _QUARTER = re.compile(
     r"(?:q|qtr\.?|quarter|t|trim(?:estre)?\.?|кв(?:артал)?\.?|quartal)\W?(?P<a>[1-4]|iv|i{1,3})"
-    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|trim(?:estre)?\.?|季度?)"
+    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|[oa]|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|vj\.?|vierteljahr|trim(?:estre)?\.?|季度?)"
 )
 
 
@@ -34,7 +34,7 @@ def _month_names() -> dict[str, int]:
     """Number of each month by its names and abbreviations, in lower case and without a point."""
     from babel import Locale
 
-    found: dict[str, int] = {"sept": 9}
+    found: dict[str, int] = {"sept": 9, "фев": 2, "сен": 9, "ноя": 11}
     for language in LANGUAGES:
         months = Locale(language).months
         for form, width in product(("format", "stand-alone"), ("wide", "abbreviated")):
@@ -70,7 +70,7 @@ def read_period(text: str) -> dict[str, str]:
     """Return what periods a text can be, by kind; "2011-12" is December and a fiscal year.
 
     A, Q and M are as observations write them, D is a day, F the first year of a fiscal one (or its twelve months), f the
-    one year that a fiscal one is called by, m a month without its year.
+    one year that a fiscal one is called by, m and q a month and a quarter without their year.
     """
     found: dict[str, str] = {}
     plain = _without_marks(text.casefold().strip())
@@ -127,10 +127,14 @@ def _quarter(plain: str) -> dict[str, str]:
         number, two = short[1] or short[2] or short[5], short[3] or short[4]
         return {"Q": f"{2000 + int(two)}-Q{number}"}
     match = _QUARTER.fullmatch(re.sub(r"^[-/.,年' ]+|(?: of| de|[-/.,年' ])+$", "", rest))
-    if not year or not match:
+    if not match:
         return {}
     number = match["a"] or match["b"]
-    return {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
+    return (
+        {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
+        if year
+        else {"q": str(_NUMBERS.get(number, number))}
+    )
 
 
 def _named_month(plain: str) -> dict[str, str]:

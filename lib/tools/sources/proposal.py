@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.errors import UserError, quote, shown_path
+from lib.errors import UserError, nearest, quote, shown_path
 from lib.tools.sources import cells, observations, periods, reader
 from lib.tools.sources.cells import is_number, read_flow, read_place
 from lib.tools.sources.layout import SCALE_WORDS, Layout
@@ -24,6 +24,9 @@ from lib.units import read_unit
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
+
+
+PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
 
 
 class UnclearError(UserError):
@@ -163,7 +166,7 @@ class Look:
         """The one period of a table, as it was given or stands in the title."""
         text = str(self.given.get("period", "")) or next(filter(None, map(_period_in, self.headings)), "")
         kinds = periods.read_period(text)
-        if not kinds or "m" in kinds:
+        if not kinds or {*kinds} & {"m", "q"}:
             seen = next((row for row in self.at.data if any(row)), [])
             first = f" (its first row: {', '.join(filter(None, seen[:4]))})" if seen else ""
             self.questions["period"] = (
@@ -291,6 +294,12 @@ class Look:
     def value_columns(self, partner: str | None) -> list[int]:
         """The columns to read: those that name the partner, or flows, else that named as value, else the only one."""
         name = self.at.name
+        if column := self.given.get("column"):
+            if column not in name:
+                raise UserError(
+                    f"{self.where}: column: found {quote(column)}, expected {nearest(column, filter(None, name))}"
+                )
+            return [name.index(column)]
         places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
         about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
         of_partner = [place for place in places if read_place(partner or "") in about[place]]
@@ -311,7 +320,13 @@ class Look:
             if found := [place for place in places if word in name[place].casefold()]:
                 return found[:1]
         rest = [place for place in places if flow[place] is None and not CODE_WORDS.search(name[place])]
-        return [place for place in rest if read_unit(name[place])[0]] or rest[-1:] or places[-1:]
+        priced = [place for place in rest if read_unit(name[place])[0]]
+        if not priced and len(rest) > 1:
+            heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
+            self.questions["column"] = (
+                f"found several columns of numbers ({heads}), expected the one of the values"
+            )
+        return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
         """One entry of `flows`."""
@@ -319,7 +334,8 @@ class Look:
         found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
-            in_titles = (read_flow(title.replace("_", " ")) for title in self.headings)
+            above = [*self.headings, *(self.at.name[place] for place in self.at.labels)]
+            in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 self.questions["flow"] = (
@@ -348,12 +364,20 @@ class Look:
         columns = {
             place: texts
             for place, texts in at.labels.items()
-            if len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in texts)
+            if len(texts) <= 50
+            and any(_is_unit(text, at.column_name(place)) for text in texts)
+            and all(
+                _is_unit(text, at.column_name(place)) or PERCENT.fullmatch(text.casefold()) for text in texts
+            )
         }
         scaled = [
             place
             for place, texts in columns.items()
-            if all(read_unit(text)[1] is not None or text.isdigit() for text in texts)
+            if all(
+                read_unit(text)[1] is not None or text.isdigit()
+                for text in texts
+                if not PERCENT.fullmatch(text.casefold())
+            )
         ]
         place = next(iter(scaled or columns or self.flows_with_units()), None)
         if place is None or ("unit" in self.given and place in columns and not scaled):
@@ -388,7 +412,9 @@ class Look:
                     f"found powers of ten in the column {where} but no currency, expected one, such as USD"
                 )
             return currency or "USD"
-        if not currency or (power is None and self.largest() < 1e6):
+        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
+        doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
+        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'
@@ -506,7 +532,9 @@ def _period_in(title: str) -> str:
         for size in range(1, 5)
         if n + size <= len(words)
     ]
-    return max((span for span in spans if {*periods.read_period(span)} - {"m"}), key=len, default="")
+    if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
+        return found[0]
+    return max((span for span in spans if {*periods.read_period(span)} - {"m", "q"}), key=len, default="")
 
 
 def _is_unit(text: str, name: str) -> bool:

@@ -120,6 +120,7 @@ class Reader:
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
         self.known: dict[str, str] = {}  # places, by text
+        self.valued: set[int] = set()
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
     def observations(self) -> Observed:
@@ -159,6 +160,7 @@ class Reader:
                 said = {role: self.level(axis.levels, place) for role, axis in self.axes.items() if axis.row}
                 if value.column or self.means(said):
                     found.append(Column(place, value.column or self.whole[place], value, said))
+        self.valued = {column.place for column in found}
         if not found:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
@@ -258,7 +260,7 @@ class Reader:
             self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
         if below:
             self.notes.append(
-                f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out"
+                f"{self.where}: what stands below the table, from row {below[0]} on, holds no values and was left out"
             )
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:
@@ -465,7 +467,7 @@ class Reader:
         case = different[twice].iloc[0]
         same = (different[observations.KEY] == case[observations.KEY]).all(axis=1)
         rows = [self.table.rows[line - 1] for line in lines[different.index[same]][:200]]
-        names, used = list(self.names.values())[-1], {*self.places.values()}
+        names, used = list(self.names.values())[-1], {*self.places.values()} | self.valued
         apart = {
             name: texts
             for place, name in enumerate(names)

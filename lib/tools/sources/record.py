@@ -27,7 +27,7 @@ from lib.series import exchange_rates
 from lib.tools import figure_ids
 from lib.tools.sources import observations, rates
 from lib.tools.sources.client import Client, NothingThere
-from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question
+from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question, with_totals_added
 from lib.tools.sources.importer import Imported, keep
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import publisher
@@ -48,8 +48,10 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     def of(name: str) -> pd.Series:
         return seen["snapshot"].map({one.sha256: getattr(one, name) for one in snapshots})
 
-    days = {period: span(period) for period in seen["period"].unique()}
-    starts, ends = ({period: day[place] for period, day in days.items()} for place in (0, 1))
+    starts, ends = (
+        {period: day_of(period).date().isoformat() for period in seen["period"].unique()}
+        for day_of in (observations.first_day, observations.last_day)
+    )
     words = "retrieved " + of("day") + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; ").where(seen[column] != "", "") + words
@@ -68,11 +70,6 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         note=words,
     )
     return typed(rows)
-
-
-def span(period: str) -> tuple[str, str]:
-    """Return the first and last day of a period."""
-    return observations.first_day(period).date().isoformat(), observations.last_day(period).date().isoformat()
 
 
 def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> tuple[pd.DataFrame, list[str]]:
@@ -243,7 +240,7 @@ def plan_import(
     answer = imported.fetched
     if answer.observations.empty:
         raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
-    seen = with_totals_added(observations.with_years(answer.observations))
+    seen, _ = with_totals_added(observations.with_years(answer.observations))
     codes = figure_ids.codes() | (more_codes or {})
     check_codes(seen, codes)
     seen, notes = in_currency_of_record(seen, client, store)
@@ -256,16 +253,6 @@ def plan_import(
     if faults:
         raise UserError(list_faults(faults))
     return drafts, answer.notes + notes
-
-
-def with_totals_added(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with the totals of periods that have both flows but no total."""
-    keys = ["reporter", "partner", "period", "freq", "unit", "source"]
-    if not {"export", "import"} <= set(rows["flow"]):
-        return rows
-    totals, _ = observations.with_totals(rows[rows["flow"] != "total"])
-    there = pd.MultiIndex.from_frame(rows.loc[rows["flow"] == "total", keys])
-    return pd.concat([rows, totals[~pd.MultiIndex.from_frame(totals[keys]).isin(there)]], ignore_index=True)
 
 
 def check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
@@ -327,13 +314,6 @@ def read_years(text: str) -> range:
             f"years: found {quote(text)}, expected a year, or the first and the last, such as 2000-2024"
         )
     return years
-
-
-def last_day_known(reporter: str, partner: str) -> str:
-    """The day on which the latest value of a pair was published or retrieved."""
-    rows = fetched.read(reporter)
-    known: pd.Series = rows.loc[rows["partner"] == partner, "published"]
-    return str(known.max())
 
 
 def append(rows: pd.DataFrame) -> Added:
@@ -431,14 +411,9 @@ def panel(source: str) -> pd.DataFrame:
 
 def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """Values of full years in dollars; the last of each, since the rows of a file stand in order of publication."""
-    start, end = rows["period_start"].dt, rows["period_end"].dt
-    whole = (start.year == end.year) & (start.day_of_year == 1) & (end.month == 12) & (end.day == 31)
     scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
-    kept = rows[whole & scale.notna() & (rows["source"] == source) & (rows["value"] > 0)]
-    year = kept["period_end"].dt.year.astype("int64")
-    found = kept[["reporter", "partner", "flow"]].assign(
-        year=year, value_usd=kept["value"] * scale[kept.index]
-    )
+    kept = fig.annual(rows[scale.notna() & (rows["source"] == source) & (rows["value"] > 0)])
+    found = kept[["reporter", "partner", "flow", "year"]].assign(value_usd=kept["value"] * scale[kept.index])
     return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
 
 

@@ -89,6 +89,9 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
     return [read_csv(text, where, encoding, separator)]
 
 
+_WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
+
+
 def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     """Return a body as text, and its encoding: the one given, UTF-8 where it is that, else the likeliest."""
     if encoding or body.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -98,18 +101,13 @@ def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
             return body.decode(name), name.removesuffix("-sig")
     from charset_normalizer import from_bytes
 
-    likely = [
-        "gb18030",
-        "cp1251",
-        "cp1252",
-        "big5",
-        "shift_jis",
-        "euc_kr",
-        "cp1250",
-        "koi8_r",
-        "utf_16_le",
-        "utf_16_be",
-    ]
+    likely = ["gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r", "utf_16_le", "utf_16_be"]  # fmt: skip
+    for name in likely[:-2]:  # a short text says little of its encoding but by its words
+        with suppress(UnicodeDecodeError):
+            if _WORDS.search(
+                body[:20_000].decode(name, "strict" if len(body) <= 20_000 else "ignore").casefold()
+            ):
+                return decode.decode_text(body, where, name), name
     best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
     if (b"\0" in body[:1000] and not (best and best.encoding.startswith("utf_16"))) or best is None:
         raise refuse(
@@ -122,7 +120,7 @@ def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
 
 # --- CSV ---
 
-SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (";", "\t", "|", ",")
 
 
 def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
@@ -143,7 +141,10 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
 
 
 def find_separator(text: str) -> str:
-    """Return the separator under which most of the first lines are as wide as one another, and wider than one field."""
+    """Return the separator under which most of the first lines are as wide as one another, and wider than one field.
+
+    Of two that divide them alike, a comma stands before decimals.
+    """
     lines = text[:100_000].splitlines()[:200]
     if lines and re.match(r"[^\t]+,[^\t]+\\\w+\t", lines[0]):  # a TSV of Eurostat
         return "\t"

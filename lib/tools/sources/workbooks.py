@@ -1,13 +1,16 @@
 """Workbooks as tables of cells, by calamine: what merged cells say stands in each of them; bounded in size."""
 
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
@@ -53,11 +56,10 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
     if not old:
         notes = _look_inside(body, where)
     try:
-        book = python_calamine.load_workbook(io.BytesIO(body))
-        sheets = [
-            (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
-        ]
-        tables = [_sheet(sheet, name, where) for name, sheet in sheets]
+        with _quiet():
+            book = python_calamine.load_workbook(io.BytesIO(body))
+            names = [one.name for one in book.sheets_metadata if _is_seen(one)]
+            tables = [_sheet(book.get_sheet_by_name(name), name, where) for name in names]
     except UserError:
         raise
     except python_calamine.PasswordError:
@@ -74,6 +76,23 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
     for table in tables:
         table.notes += notes.get(table.name, [])
     return tables
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on standard error meanwhile: the reader, which is of Rust, prints a panic before it raises it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _is_seen(sheet: Any) -> bool:

@@ -10,6 +10,7 @@ itself only if nothing that decides an import differs. Both are checked; where t
 becomes an ordinary kernel. What all kernels of a server share is the seed of Python's string hashes.
 """
 
+import compileall
 import fcntl
 import gc
 import importlib
@@ -27,15 +28,20 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 PRELOAD = """
 numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
 matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
-pydantic tornado.platform.asyncio
-IPython.core.completerlib IPython.core.pylabtools ipykernel.debugger ipykernel.kernelapp
+pydantic pandera.pandas pandera.backends.pandas.builtin_checks tornado.platform.asyncio
+IPython.core.completerlib IPython.core.debugger IPython.core.logger IPython.core.oinspect IPython.core.pylabtools
+IPython.extensions.storemagic ipykernel.debugger ipykernel.kernelapp faulthandler sqlite3
+PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL.PngImagePlugin
+pandas.io.formats.html pyarrow.vendored.version
 """
-# What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
+# What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever; it is
+# compiled, at least.
 
 READ_ONCE = """
 ARROW_ GLIBC_ HOME KMP_ LANG LC_ LD_ MALLOC_ MATPLOTLIB MKL_ MPLCONFIGDIR NPY_ NUMPY_ OMP_ OPENBLAS_ PANDAS
@@ -49,6 +55,7 @@ INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 
 MOST_KERNELS = 200  # each takes two descriptors of the 1024 that select can watch
 WAIT_SECONDS = 1.0  # for a stub that asks, and before it is seen that the parent is gone
+PACKAGES_SECONDS = 1.0  # for so long the files of packages, which are thousands, are taken for unchanged
 
 
 class Request(NamedTuple):
@@ -64,16 +71,31 @@ class Request(NamedTuple):
     environment: dict[str, str]
 
 
-class Stack(NamedTuple):
-    """What was preloaded: the state of its files, the environment that it saw, and what it added to that."""
+@dataclass
+class Stack:
+    """What was preloaded: the state of its files, the environment that it saw, and what it added to that.
+
+    `packages` are the files below the folders of packages, which no author edits, `files` all others; `modules` are
+    the files of all modules as ipykernel lists them.
+    """
 
     files: dict[str, tuple[int, int] | None]
     environment: dict[str, str]
     added: dict[str, str]
+    packages: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    looked: float = 0.0
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
-        return next((path for path, state in self.files.items() if fingerprint(path) != state), None)
+        files = self.files
+        if time.monotonic() > self.looked + PACKAGES_SECONDS:
+            files = files | self.packages
+        if changed := next((path for path, state in files.items() if fingerprint(path) != state), None):
+            return changed
+        if files is not self.files:
+            self.looked = time.monotonic()
+        return None
 
 
 @dataclass
@@ -115,7 +137,7 @@ class Server:
         if changed := self.stack.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.close()
-            print("gone", flush=True)
+            say("gone")
         if not (reason := changed or unfit(request, self.stack.environment)):
             return request
         with suppress(OSError):
@@ -172,14 +194,18 @@ def main() -> None:
     stack = preload(with_library=parent > 0)
     server, own = Server(listen(), lock, stack), os.getpid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    request = None
     try:
         request = server.serve(idle, parent)
+    except SystemExit:  # asked to end
+        pass
     finally:
         if os.getpid() == own:
             for pid, _ in server.kernels.values():
                 _kill_group(pid)
-    if request:
-        _run_kernel(request, stack.added)
+    if not request:
+        os._exit(0)  # the usual way would take all apart that was loaded
+    _run_kernel(request, stack)
 
 
 def preload(with_library: bool) -> Stack:
@@ -202,19 +228,29 @@ def preload(with_library: bool) -> Stack:
     for name in PRELOAD.split():
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
-    sys.dont_write_bytecode = usual
+    inline = importlib.util.find_spec(INLINE_BACKEND.partition(".")[0].removeprefix("module://"))
+    for place in (inline and inline.submodule_search_locations) or ():
+        compileall.compile_dir(place, quiet=2)
     if with_library:
         _import_library()
+    sys.dont_write_bytecode = usual
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
 
+    matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
     sources = [matplotlib.matplotlib_fname(), str(Path(__file__).with_name("stub.py"))]
-    sources += filter(None, (getattr(module, "__file__", None) for module in list(sys.modules.values())))
+    sources += (modules := _module_files())
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
-    return Stack(files | {path: fingerprint(path) for path in sources}, given, added)
+    state = {path: fingerprint(path) for path in sources}
+    packages = {path: state.pop(path) for path in sources if path in state and path.startswith(tuple(places))}
+    return Stack(files | state, given, added, packages, modules)
+
+
+def _module_files() -> list[str]:
+    return [name for module in list(sys.modules.values()) if (name := getattr(module, "__file__", None))]
 
 
 def _import_library() -> None:
@@ -230,6 +266,8 @@ def _import_library() -> None:
             if found.name not in ("lib.tools", "lib.research"):
                 with suppress(Exception):
                     importlib.import_module(found.name)
+    with suppress(Exception):  # which notes the files that a run opens
+        importlib.import_module("lib.tools.run.opened")
 
 
 def fingerprint(path: str) -> tuple[int, int] | None:
@@ -247,8 +285,14 @@ def listen() -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("socket")
     listener.listen(128)
-    print("ready", flush=True)
+    say("ready")
     return listener
+
+
+def say(word: str) -> None:
+    """Tell the driver, unless it has gone."""
+    with suppress(OSError):
+        os.write(1, f"{word}\n".encode())
 
 
 def _read_request(line: socket.socket) -> Request:
@@ -299,18 +343,27 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _run_kernel(request: Request, added: dict[str, str]) -> None:
+def _run_kernel(request: Request, stack: Stack) -> None:
     """Become an ordinary kernel in the stub's circumstances, once the stub says go."""
-    _take_over(request, added)
+    _take_over(request, stack.added)
     _hold_to(request.line)
     import matplotlib
+    from ipykernel import ipkernel
     from ipykernel.kernelapp import IPKernelApp
 
     matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE_BACKEND
     launcher = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [str(launcher and launcher.origin), *request.arguments]
     app = IPKernelApp.instance(parent_handle=1)  # 1: do not watch the parent, the stub does
+    # The kernel would look at every module for the list that its debugger gets, and so copy a third of what it shares.
+    vars(ipkernel)["sys"] = SimpleNamespace(modules={})
     app.initialize(request.arguments)
+    vars(ipkernel)["sys"] = sys
+    app.kernel._kernel_modules = stack.modules
+    if app.kernel.debugger:
+        app.kernel.debugger.kernel_modules = stack.modules
+    with suppress(OSError):  # whoever asked is just ending
+        request.line.sendall(b"+")
     app.start()
 
 
@@ -334,7 +387,8 @@ def _take_over(request: Request, added: dict[str, str]) -> None:
             limit = getattr(resource, name)
             resource.setrlimit(limit, resource.prlimit(request.stub, limit))
     np.random.seed()  # noqa: NPY002 - the module `random` does so by itself
-    importlib.invalidate_caches()
+    for place in [place for place, finder in sys.path_importer_cache.items() if finder is None]:
+        del sys.path_importer_cache[place]  # there may be a folder now; what is in others, their finders see
 
 
 def _hold_to(line: socket.socket) -> None:
