@@ -23,6 +23,7 @@ from lib import fetched, months, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
 from lib.errors import UserError, did_you_mean
+from lib.files import slugify
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
@@ -71,12 +72,6 @@ def slug(case: Case) -> str:
         if getattr(case, name) != getattr(defaults, name)
     ]
     return "_".join(parts) or "default"
-
-
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
 
 
 def _plain(value: Any) -> Any:
@@ -174,14 +169,12 @@ class FlowCase(Case):
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
-        record = self.record()
-        known = fig.as_of(record, self.as_of_time)
-        if known.empty:
-            first = record["known_from"].min().date()
+        days = _days(self.reporter, self.partner, self.flow, "figures", fig.load_figures, self._state())
+        if len(days) and days[0] > np.datetime64(self.as_of):  # told without a copy of the record
             raise UserError(
-                f"as_of: found {self.as_of}, expected {first} or later, when the first figure is known"
+                f"as_of: found {self.as_of}, expected {days[0]} or later, when the first figure is known"
             )
-        return known
+        return fig.as_of(self.record(), self.as_of_time)
 
     def today(self) -> Self:
         """The same case with everything that the record holds, whenever published."""
@@ -200,9 +193,9 @@ class FlowCase(Case):
         """Whether any figure of the flow was known on `as_of`."""
         return len(self._days_known()) > 0
 
-    def _days_known(self) -> Any:
-        """The days up to `as_of` on which figures of the flow became known, in order."""
-        days = _days(self.reporter, self.partner, self.flow, fig.load_figures, self._state())
+    def _days_known(self, of: str = "figures") -> Any:
+        """The days up to `as_of` on which something of the flow became known (`_days`), in order."""
+        days = _days(self.reporter, self.partner, self.flow, of, fig.load_figures, self._state())
         return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
@@ -253,22 +246,23 @@ class TrendCase(FlowCase):
         """One level a year from what was known on `as_of`, or from `record`."""
         if record is not None:
             return annual_series(record, self.currency, self.rates())
-        return _series(self._without_goal(), fig.load_figures, fig.load_covariates, self._state()).copy()
+        about = self._since_last_of(self._days_known("levels"))
+        return _series(about, fig.load_figures, fig.load_covariates, self._state()).copy()
+
+    def days(self) -> list[date]:
+        """The days that can change a level: releases, and each January in which an exchange rate is known anew."""
+        return list(self.model_copy(update={"as_of": date.max})._days_known("levels").tolist())
 
     def releases(self) -> pd.DataFrame:
         """What was known of months on `as_of` (`lib.months.releases`)."""
-        return _releases(self._without_goal(), fig.load_figures, self._state()).copy()
+        about = self._since_last_of(self._days_known("months"))
+        return _releases(about, fig.load_figures, self._state()).copy()
 
-    def _without_goal(self) -> "TrendCase":
-        """The flow on the day of its last change: the same for all goals, and for days that know the same."""
+    def _since_last_of(self, days: Any) -> "TrendCase":
+        """The flow on the last of some days: the same for all goals, and for days that know the same."""
         names = ("reporter", "partner", "flow", "currency")
-        about = {name: getattr(self, name) for name in names}
-        return TrendCase.model_construct(as_of=self._last_change(), **about)
-
-    def _last_change(self) -> date:
-        """The last day up to `as_of` on which a figure became known or a year, with its exchange rate, was over."""
-        known = self._days_known()
-        return max(known[-1].item().date(), date(self.as_of.year, 1, 1)) if len(known) else self.as_of
+        day = days[-1].item() if len(days) else self.as_of
+        return TrendCase.model_construct(as_of=day, **{name: getattr(self, name) for name in names})
 
     def usd_mn(self, level_mn: float, year: int) -> float:
         """A level of the case in US dollars at the average rate of its year; millions."""
@@ -376,16 +370,29 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
     try:
         return fig.select(_figures(reporter, load, state), reporter, partner, flow)
     except UserError as error:
-        raise UserError(f"{error}{fetched.hint(reporter, partner)}") from None
+        if not (command := fetched.hint(reporter, partner)):
+            raise
+        found, _, known = str(error).partition(", expected ")
+        few = ", ".join(known.split(", ")[:4])
+        raise UserError(f"{found}, expected to fetch it: {command}; or {few} …") from None
 
 
-@lru_cache(maxsize=64)
-def _days(reporter: str, partner: str, flow: str, load: Any, state: Any) -> Any:
-    """The days on which figures of a flow became known, in order; none for a flow without any."""
+@lru_cache(maxsize=256)
+def _days(reporter: str, partner: str, flow: str, of: str, load: Any, state: Any) -> Any:
+    """The days on which figures of a flow, months of it, or levels became known, in order; none for a flow without any.
+
+    The level of a year that is not over can change once more: when its exchange rate is known.
+    """
     try:
-        return np.sort(_record(reporter, partner, flow, load, state)["known_from"].unique())
+        rows = _record(reporter, partner, flow, load, state)
     except UserError:
-        return np.array([], dtype="datetime64[us]")
+        return np.array([], dtype="datetime64[D]")
+    annual = fig.annual(rows)
+    if of == "months":
+        rows = rows[~rows.index.isin(annual.index)]
+    days = (annual if of == "levels" else rows)["known_from"].to_numpy().astype("datetime64[D]")
+    over = (annual["year"].to_numpy() - 1969).astype("datetime64[Y]").astype("datetime64[D]")
+    return np.unique(np.concatenate([days, np.maximum(days, over)]) if of == "levels" else days)
 
 
 @lru_cache(maxsize=4)

@@ -5,10 +5,11 @@ Faults in files: where each stands, what was found, what was expected, in words 
 
 import difflib
 import errno
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import category
 
 
@@ -92,6 +93,15 @@ def quote(text: str) -> str:
         if len(flat) <= SHOWN_CHARACTERS
         else f'"{flat[:SHOWN_CHARACTERS]}…" ({len(text)} characters)'
     )
+
+
+_FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")
+"""How a cell begins that a spreadsheet would compute; a number with its sign is none."""
+
+
+def inert(cell: Any) -> Any:
+    """A cell for a CSV file: an apostrophe before text that a spreadsheet would compute, anything else as it is."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def shown_path(path: Path) -> str:

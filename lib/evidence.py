@@ -21,8 +21,9 @@ Each piece is left out by its name in `PIECES`; none is made up: what a day did 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
 from lib import figures as fig
-from lib import forecast, months, reference
+from lib import forecast, months
 from lib import law as laws
 from lib.cases import GoalCase
 from lib.errors import UserError
@@ -159,12 +160,18 @@ def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -
     """
     if analogue not in ANALOGUES:
         raise UserError(f"analogue: found {analogue}, expected one of {'; '.join(ANALOGUES)}")
-    table = reference.read_kept("part_spreads.csv")
+    return _kept_spread(int(size_class(size_usd)), last_year, analogue, read_kept)
+
+
+@lru_cache(maxsize=64)
+def _kept_spread(index: int, last_year: int, analogue: str, read: Any) -> Spread:
+    """The kept spread of a size class, from the table as `read` gives it."""
+    table = read("part_spreads.csv")
     rows = table[table["analogue"] == analogue]
     known = rows["last_year"][rows["last_year"] <= last_year]
     year = int(known.max() if len(known) else rows["last_year"].min())
     rows = rows[rows["last_year"] == year]
-    row = rows.loc[(rows["size_class"] - int(size_class(size_usd))).abs().idxmin()]
+    row = rows.loc[(rows["size_class"] - index).abs().idxmin()]
     walk, noise = divide(row["variance"], row["autocorrelation"])
     what = f"{analogue}, {row['series']:.0f} parts of {size_label(int(row['size_class']))}, years to {year}"
     return Spread(walk, noise, float(row["df"]), what)
@@ -173,8 +180,8 @@ def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -
 DIFFUSE = 1e4
 """Variance of the log share of the first year: nothing is known of it."""
 
-LOG_SCALES = np.linspace(-5.0, 7.0, 41)
-"""Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown."""
+LOG_SCALES = np.linspace(-5.0, 7.0, 25)
+"""Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown (steps of 0.3 give the same)."""
 
 NEGLIGIBLE = 1e-5
 """Probability that may be left out: two digits below what is shown."""
@@ -288,7 +295,8 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     known, cross = joint[:, :n, :n], joint[:, :n, n:]
     sides = np.concatenate([np.broadcast_to(surprise[:, None], (len(scales), n, 1)), cross], axis=2)
     solved = np.linalg.solve(known, sides)
-    log_density = -0.5 * (solved[..., 0] @ surprise + np.linalg.slogdet(known)[1])
+    root = np.linalg.cholesky(known)
+    log_density = -0.5 * solved[..., 0] @ surprise - np.log(np.einsum("cii->ci", root)).sum(axis=1)
     pulled = cross.transpose(0, 2, 1) @ solved
     mean = pulled[..., 0] + log_whole[chain.hidden].to_numpy()
     return log_density, mean, joint[:, n:, n:] - pulled[..., 1:]
@@ -428,7 +436,19 @@ def ratio_prior(size_usd: float, origin: int, month: int, table: pd.DataFrame | 
         raise UserError(f"month: found {month}, expected 1 to 11 (after December the year is over)")
     if not (size_usd > 0 and np.isfinite(size_usd)):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
-    table = read_kept(PRIOR_FILE) if table is None else table
+    index = int(size_class(size_usd))
+    return (
+        _kept_ratio(index, origin, month, read_kept) if table is None else _ratio(table, index, origin, month)
+    )
+
+
+@lru_cache(maxsize=512)
+def _kept_ratio(index: int, origin: int, month: int, read: Any) -> Prior:
+    """The prior of a size class from the kept table, as `read` gives it."""
+    return _ratio(read(PRIOR_FILE), index, origin, month)
+
+
+def _ratio(table: pd.DataFrame, index: int, origin: int, month: int) -> Prior:
     first = int(table["origin"].min())
     if origin < first:
         raise UserError(
@@ -436,7 +456,7 @@ def ratio_prior(size_usd: float, origin: int, month: int, table: pd.DataFrame | 
         )
     used = int(table["origin"][table["origin"] <= origin].max())
     source = f"UK and IMF monthly panels, years to {used}"
-    return pick_ratio(table[table["origin"] == used], month, int(size_class(size_usd)), source)
+    return pick_ratio(table[table["origin"] == used], month, index, source)
 
 
 def ratio_model(own: ArrayLike, prior: Prior) -> GrowthModel:
@@ -482,15 +502,27 @@ def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> 
 
 def kept_link(month: int, origin: int) -> tuple[float, float]:
     """Correlation and stretch after a month, from the kept scores of years up to `origin`."""
-    return link(read_kept(ERRORS_FILE), month, origin)
+    return _kept_link(month, origin, read_kept)
 
 
-def year_so_far(
-    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
-) -> Observation | None:
-    """What months say of those of `years` for which a year so far but no level was known; None where there is none.
+@lru_cache(maxsize=512)
+def _kept_link(month: int, origin: int, read: Any) -> tuple[float, float]:
+    return link(read(ERRORS_FILE), month, origin)
 
-    Years that were never published whole share the scale of their errors.
+
+class SoFar(NamedTuple):
+    """The total of a year that its first months suggest: log of millions, with variance and df of its error."""
+
+    year: int
+    month: int
+    value: float
+    variance: float
+    df: float
+    correlation: float
+
+
+def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[SoFar]:
+    """What the first months say of those of `years` for which a year so far but no level was known.
 
     Parameters
     ----------
@@ -498,48 +530,51 @@ def year_so_far(
     size_usd : of the flow, US dollars a year.
     """
     stretches = case.releases()
-    so_far = months.year_to_date(stretches)
-    so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
-    begun = so_far.index.get_level_values("year")
-    running = [year for year in years if year in begun and year not in levels.index]
-    if not running or levels.empty:
+    so_far = {
+        year: (month, value)
+        for (year, month), value in sorted(months.year_to_date(stretches).items())
+        if month in MONTHS
+    }
+    begun = [year for year in years if year in so_far and year not in levels.index]
+    if not begun or levels.empty:
+        return []
+    own, first = months.own_ratios(stretches, levels), first_ratio_year()
+    found = []
+    for year in begun:
+        month, value = so_far[year]
+        before = own[month].loc[: year - 1].dropna()
+        ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first), month))
+        correlation, stretch = kept_link(month, year - 1)
+        located = np.log(value) + float(forecast.location(ratio, 1))
+        variance = (stretch * float(forecast.spread(ratio, 1))) ** 2
+        found.append(SoFar(year, month, located, variance, float(ratio.df), correlation))
+    return found
+
+
+def year_so_far(
+    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
+) -> Observation | None:
+    """`years_begun` as one observation, or None: years that were never published whole share the scale of their errors."""
+    found = years_begun(case, levels, years, size_usd)
+    if not found:
         return None
-    own = months.own_ratios(stretches, levels)
-    found = [_so_far(so_far.loc[year], own, year, size_usd) for year in running]
-    what = ", ".join(
-        f"{case.reporter}, {year} to month {one.month}" for year, one in zip(running, found, strict=True)
-    )
     return Observation(
-        what,
-        pd.Series({year: one.value for year, one in zip(running, found, strict=True)}),
-        np.diag([one.sd**2 for one in found]),
+        ", ".join(f"{case.reporter}, {one.year} to month {one.month}" for one in found),
+        pd.Series({one.year: one.value for one in found}),
+        np.diag([one.variance for one in found]),
         min(one.df for one in found),
         found[-1].correlation,
     )
 
 
-class SoFar(NamedTuple):
-    """The total of a year that its first months suggest: log of millions, with scale and df of its error."""
-
-    month: int
-    value: float
-    sd: float
-    df: float
-    correlation: float
-
-
-def _so_far(so_far: pd.Series, own: pd.DataFrame, year: int, size_usd: float) -> SoFar:
-    month, value = int(so_far.index[-1]), float(so_far.iloc[-1])
-    before = own[month].loc[: year - 1].dropna()
-    ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first_ratio_year()), month))
-    correlation, stretch = kept_link(month, year - 1)
-    located = np.log(value) + float(forecast.location(ratio, 1))
-    return SoFar(month, located, stretch * float(forecast.spread(ratio, 1)), float(ratio.df), correlation)
+@lru_cache(maxsize=8)
+def _first_ratio_year(read: Any) -> int:
+    return int(read(PRIOR_FILE)["origin"].min())
 
 
 def first_ratio_year() -> int:
     """The first year of which monthly panels tell how much of it is done by a month."""
-    return int(read_kept(PRIOR_FILE)["origin"].min())
+    return _first_ratio_year(read_kept)
 
 
 # --- the partner's figures ---
@@ -557,10 +592,9 @@ def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> Observati
     with a Student-t error of n - 1 degrees of freedom: that of the mean, ``sd² / n``, which they share, and their own
     (Gelman et al. 2013, eq. 3.3).
     """
-    try:
-        other = case.mirror().series()["value_mn"].dropna()
-    except UserError:  # the partner reports nothing of it, or nothing in this currency
+    if not case.mirror().is_on_record():
         return None
+    other = case.mirror().series()["value_mn"].dropna()  # none where its currency has no rates
     own = levels.dropna()
     common = own.index.intersection(other.index)
     wanted = [year for year in years if year in other.index and year not in own.index]

@@ -7,6 +7,8 @@ runs that it concerns and no others. Nothing is overwritten: another value for a
 on the day of its retrieval.
 """
 
+import hashlib
+import io
 import os
 import re
 import shlex
@@ -25,6 +27,11 @@ from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
 """Columns beside those of figures.csv: a name of `lib.tools.sources.publishers`, and the checksum of the answer."""
+
+SEAL, UNSEALED = b"sha256_of_file", b"0" * 64
+"""A key in the footer of a file, and what stands there while the checksum of the whole is computed."""
+
+EXPECTED = "one; remove it and fetch again, which with --offline takes the answers kept before"
 
 UNITS = frozenset(f"{currency} {scale}" for currency in CURRENCIES for scale in ("mn", "bn"))
 
@@ -112,12 +119,12 @@ def state(reporter: str) -> tuple[Any, ...]:
 
 
 def hint(reporter: str, partner: str) -> str:
-    """How a flow between two countries could be had; blank where no source can have it."""
+    """The command that fetches a flow between two countries; blank where no source can have it."""
     from lib.economies import known_names
 
     if reporter == partner or not {reporter.casefold(), partner.casefold()} <= known_names().keys():
         return ""
-    return f"; or fetch it: tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
+    return f"tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
 
 
 def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
@@ -155,16 +162,26 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
     """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
     try:
         expect_plain(path)
-        with path.open("rb") as file:
-            return pd.read_parquet(file, columns=names, page_checksum_verification=True)
-    except (
-        Exception
-    ) as error:  # a damaged file makes pyarrow and pandas raise whatever their many parts raise
-        words = " ".join(str(error).split())
-        raise UserError(
-            f"{shown_path(path)}: cannot be read as parquet ({words}); remove it and fetch again, which with --offline "
-            "takes the answers kept before"
-        ) from None
+        content = path.read_bytes()
+        rows = pd.read_parquet(io.BytesIO(content), columns=names, page_checksum_verification=True)
+        place, digest = seal_of(content)
+        if content[place:][: len(digest)] != digest:
+            raise ValueError("its checksum is not that of its content")
+        return rows
+    except Exception as error:  # damage makes pyarrow and pandas raise whatever their many parts raise
+        found = f"a file that cannot be read as parquet ({' '.join(str(error).split())})"
+        raise UserError(f"{shown_path(path)}: found {found}, expected {EXPECTED}") from None
+
+
+def seal_of(content: bytes) -> tuple[int, bytes]:
+    """Where in a file its checksum stands, and what it must be: pages have their own, a footer has none."""
+    if (key := content.rfind(SEAL)) < 0:
+        raise ValueError("no checksum of the whole in its footer")
+    place = key + len(SEAL) + 2  # behind the type and the length of the text
+    digest = hashlib.sha256(memoryview(content)[:place])
+    digest.update(UNSEALED)
+    digest.update(memoryview(content)[place + len(UNSEALED) :])
+    return place, digest.hexdigest().encode()
 
 
 def check() -> list[Fault]:
@@ -174,7 +191,8 @@ def check() -> list[Fault]:
         try:
             faults += faults_of(read_file(path), path)
         except UserError as error:
-            faults.append(Fault(shown_path(path), 1, "", str(error), "the rows of a reporter"))
+            found = str(error).partition(": found ")[2].partition(", expected ")[0]
+            faults.append(Fault(shown_path(path), 1, "", found, EXPECTED))
     return faults
 
 

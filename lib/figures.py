@@ -230,10 +230,10 @@ def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.
 
 def annual(figures: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that cover exactly one calendar year, with that `year` (int64)."""
-    start, end = figures["period_start"].dt, figures["period_end"].dt
-    whole = (start.day_of_year == 1) & (end.month == 12) & (end.day == 31) & (start.year == end.year)
-    rows = figures[whole]
-    return rows.assign(year=rows["period_end"].dt.year.astype("int64"))
+    first, last = (figures[name].to_numpy("datetime64[D]") for name in ("period_start", "period_end"))
+    year = first.astype("datetime64[Y]")
+    whole = (first == year) & (last + 1 == year + 1)
+    return figures[whole].assign(year=year[whole].astype("int64") + 1970)
 
 
 def sources(rows: pd.DataFrame) -> pd.DataFrame:

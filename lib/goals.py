@@ -26,6 +26,13 @@ READING_LABELS = {
     "mean_of_rates": "mean of yearly rates",
 }
 
+READ_AS = {
+    "average": "on average",
+    "every_year": "year by year",
+    "mean_of_rates": "by the mean of the yearly rates",
+}
+"""A reading as the end of "the goal, read …"."""
+
 Outcome = Literal["met", "missed", "open", "unknown"]
 
 Kind = Literal["forecast", "nowcast", "inferred"]
@@ -163,16 +170,16 @@ def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFr
     inside = _inside(goal, levels)
     last = int(inside.index[-1])
     left = 0 if over else goal.deadline - last
-    rates = growth.yoy(inside).loc[goal.base_year + 1 :]
-    complete = len(rates) == last - goal.base_year and rates.notna().all()
+    rates = [rate for _, _, rate in _spans(inside)]
+    complete = left > 0 and len(rates) == last - goal.base_year
     unbroken = complete and _slow_span(goal, inside) is None
     needed = {
-        "average": growth.required_rate(inside[last], goal.target_mn, left) if left else np.nan,
-        "every_year": goal.rate if left and unbroken else np.nan,
-        "mean_of_rates": growth.required_mean(goal.rate, goal.years, rates) if left and complete else np.nan,
+        "average": growth.required_rate(float(inside.iloc[-1]), goal.target_mn, left) if left else np.nan,
+        "every_year": goal.rate if unbroken else np.nan,
+        "mean_of_rates": growth.required_mean(goal.rate, goal.years, rates) if complete else np.nan,
     }
-    frame = pd.DataFrame({"from_year": last, "years_left": left, "needed": pd.Series(needed)})
-    return frame.loc[list(READINGS)].rename_axis("reading")
+    columns = {"from_year": last, "years_left": left, "needed": [needed[name] for name in READINGS]}
+    return pd.DataFrame(columns, index=pd.Index(READINGS, name="reading"))
 
 
 def judge(goal: Goal, levels: pd.Series, as_of: pd.Timestamp) -> list[Verdict]:

@@ -136,11 +136,13 @@ def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LI
     rates = np.asarray(growth, dtype=float)
     if np.isinf(rates).any():
         raise UserError("log growth: found an infinite rate, expected finite ones (a level of zero?)")
-    weights = 0.5 ** (np.arange(rates.shape[-1])[::-1] / half_life) * ~np.isnan(rates)
+    known = ~np.isnan(rates)
+    weights = 0.5 ** (np.arange(rates.shape[-1])[::-1] / half_life) * known
+    seen = np.where(known, rates, 0.0)
     total = weights.sum(axis=-1)
     safe = np.where(total > 0, total, 1.0)
-    mean = np.nansum(weights * rates, axis=-1) / safe
-    squares = np.nansum(weights * (rates - mean[..., None]) ** 2, axis=-1)
+    mean = np.sum(weights * seen, axis=-1) / safe
+    squares = np.sum(weights * (seen - mean[..., None]) ** 2, axis=-1)
     free = np.maximum(total - np.sum(weights**2, axis=-1) / safe, 0.0)
     if prior is None:
         _require_variation(rates, squares, mean)
@@ -273,7 +275,7 @@ def given(
     coefficients : of the log level of each year in the sum; ``{2014: 1}`` is the level of 2014,
         ``{2014: 1, 2013: -1}`` its growth.
     value : what was observed, logarithm; `sd`: standard deviation of its error (0: exact, infinite: no news).
-    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 12 components.
+    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 10 components.
     correlation : of the error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2).
 
     Raises
@@ -286,9 +288,15 @@ def given(
             f"observation: found {value} with error {sd}, df {df} and correlation {correlation}; expected a "
             "finite value, an error of 0 or more, df above 0 and a correlation between -1 and 1"
         )
-    weights, scales = mixtures.variance_nodes(df) if np.isfinite(df) and sd > 0 else (np.ones(1), np.ones(1))
-    errors = dict(zip(sd * np.sqrt(scales), weights, strict=True))
+    shares, scales = _error_nodes(df if sd > 0 else np.inf)
+    errors = {sd * np.sqrt(scale): share for share, scale in zip(shares, scales, strict=True)}
     return given_one_of(law, coefficients, value, errors, correlation)
+
+
+def _error_nodes(df: float) -> tuple[Array, Array]:
+    """Weights of the Gaussians that a Student-t error is made of, and factors of its variance in each."""
+    one = np.ones(1)
+    return mixtures.variance_nodes(df, mixtures.ERROR_NODES) if np.isfinite(df) else (one, one)
 
 
 def given_one_of(
@@ -301,12 +309,11 @@ def given_one_of(
     """As `given`, where the error is one of several: standard deviation → how probable it was beforehand."""
     if any(np.isinf(sd) for sd in errors):
         return law
-    row = np.zeros(len(law.years))
+    row = np.zeros((1, len(law.years)))
     for year, coefficient in coefficients.items():
-        row[law.column(year)] = coefficient
-    parts = [_condition(law, row, value, sd**2, correlation) for sd in errors]
-    logs = np.concatenate([np.log(w) + part[0] for w, part in zip(errors.values(), parts, strict=True)])
-    return _normalised(law, logs, *(np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[1:]))
+        row[0, law.column(year)] = coefficient
+    variances = np.array([list(errors)], dtype=float) ** 2
+    return _given(law, row, np.array([value]), variances, np.array([*errors.values()]), correlation)
 
 
 def given_all(
@@ -327,24 +334,36 @@ def given_all(
     """
     variances, axes = np.linalg.eigh(np.asarray(covariance, dtype=float))
     rows, turned = axes.T @ np.asarray(coefficients, dtype=float), axes.T @ np.asarray(values, dtype=float)
-    shares, scales = mixtures.variance_nodes(df) if np.isfinite(df) else (np.ones(1), np.ones(1))
-    found, logs = [], np.log(shares)
-    for node, scale in enumerate(scales):
-        after = law
-        for row, value, variance in zip(rows, turned, np.maximum(variances, 0.0) * scale, strict=True):
-            weights, means, covariances = _condition(after, row, float(value), float(variance), correlation)
-            logs[node] += logsumexp(weights)
-            after = _normalised(after, weights, means, covariances)
-        found.append(after)
-    return pool(found, np.exp(logs - logsumexp(logs)).tolist())
+    shares, scales = _error_nodes(df)
+    return _given(law, rows, turned, np.outer(np.maximum(variances, 0.0), scales), shares, correlation)
+
+
+def _given(law: Law, rows: Array, values: Array, errors: Array, shares: Array, correlation: float) -> Law:
+    """The law after independent observations, each component once for each node of their errors.
+
+    Parameters
+    ----------
+    rows : shape (m, n); values : shape (m,); errors : their variances, shape (m, nodes); shares : of the nodes.
+    """
+    after = Law(
+        law.years,
+        np.outer(shares / shares.sum(), law.weights).ravel(),
+        np.tile(law.means, (len(shares), 1)),
+        np.tile(law.covariances, (len(shares), 1, 1)),
+    )
+    for row, value, error in zip(rows, values, errors, strict=True):
+        each = np.repeat(error, len(law.weights))
+        logs, means, covariances = _condition(after, row, float(value), each, correlation)
+        after = Law(law.years, np.exp(logs - logsumexp(logs)), means, covariances)
+    return after
 
 
 def _condition(
-    law: Law, row: Array, value: float, error: float, correlation: float = 0.0
+    law: Law, row: Array, value: float, error: Array, correlation: float
 ) -> tuple[Array, Array, Array]:
     """Log weight, mean and covariance of each component given ``row @ x + noise = value`` (Kalman 1960).
 
-    `correlation` is that of the two errors, forecast and observation each taken from the truth;
+    `error` is the variance of the noise by component. `correlation` is that of the two errors, forecast and observation each taken from the truth;
     the noise is tied to the other years through the sum alone.
     """
     reach = law.covariances @ row
@@ -370,10 +389,6 @@ def _condition(
     )
     with np.errstate(divide="ignore"):  # a component of no weight stays so
         return np.log(law.weights) + density, law.means + gain * surprise[:, None], after
-
-
-def _normalised(law: Law, logs: Array, means: Array, covariances: Array) -> Law:
-    return Law(law.years, np.exp(logs - logsumexp(logs)), means, covariances)
 
 
 def pool(laws: Sequence[Law], weights: Sequence[float]) -> Law:

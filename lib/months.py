@@ -48,26 +48,40 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     press conversion counts only where there is nothing better, a figure of partial scope never.
     """
     record = record[_USED]
-    start, end = record["period_start"], record["period_end"]
-    whole = (start.dt.day == 1) & end.dt.is_month_end & (start.dt.year == end.dt.year)
-    part = whole & (end.dt.month - start.dt.month < 11)
+    start, end = (record[name].to_numpy().astype("datetime64[D]") for name in ("period_start", "period_end"))
+    first, after = start.astype("datetime64[M]"), (end + 1).astype("datetime64[M]")
+    year = start.astype("datetime64[Y]")
+    whole = (start == first) & (end + 1 == after) & (end.astype("datetime64[Y]") == year)
     usable = record["level_usable"] | (record["last_resort"] & (record["status"] == "converted"))
-    rows = record[part & usable & (record["currency"] == currency)]
-    start, end = rows["period_start"].dt, rows["period_end"].dt
-    months = {"year": start.year, "first_month": start.month, "last_month": end.month}
-    growth = rows["yoy_pct"].where(rows["growth_usable"]) / 100
-    return _best(rows.assign(**months, growth=growth))[list(COLUMNS)]
+    kept = whole & (after - first < np.timedelta64(12, "M")) & usable & (record["currency"] == currency)
+    months = {
+        "year": (year.astype("int64") + 1970)[kept],
+        "first_month": ((first - year).astype("int64") + 1)[kept],
+        "last_month": (after - year).astype("int64")[kept],
+    }
+    rows = record[kept]
+    return _best(rows.assign(**months, growth=rows["yoy_pct"].where(rows["growth_usable"]) / 100))[
+        list(COLUMNS)
+    ]
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a stretch: the best level, the growth of the best figure that has one, the earliest day."""
     stretch = rows["year"] * 10_000 + rows["first_month"] * 100 + rows["last_month"]
     order = ranked(rows.assign(stretch=stretch), "stretch")
-    best = order.drop_duplicates("stretch").set_index("stretch")
-    by_stretch = order.groupby("stretch")
-    return best.assign(
-        growth=by_stretch["growth"].first(), known_from=by_stretch["known_from"].min()
-    ).reset_index(drop=True)
+    first = np.flatnonzero(np.diff(order["stretch"], prepend=-1))
+    if not len(first):
+        return order
+    growth = np.split(order["growth"].to_numpy(), first[1:])
+    known = np.minimum.reduceat(order["known_from"].to_numpy().astype("int64"), first)
+    return (
+        order.take(first)
+        .assign(
+            growth=[next((one for one in group if not np.isnan(one)), np.nan) for group in growth],
+            known_from=known.astype(order["known_from"].dtype),
+        )
+        .reset_index(drop=True)
+    )
 
 
 def year_to_date(stretches: pd.DataFrame) -> pd.Series:
@@ -83,12 +97,11 @@ def year_to_date(stretches: pd.DataFrame) -> pd.Series:
     stretch that begins where the year so far is known extends it. Months after a hole are left out, so a year
     without its January has no year so far.
     """
-    rows = stretches.dropna(subset="value_mn").sort_values(["year", "last_month", "first_month"])
-    columns = (rows[name].to_numpy() for name in ("year", "first_month", "last_month", "value_mn"))
+    columns = (stretches[name].to_list() for name in ("year", "last_month", "first_month", "value_mn"))
     known: dict[tuple[int, int], float] = {}
-    for year, first, last, value in zip(*columns, strict=True):
+    for year, last, first, value in sorted(zip(*columns, strict=True)):
         before = 0.0 if first == 1 else known.get((year, first - 1))
-        if before is not None and (year, last) not in known:
+        if before is not None and (year, last) not in known and not np.isnan(value):
             known[int(year), int(last)] = before + float(value)
     index = pd.MultiIndex.from_tuples(list(known), names=["year", "last_month"])
     return pd.Series(list(known.values()), index=index, dtype=float)
@@ -138,9 +151,10 @@ def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
     """
     implied = implied_year_to_date(stretches).itertuples(index=False)
     stated = {(row.year, row.last_month): row.value_mn for row in implied} | year_to_date(stretches).to_dict()
-    index = pd.MultiIndex.from_tuples(sorted(stated), names=["year", "last_month"])
-    so_far = pd.Series([stated[at] for at in index], index, dtype=float).unstack("last_month")
-    so_far = so_far.reindex(columns=MONTHS)
-    known = levels.dropna()
-    so_far = so_far.loc[so_far.index.isin(known.index)].rename_axis(columns="month")
-    return np.log(1 / so_far.div(known.reindex(so_far.index), axis=0))
+    known = levels.dropna().to_dict()
+    years = sorted({year for year, _ in stated if year in known})
+    ratios = np.full((len(years), len(MONTHS)), np.nan)
+    for (year, month), value in stated.items():
+        if year in known and month in MONTHS:
+            ratios[years.index(year), month - 1] = np.log(known[year] / value)
+    return pd.DataFrame(ratios, pd.Index(years, name="year", dtype="int64"), pd.Index(MONTHS, name="month"))

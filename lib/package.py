@@ -94,11 +94,11 @@ def refresh_checksums(below: str | tuple[str, ...] = "") -> list[str]:
     changed = [one for one in resources if measure(data_dir() / one["path"]) != (one["bytes"], one["hash"])]
     if changed:
         contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in changed}
-        write_atomically(data_dir() / PACKAGE_FILE, with_checksums(contents))
+        write_atomically(data_dir() / PACKAGE_FILE, _with_checksums(contents))
     return [one["name"] for one in changed]
 
 
-def with_checksums(contents: Mapping[str, bytes]) -> bytes:
+def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
     """Content of `datapackage.json` with size and SHA-256 of these contents, by path."""
     package = copy.deepcopy(read_package())
     for resource in package["resources"]:
@@ -125,7 +125,7 @@ def editing() -> Iterator[None]:
 
 def write_tables(contents: Mapping[str, bytes]) -> None:
     """Write tables, by path, and their checksums, all or none; call it while `editing`."""
-    write_together(data_dir(), {**contents, PACKAGE_FILE: with_checksums(contents)})
+    write_together(data_dir(), {**contents, PACKAGE_FILE: _with_checksums(contents)})
 
 
 def finish_edit() -> None:

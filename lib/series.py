@@ -12,6 +12,10 @@ The order of preference is fixed and small:
 A year without any of these stays a gap. All levels are in millions of the currency.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -82,7 +86,30 @@ def no_rate(currency: str, when: str) -> str:
     )
 
 
-_USED = ["year", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status", "authority", "known_from"]
+class Level(NamedTuple):
+    """What one figure offers as the level of one year, in millions of the currency."""
+
+    year: int
+    value_mn: float
+    grade: str
+    figure_id: str
+    status: str
+    authority: str
+    currency: str
+
+
+_USED = [
+    "period_start",
+    "period_end",
+    "value_mn",
+    "value",
+    "yoy_pct",
+    "currency",
+    "figure_id",
+    "status",
+    "authority",
+    "known_from",
+]
 _USED += ["level_usable", "growth_usable", "last_resort"]  # every copy of a frame costs by its columns
 
 
@@ -103,26 +130,10 @@ def candidates(
     Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
     by year and preference.
     """
-    check_currency(currency)
-    if len(figures[["reporter", "partner", "flow"]].drop_duplicates()) > 1:
-        raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
-    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
-    rows = ranked(annual(figures)[_USED])
-    own = rows[rows["currency"] == currency]
-    published = own[own["level_usable"]].assign(grade="published")
-    parts = [
-        published,
-        _implied(own),
-        _converted(rows[rows["level_usable"]], currency, rates).assign(grade="converted"),
-        _converted(_implied(rows[rows["currency"] != currency]), currency, rates).assign(
-            grade="implied, converted"
-        ),
-        own[own["last_resort"]].assign(grade=lambda rows: rows["status"].map(LAST_RESORT)),
-    ]
-    columns = ["year", "value_mn", "grade", "figure_id", "status", "authority"]
-    found = pd.concat([part for part in parts if len(part)] or [published])[columns]
-    found["order"] = found["grade"].map(GRADES.index)
-    found = found.sort_values(["year", "order"], kind="stable").drop(columns="order").reset_index(drop=True)
+    found = pd.DataFrame(_levels(figures, currency, rates), columns=list(Level._fields)).drop(
+        columns="currency"
+    )
+    found = found.astype(dict.fromkeys(found, "str") | {"year": "int64", "value_mn": "float64"})
     return found.assign(chosen=~found.duplicated("year"))
 
 
@@ -136,36 +147,72 @@ def annual_series(
     Frame indexed by year: value_mn, grade, figure_id (the figure it rests on), low_mn and high_mn (range of
     all candidates of the year), sources (their number). Years without a figure are absent.
     """
-    found = candidates(figures, currency, rates)
-    by_year = found.groupby("year")
-    best = found[found["chosen"]].set_index("year")[["value_mn", "grade", "figure_id"]]
-    return best.assign(
-        low_mn=by_year["value_mn"].min(),
-        high_mn=by_year["value_mn"].max(),
-        sources=by_year["figure_id"].nunique(),
-    )
+    years = [list(offers) for _, offers in groupby(_levels(figures, currency, rates), lambda one: one.year)]
+    columns = {
+        "value_mn": pd.Series([offers[0].value_mn for offers in years], dtype="float64"),
+        "grade": pd.Series([offers[0].grade for offers in years], dtype="str"),
+        "figure_id": pd.Series([offers[0].figure_id for offers in years], dtype="str"),
+        "low_mn": pd.Series([min(one.value_mn for one in offers) for offers in years], dtype="float64"),
+        "high_mn": pd.Series([max(one.value_mn for one in offers) for offers in years], dtype="float64"),
+        "sources": pd.Series([len({one.figure_id for one in offers}) for offers in years], dtype="int64"),
+    }
+    index = pd.Index([offers[0].year for offers in years], dtype="int64", name="year")
+    return pd.DataFrame(columns).set_index(index)
 
 
-def _implied(own: pd.DataFrame) -> pd.DataFrame:
+def _levels(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
+    """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation."""
+    check_currency(currency)
+    if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
+        raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
+    # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
+    rows = list(ranked(annual(figures[_USED])).itertuples(index=False))
+    own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
+    converted = _converter(currency, rates)
+    offers = [
+        *(_level(row, "published") for row in own if row.level_usable),
+        *_implied(own, "implied"),
+        *converted(_level(row, "converted") for row in other if row.level_usable),
+        *converted(_implied(other, "implied, converted")),
+        *(_level(row, LAST_RESORT[row.status]) for row in own if row.last_resort),
+    ]
+    return sorted(offers, key=lambda one: (one.year, GRADES.index(one.grade)))
+
+
+def _level(row: Any, grade: str) -> Level:
+    """What a figure prints."""
+    return Level(row.year, row.value_mn, grade, row.figure_id, row.status, row.authority, row.currency)
+
+
+def _implied(rows: list[Any], grade: str) -> Iterator[Level]:
     """Previous-year levels implied by the best of ranked figures of each year that print level and growth."""
-    both = own[own["level_usable"] & own["growth_usable"] & own["yoy_pct"].notna()]
-    best = both.drop_duplicates("year")
-    value = implied_base(best["value_mn"], best["yoy_pct"] / 100)
-    return best.assign(year=best["year"] - 1, value_mn=value, grade="implied")
+    best: dict[int, Any] = {}
+    for row in rows:
+        if row.level_usable and row.growth_usable and not np.isnan(row.yoy_pct):
+            best.setdefault(row.year, row)
+    for row in best.values():
+        base = float(implied_base(row.value_mn, row.yoy_pct / 100))
+        yield _level(row, grade)._replace(year=row.year - 1, value_mn=base)
 
 
-def _converted(rows: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
+def _converter(
+    currency: str, rates: pd.DataFrame | pd.Series | None
+) -> Callable[[Iterable[Level]], Iterator[Level]]:
+    """What turns levels of other currencies into this one, at the average rates of their years; the rest is left out."""
     if rates is None:
-        return rows.iloc[:0]
-    per_usd = rates.to_frame("CNY").assign(USD=1.0) if isinstance(rates, pd.Series) else rates
-    if currency not in per_usd:
-        return rows.iloc[:0]
-    other = rows[rows["currency"].isin(per_usd.columns) & (rows["currency"] != currency)]
-    paid = pd.Series(np.nan, other.index)
-    for name, own in other.groupby("currency"):
-        paid[own.index] = own["year"].map(per_usd[name])
-    value = other["value_mn"] / paid * other["year"].map(per_usd[currency])
-    return other.assign(value_mn=value)[value.notna()]
+        table: dict[str, dict[int, float]] = {}
+    elif isinstance(rates, pd.Series):
+        table = {"CNY": rates.to_dict(), "USD": dict.fromkeys(rates.index, 1.0)}
+    else:
+        table = {str(name): column.to_dict() for name, column in rates.items()}
+
+    def convert(levels: Iterable[Level]) -> Iterator[Level]:
+        for one in levels:
+            paid, asked = (table.get(name, {}).get(one.year, np.nan) for name in (one.currency, currency))
+            if not np.isnan(value := one.value_mn / paid * asked):
+                yield one._replace(value_mn=value, currency=currency)
+
+    return convert
 
 
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:

@@ -16,62 +16,55 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lib import units
 from lib.economies import CURRENCIES, economies
-from lib.errors import UserError, did_you_mean, quote
+from lib.errors import UserError, quote
 
 LONGEST = 300
 """Characters that are read."""
 
+LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
+"""In which countries and months are known by name."""
+
 _NUMBER = r"(?:[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]{1,9})?|[0-9]{1,15}(?:[.,][0-9]{1,9})?)"
 
-_WORDS = {
-    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
-    "ten": "10", "twelve": "12", "fifteen": "15", "twenty": "20", "twenty-five": "25", "thirty": "30", "forty": "40",
-    "fifty": "50", "hundred": "100",
-}  # fmt: skip
-
-_SCALES = {
-    "k thousand thousands 千": 0.001, "m mn mln mio million millions 百万": 1, "万": 0.01, "lakh lakhs": 0.1,
-    "亿": 100, "crore crores": 10, "千万": 10, "b bn bln billion billions mrd 十亿": 1000, "千亿": 100_000,
-    "t tn trn trillion trillions 万亿": 1_000_000,
-}  # fmt: skip
-_MILLIONS = {word: scale for words, scale in _SCALES.items() for word in words.split()}
-
-_MONEY = {
-    "USD": "us$ $ usd dollar dollars us-dollar us-dollars 美元",
-    "CNY": "cny rmb yuan renminbi cn¥ 人民币 元 人民币元",
-    "EUR": "eur € euro euros 欧元",
-    "RUB": "rub ₽ rouble roubles ruble rubles 卢布",
-    "GBP": "gbp £ sterling pound pounds",
-    "INR": "inr ₹ rupee rupees",
-    "JPY": "jpy yen 日元",
-    "KRW": "krw ₩ won",
-    "KZT": "kzt ₸ tenge",
+_ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_WORDS = {"fifteen": 15, "hundred": 100} | {word: number for number, word in enumerate(_ONES, 1)}
+_WORDS |= {
+    f"{ten}{mark}{one}": 10 * tens + ones
+    for tens, ten in enumerate(_TENS, 2)
+    for ones, one in enumerate(["", *_ONES[:9]])
+    for mark in ("- " if one else [""])
 }
-_CURRENCIES = {word: code for code, words in _MONEY.items() for word in words.split()}
+
+_WORDS_OF_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in units.SCALES).split("|")
+_SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *units.LETTERS])
+_CODES = "|".join(CURRENCIES)
+_UNIT = "|".join([r"us ?\$", *units.MONEY.values(), *map(re.escape, units.SIGNS)])
+_UNIT = rf"(?:{_UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
 
 _MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
 
 _FLOWS = {
-    "total": "total trade turnover commerce total-trade 进出口 进出口总额 贸易 贸易额 товарооборот",
-    "export": "export exports exporting 出口 экспорт",
-    "import": "import imports importing 进口 импорт",
+    "total": "total trade turnover commerce total-trade 进出口 进出口总额 贸易 贸易额 贸易总额 товарооборот торговля",
+    "export": "export exports exporting shipments sales deliveries 出口 出口额 экспорт экспорта",
+    "import": "import imports importing purchases 进口 进口额 импорт импорта",
 }
 _FLOW_OF = {word: flow for flow, words in _FLOWS.items() for word in words.split()}
 
-_FALLING = (
-    r"\b(?:fall|falls|decline|declines|decrease|decreases|drop|drops|shrink|shrinks|cut|reduce|minus|down)\b"
-)
+_YEAR = r"(?:19|20|21)[0-9]{2}"
 
-_YEARLY = (
-    r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
-)
+_FALLING = r"\b(?:fall|falls|decline|declines|decrease|decreases|drop|drops|shrink|shrinks|cut|reduce|minus|down|less|lower)\b"
+
+_YEARLY = r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|/ ?a\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
 _IN_ALL = r"(?:in all|in total|altogether|overall|cumulatively|over the whole period)"
 
 
@@ -82,6 +75,41 @@ def _tidy(name: str, text: str) -> str:
     plain = unicodedata.normalize("NFKC", text)
     plain = re.sub(r"[‐‑‒–—−]", "-", plain).replace("’", "'").replace("×", "x")
     return " ".join(plain.split())
+
+
+_OF_YEAR = r" ?(?:года|году|год\b|г\.|年)?"
+_SAME = (
+    (r"\b(?:[A-Za-z]\.){2,}", lambda found: found[0].replace(".", "")),
+    (r"[≥≤<>]=?|\bor (?:more|above|better)\b|\b(?:no|not) less than\b", " "),
+    (rf"\bover (?={_NUMBER} ?(?:%|per ?cent))", " "),
+    (r"\b(?:(?:average|mean|compound) )*(?:annual|yearly) (?:average )?growth(?: rate)?\b|\bcagr\b|\bgrowth rate\b", " annually "),
+    (r"в год\b|ежегодно|年均|每年", " annually "),
+    (rf"(?:\bс|\bот|从|自) ?({_YEAR}){_OF_YEAR} ?(?:по|до|到|至|-) ?({_YEAR}){_OF_YEAR}|({_YEAR})/({_YEAR})", lambda found: f" {found[1] or found[3]}-{found[2] or found[4]} "),
+    (rf"(?:\bк|\bдо|\bв|到|至) ?(?:концу |конца )?({_YEAR}){_OF_YEAR}", r" by \1 "),
+    (rf"({_YEAR}) ?(?:года|году|г\.|年)", r"\1 "),
+    (r"удво\w+|вдвое|翻一番|翻番", " double "),
+    (r"утро\w+|втрое", " triple "),
+    (r"翻两番", " quadruple "),
+    (r"下降|减少|сни[зж]\w*|сокра\w*|упад\w*", " fall "),
+    (r"中俄", " 中国 俄罗斯 "),
+    (r"\bone and a half times|\bhalf (?:as much again|again as much)", "1.5 times"),
+    (rf"\b(?:by )?(?:a )?factor (?:of )?({_NUMBER}|{'|'.join(_ONES)})\b", lambda found: f"{_WORDS.get(found[1].lower(), found[1])} times"),
+    (r"\b(?:a|one|the next|the coming) decade\b", "10 years"),
+)  # fmt: skip
+"""Phrases that say the same in words that the rest of this module reads."""
+_SAME_AS = [(re.compile(pattern, re.IGNORECASE), words) for pattern, words in _SAME]
+
+
+def _simple(name: str, text: str) -> str:
+    """The text, tidy, in the simplest words that say the same, number words as digits."""
+    plain = _tidy(name, text.replace("½", ".5"))
+    for pattern, words in _SAME_AS:
+        plain = " ".join(pattern.sub(words, plain).split())
+    number = "|".join(sorted(_WORDS, key=len, reverse=True))
+    before = r"(?=[ -]?(?:%|per|pct|years?\b|times\b|fold\b|[mb]n?\b|[mbt]r?illion|thousand|hundred))"
+    return re.sub(
+        rf"\b(?:{number})\b{before}", lambda found: str(_WORDS[found[0].lower()]), plain, flags=re.I
+    )
 
 
 def _figure(text: str) -> float:
@@ -109,17 +137,14 @@ class _Found(NamedTuple):
 
 
 _RATE = re.compile(
-    rf"(?P<sign>[+-])? ?(?P<number>{_NUMBER}) ?(?:%|percent\b|per cent\b|pct\b)(?: ?(?:growth|of growth))?"
+    rf"(?P<sign>[+-])? ?(?P<number>{_NUMBER}) ?(?:%|percent\b|per cent\b|pct\b|pc\b|процент\w*)(?: ?(?:growth|of growth))?"
     rf"(?: ?(?P<yearly>{_YEARLY})| ?(?P<all>{_IN_ALL}))?",
     re.IGNORECASE,
 )
 
-_SCALE = "|".join(sorted(map(re.escape, _MILLIONS), key=len, reverse=True))
-_UNIT = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
-_UNIT = rf"(?:u\.s\. ?\$|us ?\$|{_UNIT}|(?-i:{'|'.join(CURRENCIES)})(?!\w))"
 _LEVEL = re.compile(
     rf"(?<![\w.,-])(?:(?P<before>{_UNIT}) ?)?(?P<number>{_NUMBER})"
-    rf"(?: ?(?P<scale>{_SCALE})(?![a-z]))?(?: ?(?:of )?(?:us |u\.s\. )?(?P<after>{_UNIT})(?![a-z]))?"
+    rf"(?: ?(?P<scale>{_SCALE})(?![a-z])\.?)?(?: ?(?:of )?(?:us )?(?P<after>{_UNIT})(?![a-z]))?"
     rf"(?: ?(?P<last>{_SCALE})(?![a-z0-9]))?",
     re.IGNORECASE,
 )
@@ -128,23 +153,19 @@ _MULTIPLES = {
     r"doubl(?:e|es|ed|ing)|twice(?: as much| the base)?|two-?fold": 2.0,
     r"(?:tripl|trebl)(?:e|es|ed|ing)|three-?fold": 3.0,
     r"quadrupl(?:e|es|ed|ing)|four-?fold": 4.0,
-    r"five-?fold": 5.0,
+    r"quintupl(?:e|es|ed|ing)|five-?fold": 5.0,
     r"ten-?fold": 10.0,
     r"halv(?:e|es|ed|ing)": 0.5,
 }
-_PARTS = {
-    "half": 1 / 2,
-    "a half": 1 / 2,
-    "a third": 1 / 3,
-    "one third": 1 / 3,
-    "a quarter": 1 / 4,
-    "a fifth": 1 / 5,
-}
+_PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10, "two thirds": 2 / 3, "three quarters": 3 / 4}  # fmt: skip
 _TIMES = re.compile(
     rf"\bx ?(?P<x>{_NUMBER})(?![\w%])|(?<![\w.,])(?P<times>{_NUMBER}) ?(?:x\b|-?fold\b|times\b(?: the base| as much)?)",
     re.IGNORECASE,
 )
-_BY_PART = re.compile(r"\bby (?P<part>a half|half|a third|one third|a quarter|a fifth)\b", re.IGNORECASE)
+_PART = rf"(?:(?:a |one )?(?P<word>{'|'.join(_PARTS)})|(?P<over>[1-9])/(?P<under>[2-9]))"
+_BY_PART = re.compile(
+    rf"\bby {_PART}\b|\b{_PART.replace('P<', 'P<_')} (?:more|less|higher|lower|up|down)\b", re.IGNORECASE
+)
 
 _EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
 
@@ -161,7 +182,7 @@ def read_goal(text: str, currency: str = "USD") -> str:
     UserError
         For what is no goal, or could be two.
     """
-    plain = _with_digits(_tidy("goal", text))
+    plain = _simple("goal", text)
     found = _find_goal(plain, text, currency)
     left = _left_over(f"{plain[: found.start]} {plain[found.end :]}")
     if not found.goal or left:
@@ -169,12 +190,6 @@ def read_goal(text: str, currency: str = "USD") -> str:
         alone = "; its years are the parameters base_year and deadline" if dated else ""
         raise UserError(f"goal: found {quote(text)}, expected {_EXAMPLES}{alone}")
     return found.goal
-
-
-def _with_digits(text: str) -> str:
-    """Number words as digits."""
-    pattern = rf"\b(?:{'|'.join(sorted(_WORDS, key=len, reverse=True))})\b(?=[ -]?(?:%|per|pct|years?\b|times\b|fold\b|[mbt]|hundred))"
-    return re.sub(pattern, lambda found: _WORDS[found[0].lower()], text, flags=re.IGNORECASE)
 
 
 def _left_over(text: str) -> list[str]:
@@ -226,7 +241,8 @@ def _multiples(plain: str, down: bool) -> list[_Found]:
             _Found(f"{_written(_figure(match['x'] or match['times']))} times the base", *match.span())
         )
     for match in _BY_PART.finditer(plain):
-        part = _PARTS[match["part"].lower()]
+        said = {name.strip("_"): text for name, text in match.groupdict().items() if text}
+        part = _PARTS[said["word"].lower()] if "word" in said else int(said["over"]) / int(said["under"])
         found.append(_Found(f"{_written(1 - part if down else 1 + part)} times the base", *match.span()))
     return found
 
@@ -236,7 +252,7 @@ def _levels(plain: str, text: str, currency: str) -> list[_Found]:
     if re.search("(?<!cn)¥", plain, re.IGNORECASE):
         raise UserError(f"goal: found ¥ in {quote(text)}, expected a currency: did you mean CNY or JPY?")
     for match in _LEVEL.finditer(plain):
-        before, after = (_currency_of(match[name]) for name in ("before", "after"))
+        before, after = (units.currency_of(match[name] or "") for name in ("before", "after"))
         scale = match["scale"] or match["last"]
         named = before or after
         if (before and after and before != after) or not (scale or named):
@@ -247,17 +263,9 @@ def _levels(plain: str, text: str, currency: str) -> list[_Found]:
                 f'goal: found {quote(text)}, expected its scale: did you mean "{_written(number)} {unit} bn" or '
                 f'"{_written(number)} {unit} mn"?'
             )
-        level = number * _MILLIONS[scale.lower()] if scale else number / 1e6
+        level = number * 10.0 ** ((units.ten_of(scale) or 0) - 6) if scale else number / 1e6
         found.append(_Found(_level_in_words(level, unit), match.start(), match.end(), named))
     return found
-
-
-def _currency_of(word: str | None) -> str:
-    """The ISO 4217 code of a currency's sign, name or code; empty for none."""
-    if not word:
-        return ""
-    plain = word.casefold().replace(" ", "").replace("u.s.", "us")
-    return _CURRENCIES.get(plain, word if word in CURRENCIES else "")
 
 
 def _level_in_words(level_mn: float, currency: str) -> str:
@@ -293,14 +301,10 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     """
     plain = _tidy("unit", text)
     words = re.findall(rf"{_UNIT}|(?:{_SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
-    money = [code for word in words if (code := _currency_of(word))]
-    scales = [_MILLIONS[word.casefold()] for word in words if word.casefold() in _MILLIONS]
-    if (
-        len(money) + len(scales) != len([word for word in words if word != "of"])
-        or len(money) > 1
-        or len(scales) > 1
-        or not words
-    ):
+    money = [code for word in words if (code := units.currency_of(word))]
+    scales = [10.0 ** (ten - 6) for word in words if (ten := units.ten_of(word)) is not None]
+    said = [word for word in words if word not in ("of", "in", ".")]
+    if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
         raise UserError(
             f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
         )
@@ -309,20 +313,23 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
 
 # --- years ---
 
-_YEAR = r"(?:19|20|21)[0-9]{2}"
-
 _BETWEEN = re.compile(
     rf"(?:\b(?:from|between|in|over|during|for) )?\b({_YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({_YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
     re.I,
 )
 _BEFORE = re.compile(rf"\bbefore ({_YEAR})\b", re.I)
-_BY = re.compile(rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| year)? ({_YEAR})\b", re.I)
+_BY = re.compile(
+    rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({_YEAR})\b",
+    re.I,
+)
 _SINCE = re.compile(
-    rf"\b(?:since|from|on|over|above|against|compared (?:with|to)|relative to|base(?: year)?)(?: the)?(?: level of)? ({_YEAR})\b(?:'s)?(?: levels?)?",
+    rf"\b(?:since|from|on|over|above|against|than|(?:the )?level of|compared (?:with|to)|relative to|base(?: year)?)"
+    rf"(?: the)?(?: level of| in)? ({_YEAR})\b(?:'s)?(?: levels?)?",
     re.I,
 )
 _WITHIN = re.compile(
-    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) years?\b", re.I
+    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b",
+    re.I,
 )
 
 _LONE_YEAR = re.compile(rf"(?<![0-9.,]){_YEAR}(?![0-9.,%])(?! ?(?:{_SCALE}|{_UNIT}|%|per)(?![a-z]))", re.I)
@@ -485,10 +492,40 @@ def fold(name: str) -> str:
     return "".join(sign for sign in plain if not unicodedata.combining(sign))
 
 
+@lru_cache(maxsize=1)
+def translations() -> dict[str, str]:
+    """The name used here by every translation of a country (CLDR, by babel), folded."""
+    from babel import Locale
+
+    found: dict[str, str] = {}
+    by_code = {economy.code: economy.name for economy in economies() if len(economy.code) == 2}
+    for language in LANGUAGES:
+        for code, name in Locale(language).territories.items():
+            if code in by_code:
+                found.setdefault(fold(name), by_code[code])
+    return found
+
+
 def read_place(text: str) -> str:
     """The name of a place as the figures use it: "harbin", "CN", "Russian Federation", "黑龙江"; others stay as they are."""
-    known, plain = places(), fold(" ".join(text[:LONGEST].split()))
-    return known.get(plain) or known.get(re.sub(r"^the |'s$| city$| province$|市$|省$", "", plain), text)
+    plain = fold(" ".join(text[:LONGEST].split()))
+    short = re.sub(r"^the |'s$| city$| province$|市$|省$", "", plain)
+    return _find_place(plain) or _find_place(short) or text
+
+
+def _find_place(plain: str) -> str:
+    """The place of a folded name, blank for none; in other alphabets also by translation and, in Russian, in any case."""
+    if (name := places().get(plain)) or plain.isascii():
+        return name or ""
+    known = translations() | places()
+    if name := known.get(plain, ""):
+        return name
+    stem = _CASE.sub("", plain)
+    return next((name for word, name in known.items() if len(stem) > 2 and _CASE.sub("", word) == stem), "")
+
+
+_CASE = re.compile(r"(?<=[а-я]{3})(?:иеи|ием|ии|ию|ия|еи|ои|ом|ем|и|я|а|у|ю|е|ы|ь)$")
+"""Endings of Russian names, as `fold` leaves them: й without its accent."""
 
 
 # --- a question in one line ---
@@ -518,9 +555,19 @@ _ROLES: dict[str, dict[str, str]] = {
     "to": {"export": "partner", "import": "reporter"},
     "into": {"export": "partner", "import": "reporter"},
 }
+_ROLES |= {
+    "с": _ROLES["with"],
+    "со": _ROLES["with"],
+    "из": _ROLES["from"],
+    "从": _ROLES["from"],
+    "в": _ROLES["to"],
+}
 """What a place is after a word, in a sentence about a flow."""
 
-_AS_OF = re.compile(r"\b(?:as of|as known on|known on|seen on|as seen on) ([^|;?]{4,24})$", re.I)
+_AS_OF = re.compile(
+    r"\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$",
+    re.I,
+)
 
 _FILLING = """
 the a an will would shall should to is does do did grow grows growing growth increase increases increased
@@ -528,11 +575,16 @@ rise rises expand expands reach reaches hit raise boost achieve attain at least 
 more exceed goal target its their year yearly annual annually level levels volume value bilateral mutual
 two-way foreign external of from with and between vs versus for by on in 's what if can could be worth up it
 this that get trade fall falls decline declines decrease decreases drop drops shrink shrinks cut reduce
-minus down
+minus down less lower higher aim aims want wants plan plans i we how likely are odds chance chances probability
+province city region average mean rate
+对 和 与 同 的 间 之间 增长 增加 达到 达 自 年 и между рост вырастет увеличить увеличится достигнет на
 """
 
 _FILLERS = frozenset(_FILLING.split())
 """Words that say nothing of their own in a sentence about a goal."""
+
+_SHORT = _FILLERS | {"as", "at", "me", "my", "no", "so", "us", "am", "are", "per", "and", "can"}
+"""Words that are codes of countries, too, where they stand in capitals."""
 
 
 def read_question(text: str, currency: str = "USD") -> Question:
@@ -546,7 +598,7 @@ def read_question(text: str, currency: str = "USD") -> Question:
     UserError
         For a sentence without a goal, with a word that is not understood, or with one that could be two things.
     """
-    plain = _with_digits(_tidy("ask", text))
+    plain = _simple("ask", text)
     stated: dict[str, Any] = {}
     notes = []
     if match := _AS_OF.search(plain):
@@ -573,12 +625,24 @@ def read_question(text: str, currency: str = "USD") -> Question:
     stated |= {name: value for name, value in said.items() if value}
     rest = f"{rest[: found.start]} | {rest[found.end :]}"
     stated |= _flow_and_places(rest, text)
+    if "reporter" in stated and "partner" not in stated and re.search(r"\bUS \$", plain):
+        raise UserError(
+            f'partner: found "US $" in {quote(text)}, expected "US$" for dollars or "USA" for the partner: did you mean US$?'
+        )
     return Question(stated, years.length, tuple(notes))
+
+
+_IN_ONE_STEP = re.compile(
+    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{_NUMBER} ?(?:%|per ?cent)"
+    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{_YEAR}",
+    re.IGNORECASE,
+)
+"""What sounds like growth from one year to the other, and not like growth a year."""
 
 
 def _refuse_doubtful_span(goal: str, words: str, plain: str, years: Years) -> None:
     """Ask what a rate is that has one end only: "25 % by 2030" may be growth a year, or from now to then."""
-    whole = years.base is not None and years.deadline is not None
+    whole = years.base is not None and years.deadline is not None and not _IN_ONE_STEP.search(plain)
     if not goal.endswith("%") or whole or years == Years() or re.search(_YEARLY, plain, re.IGNORECASE):
         return
     raise UserError(
@@ -589,18 +653,18 @@ def _refuse_doubtful_span(goal: str, words: str, plain: str, years: Years) -> No
 
 def _flow_and_places(rest: str, text: str) -> dict[str, str]:
     """Flow, reporter and partner of what is left of a sentence; a word without meaning is a mistake."""
-    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", rest.replace("'s ", " 's "))
-    known, role = places(), ""
+    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", _apart(rest.replace("'s ", " 's ")))
+    role = ""
     flows: set[str] = set()
     found: list[tuple[str, str]] = []
     while tokens:
-        name, taken = _longest_name(tokens, known)
+        name, taken = _longest_name(tokens)
         word = tokens[0].casefold().strip(".")
         if name:
             found.append((role, name))
             role, tokens = "", tokens[taken:]
             continue
-        parts = [part for part in tokens.pop(0).split("-") if part]
+        parts = [part for part in re.split("[-/]", tokens.pop(0)) if part]
         if word in _FLOW_OF:
             flows.add(_FLOW_OF[word])
         elif word in _ROLES:
@@ -608,12 +672,22 @@ def _flow_and_places(rest: str, text: str) -> dict[str, str]:
         elif len(parts) > 1 and word not in _FILLERS:
             tokens = parts + tokens
         elif word.strip("|+&/->") and word not in _FILLERS:
-            hint = did_you_mean(word, {*known.values(), *_FLOW_OF})
+            close = get_close_matches(word, [*places(), *_FLOW_OF], 1, 0.75)
+            hint = f"; did you mean {places().get(close[0], close[0])}?" if close else ""
             raise UserError(
                 f"ask: found {quote(word)} in {quote(text)}, expected words for places, flow, goal and years{hint}"
             )
     flow = _joined(flows)
     return ({"flow": flow} if flow else {}) | _roles(found, flow, text)
+
+
+def _apart(text: str) -> str:
+    """A text whose Chinese words, which are written without spaces, have them."""
+    if not re.search("[一-龥]", text):
+        return text
+    words = {*translations(), *places(), *_FLOW_OF, *_FILLERS}
+    chinese = sorted((word for word in words if re.fullmatch("[一-龥]+", word)), key=len, reverse=True)
+    return re.sub("|".join(chinese), r" \g<0> ", text)
 
 
 def _joined(flows: set[str]) -> str:
@@ -622,33 +696,15 @@ def _joined(flows: set[str]) -> str:
     return next(iter(one_way)) if len(one_way) == 1 else "total" if flows else ""
 
 
-def _longest_name(tokens: list[str], known: dict[str, str]) -> tuple[str, int]:
+def _longest_name(tokens: list[str]) -> tuple[str, int]:
     """The longest name of a place that begins with the first word, and how many words it has."""
     for taken in range(min(6, len(tokens)), 0, -1):
         words = " ".join(tokens[:taken])
-        name = known.get(fold(words.strip(".")))
+        name = _find_place(fold(words.strip(".")))
         # "in", "to" and "by" are words, and codes of countries only where they stand in capitals.
-        if name and not (len(words) <= 3 and words.isascii() and not words.isupper() and _is_word(words)):
+        if name and (len(words) > 3 or not words.isascii() or words.isupper() or fold(words) not in _SHORT):
             return name, taken
     return "", 0
-
-
-def _is_word(word: str) -> bool:
-    folded = word.casefold()
-    return folded in _FILLERS or folded in (
-        "as",
-        "at",
-        "me",
-        "my",
-        "no",
-        "so",
-        "us",
-        "am",
-        "are",
-        "per",
-        "and",
-        "can",
-    )
 
 
 def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]:

@@ -1,24 +1,18 @@
-"""A target as trackers see it: base, latest and target value, and what can be told from them.
+"""How official trackers would class progress towards a target: published standards as pure functions.
 
-Rules at the edges, the same for every standard in `lib.standards`:
+Every standard sees the same problem, a `TrackedTarget`: base, latest and target value with their years, and the
+direction in which more is better. None of them states a probability; each extrapolates what was observed. Rules at the
+edges, the same for all:
 
 - a missing value, one year only (latest = base year), or a latest value from after the deadline → no ratio;
 - target equal to base → no ratio, since no progress is required to divide by;
 - compounding: a base or target of 0 becomes 0.001 (as in Open SDG) with a note; values on both sides of 0
   give no ratio;
-- a latest value at or beyond the target → met, even where there is no ratio.
+- a latest value at or beyond the target → met, even where there is no ratio; without one it is else not assessed;
+- a value of the target year itself gives the outcome, not a forecast, and the note says so.
 
-How official trackers would class progress towards a target: published standards as pure functions.
-
-Every standard sees the same problem, a `TrackedTarget`: base, latest and target value with their years, and
-the direction in which more is better. None of them states a probability; each extrapolates what was observed.
-
-Edge cases follow the rules in `lib.standards`: where no ratio can be formed, a target is met or not assessed.
-A value of the target year itself gives the outcome, not a forecast, and the note says so.
-
-Which thresholds are verified: those of Eurostat / Open SDG and of the UN progress chart were read in the
-sources named there. The cut points of ESCAP anticipated progress and of SDSN are given as commonly stated;
-they were not verified in a primary source.
+Verified thresholds: those of Eurostat / Open SDG and of the UN progress chart were read in the sources named there.
+The cut points of ESCAP anticipated progress and of SDSN are as commonly stated, not verified in a primary source.
 """
 
 import math

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.errors import Fault, UserError, list_faults, nearest, quote, read_bytes, shown_path
+from lib.errors import Fault, UserError, inert, list_faults, nearest, quote, read_bytes, shown_path
 from lib.package import data_dir, describe
 
 LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
@@ -30,9 +30,6 @@ ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 YEAR = re.compile(r"\d{4}", re.ASCII)
 
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
-
-FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")
-"""How a cell begins that a spreadsheet would compute; a number with its sign is none."""
 
 # What a check finds, before the name of the file is known: line, column, found, expected.
 Finding = tuple[int, str, str, str]
@@ -121,8 +118,8 @@ def _check_once(
     rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
     findings = list(found)
     if not rows.empty:
-        findings += check_unique(rows, schema)
-        findings += check_references(rows, schema, name)
+        findings += _check_unique(rows, schema)
+        findings += _check_references(rows, schema, name)
         findings += [
             (line, column, quote(rows[column][line]), expected)
             for rule in rules
@@ -138,17 +135,17 @@ def _check_content(content: bytes, fields: str) -> tuple[pd.DataFrame, list[Find
     """Check by itself what a table holds: once for each content, since a command that writes one checks all again."""
     described = json.loads(fields)
     rows, findings = read_rows(content, [field["name"] for field in described])
-    return rows, findings if rows.empty else findings + check_fields(rows, described)
+    return rows, findings if rows.empty else findings + _check_fields(rows, described)
 
 
 def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Finding]]:
     """Return the rows that have all fields, as strings by line, and the faults of the file as such."""
     text, findings = decode(content)
-    records = split_records(text, findings)
+    records = _split_records(text, findings)
     header = next(records, (1, []))[1]
     kept: dict[int, list[str]] = {}
     if text or not findings:
-        findings += (faulty := check_header(header, names))
+        findings += (faulty := _check_header(header, names))
         for line, record in () if faulty else records:
             findings += check_record(line, record, header)
             if len(record) == len(header):
@@ -156,11 +153,6 @@ def read_rows(content: bytes, names: list[str]) -> tuple[pd.DataFrame, list[Find
     index = pd.Index(list(kept), name="line", dtype="int64")
     rows = pd.DataFrame(list(kept.values()), index=index, columns=header if kept else names, dtype="str")
     return rows[names], findings
-
-
-def inert(cell: Any) -> Any:
-    """A cell for a CSV file: an apostrophe before text that a spreadsheet would compute, anything else as it is."""
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -186,7 +178,7 @@ def decode(content: bytes) -> tuple[str, list[Finding]]:
         return "", findings
 
 
-def split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
+def _split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
     """Give each record with the line on which it begins: a quoted field may run over several lines."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:
@@ -201,7 +193,7 @@ def split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, lis
             return
 
 
-def check_header(header: list[str], names: list[str]) -> list[Finding]:
+def _check_header(header: list[str], names: list[str]) -> list[Finding]:
     """Find missing, unknown and repeated columns; a wrong separator is recognised and named."""
     if len(header) <= 1:
         separator = {";": "semicolons", "\t": "tabs"}
@@ -225,47 +217,25 @@ def check_record(line: int, record: list[str], header: list[str]) -> list[Findin
     for column, text in zip(header, record, strict=True):
         if len(text) > LONGEST_FIELD:
             findings.append((line, column, f"{len(text)} characters", f"at most {LONGEST_FIELD}"))
-        if text and FORMULA.match(text):
+        if inert(text) != text:
             findings.append((line, column, quote(text), "text that a spreadsheet would not compute"))
         if match := CONTROL.search(text):
             findings.append((line, column, f"the control character {match[0]!r}", "text that can be printed"))
     return findings
 
 
-def check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:
-    """Check every field of every row against the description, with pandera, and collect all failures."""
-    from pandera.errors import SchemaErrors
-
-    try:
-        field_schema(fields).validate(rows, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases
-        enums = {field["name"]: field.get("constraints", {}).get("enum", []) for field in fields}
-        return [
-            (line, column, quote(text), expected if expected != "enum" else nearest(text, enums[column]))
-            for line, column, text, expected in zip(
-                cases["index"].astype(int),
-                cases["column"],
-                cases["failure_case"],
-                cases["check"],
-                strict=True,
-            )
-        ]
-    return []
-
-
-def field_schema(fields: list[dict[str, Any]]) -> Any:
-    """Return the pandera schema of a table still in text; each check's error says what was expected."""
-    import pandera.pandas as pa
-
-    def column(field: dict[str, Any]) -> Any:
-        checks = [
-            pa.Check(lambda texts, test=test: texts.map(cached(test)), error=expected)
-            for test, expected in field_tests(field)
-        ]
-        return pa.Column("str", checks)
-
-    return pa.DataFrameSchema({field["name"]: column(field) for field in fields})
+def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Finding]:
+    """Check every field of every row against the description, and collect all failures."""
+    findings: list[Finding] = []
+    for field in fields:
+        column, texts = field["name"], rows[field["name"]]
+        distinct = set(texts)  # columns repeat themselves
+        for test, expected in field_tests(field):
+            bad = {text for text in distinct if not test(text)}
+            for line, text in texts[texts.isin(bad)].items() if bad else ():
+                right = nearest(text, field["constraints"]["enum"]) if expected == "enum" else expected
+                findings.append((line, column, quote(text), right))
+    return findings
 
 
 def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
@@ -287,18 +257,6 @@ def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], 
     if "pattern" in constraints:
         pattern = re.compile(constraints["pattern"], re.ASCII)
         yield (lambda text: not text or bool(pattern.search(text))), f"text like {field['example']}"
-
-
-def cached(test: Callable[[str], bool]) -> Callable[[str], bool]:
-    """Ask a test once for each text; columns repeat themselves."""
-    known: dict[str, bool] = {}
-
-    def ask(text: str) -> bool:
-        if text not in known:
-            known[text] = test(text)
-        return known[text]
-
-    return ask
 
 
 def is_number(text: str) -> bool:
@@ -324,7 +282,7 @@ TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
 }
 
 
-def check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding]:
+def _check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding]:
     """Find keys used twice and, under a key that is only a name for the row, second copies of a row."""
     key = schema["primaryKey"]
     names = [key] if isinstance(key, str) else key
@@ -338,17 +296,17 @@ def check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding
                 yield line, names[0], quote(rows[names[0]][line]), f"{expected}: line {before} has the same"
 
 
-def check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
+def _check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
     """Find names that the table they refer to does not have."""
     for reference in schema.get("foreignKeys", []):
         column, target = reference["fields"], reference["reference"]
-        known = rows if target["resource"] == "" else read_named(target["resource"])
+        known = rows if target["resource"] == "" else _read_named(target["resource"])
         valid = set(known[target["fields"]]) | {""}
         for line, text in rows.loc[~rows[column].isin(valid), column].items():
             yield line, column, quote(text), nearest(text, valid - {""})
 
 
-def read_named(name: str) -> pd.DataFrame:
+def _read_named(name: str) -> pd.DataFrame:
     """Return a table as text for others to refer to, whatever its faults; not to be altered."""
     resource = describe(name)
     content = read_bytes(data_dir() / resource["path"])

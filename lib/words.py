@@ -193,7 +193,7 @@ def form(value: Any, spec: str) -> str:
     return str(value)
 
 
-def escape_markdown(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Text as Markdown that shows just that text: no markup, no HTML, no formula."""
     marked = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", str(text))
     return escape_html(marked, quote=False)
@@ -240,7 +240,7 @@ class _Sentence(Formatter):
         if isinstance(value, Prose):
             return str(value)
         text = form(value, format_spec)
-        return escape_markdown(text) if self.escaped and format_spec != "url" else text
+        return _escape_markdown(text) if self.escaped and format_spec != "url" else text
 
 
 def fill(template: str, **values: Any) -> str:

@@ -22,11 +22,22 @@ RULES = {
     "an exponent": r"\d[.\d]*e[+−-]\d",
     "a bold that is not": r" \*\* ",
     "a hyphen for a minus": r"(?<![\w.–/_-])-\d",
-    "a count of all of itself": r"\*{0,2}(\d+)\*{0,2} of \*{0,2}\1\*{0,2} cannot",
+    "a count of all of itself": r"(?<![\d.,])(\d+)\*{0,2} of \*{0,2}\1\b(?![.,]\d)",
+    "one of one": r"\bOf 1 [a-z]+",
+    "a sign before nought": r"[+−]0(?:\.0+)?(?![.\d])",
+    "a reading that is no adverb": r"\b[Rr]ead (?:every year|mean of)",
+    "a month cut short": r"\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b",
+    "a day as data have it": r"\bAnnounced \d",
+    "the world without its article": r"\b(?:with|to|from|of) World\b(?! Bank)",
+    "a year beside itself": r"\bin (\d{4}) and [^.;]{1,20} in \1\b",
     "a span that ends in words": r"\d{4}–\d{4}, a year",
     "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
     "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
 }
+
+
+LEAST_WORDS = 3
+"""Shorter texts, such as "None can.", may stand twice."""
 
 
 def check_sentences(text: str) -> list[str]:
@@ -36,6 +47,13 @@ def check_sentences(text: str) -> list[str]:
         for name, pattern in RULES.items()
         for found in re.finditer(pattern, text)
     ]
+
+
+def check_page(said: list[str]) -> list[str]:
+    """The rules that a page breaks: those of its sentences, and no sentence twice."""
+    twice = [text for text in dict.fromkeys(said) if said.count(text) > 1 and len(text.split()) > LEAST_WORDS]
+    faults = [fault for text in said for fault in check_sentences(text)]
+    return faults + [f"said twice: {text[:80]!r}" for text in twice]
 
 
 def sentences_of(notebook: dict[str, Any]) -> list[str]:

@@ -120,7 +120,7 @@ READERS = {
     "gacc index": Reader(
         lambda body: gacc.read_index(body, "text/html", "http://x/preliminary2014.html"), GACC_INDEX
     ),
-    "fred": Reader(lambda body: rates.read_fred(body, "AEXCHUS", WHERE), FRED),
+    "fred": Reader(lambda body: rates.read_fred(body, "text/csv", WHERE, "AEXCHUS"), FRED),
     "comtrade": Reader(partial(of_source, "comtrade", "application/json"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
     "cbr": Reader(lambda body: rates.read_cbr(body, "application/xml", WHERE), CBR),

@@ -397,14 +397,6 @@ def test_a_province_hides_a_year_too():
     assert evidence.parcels_a_year(case).empty
 
 
-@pytest.mark.parametrize(
-    ("p", "word"),
-    [(0.96, "met"), (0.95, "met"), (0.5, "cannot tell"), (0.06, "cannot tell"), (0.05, "missed")],
-)
-def test_the_word_follows_the_probability(p, word):
-    assert hidden.verdict(p, 0.95) == word
-
-
 def test_the_rows_of_all_flows_that_were_used_are_listed(harbin):
     used = hidden.rows_used(harbin[0])
     assert list(dict.fromkeys(used["reporter"])) == ["China", "Heilongjiang", "Harbin"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import spoken
+from lib import spoken, units
 from lib.errors import UserError
 from lib.goals import parse_goal
 
@@ -133,6 +133,38 @@ UNITS = {
     "mn": ("CNY", 1),
 }
 
+UNTIL_2030 = {
+    "treble": "3 times the base",
+    "a third more": "1.333333333 times the base",
+    "a quarter less": "0.75 times the base",
+    "one third less": "0.666666667 times the base",
+    "2/3 higher": "1.666666667 times the base",
+    "quintuple": "5 times the base",
+    "one and a half times": "1.5 times the base",
+    "by a factor of three": "3 times the base",
+    "US$ 5bn": "5 USD bn",
+    "U.S. $5 billion": "5 USD bn",
+    "5 billion euros": "5 EUR bn",
+    "5 Mrd. EUR": "5 EUR bn",
+    "5 млрд долларов": "5 USD bn",
+    "₹ 5 lakh crore": "5000 INR bn",
+    "25 % per annum": "25 %",
+    "25 %/yr": "25 %",
+    "25 %/a": "25 %",
+    "25 pc a year": "25 %",
+    "twenty five percent a year": "25 %",
+    "7½ % a year": "7.5 %",
+    "≥ 25 % a year": "25 %",
+    "no less than 25 % a year": "25 %",
+    "25 % or more each year": "25 %",
+    "average annual growth of 25 %": "25 %",
+    "a CAGR of 25 %": "25 %",
+    "年均增长25%": "25 %",
+    "25 % в год": "25 %",
+    "翻一番": "2 times the base",
+    "вдвое": "2 times the base",
+}
+
 HARBIN = {"reporter": "Harbin", "partner": "Russia"}
 CHINA = {"reporter": "China", "partner": "Russia"}
 SENTENCES = {
@@ -162,6 +194,20 @@ SENTENCES = {
     "黑龙江 俄罗斯 25% 2012-2015 as of 15 April 2014": {"reporter": "Heilongjiang", "partner": "Russia"}
     | {"goal": "25 %", "base_year": 2012, "deadline": 2015, "as_of": date(2014, 4, 15)},
     "double by 2030": {"goal": "2 times the base", "deadline": 2030},
+    "Harbin/Russia 5 % a year 2012/2015": HARBIN | {"goal": "5 %", "base_year": 2012, "deadline": 2015},
+    "What are the odds that China's trade with Russia reaches $300bn by end-2030?": CHINA
+    | {"flow": "total", "goal": "300 USD bn", "currency": "USD", "deadline": 2030},
+    "U.S. exports to China three times the level of 2012 by December 2030": {"reporter": "United States", "partner": "China"}
+    | {"flow": "export", "goal": "3 times the base", "base_year": 2012, "deadline": 2030},
+    "shipments from Germany to India 100bn by the end of 2030": {"reporter": "Germany", "partner": "India"}
+    | {"flow": "export", "goal": "100 USD bn", "deadline": 2030},
+    "товарооборот Китая с Россией 200 млрд долларов к 2024 году": CHINA
+    | {"flow": "total", "goal": "200 USD bn", "currency": "USD", "deadline": 2024},
+    "импорт из Индии в Казахстан вырастет вдвое с 2020 по 2030 год": {"reporter": "Kazakhstan", "partner": "India"}
+    | {"flow": "import", "goal": "2 times the base", "base_year": 2020, "deadline": 2030},
+    "中俄贸易额到2024年达到2000亿美元": CHINA | {"flow": "total", "goal": "200 USD bn", "currency": "USD", "deadline": 2024},
+    "印度对德国出口 年均增长10% 2012-2015 (as of the end of April 2014)": {"reporter": "India", "partner": "Germany"}
+    | {"flow": "export", "goal": "10 %", "base_year": 2012, "deadline": 2015, "as_of": date(2014, 4, 30)},
 }  # fmt: skip
 
 DOUBTFUL_SENTENCES = {
@@ -172,6 +218,8 @@ DOUBTFUL_SENTENCES = {
     "Harbin Rusia 25% 2012-2015": 'found "rusia" in',
     "Harbin China Russia 5% a year": "found 3 places",
     "Harbin Russia 2012-2015": "found no goal",
+    "Harbin Russia 50 % more by 2020 than in 2012": "may be growth a year or from now to then",
+    "India US $500 billion by 2030": '"USA" for the partner',
 }
 
 
@@ -196,6 +244,14 @@ def test_a_doubtful_goal_is_asked_back(text, words):
 
 def test_a_level_without_a_currency_is_of_the_case():
     assert spoken.read_goal("100bn", "CNY") == "100 CNY bn"
+
+
+@pytest.mark.parametrize(("text", "meant"), UNTIL_2030.items())
+def test_a_goal_with_a_deadline_is_understood(text, meant):
+    assert spoken.read_question(f"Harbin Russia {text} by 2030").stated == HARBIN | {
+        "goal": meant,
+        "deadline": 2030,
+    } | ({"currency": meant.split()[1]} if meant.endswith("bn") else {})
 
 
 @pytest.mark.parametrize(("text", "meant"), YEARS.items())
@@ -328,4 +384,4 @@ def test_a_day_is_read_however_it_is_written(day):
 
 
 def test_the_examples_of_the_docstrings_hold():
-    assert doctest.testmod(spoken).failed == 0
+    assert doctest.testmod(spoken).failed == 0 and doctest.testmod(units).failed == 0

@@ -1,20 +1,83 @@
-"""Results in plain words: the sentences with which a notebook opens and explains its figures."""
+"""The sentences that notebooks, pages and the command line share: the first line of an answer, the goal, the sources."""
 
 import pandas as pd
 
 from lib.cases import FlowCase, GoalCase
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_investments, load_targets, sources
-from lib.goals import Goal, parse_goal
-from lib.growth import cagr
-from lib.words import Said, fill, markdown
+from lib.goals import READ_AS, Goal, Verdict, parse_goal
+from lib.outlook import Answer
+from lib.words import Said, fill, markdown, pick, plain, year_spans
 
-READ_AS = {
-    "average": "on average",
-    "every_year": "year by year",
-    "mean_of_rates": "by the mean of the yearly rates",
+IN_TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+SURE_ENOUGH = 0.6
+"""Below this probability of the likelier outcome nobody can tell."""
+
+
+HEADLINE = {
+    "met": "**Met.** Read {reading}, {reason}.",
+    "missed": "**Missed.** Read {reading}, {reason}.",
+    "unknown": "**Not known.** Read {reading}, the record cannot say: {reason}.",
+    "forecast": "**Open: {p:pct}** that it will be met, read {reading}: a forecast.",
+    "nowcast": "**Open: {p:pct}** that it will be met, read {reading}: a nowcast, while {end} is running.",
+    "unsure": "**Cannot tell: {p:pct}** that it was met, read {reading}: inferred, {since}.",
+    "inferred": "**{likely}**, with a probability {odds}: inferred, {since}, read {reading}.",
 }
-"""A reading as the end of "the goal, read …"."""
+"""The first line of an answer by how it stands."""
+
+
+def headline(answer: Answer, **words: str) -> Said:
+    """The verdict, or the likelier outcome with its probability and kind, for the reading in which the goal was stated.
+
+    Parameters
+    ----------
+    words : a notebook's own in place of `HEADLINE`, with the same fields.
+    """
+    outcome, p = _stated(answer).outcome, answer.chances.get(answer.case.reading)
+    likelier = 0.0 if p is None else max(p, 1 - p)
+    unsure = answer.kind == "inferred" and likelier < SURE_ENOUGH
+    state = "unknown" if p is None else "unsure" if unsure else answer.kind
+    said = pick(outcome if outcome in ("met", "missed") else state, **HEADLINE | words)
+    facts = {"likely": "Met" if p and p > 0.5 else "Missed", "odds": _odds(likelier), "p": p}
+    facts |= {"reading": READ_AS[answer.case.reading], "reason": _reason(answer), "since": _since(answer)}
+    return markdown("{said}", said=said, end=answer.goal.deadline, **facts)
+
+
+def plainly(answer: Answer, **words: str) -> str:
+    """`headline` as plain text, for programs: no Markdown."""
+    return plain(headline(answer, **words))
+
+
+def _stated(answer: Answer) -> Verdict:
+    """The verdict of the reading in which the goal was stated."""
+    return next(item for item in answer.verdicts if item.reading == answer.case.reading)
+
+
+def _since(answer: Answer) -> str:
+    """Which year has no figure: the deadline, or where that is known, those before it."""
+    end, known = answer.goal.deadline, answer.levels.index
+    years = [end] if end not in known else set(range(answer.goal.base_year + 1, end)) - set(known)
+    return f"since no figure of {year_spans(years)} had been published by {answer.case.as_of:%-d %B %Y}"
+
+
+def _odds(p: float) -> str:
+    """A probability above one half in words and figures: "of about nine in ten (91 %)", "above 99 %"."""
+    if p >= 0.955:
+        said = fill("{p:pct}", p=p)
+        return said if said.startswith("above") else f"of {said}"
+    return fill("of about {words} in ten ({p:pct})", words=IN_TEN[round(10 * p)], p=p)
+
+
+def _reason(answer: Answer) -> str:
+    """What decided it: of a level goal the level reached, of a rate the rate, and what was asked for."""
+    goal, verdict = answer.goal, _stated(answer)
+    kind, wanted, currency = parse_goal(answer.case.goal)
+    if kind == "level" and verdict.reading == "average" and goal.deadline in answer.levels.index:
+        sizes = {"reached": answer.levels[goal.deadline], "wanted": wanted, "c": currency}
+        return fill("{reached:{c}} of {wanted:{c}} in {year}", year=goal.deadline, **sizes)
+    asked = fill(", against {rate:rate} a year asked for", rate=goal.rate)
+    return verdict.reason + asked * ("%" in verdict.reason)
 
 
 def announcement(case: GoalCase) -> Said:
@@ -43,7 +106,10 @@ def announcement(case: GoalCase) -> Said:
 
 
 def _announced(when: str, who: str, url: str) -> Said:
-    return markdown("Announced {when} by {who} ([source]({url:url})).", when=when, who=who, url=url)
+    """With the day as precisely as it is known: "2019", "2012-12" or "2006-03-17"."""
+    form = ("in {when}", "in {day:%B %Y}", "on {day:%-d %B %Y}")[when.count("-")]
+    told = form.format(when=when, day=pd.Timestamp(when))
+    return markdown("Announced {when} by {who} ([source]({url:url})).", when=told, who=who, url=url)
 
 
 def _in_register(case: GoalCase, number: float, kind: str, currency: str | None) -> Said:
@@ -63,7 +129,7 @@ def _in_register(case: GoalCase, number: float, kind: str, currency: str | None)
         & ((value - number).abs() < 1e-9)
     ]
     if rows.empty:
-        return Said("No government stated this goal in the data of this collection: it is the reader's own.")
+        return Said("No government's announcement of this goal is in the data: it is the reader's own.")
     row = rows.iloc[0]
     return _announced(row["announced"], row["announcer"], row["source_target_url"])
 
@@ -82,27 +148,12 @@ def _millions(unit: str) -> float:
 
 
 def goal_in_words(case: GoalCase, goal: Goal) -> Said:
-    """The goal, its base and what it asks for, with its source."""
-    asked = (
-        "{flow}: **{goal}**, {base} to {end}. {source} From {start:{unit}} in {base} to **{to:{unit}}** in {end}: "
-        "{rate:rate} a year."
-    )
-    names = {
-        "flow": case.flow_name,
-        "goal": case.goal_name,
-        "source": announcement(case),
-        "unit": goal.currency,
-    }
-    size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate}
+    """The goal, its base and what it asks for, with its source; of a goal that is no rate also the rate."""
+    asked = "{flow}: **{goal}**, {base} to {end}. {source} From {start:{unit}} in {base} to **{to:{unit}}** in {end}"
+    asked += "." if parse_goal(case.goal)[0] == "rate" else ": {rate:rate} a year."
+    names = {"flow": case.flow_name, "goal": case.goal_name, "source": announcement(case)}
+    size = {"start": goal.base_mn, "to": goal.target_mn, "rate": goal.rate, "unit": goal.currency}
     return markdown(asked, base=goal.base_year, end=goal.deadline, **names, **size)
-
-
-def record_in_words(levels: pd.Series, goal: Goal) -> str:
-    """The levels known inside the goal's years, base included."""
-    inside = levels.loc[goal.base_year : goal.deadline].dropna()
-    return "; ".join(
-        fill("{year}: {level:{unit}}", year=y, level=v, unit=goal.currency) for y, v in inside.items()
-    )
 
 
 def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> str:
@@ -116,8 +167,3 @@ def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> st
 def record_line(case: FlowCase) -> str:
     """The line under a figure that draws on more sources than it can name."""
     return f"Published figures known on {case.as_of}, each with its source in {place_of(case.vintage())}."
-
-
-def pace_since(goal: Goal, after: pd.Series) -> float:
-    """Growth a year from the goal's base to the last of some later levels, a fraction."""
-    return float(cagr(goal.base_mn, after.iloc[-1], int(after.index[-1]) - goal.base_year))

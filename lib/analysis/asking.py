@@ -9,6 +9,7 @@ expected is that of flows between two countries of its size; with the partner Wo
 answer comes from `lib.outlook.of`.
 """
 
+import calendar
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lib import fetched, months, outlook, reference, results, spoken
 from lib import figures as fig
-from lib.analysis.headline import plainly
+from lib.analysis import plausibility
+from lib.analysis.answers import plainly
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
@@ -42,6 +44,8 @@ class OwnCase(GoalCase):
     ----------
     per_usd : units of the currency in a US dollar by year, which place the flow in its size class; by default the
         averages of data/covariates.csv.
+    year_ends : the month in which its years end, by which fiscal years are called: 2023 is April 2022 to March 2023
+        where it is 3.
     """
 
     reporter: str = OWN
@@ -49,19 +53,41 @@ class OwnCase(GoalCase):
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     levels: dict[int, float]
     per_usd: dict[int, float] = Field(default_factory=dict)
+    year_ends: int = Field(12, ge=1, le=12)
 
     @property
     def flow_name(self) -> str:
-        """The name of the figures, or their flow where both sides are named."""
-        return super().flow_name if self.partner else self.reporter
+        """The name of the figures, and their flow where it is one way; as of any flow where both sides are named."""
+        one_way = "" if self.flow == "total" else f", {self.flow}s"
+        return super().flow_name if self.partner else self.reporter + one_way
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """The levels of years that were over on `as_of`, as `lib.series.annual_series` gives those of a record."""
-        known = {year: level for year, level in sorted(self.levels.items()) if year < self.as_of.year}
+        known = {year: self.levels[year] for year in sorted(self.levels) if self.is_over(year)}
         frame = pd.DataFrame({"value_mn": pd.Series(known, dtype=float)}).rename_axis("year")
         return frame.assign(
             grade="published", figure_id="", low_mn=frame["value_mn"], high_mn=frame["value_mn"], sources=1
         )
+
+    def is_over(self, year: int) -> bool:
+        """Whether a year was over on `as_of`."""
+        return _end_of(year, self.year_ends) < self.as_of
+
+    def title(self) -> str:
+        """One line that names flow, goal and day, and that years are fiscal ones."""
+        return super().title() + ("" if self.year_ends == 12 else f", in {_fiscal_in_words(self.year_ends)}")
+
+    def vintage(self) -> pd.DataFrame:
+        """The levels as figures, for the rules of plausibility."""
+        levels = self.series()["value_mn"]
+        ends = pd.to_datetime([_end_of(year, self.year_ends) for year in levels.index])
+        rows = pd.DataFrame(
+            {"value": levels.to_numpy(), "period_end": ends, "flow": self.flow, "status": "ok"}
+        )
+        starts = rows["period_end"] - pd.DateOffset(years=1) + pd.DateOffset(days=1)
+        about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
+        ids = [str(year) for year in levels.index]
+        return fetched.with_derived(fetched.typed(rows.assign(period_start=starts, figure_id=ids, **about)))
 
     def releases(self) -> pd.DataFrame:
         """No months."""
@@ -82,6 +108,16 @@ class OwnCase(GoalCase):
     def rates(self) -> pd.DataFrame:
         """What a dollar costs in the currency: as given, else the averages of the years that were over."""
         return pd.DataFrame({self.currency: self.per_usd}) if self.per_usd else super().rates()
+
+
+def _end_of(year: int, month: int) -> date:
+    """The last day of a year that ends with a month."""
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def _fiscal_in_words(month: int) -> str:
+    first = calendar.month_name[month % 12 + 1]
+    return f"fiscal years: 2023 is {first} 2022 to {calendar.month_name[month]} 2023"
 
 
 # --- asking ---
@@ -107,7 +143,8 @@ def ask(
     Parameters
     ----------
     about : figures of one's own by year (a Series or frame of pandas, a mapping, or lines such as "2013 230"); or the
-        whole question as a sentence; nothing for a flow on record.
+        whole question as a sentence; nothing for a flow on record. Fiscal years are an index of periods, such as
+        `pd.period_range("2019", "2023", freq="Y-MAR")`, and called by the year in which they end.
     goal : in words: "25 %", "US$100 billion", "double by 2030".
     reporter, partner, flow : of a flow on record; of figures of one's own they are names for titles.
     base, deadline : years; without a base the last known year before the deadline is taken, and said.
@@ -145,9 +182,21 @@ def ask(
     else:
         levels = read_levels(about) * scale
         values |= {"currency": money, "levels": levels.to_dict(), "per_usd": _rates(per_usd, levels)}
-        notes += _left_out(levels, values["as_of"])
+        values["year_ends"] = _year_ends(about)
+        notes += _left_out(levels, values)
     case = _with_years(values, count, notes)
-    return Answer(**vars(outlook.of(case)), understood=tuple(notes))
+    return Answer(**vars(outlook.of(case)), understood=tuple(notes), doubts=tuple(doubts_of(case)))
+
+
+def doubts_of(case: GoalCase) -> list[str]:
+    """What the rules of plausibility doubt of the usable figures that the case knows, in words."""
+    rows = case.vintage()
+    rows = rows[rows["level_usable"]]
+    flags = plausibility.find_flags(rows, fig.covariate("cny_per_usd"))
+    words = [
+        f"{one.figure_id} is {one.found}, where {one.expected} is expected" for one in flags.itertuples()
+    ]
+    return [*words[:3], *([f"and {len(words) - 3} more"] if len(words) > 3 else [])]
 
 
 def is_sentence(about: Any) -> bool:
@@ -172,6 +221,9 @@ def _understand(
         day = spoken.read_day(named["as_of"])
         notes += [f"as of: {day.day}, {day.note}"] if day.note else []
         named["as_of"] = day.day
+    for name in named.keys() & {"base_year", "deadline"}:
+        if not re.fullmatch("[0-9]{4}", str(named[name])):
+            raise UserError(f"{name}: found {quote(str(named[name]))}, expected a year such as 2027")
     for name in named.keys() & question.stated.keys() - {"currency"}:
         if str(named[name]) != str(question.stated[name]):
             raise UserError(
@@ -214,7 +266,7 @@ def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> 
 def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
     """The last year with a level before the deadline, of the figures or of the record."""
     if "levels" in values:
-        known = [year for year in values["levels"] if year < pd.Timestamp(values["as_of"]).year]
+        known = [year for year in values["levels"] if _was_over(year, values)]
     else:
         names = TrendCase.model_fields.keys() - {"goal"}
         known = (
@@ -226,9 +278,20 @@ def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
     return max(before)
 
 
-def _left_out(levels: pd.Series, day: date) -> list[str]:
-    late = [int(year) for year in levels.index if year >= pd.Timestamp(day).year]
-    return [f"left out: {year_spans(late)}, not over on {day}"] if late else []
+def _left_out(levels: pd.Series, values: Mapping[str, Any]) -> list[str]:
+    late = [int(year) for year in levels.index if not _was_over(year, values)]
+    return [f"left out: {year_spans(late)}, not over on {values['as_of']}"] if late else []
+
+
+def _was_over(year: int, values: Mapping[str, Any]) -> bool:
+    return pd.Timestamp(_end_of(int(year), values["year_ends"])) < pd.Timestamp(values["as_of"])
+
+
+def _year_ends(about: Any) -> int:
+    """The month in which the years of an index of periods end; December for any other."""
+    index = getattr(about, "index", ())
+    months_there = {int(one.end_time.month) for one in index if isinstance(one, pd.Period)}
+    return months_there.pop() if len(months_there) == 1 else 12
 
 
 def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series) -> dict[int, float]:
@@ -312,6 +375,7 @@ class AnswerRecord(BaseModel):
     title: str
     parameters: dict[str, Any] = Field(description="the question as it was understood")
     understood: list[str] = Field(description="what was taken for what, where it was not said outright")
+    doubts: list[str] = Field(description="what the rules of plausibility doubt of the figures")
     answer: str = Field(description="one sentence, plain text")
     kind: Literal["forecast", "nowcast", "inferred"] | None = Field(
         description="of the probabilities, where any is"
@@ -340,9 +404,11 @@ class Answer(outlook.Answer):
     Parameters
     ----------
     understood : what was taken for what, where the question did not say it outright.
+    doubts : what the rules of plausibility doubt of its figures.
     """
 
     understood: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def quantiles(self, probabilities: Sequence[float] = FAN) -> pd.DataFrame:
         """Quantiles of the level (millions) by year, of the years that are not known."""
@@ -398,8 +464,8 @@ class Answer(outlook.Answer):
                 f"{name} ({percent(share)})"
                 for name, share in zip(shares["source"], shares["share"], strict=True)
             )
-        if self.warning:
-            told["mind"] = self.warning
+        if mind := "; ".join(filter(None, [self.warning, *self.doubts])):
+            told["mind"] = mind
         return told
 
     def to_record(self) -> AnswerRecord:
@@ -414,6 +480,7 @@ class Answer(outlook.Answer):
             title=self.case.title(),
             parameters=self.case.model_dump(mode="json"),
             understood=list(self.understood),
+            doubts=list(self.doubts),
             answer=plainly(self),
             kind=self.kind if len(self.chances) else None,
             readings=self.readings,

@@ -61,17 +61,20 @@ def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
 
     Returns
     -------
-    Frame: name, first, last (years), change (fraction); flows that are not known in both years are absent.
+    Frame: name, first, last (years), change (fraction), rows (the figures behind both levels); flows that are not
+    known in both years are absent.
     """
     first = int(levels.loc[: case.deadline - 1].index[-1])
     rows = []
     for one in family(case)[:-1]:
-        theirs = one.series()["value_mn"]
+        theirs = one.series()
         after = theirs.loc[case.deadline :]
         if first in theirs.index and len(after):
-            change = after.iloc[0] / theirs[first] - 1
-            rows.append({"name": one.reporter, "first": first, "last": int(after.index[0]), "change": change})
-    return pd.DataFrame(rows, columns=["name", "first", "last", "change"])
+            ends = theirs.loc[[first, after.index[0]]]
+            change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
+            behind = ", ".join(dict.fromkeys(ends["figure_id"]))
+            rows.append((one.reporter, first, int(after.index[0]), change, behind))
+    return pd.DataFrame(rows, columns=["name", "first", "last", "change", "rows"])
 
 
 def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float]:
@@ -124,10 +127,3 @@ def sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
         vary("parcels real and counted: one chance in ten", parcels_counted=0.1)
         vary("parcels real and counted: surely", parcels_counted=1.0)
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
-
-
-def verdict(p: float, sure: float) -> str:
-    """The word for a probability of being met: "met" or "missed" where it is sure enough, else "cannot tell"."""
-    if p >= sure:
-        return "met"
-    return "missed" if p <= 1 - sure else "cannot tell"

@@ -228,7 +228,7 @@ class Evidence:
         return self.step is not None or self.bridged is not None
 
 
-def first_years(dates: pd.Series) -> pd.Series:
+def _first_years(dates: pd.Series) -> pd.Series:
     """First calendar year that each event could fill for more than half: its own up to June, else the next."""
     day = last_days(dates)  # a year alone is its last day
     return day.dt.year + (day.dt.month > 6)
@@ -236,7 +236,7 @@ def first_years(dates: pd.Series) -> pd.Series:
 
 def first_year(date: str) -> int:
     """The same for one date."""
-    return int(first_years(pd.Series([date])).iloc[0])
+    return int(_first_years(pd.Series([date])).iloc[0])
 
 
 def weigh(
@@ -269,7 +269,7 @@ def weigh(
 
 def at_the_same_time(year: int, events: pd.DataFrame) -> int:
     """How many other events of the record have the same first year."""
-    return int((first_years(events["date"]) == year).sum()) - 1
+    return int((_first_years(events["date"]) == year).sum()) - 1
 
 
 def when(date: str) -> float:

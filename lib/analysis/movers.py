@@ -41,7 +41,8 @@ class View:
     subject : reporter of the flow with the longest unbroken record of growth, on which breaks and drivers are read;
         name : that flow in words.
     usd : its level in million dollars.
-    drivers : log growth of the drivers by year, as far as over on the day.
+    drivers : log growth of the drivers by year, as far as over on the day; none where the trade is not that of China
+        with Russia, of which they were chosen.
     """
 
     case: DriverCase
@@ -50,6 +51,21 @@ class View:
     name: str
     usd: pd.Series
     drivers: pd.DataFrame
+
+    @property
+    def with_china(self) -> bool:
+        """Whether China or a place in it is one side of the trade."""
+        above, names = fig.parents(), [self.subject]
+        while parent := above.get(names[-1]):
+            names.append(parent)
+        return "China" in (*names, self.case.partner)
+
+    @property
+    def state(self) -> str:
+        """Why drivers explain nothing, where they do not: "other" trade, growth that stands "still", or "few" years."""
+        if self.drivers.empty:
+            return "other"
+        return "still" if regressions.is_still(growth.log_growth(self.usd).dropna()) else "few"
 
     @property
     def run(self) -> pd.Series:
@@ -64,6 +80,8 @@ def look(case: DriverCase) -> View:
     subject = max(family, key=lambda name: len(longest_run(growth.log_growth(family[name]).dropna())))
     usd = members[subject].model_copy(update={"currency": "USD"}).series()["value_mn"]
     driven_by = regressions.drivers(fig.load_covariates(), case.as_of.year)
+    if not {"China", "Russia"} <= {*family, case.partner}:
+        driven_by = driven_by.iloc[:0]
     return View(case, family, subject, members[subject].flow_name, usd, driven_by)
 
 
@@ -76,7 +94,9 @@ def longest_run(rates: pd.Series) -> pd.Series:
 
 
 def currency_parts(view: View) -> pd.DataFrame:
-    """Log growth in dollars of the subject as yuan, Chinese prices and the rest, by year."""
+    """Log growth in dollars of the subject as yuan, Chinese prices and the rest, by year; none without China."""
+    if not view.with_china:
+        return pd.DataFrame(columns=["growth", *PARTS])
     over = view.case.as_of.year - 1
     cny = fig.covariate("cny_per_usd").loc[:over]
     gdp, real = (fig.covariate(f"china_gdp_{name}").loc[:over] for name in ("current_usd", "real_growth_pct"))
@@ -94,10 +114,11 @@ def by_block(parts: pd.DataFrame) -> pd.DataFrame:
 
 def fuel_parts(view: View) -> pd.DataFrame:
     """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
-    if "China" not in view.family or view.case.partner != "Russia":
-        return pd.DataFrame(columns=["growth", *FUELS, "fuel_share"])
-    kept = read_kept("fuel_split.csv")
-    rows = kept[(kept["flow"] == view.case.flow) & (kept["year"] < view.case.as_of.year)]
+    case, kept = view.case, read_kept("fuel_split.csv")
+    if case.reporter == "Russia":
+        case = case.mirror()
+    ours = case.partner == "Russia" and "China" in (*view.family, case.reporter)
+    rows = kept[ours & (kept["flow"] == case.flow) & (kept["year"] < case.as_of.year)]
     return rows.drop(columns="flow").set_index("year")
 
 
@@ -166,13 +187,6 @@ def aside(view: View) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def covariate_sources() -> pd.DataFrame:
-    """Where the drivers come from, one row a source: variable, unit, source_url, years."""
-    by_source = fig.load_covariates().groupby(["variable", "unit", "source_url"], sort=False)["year"]
-    found = by_source.agg(["min", "max"]).astype(str)
-    return found["min"].str.cat(found["max"], sep="–").rename("years").reset_index()
-
-
 LEAST_FORECASTS = 8
 """With fewer forecasts than this, no word on which is better."""
 
@@ -182,13 +196,15 @@ def find_break(view: View) -> dict[str, Any]:
 
     Returns
     -------
-    kind ("short", "none" or "break"), n, first, last (of the run); unless it is too short also f, p, place, year
-    (first of the new mean), before and after (means), limit (5 %) and seen (change that would be found four times
-    in five).
+    kind ("short", "still" where growth never changes, "none" or "break"), n, first, last (of the run); of the last two
+    also f, p, place, year (first of the new mean), before and after (means), limit (5 %) and seen (change that would
+    be found four times in five).
     """
     run = view.run
     if len(run) < breaks.LEAST_VALUES:
         return {"kind": "short", "n": len(run)}
+    if regressions.is_still(run):
+        return {"kind": "still", "n": len(run), "first": run.index[0], "last": run.index[-1]}
     best, trim = breaks.sup_f(run.to_numpy(), view.case.trim), view.case.trim
     return {
         "kind": "break" if best.p <= 0.05 else "none",
@@ -205,7 +221,7 @@ def find_break(view: View) -> dict[str, Any]:
 def partitions(view: View) -> pd.DataFrame:
     """Best partitions of the run: breaks (their number), years (first of each new mean), ssr, bic, lwz."""
     run = view.run
-    if len(run) < breaks.LEAST_VALUES:
+    if len(run) < breaks.LEAST_VALUES or regressions.is_still(run):
         return pd.DataFrame()
     rows = [
         (len(one.places), [int(run.index[place]) for place in one.places], one.ssr, one.bic, one.lwz)
@@ -237,7 +253,7 @@ def gains(scores: pd.DataFrame) -> dict[str, Any]:
 def estimates(view: View, table: pd.DataFrame, scores: pd.DataFrame, best: dict[str, Any]) -> list[Estimate]:
     """Numbers for the result: elasticity to oil, variance explained, p of a break, forecast scores."""
     rows: dict[str, tuple[float, str]] = {}
-    if len(table) >= regressions.LEAST_YEARS and np.ptp(table["growth"]) > 0:
+    if not regressions.is_thin(table):
         found = regressions.fit(table)
         rows["oil elasticity"] = (found.loc["oil", "coefficient"], "per cent per per cent")
         rows["variance explained"] = (found.attrs["r2"], "fraction")

@@ -112,7 +112,7 @@ def flags(
 
 def names(ids: pd.Series) -> str:
     """Figures by id, the first three by name."""
-    known = sorted({*ids.dropna()} - {""})
+    known = sorted({one for one in ids.tolist() if isinstance(one, str)} - {""})
     return ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
 
 
@@ -173,7 +173,7 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     pace of neighbouring periods; NaN where there are none), off (log distance from `others`, or else from
     `around`), fits (the distance below which `off` is no surprise), lonely (most neighbouring periods contradict
     the level: a sound one beside a wrong one is not), doubted (lonely; or, where there are other prints, the years
-    around do not side with it against them) and compared (the figures that it was compared with).
+    around do not side with it against them) and compared (of those the figures that they were compared with).
     """
     pairs = pair(rows[rows["log"].notna()], ["flow_number"])
     same = (pairs["period_start"] == pairs["period_start_o"]) & (pairs["period_end"] == pairs["period_end_o"])
@@ -185,7 +185,9 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     apart = (near["pace"] - near["pace_o"]).abs() > APART
     lonely = (apart.groupby(near["row"]).mean() > 0.5).reindex(rows.index, fill_value=False)
     sided = (rows["log"] - around).abs() < (others - around).abs()
+    doubted = (twin & ~sided) | (~twin & lonely)
     named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
+    named = named[named["row"].isin(rows.index[doubted | lonely])]  # no rule doubts another
     compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(names)
     return pd.DataFrame(
         {
@@ -194,7 +196,7 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
             "off": rows["log"] - others.where(twin, around),
             "fits": np.where(twin, SAME_NUMBER, SAME_SIZE),
             "lonely": lonely,
-            "doubted": (twin & ~sided) | (~twin & lonely),
+            "doubted": doubted,
             "compared": compared.reindex(rows.index).fillna(""),
         }
     )

@@ -86,7 +86,7 @@ def conclude(view: View, item: Evidence) -> str:
         return ORDINARY
     if not _is_seen(view, item.with_oil, item.bridged_with_oil):
         return WITH_OIL
-    controls = controls_of(view, item)
+    controls = _controls_of(view, item)
     worst = controls.groupby(["exporter", "importer"])["p"].max()  # over the pools of donors
     return ORDINARY if len(worst) and worst.min() > view.case.level else STANDS_OUT
 
@@ -98,7 +98,7 @@ def _is_seen(view: View, step: Step | None, bridged: tuple[float, float, float] 
     return bridged is not None and bridged[1] * bridged[2] > 0
 
 
-def controls_of(view: View, item: Evidence) -> pd.DataFrame:
+def _controls_of(view: View, item: Evidence) -> pd.DataFrame:
     """The kept synthetic controls that speak to a policy: of the country's trade alone."""
     seen = (view.tests["event"] == item.policy.study) & (item.reporter == "China")
     return view.tests[seen & bool(item.policy.study)]
@@ -121,7 +121,7 @@ def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
     step, oil = item.step, item.with_oil
     alone = item.bridged if step is None else (step.effect, step.low, step.high)
     beside = item.bridged_with_oil if oil is None else (oil.effect, oil.low, oil.high)
-    controls = controls_of(view, item)["p"]
+    controls = _controls_of(view, item)["p"]
     about_fuels = item.policy.fuels and item.reporter == "China" and item.year in view.fuels.index
     none = (np.nan, np.nan, np.nan)
     return {

@@ -5,7 +5,7 @@ target implies, years from base to target, whether it is trade with one country 
 reference class as the panels released by the day of the announcement had it.
 
 Those who announce a target know more, most often how the year goes. A pull towards that, one number for trade with one
-country and one for trade with the world, is learnt from targets resolved before (`pulled`).
+country and one for trade with the world, is learnt from targets resolved before (`_pulled`).
 """
 
 from collections.abc import Callable
@@ -46,14 +46,14 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     -------
     One row for each target: target_id, announced, due, horizon (years from base to target), rate (growth a
     year that it implies, fraction), size_usd, world, kind, family, primary, doubtful, first (the first row of
-    its announcer, partner and due year), met (0 or 1), and the probabilities: p_law; p_pulled (`pulled`); p_half (a
+    its announcer, partner and due year), met (0 or 1), and the probabilities: p_law; p_pulled (`_pulled`); p_half (a
     constant ½); p_base_known (share met among targets announced and resolved before the announcement year, Jeffreys);
     with hindsight p_base_other_years (share met among targets due in other years) and p_base_others (share met among
     all others).
     """
-    rows = read_resolved(targets)
+    rows = _read_resolved(targets)
     rows["p_law"] = [chance(r.size_usd, r.day, r.world, r.horizon, r.rate) for r in rows.itertuples()]
-    rows["p_pulled"] = pulled(rows)
+    rows["p_pulled"] = _pulled(rows)
     rows["p_half"] = 0.5
     known = [rows["met"][known_before(rows, year)] for year in rows["announced"]]
     rows["p_base_known"] = [(met.sum() + 0.5) / (len(met) + 1) for met in known]
@@ -74,7 +74,7 @@ PULL_SD = 0.5
 """Standard deviation, in log odds, of the pull before any target has been resolved: fixed beforehand."""
 
 
-def pulled(rows: pd.DataFrame) -> pd.Series:
+def _pulled(rows: pd.DataFrame) -> pd.Series:
     """The probabilities of the law, their log odds moved by what the targets resolved before the announcement teach.
 
     One shift for trade with one country and one for trade with the world, with a normal prior around none (`PULL_SD`);
@@ -111,7 +111,7 @@ def left_out(targets: pd.DataFrame) -> pd.Series:
     return found.mask(targets["sector"] != "", "a sector")
 
 
-def read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
+def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
     """Resolved targets of a whole trade with a deadline and an implied growth, as numbers."""
     t = targets[targets["met"].isin(["yes", "no"]) & (left_out(targets) == "")]
     stated = t["target_value"].where(t["measure"] == "growth_pct_per_year")

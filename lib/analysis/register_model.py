@@ -84,7 +84,7 @@ def stretch(p_law: Any) -> Any:
     return -ndtri(p_law)
 
 
-def features_of(*, p_law: float, size_usd: float, years: int, sub_national: bool, as_growth: bool) -> Array:
+def _features_of(*, p_law: float, size_usd: float, years: int, sub_national: bool, as_growth: bool) -> Array:
     """Features of one goal, shape (1, features): as `features` has them for the register."""
     return np.array(
         [[stretch(p_law), np.log(years), np.log(size_usd), float(sub_national), float(as_growth)]]
@@ -264,7 +264,7 @@ def for_goal(
         return None, known
     kind = load_reporters().set_index("name")["kind"].get(reporter, "country")
     sub_national = kind in ("province", "city", "zone", "region")
-    one = features_of(
+    one = _features_of(
         p_law=p_law, size_usd=size_usd, years=years, sub_national=sub_national, as_growth=as_growth
     )
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))

@@ -1,12 +1,8 @@
 """Regressions of a flow's log growth on what may drive it, with what so few years can and cannot say.
 
-The drivers are changes of the same year: they explain afterwards. What they are worth before the year is the
-subject of `lib.analysis.regressions`.
-
-What drivers add to a forecast of the next year's growth, out of sample and with the origin respected.
-
-Two kinds of regression are kept apart: *known* uses what the drivers did up to the origin, *foresight* is told
-what they will do in the year forecast, which nobody is. Both are fitted to the years up to the origin only.
+Drivers of the same year explain afterwards. What they add to a forecast of the next year's growth is tried out of
+sample: *known* regressions use what the drivers did up to the origin, *foresight* is told what they will do in the
+year forecast, which nobody is. Both are fitted to the years up to the origin only.
 """
 
 from typing import Any
@@ -33,6 +29,9 @@ LEAST_YEARS = 12
 """Four drivers and a constant leave seven degrees of freedom then; with fewer years nothing is fitted."""
 
 LAGS = 2
+
+STILL = 1e-4
+"""Log growth whose range is less stands still: published digits could not tell it from that."""
 
 
 def drivers(covariates: pd.DataFrame, before: int) -> pd.DataFrame:
@@ -97,12 +96,22 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     (significant at 5 % and of one sign throughout); empty for fewer than `LEAST_YEARS` years, or growth that
     never changes.
     """
-    if len(table) < LEAST_YEARS or np.ptp(table["growth"]) == 0:
+    if is_thin(table):
         return pd.DataFrame()
     found, moved = fit(table).drop(index="const"), without_each_year(table)
     found = found.assign(least=moved.min(), most=moved.max(), name=pd.Series(DRIVERS))
     one_sign = np.sign(found["least"]) == np.sign(found["most"])
     return found.assign(firm=(found["p"] <= 0.05) & one_sign)
+
+
+def is_still(rates: pd.Series) -> bool:
+    """Whether log growth never changes, to the digits that a level may have: then there is nothing to explain."""
+    return len(rates) > 0 and bool(np.ptp(rates) < STILL)
+
+
+def is_thin(table: pd.DataFrame) -> bool:
+    """Whether a table of growth and drivers is too short for a fit, or its growth never changes."""
+    return len(table) < LEAST_YEARS or is_still(table["growth"])
 
 
 def vif(table: pd.DataFrame) -> pd.Series:
@@ -122,7 +131,7 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
 
     Columns are those, `growth`, and `fit` (growth without the residual); no row where `coefficients` has none.
     """
-    if len(table) < LEAST_YEARS or np.ptp(table["growth"]) == 0:
+    if is_thin(table):
         return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = _ols(table)
     names = [name for name in table.columns if name != "growth"]
@@ -167,9 +176,11 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     -------
     Frame: origin, year (the one forecast), model, location, scale, df (Student-t), growth (what came), error
     (location − growth), crps, inside (whether the 80 % interval held it); origins from `LEAST_RATES` rates on
-    for which all models can be fitted and judged.
+    for which all models can be fitted and judged; no row where growth never changes.
     """
     growth = log_growth(level_usd_mn).dropna()
+    if is_still(growth):
+        return pd.DataFrame()
     table = pd.concat([growth.rename("growth"), drivers], axis=1).sort_index()
     rows = []
     for origin in _origins(table):

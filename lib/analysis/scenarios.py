@@ -238,8 +238,8 @@ def pipeline_steps(case: GoalCase) -> pd.Series:
 
 
 def _parcels(case: ScenarioCase, answer: Answer, years: int) -> Scenario | None:
-    """Parcels as a step: their share in the last level known."""
-    if case.parcels_mn == 0:
+    """Parcels as a step, sent to Russia: their share in the last level known."""
+    if case.parcels_mn == 0 or not is_with_russia(case):
         return None
     total = math.log1p(case.parcels_mn / float(answer.levels[answer.last]))
     return at_once("parcels", case.parcels_mn, total, years)

@@ -57,19 +57,19 @@ def skill(score: float, reference: float) -> float:
     return 1 - score / reference
 
 
-def equal_width(p: Array, bins: int) -> NDArray[np.intp]:
+def _equal_width(p: Array, bins: int) -> NDArray[np.intp]:
     """Bin of each value among `bins` equal ones on 0 to 1; 1 itself belongs to the last."""
     return np.minimum((p * bins).astype(np.intp), bins - 1)
 
 
-def bin_means(p: Array, outcome: Array, label: NDArray) -> tuple[Array, Array, Array, NDArray[np.intp]]:
+def _bin_means(p: Array, outcome: Array, label: NDArray) -> tuple[Array, Array, Array, NDArray[np.intp]]:
     """Count, mean forecast and frequency of each label, and the position of each forecast among them."""
     _, cell = np.unique(label, return_inverse=True)
     n = np.bincount(cell).astype(float)
     return n, np.bincount(cell, p) / n, np.bincount(cell, outcome) / n, cell
 
 
-def check_numbers(name: str, value: ArrayLike) -> Array:
+def _check_numbers(name: str, value: ArrayLike) -> Array:
     """Argument as a float array without missing or infinite values."""
     numbers = np.asarray(value, dtype=float)
     if numbers.size == 0 or not np.isfinite(numbers).all():
@@ -77,9 +77,9 @@ def check_numbers(name: str, value: ArrayLike) -> Array:
     return numbers
 
 
-def check_probabilities(p: ArrayLike, outcome: ArrayLike) -> tuple[Array, Array]:
+def _check_probabilities(p: ArrayLike, outcome: ArrayLike) -> tuple[Array, Array]:
     """Probabilities and outcomes of one shape, within 0 to 1 and among 0 and 1."""
-    p, outcome = check_numbers("p", p), check_numbers("outcome", outcome)
+    p, outcome = _check_numbers("p", p), _check_numbers("outcome", outcome)
     if p.shape != outcome.shape:
         raise UserError(f"p, outcome: found shapes {p.shape} and {outcome.shape}, expected the same")
     if np.any((p < 0) | (p > 1)):
@@ -91,7 +91,7 @@ def check_probabilities(p: ArrayLike, outcome: ArrayLike) -> tuple[Array, Array]
 
 def _finite_law(df: ArrayLike, location: ArrayLike, scale: ArrayLike, y: ArrayLike) -> tuple[Array, ...]:
     degrees = np.asarray(df, dtype=float)
-    law = [check_numbers(name, x) for name, x in (("location", location), ("scale", scale), ("y", y))]
+    law = [_check_numbers(name, x) for name, x in (("location", location), ("scale", scale), ("y", y))]
     if not np.all(degrees > 0):
         raise UserError("df: found a missing value or one of 0 or less, expected positive degrees of freedom")
     if np.any(law[1] <= 0):
@@ -128,8 +128,8 @@ def cluster_interval(
     -----
     Field & Welsh (2007). With fewer than about ten groups such an interval is still somewhat too narrow.
     """
-    values = check_numbers("values", values)
-    each = np.ones_like(values) if weights is None else check_numbers("weights", weights)
+    values = _check_numbers("values", values)
+    each = np.ones_like(values) if weights is None else _check_numbers("weights", weights)
     counts, (sums, n) = _resampled_sums(groups, seed, values * each, each)
     return _interval(np.average(values, weights=each), (counts @ sums) / (counts @ n), level)
 
@@ -146,7 +146,7 @@ def contest(
     "better", "worse" or "level" (the 90 % interval of the mean difference holds zero, or there is one group alone), and
     that difference: negative where the first is better.
     """
-    apart = check_numbers("score", score) - check_numbers("other", other)
+    apart = _check_numbers("score", score) - _check_numbers("other", other)
     if len(np.unique(np.asarray(groups))) < 2:
         mean = float(np.average(apart, weights=None if weights is None else np.asarray(weights, dtype=float)))
         return "level", Interval(mean, -np.inf, np.inf)
@@ -184,7 +184,7 @@ def skill_interval(
     `score` and `reference` hold the two forecasts' scores of the same events; the rest is as in
     `cluster_interval`.
     """
-    score, reference = check_numbers("score", score), check_numbers("reference", reference)
+    score, reference = _check_numbers("score", score), _check_numbers("reference", reference)
     estimate = skill(score.mean(), reference.mean())
     counts, (sums, base) = _resampled_sums(groups, seed, score, reference)
     return _interval(estimate, 1 - (counts @ sums) / (counts @ base), level)
@@ -213,9 +213,9 @@ def reliability(
     DataFrame
         Columns p (mean forecast of the bin), n, frequency, low, high; one row per bin that is not empty.
     """
-    p, outcome = (x.ravel() for x in check_probabilities(p, outcome))
-    label = np.round(p * 1000) if bins is None else equal_width(p, bins)
-    n, mean_p, frequency, cell = bin_means(p, outcome, label)
+    p, outcome = (x.ravel() for x in _check_probabilities(p, outcome))
+    label = np.round(p * 1000) if bins is None else _equal_width(p, bins)
+    n, mean_p, frequency, cell = _bin_means(p, outcome, label)
     codes, counts = _draw_groups(groups, seed, p.size)
     totals, events = (_cross_sums(codes, cell, weights) for weights in (None, outcome))
     drawn = [_curve(mean_p, c @ totals, c @ events, isotonic=bins is None) for c in counts]

@@ -4,14 +4,14 @@ The record: every flow's level by year, as it was known on each day that changed
 beside it, as numbers from which the page builds the law of any goal: the growth to be expected (`lib.law.posterior`),
 months of running years, the partner's figures, a later level, and the law of the years that larger flows tell of. So
 the page fits nothing but a reader's own figures, for which it has the kept tables of the reference class, nested by
-key. Nothing is rounded to less than ten digits, so that the page's numbers are those of `lib` to the last that matter.
+key. What many days have in common is kept once (`Shared`), and rounded to ten digits (`DIGITS`).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ from lib.reference import (
     SIZES,
     age_warning,
     coverage_line,
+    last_released,
     read_kept,
     size_class,
     size_label,
@@ -84,7 +85,8 @@ def _nest(table: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[str,
     return nested
 
 
-CURRENCIES: tuple[Literal["USD", "CNY"], ...] = ("USD", "CNY")
+CURRENCIES = ("USD", "CNY")
+"""Those that the record is published in; other levels than a reader's own are not converted further."""
 
 Level = tuple[float, int, str]
 """A level of a year: millions, index of its grade in `lib.series.GRADES`, the figure it rests on."""
@@ -100,22 +102,22 @@ def flows() -> list[dict[str, Any]]:
     no longer used.
     """
     keys, found = ["reporter", "partner", "flow"], []
-    for names, record in fig.load_figures().groupby(keys):
+    for names in sorted(set(fig.load_figures()[keys].itertuples(index=False, name=None))):
         flow = dict(zip(keys, names, strict=True))
         case = {
             currency: cases.TrendCase.model_construct(**flow, currency=currency) for currency in CURRENCIES
         }
-        levels = {currency: list(changes(record, case[currency])) for currency in CURRENCIES}
+        levels = {currency: list(changes(case[currency])) for currency in CURRENCIES}
         levels = {currency: days for currency, days in levels.items() if days}
         if levels:
             found.append({**flow, "levels": levels})
     return found
 
 
-def changes(record: pd.DataFrame, case: cases.TrendCase) -> Iterator[list[Any]]:
-    """Each day that changed a level of the flow whose figures are given, with the levels that it changed."""
+def changes(case: cases.TrendCase) -> Iterator[list[Any]]:
+    """Each day that changed a level of a flow, with the levels that it changed."""
     before: dict[int, Level] = {}
-    for day in _days(fig.annual(record)):
+    for day in case.days():
         series = case.model_copy(update={"as_of": day}).series()
         grades = series["grade"].map(GRADES.index)
         rows = zip(series.index, series["value_mn"], grades, series["figure_id"], strict=True)
@@ -125,13 +127,6 @@ def changes(record: pd.DataFrame, case: cases.TrendCase) -> Iterator[list[Any]]:
         if changed:
             yield [day.isoformat(), changed]
         before = now
-
-
-def _days(annual: pd.DataFrame) -> list[date]:
-    """The days that can change a level: releases, and each January in which an exchange rate is known anew."""
-    releases = {day.date() for day in annual["known_from"]}
-    early = annual[annual["known_from"].dt.year <= annual["year"]]
-    return sorted(releases | {date(int(year) + 1, 1, 1) for year in early["year"]})
 
 
 def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
@@ -148,10 +143,10 @@ def levels_on(days: list[list[Any]], day: str) -> dict[int, Level]:
     return known
 
 
-def exchange() -> dict[int, float]:
-    """Average yuan per dollar by year, known from the first day of the next year."""
-    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM))["CNY"].dropna()
-    return {int(year): float(rate) for year, rate in rates.items()}
+def exchange() -> dict[str, dict[int, float]]:
+    """What a dollar cost on average, by currency and year, known from the first day of the next year."""
+    rates = exchange_rates(fig.load_covariates(), pd.Timestamp(fig.UNDATED_KNOWN_FROM)).drop(columns="USD")
+    return {name: {int(year): float(rate) for year, rate in rates[name].dropna().items()} for name in rates}
 
 
 def sources(ids: set[str]) -> dict[str, list[str]]:
@@ -207,114 +202,172 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
 
 # --- what a day knew beside the record ---
 
-
-def _knowledge(flow: dict[str, Any], stated: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """By currency, what the days that the page offers knew of a flow beside its levels (`_on_day`)."""
-    names = {name: flow[name] for name in ("reporter", "partner", "flow")}
-    opened = {goal["as_of"] for goal in stated if names.items() <= goal.items()}
-    found = {}
-    for currency, levels in flow["levels"].items():
-        case = cases.GoalCase.model_construct(**names, currency=currency, as_of=fig.UNDATED_KNOWN_FROM)
-        arrived = case.record()["known_from"]
-        latest = {day.date().isoformat() for day in arrived.groupby(arrived.dt.year).max()}  # its months, too
-        days = {day for day, _ in levels} | latest | opened | {fig.UNDATED_KNOWN_FROM.isoformat()}
-        found[currency] = [
-            {"day": day, **_on_day(case.model_copy(update={"as_of": date.fromisoformat(day)}))}
-            for day in sorted(days)
-            if levels[0][0] <= day <= fig.UNDATED_KNOWN_FROM.isoformat()
-        ]
-    return found
+DIGITS = 10
+"""Significant digits of what laws are made of: with fewer, years of equal variance would not look so (`lib.mixtures._root`)."""
 
 
-def _on_day(case: cases.GoalCase) -> dict[str, Any]:
-    """What a day knew of a flow: the partner's figures of years without a level, and each gap (`_gap`).
+class Shared:
+    """Values that many days have in common, each kept once; whoever needs one holds its place."""
 
-    A gap is a stretch of years without a level after one with it, the last one without end; for goals that begin
-    before it and end soon after it, so is what follows the known years within `AFTER_GAP` of it.
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+
+    def place(self, value: Any) -> int:
+        """Where a value stands among the others."""
+        return self.places.setdefault(json.dumps(value, ensure_ascii=False), len(self.places))
+
+    def values(self) -> list[Any]:
+        """All values in order."""
+        return [json.loads(text) for text in self.places]
+
+
+def _rounded(values: Any) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in np.ravel(values)]
+
+
+class Knowledge:
+    """What the days that the page offers knew of flows beside their levels, what is the same of two kept once.
+
+    Parameters
+    ----------
+    stated : the goals on whose days the page opens.
     """
-    levels = case.series()["value_mn"].dropna()
-    known = [int(year) for year in levels.index]
-    ends = [*known[1:], max(case.as_of.year, known[-1] + 1) + 1]
-    unknown = tuple(year for year in range(known[0], ends[-1]) if year not in known)
-    asked = [
-        (start, end)
-        for start, end in zip(known, ends, strict=True)
-        if end - start > 1 or any(start - AFTER_GAP <= year < start for year in unknown)
-    ]
-    seen = evidence.mirror(case, levels, unknown)
-    partner = seen and {
-        "levels": {int(year): float(value) for year, value in seen.levels.items()},
-        "df": seen.df,
-        "variance": float(seen.covariance[0, 0]),
-    }
-    return {"mirror": partner, "gaps": [_gap(case, levels, start, end, unknown) for start, end in asked]}
+
+    def __init__(self, stated: list[dict[str, Any]]) -> None:
+        self.stated = stated
+        self.classes, self.expected, self.chains, self.gaps = Shared(), Shared(), Shared(), Shared()
+        self._expected: dict[Any, Any] = {}
+        self._laws: dict[Any, int] = {}
+
+    def of(self, flow: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """By currency, what each day knew of a flow (`_on_day`)."""
+        names = {name: flow[name] for name in ("reporter", "partner", "flow")}
+        opened = {goal["as_of"] for goal in self.stated if names.items() <= goal.items()}
+        found = {}
+        for currency, levels in flow["levels"].items():
+            case = cases.GoalCase.model_construct(**names, currency=currency, as_of=fig.UNDATED_KNOWN_FROM)
+            arrived = case.record()["known_from"]
+            latest = {
+                day.date().isoformat() for day in arrived.groupby(arrived.dt.year).max()
+            }  # its months, too
+            days = {day for day, _ in levels} | latest | opened | {fig.UNDATED_KNOWN_FROM.isoformat()}
+            found[currency] = [
+                {"day": day, **self._on_day(case.model_copy(update={"as_of": date.fromisoformat(day)}))}
+                for day in sorted(days)
+                if levels[0][0] <= day <= fig.UNDATED_KNOWN_FROM.isoformat()
+            ]
+        return found
+
+    def _on_day(self, case: cases.GoalCase) -> dict[str, Any]:
+        """What a day knew of a flow: the partner's figures of years without a level, and each gap (`_gap`).
+
+        A gap is a stretch of years without a level after one with it, the last one without end; for goals that begin
+        before it and end soon after it, so is what follows the known years within `AFTER_GAP` of it.
+        """
+        levels = case.series()["value_mn"].dropna()
+        known = [int(year) for year in levels.index]
+        ends = [*known[1:], max(case.as_of.year, known[-1] + 1) + 1]
+        unknown = [year for year in range(known[0], ends[-1]) if year not in known]
+        asked = [
+            (start, end)
+            for start, end in zip(known, ends, strict=True)
+            if end - start > 1 or any(start - AFTER_GAP <= year < start for year in unknown)
+        ]
+        seen = evidence.mirror(case, levels, unknown)
+        partner = seen and {
+            "levels": {int(year): float(value) for year, value in seen.levels.items()},
+            "df": seen.df,
+            "variance": float(seen.covariance[0, 0]),
+        }
+        larger = [(one.reporter, one.series()["value_mn"]) for one in outlook.lineage(case)]
+        months = lru_cache(lambda index: _months(case, levels, unknown, index))
+        gaps = [self._gap(case, levels, larger, months, start, end, unknown) for start, end in asked]
+        return {"mirror": partner, "gaps": gaps}
+
+    def _gap(
+        self,
+        case: cases.GoalCase,
+        levels: pd.Series,
+        larger: list[tuple[str, pd.Series]],
+        months: Callable[[int], list[list[float]]],
+        start: int,
+        end: int,
+        unknown: list[int],
+    ) -> int:
+        """Place of what is to be expected after a level, months of years without one, the level at the end, larger flows."""
+        released = [min(start, last_released(case.as_of, world)) for world in (False, True)]
+        before = [(name, tuple(one.loc[:start].items())) for name, one in [("", levels), *larger]]
+        key = (case.reporter, case.partner, case.flow, case.currency, *released, *before)
+        if key not in self._expected:
+            self._expected[key] = self._expect(case, levels.loc[:start])
+        place, index = self._expected[key]
+        if index is None:
+            return self.gaps.place([start, place])
+        later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
+        ended = [end, [[sd, weight] for sd, weight in later.items()]] if later else None
+        chains = list(self._chains(case, levels, unknown, start, max(start, end - 1))) if larger else []
+        return self.gaps.place([start, place, months(index), ended, chains])
+
+    def _expect(self, case: cases.GoalCase, levels: pd.Series) -> tuple[Any, int | None]:
+        """Place of what was to be expected after the last level, and the size class; what is wrong, and None."""
+        try:
+            expected = outlook.expect(case, levels)
+        except UserError as error:
+            return str(error), None
+        prior, of = expected.prior, expected.posterior
+        own = (of.mean, of.weight, of.variance, of.df, of.autocorrelation, of.echo)
+        shares = expected.shares[["source", "share", "drift"]].itertuples(index=False)
+        found = {
+            "posterior": _rounded([*own, prior.variance, prior.df]),
+            "source": self.classes.place(prior.source),
+            "warning": age_warning(prior, expected.origin),
+            "shares": [[name, *_rounded(numbers)] for name, *numbers in shares],
+        }
+        return self.expected.place(found), int(size_class(expected.size_usd))
+
+    def _chains(
+        self, case: cases.GoalCase, levels: pd.Series, unknown: list[int], start: int, deadline: int
+    ) -> Iterator[int]:
+        """What larger flows tell of the years to a deadline, once for each stretch of their record that a base can lie in."""
+        known, first = [int(year) for year in levels.loc[:start].index], start + 1
+        bases = [base for base in known if any(base < year <= deadline for year in unknown)]
+        while earlier := [base for base in bases if base < first]:
+            asked = case.model_copy(update={"base_year": earlier[-1], "deadline": deadline})
+            chain = evidence.chain_of(asked)
+            if chain is None:
+                return
+            first = chain.years[0]
+            parts = ((tuple(link.levels.items()), link.spread) for link in chain.links)
+            key = (chain.top, tuple(chain.whole.items()), chain.doubtful, *parts)
+            if key not in self._laws:
+                self._laws[key] = self.chains.place(_law_of(chain))
+            yield self._laws[key]
 
 
 AFTER_GAP = 3
 """Years after a gap in which a goal that began before it may end; later ones are left to the notebooks."""
 
 
-def _gap(
-    case: cases.GoalCase, levels: pd.Series, start: int, end: int, unknown: tuple[int, ...]
-) -> dict[str, Any]:
-    """The growth to be expected after a level, months of years without one, the level at the end, and larger flows."""
-    try:
-        expected = outlook.expect(case, levels.loc[:start])
-    except UserError as error:
-        return {"from": start, "refused": str(error)}
-    prior, of = expected.prior, expected.posterior
-    own = (of.mean, of.weight, of.variance, of.df, of.autocorrelation, of.echo)
-    numbers = np.array([*own, prior.variance, prior.df], dtype=float)
-    later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
-    return {
-        "from": start,
-        "posterior": numbers.tolist(),
-        "source": prior.source,
-        "warning": age_warning(prior, start),
-        "shares": expected.shares[["source", "share", "drift"]].to_numpy().tolist(),
-        "months": _months(case, unknown, int(size_class(expected.size_usd)), data_state()),
-        "later": [end, [[sd, weight] for sd, weight in later.items()]] if later else None,
-        "chains": list(_chains(case, levels, unknown, start, max(start, end - 1))),
-    }
-
-
-@lru_cache(maxsize=4)  # of the gaps of a day most are of one size
-def _months(case: cases.GoalCase, unknown: tuple[int, ...], index: int, state: Any) -> list[list[float]]:
+def _months(case: cases.GoalCase, levels: pd.Series, unknown: list[int], index: int) -> list[list[float]]:
     """The year so far of each year without a level: year, last month, log total, its variance, df and correlation."""
-    levels, size_usd = case.series()["value_mn"].dropna(), float(SIZES[index] or SIZES[1] / 2)
-    together = evidence.year_so_far(case, levels, unknown, size_usd)
-    running = [] if together is None else [int(year) for year in together.levels.index]
-    found = []
-    for year in running:
-        seen = together if len(running) == 1 else evidence.year_so_far(case, levels, [year], size_usd)
-        assert seen is not None  # it was there among the others
-        month = int(seen.what.rpartition(" ")[2])
-        value, variance = float(seen.levels.iloc[0]), float(seen.covariance[0, 0])
-        found.append([year, month, value, variance, float(seen.df), float(seen.correlation)])
-    return found
+    size_usd = float(SIZES[index] or SIZES[1] / 2)
+    return [
+        [one.year, one.month, *_rounded(one[2:])]
+        for one in evidence.years_begun(case, levels, unknown, size_usd)
+    ]
 
 
-def _chains(
-    case: cases.GoalCase, levels: pd.Series, unknown: tuple[int, ...], start: int, deadline: int
-) -> Iterator[dict[str, Any]]:
-    """What larger flows tell of the years to a deadline, once for each stretch of their record that a base can lie in."""
-    known, first = [int(year) for year in levels.loc[:start].index], start + 1
-    bases = [base for base in known if any(base < year <= deadline for year in unknown)]
-    while earlier := [base for base in bases if base < first]:
-        asked = case.model_copy(update={"base_year": earlier[-1], "deadline": deadline})
-        chain = evidence.chain_of(asked)
-        if chain is None:
-            return
-        first = chain.years[0]
-        inferred = law.condense(evidence.infer(chain).law)
-        lower = np.tril_indices(len(inferred.years))
-        parts = np.column_stack([inferred.weights, inferred.means, inferred.covariances[:, *lower]])
-        yield {
-            "top": chain.top,
-            "whole": [chain.years[0], chain.years[-1]],
-            "years": list(inferred.years),
-            "parts": [[float(f"{one:.11g}") for one in row] for row in parts],
-        }
+def _law_of(chain: evidence.Chain) -> dict[str, Any]:
+    """The law that a chain gives: each part a weight, means, and the lower triangle of covariances."""
+    inferred = law.condense(evidence.infer(chain).law)
+    lower = np.tril_indices(len(inferred.years))
+    parts = np.column_stack([inferred.weights, inferred.means, inferred.covariances[:, *lower]])
+    return {
+        "top": chain.top,
+        "whole": [chain.years[0], chain.years[-1]],
+        "years": list(inferred.years),
+        "parts": [_rounded(row) for row in parts],
+    }
 
 
 def _first_day(days: list[list[Any]], base_year: int, announced: str) -> str | None:
@@ -341,36 +394,24 @@ def _payload(state: Any) -> dict[str, Any]:
         if change[1:]
     }
     stated = stated_goals(known)
-    told = [flow | {"knows": _knowledge(flow, stated)} for flow in known]
+    knowledge = Knowledge(stated)
+    told = [flow | {"knows": knowledge.of(flow)} for flow in known]
     return {
         "day": fig.UNDATED_KNOWN_FROM.isoformat(),
-        "classes": _named_once(told),
+        "classes": knowledge.classes.values(),
+        "expected": knowledge.expected.values(),
+        "chains": knowledge.chains.values(),
+        "gaps": knowledge.gaps.values(),
         "flows": told,
         "sources": sources(ids),
         "goals": stated,
-        "cny_per_usd": exchange(),
+        "per_usd": exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
         "model": _constants(),
         "tables": tables(),
     }
-
-
-def _named_once(told: list[dict[str, Any]]) -> list[str]:
-    """The reference classes of all gaps; each gap then holds the place of its own."""
-    gaps = [
-        gap
-        for flow in told
-        for days in flow["knows"].values()
-        for day in days
-        for gap in day["gaps"]
-        if "source" in gap
-    ]
-    names = list(dict.fromkeys(gap["source"] for gap in gaps))
-    for gap in gaps:
-        gap["source"] = names.index(gap["source"])
-    return names
 
 
 def _constants() -> dict[str, Any]:

@@ -13,8 +13,7 @@ from typing import Any
 
 from lib import figures as fig
 from lib import outlook, plots, show
-from lib.analysis.answers import source_line
-from lib.analysis.headline import plainly
+from lib.analysis.answers import plainly, source_line
 from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
 from lib.economies import pair_name
 from lib.errors import UserError
@@ -75,7 +74,7 @@ def build(case: GoalCase) -> Any:
         raise UserError(
             "widgets: found no ipywidgets, expected it in the environment of Jupyter (uv sync --group lab)"
         ) from None
-    fields = make_fields(widgets)
+    fields = _make_fields(widgets)
     text, picture = widgets.HTML(), widgets.Image(format="png", layout={"max_width": "60rem"})
     now: dict[str, Any] = {"case": case, "busy": False}
 
@@ -86,7 +85,7 @@ def build(case: GoalCase) -> Any:
             found = outlook.of(wanted)
             text.value, picture.value = answer_html(found), draw(found)
             now["case"] = wanted
-            put_in_line(fields, found)
+            _put_in_line(fields, found)
         except UserError as error:
             text.value = f"<p><b>{html.escape(str(error))}</b></p>"
         finally:
@@ -95,7 +94,7 @@ def build(case: GoalCase) -> Any:
     def follow(name: str) -> Callable[[Any], None]:
         def moved(change: Any) -> None:
             if not now["busy"]:
-                redraw(lambda known: with_value(known, name, change.new))
+                redraw(lambda known: _with_value(known, name, change.new))
 
         return moved
 
@@ -105,7 +104,7 @@ def build(case: GoalCase) -> Any:
     return widgets.VBox([*fields.values(), text, picture])
 
 
-def make_fields(widgets: Any) -> dict[str, Any]:
+def _make_fields(widgets: Any) -> dict[str, Any]:
     """One widget a parameter, still without values."""
     slow = {"continuous_update": False, "layout": {"width": "40rem"}, "style": {"description_width": "8rem"}}
     style = {name: slow[name] for name in ("layout", "style")}
@@ -132,7 +131,7 @@ def _flows() -> list[tuple[str, ...]]:
     return sorted(set(fig.load_figures()[list(FLOW)].itertuples(index=False, name=None)))
 
 
-def with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
+def _with_value(case: GoalCase, name: str, value: Any) -> GoalCase:
     """The case after one widget changed; what no longer fits follows: day, base and deadline."""
     values = case.model_dump(mode="json")
     if name != "flow":
@@ -157,10 +156,10 @@ def _settled(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def put_in_line(fields: dict[str, Any], found: Answer) -> None:
+def _put_in_line(fields: dict[str, Any], found: Answer) -> None:
     """Bring every widget in line with the case."""
     case = found.case
-    days = sorted({*release_days(case), case.as_of.isoformat()})
+    days = sorted({*_release_days(case), case.as_of.isoformat()})
     years = [int(year) for year in case.series().index]
     fields["flow"].value = tuple(getattr(case, name) for name in FLOW)
     fields["as_of"].options, fields["as_of"].value = days, case.as_of.isoformat()
@@ -174,7 +173,7 @@ def put_in_line(fields: dict[str, Any], found: Answer) -> None:
     fields["reading"].value = case.reading
 
 
-def release_days(case: GoalCase) -> list[str]:
+def _release_days(case: GoalCase) -> list[str]:
     """The days from the flow's first figure of a year on, on which such a figure of it or of a larger flow appeared."""
     today = case.today()
     own, *larger = (fig.annual(one.record())["known_from"] for one in (today, *today.lineage()))

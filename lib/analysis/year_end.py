@@ -210,14 +210,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
 
 
-def rows_used(case: GoalCase, running: RunningYear) -> pd.DataFrame:
-    """Figures on which the nowcast rests: parts of the running year, and the last full year."""
-    rows, stretches = case.vintage(), running.stretches
-    parts = rows["figure_id"].isin(stretches.loc[stretches["year"] == running.year, "figure_id"])
-    full = rows["figure_id"].isin(case.series().loc[[running.last], "figure_id"])
-    return rows[parts | full]
-
-
 # --- how wrong nowcasts of a year's total were, from the kept backtest ---
 
 

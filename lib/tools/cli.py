@@ -3,6 +3,10 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -26,7 +30,8 @@ class _Group(click.Group):
         # Many containers forbid it; compiled once, everything starts faster.
         usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False
         try:
-            done = super().main(*args, **kwargs)
+            with _settings_elsewhere():
+                done = super().main(*args, **kwargs)
             sys.stdout.flush()
             return done
         except BrokenPipeError:  # the reader, such as head, has seen enough
@@ -74,6 +79,22 @@ def _open_streams() -> None:
         if sys.stdout.isatty():
             encoding = sys.stdout.encoding
             sys.stdout = _Shown(sys.stdout.detach(), encoding, "backslashreplace", line_buffering=True)
+
+
+@contextmanager
+def _settings_elsewhere() -> Iterator[None]:
+    """A folder for what Matplotlib and IPython would write to a home that nobody may write; both warn at length."""
+    names = [name for name in ("MPLCONFIGDIR", "IPYTHONDIR") if name not in os.environ]
+    if os.access(Path.home(), os.W_OK) or not names:
+        yield
+        return
+    with TemporaryDirectory(prefix="settings-of-tradegoals-") as folder:
+        os.environ |= dict.fromkeys(names, folder)
+        try:
+            yield
+        finally:
+            for name in names:
+                del os.environ[name]
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)

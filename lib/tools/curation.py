@@ -22,7 +22,7 @@ from lib.analysis import plausibility
 from lib.errors import Fault, UserError, list_faults, printable, quote, read_bytes
 from lib.files import working_file
 from lib.package import data_dir, describe, editing, measure, read_package, write_tables
-from lib.tables import check_table, is_date, read_table
+from lib.tables import check_table, give_types, is_date, read_table
 from lib.tools import figure_ids
 
 ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
@@ -120,7 +120,8 @@ def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     parents = fig.parents()
     family = {row["reporter"], row["partner"], *_related(row["reporter"], parents)}
     near = curated[curated["reporter"].isin(family)]
-    typed = fig.derive(as_typed(row))
+    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
+    typed = fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
     rates = fig.covariate("cny_per_usd")
     after = plausibility.find_flags(pd.concat([near, typed], ignore_index=True), rates, parents)
     before = plausibility.find_flags(near, rates, parents)
@@ -154,7 +155,7 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     found, seen, left = [], 0, MOST_PAIRS
     of = None if of is None else set(of)
     for part in parts:
-        own = part["figure_id"].map(lambda key: of is None or key in of).astype("bool")
+        own = np.array([of is None or key in of for key in part["figure_id"].tolist()], dtype=bool)
         rows = part[part["partner"].isin(list(set(part.loc[own, "partner"])))]
         if rows.empty:
             continue
@@ -255,14 +256,6 @@ def add_places(rows: list[Row]) -> None:
 
 def _related(reporter: str, parents: dict[str, str]) -> set[str]:
     return {parents.get(reporter, "")} | {name for name, above in parents.items() if above == reporter}
-
-
-def as_typed(row: Row) -> pd.DataFrame:
-    """A checked row as `lib.tables.read_table` gives rows."""
-    from lib.tables import give_types
-
-    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
-    return give_types(text, describe("figures")["schema"]["fields"])
 
 
 def add(row: Row) -> Row:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lib import figures as fig
 from lib import outlook, words
 from lib.analysis import answers
-from lib.analysis.headline import headline, plainly
+from lib.analysis.answers import headline, plainly
 from lib.cases import FlowCase, GoalCase
 from lib.tools.run.matrix import load_runs
 from lib.words import money, percent, rate
@@ -180,13 +180,6 @@ def test_the_source_line_names_the_figures_that_are_shown_and_counts_the_rest():
     assert line.startswith("Sources: ") and line.count(";") == 1
     assert f" and {used - 2} more. Rows: data/figures.csv." in line
     assert "(undated)" not in answers.source_line(case.vintage(), series, most=99) or used > 2
-
-
-def test_the_pace_since_the_base_is_that_to_the_last_level():
-    case = GoalCase(as_of=fig.UNDATED_KNOWN_FROM)
-    goal, levels = case.make_goal(), case.series()["value_mn"]
-    pace = (levels[2023] / goal.base_mn) ** (1 / 11) - 1
-    assert answers.pace_since(goal, levels.loc[2016:]) == pytest.approx(pace)
 
 
 def sentences(case: GoalCase) -> list[str]:

@@ -72,6 +72,7 @@ def test_by_default_all_that_is_known_today_counts():
         ("Harbin Russia 25% 2012-2015", {"currency": "EUR"}, "currency: found no average rate of EUR"),
         (LEVELS, {"goal": "10 %", "deadline": 2017}, "base: found no level known"),
         (LEVELS, OWN | {"base": 2020}, "base_year: found 2020, expected a year with a known level"),
+        (LEVELS, OWN | {"deadline": "soon"}, 'deadline: found "soon", expected a year'),
         (LEVELS, OWN | {"unit": "tonnes"}, "unit: found"),
         (LEVELS, OWN | {"unit": "EUR bn"}, "currency: found no average rate of EUR"),
         (LEVELS, OWN | {"unit": "EUR bn", "currency": "USD"}, "expected one currency"),
@@ -136,6 +137,26 @@ def test_a_year_that_was_not_over_on_the_day_is_left_out_and_named(mine):
     later = ask(LEVELS | {2023: 999.0}, **OWN)
     assert later.understood == ("left out: 2023, not over on 2023-12-31",)
     np.testing.assert_allclose(later.chances, mine.chances)
+
+
+FISCAL = pd.Series(list(LEVELS.values()), pd.PeriodIndex(["2018", "2019", "2021", "2022"], freq="Y-MAR"))
+
+
+@pytest.mark.parametrize(
+    ("day", "left"), [("2022-04-01", ()), ("2022-03-31", ("left out: 2022, not over on 2022-03-31",))]
+)
+def test_fiscal_years_are_called_by_their_end_and_count_once_they_are_over(day, left):
+    found = ask(FISCAL, goal="10 %", base=2021, deadline=2024, as_of=day)
+    assert found.understood == left
+    assert found.case.title().endswith(", in fiscal years: 2023 is April 2022 to March 2023")
+    assert list(found.levels.index) == [2018, 2019, 2021, *([] if left else [2022])]
+
+
+def test_a_level_that_the_rules_doubt_is_named():
+    found = ask(LEVELS | {2020: 31000.0}, **OWN)
+    assert "2020 is 31,000 USD mn, where about 36" in found.facts()["mind"]
+    assert found.to_dict()["doubts"] == list(found.doubts) and len(found.doubts) == 1
+    assert ask(LEVELS, **OWN).doubts == ()
 
 
 def test_own_figures_met_or_missed_are_judged():

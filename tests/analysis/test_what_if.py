@@ -196,7 +196,7 @@ def test_wrong_figures_are_refused_with_line_and_reason(text: str, words: str) -
 def test_the_page_is_one_small_file_that_asks_for_nothing(tmp_path: Path) -> None:
     path = page.write_page(tmp_path / "site", home="index.html")
     text = path.read_text(encoding="utf-8")
-    assert path.name == "whatif.html" and path.stat().st_size < 2_000_000  # half a megabyte on the wire
+    assert path.name == "whatif.html" and path.stat().st_size < 1_000_000  # a third of it on the wire
     assert list(path.parent.iterdir()) == [path]
     assert (
         re.findall(

@@ -7,9 +7,11 @@ import fault_server as server_of
 import pytest
 import site_runs
 from fault_server import Server
-from sources_kit import small_world
+from sources_kit import Time, quick_client, small_world
 
 from lib.tools.site.build import build_site
+from lib.tools.sources.client import Client
+from lib.tools.sources.snapshots import Store, open_store
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +35,28 @@ def server(running: Server) -> Server:
     running.faults.clear()
     running.standing = None
     return running
+
+
+@pytest.fixture
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a proxy nor a key of this machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setattr("lib.tools.sources.secrets.from_keyring", lambda name: None)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[Client]:
+    with quick_client(server.bases, time) as client:
+        yield client
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "kept")

@@ -123,6 +123,44 @@ def test_a_file_in_another_currency_is_sized_by_its_rate(mine: Path) -> None:
     assert done.exit_code == 0 and "EUR 813 billion in 2027" in done.output
 
 
+BOTH = "Год;Экспорт, млрд юаней;Импорт, млрд юаней;Экспорт, млрд долл.;Импорт, млрд долл.\n" + "".join(
+    f"{2015 + n};{60 + 5 * n},5;{30 + n},5;{9 + n},5;{4 + n},5\n" for n in range(6)
+)
+QUARTERS = "год;I кв.;II кв.;III кв.;IV кв.\n2019;10,5;20;30;40\n2020;11;22;33,5;44\n2021;12,5;23,5;36;48\n"
+FISCAL = 'Financial Year,Exports (Rs. crore)\n2018-19,"4,69,100.5"\n2019-20,"4,91,200"\n2020-21,"4,47,300"\n'
+DOUBTFUL = (
+    "year,exports\n" + "".join(f"{year},{100 + year % 10}\n" for year in range(2010, 2021)) + "2021,10500\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "told"),
+    [
+        (BOTH, ("exports double by 2027", "--currency", "CNY"), ("mine, exports: 2 times", "from CNY 85.5 billion in 2020")),
+        (BOTH, ("imports of 20 bn USD by 2027",), ("mine, imports: US$20 billion 2020–2027", "from US$9.5 billion in 2020")),
+        (BOTH, ("+10 % a year by 2027", "--currency", "CNY"), ("mine: +10 %", "from CNY 121 billion in 2020")),
+        (QUARTERS, ("double by 2027", "--unit", "USD mn"), ("from US$120 million in 2021",)),
+        (FISCAL, ("double by 2027", "--fiscal", "4"), ("in fiscal years: 2023 is April 2022 to March 2023", "from INR 4,473 billion in 2021")),
+        (DOUBTFUL, ("double by 2027", "--unit", "USD mn"), ("mind", "2021 is 10,500 USD mn, where")),
+        (BOTH, ("exports double by 2027",), ("Error: --currency: found none, expected one of: CNY, USD",)),
+        (FISCAL, ("double by 2027",), ("fiscal: found fiscal years such as \"2018-19\"", "give it with --fiscal")),
+        ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn"), ('several columns of numbers (\"a\", \"b\")', "give it with --column")),
+        ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn", "--column", "a"), ("from US$6 million in 2020",)),
+    ],
+)  # fmt: skip
+def test_a_table_of_any_kind_is_asked(
+    mine: Path, table: str, words: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    mine.write_text(table, encoding="utf-8")
+    done = ask(str(mine), *words, "--as-of", "2023-01-15")
+    assert "Traceback" not in done.output and done.exit_code == (2 if "Error" in done.output else 0)
+    assert [fact for fact in told if fact not in done.output] == []
+
+
+def test_an_option_of_tables_needs_a_table() -> None:
+    assert "--unit: found it without a file" in ask(HARBIN, *THEN, "--unit", "USD mn").output
+
+
 @pytest.mark.parametrize("words", [("nowhere.xlsx", "+10 % a year"), ("mine.csv", "+10 % a year", "--page")])
 def test_a_file_that_cannot_be_answered_says_why(mine: Path, words: tuple[str, ...]) -> None:
     done = ask(str(mine.with_name(words[0])), *words[1:], "--unit", "USD mn", *GOAL[1:])

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -165,3 +166,26 @@ def test_a_journal_that_is_no_run_is_refused(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps({"status": "ok"}))
     with pytest.raises(UserError):
         export.find_run("a", tmp_path)
+
+
+@pytest.mark.parametrize("home", ["writable", "none"])
+def test_settings_of_matplotlib_and_ipython_leave_a_home_that_nobody_may_write(
+    executed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path) if home == "writable" else "/proc/none")
+    names = ("MPLCONFIGDIR", "IPYTHONDIR")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    seen: list[Path | None] = []
+
+    def note(*_: Any) -> list[Path]:
+        given = [os.environ.get(name) for name in names]
+        seen.extend(path and Path(path) for path in given)
+        assert all(path is None or os.access(path, os.W_OK) for path in given)
+        return []
+
+    monkeypatch.setattr(export, "export", note)
+    assert CliRunner().invoke(main, ["export", tiny.NAME]).exit_code == 0
+    assert len(seen) == 2 and [path is None for path in seen] == [home == "writable"] * 2
+    assert not any(path and path.exists() for path in seen)
+    assert not set(names) & os.environ.keys()

@@ -4,9 +4,15 @@ import io
 import json
 import os
 import random
+import re
 import shutil
-from collections.abc import Iterator
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 import pandas as pd
@@ -16,14 +22,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import fetched
-from lib.errors import UserError
+from lib.errors import Fault, UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
 from lib.tools.cli import main
-from lib.tools.sources import cells
+from lib.tools.sources import record
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
 from lib.tools.sources.reader import read_table
+from lib.units import read_unit
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 FACTS = {"reporter": "China", "partner": "World", "flow": "export", "unit": "USD mn"}
@@ -64,6 +71,63 @@ def book(rows: list[list[object]], merged: tuple[str, ...] = ()) -> bytes:
     return buffer.getvalue()
 
 
+def old_book(rows: list[list[object]]) -> bytes:
+    """The least that is an .xls of Excel 97: a compound file whose one stream has one sheet."""
+
+    def record(kind: int, body: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(body)) + body
+
+    def begin(what: int) -> bytes:
+        return record(0x0809, struct.pack("<HHHHII", 0x0600, what, 0x0DBB, 0x07CC, 0, 6))
+
+    def entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+        text = name.encode("utf-16-le") + b"\0\0"
+        about = struct.pack("<HBBIII", len(text), kind, 1, 2**32 - 1, 2**32 - 1, child)
+        return text.ljust(64, b"\0") + about + bytes(36) + struct.pack("<IQ", start, size)
+
+    sheet = begin(0x10)
+    for y, row in enumerate(rows):
+        for x, cell in enumerate(row):
+            at, text = struct.pack("<HHH", y, x, 0), str(cell)
+            if isinstance(cell, str):
+                sheet += record(0x0204, at + struct.pack("<HB", len(text), 1) + text.encode("utf-16-le"))
+            elif cell is not None:
+                sheet += record(0x0203, at + struct.pack("<d", cell))
+    first = begin(0x05)
+    listed = record(0x85, struct.pack("<IBB", len(first) + 21, 0, 0) + b"\x05\0Trade")
+    stream = (first + listed + record(0x0A, b"") + sheet + record(0x0A, b"")).ljust(8192, b"\0")
+    chain = [2**32 - 3, 2**32 - 2, *range(3, 2 + len(stream) // 512), 2**32 - 2]
+    head = struct.pack("<8s16xHHHHH6xIIIIIIIIII", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 62, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, 2**32 - 2, 0, 2**32 - 2, 0, 0)  # fmt: skip
+    folder = entry("Root Entry", 5, 1, 2**32 - 2, 0) + entry("Workbook", 2, 2**32 - 1, 2, len(stream))
+    table = struct.pack(f"<{len(chain)}I", *chain).ljust(512, b"\xff")
+    return head.ljust(512, b"\xff") + table + folder.ljust(512, b"\0") + stream
+
+
+def open_book(rows: list[list[object]]) -> bytes:
+    """The least that is an .ods."""
+
+    def cell(one: object) -> str:
+        kind = "string" if isinstance(one, str) else f'float" office:value="{one}'
+        return f'<table:table-cell office:value-type="{kind}"><text:p>{escape(str(one))}</text:p></table:table-cell>'
+
+    body = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+    urn = "urn:oasis:names:tc:opendocument:xmlns:"
+    names = " ".join(f'xmlns:{name}="{urn}{name}:1.0"' for name in ("office", "table", "text"))
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    manifest = f'<m:manifest xmlns:m="{urn}manifest:1.0"><m:file-entry m:full-path="/" m:media-type="{kind}"/></m:manifest>'
+    sheet = f'<table:table table:name="A">{body}</table:table>'
+    parts = {
+        "mimetype": kind,
+        "META-INF/manifest.xml": manifest,
+        "content.xml": f"<office:document-content {names}><office:body><office:spreadsheet>{sheet}</office:spreadsheet></office:body></office:document-content>",
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
 SDMX_ML = """<?xml version="1.0"?><m:Data xmlns:m="urn:x"><m:DataSet>
 <Series REF_AREA="CHN" COUNTERPART_AREA="RUS" FLOW="X" UNIT="USD" UNIT_MULT="6"><Obs TIME_PERIOD="2020" OBS_VALUE="5.5"/>
 <Obs TIME_PERIOD="2021" OBS_VALUE="6"/></Series></m:DataSet></m:Data>"""
@@ -94,6 +158,8 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "sdmx-json": (json.dumps(SDMX_JSON), {"reporter": None, "flow": None}, TWO),
     "sdmx-csv": ("DATAFLOW,REF_AREA,COUNTERPART_AREA,INDICATOR,TIME_PERIOD,OBS_VALUE,UNIT_MULT\nX,CHN,RUS,TXG_FOB_USD,2020,5.5,6\nX,CHN,RUS,TMG_CIF_USD,2020,7000,3\n",
                  {"reporter": None, "partner": None, "flow": None, "unit": "USD"}, {("China", "Russia", "export", "2020", 5.5), ("China", "Russia", "import", "2020", 7.0)}),
+    "old workbook": (old_book([["год", "экспорт"], [2020, 5.5], [2021, 6]]), {}, TWO),
+    "open workbook": (open_book([["год", "экспорт"], [2020, 5.5], [2021, 6]]), {}, TWO),
     "workbook": (book([["year", "exports"], [2020.0, 5.5], ["2021*", 6]]), {}, TWO),
     "two rows of names": (book([["Report"], ["Country", "2020", None, "2021 (P)", None], [None, "Exports", "Imports", "Exports", "Imports"], ["RUSSIA", "5.5", "1", "6", "2"], ["Total", "9", "9", "9", "9"]], ("B2:C2", "D2:E2")),
                           {"partner": None, "flow": None}, export(("2020", 5.5), ("2021", 6.0), partner="Russia") | export(("2020", 1.0), ("2021", 2.0), partner="Russia", flow="import")),
@@ -123,6 +189,37 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "german thousands": ("Jahr;Ausfuhr\n2020;14.980\n2021;1.015.152\n", {}, export(("2020", 14980.0), ("2021", 1015152.0))),
     "a column of the partner": ("Year,Total,To Russia,To India\n2020,50,5.5,7\n2021,60,6,8\n", {"partner": "Russia"}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
     "columns of the partner and its flows": ("Year,Exports,Exports to Russia,Imports,Imports from Russia\n2020,50,5.5,40,4\n", {"partner": "Russia", "flow": None}, export(("2020", 5.5), partner="Russia") | export(("2020", 4.0), partner="Russia", flow="import")),
+    "quarters across, in Russian": ("Показатель;I кв. 2023;II кв. 2023\nЭкспорт;1,5;2\nИмпорт;5;6\n", {"flow": None}, export(("2023-Q1", 1.5), ("2023-Q2", 2)) | export(("2023-Q1", 5), ("2023-Q2", 6), flow="import")),
+    "years above quarters": (book([["Экспорт, млрд долл. США"], ["", 2022, None, 2023], ["Страна", "I квартал", "II квартал", "I квартал"], ["Китай", 1, 2, 5]], ("B2:C2",)),
+                             {"reporter": "Russia", "partner": None, "flow": None, "unit": None}, export(("2022-Q1", 1000), ("2022-Q2", 2000), ("2023-Q1", 5000), reporter="Russia", partner="China")),
+    "years above months, not merged": ("Series,2022,,2023,\n,Jan,Feb,Jan,Feb\nExports,1,2,3,4\n", {"flow": None}, export(("2022-01", 1), ("2022-02", 2), ("2023-01", 3), ("2023-02", 4))),
+    "months down, years across": ("Month,2020,2021\nJanuary,1,2\nFebruary,3,4\n", {}, export(("2020-01", 1), ("2020-02", 3), ("2021-01", 2), ("2021-02", 4))),
+    "quarters down, years across": ("Quarter,2020,2021\nQ1,1,2\nQ2,3,4\n", {}, export(("2020-Q1", 1), ("2020-Q2", 3), ("2021-Q1", 2), ("2021-Q2", 4))),
+    "years above flows, not merged": ("Partner,2020,,2021,\n,Exports,Imports,Exports,Imports\nRussia,5.5,1,6,2\n", {"partner": None, "flow": None}, export(("2020", 5.5), ("2021", 6.0), partner="Russia") | export(("2020", 1.0), ("2021", 2.0), partner="Russia", flow="import")),
+    "three rows of names": (book([["Partner", 2020, None, 2021, None], [None, "Exports", "Imports", "Exports", "Imports"], [None, "USD mn", "USD th", "USD mn", "USD th"], ["Russia", 5.5, 1000, 6, 2000]], ("B1:C1", "D1:E1")),
+                            {"partner": None, "flow": None, "unit": None}, export(("2020", 5.5), ("2021", 6.0), partner="Russia") | export(("2020", 1.0), ("2021", 2.0), partner="Russia", flow="import")),
+    "shares between values": ("Partner,2020,2020,2021,2021\n,USD mn,Share %,USD mn,Share %\nRussia,5.5,10,6,11\n", {"partner": None, "unit": None}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
+    "flow and year in one name": ("Partner,Exports 2020,Exports 2021,Imports 2020,Imports 2021\nRussia,5.5,6,7,8\n", {"partner": None, "flow": None}, export(("2020", 5.5), ("2021", 6), partner="Russia") | export(("2020", 7), ("2021", 8), partner="Russia", flow="import")),
+    "partners across": ("Year,Russia,To India,美国,Total\n2020,5,6,7,18\n2021,8,9,10,27\n", {"partner": None}, export(("2020", 5), ("2021", 8), partner="Russia") | export(("2020", 6), ("2021", 9), partner="India") | export(("2020", 7), ("2021", 10), partner="United States")),
+    "partners above flows": (book([["Year", "Russia", None, "India", None], [None, "Exports", "Imports", "Exports", "Imports"], [2020, 5, 7, 1, 2], [2021, 6, 8, 3, 4]], ("B1:C1", "D1:E1")), {"partner": None, "flow": None},
+                             export(("2020", 5), ("2021", 6), partner="Russia") | export(("2020", 7), ("2021", 8), partner="Russia", flow="import") | export(("2020", 1), ("2021", 3), partner="India") | export(("2020", 2), ("2021", 4), partner="India", flow="import")),
+    "partners in the names of series": ("Exportations;2020;2021\nvers la Chine (M€);310,5;290\nvers la Russie (M€);110,5;90\n", {"partner": "China", "reporter": "France", "flow": None, "unit": None}, export(("2020", 310.5), ("2021", 290), reporter="France", partner="China")),
+    "a unit for each series": ("指标,2021年,2022年\n出口总额(亿美元),15,30\n进口总额(万美元),90000,80000\n", {"unit": None, "flow": None}, export(("2021", 1500), ("2022", 3000)) | export(("2021", 900), ("2022", 800), flow="import")),
+    "a unit for each column": ("Year,Exports (USD bn),Imports (USD mn)\n2020,5,7000\n", {"unit": None, "flow": None}, export(("2020", 5000)) | export(("2020", 7000), flow="import")),
+    "a unit below": ("Year,Exports\n2020,5500\n2021,6000\nNote: values in USD thousand,\n", {"unit": None}, TWO),
+    "growth beside": ("年份,出口额（亿美元）,同比增长（%）\n2021,100,5.5\n2022,110,10\n", {"unit": None}, export(("2021", 10000), ("2022", 11000))),
+    "month and months so far": ("月份,当月出口(亿美元),累计出口(亿美元)\n2023年1月,10,10\n2023年2月,12,22\n", {"unit": None}, export(("2023-01", 1000), ("2023-02", 1200))),
+    "fiscal years, lakh crore": ("Financial Year,Exports (₹ lakh crore)\n2021-22,31.47\nFY 2022-23,36.2\n", {"unit": None, "fiscal": 4}, export(("2021-04..2022-03", 31470000.0), ("2022-04..2023-03", 36200000.0))),
+    "fiscal years called by their end": ("Year,Exports\nFY22,5.5\nFY2023,6\n", {"fiscal": 4, "fiscal_label": "end"}, export(("2021-04..2022-03", 5.5), ("2022-04..2023-03", 6))),
+    "fiscal years by their months": ("Period,Exports\nApril 2021 - March 2022,5.5\n2022-23 (Apr-Mar),6\n", {}, export(("2021-04..2022-03", 5.5), ("2022-04..2023-03", 6))),
+    "Spanish": ("Año;Exportaciones (miles de millones de euros)\n2021;316,6\n", {"unit": None, "flow": None}, export(("2021", 316600))),
+    "French": ("Année;Exportations (en milliards d'euros)\n2021;500,1\n".encode("latin-1"), {"unit": None, "flow": None}, export(("2021", 500100))),
+    "a TSV of Eurostat": ("freq,partner,flow,geo\\TIME_PERIOD\t2020 \t2021 \nA,CN,EXP,DE\t5.5 \t6 p\nA,CN,IMP,DE\t: \t8 \n", {"reporter": None, "partner": None, "flow": None}, export(("2020", 5.5), ("2021", 6), reporter="Germany", partner="China") | export(("2021", 8), reporter="Germany", partner="China", flow="import")),
+    "utf-16 without a mark": ("year;exports\n2020;5,5\n2021;6\n".encode("utf-16-le"), {}, TWO),
+    "json, a list for each name": ('{"year": [2020, 2021], "exports": [5.5, 6]}', {}, TWO),
+    "json, a number for each year": ('{"2020": 5.5, "2021": 6}', {}, TWO),
+    "a second table of the same names": ("Exports\nyear,value\n2020,5.5\n2021,6\n\nImports\nyear,value\n2020,7\n2021,8\n", {"flow": None}, TWO),
+    "two columns without names": (book([[2020, 5.5], [2021, 6]]), {}, TWO),
     "city and province": ("year,place,exports\n2022,Heilongjiang,5\n2022,哈尔滨,6\n", {"reporter": None, "partner": "Russia"}, {("Heilongjiang", "Russia", "export", "2022", 5.0), ("Harbin", "Russia", "export", "2022", 6.0)}),
 }  # fmt: skip
 
@@ -154,6 +251,14 @@ ASKED = [
     ("month,exports\nJanuary,5\nMarch,6\n", {}, "year", "without their year"),
     ("country,exports\nRussia,5\n", {"partner": None}, "period", "such as 2024-01"),
     ("year,hs,exports\n2020,01,5\n2020,02,6\n", {}, "rows", "column hs"),
+    ("Year,Total,To Russia,To India\n2020,50,5,7\n", {"partner": "Kazakhstan"}, "partner", "no column of \"Kazakhstan\", expected one of Russia, India"),
+    ("Year,To Russia,To India\n2020,5,7\n2021,6,8\n", {}, "partner", "no column of \"World\""),
+    ("Partner,2020,2021\nRussia,5,6\nIndia,1,2\n", {"partner": "Kazakhstan"}, "partner", "nowhere in the column Partner"),
+    ("Year,Exports\nFY2022,5\nFY2023,6\n", {"fiscal": 4}, "fiscal_label", "start or end"),
+    ("Fiscal year,Exports\n2022,5\n2023,6\n", {"fiscal": 10}, "fiscal_label", "start or end"),
+    ("Exports January-September\nyear,exports\n2020,5\n2021,6\n", {}, "freq", "january-september"),
+    ("1-9月出口\n年份,出口\n2020,5\n2021,6\n", {}, "freq", "1-9月"),
+    ("period,exports\nH1 2020,5\nH2 2020,6\n", {}, "period", "its first row: H1 2020"),
 ]  # fmt: skip
 
 
@@ -226,86 +331,99 @@ def write_number(value: int, style: str) -> str:
     return f"{whole:,}".replace(",", group) + f"{point}{rest:02}"
 
 
+LAYOUTS = ("long", "wide", "flows", "halves", "partners", "both in one")
+FLOWS = {"export": ("Exports", "出口额", "Экспорт", "Ausfuhr", "Exportaciones"), "import": ("Imports", "进口额", "Импорт", "Einfuhr", "Importaciones")}  # fmt: skip
+TITLES = ("", "Table 1. Foreign trade", "表1", "Таблица 1")
+BELOW = ("", "Source: the bureau of statistics.", "* preliminary", "注：数据来源于海关")
+FLAGS = ("", "*", " p", " (e)")
+
+
 @st.composite
-def written(draw: st.DrawFn) -> tuple[bytes, str, dict[str, object], Found]:
-    """A table in a layout, style, unit and kind of file of its own, and what it says."""
-    kind, style, unit = (
-        draw(st.sampled_from("AQM")),
-        draw(st.sampled_from(sorted(STYLES))),
-        draw(st.sampled_from(sorted(UNITS))),
-    )
-    form, layout, file = (
-        draw(st.integers(0, 3)),
-        draw(st.sampled_from(["long", "wide", "flows"])),
-        draw(st.sampled_from(["csv", "xlsx", "html", "json"])),
-    )
-    first, count = draw(st.integers(1990, 2015)), draw(st.integers(2, 6))
+def written(draw: st.DrawFn) -> tuple[bytes, dict[str, object], Found]:
+    """A table in a layout, language, style, unit and kind of file of its own, and what it says."""
+    kind, style, unit = draw(st.sampled_from("AQM")), draw(st.sampled_from(sorted(STYLES))), draw(st.sampled_from(sorted(UNITS)))  # fmt: skip
+    layout, file = draw(st.sampled_from(LAYOUTS)), draw(st.sampled_from(sorted(FILES)))
+    layout = (
+        "long" if file == "json" and layout in ("halves", "partners") else layout
+    )  # records have one name each
+    kind = "A" if layout == "both in one" else kind
+    form, tongue, flag = draw(st.integers(0, 3)), draw(st.integers(0, 4)), draw(st.sampled_from(FLAGS))
+    first, count = (
+        draw(st.integers(1990, 2015).filter(lambda year: year != 2000)),
+        draw(st.integers(2, 6)),
+    )  # 2000-01 is asked back
     periods = [write_period(kind, first + n, n, form) for n in range(count)]
-    numbers = [[draw(st.integers(0, 10**9)) for _ in range(2)] for _ in periods]
-    texts = [[write_number(number, style) for number in line] for line in numbers]
-    found: Found = set()
-    for (_, period), line in zip(periods, numbers, strict=True):
-        for flow, number in zip(("export", "import"), line, strict=True):
-            found.add(
-                (
-                    "Chad",
-                    "Russia",
-                    flow,
-                    period,
-                    float(
-                        pd.Series([number])
-                        .map(lambda n: __import__("decimal").Decimal(n).scaleb(UNITS[unit] - 2))
-                        .iloc[0]
-                    ),
-                )
-            )
+    names = {flow: words[tongue] for flow, words in FLOWS.items()}
+    partners = ["Russia", "India"] if layout == "partners" else ["Russia"]
+    series = [(partner, flow) for partner in partners for flow in names]
+    numbers = {one: [draw(st.integers(0, 10**9)) for _ in periods] for one in series}
+    texts = {one: [write_number(number, style) + flag for number in line] for one, line in numbers.items()}
+    found = {
+        ("Chad", *one, period, float(Decimal(number).scaleb(UNITS[unit] - 2)))
+        for one, line in numbers.items()
+        for (_, period), number in zip(periods, line, strict=True)
+    }
+    said: dict[str, object] = {"reporter": "Chad", "unit": unit}
+    rows = lay_out(layout, [text for text, _ in periods], names, texts)
+    if file == "gb18030" and re.search("[а-яÀ-ÿ]", str(rows).casefold()):
+        file = "semicolons"  # nobody writes these letters so
+    if file != "json":
+        wide = len(rows[0]) - 1
+        rows = [[one, *[""] * wide] for one in [draw(st.sampled_from(TITLES))] if one] + rows
+        rows += [[one, *[""] * wide] for one in [draw(st.sampled_from(BELOW))] if one]
+    return FILES[file](rows), said | ({} if layout == "partners" else {"partner": "Russia"}), found
+
+
+def lay_out(layout: str, periods: list[str], names: dict[str, str], texts: dict[tuple[str, str], list[str]]) -> list[list[str]]:  # fmt: skip
+    """Rows of a table: its names, then its values."""
     if layout == "wide":
-        rows = [
-            ["series", *(text for text, _ in periods)],
-            ["Exports", *(line[0] for line in texts)],
-            ["Imports", *(line[1] for line in texts)],
+        return [["series", *periods], *([names[flow], *line] for (_, flow), line in texts.items())]
+    if layout == "flows":
+        cells = [
+            [text, names[flow], line[n]]
+            for n, text in enumerate(periods)
+            for (_, flow), line in texts.items()
         ]
-    elif layout == "flows":
-        rows = [["period", "flow", "value"]] + [
-            [text, flow, number]
-            for (text, _), line in zip(periods, texts, strict=True)
-            for flow, number in zip(("Export", "Import"), line, strict=True)
-        ]
-    else:
-        rows = [
-            ["period", "exports", "imports"],
-            *([text, *line] for (text, _), line in zip(periods, texts, strict=True)),
-        ]
-    return (
-        write_file(rows, file, draw(st.sampled_from(";\t|"))),
-        file,
-        {"reporter": "Chad", "partner": "Russia", "unit": unit},
-        found,
-    )
+        return [["period", "flow", "value"], *cells]
+    if layout == "halves":  # two rows of names: periods, which reach to the right, above flows
+        upper = [one for text in periods for one in (text, "")]
+        values = [line[n] for n in range(len(periods)) for line in texts.values()]
+        return [["series", *upper], ["", *[*names.values()] * len(periods)], ["all goods", *values]]
+    if layout == "both in one":
+        heads = [f"{names[flow]} {text}" for _, flow in texts for text in periods]
+        return [["series", *heads], ["all goods", *[one for line in texts.values() for one in line]]]
+    down = [[text, *(line[n] for line in texts.values())] for n, text in enumerate(periods)]
+    if layout == "partners":
+        return [["period", "Russia", "", "India", ""], ["", *[*names.values()] * 2], *down]
+    return [["period", *names.values()], *down]
 
 
-def write_file(rows: list[list[str]], file: str, separator: str) -> bytes:
-    if file == "xlsx":
-        return book([*rows])  # type: ignore[list-item]
-    if file == "html":
-        return (
-            "<table>"
-            + "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-            + "</table>"
-        ).encode()
-    if file == "json":
-        return json.dumps(
-            [dict(zip(rows[0], row, strict=True)) for row in rows[1:]], ensure_ascii=False
-        ).encode()
-    return "\n".join(separator.join(row) for row in rows).encode() + b"\n"
+def as_json(rows: list[list[str]]) -> bytes:
+    records = [{name or str(n): cell for n, (name, cell) in enumerate(zip(rows[0], row, strict=True))} for row in rows[1:]]  # fmt: skip
+    return json.dumps(records, ensure_ascii=False).encode()
 
 
-@settings(max_examples=60, deadline=None)
+def as_html(rows: list[list[str]]) -> bytes:
+    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    return ("<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>").encode()
+
+
+def as_text(separator: str, encoding: str) -> Callable[[list[list[str]]], bytes]:
+    return lambda rows: "".join(separator.join(row) + "\n" for row in rows).encode(encoding)
+
+
+FILES: dict[str, Callable[[Any], bytes]] = {
+    "semicolons": as_text(";", "utf-8"), "tabs": as_text("\t", "utf-16"), "bars": as_text("|", "utf-8"), "gb18030": as_text(";", "gb18030"),
+    "xlsx": book, "xls": old_book, "ods": open_book, "html": as_html, "json": as_json,
+}  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
 @given(table=written())
 def test_a_table_that_is_written_is_read_back(
-    table: tuple[bytes, str, dict, Found], tmp_path_factory: pytest.TempPathFactory
+    table: tuple[bytes, dict, Found], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    body, _, said, expected = table
+    body, said, expected = table
     assert values(look(tmp_path_factory.getbasetemp(), body, "written.dat", **said).observations) == expected
 
 
@@ -313,10 +431,13 @@ def test_a_table_that_is_written_is_read_back(
     ("text", "expected"),
     [("USD mn", ("USD", 6)), ("CNY 亿", ("CNY", 8)), ("₹ lakh crore", ("INR", 12)), ("Values in Rs. lakh", ("INR", 5)),
      ("тыс. долл. США", ("USD", 3)), ("млрд руб.", ("RUB", 9)), ("Tsd. EUR", ("EUR", 3)), ("in 100 million yuan", ("CNY", 8)),
-     ("10 thousand USD", ("USD", 4)), ("€m", ("EUR", 6)), ("千亿元", ("CNY", 11)), ("百万円", ("JPY", 6)), ("US dollars", ("USD", None)), ("Exports", ("", None))],
+     ("10 thousand USD", ("USD", 4)), ("€m", ("EUR", 6)), ("千亿元", ("CNY", 11)), ("百万円", ("JPY", 6)), ("US dollars", ("USD", None)), ("Exports", ("", None)),
+     ("en milliards d'euros", ("EUR", 9)), ("M€", ("EUR", 6)), ("bilhões de dólares", ("USD", 9)), ("usd bn", ("USD", 9)),
+     ("10,000 US dollars", ("USD", 4)), ("100,000,000 yuan", ("CNY", 8)), ("in hundred million yuan", ("CNY", 8)), ("RMB 100m", ("CNY", 8)), ("USDm", ("USD", 6)),
+     ("2,000 USD", ("USD", None)), ("mil. USD", ("USD", None)), ("US$ 2000 prices", ("USD", None)), ("100万元", ("CNY", 6)), ("Value ($000)", ("USD", 3))],
 )  # fmt: skip
 def test_units_in_words(text: str, expected: tuple[str, int | None]) -> None:
-    assert cells.read_unit(text) == expected
+    assert read_unit(text) == expected
 
 
 # --- mappings ---
@@ -491,6 +612,17 @@ def test_a_value_ten_times_too_high_is_doubted_when_it_is_imported_and_afterward
     table = file("mine.csv", "year,exports\n2017,2263\n2018,2487\n2019,2499\n2020,2590\n2021,33640\n")
     said = ("--reporter", "China", "--partner", "World", "--unit", "USD bn", "--yes")
     assert "look: power_of_ten: CN-W-export-2021-mine-a" in run("import", table, *said)
+    assert "CN-W-export-2021-mine-a" in run("check", "--flags")
+
+
+def test_an_import_that_would_lock_the_collection_is_refused_whole(
+    own_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [Fault("CHAD.parquet", 2, "figure_id", "TD-CN-export-2022-mine-a", "a key used once")]
+    monkeypatch.setattr(record, "faults_of", lambda *_: wrong)
+    table = file("mine.csv", "year,exports\n2022,1500\n")
+    assert "expected a key used once" in run("import", table, *SAID, "--yes", ends=2)
+    assert fetched.files() == [] and not (own_data / "snapshots").exists()
 
 
 def test_other_currencies_are_converted_or_kept_and_said(own_data: Path) -> None:
@@ -533,7 +665,7 @@ def test_a_new_place_is_added_by_one_option(own_data: Path) -> None:
 
 SAMPLES = [
     b"year,exports\n2020,5.5\n2021,6\n", "год;экспорт\n2020;5,5\n".encode("cp1251"), SDMX_ML.encode(), json.dumps(SDMX_JSON).encode(),
-    EXCEL_2003.encode(), b"<table><tr><td rowspan=2>year<td>exports<tr><td>2020<td>5.5</table>", book([["year", "exports"], [2020, 5.5]], ("A1:A2",)), MAPPING.encode(),
+    EXCEL_2003.encode(), old_book([["year", "exports"], [2020, 5.5]]), open_book([["year", "exports"], [2020, 5.5]]), b"<table><tr><td rowspan=2>year<td>exports<tr><td>2020<td>5.5</table>", book([["year", "exports"], [2020, 5.5]], ("A1:A2",)), MAPPING.encode(),
 ]  # fmt: skip
 
 
@@ -569,7 +701,7 @@ def attack(body: bytes, path: Path) -> None:
         try:
             read()
         except UserError as error:
-            assert str(error).strip() and len(str(error)) < 6000
+            assert str(error).strip() and len(str(error)) < 3000, f"{len(str(error))} characters"
 
 
 def test_damaged_files_end_in_a_result_or_in_words(tmp_path: Path) -> None:
@@ -581,8 +713,6 @@ def test_damaged_files_end_in_a_result_or_in_words(tmp_path: Path) -> None:
 
 def sheet_of(xml: str) -> bytes:
     """A workbook whose sheet is this XML."""
-    import zipfile
-
     buffer = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(book([["year", "exports"], [2020, 5]]))) as old,
@@ -615,6 +745,20 @@ def sheet_of(xml: str) -> bytes:
 def test_a_file_that_would_burst_is_refused(body: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         look(tmp_path, body)
+
+
+def test_a_panic_of_the_reader_of_old_workbooks_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    body = old_book([["year", "exports"], [2020, 5.5]])
+    listed = b"\x85\0" + struct.pack("<H", 13)
+    assert body.count(listed) == 1
+    with pytest.raises(UserError, match="old Excel file"):
+        read_table(body.replace(listed, b"\x85\0\0\0"), mapping(), "t")
+    assert capfd.readouterr().err == ""
+
+
+def test_more_names_than_columns_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="found 3 names above 2 columns"):
+        look(tmp_path, "year,exports (10,000 US dollars)\n2020,5\n2021,6\n")
 
 
 def test_a_pipe_or_a_folder_is_no_table(tmp_path: Path) -> None:
@@ -711,6 +855,115 @@ def test_a_case_without_its_mapping_is_read_right(case: str) -> None:
     assert values(propose(table_of(case), **said).observations) == expected
 
 
+NOTED = {
+    "C20_name_never_found": '"Russia" of the mapping stands nowhere in the table; there is "Russian Federation"',
+    "C24_formulas_never_computed": "hold a formula whose value was never stored",
+    "C26_german_thousands_taken_as_decimals": "three digits stand after every point",
+    "C42_monthly_format_for_annual_table": "are these years?",
+}
+IMPORTED: dict[str, tuple[str, ...]] = {
+    "C17_year_not_over_when_published": (
+        "left out, not over on 2018-10-05: 2018",
+        "2016 to 2017: 2 values new",
+    ),
+    "C27_ten_times_too_high": ("look: power_of_ten: CN-W-export-2021-mine-a",),
+    "C33_unknown_region": ('--place "Asia, KIND, PARENT"',),
+    "C35_two_currencies_one_source": ("4 values new", "CNY mn", "USD mn"),
+    "C40_published_in_the_future": ("published: found 2062-01-18, expected a day that has come",),
+}
+THEN_ASKED = {
+    "C29_months_to_years": ("United States China exports 15 USD bn 2015-2019", "US$12.3 billion of US$15 billion in 2019"),
+    "C37_one_zero_year": ("Chad Mali exports 20 % a year 2022-2025", "from US$104 million in 2022"),
+    "C45_total_of_both_flows": ("Chad Russia total 20 % a year 2020-2023", "+2.4 % a year 2020–2023"),
+}  # fmt: skip
+
+
+def imported(case: str, name: str = "mapping.yml", ends: int = 0) -> str:
+    return run("import", str(table_of(case)), str(CASES / case / name), "--yes", ends=ends)
+
+
+@needs_cases
+@pytest.mark.parametrize("case", NOTED)
+def test_a_case_that_is_doubtful_is_noted(case: str) -> None:
+    made = parse_mapping((CASES / case / "mapping.yml").read_bytes(), "mapping.yml")
+    assert any(NOTED[case] in note for note in read_table(table_of(case).read_bytes(), made, "t")[1])
+
+
+@needs_cases
+@pytest.mark.parametrize("case", IMPORTED)
+def test_a_case_is_imported_or_refused_as_it_should(case: str, own_data: Path) -> None:
+    refused = case[:3] in ("C33", "C40")
+    told = imported(case, ends=2 if refused else 0)
+    assert [words for words in IMPORTED[case] if words not in told] == [] and fetched.check() == []
+    assert bool(fetched.files()) != refused
+
+
+@needs_cases
+def test_a_case_is_corrected_and_two_currencies_are_kept(own_data: Path) -> None:
+    imported("C28_correct_an_import")
+    mended = file(
+        "m.yml", (CASES / "C28_correct_an_import/mapping.yml").read_text().replace("USD bn", "USD mn")
+    )
+    run("import", str(table_of("C28_correct_an_import")), mended, "--yes")
+    assert fetched.read("Chad")["value_mn"].tolist() == [1500, 1600]
+    for name in ("mapping_usd.yml", "mapping_cny.yml"):
+        imported("C35_two_currencies_one_source", name)
+    assert fetched.read("China")["figure_id"].is_unique and fetched.check() == []
+
+
+def told_of(question: str) -> str:
+    result = CliRunner().invoke(main, ["ask", question])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@needs_cases
+@pytest.mark.parametrize("case", THEN_ASKED)
+def test_a_case_that_is_imported_answers_a_goal(case: str, own_data: Path) -> None:
+    imported(case)
+    question, words = THEN_ASKED[case]
+    assert words in told_of(question)
+
+
+@needs_cases
+def test_the_case_of_a_notebook_without_kernel_has_the_project_s() -> None:
+    import nbformat
+
+    from lib.tools.run import ENGINE, kernels
+
+    notebook = nbformat.read(CASES / "C49_notebook_without_kernelspec/20_mine.ipynb", as_version=4)
+    assert ENGINE.nb_kernel_name(notebook) == kernels.INSTALLED
+
+
+@needs_cases
+def test_every_case_is_asserted() -> None:
+    """C47 has no file: its site of runs without results stands below."""
+    corrected = {"C28_correct_an_import", "C47_site_without_results", "C49_notebook_without_kernelspec"}
+    asserted = {*READ, *TOLD, *GUESSED, *NOTED, *IMPORTED, *THEN_ASKED, *corrected}
+    assert {path.name for path in CASES.iterdir() if path.is_dir()} == asserted
+
+
+# --- what was imported is answered ---
+
+ANSWERED = {
+    "months": ("month,exports\n" + "".join(f"{year}-{month:02},{year - 2000}\n" for year in range(2012, 2020) for month in range(1, 13)),
+               "Chad China exports 250 USD mn 2015-2019", "US$228 million of US$250 million in 2019"),
+    "both flows": ("year,exports,imports\n" + "".join(f"{year},{year - 1900},100\n" for year in range(2010, 2020)),
+                   "Chad China total 20 % a year 2015-2019", "+0.5 % a year 2015–2019"),
+    "a year without trade": ("year,exports\n2004,50\n2005,0\n" + "".join(f"{year},{year - 1950}\n" for year in range(2006, 2023)),
+                             "Chad China exports 20 % a year 2022-2025", "from US$72 million in 2022"),
+    "a value ten times too high": ("year,exports\n" + "".join(f"{year},{100 + year % 10}\n" for year in range(2010, 2022)) + "2022,1030\n",
+                                   "Chad China exports 20 % a year 2022-2030", "TD-CN-export-2022-mine-a is 1,030 USD mn, where about 100"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ANSWERED)
+def test_what_was_imported_answers_a_goal(kind: str, own_data: Path) -> None:
+    table, question, words = ANSWERED[kind]
+    run("import", file("mine.csv", table), *SAID, "--yes")
+    assert words in told_of(question)
+
+
 # --- a notebook of one's own ---
 
 
@@ -724,6 +977,6 @@ def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
 
 
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
-    from lib.tools.site import context
+    from lib.tools.site import goal_pages
 
-    assert context.goal_rows(pd.DataFrame()) == []
+    assert goal_pages.goal_rows([], lambda name, decided_by, make: make()) == []

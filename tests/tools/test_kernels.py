@@ -191,7 +191,6 @@ def without_numbers(cell: Any) -> str:
 
 
 CIRCUMSTANCES = """
-import pandera.pandas  # which adds to the environment
 import json, locale, os, resource, signal, sys, time
 os.umask(umask := os.umask(0))
 ignored = {"JPY_PARENT_PID", "JPY_SESSION_NAME"}

@@ -16,6 +16,8 @@ import tiny
 import yaml
 from click.testing import CliRunner, Result
 from packaging.specifiers import SpecifierSet
+from sentences import check_page
+from test_sentences import FLOWS, GOALS, said_by
 
 from lib import cases, package
 from lib.analysis import start
@@ -43,7 +45,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("case", ["FlowCase", "GoalCase"])
-def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -> None:
+def test_a_new_notebook_works_with_every_command_at_once(
+    own: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = invoke("new", NAME, "--case", case)
     assert made.exit_code == 0, made.output
     path = own / "notebooks" / f"{NAME}.ipynb"
@@ -64,6 +68,8 @@ def test_a_new_notebook_works_with_every_command_at_once(own: Path, case: str) -
     assert ran.exit_code == 0, ran.output
     result = json.loads((own / "out" / "runs" / NAME / "reporter-china" / "result.json").read_text())
     assert (result["notebook"], result["parameters"]["reporter"]) == (NAME, "China")
+    for odd in (FLOWS if case == "FlowCase" else GOALS)[-3:]:
+        assert check_page(said_by(json.loads(path.read_bytes()), odd, monkeypatch)) == []
 
 
 def test_a_new_notebook_passes_lint_format_and_nbval(own: Path) -> None:

@@ -1,6 +1,7 @@
 """The site: its pages hang together, say what the runs say, let nothing harmful in, and are published whole."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -30,16 +31,19 @@ from site_runs import NASTY, nasty_site
 
 from lib import cases, figures, package, words
 from lib.analysis.register import left_out
-from lib.errors import UserError
-from lib.tables import inert
+from lib.errors import UserError, inert
 from lib.tools.cli import main
 from lib.tools.run import markup, spec
 from lib.tools.run.spec import Run
-from lib.tools.site import build, data_pages
+from lib.tools.site import build
+from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
-from lib.tools.site.context import Site, find_runs, goal_rows
+from lib.tools.site.context import FoundRun, Recorded, find_runs
+from lib.tools.site.goal_pages import goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
+WIRE_BYTES = 150_000
+"""Of the first page, compressed, with its picture, style and scripts."""
 NO_LINKS = markup.Links()
 SCROLLS = {"tabindex", "class", "role", "aria-label"}
 """Attributes that the page gives to what may be wider than it."""
@@ -248,19 +252,24 @@ def test_the_matrix_says_what_each_result_says(out: Path, pages: dict[str, Page]
         assert pages["goals/index.html"].words.count(row["as_of"])
 
 
-def _verdict(notebook: str, slug: str, **changes: Any) -> dict[str, Any]:
-    row = {"notebook": notebook, "slug": slug, "reporter": "Harbin", "partner": "Russia", "flow": "total"}
-    row |= {"currency": "USD", "goal": "25 %", "base_year": 2012, "deadline": 2015, "as_of": "2014-04-15"}
-    row |= {"parameters": '{"reading": "average"}', "target": "goal met", "reading": "average"}
-    return row | {"output_type": "verdict", "output_type_id": "open", "value": None} | changes
+def _judged(name: str, probability: float | None = None, outcome: str = "open", **changes: Any) -> FoundRun:
+    """A run that judged the goal on average."""
+    given = {"reporter": "Harbin", "partner": "Russia", "flow": "total", "currency": "USD", "goal": "25 %"}
+    given |= {"base_year": 2012, "deadline": 2015, "as_of": "2014-04-15", "reading": "average"} | changes
+    kind = None if probability is None else "forecast"
+    reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
+    result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=Recorded)
+    return FoundRun(*name.split("/"), Path(), {}, "", result)
+
+
+def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
+    return make()
 
 
 def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run() -> None:
-    rows = [_verdict("00_a", "all-flows"), _verdict("00_a", "default"), _verdict("03_b", "default")]
-    rows += [_verdict("00_a", "all-flows", output_type="probability", value=0.24)]
-    rows += [_verdict("05_c", "default", base_year=None), _verdict("06_d", "default", goal="40 %")]
-    found = goal_rows(pd.DataFrame(rows))
-    assert [(row.run, row.goal, bool(row.announced)) for row in found] == [
+    runs = [_judged("00_a/default"), _judged("00_a/all-flows", 0.24), _judged("03_b/default")]
+    runs += [_judged("05_c/default", base_year=None), _judged("06_d/default", goal="40 %")]
+    assert [(row["run"], row["goal"], bool(row["announced"])) for row in goal_rows(runs, _make)] == [
         ("runs/00_a/default", "+25 % a year", True),
         ("runs/06_d/default", "+40 % a year", False),
     ]
@@ -269,8 +278,8 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 @pytest.mark.parametrize(
     ("outcome", "probability", "text", "shade"),
     [
-        ("open", 0.241, "24 %", 2),
-        ("unknown", 0.999, "above 99 %", 10),
+        ("open", 0.241, "24 %, forecast", 2),
+        ("unknown", 0.999, "above 99 %, forecast", 10),
         ("met", None, "met", 10),
         ("missed", None, "missed", 0),
         ("unknown", None, "unknown", None),
@@ -279,13 +288,17 @@ def test_a_goal_that_several_runs_judged_is_shown_once_by_the_first_default_run(
 def test_a_reading_is_shown_as_its_verdict_or_its_probability(
     outcome: str, probability: float | None, text: str, shade: int | None
 ) -> None:
-    rows = [_verdict("00_a", "default", output_type_id=outcome)]
-    rows += [
-        _verdict("00_a", "default", output_type="probability", output_type_id=None, value=probability)
-    ] * (probability is not None)
-    (row,) = goal_rows(pd.DataFrame(rows))
-    assert (row.chances["average"].text, row.chances["average"].shade) == (text, shade)
-    assert row.chances["every_year"].text == ""
+    (row,) = goal_rows([_judged("00_a/default", probability, outcome)], _make)
+    assert row["chances"]["average"]["text"] == text
+    assert row["chances"]["average"]["shade"] == shade
+    assert row["chances"]["every_year"]["text"] == ""
+
+
+def test_of_two_goals_with_one_day_those_that_a_government_stated_come_first() -> None:
+    runs = [_judged("00_a/default", goal="24 %"), _judged("00_a/x"), _judged("00_a/y", as_of="2015-01-01")]
+    assert [row["run"] for row in goal_rows(runs, _make)] == [
+        f"runs/00_a/{name}" for name in ("y", "x", "default")
+    ]
 
 
 def test_a_goal_that_a_government_stated_names_its_source(pages: dict[str, Page]) -> None:
@@ -363,8 +376,7 @@ def test_a_page_made_from_older_data_says_so(tmp_path: Path) -> None:
 
 
 def test_search_knows_every_run_figure_and_target(out: Path, pages: dict[str, Page]) -> None:
-    script = (out / "site" / "search" / "words.js").read_text(encoding="ascii")
-    documents = json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
+    documents = _documents(out / "site" / "search")
     places = {address for _, address, _, _ in documents}
     assert {name for name in pages if name.count("/") == 3} <= places
     assert {f"figures/index.html#{one}" for one in figures.load_figures()["figure_id"]} <= places
@@ -375,8 +387,21 @@ def test_search_knows_every_run_figure_and_target(out: Path, pages: dict[str, Pa
         assert name in pages and (not anchor or anchor in ids[name]), place
 
 
+def _documents(folder: Path) -> list[list[str]]:
+    """What search knows, from its scripts."""
+    lines = [
+        (folder / name).read_text(encoding="ascii").splitlines()[0] for name in ("words.js", "data-words.js")
+    ]
+    return [one for line in lines for one in json.loads(line.partition(" = ")[2].removesuffix(";"))]
+
+
 def test_pages_are_light(out: Path, pages: dict[str, Page]) -> None:
     assert (out / "site" / "index.html").stat().st_size < INDEX_BYTES
+    sent = [
+        out / "site" / name for name in ("index.html", "static/site.css", "static/site.js", "static/theme.js")
+    ]
+    sent += [out / "site" / image["src"] for image in pages["index.html"].all("img")]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in sent) < WIRE_BYTES
     for name, page in pages.items():
         beside = [page.path.parent / image["src"] for image in page.all("img")]
         beside += [page.path.parent / script["src"] for script in page.all("script")]
@@ -409,7 +434,13 @@ def assert_harmless(page: Page) -> None:
                 assert scheme == "" or (tag == "a" and scheme in ("http", "https")), attributes
                 assert not attributes[name].startswith("//")
     sources = {script.get("src", "") for script in page.all("script")}
-    assert {Path(source).name for source in sources} <= {"theme.js", "site.js", "search.js", "words.js"}
+    assert {Path(source).name for source in sources} <= {
+        "theme.js",
+        "site.js",
+        "search.js",
+        "words.js",
+        "data-words.js",
+    }
     policies = [
         meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
     ]
@@ -426,8 +457,7 @@ def test_markup_from_anywhere_is_shown_as_text(tmp_path: Path, monkeypatch: pyte
     site = nasty_site(tmp_path, monkeypatch)
     for path in _own_pages(site):
         assert_harmless(Page(path))
-    script = (site / "search" / "words.js").read_text(encoding="ascii")
-    json.loads(script.splitlines()[0].removeprefix("self.SITE_WORDS = ").removesuffix(";"))
+    assert _documents(site / "search")
 
 
 @given(
@@ -608,7 +638,7 @@ def test_a_build_that_fails_leaves_the_old_site(small: Path, monkeypatch: pytest
     def stop(*_: Any) -> Any:
         raise RuntimeError("stopped")
 
-    monkeypatch.setattr(data_pages, "about_files", stop)
+    monkeypatch.setattr(run_pages, "results_files", stop)
     with pytest.raises(RuntimeError, match="stopped"):
         build_site(small)
     assert _state(small / "site") == before
@@ -724,8 +754,3 @@ def test_a_folder_that_cannot_be_written_is_named(small: Path) -> None:
             build_site(small)
     finally:
         small.chmod(0o700)
-
-
-def test_runs_without_a_result_have_a_site_too(tmp_path: Path) -> None:
-    site = Site(tmp_path, [])
-    assert site.results.empty and "target" in site.results and site.goal_rows == []

@@ -136,13 +136,13 @@ def test_a_column_of_numbers_sorts_as_numbers_with_blanks_last(open_page: Open, 
     page = open_page(site / "targets" / "index.html").page
     column = "table.targets tbody td:nth-child(5)"
     for direction in ("ascending", "descending"):
-        page.click("th button >> text=Asks")
+        page.click("th >> text=Asks")
         shown = [text.replace("−", "-") for text in page.locator(column).all_inner_texts()]
         numbers = [float(text) for text in shown if text]
         assert numbers == sorted(numbers, reverse=direction == "descending")
         assert not any(shown[len(numbers) :])
         assert page.get_attribute("th:has-text('Asks')", "aria-sort") == direction
-    page.click("th button >> text=Flow")
+    page.click("th >> text=Flow")
     names = [text.split("\n")[0] for text in page.locator("table.targets tbody th").all_inner_texts()]
     assert names[0] < names[-1]
     assert page.locator("th[aria-sort]").count() == 1
@@ -150,7 +150,7 @@ def test_a_column_of_numbers_sorts_as_numbers_with_blanks_last(open_page: Open, 
 
 def test_levels_sort_by_size_whatever_their_unit(open_page: Open, site: Path) -> None:
     page = open_page(site / "figures" / "index.html").page
-    page.click("th button >> text=Value")
+    page.click("th >> text=Value")
     sizes = page.eval_on_selector_all(
         "table.figures tbody td:nth-child(4)", "cells => cells.map(cell => cell.dataset.sort)"
     )
@@ -223,6 +223,16 @@ def test_pages_can_be_read_without_scripts(open_page: Open, site: Path) -> None:
     page = open_page(site / "targets" / "index.html", java_script_enabled=False).page
     assert page.locator("table.targets tbody tr").count() > 300
     assert not page.locator("form.filters").is_visible()
+
+
+def test_print_repeats_headers_and_leaves_no_picture_and_no_column_out(open_page: Open, site: Path) -> None:
+    page = open_page(site / f"runs/{site_runs.NAMES[1]}/default/index.html").page
+    page.emulate_media(media="print")
+    kept = "getComputedStyle(document.querySelector('table.sorts thead')).breakInside"
+    assert page.evaluate(kept) == "avoid"  # only such a header is repeated, and without the controls in it
+    assert not any(page.locator("thead button").all_text_contents())
+    assert all(picture.is_visible() for picture in page.locator("figure.picture img").all())
+    assert page.locator("div.scroll").first.evaluate("box => getComputedStyle(box).overflowX") == "visible"
 
 
 def test_no_text_or_address_of_a_run_or_of_the_data_can_run(

@@ -14,14 +14,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import fault_server as server_of
+import httpcore
 import pytest
 from fault_server import Server
+from hypothesis import given
+from hypothesis import strategies as st
 from sources_kit import NOW, Time, fetch_flow, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import secrets
 from lib.tools.sources.client import (
+    Bounded,
     Client,
+    Deadline,
     Limits,
     QuotaUsed,
     Request,
@@ -32,23 +37,14 @@ from lib.tools.sources.client import (
     open_client,
 )
 from lib.tools.sources.publishers import PUBLISHERS, base_of, check_address
-from lib.tools.sources.secrets import Secret, find_secret, redact
+from lib.tools.sources.secrets import Secret, find_secret, from_keyring, redact
 from lib.tools.sources.snapshots import open_store
 
 PATH = "/data/dataflow/IMF.STA/IMTS/+/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
 MEDIA = ("application/json", server_of.CSV_TYPE)
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
+pytestmark = pytest.mark.usefixtures("nothing_from_outside")
 
 
 @pytest.fixture
@@ -179,6 +175,43 @@ def test_no_wait_of_the_network_outlasts_the_attempt(server: Server) -> None:
         with pytest.raises(UserError, match=r"no answer in time|not complete after 90 s"):
             get(client, question(server))
         assert client.ends.at == float("inf")
+
+
+def test_every_kind_of_wait_is_bounded_by_what_is_left() -> None:
+    """Connecting, TLS, reading and writing; with nothing left none is begun."""
+    asked: dict[str, float | None] = {}
+
+    class Network:
+        def connect_tcp(self, host: str, port: int, timeout: float | None, **other: object) -> "Network":
+            asked["connect"] = timeout
+            return self
+
+        def start_tls(self, context: object, name: object, timeout: float | None) -> "Network":
+            asked["tls"] = timeout
+            return self
+
+        def read(self, most: int, timeout: float | None) -> bytes:
+            asked["read"] = timeout
+            return b""
+
+        def write(self, buffer: bytes, timeout: float | None) -> None:
+            asked["write"] = timeout
+
+    clock, ends = Time(seconds=97.0), Deadline(100.0)
+    network = Bounded(Network(), ends, clock.read)
+    line = network.connect_tcp("host", 443, 10.0).start_tls(None, None, 10.0)
+    line.write(b"x", 1.0)
+    line.read(1, None)
+    assert asked == {"connect": 3.0, "tls": 3.0, "write": 1.0, "read": 3.0}
+    clock.sleep(3.0)
+    for wait in (
+        lambda: network.connect_tcp("host", 443, 10.0),
+        lambda: line.start_tls(None),
+        lambda: line.read(1),
+        lambda: line.write(b""),
+    ):
+        with pytest.raises(httpcore.TimeoutException, match="no time left"):
+            wait()
 
 
 def test_control_characters_of_a_server_never_reach_a_terminal(server: Server, client: Client) -> None:
@@ -525,6 +558,44 @@ def test_a_secret_shows_itself_nowhere(tmp_path: Path) -> None:
         assert redact(f"a {WAYS[name](KEY)} b", [secret]) == "a *** b"
 
 
+FORMS: list[Callable[[str], str]] = [
+    str, str.upper, str.lower, "%{0:02X}".format, "%25{0:02x}".format, "\\u{0:04x}".format, "\\x{0:02X}".format,
+    "\\{1}".format, "&#{0};".format, "&#x{0:X};".format,
+]  # fmt: skip
+"""How one character of a key may stand: its number is given first."""
+
+SIGNS = st.characters(min_codepoint=33, max_codepoint=126)
+
+
+@given(
+    key=st.text(SIGNS, min_size=8, max_size=40),
+    beside=st.tuples(st.text("xyz :", max_size=40), st.text("xyz :", max_size=40)),
+    encoding=st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-16-be"]),
+    data=st.data(),
+)
+def test_no_key_stays_however_it_is_written(
+    key: str, beside: tuple[str, str], encoding: str, data: st.DataObject
+) -> None:
+    """Each character in a form of its own, or the whole encoded; then cut wherever: no eight characters in a row."""
+    written = data.draw(
+        st.one_of(
+            st.tuples(*[st.sampled_from(FORMS) for _ in key]).map(lambda forms: formed(key, forms)),
+            st.sampled_from(list(WAYS.values())).map(lambda way: way(key)),
+        )
+    )
+    told = (beside[0] + written + beside[1]).encode(encoding)
+    clean = secrets.redact_bytes(told, [Secret("A_KEY", key)]).decode(encoding)
+    assert clean == f"{beside[0]}***{beside[1]}" or written.casefold() not in clean.casefold()
+    assert not [at for at in range(len(key) - 7) if key[at : at + 8].casefold() in clean.casefold()]
+
+
+def formed(key: str, forms: tuple[Callable[..., str], ...]) -> str:
+    return "".join(
+        form(sign) if isinstance(form, type) or form in (str.upper, str.lower) else form(ord(sign), sign)
+        for sign, form in zip(key, forms, strict=True)
+    )
+
+
 def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "from_keyring", lambda name: "of-the-keyring")
     monkeypatch.delenv("COMTRADE_API_KEY", raising=False)
@@ -542,9 +613,9 @@ def test_without_any_key_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_keyring_is_asked_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     keyring = pytest.importorskip("keyring")
     monkeypatch.setattr(keyring, "get_password", lambda service, name: f"{service}:{name}")
-    assert secrets.from_keyring("COMTRADE_API_KEY") == "tradegoals:COMTRADE_API_KEY"
+    assert from_keyring("COMTRADE_API_KEY") == "tradegoals:COMTRADE_API_KEY"
     monkeypatch.setitem(sys.modules, "keyring", None)
-    assert secrets.from_keyring("COMTRADE_API_KEY") is None
+    assert from_keyring("COMTRADE_API_KEY") is None
 
 
 def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:

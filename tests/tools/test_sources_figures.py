@@ -2,7 +2,6 @@
 
 import io
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +13,7 @@ import pytest
 from fault_server import Server
 from hypothesis import given
 from hypothesis import strategies as st
-from sources_kit import NOW, Time, fetch_flow, quick_client, small_world
+from sources_kit import NOW, Time, fetch_flow
 
 from lib import fetched, tables
 from lib import figures as fig
@@ -29,7 +28,7 @@ from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.reader import read_table
 from lib.tools.sources.record import Added
-from lib.tools.sources.snapshots import Store, open_store, read_body, read_record
+from lib.tools.sources.snapshots import Store, read_body, read_record
 
 MAPPING = """
 source: gacc
@@ -53,32 +52,7 @@ flows:
 TABLE = '国别进出口,,,\n月份,国别,出口,进口\n2013.11,俄罗斯,"4,123,456.5","3,000,001"\n2013.12,俄罗斯,-,"2,999,999"\n2013.12,印度,1,2\n\n'
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "COMTRADE_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with server_of.serve(small_world()) as server:
-        yield server
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
-
-
-@pytest.fixture
-def client(server: Server, time: Time) -> Iterator[Client]:
-    with quick_client(server.bases, time) as client:
-        yield client
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(tmp_path / "kept")
+pytestmark = pytest.mark.usefixtures("nothing_from_outside")
 
 
 def mapping(**changes: object) -> Mapping:

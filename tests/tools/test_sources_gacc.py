@@ -1,6 +1,5 @@
 """China's customs: index pages and releases, every trap of theirs, and the way from a page to a judged goal."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import fault_server as server_of
@@ -14,7 +13,7 @@ from lib.tools.sources import gacc
 from lib.tools.sources.client import Client
 from lib.tools.sources.fetch import Fetched, fetch, pair_question
 from lib.tools.sources.importer import read_import
-from lib.tools.sources.snapshots import Store, open_store
+from lib.tools.sources.snapshots import Store
 
 RUSSIA = [153.54, 428.04, 64.98, 193.28, 88.56, 234.76]
 ROWS = [
@@ -23,17 +22,6 @@ ROWS = [
     ("of which: Viet Nam", [2.0] * 6),
     ("Russian Federation", RUSSIA),
 ]
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[Client]:
-    with quick_client(server.bases, Time()) as client:
-        yield client
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(tmp_path / "kept")
 
 
 def release(**changes: object) -> pd.DataFrame:

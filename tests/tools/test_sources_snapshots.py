@@ -3,7 +3,6 @@
 import gzip
 import json
 import multiprocessing
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,11 +25,6 @@ QUESTION = Request(
 def answer(body: bytes = b"one", minutes: float = 0) -> Answer:
     headers = (("content-type", "text/csv; charset=utf-8"), ("etag", "1"))
     return Answer(QUESTION.url, 200, headers, body, NOW + timedelta(minutes=minutes))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    yield open_store(tmp_path / "kept")
 
 
 def test_a_record_says_where_when_and_under_which_licence(store: Store) -> None:
@@ -126,6 +120,21 @@ def test_a_damaged_body_is_told(store: Store, change) -> None:  # type: ignore[n
     with pytest.raises(UserError, match=r"\.gz: found (no body that can be read|content with checksum)"):
         snapshots.read_body(store, snapshot)
     assert len(snapshots.check_store(store)) == 1
+
+
+def test_a_flipped_byte_is_told_or_changes_nothing(store: Store) -> None:
+    """Every byte of a record counts; of a body all but those of gzip's header that say nothing of its content."""
+    snapshot = snapshots.save(store, QUESTION, answer(b"one,two\n" * 20))
+    (record,), body = store.folder.glob("records/imf/*/*.json"), snapshots.body_path(store, snapshot.sha256)
+    for path, harmless in ((record, 0), (body, 6)):
+        sound, unseen = path.read_bytes(), 0
+        for place in range(len(sound.rstrip())):
+            path.write_bytes(sound[:place] + bytes([sound[place] ^ 0x15]) + sound[place + 1 :])
+            unseen += not (found := snapshots.check_store(store))
+            assert all(len(str(fault).splitlines()) == 1 for fault in found)
+        assert unseen <= harmless
+        path.write_bytes(sound)
+    assert snapshots.check_store(store) == []
 
 
 def test_a_missing_body_is_told(store: Store) -> None:

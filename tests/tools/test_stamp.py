@@ -253,6 +253,31 @@ def test_cleaning_leaves_nothing_of_the_machine_or_the_moment() -> None:
     assert notebook["cells"][1]["outputs"][0]["metadata"] == {"image/png": {"alt": "words"}}
 
 
+def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
+    own_notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(own_notebooks))
+    path, edited = (own_notebooks / f"{name}.ipynb" for name in ("00_did_the_goal_hold", "start"))
+    CliRunner().invoke(main, ["stamp"], catch_exceptions=False)
+    before = {file.name: file.read_bytes() for file in (path, edited)}
+    notebook = nbformat.read(path, as_version=4)
+    added = {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "version": "3.11.7",
+    }
+    notebook["metadata"]["language_info"] |= added
+    notebook["metadata"]["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
+    notebook["metadata"]["toc-showcode"] = True
+    notebook["cells"][1]["metadata"] |= {"scrolled": True, "jupyter": {"outputs_hidden": True}}
+    nbformat.write(notebook, path)
+    assert path.read_bytes() != before[path.name] and stamp.stale_parts(notebook) == {}
+    monkeypatch.setattr(stamp, "_execute", pytest.fail)
+    said = CliRunner().invoke(main, ["stamp"], catch_exceptions=False).output
+    assert "tidied 00_did_the_goal_hold" in said
+    assert {file.name: file.read_bytes() for file in (path, edited)} == before
+
+
 def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import errors", "print(reporter)", "reporter")
     stamp.restamp(path)

@@ -21,7 +21,10 @@ UV = """#!/bin/bash
 echo "$TRADEGOALS_KEPT_ONLY uv $*" >> "$ASKED"
 case "$*" in
   *refresh*) [ -z "$CHANGES" ] || echo 2026,eur_per_usd,0.9 >> data/covariates.csv; echo "+ eur_per_usd 2026";;
-  *update*) echo "source out of order" >&2; exit 2;;
+  *"data update"*)
+    ls data/fetched 2>/dev/null | sed "s/^/before: /" >> "$ASKED"
+    mkdir -p data/fetched; echo figures > data/fetched/india.parquet
+    echo "source out of order" >&2; exit 2;;
 esac
 """
 
@@ -35,6 +38,14 @@ def git(*arguments: str, folder: Path) -> str:
     return done.stdout
 
 
+def run(step: dict, folder: Path, about: dict[str, str]) -> None:
+    """A step with GitHub's own default shell of one with `run`."""
+    named = {name: value for name, value in step.get("env", {}).items() if "{{" not in value}
+    command = ["bash", "-e", "-c", step["run"]]
+    done = subprocess.run(command, cwd=folder, env=about | named, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{step['name']}: {done.stderr}"
+
+
 @pytest.mark.parametrize("changes", ["yes", ""])
 def test_the_steps_propose_what_changed_and_nothing_else(tmp_path: Path, changes: str) -> None:
     remote, clone, tools = (tmp_path / name for name in ("remote.git", "clone", "bin"))
@@ -44,6 +55,7 @@ def test_the_steps_propose_what_changed_and_nothing_else(tmp_path: Path, changes
         (clone / folder).mkdir(parents=True)
         (clone / folder / "kept").write_text("")
     (clone / "data" / "covariates.csv").write_text("year,variable,value\n")
+    (clone / ".gitignore").write_text("data/fetched/\n")
     git("add", ".", folder=clone)
     git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first", folder=clone)
     tools.mkdir()
@@ -53,18 +65,9 @@ def test_the_steps_propose_what_changed_and_nothing_else(tmp_path: Path, changes
     asked = tmp_path / "asked"
     about = {"PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path), "RUNNER_TEMP": str(tmp_path)}
     about |= {"ASKED": str(asked), "CHANGES": changes, "GIT_CONFIG_NOSYSTEM": "1"}
+    about |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     for step in BY_NAME.values():
-        named = {name: value for name, value in step.get("env", {}).items() if "{{" not in value}
-        # GitHub's own default shell of a step with `run`.
-        done = subprocess.run(
-            ["bash", "-e", "-c", step["run"]],
-            cwd=clone,
-            env=about | named,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{step['name']}: {done.stderr}"
+        run(step, clone, about)
     lines = asked.read_text().splitlines()
     assert [line.strip() for line in lines[:2]] == [
         "uv run tradegoals data refresh --yes",
@@ -73,9 +76,16 @@ def test_the_steps_propose_what_changed_and_nothing_else(tmp_path: Path, changes
     assert all(line.startswith("1 uv run tradegoals ") for line in lines[2:5])
     told = (tmp_path / "differences.md").read_text()
     assert "+ eur_per_usd 2026" in told and "source out of order" in told, "one that fails stops nothing"
-    branches = git("branch", "--list", folder=remote)
+    assert (tmp_path / "summary.md").read_text() == told, "seen also where nothing is proposed"
+    remembered = git("ls-tree", "-r", "--name-only", "update-memory", folder=remote)
+    assert remembered == "data/fetched/india.parquet\n"
+    branches = git("branch", "--list", folder=remote).replace("update-memory", "")
     if not changes:
         assert len(lines) == 5 and "update-" not in branches
+        next_month = tmp_path / "again"
+        git("clone", "-q", str(remote), str(next_month), folder=tmp_path)
+        run(BY_NAME["fetch and renew"], next_month, about)
+        assert "before: india.parquet" in asked.read_text()
         return
     assert lines[5].startswith("gh pr create --head update-")
     (branch,) = [line.strip() for line in branches.splitlines() if "update-" in line]

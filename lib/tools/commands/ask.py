@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.errors import UserError
+from lib.tools.commands.bring import options, pairs
 from lib.tools.commands.results import out_option
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -16,6 +17,9 @@ if TYPE_CHECKING:  # every command imports this module; the others need no panda
 
 NOTEBOOK = "00_did_the_goal_hold"
 """The notebook whose page answers such a question at length."""
+
+OF_TABLES = ("unit", "column", "rows", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
+"""What a file may not say, as `data import` asks for it."""
 
 EXAMPLES = """
 \b
@@ -36,7 +40,7 @@ Examples
 @click.option("--partner", help="With whom.")
 @click.option("--flow", help="total, export or import.")
 @click.option("--currency", help="Of a flow on record [default: USD].")
-@click.option("--unit", help='Of the values in FILE, where it does not say: "USD mn", "亿元".')
+@options(OF_TABLES)
 @click.option(
     "--reading",
     type=click.Choice(["average", "every_year", "mean_of_rates"]),
@@ -71,7 +75,8 @@ def ask_command(
     if not question:
         raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
     if file is None:
-        given.pop("unit")
+        if extra := [name for name in OF_TABLES if given.pop(name)]:
+            raise UserError(f"--{extra[0]}: found it without a file, expected it with one")
         answer = asking.ask(question, **given)
     else:
         answer = _of_file(file, question, given)
@@ -98,25 +103,27 @@ def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
 def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
     from lib.analysis import asking
-    from lib.spoken import read_flow
+    from lib.spoken import read_flow, read_question
 
-    names = {name: given.pop(name) for name in ("reporter", "partner", "flow")}
+    stated = read_question(question).stated
+    names = {name: given.pop(name) or stated.get(name) for name in ("reporter", "partner", "flow")}
     names["flow"] = names["flow"] and read_flow(names["flow"])
-    found, missing = _proposed(path, names | {"unit": given.pop("unit")})
+    said = {name: given.pop(name) for name in OF_TABLES}
+    said["rows"] = pairs(said["rows"])
+    found, missing = _proposed(path, names | said)
     for note in [*found.notes, *(f"{name}: {told}" for name, told in missing.items())]:
         click.echo(f"note: {note}", err=True)
-    rows = _one_flow(found.observations, names)
-    levels = rows.set_index(rows["period"].astype(int))["value_mn"]
+    rows = _one_flow(found, names | {"currency": given["currency"] or stated.get("currency")})
     currency = str(rows["currency"].iloc[0])
     named: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names if name not in missing}
-    named = {"reporter": path.stem} | named | given | {"currency": currency}
-    return asking.ask(levels, goal=question, **named, per_usd=_per_usd(currency))
+    named = {"reporter": path.stem} | given | named | {"currency": currency}
+    return asking.ask(_by_year(rows), goal=question, **named, per_usd=_per_usd(currency))
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """What the import would read, and what stands for the names that neither table nor options give.
 
-    The answer needs no names: a table without them is asked for its unit alone.
+    The answer needs no names: a table without them is asked for what its numbers mean alone.
     """
     from lib.tools.sources import proposal
 
@@ -128,32 +135,37 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     try:
         return proposal.propose(path, **given), {}
     except proposal.UnclearError as error:
-        missing = {name: told for name, (_, told) in stand_in.items() if name in error.questions}
-        if rest := error.questions.keys() - missing.keys():
-            options = "; give it with --unit" if rest == {"unit"} else ""
-            told = [
-                f"{path}: {name}: {error.questions[name]}{options}"
-                for name in error.questions
-                if name in rest
-            ]
+        missing = {
+            name: told for name, (_, told) in stand_in.items() if name in error.questions and not given[name]
+        }
+        if rest := [name for name in error.questions if name not in missing]:
+            options = {name: f"--{name.replace('_', '-')}" for name in rest}
+            told = [f"{path}: {name}: {error.questions[name]}; give it with {options[name]}" for name in rest]
             raise UserError("\n".join(told)) from None
     return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
-def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFrame":
-    """The whole years of one flow of a table; of several an option says which.
+def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
+    """The whole years of one flow of a table, sums of months and of both flows too; of several an option says which.
 
     Raises
     ------
     UserError
         Listing what there is to choose from.
     """
-    from lib.spoken import read_place
+    from dataclasses import replace
 
-    rows = rows[rows["period"].str.fullmatch("[0-9]{4}")]
+    from lib.spoken import read_place
+    from lib.tools.sources import fetch, observations
+
+    rows, _ = fetch.with_totals_added(observations.with_years(found.rows))
+    rows = replace(found, rows=rows).observations
+    rows = rows[rows["freq"] == "A"]
+    whole = rows["period"].str.fullmatch("[0-9]{4}")
+    rows = rows[whole] if whole.any() else rows
     if rows.empty:
         raise UserError("ask: found no whole year in the table, expected a level a year")
-    for name in [*names, "currency"]:
+    for name in names:
         there, wanted = sorted(rows[name].unique()), names.get(name)
         if wanted is None and len(there) > 1 and not (name == "flow" and "total" in there):
             raise UserError(f"--{name}: found none, expected one of: {', '.join(there)}")
@@ -162,6 +174,17 @@ def _one_flow(rows: "pd.DataFrame", names: dict[str, str | None]) -> "pd.DataFra
             raise UserError(f"--{name}: found {wanted}, expected one of: {', '.join(there)}")
         rows = rows[rows[name] == chosen]
     return rows
+
+
+def _by_year(rows: "pd.DataFrame") -> "pd.Series":
+    """Levels by year; fiscal years as periods that end with their month."""
+    import pandas as pd
+
+    ends = rows["period"].str.partition("..")[2]
+    if (ends == "").all():
+        return rows.set_index(rows["period"].astype(int))["value_mn"]
+    month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
+    return pd.Series(rows["value_mn"].to_numpy(), pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}"))
 
 
 def _per_usd(currency: str) -> dict[int, float] | None:

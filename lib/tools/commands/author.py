@@ -25,6 +25,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
         restamp,
         stale_parts,
         stamped_notebooks,
+        tidy,
     )
 
     stamped = list(stamped_notebooks())
@@ -36,6 +37,9 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
         for path in paths:
             click.echo(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}")
         sys.exit(bool(due))
+    tidied = [path.stem for path in paths if path not in due and tidy(path)]
+    if tidied:
+        click.echo(f"tidied {', '.join(tidied)}: an editor had added to what is not in a cell")
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
         return

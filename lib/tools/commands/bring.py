@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,13 @@ SAID = {
     "partner": "With whom; World for all together.",
     "flow": "total, export or import.",
     "unit": 'Of the values, such as "USD mn", "CNY 亿", "INR crore" or EUR.',
+    "column": "Of the values, where several may be meant.",
     "period": "The one of all figures, such as 2024 or 2024-01.",
     "freq": "A, Q or M.",
     "year": "Of months without one.",
     "fiscal": "Month in which fiscal years begin (1: calendar years).",
+    "fiscal_label": "start or end: which of its two years a fiscal year such as FY2022 is called by.",
+    "rows": "Only the rows where this stands; may be repeated.",
     "decimal": "Mark before decimals: . or ,",
     "sheet": "Of a workbook, or number of the table of a page.",
     "encoding": "Of a text.",
@@ -44,10 +48,16 @@ SHOWN = 12
 """Observations that are shown."""
 
 
-def _options(command: Any) -> Any:
-    for name, meaning in reversed(SAID.items()):
-        command = click.option(f"--{name}", name, help=meaning)(command)
-    return command
+def options(names: Iterable[str]) -> Callable[[Any], Any]:
+    """The options by which somebody says what a table does not."""
+
+    def add(command: Any) -> Any:
+        for name in reversed([*names]):
+            more: dict[str, Any] = {"multiple": True, "metavar": "COLUMN=TEXT"} if name == "rows" else {}
+            command = click.option(f"--{name.replace('_', '-')}", name, help=SAID[name], **more)(command)
+        return command
+
+    return add
 
 
 def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
@@ -61,10 +71,7 @@ def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
 @click.command("import")
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("mapping", type=click.Path(path_type=Path), required=False)
-@_options
-@click.option(
-    "--rows", multiple=True, metavar="COLUMN=TEXT", help="Only the rows where this stands; may be repeated."
-)
+@options(SAID)
 @click.option(
     "--place",
     "places",
@@ -103,7 +110,7 @@ def import_(
     from lib.tools.sources.mapping import read_mapping, to_yaml
 
     new, names = _places(places)
-    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": _pairs(rows)}
+    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": pairs(rows)}
     if mapping is None:
         found, observed = _proposed(table, given)
     else:
@@ -161,17 +168,17 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
             proposal = propose(table, **given)
         except UnclearError as unclear:
             if not sys.stdin.isatty():
-                options = " ".join(f"--{name} …" for name in unclear.questions)
+                options = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
                 raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {options}") from None
             for name, words in unclear.questions.items():
                 click.echo(f"{name}: {words}")
                 answer = click.prompt(name)
-                given = given | {name: _pairs((answer,)) if name == "rows" else answer}
+                given = given | {name: pairs((answer,)) if name == "rows" else answer}
             continue
         return proposal.mapping, (proposal.rows, proposal.notes)
 
 
-def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     """COLUMN=TEXT, as often as it was given."""
     if wrong := [text for text in texts if "=" not in text]:
         raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")

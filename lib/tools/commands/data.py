@@ -240,7 +240,9 @@ def fetch(
             raise UserError("data fetch: nothing was asked for")
     with _opened(allow_http) as (client, store):
         if reporter and partner:
-            _show_pair(record.fetch_pair(reporter, partner, asked, client, store), freq)
+            found = record.fetch_pair(reporter, partner, asked, client, store)
+            _show(found)
+            _show_next(found[0])
         else:
             _show_panel(record.fetch_all(asked, client, store))
 
@@ -295,8 +297,7 @@ def update(years: str | None, offline: bool) -> None:
     asked = record.Asked(CHEAPEST_FIRST[0], "A", span, offline, None if offline else timedelta(days=1))
     with _opened() as (client, store):
         found = renew(asked, client, store)
-    for written in found.written:
-        _show_written(written, only_news=True)
+    _show([written for written in found.written if written.added.new or written.added.changed])
     for note in found.notes:
         click.echo(f"note: {note}")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
@@ -311,27 +312,21 @@ def update(years: str | None, offline: bool) -> None:
         click.echo(curation.to_text(found.decided).partition("\n")[2].rstrip("\n"))
 
 
-def _show_written(written: Any, only_news: bool = False) -> None:
-    """The notes of a pair, then what was written of it; only where something was new, if asked."""
-    if only_news and not (written.added.new or written.added.changed):
-        return
-    for note in written.notes:
+def _show(found: list[Any]) -> None:
+    """The notes of pairs, then what was written of them."""
+    for note in (note for written in found for note in written.notes):
         click.echo(f"note: {note}")
-    click.echo(_in_words(written))
-
-
-def _show_pair(found: list[Any], freq: str) -> None:
-    """What was written, what is missing, and how to go on."""
-    from lib.tools.sources.record import last_day_known
-
-    for written in found:
-        for note in written.notes:
-            click.echo(f"note: {note}")
     for written in found:
         click.echo(_in_words(written))
-    own = found[0]
-    if freq == "A":
-        day = last_day_known(own.reporter, own.partner)
+
+
+def _show_next(own: Any) -> None:
+    """How to go on with a pair: most notebooks want a year of it."""
+    from lib import fetched
+
+    if len(own.first) == 4:
+        rows = fetched.read(own.reporter)
+        day = rows.loc[rows["partner"] == own.partner, "published"].max()
         case = [f"reporter={own.reporter}", f"partner={own.partner}", f"as_of={day}"]
         options = " ".join(f"-p {shlex.quote(text)}" for text in case)
         click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {options}")
@@ -520,19 +515,12 @@ def sources() -> None:
             click.echo(
                 f"  {_fetched_in_words(kept.loc[name]) if name in kept.index else 'nothing fetched yet'}"
             )
-    _imports(kept)
-
-
-def _imports(kept: Any) -> None:
-    """Sources that nobody asks: tables that were imported."""
-    from lib.tools.sources.publishers import PUBLISHERS
-
-    for name in [name for name in kept.index if name not in PUBLISHERS]:
+    for name in (name for name in kept.index if name not in PUBLISHERS):
         row = kept.loc[name]
         click.echo(
-            f"{name}: {row['publisher']}\n  {_fetched_in_words(row).replace('fetched', 'imported', 1)}"
+            f"{name}: {row['publisher']}\n  {_fetched_in_words(row).replace('fetched', 'imported', 1)}\n"
+            f"  to take it back: tradegoals data remove {name}"
         )
-        click.echo(f"  to take it back: tradegoals data remove {name}")
 
 
 def _fetched_in_words(row: Any) -> str:

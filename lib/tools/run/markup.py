@@ -20,10 +20,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from lib.cases import slugify
-from lib.tables import inert
-
-LONGEST_SHOWN = 30
+from lib.errors import inert
+from lib.files import slugify
 
 _NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
 
@@ -69,9 +67,8 @@ def web_address(address: str) -> str:
 
 
 def shown_address(address: str) -> str:
-    """An address as link text: host and path, the host alone where that would be long."""
-    text = re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
-    return text if len(text) <= LONGEST_SHOWN else f"{text.partition('/')[0]}/…"
+    """An address as link text, whole but for what all have."""
+    return re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
 
 
 TAGS = {
@@ -86,7 +83,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
 
-_NAMED = re.compile(r"<code>([0-9A-Za-z_-]+)</code>")
+_NAMED = re.compile(r"<a\b.*?</a>|<code>([0-9A-Za-z_-]+)</code>|<[^>]*>|([0-9A-Za-z_-]+)", re.DOTALL)
 
 
 class Heading(NamedTuple):
@@ -98,7 +95,7 @@ class Heading(NamedTuple):
 
 
 def from_markdown(text: str, links: Links) -> Markup:
-    """Markdown as safe HTML; a notebook's name in code becomes a link to its page."""
+    """Markdown as safe HTML; the name of a notebook, in code, and of a figure become links to its page or row."""
     html = _scrolling(clean(_render(text), links))
     return Markup(_NAMED.sub(lambda match: _as_link(match, links), html))
 
@@ -175,7 +172,7 @@ def _scrolling(html: str) -> str:
 
 
 def _as_link(match: re.Match[str], links: Links) -> str:
-    target = links.to_notebook(match[1])
+    target = links.to_notebook(match[1] or "") or links.to_figure(match[1] or match[2] or "")
     return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
 
 
@@ -201,6 +198,9 @@ _PERIOD = re.compile(r"[\d-]{4,10}( to [\d-]{4,10})?")
 MOSTLY = 0.8
 """Share of a column's filled cells that must be numbers for it to be set as numbers."""
 
+LONG = 30
+"""Characters of a text that is better read in a wide column."""
+
 
 class Cell(NamedTuple):
     """One cell: what is shown, where it leads, and what the CSV file holds."""
@@ -211,17 +211,17 @@ class Cell(NamedTuple):
 
     @property
     def keeps_together(self) -> bool:
-        """Whether it is a day or a period, which is better not broken at its hyphens."""
-        return bool(_PERIOD.fullmatch(self.text))
+        """Whether it is a day, a period, an address or a figure's name, which is better not broken at its hyphens."""
+        return bool(_PERIOD.fullmatch(self.text) or (self.href and " " not in self.text))
 
 
 @dataclass
 class Grid:
-    """A table: header, rows of equal length, and which columns are numbers."""
+    """A table: header, rows of equal length, and what the columns are: "n" of numbers, "long" of sentences, or ""."""
 
     header: list[str]
     rows: list[list[Cell]]
-    numeric: list[bool] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
 
     def to_csv(self) -> str:
         """The table as CSV text, links as their addresses."""
@@ -246,8 +246,13 @@ def make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
     filled = [[*row, *[Cell("")] * (width - len(row))] for row in rows]
     body = [[_linked(cell, links) for cell in row] for row in filled[1:]]
     return Grid(
-        [cell.text for cell in filled[0]], body, [is_numeric(column) for column in zip(*body, strict=True)]
+        [cell.text for cell in filled[0]], body, [_kind(column) for column in zip(*body, strict=True)]
     )
+
+
+def _kind(cells: tuple[Cell, ...]) -> str:
+    longest = max((len(cell.text) for cell in cells if not cell.keeps_together), default=0)
+    return "n" if is_numeric(cells) else "long" if longest > LONG else ""
 
 
 def is_numeric(cells: tuple[Cell, ...]) -> bool:

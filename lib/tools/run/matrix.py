@@ -16,6 +16,7 @@ with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
 import itertools
 import json
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from pydantic import ValidationError
 
 from lib import cases, fetched
 from lib.errors import UserError, did_you_mean, nearest, plain_bytes
-from lib.files import parse_yaml
+from lib.files import parse_yaml, slugify
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.spec import Run, short_slug
@@ -113,8 +114,6 @@ def _shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[s
 
 def _case_faults(name: str, case: Any) -> list[str]:
     """What is wrong with the shape of one case."""
-    from lib.cases import slugify
-
     if not isinstance(case, dict):
         return ["expected a mapping of about, notebooks, parameters, axes"]
     faults = _level_faults(case, CASE_KEYS, "")
@@ -314,7 +313,7 @@ def _runs_of(name: str, case: dict[str, Any]) -> tuple[list[Run], dict[str, str]
     for values, varied in combinations:
         for notebook in notebooks:
             own = {key: text for key, text in varied.items() if key in takers[notebook]}
-            slug = "_".join([name, *(f"{key}-{cases.slugify(text)}" for key, text in own.items())])
+            slug = "_".join([name, *(f"{key}-{slugify(text)}" for key, text in own.items())])
             given = values_for(notebook, values, notebooks)
             try:
                 runs.setdefault((notebook, slug), make_run(notebook, given, slug, name))
@@ -360,11 +359,10 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
         return False
     if not isinstance(case, cases.FlowCase):
         return True
-    try:
-        case.record()
-    except UserError:  # a misspelt flow is a mistake, one between countries can be fetched
-        return bool(fetched.hint(case.reporter, case.partner))
-    return True
+    if case.model_copy(update={"as_of": date.max}).is_on_record():
+        return True
+    # A misspelt flow is a mistake, one between countries can be fetched.
+    return bool(fetched.hint(case.reporter, case.partner))
 
 
 def _clashes(runs: list[Run]) -> list[str]:

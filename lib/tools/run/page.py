@@ -18,11 +18,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lib.results import MIME
 from lib.tools.run import markup
 from lib.tools.run.markup import Links
 
 PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
+
+RECORD = "application/vnd.tradegoals."
+"""Types of what a notebook records for programs."""
 
 LONGEST_TEXT = 20_000
 """Characters of plain output that a page shows; what is cut is said."""
@@ -55,11 +57,6 @@ class Page:
     tables: int = 0
     pictures: int = 0
     anchors: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def under(self) -> str:
-        """The heading under which the next block stands."""
-        return self.headings[-1].text if self.headings else "the beginning"
 
     def address(self, name: str) -> str:
         """What leads to a file of the page; nothing where it is not in the page's own."""
@@ -127,7 +124,7 @@ def _add_output(page: Page, output: dict[str, Any], links: Links) -> None:
 def _add_data(page: Page, output: dict[str, Any], links: Links) -> None:
     data = output.get("data") or {}
     picture = next((kind for kind in PICTURES if kind in data), None)
-    if MIME in data:  # the run's record: the page offers it as a file
+    if any(kind.startswith(RECORD) for kind in data):  # the run's result: the page offers it as a file
         return
     if picture:
         alt = ((output.get("metadata") or {}).get(picture) or {}).get("alt", "")
@@ -152,7 +149,8 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
         content, ending = smaller, "webp"
     name = f"picture-{page.pictures}.{ending}"
     page.files[name] = content
-    label = alt.strip() or f"Picture {page.pictures}, under “{page.under}”; the notebook does not describe it"
+    under = page.headings[-1].text if page.headings else page.title
+    label = alt.strip() or f"Picture {page.pictures}, under “{under}”; the notebook does not describe it"
     page.blocks.append(Block("picture", name=name, label=label, size=size))
 
 
@@ -177,9 +175,8 @@ def _add_html(page: Page, html: str, links: Links) -> None:
             page.tables += 1
             name = f"table-{page.tables}.csv"
             page.files[name] = grid.to_csv().encode()
-            page.blocks.append(
-                Block("table", name=name, label=f"Table {page.tables}: {page.under}", grid=grid)
-            )
+            label = f"Table {page.tables}" + (f": {page.headings[-1].text}" if page.headings else "")
+            page.blocks.append(Block("table", name=name, label=label, grid=grid))
 
 
 def _add_text(page: Page, text: str) -> None:

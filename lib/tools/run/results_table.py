@@ -166,7 +166,7 @@ def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, An
 
 
 def _estimate_row(item: "Estimate") -> dict[str, Any]:
-    row = item.model_dump()
+    row = dict(item)
     level = item.output_type_id
     return row | {"output_type_id": None if level is None else f"{level:g}"}
 

@@ -226,6 +226,20 @@ def clean(notebook: Any) -> None:
         cell["metadata"] = {"tags": tags} if tags else {}
 
 
+def tidy(path: Path) -> bool:
+    """Strip from a fresh notebook what an editor wrote into it by the way, as JupyterLab does; whether there was any."""
+    import nbformat
+
+    notebook = read_notebook(path)
+    before, stamp = nbformat.writes(notebook, indent=1), notebook["metadata"].get(KEY)
+    clean(notebook)
+    notebook["metadata"][KEY] = stamp
+    if (after := nbformat.writes(notebook, indent=1)) == before:
+        return False
+    write_atomically(path, after + "\n")
+    return True
+
+
 def all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
     data = [str(fault) for fault in check_data()]

@@ -11,6 +11,7 @@ inside the page, which a content policy would have to allow, lead to folders, wh
 pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
 
+import copy
 import ctypes
 import json
 import os
@@ -22,17 +23,18 @@ from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from lib.errors import UserError
 from lib.files import locked, make_folder, sweep, working_folder
+from lib.meaning import hash_modules, imported_modules
 from lib.tools.run.spec import hash_file
-from lib.tools.site import data_pages, pages
-from lib.tools.site.context import ROOT, FoundRun, Site, find_runs, static_files
+from lib.tools.site import pages
+from lib.tools.site.context import ROOT, FoundRun, Site, digest, find_runs, static_files
+from lib.tools.site.goal_pages import goal_files
 
 BUILT = "built.json"
-"""In the site: the stamp of each page, which is a hash of all that decides it, and the hashes of its files."""
+"""In the site: the stamp of each page, a hash of all that decides it, the hashes of its files, and what code meant."""
 
 _AT_FDCWD, _EXCHANGE = -100, 2
 
@@ -55,12 +57,13 @@ def _draft_of(site: Path) -> Iterator[Path]:
 
 
 def _read_built(site: Path) -> dict[str, Any]:
-    """What an earlier build says of its pages; nothing where there is none that can be read."""
+    """What an earlier build says of its pages and its code; nothing where there is none that can be read."""
     try:
-        pages = json.loads((site / BUILT).read_bytes())["pages"]
-        return {name: page for name, page in pages.items() if isinstance(page["files"], dict)}
+        built = json.loads((site / BUILT).read_bytes())
+        whole = {name: page for name, page in built["pages"].items() if isinstance(page["files"], dict)}
+        return {"pages": whole, "code": dict(built["code"]), "kept": dict(built["kept"])}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
+        return {"pages": {}, "code": {}, "kept": {}}
 
 
 def _check_target(site: Path) -> None:
@@ -108,11 +111,6 @@ def _write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
-def _write_built(draft: Path, pages: dict[str, Any]) -> None:
-    """Write the stamps for the next build."""
-    (draft / BUILT).write_text(json.dumps({"pages": pages}, indent=0, sort_keys=True), encoding="utf-8")
-
-
 def _link(old: Path, new: Path) -> None:
     """Share a file with the old site, or copy it where the file system cannot share."""
     try:
@@ -150,7 +148,7 @@ def _swapped(one: Path, other: Path) -> bool:
 
 SITE = "site"
 
-PACKAGES = ("jinja2", "mistune", "nh3", "pygments")
+PACKAGES = ("jinja2", "mistune", "nh3", "pillow", "pygments")
 """What decides how a page looks, beside the code here."""
 
 Files = dict[str, bytes]
@@ -184,87 +182,103 @@ def build_site(out: Path) -> _Built:
     """
     target = out / SITE
     _check_target(target)
-    site = Site(out, find_runs(out))
+    site = Site(find_runs(out))
     with _draft_of(target) as draft:
         before = _read_built(target)
+        code = _code(before["code"])
         stamped: dict[str, Any] = {}
         made = []
-        for part in _parts(site):
-            stamp = _hash(part.decided_by)
-            if _take_over(before.get(part.name), stamp, target, draft):
-                stamped[part.name] = before[part.name]
+        kept = dict(before["kept"])
+        for part in _parts(site, code, kept):
+            old, stamp = before["pages"].get(part.name), digest(part.decided_by)
+            if _take_over(old, stamp, target, draft):
+                stamped[part.name] = old
                 continue
             files = {f"{part.folder}{name}": content for name, content in part.make().items()}
             stamped[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
             made.append(part.name)
-        _write_built(draft, stamped)
-    kept = sorted(stamped.keys() - set(made))
-    return _Built(target, made, kept, [run for run in site.runs if run.fault])
+        built = {"pages": stamped, "code": code, "kept": kept}
+        (draft / BUILT).write_text(json.dumps(built, indent=0, sort_keys=True), encoding="utf-8")
+    return _Built(target, made, sorted(stamped.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
-def _parts(site: Site) -> Iterator[_Part]:
-    """Everything that the site is made of."""
-    common = _decides_pages(site)
-    stamps = {run.name: pages.stamp_of(run) for run in site.runs}
+def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_Part]:
+    """Everything that the site is made of; code that needs tables is imported only where a page is to be made."""
+    versions = [version(name) for name in PACKAGES]
+    common = digest([code["pages"], site.data_hashes, versions, site.citation, site.questions])
+    said = {run.name: run.said for run in site.runs}
     for run in site.runs:
         make = partial(pages.run_files, site, run)
-        yield _Part(run.address, f"{run.address}/", [common, stamps[run.name]], make)
+        yield _Part(run.address, f"{run.address}/", [common, run.record, run.fault], make)
     for notebook in site.notebooks:
-        decided_by = [common, *(stamps[run.name] for run in notebook.runs)]
+        decided_by = [common, *(said[run.name] for run in notebook.runs)]
         make_cases = partial(pages.cases_files, site, notebook)
         yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
-    for name, folder, make_page in _of_all_runs(site):
-        yield _Part(name, folder, [common, *stamps.values()], make_page)
-    for name, make_page in _of_the_data(site):
-        yield _Part(name, f"{name}/", common, make_page)
-    yield _Part("whatif", "", [_code("tools/site", "tools/run"), site.data_hashes], _whatif_files)
+    first = [run.record.get("outputs") for run in (notebook.first for notebook in site.notebooks)]
+    of_all = [common, *said.values()]
+    yield _Part("goals", "", [of_all, first[:1]], partial(goal_files, site, partial(_keep, kept, common)))
+    yield _Part(
+        "results", "goals/", [of_all, *(run.key for run in site.runs)], partial(pages.results_files, site)
+    )
+    yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
+    counts = [(run.name, bool(run.fault)) for run in site.runs]
+    yield _Part("runs", "runs/", [common, counts], partial(site.page, "runs"))
+    cited = [run and (run.said, run.key) for run in (site.default_run("00_"), site.default_run("05_"))]
+    yield _Part("methods", "methods/", [common, code["quoted"], cited], partial(pages.methods_files, site))
+    faults = [(run.name, run.fault) for run in site.runs if run.fault]
+    yield _Part("about", "about/", [common, len(site.runs), faults], partial(pages.about_files, site))
+    for name in ("figures", "targets", "data", "search"):
+        yield _Part(name, f"{name}/", common, partial(_of_the_data, site, name))
+    yield _Part("python", "python/", [common, code["quoted"]], partial(_of_the_data, site, "python"))
+    yield _Part("static", "static/", common, static_files)
+    yield _Part("whatif", "", [code["whatif"], site.data_hashes], _whatif_files)
 
 
-def _of_all_runs(site: Site) -> Iterator[tuple[str, str, Callable[[], Files]]]:
-    """Pages that change with any run: name, folder, and how to make them."""
-    yield "index", "", partial(pages.index_files, site)
-    yield "goals", "goals/", partial(pages.goals_files, site)
-    yield "search", "search/", partial(data_pages.search_files, site)
-    yield "runs", "runs/", partial(site.page, "runs")
-    yield "methods", "methods/", partial(data_pages.methods_files, site)
-    yield "about", "about/", partial(data_pages.about_files, site)
+def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
+    """A value that an earlier build has found out, if what decides it is the same; else made anew and kept."""
+    stamp = digest([common, decided_by])
+    if kept.get(name, {}).get("stamp") != stamp:
+        kept[name] = {"stamp": stamp, "value": make()}
+    return copy.deepcopy(kept[name]["value"])
 
 
-def _of_the_data(site: Site) -> Iterator[tuple[str, Callable[[], Files]]]:
-    """Pages that change with data and code only: the folder, which is the name, and how to make them."""
-    yield "figures", partial(data_pages.figures_files, site)
-    yield "targets", partial(data_pages.targets_files, site)
-    yield "data", partial(data_pages.data_files, site)
-    yield "python", partial(data_pages.python_files, site)
-    yield "static", static_files
+def _of_the_data(site: Site, name: str) -> Files:
+    """A page of the data."""
+    from lib.tools.site import data_pages as of
+
+    makers = {"figures": of.figures_files, "targets": of.targets_files, "data": of.data_files}
+    return (makers | {"search": of.search_files, "python": of.python_files})[name](site)
 
 
 def _whatif_files() -> Files:
     """The page on which a reader tries another goal, with a link back to the first page."""
-    from lib.tools.whatif.page import write_page
+    from lib.tools.whatif.page import NAME, build
 
-    with TemporaryDirectory() as folder:
-        write_page(Path(folder), "index.html")
-        paths = [path for path in Path(folder).rglob("*") if path.is_file()]
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return {NAME: build("index.html").encode()}
 
 
-def _decides_pages(site: Site) -> str:
-    """A hash of what every page depends on: code, data, packages, the names and questions of the notebooks."""
-    versions = [version(name) for name in PACKAGES]
-    return _hash([_code("tools/whatif"), site.data_hashes, versions, site.citation, site.questions])
+QUOTED = ("__init__", *pages.STAGES.values(), "analysis/asking")
+"""Modules whose words stand on a page."""
 
 
-def _code(*apart: str) -> dict[str, str]:
-    """The hashes of all files of `lib` but those below some folders, and what no page is made by."""
-    folders = ("research", "tools/sources", "tools/commands", *apart)
-    found = {path.relative_to(ROOT / "lib").as_posix(): path for path in sorted((ROOT / "lib").rglob("*.*"))}
+def _code(known: dict[str, str]) -> dict[str, str]:
+    """What the code that makes pages means, as hashes; found out anew only where a file of `lib` has changed."""
+    paths = [path for path in sorted((ROOT / "lib").rglob("*.*")) if path.suffix != ".pyc" and path.is_file()]
+    hashes = {path.relative_to(ROOT / "lib").as_posix(): hash_file(path) for path in paths}
+    if known.get("files") == (files := digest(hashes)):
+        return known
+    page, whatif = (
+        hash_modules(imported_modules(code))
+        for code in (
+            "from lib.tools.site import pages, data_pages, goal_pages, context",
+            "from lib.tools.whatif import page",
+        )
+    )
+    beside = {name: one for name, one in hashes.items() if not name.endswith(".py")}
+    page_files = {name: one for name, one in beside.items() if name.startswith("tools/whatif")}
     return {
-        name: hash_file(path)
-        for name, path in found.items()
-        if path.suffix != ".pyc" and path.is_file() and not name.startswith(folders)
+        "files": files,
+        "pages": digest([page, {name: one for name, one in beside.items() if name not in page_files}]),
+        "whatif": digest([whatif, page_files]),
+        "quoted": digest([hashes[f"{name}.py"] for name in QUOTED]),
     }
-
-
-def _hash(content: Any) -> str:
-    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

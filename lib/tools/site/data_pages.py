@@ -1,14 +1,9 @@
 """The pages of the data: published figures, the register of targets, the files with their dictionary.
 
-The words to search: title, address, kind and text of each page, section and row, as a script of data.
-
-A script, because a page opened from disk may not read other files. Its text is JSON in ASCII, so that no value
-can end it early.
+And what `import lib` offers, and the words of the data that search looks through.
 """
 
-import ast
 import inspect
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,16 +12,13 @@ import pandas as pd
 
 import lib
 from lib import figures, package, show, spoken
-from lib.analysis import asking
 from lib.analysis.register import left_out
-from lib.cases import slugify
-from lib.goals import READING_LABELS
+from lib.files import slugify
 from lib.show import periods
 from lib.tools.run import markup
 from lib.tools.run.markup import web_address
-from lib.tools.run.matrix import NOTEBOOKS
-from lib.tools.run.page import source_of
-from lib.tools.site.context import DIGITS, ROOT, Notebook, Site, digest
+from lib.tools.site.context import Site
+from lib.tools.site.pages import Document, as_script
 from lib.words import percent
 
 OUTCOMES = ("yes", "no", "pending", "unknown")
@@ -34,7 +26,7 @@ OUTCOMES = ("yes", "no", "pending", "unknown")
 
 def figures_files(site: Site) -> dict[str, bytes]:
     """Every published figure as a row with an anchor: publisher, date, status, address."""
-    table = site.figures
+    table = figures.load_figures()
     rows = [
         {
             **{
@@ -89,76 +81,29 @@ def data_files(site: Site) -> dict[str, bytes]:
     return own | site.page("data", **page)
 
 
-def about_files(site: Site) -> dict[str, bytes]:
-    """How to find a source, how the pages were made, how to cite, licences."""
-    cited = site.citation
-    bibtex = (
-        "@software{trade_goals,\n"
-        f"  author  = {{{{{cited['authors'][0]['name']}}}}},\n"
-        f"  title   = {{{cited['title']}}},\n"
-        f"  version = {{{cited['version']}}},\n"
-        f"  note    = {{Data {digest(site.data_hashes)[:DIGITS]}}}\n"
-        "}"
-    )
-    page = {"bibtex": bibtex, "faults": [run for run in site.runs if run.fault]}
-    return site.page("about", **page)
-
-
 def python_files(site: Site) -> dict[str, bytes]:
     """What `import lib` offers, from the docstrings, whose examples are tests."""
-    names = [(f"lib.{name}", getattr(lib, name)) for name in lib.__all__]
-    methods = [
-        (f"Answer.{name}", getattr(asking.Answer, name)) for name in ("quantiles", "to_dict", "plot", "facts")
-    ]
+    from lib.analysis import asking
+
+    answer = {
+        f"Answer.{name}": getattr(asking.Answer, name) for name in ("quantiles", "to_dict", "plot", "facts")
+    }
+    offered = {f"lib.{name}": getattr(lib, name) for name in lib.__all__}
+    first = {"lib.ask": lib.ask, "Answer": asking.Answer}
     entries = [
-        (f"{name}{inspect.signature(thing) if inspect.isroutine(thing) else ''}", inspect.getdoc(thing))
-        for name, thing in [*names[:1], ("lib.analysis.asking.Answer", asking.Answer), *methods, *names[1:]]
+        (name, slugify(name), name + _called_with(thing), inspect.getdoc(thing))
+        for name, thing in (first | answer | offered).items()
     ]
     return site.page("python", opening=inspect.getdoc(lib), entries=entries)
 
 
-STAGES = {
-    "From figures to one level a year": "series",
-    "Flows like this one": "reference",
-    "One law of the path": "law",
-    "What a day knew besides": "evidence",
-    "The answer": "outlook",
-}
-"""The modules that say how a probability is made, by what a reader would call it."""
-
-
-def methods_files(site: Site) -> dict[str, bytes]:
-    """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
-    links = site.links("../")
-    stages = []
-    for title, name in STAGES.items():
-        words = ast.get_docstring(ast.parse((ROOT / "lib" / f"{name}.py").read_text(encoding="utf-8"))) or ""
-        stages.append((title, slugify(title), f"lib.{name}", markup.from_markdown(words, links)))
-    return site.page("methods", stages=stages, calibration=_calibration(site), example=_example(site))
-
-
-def _calibration(site: Site) -> dict[str, Any] | None:
-    """What the notebook on calibration found at its defaults."""
-    run = site.default_run("05_is_the_forecast_calibrated")
-    if run is None or run.result is None:
-        return None
-    return {"answer": markup.inline(run.result.answer, site.links("../")), "address": run.address}
-
-
-def _example(site: Site) -> str:
-    """The citation of a probability: goal, reading, day, kind, run."""
-    run = site.default_run(next(iter(NOTEBOOKS)))
-    readings = run.result.readings if run and run.result else []
-    chances = [(item, item.probability) for item in readings if item.probability is not None]
-    if run is None or run.result is None or not chances:
+def _called_with(thing: Any) -> str:
+    """The parameters of a function with their defaults, without types, which the words beside it give."""
+    if not inspect.isroutine(thing):
         return ""
-    stated, value = chances[0]
-    chance = f"{percent(value)}, {stated.kind or 'probability'}"
-    title, version = site.citation["title"], site.citation["version"]
-    return (
-        f"{run.result.title}; read {READING_LABELS[stated.reading]}: {chance}.\n"
-        f"{title}, version {version}, {run.address}, key {run.record.get('key', '')[:DIGITS]}."
-    )
+    parameters = inspect.signature(thing).parameters
+    bare = [one.replace(annotation=one.empty) for name, one in parameters.items() if name != "self"]
+    return str(inspect.Signature(bare))
 
 
 def met_in_register() -> tuple[int, int]:
@@ -222,28 +167,20 @@ def _brier_in_words(scores: pd.DataFrame) -> str:
     )
 
 
-LONGEST = 1200
-"""Characters of a section that are searched."""
-
-Document = tuple[str, str, str, str]
-
-
 def search_files(site: Site) -> dict[str, bytes]:
-    """The search page and the script of words that it loads."""
-    documents = [*_notebooks(site), *_runs(site), *_figures(site), *_targets(site)]
-    script = {"SITE_WORDS": documents, "SITE_NAMES": _other_names(site)}
-    words = "".join(
-        f"self.{name} = {json.dumps(value, ensure_ascii=True, separators=(',', ':'))};\n"
-        for name, value in script.items()
-    )
-    return site.page("search") | {"words.js": words.encode()}
+    """The search page, and what it knows of the data."""
+    words = as_script(DATA_WORDS=[*_figures(site), *_targets()], SITE_NAMES=_other_names(site))
+    return site.page("search") | {"data-words.js": words}
 
 
 def _other_names(site: Site) -> list[tuple[str, str]]:
     """Other names of the places in the tables, the longest first, each with the name here; codes are no words."""
     targets = figures.load_targets()
     here = {
-        name for table in (site.figures, targets) for side in ("reporter", "partner") for name in table[side]
+        name
+        for table in (figures.load_figures(), targets)
+        for side in ("reporter", "partner")
+        for name in table[side]
     }
     known = {other: name.casefold() for other, name in spoken.places().items() if name in here}
     names = [
@@ -254,41 +191,15 @@ def _other_names(site: Site) -> list[tuple[str, str]]:
     return sorted(names, key=lambda pair: -len(pair[0]))
 
 
-def _notebooks(site: Site) -> Iterator[Document]:
-    """The sections of each notebook, as its first run has them."""
-    for notebook in site.notebooks:
-        for title, anchor, text in _sections(notebook):
-            address = f"{notebook.first.address}/index.html" + (f"#{anchor}" if anchor else "")
-            yield title, address, "notebook", text[:LONGEST]
-
-
-def _sections(notebook: Notebook) -> Iterator[tuple[str, str, str]]:
-    """Title, anchor and text of each section of a notebook's prose."""
-    cells = (notebook.first.content or {}).get("cells", [])
-    text = "\n\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
-    parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    yield notebook.question, "", markup.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
-    for title, body in zip(parts[1::2], parts[2::2], strict=True):
-        yield f"{notebook.question} {title}", slugify(markup.plain(title)), markup.plain(body)
-
-
-def _runs(site: Site) -> Iterator[Document]:
-    for run in site.runs:
-        values = " ".join(str(value) for value in run.parameters.values())
-        said = run.fault or (markup.plain(run.result.answer) if run.result else "")
-        kind = "failed run" if run.fault else site.questions[run.notebook]
-        yield run.title, f"{run.address}/index.html", kind, f"{said} {values} {run.slug} {run.notebook}"
-
-
 def _figures(site: Site) -> Iterator[Document]:
-    table = site.figures
+    table = figures.load_figures()
     for row, period in zip(table.to_dict("records"), periods(table), strict=True):
         title = f"{row['reporter']}–{row['partner']}, {row['flow']}, {period}"
         text = f"{row['figure_id']} {row['publisher']} {row['published']} {row['status']}. {row['note']}"
         yield title, f"figures/index.html#{row['figure_id']}", "figure", text
 
 
-def _targets(site: Site) -> Iterator[Document]:
+def _targets() -> Iterator[Document]:
     for row in figures.load_targets().to_dict("records"):
         title = f"{row['reporter']}–{row['partner']}, {row['flow']}: target announced {row['announced']}"
         text = f"{row['target_id']} {row['announcer']}, met: {row['met']}. {row['note']}"

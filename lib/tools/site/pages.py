@@ -1,181 +1,56 @@
-"""The pages of runs: the first page with question, answer and goals; each run; the cases of each notebook."""
+"""The pages of runs: each run, the cases of each notebook, the words to search, all results as CSV; methods, about.
 
+They are made of what the runs left, without a table of the data, so that a changed run costs little.
+"""
+
+import ast
+import csv
+import io
 import json
+import re
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
-from lib import goals, words
-from lib.analysis import answers
-from lib.cases import GoalCase
-from lib.results import Result
-from lib.tables import to_csv
-from lib.tools.run import markup
-from lib.tools.run.matrix import NOTEBOOKS
-from lib.tools.run.page import Block, read_page
+from lib import package
+from lib.errors import inert
+from lib.files import slugify
+from lib.tools.run import markup, results_table
+from lib.tools.run.freshness import Sources
+from lib.tools.run.page import read_page, source_of
 from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
-from lib.tools.site.context import (
-    FoundRun,
-    GoalRow,
-    Notebook,
-    Site,
-    changed_data,
-    data_links,
-    latest,
-)
-from lib.tools.site.data_pages import met_in_register
-
-MOST_ON_INDEX = 40
-"""Rows of the matrix on the first page."""
-
-MOST_ON_PAGE = 3000
-"""Rows on the page of all goals; more would make it heavier than a page should be."""
-
-
-class _Head(NamedTuple):
-    """What the page opens with; `chance` and `kind` are those of the stated reading, empty where figures decide."""
-
-    run: FoundRun
-    flow: str
-    asked: Markup
-    chance: str
-    kind: str
-    chances: str
-    answers: list[Markup]
-    as_of: date
-    sources: list[tuple[str, str]]
-
-
-def index_files(site: Site) -> dict[str, bytes]:
-    """The first page."""
-    head = _head(site)
-    page = {
-        "head": head,
-        "facts": _facts(head) if head else [],
-        "picture": _picture(site, head) if head else None,
-        "answers": [(notebook, _answer_of(notebook.first, site, "")) for notebook in site.notebooks],
-        "rows": latest(site.goal_rows)[:MOST_ON_INDEX],
-        "goals": len(latest(site.goal_rows)),
-        "total": len(site.goal_rows),
-        "labels": goals.READING_LABELS,
-        "faults": [run for run in site.runs if run.fault],
-    }
-    return site.page("", **page)
-
-
-def goals_files(site: Site) -> dict[str, bytes]:
-    """The page of all goals, and its tables as CSV."""
-    rows = site.goal_rows
-    page = {
-        "rows": rows[:MOST_ON_PAGE],
-        "more": max(0, len(rows) - MOST_ON_PAGE),
-        "days": sorted({row.as_of for row in rows}),
-        "labels": goals.READING_LABELS,
-    }
-    tables = {"goals.csv": pd.DataFrame([_flat(row) for row in rows]), "results.csv": site.results}
-    texts = {name: to_csv(table) for name, table in tables.items()}
-    return site.page("goals", **page) | {name: text.encode() for name, text in texts.items()}
-
-
-def _head(site: Site) -> _Head | None:
-    """The opening of the page, from the run of the first notebook with its own parameters; None without it."""
-    run = site.default_run(next(iter(NOTEBOOKS)))
-    if run is None or run.result is None:
-        return None
-    case = GoalCase.check(run.result.parameters)
-    links = site.links("")
-    stated = next((item for item in run.result.readings if item.reading == case.reading), None)
-    chance = None if stated is None else stated.probability
-    said = [run.result.answer, run.result.hindsight or ""]
-    return _Head(
-        run=run,
-        flow=case.flow_name,
-        asked=markup.inline(str(answers.goal_in_words(case, case.make_goal())), links),
-        chance="" if chance is None else words.percent(chance),
-        kind=(stated.kind if stated else None) or run.result.kind or "",
-        chances=_chances_in_words(run.result, case, chance is not None),
-        answers=[markup.inline(text, links) for text in said if text],
-        as_of=case.as_of,
-        sources=links.to_figures(run.result.figure_ids),
-    )
-
-
-def _chances_in_words(result: Result, case: GoalCase, is_open: bool) -> str:
-    """What the probability beside it is: of which reading, on which day, and those of the other readings."""
-    if not is_open:
-        return ""
-    others = [
-        f"{goals.READING_LABELS[item.reading]} {words.percent(item.probability)}"
-        for item in result.readings
-        if item.probability is not None and item.reading != case.reading
-    ]
-    return (
-        f"for the goal read {goals.READING_LABELS[case.reading]}, as it was stated, from what had been published by "
-        f"{case.as_of:%-d %B %Y}" + (f" ({', '.join(others)})." if others else ".")
-    )
-
-
-def _facts(head: _Head) -> list[dict[str, str]]:
-    """A few numbers, each with its flow, a word on it and where it comes from."""
-    result = head.run.result
-    facts = [
-        {
-            "number": words.percent(item.probability),
-            "flow": head.flow,
-            "words": f"{goals.READING_LABELS[item.reading]}: {item.kind or 'probability'} of {head.as_of:%-d %B %Y}",
-            "address": f"{head.run.address}/index.html",
-        }
-        for item in (result.readings if result else [])
-        if item.probability is not None
-    ]
-    met, resolved = met_in_register()
-    if resolved:
-        share = {"number": words.percent(met / resolved), "flow": "Announced targets of all governments"}
-        share |= {"words": f"share met, of {resolved} to raise a whole trade whose outcome is known"}
-        facts.append(share | {"address": "targets/index.html"})
-    return facts
-
-
-def _picture(site: Site, head: _Head) -> Block | None:
-    page = read_page(head.run.content or {}, site.links(""))
-    return next((block for block in page.blocks if block.kind == "picture"), None)
-
-
-def _flat(row: GoalRow) -> dict[str, Any]:
-    """A row of the matrix as columns of a CSV file; probabilities in full."""
-    parts: dict[str, Any] = {
-        "flow": row.flow,
-        "goal": row.goal,
-        "years": row.years,
-        "as_of": row.as_of,
-        "stated_reading": row.reading,
-    }
-    for name, chance in row.chances.items():
-        parts |= {f"{name}_outcome": chance.outcome, f"{name}_probability": chance.probability}
-    return parts | {
-        "announced": row.announced.get("announced", ""),
-        "source": row.announced.get("url", ""),
-        "run": row.run,
-    }
-
-
-# --- the page of a run, and the list of a notebook's cases ---
+from lib.tools.site.context import DIGITS, PAGES, ROOT, FoundRun, Notebook, Site, digest
 
 UP = "../../../"
 
 MOST_CASES = 1500
 """Rows of a list of cases; more would make it heavier than a page should be."""
 
+LONGEST = 1200
+"""Characters of a section that are searched."""
 
-def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
+STAGES = {
+    "From figures to one level a year": "series",
+    "Flows like this one": "reference",
+    "One law of the path": "law",
+    "What a day knew besides": "evidence",
+    "The answer": "outlook",
+}
+"""The modules that say how a probability is made, by what a reader would call it."""
+
+Files = dict[str, bytes]
+
+Document = tuple[str, str, str, str]
+"""Title, address, kind and text of what is searched."""
+
+
+def run_files(site: Site, run: FoundRun) -> Files:
     """The files of a run's page by name: the page, its pictures, its tables as CSV, and the run's own files."""
     links = site.links(UP)
-    page = read_page(run.content or {}, links)
+    page = read_page(run.content, links)
     own = _own_files(run)
-    result = run.result
     html = site.render(
         "run.html.j2",
         UP,
@@ -183,52 +58,133 @@ def run_files(site: Site, run: FoundRun) -> dict[str, bytes]:
         run=run,
         question=site.questions[run.notebook],
         page=page,
-        answer_text=markup.plain(result.answer) if result else "",
-        sources=links.to_figures(result.figure_ids if result else []),
-        tables=data_links(run, site, UP),
-        stale=changed_data(run, site.sources),
+        answer_text=run.result.answer if run.result else "",
+        sources=links.to_figures(run.result.figure_ids if run.result else []),
+        tables=_data_links(run, site),
+        stale=_changed_data(run),
         downloads=sorted(own),
     )
     return page.files | own | {"index.html": html.encode()}
 
 
-def cases_files(site: Site, notebook: Notebook) -> dict[str, bytes]:
+def _own_files(run: FoundRun) -> Files:
+    """What the run left: notebook, result, journal. A notebook that is not the journal's is not handed on."""
+    files = {}
+    for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
+        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
+            files[name] = (run.folder / name).read_bytes()
+    return files
+
+
+def _changed_data(run: FoundRun) -> list[str]:
+    """Data files that have changed since the run read them."""
+    read, sources = run.record.get("parts", {}).get("data", {}), Sources()
+    return sorted(name for name, hashed in read.items() if sources.data_hash(name, read) != hashed)
+
+
+def _data_links(run: FoundRun, site: Site) -> list[tuple[str, str]]:
+    """The tables that a run read, each with its page where it has one, else with its file."""
+    opened = run.record.get("parts", {}).get("data", {})
+    read = [name for name, hashed in opened.items() if hashed and name != package.PACKAGE_FILE]
+    known = {name: f"{UP}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
+    return [(name, known.get(name, "")) for name in read]
+
+
+def cases_files(site: Site, notebook: Notebook) -> Files:
     """The list of a notebook's cases with the answer of each."""
     up = "../../"
-    page = {
-        "notebook": notebook,
-        "cases": [(run, _answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]],
-        "more": max(0, len(notebook.runs) - MOST_CASES),
-    }
-    rows = [(run.slug, run.title, _plain_answer(run)) for run in notebook.runs]
-    table = pd.DataFrame(rows, columns=["case", "title", "answer"]).to_csv(index=False, lineterminator="\n")
-    html = site.render("notebook.html.j2", up, place="", **page)
-    return {"index.html": html.encode(), "cases.csv": table.encode()}
+    cases = [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]]
+    more = max(0, len(notebook.runs) - MOST_CASES)
+    html = site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases, more=more)
+    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in notebook.runs]
+    return {"index.html": html.encode(), "cases.csv": as_csv(rows, ["case", "title", "answer"])}
+
+
+def results_files(site: Site) -> Files:
+    """All results of whole runs in one long table, a row a number."""
+    found = [(run.result, run.key or run.slug, run.slug) for run in site.runs if run.result]
+    rows = [row for one in found for row in results_table.rows_of(*one)]
+    return {"results.csv": as_csv(rows, list(results_table.COLUMNS))}
+
+
+def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> bytes:
+    """Rows as CSV for others to open; a column that a row lacks is empty in it."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: inert(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
 
 
 def _plain_answer(run: FoundRun) -> str:
     return f"Failed. {run.fault}" if run.fault else markup.plain(run.result.answer) if run.result else ""
 
 
-def _answer_of(run: FoundRun, site: Site, up: str) -> Markup:
+def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
     """The sentence that the run opens with; what is wrong with it where it has none."""
     if run.fault:
         return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
-    if run.result is None:
-        return Markup("No result is recorded.")
-    return markup.inline(run.result.answer, site.links(up))
+    return markup.inline(run.result.answer if run.result else "No result is recorded.", site.links(up))
 
 
-def _own_files(run: FoundRun) -> dict[str, bytes]:
-    """What the run left: notebook, result, journal. A notebook that is not the journal's is not handed on."""
-    names = (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL)
-    files = {}
-    for name in names:
-        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
-            files[name] = (run.folder / name).read_bytes()
-    return files
+def about_files(site: Site) -> Files:
+    """How to find a source, how the pages were made, how to cite, licences."""
+    cited = site.citation
+    bibtex = (
+        "@software{trade_goals,\n"
+        f"  author  = {{{{{cited['authors'][0]['name']}}}}},\n"
+        f"  title   = {{{cited['title']}}},\n"
+        f"  version = {{{cited['version']}}},\n"
+        f"  note    = {{Data {digest(site.data_hashes)[:DIGITS]}}}\n"
+        "}"
+    )
+    return site.page("about", bibtex=bibtex, faults=[run for run in site.runs if run.fault])
 
 
-def stamp_of(run: FoundRun) -> str:
-    """What of a run decides its page: its journal holds the hashes of its files, and a fault shows them damaged."""
-    return json.dumps([run.record, run.fault], sort_keys=True, ensure_ascii=True)
+def methods_files(site: Site) -> Files:
+    """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
+    links = site.links("../")
+    stages = []
+    for title, name in STAGES.items():
+        words = ast.get_docstring(ast.parse((ROOT / "lib" / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        stages.append((title, slugify(title), f"lib.{name}", markup.from_markdown(words, links)))
+    measured, cited = site.default_run("05_"), site.default_run("00_")
+    calibration = markup.inline(measured.result.answer, links) if measured else ""
+    return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
+
+
+def words_files(site: Site) -> Files:
+    """What search knows of the runs."""
+    return {"words.js": as_script(SITE_WORDS=[*_sections_of_all(site), *_runs(site)])}
+
+
+def as_script(**values: Any) -> bytes:
+    """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
+    lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
+    return "".join(lines).encode()
+
+
+def _sections_of_all(site: Site) -> Iterator[Document]:
+    """The sections of each notebook, as its first run has them."""
+    for notebook in site.notebooks:
+        for title, anchor, text in _sections(notebook):
+            address = f"{notebook.first.address}/index.html" + (f"#{anchor}" if anchor else "")
+            yield title, address, "notebook", text[:LONGEST]
+
+
+def _sections(notebook: Notebook) -> Iterator[tuple[str, str, str]]:
+    """Title, anchor and text of each section of a notebook's prose."""
+    cells = notebook.first.content.get("cells", [])
+    text = "\n\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
+    parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
+    yield notebook.question, "", markup.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        yield f"{notebook.question} {title}", slugify(markup.plain(title)), markup.plain(body)
+
+
+def _runs(site: Site) -> Iterator[Document]:
+    for run in site.runs:
+        values = " ".join(str(value) for value in run.parameters.values())
+        kind = "failed run" if run.fault else site.questions[run.notebook]
+        text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
+        yield run.title, f"{run.address}/index.html", kind, text

@@ -15,8 +15,6 @@ from lib.economies import economies
 from lib.spoken import fold
 from lib.tools.sources import decode
 
-LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
-
 MARKS = re.compile(r"[*†‡§¹²³⁰⁴-⁹ᵃ-ᵿ]+")
 """Marks of footnotes; superscript digits go before anything takes them for digits."""
 
@@ -24,7 +22,7 @@ MARKS = re.compile(r"[*†‡§¹²³⁰⁴-⁹ᵃ-ᵿ]+")
 def text_of(cell: Any) -> str:
     """Return a cell as text on one line, its spaces plain; a whole number without decimals, a day as YYYY-MM-DD."""
     if isinstance(cell, str):
-        return _plain(cell)
+        return " ".join(cell.split()) if cell.isascii() else _plain(cell)
     if cell is None:
         return ""
     if isinstance(cell, datetime | date):
@@ -34,8 +32,6 @@ def text_of(cell: Any) -> str:
 
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
-    if text.isascii():
-        return " ".join(text.split())
     marked = MARKS.sub(lambda found: "*" * len(found[0]), text)
     return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
 
@@ -96,6 +92,13 @@ def read_number(text: str, marks: Marks) -> Number | str:
 
     Brackets mean a negative. Groups of three digits, of two before the last three (as in India) and of four are known.
     """
+    if (
+        marks.decimal == "."
+        and text.isascii()
+        and text.replace(".", "", 1).isdigit()
+        and marks.thousands != "."
+    ):
+        return Number(float(text))
     parts = split_number(text)
     if parts is None:
         return f'a number with "{marks.decimal}" before its decimals'
@@ -127,14 +130,17 @@ def _in_groups(groups: list[str]) -> bool:
 _ONES = str.maketrans("023456789", "111111111")
 
 
+def shapes(texts: Iterable[str]) -> list[str]:
+    """One text of each shape, as `text_of`: numbers of one shape say the same of how they are written, and there are few."""
+    found = {text if text.startswith("0") else text.translate(_ONES): text for text in texts}
+    return [*dict.fromkeys(map(text_of, found.values()))]
+
+
 def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """The marks that stand before decimals, between thousands, or before three digits alone; each with a text that shows it."""
     decimal, thousands, doubtful = dict[str, str](), dict[str, str](), dict[str, str]()
-    marked = [text for text in texts if "." in text or "," in text]
-    # Numbers of one shape say the same; there are few shapes.
-    shapes = {text if text.startswith("0") else text.translate(_ONES): text for text in marked}
-    for text in shapes.values():
-        if (parts := split_number(text_of(text))) is None:
+    for text in shapes(text for text in texts if "." in text or "," in text):
+        if (parts := split_number(text)) is None:
             continue
         body = parts["body"].strip()
         first, *others = sorted((mark for mark in ".," if mark in body), key=body.rindex) or [""]
@@ -175,88 +181,13 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     return Marks(point or ("," if "." in thousands else "."), next(iter(thousands), "")), unclear
 
 
-# --- units ---
-
-_WORDS_OF_SCALES = (
-    (12, r"lakh crores?|trillions?|tn|трлн|триллион\w*|billonen|billionen|billones|billón", "万亿|萬億|兆"),
-    (11, "", "千亿|千億"),
-    (10, "", "百亿|百億"),
-    (9, r"mil millones|miles de millones|billions?|bn|bln|млрд|миллиард\w*|milliarden?|mrd", "十亿|十億"),
-    (8, "", "亿|億"),
-    (7, r"crores?|cr", "千万|千萬"),
-    (6, r"millions?|millones|millón|millionen|mill|mio|mn|mln|млн|миллион\w*|mm", "百万|百萬"),
-    (5, r"lakhs?|lacs?", ""),
-    (4, "", "万|萬"),
-    (3, r"thousands?|'000s?|000s?|1,?000|th|тыс|тысяч\w*|tausend|tsd|miles", "千"),
-)
-"""Powers of ten by their words, in letters and in Chinese characters, the longer before what they contain."""
-
-_LETTER = r"[a-zа-яёäöüßáéíóúñ]"
-_SCALES = [
-    (
-        re.compile(
-            rf"(?<!{_LETTER})(?<!\d)(?:(10{{1,2}})\s*)?(?:{words or '(?!)'})(?!{_LETTER}|\d)"
-            + f"|{signs}" * bool(signs)
-        ),
-        ten,
-    )
-    for ten, words, signs in _WORDS_OF_SCALES
-]
-
-_WORDS_OF_CURRENCIES = {
-    "USD": r"usd|u\.?s\.?[ -]?dollars?|dollars?|долл\w*|доллар\w*|d[oó]lares", "EUR": r"eur|euros?|евро", "CNY": r"cny|rmb|yuan|renminbi|юан\w*",
-    "RUB": r"rub|roubles?|rubles?|руб\w*|rubel", "INR": r"inr|rupees?|rs|рупи\w*|rupien|rupias", "JPY": r"jpy|yen|иен\w*", "GBP": r"gbp|pounds?|фунт\w*",
-    "KRW": r"won", "BRL": r"reais", "CHF": r"franken",
-}  # fmt: skip
-
-_SIGNS = {"美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "人民币": "CNY", "人民幣": "CNY", "卢布": "RUB", "日元": "JPY", "日圆": "JPY", "英镑": "GBP",
-         "韩元": "KRW", "r$": "BRL", "us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "₽": "RUB", "₹": "INR", "₩": "KRW", "円": "JPY", "元": "CNY"}  # fmt: skip
-"""Signs of currencies; ¥ may be yen or yuan, and is none."""
-
-_CURRENCIES = [
-    (re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), name)
-    for name, words in _WORDS_OF_CURRENCIES.items()
-]
-
-_WORDS_LIKE_CODES = {"ALL", "TOP", "TRY", "CUP", "MAD", "PEN", "COP", "SOS", "GEL", "LAK", "BAM", "SDG", "MOP", "NIO", "STN", "WST", "ARS"}  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def iso_currencies() -> frozenset[str]:
-    """The ISO 4217 codes that CLDR knows."""
-    from babel import Locale
-
-    return frozenset(Locale("en").currencies)
-
-
-@lru_cache(maxsize=20_000)
-def read_unit(text: str) -> tuple[str, int | None]:
-    """Return the currency that a text names (blank without one), and the power of ten (None without one)."""
-    plain = text.casefold()
-    codes = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if _is_code(one, text)]
-    words = [name for pattern, name in _CURRENCIES if pattern.search(plain)]
-    signs = [name for sign, name in _SIGNS.items() if sign in plain]
-    currency = [*codes, *words, *signs, ""][0]
-    for pattern, ten in _SCALES:
-        if found := pattern.search(plain):
-            return currency, ten + max(len(found[1] or "") - 1, 0)
-    letter = re.search(r"(?:[$€£₹]|\b(?:usd|eur|cny|rmb|gbp|inr))\s?([mkb])\b", plain)
-    return currency, {"k": 3, "m": 6, "b": 9}[letter[1]] if letter else None
-
-
-def _is_code(code: str, text: str) -> bool:
-    return code in iso_currencies() and (
-        code not in _WORDS_LIKE_CODES or (text.strip().startswith(code) and len(text) < 20)
-    )
-
-
 # --- flows and places ---
 
 _FLOWS = (
     ("", r"balance|сальдо|saldo|差额|差額|顺差|逆差|surplus|deficit|re-?-?exports?|re-?-?imports?|реэкспорт|转口"),
     ("total", r"进出口|進出口|exports?\s*(?:and|\+|&)\s*imports?|imports?\s*(?:and|\+|&)\s*exports?|total trade|trade turnover|turnover|товарооборот|внешнеторговый оборот|trade volume|贸易总额|贸易额|außenhandel|comercio total|two-way|bilateral trade"),
-    ("export", r"exports?|出口|экспорт\w*|ausfuhr\w*|exporte|exportaciones|exportación|exportations|tx?g_fob\w*|vl_fob_exp"),
-    ("import", r"imports?|进口|進口|импорт\w*|einfuhr\w*|importe|importaciones|importación|importations|tmg_cif\w*"),
+    ("export", r"export(?:s|ed)?|出口|экспорт\w*|ausfuhr\w*|exporte|exportaciones|exportación|exportations|tx?g_fob\w*|vl_fob_exp"),
+    ("import", r"import(?:s|ed)?|进口|進口|импорт\w*|einfuhr\w*|importe|importaciones|importación|importations|tmg_cif\w*"),
 )  # fmt: skip
 
 NO_VALUE = re.compile(
@@ -267,8 +198,8 @@ NO_VALUE = re.compile(
 def read_flow(text: str) -> str | None:
     """Return total, export or import; blank for what is none of them, such as a balance; None without a word for a flow."""
     plain = text.casefold().strip()
-    if plain in ("x", "m", "total"):
-        return {"x": "export", "m": "import", "total": "total"}[plain]
+    if found := {"x": "export", "m": "import", "exp": "export", "imp": "import", "total": "total"}.get(plain):
+        return found
     if re.search(_FLOWS[0][1], plain):
         return ""
     both = [flow for flow, words in _FLOWS[2:] if re.search(rf"(?<![a-zа-я])(?:{words})(?![a-zа-я])", plain)]
@@ -282,16 +213,8 @@ _WORLD = ("world", "wld", "w00", "g001", "all countries", "весь мир", "м
 
 @lru_cache(maxsize=1)
 def _translations() -> dict[str, str]:
-    """The name used here by every translation of a country, folded."""
-    from babel import Locale
-
-    found = {fold(word): economies()[0].name for word in _WORLD}
-    by_code = {economy.code: economy.name for economy in economies() if len(economy.code) == 2}
-    for language in LANGUAGES:
-        for code, name in Locale(language).territories.items():
-            if code in by_code:
-                found.setdefault(fold(name), by_code[code])
-    return found
+    """The name used here by every translation of a country or of the world, folded."""
+    return {fold(word): economies()[0].name for word in _WORLD} | spoken.translations()
 
 
 def places() -> dict[str, str]:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -125,17 +126,12 @@ class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
 
 
 class NothingThere(UserError):  # noqa: N818 - an answer, if an unwelcome one
-    """Status 404: for a data query of SDMX "no results matching the query", or an address that is wrong."""
+    """Status 404, for a data query of SDMX "no results matching the query"; or an answer without what was asked for."""
 
 
-def message(where: str, found: str, expected: str) -> str:
-    """One line in the form that all messages here have."""
-    return printable(f"{where}: found {found}, expected {expected}")
-
-
-def refuse(where: str, found: str, expected: str) -> UserError:
-    """Return the error for an answer, or a part of it, that cannot be used."""
-    return UserError(message(where, found, expected))
+def refuse(where: str, found: str, expected: str, kind: type[UserError] = UserError) -> UserError:
+    """Return the error for an answer, or a part of it, that cannot be used, in the form that all messages here have."""
+    return kind(printable(f"{where}: found {found}, expected {expected}"))
 
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # statuses after which asking again makes sense
@@ -181,11 +177,11 @@ def refuse_status(client: Client, request: Request, response: httpx.Response, st
     said = f": {quote(words)}" if (words := error_words(body)) else ""
     found = f"status {response.status_code}{said}"
     if response.status_code == 404:
-        raise NothingThere(message(request.url, found, "status 200"))
+        raise refuse(request.url, found, "status 200", NothingThere)
     if quota := QUOTA_IN_WORDS.search(body):
         hours, minutes = int(quota[1]), int(quota[2])
         expected = f"an answer; ask again in {hours} h {minutes} min: what was answered so far is kept"
-        raise QuotaUsed(message(request.url, found, expected))
+        raise refuse(request.url, found, expected, QuotaUsed)
     if response.status_code not in MAY_PASS:
         raise refuse(request.url, found, "status 200")
     wait = asked_wait(response.headers.get("Retry-After", ""), body, client.now())
@@ -320,9 +316,11 @@ def open_client(
     """
     limits = limits or Limits()
     timeout = httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds)
+    # A publisher can tell whose requests they are.
+    agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
     ends = Deadline()
     try:
-        http = httpx.Client(timeout=timeout, headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip"})
+        http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
         bound_waits(http, ends, changes.get("clock", time.monotonic))
     except (ImportError, ValueError, OSError) as error:
         raise UserError(
@@ -388,13 +386,6 @@ class Bounded(httpcore.NetworkBackend, httpcore.NetworkStream):
         return self.inner.get_extra_info(info)
 
 
-def user_agent() -> str:
-    """Name this program, so that a publisher can tell whose requests they are."""
-    from importlib.metadata import version
-
-    return f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
-
-
 def get(client: Client, request: Request) -> Answer:
     """Ask once, and again after faults that may pass.
 
@@ -455,9 +446,8 @@ def attempt(client: Client, request: Request) -> Answer:
 
 def exchange(client: Client, request: Request, url: str, started: float) -> tuple[Answer | None, str]:
     """Send one request: the answer, or where a redirect points to. Faults of the network may pass."""
-    auth = KeyHeader(request.key_header, request.key) if request.key else None
     try:
-        with client.http.stream("GET", url, headers={"Accept": request.accept}, auth=auth) as response:
+        with client.http.stream("GET", url, headers=headers_of(request)) as response:
             if response.status_code in REDIRECTS:
                 return None, redact(response.headers.get("Location", ""), request.secrets)
             return receive(client, request, response, started), ""
@@ -473,6 +463,11 @@ def exchange(client: Client, request: Request, url: str, started: float) -> tupl
     except httpx.InvalidURL as error:
         raise refuse(url, f"an address that is none ({error})", "https://…") from None
     raise fault from None
+
+
+def headers_of(request: Request) -> dict[str, str]:
+    """Return the headers of a request; those with a key are held in the open by no variable of ours."""
+    return {"Accept": request.accept} | ({request.key_header: request.key.reveal()} if request.key else {})
 
 
 def without_tls(url: str) -> str:
@@ -508,17 +503,3 @@ def keep_distance(client: Client, request: Request, url: str) -> None:
     if last is not None and (left := last + request.pace - client.clock()) > 0:
         client.sleep(left)
     client.asked[host] = client.clock()
-
-
-class KeyHeader(httpx.Auth):
-    """Puts the key into its header at the last moment, so that no variable of ours holds it in the open."""
-
-    def __init__(self, header: str, key: Secret | None) -> None:
-        self.header = header
-        self.key = key
-
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
-        """Add the header to a request that is about to be sent."""
-        if self.key is not None:
-            request.headers[self.header] = self.key.reveal()
-        yield request

@@ -90,9 +90,12 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
         raise refuse(where, f"the error {quote(str(content['error']))}", "data")
     rows = content["data"]
     check_complete(content, rows, where)
-    if not all(isinstance(row, dict) for row in rows):
+    if set(map(type, rows)) - {dict}:
         raise refuse(where, "rows of another shape", "an object for each")
-    return to_frame([row for row in rows if is_whole(row)], where), []
+    # A row that says nothing of a part is taken as whole.
+    for name, whole in WHOLE.items():
+        rows = [row for row in rows if row.get(name, whole) in (whole, str(whole))]
+    return to_frame(rows, where), []
 
 
 def error_of(content: Any) -> str:
@@ -110,12 +113,6 @@ def check_complete(content: dict[str, Any], rows: list[Any], where: str) -> None
     count = content.get("count")
     if isinstance(count, int) and not isinstance(count, bool) and count >= 0 and count != len(rows):
         raise refuse(where, f"{len(rows)} rows where {count} were counted", "as many as counted")
-
-
-def is_whole(row: dict[str, Any]) -> bool:
-    """Whether a row counts everything; a row that says nothing of a part is taken as whole."""
-    stated = {name: row.get(name, whole) for name, whole in WHOLE.items()}
-    return all(stated[name] == whole or str(stated[name]) == str(whole) for name, whole in WHOLE.items())
 
 
 def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:

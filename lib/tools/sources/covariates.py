@@ -155,6 +155,8 @@ def renew(
             notes.append(f"{name}: stays as it is: {error}")
             continue
         found = found[found.index < client.now().year]
+        if found.empty:
+            notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
         news.append(rows_of(name, recipe.unit, found, snapshot))
     if faults and not news:
         raise faults[0]

@@ -141,7 +141,7 @@ def fetch(
     rows = pd.concat(parts, ignore_index=True)
     if question.source not in BY_CODE:
         rows = part_of_table(rows, question, snapshots[-1].url if snapshots else question.source)
-    return assemble(rows, question.flows, snapshots, notes)
+    return assemble(rows, snapshots, notes)
 
 
 def answer_of(
@@ -275,16 +275,21 @@ def part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.Data
     return rows[rows["partner"].isin([place.name for place in question.partners])]
 
 
-def assemble(
-    rows: pd.DataFrame, flows: tuple[str, ...], snapshots: list[Snapshot], notes: list[str]
-) -> Fetched:
-    """Put the flows that were asked for together, with totals where the source has none, in order."""
+def assemble(rows: pd.DataFrame, snapshots: list[Snapshot], notes: list[str]) -> Fetched:
+    """Put the flows together, with totals where the source has none, in order."""
     rows, twice = observations.without_duplicates(rows, snapshots[0].source if snapshots else "")
-    parts = [rows[rows["flow"].isin(flows)]]
-    if "total" in flows and not (rows["flow"] == "total").any() and not rows.empty:
-        totals, alone = observations.with_totals(rows)
-        parts.append(totals)
-        notes = notes + alone
-    table = pd.concat(parts, ignore_index=True).sort_values(observations.KEY, ignore_index=True)
+    table, alone = with_totals_added(rows)
+    table = table.sort_values(observations.KEY, ignore_index=True)
     where = snapshots[0].url if snapshots else "answer"
-    return Fetched(observations.check(table, where), snapshots, notes + twice)
+    return Fetched(observations.check(table, where), snapshots, notes + alone + twice)
+
+
+def with_totals_added(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return rows with the totals of periods that have both flows but no total; where there is none at all, a flow alone is told."""
+    keys = ["reporter", "partner", "period", "freq", "unit", "source"]
+    own = rows["flow"] == "total"
+    if rows.empty or own.all():
+        return rows, []
+    totals, alone = observations.with_totals(rows[~own])
+    known = pd.MultiIndex.from_frame(totals[keys]).isin(pd.MultiIndex.from_frame(rows.loc[own, keys]))
+    return pd.concat([rows, totals[~known]], ignore_index=True), [] if own.any() else alone

@@ -153,7 +153,7 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     unit = UNIT.match(stated)
     if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
         note = f"{where}: its heading says {currency}, its unit {quote(stated)}: nothing of it is taken"
-        return coded([], where), [note]
+        return coded([]), [note]
     scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
     month, year = MONTHS.index(heading[1].lower()) + 1, int(heading[2])
     columns = columns_of(lines, year, month, where)
@@ -163,7 +163,7 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
         if len(line) == len(columns) + 1 and (partner := country(line[0])) is not None
         for one in values_of(line[1:], columns, partner, scale, where)
     ]
-    return coded(rows, where).assign(unit=f"{currency} mn", published=day_of(page, where)), []
+    return coded(rows).assign(unit=f"{currency} mn", published=day_of(page, where)), []
 
 
 def columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
@@ -177,13 +177,8 @@ def columns_of(lines: list[list[str]], year: int, month: int, where: str) -> lis
         raise refuse(
             where, f"the columns {quote('; '.join(below))}", f"flows for month {month} and January to it"
         )
-    to_date = (
-        f"{year}-01..{year}-{month:02}"
-        if 1 < month < len(MONTHS)
-        else f"{year}-01"
-        if month == 1
-        else f"{year}"
-    )
+    to_date = f"{year}-01..{year}-{month:02}" if month > 1 else f"{year}-01"
+    to_date = f"{year}" if month == len(MONTHS) else to_date
     spans = [to_date if "to" in text else f"{year}-{month:02}" for text in below[1 : 1 + len(flows)]]
     return [
         (str(flow), span) for flow, span in zip(flows + growth, spans + ["yoy"] * len(growth), strict=True)
@@ -218,20 +213,13 @@ def values_of(
     ]
 
 
-def coded(rows: list[tuple[Any, ...]], where: str) -> pd.DataFrame:
+def coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     """Return rows as all sources give them."""
-    names = ("partner", "flow", "period", "value", "yoy_pct")
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
-    frame = pd.DataFrame(
-        {
-            name: pd.Series(list(column), dtype="float64" if name == "value" else "str")
-            for name, column in columns.items()
-        }
-    ).drop_duplicates(ignore_index=True)
+    kinds = {"partner": "str", "flow": "str", "period": "str", "value": "float64", "yoy_pct": "str"}
+    frame = pd.DataFrame(rows, columns=list(kinds)).astype(kinds).drop_duplicates(ignore_index=True)
     freq = frame["period"].str.len().eq(4).map({True: "A", False: "M"}).astype("str")
-    return frame.assign(
-        reporter="China", freq=freq, valuation=frame["flow"].map(VALUATION).astype("str"), unit="CNY mn"
-    )
+    valuation = frame["flow"].map(VALUATION).astype("str")
+    return frame.assign(reporter="China", freq=freq, valuation=valuation, unit="CNY mn")
 
 
 def day_of(page: BeautifulSoup, where: str) -> str:

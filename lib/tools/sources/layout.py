@@ -6,8 +6,9 @@ Rows are counted from 1, columns from 0. Told from the first rows; all are read 
 import re
 from collections import Counter
 
-from lib.errors import UserError
-from lib.tools.sources.cells import is_figure, is_number, text_of
+from lib.errors import UserError, quote
+from lib.spoken import fold
+from lib.tools.sources.cells import is_figure, is_number, read_flow, text_of
 from lib.tools.sources.periods import read_period
 from lib.tools.sources.tables import Cell, Table, any_cell, joined, spread
 
@@ -26,7 +27,7 @@ class Layout:
     Parameters
     ----------
     period_columns : the columns that say the period together, such as of the year and of the month.
-    period_row : the row of periods above the values.
+    period_rows : the rows of periods above the values, of which a second one says the quarter or month.
     names : the rows of names; `levels` is what they say above each column, `name` all of it in one.
     first, last : the rows of the values.
     numbers : the columns of values.
@@ -43,10 +44,11 @@ class Layout:
             for row in table.rows[:LOOKED_AT]
         ]
         self.period_columns: list[int] = []
-        self.period_row = next(filter(self.is_row_of_periods, range(1, min(len(self.text), 40) + 1)), None)
+        row = next(filter(self.is_row_of_periods, range(1, min(len(self.text), 40) + 1)), None)
+        self.period_rows = [row] if row else []
         self.names: list[int] = []
-        if self.period_row:
-            self.find_values_below(self.period_row)
+        if row:
+            self.find_values_below(row)
         else:
             self.find_values_beside()
         if not self.numbers:
@@ -54,16 +56,26 @@ class Layout:
                 f"{where}: found no column of numbers beside periods, expected a table of figures with years, quarters or months"
             )
         self.last = self.end()
+        head, widest = (
+            [row for number in self.names[-1:] for row in [table.rows[number - 1]]],
+            max(map(len, self.rows())),
+        )
+        if table.separator and any(any_cell(row[widest:]) for row in head):
+            raise UserError(
+                f"{where}: found {len(head[0])} names above {widest} columns, expected as many: is a {quote(table.separator)} in a name without quotes?"
+            )
         self.levels = spread([self.text[number - 1] for number in self.names])
         self.name = joined(self.levels, self.width)
         above = self.text[: (self.names or [self.first])[0] - 1]
-        self.titles = [title for row in above if (title := " ".join(dict.fromkeys(filter(None, row))))]
+        self.titles = [title for row in above if (title := _said(row))]
+        below = [[*map(text_of, row)] for row in self.table.rows[self.first :][-20:]]
+        self.notes_below = [_said(row) for row in below if not any(map(is_number, row)) and any(row)]
         self.data = [row for row in self.text[self.first - 1 : self.last] if any(row)]
         self.labels = {
             place: texts
             for place in range(self.width)
             if place not in {*self.numbers, *self.period_columns}
-            and (texts := [*filter(None, dict.fromkeys(self.column(place)))])
+            and (texts := [text for (text,) in self.different([place]) if text])
         }
 
     def note(self, words: str) -> None:
@@ -74,13 +86,21 @@ class Layout:
         """How a mapping calls a column: by its name, or its place where it has none of its own."""
         return self.name[place] if self.names else str(place + 1)
 
-    def column(self, place: int) -> list[str]:
-        """The texts of a column, in all rows of values."""
-        return [text_of(row[place]) if place < len(row) else "" for row in self.rows()]
+    def different(self, places: list[int]) -> list[tuple[str, ...]]:
+        """The different texts of some columns, side by side, in all rows of values."""
+        cells = dict.fromkeys(
+            tuple(row[place] if place < len(row) else None for place in places) for row in self.rows()
+        )
+        return [*dict.fromkeys(tuple(map(text_of, one)) for one in cells)]
 
     def rows(self) -> list[list[Cell]]:
         """All rows of values."""
         return self.table.rows[self.first - 1 : self.last]
+
+    def period_texts(self) -> list[str]:
+        """What the rows of periods say above each column of values."""
+        levels = [self.levels[self.names.index(number)] for number in self.period_rows]
+        return [" ".join(level[place] for level in levels) for place in self.numbers]
 
     # --- periods in a row above the values ---
 
@@ -93,7 +113,13 @@ class Layout:
             if not (len(periods) == 1 and self.is_lone_period(number, places[0])):
                 return False
         elif periods not in (sorted(periods), sorted(periods, reverse=True)):
-            return False
+            texts = [row[place] for place in places]
+            if len({*texts}) < len(texts) or not all(
+                map(read_flow, texts)
+            ):  # Exports 2020, …, Imports 2020, …
+                return False
+        while below and not any(is_number(below[0][place]) for place in places):
+            below = below[1:]
         filled = [line[place] for line in below for place in places if line[place]]
         if not filled or sum(map(is_figure, filled)) < 0.5 * len(filled):
             return False
@@ -122,9 +148,30 @@ class Layout:
         between = [n for n in range(number + 1, self.first) if sum(map(bool, self.text[n - 1])) > 1]
         above = [n for n in range(max(number - 2, 1), number) if self.is_level(n, self.numbers[0])]
         self.names = [*above, number, *between]
-        if all("m" in read_period(row[place]) for place in self.numbers):
+        if between:
+            self.widen(row, self.text[between[-1] - 1])
+            parts = [self.text[between[-1] - 1][place] for place in self.numbers]
+            if all(is_part(text) for text in parts):
+                self.period_rows = [number, between[-1]]
+        if all(is_part(row[place]) for place in self.numbers):
             years = self.columns_of_periods(self.first)
             self.period_columns = [place for place in years if place < self.numbers[0]][:1]
+        elif all("A" in read_period(row[place]) for place in self.numbers) and len(self.period_rows) == 1:
+            rows = [line for line in self.text[self.first - 1 :] if sum(map(bool, line)) > 1]
+            self.period_columns = [
+                place
+                for place in range(self.numbers[0])
+                if sum(is_part(line[place]) for line in rows) > 0.9 * len(rows)
+            ][:1]
+
+    def widen(self, row: list[str], lower: list[str]) -> None:
+        """Take the columns to which a period reaches from the left, as a cell that was merged does."""
+        last = ""
+        for place in range(self.numbers[0], self.width):
+            last = row[place] or last
+            if place not in self.numbers and lower[place] and not row[place] and read_period(last):
+                self.numbers.append(place)
+        self.numbers.sort()
 
     def is_level(self, number: int, start: int) -> bool:
         """Whether a row above the names says something of the columns from one on."""
@@ -145,10 +192,14 @@ class Layout:
                 len(self.text) + 1,
             )
             columns = self.columns_of_months(start)
+        while columns and start > 1 and "A" in read_period(self.text[start - 2][columns[0]]):
+            start -= 1  # a row without a number, or with one that is none
         self.first = start
-        if start > 1 and sum(map(bool, self.text[start - 2])) > 1:
-            two = start > 2 and self.is_level(start - 2, 1) and len({*self.text[start - 3]} - {""}) > 1
-            self.names = [start - 2, start - 1] if two else [start - 1]
+        above = [number for number in range(1, start) if any(self.text[number - 1])][-2:]
+        if above and sum(map(bool, self.text[above[-1] - 1])) > 1:
+            two = above == [start - 2, start - 1] and self.is_level(above[0], 1)
+            two = two and len({*self.text[above[0] - 1]} - {""}) > 1
+            self.names = above if two else above[-1:]
         header = [" ".join(self.text[n - 1][place] for n in self.names) for place in range(self.width)]
         if columns:
             self.period_columns = columns[:1] + self.second_of_period(columns[0], header)
@@ -163,7 +214,7 @@ class Layout:
     @staticmethod
     def has_period_and_number(row: list[str]) -> bool:
         """Whether a row has a number, and a period beside it."""
-        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m"}]
+        periods = [place for place, text in enumerate(row) if {*read_period(text)} - {"m", "q"}]
         return any(is_number(text) and {*periods} - {place} for place, text in enumerate(row) if text)
 
     def columns_of_periods(self, first: int) -> list[int]:
@@ -173,7 +224,7 @@ class Layout:
         found = []
         for place in range(self.width):
             texts = [row[place] for row in rows if row[place]]
-            kinds = Counter(kind for text in texts for kind in read_period(text) if kind != "m")
+            kinds = Counter(kind for text in texts for kind in read_period(text) if kind not in "mq")
             if texts and max(kinds.values(), default=0) >= 0.6 * len(texts):
                 found.append((not PERIOD_WORDS.search(names[place].casefold()), -len(texts), place))
         return [place for *_, place in sorted(found)]
@@ -194,8 +245,8 @@ class Layout:
             small = all(text.isdigit() and 1 <= int(text) <= 12 for text in texts)
             if texts and (
                 all("m" in read_period(text) for text in texts)
-                or all("Q" in read_period(f"2000 {text}") for text in texts)
-                or (small and PART_WORDS.search(header[place].casefold()))
+                or all("q" in read_period(text) for text in texts)
+                or (small and PART_WORDS.search(fold(header[place])))
             ):
                 return [place]
         return []
@@ -207,10 +258,26 @@ class Layout:
 
     def end(self) -> int | None:
         """The last row before another table: after a blank row, names stand where numbers stood."""
-        blank = False
+        blank = 0  # the last one above which no figure stands
         for number, row in enumerate(self.table.rows[self.first - 1 :], self.first):
-            if blank and not all(is_figure(text_of(row[p])) for p in self.numbers if p < len(row)):
-                self.note(f"what stands from row {number} on seems another table or a note, and was left out")
-                return number - 1
-            blank = not any_cell(row)
+            if not any_cell(row):
+                blank = blank or number
+            elif blank:
+                texts = [text_of(row[place]) for place in self.numbers if place < len(row)]
+                if not all(map(is_figure, texts)):
+                    self.note(
+                        f"what stands from row {blank + 1} on seems another table or a note, and was left out"
+                    )
+                    return blank
+                blank = 0 if any(map(is_number, texts)) else blank
         return None
+
+
+def _said(row: list[str]) -> str:
+    """What a row says, each text once."""
+    return " ".join(dict.fromkeys(filter(None, row)))
+
+
+def is_part(text: str) -> bool:
+    """Whether a text is a quarter or a month without its year."""
+    return bool({*read_period(text)} & {"m", "q"})

@@ -20,11 +20,12 @@ from pydantic import (
     model_validator,
 )
 
+from lib.economies import CURRENCIES
 from lib.errors import UserError, quote, read_bytes, shown_path
 from lib.files import parse_yaml
-from lib.tools.sources import cells
 from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.units import read_unit
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -46,7 +47,7 @@ class Axis(Strict):
 
     always: Text | None = Field(default=None, alias="is")
     column: Text | Annotated[list[Text], Field(min_length=1, max_length=4)] | None = None
-    row: RowNumber | None = None
+    row: RowNumber | Annotated[list[RowNumber], Field(min_length=1, max_length=4)] | None = None
     names: dict[str, Text] = {}
     others: Literal["refuse", "skip"] = "refuse"
 
@@ -63,13 +64,22 @@ class Axis(Strict):
         """The columns that are named, of which a period may need two."""
         return [self.column] if isinstance(self.column, str) else list(self.column or [])
 
+    @property
+    def levels(self) -> list[int]:
+        """The rows of names that are named."""
+        return [self.row] if isinstance(self.row, int) else list(self.row or [])
+
 
 class Period(Axis):
-    """Where the period stands; `format` in the codes of `strftime`, without it in words as people write them."""
+    """Where the period stands; `format` in the codes of `strftime`, without it in words as people write them.
+
+    Fiscal years begin in the month `fiscal`; FY2022 and other single years name the one in which they start or end.
+    """
 
     format: Text | None = None
     year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)] | None = None
     fiscal: Annotated[int, Field(ge=1, le=12)] | None = None
+    fiscal_label: Literal["start", "end"] | None = None
 
     @field_validator("format")
     @classmethod
@@ -196,12 +206,12 @@ def to_unit(text: str) -> tuple[str, int]:
         Where the text does not say both.
     """
     code, _, rest = text.partition(" ")
-    if re.fullmatch("[A-Z]{3}", code) and code in cells.iso_currencies():
-        ten = cells.read_unit(rest)[1] if rest else 0
-        if ten is not None and not cells.read_unit(rest)[0]:
+    if re.fullmatch("[A-Z]{3}", code) and code in CURRENCIES:
+        ten = read_unit(rest)[1] if rest else 0
+        if ten is not None and not read_unit(rest)[0]:
             return code, ten
-    currency, ten = cells.read_unit(text)
-    if not currency or currency not in cells.iso_currencies() or ten is None:
+    currency, ten = read_unit(text)
+    if not currency or currency not in CURRENCIES or ten is None:
         raise ValueError(f"expected {UNITS}")
     return currency, ten
 

@@ -108,22 +108,7 @@ def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
-COLUMNS = (
-    "reporter",
-    "partner",
-    "flow",
-    "period",
-    "freq",
-    "value",
-    "unit",
-    "valuation",
-    "yoy_pct",
-    "status",
-    "published",
-    "note",
-    "source",
-    "snapshot",
-)
+COLUMNS = ("reporter", "partner", "flow", "period", "freq", "value", "unit", "valuation", "yoy_pct", "status", "published", "note", "source", "snapshot")  # fmt: skip
 
 BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": ""}
 """What a source that says nothing of these means: no growth printed, no estimate, no day of release."""
@@ -217,7 +202,13 @@ def finished_only(rows: pd.DataFrame, day: str, where: str) -> tuple[pd.DataFram
 def in_millions(values: pd.Series, units: pd.Series) -> list[float]:
     """Return values in millions; moving the point of 230000000.5 changes no digit."""
     tens = units.str[4:].map(TENS)
-    return [float(Decimal(repr(float(value))).scaleb(ten)) for value, ten in zip(values, tens, strict=True)]
+    return [moved(float(value), ten) for value, ten in zip(values, tens, strict=True)]
+
+
+def moved(value: float, ten: int) -> float:
+    """Return a number with its point moved by so many places, no digit changed."""
+    text = repr(value)
+    return float(Decimal(text).scaleb(ten)) if "e" in text else float(f"{text}e{ten}")
 
 
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:

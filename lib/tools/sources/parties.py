@@ -1,6 +1,7 @@
 """Whose trade a table seems to show, and with whom: by what was given, by columns of places, or by the title."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from lib.errors import quote
@@ -42,6 +43,8 @@ class Parties:
 
     def __init__(self, at: Layout, given: dict[str, Any], headings: list[str]) -> None:
         self.at, self.given, self.headings = at, given, headings
+        self.unknown: dict[str, str] = {}
+        self.about: dict[str, str] = {}  # the place that a text of a column of such texts is about
 
     def found(self) -> tuple[Said, dict[str, str]]:
         """Where reporter and partner stand, and the questions that are left; these count as World meanwhile."""
@@ -52,17 +55,39 @@ class Parties:
                 found[name] = self.party(name, own[0])
             elif name in self.given:
                 found[name] = {"is": self.given[name]}
+        self.add_from_names(found)
         free = sorted(place for place in columns if not role[place])
         for name in WORDS_OF_ROLES:
             if name not in found and len(free) > (name == "reporter" and "partner" not in found):
                 found[name] = self.party(name, free.pop(0))
         self.add_from_titles(found)
-        unknown = {name: words for name, words in UNKNOWN.items() if name not in found}
-        return found | {name: {"is": "World"} for name in unknown}, unknown
+        unknown = {name: words for name, words in UNKNOWN.items() if name not in found} | self.unknown
+        return {name: {"is": "World"} for name in unknown} | found, unknown
+
+    def add_from_names(self, found: Said) -> None:
+        """Add the party whose places stand in a row above the values, such as a column for each partner."""
+        for number, level in zip(self.at.names, self.at.levels, strict=True):
+            texts = [level[place] for place in self.at.numbers]
+            names = {text: name for text in texts if (name := self.place(text) or _only_place(text))}
+            role = next((name for name in ("partner", "reporter") if name not in found), "")
+            if number in self.at.period_rows or not role or len({*names.values()}) < 2:
+                continue
+            left = [text for text in dict.fromkeys(texts) if text not in names]
+            if left:
+                self.at.note(f"left out, no place that is known: {', '.join(map(quote, left[:5]))}")
+            found[role] = {"row": number, "names": names, "others": "skip"}
+            return
 
     def columns_of_places(self) -> list[int]:
         """Columns that name places, or one that was given; of those that name the same the likelier alone."""
         known = {place: [self.place(text) for text in texts] for place, texts in self.at.labels.items()}
+        for place, texts in self.at.labels.items():  # "Exports to Russia", "vers la Chine (M€)"
+            about = (
+                [_only_place(text) for text in texts] if len(texts) <= 50 and not any(known[place]) else []
+            )
+            if len({*about} - {"", self.given.get("reporter")}) > 1:
+                self.about |= {text: name for text, name in zip(texts, about, strict=True) if name}
+                known[place] = about
         share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
         wanted = {read_place(self.given.get(role, "")) for role in WORDS_OF_ROLES} - {"", "World"}
         kept: list[int] = []
@@ -76,7 +101,7 @@ class Parties:
 
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
-        return self.given.get("places", {}).get(text) or read_place(text)
+        return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
 
     def same_places(self, one: int, other: int) -> bool:
         """Whether two columns name the same places, such as names and codes."""
@@ -101,6 +126,10 @@ class Parties:
             rows = {text: name for text, name in names.items() if name == own}
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
+            if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
+                self.unknown[role] = (
+                    f"found {quote(wanted)} nowhere in the column {axis['column']}, {expected_place(names.values())}"
+                )
             return axis | {"names": rows} | left if rows else {"is": wanted}
         if unknown := [text for text in texts if text not in names]:
             more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
@@ -123,6 +152,19 @@ class Parties:
                 if role not in found and name not in {axis.get("is") for axis in found.values()}:
                     found[role] = {"is": name}
                     self.at.note(f"the {role} is {name}, by {quote(title)}")
+
+
+def expected_place(names: Iterable[str]) -> str:
+    """What could have been given instead of a place that is not there."""
+    there = list(dict.fromkeys(names))
+    more = f" and {len(there) - 8} more" if len(there) > 8 else ""
+    return f"expected one of {', '.join(there[:8])}{more}"
+
+
+def _only_place(text: str) -> str:
+    """The place that a name of a column is about, such as "To Russia"; blank for none or several."""
+    found = places_in(text)
+    return found[0][0] if len(found) == 1 else ""
 
 
 def places_in(title: str) -> list[tuple[str, str]]:

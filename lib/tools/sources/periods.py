@@ -1,6 +1,6 @@
 """Periods as people write them: "2024年3月", "II кв. 2023", "Jan–Mar 2024", "2018-19", read as observations write them.
 
-Months are known in the languages of `cells.LANGUAGES` (CLDR, by babel). What can mean two things is given back as two
+Months are known in the languages of `spoken.LANGUAGES` (CLDR, by babel). What can mean two things is given back as two
 things: whoever reads a whole column decides, or asks.
 """
 
@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from lib.errors import quote
-from lib.tools.sources.cells import LANGUAGES
+from lib.spoken import LANGUAGES
 from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Period
 from lib.tools.sources.observations import FIRST_YEAR, FREQUENCIES, LAST_YEAR
@@ -25,7 +25,7 @@ _NOISE = re.compile(
 _NUMBERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}  # fmt: skip
 _QUARTER = re.compile(
     r"(?:q|qtr\.?|quarter|t|trim(?:estre)?\.?|кв(?:артал)?\.?|quartal)\W?(?P<a>[1-4]|iv|i{1,3})"
-    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|trim(?:estre)?\.?|季度?)"
+    r"|第?(?P<b>[1-4一二三四]|iv|i{1,3}|first|second|third|fourth)\W{0,2}(?:st|nd|rd|th|er|º|[oa]|-?й)?\W{0,2}(?:q|qtr\.?|quarter|кв(?:артал)?\.?|quartal|vj\.?|vierteljahr|trim(?:estre)?\.?|季度?)"
 )
 
 
@@ -34,7 +34,7 @@ def _month_names() -> dict[str, int]:
     """Number of each month by its names and abbreviations, in lower case and without a point."""
     from babel import Locale
 
-    found: dict[str, int] = {"sept": 9}
+    found: dict[str, int] = {"sept": 9, "фев": 2, "сен": 9, "ноя": 11}
     for language in LANGUAGES:
         months = Locale(language).months
         for form, width in product(("format", "stand-alone"), ("wide", "abbreviated")):
@@ -69,7 +69,8 @@ def flag_of(text: str) -> str:
 def read_period(text: str) -> dict[str, str]:
     """Return what periods a text can be, by kind; "2011-12" is December and a fiscal year.
 
-    A, Q and M are as observations write them, D is a day, F the first year of a fiscal one, m a month without its year.
+    A, Q and M are as observations write them, D is a day, F the first year of a fiscal one (or its twelve months), f the
+    one year that a fiscal one is called by, m and q a month and a quarter without their year.
     """
     found: dict[str, str] = {}
     plain = _without_marks(text.casefold().strip())
@@ -80,8 +81,8 @@ def read_period(text: str) -> dict[str, str]:
     ):
         if int(match[2]) % 100 == (int(match[1]) + 1) % 100 and len(match[2]) in (2, 4):
             found["F"] = match[1]
-    elif match := re.fullmatch(rf"(?:fy|fiscal year|financial year) ?'?{_Y}", plain):
-        return {"F": match[1]}  # by the year in which it starts; `fiscal` and the form decide
+    elif match := re.fullmatch(rf"(?:fy|f\.y\.|fiscal year|financial year) ?'?(?:{_Y}|(\d\d))", plain):
+        return {"f": match[1] or f"20{match[2]}"}
     if match := re.fullmatch(rf"{_Y}(?:[-./ ]?m|[-./年 ])(\d{{1,2}})月?", plain) or re.fullmatch(
         rf"{_Y}(\d\d)", plain
     ):
@@ -98,7 +99,7 @@ def read_period(text: str) -> dict[str, str]:
         found |= _span(match[1], int(match[2]), int(match[3]))
     elif match := re.fullmatch(rf"{_Y}-(\d\d)\.\.{_Y}-(\d\d)", plain):
         found |= _span(match[1], int(match[2]), int(match[4])) if match[1] == match[3] else {}
-    return found or _quarter(plain) or _named_month(plain)
+    return found or _quarter(plain) or _named_month(plain) or _twelve_months(plain) or _with_words(plain)
 
 
 def _month(year: str, month: str) -> dict[str, str]:
@@ -126,10 +127,14 @@ def _quarter(plain: str) -> dict[str, str]:
         number, two = short[1] or short[2] or short[5], short[3] or short[4]
         return {"Q": f"{2000 + int(two)}-Q{number}"}
     match = _QUARTER.fullmatch(re.sub(r"^[-/.,年' ]+|(?: of| de|[-/.,年' ])+$", "", rest))
-    if not year or not match:
+    if not match:
         return {}
     number = match["a"] or match["b"]
-    return {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
+    return (
+        {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
+        if year
+        else {"q": str(_NUMBERS.get(number, number))}
+    )
 
 
 def _named_month(plain: str) -> dict[str, str]:
@@ -145,6 +150,53 @@ def _named_month(plain: str) -> dict[str, str]:
     else:
         return {}
     return _span(year, names[first], names[last]) if last else _month(year, str(names[first]))
+
+
+def _twelve_months(plain: str) -> dict[str, str]:
+    """A fiscal year that names its months: "April 2021 - March 2022", "2021-22 (Apr-Mar)"."""
+    months = _month_names()
+    if match := re.fullmatch(rf"{_Y}-\d\d(?:\d\d)? ?\(?([^\W\d]+)\.? ?[-–] ?([^\W\d]+)\.?\)?", plain):
+        year, first, last = int(match[1]), months.get(match[2], 0), months.get(match[3], 0)
+    else:
+        ends = [_named_month(end.strip()).get("M", "") for end in re.split(r" [-–] | to |[-–]", plain)]
+        if len(ends) != 2 or not all(re.fullmatch(r"\d{4}-\d\d", end) for end in ends):
+            return {}
+        year, first, last = int(ends[0][:4]), int(ends[0][5:]), int(ends[1][5:])
+        if int(ends[1][:4]) != year + 1:
+            return {}
+    return {"F": _fiscal_span(year, first)} if first > 1 and last == first - 1 else {}
+
+
+_ABOUT = re.compile(
+    r"\b(?:export\w*|import\w*|trade|values?|in|of|for|amount|экспорт\w*|импорт\w*|(?:aus|ein)fuhr\w*|(?:ex|im)porta\w+)\b"
+    r"|进出口总?额?|出口总?额?|进口总?额?|贸易额"
+)
+
+
+def _with_words(plain: str) -> dict[str, str]:
+    """The period in the name of a column, such as "Exported value in 2020"."""
+    bare = _ABOUT.sub(" ", plain).strip(" ,:-")
+    return read_period(bare) if bare and bare != plain else {}
+
+
+_SHARE_OF_YEAR = re.compile(
+    r"\b(?:ytd|year to date|cumulative|first half|first (?:three|six|nine|eleven|\d+) (?:months|quarters)|\d+ months|half-year)\b"
+    r"|累计|上半年|前[一二三四五六七八九十]+(?:个月|季度)|полугоди|с начала года|\b\d+ мес|erstes halbjahr|primer semestre"
+)
+
+
+def part_of_year(title: str) -> str:
+    """The words of a title by which its years are no whole ones, such as "January-September"; blank for none."""
+    plain, known = title.casefold(), _month_names()
+    if found := _SHARE_OF_YEAR.search(plain):
+        return found[0]
+    names = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
+    span = rf"\b({names})\.? ?(?:[-–至]|to|bis) ?({names})|(?<!\d)(\d{{1,2}})[-–至](\d{{1,2}})月"
+    for found in re.finditer(span, plain):
+        first, last = (known.get(found[n] or "") or int(found[n + 2] or 0) for n in (1, 2))
+        if (first, last) != (1, 12) and first < last:
+            return found[0]
+    return ""
 
 
 def _as_period(day: str, freq: str) -> str:
@@ -196,21 +248,31 @@ def _period(text: Any, axis: Period, freq: str, where: str) -> str:
     if isinstance(text, date):
         return _as_period(text.isoformat()[:10], freq)
     kinds = read_period(text)
-    fiscal = kinds.get("F") or (kinds.get("A") if axis.fiscal else None)
-    if freq == "A" and fiscal and ("F" in kinds or not axis.format):
-        if axis.fiscal is None:
-            raise refuse(
-                where,
-                f"the fiscal year {quote(text)}",
-                "`fiscal: 4` in the mapping, the month in which it begins (1: calendar years)",
-            )
-        return _fiscal_span(int(fiscal), axis.fiscal)
+    fiscal = {*kinds} & {"F", "f"} or ("A" in kinds and axis.fiscal and not axis.format)
+    if freq == "A" and fiscal:
+        return _fiscal(text, kinds, axis, where)
     found = _by_format(text, axis) if axis.format else _in_words(text, kinds, axis, freq)
     if found or axis.others == "skip":
         return _as_period(found, freq) if len(found) == 10 else found
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
     words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}"
     raise refuse(where, quote(text), f"a period like {axis.format}" if axis.format else words)
+
+
+def _fiscal(text: str, kinds: dict[str, str], axis: Period, where: str) -> str:
+    """The twelve months of a fiscal year; a calendar year where the mapping says that it begins in January."""
+    if ".." in kinds.get("F", ""):
+        return kinds["F"]
+    expected = ""
+    if axis.fiscal is None:
+        expected = "`fiscal: 4` in the mapping, the month in which it begins (1: calendar years)"
+    elif axis.fiscal > 1 and "F" not in kinds and axis.fiscal_label is None:
+        expected = "`fiscal_label: start` or `end` in the mapping, which of its two years it is called by"
+    if expected or axis.fiscal is None:
+        raise refuse(where, f"the fiscal year {quote(text)}", expected)
+    year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
+    ends = axis.fiscal > 1 and "F" not in kinds and axis.fiscal_label == "end"
+    return _fiscal_span(year - ends, axis.fiscal)
 
 
 def _in_words(text: str, kinds: dict[str, str], axis: Period, freq: str) -> str:

@@ -11,18 +11,22 @@ from typing import Any
 
 import pandas as pd
 
-from lib.errors import UserError, quote, shown_path
+from lib.errors import UserError, nearest, quote, shown_path
 from lib.tools.sources import cells, observations, periods, reader
-from lib.tools.sources.cells import is_number, read_flow, read_place, read_unit, text_of
+from lib.tools.sources.cells import is_number, read_flow, read_place
 from lib.tools.sources.layout import SCALE_WORDS, Layout
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
-from lib.tools.sources.parties import CODE_WORDS, Parties, Said, places_in
+from lib.tools.sources.parties import CODE_WORDS, Parties, Said, expected_place, places_in
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.tables import Table, read_file, read_tables
+from lib.units import read_unit
 
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
+
+
+PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
 
 
 class UnclearError(UserError):
@@ -111,7 +115,8 @@ class Look:
         parties, unknown = Parties(self.at, self.given, self.headings).found()
         self.questions |= unknown
         said |= parties
-        said |= self.flow() | self.unit_by_row()
+        said |= self.flow(said)
+        said |= self.unit_by_row(said)
         said["flows"] = self.values(said)
         said |= self.numbers()
         if self.questions:
@@ -128,20 +133,28 @@ class Look:
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
         at = self.at
-        if "period" in self.given or not (at.period_columns or at.period_row):
+        if "period" in self.given or not (at.period_columns or at.period_rows):
             return self.period_of_all()
         axis: Said = {}
         texts: list[str] = []
-        if at.period_row:
-            axis["row"] = at.period_row
-            texts = [at.text[at.period_row - 1][place] for place in at.numbers]
+        if at.period_rows:
+            axis["row"] = at.period_rows[0] if len(at.period_rows) == 1 else at.period_rows
+            texts = at.period_texts()
         if at.period_columns:
             names = [self.at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
-            parts = zip(*map(at.column, at.period_columns), strict=True)
-            beside = list(dict.fromkeys(" ".join(part).strip() for part in parts))
+            beside = list(dict.fromkeys(" ".join(one).strip() for one in at.different(at.period_columns)))
             texts = [f"{one} {other}" for one in beside[:50] for other in texts] if texts else beside
         freq, axis = self.freq(texts, axis)
+        names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
+        if (
+            freq == "A"
+            and "freq" not in self.given
+            and (words := next(filter(None, map(periods.part_of_year, names)), ""))
+        ):
+            self.questions["freq"] = (
+                f"found years, and {quote(words)} above them, expected A if they are whole years all the same: parts of years are not read"
+            )
         blanks = "" in texts and at.period_columns and self.lacks_periods()
         if blanks:
             self.at.note("blanks below a period were read as that period")
@@ -153,9 +166,11 @@ class Look:
         """The one period of a table, as it was given or stands in the title."""
         text = str(self.given.get("period", "")) or next(filter(None, map(_period_in, self.headings)), "")
         kinds = periods.read_period(text)
-        if not kinds or "m" in kinds:
+        if not kinds or {*kinds} & {"m", "q"}:
+            seen = next((row for row in self.at.data if any(row)), [])
+            first = f" (its first row: {', '.join(filter(None, seen[:4]))})" if seen else ""
             self.questions["period"] = (
-                "found none in the table, expected the one of all its figures, such as 2024-01"
+                f"found no year, quarter or month in the table{first}, expected the one of all its figures, such as 2024-01"
             )
             return {"period": {"is": "2000"}, "freq": "A"}
         if "period" not in self.given:
@@ -168,12 +183,16 @@ class Look:
 
     def freq(self, texts: list[str], axis: Said) -> tuple[str, Said]:
         """The frequency of the texts of periods, and their axis with what reading them needs."""
-        kinds = Counter(kind for text in texts for kind in periods.read_period(text))
+        kinds = Counter(kind.replace("f", "F") for text in texts for kind in periods.read_period(text))
         top = self.given.get("freq") or max("AQMFDm", key=lambda kind: (kinds[kind], kind == "F"))
         if "freq" not in self.given and kinds["M"] and kinds["M"] == kinds["F"] == kinds[top]:
             top = self.month_or_fiscal_year(texts, top)
         if top == "D":
             top = _freq_of_days([kind["D"] for text in texts if "D" in (kind := periods.read_period(text))])
+        if top == "m" and kinds["A"]:
+            raise UserError(
+                f"{self.where}: found years as headings above months, expected the year in each row, in a column of its own"
+            )
         if top == "m":
             if "year" not in self.given:
                 self.questions["year"] = "found months without their year, expected it, such as 2024"
@@ -182,7 +201,7 @@ class Look:
         named = top == "A" and re.search(r"fiscal|financial year|\bfy\b", header)
         if top == "F" or "fiscal" in self.given or named:
             axis, top = axis | self.fiscal(texts), "A"
-        wanted = {top, "D"} | {"A": {"F"}, "M": {"m"}}.get(top, set())
+        wanted = {top, "D"} | {"A": {"F", "f"}, "M": {"m"}}.get(top, set())
         if any(text and not wanted & {*periods.read_period(text)} for text in texts):
             axis = axis | {"others": "skip"}
         return top, axis
@@ -206,23 +225,37 @@ class Look:
         )
 
     def fiscal(self, texts: list[str]) -> Said:
-        """The month in which fiscal years begin, which nobody can tell from their names."""
+        """The month in which fiscal years begin, and which year one name is of: nobody can tell either from their names."""
+        kinds = {text: periods.read_period(text) for text in texts if text}
+        unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
+        if not unsaid:
+            return {}
+        first = int(self.given.get("fiscal", 1))
         if "fiscal" not in self.given:
             self.questions["fiscal"] = (
-                f"found fiscal years such as {quote(texts[0])}, expected the month in which they begin, such as 4 (1: calendar years)"
+                f"found fiscal years such as {quote(unsaid[0])}, expected the month in which they begin, such as 4 (1: calendar years)"
             )
-        return {"fiscal": self.given.get("fiscal", 1)}
+        single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
+        if single and (first > 1 or "fiscal" not in self.given):
+            if label := self.given.get("fiscal_label"):
+                return {"fiscal": first, "fiscal_label": label}
+            self.questions["fiscal_label"] = (
+                f"found {quote(single[0])}, expected start or end: which of its two years it is called by"
+            )
+        return {"fiscal": first}
 
     # --- flow ---
 
-    def flow(self) -> Said:
+    def values_by_row(self, said: Said) -> bool:
+        """Whether rows of names say of which columns the values are: by their periods or parties."""
+        return bool(self.at.period_rows) or any("row" in said[role] for role in ("reporter", "partner"))
+
+    def flow(self, said: Said) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
         at = self.at
-        for number, level in zip(at.names, at.levels, strict=True) if at.period_row else ():
+        for number, level in zip(at.names, at.levels, strict=True) if self.values_by_row(said) else ():
             texts = [level[place] for place in at.numbers]
-            if number != at.period_row and sum(read_flow(one) is not None for one in texts) > 0.5 * len(
-                texts
-            ):
+            if sum(read_flow(one) is not None for one in texts) > 0.5 * len(texts):
                 return {"flow": self.axis_of_flow({"row": number}, list(dict.fromkeys(texts)))}
         flows = {
             place: [read_flow(text) for text in texts]
@@ -253,7 +286,7 @@ class Look:
 
     def values(self, said: Said) -> list[Said]:
         """The columns of values with flow and unit."""
-        if self.at.period_row:
+        if self.values_by_row(said):
             return [self.value(None, said, alone=True)]
         columns = self.value_columns(said["partner"].get("is"))
         return [self.value(place, said, alone=len(columns) == 1) for place in columns]
@@ -261,8 +294,22 @@ class Look:
     def value_columns(self, partner: str | None) -> list[int]:
         """The columns to read: those that name the partner, or flows, else that named as value, else the only one."""
         name = self.at.name
+        if column := self.given.get("column"):
+            if column not in name:
+                raise UserError(
+                    f"{self.where}: column: found {quote(column)}, expected {nearest(column, filter(None, name))}"
+                )
+            return [name.index(column)]
         places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
-        of_partner = [place for place in places if read_place(partner or "") in dict(places_in(name[place]))]
+        about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
+        of_partner = [place for place in places if read_place(partner or "") in about[place]]
+        others = [place for place in places if about[place]]
+        if partner and others and not of_partner:
+            places = [place for place in places if not about[place]]
+            if read_place(partner) != "World" or not places:
+                there = [place for one in others for place in sorted(about[one])]
+                self.questions["partner"] = f"found no column of {quote(partner)}, {expected_place(there)}"
+                return others[:1]
         places = of_partner or places
         flow = {place: read_flow(name[place]) for place in places}
         if balance := [name[place] for place in places if flow[place] == ""]:
@@ -273,7 +320,13 @@ class Look:
             if found := [place for place in places if word in name[place].casefold()]:
                 return found[:1]
         rest = [place for place in places if flow[place] is None and not CODE_WORDS.search(name[place])]
-        return [place for place in rest if read_unit(name[place])[0]] or rest[-1:] or places[-1:]
+        priced = [place for place in rest if read_unit(name[place])[0]]
+        if not priced and len(rest) > 1:
+            heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
+            self.questions["column"] = (
+                f"found several columns of numbers ({heads}), expected the one of the values"
+            )
+        return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
         """One entry of `flows`."""
@@ -281,7 +334,8 @@ class Look:
         found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
-            in_titles = (read_flow(title.replace("_", " ")) for title in self.headings)
+            above = [*self.headings, *(self.at.name[place] for place in self.at.labels)]
+            in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 self.questions["flow"] = (
@@ -297,22 +351,47 @@ class Look:
 
     # --- units ---
 
-    def unit_by_row(self) -> Said:
-        """The column of units, one with powers of ten first."""
-        units = [
-            place
-            for place, texts in self.at.labels.items()
-            if len(texts) <= 50 and all(_is_unit(text, self.at.column_name(place)) for text in texts)
-        ]
+    def unit_by_row(self, said: Said) -> Said:
+        """The row of names or the column that says units, one with powers of ten first."""
+        at = self.at
+        self.units: list[str] = []
+        for number, level in zip(at.names, at.levels, strict=True) if self.values_by_row(said) else ():
+            texts = [level[place] for place in at.numbers]
+            units = [text for text in texts if read_unit(text)[1] is not None and _is_unit(text, "unit")]
+            if number not in at.period_rows and 2 * len(units) >= len(texts):
+                self.units = units
+                return {"unit": {"row": number} | ({"others": "skip"} if len(units) < len(texts) else {})}
+        columns = {
+            place: texts
+            for place, texts in at.labels.items()
+            if len(texts) <= 50
+            and any(_is_unit(text, at.column_name(place)) for text in texts)
+            and all(
+                _is_unit(text, at.column_name(place)) or PERCENT.fullmatch(text.casefold()) for text in texts
+            )
+        }
         scaled = [
             place
-            for place in units
-            if all(read_unit(text)[1] is not None or text.isdigit() for text in self.at.labels[place])
+            for place, texts in columns.items()
+            if all(
+                read_unit(text)[1] is not None or text.isdigit()
+                for text in texts
+                if not PERCENT.fullmatch(text.casefold())
+            )
         ]
-        self.unit_column = next(iter(scaled or units), None)
-        if self.unit_column is None or ("unit" in self.given and not scaled):
+        place = next(iter(scaled or columns or self.flows_with_units()), None)
+        if place is None or ("unit" in self.given and place in columns and not scaled):
             return {}
-        return {"unit": {"column": self.at.column_name(self.unit_column)}}
+        self.units = at.labels[place]
+        return {"unit": {"column": at.column_name(place)}}
+
+    def flows_with_units(self) -> list[int]:
+        """Columns of flows that name units which differ, such as 出口(亿美元) and 进口(万美元)."""
+        return [
+            place
+            for place, texts in self.at.labels.items()
+            if len({unit for text in texts if all(unit := read_unit(text)) and read_flow(text)}) > 1
+        ]
 
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
@@ -324,15 +403,18 @@ class Look:
             own = read_unit(head)[0]  # a column in yuan beside one in dollars
             return currency if "unit" in said else unit_in_words(own, ten) if own else str(unit)
         currency, power = self.unit_in_titles(head)
-        if self.unit_column is not None and "unit" in said:
-            if all(read_unit(text)[0] for text in self.at.labels[self.unit_column]):
+        if "unit" in said:
+            if any(read_unit(text)[0] for text in self.units):
                 return ""
             if not currency:
+                where = said["unit"].get("column") or "row {row}".format(**said["unit"])
                 self.questions["unit"] = (
-                    f"found powers of ten in the column {self.at.column_name(self.unit_column)} but no currency, expected one, such as USD"
+                    f"found powers of ten in the column {where} but no currency, expected one, such as USD"
                 )
             return currency or "USD"
-        if not currency or (power is None and self.largest() < 1e6):
+        texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
+        doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
+        if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
             self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'
@@ -340,9 +422,10 @@ class Look:
 
     def unit_in_titles(self, head: str) -> tuple[str, int | None]:
         """The first currency and the first power of ten in names, titles, and labels that agree."""
-        series = [texts for n, texts in self.at.labels.items() if n != self.unit_column and len(texts) <= 200]
+        series = [texts for texts in self.at.labels.values() if texts != self.units and len(texts) <= 200]
         agreed = [" ".join(one) for one in series if len(set(map(read_unit, one))) == 1]
-        texts = [head, *self.at.titles, *self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
+        names = [*self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
+        texts = [head, *self.at.titles, *names, *self.at.notes_below]
         units = list(map(read_unit, texts))
         return (
             next((currency for currency, _ in units if currency), ""),
@@ -360,12 +443,12 @@ class Look:
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
         at, given = self.at, self.given
-        texts = {
-            text_of(row[place]): None
+        texts = cells.shapes(
+            cell
             for row in at.rows()
             for place in at.numbers
-            if place < len(row) and isinstance(row[place], str)
-        }
+            if place < len(row) and isinstance(cell := row[place], str)
+        )
         bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
         missing = sorted(text for text in bare - {""} if text.casefold() in cells.NOTHING)
         said: Said = {"missing": missing} if missing else {}
@@ -449,7 +532,9 @@ def _period_in(title: str) -> str:
         for size in range(1, 5)
         if n + size <= len(words)
     ]
-    return max((span for span in spans if {*periods.read_period(span)} - {"m"}), key=len, default="")
+    if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
+        return found[0]
+    return max((span for span in spans if {*periods.read_period(span)} - {"m", "q"}), key=len, default="")
 
 
 def _is_unit(text: str, name: str) -> bool:

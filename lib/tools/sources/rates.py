@@ -20,8 +20,8 @@ import pandas as pd
 from lib.errors import UserError, nearest, quote
 from lib.tools.sources import decode, observations
 from lib.tools.sources.client import Answer, Client, Request, refuse
-from lib.tools.sources.publishers import base_of, publisher
-from lib.tools.sources.snapshots import Snapshot, Store, ask, first_of, save
+from lib.tools.sources.publishers import publisher
+from lib.tools.sources.snapshots import Snapshot, Store, first_of, inquire, save
 
 DOLLAR_OF_CBR = "R01235"
 
@@ -42,10 +42,8 @@ def cbr_daily(
         ("VAL_NM_RQ", series),
     )
     media = ("application/xml", "text/xml")
-    base, pace = base_of("cbr", client.bases), publisher("cbr").pace
-    request = Request("cbr", base, "/scripts/XML_dynamic.asp", params, ", ".join(media), media, pace)
-    snapshot, days = ask(client, store, request, partial(read_cbr, series=series), **asking)
-    return days, first_of(store, request, snapshot)
+    read = partial(read_cbr, series=series)
+    return inquire("cbr", "/scripts/XML_dynamic.asp", params, media, read, client, store, **asking)
 
 
 def read_cbr(body: bytes, media: str, where: str, series: str = "") -> pd.Series:
@@ -151,19 +149,11 @@ def fred_series(
 ) -> tuple[pd.Series, Snapshot]:
     """Return a series of FRED by day, month or year, as published, and where it stands."""
     params = (("id", series), ("cosd", f"{years[0]}-01-01"), ("coed", f"{years[-1]}-12-31"))
-    base, pace = base_of("fred", client.bases), publisher("fred").pace
-    request = Request(
-        "fred", base, "/graph/fredgraph.csv", params, "text/csv", ("text/csv", "application/csv"), pace
-    )
-
-    def read(body: bytes, media: str, where: str) -> pd.Series:
-        return read_fred(body, series, where)
-
-    snapshot, found = ask(client, store, request, read, **asking)
-    return found, first_of(store, request, snapshot)
+    media, read = ("text/csv", "application/csv"), partial(read_fred, series=series)
+    return inquire("fred", "/graph/fredgraph.csv", params, media, read, client, store, **asking)
 
 
-def read_fred(body: bytes, series: str, where: str) -> pd.Series:
+def read_fred(body: bytes, media: str, where: str, series: str) -> pd.Series:
     """Read a table of FRED: the first column holds the first day of each period, "." means that there is no value."""
     header = decode.header_of(decode.decode_text(body, where), where)
     rows = decode.read_table(body, where, (header[0] if header else "observation_date", series))

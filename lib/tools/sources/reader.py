@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -18,6 +17,7 @@ from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
 from lib.tools.sources.periods import flag_of, read_period, read_periods
 from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
+from lib.units import read_unit
 
 Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""
@@ -65,7 +65,7 @@ def names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list
     if numbers == [0]:
         return {0: [str(place + 1) for place in range(max(map(len, rows)))]}, 1
     if mapping.header_row is None:
-        wanted, axes = {*mapping.columns}, {axis.row for axis in mapping.axes.values() if axis.row}
+        wanted, axes = {*mapping.columns}, {row for axis in mapping.axes.values() for row in axis.levels}
         has_all = (n for n, row in enumerate(rows[:60], 1) if wanted <= {*map(text_of, row)})
         numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
     if len(rows) < numbers[-1]:
@@ -83,7 +83,7 @@ class Column:
     name: str
     value: ValueColumn
     said: dict[str, str]
-    known: dict[tuple[str, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
+    known: dict[tuple[Cell, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
     """What was found so far, by what stands in a row."""
 
 
@@ -100,6 +100,7 @@ class Found(NamedTuple):
     line: int
     column: Column
     cell: Cell
+    text: str
     period: Any
     reporter: str
     partner: str
@@ -119,6 +120,7 @@ class Reader:
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
         self.known: dict[str, str] = {}  # places, by text
+        self.valued: set[int] = set()
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
     def observations(self) -> Observed:
@@ -155,28 +157,35 @@ class Reader:
         for value in self.mapping.flows:
             free = [place for place in range(self.width) if place not in used]
             for place in [self.places[value.column]] if value.column else free:
-                said = {role: self.level(axis.row, place) for role, axis in self.axes.items() if axis.row}
+                said = {role: self.level(axis.levels, place) for role, axis in self.axes.items() if axis.row}
                 if value.column or self.means(said):
                     found.append(Column(place, value.column or self.whole[place], value, said))
+        self.valued = {column.place for column in found}
         if not found:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
 
-    def level(self, row: int, place: int) -> str:
-        """Return what a row of names says above a column."""
-        if row not in self.names:
-            raise refuse(
-                self.where, f"row {row} outside the rows of names", f"one of header_row: {[*self.names]}"
-            )
-        return self.names[row][place]
+    def level(self, rows: list[int], place: int) -> str:
+        """Return what rows of names say above a column."""
+        if outside := [row for row in rows if row not in self.names]:
+            one_of = f"one of header_row: {[*self.names]}"
+            raise refuse(self.where, f"row {outside[0]} outside the rows of names", one_of)
+        return " ".join(filter(None, (self.names[row][place] for row in rows)))
 
     def means(self, said: dict[str, str]) -> bool:
         """Whether the names above a column make it one of values."""
-        if "period" in said and not read_period(said["period"]) and not self.mapping.period.format:
-            return False
-        if "flow" in said and not self.said_of("flow", said["flow"]):
-            return False
-        return bool(said) and all(said.values())
+        for role, text in said.items():
+            if role == "period":
+                known = bool(read_period(text) or self.mapping.period.format)
+            elif role == "unit":
+                known = read_unit(text)[1] is not None and not cells.NO_VALUE.search(text.casefold())
+            else:
+                known = bool(self.said_of(role, text)) or (
+                    role != "flow" and self.axes[role].others != "skip"
+                )
+            if not text or not known:
+                return False
+        return bool(said)
 
     def refuse_units_unused(self, columns: list[Column]) -> None:
         """Refuse a table with a column of units that differ, where the mapping does not use it."""
@@ -184,7 +193,7 @@ class Reader:
         rows = self.table.rows[self.first - 1 : self.first + 5000]
         for place in {*range(self.width)} - used if self.mapping.unit is None else ():
             texts = {text_of(row[place]) for row in rows if place < len(row)} - {""}
-            if 2 <= len(texts) <= 20 and all(cells.read_unit(text)[1] is not None for text in texts):
+            if 2 <= len(texts) <= 20 and all(read_unit(text)[1] is not None for text in texts):
                 name = list(self.names.values())[-1][place]
                 raise refuse(
                     f"{self.where}: {name}",
@@ -218,31 +227,30 @@ class Reader:
         """Return the values that stand in the table, with what is said of them."""
         missing = {"", *self.mapping.missing}
         found, skipped, bare = list[Found](), set[int](), list[int]()
-        places = {
-            role: [self.places[name] for name in axis.columns]
-            for role, axis in self.axes.items()
-            if axis.columns
-        }
+        places = {role: [self.places[name] for name in axis.columns] for role, axis in self.axes.items()}
+        period = places.pop("period")
         for number, row in self.rows():
-            texts = [text_of(row[column.place]) for column in columns]
-            if not any(texts):
-                bare += [number] if any(map(text_of, row)) else []
+            texts = [(column, text_of(row[column.place])) for column in columns]
+            there = [(column, text) for column, text in texts if text not in missing]
+            if not there:
+                blank = not any(text for _, text in texts)
+                bare += [number] if blank and any(map(text_of, row)) else []
                 continue
-            beside = {
-                role: text_of(row[some[0]])
-                if len(some) == 1
-                else " ".join(text_of(row[place]) for place in some).strip()
-                for role, some in places.items()
-            }
-            for column in (
-                column for column, text in zip(columns, texts, strict=True) if text not in missing
-            ):
-                means = self.meanings(column, beside, number)
+            beside = tuple([row[place] for some in places.values() for place in some])
+            when = " ".join([text_of(row[place]) for place in period]).strip()
+            for column, text in there:
+                if (means := column.known.get(beside)) is None:
+                    said = {
+                        role: " ".join(text_of(row[place]) for place in some).strip()
+                        for role, some in places.items()
+                        if some
+                    }
+                    means = column.known[beside] = self.meanings(column, said | column.said, number)
                 if None in means:
                     skipped.add(number)
                     continue
-                period = self.period_said(column, beside.get("period", ""), row)
-                found.append(Found(number, column, row[column.place], period, *means))
+                said_when = self.period_said(column, when, row)
+                found.append(Found(number, column, row[column.place], text, said_when, *means))
         self.note_left_out(skipped, [number for number in bare if not found or number > found[-1].line])
         return found
 
@@ -252,7 +260,7 @@ class Reader:
             self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
         if below:
             self.notes.append(
-                f"{self.where}: {len(below)} rows below the table, from row {below[0]} on, hold no values and were left out"
+                f"{self.where}: what stands below the table, from row {below[0]} on, holds no values and was left out"
             )
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:
@@ -272,16 +280,11 @@ class Reader:
 
     # --- what is said of a value ---
 
-    def meanings(self, column: Column, beside: dict[str, str], number: int) -> tuple[Any, ...]:
+    def meanings(self, column: Column, said: dict[str, str], number: int) -> tuple[Any, ...]:
         """Return reporter, partner, flow and unit of a value; None for one that the mapping leaves out."""
-        said = beside | column.said
-        key = tuple(said.get(role, "") for role in self.seen)
-        if key not in column.known:
-            roles = ("reporter", "partner", "flow")
-            means = [self.meaning(role, column, said.get(role, ""), number) for role in roles]
-            unit = None if None in means else self.unit(column, said.get("unit", ""), number)
-            column.known[key] = (*means, unit)
-        return column.known[key]
+        roles = ("reporter", "partner", "flow")
+        means = [self.meaning(role, column, said.get(role, ""), number) for role in roles]
+        return (*means, None if None in means else self.unit(column, said.get("unit", ""), number))
 
     def meaning(self, role: str, column: Column, text: str, number: int) -> str | None:
         """Return the reporter, partner or flow of a value, or None where the mapping leaves it out."""
@@ -315,7 +318,7 @@ class Reader:
         self.seen["unit"].add(text)
         if text in axis.names:
             return Unit(*to_unit(axis.names[text]))
-        currency, ten = cells.read_unit(text)
+        currency, ten = read_unit(text)
         if ten is None and re.fullmatch(r"\d{1,2}", text):
             ten = int(text)
         if ten is None and (currency or text.casefold() in ("units", "unit")):
@@ -339,8 +342,12 @@ class Reader:
         periods = read_periods(
             list(lines), axis, self.mapping.freq, lambda text: f"{self.where}:{lines[text]}: {place}"
         )
-        if count := sum(not periods[one.period] for one in found):
-            self.notes.append(f"{self.where}: {count} values of other periods were left out")
+        if left := [text_of(one.period) for one in found if not periods[one.period]]:
+            seen = [*dict.fromkeys(left)]
+            more = f" and {len(seen) - 5} more" if len(seen) > 5 else ""
+            self.notes.append(
+                f"{self.where}: {len(left)} values of other periods were left out: {', '.join(map(quote, seen[:5]))}{more}"
+            )
         return periods
 
     # --- values ---
@@ -401,7 +408,7 @@ class Reader:
 
     def number(self, one: Found, marks: Marks) -> cells.Number | None:
         """Return the number of a cell, or None where the mapping says that there is none."""
-        text = text_of(one.cell)
+        text = one.text
         if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
             found: cells.Number | str = cells.Number(float(one.cell))
         else:
@@ -460,7 +467,7 @@ class Reader:
         case = different[twice].iloc[0]
         same = (different[observations.KEY] == case[observations.KEY]).all(axis=1)
         rows = [self.table.rows[line - 1] for line in lines[different.index[same]][:200]]
-        names, used = list(self.names.values())[-1], {*self.places.values()}
+        names, used = list(self.names.values())[-1], {*self.places.values()} | self.valued
         apart = {
             name: texts
             for place, name in enumerate(names)
@@ -490,4 +497,4 @@ def _in_known_unit(value: float, unit: Unit) -> tuple[float, str]:
     name = {0: "", 3: " th", 6: " mn", 9: " bn"}.get(unit.ten)
     if name is not None:
         return value, unit.currency + name
-    return float(Decimal(repr(value)).scaleb(unit.ten - 6)), f"{unit.currency} mn"
+    return observations.moved(value, unit.ten - 6), f"{unit.currency} mn"

@@ -9,22 +9,25 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
+from lib.economies import CURRENCIES as ISO
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import figure_ids
-from lib.tools.sources import cells, observations, rates
-from lib.tools.sources.client import Client
-from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question
+from lib.tools.sources import observations, rates
+from lib.tools.sources.client import Client, NothingThere
+from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question, with_totals_added
 from lib.tools.sources.importer import Imported, keep
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import publisher
@@ -45,8 +48,10 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     def of(name: str) -> pd.Series:
         return seen["snapshot"].map({one.sha256: getattr(one, name) for one in snapshots})
 
-    days = {period: span(period) for period in seen["period"].unique()}
-    starts, ends = ({period: day[place] for period, day in days.items()} for place in (0, 1))
+    starts, ends = (
+        {period: day_of(period).date().isoformat() for period in seen["period"].unique()}
+        for day_of in (observations.first_day, observations.last_day)
+    )
     words = "retrieved " + of("day") + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
         words = (seen[column] + "; ").where(seen[column] != "", "") + words
@@ -65,11 +70,6 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
         note=words,
     )
     return typed(rows)
-
-
-def span(period: str) -> tuple[str, str]:
-    """Return the first and last day of a period."""
-    return observations.first_day(period).date().isoformat(), observations.last_day(period).date().isoformat()
 
 
 def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> tuple[pd.DataFrame, list[str]]:
@@ -112,7 +112,7 @@ def _rates(currency: str, periods: list[str], client: Client, store: Store) -> t
     try:
         days, _ = rates.ecb_daily(currency, client, store)
     except UserError:
-        if currency not in cells.iso_currencies():
+        if currency not in ISO:
             raise
         days = None
     found = {
@@ -178,12 +178,14 @@ def fetch_pair(reporter: str, partner: str, asked: Asked, client: Client, store:
     found = answer.observations
     if not ((found["reporter"] == own) & (found["partner"] == other)).any():
         said = "; ".join([str(question), *answer.notes[:3]])
-        raise UserError(f"{publisher(asked.source).title}: found nothing, expected {said}")
-    order = [(own, other), (own, WORLD), (other, own), (other, WORLD)]
+        raise NothingThere(f"{publisher(asked.source).title}: found nothing, expected {said}")
+    order = dict.fromkeys([(own, other), (own, WORLD)])
+    if len(question.reporters) > 1:
+        order |= dict.fromkeys([(other, own), (other, WORLD)])
     notes, written = answer.notes, []
-    for one, two in dict.fromkeys(order):
+    for one, two in order:
         rows = found[(found["reporter"] == one) & (found["partner"] == two)]
-        if (rows.empty and (one, two) not in order[:3]) or one == two:
+        if rows.empty and (one, two) == (other, WORLD):
             continue
         gaps = gaps_of(question, one, two, rows) if len(rows) else []
         written.append(write(one, two, replace(answer, observations=rows, notes=notes + gaps), client, store))
@@ -192,12 +194,15 @@ def fetch_pair(reporter: str, partner: str, asked: Asked, client: Client, store:
 
 
 def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
-    """Name, for each flow of a pair, the periods without a value."""
+    """Name the periods of a pair without a value: together where its flows lack the same, else flow by flow."""
     asked_for = periods_of(question.years, question.freq)
+    gaps = {flow: name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
+    if len(set(gaps.values())) == 1:
+        gaps = {"": gaps[FLOWS[0]]}
     return [
-        f"{reporter}–{partner}, {flow}: no value for {missing}"
-        for flow in FLOWS
-        if (missing := name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]))
+        f"{reporter}–{partner}{', ' * bool(flow)}{flow}: no value for {missing}"
+        for flow, missing in gaps.items()
+        if missing
     ]
 
 
@@ -235,7 +240,7 @@ def plan_import(
     answer = imported.fetched
     if answer.observations.empty:
         raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
-    seen = with_totals_added(observations.with_years(answer.observations))
+    seen, _ = with_totals_added(observations.with_years(answer.observations))
     codes = figure_ids.codes() | (more_codes or {})
     check_codes(seen, codes)
     seen, notes = in_currency_of_record(seen, client, store)
@@ -248,16 +253,6 @@ def plan_import(
     if faults:
         raise UserError(list_faults(faults))
     return drafts, answer.notes + notes
-
-
-def with_totals_added(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with the totals of periods that have both flows but no total."""
-    keys = ["reporter", "partner", "period", "freq", "unit", "source"]
-    if not {"export", "import"} <= set(rows["flow"]):
-        return rows
-    totals, _ = observations.with_totals(rows[rows["flow"] != "total"])
-    there = pd.MultiIndex.from_frame(rows.loc[rows["flow"] == "total", keys])
-    return pd.concat([rows, totals[~pd.MultiIndex.from_frame(totals[keys]).isin(there)]], ignore_index=True)
 
 
 def check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
@@ -321,13 +316,6 @@ def read_years(text: str) -> range:
     return years
 
 
-def last_day_known(reporter: str, partner: str) -> str:
-    """The day on which the latest value of a pair was published or retrieved."""
-    rows = fetched.read(reporter)
-    known: pd.Series = rows.loc[rows["partner"] == partner, "published"]
-    return str(known.max())
-
-
 def append(rows: pd.DataFrame) -> Added:
     """Write what is new of one reporter's rows; a value that is known already is left as it is.
 
@@ -345,22 +333,29 @@ def append(rows: pd.DataFrame) -> Added:
 
 
 def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool = False) -> Draft:
-    before = typed(read_file(path)) if path.exists() else empty()
-    if reread:
+    before = typed(read_file(path)) if path.exists() else _nothing()
+    if reread and len(before):
         key = [*SERIES, "value"]
         again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
             set(wanted["snapshot"])
         )
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
-    last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
-    known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-    there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
+    there = same = np.zeros(len(wanted), dtype=bool)
+    if len(before):
+        last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
+        known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
+        there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
     news = with_ids(wanted[~same], before, codes)
     added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
     return Draft(
         path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
     )
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> pd.DataFrame:
+    return empty()
 
 
 def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
@@ -388,10 +383,17 @@ def write_file(rows: pd.DataFrame, path: Path) -> None:
 
 
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
-    """Write a table whole or not at all; its pages carry checksums, which `lib.fetched.read_file` verifies."""
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
-    write_atomically(path, buffer.getvalue())
+    """Write a table whole or not at all; its pages and the file carry checksums, which `lib.fetched.read_file` verifies."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer, table = io.BytesIO(), pa.Table.from_pandas(rows, preserve_index=False)
+    with pq.ParquetWriter(buffer, table.schema, compression="zstd", write_page_checksum=True) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({fetched.SEAL: fetched.UNSEALED})
+    content = buffer.getvalue()
+    place, digest = fetched.seal_of(content)
+    write_atomically(path, content[:place] + digest + content[place + len(digest) :])
 
 
 def panel(source: str) -> pd.DataFrame:
@@ -409,14 +411,9 @@ def panel(source: str) -> pd.DataFrame:
 
 def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """Values of full years in dollars; the last of each, since the rows of a file stand in order of publication."""
-    start, end = rows["period_start"].dt, rows["period_end"].dt
-    whole = (start.year == end.year) & (start.day_of_year == 1) & (end.month == 12) & (end.day == 31)
     scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
-    kept = rows[whole & scale.notna() & (rows["source"] == source) & (rows["value"] > 0)]
-    year = kept["period_end"].dt.year.astype("int64")
-    found = kept[["reporter", "partner", "flow"]].assign(
-        year=year, value_usd=kept["value"] * scale[kept.index]
-    )
+    kept = fig.annual(rows[scale.notna() & (rows["source"] == source) & (rows["value"] > 0)])
+    found = kept[["reporter", "partner", "flow", "year"]].assign(value_usd=kept["value"] * scale[kept.index])
     return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
 
 

@@ -113,24 +113,15 @@ def redact_bytes(body: bytes, secrets: Iterable[Secret]) -> bytes:
     return body
 
 
-class RedactLog(logging.Filter):
-    """Keeps a secret out of log lines, such as those of httpcore, which show the headers of answers."""
-
-    def __init__(self, secrets: list[Secret]) -> None:
-        super().__init__()
-        self.secrets = secrets
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let every line pass, redacted."""
-        if self.secrets:
-            record.msg, record.args = redact(record.getMessage(), self.secrets), None
-        return True
-
-
 @contextmanager
 def redacted_log(secrets: list[Secret]) -> Iterator[None]:
-    """Redact what the HTTP library logs while a request with a key is under way."""
-    loggers, redacting = [logging.getLogger(name) for name in LOGGERS], RedactLog(secrets)
+    """Redact what the HTTP library logs, such as headers of answers, while a request with a key is under way."""
+
+    def redacting(record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage(), secrets), None
+        return True
+
+    loggers = [logging.getLogger(name) for name in LOGGERS] if secrets else []
     for logger in loggers:
         logger.addFilter(redacting)
     try:

@@ -27,7 +27,7 @@ from lib.errors import Fault, UserError, shown_path
 from lib.files import make_folder, write_atomically
 from lib.package import data_dir
 from lib.tools.sources.client import Answer, Client, Request, get
-from lib.tools.sources.publishers import Publisher, publisher
+from lib.tools.sources.publishers import Publisher, base_of, publisher
 
 SNAPSHOTS_ENV = "TRADEGOALS_SNAPSHOTS"
 
@@ -75,12 +75,6 @@ def folder_of() -> Path:
     return Path(os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
 
 
-def question_key(source: str, path: str, params: tuple[tuple[str, str], ...]) -> str:
-    """Return the name of a question's folder: 24 hexadecimal digits of a checksum."""
-    text = json.dumps([source, path, sorted(params)])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
 def save(
     store: Store,
     request: Request,
@@ -101,7 +95,9 @@ def save(
     except UserError:  # not there yet, or damaged
         write(body_path(store, snapshot.sha256), answer.body)
     if not (path := place_of(store, snapshot)).exists():
-        write(path, (to_json(snapshot) + "\n").encode())
+        record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
+        record |= {"checksum": _checksum(record)}
+        write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
     return snapshot
 
 
@@ -138,8 +134,9 @@ def body_path(store: Store, digest: str) -> Path:
 
 
 def records_of(store: Store, source: str, path: str, params: tuple[tuple[str, str], ...]) -> Path:
-    """Return the folder of a question's records."""
-    return store.folder / "records" / source / question_key(source, path, params)
+    """Return the folder of a question's records: its name is the beginning of a checksum."""
+    text = json.dumps([source, path, sorted(params)])
+    return store.folder / "records" / source / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def write(path: Path, content: bytes) -> None:
@@ -148,10 +145,8 @@ def write(path: Path, content: bytes) -> None:
     write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
-def to_json(snapshot: Snapshot) -> str:
-    """Return a record as one line of JSON."""
-    record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
-    return json.dumps(record, ensure_ascii=False, sort_keys=True)
+def _checksum(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def read_record(path: Path) -> Snapshot:
@@ -164,6 +159,8 @@ def read_record(path: Path) -> Snapshot:
     """
     try:
         record: dict[str, Any] = json.loads(path.read_bytes())
+        if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
+            raise ValueError("its checksum is another")
         pairs = {name: tuple((str(a), str(b)) for a, b in record[name]) for name in ("params", "headers")}
         retrieved = datetime.fromisoformat(record["retrieved"])
         snapshot = Snapshot(**{**record, **pairs, "retrieved": retrieved})
@@ -239,7 +236,8 @@ def check_store(store: Store) -> list[Fault]:
             expected = "a record with its body; fetching mends it"
             if path.suffix == UNREADABLE:
                 expected = "none: it was set aside, and may be removed"
-            faults.append(Fault(shown_path(path), 1, "", str(error), expected))
+            found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
+            faults.append(Fault(shown_path(path), 1, "", found, expected))
     return faults
 
 
@@ -305,6 +303,18 @@ def ask(
         write(aside, answer.body)
         raise UserError(f"{error}; what came is in {shown_path(aside)}{hint(kept)}") from None
     return save(store, request, answer), content
+
+
+def inquire(
+    source: str, path: str, params: tuple[tuple[str, str], ...], media: tuple[str, ...],
+    read: Callable[[bytes, str, str], Content], client: Client, store: Store, **asking: Any,
+) -> tuple[Content, Snapshot]:  # fmt: skip
+    """Ask a source without a key for one table; return what was read, and the first record of its vintage."""
+    request = Request(
+        source, base_of(source, client.bases), path, params, ", ".join(media), media, publisher(source).pace
+    )
+    snapshot, content = ask(client, store, request, read, **asking)
+    return content, first_of(store, request, snapshot)
 
 
 def hint(kept: Snapshot | None) -> str:

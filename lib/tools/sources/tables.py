@@ -89,28 +89,25 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
     return [read_csv(text, where, encoding, separator)]
 
 
+_WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
+
+
 def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     """Return a body as text, and its encoding: the one given, UTF-8 where it is that, else the likeliest."""
     if encoding or body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return decode.decode_text(body, where, encoding or "utf-8"), encoding or "utf-16"
-    try:
-        return body.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        pass
+    for name in [f"utf-16-{'be' if body[:1] == bytes(1) else 'le'}"] * (b"\0" in body[:2]) + ["utf-8-sig"]:
+        with suppress(UnicodeDecodeError):
+            return body.decode(name), name.removesuffix("-sig")
     from charset_normalizer import from_bytes
 
-    likely = [
-        "gb18030",
-        "cp1251",
-        "cp1252",
-        "big5",
-        "shift_jis",
-        "euc_kr",
-        "cp1250",
-        "koi8_r",
-        "utf_16_le",
-        "utf_16_be",
-    ]
+    likely = ["gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r", "utf_16_le", "utf_16_be"]  # fmt: skip
+    for name in likely[:-2]:  # a short text says little of its encoding but by its words
+        with suppress(UnicodeDecodeError):
+            if _WORDS.search(
+                body[:20_000].decode(name, "strict" if len(body) <= 20_000 else "ignore").casefold()
+            ):
+                return decode.decode_text(body, where, name), name
     best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
     if (b"\0" in body[:1000] and not (best and best.encoding.startswith("utf_16"))) or best is None:
         raise refuse(
@@ -123,7 +120,7 @@ def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
 
 # --- CSV ---
 
-SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (";", "\t", "|", ",")
 
 
 def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
@@ -137,12 +134,20 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
     if len(rows) > LONGEST or max(map(len, rows), default=0) > WIDEST:
         raise refuse(where, f"more than {LONGEST} rows or {WIDEST} columns", "a smaller table")
+    if found == "\t" and re.fullmatch(r"[^\\]+,[^\\]+\\\w+", rows[0][0].strip()):
+        many = len(rows[0][0].split(","))
+        rows = [[*re.split(r"[,\\]", row[0])[:many], *row[1:]] for row in rows if row]
     return Table(rows, separator=found, encoding=encoding)
 
 
 def find_separator(text: str) -> str:
-    """Return the separator under which most of the first lines are as wide as one another, and wider than one field."""
+    """Return the separator under which most of the first lines are as wide as one another, and wider than one field.
+
+    Of two that divide them alike, a comma stands before decimals.
+    """
     lines = text[:100_000].splitlines()[:200]
+    if lines and re.match(r"[^\t]+,[^\t]+\\\w+\t", lines[0]):  # a TSV of Eurostat
+        return "\t"
 
     def score(mark: str) -> tuple[int, int]:
         try:
@@ -168,7 +173,9 @@ def read_html(text: str, where: str) -> Iterator[Table]:
             text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
         )
     except Exception as error:  # lxml raises several kinds for what is no page
-        raise refuse(where, f"a web page that cannot be read ({error})", "a page with a table") from None
+        raise refuse(
+            where, f"a web page that cannot be read ({str(error)[:200]})", "a page with a table"
+        ) from None
     found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
     if not found:
         raise refuse(where, "a web page without a table", "a table")
@@ -222,7 +229,7 @@ def read_xml(text: str, where: str) -> list[Table]:
             re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser
         )
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise refuse(where, f"XML that cannot be read ({error})", "complete XML") from None
+        raise refuse(where, f"XML that cannot be read ({str(error)[:200]})", "complete XML") from None
     dtd = root.getroottree().docinfo.internalDTD
     if dtd is not None and dtd.entities():
         raise refuse(where, "XML that defines entities", "XML without them")
@@ -307,7 +314,7 @@ def read_json(text: str, where: str) -> list[Table]:
             raise error from None
     if isinstance(content, dict) and (sdmx := _sdmx_json(content)):
         return [_of_records(sdmx, "SDMX-JSON", where)]
-    best = max(_lists(content), key=len, default=[])
+    best = max(_lists(content), key=len, default=[]) or _columns(content)
     return [_of_records([_flat(one) for one in best], "JSON", where)]
 
 
@@ -322,6 +329,16 @@ def _lists(content: Any, depth: int = 0) -> Iterator[list[Any]]:
     if isinstance(content, dict | list) and depth < 6:
         for one in content.values() if isinstance(content, dict) else content[:50]:
             yield from _lists(one, depth + 1)
+
+
+def _columns(content: Any) -> list[dict[str, Any]]:
+    """Records of an object that holds lists of one length by name, or a number by period."""
+    lists = list(content.values()) if isinstance(content, dict) else []
+    if lists and all(isinstance(one, list) for one in lists) and len({*map(len, lists)}) == 1:
+        return [dict(zip(content, row, strict=True)) for row in zip(*lists, strict=True)]
+    if lists and all(isinstance(one, int | float | None) for one in lists):
+        return [{"period": name, "value": one} for name, one in content.items()]
+    return []
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Cell]:

@@ -4,6 +4,7 @@ Nothing of the register is written. A decided target is shown as the row that so
 what the target counts: many announcements include services, or another year than the calendar's.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -17,7 +18,8 @@ from lib.economies import CURRENCIES, known_names
 from lib.errors import UserError
 from lib.series import annual_series, exchange_rates, no_rate
 from lib.tools import curation
-from lib.tools.sources.client import Client
+from lib.tools.sources.client import Client, NothingThere, QuotaUsed
+from lib.tools.sources.fetch import FAULTS_IN_A_ROW
 from lib.tools.sources.publishers import publisher
 from lib.tools.sources.record import Asked, Written, fetch_pair
 from lib.tools.sources.snapshots import Store
@@ -68,12 +70,11 @@ def update(asked: Asked, client: Client, store: Store) -> Updated:
     whole = [row for row in pending if not row["sector"]]
     before = [answer_to(row, levels_of(row, today), today) for row in whole]
     states = [state_of(row) for row in whole]
-    written = []
+    written, failed = [], Counter[str]()
     for reporter, partner in pairs_of(whole):
-        try:
-            written += fetch_from_cheapest(reporter, partner, asked, client, store)
-        except UserError as error:
-            notes.append(f"{reporter}–{partner}: {error}")
+        found, said = fetch_from_cheapest(reporter, partner, asked, client, store, failed)
+        written += found
+        notes += said
     moved, decided = [], []
     for row, state, old in zip(whole, states, before, strict=True):
         levels = levels_of(row, today)
@@ -97,19 +98,35 @@ def pairs_of(targets: list[curation.Row]) -> list[tuple[str, str]]:
 
 
 def fetch_from_cheapest(
-    reporter: str, partner: str, asked: Asked, client: Client, store: Store
-) -> list[Written]:
-    """Fetch a pair from the first source that has it."""
-    faults = []
+    reporter: str, partner: str, asked: Asked, client: Client, store: Store, failed: Counter[str]
+) -> tuple[list[Written], list[str]]:
+    """Fetch a pair from the first source that has it; one that is out of order is soon asked no more.
+
+    Parameters
+    ----------
+    failed : how often in a row each source failed; counted on here.
+    """
+    pair, notes = f"{reporter}–{partner}", []
     for source in CHEAPEST_FIRST:
+        if failed[source] >= FAULTS_IN_A_ROW:
+            continue
         years = asked.years if source == asked.source else asked.years[-YEARS_OF_OTHERS:]
         age = asked.max_age or publisher(source).max_age
         try:
             one = replace(asked, source=source, years=years, max_age=age)
-            return fetch_pair(reporter, partner, one, client, store)
+            written = fetch_pair(reporter, partner, one, client, store)
+        except NothingThere:
+            failed[source] = 0
+            notes.append(f"{pair}: nothing of {years[0]}–{years[-1]} at {source}")
         except UserError as error:
-            faults.append(str(error))
-    raise UserError("; ".join(faults))
+            failed[source] += FAULTS_IN_A_ROW if isinstance(error, QuotaUsed) else not asked.offline
+            notes.append(f"{pair}: {error}")
+            if failed[source] >= FAULTS_IN_A_ROW:
+                notes.append(f"{source} is out of order or out of quota: it is asked for no other pair")
+        else:
+            failed[source] = 0
+            return written, []
+    return [], notes
 
 
 def currency_of(target: curation.Row) -> str:
@@ -167,12 +184,13 @@ def move_of(target: curation.Row, old: Answer | None, new: Answer | None) -> str
     """Say what is now known of a target that was not before; "" where nothing is."""
     if new is None or new == old:
         return ""
-    level = f"{new.year}: {new.level_mn / 1000:,.1f} {new.currency} bn" + (
-        f" (before {old.year}: {old.level_mn / 1000:,.1f})" if old else ""
-    )
-    odds = "" if new.probability is None else f", probability {new.probability:.0%}"
+    level = f"{new.year}: {new.level_mn / 1000:,.1f} {new.currency} bn"
+    if old and (old.year, old.level_mn) != (new.year, new.level_mn):
+        level += f" (before {old.year}: {old.level_mn / 1000:,.1f})"
+    odds = "" if new.probability is None else f", probability {100 * new.probability:.0f} %"
     if new.probability is not None and old and old.probability is not None:
-        odds += f" (before {old.probability:.0%}, {100 * (new.probability - old.probability):+.0f} points)"
+        points = 100 * (new.probability - old.probability)
+        odds += f" (before {100 * old.probability:.0f} %, {points:+.0f} points)"
     return f"{target['target_id']}: {level}{odds}"
 
 

@@ -1,13 +1,16 @@
 """Workbooks as tables of cells, by calamine: what merged cells say stands in each of them; bounded in size."""
 
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import reduce
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
@@ -53,11 +56,10 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
     if not old:
         notes = _look_inside(body, where)
     try:
-        book = python_calamine.load_workbook(io.BytesIO(body))
-        sheets = [
-            (one.name, book.get_sheet_by_name(one.name)) for one in book.sheets_metadata if _is_seen(one)
-        ]
-        tables = [_sheet(sheet, name, where) for name, sheet in sheets]
+        with _quiet():
+            book = python_calamine.load_workbook(io.BytesIO(body))
+            names = [one.name for one in book.sheets_metadata if _is_seen(one)]
+            tables = [_sheet(book.get_sheet_by_name(name), name, where) for name in names]
     except UserError:
         raise
     except python_calamine.PasswordError:
@@ -68,12 +70,29 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         hint = "; saved as .xlsx it may be read" if old else ""
         raise refuse(
             where,
-            f"no workbook that can be read ({words}: {error}{hint})",
+            f"no workbook that can be read ({words}: {str(error)[:200]}{hint})",
             "an .xlsx, .xlsm, .xls or .ods file",
         ) from None
     for table in tables:
         table.notes += notes.get(table.name, [])
     return tables
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on standard error meanwhile: the reader, which is of Rust, prints a panic before it raises it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _is_seen(sheet: Any) -> bool:
@@ -121,7 +140,7 @@ def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
         raise
     except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
         raise refuse(
-            where, f"no workbook that can be read ({error})", "an .xlsx, .xlsm, .xls or .ods file"
+            where, f"no workbook that can be read ({str(error)[:200]})", "an .xlsx, .xlsm, .xls or .ods file"
         ) from None
     for name, text in texts.items():
         if "sheets/" in name:

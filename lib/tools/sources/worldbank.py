@@ -11,9 +11,8 @@ import pandas as pd
 from lib.economies import find_economy
 from lib.errors import quote
 from lib.tools.sources import decode
-from lib.tools.sources.client import Client, Request, refuse
-from lib.tools.sources.publishers import base_of, publisher
-from lib.tools.sources.snapshots import Snapshot, Store, ask, first_of
+from lib.tools.sources.client import Client, refuse
+from lib.tools.sources.snapshots import Snapshot, Store, inquire
 
 PAGE = 20_000  # rows; the server allows 32,767
 
@@ -28,21 +27,28 @@ def annual_indicator(
     UserError
         Where it cannot be asked for, or an answer cannot be read or is one to another question.
     """
-    iso3 = find_economy(place).iso3
-    parts, snapshots, page, pages = [], [], 1, 1
-    while page <= pages:
-        params = (
-            ("format", "json"),
-            ("date", f"{years[0]}:{years[-1]}"),
-            ("per_page", str(PAGE)),
-            ("page", str(page)),
+    iso3, read_page = find_economy(place).iso3, partial(read_of, find_economy(place).iso3, code)
+    parts: list[pd.DataFrame] = []
+    snapshots, pages = [], 1
+    while len(parts) < pages:
+        params = {
+            "format": "json",
+            "date": f"{years[0]}:{years[-1]}",
+            "per_page": PAGE,
+            "page": len(parts) + 1,
+        }
+        (rows, pages), snapshot = inquire(
+            "worldbank",
+            f"/country/{iso3}/indicator/{code}",
+            tuple((name, str(value)) for name, value in params.items()),
+            ("application/json",),
+            read_page,
+            client,
+            store,
+            **asking,
         )
-        base, pace = base_of("worldbank", client.bases), publisher("worldbank").pace
-        request = Request("worldbank", base, f"/country/{iso3}/indicator/{code}", params, pace=pace)
-        snapshot, (rows, pages) = ask(client, store, request, partial(read_of, iso3, code), **asking)
-        snapshots.append(first_of(store, request, snapshot))
+        snapshots.append(snapshot)
         parts.append(rows)
-        page += 1
     table = pd.concat(parts, ignore_index=True)
     return by_year(table, iso3, code, snapshots[0].url), snapshots[0]
 

@@ -4,7 +4,7 @@
 
 const plainWords = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
 const [query, count, hits] = ["q", "count", "hits"].map((id) => document.getElementById(id));
-const documents = self.SITE_WORDS.map(([title, address, kind, text]) => (
+const documents = [...self.SITE_WORDS, ...self.DATA_WORDS].map(([title, address, kind, text]) => (
   { title, address, kind, text, plain: plainWords(text), name: plainWords(title) }
 ));
 

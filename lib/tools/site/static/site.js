@@ -24,8 +24,7 @@ const numberIn = (text) => {
 };
 const textOf = (row, column) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
 
-const sortBy = (table, column, button) => {
-  const header = button.closest("th");
+const sortBy = (table, column, header) => {
   const down = header.getAttribute("aria-sort") === "ascending";
   const sign = down ? -1 : 1;
   const numeric = header.classList.contains("n");
@@ -44,9 +43,9 @@ document.querySelectorAll("table.sorts").forEach((table) => {
   [...table.tHead.rows[0].cells].forEach((header, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.append(...header.childNodes);
+    button.ariaLabel = `Sort by ${header.textContent}`;
     header.append(button);
-    button.addEventListener("click", () => sortBy(table, column, button));
+    header.addEventListener("click", () => sortBy(table, column, header));
   });
 });
 

@@ -31,8 +31,8 @@ const upToYear = (record, last) => new Map([...record].filter(([year]) => year <
 /** A level in US dollars; the average rate of a year is known once the year is over. */
 function inDollars(mn, year, currency, day) {
   if (currency === "USD") return mn * 1e6;
-  const rate = year < Number(day.slice(0, 4)) ? DATA.cny_per_usd[year] : undefined;
-  if (!rate) throw new Problem(`currency: found CNY for ${year}, expected a year whose average exchange rate is known`);
+  const rate = year < Number(day.slice(0, 4)) ? DATA.per_usd[currency]?.[year] : undefined;
+  if (!rate) throw new Problem(`currency: found ${currency} for ${year}, expected a year whose average exchange rate is known`);
   return mn / rate * 1e6;
 }
 
@@ -47,11 +47,16 @@ function ownGap(state, record) {
 function gapOf(state, record, day, deadline) {
   if (state.reporter === OWN) return ownGap(state, upToYear(record, deadline));
   const then = flowOf(state).knows[state.currency].filter((one) => one.day <= day).pop();
-  const gap = then.gaps.find((one) => one.from === [...record.keys()].filter((year) => year <= deadline).pop());
+  const start = [...record.keys()].filter((year) => year <= deadline).pop(), gap = then.gaps.map((place) => DATA.gaps[place]).find(([from]) => from === start);
   if (!gap) return null;  // a goal that begins before hidden years and ends long after them: the notebooks have it
-  if (gap.refused) throw new Problem(gap.refused);
-  const [mean, weight, variance, df, autocorrelation, echo, classVariance, classDf] = gap.posterior;
-  return { ...gap, source: DATA.classes[gap.source], mirror: then.mirror, since: then.day, model: { mean, weight, variance, df, autocorrelation, echo, classVariance, classDf } };
+  const [from, expected, months, later, chains] = gap;
+  if (typeof expected === "string") throw new Problem(expected);
+  const { posterior, source, warning, shares } = DATA.expected[expected];
+  const [mean, weight, variance, df, autocorrelation, echo, classVariance, classDf] = posterior;
+  return {
+    from, months, later, warning, shares, source: DATA.classes[source], mirror: then.mirror, since: then.day,
+    chains: chains.map((place) => DATA.chains[place]), model: { mean, weight, variance, df, autocorrelation, echo, classVariance, classDf },
+  };
 }
 
 /** The record and the day of a state; a reader's own figures are seen with all that is known today. */
@@ -123,7 +128,7 @@ function lawOf(state, goal, record, day) {
     const gap = gapOf(state, record, day, goal.deadline);
     if (!gap) return null;
     const { law, evidence } = learn(goal, record, gap, state);
-    const columns = law.years.map((_, at) => column(law.parts, at)), fans = columns.map((one) => MODEL.fan.map((p) => Math.exp(quantile(one, p))));
+    const columns = law.years.map((_, at) => column(law.parts, at)), fans = columns.map((one) => MODEL.fan.map((p) => Math.exp(quantile(one, p, ndtri(p)))));
     last = { key, gap, law, evidence, columns, fans, prepared: preparedFor(growthOf(law, goal, record)) };
   }
   return last;

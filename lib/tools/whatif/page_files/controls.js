@@ -6,7 +6,7 @@ const flowName = (one) => `${one.reporter}–${one.partner}, ${one.flow === "tot
 const nameOf = (given) => given.reporter === OWN ? "Your figures" : flowName(given);
 const goalText = (given) => {
   const asked = parseGoal(given.goal);
-  return asked.kind === "level" ? given.goal : `${rateExact(asked.number)} a year`;
+  return asked.kind === "level" ? money(asked.number, asked.currency, 9) : `${rateExact(asked.number)} a year`;
 };
 const rateExact = (rate) => `${rate < 0 ? "−" : "+"}${Number(Math.abs(rate * 100).toFixed(9))} %`;
 

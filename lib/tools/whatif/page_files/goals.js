@@ -3,14 +3,10 @@
 const READINGS = Object.keys(DATA.readings);
 const SLACK = 1e-9;
 
-/** Read a goal: "25 %" or "25" is a rate a year, "14 USD bn" a level to reach. */
+/** Read a goal: "25 %" or "25" is a rate a year, "14 USD bn" a level to reach, in the currency of any country. */
 function parseGoal(text) {
-  const cleaned = text.trim();
-  const level = /^([0-9]{1,9}(?:\.[0-9]{1,9})?) *(USD|CNY) *(mn|bn)$/i.exec(cleaned);
-  if (level) {
-    const scale = level[3].toLowerCase() === "bn" ? 1000 : 1;
-    return { kind: "level", number: Number(level[1]) * scale, currency: level[2].toUpperCase() };
-  }
+  const cleaned = text.trim(), level = /^([0-9]{1,9}(?:\.[0-9]{1,9})?) *([A-Z]{3}) *(mn|bn)$/i.exec(cleaned);
+  if (level) return { kind: "level", number: Number(level[1]) * (level[3].toLowerCase() === "bn" ? 1000 : 1), currency: level[2].toUpperCase() };
   const rate = /^([+−-]?[0-9]{1,9}(?:\.[0-9]{1,9})?) *%?(?: *a year)?$/.exec(cleaned);
   if (rate) return { kind: "rate", number: Number(rate[1].replace("−", "-")) / 100 };
   throw new Problem(`goal: found ${quoted(text)}, expected a rate such as "25 %" or a level such as "100 USD bn"`);
@@ -77,38 +73,19 @@ function neededRates(goal, record, over) {
 
 /** Whether each reading was met, from the levels known on a day. */
 function judge(goal, record, day) {
-  const inside = insideYears(goal, record);
-  const waiting = day < `${goal.deadline + MODEL.publication_lag}-12-31`;
+  const inside = insideYears(goal, record), last = inside.at(-1), slow = slowSpan(goal, inside);
+  const waiting = day < `${goal.deadline + MODEL.publication_lag}-12-31` ? "open" : "unknown";
   const absent = upTo(goal.years).map((k) => goal.baseYear + 1 + k).filter((year) => !inside.some((at) => at.year === year));
-  const undecided = { outcome: waiting ? "open" : "unknown", reason: `no figure for ${absent.join(", ")}` };
+  const verdict = (met, reason) => ({ outcome: met ? "met" : "missed", reason }), missing = (years) => ({ outcome: waiting, reason: `no figure for ${years}` });
+  // The mean of the rates of a span is at least its compound rate, and no rate is below −1: the known years may suffice.
+  const least = (sum(spans(inside).map((span) => (span.year - span.before) * span.rate)) - (goal.deadline - last.year)) / goal.years, mean = least >= goal.rate - SLACK;
+  const whole = goal.years === 1 ? "in its only year" : `in each of ${goal.years} years`;
   return {
-    average: judgeAverage(goal, inside, undecided.outcome),
-    every_year: judgeEvery(goal, inside, absent, undecided),
-    mean_of_rates: judgeMean(goal, inside, absent, undecided),
+    average: last.year !== goal.deadline ? missing(goal.deadline)
+      : verdict(last.value >= goal.target * (1 - SLACK), `${rateText(cagr(goal.base, last.value, goal.years))} a year ${goal.baseYear}–${goal.deadline}`),
+    every_year: !slow && absent.length ? missing(absent.join(", ")) : verdict(!slow, slow ?? whole),
+    mean_of_rates: absent.length && !mean ? missing(absent.join(", ")) : verdict(mean, `mean ${absent.length ? "at least " : ""}${rateText(least)}`),
   };
-}
-
-function judgeAverage(goal, inside, undecided) {
-  const last = inside[inside.length - 1];
-  if (last.year !== goal.deadline) return { outcome: undecided, reason: `no figure for ${goal.deadline}` };
-  const actual = cagr(goal.base, last.value, goal.years);
-  const outcome = last.value >= goal.target * (1 - SLACK) ? "met" : "missed";
-  return { outcome, reason: `${rateText(actual)} a year ${goal.baseYear}–${goal.deadline}` };
-}
-
-function judgeEvery(goal, inside, absent, undecided) {
-  const slow = slowSpan(goal, inside);
-  if (slow) return { outcome: "missed", reason: slow };
-  return absent.length ? undecided : { outcome: "met", reason: goal.years === 1 ? "in its only year" : `in each of ${goal.years} years` };
-}
-
-/** Met also with years missing where the known ones suffice: a span's mean is at least its compound rate, no rate is below −1. */
-function judgeMean(goal, inside, absent, undecided) {
-  const left = goal.deadline - inside[inside.length - 1].year;
-  const least = (sum(spans(inside).map((span) => (span.year - span.before) * span.rate)) - left) / goal.years;
-  const met = least >= goal.rate - SLACK;
-  if (absent.length && !met) return undecided;
-  return { outcome: met ? "met" : "missed", reason: `mean ${absent.length ? "at least " : ""}${rateText(least)}` };
 }
 
 /** The answer for one reading: what stands large, and the sentence beside it. After the deadline nothing is a forecast. */

@@ -1,17 +1,17 @@
 // One law of the path (lib/law.py, lib/mixtures.py): a mixture of Gaussians over the log levels of named years. A law is
-// { years, parts }, each part { w, mean, cov }: its weight, means and covariances. Quantiles and readings are those of
-// lib, from the same points.
+// { years, parts }, each part { w, mean, cov }: its weight, means and covariances, row by row. Quantiles and readings
+// are those of lib, from the same points.
 
-const TINY = 1e-12, FAR = 40;
+const TINY = 1e-12, FAR = 9;
 
 /** Nodes of df / χ²(df) and their weights: the double-exponential rule of lib.mixtures.variance_nodes. */
-function varianceNodes(df) {
+function varianceNodes(df, count) {
   const half = Math.min(df, 1e6) / 2;
   // The t with t − e⁻ᵗ/10 = ln x, by Newton.
   const place = (x) => { let t = Math.max(Math.log(x), -2); for (let k = 0; k < 60; k++) t -= (t - 0.1 * Math.exp(-t) - Math.log(x)) / (1 + 0.1 * Math.exp(-t)); return t; };
   const start = place(gammaQuantile(half, 10 ** -4.5, 0) / half), end = place(gammaQuantile(half, 10 ** -3.5, 1) / half);
-  const nodes = upTo(12).map((k) => {
-    const t = start + (end - start) * k / 11, u = t - 0.1 * Math.exp(-t);
+  const nodes = upTo(count).map((k) => {
+    const t = start + (end - start) * k / (count - 1), u = t - 0.1 * Math.exp(-t);
     return { u, log: half * (u - Math.exp(u)) + Math.log1p(0.1 * Math.exp(-t)) };
   });
   const top = Math.max(...nodes.map((one) => one.log)), weights = nodes.map((one) => Math.exp(one.log - top));
@@ -20,49 +20,54 @@ function varianceNodes(df) {
 
 const rulesOf = new Map();
 
-function ruleOf(df) {
-  if (!rulesOf.has(df)) rulesOf.set(df, varianceNodes(df));
-  return rulesOf.get(df);
+/** The rule of a law's years, or with 10 nodes of the error of an observation; each is made once. */
+function ruleOf(df, count = 12) {
+  const key = `${df} ${count}`;
+  if (!rulesOf.has(key)) rulesOf.set(key, varianceNodes(df, count));
+  return rulesOf.get(key);
 }
 
-/** Shares and standard deviations of the Gaussians that σ² is integrated by (lib.law._variance_parts). */
-function variancePart(model) {
-  const own = ruleOf(model.df), redrawn = ruleOf(model.classDf), share = MODEL.class_share;
-  return {
-    shares: [...own.weights.map((w) => (1 - share) * w), ...redrawn.weights.map((w) => share * w)],
-    sigmas: [...own.scales.map((u) => Math.sqrt(model.variance * u)), ...redrawn.scales.map((u) => Math.sqrt(model.classVariance * u))],
-  };
+/** An n × n matrix, row by row. */
+function square(n, value) {
+  const matrix = new Float64Array(n * n);
+  for (let i = 0, k = 0; i < n; i++) for (let j = 0; j < n; j++) matrix[k++] = value(i, j);
+  return matrix;
 }
 
 /** The law of the `horizon` years after one with a known level (lib.law.from_posterior). */
 function lawFrom(model, lastYear, level, horizon) {
-  const r = model.autocorrelation, { shares, sigmas } = variancePart(model), shape = upTo(horizon).map(() => new Array(horizon).fill(0));
-  const growth = (i, j) => 1 / model.weight + (i === j ? 1 : 0) + (Math.abs(i - j) === 1 ? r : 0) - (i + j === 0 ? r * r : 0);
-  for (let i = 0; i < horizon; i++) {
-    for (let j = 0; j < horizon; j++) {
-      shape[i][j] = growth(i, j) + (i ? shape[i - 1][j] : 0) + (j ? shape[i][j - 1] : 0) - (i && j ? shape[i - 1][j - 1] : 0);
-    }
-  }
-  const mean = upTo(horizon).map((k) => Math.log(level) + (k + 1) * model.mean + model.echo);
+  const r = model.autocorrelation, own = ruleOf(model.df), redrawn = ruleOf(model.classDf), share = MODEL.class_share;
+  // Summed twice over the growth of years i and j: its drift, the years themselves, and neighbours; the latest rate is known.
+  const shape = square(horizon, (i, j) => (i + 1) * (j + 1) / model.weight + Math.min(i, j) + 1 + r * (2 * Math.min(i, j) + (i === j ? 0 : 1)) - r * r);
+  const mean = Float64Array.from({ length: horizon }, (_, k) => Math.log(level) + (k + 1) * model.mean + model.echo);
+  const part = (w, variance) => ({ w, mean, cov: shape.map((one) => one * variance) });
   return {
     years: upTo(horizon).map((k) => lastYear + 1 + k),
-    parts: shares.map((w, k) => ({ w, mean, cov: shape.map((line) => line.map((one) => one * sigmas[k] ** 2)) })),
+    parts: [...own.weights.map((w, k) => part((1 - share) * w, model.variance * own.scales[k])),
+      ...redrawn.weights.map((w, k) => part(share * w, model.classVariance * redrawn.scales[k]))],
   };
 }
 
 /** A part after row · x + noise = value, with the logarithm of its weight (lib.law._condition). */
 function conditioned({ log, mean, cov }, row, value, error, correlation) {
-  const reach = cov.map((line) => dot(line, row)), size = sum(row.map((one, i) => one * one * cov[i][i]));
-  const raw = dot(reach, row), own = raw > 1e-12 * size ? raw : 0, safe = own || 1;
-  const shared = -correlation * Math.sqrt(own * error), total = own + 2 * shared + error, surprise = value - dot(mean, row);
+  const n = mean.length, reach = new Float64Array(n);
+  let raw = 0, size = 0, surprise = value;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) reach[i] += cov[i * n + j] * row[j];
+    raw += reach[i] * row[i]; size += row[i] ** 2 * cov[i * n + i]; surprise -= mean[i] * row[i];
+  }
+  const own = raw > 1e-12 * size ? raw : 0, safe = own || 1, shared = -correlation * Math.sqrt(own * error), total = own + 2 * shared + error;
   const pull = own > 0 ? clip((own + shared) / (total > 0 ? total : 1), 0, 1) : 0;
   const left = (1 - pull) ** 2 * own + pull ** 2 * error - 2 * pull * (1 - pull) * shared, by = (own - left) / safe ** 2;
-  const cut = (after, before) => Math.abs(after) <= 1e-13 * Math.abs(before) ? 0 : after;
-  return {
-    log: log - 0.5 * (surprise ** 2 / Math.max(total, TINY) + Math.log(Math.max(total, TINY))),
-    mean: mean.map((one, i) => one + pull / safe * reach[i] * surprise),
-    cov: cov.map((line, i) => line.map((one, j) => cut(one - by * reach[i] * reach[j], one))),
-  };
+  const after = { log: log - 0.5 * (surprise ** 2 / Math.max(total, TINY) + Math.log(Math.max(total, TINY))), mean: mean.slice(), cov: cov.slice() };
+  for (let i = 0, k = 0; i < n; i++) {
+    after.mean[i] += pull / safe * reach[i] * surprise;
+    for (let j = 0; j < n; j++, k++) {
+      after.cov[k] -= by * reach[i] * reach[j];
+      if (Math.abs(after.cov[k]) <= 1e-13 * Math.abs(cov[k])) after.cov[k] = 0;
+    }
+  }
+  return after;
 }
 
 /** The law after sums of log levels, each [row, value, variance]; nodes: [weight, scale of the variances] of the errors. */
@@ -73,7 +78,7 @@ function given(law, seen, nodes = [[1, 1]], correlation = 0) {
   return { years: law.years, parts: parts.map(({ log, mean, cov }) => ({ w: Math.exp(log - top) / total, mean, cov })) };
 }
 
-const studentNodes = (df) => ruleOf(df).weights.map((w, k) => [w, ruleOf(df).scales[k]]);
+const studentNodes = (df) => ruleOf(df, 10).weights.map((w, k) => [w, ruleOf(df, 10).scales[k]]);
 const rowOf = (law, year) => law.years.map((one) => one === year ? 1 : 0);
 
 /** The law after those of its years that the record knows. */
@@ -82,23 +87,23 @@ function exactly(law, record) {
   return known.length ? given(law, known.map((year) => [rowOf(law, year), Math.log(record.get(year).value), 0])) : law;
 }
 
+/** The law of those of its years that are wanted. */
 function marginal(law, wanted) {
-  const kept = upTo(law.years.length).filter((i) => wanted(law.years[i]));
-  if (kept.length === law.years.length) return law;
-  return {
-    years: kept.map((i) => law.years[i]),
-    parts: law.parts.map(({ w, mean, cov }) => ({ w, mean: kept.map((i) => mean[i]), cov: kept.map((i) => kept.map((j) => cov[i][j])) })),
-  };
+  const n = law.years.length, kept = upTo(n).filter((i) => wanted(law.years[i]));
+  if (kept.length === n) return law;
+  const parts = law.parts.map(({ w, mean, cov }) => ({ w, mean: mean.filter((_, i) => wanted(law.years[i])), cov: square(kept.length, (i, j) => cov[kept[i] * n + kept[j]]) }));
+  return { years: kept.map((i) => law.years[i]), parts };
 }
 
 /** The law with further years: the level of `start`, which is in the law or given, times the growth since (lib.law.followed_by). */
 function followedBy(law, growth, start, level) {
-  const n = law.years.length, at = level === null ? law.years.indexOf(start) : -1;
+  const n = law.years.length, m = growth.years.length, at = level === null ? law.years.indexOf(start) : -1;
   const join = (one, next) => {
-    const covariance = (i, j) => i < n && j < n ? one.cov[i][j] : i < n || j < n ? (at < 0 ? 0 : one.cov[Math.min(i, j)][at])
-      : next.cov[i - n][j - n] + (at < 0 ? 0 : one.cov[at][at]);
-    const all = upTo(n + growth.years.length), from = at < 0 ? Math.log(level) : one.mean[at];
-    return { w: one.w * next.w, mean: [...one.mean, ...next.mean.map((by) => by + from)], cov: all.map((i) => all.map((j) => covariance(i, j))) };
+    const old = (i, j) => i < 0 || j < 0 ? 0 : one.cov[i * n + j], place = (i) => i < n ? i : at, from = at < 0 ? Math.log(level) : one.mean[at];
+    return {
+      w: one.w * next.w, mean: Float64Array.from([...one.mean, ...next.mean.map((by) => by + from)]),
+      cov: square(n + m, (i, j) => old(place(i), place(j)) + (i < n || j < n ? 0 : next.cov[(i - n) * m + j - n])),
+    };
   };
   return { years: [...law.years, ...growth.years], parts: law.parts.flatMap((one) => growth.parts.map((next) => join(one, next))) };
 }
@@ -106,7 +111,7 @@ function followedBy(law, growth, start, level) {
 /** The law that larger flows give, as it was shipped: each part a weight, means, and the lower triangle of covariances. */
 function unpacked({ years, parts }) {
   const n = years.length, place = (i, j) => 1 + n + Math.max(i, j) * (Math.max(i, j) + 1) / 2 + Math.min(i, j);
-  return { years, parts: parts.map((row) => ({ w: row[0], mean: row.slice(1, 1 + n), cov: upTo(n).map((i) => upTo(n).map((j) => row[place(i, j)])) })) };
+  return { years, parts: parts.map((row) => ({ w: row[0], mean: Float64Array.from(row.slice(1, 1 + n)), cov: square(n, (i, j) => row[place(i, j)]) })) };
 }
 
 /** The law without its lightest parts, which together weigh no more than is shown (lib.law.prune). */
@@ -118,156 +123,137 @@ function prune(law) {
 }
 
 /** Weights, means and standard deviations of one year of some parts. */
-const column = (parts, at) => parts.map(({ w, mean, cov }) => [w, mean[at], Math.max(Math.sqrt(Math.max(cov[at][at], 0)), TINY)]);
+const column = (parts, at) => parts.map(({ w, mean, cov }) => [w, mean[at], Math.max(Math.sqrt(Math.max(cov[at * mean.length + at], 0)), TINY)]);
 
 /** Distribution function of a column at x; a known value is not below itself. */
-function below(parts, x) {
-  let total = 0;
-  for (const [w, mean, sd] of parts) total += w * ndtr((x - SLACK - mean) / sd);
-  return clip(total, 0, 1);
-}
+const below = (parts, x) => clip(sum(parts.map(([w, mean, sd]) => w * ndtr((x - SLACK - mean) / sd))), 0, 1);
 
-const zOf = new Map();
-
-/** Quantile of a column: Newton, kept between the quantiles of its parts. */
-function quantile(parts, p) {
-  if (!zOf.has(p)) zOf.set(p, ndtri(p));
-  const z = zOf.get(p);
-  let low = Infinity, high = -Infinity, middle = 0, square = 0;
+/** Quantiles of a column, p and its z: Newton on the probit scale, kept between those of the parts (lib.mixtures.quantiles). */
+function quantile(parts, p, z) {
+  let low = Infinity, high = -Infinity, middle = 0, spread = 0;
   for (const [w, mean, sd] of parts) {
     low = Math.min(low, mean + sd * z); high = Math.max(high, mean + sd * z);
-    middle += w * mean; square += w * (mean * mean + sd * sd);
+    middle += w * mean; spread += w * Math.log(sd);
   }
-  for (let x = clip(middle + z * Math.sqrt(Math.max(square - middle * middle, 0)), low, high), k = 0; k < 100; k++) {
+  let x = clip(middle + z * Math.exp(spread), low, high);
+  for (let k = 0; k < 100; k++) {
     let total = 0, slope = 0;
     for (const [w, mean, sd] of parts) { const u = (x - mean) / sd; total += w * ndtr(u); slope += w / sd * density(u); }
     if (total < p) low = x; else high = x;
-    const step = x - (total - p) / slope, next = step > low && step < high ? step : (low + high) / 2;
+    const reached = ndtri(clip(total, 1e-300, 1 - 1e-16)), step = x + (z - reached) * density(reached) / slope;
+    const next = step > low && step < high ? step : (low + high) / 2;
     if (Math.abs(next - x) < 1e-6) return next;  // the next step would be its square
     x = next;
   }
-  return (low + high) / 2;
+  return x;
 }
 
 /** The parts of the law of the log growth of each year of a goal; a known year has no variance, and its own level. */
 function growthOf(law, goal, record) {
-  const years = upTo(goal.years).map((k) => goal.baseYear + 1 + k), place = years.map((year) => law.years.indexOf(year));
+  const h = goal.years, n = law.years.length, years = upTo(h).map((k) => goal.baseYear + 1 + k), place = years.map((year) => law.years.indexOf(year));
+  const level = years.map((year) => record.has(year) ? Math.log(record.get(year).value) : NaN), start = Math.log(goal.base);
   return law.parts.map(({ w, mean, cov }) => {
-    const level = years.map((year, i) => place[i] < 0 ? Math.log(record.get(year).value) : mean[place[i]]);
-    const shared = (i, j) => i < 0 || j < 0 || place[i] < 0 || place[j] < 0 ? 0 : cov[place[i]][place[j]];
-    return {
-      w, mean: level.map((one, i) => one - (i ? level[i - 1] : Math.log(goal.base))),
-      cov: years.map((_, i) => years.map((__, j) => shared(i, j) - shared(i - 1, j) - shared(i, j - 1) + shared(i - 1, j - 1))),
-    };
+    const path = place.map((at, k) => at < 0 ? level[k] : mean[at]), shared = square(h, (i, j) => place[i] < 0 || place[j] < 0 ? 0 : cov[place[i] * n + place[j]]);
+    for (let k = h * h - 1; k >= h; k--) shared[k] -= shared[k - h];
+    for (let k = h * h - 1; k >= 0; k--) if (k % h) shared[k] -= shared[k - 1];
+    return { w, mean: path.map((one, i) => one - (i ? path[i - 1] : start)), cov: shared };
   });
 }
 
-/** Pivoted Cholesky root, by columns: always the year with most variance left, of equals the first; `least` is none. */
-function rootOf(shape, least) {
-  const n = shape.length, left = shape.map((row) => [...row]), columns = [];
+const diagonal = (shape, n) => upTo(n).map((i) => shape[i * n + i]);
+
+/** Pivoted Cholesky root: always the year with most variance left is next, of equals the first; `least` is none. */
+function rootOf(shape, n, least) {
+  const left = shape.slice(), root = new Float64Array(n * n);
   for (let step = 0; step < n; step++) {
-    const most = Math.max(...upTo(n).map((i) => left[i][i]));
-    const pivot = upTo(n).findIndex((i) => left[i][i] >= most - 1e-9 * Math.abs(most));
-    const column = upTo(n).map((i) => most > least ? left[i][pivot] / Math.sqrt(most) : 0);
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) left[i][j] -= column[i] * column[j];
-    columns.push(column);
+    const variance = diagonal(left, n), most = Math.max(...variance), pivot = variance.findIndex((one) => one >= most - 1e-7 * Math.abs(most));
+    if (!(most > least)) break;
+    for (let i = 0; i < n; i++) root[i * n + step] = left[i * n + pivot] / Math.sqrt(most);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) left[i * n + j] -= root[i * n + step] * root[j * n + step];
   }
-  return columns;
+  return root;
 }
 
 /** Direction b of the sum and the columns of R, with bbᵀ + RRᵀ the shape (lib.mixtures._split). */
-function split(shape) {
-  const summed = shape.map(sum), variance = sum(summed), least = 1e-12 * sum(shape.map((row, i) => row[i]));
-  const along = variance > least ? summed.map((one) => one / Math.sqrt(variance)) : rootOf(shape, least)[0];
-  return { along, across: rootOf(shape.map((row, i) => row.map((one, j) => one - along[i] * along[j])), least) };
+function split(shape, n) {
+  const summed = upTo(n).map((i) => sum(shape.subarray(i * n, (i + 1) * n))), variance = sum(summed), least = 1e-12 * sum(diagonal(shape, n));
+  const along = variance > least ? summed.map((one) => one / Math.sqrt(variance)) : upTo(n).map((i) => rootOf(shape, n, least)[i * n]);
+  return { along, across: rootOf(square(n, (i, j) => shape[i * n + j] - along[i] * along[j]), n, least) };
 }
 
-const latticesOf = new Map();
+const rowsOf = new Map();
 
-/** The lattice of lib.mixtures._points: first coordinate, and normal quantiles of the rest, one array a dimension. */
-function latticeOf(years) {
-  if (!latticesOf.has(years)) {
-    const [n, generator, shift] = years <= 5 ? [8191, 1163, 0] : [16381, 2847, 0.618034];
+/** The j-th coordinate of a lattice of lib.mixtures._points, of the first as it is, of the others their normal quantiles. */
+function latticeRow(n, generator, shift, j) {
+  const key = `${n} ${j}`;
+  if (!rowsOf.has(key)) {
+    const row = new Float64Array(n);
     let step = 1;
-    const rows = upTo(years).map((j) => {
-      const row = new Float64Array(n);
-      for (let i = 0; i < n; i++) row[i] = ((i * step % n + 0.5) / n + shift * j) % 1;
-      step = step * generator % n;
-      return row;
-    });
-    latticesOf.set(years, { first: rows[0], normal: rows.slice(1).map((row) => row.map(ndtri)) });
+    for (let k = 0; k < j; k++) step = step * generator % n;
+    for (let i = 0; i < n; i++) { const one = ((i * step % n + 0.5) / n + shift * j) % 1; row[i] = j ? ndtri(one) : one; }
+    rowsOf.set(key, row);
   }
-  return latticesOf.get(years);
+  return rowsOf.get(key);
 }
 
 /** What the readings of a law need, whatever the rate: at each point the growth of each year, and how it moves with the sum. */
 function preparedFor(growth) {
-  const h = growth[0].mean.length, { first, normal } = latticeOf(h), splits = [];
-  const trace = growth.map(({ cov }) => sum(cov.map((line, i) => line[i]))), order = upTo(growth.length).sort((i, j) => trace[i] - trace[j]);
-  const strays = new Float64Array(first.length * h), along = new Float64Array(first.length * h);
-  for (let point = 0, k = 0, reached = growth[order[0]].w; point < first.length; point++) {
+  const h = growth[0].mean.length, lattice = h <= 5 ? [8191, 1163, 0] : [16381, 2847, 0.618034], [first, ...normal] = upTo(h).map((j) => latticeRow(...lattice, j));
+  const trace = growth.map(({ cov }) => sum(diagonal(cov, h))), order = upTo(growth.length).sort((i, j) => trace[i] - trace[j]);
+  const n = first.length, strays = new Float64Array(n * h), along = new Float64Array(n * h), z = new Float64Array(h), splits = [];
+  for (let point = 0, k = 0, reached = growth[order[0]].w; point < n; point++) {
     while (reached < first[point] && k < order.length - 1) reached += growth[order[++k]].w;
-    const { mean, cov } = growth[order[k]], { along: slope, across } = splits[k] ??= split(cov);
+    const { mean, cov } = growth[order[k]], { along: slope, across } = splits[k] ??= split(cov, h);
+    for (let i = 0; i < h - 1; i++) z[i] = normal[i][point];
     for (let j = 0, at = point * h; j < h; j++, at++) {
-      along[at] = slope[j];
-      strays[at] = mean[j];
-      for (let i = 0; i < h - 1; i++) strays[at] += across[i][j] * normal[i][point];
+      let stray = mean[j];
+      for (let i = 0; i < h; i++) stray += across[j * h + i] * z[i];
+      along[at] = slope[j]; strays[at] = stray;
     }
   }
-  return { h, n: first.length, growth, along, strays };
+  return { h, n, growth, along, strays };
 }
 
 /** Chances of growing by a rate in every year and in the mean of the years, given that on average (lib.mixtures.readings). */
 function otherReadings({ h, n, along, strays }, rate, average) {
-  const floor = Math.log1p(rate), needed = new Float64Array(h), slopes = new Float64Array(h), negative = along.some((one) => one < -SLACK);
+  const floor = Math.log1p(rate), needed = new Float64Array(h), slopes = new Float64Array(h);
   let every = 0, middle = 0, mean = 0;
   for (let point = 0; point < n; point++) {
     for (let j = 0, k = point * h; j < h; j++, k++) { needed[j] = floor - strays[k]; slopes[j] = along[k]; }
-    const [start, chance] = sumSuffices(needed, slopes);
-    every += allSuffice(needed, slopes);
+    // In every year: an interval of ζ ~ N(0, 1). On average: from a value of it on. In the mean: all but an interval.
+    let low = -Infinity, high = Infinity, short = 0, slope = 0, falls = false;
+    for (let j = 0; j < h; j++) {
+      short += needed[j]; slope += slopes[j];
+      if (slopes[j] > SLACK) low = Math.max(low, needed[j] / slopes[j]);
+      else if (slopes[j] < -SLACK) { high = Math.min(high, needed[j] / slopes[j]); falls = true; }
+      else if (needed[j] > SLACK) low = Infinity;
+    }
+    const start = clip(slope > SLACK ? short / slope : short > SLACK ? Infinity : -Infinity, -FAR, FAR), chance = ndtr(-start);
+    if (low < high) every += ndtr(-low) - ndtr(-high);
     middle += chance;
-    let high = beyondRoot(needed, slopes, start);
-    if (negative) high = Math.min(high + beyondRoot(needed, slopes.map((one) => -one), FAR), 1);
-    mean += high - chance;
+    let suffices = beyondRoot(needed, slopes, start);
+    if (falls) suffices = Math.min(suffices + beyondRoot(needed, slopes.map((one) => -one), FAR), 1);
+    mean += suffices - chance;
   }
   return { every_year: Math.min(clip((every - middle) / n + average, 0, 1), average), mean_of_rates: clip(average + mean / n, average, 1) };
 }
 
-/** P(slope_j · ζ ≥ needed_j for all j) over ζ ~ N(0, 1): an interval. */
-function allSuffice(needed, slopes) {
-  let low = -Infinity, high = Infinity;
-  for (let j = 0; j < needed.length; j++) {
-    if (slopes[j] > SLACK) low = Math.max(low, needed[j] / slopes[j]);
-    else if (slopes[j] < -SLACK) high = Math.min(high, needed[j] / slopes[j]);
-    else if (needed[j] > SLACK) return 0;
-  }
-  return Math.max(ndtr(-low) - ndtr(-high), 0);
-}
-
-/** The ζ from which the sum suffices, within ±40, and the chance of it. */
-function sumSuffices(needed, slopes) {
-  let short = 0, slope = 0;
-  for (let j = 0; j < needed.length; j++) { short += needed[j]; slope += slopes[j]; }
-  const start = slope > SLACK ? short / slope : short > SLACK ? Infinity : -Infinity;
-  return [clip(start, -FAR, FAR), ndtr(-start)];
-}
-
-/** P(ζ ≥ root), the largest ζ at which the mean of exp(slope_j · ζ − needed_j) is 1: Newton from the right. */
+/** P(ζ ≥ root), the largest ζ at which the mean of exp(slope_j · ζ − needed_j) is 1 (lib.mixtures._p_beyond). */
 function beyondRoot(needed, slopes, start) {
-  let x = start;
-  for (let step = 0; step < 30; step++) {
-    let top = -Infinity, total = 0, slope = 0;
-    for (let j = 0; j < needed.length; j++) top = Math.max(top, slopes[j] * x - needed[j]);
-    for (let j = 0; j < needed.length; j++) {
-      const share = Math.exp(slopes[j] * x - needed[j] - top);
-      total += share;
-      slope += share * slopes[j];
+  const n = needed.length;
+  for (let x = start, step = 0; ; step++) {
+    let top = -Infinity, total = 0, slope = 0, bend = 0;
+    for (let j = 0; j < n; j++) top = Math.max(top, slopes[j] * x - needed[j]);
+    for (let j = 0; j < n; j++) {
+      const share = Math.exp(slopes[j] * x - needed[j] - top), pull = share * slopes[j];
+      total += share; slope += pull; bend += pull * slopes[j];
     }
-    const excess = top + Math.log(total / needed.length);
+    const excess = top + Math.log(total / n);
     if (step === 0 && x >= FAR && excess < 0) return 0;
-    const next = clip(slope > 0 ? x - excess * total / slope : -FAR, -FAR, FAR), settled = Math.abs(next - x) < 1e-4;  // the next step would be its square
+    slope /= total;
+    const move = excess / slope, bent = move * (bend / total - slope * slope) / slope / 2;
+    const next = clip(slope > 0 ? x - move / (1 - (bent < 0.25 ? Math.max(bent, 0) : 0)) : -FAR, -FAR, FAR);
+    if (Math.abs(next - x) < 3e-3 || step === 30) return ndtr(-next);  // the next step would be of the order of its cube
     x = next;
-    if (settled) break;
   }
-  return ndtr(-x);
 }

@@ -101,7 +101,7 @@ function readYear(name, text) {
   return Number(text);
 }
 
-const currenciesOf = (state) => state.reporter === OWN ? ["USD", "CNY"] : Object.keys(flowOf(state).levels);
+const currenciesOf = (state) => state.reporter === OWN ? ["USD", ...Object.keys(DATA.per_usd)] : Object.keys(flowOf(state).levels);
 
 /** A state whose parts fit one another: a base that was known on the day, a deadline after it, a goal in the currency. */
 function settle(state, given, refuse) {

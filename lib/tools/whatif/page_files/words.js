@@ -3,13 +3,12 @@
 /** Thousands separated; toLocaleString takes a hundred times as long. */
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 
-/** "USD 230 million", "USD 88.2 billion": three significant digits. */
-function money(mn, currency) {
+/** "US$230 million", "CNY 88.2 billion": three significant digits, or as many as are asked for. */
+function money(mn, currency, least = 3) {
   const [amount, scale] = Math.abs(mn) >= 999.5 ? [mn / 1000, "billion"] : [mn, "million"];
-  const digits = Math.max(3, String(Math.trunc(Math.abs(amount))).length);
-  const rounded = Number(amount.toPrecision(digits));
+  const rounded = Number(amount.toPrecision(Math.max(least, String(Math.trunc(Math.abs(amount))).length)));
   const text = Number.isInteger(rounded) ? grouped(rounded) : String(rounded);
-  return `${currency} ${text} ${scale}`;
+  return `${currency === "USD" ? "US$" : `${currency} `}${text} ${scale}`;
 }
 
 /** A probability or share that never claims certainty: "38 %", "below 1 %". */
