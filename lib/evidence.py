@@ -23,7 +23,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -149,6 +149,7 @@ def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
     return variance * (1 + 2 * r), -r * variance
 
 
+@lru_cache(maxsize=64)
 def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> Spread:
     """The spread of parts of a size, from the years up to `last_year`.
 
@@ -160,18 +161,12 @@ def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -
     """
     if analogue not in ANALOGUES:
         raise UserError(f"analogue: found {analogue}, expected one of {'; '.join(ANALOGUES)}")
-    return _kept_spread(int(size_class(size_usd)), last_year, analogue, read_kept)
-
-
-@lru_cache(maxsize=64)
-def _kept_spread(index: int, last_year: int, analogue: str, read: Any) -> Spread:
-    """The kept spread of a size class, from the table as `read` gives it."""
-    table = read("part_spreads.csv")
+    table = read_kept("part_spreads.csv")
     rows = table[table["analogue"] == analogue]
     known = rows["last_year"][rows["last_year"] <= last_year]
     year = int(known.max() if len(known) else rows["last_year"].min())
     rows = rows[rows["last_year"] == year]
-    row = rows.loc[(rows["size_class"] - index).abs().idxmin()]
+    row = rows.loc[(rows["size_class"] - int(size_class(size_usd))).abs().idxmin()]
     walk, noise = divide(row["variance"], row["autocorrelation"])
     what = f"{analogue}, {row['series']:.0f} parts of {size_label(int(row['size_class']))}, years to {year}"
     return Spread(walk, noise, float(row["df"]), what)
@@ -422,7 +417,8 @@ def pick_ratio(table: pd.DataFrame, month: int, index: int, source: str = "") ->
     )
 
 
-def ratio_prior(size_usd: float, origin: int, month: int, table: pd.DataFrame | None = None) -> Prior:
+@lru_cache(maxsize=512)
+def ratio_prior(size_usd: float, origin: int, month: int) -> Prior:
     """What flows of a size say of ln(total / year so far) after a month, from the years up to `origin` alone.
 
     Parameters
@@ -430,25 +426,12 @@ def ratio_prior(size_usd: float, origin: int, month: int, table: pd.DataFrame | 
     size_usd : latest full year's level, US dollars.
     origin : the last full year; a year after the last kept one uses that.
     month : months that are over, 1 to 11.
-    table : rows as in ``nowcast_priors.csv``; by default those kept in the data folder.
     """
     if month not in MONTHS:
         raise UserError(f"month: found {month}, expected 1 to 11 (after December the year is over)")
     if not (size_usd > 0 and np.isfinite(size_usd)):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
-    index = int(size_class(size_usd))
-    return (
-        _kept_ratio(index, origin, month, read_kept) if table is None else _ratio(table, index, origin, month)
-    )
-
-
-@lru_cache(maxsize=512)
-def _kept_ratio(index: int, origin: int, month: int, read: Any) -> Prior:
-    """The prior of a size class from the kept table, as `read` gives it."""
-    return _ratio(read(PRIOR_FILE), index, origin, month)
-
-
-def _ratio(table: pd.DataFrame, index: int, origin: int, month: int) -> Prior:
+    table = read_kept(PRIOR_FILE)
     first = int(table["origin"].min())
     if origin < first:
         raise UserError(
@@ -456,7 +439,7 @@ def _ratio(table: pd.DataFrame, index: int, origin: int, month: int) -> Prior:
         )
     used = int(table["origin"][table["origin"] <= origin].max())
     source = f"UK and IMF monthly panels, years to {used}"
-    return pick_ratio(table[table["origin"] == used], month, index, source)
+    return pick_ratio(table[table["origin"] == used], month, int(size_class(size_usd)), source)
 
 
 def ratio_model(own: ArrayLike, prior: Prior) -> GrowthModel:
@@ -500,14 +483,10 @@ def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> 
     return float(rows["correlation"].mean()), float(rows["stretch"].mean())
 
 
+@lru_cache(maxsize=256)
 def kept_link(month: int, origin: int) -> tuple[float, float]:
     """Correlation and stretch after a month, from the kept scores of years up to `origin`."""
-    return _kept_link(month, origin, read_kept)
-
-
-@lru_cache(maxsize=512)
-def _kept_link(month: int, origin: int, read: Any) -> tuple[float, float]:
-    return link(read(ERRORS_FILE), month, origin)
+    return link(read_kept(ERRORS_FILE), month, origin)
 
 
 class SoFar(NamedTuple):
@@ -567,14 +546,9 @@ def year_so_far(
     )
 
 
-@lru_cache(maxsize=8)
-def _first_ratio_year(read: Any) -> int:
-    return int(read(PRIOR_FILE)["origin"].min())
-
-
 def first_ratio_year() -> int:
     """The first year of which monthly panels tell how much of it is done by a month."""
-    return _first_ratio_year(read_kept)
+    return int(read_kept(PRIOR_FILE)["origin"].min())
 
 
 # --- the partner's figures ---

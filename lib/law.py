@@ -264,7 +264,7 @@ def given(
     law: Law,
     coefficients: Mapping[int, float],
     value: float,
-    sd: float,
+    sd: float | Mapping[float, float],
     df: float = np.inf,
     correlation: float = 0.0,
 ) -> Law:
@@ -274,7 +274,9 @@ def given(
     ----------
     coefficients : of the log level of each year in the sum; ``{2014: 1}`` is the level of 2014,
         ``{2014: 1, 2013: -1}`` its growth.
-    value : what was observed, logarithm; `sd`: standard deviation of its error (0: exact, infinite: no news).
+    value : what was observed, logarithm.
+    sd : standard deviation of its error (0: exact, infinite: no news); where it is one of several, each of them → how
+        probable it was beforehand.
     df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 10 components.
     correlation : of the error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2).
 
@@ -283,37 +285,28 @@ def given(
     UserError
         For a value that is not finite, or an exact one that contradicts years that are known exactly.
     """
-    if not (np.isfinite(value) and sd >= 0 and df > 0 and -1 < correlation < 1):
+    errors = sd if isinstance(sd, Mapping) else {sd: 1.0}
+    if not (np.isfinite(value) and min(errors) >= 0 and df > 0 and -1 < correlation < 1):
         raise UserError(
             f"observation: found {value} with error {sd}, df {df} and correlation {correlation}; expected a "
             "finite value, an error of 0 or more, df above 0 and a correlation between -1 and 1"
         )
-    shares, scales = _error_nodes(df if sd > 0 else np.inf)
-    errors = {sd * np.sqrt(scale): share for share, scale in zip(shares, scales, strict=True)}
-    return given_one_of(law, coefficients, value, errors, correlation)
+    if max(errors) == np.inf:
+        return law
+    row = np.zeros((1, len(law.years)))
+    for year, coefficient in coefficients.items():
+        row[0, law.column(year)] = coefficient
+    shares, scales = _error_nodes(df if max(errors) > 0 else np.inf)
+    variances = np.outer(np.square(list(errors)), scales).reshape(1, -1)
+    return _given(
+        law, row, np.array([value]), variances, np.outer(list(errors.values()), shares).ravel(), correlation
+    )
 
 
 def _error_nodes(df: float) -> tuple[Array, Array]:
     """Weights of the Gaussians that a Student-t error is made of, and factors of its variance in each."""
     one = np.ones(1)
     return mixtures.variance_nodes(df, mixtures.ERROR_NODES) if np.isfinite(df) else (one, one)
-
-
-def given_one_of(
-    law: Law,
-    coefficients: Mapping[int, float],
-    value: float,
-    errors: Mapping[float, float],
-    correlation: float = 0.0,
-) -> Law:
-    """As `given`, where the error is one of several: standard deviation → how probable it was beforehand."""
-    if any(np.isinf(sd) for sd in errors):
-        return law
-    row = np.zeros((1, len(law.years)))
-    for year, coefficient in coefficients.items():
-        row[0, law.column(year)] = coefficient
-    variances = np.array([list(errors)], dtype=float) ** 2
-    return _given(law, row, np.array([value]), variances, np.array([*errors.values()]), correlation)
 
 
 def given_all(

@@ -26,6 +26,7 @@ NODES, ERROR_NODES = 12, 10
 """Nodes of the variance of a law's years, and of the error of an observation, by which components multiply."""
 
 _FAR = 9.0  # standard deviations: beyond lies a chance of 1e-19
+_AT_ONCE = 2048  # points, so that what is computed of them stays in the cache
 _STEPS = 30  # at most; three are usual
 _NEAR = 3e-3  # of a standard deviation: the next step would be of the order of its cube
 _SHORT, _LONG = (8191, 1163, 0.0), (16381, 2847, 0.618034)  # lattices: points, generator, shift
@@ -90,24 +91,35 @@ def readings(
 ) -> tuple[Array, float]:
     """Chances of growing by `rate` in each of the first 1…h years, shape (h,), and of that mean of h rates.
 
-    The same points give the chance *on average*, whose error is known: it is taken off the others.
+    Points are ordered by their first coordinate, which picks the component. They also give the chance *on average*,
+    whose error is known: it is taken off the others.
     """
     order = np.argsort(np.trace(covariances, axis1=1, axis2=2), kind="stable")
     first, normal = _points(means.shape[1])
-    which = order[np.minimum(np.searchsorted(np.cumsum(weights[order]), first), len(order) - 1)]
+    ends = np.searchsorted(first, np.cumsum(weights[order])[:-1], side="right")
     along, across = _split(covariances)
-    needed = np.log1p(rate) - means.T[:, which]
-    for i, z in enumerate(normal):
-        needed -= across[:, :, i].T[:, which] * z
-    along = along.T[:, which]
+    needed, slopes = np.empty((2, means.shape[1], len(first)))
+    for k, start, end in zip(order, [0, *ends], [*ends, len(first)], strict=True):
+        if end > start:
+            strays = across[k, :, :-1] @ normal[:, start:end]
+            needed[:, start:end] = (np.log1p(rate) - means[k])[:, None] - strays
+            slopes[:, start:end] = along[k][:, None]
+    parts = (slice(start, start + _AT_ONCE) for start in range(0, len(first), _AT_ONCE))
+    sums = np.sum([_sums(needed[:, at], slopes[:, at]) for at in parts], axis=0)
+    *every, middle, high = sums / len(first)
+    every = np.minimum.accumulate(np.clip(np.array(every) + (average - middle), 0.0, 1.0))
+    every[-1] = min(every[-1], average)  # rounding aside it is
+    return every, float(np.clip(average + high - middle, average, 1.0))
+
+
+def _sums(needed: Array, along: Array) -> Array:
+    """Sums over points of the chances of the readings, shape (h + 2,); arguments of shape (h, points)."""
     every = _p_every(needed, along)
     start, middle = _p_average(needed, along)
     high = _p_beyond(needed, along, start)
     if np.any(along < -SLACK):
         high = np.minimum(high + _p_beyond(needed, -along, np.full_like(start, _FAR)), 1.0)
-    every = np.minimum.accumulate(np.clip(every + (average - middle.mean()), 0.0, 1.0))
-    every[-1] = min(every[-1], average)  # rounding aside it is
-    return every, float(np.clip(average + np.mean(high - middle), average, 1.0))
+    return np.array([*every.sum(axis=1), middle.sum(), high.sum()])
 
 
 def _split(covariances: Array) -> tuple[Array, Array]:
@@ -145,16 +157,16 @@ def _root(covariances: Array, least: Array) -> Array:
 
 
 def _p_every(needed: Array, along: Array) -> Array:
-    """Mean over points of P(b_j·ζ ≥ needed_j for all j ≤ i), shape (h,); arguments of shape (h, points)."""
+    """P(b_j·ζ ≥ needed_j for all j ≤ i) at each point, shape (h, points)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         bound = needed / along
     still = np.where(needed > SLACK, np.inf, -np.inf)
     low = np.where(along > SLACK, bound, np.where(along < -SLACK, -np.inf, still))
     low = np.maximum.accumulate(low, axis=0)
     if np.all(along >= -SLACK):
-        return ndtr(-low).mean(axis=1)
+        return ndtr(-low)
     high = np.minimum.accumulate(np.where(along < -SLACK, bound, np.inf), axis=0)
-    return np.maximum(ndtr(-low) - ndtr(-high), 0.0).mean(axis=1)
+    return np.maximum(ndtr(-low) - ndtr(-high), 0.0)
 
 
 def _p_average(needed: Array, along: Array) -> tuple[Array, Array]:
@@ -173,11 +185,11 @@ def _p_beyond(needed: Array, along: Array, start: Array) -> Array:
     """
     x, hopeless = start, start < -np.inf
     for step in range(_STEPS):
-        e = along * x - needed
-        top = e.max(axis=0)
-        share = np.exp(e - top)
+        share = along * x - needed
+        top = share.max(axis=0)
+        share = np.exp(share - top)
         total = share.sum(axis=0)
-        excess = top + np.log(total / len(e))
+        excess = top + np.log(total / len(share))
         if step == 0:
             hopeless = (x >= _FAR) & (excess < 0)  # else the sum suffices at the start, and the mean with it
         pull = share * along
@@ -205,4 +217,5 @@ def _points(years: int) -> tuple[Array, Array]:
     number, generator, shift = _SHORT if years <= _SHORT_YEARS else _LONG
     steps = np.array([pow(generator, j, number) for j in range(years)])[:, None]
     cube = ((np.arange(number) * steps % number + 0.5) / number + shift * np.arange(years)[:, None]) % 1
+    cube = cube[:, np.argsort(cube[0])]
     return cube[0], ndtri(cube[1:])

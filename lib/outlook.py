@@ -383,7 +383,7 @@ def _own_law(
     law = _given_known(law, levels.loc[: goal.deadline])
     for year in after[:1]:
         errors = later_errors(year, expected.origin, assume)
-        law = laws.given_one_of(law, {year: 1.0}, float(np.log(levels[year])), errors)
+        law = laws.given(law, {year: 1.0}, float(np.log(levels[year])), errors)
     return laws.marginal(law, range(first, goal.deadline + 1)), after[:1]
 
 

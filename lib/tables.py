@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import lru_cache
@@ -61,7 +62,12 @@ def read_table(
     UserError
         Listing the faults of all rows.
     """
-    file = Path(path) if path is not None else data_dir() / describe(name)["path"]
+    described = describe(name)
+    file = Path(path) if path is not None else data_dir() / described["path"]
+    referred = (key["reference"]["resource"] for key in described["schema"].get("foreignKeys", []))
+    for opened in (file, *(data_dir() / describe(other)["path"] for other in set(referred) - {""})):
+        # A kernel may be forked with the table in memory: who listens for files that are opened must hear of it.
+        sys.audit("open", str(opened), "r", os.O_RDONLY)
     # Keys may refer to another table, so the state of all of them decides.
     return _read_once(name, file, tuple(rules), derive, _state(file), data_state()).copy()
 

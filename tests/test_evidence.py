@@ -276,6 +276,16 @@ def test_the_chain_is_the_record(harbin):
     assert set(chain.links[-1].levels.index) == {2012, 2013, 2023}
 
 
+def test_a_part_above_its_whole_widens_the_law():
+    """A level ten times that of the country: shares are held to be more erratic, and nothing breaks."""
+    above = replace(ONE.links[0], levels=NEAR.where(NEAR.index != 2016, 10 * WHOLE[2016]))
+    usual, torn = (evidence.infer(chain) for chain in (ONE, replace(ONE, links=(above,))))
+    assert torn.scales[0] > 2 * usual.scales[0]
+    for year in usual.law.years:
+        width = [np.ptp(np.log(laws.quantiles(one.law, year, [0.1, 0.9]))) for one in (usual, torn)]
+        assert np.isfinite(width).all() and width[1] > 2 * width[0]
+
+
 @pytest.mark.parametrize("day", [date(2016, 6, 30), date(2018, 6, 30), date(2022, 12, 31)])
 def test_nothing_published_later_enters(day):
     chain = evidence.chain_of(HARBIN.model_copy(update={"as_of": day}))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulation import simulated
 
 from lib import evidence, goals, outlook, reference
 from lib import figures as fig
@@ -88,6 +89,17 @@ def test_the_fan_and_the_chances_are_one_law(case):
     target = answer.goal.target_mn
     above = 1 - float(laws.p_below(answer.law, answer.goal.deadline, target))
     assert answer.chances["average"] == pytest.approx(max(above, outlook.SUREST), abs=1e-9)
+
+
+CHINA_2030 = GoalCase(reporter="China", goal="300 USD bn", base_year=2022, deadline=2030, as_of=TODAY)
+
+
+@pytest.mark.parametrize("case", [HARBIN, HARBIN_TODAY, HEILONGJIANG_2008, CHINA_2012, CHINA_2030])
+def test_chances_agree_with_a_million_paths(case):
+    """Five cases of notebooks/runs.yml, with evidence of every kind that their days had."""
+    answer = outlook.of(case)
+    expected = simulated(answer.law, answer.goal, answer.levels)[answer.chances.index]
+    assert answer.chances.to_numpy() == pytest.approx(expected.to_numpy(), abs=0.002)
 
 
 @pytest.mark.parametrize("case", CASES)

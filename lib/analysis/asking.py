@@ -63,15 +63,15 @@ class OwnCase(GoalCase):
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """The levels of years that were over on `as_of`, as `lib.series.annual_series` gives those of a record."""
-        known = {year: self.levels[year] for year in sorted(self.levels) if self.is_over(year)}
+        known = {
+            year: self.levels[year]
+            for year in sorted(self.levels)
+            if _is_over(year, self.year_ends, self.as_of)
+        }
         frame = pd.DataFrame({"value_mn": pd.Series(known, dtype=float)}).rename_axis("year")
         return frame.assign(
             grade="published", figure_id="", low_mn=frame["value_mn"], high_mn=frame["value_mn"], sources=1
         )
-
-    def is_over(self, year: int) -> bool:
-        """Whether a year was over on `as_of`."""
-        return _end_of(year, self.year_ends) < self.as_of
 
     def title(self) -> str:
         """One line that names flow, goal and day, and that years are fiscal ones."""
@@ -113,6 +113,10 @@ class OwnCase(GoalCase):
 def _end_of(year: int, month: int) -> date:
     """The last day of a year that ends with a month."""
     return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def _is_over(year: int, month: int, day: Any) -> bool:
+    return pd.Timestamp(_end_of(year, month)) < pd.Timestamp(day)
 
 
 def _fiscal_in_words(month: int) -> str:
@@ -266,7 +270,7 @@ def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> 
 def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
     """The last year with a level before the deadline, of the figures or of the record."""
     if "levels" in values:
-        known = [year for year in values["levels"] if _was_over(year, values)]
+        known = [year for year in values["levels"] if _is_over(year, values["year_ends"], values["as_of"])]
     else:
         names = TrendCase.model_fields.keys() - {"goal"}
         known = (
@@ -279,17 +283,13 @@ def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
 
 
 def _left_out(levels: pd.Series, values: Mapping[str, Any]) -> list[str]:
-    late = [int(year) for year in levels.index if not _was_over(year, values)]
+    late = [int(year) for year in levels.index if not _is_over(year, values["year_ends"], values["as_of"])]
     return [f"left out: {year_spans(late)}, not over on {values['as_of']}"] if late else []
-
-
-def _was_over(year: int, values: Mapping[str, Any]) -> bool:
-    return pd.Timestamp(_end_of(int(year), values["year_ends"])) < pd.Timestamp(values["as_of"])
 
 
 def _year_ends(about: Any) -> int:
     """The month in which the years of an index of periods end; December for any other."""
-    index = getattr(about, "index", ())
+    index = about.index if isinstance(about, pd.Series | pd.DataFrame) else ()
     months_there = {int(one.end_time.month) for one in index if isinstance(one, pd.Period)}
     return months_there.pop() if len(months_there) == 1 else 12
 

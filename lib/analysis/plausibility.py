@@ -1,14 +1,10 @@
-"""Figures beside the figures that they are compared with, and the words of a flag.
+"""Rules that catch the usual slips of published trade figures: units, decimals, currencies, dates, sums.
 
-Rules for levels: against other prints of the same period, and against the pace of the years around.
-
-Rules for figures that must fit together: growth and levels, exports and imports and their total.
-
-Rules that catch the usual slips of published trade figures: units, decimals, currencies, dates, sums.
+Levels are held against other prints of the same period and the pace of the years around; growth against levels, exports
+and imports against their total.
 
 A rule sees numbers alone, never the status that somebody gave a row, and says which row it doubts, what would be
 expected, and which rows speak against it. A flag is a question for a reader, not a verdict: nothing is changed.
-The rules and the reasons for their thresholds stand in `lib.analysis.plausibility` and `lib.analysis.plausibility`.
 """
 
 from collections.abc import Callable, Mapping
@@ -202,38 +198,34 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def slips(rows: pd.DataFrame) -> pd.Series:
+    """What each doubted level may be by its distance from what is expected: "currency", "ten" (a power of it), or ""."""
+    sign, off = rows["currency"].map({"USD": 1.0, "CNY": -1.0}), rows["off"].abs()
+    currency = (rows["off"] * sign - np.log(rows["rate"])).abs()
+    power = (off / np.log(10)).round()
+    ten = power.isin(list(SLIPS)) & ((off - power * np.log(10)).abs() <= rows["fits"])
+    exchanged = (currency <= rows["fits"]) & (currency <= (off - np.log(10)).abs())
+    found = pd.Series(np.where(exchanged, "currency", np.where(ten, "ten", "")), rows.index, dtype="str")
+    return found.where(rows["doubted"], "")
+
+
 def other_currency(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     """Yuan printed as dollars, or dollars as yuan: the level is off by the exchange rate."""
-    return _off(rows[_is_other_currency(rows)], "off")
-
-
-def _is_other_currency(rows: pd.DataFrame) -> pd.Series:
-    sign = rows["currency"].map({"USD": 1.0, "CNY": -1.0})
-    distance = (rows["off"] * sign - np.log(rows["rate"])).abs()
-    ten = (rows["off"].abs() - np.log(10)).abs()
-    return (distance <= rows["fits"]) & (distance <= ten) & rows["doubted"]
+    return _off(rows[rows["slip"] == "currency"], "off")
 
 
 def power_of_ten(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     """A misplaced decimal or a unit taken for another: the level is off by 10, 100, 1,000 or 10,000."""
-    found = rows[_is_power_of_ten(rows) & ~_is_other_currency(rows)]
+    found = rows[rows["slip"] == "ten"]
     slip = (found["off"].abs() / np.log(10)).round().map(SLIPS).astype("str")
     return _off(found, "off", " (" + slip + ")")
-
-
-def _is_power_of_ten(rows: pd.DataFrame) -> pd.Series:
-    power = (rows["off"].abs() / np.log(10)).round()
-    distance = (rows["off"].abs() - power * np.log(10)).abs()
-    return power.isin(list(SLIPS)) & (distance <= rows["fits"]) & rows["doubted"]
 
 
 def jump(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     """Far off the pace of the periods around, and no other print of the period supports it."""
     alone = ~((rows["log"] - rows["others"]).abs() <= SAME_SIZE)
     far = (rows["log"] - rows["around"]).abs() > JUMP
-    return _off(
-        rows[far & alone & rows["lonely"] & ~_is_other_currency(rows) & ~_is_power_of_ten(rows)], "around"
-    )
+    return _off(rows[far & alone & rows["lonely"] & (rows["slip"] == "")], "around")
 
 
 def _off(found: pd.DataFrame, by: str, why: pd.Series | str = "") -> pd.DataFrame:
@@ -470,5 +462,6 @@ def find_flags(
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS, dtype="str")
     rows = rows.join(expectations(rows))
+    rows = rows.assign(slip=slips(rows))
     found = [rule.find(rows, parents or {}).assign(rule=name)[COLUMNS] for name, rule in RULES.items()]
     return pd.concat(found, ignore_index=True).drop_duplicates(["rule", "figure_id"], ignore_index=True)

@@ -130,8 +130,8 @@ def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     return after[new]
 
 
-MOST_PAIRS = 40_000
-"""Pairs of figures of one flow that the rules compare, some seconds; of more, the flows with the largest jumps."""
+MOST_PAIRS = 100_000
+"""Pairs of figures of one flow that the rules compare, half a second; of more, the flows with the largest jumps."""
 
 
 MOST_ROWS = 2_000

@@ -6,9 +6,9 @@ pytest does not collect this file. Run it from the checkout, on Linux, with noth
 
 The typical notebook imports pandas, seaborn and statsmodels, draws 144 monthly points and fits an ARIMA(1,1,1)
 with 24 forecasts. Each way executes it RUNS (100) times with different parameters; papermill's command, whose
-cost per run is constant, may be measured on fewer (PLAIN_RUNS), and is then scaled. Ours does more in that time:
-it checks parameters, writes a page and a journal. CPU is that of all processes, memory the largest sum of what
-they take (shared pages counted once), sampled.
+cost per run is constant, is measured on fewer (PLAIN_RUNS, 8), and scaled. Ours does more in that time: it checks
+parameters, writes a page and a journal. The ways take turns, three times, and least and most are printed. CPU is
+that of all processes, memory the largest sum of what they take (shared pages counted once), sampled.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
@@ -39,6 +39,7 @@ CELLS = [
     "fit.forecast(24).round(2)",
 ]
 MARK = "TRADEGOALS_BENCH_MARK"
+ROUNDS = 3
 SUBREAPER = 36  # prctl(2): processes whose parent has ended become ours, so that their time is counted
 
 
@@ -135,27 +136,36 @@ def ours(folder: Path, out: Path, *options: str) -> Callable[[dict[str, str]], N
 def main() -> None:
     """Print the table of the README."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    few = int(sys.argv[2]) if len(sys.argv) > 2 else runs
+    few = int(sys.argv[2]) if len(sys.argv) > 2 else min(runs, 8)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    print(f"| {runs} runs | wall, s | × | CPU, s a run | peak memory, MB |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place, "notebooks"), Path(place, "out")
         write_project(folder, runs)
-        first = 0.0
-        for name, action, share in [
-            ("papermill's command in a loop", plain(folder, 1, few), runs / few),
-            ("the same, two at a time", plain(folder, 2, few), runs / few),
-            ("`tradegoals run --runs --jobs 1`", ours(folder, out, "--jobs", "1"), 1),
-            ("`tradegoals run --runs --jobs 2`", ours(folder, out, "--jobs", "2", "--force"), 1),
-            ("again, nothing changed", ours(folder, out), 1),
-        ]:
-            wall, cpu, peak = measure(action)
-            first = first or wall * share
-            each = f"{cpu * share / runs:.2f}"
-            print(
-                f"| {name} | {wall * share:.1f} | {first / (wall * share):.1f} | {each} | {peak:.0f} |",
-                flush=True,
-            )
+        ways = {
+            "papermill's command in a loop": (plain(folder, 1, few), runs / few),
+            "`tradegoals run --runs --jobs 1`": (ours(folder, out, "--force", "--jobs", "1"), 1),
+            "`tradegoals run --runs`": (ours(folder, out, "--force"), 1),
+            "again, nothing changed": (ours(folder, out), 1),
+        }
+        found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            loop = 0.0
+            for name, (action, share) in ways.items():
+                wall, cpu, peak = measure(action)
+                loop = loop or wall * share
+                found[name].append((wall * share, loop / (wall * share), cpu * share / runs, peak))
+    print(f"| {runs} runs, {os.cpu_count()} cores | wall, s | × | CPU, s a run | peak memory, MB |")
+    print("|---|---|---|---|---|")
+    for name, rows in found.items():
+        columns = zip(*rows, strict=True)
+        cells = [_range(column, digits) for column, digits in zip(columns, (1, 1, 2, 0), strict=True)]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    """Least and most of several measurements; one number where they do not differ."""
+    least, most = (f"{value:.{digits}f}" for value in (min(values), max(values)))
+    return least if least == most else f"{least} to {most}"
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_a_file_is_asked_for_its_unit_alone(mine: Path) -> None:
     assert done.output.count("\n") == 1 and done.output.endswith("; give it with --unit\n")
     done = ask(str(mine), *GOAL, "--unit", "USD mn")
     assert "note: partner: none named, taken as one; --partner World for all" in done.stderr
-    assert done.stdout.startswith("mine: +10 % a year 2022–2027, as of 2023-12-31\nOpen: ")
+    assert done.stdout.startswith("mine, exports: +10 % a year 2022–2027, as of 2023-12-31\nOpen: ")
     levels = {2018: 300.0, 2019: 310.0, 2021: 420.5, 2022: 505.0}
     same = asking.ask(levels, goal="10 %", base=2022, deadline=2027, as_of="2023-12-31")
     fields = json.loads(ask(str(mine), *GOAL, "--unit", "USD mn", "--json").stdout)

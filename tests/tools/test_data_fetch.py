@@ -579,7 +579,7 @@ def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tm
     page = (tmp_path / "out" / "runs" / "00_did_the_goal_hold" / "india-russia-2030" / "page.html").read_text(
         "utf-8"
     )
-    assert "Announced 2024-07-09 by Narendra Modi and Vladimir Putin" in page and "India–World" in page
+    assert "Announced on 9 July 2024 by Narendra Modi and Vladimir Putin" in page and "India–World" in page
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert {"India"} == set(table["reporter"]) and (table["output_type"] == "probability").any()
     built = invoke("site", *out)

@@ -23,6 +23,7 @@ from lib import meaning as meaning_of
 from lib.meaning import meaning
 from lib.package import data_dir
 from lib.tools.run import execute, freshness, matrix, spec
+from lib.tools.run.kernels import ORDINARY
 from lib.tools.run.spec import JOURNAL, Run, Settings
 
 READS = (
@@ -399,6 +400,23 @@ def test_notes_take_every_way_of_opening_wherever_the_file_lies(project: Path, k
     assert reason(project) == ""
     append(outside / "ä, 11.csv")
     assert reason(project) == f"data changed: {outside / 'ä, 11.csv'}"
+
+
+def test_a_table_that_a_kernel_was_forked_with_counts_as_opened(
+    project: Path, warm_kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRADEGOALS_DATA")  # the server of kernels has read the tables of the repository
+    kept = "from lib import figures, tables\nprint(tables._read_once.cache_info().currsize)"
+    tiny.write(project / "notebooks", kept, "figures.load_goals_table(), figures.load_figures();")
+    names, known = [], []
+    for kernel in (ORDINARY, warm_kernel):
+        outcome = execute.execute(RUN, project / kernel, Settings(kernel))
+        record = spec.read_journal(outcome.folder)
+        assert record is not None and record["status"] == "ok", outcome.error
+        names.append(set(record["parts"]["data"]))
+        known.append(nbformat.read(outcome.folder / "notebook.ipynb", 4).cells[-2].outputs[0].text.strip())
+    assert names[0] == names[1] >= {"goals.csv", "figures.csv", "reporters.csv", "datapackage.json"}
+    assert known[0] == "0" < known[1]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from multiprocessing import forkserver, get_context, resource_tracker
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import tiny
 
@@ -36,7 +35,7 @@ MARK = "TRADEGOALS_TEST_MARK"
 KERNEL = {"name": kernels.ORDINARY}
 KILLS = int(os.environ.get("TRADEGOALS_KILLS", "3"))
 """Kill points of the campaign; its documented command asks for 200."""
-BATCH = 6 if KILLS < 10 else 12
+BATCH = 6 if KILLS < 10 else 24
 PATIENCE = 900
 """Seconds until a driver hangs: on a machine that is busy with other work a dozen runs take minutes."""
 
@@ -78,9 +77,9 @@ def is_true(place: Path, run: Run) -> bool:
     record = spec.read_journal(folder)
     if record is None or record["status"] != "ok" or not spec.are_intact(folder, record):
         return False
-    notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
-    said = notebook.cells[-1].outputs[0]["text"].strip()
-    assert dict(notebook.metadata.papermill.parameters) == run.parameters == record["parameters"]
+    notebook = json.loads((folder / "notebook.ipynb").read_bytes())
+    said = "".join(notebook["cells"][-1]["outputs"][0]["text"])
+    assert notebook["metadata"]["papermill"]["parameters"] == run.parameters == record["parameters"]
     assert json.loads(said) == [run.parameters["reporter"]] * 3
     return True
 
@@ -305,7 +304,7 @@ def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
 
 def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "cores", lambda: 8)
-    for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 16)]:
+    for free, jobs in [(100, 1), (999, 1), (1500, 3), (1e6, 12)]:
         monkeypatch.setattr(pool, "free_megabytes", lambda free=free: free)
         assert pool.default_jobs() == jobs
 
@@ -412,29 +411,40 @@ def test_two_drivers_on_one_output_do_every_run_once(place: Path, start: Any) ->
     assert left == {"notebook.ipynb", "page.html", "run.json"}
 
 
+def is_at_work(driver: subprocess.Popen[bytes], place: Path, journals: int) -> bool:
+    """Whether a driver has executed more than so many runs, or has ended."""
+    return driver.poll() is not None or len(list(place.glob("out/runs/*/*/run.json"))) > journals
+
+
 def test_nothing_is_lost_or_false_whatever_is_killed(place: Path, start: Any) -> None:
-    """Kill driver, process server, processes, kernel server, stubs or kernels at random moments, then resume."""
+    """Kill driver, process server, processes, kernel server or kernels at random moments, then resume."""
     tiny.write(place / "notebooks", "import time\ntime.sleep(0.2)", GOOD)
     chance = random.Random(20141205)
-    kills, batch, every = 0, 0, []
+    kills, batch = 0, 0
     while kills < KILLS:
         batch += 1
         every = [Run(tiny.NAME, f"{batch}-{n}", VALUES | {"reporter": f"{batch} {n}"}) for n in range(BATCH)]
-        driver, mark = start(every)
-        before = {run: is_true(place, run) for run in every}
-        while driver.poll() is None and kills < KILLS:
-            time.sleep(chance.uniform(0.05, 1.5))
-            victims = sorted(marked(mark))
-            if victims:
-                with contextlib.suppress(OSError):
-                    os.kill(chance.choice(victims), signal.SIGKILL)
-                    kills += 1
-            # What was done stays done.
-            after = {run: is_true(place, run) for run in every}
-            assert all(after[run] for run in every if before[run])
-            before = after
-        driver.wait(PATIENCE)
-        assert eventually(lambda mark=mark: not marked(mark)), marked(mark)
+        done: list[Run] = []
+        while kills < KILLS and len(done) < BATCH:
+            driver, mark = start(every)
+            if chance.random() < 0.8:  # to start takes longest, and there is most to kill once it runs
+                journals = len(list(place.glob("out/runs/*/*/run.json")))
+                eventually(
+                    lambda driver=driver, journals=journals: is_at_work(driver, place, journals), PATIENCE
+                )
+            while driver.poll() is None and kills < KILLS:
+                time.sleep(chance.uniform(0.05, 1.5))
+                victims = sorted(marked(mark))
+                if victims:
+                    with contextlib.suppress(OSError):
+                        os.kill(chance.choice(victims), signal.SIGKILL)
+                        kills += 1
+                # What was done stays done.
+                assert all(is_true(place, run) for run in done)
+                done = [run for run in every if is_true(place, run)]
+            driver.wait(PATIENCE)
+            assert eventually(lambda mark=mark: not marked(mark), PATIENCE), marked(mark)
+            done = [run for run in every if is_true(place, run)]
         again, _ = start(every)
         assert again.wait(PATIENCE) == 0
         assert all(is_true(place, run) for run in every), (place / "log").read_text()

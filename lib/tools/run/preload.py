@@ -20,10 +20,14 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # Not needed here: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for
 # the other in each run, to format the parameters that it injects.
 sys.modules["rfc3987_syntax"] = sys.modules["black"] = None  # type: ignore[assignment]
+parent = os.getppid()
 
 import nbclient  # noqa: F401
 import nbformat
 import papermill  # noqa: F401
+
+if os.getppid() != parent:  # the driver has gone
+    os._exit(1)
 
 import lib.tools.cli
 import lib.tools.run.engine

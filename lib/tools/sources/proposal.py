@@ -230,7 +230,9 @@ class Look:
         unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
         if not unsaid:
             return {}
-        first = int(self.given.get("fiscal", 1))
+        if not re.fullmatch(r"[1-9]|1[0-2]", said := str(self.given.get("fiscal", 1))):
+            raise UserError(f"fiscal: found {quote(said)}, expected the number of a month, 1 to 12")
+        first = int(said)
         if "fiscal" not in self.given:
             self.questions["fiscal"] = (
                 f"found fiscal years such as {quote(unsaid[0])}, expected the month in which they begin, such as 4 (1: calendar years)"
@@ -361,29 +363,21 @@ class Look:
             if number not in at.period_rows and 2 * len(units) >= len(texts):
                 self.units = units
                 return {"unit": {"row": number} | ({"others": "skip"} if len(units) < len(texts) else {})}
-        columns = {
-            place: texts
-            for place, texts in at.labels.items()
-            if len(texts) <= 50
-            and any(_is_unit(text, at.column_name(place)) for text in texts)
-            and all(
-                _is_unit(text, at.column_name(place)) or PERCENT.fullmatch(text.casefold()) for text in texts
-            )
+        columns: dict[int, list[str]] = {}
+        for place, texts in at.labels.items():
+            own = [text for text in texts if not PERCENT.fullmatch(text.casefold())]
+            if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
+                columns[place] = own
+        has_ten = {
+            place: all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+            for place, own in columns.items()
         }
-        scaled = [
-            place
-            for place, texts in columns.items()
-            if all(
-                read_unit(text)[1] is not None or text.isdigit()
-                for text in texts
-                if not PERCENT.fullmatch(text.casefold())
-            )
-        ]
-        place = next(iter(scaled or columns or self.flows_with_units()), None)
-        if place is None or ("unit" in self.given and place in columns and not scaled):
+        scaled = [place for place in columns if has_ten[place]]
+        chosen = next(iter(scaled or columns or self.flows_with_units()), None)
+        if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
             return {}
-        self.units = at.labels[place]
-        return {"unit": {"column": at.column_name(place)}}
+        self.units = at.labels[chosen]
+        return {"unit": {"column": at.column_name(chosen)}}
 
     def flows_with_units(self) -> list[int]:
         """Columns of flows that name units which differ, such as 出口(亿美元) and 进口(万美元)."""

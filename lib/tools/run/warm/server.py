@@ -2,8 +2,8 @@
 
 Run as ``python server.py FOLDER IDLE_SECONDS [PARENT]``. It listens on a socket in FOLDER, which is private
 to the user, and ends after so long without a kernel, or when its parent is no longer PARENT. A server with a parent
-serves one command and imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. The
-user's data are never loaded here.
+serves one command and imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. Of
+data it reads no more than the kept tables: `lib.tables` looks whether they have changed, and tells their use.
 
 A fork is a true copy only of a process with one thread, and the kernel is the one that would have started by
 itself only if nothing that decides an import differs. Both are checked; where they do not hold, the stub
@@ -17,6 +17,7 @@ import importlib
 import importlib.util
 import os
 import pkgutil
+import re
 import resource
 import select
 import signal
@@ -38,7 +39,8 @@ pydantic pandera.pandas pandera.backends.pandas.builtin_checks tornado.platform.
 IPython.core.completerlib IPython.core.debugger IPython.core.logger IPython.core.oinspect IPython.core.pylabtools
 IPython.extensions.storemagic ipykernel.debugger ipykernel.kernelapp faulthandler sqlite3
 PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL.PngImagePlugin
-pandas.io.formats.html pyarrow.vendored.version
+pandas.io.formats.html pandas.io.formats.string pandas.core.reshape.reshape pyarrow.dataset pyarrow.vendored.version
+matplotlib.patheffects
 """
 # What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever; it is
 # compiled, at least.
@@ -191,7 +193,7 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:  # another server has this folder
         return
-    stack = preload(with_library=parent > 0)
+    stack = preload(parent)
     server, own = Server(listen(), lock, stack), os.getpid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     request = None
@@ -208,8 +210,11 @@ def main() -> None:
     _run_kernel(request, stack)
 
 
-def preload(with_library: bool) -> Stack:
-    """Import the stack, in one thread and as a kernel that starts in this environment would import it."""
+def preload(parent: int) -> Stack:
+    """Import the stack, in one thread and as a kernel that starts in this environment would import it.
+
+    Beside a parent `lib`, too, and only as long as the parent is there.
+    """
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
     given = dict(os.environ)
@@ -226,12 +231,14 @@ def preload(with_library: bool) -> Stack:
     files = {path: fingerprint(path) for path in places}
     usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
+        if parent and os.getppid() != parent:
+            sys.exit()
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
     inline = importlib.util.find_spec(INLINE_BACKEND.partition(".")[0].removeprefix("module://"))
     for place in (inline and inline.submodule_search_locations) or ():
         compileall.compile_dir(place, quiet=2)
-    if with_library:
+    if parent:
         _import_library()
     sys.dont_write_bytecode = usual
     if len(list(Path("/proc/self/task").iterdir())) > 1:
@@ -268,6 +275,10 @@ def _import_library() -> None:
                     importlib.import_module(found.name)
     with suppress(Exception):  # which notes the files that a run opens
         importlib.import_module("lib.tools.run.opened")
+    with suppress(Exception):  # a table with a fault: each kernel will say so itself
+        loaders = vars(importlib.import_module("lib.figures"))
+        for name in filter(re.compile("load_").match, loaders):
+            loaders[name]()
 
 
 def fingerprint(path: str) -> tuple[int, int] | None:
