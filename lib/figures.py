@@ -93,7 +93,7 @@ def load_investments(path: str | Path | None = None) -> pd.DataFrame:
 
 def load_goals_table() -> pd.DataFrame:
     """Read the goals that the figures can test; rate_pct in per cent a year, level in `unit`."""
-    return tables.read_table("goals", rules=[check_goal])
+    return tables.read_table("goals", rules=[_check_goal])
 
 
 def load_targets() -> pd.DataFrame:
@@ -251,7 +251,7 @@ def check_tables() -> list[Fault]:
     rules: dict[str, list[tables.Rule]] = {
         "figures": [check_figure],
         "investments": [check_figure],
-        "goals": [check_goal],
+        "goals": [_check_goal],
     }
     tabular = [resource for resource in read_package()["resources"] if resource["format"] == "csv"]
     names = [resource["name"] for resource in tabular]
@@ -282,7 +282,7 @@ def check_figure(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
     yield from ((line, column, expected) for column, where, expected in bad for line in rows.index[where])
 
 
-def check_goal(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
+def _check_goal(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
     """Find goals whose kind, numbers, years and reading contradict one another (rows still in text)."""
     is_rate = rows["kind"] == "rate"
     late = (rows["deadline"] != "") & (rows["deadline"] <= rows["base_year"])

@@ -97,7 +97,7 @@ class Code:
 
 
 @lru_cache(maxsize=512)
-def read_code(code: str, is_cell: bool = False) -> Code:
+def _read_code(code: str, is_cell: bool = False) -> Code:
     """Read code, which is parsed once; raises `SyntaxError` or `ValueError` where it is not plain Python."""
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT * is_cell
     tree = compile(code, "code", "exec", flags, dont_inherit=True)
@@ -129,7 +129,7 @@ def meaning(code: str, is_cell: bool = False) -> str:
     is_cell : a cell shows the value of its last statement, unless a semicolon ends it.
     """
     try:
-        return read_code(code, is_cell).meaning
+        return _read_code(code, is_cell).meaning
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return hash_text(code)
 
@@ -164,19 +164,19 @@ def _names_imported(tree: ast.Module) -> frozenset[tuple[str, ...]]:
 def imported_modules(code: str) -> set[str]:
     """Modules of `lib` that Python code imports, directly or through others: "goals", "analysis/answers"."""
     found: set[str] = set()
-    waiting = direct_imports(code)
+    waiting = _direct_imports(code)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting |= direct_imports((LIB / f"{name}.py").read_text(encoding="utf-8"))
+            waiting |= _direct_imports((LIB / f"{name}.py").read_text(encoding="utf-8"))
     return found
 
 
-def direct_imports(code: str) -> set[str]:
+def _direct_imports(code: str) -> set[str]:
     """Modules of `lib` that Python code itself imports, at its top or inside its functions."""
     try:
-        imports = read_code(code).imports
+        imports = _read_code(code).imports
     except SyntaxError as error:
         raise UserError(
             f"line {error.lineno} of the code: {error.msg}; expected plain Python, without % or ! commands"
@@ -191,7 +191,7 @@ def _does_something(path: Path) -> bool:
     """Whether there is a module, and more in it than words: such an `__init__` decides nothing."""
     if path.name != "__init__.py":
         return path.exists()
-    return path.exists() and read_code(path.read_text(encoding="utf-8")).does_something
+    return path.exists() and _read_code(path.read_text(encoding="utf-8")).does_something
 
 
 def hash_modules(names: set[str]) -> str:

@@ -296,7 +296,7 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     assume = Assumptions.of(case) if assume is None else assume
     levels, goal = case.series()["value_mn"].dropna(), case.make_goal()
     verdicts = goals.judge(goal, levels, case.as_of_time)
-    kind = kind_of(case.as_of, goal.deadline)
+    kind = _kind_of(case.as_of, goal.deadline)
     needed = goals.needed_rates(goal, levels, kind == "inferred")
     undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
     if not undecided:
@@ -418,7 +418,7 @@ def _from(expected: Expectation, year: int) -> Posterior:
     return of_all if year == expected.origin else of_all._replace(echo=np.zeros_like(of_all.echo))
 
 
-def kind_of(day: date, deadline: int) -> Kind:
+def _kind_of(day: date, deadline: int) -> Kind:
     """What a probability of a deadline's level is called on a day."""
     if day > date(deadline, 12, 31):
         return "inferred"

@@ -88,7 +88,9 @@ def rows_of(reporter: str, partner: str, levels: dict[int, float]) -> pd.DataFra
 def check(folder: Path) -> list[str]:
     """What is wrong with the runs in a folder: rules that a page breaks, answers that differ between fields."""
     faults = []
-    runs = sorted(folder.glob("*/*/notebook.ipynb"))
+    runs = sorted(
+        path for path in folder.glob("*/*/notebook.ipynb") if path.with_name("result.json").exists()
+    )
     if len(runs) < LEAST_RUNS:
         faults.append(f"{folder}: found {len(runs)} runs, expected {LEAST_RUNS} or more")
     faults += [f"{path.parent}: failed" for path in sorted(folder.glob("*/*/notebook.failed.ipynb"))]

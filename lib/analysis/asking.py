@@ -171,7 +171,7 @@ def ask(
     money, scale = spoken.read_unit(unit, currency or "USD")
     if currency not in (None, money):
         raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
-    sentence = about if is_sentence(about) else None
+    sentence = about if _is_sentence(about) else None
     given: dict[str, Any] = {
         "goal": goal,
         "reporter": reporter,
@@ -189,10 +189,10 @@ def ask(
         values["year_ends"] = _year_ends(about)
         notes += _left_out(levels, values)
     case = _with_years(values, count, notes)
-    return Answer(**vars(outlook.of(case)), understood=tuple(notes), doubts=tuple(doubts_of(case)))
+    return Answer(**vars(outlook.of(case)), understood=tuple(notes), doubts=tuple(_doubts_of(case)))
 
 
-def doubts_of(case: GoalCase) -> list[str]:
+def _doubts_of(case: GoalCase) -> list[str]:
     """What the rules of plausibility doubt of the usable figures that the case knows, in words."""
     rows = case.vintage()
     rows = rows[rows["level_usable"]]
@@ -203,7 +203,7 @@ def doubts_of(case: GoalCase) -> list[str]:
     return [*words[:3], *([f"and {len(words) - 3} more"] if len(words) > 3 else [])]
 
 
-def is_sentence(about: Any) -> bool:
+def _is_sentence(about: Any) -> bool:
     """Whether words ask a question, rather than list figures."""
     return isinstance(about, str) and not re.search(
         r"[\n|]|^[0-9]{4}[\s,;:=]+[0-9.]+(\s+[+−-]?[0-9.]+ *%)?$", about.strip()

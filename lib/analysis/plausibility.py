@@ -73,7 +73,7 @@ def pair(left: pd.DataFrame, keys: list[str], right: pd.DataFrame | None = None)
     return pairs[pairs["row"] != pairs["row_o"]].reset_index(drop=True)
 
 
-def triples(rows: pd.DataFrame) -> pd.DataFrame:
+def _triples(rows: pd.DataFrame) -> pd.DataFrame:
     """Each total beside the exports (_x) and imports (_m) of its period in its currency."""
     keys = ["reporter", "partner", "period_number", "currency"]
     part = {name: rows.loc[rows["flow"] == name, [*keys, *NUMBERS]] for name in ("total", "export", "import")}
@@ -368,7 +368,7 @@ def with_growth(rows: pd.DataFrame) -> pd.DataFrame:
 
 def parts_against_total(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     """A total that no exports and imports of its period add up to."""
-    found = triples(rows[rows["log"].notna()])
+    found = _triples(rows[rows["log"].notna()])
     parts = found["value_mn_x"] + found["value_mn_m"]
     rounding = found["half"] + (
         (found["half_x"] * found["value_mn_x"] + found["half_m"] * found["value_mn_m"]) / parts
@@ -381,7 +381,7 @@ def parts_against_total(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.Da
 
 def growth_of_parts(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     """Printed growth of exports, imports and total that cannot all be true; each of the three is flagged."""
-    found = triples(rows[rows["log"].notna() & (rows["yoy_pct"] > -100)])
+    found = _triples(rows[rows["log"].notna() & (rows["yoy_pct"] > -100)])
     parts = found["value_mn_x"] + found["value_mn_m"]
     base = sum(implied_base(found[f"value_mn{part}"], found[f"yoy_pct{part}"] / 100) for part in ("_x", "_m"))
     implied = (parts / base - 1) * 100

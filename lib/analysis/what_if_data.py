@@ -165,7 +165,7 @@ def _printed(row: Any) -> str:
     return ", ".join(text for text in (level, growth) if text)
 
 
-def stated_goals(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _stated_goals(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Goals that somebody announced for one of the flows, as parameters, with announcer and address.
 
     A goal whose base was not on record on the day of its announcement opens on the first day on which it was.
@@ -393,7 +393,7 @@ def _payload(state: Any) -> dict[str, Any]:
         for change in c
         if change[1:]
     }
-    stated = stated_goals(known)
+    stated = _stated_goals(known)
     knowledge = Knowledge(stated)
     told = [flow | {"knows": knowledge.of(flow)} for flow in known]
     return {

@@ -130,12 +130,12 @@ def chance(model: Posterior, reading: str, horizon: int, rates: Iterable[float])
     """
     if reading == "average":
         return np.stack([law.p_reach(model, horizon * np.log1p(rate), horizon) for rate in rates])
-    steps = growth_paths(model, horizon)
+    steps = _growth_paths(model, horizon)
     found = steps.min(axis=-1) if reading == "every_year" else np.expm1(np.minimum(steps, 700)).mean(axis=-1)
-    return np.stack([np.mean(found >= threshold(reading, rate), axis=-1) for rate in rates])
+    return np.stack([np.mean(found >= _threshold(reading, rate), axis=-1) for rate in rates])
 
 
-def growth_paths(model: Posterior, horizon: int) -> Array:
+def _growth_paths(model: Posterior, horizon: int) -> Array:
     """Evenly spread paths of yearly log growth, shape (flows, `PATHS`, horizon): quasi-random numbers of Sobol (1967)."""
     from scipy.stats import qmc
 
@@ -151,7 +151,7 @@ def growth_paths(model: Posterior, horizon: int) -> Array:
     return steps + model.mean[:, None, None]
 
 
-def threshold(reading: str, rate: Any) -> Any:
+def _threshold(reading: str, rate: Any) -> Any:
     """Value of `realised` that a goal of `rate` a year asks for."""
     return rate if reading == "mean_of_rates" else np.log1p(rate)
 
@@ -184,7 +184,7 @@ def count_starts(
     before = levels.log[:, : len(starts)]
     known = ~np.isnan(outcome) & ~np.isnan(before)
     classes = size_class(np.exp(before[known])) if sized else np.zeros(known.sum(), dtype=int)
-    passed = np.searchsorted([threshold(reading, goal) for goal in GOALS], outcome[known], side="right")
+    passed = np.searchsorted([_threshold(reading, goal) for goal in GOALS], outcome[known], side="right")
     shape = (len(starts), len(SIZES) - 1, len(GOALS) + 1)
     cell = np.ravel_multi_index((np.nonzero(known)[1], classes, passed), shape)
     counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
@@ -256,7 +256,7 @@ def score_events(of: Batch, reading: str, horizon: int, base: dict[str, Array]) 
     tables = []
     for name, p in forecasts(of, reading, horizon, base).items():
         for goal, given in zip(GOALS, p, strict=True):
-            hit = (of.outcome >= threshold(reading, goal)).astype(float)
+            hit = (of.outcome >= _threshold(reading, goal)).astype(float)
             values = {"rate": hit, "p": given, "brier": (given - hit) ** 2}
             means = {what: np.bincount(place, x) / n for what, x in values.items()}
             tables.append(pd.DataFrame({"size_class": labels, **means, "n": n, "goal": goal, "model": name}))

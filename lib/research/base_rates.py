@@ -138,7 +138,7 @@ MIN_STARTS = 200
 """Starting points that a size class needs for a distribution of its own."""
 
 
-def past_growth(
+def _past_growth(
     levels: Levels, origin: int, horizon: int, absent_is_zero: bool
 ) -> Iterator[tuple[int, Array]]:
     """Log growth over `horizon` years from every start whose end is known at the origin, by size class.
@@ -184,7 +184,7 @@ def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataF
     """
     rows = []
     for horizon in HORIZONS:
-        for index, growth in past_growth(levels, origin, horizon, absent_is_zero):
+        for index, growth in _past_growth(levels, origin, horizon, absent_is_zero):
             if len(growth) < MIN_STARTS:
                 continue
             gone: NDArray[np.bool_] = np.asarray(np.isneginf(growth))

@@ -156,7 +156,7 @@ def _median(values: Array) -> Array:
     return found
 
 
-def estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:
+def _estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:
     """Rows of ``priors.csv``: `estimate` for each origin from `first` to `last`, with the panel's name."""
     rows = [estimate(levels, origin).assign(origin=origin) for origin in range(first, last + 1)]
     table = pd.concat(rows, ignore_index=True).assign(panel=panel.name)
@@ -170,7 +170,9 @@ def estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.Data
 def priors(folder: Path, progress: Progress = iter) -> Tables:
     """Step: priors of all origins of the three yearly panels."""
     spans = [(BACI, 2004, 2020), (OEC, 1966, 2003), (WDI, 1981, 2024)]
-    tables = [estimate_all(panel, load(panel, folder), first, last) for panel, first, last in progress(spans)]
+    tables = [
+        _estimate_all(panel, load(panel, folder), first, last) for panel, first, last in progress(spans)
+    ]
     return {"priors.csv": pd.concat(tables)}
 
 
@@ -181,4 +183,4 @@ def panel_priors(path: str | Path) -> pd.DataFrame:
     first, last = int(levels.years[0]) + MIN_RATES, int(levels.years[-1])
     if last < first:
         raise UserError(f"{path.name}: found {len(levels.years)} years, expected {MIN_RATES + 1} or more")
-    return estimate_all(Panel(path.stem, path.name, path.name), levels, first, last)
+    return _estimate_all(Panel(path.stem, path.name, path.name), levels, first, last)

@@ -49,7 +49,7 @@ def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
     return Total(location, scale, df, np.zeros_like(location))
 
 
-def from_years_before(level: ArrayLike, of: Posterior) -> Total:
+def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
     """The yearly forecast of the total, a year after the last known level: the part of its law that is the flow's own.
 
     The share whose variance is redrawn from the class is left out, so that it is a Student-t.
@@ -179,7 +179,7 @@ def _prepare(months: Months, place: int) -> Year:
     flows = known[fitted.flows]
     usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
     last = np.exp(levels.log[flows[usable], place - 1])
-    annual = from_years_before(last, select(fitted.models[USED], usable))
+    annual = _from_years_before(last, select(fitted.models[USED], usable))
     return Year(place, flows[usable], fitted.classes[usable], annual)
 
 

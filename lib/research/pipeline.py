@@ -91,7 +91,7 @@ def build(
 def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None:
     """Load, compute, save, and note what the step rested on."""
     code = code_of(step)
-    with noted_files() as opened:
+    with _noted_files() as opened:
         tables = step(folder, bar(name) if progress else iter)
     make_folder(out / "scores")
     for file, table in tables.items():
@@ -136,7 +136,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @contextmanager
-def noted_files() -> Iterator[set[str]]:
+def _noted_files() -> Iterator[set[str]]:
     """The names of all files that Python opens meanwhile; nothing is remembered from before, so all are opened."""
     global _hooked
     if not _hooked:  # an audit hook (PEP 578) stays for good: one is enough

@@ -43,7 +43,7 @@ MIN_LEVELS = 10
 SEED = 20_131_215
 
 
-def score_competitors(folder: str | Path, workers: int = 2, progress: Progress = iter) -> pd.DataFrame:
+def _score_competitors(folder: str | Path, workers: int = 2, progress: Progress = iter) -> pd.DataFrame:
     """Brier scores of all models on the same flows; goals are read on average.
 
     Returns
@@ -188,4 +188,4 @@ def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) 
 
 def competitors(folder: Path, progress: Progress = iter) -> Tables:
     """Step: the scores of the competitors beside our own."""
-    return {"scores/competitors.parquet": in_single_precision(score_competitors(folder, progress=progress))}
+    return {"scores/competitors.parquet": in_single_precision(_score_competitors(folder, progress=progress))}

@@ -53,12 +53,12 @@ def _gaussian(location: Array, covariance: Array) -> Law:
     return Law(years, np.ones(1), np.asarray(location)[None], np.asarray(covariance)[None])
 
 
-def ets_law(x: Array, horizon: int) -> Law:
+def _ets_law(x: Array, horizon: int) -> Law:
     """Exponential smoothing with additive errors, A,N,N or A,A,N by AICc (Hyndman et al. 2008)."""
     return _ets_path(_best([lambda: _fit_ets(x), lambda: _fit_ets(x, trend="add")]), horizon)
 
 
-def ets_damped_law(x: Array, horizon: int) -> Law:
+def _ets_damped_law(x: Array, horizon: int) -> Law:
     """Exponential smoothing with a damped additive trend, A,Ad,N (Gardner & McKenzie 1985)."""
     return _ets_path(_fit_ets(x, trend="add", damped_trend=True), horizon)
 
@@ -237,7 +237,7 @@ def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
         raise UserError(f"name: found {name!r}, expected one of {', '.join(MODELS)}")
     if horizon != int(horizon) or horizon < 1:
         raise UserError(f"horizon: found {horizon}, expected a whole number of years, at least 1")
-    x = log_levels(levels)
+    x = _log_levels(levels)
     unit = np.diff(x).std(ddof=1)
     z = (x - x[-1]) / unit
     fallback, converged = None, True
@@ -252,7 +252,7 @@ def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
     return Forecast(scaled, fallback, converged)
 
 
-def log_levels(levels: ArrayLike) -> Array:
+def _log_levels(levels: ArrayLike) -> Array:
     """Logs of levels that a model can be fitted to, without the missing years before the first."""
     values = np.asarray(levels, dtype=float)
     if values.ndim != 1 or np.isnan(values).all():
@@ -285,8 +285,8 @@ def drift_law(x: Array, horizon: int) -> Law:
 
 MODELS: dict[str, Callable[[Array, int], Law]] = {
     "drift": drift_law,
-    "ets": ets_law,
-    "ets_damped": ets_damped_law,
+    "ets": _ets_law,
+    "ets_damped": _ets_damped_law,
     "arima_drift": arima_drift_law,
     "uc": uc_law,
     "theta": theta_law,

@@ -54,10 +54,10 @@ class TradeScores(NamedTuple):
     examples: pd.DataFrame
 
 
-def score_trade(folder: str | Path, progress: Progress = iter) -> TradeScores:
+def _score_trade(folder: str | Path, progress: Progress = iter) -> TradeScores:
     """Score all models on BACI flows, by reading, horizon, goal, origin and size class."""
     old = until(panels.load(OEC, folder), OLD_LAST)
-    return score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
+    return _score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
 
 
 def score_panel(path: str | Path, absent_is_zero: bool = False, progress: Progress = iter) -> TradeScores:
@@ -71,10 +71,10 @@ def score_panel(path: str | Path, absent_is_zero: bool = False, progress: Progre
         raise UserError(
             f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
         )
-    return score_levels(levels, origins, absent_is_zero, None, progress)
+    return _score_levels(levels, origins, absent_is_zero, None, progress)
 
 
-def score_levels(
+def _score_levels(
     levels: Levels, origins: Sequence[int], absent_is_zero: bool, old: Levels | None, progress: Progress
 ) -> TradeScores:
     """Scores of a panel; `old` adds to the long base rate."""
@@ -158,7 +158,7 @@ TRACKERS = {
 }
 
 
-def score_verdicts(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
+def _score_verdicts(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
     """Brier scores by base year, years since, goal and forecast.
 
     Returns
@@ -284,7 +284,7 @@ def _row(training: Array, test: Array, before: int, after: int) -> Array:
 
 def trade(folder: Path, progress: Progress = iter) -> Tables:
     """Step: scores of all models on trade."""
-    found = score_trade(folder, progress)
+    found = _score_trade(folder, progress)
     tables = {"scores/trade_examples.parquet": found.examples}
     for name in ("events", "intervals"):
         scores = getattr(found, name)
@@ -306,7 +306,7 @@ def contests(_folder: Path, progress: Progress = iter) -> Tables:
 
 def verdicts(folder: Path, progress: Progress = iter) -> Tables:
     """Step: the official trackers scored as forecasts."""
-    return {"scores/verdicts.parquet": in_single_precision(score_verdicts(folder, progress))}
+    return {"scores/verdicts.parquet": in_single_precision(_score_verdicts(folder, progress))}
 
 
 def in_single_precision(scores: pd.DataFrame) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def warnings(row: Row) -> list[str]:
         + (" (the same address)" if one.url and one.url == row["url"] else "")
         for one in same.itertuples()
     ]
-    return lines + [f"{flag.rule}: {_flag_in_words(flag)}" for flag in new_flags(row, curated).itertuples()]
+    return lines + [f"{flag.rule}: {_flag_in_words(flag)}" for flag in _new_flags(row, curated).itertuples()]
 
 
 def _flag_in_words(flag: Any) -> str:
@@ -115,7 +115,7 @@ def _flag_in_words(flag: Any) -> str:
     return f"{flag.figure_id}: found {flag.found}, expected {flag.expected}{against}"
 
 
-def new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
+def _new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     """The flags of `lib.analysis.plausibility` that a row brings, on itself and on others."""
     parents = fig.parents()
     family = {row["reporter"], row["partner"], *_related(row["reporter"], parents)}
@@ -164,7 +164,7 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
                 (rows["period_end"] - rows["period_start"]).dt.days > 360
             ]  # months are in their years
         size = rows.groupby(["partner", "flow"])["value"].transform("size")
-        order = size[jumps(rows).sort_values(ascending=False, kind="stable").index]
+        order = size[_jumps(rows).sort_values(ascending=False, kind="stable").index]
         rows = rows.loc[sorted(order.index[order.cumsum() <= left])].reset_index(drop=True)
         left -= int(order[order.cumsum() <= left].sum())
         asked = {key for key in rows["figure_id"] if of is None or key in of}
@@ -183,7 +183,7 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     ), seen
 
 
-def jumps(rows: pd.DataFrame) -> pd.Series:
+def _jumps(rows: pd.DataFrame) -> pd.Series:
     """By row, the largest jump within its flow and length of period: where to look first, if not everywhere."""
     length = (rows["period_end"] - rows["period_start"]).dt.days // 20
     keys = [rows["partner"], rows["flow"], rows["unit"], length]

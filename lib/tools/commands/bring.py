@@ -139,7 +139,7 @@ def import_(
             click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
         written, path = record.write_import(imported, asked, snapshots.open_store())
     for draft in written:
-        for line in draft_in_words(draft):
+        for line in _draft_in_words(draft):
             click.echo(line)
     source = imported.request.source
     click.echo(
@@ -249,7 +249,7 @@ def _as_table(rows: "pd.DataFrame", known: list[str]) -> list[str]:
     ]
 
 
-def draft_in_words(draft: "Draft") -> list[str]:
+def _draft_in_words(draft: "Draft") -> list[str]:
     """What was written of each pair."""
     import pandas as pd
 

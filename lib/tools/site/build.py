@@ -4,10 +4,9 @@ It is made in a folder aside and exchanged with the old one in a single step. A 
 it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
 site, once their files are seen to be those it wrote.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU on the
-same machine: 38 for 200 runs, 1.9 for 4, 2.2 after one run had changed; this module takes 4.6, 1.9 and 2.1
-(tests/bench/bench_site.py), of which 1.2 are imports and the strict reading of the data. Sphinx' pages carry scripts
-inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and show
+The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU: 38 for
+200 runs, 2.2 after one had changed. This module takes 60 for 400 runs, a third of them for the what-if page, and of
+twelve 0.7 after one page has changed (tests/bench/bench_site.py). Sphinx' pages carry scripts inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and show
 pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
 
@@ -18,6 +17,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
@@ -80,17 +80,19 @@ def _check_target(site: Path) -> None:
         raise UserError(f"{site}: found files that no build of the site has made; expected a site or nothing")
 
 
-def _take_over(page: dict[str, Any] | None, stamp: str, site: Path, draft: Path) -> bool:
-    """Take the files of a page from the old site if its stamp is the same and the files are whole."""
+def _is_whole(page: dict[str, Any] | None, stamp: str, site: Path) -> bool:
+    """Whether an old page has this stamp, and its files are those that were written."""
     if page is None or page.get("stamp") != stamp or not page["files"]:
         return False
-    if any(hash_of(site / name) != digest for name, digest in page["files"].items()):
-        return False
+    return all(hash_of(site / name) == hashed for name, hashed in page["files"].items())
+
+
+def _take_over(page: dict[str, Any], site: Path, draft: Path) -> None:
+    """Take the files of a page from the old site."""
     for folder in {(draft / name).parent for name in page["files"]}:
         make_folder(folder)
     for name in page["files"]:
         _link(site / name, draft / name)
-    return True
 
 
 def hash_of(path: Path) -> str:
@@ -189,10 +191,16 @@ def build_site(out: Path) -> _Built:
         stamped: dict[str, Any] = {}
         made = []
         kept = dict(before["kept"])
-        for part in _parts(site, code, kept):
-            old, stamp = before["pages"].get(part.name), digest(part.decided_by)
-            if _take_over(old, stamp, target, draft):
-                stamped[part.name] = old
+        parts, old = list(_parts(site, code, kept)), before["pages"]
+        stamps = [digest(part.decided_by) for part in parts]
+        with ThreadPoolExecutor() as pool:
+            whole = list(
+                pool.map(lambda part, stamp: _is_whole(old.get(part.name), stamp, target), parts, stamps)
+            )
+        for part, stamp, is_whole in zip(parts, stamps, whole, strict=True):
+            if is_whole:
+                _take_over(old[part.name], target, draft)
+                stamped[part.name] = old[part.name]
                 continue
             files = {f"{part.folder}{name}": content for name, content in part.make().items()}
             stamped[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}

@@ -7,6 +7,7 @@ import csv
 import json
 import re
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -125,7 +126,9 @@ def find_runs(out: Path) -> list[FoundRun]:
     folders = [path for path in (out / "runs").glob("*/*") if _is_run(path)]
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
-    return [_found(one) for one in sorted(folders, key=lambda one: (one.parent, one.name != DEFAULT, one))]
+    ordered = sorted(folders, key=lambda one: (one.parent, one.name != DEFAULT, one))
+    with ThreadPoolExecutor() as pool:  # hashes are computed outside the interpreter's lock
+        return list(pool.map(_found, ordered))
 
 
 def _is_run(folder: Path) -> bool:

@@ -66,7 +66,7 @@ class Number(NamedTuple):
     flag: str = ""
 
 
-def split_number(text: str) -> "re.Match[str] | None":
+def _split_number(text: str) -> "re.Match[str] | None":
     """Return the parts of a text that is a number with what may stand around it, else None."""
     found = _NUMBER.fullmatch(text)
     return found if found and bool(found["open"]) == bool(found["close"]) else None
@@ -74,7 +74,7 @@ def split_number(text: str) -> "re.Match[str] | None":
 
 def is_number(text: str) -> bool:
     """Whether a text is a number, with what may stand around it."""
-    return split_number(text) is not None
+    return _split_number(text) is not None
 
 
 def is_figure(text: str) -> bool:
@@ -99,7 +99,7 @@ def read_number(text: str, marks: Marks) -> Number | str:
         and marks.thousands != "."
     ):
         return Number(float(text))
-    parts = split_number(text)
+    parts = _split_number(text)
     if parts is None:
         return f'a number with "{marks.decimal}" before its decimals'
     whole, point, rest = parts["body"].strip().partition(marks.decimal)
@@ -140,7 +140,7 @@ def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str]
     """The marks that stand before decimals, between thousands, or before three digits alone; each with a text that shows it."""
     decimal, thousands, doubtful = dict[str, str](), dict[str, str](), dict[str, str]()
     for text in shapes(text for text in texts if "." in text or "," in text):
-        if (parts := split_number(text)) is None:
+        if (parts := _split_number(text)) is None:
             continue
         body = parts["body"].strip()
         first, *others = sorted((mark for mark in ".," if mark in body), key=body.rindex) or [""]

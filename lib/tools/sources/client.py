@@ -147,7 +147,7 @@ WAIT_IN_WORDS = re.compile(rb"[Tt]ry again in (\d{1,6}) second")
 QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):(\d\d)")
 
 
-def receive(client: Client, request: Request, response: httpx.Response, started: float) -> Answer:
+def _receive(client: Client, request: Request, response: httpx.Response, started: float) -> Answer:
     """Read an answer to its end.
 
     Raises
@@ -158,10 +158,10 @@ def receive(client: Client, request: Request, response: httpx.Response, started:
         Where it would not: other statuses, a body too large, a web page instead of data.
     """
     if response.status_code not in (200, 204):
-        refuse_status(client, request, response, started)
+        _refuse_status(client, request, response, started)
     if response.status_code == 200:
-        check_kind(client, request, response, started)
-    body = b"".join(decoded(client, request, response, started))
+        _check_kind(client, request, response, started)
+    body = b"".join(_decoded(client, request, response, started))
     if response.status_code == 200 and not body:
         raise Again("an empty body with status 200", "data, or status 204")
     named = [name for name in KEPT_HEADERS if name in response.headers]
@@ -171,7 +171,7 @@ def receive(client: Client, request: Request, response: httpx.Response, started:
     )
 
 
-def refuse_status(client: Client, request: Request, response: httpx.Response, started: float) -> None:
+def _refuse_status(client: Client, request: Request, response: httpx.Response, started: float) -> None:
     """Raise what a status other than success calls for, with the words of the server."""
     body = beginning(client, request, response, started)
     said = f": {quote(words)}" if (words := error_words(body)) else ""
@@ -195,7 +195,7 @@ def beginning(client: Client, request: Request, response: httpx.Response, starte
     """Return the beginning of an error's body, decompressed where that is possible, without the key."""
     body = b""
     try:
-        for chunk in decoded(client, request, response, started):
+        for chunk in _decoded(client, request, response, started):
             body += chunk
             if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
                 break
@@ -231,7 +231,7 @@ def asked_wait(header: str, body: bytes, now: datetime) -> float:
         return float(match[1]) if match else 0.0
 
 
-def check_kind(client: Client, request: Request, response: httpx.Response, started: float) -> None:
+def _check_kind(client: Client, request: Request, response: httpx.Response, started: float) -> None:
     """Refuse content of another kind than asked for, and rows whose end nobody could see."""
     media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if media not in request.media:
@@ -245,13 +245,13 @@ def check_kind(client: Client, request: Request, response: httpx.Response, start
         raise refuse(request.url, "rows of unknown length", "an answer that says where it ends")
 
 
-def decoded(client: Client, request: Request, response: httpx.Response, started: float) -> Iterator[bytes]:
+def _decoded(client: Client, request: Request, response: httpx.Response, started: float) -> Iterator[bytes]:
     """Give the body in parts, decompressed within bounds."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise refuse(request.url, f"the encoding {quote(redact(encoding, request.secrets))}", "gzip or none")
     raw = bounded(client, request, response, started)
-    yield from unzipped(raw, client.limits.decoded_bytes, request.url) if encoding == "gzip" else raw
+    yield from _unzipped(raw, client.limits.decoded_bytes, request.url) if encoding == "gzip" else raw
 
 
 def bounded(client: Client, request: Request, response: httpx.Response, started: float) -> Iterator[bytes]:
@@ -265,17 +265,17 @@ def bounded(client: Client, request: Request, response: httpx.Response, started:
         if total > limit:
             raise refuse(request.url, f"a body of more than {limit} bytes", f"at most {limit}")
         if client.clock() - started > client.limits.total_seconds:
-            raise too_slow(client)
+            raise _too_slow(client)
         yield chunk
 
 
-def too_slow(client: Client) -> Again:
+def _too_slow(client: Client) -> Again:
     """Return what to say of an answer that takes longer than all of it may."""
     seconds = f"{client.limits.total_seconds:g} s"
     return Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
 
 
-def unzipped(chunks: Iterator[bytes], limit: int, where: str) -> Iterator[bytes]:
+def _unzipped(chunks: Iterator[bytes], limit: int, where: str) -> Iterator[bytes]:
     """Decompress gzip; an end that never comes or damaged data are faults, more than `limit` bytes too."""
     stream, total = zlib.decompressobj(wbits=31), 0
     for chunk in chunks:
@@ -321,7 +321,7 @@ def open_client(
     ends = Deadline()
     try:
         http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
-        bound_waits(http, ends, changes.get("clock", time.monotonic))
+        _bound_waits(http, ends, changes.get("clock", time.monotonic))
     except (ImportError, ValueError, OSError) as error:
         raise UserError(
             f"HTTP client: cannot be started with this proxy or certificate setting: {error}"
@@ -330,7 +330,7 @@ def open_client(
         yield Client(http, limits, bases or {}, ends=ends, **changes)
 
 
-def bound_waits(http: httpx.Client, ends: Deadline, clock: Callable[[], float]) -> None:
+def _bound_waits(http: httpx.Client, ends: Deadline, clock: Callable[[], float]) -> None:
     """Let every wait of a client's connections, also those through a proxy, end with the attempt."""
     for transport in (http._transport, *http._mounts.values()):
         # httpx offers no other way to its network; a test sees that the limit holds.
@@ -400,7 +400,7 @@ def get(client: Client, request: Request) -> Answer:
     """
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(client.limits.attempts),
-        wait=lambda state: wait_before_next(client, state),
+        wait=lambda state: _wait_before_next(client, state),
         retry=tenacity.retry_if_exception_type(Again),
         sleep=client.sleep,
         reraise=True,
@@ -410,7 +410,7 @@ def get(client: Client, request: Request) -> Answer:
             return retrying(attempt, client, request)
     except Again as fault:
         found = f"{fault.found}, at the last of {client.limits.attempts} attempts"
-        expected = fault.expected + without_tls(request.url)
+        expected = fault.expected + _without_tls(request.url)
         raise refuse(request.url, redact(found, request.secrets), expected) from None
     except UserError as fault:
         raise type(fault)(redact(str(fault), request.secrets)) from None
@@ -418,7 +418,7 @@ def get(client: Client, request: Request) -> Answer:
         client.ends.at = math.inf
 
 
-def wait_before_next(client: Client, state: tenacity.RetryCallState) -> float:
+def _wait_before_next(client: Client, state: tenacity.RetryCallState) -> float:
     """Seconds to wait: what the server asked for, else a random part of a bound that doubles each time.
 
     The random part is between half and all ("equal jitter", Brooker, AWS Architecture Blog, 2015), so that many
@@ -435,29 +435,29 @@ def attempt(client: Client, request: Request) -> Answer:
     started = client.clock()
     url = request.url
     for _ in range(client.limits.redirects + 1):
-        keep_distance(client, request, url)
+        _keep_distance(client, request, url)
         client.ends.at = started + client.limits.total_seconds
         answer, location = exchange(client, request, url, started)
         if answer is not None:
             return answer
-        url = checked_redirect(client, url, location)
+        url = _checked_redirect(client, url, location)
     raise refuse(request.url, f"more than {client.limits.redirects} redirects", "an answer")
 
 
 def exchange(client: Client, request: Request, url: str, started: float) -> tuple[Answer | None, str]:
     """Send one request: the answer, or where a redirect points to. Faults of the network may pass."""
     try:
-        with client.http.stream("GET", url, headers=headers_of(request)) as response:
+        with client.http.stream("GET", url, headers=_headers_of(request)) as response:
             if response.status_code in REDIRECTS:
                 return None, redact(response.headers.get("Location", ""), request.secrets)
-            return receive(client, request, response, started), ""
+            return _receive(client, request, response, started), ""
     except httpx.TimeoutException as error:
         fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
         if client.clock() - started >= client.limits.total_seconds:
-            fault = too_slow(client)
+            fault = _too_slow(client)
     except httpx.TransportError as error:
         if is_certificate_fault(error):
-            valid = f"a valid one{without_tls(url)}"
+            valid = f"a valid one{_without_tls(url)}"
             raise refuse(url, f"a certificate that cannot be trusted ({error})", valid) from None
         fault = Again(f"a broken connection ({type(error).__name__}: {error})", "a complete answer")
     except httpx.InvalidURL as error:
@@ -465,12 +465,12 @@ def exchange(client: Client, request: Request, url: str, started: float) -> tupl
     raise fault from None
 
 
-def headers_of(request: Request) -> dict[str, str]:
+def _headers_of(request: Request) -> dict[str, str]:
     """Return the headers of a request; those with a key are held in the open by no variable of ours."""
     return {"Accept": request.accept} | ({request.key_header: request.key.reveal()} if request.key else {})
 
 
-def without_tls(url: str) -> str:
+def _without_tls(url: str) -> str:
     """Say what else there is where the host may speak http alone."""
     plain_host = url.startswith("https:") and urlsplit(url).hostname in PLAIN_HOSTS
     return "; this host may speak http alone: --allow-http lets it" if plain_host else ""
@@ -485,7 +485,7 @@ def is_certificate_fault(error: BaseException | None) -> bool:
     return False
 
 
-def checked_redirect(client: Client, url: str, location: str) -> str:
+def _checked_redirect(client: Client, url: str, location: str) -> str:
     """Return where a redirect points to, which must be the same host, and as safe."""
     target = urljoin(url, location)
     here, there = urlsplit(url), urlsplit(target)
@@ -496,7 +496,7 @@ def checked_redirect(client: Client, url: str, location: str) -> str:
     return target
 
 
-def keep_distance(client: Client, request: Request, url: str) -> None:
+def _keep_distance(client: Client, request: Request, url: str) -> None:
     """Wait until the source's pace allows another request to this host."""
     host = urlsplit(url).netloc
     last = client.asked.get(host)

@@ -84,12 +84,12 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """
     content = decode.read_json(body, where) if body else {"data": [], "count": 0}
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
-        words = error_of(content)
+        words = _error_of(content)
         raise refuse(where, f"the error {quote(words)}" if words else "JSON of another shape", "data")
     if content.get("error"):
         raise refuse(where, f"the error {quote(str(content['error']))}", "data")
     rows = content["data"]
-    check_complete(content, rows, where)
+    _check_complete(content, rows, where)
     if set(map(type, rows)) - {dict}:
         raise refuse(where, "rows of another shape", "an object for each")
     # A row that says nothing of a part is taken as whole.
@@ -98,13 +98,13 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     return to_frame(rows, where), []
 
 
-def error_of(content: Any) -> str:
+def _error_of(content: Any) -> str:
     """Return the words of an error, as in {"statusCode": 429, "message": "…"}."""
     found = content.get("message") or content.get("error") if isinstance(content, dict) else ""
     return str(found or "")
 
 
-def check_complete(content: dict[str, Any], rows: list[Any], where: str) -> None:
+def _check_complete(content: dict[str, Any], rows: list[Any], where: str) -> None:
     """Refuse rows that were cut off at the limit, and rows that are fewer than were counted."""
     limit = KEYED_ROWS if "/data/v1/get/" in where else PREVIEW_ROWS
     if len(rows) >= limit:
@@ -125,10 +125,10 @@ def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
         for name in names
     )
     texts = {
-        "reporter": codes_of(rows, "reporterCode", where),
-        "partner": codes_of(rows, "partnerCode", where),
+        "reporter": _codes_of(rows, "reporterCode", where),
+        "partner": _codes_of(rows, "partnerCode", where),
         "freq": [str(row.get("freqCode", "A")) for row in rows],
-        "period": codes_of(rows, "period", where),
+        "period": _codes_of(rows, "period", where),
         "flow": [FLOWS[row["flowCode"]] for row in rows],
     }
     frame = pd.DataFrame({name: pd.Series(column, dtype="str") for name, column in texts.items()})
@@ -138,7 +138,7 @@ def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
     return frame.assign(value=value, unit="USD", valuation=valuation)[value.notna()].reset_index(drop=True)
 
 
-def codes_of(rows: list[dict[str, Any]], name: str, where: str) -> list[str]:
+def _codes_of(rows: list[dict[str, Any]], name: str, where: str) -> list[str]:
     """Return the codes of a column as text, given as numbers or texts."""
     values = [row.get(name) for row in rows]
     if other := sorted(str(kind.__name__) for kind in set(map(type, values)) - {int, str}):

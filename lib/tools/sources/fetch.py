@@ -55,7 +55,7 @@ def pair_question(source: str, reporter: str, partner: str, freq: str, years: ra
     own, other, world = find_economy(reporter), find_economy(partner), economies()[0]
     if own == other:
         raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
-    facts = check_source(source, freq)
+    facts = _check_source(source, freq)
     if own.iso3 in facts.silent:
         raise UserError(
             f"reporter: found {own.name}, which does not report to {source}, expected another country; with {own.name} "
@@ -75,7 +75,7 @@ def pair_question(source: str, reporter: str, partner: str, freq: str, years: ra
     )
 
 
-def check_source(source: str, freq: str) -> Any:
+def _check_source(source: str, freq: str) -> Any:
     """Return what is known of a source that can be asked for values of a frequency."""
     if source not in TRADE:
         raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
@@ -127,7 +127,7 @@ def fetch(
     parts, snapshots, notes = [observations.empty()], [], []
     for done, request in enumerate(requests):
         try:
-            rows, snapshot, said = answer_of(question, request, client, store, asking)
+            rows, snapshot, said = _answer_of(question, request, client, store, asking)
         except QuotaUsed as fault:
             if not done:
                 raise
@@ -140,11 +140,11 @@ def fetch(
         notes += said
     rows = pd.concat(parts, ignore_index=True)
     if question.source not in BY_CODE:
-        rows = part_of_table(rows, question, snapshots[-1].url if snapshots else question.source)
-    return assemble(rows, snapshots, notes)
+        rows = _part_of_table(rows, question, snapshots[-1].url if snapshots else question.source)
+    return _assemble(rows, snapshots, notes)
 
 
-def answer_of(
+def _answer_of(
     question: Question, request: Request, client: Client, store: Store, asking: dict[str, Any]
 ) -> tuple[pd.DataFrame, Snapshot, list[str]]:
     """Return the rows of one request, each with the day from which it was known, their snapshot, and notes."""
@@ -197,7 +197,7 @@ def fetch_panel(
         Where three reporters in a row fail, since then it is the source that is out of order, where its quota is used up,
         or where no reporter has anything.
     """
-    facts = check_source(source, freq)
+    facts = _check_source(source, freq)
     everybody = [place.name for place in economies()[1:] if place.iso3 not in facts.silent]
     places = [find_economy(name) for name in reporters or (everybody if source in BY_CODE else ["China"])]
     years = range(max(years[0], facts.first_year), years[-1] + 1)
@@ -224,11 +224,11 @@ def fetch_panel(
 def read_answer(question: Question, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer into observations in names and periods of this project.
 
-    Rows of other questions are refused; whole tables are returned whole (`part_of_table`).
+    Rows of other questions are refused; whole tables are returned whole (`_part_of_table`).
     """
     rows, notes = TRADE[question.source].read(body, media, where)
     if question.source in BY_CODE:
-        check_answers(rows, question, where)
+        _check_answers(rows, question, where)
         names = names_by(question.source)
         unknown = sorted(set(rows["partner"].unique()) - set(names))
         if unknown:
@@ -248,7 +248,7 @@ def read_answer(question: Question, body: bytes, media: str, where: str) -> tupl
     return table, notes + twice
 
 
-def check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
+def _check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
     """Refuse rows of another reporter, partner, flow or frequency than was asked for."""
     wanted = {
         "reporter": [getattr(place, question.source) for place in question.reporters],
@@ -262,7 +262,7 @@ def check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
             raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
 
 
-def part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
+def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
     """Return what was asked for of tables that have more; a partner that none of them lists is told."""
     if question.freq == "A":
         rows = rows[rows["freq"] == "A"]
@@ -275,7 +275,7 @@ def part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.Data
     return rows[rows["partner"].isin([place.name for place in question.partners])]
 
 
-def assemble(rows: pd.DataFrame, snapshots: list[Snapshot], notes: list[str]) -> Fetched:
+def _assemble(rows: pd.DataFrame, snapshots: list[Snapshot], notes: list[str]) -> Fetched:
     """Put the flows together, with totals where the source has none, in order."""
     rows, twice = observations.without_duplicates(rows, snapshots[0].source if snapshots else "")
     table, alone = with_totals_added(rows)

@@ -153,20 +153,20 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     unit = UNIT.match(stated)
     if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
         note = f"{where}: its heading says {currency}, its unit {quote(stated)}: nothing of it is taken"
-        return coded([]), [note]
+        return _coded([]), [note]
     scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
     month, year = MONTHS.index(heading[1].lower()) + 1, int(heading[2])
-    columns = columns_of(lines, year, month, where)
+    columns = _columns_of(lines, year, month, where)
     rows = [
         one
         for line in lines
         if len(line) == len(columns) + 1 and (partner := country(line[0])) is not None
-        for one in values_of(line[1:], columns, partner, scale, where)
+        for one in _values_of(line[1:], columns, partner, scale, where)
     ]
-    return coded(rows).assign(unit=f"{currency} mn", published=day_of(page, where)), []
+    return _coded(rows).assign(unit=f"{currency} mn", published=_day_of(page, where)), []
 
 
-def columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
+def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
     """Return flow and period of each column behind the name; the period of a column with growth is "yoy"."""
     place = next((place for place, line in enumerate(lines) if line[:1] == ["Export Destination"]), 0)
     above, below = lines[place - 1] if place else [], lines[place] if place else []
@@ -193,7 +193,7 @@ def country(label: str) -> str | None:
     return found.name if found else None
 
 
-def values_of(
+def _values_of(
     cells: list[str], columns: list[tuple[str, str]], partner: str, scale: float, where: str
 ) -> list[tuple[Any, ...]]:
     """Return partner, flow, period, value in millions, and growth where the period is that from January."""
@@ -213,7 +213,7 @@ def values_of(
     ]
 
 
-def coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+def _coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     """Return rows as all sources give them."""
     kinds = {"partner": "str", "flow": "str", "period": "str", "value": "float64", "yoy_pct": "str"}
     frame = pd.DataFrame(rows, columns=list(kinds)).astype(kinds).drop_duplicates(ignore_index=True)
@@ -222,7 +222,7 @@ def coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return frame.assign(reporter="China", freq=freq, valuation=valuation, unit="CNY mn")
 
 
-def day_of(page: BeautifulSoup, where: str) -> str:
+def _day_of(page: BeautifulSoup, where: str) -> str:
     """Return the day of the release; "" where the page does not say it."""
     stated = page.select_one(".atcl-date")
     try:

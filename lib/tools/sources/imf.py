@@ -62,8 +62,8 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     optional = ("ACTION", "UNIT", "STATUS", "PUBLICATION_DATE", *MULTIPLIERS)
     rows = decode.read_table(body or header, where, (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE"), optional)
     rows = rows[~rows["OBS_VALUE"].isin(decode.MISSING)]
-    rows, notes = without_others(rows, where)
-    check_unit(rows, where)
+    rows, notes = _without_others(rows, where)
+    _check_unit(rows, where)
     value = decode.to_numbers(rows["OBS_VALUE"].to_list(), f"{where}: OBS_VALUE")
     day = rows.get("PUBLICATION_DATE", pd.Series("", rows.index, dtype="str")).str[:10]
     estimated = rows.get("STATUS", pd.Series("", rows.index, dtype="str")).str.lower() == ESTIMATE
@@ -87,7 +87,7 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     return coded.reset_index(drop=True), notes
 
 
-def without_others(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+def _without_others(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Leave out, and name, what was not asked for: values that the answer deletes, other indicators."""
     notes = []
     if "ACTION" in rows and (deleted := int((rows["ACTION"] == "D").sum())):
@@ -101,7 +101,7 @@ def without_others(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[s
     return rows.drop(other.index), notes
 
 
-def check_unit(rows: pd.DataFrame, where: str) -> None:
+def _check_unit(rows: pd.DataFrame, where: str) -> None:
     """Refuse values that are not dollars, or that a column other than SCALE multiplies."""
     if "UNIT" in rows and (other := sorted(set(rows["UNIT"].unique()) - {"USD"})):
         raise refuse(where, f"the unit {quote(other[0])}", "USD")

@@ -151,9 +151,9 @@ class Layout:
         if between:
             self.widen(row, self.text[between[-1] - 1])
             parts = [self.text[between[-1] - 1][place] for place in self.numbers]
-            if all(is_part(text) for text in parts):
+            if all(_is_part(text) for text in parts):
                 self.period_rows = [number, between[-1]]
-        if all(is_part(row[place]) for place in self.numbers):
+        if all(_is_part(row[place]) for place in self.numbers):
             years = self.columns_of_periods(self.first)
             self.period_columns = [place for place in years if place < self.numbers[0]][:1]
         elif all("A" in read_period(row[place]) for place in self.numbers) and len(self.period_rows) == 1:
@@ -161,7 +161,7 @@ class Layout:
             self.period_columns = [
                 place
                 for place in range(self.numbers[0])
-                if sum(is_part(line[place]) for line in rows) > 0.9 * len(rows)
+                if sum(_is_part(line[place]) for line in rows) > 0.9 * len(rows)
             ][:1]
 
     def widen(self, row: list[str], lower: list[str]) -> None:
@@ -278,6 +278,6 @@ def _said(row: list[str]) -> str:
     return " ".join(dict.fromkeys(filter(None, row)))
 
 
-def is_part(text: str) -> bool:
+def _is_part(text: str) -> bool:
     """Whether a text is a quarter or a month without its year."""
     return bool({*read_period(text)} & {"m", "q"})

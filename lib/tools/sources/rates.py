@@ -131,7 +131,7 @@ def read_ecb(body: bytes, currency: str, where: str) -> pd.Series:
         raise UserError(f"currency: found {quote(currency)}, expected {nearest(currency, names)}")
     wanted = ["Date", "USD", *([] if currency == "EUR" else [currency])]
     rows = decode.read_table(body, where, tuple(dict.fromkeys(wanted))).assign(EUR="1")
-    days = days_of(rows["Date"], where)
+    days = _days_of(rows["Date"], where)
     own, dollars = (
         np.array(decode.to_numbers(rows[name].replace("N/A", "").to_list(), f"{where}: {name}"))
         for name in (currency, "USD")
@@ -158,13 +158,13 @@ def read_fred(body: bytes, media: str, where: str, series: str) -> pd.Series:
     header = decode.header_of(decode.decode_text(body, where), where)
     rows = decode.read_table(body, where, (header[0] if header else "observation_date", series))
     values = decode.to_numbers(rows[series].replace(".", "").to_list(), f"{where}: {series}")
-    found = pd.Series(values, days_of(rows.iloc[:, 0], where)).dropna().sort_index()
+    found = pd.Series(values, _days_of(rows.iloc[:, 0], where)).dropna().sort_index()
     if not found.index.is_unique:
         raise refuse(where, "a day twice", "one value a day")
     return found
 
 
-def days_of(texts: pd.Series, where: str) -> pd.DatetimeIndex:
+def _days_of(texts: pd.Series, where: str) -> pd.DatetimeIndex:
     """Return days written as YYYY-MM-DD."""
     try:
         days = pd.DatetimeIndex(pd.to_datetime(texts, format="%Y-%m-%d"))

@@ -56,7 +56,7 @@ def _rows_of_names(mapping: Mapping) -> list[int]:
     return [given] if isinstance(given, int) else list(given or [1])
 
 
-def names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list[str]], int]:
+def _names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list[str]], int]:
     """Return the rows of names, by number, and the number of the first row of values.
 
     Without `header_row`, the first row that has every name.
@@ -113,7 +113,7 @@ class Reader:
 
     def __init__(self, table: Table, mapping: Mapping, where: str) -> None:
         self.table, self.mapping, self.where = table, mapping, where
-        self.names, self.first = names_of(table, mapping, where)
+        self.names, self.first = _names_of(table, mapping, where)
         self.width = len(next(iter(self.names.values())))
         self.whole = joined(self.names.values(), self.width)
         self.notes = list(table.notes)

@@ -37,12 +37,12 @@ CURRENCIES = ("USD", "CNY")
 """What series are made of; figures in others are converted where rates are at hand."""
 
 
-def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
+def _figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     """Return observations as rows of a file of `lib.fetched`, in millions, without their ids.
 
     Parameters
     ----------
-    seen, snapshots : of `fetch.Fetched`; in currencies of the record (`in_currency_of_record`).
+    seen, snapshots : of `fetch.Fetched`; in currencies of the record (`_in_currency_of_record`).
     """
 
     def of(name: str) -> pd.Series:
@@ -72,7 +72,9 @@ def figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
     return typed(rows)
 
 
-def in_currency_of_record(seen: pd.DataFrame, client: Client, store: Store) -> tuple[pd.DataFrame, list[str]]:
+def _in_currency_of_record(
+    seen: pd.DataFrame, client: Client, store: Store
+) -> tuple[pd.DataFrame, list[str]]:
     """Return observations in dollars where rates of their periods are at hand, yuan as they are, and notes.
 
     Other currencies are converted at the mean of the ECB's daily rates, else, of years, at the average of covariates.csv;
@@ -242,9 +244,9 @@ def plan_import(
         raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
     seen, _ = with_totals_added(observations.with_years(answer.observations))
     codes = figure_ids.codes() | (more_codes or {})
-    check_codes(seen, codes)
-    seen, notes = in_currency_of_record(seen, client, store)
-    rows = figures_from(seen.reset_index(drop=True), answer.snapshots)
+    _check_codes(seen, codes)
+    seen, notes = _in_currency_of_record(seen, client, store)
+    rows = _figures_from(seen.reset_index(drop=True), answer.snapshots)
     drafts = [
         _draft(part.reset_index(drop=True), path_of(str(name)), codes, reread=True)
         for name, part in rows.groupby("reporter")
@@ -255,7 +257,7 @@ def plan_import(
     return drafts, answer.notes + notes
 
 
-def check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
+def _check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
     """Refuse places of which no key can be made."""
     if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(codes)):
         raise UserError(
@@ -271,7 +273,7 @@ def write_import(imported: Imported, client: Client, store: Store) -> tuple[list
         drafts, _ = plan_import(imported, client, store)
         path = keep(imported, store)
         for draft in drafts:
-            write_file(draft.rows, draft.path)
+            _write_file(draft.rows, draft.path)
     return drafts, path
 
 
@@ -286,7 +288,7 @@ def remove(source: str) -> int:
             if kept.empty:
                 path.unlink()
             elif len(kept) < len(rows):
-                write_file(kept, path)
+                _write_file(kept, path)
     return removed
 
 
@@ -295,9 +297,9 @@ def write(reporter: str, partner: str, answer: Fetched, client: Client, store: S
     seen = answer.observations.reset_index(drop=True)
     if seen.empty:
         return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    check_codes(seen, figure_ids.codes())
-    seen, notes = in_currency_of_record(seen, client, store)
-    added = append(figures_from(seen, answer.snapshots))
+    _check_codes(seen, figure_ids.codes())
+    seen, notes = _in_currency_of_record(seen, client, store)
+    added = append(_figures_from(seen, answer.snapshots))
     periods = seen["period"].str[:7]
     return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes + notes)
 
@@ -321,14 +323,14 @@ def append(rows: pd.DataFrame) -> Added:
 
     Parameters
     ----------
-    rows : as `figures_from` gives them; one row a value, as one answer gave them.
+    rows : as `_figures_from` gives them; one row a value, as one answer gave them.
     """
     reporter = str(rows["reporter"].iloc[0])
     make_folder(folder())
     with locked(folder()):
         draft = _draft(rows, path_of(reporter), figure_ids.codes())
         if len(draft.news):
-            write_file(draft.rows, draft.path)
+            _write_file(draft.rows, draft.path)
     return draft.added
 
 
@@ -346,7 +348,7 @@ def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool
         last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
         known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
         there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
-    news = with_ids(wanted[~same], before, codes)
+    news = _with_ids(wanted[~same], before, codes)
     added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
     return Draft(
         path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
@@ -358,7 +360,7 @@ def _nothing() -> pd.DataFrame:
     return empty()
 
 
-def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
+def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
     """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next print of a period.
 
     A vintage is another print, and so is the same value in another currency.
@@ -377,7 +379,7 @@ def with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> 
     return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
 
 
-def write_file(rows: pd.DataFrame, path: Path) -> None:
+def _write_file(rows: pd.DataFrame, path: Path) -> None:
     """Write a reporter's file, in order of flow, period and publication."""
     write_parquet(rows.sort_values([*SERIES, "published"], kind="stable", ignore_index=True), path)
 

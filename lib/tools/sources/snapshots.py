@@ -124,7 +124,7 @@ def record_of(request: Request, answer: Answer, facts: Publisher | None = None) 
 def place_of(store: Store, snapshot: Snapshot) -> Path:
     """Return where the record of a snapshot lies."""
     stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
-    folder = records_of(store, snapshot.source, snapshot.path, snapshot.params)
+    folder = _records_of(store, snapshot.source, snapshot.path, snapshot.params)
     return folder / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
@@ -133,7 +133,7 @@ def body_path(store: Store, digest: str) -> Path:
     return store.folder / "bodies" / digest[:2] / f"{digest}.gz"
 
 
-def records_of(store: Store, source: str, path: str, params: tuple[tuple[str, str], ...]) -> Path:
+def _records_of(store: Store, source: str, path: str, params: tuple[tuple[str, str], ...]) -> Path:
     """Return the folder of a question's records: its name is the beginning of a checksum."""
     text = json.dumps([source, path, sorted(params)])
     return store.folder / "records" / source / hashlib.sha256(text.encode()).hexdigest()[:24]
@@ -177,7 +177,7 @@ def read_record(path: Path) -> Snapshot:
 
 def records(store: Store, request: Request) -> list[Snapshot]:
     """Return all answers to a question, oldest first."""
-    folder = records_of(store, request.source, request.path, request.params)
+    folder = _records_of(store, request.source, request.path, request.params)
     return [read_record(path) for path in sorted(folder.glob("*.json"))]
 
 
@@ -246,7 +246,7 @@ UNREADABLE = ".unreadable"
 
 def set_aside(store: Store, request: Request) -> None:
     """Take records of a question that cannot be read, such as those of an older version, out of the way."""
-    for path in records_of(store, request.source, request.path, request.params).glob("*.json"):
+    for path in _records_of(store, request.source, request.path, request.params).glob("*.json"):
         try:
             read_record(path)
         except UserError:

@@ -78,12 +78,12 @@ def joined(levels: Iterable[list[str]], width: int) -> list[str]:
 def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
     if body.startswith(b"PK") or body.startswith(b"\xd0\xcf\x11\xe0"):
         return read_workbook(body, where)
-    text, encoding = to_text(body, where, encoding)
+    text, encoding = _to_text(body, where, encoding)
     start = text[:4000].lstrip().casefold()
     if start.startswith("<"):
         if re.search("<(!doctype )?html", start) or ("<table" in start and "<workbook" not in start):
-            return list(read_html(text, where))
-        return read_xml(text, where)
+            return list(_read_html(text, where))
+        return _read_xml(text, where)
     if start.startswith(("[", "{")):
         return read_json(text, where)
     return [read_csv(text, where, encoding, separator)]
@@ -92,7 +92,7 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
 _WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
 
 
-def to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
+def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     """Return a body as text, and its encoding: the one given, UTF-8 where it is that, else the likeliest."""
     if encoding or body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return decode.decode_text(body, where, encoding or "utf-8"), encoding or "utf-16"
@@ -125,7 +125,7 @@ SEPARATORS = (";", "\t", "|", ",")
 
 def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
     """Return the rows of a CSV; without a separator, that which gives the first lines the same number of fields."""
-    found = separator or find_separator(text)
+    found = separator or _find_separator(text)
     csv.field_size_limit(1_000_000)
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
@@ -140,7 +140,7 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
     return Table(rows, separator=found, encoding=encoding)
 
 
-def find_separator(text: str) -> str:
+def _find_separator(text: str) -> str:
     """Return the separator under which most of the first lines are as wide as one another, and wider than one field.
 
     Of two that divide them alike, a comma stands before decimals.
@@ -164,7 +164,7 @@ def find_separator(text: str) -> str:
 # --- markup ---
 
 
-def read_html(text: str, where: str) -> Iterator[Table]:
+def _read_html(text: str, where: str) -> Iterator[Table]:
     """Return the tables of a web page that hold no other table, spanned cells repeated."""
     import lxml.html
 
@@ -217,7 +217,7 @@ def _span(text: str) -> int:
     return min(int(text), 1000) or 1 if re.fullmatch("[0-9]{1,8}", text) else 1
 
 
-def read_xml(text: str, where: str) -> list[Table]:
+def _read_xml(text: str, where: str) -> list[Table]:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
     from lxml import etree
 

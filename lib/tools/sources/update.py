@@ -65,39 +65,39 @@ def update(asked: Asked, client: Client, store: Store) -> Updated:
     today = client.now().date()
     pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
     rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
-    notes = [no_rate(one, "any year") for one in sorted({currency_of(row) for row in pending} - {*rates})]
+    notes = [no_rate(one, "any year") for one in sorted({_currency_of(row) for row in pending} - {*rates})]
     # No figure here says anything of a sector, such as farm goods.
     whole = [row for row in pending if not row["sector"]]
-    before = [answer_to(row, levels_of(row, today), today) for row in whole]
-    states = [state_of(row) for row in whole]
+    before = [_answer_to(row, _levels_of(row, today), today) for row in whole]
+    states = [_state_of(row) for row in whole]
     written, failed = [], Counter[str]()
-    for reporter, partner in pairs_of(whole):
-        found, said = fetch_from_cheapest(reporter, partner, asked, client, store, failed)
+    for reporter, partner in _pairs_of(whole):
+        found, said = _fetch_from_cheapest(reporter, partner, asked, client, store, failed)
         written += found
         notes += said
     moved, decided = [], []
     for row, state, old in zip(whole, states, before, strict=True):
-        levels = levels_of(row, today)
-        if state_of(row) != state and (words := move_of(row, old, answer_to(row, levels, today))):
+        levels = _levels_of(row, today)
+        if _state_of(row) != state and (words := _move_of(row, old, _answer_to(row, levels, today))):
             moved.append(words)
         if new := decide(row, levels, today):
             decided.append(new)
     return Updated(written, moved, decided, len(pending), notes)
 
 
-def state_of(target: curation.Row) -> tuple[Any, ...]:
+def _state_of(target: curation.Row) -> tuple[Any, ...]:
     """Return what changes when something that may move the answer is fetched."""
     return fetched.state(target["reporter"]), fetched.state(target["partner"])
 
 
-def pairs_of(targets: list[curation.Row]) -> list[tuple[str, str]]:
+def _pairs_of(targets: list[curation.Row]) -> list[tuple[str, str]]:
     """Return the pairs of economies that targets are about, each once; groups and provinces have no live source."""
     known = known_names()
     pairs = [(row["reporter"], row["partner"]) for row in targets]
     return [pair for pair in dict.fromkeys(pairs) if all(name.casefold() in known for name in pair)]
 
 
-def fetch_from_cheapest(
+def _fetch_from_cheapest(
     reporter: str, partner: str, asked: Asked, client: Client, store: Store, failed: Counter[str]
 ) -> tuple[list[Written], list[str]]:
     """Fetch a pair from the first source that has it; one that is out of order is soon asked no more.
@@ -129,24 +129,24 @@ def fetch_from_cheapest(
     return [], notes
 
 
-def currency_of(target: curation.Row) -> str:
+def _currency_of(target: curation.Row) -> str:
     """Return the currency of a target; one of growth or a multiple is read in dollars."""
     currency = target["target_unit"][:3]
     return currency if currency in CURRENCIES else "USD"
 
 
-def levels_of(target: curation.Row, today: date) -> pd.Series:
+def _levels_of(target: curation.Row, today: date) -> pd.Series:
     """Return the flow of a target by year, in millions of its currency, as of a day; empty where nothing is on record."""
     try:
         rows = fig.as_of(fetched.beside(fig.load_figures(), target["reporter"]), today)
         rows = fig.select(rows, target["reporter"], target["partner"], target["flow"])
         rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
-        return annual_series(rows, currency_of(target), rates)["value_mn"].dropna()
+        return annual_series(rows, _currency_of(target), rates)["value_mn"].dropna()
     except UserError:
         return pd.Series(dtype="float64")
 
 
-def needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
+def _needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
     """Return the level that a target asks for, in millions of its currency; None where that cannot be told."""
     value, unit = target["target_value"], target["target_unit"]
     base = levels.get(int(target["base_year"])) if target["base_year"] else None
@@ -161,12 +161,12 @@ def needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
     return float(value) * BILLIONS[scale] if currency in CURRENCIES and scale in BILLIONS else None
 
 
-def answer_to(target: curation.Row, levels: pd.Series, today: date) -> Answer | None:
-    """Return what is known of a target from its levels (`levels_of`); None without any."""
+def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Answer | None:
+    """Return what is known of a target from its levels (`_levels_of`); None without any."""
     if levels.empty:
         return None
-    year, needed = int(levels.index[-1]), needed_mn(target, levels)
-    odds, currency = None, currency_of(target)
+    year, needed = int(levels.index[-1]), _needed_mn(target, levels)
+    odds, currency = None, _currency_of(target)
     if needed and target["target_year"] and int(target["target_year"]) > year:
         values: dict[str, Any] = {name: target[name] for name in ("reporter", "partner", "flow")}
         values |= {"goal": f"{needed:.0f} {currency} mn", "currency": currency, "base_year": year}
@@ -180,7 +180,7 @@ def answer_to(target: curation.Row, levels: pd.Series, today: date) -> Answer | 
     return Answer(year, float(levels.iloc[-1]), currency, odds)
 
 
-def move_of(target: curation.Row, old: Answer | None, new: Answer | None) -> str:
+def _move_of(target: curation.Row, old: Answer | None, new: Answer | None) -> str:
     """Say what is now known of a target that was not before; "" where nothing is."""
     if new is None or new == old:
         return ""
@@ -199,7 +199,7 @@ def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row
 
     A target without a deadline is decided on the day it is reached.
     """
-    needed = needed_mn(target, levels)
+    needed = _needed_mn(target, levels)
     if needed is None or levels.empty:
         return None
     if target["target_year"]:
@@ -212,7 +212,7 @@ def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row
             return None
         year = int(reached.index[0])
     level = float(levels[year])
-    outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": f"{currency_of(target)} bn"}
+    outcome = {"outcome_value": f"{level / 1000:.4g}", "outcome_unit": f"{_currency_of(target)} bn"}
     if target["measure"] == "growth_pct_per_year":
         base = int(target["base_year"])
         rate = 100 * float(growth.cagr(float(levels[base]), level, year - base))

@@ -27,7 +27,7 @@ def annual_indicator(
     UserError
         Where it cannot be asked for, or an answer cannot be read or is one to another question.
     """
-    iso3, read_page = find_economy(place).iso3, partial(read_of, find_economy(place).iso3, code)
+    iso3, read_page = find_economy(place).iso3, partial(_read_of, find_economy(place).iso3, code)
     parts: list[pd.DataFrame] = []
     snapshots, pages = [], 1
     while len(parts) < pages:
@@ -53,7 +53,7 @@ def annual_indicator(
     return by_year(table, iso3, code, snapshots[0].url), snapshots[0]
 
 
-def read_of(iso3: str, code: str, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
+def _read_of(iso3: str, code: str, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
     """Read one page, which must be of the country and indicator that were asked for."""
     rows, pages = read(body, media, where)
     by_year(rows, iso3, code, where)
@@ -76,7 +76,7 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
     ):
         raise refuse(
             where,
-            f"the error {quote(words)}" if (words := error_of(content)) else "JSON of another shape",
+            f"the error {quote(words)}" if (words := _error_of(content)) else "JSON of another shape",
             "data",
         )
     pages = content[0].get("pages")
@@ -95,7 +95,7 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
     return frame[frame["value"].notna()].reset_index(drop=True), pages
 
 
-def error_of(content: Any) -> str:
+def _error_of(content: Any) -> str:
     """Return the words of an error, as in [{"message": [{"id": "120", "value": "Invalid value"}]}]."""
     try:
         return "; ".join(f"{one['id']}: {one['value']}" for one in content[0]["message"])
