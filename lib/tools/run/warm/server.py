@@ -35,7 +35,7 @@ from typing import NamedTuple
 PRELOAD = """
 numpy pandas pandas.io.formats.style pyarrow.pandas_compat pyarrow.parquet scipy.special scipy.stats
 matplotlib.pyplot matplotlib.backends.backend_agg seaborn statsmodels.api scoringrules yaml
-pydantic pandera.pandas pandera.backends.pandas.builtin_checks tornado.platform.asyncio
+pydantic tornado.platform.asyncio
 IPython.core.completerlib IPython.core.debugger IPython.core.logger IPython.core.oinspect IPython.core.pylabtools
 IPython.extensions.storemagic ipykernel.debugger ipykernel.kernelapp faulthandler sqlite3
 PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL.PngImagePlugin
