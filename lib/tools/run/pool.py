@@ -1,6 +1,6 @@
 """Execute many runs at once, through any executor of `concurrent.futures`.
 
-Here that is `Processes`: a process for each run, forked from one that has imported all it needs. On a cluster it is
+Here that is `Processes`: each forked from one that has imported all it needs, making run after run. On a cluster it is
 Dask's own (`connected`). The driver imports nothing heavy.
 """
 
