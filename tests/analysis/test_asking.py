@@ -15,6 +15,7 @@ from lib.analysis.asking import ask, read_levels
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
+from lib.tools.sources import rates
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -74,7 +75,7 @@ def test_by_default_all_that_is_known_today_counts():
         (LEVELS, OWN | {"base": 2020}, "base_year: found 2020, expected a year with a known level"),
         (LEVELS, OWN | {"deadline": "soon"}, 'deadline: found "soon", expected a year'),
         (LEVELS, OWN | {"unit": "tonnes"}, "unit: found"),
-        (LEVELS, OWN | {"unit": "EUR bn"}, "currency: found no average rate of EUR"),
+        (LEVELS, OWN | {"unit": "KZT bn"}, "currency: found no average rate of KZT"),
         (LEVELS, OWN | {"unit": "EUR bn", "currency": "USD"}, "expected one currency"),
         (LEVELS, OWN | {"goal": "800 EUR mn"}, "goal: found a level in EUR, expected one in USD"),
         ({1951: 5.0, 1952: 6.0}, {"goal": "5 %", "deadline": 1960, "currency": "CNY"}, "currency: found no average rate of CNY for 1952"),
@@ -123,6 +124,16 @@ def test_own_figures_that_are_none_are_refused(about, words):
     with pytest.raises(UserError) as error:
         read_levels(about)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("currency", ["EUR", "GBP", "INR"])
+def test_figures_in_other_currencies_are_sized_by_the_ecbs_rates(currency: str) -> None:
+    """As the import reads the same table; nobody has to fetch a rate first."""
+    days = rates.read_ecb(rates.shipped()[0], currency, "the package")
+    means = days.groupby(days.index.year).mean().to_dict()
+    own, told = (ask(LEVELS, unit=f"{currency} bn", per_usd=paid, **OWN) for paid in (None, means))
+    np.testing.assert_allclose(own.chances, told.chances, rtol=1e-9)
+    assert own.goal.currency == currency
 
 
 def test_own_figures_are_answered_in_any_unit_and_currency(mine):

