@@ -73,11 +73,12 @@ def explain(items: list[Any], left_out: dict[str, str]) -> None:
 
 def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
-    from lib.results import verdict_lines
     from lib.tools.run.spec import FAILED, PAGE
 
     good = [outcome for outcome in outcomes if not outcome.error]
     if len(good) > 0 and len(outcomes) <= MOST_SHOWN:
+        from lib.results import verdict_lines  # imports pandas
+
         for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
             click.echo(line)
         click.echo("\nPages")
