@@ -22,7 +22,7 @@ HEADLINE = {
     "forecast": "**Open: {p:pct}** that it will be met, read {reading}: a forecast.",
     "nowcast": "**Open: {p:pct}** that it will be met, read {reading}: a nowcast, while {end} is running.",
     "unsure": "**Cannot tell: {p:pct}** that it was met, read {reading}: inferred, {since}.",
-    "inferred": "**{likely}**, with a probability {odds}: inferred, {since}, read {reading}.",
+    "inferred": "**{likely}**, with a probability {odds}: inferred, {since} (the goal read {reading}).",
 }
 """The first line of an answer by how it stands."""
 

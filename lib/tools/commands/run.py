@@ -84,7 +84,7 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
         click.echo("\nPages")
         for outcome in good:
             spent = "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
-            click.echo(f"  {outcome.folder / PAGE}  ({spent})")
+            click.echo(f"  {_from_here(outcome.folder / PAGE)}  ({spent})")
     skipped = sum(outcome.skipped for outcome in good)
     counts = {"executed": len(good) - skipped, "up to date": skipped, "failed": len(outcomes) - len(good)}
     counts |= {"not run": asked - len(outcomes), "left out": len(left_out)}
@@ -98,6 +98,11 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
             click.echo(f"\nFAILED {outcome.run.name}: {outcome.error}", err=True)
             if (outcome.folder / FAILED).exists():
                 click.echo(f"  see {outcome.folder / FAILED}", err=True)
+
+
+def _from_here(path: Path) -> Path:
+    """A path as it is typed here: without the folder that one is in."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
