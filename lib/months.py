@@ -9,26 +9,12 @@ import numpy as np
 import pandas as pd
 
 from lib.growth import implied_base
-from lib.series import ranked
+from lib.series import USED, ranked
 
 MONTHS = range(1, 12)
 """Months after which a year is still running."""
 
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
-
-
-_USED = [
-    "period_start",
-    "period_end",
-    "value_mn",
-    "value",
-    "yoy_pct",
-    "currency",
-    "figure_id",
-    "status",
-    "authority",
-]
-_USED += ["known_from", "level_usable", "growth_usable", "last_resort"]  # every copy costs by its columns
 
 
 def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -47,7 +33,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
     stretch), status, figure_id. Of several figures for one stretch the preferred one of `lib.series` is kept; a
     press conversion counts only where there is nothing better, a figure of partial scope never.
     """
-    record = record[_USED]
+    record = record[USED]
     start, end = (record[name].to_numpy().astype("datetime64[D]") for name in ("period_start", "period_end"))
     first, after = start.astype("datetime64[M]"), (end + 1).astype("datetime64[M]")
     year = start.astype("datetime64[Y]")

@@ -98,7 +98,7 @@ class Level(NamedTuple):
     currency: str
 
 
-_USED = [
+USED = [
     "period_start",
     "period_end",
     "value_mn",
@@ -108,9 +108,9 @@ _USED = [
     "figure_id",
     "status",
     "authority",
-    "known_from",
 ]
-_USED += ["level_usable", "growth_usable", "last_resort"]  # every copy of a frame costs by its columns
+USED += ["known_from", "level_usable", "growth_usable", "last_resort"]
+"""Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
 
 
 def candidates(
@@ -166,7 +166,7 @@ def _levels(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Serie
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
-    rows = list(ranked(annual(figures[_USED])).itertuples(index=False))
+    rows = list(ranked(annual(figures[USED])).itertuples(index=False))
     own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
     converted = _converter(currency, rates)
     offers = [
