@@ -443,7 +443,7 @@ def test_nothing_is_lost_or_false_whatever_is_killed(place: Path, start: Any) ->
                 assert all(is_true(place, run) for run in done)
                 done = [run for run in every if is_true(place, run)]
             driver.wait(PATIENCE)
-            assert eventually(lambda mark=mark: not marked(mark), PATIENCE), marked(mark)
+            assert eventually(lambda mark=mark: not marked(mark)), marked(mark)
             done = [run for run in every if is_true(place, run)]
         again, _ = start(every)
         assert again.wait(PATIENCE) == 0

@@ -1,4 +1,4 @@
-"""Imported once by the process that forks a process for each run, so that none of them imports anything.
+"""Imported once by the process that forks those which make the runs, so that none of them imports anything.
 
 It must not start a thread, and must not read data: each run is to see the tables as they are when it starts.
 """
