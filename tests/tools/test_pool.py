@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, get_context, resource_tracker
 from pathlib import Path
@@ -348,6 +349,52 @@ def test_what_the_executor_of_the_standard_library_loses(monkeypatch: pytest.Mon
     monkeypatch.setattr(pool, "GRACE_SECONDS", 1.0)
     with pool.Processes(1, seconds=1) as ours, pytest.raises(pool.LostError, match="found no end after 1 s"):
         ours.submit(wait_and_answer, 600).result(60)
+
+
+def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may give a signal to any thread that is not deaf to it; only the main one obeys, once awake."""
+    monkeypatch.setattr(pool, "run_one", lambda task: over.wait(30))
+    over, usual = threading.Event(), signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def hear() -> None:
+        assert over.wait(0.2) is False  # the driver waits by then
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    settings = Settings(KERNEL["name"], 60)
+    tasks = pool.make_tasks([Run(tiny.NAME, "default", VALUES)], place / "out", settings, freshness.Sources())
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            threading.Thread(target=hear).start()
+            for _ in pool.execute_many(tasks, stopping(over)):
+                raise AssertionError("an outcome")
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert time.monotonic() - started < 20
+
+
+DEAF = """
+import signal
+from lib.tools.run import pool
+if __name__ == "__main__":
+    pool._without_interrupts()
+    pool.start_forkserver()
+    assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+"""
+
+
+def test_who_starts_the_server_stays_deaf_to_ctrl_c() -> None:
+    subprocess.run([sys.executable, "-c", DEAF], check=True, timeout=120)
+
+
+@contextlib.contextmanager
+def stopping(over: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """An executor whose calls end when it is closed."""
+    with ThreadPoolExecutor(1) as executor:
+        try:
+            yield executor
+        finally:
+            over.set()
 
 
 # Kills at random moments, of any process.

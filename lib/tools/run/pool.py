@@ -12,12 +12,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache, partial
 from multiprocessing import Pipe, connection, get_context, parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from lib.errors import UserError
@@ -35,6 +36,10 @@ RUN_MEGABYTES = 500
 
 STARTS = 40
 """How often to try to start a process: the one that forks may just have been killed."""
+
+HEAR_SECONDS = 0.5
+"""How often the driver, which waits for outcomes, is ready for Ctrl-C: the system may give it to any thread, and then
+nothing wakes the one that obeys."""
 
 SWEEP_TRIES = 20
 
@@ -67,8 +72,13 @@ def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executo
     try:
         with executor as pool:
             unfinished |= {pool.submit(run_one, task): task for task in tasks}
-            for future in as_completed(list(unfinished)):
-                yield _outcome(future, unfinished.pop(future))
+            done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+            for future in list(unfinished):
+                future.add_done_callback(done.put)
+            while unfinished:
+                with suppress(Empty):
+                    future = done.get(timeout=HEAR_SECONDS)
+                    yield _outcome(future, unfinished.pop(future))
     finally:
         for task in unfinished.values():
             _sweep_soon(task.run.folder(task.out))
@@ -289,12 +299,13 @@ def start_forkserver() -> Any:
         return get_context("spawn")
     from multiprocessing import forkserver, resource_tracker
 
-    resource_tracker.ensure_running()  # it would unblock the signals that we block
     context = get_context("forkserver")
     context.set_forkserver_preload(["lib.tools.run.preload"])
     usual, tempfile.tempdir = tempfile.tempdir, private_folder()
     heard = _without_interrupts()
     try:
+        resource_tracker.ensure_running()
+        _without_interrupts()  # the tracker ends with all signals unblocked
         forkserver.ensure_running()
     finally:
         tempfile.tempdir = usual
