@@ -21,8 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib import law
 from lib.errors import UserError
-from lib.forecast import MIN_GROWTH_RATES
-from lib.law import Law
+from lib.law import MIN_GROWTH_RATES, Law
 
 Array = NDArray[np.float64]
 
