@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from lib import cases
 from lib.cases import Case, FlowCase, GoalCase
-from lib.errors import UserError, nearest, plain_bytes, quote
+from lib.errors import UserError, nearest, plain_bytes, quote, some
 from lib.figures import check_data
 from lib.files import write_atomically
 from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
@@ -118,12 +118,7 @@ def in_words(stale: dict[str, list[str]]) -> str:
     """What is stale as one line: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing is."""
     if "stamp" in stale:
         return "never stamped"
-    return "; ".join(f"{part} changed: {_listed(names)}" for part, names in stale.items())
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    return "; ".join(f"{part} changed: {some(names, MOST_NAMED)}" for part, names in stale.items())
 
 
 def _changed_cells(before: list[str], now: dict[str, str]) -> list[str]:
@@ -248,7 +243,11 @@ def all_faults(in_short: bool = False) -> list[str]:
     found = notebook_faults()
     stale = [line for line in found if _STALE in line] if in_short else []
     names = [line.partition(".ipynb: ")[0] for line in stale]
-    short = [f"{len(stale)} notebooks are stale ({_listed(names)}); run: tradegoals stamp"] if stale else []
+    short = (
+        [f"{len(stale)} notebooks are stale ({some(names, MOST_NAMED)}); run: tradegoals stamp"]
+        if stale
+        else []
+    )
     return [*data, *cases, *(line for line in found if line not in stale), *short]
 
 
