@@ -242,7 +242,7 @@ def skill_by_month(rival: str) -> pd.DataFrame:
         sums = part.assign(total=part["mae"] * part["n"]).pivot_table(
             index="year", columns="method", values="total", aggfunc="sum"
         )
-        rows[month] = scores.skill_interval(sums["combined"], sums[rival], sums.index.to_numpy(), level=0.9)
+        rows[month] = scores.skill_interval(sums["combined"], sums[rival], sums.index)
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis(
         "month"
     )

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtr
 
 from lib import forecast, law
-from lib.analysis import scores
 from lib.errors import UserError
 from lib.evidence import link, pick_ratio, ratio_model
 from lib.forecast import GrowthModel
@@ -195,13 +194,16 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
 
 
 def _score_law(total: Total, outcome: Array) -> pd.DataFrame:
-    crps = scores.crps_t(total.df, total.location, total.scale, outcome)
+    import scoringrules
+
+    crps = scoringrules.crps_t(outcome, total.df, total.location, total.scale)
     return pd.DataFrame({"error": outcome - total.location, "crps": crps, "z": _probit(total, outcome)})
 
 
 def _probit(total: Total, outcome: Array) -> Array:
     """Probit of the PIT: standard normal if the forecasts are calibrated."""
-    return ndtri(np.clip(scores.pit(total.df, total.location, total.scale, outcome), _EDGE, 1 - _EDGE))
+    pit = stdtr(total.df, (outcome - total.location) / total.scale)
+    return ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
 
 
 def _score_point(log_total: Array, outcome: Array) -> pd.DataFrame:
