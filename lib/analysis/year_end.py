@@ -237,15 +237,15 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     -------
     Frame indexed by month: estimate, low, high (fractions; 0 is no better, 1 perfect).
     """
-    kept, rows = read_kept(ERRORS_FILE), {}
-    for month, part in kept.groupby("month"):
-        sums = part.assign(total=part["mae"] * part["n"]).pivot_table(
-            index="year", columns="method", values="total", aggfunc="sum"
-        )
-        rows[month] = scores.skill_interval(sums["combined"], sums[rival], sums.index)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis(
-        "month"
-    )
+    kept = read_kept(ERRORS_FILE)
+    kept = kept.assign(total=kept["mae"] * kept["n"])
+    sums = kept.groupby(["month", "year", "method"])["total"].sum().unstack("method")
+    rows = {
+        month: scores.skill_interval(of["combined"], of[rival], of.index.get_level_values("year"))
+        for month, of in sums.groupby("month")
+    }
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
+    return found.rename_axis("month")
 
 
 def coverage() -> pd.DataFrame:
