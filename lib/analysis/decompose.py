@@ -7,7 +7,6 @@ whose terms are changes of parts of a total.
 import numpy as np
 import pandas as pd
 
-from lib.errors import UserError
 from lib.growth import cagr, log_growth
 
 
@@ -35,54 +34,18 @@ def log_parts(level: pd.Series, factors: dict[str, pd.Series], rest: str = "rest
     return parts.dropna()
 
 
-def by_period(parts: pd.DataFrame, periods: dict[str, tuple[int, int]]) -> pd.DataFrame:
-    """Mean of the yearly parts over each period: log growth a year, still adding up.
+def _price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
+    """Change of a value on the year before (change), in a part due to its price and one due to its quantity (volume).
 
-    Parameters
-    ----------
-    parts : as `log_parts` gives them.
-    periods : name → first and last year whose growth counts.
-
-    Returns
-    -------
-    Frame indexed by name: the columns of `parts`, and years (how many of the period are known). Periods
-    without a known year are left out.
+    The indicators of Bennet (1920): the change of the price at the mean of the two quantities, and of the quantity at
+    the mean of the two prices. They treat both years alike and add up exactly; years next to a gap are left out.
     """
-    rows = {}
-    for name, (first, last) in periods.items():
-        inside = parts.loc[(parts.index >= first) & (parts.index <= last)]
-        if len(inside):
-            rows[name] = {**inside.mean(), "years": len(inside)}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[*parts.columns, "years"])
-
-
-def price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
-    """Change of a value on the year before, in a part due to its price and a part due to its quantity.
-
-    The indicators of Bennet (1920): the price part is the change of the price at the mean of the two
-    quantities, the volume part the change of the quantity at the mean of the two prices. They treat both years
-    alike and add up to the change exactly. The quantity is value / price, in whatever unit that is.
-
-    Parameters
-    ----------
-    value, price : Series by year; price positive.
-
-    Returns
-    -------
-    Frame by year: change, price, volume, in the unit of `value`; years next to a gap are left out.
-    """
-    if (price <= 0).any():
-        raise UserError(f"price: found {price.min():g}, expected positive prices")
     known = pd.DataFrame({"value": value, "price": price}).dropna()
     known["quantity"] = known["value"] / known["price"]
     before = known.set_axis(known.index + 1).reindex(known.index)
     change, mean = known - before, (known + before) / 2
-    found = {
-        "change": change["value"],
-        "price": mean["quantity"] * change["price"],
-        "volume": mean["price"] * change["quantity"],
-    }
-    return pd.DataFrame(found).dropna()
+    parts = {"price": mean["quantity"] * change["price"], "volume": mean["price"] * change["quantity"]}
+    return pd.DataFrame({"change": change["value"], **parts}).dropna()
 
 
 def fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series) -> pd.DataFrame:
@@ -98,7 +61,7 @@ def fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series) 
     Frame by year, fractions of the total a year earlier: growth, fuel_price, fuel_volume, other (these three
     add up to growth), and fuel_share (of the total in that year).
     """
-    fuels = price_and_volume(fuel, oil_price)
+    fuels = _price_and_volume(fuel, oil_price)
     before = total.set_axis(total.index + 1).reindex(fuels.index)
     growth = total.reindex(fuels.index) / before - 1
     return pd.DataFrame(
@@ -141,9 +104,6 @@ def set_aside(levels: pd.Series, year: int) -> dict[str, float]:
     year had not been), in_year (its growth), share (its part of the log growth in all); fractions.
     """
     known = levels.dropna()
-    missing = [str(y) for y in (year - 1, year) if y not in known.index]
-    if missing:
-        raise UserError(f"set_aside: found no level for {' and '.join(missing)}, expected both years")
     first, last = int(known.index[0]), int(known.index[-1])
     total, own = np.log(known[last] / known[first]), np.log(known[year] / known[year - 1])
     others = last - first - 1

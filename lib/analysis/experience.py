@@ -7,7 +7,6 @@ import pandas as pd
 
 from lib import reference
 from lib.analysis.register import GROUPS, score_register
-from lib.analysis.register import calibration as calibration_of
 from lib.analysis.scores import contest
 from lib.cases import GoalCase
 from lib.figures import load_targets
@@ -89,27 +88,18 @@ def by_due_year(scores: pd.DataFrame) -> pd.DataFrame:
 
 def by_height(scores: pd.DataFrame) -> pd.DataFrame:
     """Share met and number of targets by implied growth a year."""
-    edges, labels = (
-        [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf],
-        ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"],
-    )
-    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False).astype(str), labels)
+    edges = [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf]
+    labels = ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"]
+    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False))
 
 
-def _shares(scores: pd.DataFrame, key: pd.Series, order: list[str] | None = None) -> pd.DataFrame:
-    """Share met by group with its interval."""
-    found = scores.groupby(key.rename("group"))["met"].agg(["mean", "sum", "size"])
-    found = found.loc[order] if order else found.sort_index()
-    low, high = _jeffreys(found["sum"], found["size"])
+def _shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
+    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
+    low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
     return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
-
-
-def _jeffreys(hits: pd.Series, n: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """90 % interval of a binomial share of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
-    from scipy.stats import beta
-
-    a, b = hits + 0.5, n - hits + 0.5
-    return beta.ppf(0.05, a, b), beta.ppf(0.95, a, b)
 
 
 SCORES = {
@@ -145,10 +135,10 @@ def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(scores: pd.DataFrame) -> pd.DataFrame:
-    """Probability given against share met, by tenths (`lib.analysis.register.calibration`), with intervals."""
-    found = calibration_of(scores)
-    low, high = _jeffreys(found["met"] * found["n"], found["n"])
-    return found.assign(low=low, high=high)
+    """Probability given at announcement (p, mean) against share met (met) and n, by tenths, with intervals."""
+    tenth = np.minimum((scores["p_law"] * 10).astype(int), 9)
+    found = _shares(scores, tenth).rename(columns={"share": "met"})
+    return found.assign(p=scores["p_law"].groupby(tenth).mean()).reset_index(drop=True)
 
 
 def alike_table(found: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,6 @@ too long becomes unknown.
 """
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from lib.cases import CompareCase, GoalCase
 from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS
 from lib.months import releases, year_to_date
 from lib.outlook import lineage, of
-from lib.results import Estimate
+from lib.results import Estimate, points
 from lib.show import periods
 from lib.words import fill, number
 
@@ -79,22 +78,32 @@ def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
     basis: tuple[Any, ...] | None = None
     state: dict[str, Any] = {}
     for now, row in _moments(case):
-        name = "" if row is None else row["reporter"]
-        before, old = levels, state
+        before, old, name = levels, state, "" if row is None else row["reporter"]
         levels = _family_levels(now) if row is None else levels | {name: _levels(now, name)}
         if (rests_on := _basis(now, levels)) != basis:
             basis, state = rests_on, _state(now)
-        if not old:
-            yield _step(now, START, state)
-        elif row is not None and (words := _changes(before.get(name), levels[name])):
-            yield _step(now, FIGURE, state, row["figure_id"], name, words)
-        elif row is not None and str(state) != str(old):  # months of a year that is not known whole
-            so_far = fill(
-                "{period}: {value:number}", period=periods(pd.DataFrame([row]))[0], value=row["value_mn"]
-            )
-            yield _step(now, FIGURE, state, row["figure_id"], name, so_far)
-        elif str(state) != str(old):  # as text, in which a probability that is not known equals itself
-            yield _step(now, TIME, state)
+        words = "" if row is None else _changes(before[name].to_dict(), levels[name].to_dict())
+        if (
+            old and not words and str(state) == str(old)
+        ):  # as text, in which a missing probability equals itself
+            continue
+        kind = FIGURE if row is not None else TIME if old else START
+        if row is not None and not words:  # months of a year that is not known whole
+            period = periods(pd.DataFrame([row]))[0]
+            words = fill("{period}: {value:number}", period=period, value=row["value_mn"])
+        figure_id = "" if row is None else row["figure_id"]
+        about = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": name, "levels": words}
+        yield about | state
+
+
+def _changes(old: dict[int, float], new: dict[int, float]) -> str:
+    """The levels that differ, in words: "2012: 153.3 → 150; 2013: 230"."""
+    words = []
+    for year in sorted(old.keys() | new.keys()):
+        if old.get(year) != new.get(year):
+            ends = [number(levels[year]) if year in levels else "none" for levels in (old, new)]
+            words.append(f"{year}: {' → '.join(ends).removeprefix('none → ')}")
+    return "; ".join(words)
 
 
 def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | None]]:
@@ -113,12 +122,12 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
     for day in sorted({*new["known_from"], *clock}):
         rows = new[new["known_from"] == day]
         waiting = list(rows["figure_id"])
-        now = _moved(now, day.date(), waiting)
+        now = now.model_copy(update={"as_of": day.date(), "held_back": frozenset(waiting)})
         if day in clock:
             yield now, None
         for row in rows.to_dict("records"):
             waiting.remove(row["figure_id"])
-            now = _moved(now, now.as_of, waiting)
+            now = now.model_copy(update={"held_back": frozenset(waiting)})
             yield now, row
 
 
@@ -131,22 +140,6 @@ def _clock_days(case: CompareCase) -> list[pd.Timestamp]:
 def _overdue(case: GoalCase) -> pd.Timestamp:
     """The day from which a reading without its last figure is unknown, no longer open (`lib.goals.judge`)."""
     return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
-
-
-def _moved(case: PartialCase, day: date, held_back: list[str]) -> PartialCase:
-    return case.model_copy(update={"as_of": day, "held_back": frozenset(held_back)})
-
-
-def _step(
-    now: PartialCase,
-    kind: str,
-    state: dict[str, Any],
-    figure_id: str = "",
-    reporter: str = "",
-    levels: str = "",
-) -> dict[str, Any]:
-    what = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": reporter, "levels": levels}
-    return what | state
 
 
 def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
@@ -179,19 +172,6 @@ def _levels(case: PartialCase, label: str) -> pd.Series:
     return member.series()["value_mn"]
 
 
-def _changes(before: pd.Series | None, after: pd.Series) -> str:
-    """The levels that differ, in words: "2012: 153.3 → 150; 2013: 230"."""
-    old = {} if before is None else before.to_dict()
-    new = after.to_dict()
-    differing = sorted(year for year in old | new if old.get(year) != new.get(year))
-    return "; ".join(f"{year}: {_change(old.get(year), new.get(year))}" for year in differing)
-
-
-def _change(before: float | None, after: float | None) -> str:
-    words = [number(value) for value in (before, after) if value is not None]
-    return " → ".join(words) if after is not None else f"{words[0]} → none"
-
-
 def contributions(found: pd.DataFrame) -> pd.DataFrame:
     """What each step moved of the probability of each reading, a fraction.
 
@@ -211,21 +191,17 @@ def movers(found: pd.DataFrame, reading: str, least: float = 0.0) -> pd.DataFram
 
     Returns
     -------
-    The columns of `steps` without those by reading, and: moved (fraction; adds up to the whole change), p
-    (probability after the step, NaN for the last row), verdict, others (number of steps that a row stands for
-    beside its own). The first row is the start, whose `moved` is NaN.
+    day, kind, figure_id, reporter, levels as in `steps`; moved (fraction; adds up to the whole change; NaN for the
+    start, which comes first) and others (number of steps that the last row stands for).
     """
     moved = contributions(found)[reading].reindex(found.index)
-    rows = found[["day", "kind", "figure_id", "reporter", "levels"]].assign(
-        moved=moved, p=found[f"p_{reading}"], verdict=found[f"verdict_{reading}"], others=0
-    )
-    large, small = moved.abs() > least, (moved.abs() <= least) & (moved != 0)
-    shown = rows[(rows["kind"] == START) | large]
-    if not small.any():
-        return shown.reset_index(drop=True)
-    rest = {"day": found["day"].iloc[-1], "kind": REST, "figure_id": "", "reporter": "", "levels": ""}
-    rest |= {"moved": moved[small].sum(), "p": np.nan, "verdict": "", "others": int(small.sum())}
-    return pd.concat([shown, pd.DataFrame([rest])], ignore_index=True)
+    rows = found[["day", "kind", "figure_id", "reporter", "levels"]].assign(moved=moved, others=0)
+    shown = rows[(rows["kind"] == START) | (moved.abs() > least)]
+    small = (moved.abs() <= least) & (moved != 0)
+    if small.any():
+        rest = {"kind": REST, "moved": moved[small].sum(), "others": int(small.sum())}
+        shown = pd.concat([shown, pd.DataFrame([rest])])
+    return shown.reset_index(drop=True)
 
 
 def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
@@ -308,40 +284,26 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
     -------
     Frame with label, low and high (fractions, ends of the bar) and moved (NaN for start and end).
     """
-    rows = movers(found, case.reading, least)
-    start, end = found.iloc[0], found.iloc[-1]
-    level = start[f"p_{case.reading}"]
-    parts = [(_end_label(case.as_of, start, case.reading), 0.0, level, float("nan"))]
-    for row in rows.iloc[1:].to_dict("records"):
-        low, high = sorted((level, level + row["moved"]))
-        parts.append((_bar_label(row), low, high, row["moved"]))
-        level += row["moved"]
-    parts.append((_end_label(case.until, end, case.reading), 0.0, end[f"p_{case.reading}"], float("nan")))
-    return pd.DataFrame(parts, columns=["label", "low", "high", "moved"])
-
-
-def _end_label(day: date, step: pd.Series, reading: str) -> str:
-    return f"{day:%-d %b %Y}\n{step[f'verdict_{reading}']}"
-
-
-def _bar_label(row: dict[str, Any]) -> str:
-    if row["kind"] == REST:
-        return f"{row['others']} smaller"
-    return f"{row['figure_id'] or 'time alone'}\n{row['day']:%-d %b %Y}"
+    ends = found.iloc[[0, -1]]
+    start, end = (
+        {"label": f"{day:%-d %b %Y}\n{verdict}", "low": 0.0, "high": p}
+        for day, verdict, p in zip(
+            (case.as_of, case.until), ends[f"verdict_{case.reading}"], ends[f"p_{case.reading}"], strict=True
+        )
+    )
+    level, parts = start["high"], [start]
+    for row in movers(found, case.reading, least).iloc[1:].itertuples():
+        label = f"{row.others} smaller"
+        if row.kind != REST:
+            label = f"{row.figure_id or 'time alone'}\n{row.day:%-d %b %Y}"
+        low, high = sorted((level, level + row.moved))
+        parts.append({"label": label, "low": low, "high": high, "moved": row.moved})
+        level += row.moved
+    return pd.DataFrame([*parts, end], columns=["label", "low", "high", "moved"])
 
 
 def estimates(case: CompareCase, found: pd.DataFrame) -> list[Estimate]:
     """The whole change of each reading's probability as rows for the result; readings without one are left out."""
-    total = contributions(found).sum(skipna=False)
-    return [
-        Estimate(
-            target=f"change of probability, {READING_LABELS[name]}",
-            period=case.deadline,
-            output_type="point",
-            output_type_id=None,
-            value=float(total[name]),
-            unit=f"fraction, {case.as_of} to {case.until}",
-        )
-        for name in READINGS
-        if pd.notna(total[name])
-    ]
+    total = contributions(found).sum(skipna=False).rename(READING_LABELS)
+    unit = f"fraction, {case.as_of} to {case.until}"
+    return points(total.add_prefix("change of probability, "), case.deadline, unit)
