@@ -19,6 +19,7 @@ from lib.plots.style import (
     new_axes,
     signed,
 )
+from lib.words import number
 
 
 def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, sources: str = "") -> Any:
@@ -37,17 +38,17 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
             axes.scatter(group.index, group["value_mn"], zorder=3, **look)
         ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
     axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     low, high = axes.get_ylim()
     few = (
         np.floor(np.log10(high)) <= np.log10(low) + 1
     )  # less than two powers of ten: the others need labels, too
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:,.0f}" if few and str(value)[0] in "25" else "")
+    axes.yaxis.set_minor_formatter(lambda value, _: number(value) if few and str(value)[0] in "25" else "")
     axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     label_ends(axes, ends, size=9.5)
     handles = grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
     axes.legend(handles=handles, loc="upper left", fontsize=8)
-    told = "; ".join(f"{name} {y:,.0f} in {x}" for x, y, name, _ in ends)
+    told = "; ".join(f"{name} {number(y)} in {x}" for x, y, name, _ in ends)
     return finish(
         figure, axes, f"{title}: levels by year on a logarithmic scale, {currency} mn: {told}.", sources
     )

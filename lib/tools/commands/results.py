@@ -172,19 +172,17 @@ def as_text(rows: "pd.DataFrame", width: int) -> str:
     What all rows share stands once above the table, empty columns are left out, and a table that is still
     too wide is folded by columns.
     """
+    from lib.words import number
+
     if rows.empty:
         return ""
     filled = rows.drop(columns=list(HIDDEN)).dropna(axis="columns", how="all")
     varying = [name for name in filled if len(filled[name].unique()) > 1 or name == "value"]
     shared = [f"{name}: {filled[name].iloc[0]}" for name in filled if name not in varying]
     text = filled[varying].to_string(
-        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=_number
+        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=number
     )
     return "\n".join([*_folded(shared, width), text])
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
 
 
 def _folded(parts: list[str], width: int) -> list[str]:

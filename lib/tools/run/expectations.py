@@ -16,10 +16,10 @@ from lib.errors import UserError, plain_bytes
 from lib.files import write_atomically
 from lib.goals import READING_LABELS
 from lib.results import Result
-from lib.show import number
 from lib.tools.run import spec
 from lib.tools.run.freshness import changes
 from lib.tools.run.spec import Outcome, Run
+from lib.words import printed
 
 EXPECTED_DIR = Path(__file__).resolve().parents[3] / "tests" / "expected"
 
@@ -152,7 +152,7 @@ def _figures(result: Result) -> dict[str, str]:
 
 
 def _figure_in_words(row: Any) -> str:
-    value = f"{number(row['value'])} {row['unit']}".strip()
+    value = f"{printed(row['value'])} {row['unit']}".strip()
     growth = f"{row['yoy_pct']:+g} %" if row["yoy_pct"] == row["yoy_pct"] else ""
     return ", ".join(part for part in (value, growth, row["status"]) if part)
 
