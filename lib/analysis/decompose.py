@@ -34,47 +34,6 @@ def log_parts(level: pd.Series, factors: dict[str, pd.Series], rest: str = "rest
     return parts.dropna()
 
 
-def _price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
-    """Change of a value on the year before (change), in a part due to its price and one due to its quantity (volume).
-
-    The indicators of Bennet (1920): the change of the price at the mean of the two quantities, and of the quantity at
-    the mean of the two prices. They treat both years alike and add up exactly; years next to a gap are left out.
-    """
-    known = pd.DataFrame({"value": value, "price": price}).dropna()
-    known["quantity"] = known["value"] / known["price"]
-    before = known.set_axis(known.index + 1).reindex(known.index)
-    change, mean = known - before, (known + before) / 2
-    parts = {"price": mean["quantity"] * change["price"], "volume": mean["price"] * change["quantity"]}
-    return pd.DataFrame({"change": change["value"], **parts}).dropna()
-
-
-def fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series) -> pd.DataFrame:
-    """Growth of a total in three contributions: price of fuels, quantity of fuels, everything else.
-
-    Parameters
-    ----------
-    fuel, total : Series by year in one unit; fuel is a part of the total.
-    oil_price : Series by year, positive; the price of all fuels is taken to move with it.
-
-    Returns
-    -------
-    Frame by year, fractions of the total a year earlier: growth, fuel_price, fuel_volume, other (these three
-    add up to growth), and fuel_share (of the total in that year).
-    """
-    fuels = _price_and_volume(fuel, oil_price)
-    before = total.set_axis(total.index + 1).reindex(fuels.index)
-    growth = total.reindex(fuels.index) / before - 1
-    return pd.DataFrame(
-        {
-            "growth": growth,
-            "fuel_price": fuels["price"] / before,
-            "fuel_volume": fuels["volume"] / before,
-            "other": growth - fuels["change"] / before,
-            "fuel_share": (fuel / total).reindex(fuels.index),
-        }
-    ).dropna()
-
-
 def gdp_deflator(nominal_usd: pd.Series, real_growth_pct: pd.Series, cny_per_usd: pd.Series) -> pd.Series:
     """Price level of China's output in yuan, an index: nominal GDP in yuan / real GDP; 1 in its first year.
 

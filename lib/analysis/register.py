@@ -9,9 +9,7 @@ country and one for trade with the world, is learnt from targets resolved before
 
 Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
 Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
-`PRIOR_SD` on their coefficients that is fixed beforehand, not tuned on the register. It is scored on targets that it was
-not fitted to, in three ways, each beside the share met among the same targets: without the announcing government,
-without the due year, and with nothing but what was resolved before the announcement.
+`PRIOR_SD` on their coefficients that is fixed beforehand, not tuned on the register.
 """
 
 from collections.abc import Callable
@@ -63,14 +61,14 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     rows["p_law"] = [chance(r.size_usd, r.day, r.world, r.horizon, r.rate) for r in rows.itertuples()]
     rows["p_pulled"] = _pulled(rows)
     rows["p_half"] = 0.5
-    known = [rows["met"][_known_before(rows, year)] for year in rows["announced"]]
+    known = [rows["met"][known_before(rows, year)] for year in rows["announced"]]
     rows["p_base_known"] = [(met.sum() + 0.5) / (len(met) + 1) for met in known]
     rows["p_base_other_years"] = [rows["met"][rows["due"] != due].mean() for due in rows["due"]]
     rows["p_base_others"] = (rows["met"].sum() - rows["met"]) / (len(rows) - 1)
     return rows.drop(columns=["resolved", "day"])
 
 
-def _known_before(rows: pd.DataFrame, year: float) -> pd.Series:
+def known_before(rows: pd.DataFrame, year: float) -> pd.Series:
     """Which targets were announced and resolved before a year.
 
     Targets of a fiscal year may be announced in the calendar year after its label: none may teach itself.
@@ -90,7 +88,7 @@ def _pulled(rows: pd.DataFrame) -> pd.Series:
     """
     found = pd.Series(index=rows.index, dtype=float)
     for (year, world), group in rows.groupby(["announced", "world"]):
-        known = rows[_known_before(rows, year) & (rows["world"] == world)]
+        known = rows[known_before(rows, year) & (rows["world"] == world)]
         met, odds = known["met"].to_numpy(), logit(known["p_law"].to_numpy())
         shift = _ridge(np.ones((len(known), 1)), met, np.array([PULL_SD**-2]), odds)
         found[group.index] = expit(logit(group["p_law"]) + shift[0])
@@ -237,11 +235,6 @@ PRIOR_SD = 0.5
 MIN_KNOWN = 20
 """Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
 
-SUREST = 0.01
-"""No probability is closer to 0 or 1 in the log score: it would hang on a single target."""
-
-DRAWS = 1000
-
 
 def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """Features of resolved targets, and what they are grouped by.
@@ -295,92 +288,6 @@ def predict(fitted: tuple[Array, Array, Array], x: Array) -> Array:
     """Probability of being met for features of shape (targets, features)."""
     b, centre, scale = fitted
     return expit(b[0] + ((x - centre) / scale) @ b[1:])
-
-
-SCHEMES: dict[str, tuple[str, Callable[[pd.DataFrame, Any], Any]]] = {
-    "other governments": ("reporter", lambda rows, one: rows["reporter"] != one),
-    "other due years": ("due", lambda rows, one: rows["due"] != one),
-    "known at announcement": ("announced", _known_before),
-}
-"""How the targets are found to which the model is fitted, for each that it is scored on: what they are grouped by, and
-which rows may teach it. "Other governments" still share the shocks of a year, so it flatters."""
-
-
-def predictions(rows: pd.DataFrame, scheme: str, prior_sd: float = PRIOR_SD) -> pd.DataFrame:
-    """Probability of each target from targets that may teach it, one column a forecast."""
-    by, may_teach = SCHEMES[scheme]
-    found = pd.DataFrame(index=rows.index, columns=["model", "stretch alone"], dtype=float)
-    found = found.assign(law=rows["p_law"], half=0.5, **{"base rate": np.nan})
-    for one, group in rows.groupby(by):
-        known = rows[may_teach(rows, one)]
-        share = (known["met"].sum() + 0.5) / (len(known) + 1)
-        found.loc[group.index, ["model", "stretch alone", "base rate"]] = share
-        for name, columns in (("model", list(FEATURES)), ("stretch alone", ["stretch"])):
-            if len(known) >= MIN_KNOWN:
-                fitted = fit(known[columns].to_numpy(), known["met"].to_numpy(dtype=float), prior_sd)
-                found.loc[group.index, name] = predict(fitted, group[columns].to_numpy())
-    return found
-
-
-def score(rows: pd.DataFrame) -> pd.DataFrame:
-    """Brier and log score of each forecast under each scheme; 90 % intervals resample whole due years.
-
-    Returns
-    -------
-    DataFrame: scheme, forecast, n, brier, brier_low, brier_high, log, log_low, log_high, and gain, gain_low,
-    gain_high: the base rate's Brier score minus the forecast's (positive: better than the base rate).
-    """
-    tables = [_scores_of(predictions(rows, scheme), rows).assign(scheme=scheme) for scheme in SCHEMES]
-    scheme = "other governments"
-    for sd in (0.25, 1.0):  # other priors
-        table = _scores_of(predictions(rows, scheme, sd), rows).query("forecast == 'model'")
-        tables.append(table.assign(forecast=f"model, prior {sd:g}", scheme=scheme))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["scheme", *[c for c in table if c != "scheme"]]]
-
-
-def _scores_of(odds: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    met, p = rows["met"].to_numpy(dtype=float)[:, None], odds.to_numpy()
-    q = np.clip(p, SUREST, 1 - SUREST)
-    brier, log = (p - met) ** 2, -(met * np.log(q) + (1 - met) * np.log(1 - q))
-    gain = brier[:, [odds.columns.get_loc("base rate")]] - brier
-    table = pd.DataFrame({"forecast": list(odds), "n": len(rows)})
-    for name, values in (("brier", brier), ("log", log), ("gain", gain)):
-        low, high = resampled(values, rows["due"].to_numpy())
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = values.mean(axis=0), low, high
-    return table
-
-
-def resampled(values: Array, cluster: Array) -> tuple[Array, Array]:
-    """5 % and 95 % bounds of the column means when whole clusters are drawn with replacement."""
-    _, index = np.unique(cluster, return_inverse=True)
-    sums = np.stack([np.bincount(index, column) for column in values.T], axis=1)
-    counts = np.bincount(index)
-    drawn = np.random.default_rng(0).integers(0, len(counts), (DRAWS, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)[:, None]
-    low, high = np.quantile(means, [0.05, 0.95], axis=0)
-    return low, high
-
-
-def effects(rows: pd.DataFrame) -> pd.DataFrame:
-    """Odds ratio of being met for one standard deviation more of each feature; whole due years resampled.
-
-    Returns
-    -------
-    DataFrame: feature, sd (of the feature), odds_ratio, low, high (5 % and 95 % bounds).
-    """
-    x, met = rows[list(FEATURES)].to_numpy(), rows["met"].to_numpy(dtype=float)
-    b, _, scale = fit(x, met)
-    years = [np.flatnonzero(rows["due"] == year) for year in np.unique(rows["due"])]
-    rng = np.random.default_rng(0)
-    others = []
-    for _ in range(DRAWS // 2):
-        drawn = np.concatenate([years[i] for i in rng.integers(0, len(years), len(years))])
-        own, _, own_scale = fit(x[drawn], met[drawn])
-        others.append(own[1:] / own_scale * scale)  # in the units of the whole register
-    low, high = np.exp(np.quantile(others, [0.05, 0.95], axis=0))
-    found = {"feature": list(FEATURES), "sd": scale, "odds_ratio": np.exp(b[1:]), "low": low, "high": high}
-    return pd.DataFrame(found)
 
 
 def for_goal(

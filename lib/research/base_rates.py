@@ -14,7 +14,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib.reference import BACI, HORIZON, HORIZONS, OEC, PROBABILITIES, SIZES, Array, size_class
-from lib.research.panels import Levels, Progress, Tables, find, first_columns, load, read_panel, to_levels
+from lib.research.panels import (
+    Levels,
+    Progress,
+    Tables,
+    bounds,
+    find,
+    first_columns,
+    load,
+    read_panel,
+    to_levels,
+)
 
 
 class Outcome(NamedTuple):
@@ -48,7 +58,6 @@ def outcome_shares(
     years: tuple[int, int] | None = None,
     jump: float | None = None,
     absent_is_zero: bool = False,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Share of starting points after which each of `OUTCOMES` happened.
 
@@ -60,7 +69,6 @@ def outcome_shares(
     years : first and last starting year t; all by default.
     jump : only starting points whose growth in year t was at least this rate (0.5 is 50 %).
     absent_is_zero : whether a flow that is absent later counts as no trade; otherwise it is left out.
-    seed : of the resampling of whole starting years.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def outcome_shares(
     origins (all starting points).
     """
     start, paths = _paths(levels, (low_usd, high_usd), size_year, years, jump, absent_is_zero)
-    rows = [{"outcome": o.name, **_share(start, *_happened(paths, o), seed)} for o in OUTCOMES]
+    rows = [{"outcome": o.name, **_share(start, *_happened(paths, o))} for o in OUTCOMES]
     return pd.DataFrame(rows).assign(origins=len(start))
 
 
@@ -116,15 +124,13 @@ def _happened(paths: Array, outcome: Outcome) -> tuple[Any, Any]:
     return happened, known
 
 
-def _share(start: Array, happened: Any, known: Any, seed: int) -> dict[str, float]:
+def _share(start: Array, happened: Any, known: Any) -> dict[str, float]:
     _, year = np.unique(start[known], return_inverse=True)
     if not len(year):
         return {"share": np.nan, "low": np.nan, "high": np.nan, "n": 0}
     hits, n = np.bincount(year, happened[known]), np.bincount(year)
-    drawn = np.random.default_rng(seed).integers(0, len(n), (400, len(n)))
-    low, high = np.quantile(hits[drawn].sum(axis=1) / n[drawn].sum(axis=1), [0.05, 0.95])
-    total = int(np.sum(n))
-    return {"share": float(np.sum(hits)) / total, "low": float(low), "high": float(high), "n": total}
+    low, high = bounds(hits, n, draws=400)
+    return {"share": hits.sum() / n.sum(), "low": float(low), "high": float(high), "n": int(n.sum())}
 
 
 def two_way(panel: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from lib.law import Posterior
 from lib.months import MONTHS
 from lib.reference import SIZES, USED, Array, size_class
 from lib.research.backtest import fit_all, select
-from lib.research.classes import MIN_SERIES, TRIM, moderate
+from lib.research.classes import MIN_SERIES, TRIM, lasting_sd, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
 
 _EDGE = 1e-4
@@ -295,14 +295,5 @@ def _estimate_one(ratio: Array) -> dict[str, float]:
     values = np.clip(ratio, *np.nanquantile(ratio, [TRIM, 1 - TRIM]))
     count = np.sum(~np.isnan(values), axis=1)
     variance, df = moderate(np.nanvar(values, axis=1, ddof=1), count - 1)
-    # Covariance of a flow's means over two disjoint sets of years: only what lasts is in both.
-    even, odd = (_means(values[:, start::2]) for start in (0, 1))
-    both = ~np.isnan(even) & ~np.isnan(odd)
-    lasting = float(np.sqrt(max(np.cov(even[both], odd[both])[0, 1], 0.0)))
-    between = max(lasting, LEAST_BETWEEN * float(np.sqrt(variance)))
+    between = max(lasting_sd(values), LEAST_BETWEEN * float(np.sqrt(variance)))
     return {"mean": float(np.nanmean(values)), "between_sd": between, "variance": variance, "df": df}
-
-
-def _means(values: Array) -> Array:
-    count = np.sum(~np.isnan(values), axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)

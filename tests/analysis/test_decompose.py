@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lib import figures as fig
 from lib import growth
 from lib.analysis import decompose
+from lib.research import studies
 
 positive = st.floats(0.01, 1e6)
 
@@ -59,7 +60,7 @@ def test_currency_parts_are_those_of_a_flow_measured_in_both(usd, before, after)
 @given(st.lists(st.tuples(positive, positive), min_size=2, max_size=12))
 def test_price_and_volume_add_up_to_the_change(rows):
     value, price = (by_year(column) for column in zip(*rows, strict=True))
-    found = decompose._price_and_volume(value, price)
+    found = studies._price_and_volume(value, price)
     scale = max(value.max(), found.abs().to_numpy().max())  # parts far larger than the change cancel
     np.testing.assert_allclose(found["price"] + found["volume"], found["change"], atol=1e-9 * scale)
     np.testing.assert_allclose(found["change"], value.diff().iloc[1:], atol=1e-9 * scale)
@@ -67,21 +68,21 @@ def test_price_and_volume_add_up_to_the_change(rows):
 
 def test_bennets_indicators_of_a_small_example():
     """10 at 2 becomes 12 at 3: price (10 + 12) / 2 × 1 = 11, volume (2 + 3) / 2 × 2 = 5, change 36 − 20."""
-    found = decompose._price_and_volume(by_year([20.0, 36]), by_year([2.0, 3]))
+    found = studies._price_and_volume(by_year([20.0, 36]), by_year([2.0, 3]))
     assert found.loc[2001].to_dict() == pytest.approx({"change": 16, "price": 11, "volume": 5})
 
 
 def test_bennet_treats_both_years_alike():
     value, price = by_year([20.0, 36]), by_year([2.0, 3])
-    there = decompose._price_and_volume(value, price).iloc[0]
-    back = decompose._price_and_volume(by_year([36.0, 20]), by_year([3.0, 2])).iloc[0]
+    there = studies._price_and_volume(value, price).iloc[0]
+    back = studies._price_and_volume(by_year([36.0, 20]), by_year([3.0, 2])).iloc[0]
     np.testing.assert_allclose(there, -back)
 
 
 @given(st.lists(st.tuples(positive, positive, positive), min_size=2, max_size=10))
 def test_fuel_contributions_add_up_to_growth(rows):
     fuel, rest, price = (by_year(column) for column in zip(*rows, strict=True))
-    found = decompose.fuel_contributions(fuel, fuel + rest, price)
+    found = studies._fuel_contributions(fuel, fuel + rest, price)
     total = found[["fuel_price", "fuel_volume", "other"]].sum(axis=1)
     np.testing.assert_allclose(total, found["growth"], rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(found["growth"], growth.yoy(fuel + rest).iloc[1:], rtol=1e-9)

@@ -225,7 +225,7 @@ def rows(**changes: object) -> pd.DataFrame:
         (rows(month=range(0, 12)), "found a month that is none"),
         (rows(value_usd=0.0), "found a value that is not positive in 12 rows"),
         (pd.concat([rows(), rows()]), "several rows for one flow and month"),
-        (rows(partner=None), "a missing entry"),
+        (rows(partner=None), "a missing name"),
     ],
 )
 def test_a_table_that_is_no_monthly_panel_is_refused(frame: pd.DataFrame, words: str, tmp_path: Path) -> None:
