@@ -1,6 +1,6 @@
 """What the record holds for a flow and the larger ones: coverage, status, conflicts, mirrors, revisions, doubts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -21,21 +21,19 @@ GROWTH_GAP = 0.02
 """Printed growth and growth between levels disagree when they differ by more than this, as a fraction."""
 
 
-def candidates_of(family: Iterable[FlowCase], currency: str = "USD") -> pd.DataFrame:
-    """Every level of every flow of a family (`lib.series.candidates`), with a column reporter (its label)."""
-    family = list(family)
-    rates = [exchange_rates(fig.load_covariates(), member.as_of_time) for member in family]
-    frames = [
-        candidates(member.vintage(), currency, fx).assign(reporter=member.label_beside(family[0]))
-        for member, fx in zip(family, rates, strict=True)
-    ]
-    return pd.concat(frames, ignore_index=True)
+def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
+    """Every level of every flow of a family in dollars (`lib.series.candidates`), labelled as in `record_of`."""
+    rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
+    return _together(family, lambda member: candidates(member.vintage(), "USD", rates))
 
 
-def record_of(family: Iterable[FlowCase]) -> pd.DataFrame:
+def record_of(family: list[FlowCase]) -> pd.DataFrame:
     """The figures of a family as known on its day; `reporter` is the label of the flow beside the first one."""
-    family = list(family)
-    frames = [member.vintage().assign(reporter=member.label_beside(family[0])) for member in family]
+    return _together(family, FlowCase.vintage)
+
+
+def _together(family: list[FlowCase], rows: Callable[[FlowCase], pd.DataFrame]) -> pd.DataFrame:
+    frames = [rows(member).assign(reporter=member.label_beside(family[0])) for member in family]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -52,27 +50,22 @@ def is_unfit(record: pd.DataFrame) -> pd.Series:
 
 def coverage(record: pd.DataFrame) -> pd.DataFrame:
     """Number of figures by year (columns, without holes) and by reporter and kind of period (rows)."""
-    whole = record.index.isin(fig.annual(record).index)
-    name = record["reporter"] + np.where(whole, ", full year", ", part of a year")
-    counts = _by_year(name, record)
-    order = [
-        name
-        for reporter in record["reporter"].unique()
-        for name in counts.index
-        if name.startswith(f"{reporter}, ")
-    ]
-    return counts.loc[order]
+    whole = record.index.to_series().isin(fig.annual(record).index)
+    kind = whole.map({True: "full year", False: "part of a year"})
+    counts = _by_year([record["reporter"], kind], record).reindex(record["reporter"].unique(), level=0)
+    return counts.set_axis([", ".join(names) for names in counts.index])
 
 
 def coverage_by_flow(known: pd.DataFrame) -> pd.DataFrame:
     """The same by pair and flow (rows), in the order of `around`."""
     name = known["pair"] + ", " + known["flow"]
-    return _by_year(name, known).loc[name.unique()]
+    return _by_year([name], known).loc[name.unique()]
 
 
-def _by_year(name: pd.Series, record: pd.DataFrame) -> pd.DataFrame:
-    counts = pd.crosstab(name, record["period_end"].dt.year).rename_axis(index=None, columns=None)
-    return counts.reindex(columns=range(counts.columns.min(), counts.columns.max() + 1), fill_value=0)
+def _by_year(names: list[pd.Series], record: pd.DataFrame) -> pd.DataFrame:
+    counts = pd.crosstab(names, record["period_end"].dt.year).rename_axis(columns=None)
+    counts = counts.reindex(columns=range(counts.columns.min(), counts.columns.max() + 1), fill_value=0)
+    return counts.rename_axis(index=[None] * len(names))
 
 
 def by_status(record: pd.DataFrame) -> pd.DataFrame:
@@ -109,7 +102,6 @@ def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
     Rows of figures with printed and between (both fractions).
     """
     found = pd.concat([_printed_and_between(fig.annual(member.vintage())) for member in family])
-    found = found.assign(printed=found["yoy_pct"] / 100)
     return found[(found["printed"] - found["between"]).abs() > GROWTH_GAP]
 
 
@@ -118,7 +110,7 @@ def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
     between = pd.Series(float("nan"), index=rows.index)
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
         between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
-    return rows.assign(between=between)[rows["yoy_pct"].notna()]
+    return rows.assign(printed=rows["yoy_pct"] / 100, between=between).dropna(subset="printed")
 
 
 def around(family: Iterable[FlowCase]) -> pd.DataFrame:
@@ -255,15 +247,12 @@ def revisions_by_year(found: pd.DataFrame) -> pd.DataFrame:
     Frame with pair, released, releases (compared), beyond (their number that printed digits cannot explain),
     median and largest (fractions), figure_id and before (of the largest).
     """
-    rows = []
-    for (pair, year), group in found.groupby(["pair", "released"], sort=True):
-        largest = group.loc[group["revision"].abs().idxmax()]
-        beyond = int((group["revision"].abs() > group["rounding"]).sum())
-        middle = group["revision"].median()
-        ids = largest["figure_id"], largest["before"]
-        rows.append((pair, year, len(group), beyond, middle, largest["revision"], *ids))
-    names = ["pair", "released", "releases", "beyond", "median", "largest", "figure_id", "before"]
-    return pd.DataFrame(rows, columns=names)
+    by = ["pair", "released"]
+    rows = found.assign(size=found["revision"].abs(), beyond=found["revision"].abs() > found["rounding"])
+    largest = rows.sort_values("size", ascending=False, kind="stable").drop_duplicates(by)
+    largest = largest[[*by, "revision", "figure_id", "before"]].rename(columns={"revision": "largest"})
+    how = {"releases": ("size", "size"), "beyond": ("beyond", "sum"), "median": ("revision", "median")}
+    return rows.groupby(by).agg(**how).reset_index().merge(largest, on=by)
 
 
 def flags(known: pd.DataFrame) -> pd.DataFrame:

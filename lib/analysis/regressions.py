@@ -174,7 +174,9 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     for origin in complete:
         if (complete <= origin).sum() < LEAST_RATES or origin + 1 not in complete:
             continue
-        laws = {"core": _core(level_usd_mn, growth, origin), "walk": _walk(growth.loc[:origin])}
+        past = growth.loc[:origin]
+        walk = 0.0, float(np.sqrt(np.mean(past**2))), float(len(past))
+        laws = {"core": _core(level_usd_mn, growth, origin), "walk": walk}
         for names, label in ((["oil"], "oil"), (list(drivers.columns), "all")):
             lagged = pd.concat([table["growth"], table[names].set_axis(table.index + 1)], axis=1).sort_index()
             laws[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
@@ -191,10 +193,6 @@ def _core(level: pd.Series, growth: pd.Series, origin: int) -> StudentT:
     of = laws.posterior(growth.loc[:origin].to_numpy(), prior)
     scale = float(np.sqrt(of.variance)) * float(laws.years_worth(of, 1))
     return float(laws.location(of, 1)), scale, float(of.df)
-
-
-def _walk(growth: pd.Series) -> StudentT:
-    return 0.0, float(np.sqrt(np.mean(growth**2))), float(len(growth))
 
 
 def _predicted(table: pd.DataFrame, names: list[str]) -> StudentT:

@@ -97,21 +97,17 @@ def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     size = case.usd_mn(float(levels.iloc[-1]), running.last) * 1e6
     alone = evidence.year_so_far(case, levels, [running.year], size)
     if alone is not None:
-        rows["year_so_far"] = _quantiles(alone.given(_nothing_known(running.year)), running.year)
+        # Given a law of the log level that any observation overrules.
+        nothing = Law((running.year,), np.ones(1), np.zeros((1, 1)), np.full((1, 1, 1), 1e8))
+        rows["year_so_far"] = _quantiles(alone.given(nothing), running.year)
         rows["combined"] = _quantiles(total(case, running).law, running.year)
-    return (
-        pd.DataFrame.from_dict(rows, orient="index", columns=list(FAN)).rename_axis("forecast").reset_index()
-    )
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=list(FAN))
+    return found.rename_axis("forecast").reset_index()
 
 
 def _quantiles(law: Law | None, year: int) -> Array:
     assert law is not None  # the running year has no level, so that no figure decides it
     return laws.quantiles(law, year)
-
-
-def _nothing_known(year: int) -> Law:
-    """A law of a log level that any observation overrules."""
-    return Law((year,), np.ones(1), np.zeros((1, 1)), np.full((1, 1, 1), 1e8))
 
 
 def p_this_year(answer: Answer, running: RunningYear) -> pd.Series:
@@ -155,7 +151,11 @@ def by_release(case: GoalCase) -> pd.DataFrame:
         if state != before:
             answer = outlook.of(then)
             quantiles = dict(zip(FAN, _quantiles(answer.law, running.year), strict=True))
-            odds = dict.fromkeys(READINGS, np.nan) | p_this_year(answer, running).to_dict() | answer.chances.to_dict()
+            odds = (
+                dict.fromkeys(READINGS, np.nan)
+                | p_this_year(answer, running).to_dict()
+                | answer.chances.to_dict()
+            )
             rows.append({"day": day, **state, **quantiles, **odds})
         before = state
     return pd.DataFrame(rows)

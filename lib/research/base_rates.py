@@ -4,7 +4,6 @@ A base rate is a share of past starting points. It is the forecast to beat: it k
 nothing else about it.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -144,24 +143,6 @@ MIN_STARTS = 200
 """Starting points that a size class needs for a distribution of its own."""
 
 
-def _past_growth(
-    levels: Levels, origin: int, horizon: int, absent_is_zero: bool
-) -> Iterator[tuple[int, Array]]:
-    """Log growth over `horizon` years from every start whose end is known at the origin, by size class.
-
-    A flow that vanished has growth −inf where absence means no trade, and is left out elsewhere. Growth is
-    never computed across a break of the panel.
-    """
-    last = int(np.searchsorted(levels.years, origin, side="right")) - 1 - horizon
-    if last < 0:
-        return
-    growth = growth_from(levels, range(last + 1), horizon, absent_is_zero)
-    classes = size_class(np.exp(levels.log[:, : last + 1]))
-    for index in range(len(SIZES) - 1):
-        found = growth[classes == index]
-        yield index, found[~np.isnan(found)]
-
-
 def growth_from(levels: Levels, starts: Any, horizon: int, absent_is_zero: bool) -> Array:
     """Log growth over `horizon` years from each start (column), shape (series, starts)."""
     ends = np.asarray(starts) + horizon
@@ -190,7 +171,14 @@ def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataF
     """
     rows = []
     for horizon in HORIZONS:
-        for index, growth in _past_growth(levels, origin, horizon, absent_is_zero):
+        # Starts whose end is known at the origin; a flow that vanished grew by −inf where absence means no trade.
+        starts = range(int(np.searchsorted(levels.years, origin, side="right")) - horizon)
+        if not starts:
+            break
+        every = growth_from(levels, starts, horizon, absent_is_zero)
+        classes = size_class(np.exp(levels.log[:, : len(starts)]))
+        for index in range(len(SIZES) - 1):
+            growth = every[(classes == index) & ~np.isnan(every)]
             if len(growth) < MIN_STARTS:
                 continue
             gone: NDArray[np.bool_] = np.asarray(np.isneginf(growth))

@@ -422,21 +422,19 @@ def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     """
     panel = panels.read_panel(find(folder, HS2))
     with_china = panel[panel["partner"].astype(str) == "CHN"]
+    theirs = with_china["flow"].astype(str)
+    # Russia's exports are China's imports.
+    flows = {
+        "total": with_china,
+        "import": with_china[theirs == "export"],
+        "export": with_china[theirs == "import"],
+    }
     oil = fig.covariate("brent_usd_per_bbl")
     parts = []
-    for flow, rows in (("total", with_china), *((_seen_from_china(k), v) for k, v in _by_flow(with_china))):
+    for flow, rows in flows.items():
         total = rows.groupby("year")["value_usd"].sum()
         fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()
         split = _fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")
         parts.append(split.reset_index().assign(flow=flow))
     order = ["flow", "year", "growth", "fuel_price", "fuel_volume", "other", "fuel_share"]
     return {"fuel_split.csv": pd.concat(parts, ignore_index=True)[order]}
-
-
-def _by_flow(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(str(name), part) for name, part in rows.groupby(rows["flow"].astype(str))]
-
-
-def _seen_from_china(flow: str) -> str:
-    """Russia's exports are China's imports."""
-    return {"export": "import", "import": "export"}[flow]

@@ -284,7 +284,6 @@ def hard_series() -> dict[str, np.ndarray]:
         "constant but once": step,
         "two values in turn": np.where(np.arange(12) % 2, 100.0, 200.0),
         "200 points": random_walk(14, n=200),
-        "late start": np.r_[[np.nan] * 4, random_walk(15, n=12)],
         "huge unit": random_walk(16) * 1e250,
     }
 
