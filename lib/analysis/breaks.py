@@ -140,7 +140,8 @@ def partitions(run: pd.Series, trim: float = 0.15, most: int = 3) -> pd.DataFram
     if n < LEAST_VALUES or is_still(run):
         return pd.DataFrame()
     cost = _costs(run.to_numpy(dtype=float), least)
-    total, places = cost[0], [[] for _ in range(n + 1)]  # of the best partition of the first k values
+    places: list[list[int]] = [[] for _ in range(n + 1)]
+    total = cost[0]  # of the best partition of the first k values
     rows: list[tuple[int, list[int], float]] = [(0, [], float(total[n]))]
     for number in range(1, min(most, n // least - 1) + 1):
         # Row k: the best of the first k values with one break fewer, then one segment from k to each end.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis import decompose, regressions
+from lib.analysis import regressions
 from lib.cases import DriverCase
 from lib.errors import UserError
 from lib.reference import read_kept
@@ -90,6 +90,39 @@ def _longest_run(rates: pd.Series) -> pd.Series:
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]))
 
 
+# --- growth taken apart into pieces that add up exactly: log growth, or contributions to growth ---
+
+
+def log_parts(level: pd.Series, factors: dict[str, pd.Series], rest: str = "rest") -> pd.DataFrame:
+    """Log growth of a level as the sum of the log growth of its factors and what they leave.
+
+    A level in dollars is, for instance, dollars a yuan × price in yuan × quantity; the factors that are known
+    are taken off, and the remainder is named `rest`.
+
+    Parameters
+    ----------
+    level : Series by year, positive.
+    factors : names and Series by year, positive; each multiplies the level.
+
+    Returns
+    -------
+    Frame by year: growth, one column a factor, the remainder; the columns after the first add up to it. Years
+    in which any of them is not known are left out.
+    """
+    parts = pd.DataFrame({"growth": growth.log_growth(level)})
+    for name, factor in factors.items():
+        parts[name] = growth.log_growth(factor.reindex(level.index.union(factor.index)))
+    parts[rest] = parts["growth"] - parts[list(factors)].sum(axis=1, skipna=False)
+    return parts.dropna()
+
+
+def gdp_deflator(nominal_usd: pd.Series, real_growth_pct: pd.Series, cny_per_usd: pd.Series) -> pd.Series:
+    """Price level of China's output in yuan, an index by year: nominal GDP in yuan / real GDP; 1 in its first year."""
+    prices = growth.log_growth(nominal_usd * cny_per_usd).sub(np.log1p(real_growth_pct / 100)).dropna()
+    index = np.exp(prices.cumsum())
+    return pd.concat([pd.Series([1.0], index=[int(prices.index[0]) - 1]), index]).rename_axis("year")
+
+
 def currency_parts(view: View) -> pd.DataFrame:
     """Log growth in dollars of the subject as yuan, Chinese prices and the rest, by year; none without China."""
     if not view.with_china:
@@ -97,8 +130,8 @@ def currency_parts(view: View) -> pd.DataFrame:
     over = view.case.as_of.year - 1
     cny = fig.covariate("cny_per_usd").loc[:over]
     gdp, real = (fig.covariate(f"china_gdp_{name}").loc[:over] for name in ("current_usd", "real_growth_pct"))
-    prices = decompose.gdp_deflator(gdp, real, cny)
-    return decompose.log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
+    prices = gdp_deflator(gdp, real, cny)
+    return log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
 
 
 def by_block(parts: pd.DataFrame) -> pd.DataFrame:
@@ -164,12 +197,25 @@ def _level(case: DriverCase, reporter: str, flow: str) -> pd.Series:
         return pd.Series(dtype=float)
 
 
-def aside(view: View) -> pd.DataFrame:
-    """Growth of each flow with and without the year set aside: name, and what `decompose.set_aside` gives."""
-    rows, year = [], view.case.set_aside
-    for name, level in view.family.items():
-        if {year - 1, year} <= set(level.index) and len(level) >= 3:
-            rows.append({"name": name} | decompose.set_aside(level, year))
+def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
+    """How much of the growth of each flow over its whole record one year brought.
+
+    Returns
+    -------
+    Frame, one row a flow of three levels and more among which that year's growth is: name, first, last (years),
+    with_year (growth a year over the record), without_year (of the other years, as if that year had not been), in_year
+    (its growth), share (its part of the log growth in all); fractions.
+    """
+    rows = []
+    for name, level in family.items():
+        known = level.dropna()
+        if not {year - 1, year} <= set(known.index) or len(known) < 3:
+            continue
+        first, last = int(known.index[0]), int(known.index[-1])
+        total, own = np.log(known[last] / known[first]), np.log(known[year] / known[year - 1])
+        row = {"name": name, "first": first, "last": last, "with_year": np.expm1(total / (last - first))}
+        row |= {"without_year": np.expm1((total - own) / (last - first - 1)), "in_year": np.expm1(own)}
+        rows.append(row | {"share": own / total if total else np.nan})
     return pd.DataFrame(rows)
 
 

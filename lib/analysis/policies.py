@@ -15,6 +15,7 @@ from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib import reference
+from lib.analysis.scores import pooled
 from lib.cases import PolicyCase
 from lib.errors import UserError, quote
 from lib.growth import log_growth
@@ -208,14 +209,9 @@ def _first_years(dates: pd.Series) -> pd.Series:
 def _weigh(
     policy: Policy, reporter: str, begun: bool, level: pd.Series, oil: pd.Series, span: int
 ) -> Evidence:
-    """Read the record of one reporter around one policy.
+    """Read the record of one reporter around one policy: trade and oil price by year, `span` years to both sides.
 
-    Parameters
-    ----------
-    begun : whether its event was past on the day.
-    level : the reporter's trade by year, as known on the day; empty where there is none.
-    oil : price of oil by year, for the years that were over.
-    span : years before and after within which a level must be known.
+    `begun`: whether its event was past on the day.
     """
     found = Evidence(policy, reporter, policy.date if begun else "")
     if not found.date or level.empty:
@@ -429,12 +425,10 @@ def placebo_table() -> pd.DataFrame:
 
 def placebo_shares() -> dict[str, float]:
     """Pretended events that the test calls real, over all kept rows: n, any, boom, and up (rises among the last)."""
-    kept = read_kept("placebo_rates.csv")
-    weighed = kept[["rejected", "rejected_up"]].mul(kept["n"], axis=0).groupby(kept["chosen"]).sum()
-    shares = weighed.div(kept["n"].groupby(kept["chosen"]).sum(), axis=0)
+    shares = pooled(read_kept("placebo_rates.csv"), ["rejected", "rejected_up"], "chosen")
     boom = shares.loc["boom"]
     up = boom["rejected_up"] / boom["rejected"]
-    return {"n": kept["n"].sum(), "any": shares.loc["any", "rejected"], "boom": boom["rejected"], "up": up}
+    return {"n": shares["n"].sum(), "any": shares.loc["any", "rejected"], "boom": boom["rejected"], "up": up}
 
 
 def controls(view: View) -> pd.DataFrame:

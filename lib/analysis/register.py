@@ -9,9 +9,7 @@ country and one for trade with the world, is learnt from targets resolved before
 
 Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
 Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
-`PRIOR_SD` on their coefficients that is fixed beforehand, not tuned on the register. It is scored on targets that it was
-not fitted to, in three ways, each beside the share met among the same targets: without the announcing government,
-without the due year, and with nothing but what was resolved before the announcement.
+`PRIOR_SD` on their coefficients that is fixed beforehand, not tuned on the register.
 """
 
 from collections.abc import Callable
@@ -24,9 +22,13 @@ import pandas as pd
 from scipy.special import expit, logit, ndtri
 
 from lib import law
-from lib.figures import load_reporters
+from lib.analysis.scores import contest
+from lib.cases import GoalCase
+from lib.figures import load_reporters, load_targets
+from lib.goals import Goal
 from lib.law import Posterior
-from lib.reference import SIZES, Array, last_released, prior_for, size_class
+from lib.reference import HORIZONS, SIZES, Array, base_rate, last_released, prior_for, read_kept, size_class
+from lib.results import Estimate
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
@@ -63,14 +65,14 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     rows["p_law"] = [chance(r.size_usd, r.day, r.world, r.horizon, r.rate) for r in rows.itertuples()]
     rows["p_pulled"] = _pulled(rows)
     rows["p_half"] = 0.5
-    known = [rows["met"][_known_before(rows, year)] for year in rows["announced"]]
+    known = [rows["met"][known_before(rows, year)] for year in rows["announced"]]
     rows["p_base_known"] = [(met.sum() + 0.5) / (len(met) + 1) for met in known]
     rows["p_base_other_years"] = [rows["met"][rows["due"] != due].mean() for due in rows["due"]]
     rows["p_base_others"] = (rows["met"].sum() - rows["met"]) / (len(rows) - 1)
     return rows.drop(columns=["resolved", "day"])
 
 
-def _known_before(rows: pd.DataFrame, year: float) -> pd.Series:
+def known_before(rows: pd.DataFrame, year: float) -> pd.Series:
     """Which targets were announced and resolved before a year.
 
     Targets of a fiscal year may be announced in the calendar year after its label: none may teach itself.
@@ -90,7 +92,7 @@ def _pulled(rows: pd.DataFrame) -> pd.Series:
     """
     found = pd.Series(index=rows.index, dtype=float)
     for (year, world), group in rows.groupby(["announced", "world"]):
-        known = rows[_known_before(rows, year) & (rows["world"] == world)]
+        known = rows[known_before(rows, year) & (rows["world"] == world)]
         met, odds = known["met"].to_numpy(), logit(known["p_law"].to_numpy())
         shift = _ridge(np.ones((len(known), 1)), met, np.array([PULL_SD**-2]), odds)
         found[group.index] = expit(logit(group["p_law"]) + shift[0])
@@ -237,11 +239,6 @@ PRIOR_SD = 0.5
 MIN_KNOWN = 20
 """Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
 
-SUREST = 0.01
-"""No probability is closer to 0 or 1 in the log score: it would hang on a single target."""
-
-DRAWS = 1000
-
 
 def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """Features of resolved targets, and what they are grouped by.
@@ -297,92 +294,6 @@ def predict(fitted: tuple[Array, Array, Array], x: Array) -> Array:
     return expit(b[0] + ((x - centre) / scale) @ b[1:])
 
 
-SCHEMES: dict[str, tuple[str, Callable[[pd.DataFrame, Any], Any]]] = {
-    "other governments": ("reporter", lambda rows, one: rows["reporter"] != one),
-    "other due years": ("due", lambda rows, one: rows["due"] != one),
-    "known at announcement": ("announced", _known_before),
-}
-"""How the targets are found to which the model is fitted, for each that it is scored on: what they are grouped by, and
-which rows may teach it. "Other governments" still share the shocks of a year, so it flatters."""
-
-
-def predictions(rows: pd.DataFrame, scheme: str, prior_sd: float = PRIOR_SD) -> pd.DataFrame:
-    """Probability of each target from targets that may teach it, one column a forecast."""
-    by, may_teach = SCHEMES[scheme]
-    found = pd.DataFrame(index=rows.index, columns=["model", "stretch alone"], dtype=float)
-    found = found.assign(law=rows["p_law"], half=0.5, **{"base rate": np.nan})
-    for one, group in rows.groupby(by):
-        known = rows[may_teach(rows, one)]
-        share = (known["met"].sum() + 0.5) / (len(known) + 1)
-        found.loc[group.index, ["model", "stretch alone", "base rate"]] = share
-        for name, columns in (("model", list(FEATURES)), ("stretch alone", ["stretch"])):
-            if len(known) >= MIN_KNOWN:
-                fitted = fit(known[columns].to_numpy(), known["met"].to_numpy(dtype=float), prior_sd)
-                found.loc[group.index, name] = predict(fitted, group[columns].to_numpy())
-    return found
-
-
-def score(rows: pd.DataFrame) -> pd.DataFrame:
-    """Brier and log score of each forecast under each scheme; 90 % intervals resample whole due years.
-
-    Returns
-    -------
-    DataFrame: scheme, forecast, n, brier, brier_low, brier_high, log, log_low, log_high, and gain, gain_low,
-    gain_high: the base rate's Brier score minus the forecast's (positive: better than the base rate).
-    """
-    tables = [_scores_of(predictions(rows, scheme), rows).assign(scheme=scheme) for scheme in SCHEMES]
-    scheme = "other governments"
-    for sd in (0.25, 1.0):  # other priors
-        table = _scores_of(predictions(rows, scheme, sd), rows).query("forecast == 'model'")
-        tables.append(table.assign(forecast=f"model, prior {sd:g}", scheme=scheme))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["scheme", *[c for c in table if c != "scheme"]]]
-
-
-def _scores_of(odds: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    met, p = rows["met"].to_numpy(dtype=float)[:, None], odds.to_numpy()
-    q = np.clip(p, SUREST, 1 - SUREST)
-    brier, log = (p - met) ** 2, -(met * np.log(q) + (1 - met) * np.log(1 - q))
-    gain = brier[:, [odds.columns.get_loc("base rate")]] - brier
-    table = pd.DataFrame({"forecast": list(odds), "n": len(rows)})
-    for name, values in (("brier", brier), ("log", log), ("gain", gain)):
-        low, high = resampled(values, rows["due"].to_numpy())
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = values.mean(axis=0), low, high
-    return table
-
-
-def resampled(values: Array, cluster: Array) -> tuple[Array, Array]:
-    """5 % and 95 % bounds of the column means when whole clusters are drawn with replacement."""
-    _, index = np.unique(cluster, return_inverse=True)
-    sums = np.stack([np.bincount(index, column) for column in values.T], axis=1)
-    counts = np.bincount(index)
-    drawn = np.random.default_rng(0).integers(0, len(counts), (DRAWS, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)[:, None]
-    low, high = np.quantile(means, [0.05, 0.95], axis=0)
-    return low, high
-
-
-def effects(rows: pd.DataFrame) -> pd.DataFrame:
-    """Odds ratio of being met for one standard deviation more of each feature; whole due years resampled.
-
-    Returns
-    -------
-    DataFrame: feature, sd (of the feature), odds_ratio, low, high (5 % and 95 % bounds).
-    """
-    x, met = rows[list(FEATURES)].to_numpy(), rows["met"].to_numpy(dtype=float)
-    b, _, scale = fit(x, met)
-    years = [np.flatnonzero(rows["due"] == year) for year in np.unique(rows["due"])]
-    rng = np.random.default_rng(0)
-    others = []
-    for _ in range(DRAWS // 2):
-        drawn = np.concatenate([years[i] for i in rng.integers(0, len(years), len(years))])
-        own, _, own_scale = fit(x[drawn], met[drawn])
-        others.append(own[1:] / own_scale * scale)  # in the units of the whole register
-    low, high = np.exp(np.quantile(others, [0.05, 0.95], axis=0))
-    found = {"feature": list(FEATURES), "sd": scale, "odds_ratio": np.exp(b[1:]), "low": low, "high": high}
-    return pd.DataFrame(found)
-
-
 def for_goal(
     rows: pd.DataFrame,
     year: int,
@@ -412,3 +323,155 @@ def for_goal(
     one = _features([p_law], [years], [size_usd], [below], [as_growth])
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
     return float(predict(fitted, one.to_numpy())[0]), known
+
+
+# --- how often flows grew so fast, and what became of targets like a goal ---
+
+PANEL_LINE = (
+    "Flows between two countries: CEPII BACI 2000–2020, longer horizons OEC 1962–2014; computed here."
+)
+
+REGISTER_LINE = "Register of announced trade targets, data/targets.csv; each row has its sources."
+
+OUTCOME_WORDS = {
+    "next_year_ge25": "+25 % or more in the next year",
+    "next_year_fall": "a fall in the next year",
+    "each_of_next_3_ge25": "+25 % or more in each of three years",
+    "3y_ge_1.25^3": "+25 % a year on average over three years",
+    "5y_ge_1.25^5": "+25 % a year on average over five years",
+    "5y_below_start": "below the start after five years",
+}
+
+BAND = 0.07
+"""Targets count as alike when their implied growth is within this of the goal's."""
+
+LONG_YEARS = 3
+
+
+def size_usd(case: GoalCase, goal: Goal) -> float:
+    """Level of the base in US dollars, for the size class."""
+    return case.usd_mn(goal.base_mn, goal.base_year) * 1e6
+
+
+def base_rates(size: float, known: int, growth_rate: float) -> pd.Series:
+    """Share of flows of a size that grew by a rate a year or more, by horizon, from the years to `known`."""
+    shares = [float(base_rate(size, known, horizon, growth_rate)) for horizon in HORIZONS]
+    return pd.Series(shares, index=pd.Index(HORIZONS, name="years"), name="share")
+
+
+def hindsight(size: float, flow: str) -> pd.DataFrame:
+    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
+
+    Returns
+    -------
+    Frame: then (`OUTCOME_WORDS`), condition, share, low, high.
+    """
+    kept = read_kept("base_rates.csv")
+    panel = "BACI two-way total" if flow == "total" else "BACI directed"
+    whole = np.isfinite(kept["size_to_usd"]) | (kept["size_from_usd"] == kept["size_from_usd"].max())
+    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
+    class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
+    rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
+    found = rows.assign(then=rows["outcome"].map(OUTCOME_WORDS)).dropna(subset="then")
+    return found[["then", "condition", "share", "low", "high"]].reset_index(drop=True)
+
+
+@lru_cache(maxsize=1)
+def resolved() -> pd.DataFrame:
+    """Every resolved target with its probability at announcement (`score_register`)."""
+    return score_register(load_targets())
+
+
+def alike(scores: pd.DataFrame, growth_rate: float, years: int) -> pd.DataFrame:
+    """Targets with implied growth within `BAND` of the rate, and a horizon as long or short as `years`."""
+    near = (scores["rate"] - growth_rate).abs() <= BAND + 1e-9
+    same = (scores["horizon"] >= LONG_YEARS) == (years >= LONG_YEARS)
+    return scores[near & same]
+
+
+def by_due_year(scores: pd.DataFrame) -> pd.DataFrame:
+    """Share met and number of targets by due year."""
+    return _shares(scores, scores["due"].astype(str))
+
+
+def by_height(scores: pd.DataFrame) -> pd.DataFrame:
+    """Share met and number of targets by implied growth a year."""
+    edges = [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf]
+    labels = ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"]
+    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False))
+
+
+def _shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
+    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
+    low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
+    return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
+
+
+SCORES = {
+    "p_law": "forecast",
+    "p_pulled": "forecast, pulled to what earlier targets met",
+    "p_half": "a constant ½",
+    "p_base_known": "share met among targets resolved before",
+    "p_base_other_years": "share met among targets of other years (hindsight)",
+}
+"""The probabilities of the register that are compared, and what they are called."""
+
+
+def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Brier scores of probabilities of targets beside a constant ½; due years are resampled (90 %).
+
+    Returns
+    -------
+    Frame indexed by `SCORES`: brier, mean (probability), against_half (better, worse, level), low, high (of the
+    difference to ½).
+    """
+    met, rows = scores["met"], {}
+    for name in SCORES:
+        brier = (scores[name] - met) ** 2
+        told, apart = contest(brier, (0.5 - met) ** 2, scores["due"])
+        rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
+    columns = ["brier", "mean", "against_half", "low", "high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def calibration(scores: pd.DataFrame) -> pd.DataFrame:
+    """Probability given at announcement (p, mean) against share met (met) and n, by tenths, with intervals."""
+    tenth = np.minimum((scores["p_law"] * 10).astype(int), 9)
+    found = _shares(scores, tenth).rename(columns={"share": "met"})
+    return found.assign(p=scores["p_law"].groupby(tenth).mean()).reset_index(drop=True)
+
+
+def alike_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The targets alike with whose trade they are of and who announced them: columns of the register."""
+    return found.merge(
+        load_targets()[["target_id", "announcer", "reporter", "partner", "flow"]], on="target_id"
+    )
+
+
+def sources(found: pd.DataFrame) -> pd.DataFrame:
+    """Addresses of the announcements and outcomes of some targets."""
+    rows = load_targets().set_index("target_id").loc[found["target_id"]].reset_index()
+    names = {
+        "target_id": "row of targets.csv",
+        "source_target_url": "announced",
+        "source_outcome_url": "outcome",
+    }
+    return rows[list(names)].rename(columns=names)
+
+
+def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:
+    """Base rates by horizon as rows for the result; the period is the last year of the horizon."""
+    return [
+        Estimate(
+            target="base rate",
+            period=case.as_of.year - 1 + int(years),
+            output_type="probability",
+            output_type_id=None,
+            value=float(share),
+            unit="share of flows",
+        )
+        for years, share in shares.items()
+    ]

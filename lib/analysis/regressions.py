@@ -73,7 +73,7 @@ def fit(table: pd.DataFrame) -> pd.DataFrame:
     correction), p, vif (variance inflation factor: 1 / (1 − R² on the other drivers); NaN for const). R² stands
     in `attrs["r2"]`, years in `attrs["n"]`.
     """
-    fitted = _ols(table, hac=True)
+    fitted = ols(table, lags=2)
     found = fitted.conf_int().set_axis(["low", "high"], axis=1)
     found.insert(0, "coefficient", fitted.params)
     # On standardised drivers the variance of a slope is the diagonal of the inverse of their correlations.
@@ -96,7 +96,7 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     if is_thin(table):
         return pd.DataFrame()
     found = fit(table).drop(index="const")
-    moved = pd.DataFrame({year: _ols(table.drop(year)).params for year in table.index}).T
+    moved = pd.DataFrame({year: ols(table.drop(year)).params for year in table.index}).T
     found = found.assign(least=moved.min(), most=moved.max(), name=pd.Series(DRIVERS))
     one_sign = np.sign(found["least"]) == np.sign(found["most"])
     return found.assign(firm=(found["p"] <= 0.05) & one_sign)
@@ -119,19 +119,20 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
     """
     if is_thin(table):
         return pd.DataFrame(columns=["growth", "fit", "residual"])
-    fitted = _ols(table)
+    fitted = ols(table)
     names = [name for name in table.columns if name != "growth"]
     parts = table[names] * fitted.params[names]
     fit = table["growth"] - fitted.resid
     return parts.assign(const=fitted.params["const"], residual=fitted.resid, growth=table["growth"], fit=fit)
 
 
-def _ols(table: pd.DataFrame, hac: bool = False) -> Any:
+def ols(table: pd.DataFrame, lags: int = 0) -> Any:
+    """Least squares of the column growth on the others and a constant; errors of Newey & West (1987) with some lags."""
     from statsmodels.regression.linear_model import OLS
 
     design = table.drop(columns="growth").assign(const=1.0)
-    errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": 2, "use_correction": True}, "use_t": True}
-    return OLS(table["growth"], design).fit(**(errors if hac else {}))
+    errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": lags, "use_correction": True}, "use_t": True}
+    return OLS(table["growth"], design).fit(**(errors if lags else {}))
 
 
 LEAST_RATES = 10
@@ -173,7 +174,9 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     for origin in complete:
         if (complete <= origin).sum() < LEAST_RATES or origin + 1 not in complete:
             continue
-        laws = {"core": _core(level_usd_mn, growth, origin), "walk": _walk(growth.loc[:origin])}
+        past = growth.loc[:origin]
+        walk = 0.0, float(np.sqrt(np.mean(past**2))), float(len(past))
+        laws = {"core": _core(level_usd_mn, growth, origin), "walk": walk}
         for names, label in ((["oil"], "oil"), (list(drivers.columns), "all")):
             lagged = pd.concat([table["growth"], table[names].set_axis(table.index + 1)], axis=1).sort_index()
             laws[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
@@ -192,14 +195,10 @@ def _core(level: pd.Series, growth: pd.Series, origin: int) -> StudentT:
     return float(laws.location(of, 1)), scale, float(of.df)
 
 
-def _walk(growth: pd.Series) -> StudentT:
-    return 0.0, float(np.sqrt(np.mean(growth**2))), float(len(growth))
-
-
 def _predicted(table: pd.DataFrame, names: list[str]) -> StudentT:
     """Least-squares prediction of the last row from those before, parameter uncertainty included."""
     past = table.iloc[:-1].dropna(subset=["growth", *names])
-    fitted = _ols(past[["growth", *names]])
+    fitted = ols(past[["growth", *names]])
     ahead = fitted.get_prediction(table[names].iloc[[-1]].assign(const=1.0))
     return float(ahead.predicted_mean[0]), float(ahead.se_obs[0]), float(fitted.df_resid)
 

@@ -10,7 +10,7 @@ Time itself is a step of its own: a year that ends brings its exchange rate, and
 too long becomes unknown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,14 @@ from lib.results import Estimate, points
 from lib.show import periods
 from lib.words import fill, number
 
-START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
+START, FIGURE, TIME = "start", "figure", "time"
 
 DECIDED = {"met": 1.0, "missed": 0.0}
 """Probability that a decided reading counts with, so that its decision is a change like any other."""
+
+
+LEAST_SHOWN = 0.0005
+"""Moves up to 0.05 points of a per cent are told together."""
 
 
 class PartialCase(GoalCase):
@@ -70,10 +74,7 @@ def steps(case: CompareCase) -> pd.DataFrame:
     changed levels in words), and by reading `p_…` (probability; 1 when met, 0 when missed, NaN where there is
     none) and `verdict_…`.
     """
-    return pd.DataFrame(list(_steps(case)))
-
-
-def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     levels: dict[str, pd.Series] = {}
     basis: tuple[Any, ...] | None = None
     state: dict[str, Any] = {}
@@ -83,9 +84,8 @@ def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
         if (rests_on := _basis(now, levels)) != basis:
             basis, state = rests_on, _state(now)
         words = "" if row is None else _changes(before[name].to_dict(), levels[name].to_dict())
-        if (
-            old and not words and str(state) == str(old)
-        ):  # as text, in which a missing probability equals itself
+        # As text, in which a probability that is not known equals itself.
+        if old and not words and str(state) == str(old):
             continue
         kind = FIGURE if row is not None else TIME if old else START
         if row is not None and not words:  # months of a year that is not known whole
@@ -93,7 +93,8 @@ def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
             words = fill("{period}: {value:number}", period=period, value=row["value_mn"])
         figure_id = "" if row is None else row["figure_id"]
         about = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": name, "levels": words}
-        yield about | state
+        rows.append(about | state)
+    return pd.DataFrame(rows)
 
 
 def _changes(old: dict[int, float], new: dict[int, float]) -> str:
@@ -118,7 +119,12 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
         case.base_year, case.deadline
     )
     new = new[own | new.index.isin(fig.annual(new).index)]
-    clock = _clock_days(case)
+    # Days on which a year's exchange rate is known, or the deadline's figure is overdue.
+    clock = [
+        *(pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)),
+        _overdue(case),
+    ]
+    clock = [day for day in clock if case.as_of_time < day <= pd.Timestamp(case.until)]
     for day in sorted({*new["known_from"], *clock}):
         rows = new[new["known_from"] == day]
         waiting = list(rows["figure_id"])
@@ -129,12 +135,6 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
             waiting.remove(row["figure_id"])
             now = now.model_copy(update={"held_back": frozenset(waiting)})
             yield now, row
-
-
-def _clock_days(case: CompareCase) -> list[pd.Timestamp]:
-    """Days between the two on which a year's exchange rate is known, or the deadline's figure is overdue."""
-    days = [pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)]
-    return [day for day in (*days, _overdue(case)) if case.as_of_time < day <= pd.Timestamp(case.until)]
 
 
 def _overdue(case: GoalCase) -> pd.Timestamp:
@@ -154,10 +154,8 @@ def _state(case: PartialCase) -> dict[str, Any]:
     answer = of(case)
     verdicts = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
     chances = {name: DECIDED.get(verdicts[name], answer.chances.get(name, np.nan)) for name in READINGS}
-    return {
-        **{f"p_{name}": chances[name] for name in READINGS},
-        **{f"verdict_{name}": verdicts[name] for name in READINGS},
-    }
+    odds = {f"p_{name}": chances[name] for name in READINGS}
+    return odds | {f"verdict_{name}": verdicts[name] for name in READINGS}
 
 
 def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
@@ -186,24 +184,6 @@ def contributions(found: pd.DataFrame) -> pd.DataFrame:
     return odds.ffill().diff().iloc[1:]
 
 
-def movers(found: pd.DataFrame, reading: str, least: float = 0.0) -> pd.DataFrame:
-    """The steps that moved the probability of one reading by more than `least`, the others as one last row.
-
-    Returns
-    -------
-    day, kind, figure_id, reporter, levels as in `steps`; moved (fraction; adds up to the whole change; NaN for the
-    start, which comes first) and others (number of steps that the last row stands for).
-    """
-    moved = contributions(found)[reading].reindex(found.index)
-    rows = found[["day", "kind", "figure_id", "reporter", "levels"]].assign(moved=moved, others=0)
-    shown = rows[(rows["kind"] == START) | (moved.abs() > least)]
-    small = (moved.abs() <= least) & (moved != 0)
-    if small.any():
-        rest = {"kind": REST, "moved": moved[small].sum(), "others": int(small.sum())}
-        shown = pd.concat([shown, pd.DataFrame([rest])])
-    return shown.reset_index(drop=True)
-
-
 def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
     """Every change of a verdict: reading, day, figure_id (blank: time alone), before, after."""
     rows = []
@@ -213,10 +193,6 @@ def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
         for place, step in changed.iterrows():
             rows.append((name, step["day"], step["figure_id"], verdict[place - 1], verdict[place]))
     return pd.DataFrame(rows, columns=["reading", "day", "figure_id", "before", "after"])
-
-
-LEAST_SHOWN = 0.0005
-"""Moves up to 0.05 points of a per cent are told together."""
 
 
 def ends(found: pd.DataFrame, reading: str) -> pd.DataFrame:
@@ -258,23 +234,25 @@ def told_arrivals(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> 
     return rows.assign(levels=rows["figure_id"].map(changes))
 
 
-def attribution(found: pd.DataFrame) -> pd.DataFrame:
-    """What each step moved of each reading; steps that moved all of them by little in one row, the sum in the last.
+def attribution(
+    found: pd.DataFrame, readings: Sequence[str] = READINGS, least: float = LEAST_SHOWN
+) -> pd.DataFrame:
+    """What each step moved of some readings; steps that moved all of them by little in one row, the sum in the last.
 
     Returns
     -------
     Frame with day, what (figure_id, or words), levels, and a column a reading (fraction; NaN for no move).
     """
-    moved = contributions(found)
+    moved = contributions(found)[list(readings)]
     size = moved.abs().max(axis=1)
-    some, few = found.loc[size.index[size > LEAST_SHOWN]], moved[(size > 0) & (size <= LEAST_SHOWN)]
+    some, few = found.loc[size.index[size > least]], moved[(size > 0) & (size <= least)]
     what = some["figure_id"].replace("", "time alone")
     rows = [some[["day", "levels"]].assign(what=what).join(moved)]
     if len(few):
         rows.append(few.sum().to_frame().T.assign(what=f"{len(few)} with smaller moves"))
     rows.append(moved.sum(min_count=1).to_frame().T.assign(what="all together"))
     table = pd.concat([row for row in rows if len(row)], ignore_index=True)
-    return table.reindex(columns=["day", "what", "levels", *READINGS]).replace(0.0, np.nan)
+    return table.reindex(columns=["day", "what", "levels", *readings]).replace(0.0, np.nan)
 
 
 def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
@@ -292,13 +270,14 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
         )
     )
     level, parts = start["high"], [start]
-    for row in movers(found, case.reading, least).iloc[1:].itertuples():
-        label = f"{row.others} smaller"
-        if row.kind != REST:
-            label = f"{row.figure_id or 'time alone'}\n{row.day:%-d %b %Y}"
-        low, high = sorted((level, level + row.moved))
-        parts.append({"label": label, "low": low, "high": high, "moved": row.moved})
-        level += row.moved
+    for row in attribution(found, [case.reading], least).iloc[:-1].to_dict("records"):
+        day, moved = row["day"], row[case.reading]
+        label = row["what"].replace("with smaller moves", "smaller") + (
+            "" if pd.isna(day) else f"\n{day:%-d %b %Y}"
+        )
+        low, high = sorted((level, level + moved))
+        parts.append({"label": label, "low": low, "high": high, "moved": moved})
+        level += moved
     return pd.DataFrame([*parts, end], columns=["label", "low", "high", "moved"])
 
 

@@ -5,7 +5,7 @@ never single forecasts (cluster bootstrap, percentiles; Field & Welsh 2007). Wit
 interval is still somewhat too narrow.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,8 @@ def _resampled(groups: ArrayLike, *values: ArrayLike, seed: int = 0) -> Array:
     codes, labels = pd.factorize(np.asarray(groups), sort=True)
     sums = np.stack([np.bincount(codes, np.asarray(x, dtype=float)) for x in values], axis=1)
     share = np.full(labels.size, 1 / labels.size)
-    return np.random.default_rng(seed).multinomial(labels.size, share, size=DRAWS) @ sums
+    counts = np.random.default_rng(seed).multinomial(labels.size, share, size=DRAWS)
+    return np.asarray(counts @ sums, dtype=float)
 
 
 def _interval(estimate: float, drawn: Array) -> Interval:
@@ -61,9 +62,7 @@ def _interval(estimate: float, drawn: Array) -> Interval:
     return Interval(float(estimate), float(low), float(high))
 
 
-def mean_interval(
-    values: ArrayLike, groups: ArrayLike, weights: ArrayLike | None = None, seed: int = 0
-) -> Interval:
+def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
     """Mean with an interval that resamples groups.
 
     Parameters
@@ -85,7 +84,7 @@ def skill_interval(score: pd.Series, reference: pd.Series, groups: ArrayLike) ->
 
 
 def contest(
-    score: ArrayLike, other: ArrayLike, groups: ArrayLike, weights: ArrayLike | None = None
+    score: ArrayLike, other: ArrayLike, groups: ArrayLike, weights: Any = None
 ) -> tuple[str, Interval]:
     """Whether a forecast's scores are better or worse than another's of the same events, or level with them.
 

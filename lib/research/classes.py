@@ -50,7 +50,10 @@ def estimate(levels: Levels, origin: int, lags: Sequence[int] = (1, 2)) -> pd.Da
         first, last = levels.years[0], levels.years[0] + MIN_RATES
         raise UserError(f"origin: found {origin}; the panel starts in {first}, expected {last} or later")
     log, growth = levels.log[:, :known], levels.growth[:, : known - 1]
-    before, usual = size_class(np.exp(log[:, :-1])), size_class(np.exp(_median(log)))
+    before, usual = (
+        size_class(np.exp(log[:, :-1])),
+        size_class(np.exp(pd.DataFrame(log).median(axis=1).to_numpy())),
+    )
     rates = ~np.isnan(growth)
     rows = []
     for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
@@ -88,7 +91,7 @@ def _estimate_class(
         "series": int(enough.sum()),
         "rates": int(pooled.sum()),
         "drift": float(np.clip(growth[pooled], low, high).mean()),
-        "drift_sd": _drift_sd(own),
+        "drift_sd": lasting_sd(own),
         "variance": variance,
         "df": df,
         "autocorrelation": _autocorrelation(own, lags),
@@ -96,15 +99,13 @@ def _estimate_class(
     }
 
 
-def _drift_sd(deviation: Array) -> float:
-    """Standard deviation of lasting differences in drift: covariance of a flow's mean in odd and even years.
+def lasting_sd(values: Array) -> float:
+    """Standard deviation of lasting differences between series: covariance of their means in odd and even years.
 
     The variance of the means would also contain noise; two disjoint sets of years share only what lasts.
     """
-    even, odd = _mean(deviation[:, ::2]), _mean(deviation[:, 1::2])
-    both = ~np.isnan(even) & ~np.isnan(odd)
-    covariance = np.cov(even[both], odd[both])[0, 1] if both.sum() > 1 else 0.0
-    return float(np.sqrt(max(covariance, 0.0)))
+    even, odd = (pd.DataFrame(values[:, start::2]).mean(axis=1) for start in (0, 1))
+    return float(np.sqrt(max(np.nan_to_num(even.cov(odd)), 0.0)))
 
 
 def _autocorrelation(deviation: Array, lags: Sequence[int]) -> float:
@@ -151,18 +152,6 @@ def _trigamma_inverse(value: float) -> float:
         if -step / y < 1e-10:
             break
     return float(y)
-
-
-def _mean(values: Array) -> Array:
-    count = np.sum(~np.isnan(values), axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
-
-
-def _median(values: Array) -> Array:
-    found = np.full(len(values), np.nan)
-    some = ~np.isnan(values).all(axis=1)
-    found[some] = np.nanmedian(values[some], axis=1)
-    return found
 
 
 def _estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:

@@ -67,7 +67,9 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         assert len(regressions.explained(table)) in (0, len(table))
         assert len(breaks.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
         assert movers.parts_of_whole(found)["share"].notna().all()
-        assert movers.both_flows(found).notna().all(axis=None) and movers.aside(found).notna().all(axis=None)
+        assert movers.both_flows(found).notna().all(axis=None) and movers.aside(
+            found.family, found.case.set_aside
+        ).notna().all(axis=None)
         assert np.isfinite([one.value for one in movers.estimates(found, table, scores, best)]).all()
 
 
@@ -101,7 +103,7 @@ def test_contributions_of_parts_add_up_to_the_growth_of_the_whole(view):
 
 def test_the_year_set_aside_is_the_pipelines_and_its_growth_the_published_one(view):
     """18.99 after 7.47 USD bn: the first year of the pipeline, data/figures.csv."""
-    row = movers.aside(view).set_index("name").loc["Heilongjiang"]
+    row = movers.aside(view.family, 2011).set_index("name").loc["Heilongjiang"]
     assert row["in_year"] == pytest.approx(1.542, abs=5e-4)
     assert row["without_year"] < row["with_year"]
 

@@ -9,9 +9,11 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from lib.analysis import register
-from lib.analysis.register import FEATURES, SCHEMES, SUB_NATIONAL
+from lib.analysis.register import FEATURES, SUB_NATIONAL
 from lib.figures import load_targets
 from lib.reference import read_kept
+from lib.research import register as scored
+from lib.research.panels import bounds
 
 
 @pytest.fixture(scope="module")
@@ -154,29 +156,29 @@ def test_the_pull_is_the_most_probable_shift_of_the_log_odds():
 # No target teaches itself
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", scored.SCHEMES)
 def test_no_outcome_of_the_scored_targets_enters(rows, scheme):
-    by, _ = SCHEMES[scheme]
-    before = register.predictions(rows, scheme)
+    by, _ = scored.SCHEMES[scheme]
+    before = scored.predictions(rows, scheme)
     one = rows[by].mode().iloc[0]
     own = rows[by] == one
     turned = rows.assign(met=rows["met"].where(~own, 1 - rows["met"]))
-    after = register.predictions(turned, scheme)
+    after = scored.predictions(turned, scheme)
     pd.testing.assert_frame_equal(before[own], after[own])
     assert not np.allclose(before["model"], after["model"])
 
 
 def test_what_was_not_resolved_at_announcement_does_not_enter(rows):
-    before = register.predictions(rows, "known at announcement")
+    before = scored.predictions(rows, "known at announcement")
     early = rows["announced"] <= 2012
     late = rows["resolved"] >= 2012
     turned = rows.assign(met=rows["met"].where(~late, 1 - rows["met"]))
-    after = register.predictions(turned, "known at announcement")
+    after = scored.predictions(turned, "known at announcement")
     pd.testing.assert_frame_equal(before[early], after[early])
 
 
 def test_the_first_targets_get_the_share_known(rows):
-    odds = register.predictions(rows, "known at announcement")
+    odds = scored.predictions(rows, "known at announcement")
     first = rows["announced"] == rows["announced"].min()
     assert (odds.loc[first, "model"] == odds.loc[first, "base rate"]).all()
     assert odds.loc[first, "base rate"].iloc[0] == 0.5  # nothing was resolved: Jeffreys
@@ -185,20 +187,20 @@ def test_the_first_targets_get_the_share_known(rows):
 # Scores
 
 
-def test_cluster_intervals_are_wider_where_clusters_share_a_shock():
+def test_bounds_are_wider_where_clusters_share_a_shock():
     rng = np.random.default_rng(4)
-    cluster = np.repeat(np.arange(20), 15)
-    shared = rng.normal(size=20)[cluster][:, None]
-    alone = rng.normal(size=(300, 1))
-    width = [np.diff(register.resampled(x, cluster), axis=0)[0, 0] for x in (shared, alone)]
+    cluster, n = np.repeat(np.arange(20), 15), np.full(20, 15)
+    alone = rng.normal(size=300)
+    shared = 15 * rng.normal(size=20)
+    width = [np.subtract(*bounds(x, n, 1000)[::-1]) for x in (shared, np.bincount(cluster, alone))]
     assert width[0] > 2 * width[1]
     # For shocks alone the interval is that of a mean of 300: 2 × 1.645 / sqrt(300).
     assert width[1] == pytest.approx(2 * 1.645 * alone.std() / np.sqrt(300), rel=0.3)
 
 
 def test_scores_are_those_of_the_predictions(rows):
-    table = register.score(rows).set_index(["scheme", "forecast"])
-    odds = register.predictions(rows, "other due years")
+    table = scored._score(rows).set_index(["scheme", "forecast"])
+    odds = scored.predictions(rows, "other due years")
     brier = ((odds["model"] - rows["met"]) ** 2).mean()
     row = table.loc[("other due years", "model")]
     assert row["brier"] == pytest.approx(brier)
@@ -212,8 +214,8 @@ def test_scores_are_those_of_the_predictions(rows):
 
 def test_the_kept_tables_are_those_computed_now(rows):
     for name, table in (
-        ("register_model.csv", register.score(rows)),
-        ("register_effects.csv", register.effects(rows)),
+        ("register_model.csv", scored._score(rows)),
+        ("register_effects.csv", scored._effects(rows)),
     ):
         kept = read_kept(name)
         numbers = kept.select_dtypes("number").columns
