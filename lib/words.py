@@ -20,6 +20,7 @@ one, `pick(outcome, met="…", missed="…")` chooses between two. A field names
 `one|many`        a count with its noun, any two words: "1 figure", "2 figures", "no figures"
 `list`            "a, b and c"
 `spans`           years as ranges: "2012–2013, 2023"
+`months`          first and last month: "January to September", "May"; `stretch` in a table: "Jan–Sep"
 `p`               a p-value: "0.43", "below 0.001"
 `url`             an address of the web, nothing else
 `.3f`, `+.2g`, …  a number by Python's rules, with a minus sign that is one
@@ -29,6 +30,7 @@ Whatever the format, thousands are separated from 1,000 on; only years stand wit
 """
 
 import re
+from calendar import month_abbr, month_name
 from collections.abc import Iterable, Mapping
 from datetime import date
 from html import escape as escape_html
@@ -135,6 +137,15 @@ def _points(value: float) -> str:
     return "0" if text in ("+0.0", "−0.0") else text
 
 
+def _months(span: tuple[int, int], names: Any = month_name, to: str = " to ") -> str:
+    """Months from the first to the last of a span; "nothing" where it ends before it begins."""
+    first, last = span
+    if last <= first:
+        return names[first] if last == first else "nothing"
+    between = " and " if to == " to " and last == first + 1 else to
+    return f"{names[first]}{between}{names[last]}"
+
+
 def _p_value(value: float) -> str:
     return "below 0.001" if value < 0.001 else f"{value:.2g}"
 
@@ -158,6 +169,8 @@ _FORMATS = {
     "years": years,
     "list": listed,
     "spans": year_spans,
+    "months": _months,
+    "stretch": lambda span: _months(span, month_abbr, "–"),
     "p": _p_value,
     "url": web_address,
 }
@@ -194,7 +207,8 @@ def form(value: Any, spec: str) -> str:
     if _CURRENCY.fullmatch(spec):
         return money(value, spec.upper())
     if _NUMERIC.fullmatch(spec):
-        return format(value, re.sub(r"^(\+?),?", r"\1,", spec)).replace("-", "−")
+        text = format(value, re.sub(r"^(\+?),?", r"\1,", spec)).replace("-", "−")
+        return re.sub(r"^[+−](?=0(?:\.0+)?$)", "", text)
     if spec or isinstance(value, float | np.floating):
         known = ", ".join([*_FORMATS, "usd", "one|many", ".3f"])
         raise UserError(f"format: found {quote(spec)} for {value!r}, expected one of {known}")
