@@ -14,7 +14,7 @@ one, `pick(outcome, met="…", missed="…")` chooses between two. A field names
 `usd`, `cny`, …   a level in millions: "US$1.3 billion", "CNY 153 million"; `{level:{currency}}` works
 `number`          four digits, or all before the point: "153.3", "9,753", "10,947"
 `about`           three digits, for what is estimated: "139", "15,800"
-`printed`         every digit, as a publisher printed it: "9,753.3"
+`printed`         every digit, as a publisher prints it: "9,753.3"
 `day`             "15 April 2014"
 `years`           "1 year", "2 years"
 `one|many`        a count with its noun, any two words: "1 figure", "2 figures", "no figures"
@@ -93,8 +93,8 @@ def number(value: float) -> str:
 
 
 def printed(value: float) -> str:
-    """A published number with every digit, thousands separated; empty when missing."""
-    return "" if pd.isna(value) else f"{value:,.15g}".replace("-", "−")
+    """A published number with every digit, of decimals four (nobody prints more); empty when missing."""
+    return "" if pd.isna(value) else f"{value:,.4f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
 def about(value: float) -> str:
@@ -122,7 +122,7 @@ def listed(names: Iterable[Any]) -> str:
 def exact_money(value_mn: float, currency: str) -> str:
     """A level with all its digits, as a goal states it: 14000 → "US$14 billion"."""
     amount, scale = (value_mn / 1000, "billion") if value_mn >= 1000 else (value_mn, "million")
-    return f"{currency} {printed(round(amount, 9))} {scale}".replace("USD ", "US$")
+    return f"{currency} {amount:,.12g} {scale}".replace("USD ", "US$")
 
 
 def _day(value: Any) -> str:
