@@ -109,7 +109,7 @@ def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any
 def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What the partner reports against what the reporter does, in per cent, by the end of the period.
 
-    `found` is as `lib.analysis.quality.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
+    `found` is as `lib.analysis.published.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
     """
     figure, axes = new_axes(title)
     whole = (found["period_end"] - found["period_start"]).dt.days >= 364
