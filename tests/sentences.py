@@ -32,6 +32,9 @@ RULES = {
     "a year beside itself": r"\bin (\d{4}) and [^.;]{1,20} in \1\b",
     "a span that ends in words": r"\d{4}–\d{4}, a year",
     "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
+    "a flow as data have it": r"–[A-Z][a-z]+, (?:export|import|total)\b(?! trade)",
+    "a count of nought": r"(?<![\d.,])\b0 (?:events|figures|years|flows|releases|forecasts)\b",
+    "a range between the same words": r"\b((?:below|above) \d+ %) to \1",
     "thousands that are not separated": r"(?<![\w.,–/−-])(?!(?:1[89]|20)\d\d\b)\d{4,}(?![\d-])",
     "more digits than anybody knows": r"\d\.\d{5,}",
     "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
@@ -44,6 +47,7 @@ IN_CELLS = (
     "an exponent",
     "a hyphen for a minus",
     "a sign before nought",
+    "a range between the same words",
     "thousands that are not separated",
     "more digits than anybody knows",
 )
