@@ -125,7 +125,7 @@ def millions(values: pd.Series, rows: pd.DataFrame, places: pd.Series) -> pd.Ser
 
 def percent(values: pd.Series) -> pd.Series:
     """Growth in per cent with its sign."""
-    return values.map("{:+.1f} %".format).astype("str")
+    return values.map("{:+,.1f} %".format).astype("str").str.replace("-", "−")
 
 
 SAME_NUMBER = 0.05

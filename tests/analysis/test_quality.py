@@ -38,7 +38,7 @@ def test_coverage_counts_every_figure_once():
     known = known_of(FlowCase())
     counts = published.coverage_by_flow(known)
     assert counts.to_numpy().sum() == len(known)
-    assert counts.index[0] == "Harbin–Russia, total"
+    assert counts.index[0] == "Harbin–Russia, total trade"
     assert counts.columns.tolist() == list(range(counts.columns[0], counts.columns[-1] + 1))
 
 
