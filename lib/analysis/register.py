@@ -1,4 +1,4 @@
-"""The register of announced targets: what the law would have said on announcement, against what happened.
+"""The register of announced targets: what the law would have said on announcement, and what goes with being met.
 
 The law knows no figure of the flow itself here, only what the row states: size of the base, growth that the
 target implies, years from base to target, whether it is trade with one country or with the world; and the
@@ -6,19 +6,29 @@ reference class as the panels released by the day of the announcement had it.
 
 Those who announce a target know more, most often how the year goes. A pull towards that, one number for trade with one
 country and one for trade with the world, is learnt from targets resolved before (`_pulled`).
+
+Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
+Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
+`PRIOR_SD` on their coefficients that is fixed beforehand, not tuned on the register.
 """
 
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from lib import law
+from lib.analysis.scores import contest
+from lib.cases import GoalCase
+from lib.figures import load_reporters, load_targets
+from lib.goals import Goal
 from lib.law import Posterior
-from lib.reference import SIZES, last_released, prior_for, size_class
+from lib.reference import HORIZONS, SIZES, Array, base_rate, last_released, prior_for, read_kept, size_class
+from lib.results import Estimate
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
@@ -81,20 +91,25 @@ def _pulled(rows: pd.DataFrame) -> pd.Series:
     its most probable value.
     """
     found = pd.Series(index=rows.index, dtype=float)
-    for (year, _), group in rows.groupby(["announced", "world"]):
-        known = rows[known_before(rows, year) & (rows["world"] == group["world"].iloc[0])]
-        shift = _shift(logit(known["p_law"].to_numpy()), known["met"].to_numpy(dtype=float))
-        found[group.index] = expit(logit(group["p_law"]) + shift)
+    for (year, world), group in rows.groupby(["announced", "world"]):
+        known = rows[known_before(rows, year) & (rows["world"] == world)]
+        met, odds = known["met"].to_numpy(), logit(known["p_law"].to_numpy())
+        shift = _ridge(np.ones((len(known), 1)), met, np.array([PULL_SD**-2]), odds)
+        found[group.index] = expit(logit(group["p_law"]) + shift[0])
     return found
 
 
-def _shift(odds: np.ndarray, met: np.ndarray) -> float:
-    """Newton's method on the log posterior, which is concave."""
-    shift = 0.0
-    for _ in range(30):
-        p = expit(odds + shift)
-        shift += float((np.sum(met - p) - shift / PULL_SD**2) / (np.sum(p * (1 - p)) + 1 / PULL_SD**2))
-    return shift
+def _ridge(design: Array, met: Array, penalty: Array, offset: Array | float = 0.0) -> Array:
+    """Most probable coefficients of a logistic regression under normal priors of precision `penalty`: Newton's method."""
+    b = np.zeros(design.shape[1])
+    for _ in range(50):
+        p = expit(offset + design @ b)
+        gradient = design.T @ (met - p) - penalty * b
+        step = np.linalg.solve((design.T * (p * (1 - p))) @ design + np.diag(penalty), gradient)
+        b = b + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return b
 
 
 def left_out(targets: pd.DataFrame) -> pd.Series:
@@ -118,7 +133,8 @@ def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
     announced = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
     base_year = t["base_year"].astype(float).fillna(announced - 1)
     due = t["target_year"].astype(float)
-    size = t["base_value"] * [_usd(unit) for unit in t["base_unit"]]
+    unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
+    size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
     world = t["partner"] == "World"
     found = pd.DataFrame(
         {
@@ -145,16 +161,9 @@ def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
     return found[usable].astype(whole).reset_index(drop=True)
 
 
-def _usd(unit: str) -> float:
-    currency, _, scale = str(unit).partition(" ")
-    return USD_PER_UNIT.get(currency, np.nan) * {"bn": 1e9, "mn": 1e6}.get(scale, np.nan)
-
-
 def _day(announced: str, year: float) -> date | None:
     """The day of an announcement; of a year or month alone its first, of which nothing later was surely known."""
-    if not np.isfinite(year):
-        return None
-    return pd.Timestamp(announced or f"{year:.0f}-01-01").date()
+    return None if np.isnan(year) else pd.Timestamp(announced or f"{year:.0f}-01-01").date()
 
 
 def chance(size_usd: float, day: date, world: bool, years: int, rate: float) -> float:
@@ -195,17 +204,274 @@ GROUPS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """Share met, mean probability and Brier score of each forecast, by group of targets."""
-    rows = {name: _summary(scores[group(scores)]) for name, group in GROUPS.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group").reset_index()
+    brier = scores[list(PROBABILITIES)].sub(scores["met"], axis=0) ** 2
+    brier.columns = [f"brier_{name[2:]}" for name in brier]
+    values = pd.concat([scores["met"], scores["p_law"].rename("mean_p_law"), brier], axis=1)
+    inside = {name: values[group(scores)] for name, group in GROUPS.items()}
+    found = pd.DataFrame({name: part.mean() for name, part in inside.items()}).T
+    found.insert(0, "n", [len(part) for part in inside.values()])
+    return found.rename_axis("group").reset_index()
 
 
-def _summary(part: pd.DataFrame) -> dict[str, float]:
-    brier = {f"brier_{p[2:]}": float(((part[p] - part["met"]) ** 2).mean()) for p in PROBABILITIES}
-    return {"n": len(part), "met": part["met"].mean(), "mean_p_law": part["p_law"].mean(), **brier}
+# --- which features go with a target being met ---
+
+SUB_NATIONAL = frozenset(
+    {
+        "Chongqing", "Dong Nai", "Fujian", "Guangdong", "Guizhou", "Hai Phong", "Harbin", "Hebei", "Heilongjiang",
+        "Ho Chi Minh City", "Jiangsu", "Jiaxing", "Leningrad region", "Northern Ireland", "Odisha", "Scotland",
+        "Shaanxi", "Shandong", "South Australia", "Telangana", "Tien Giang", "Uttar Pradesh", "Vinh Phuc",
+        "West Bengal", "Xinjiang", "Yunnan", "Zhejiang",
+    }
+)  # fmt: skip
+"""Reporters of ``targets.csv`` below the level of a country."""
+
+FEATURES = {
+    "stretch": "growth beyond what flows of the size lead to expect, in standard deviations",
+    "log_horizon": "longer horizon (log years)",
+    "log_size": "larger base (log dollars)",
+    "sub_national": "government below the national level",
+    "as_growth": "stated as growth, not as a level or multiple",
+}
+
+PRIOR_SD = 0.5
+"""Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
+
+MIN_KNOWN = 20
+"""Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
 
 
-def calibration(scores: pd.DataFrame, column: str = "p_law") -> pd.DataFrame:
-    """How often targets were met by the probability given to them: p (mean), met (share), n, by tenths."""
-    tenth = np.minimum((scores[column] * 10).astype(int), 9) / 10
-    groups = scores.groupby(tenth.rename("from"))
-    return groups.agg(p=(column, "mean"), met=("met", "mean"), n=("met", "size")).reset_index()
+def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Features of resolved targets, and what they are grouped by.
+
+    Parameters
+    ----------
+    scores : as `score_register` gives them; targets : as `lib.figures.load_targets` does.
+
+    Returns
+    -------
+    One row a target: `FEATURES`, target_id, due, announced, met, p_law, reporter (the government whose trade it is),
+    resolved.
+    """
+    known = targets.set_index("target_id").loc[scores["target_id"]].reset_index()
+    found = _features(
+        scores["p_law"],
+        scores["horizon"],
+        scores["size_usd"],
+        known["reporter"].isin(SUB_NATIONAL),
+        scores["kind"] == "growth_pct_per_year",
+    )
+    rest = scores[["target_id", "due", "announced", "met", "p_law"]]
+    resolved = known["outcome_year"].astype(float)
+    return pd.concat([found, rest, known["reporter"], resolved.rename("resolved")], axis=1)
+
+
+def _features(p_law: Any, years: Any, size_usd: Any, sub_national: Any, as_growth: Any) -> pd.DataFrame:
+    """The `FEATURES` of targets; the first is how far the growth asked for lies above what the class leads to expect."""
+    values = (-ndtri(p_law), np.log(years), np.log(size_usd), sub_national, as_growth)
+    return pd.DataFrame(dict(zip(FEATURES, values, strict=True)), dtype=float)
+
+
+def fit(x: Array, met: Array, prior_sd: float = PRIOR_SD) -> tuple[Array, Array, Array]:
+    """Ridge logistic regression: maximises ``sum(log p) − sum(b²) / (2 prior_sd²)``, with an intercept without a prior.
+
+    Parameters
+    ----------
+    x : features, shape (targets, features); met : 0 or 1, shape (targets,).
+
+    Returns
+    -------
+    Coefficients of the standardised features with the intercept first, and mean and standard deviation of each feature.
+    """
+    centre, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
+    return _ridge(design, met, np.array([1e-9, *[prior_sd**-2] * x.shape[1]])), centre, scale
+
+
+def predict(fitted: tuple[Array, Array, Array], x: Array) -> Array:
+    """Probability of being met for features of shape (targets, features)."""
+    b, centre, scale = fitted
+    return expit(b[0] + ((x - centre) / scale) @ b[1:])
+
+
+def for_goal(
+    rows: pd.DataFrame,
+    year: int,
+    *,
+    p_law: float,
+    size_usd: float,
+    years: int,
+    reporter: str,
+    as_growth: bool,
+) -> tuple[float | None, pd.DataFrame]:
+    """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
+
+    Parameters
+    ----------
+    rows : as `features` gives them.
+    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade.
+
+    Returns
+    -------
+    Probability, or None where fewer than `MIN_KNOWN` targets were resolved; and those targets.
+    """
+    known = rows[rows["resolved"] < year]
+    if len(known) < MIN_KNOWN:
+        return None, known
+    kind = load_reporters().set_index("name")["kind"].get(reporter, "country")
+    below = kind in ("province", "city", "zone", "region")
+    one = _features([p_law], [years], [size_usd], [below], [as_growth])
+    fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
+    return float(predict(fitted, one.to_numpy())[0]), known
+
+
+# --- how often flows grew so fast, and what became of targets like a goal ---
+
+PANEL_LINE = (
+    "Flows between two countries: CEPII BACI 2000–2020, longer horizons OEC 1962–2014; computed here."
+)
+
+REGISTER_LINE = "Register of announced trade targets, data/targets.csv; each row has its sources."
+
+OUTCOME_WORDS = {
+    "next_year_ge25": "+25 % or more in the next year",
+    "next_year_fall": "a fall in the next year",
+    "each_of_next_3_ge25": "+25 % or more in each of three years",
+    "3y_ge_1.25^3": "+25 % a year on average over three years",
+    "5y_ge_1.25^5": "+25 % a year on average over five years",
+    "5y_below_start": "below the start after five years",
+}
+
+BAND = 0.07
+"""Targets count as alike when their implied growth is within this of the goal's."""
+
+LONG_YEARS = 3
+
+
+def size_usd(case: GoalCase, goal: Goal) -> float:
+    """Level of the base in US dollars, for the size class."""
+    return case.usd_mn(goal.base_mn, goal.base_year) * 1e6
+
+
+def base_rates(size: float, known: int, growth_rate: float) -> pd.Series:
+    """Share of flows of a size that grew by a rate a year or more, by horizon, from the years to `known`."""
+    shares = [float(base_rate(size, known, horizon, growth_rate)) for horizon in HORIZONS]
+    return pd.Series(shares, index=pd.Index(HORIZONS, name="years"), name="share")
+
+
+def hindsight(size: float, flow: str) -> pd.DataFrame:
+    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
+
+    Returns
+    -------
+    Frame: then (`OUTCOME_WORDS`), condition, share, low, high.
+    """
+    kept = read_kept("base_rates.csv")
+    panel = "BACI two-way total" if flow == "total" else "BACI directed"
+    whole = np.isfinite(kept["size_to_usd"]) | (kept["size_from_usd"] == kept["size_from_usd"].max())
+    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
+    class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
+    rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
+    found = rows.assign(then=rows["outcome"].map(OUTCOME_WORDS)).dropna(subset="then")
+    return found[["then", "condition", "share", "low", "high"]].reset_index(drop=True)
+
+
+@lru_cache(maxsize=1)
+def resolved() -> pd.DataFrame:
+    """Every resolved target with its probability at announcement (`score_register`)."""
+    return score_register(load_targets())
+
+
+def alike(scores: pd.DataFrame, growth_rate: float, years: int) -> pd.DataFrame:
+    """Targets with implied growth within `BAND` of the rate, and a horizon as long or short as `years`."""
+    near = (scores["rate"] - growth_rate).abs() <= BAND + 1e-9
+    same = (scores["horizon"] >= LONG_YEARS) == (years >= LONG_YEARS)
+    return scores[near & same]
+
+
+def by_due_year(scores: pd.DataFrame) -> pd.DataFrame:
+    """Share met and number of targets by due year."""
+    return _shares(scores, scores["due"].astype(str))
+
+
+def by_height(scores: pd.DataFrame) -> pd.DataFrame:
+    """Share met and number of targets by implied growth a year."""
+    edges = [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf]
+    labels = ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"]
+    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False))
+
+
+def _shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
+    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
+    low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
+    return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
+
+
+SCORES = {
+    "p_law": "forecast",
+    "p_pulled": "forecast, pulled to what earlier targets met",
+    "p_half": "a constant ½",
+    "p_base_known": "share met among targets resolved before",
+    "p_base_other_years": "share met among targets of other years (hindsight)",
+}
+"""The probabilities of the register that are compared, and what they are called."""
+
+
+def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Brier scores of probabilities of targets beside a constant ½; due years are resampled (90 %).
+
+    Returns
+    -------
+    Frame indexed by `SCORES`: brier, mean (probability), against_half (better, worse, level), low, high (of the
+    difference to ½).
+    """
+    met, rows = scores["met"], {}
+    for name in SCORES:
+        brier = (scores[name] - met) ** 2
+        told, apart = contest(brier, (0.5 - met) ** 2, scores["due"])
+        rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
+    columns = ["brier", "mean", "against_half", "low", "high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def calibration(scores: pd.DataFrame) -> pd.DataFrame:
+    """Probability given at announcement (p, mean) against share met (met) and n, by tenths, with intervals."""
+    tenth = np.minimum((scores["p_law"] * 10).astype(int), 9)
+    found = _shares(scores, tenth).rename(columns={"share": "met"})
+    return found.assign(p=scores["p_law"].groupby(tenth).mean()).reset_index(drop=True)
+
+
+def alike_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The targets alike with whose trade they are of and who announced them: columns of the register."""
+    return found.merge(
+        load_targets()[["target_id", "announcer", "reporter", "partner", "flow"]], on="target_id"
+    )
+
+
+def sources(found: pd.DataFrame) -> pd.DataFrame:
+    """Addresses of the announcements and outcomes of some targets."""
+    rows = load_targets().set_index("target_id").loc[found["target_id"]].reset_index()
+    names = {
+        "target_id": "row of targets.csv",
+        "source_target_url": "announced",
+        "source_outcome_url": "outcome",
+    }
+    return rows[list(names)].rename(columns=names)
+
+
+def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:
+    """Base rates by horizon as rows for the result; the period is the last year of the horizon."""
+    return [
+        Estimate(
+            target="base rate",
+            period=case.as_of.year - 1 + int(years),
+            output_type="probability",
+            output_type_id=None,
+            value=float(share),
+            unit="share of flows",
+        )
+        for years, share in shares.items()
+    ]

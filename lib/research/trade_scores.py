@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from lib import law, standards
+from lib.analysis.scores import pooled
 from lib.errors import UserError
 from lib.reference import BACI, OEC, USED, Array
 from lib.research import backtest, panels
@@ -110,12 +111,9 @@ def known_shares(
 def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
     """Means weighted by the number of forecasts, over the columns named in `without`."""
     kept = [c for c in ("reading", "horizon", "goal", "origin", "size_class", "model") if c in scores]
-    kept = [column for column in kept if column not in without]
-    values = [column for column in scores if column not in (*kept, *without, "n")]
-    sums = scores[values].mul(scores["n"], axis=0).assign(n=scores["n"])
-    totals = sums.groupby([scores[column] for column in kept]).sum()
-    means = totals[values].div(totals["n"], axis=0).astype("float32")
-    return means.assign(n=totals["n"]).reset_index()
+    values = [column for column in scores if column not in (*kept, "n")]
+    means = pooled(scores, values, [column for column in kept if column not in without])
+    return means.astype(dict.fromkeys(values, "float32")).reset_index()
 
 
 def until(levels: Levels, year: int) -> Levels:

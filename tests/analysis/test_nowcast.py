@@ -188,17 +188,6 @@ def test_simulated_years_fall_into_the_intervals_as_often_as_promised() -> None:
         assert inside == pytest.approx(level, abs=0.02)
 
 
-@pytest.mark.parametrize("correlation", [-1.0, 1.0, np.nan])
-def test_a_correlation_that_is_none_is_refused(correlation: float) -> None:
-    with pytest.raises(UserError, match="correlation"):
-        nowcasts.combine(law(0, 0.1), law(0, 0.1), correlation)
-
-
-def test_a_year_so_far_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match="year so far: found 0, expected a positive level"):
-        nowcasts.from_year_so_far(0.0, evidence.ratio_model([], FLAT))
-
-
 # --- monthly panels ---
 
 
@@ -225,7 +214,7 @@ def rows(**changes: object) -> pd.DataFrame:
         (rows(month=range(0, 12)), "found a month that is none"),
         (rows(value_usd=0.0), "found a value that is not positive in 12 rows"),
         (pd.concat([rows(), rows()]), "several rows for one flow and month"),
-        (rows(partner=None), "a missing entry"),
+        (rows(partner=None), "a missing name"),
     ],
 )
 def test_a_table_that_is_no_monthly_panel_is_refused(frame: pd.DataFrame, words: str, tmp_path: Path) -> None:

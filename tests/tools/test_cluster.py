@@ -107,7 +107,9 @@ def test_the_snakemake_example_runs_the_matrix(place: Path, monkeypatch: pytest.
     command += ["--profile", str(HERE / "snakemake" / "profile")]
     command += ["--config", f"tradegoals={Path(sys.executable).with_name('tradegoals')}"]
     environment = os.environ | {"HOME": str(place), "XDG_CACHE_HOME": str(place / "cache")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=tiny.PATIENCE, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert all(is_done(place, run) for run in every)
     assert len(list((place / "marks").iterdir())) == 2
@@ -133,7 +135,7 @@ def dask_cluster(place: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes
         start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
         )
-        assert wait_for(file.exists, 60)
+        assert wait_for(file.exists)
         for _ in "12":
             options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
             start("worker", "--scheduler-file", str(file), *options, "--local-directory", str(place / "dask"))
@@ -144,8 +146,8 @@ def dask_cluster(place: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes
             process.wait()
 
 
-def wait_for(condition: Any, seconds: float) -> bool:
-    end = time.monotonic() + seconds
+def wait_for(condition: Any) -> bool:
+    end = time.monotonic() + tiny.PATIENCE
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
     return bool(condition())
@@ -165,7 +167,7 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, cold: bool) -> N
             outcomes.append(outcome)
             if len(outcomes) == 1:
                 count = len(begun.read_text().split())
-                wait_for(lambda count=count: len(begun.read_text().split()) > count, 20)
+                wait_for(lambda count=count: len(begun.read_text().split()) > count)
                 workers[0].send_signal(signal.SIGKILL)
     assert [outcome.error for outcome in outcomes] == [""] * 6
     assert {outcome.run for outcome in outcomes} == set(every)

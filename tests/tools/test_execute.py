@@ -272,7 +272,7 @@ def test_a_cell_out_of_time_is_a_failure_of_its_run_alone(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 2)
-    bad = execute_bad(tiny_folder, tmp_path, "import time; time.sleep(60)", "2")
+    bad = execute_bad(tiny_folder, tmp_path, "import time; time.sleep(900)", "2")
     assert bad.error.startswith("cell 3: CellTimeoutError: A cell timed out")
     assert "\n" not in bad.error
     assert names(bad.folder) == FAILED
@@ -370,7 +370,7 @@ def test_papermills_command_executes_with_our_engine(
         [*program, str(source), str(tmp_path / "by-command.ipynb"), *options],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=tiny.PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     theirs = nbformat.read(tmp_path / "by-command.ipynb", as_version=4)

@@ -20,7 +20,7 @@ from sentences import check_page
 from test_sentences import FLOWS, GOALS, said_by
 
 from lib import cases, package
-from lib.analysis import start
+from lib.analysis import answers
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, matrix, stamp
@@ -224,7 +224,7 @@ def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> 
 
 
 def test_the_start_page_links_every_notebook_by_its_question() -> None:
-    listed = start.contents()
+    listed = answers.contents()
     for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
         assert f"]({path.name}) |" in listed
     assert "| [Did the goal hold?](00_did_the_goal_hold.ipynb) |" in listed
@@ -236,7 +236,7 @@ def test_a_notebook_without_a_question_for_a_title_is_named(
     tiny.write(tmp_path, "1", name="00_x")
     monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path))
     with pytest.raises(UserError, match=r"^00_x\.ipynb: cell 1: found 'reporter = .*, expected the question"):
-        start.contents()
+        answers.contents()
 
 
 def test_jupyterlab_opens_on_the_start_notebook(tmp_path: Path) -> None:

@@ -161,6 +161,8 @@ def as_text(rows: "pd.DataFrame", width: int) -> str:
     """
     import textwrap
 
+    from lib.words import number
+
     if rows.empty:
         return ""
     filled = rows.drop(columns=list(HIDDEN)).dropna(axis="columns", how="all")
@@ -168,13 +170,9 @@ def as_text(rows: "pd.DataFrame", width: int) -> str:
     shared = [f"{name}: {filled[name].iloc[0]}" for name in filled if name not in varying]
     above = textwrap.wrap("; ".join(part for part in shared if not part.endswith(": ")), width)
     text = filled[varying].to_string(
-        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=_number
+        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=number
     )
     return "\n".join([*above, text])
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
 
 
 def _count_in_words(shown: int, chosen: int, there: int) -> str:

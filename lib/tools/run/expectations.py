@@ -16,9 +16,9 @@ from lib.errors import UserError, plain_bytes
 from lib.files import write_atomically
 from lib.goals import READING_LABELS
 from lib.results import Result
-from lib.show import number
 from lib.tools.run import freshness
 from lib.tools.run.freshness import Outcome, Run, changes
+from lib.words import printed
 
 EXPECTED_DIR = Path(__file__).resolve().parents[3] / "tests" / "expected"
 
@@ -147,7 +147,7 @@ def _figures(result: Result) -> dict[str, str]:
         if name in table.index:
             row = table.loc[name]
             growth = f"{row['yoy_pct']:+g} %" if row["yoy_pct"] == row["yoy_pct"] else ""
-            parts = (f"{number(row['value'])} {row['unit']}".strip(), growth, row["status"])
+            parts = (f"{printed(row['value'])} {row['unit']}".strip(), growth, row["status"])
             found[name] = ", ".join(part for part in parts if part)
     return found
 
