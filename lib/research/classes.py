@@ -1,11 +1,13 @@
 """Size classes of a panel: the five numbers a class of flows makes a prior of, estimated from the years up to an origin."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
+from scipy.stats import sem
 
 from lib.errors import UserError
 from lib.reference import ALL_SIZES, BACI, OEC, SIZES, WDI, Array, Panel, size_class
@@ -23,24 +25,25 @@ TRIM = 0.005
 CONSTANT = 1e-12
 """Variance of yearly log growth up to which a series counts as constant."""
 
-PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "common_sd")
+PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "drift_error")
 
 
-def estimate(levels: Levels, origin: int) -> pd.DataFrame:
+def estimate(levels: Levels, origin: int, lags: Sequence[int] = (1, 2)) -> pd.DataFrame:
     """Empirical-Bayes hyperparameters by size class, from the years up to `origin` only.
 
     Parameters
     ----------
     levels : a panel as arrays (US dollars, so that the size classes hold).
     origin : last year that may be used.
+    lags : years within which a jump may be given back.
 
     Returns
     -------
     DataFrame with one row for all sizes (size_class −1) and one for each class of at least `MIN_SERIES`
     series: series, rates (how many of each), drift (mean log growth a year by size in the year before),
     drift_sd (between flows), variance and df (of yearly log growth within a flow, moments of ln s², Smyth
-    2004, eqs 5–8), autocorrelation (lag 1, within a flow, common year effects removed), common_sd (standard
-    deviation over years of the class's mean growth: shocks that hit all flows).
+    2004, eqs 5–8), autocorrelation (all `lags` together, within a flow, common year effects removed), drift_error
+    (standard error of the drift: of the class's mean growth over years, since its flows share the shocks of a year).
     """
     known = int(np.searchsorted(levels.years, origin, side="right"))
     if known < MIN_RATES + 1:
@@ -55,7 +58,8 @@ def estimate(levels: Levels, origin: int) -> pd.DataFrame:
     rows = []
     for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
         everything = index == ALL_SIZES
-        row = _estimate_class(growth, rates & (everything | (before == index)), everything | (usual == index))
+        pooled, series = rates & (everything | (before == index)), everything | (usual == index)
+        row = _estimate_class(growth, pooled, series, lags)
         if row is not None:
             rows.append({"size_class": index, **row})
     if not rows:
@@ -66,7 +70,9 @@ def estimate(levels: Levels, origin: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np.bool_]) -> dict | None:
+def _estimate_class(
+    growth: Array, pooled: NDArray[np.bool_], series: NDArray[np.bool_], lags: Sequence[int]
+) -> dict | None:
     """Hyperparameters: drift from the rates marked in `pooled`, the rest from the series in `series`."""
     count = np.sum(~np.isnan(growth[series]), axis=1)
     enough = count >= MIN_RATES
@@ -88,8 +94,8 @@ def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np
         "drift_sd": lasting_sd(own),
         "variance": variance,
         "df": df,
-        "autocorrelation": _autocorrelation(own),
-        "common_sd": float(np.std(by_year, ddof=1)),
+        "autocorrelation": _autocorrelation(own, lags),
+        "drift_error": float(sem(by_year)),
     }
 
 
@@ -102,17 +108,20 @@ def lasting_sd(values: Array) -> float:
     return float(np.sqrt(max(np.nan_to_num(even.cov(odd)), 0.0)))
 
 
-def _autocorrelation(deviation: Array) -> float:
-    """Slope of a year's growth on that of the year before, from −0.45 to 0.
+def _autocorrelation(deviation: Array, lags: Sequence[int]) -> float:
+    """Slopes of a year's growth on that of so many years before, added; from −0.45 to 0.
 
-    A positive slope is a shared shock that lasts two years; carrying it on made forecasts worse.
+    What a flow gives back of a jump it gives back within two years. A positive sum is a shared shock that lasts;
+    carrying it on made forecasts worse.
     """
-    after, before = deviation[:, 1:], deviation[:, :-1]
+    return float(np.clip(sum(_slope(deviation, lag) for lag in lags), -0.45, 0.0))
+
+
+def _slope(deviation: Array, lag: int) -> float:
+    after, before = deviation[:, lag:], deviation[:, :-lag]
     both = ~np.isnan(after) & ~np.isnan(before)
-    if not before[both].any():
-        return 0.0
-    slope = np.sum(after[both] * before[both]) / np.sum(before[both] ** 2)
-    return float(np.clip(slope, -0.45, 0.0))
+    squares = np.sum(before[both] ** 2)
+    return float(np.sum(after[both] * before[both]) / squares) if squares else 0.0
 
 
 def moderate(s2: Array, df: Array) -> tuple[float, float]:

@@ -128,7 +128,7 @@ def estimate_spread(
     of ln s², Smyth 2004), autocorrelation (lag 1, common year effects removed).
     """
     shares = sub._replace(growth=sub.growth - whole.growth[whole_of])
-    tables = [classes.estimate(shares, year).assign(last_year=year) for year in last_years]
+    tables = [classes.estimate(shares, year, lags=[1]).assign(last_year=year) for year in last_years]
     table = pd.concat(tables, ignore_index=True)
     columns = ["last_year", "size_class", "series", "rates", "variance", "df", "autocorrelation"]
     return table.loc[table["size_class"] > 0, columns]

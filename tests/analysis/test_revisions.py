@@ -277,7 +277,7 @@ def test_the_ends_and_the_largest_step(found: dict[str, pd.DataFrame]) -> None:
         "HLJ-RU-total-2008m01_m08-a",
         "Heilongjiang",
     )
-    assert most["levels"] == "2008-01 to 2008-08: 5900" and most["moved"] < -0.4
+    assert most["levels"] == "2008-01 to 2008-08: 5,900" and most["moved"] < -0.4
 
 
 def test_the_record_holds_the_change_of_each_reading(found: dict[str, pd.DataFrame]) -> None:

@@ -125,8 +125,10 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("M: dict[str, T] = {}\nx = 1\n", 'M: dict[str, T] = {\n    "k": V,\n}\nx = 1\n'),
-        ('M: dict[str, T] = {"a": A}\n', 'M: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\n'),
+        (
+            '\nM: dict[str, T] = {\n    "a": A,\n}\nx = {}\n',
+            '\nM: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\nx = {}\n',
+        ),
         (
             'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n}\n',
             'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n    "k": V,\n}\n',

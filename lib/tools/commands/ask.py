@@ -202,7 +202,7 @@ def _write_fan(answer: "Answer", path: Path) -> None:
 def _page(answer: "Answer", file: Path | None, out: Path, wanted: bool, quiet: bool) -> None:
     """Say where the page of the question is, or write it."""
     from lib.tools.run import matrix
-    from lib.tools.run.spec import PAGE
+    from lib.tools.run.freshness import PAGE
 
     if file is not None:
         if wanted:

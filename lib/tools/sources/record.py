@@ -18,7 +18,8 @@ import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
-from lib.economies import CURRENCIES as ISO
+from lib.analysis.asking import ecb_rates
+from lib.economies import check_currency
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
@@ -110,25 +111,17 @@ def _in_currency_of_record(
 
 def _rates(currency: str, periods: list[str], client: Client, store: Store) -> tuple[dict[str, float], str]:
     """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
-    known = client.now().date().isoformat()
-    try:
+    known, found = client.now().date().isoformat(), dict[str, float]()
+    if at_ecb := check_currency(currency) in ecb_rates():
         days, _ = rates.ecb_daily(currency, client, store)
-    except UserError:
-        if currency not in ISO:
-            raise
-        days = None
-    found = {
-        period: mean
-        for period in periods
-        if days is not None and (mean := rates.mean_of(days, period, known))
-    }
+        found = {period: mean for period in periods if (mean := rates.mean_of(days, period, known))}
     if without := [period for period in periods if period not in found and len(period) == 4]:
         annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
         by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
         found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
     return (
         found,
-        "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",
+        "the mean of the ECB's daily rates" if at_ecb else "annual averages of covariates.csv",
     )
 
 

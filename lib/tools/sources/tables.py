@@ -166,16 +166,7 @@ def _find_separator(text: str) -> str:
 
 def _read_html(text: str, where: str) -> Iterator[Table]:
     """Return the tables of a web page that hold no other table, spanned cells repeated."""
-    import lxml.html
-
-    try:
-        root = lxml.html.document_fromstring(
-            text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
-        )
-    except Exception as error:  # lxml raises several kinds for what is no page
-        raise refuse(
-            where, f"a web page that cannot be read ({str(error)[:200]})", "a page with a table"
-        ) from None
+    root = decode.parse_html(text, where)
     found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
     if not found:
         raise refuse(where, "a web page without a table", "a table")
@@ -219,20 +210,8 @@ def _span(text: str) -> int:
 
 def _read_xml(text: str, where: str) -> list[Table]:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
-    from lxml import etree
-
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(
-            re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser
-        )
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise refuse(where, f"XML that cannot be read ({str(error)[:200]})", "complete XML") from None
-    dtd = root.getroottree().docinfo.internalDTD
-    if dtd is not None and dtd.entities():
-        raise refuse(where, "XML that defines entities", "XML without them")
+    content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
+    root = decode.parse_xml(content, where, "complete XML")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
         return [Table(_sheet_2003(one, where), _attribute(one, "Name")) for one in sheets]
     observations = [one for one in root.iter() if _tag(one) == "Obs"]

@@ -28,11 +28,12 @@ function priorFor(usd, year) {
   const origins = whole(TABLES.priors[panel]), first = origins[0], last = origins[origins.length - 1];
   if (origin < first) throw new Problem(`origin: found ${origin}, expected ${first} or later: no panel reaches back further`);
   const used = Math.min(origin, last), classes = TABLES.priors[panel][used], key = nearestClass(classes, sizeClass(usd));
-  const [series, drift, driftSd, variance, df, autocorrelation] = classes[key];
+  const [series, drift, driftSd, variance, df, autocorrelation, driftError] = classes[key];
   const late = origin > last ? ` (the last year of the panel, before ${origin})` : "", who = key < 0 ? "all sizes" : TABLES.size_labels[key];
   return {
     variance, df, autocorrelation,
     drift: MODEL.long_run_drift + MODEL.pull * (drift - MODEL.long_run_drift),
+    driftError: Math.hypot(MODEL.pull * driftError, MODEL.eras),
     driftSd: Math.max(MODEL.drift_sd_floor, Math.sqrt(MODEL.lasting) * driftSd),
     source: `${TABLES.panels[panel]}, years to ${used}${late}: ${series} flows of ${who}`,
     warning: year - used > MODEL.old ? MODEL.warning.replace("{last}", used).replace("{age}", year - used) : "",
@@ -50,12 +51,14 @@ function posterior(rates, prior) {
   const mean = (total * own + (weight - total) * prior.drift) / weight;
   const latest = rates.length ? rates[rates.length - 1] - mean : 0, most = MODEL.largest_surprise * Math.sqrt(variance);
   const echo = prior.autocorrelation * clip(Number.isNaN(latest) ? 0 : latest, -most, most);
-  return { mean, weight, variance, df, autocorrelation: prior.autocorrelation, echo, classVariance: prior.variance, classDf: prior.df };
+  const worth = 1 / (1 / weight + prior.driftError ** 2 / variance);
+  return { mean, weight: worth, variance, df, autocorrelation: prior.autocorrelation, echo, classVariance: prior.variance, classDf: prior.df };
 }
 
 /** Shares of the drift of a reader's own figures (lib.outlook.prior_with_parents without larger flows). */
 function sharesOf(found, prior) {
-  const share = 1 - found.variance / prior.driftSd ** 2 / found.weight, kept = share < 1e-9 ? 0 : share;
+  const left = found.variance / found.weight - prior.driftError ** 2;  // of the variance of the drift
+  const share = 1 - left / prior.driftSd ** 2, kept = share < 1e-9 ? 0 : share;
   return [["own figures", kept, kept ? prior.drift + (found.mean - prior.drift) / share : prior.drift], ["reference class", 1 - kept, prior.drift]];
 }
 
