@@ -43,7 +43,7 @@ MIN_LEVELS = 10
 SEED = 20_131_215
 
 
-def _score_competitors(folder: str | Path, workers: int = 2, progress: Progress = iter) -> pd.DataFrame:
+def _score_competitors(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
     """Brier scores of all models on the same flows; goals are read on average.
 
     Returns
@@ -53,7 +53,7 @@ def _score_competitors(folder: str | Path, workers: int = 2, progress: Progress 
     """
     jobs = [*_trade_jobs(folder), *_contest_jobs()]
     records = [record for job in jobs for record in _records(job.log)]
-    fits = _fit_all(records, workers, progress)
+    fits = _fit_all(records, progress)
     parts, done = [], 0
     for job in jobs:
         own = fits[done : done + len(job.log)]
@@ -133,15 +133,13 @@ Fit = dict[str, tuple[Array, bool]]
 """By model the probability of each goal by horizon, shape (horizons, goals), and whether a fallback was used."""
 
 
-def _fit_all(records: list[Array], workers: int, progress: Callable) -> list[Fit]:
+def _fit_all(records: list[Array], progress: Callable) -> list[Fit]:
     import multiprocessing as mp
     import os
     from concurrent.futures import ProcessPoolExecutor
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes with two threads each are slower
-    if workers == 1:
-        return [_fit_one(record) for record in progress(records)]
-    with ProcessPoolExecutor(workers, mp_context=mp.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=mp.get_context("spawn")) as pool:
         return list(progress(pool.map(_fit_one, records, chunksize=8)))
 
 
@@ -188,4 +186,4 @@ def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) 
 
 def competitors(folder: Path, progress: Progress = iter) -> Tables:
     """Step: the scores of the competitors beside our own."""
-    return {"scores/competitors.parquet": in_single_precision(_score_competitors(folder, progress=progress))}
+    return {"scores/competitors.parquet": in_single_precision(_score_competitors(folder, progress))}
