@@ -449,11 +449,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_kernels import execute, kernels
 with kernels.warm() as name:
     print(os.environ["JUPYTER_PATH"], flush=True)
-<<<<<<< HEAD
-    execute(("open('running', 'w').close()\\nimport time\\ntime.sleep(1000)",), name, os.getcwd())
-=======
     execute((f"open('running', 'w').close()\\n{sys.argv[1]}",), name, os.getcwd())
->>>>>>> run20
 """
 SLEEPS = "import time; time.sleep(100)"
 HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
@@ -503,23 +499,10 @@ def test_installed_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
         home = Path(kernels.own_server())
         assert eventually((home / "socket").exists)
-<<<<<<< HEAD
-        _, server, _ = answer(IDS, kernels.INSTALLED)
-        try:
-            second = [sys.executable, str(STUB.with_name("server.py")), str(home), "60"]
-            assert (
-                subprocess.run(second, timeout=GRACE_SECONDS, check=True, capture_output=True).stdout == b""
-            )
-            assert is_warm(kernels.INSTALLED)
-        finally:
-            os.kill(server, signal.SIGTERM)
-        assert eventually(lambda: gone(server))
-=======
         assert is_warm(kernels.INSTALLED)
         assert answer("import sys\nprint(int('lib' in sys.modules))", kernels.INSTALLED) == 0
     kernels.own_server.cache_clear()
     assert processes(home) == []
->>>>>>> run20
     assert kernels.uninstall() == folder
     assert not folder.exists()
     with pytest.raises(UserError, match="cannot be removed"):
