@@ -88,8 +88,8 @@ def score_nowcasts(
         if place < full[-1]:
             found = score_year(months, place + 1, table, pd.concat(errors) if errors else None)
             single.append(found)
-            errors.append(summarise(found, ["panel", "year", "month", "method"]))
-    by_size = summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
+            errors.append(_summarise(found, ["panel", "year", "month", "method"]))
+    by_size = _summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
     table = first_columns(pd.concat(priors, ignore_index=True), "origin", "size_class", "month")
     return table, pd.concat(errors, ignore_index=True), by_size
 
@@ -191,7 +191,7 @@ def _probit(total: Total, outcome: Array) -> Array:
     return ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
 
 
-def summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def _summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean scores of single forecasts by group, in logs.
 
     Returns

@@ -68,7 +68,7 @@ Counts = dict[int, tuple[Starts, Starts | None]]
 """By horizon how often goals were reached, in the panel and in the older one where there is one."""
 
 
-class Job(NamedTuple):
+class _Job(NamedTuple):
     """The flows of one origin: by horizon their own forecasts and base rates, and log levels up to the origin."""
 
     panel: str
@@ -76,7 +76,7 @@ class Job(NamedTuple):
     log: Array
 
 
-def _trade_jobs(folder: str | Path) -> Iterable[Job]:
+def _trade_jobs(folder: str | Path) -> Iterable[_Job]:
     levels, old = panels.load(reference.BACI, folder), until(panels.load(reference.OEC, folder), OLD_LAST)
     counts: Counts = {
         h: (
@@ -89,7 +89,7 @@ def _trade_jobs(folder: str | Path) -> Iterable[Job]:
         yield _job("BACI", levels, backtest.fit_all(levels, origin), True, counts, PER_CLASS)
 
 
-def _contest_jobs() -> Iterable[Job]:
+def _contest_jobs() -> Iterable[_Job]:
     for name in CONTESTS:
         levels = load_contest(name)
         counts: Counts = {
@@ -107,7 +107,7 @@ def _job(
     trade: bool,
     counts: Counts,
     per_class: int | None,
-) -> Job:
+) -> _Job:
     now = int(np.searchsorted(levels.years, one.origin))
     recent = levels.log[one.flows, max(now - MIN_LEVELS + 1, 0) : now + 1]
     usable = ~np.isnan(recent).any(axis=1) & ((one.classes >= MAIN_CLASS) | (one.classes < 0))
@@ -119,7 +119,7 @@ def _job(
         outcome = backtest.realised(levels, [now], horizon, "average", trade)[one.flows, 0]
         base = known_shares(counted, long, one.origin - LAG * trade, horizon)
         batches[horizon] = (backtest.take(one, rows, outcome), base)
-    return Job(panel, batches, levels.log[one.flows[rows], : now + 1])
+    return _Job(panel, batches, levels.log[one.flows[rows], : now + 1])
 
 
 def _records(log: Array) -> Iterable[Array]:
