@@ -26,7 +26,7 @@ from lib.research.panels import (
 )
 
 
-class Outcome(NamedTuple):
+class _Outcome(NamedTuple):
     """An event on a path of growth: its horizon, reading (end, every_year or below) and rate a year."""
 
     name: str
@@ -36,16 +36,16 @@ class Outcome(NamedTuple):
 
 
 OUTCOMES = (
-    Outcome("next_year_ge25", 1, "end", 0.25),
-    Outcome("next_year_ge50", 1, "end", 0.50),
-    Outcome("next_year_fall", 1, "below", 0.0),
-    Outcome("each_of_next_2_ge25", 2, "every_year", 0.25),
-    Outcome("each_of_next_3_ge25", 3, "every_year", 0.25),
-    Outcome("each_of_next_5_ge25", 5, "every_year", 0.25),
-    Outcome("3y_ge_1.25^3", 3, "end", 0.25),
-    Outcome("3y_below_start", 3, "below", 0.0),
-    Outcome("5y_ge_1.25^5", 5, "end", 0.25),
-    Outcome("5y_below_start", 5, "below", 0.0),
+    _Outcome("next_year_ge25", 1, "end", 0.25),
+    _Outcome("next_year_ge50", 1, "end", 0.50),
+    _Outcome("next_year_fall", 1, "below", 0.0),
+    _Outcome("each_of_next_2_ge25", 2, "every_year", 0.25),
+    _Outcome("each_of_next_3_ge25", 3, "every_year", 0.25),
+    _Outcome("each_of_next_5_ge25", 5, "every_year", 0.25),
+    _Outcome("3y_ge_1.25^3", 3, "end", 0.25),
+    _Outcome("3y_below_start", 3, "below", 0.0),
+    _Outcome("5y_ge_1.25^5", 5, "end", 0.25),
+    _Outcome("5y_below_start", 5, "below", 0.0),
 )
 
 
@@ -108,7 +108,7 @@ def _paths(
     return np.concatenate(start), np.concatenate(paths)
 
 
-def _happened(paths: Array, outcome: Outcome) -> tuple[Any, Any]:
+def _happened(paths: Array, outcome: _Outcome) -> tuple[Any, Any]:
     """Which paths had the outcome, and of which it is known."""
     h = outcome.horizon
     known = ~np.isnan(paths[:, 1 : h + 1]).any(axis=1)

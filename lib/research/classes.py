@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 from scipy.stats import sem
 
@@ -139,19 +140,10 @@ def moderate(s2: Array, df: Array) -> tuple[float, float]:
     s2, half = s2[used], df[used] / 2
     centred = np.log(s2) - digamma(half) + np.log(half)
     excess = float(np.var(centred, ddof=1) - np.mean(polygamma(1, half)))
-    d0 = 300.0 if excess <= polygamma(1, 150.0) else 2 * _trigamma_inverse(excess)
+    d0 = 300.0
+    if excess > polygamma(1, d0 / 2):
+        d0 = 2 * brentq(lambda y: polygamma(1, y) - excess, 1e-6, d0 / 2)
     return float(np.exp(np.mean(centred) + digamma(d0 / 2) - np.log(d0 / 2))), float(d0)
-
-
-def _trigamma_inverse(value: float) -> float:
-    y = 0.5 + 1 / value  # Newton on 1 / trigamma, convex: converges from below (Smyth 2004, appendix)
-    for _ in range(50):
-        trigamma = polygamma(1, y)
-        step = trigamma * (1 - trigamma / value) / polygamma(2, y)
-        y += step
-        if -step / y < 1e-10:
-            break
-    return float(y)
 
 
 def _estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:

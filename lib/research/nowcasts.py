@@ -27,12 +27,11 @@ _EDGE = 1e-4
 
 
 class Total(NamedTuple):
-    """Student-t predictive of the log of the year's total, arrays of shape (series,); weight of the yearly forecast in it."""
+    """Student-t predictive of the log of the year's total, arrays of shape (series,)."""
 
     location: Array
     scale: Array
     df: Array
-    weight_annual: Array
 
 
 def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
@@ -42,7 +41,7 @@ def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
     """
     location = np.log(so_far) + forecast.location(ratio, 1)
     scale, df = forecast.spread(ratio, 1), np.asarray(ratio.df, dtype=float)
-    return Total(location, scale, df, np.zeros_like(location))
+    return Total(location, scale, df)
 
 
 def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
@@ -51,7 +50,7 @@ def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
     The share whose variance is redrawn from the class is left out, so that it is a Student-t.
     """
     location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
-    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df, np.ones_like(location))
+    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df)
 
 
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
@@ -65,7 +64,7 @@ def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float
     weight = np.clip((v1 - cross) / (v1 + v2 - 2 * cross), 0.0, 1.0)
     variance = (1 - weight) ** 2 * v1 + weight**2 * v2 + 2 * weight * (1 - weight) * cross
     location = (1 - weight) * part.location + weight * annual.location
-    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df), weight)
+    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df))
 
 
 def score_nowcasts(
@@ -89,8 +88,8 @@ def score_nowcasts(
         if place < full[-1]:
             found = score_year(months, place + 1, table, pd.concat(errors) if errors else None)
             single.append(found)
-            errors.append(summarise(found, ["panel", "year", "month", "method"]))
-    by_size = summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
+            errors.append(_summarise(found, ["panel", "year", "month", "method"]))
+    by_size = _summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
     table = first_columns(pd.concat(priors, ignore_index=True), "origin", "size_class", "month")
     return table, pd.concat(errors, ignore_index=True), by_size
 
@@ -192,7 +191,7 @@ def _probit(total: Total, outcome: Array) -> Array:
     return ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
 
 
-def summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def _summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean scores of single forecasts by group, in logs.
 
     Returns

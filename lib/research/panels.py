@@ -163,16 +163,16 @@ def find(folder: str | Path, name: str) -> Path:
 HS2 = "russia_partner_hs2_2000_2020.parquet"
 
 
-class MonthlyPanel(NamedTuple):
+class _MonthlyPanel(NamedTuple):
     """A monthly panel: the short name of the tables that are kept, and its file."""
 
     name: str
     file: str
 
 
-UK = MonthlyPanel("UK", "uk_ons_monthly_1997_2026.parquet")  # ONS: UK trade by country, seasonally adjusted
+UK = _MonthlyPanel("UK", "uk_ons_monthly_1997_2026.parquet")  # ONS: UK trade by country, seasonally adjusted
 
-IMF = MonthlyPanel("IMF", "imf_dots_15countries_monthly_2011_2020.parquet")  # IMF DOTS, unadjusted
+IMF = _MonthlyPanel("IMF", "imf_dots_15countries_monthly_2011_2020.parquet")  # IMF DOTS, unadjusted
 
 
 class Months(NamedTuple):

@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 
 from lib import law, standards
-from lib.analysis.scores import pooled
 from lib.errors import UserError
 from lib.reference import BACI, OEC, USED, Array
 from lib.research import backtest, panels
@@ -112,8 +111,10 @@ def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
     """Means weighted by the number of forecasts, over the columns named in `without`."""
     kept = [c for c in ("reading", "horizon", "goal", "origin", "size_class", "model") if c in scores]
     values = [column for column in scores if column not in (*kept, "n")]
-    means = pooled(scores, values, [column for column in kept if column not in without])
-    return means.astype(dict.fromkeys(values, "float32")).reset_index()
+    by = [scores[column] for column in kept if column not in without]
+    totals = scores[values].mul(scores["n"], axis=0).assign(n=scores["n"]).groupby(by).sum()
+    means = totals[values].div(totals["n"], axis=0).astype("float32")
+    return means.assign(n=totals["n"]).reset_index()
 
 
 def until(levels: Levels, year: int) -> Levels:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.analysis import register as experience
+from lib.analysis import experience
 from lib.cases import GoalCase
 from lib.reference import HORIZONS, base_rate, last_released, read_kept
 
@@ -15,7 +15,7 @@ HARBIN = GoalCase()
 
 @pytest.fixture(scope="module")
 def register() -> pd.DataFrame:
-    return experience.resolved()
+    return experience.register()
 
 
 @pytest.fixture(scope="module")

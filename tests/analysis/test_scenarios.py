@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from lib import law as laws
 from lib import outlook
-from lib.analysis import register, regressions, scenarios
+from lib.analysis import experience, regressions, scenarios
 from lib.analysis.scenarios import Scenario, at_once, steady
 from lib.cases import GoalCase, ScenarioCase, TrendCase
 from lib.errors import UserError
@@ -253,8 +253,8 @@ def test_required_growth_starts_with_the_goal_and_ends_with_what_is_left(harbin)
     assert found["needed"].iloc[0] == pytest.approx(0.25)
     assert found["needed"].iloc[1] == pytest.approx((1.25**3 / 1.5) ** 0.5 - 1)  # 14.11 % a year
     assert found["share"].between(0, 1).all() and found["share"].iloc[0] < found["share"].iloc[1]
-    size = register.size_usd(HARBIN, harbin.goal)  # notebook 04 says the same of the same day
-    shares = register.base_rates(size, last_released(HARBIN.as_of), 0.25)
+    size = experience.size_usd(HARBIN, harbin.goal)  # notebook 04 says the same of the same day
+    shares = experience.base_rates(size, last_released(HARBIN.as_of), 0.25)
     assert found["share"].iloc[0] == pytest.approx(shares[3], abs=1e-12)
 
 
