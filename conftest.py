@@ -32,7 +32,7 @@ RESULT_MIME = "application/vnd.tradegoals.result+json"
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("explore", **COMMON)
 settings.register_profile("thorough", derandomize=True, max_examples=100, **COMMON)
-settings.register_profile("tradegoals", derandomize=True, max_examples=40, **COMMON)
+settings.register_profile("tradegoals", derandomize=True, max_examples=15, **COMMON)
 settings.load_profile("tradegoals")
 
 
@@ -73,8 +73,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-TOGETHER = ("test_site.py", "test_site_browser.py")
-"""Modules of one site: a single worker takes them, so that it is built once."""
+TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
+"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
 
 
 class Scheduling(LoadScopeScheduling):
