@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 from scipy.stats import sem
 
@@ -50,7 +51,10 @@ def estimate(levels: Levels, origin: int, lags: Sequence[int] = (1, 2)) -> pd.Da
         first, last = levels.years[0], levels.years[0] + MIN_RATES
         raise UserError(f"origin: found {origin}; the panel starts in {first}, expected {last} or later")
     log, growth = levels.log[:, :known], levels.growth[:, : known - 1]
-    before, usual = size_class(np.exp(log[:, :-1])), size_class(np.exp(_median(log)))
+    before, usual = (
+        size_class(np.exp(log[:, :-1])),
+        size_class(np.exp(pd.DataFrame(log).median(axis=1).to_numpy())),
+    )
     rates = ~np.isnan(growth)
     rows = []
     for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
@@ -88,7 +92,7 @@ def _estimate_class(
         "series": int(enough.sum()),
         "rates": int(pooled.sum()),
         "drift": float(np.clip(growth[pooled], low, high).mean()),
-        "drift_sd": _drift_sd(own),
+        "drift_sd": lasting_sd(own),
         "variance": variance,
         "df": df,
         "autocorrelation": _autocorrelation(own, lags),
@@ -96,15 +100,13 @@ def _estimate_class(
     }
 
 
-def _drift_sd(deviation: Array) -> float:
-    """Standard deviation of lasting differences in drift: covariance of a flow's mean in odd and even years.
+def lasting_sd(values: Array) -> float:
+    """Standard deviation of lasting differences between series: covariance of their means in odd and even years.
 
     The variance of the means would also contain noise; two disjoint sets of years share only what lasts.
     """
-    even, odd = _mean(deviation[:, ::2]), _mean(deviation[:, 1::2])
-    both = ~np.isnan(even) & ~np.isnan(odd)
-    covariance = np.cov(even[both], odd[both])[0, 1] if both.sum() > 1 else 0.0
-    return float(np.sqrt(max(covariance, 0.0)))
+    even, odd = (pd.DataFrame(values[:, start::2]).mean(axis=1) for start in (0, 1))
+    return float(np.sqrt(max(np.nan_to_num(even.cov(odd)), 0.0)))
 
 
 def _autocorrelation(deviation: Array, lags: Sequence[int]) -> float:
@@ -138,31 +140,10 @@ def moderate(s2: Array, df: Array) -> tuple[float, float]:
     s2, half = s2[used], df[used] / 2
     centred = np.log(s2) - digamma(half) + np.log(half)
     excess = float(np.var(centred, ddof=1) - np.mean(polygamma(1, half)))
-    d0 = 300.0 if excess <= polygamma(1, 150.0) else 2 * _trigamma_inverse(excess)
+    d0 = 300.0
+    if excess > polygamma(1, d0 / 2):
+        d0 = 2 * brentq(lambda y: polygamma(1, y) - excess, 1e-6, d0 / 2)
     return float(np.exp(np.mean(centred) + digamma(d0 / 2) - np.log(d0 / 2))), float(d0)
-
-
-def _trigamma_inverse(value: float) -> float:
-    y = 0.5 + 1 / value  # Newton on 1 / trigamma, convex: converges from below (Smyth 2004, appendix)
-    for _ in range(50):
-        trigamma = polygamma(1, y)
-        step = trigamma * (1 - trigamma / value) / polygamma(2, y)
-        y += step
-        if -step / y < 1e-10:
-            break
-    return float(y)
-
-
-def _mean(values: Array) -> Array:
-    count = np.sum(~np.isnan(values), axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
-
-
-def _median(values: Array) -> Array:
-    found = np.full(len(values), np.nan)
-    some = ~np.isnan(values).all(axis=1)
-    found[some] = np.nanmedian(values[some], axis=1)
-    return found
 
 
 def _estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:
