@@ -462,32 +462,14 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
     """
     before = levels.loc[: goal.deadline].dropna()
-    last = int(before.index[-1])
-    rows = {}
+    last, rows = int(before.index[-1]), {}
     for larger in lineage(case.today()):
-        published = larger.series()
-        theirs, rows_of = published["value_mn"], published["figure_id"]
-        known = last in theirs.index and goal.deadline in theirs.index
-        change = theirs[goal.deadline] / theirs[last] - 1 if known else np.nan
-        missing = [year for year in (last, goal.deadline) if year not in theirs.index]
-        rows[larger.label_beside(case)] = {
-            "from_year": last,
-            "from_mn": before[last],
-            "parent_growth": change,
-            "level_mn": before[last] * (1 + change),
-            "target_mn": goal.target_mn,
-            "missing": " and ".join(map(str, missing)),
-            "first_row": rows_of[last] if known else "",
-            "last_row": rows_of[goal.deadline] if known else "",
-        }
-    columns = [
-        "from_year",
-        "from_mn",
-        "parent_growth",
-        "level_mn",
-        "target_mn",
-        "missing",
-        "first_row",
-        "last_row",
-    ]
+        published = larger.series()[["value_mn", "figure_id"]]
+        missing = [year for year in (last, goal.deadline) if year not in published.index]
+        (start, first_row), (end, last_row) = published.reindex([last, goal.deadline]).itertuples(index=False)
+        change = end / start - 1
+        level, ids = before[last] * (1 + change), ("", "") if missing else (first_row, last_row)
+        absent = " and ".join(map(str, missing))
+        rows[larger.label_beside(case)] = (last, before[last], change, level, goal.target_mn, absent, *ids)
+    columns = "from_year from_mn parent_growth level_mn target_mn missing first_row last_row".split()
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")

@@ -24,8 +24,6 @@ KEPT_ONLY_ENV = "TRADEGOALS_KEPT_ONLY"
 FETCHED, SNAPSHOTS = "fetched", "snapshots"
 """Folders in the data whose files come from live sources and are no part of what is kept in the repository."""
 
-BESIDE = Path(__file__).resolve().parent.parent / "data"
-
 
 def data_dir() -> Path:
     """Folder of the tables: `TRADEGOALS_DATA` where it is set, else data/ beside the package."""

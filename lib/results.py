@@ -19,8 +19,6 @@ from lib.words import Said, percent, plain, rate
 
 MIME = "application/vnd.tradegoals.result+json"
 
-"""The schema of result.json for other programs; `tradegoals results --schema` prints the current one."""
-
 
 class ReadingResult(BaseModel):
     """One reading of the goal: the verdict, or the probability while it is open or unknown."""
