@@ -23,7 +23,7 @@ from lib import figures as fig
 from lib.analysis import answers, what_if
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.reference import (
     BACI,
     DRIFT_SD_FLOOR,
@@ -65,7 +65,7 @@ def tables() -> dict[str, Any]:
 
 
 def priors() -> dict[str, Any]:
-    """Panel → origin → size class → number of flows and the five numbers of `lib.forecast.Prior`."""
+    """Panel → origin → size class → number of flows and the five numbers of `lib.reference.Prior`."""
     return _nest(read_kept("priors.csv"), ["panel", "origin", "size_class"], ["series", *PRIOR_COLUMNS])
 
 
