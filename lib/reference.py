@@ -199,7 +199,7 @@ def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
         drift_sd=max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"])),
         variance=float(row["variance"]),
         df=float(row["df"]),
-        source=f"{source}: {row['series']:.0f} flows of {who}",
+        source=f"{source}: {row['series']:,.0f} flows of {who}",
         autocorrelation=float(row["autocorrelation"]),
         drift_error=float(row["drift_error"]),
     )

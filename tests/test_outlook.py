@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import exhaustive, some
 from simulation import simulated
 
 from lib import evidence, goals, outlook, reference
@@ -359,9 +360,11 @@ def test_a_larger_flow_with_a_year_missing_has_no_pace_and_names_the_year():
 # --- every flow ---
 
 
+@exhaustive
 def test_every_flow_has_an_answer_or_a_clear_reason():
     worked = 0
-    for flow in fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records"):
+    flows = fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
+    for flow in some(flows, 4):
         for currency in ("USD", "CNY") if flow["flow"] == "total" else ("USD",):
             values = {**flow, "currency": currency, "as_of": TODAY}
             try:

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import law, outlook, reference
@@ -157,7 +157,6 @@ def test_equal_variances_give_many_degrees_of_freedom():
     assert classes.moderate(s2, df)[1] > 100
 
 
-@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1996, 2017))
 def test_nothing_after_the_origin_is_used(seed, origin):
     levels = simulate(seed=6, series=120)

@@ -58,7 +58,7 @@ def coverage(record: pd.DataFrame) -> pd.DataFrame:
 
 def coverage_by_flow(known: pd.DataFrame) -> pd.DataFrame:
     """The same by pair and flow (rows), in the order of `around`."""
-    name = known["pair"] + ", " + known["flow"]
+    name = known["pair"] + ", " + known["flow"].map(fig.FLOW_NAMES)
     return _by_year([name], known).loc[name.unique()]
 
 

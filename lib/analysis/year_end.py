@@ -33,6 +33,10 @@ METHODS = {
 year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
 
 
+RELEASE = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate", *READINGS]
+"""Columns of `by_release`."""
+
+
 @dataclass(frozen=True)
 class RunningYear:
     """A running year as a day knew it.
@@ -158,7 +162,7 @@ def by_release(case: GoalCase) -> pd.DataFrame:
             )
             rows.append({"day": day, **state, **quantiles, **odds})
         before = state
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=RELEASE)
 
 
 def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
@@ -166,7 +170,7 @@ def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
 
     None where there are not two releases with a probability.
     """
-    known = rows.dropna(subset=reading) if len(rows) else rows
+    known = rows.dropna(subset=reading)
     if len(known) < 2:
         return None
     known = known.assign(before=known[reading].shift())

@@ -225,7 +225,7 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
     axes.set_ylabel("probability of the goal, %")
     axes.legend(loc="best", fontsize=8)
     last = "; ".join(
-        f"{label} {known.iloc[-1] * 100:.0f} %"
+        f"{label} {percent(known.iloc[-1])}"
         for name, label in labels.items()
         if len(known := rows[name].dropna())
     )
@@ -273,7 +273,7 @@ def fan_by_release(
     axes.legend(loc="lower right", fontsize=8, ncols=2)
     axes.grid(axis="x", visible=False)
     ends = "; ".join(
-        f"{row.label}: {about(row[0.5] / divisor)} ({about(row[0.1] / divisor)} to {about(row[0.9] / divisor)})"
+        f"{', '.join(row.label.splitlines())}: {about(row[0.5] / divisor)} ({about(row[0.1] / divisor)} to {about(row[0.9] / divisor)})"
         for _, row in rows.iloc[[0, -1]].iterrows()
     )
     alt = f"{title}: median and 80 % interval of the year, {currency} {unit}, first and last release: {ends}."

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.figures import FLOW_NAMES
 from lib.plots.style import (
     BLUE,
     GRADE_MARKS,
@@ -114,7 +115,9 @@ def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     figure, axes = new_axes(title)
     whole = (found["period_end"] - found["period_start"]).dt.days >= 364
     middle = found["period_end"].dt.year + (found["period_end"].dt.day_of_year - 1) / 365
-    for colour, (name, rows) in enumerate(found.groupby(found["pair"] + ", " + found["flow"], sort=False)):
+    for colour, (name, rows) in enumerate(
+        found.groupby(found["pair"] + ", " + found["flow"].map(FLOW_NAMES), sort=False)
+    ):
         face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
         gap = rows["gap"] * 100
         axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.datasets import nile
 
@@ -58,7 +58,6 @@ def test_f_is_that_of_two_regressions(n, seed, trim):
 
 
 @given(st.integers(0, 10**6), st.floats(0.01, 100), st.floats(-50, 50))
-@settings(max_examples=20)
 def test_neither_unit_nor_mean_matters(seed, scale, shift):
     values = np.random.default_rng(seed).standard_normal(20)
     moved = breaks.f_statistics(values * scale + shift)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import norm
@@ -88,7 +88,6 @@ def test_it_maximises_the_penalised_likelihood(prior_sd):
     np.testing.assert_allclose(b, found.x, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.floats(0.1, 100), st.floats(-50, 50))
 def test_the_unit_of_a_feature_does_not_matter(factor, offset):
     x, met = simulated(seed=2)

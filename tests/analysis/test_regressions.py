@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.datasets import longley
@@ -164,7 +164,6 @@ def walk(seed: int, n: int = 20) -> pd.Series:
 
 
 @given(st.integers(0, 10**6), st.integers(2001, 2019))
-@settings(max_examples=20)
 def test_a_step_is_the_difference_from_the_other_years(seed, year):
     """The two-sample t statistic with one value on one side: d / (s √(1 + 1/m)), m − 1 degrees of freedom."""
     rates = log_growth(walk(seed)).dropna()

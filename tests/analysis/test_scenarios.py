@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -127,7 +127,6 @@ def test_an_uncertain_shift_is_the_average_over_it():
     assert found == pytest.approx(np.average(odds, weights=np.exp(-(z**2) / 2)), abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.floats(-0.5, 0.5), st.floats(0.001, 0.5))
 def test_a_better_scenario_is_never_less_likely(shift, more):
     answer = an_answer(a_law())

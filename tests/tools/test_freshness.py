@@ -14,7 +14,7 @@ import nbformat
 import pyarrow as pa
 import pytest
 import tiny
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather, orc
 from pyarrow import parquet as pq
@@ -552,7 +552,6 @@ def test_a_cell_shows_its_last_value_unless_a_semicolon_ends_it() -> None:
     assert cell("%time x") != cell("%time y")
 
 
-@settings(max_examples=25)
 @given(data=st.data(), word=st.text("abcxyz ", min_size=1))
 def test_words_put_anywhere_into_a_module_change_no_meaning(data: st.DataObject, word: str) -> None:
     # A module that may read docstrings keeps them; `meaning` names those readers.

@@ -27,6 +27,7 @@ from lib.tools.run import freshness, kernels, matrix, stamp
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "20_did_exports_keep_up"
+pytestmark = pytest.mark.usefixtures("warm_only")
 
 
 def invoke(*arguments: str) -> Result:

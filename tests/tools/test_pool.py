@@ -27,8 +27,8 @@ from tiny import PATIENCE
 
 from lib import files
 from lib.errors import UserError
+from lib.tools.run import execute as execution
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.execute import execute as execute_one
 from lib.tools.run.freshness import Outcome, Run, Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -74,6 +74,12 @@ def execute(
         settings = Settings(KERNEL["name"], (limits or {}).get(run.notebook, PATIENCE))
         tasks += pool.make_tasks([run], place / "out", settings, sources)
     return list(pool.execute_many(tasks, pool.Processes(2, PATIENCE, megabytes)))
+
+
+@pytest.fixture
+def execute_one(warm_kernel: str) -> Any:
+    """Execute a run in this process, with a kernel of the shared server."""
+    return lambda run, out: execution.execute(run, out, Settings(warm_kernel))
 
 
 def is_true(place: Path, run: Run) -> bool:
@@ -177,7 +183,7 @@ def test_no_parameter_runs_or_leads_out_of_its_folder(place: Path) -> None:
     assert not any(execute(place, *every)[0].error for _ in "1")  # and again, skipped
 
 
-def test_a_link_in_the_output_is_refused_and_not_followed(place: Path) -> None:
+def test_a_link_in_the_output_is_refused_and_not_followed(place: Path, execute_one: Any) -> None:
     tiny.write(place / "notebooks", GOOD)
     (place / "elsewhere").mkdir()
     run = Run(tiny.NAME, "default", VALUES)
@@ -202,7 +208,7 @@ def test_a_link_in_the_output_is_refused_and_not_followed(place: Path) -> None:
 
 @pytest.mark.parametrize("fails_from", [0, 1, 2, 3])
 def test_a_full_disk_is_a_failure_that_leaves_no_result(
-    place: Path, monkeypatch: pytest.MonkeyPatch, fails_from: int
+    place: Path, execute_one: Any, monkeypatch: pytest.MonkeyPatch, fails_from: int
 ) -> None:
     """The first write that fails is that of the page, the notebook, the journal, or what is kept of a failure."""
     tiny.write(place / "notebooks", GOOD)
@@ -283,7 +289,9 @@ def test_the_time_of_a_run_is_that_of_all_its_cells(place: Path) -> None:
     assert not is_true(place, run)
 
 
-def test_a_clock_that_goes_back_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_goes_back_changes_nothing(
+    place: Path, execute_one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny.write(place / "notebooks", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
     clock = iter(range(10**9, 0, -86400))
@@ -292,7 +300,7 @@ def test_a_clock_that_goes_back_changes_nothing(place: Path, monkeypatch: pytest
     assert execute_one(run, place / "out").skipped
 
 
-def test_leftovers_of_a_killed_run_are_swept(place: Path) -> None:
+def test_leftovers_of_a_killed_run_are_swept(place: Path, execute_one: Any) -> None:
     tiny.write(place / "notebooks", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
     folder = run.folder(place / "out")

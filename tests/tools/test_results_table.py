@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import package, results
@@ -171,7 +171,6 @@ def test_an_outcome_that_was_edited_becomes_no_answer(tmp_path: Path) -> None:
 @given(
     flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), min_size=1, max_size=3)
 )
-@settings(max_examples=60)
 def test_no_flipped_bit_of_the_table_is_read_in_silence(
     flipped: Path, flips: list[tuple[float, int]]
 ) -> None:

@@ -18,6 +18,8 @@ from lib.package import data_dir
 from lib.tools.cli import main
 from lib.tools.run import execute, freshness, stamp
 
+pytestmark = pytest.mark.usefixtures("warm_only")
+
 CODE = "from lib import growth"
 
 

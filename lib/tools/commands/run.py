@@ -42,7 +42,7 @@ def _write_specs(runs: list[Any], folder: Path) -> None:
 
 def explain(items: list[Any], left_out: dict[str, str]) -> None:
     """What would run and why, what is up to date, and what the data cannot answer; of very many how many of each."""
-    lines = [("run" if item.reason else "skip", item.run.name, item.reason or "up to date") for item in items]
+    lines = [("run" if reason else "skip", run.name, reason or "up to date") for run, reason in items]
     lines += [("none", name, f"left out, {reason}") for name, reason in left_out.items()]
     if len(lines) > MOST_LISTED:
         counts = Counter((name.partition("/")[0], what, why) for what, name, why in lines)
@@ -52,7 +52,7 @@ def explain(items: list[Any], left_out: dict[str, str]) -> None:
     else:
         for what, name, why in lines:
             click.echo(f"{what:<6}{name}: {why}")
-    due = sum(bool(item.reason) for item in items)
+    due = sum(bool(reason) for _, reason in items)
     click.echo(f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else ""))
 
 
@@ -205,7 +205,7 @@ def run(
 
     What is up to date is skipped: the same notebook, code, data files, parameters and versions.
     """
-    from lib.tools.run import freshness as planning
+    from lib.tools.run.freshness import choose, reason_to_run
 
     notebooks = tuple(notebook_name(text) for text in notebooks)
     named = named or bool(cases) or matrix is not None
@@ -226,7 +226,7 @@ def run(
             _start_servers()  # which get ready while parameters are checked
         return _select(*arguments, matrix)
 
-    plan = planning.choose((*arguments, str(matrix), content), out, select, keep=writes)
+    plan = choose((*arguments, str(matrix), content), out, select, keep=writes)
     chosen = _only(plan.runs, only)
     _echo(pairs, chosen)
     if only_list:
@@ -237,15 +237,17 @@ def run(
     elif specs:
         _write_specs(chosen, specs)
     else:
-        items = planning.make_items(chosen, out, plan.sources, how["force"])
+        force = how["force"]
+        reasons = ["forced" if force else reason_to_run(run, out, plan.sources) for run in chosen]
+        items = list(zip(chosen, reasons, strict=True))
         if dry_run:
             explain(items, plan.left_out)
             return
         try:
             outcomes, stopped = _execute(items, out, plan.sources, **how)
         finally:  # also after Ctrl-C: what had finished is kept
-            collect_results(out, any(item.reason for item in items))
-        place = {item.run.name: number for number, item in enumerate(items)}
+            collect_results(out, any(reasons))
+        place = {run.name: number for number, run in enumerate(chosen)}
         outcomes.sort(key=lambda outcome: place[outcome.run.name])
         report(outcomes, len(items), plan.left_out)
         faults = compare(outcomes, do_check, do_accept)
@@ -278,9 +280,9 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
     """Execute one run, unless it is up to date: its outcome."""
-    from lib.tools.run.freshness import Item, Sources
+    from lib.tools.run.freshness import Sources
 
-    outcomes, _ = _execute([Item(run, "asked for")], out, Sources(), force=force, timeout=timeout, jobs=1)
+    outcomes, _ = _execute([(run, "asked for")], out, Sources(), force=force, timeout=timeout, jobs=1)
     return outcomes[0]
 
 
@@ -395,8 +397,8 @@ def _execute(
 
     from lib.tools.run.freshness import Outcome
 
-    due = [item.run for item in items if item.reason]
-    done = [Outcome(item.run, item.run.folder(out), 0.0, skipped=True) for item in items if not item.reason]
+    due = [run for run, reason in items if reason]
+    done = [Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
     if not due:
         return done, False
     failed = 0

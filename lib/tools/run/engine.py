@@ -35,7 +35,6 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 LOOK_SECONDS = 1.0
 """How often to see whether a kernel that does not answer is still alive."""
 
-
 LISTEN_SECONDS = 0.02
 """How often to see whether an ordinary kernel listens, which does not say so."""
 
@@ -184,23 +183,20 @@ class Engine(NBClientEngine):
         cls,
         nb_man: Any,
         kernel_name: str,
-        log_output: bool = False,
-        stdout_file: Any = None,
-        stderr_file: Any = None,
         start_timeout: float = 60,
         execution_timeout: float | None = None,
         limits: Limits | None = None,
         watch: Watch | None = None,
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),
-        **_: Any,
+        **options: Any,
     ) -> None:
         """Execute the notebook that papermill has prepared.
 
         Parameters
         ----------
         nb_man : papermill's, whose notebook is executed in place.
-        kernel_name, log_output, stdout_file, stderr_file, start_timeout, execution_timeout : as papermill has them.
+        kernel_name, start_timeout, execution_timeout, options : as papermill has them.
         limits : of time and output; by default those of one run that starts now.
         watch : is told the notebook and how many cells were begun.
         environment, arguments : what the kernel gets beside the variables of this process, and its command line.
@@ -216,9 +212,7 @@ class Engine(NBClientEngine):
                 config=config,
                 kernel_name=kernels.find(kernel_name),
                 log=logger,
-                log_output=log_output,
-                stdout_file=stdout_file,
-                stderr_file=stderr_file,
+                **{name: options.get(name) for name in ("log_output", "stdout_file", "stderr_file")},
                 startup_timeout=start_timeout,
                 # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
                 extra_arguments=["--log-level=ERROR", *arguments],

@@ -72,7 +72,14 @@ class Watch:
     begun: int = 0
 
 
-def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Watch, **options: Any) -> Any:
+def run_notebook(
+    path: Path,
+    parameters: dict[str, Any],
+    kernel: str,
+    watch: Watch,
+    notes: Path | None = None,
+    **options: Any,
+) -> Any:
     """The notebook of a file, executed by papermill with our engine.
 
     Parameters
@@ -80,6 +87,7 @@ def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Wat
     path, parameters : the notebook, and what is injected into it.
     kernel : name of the kernelspec.
     watch : keeps what there is of the notebook if it fails.
+    notes : file for the names of the files that the kernel opens (`lib.tools.run.opened`).
     options : of `lib.tools.run.engine.Engine`.
 
     Raises
@@ -91,6 +99,8 @@ def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Wat
     from papermill.exceptions import PapermillExecutionError
 
     plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
+    if notes is not None:
+        options["arguments"] = (f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",)
     options |= {
         "engine_name": "tradegoals",
         "kernel_name": kernel,
@@ -175,8 +185,8 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
                 run.parameters,
                 settings.kernel,
                 watch,
+                notes,
                 limits=Limits.from_now(settings.timeout),
-                arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
             )
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
@@ -223,15 +233,19 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
 def _with_text(executed: Any, source: Any) -> Any:
     """An executed notebook with the text of one whose code does the same: Markdown, comments in cells."""
-    done = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    done = [cell for cell in executed.cells if cell.cell_type == "code"]
     cells: list[Any] = []
+
+    def keep_injected() -> None:
+        while done and "injected-parameters" in done[0].metadata.get("tags", []):
+            cells.append(done.pop(0))
+
+    keep_injected()
     for cell in source.cells:
         if cell.cell_type == "code":
-            for own in done:
-                cells.append(own)
-                if "injected-parameters" not in own.metadata.get("tags", []):
-                    own.source, own.id = cell.source, cell.id
-                    break
+            done[0].source, done[0].id = cell.source, cell.id
+            cells.append(done.pop(0))
+            keep_injected()
         else:
             cells.append(cell)
     executed.cells = cells

@@ -477,14 +477,6 @@ KEPT_PLANS = 20
 
 
 @dataclass(frozen=True)
-class Item:
-    """A run and why it is due; an empty reason means that its files are up to date."""
-
-    run: Run
-    reason: str
-
-
-@dataclass(frozen=True)
 class _Plan:
     """Checked runs, those left out with the reason, and what is known about the sources of all."""
 
@@ -516,11 +508,6 @@ def choose(
     if keep:
         _keep(path, plan)
     return plan
-
-
-def make_items(runs: list[Run], out: Path, sources: Sources, force: bool = False) -> list[Item]:
-    """Each run with its reason."""
-    return [Item(run, "forced" if force else reason_to_run(run, out, sources)) for run in runs]
 
 
 def _state(arguments: Any, sources: Sources) -> str:

@@ -23,12 +23,12 @@ from lib.cases import Case, FlowCase, GoalCase
 from lib.errors import UserError, nearest, plain_bytes, quote
 from lib.figures import check_data
 from lib.files import write_atomically
-from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
+from lib.package import KEPT_ONLY_ENV, notebooks_dir
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Limits, Watch, run_notebook
 from lib.tools.run.freshness import Sources
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, SCHEMA_FILE, schema_text
-from lib.tools.run.opened import PREFIX, start_line
+from lib.tools.run.opened import PREFIX
 
 KEY = "tradegoals"
 
@@ -160,8 +160,8 @@ def restamp(path: Path, kernel: str = "python3") -> None:
                 {},
                 kernel,
                 Watch(),
+                notes,
                 limits=Limits.from_now(float("inf")),
-                arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
                 environment={
                     KEPT_ONLY_ENV: "1"
                 },  # what is committed must not depend on what somebody fetched
@@ -338,7 +338,9 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     import nbformat
 
     check_name(name)
-    model = _model(case)
+    if case not in flow_cases():
+        raise UserError(f"case: found {quote(case)}, expected {nearest(case, flow_cases())}")
+    model = flow_cases()[case]
     path = notebooks_dir() / f"{name}.ipynb"
     notebook = _fill_in(read_notebook(notebooks_dir() / f"{TEMPLATE}.ipynb"), name, title, model)
     registry = freshness.LIB / REGISTRY[0]
@@ -380,23 +382,16 @@ def _free_number() -> str:
     return next(number for number in numbers if not any(name.startswith(number) for name in names))
 
 
-def flow_cases() -> dict[str, type[cases.FlowCase]]:
+def flow_cases() -> dict[str, type[FlowCase]]:
     """The models in `lib.cases` that describe a flow, by name."""
-    found = {
+    return {
         name: model
-        for name, model in vars(cases).items()
-        if isinstance(model, type) and issubclass(model, cases.FlowCase)
+        for name, model in sorted(vars(cases).items())
+        if isinstance(model, type) and issubclass(model, FlowCase)
     }
-    return dict(sorted(found.items()))
 
 
-def _model(case: str) -> type[cases.FlowCase]:
-    if case not in flow_cases():
-        raise UserError(f"case: found {quote(case)}, expected {nearest(case, flow_cases())}")
-    return flow_cases()[case]
-
-
-def parameters_cell(model: type[cases.Case]) -> str:
+def parameters_cell(model: type[Case]) -> str:
     """The source of a parameters cell: every name with its default and what it means."""
     defaults = model().model_dump(mode="json")
     return "\n".join(
@@ -405,7 +400,7 @@ def parameters_cell(model: type[cases.Case]) -> str:
     )
 
 
-def _fill_in(notebook: Any, name: str, title: str | None, model: type[cases.FlowCase]) -> Any:
+def _fill_in(notebook: Any, name: str, title: str | None, model: type[FlowCase]) -> Any:
     """The template with title, parameters, case and name in their places."""
     question = " ".join((title or name[3:].replace("_", " ").capitalize() + "?").split())
     _, _, rest = notebook["cells"][0]["source"].partition("\n")

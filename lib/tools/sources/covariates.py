@@ -167,9 +167,8 @@ def renew(
 def rows_of(name: str, unit: str, found: pd.Series, snapshot: Snapshot) -> pd.DataFrame:
     """Return values by year as rows of the file."""
     source = f"{snapshot.url} (retrieved {snapshot.day})"
-    return pd.DataFrame(
-        {"year": found.index, "variable": name, "value": found.to_numpy(), "unit": unit, "source_url": source}
-    ).astype({"year": "int64"})
+    values = {"year": found.index, "variable": name, "value": found.to_numpy(), "unit": unit}
+    return pd.DataFrame(values | {"source_url": source}).astype({"year": "int64"})
 
 
 def compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed:

@@ -29,7 +29,6 @@ INDEX = "/statics/report/preliminary{}.html"
 FREQUENCIES = ("A", "M")
 HTML = ("text/html", "application/xhtml+xml")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
 ROW = re.compile(r"^\(4\).*by Country/Region\s*\(in (CNY|RMB|USD)\)$", re.IGNORECASE)
 HEADING = re.compile(
     r"by Country/Region,\s*(?:Jan[a-z.]*\s*[-–—]\s*)?([A-Za-z]{3})[a-z]*\.?\s+(\d{4})\s*\(in (CNY|RMB|USD)\)$",
@@ -38,7 +37,6 @@ HEADING = re.compile(
 UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGNORECASE)
 PERIOD = re.compile(r"^(?:1-to-)?(\d{1,2})$")
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
-
 FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
 VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
 OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}

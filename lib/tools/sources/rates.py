@@ -24,9 +24,7 @@ from lib.tools.sources.publishers import publisher
 from lib.tools.sources.snapshots import Snapshot, Store, first_of, inquire, save
 
 DOLLAR_OF_CBR = "R01235"
-
 NEW_ROUBLE = pd.Timestamp(1998, 1, 1)  # from then on a rouble is 1000 of the old ones
-
 RATE = re.compile(r"\d{1,9}([.,]\d{1,9})?", re.ASCII)
 
 
