@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
 from typing import Any
 
@@ -32,7 +33,7 @@ RESULT_MIME = "application/vnd.tradegoals.result+json"
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("explore", **COMMON)
 settings.register_profile("thorough", derandomize=True, max_examples=100, **COMMON)
-settings.register_profile("tradegoals", derandomize=True, max_examples=40, **COMMON)
+settings.register_profile("tradegoals", derandomize=True, max_examples=15, **COMMON)
 settings.load_profile("tradegoals")
 
 
@@ -73,8 +74,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-TOGETHER = ("test_site.py", "test_site_browser.py")
-"""Modules of one site: a single worker takes them, so that it is built once."""
+TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
+"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
 
 
 class Scheduling(LoadScopeScheduling):
@@ -112,6 +113,18 @@ def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
     monkeypatch.setattr(kernels, "warm", lambda: nullcontext(warm_kernel))
     monkeypatch.setattr(kernels, "starting", lambda place: nullcontext(lambda: warm_kernel))
+
+
+@pytest.fixture(scope="module")
+def warm_only(warm_kernel: str) -> Iterator[None]:
+    """For a module: who asks for an ordinary kernel, or for a server, gets the shared one, which starts faster."""
+    find = kernels.find
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "find", lambda name: find(warm_kernel if name == "python3" else name))
+        patch.setattr(kernels, "ORDINARY", warm_kernel)
+        patch.setattr(kernels, "warm", lambda *_: nullcontext(warm_kernel))
+        patch.setattr(kernels, "starting", lambda *_: nullcontext(lambda: warm_kernel))
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr, roots_legendre
 
@@ -173,7 +173,6 @@ def test_the_grid_of_scales_is_fine_enough(monkeypatch):
     assert coarse == pytest.approx(fine, abs=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.floats(0.02, 0.98))
 def test_the_mixture_has_the_asked_share_below_its_quantile(p):
     found = evidence.infer(ONE).law

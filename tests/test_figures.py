@@ -5,7 +5,7 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import figures as fig
@@ -84,7 +84,6 @@ def test_nothing_is_usable_that_is_not_there():
     assert not (ALL["level_usable"] & ALL["last_resort"]).any()
 
 
-@settings(max_examples=15, deadline=None)
 @given(
     day=st.dates(date(2003, 1, 1), date(2026, 6, 30)),
     number=st.integers(0, 10**6),

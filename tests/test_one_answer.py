@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sampling import exhaustive, some
 from test_sentences import committed, run_cells
 
 from lib.analysis import tracking
@@ -110,7 +111,8 @@ def told_beside(name: str, names: dict[str, Any], parameters: dict[str, Any]) ->
     return {}
 
 
-@pytest.mark.parametrize("parameters", CASES.values(), ids=CASES)
+@exhaustive
+@pytest.mark.parametrize("parameters", some(CASES.values(), 3), ids=some(CASES, 3))
 def test_all_notebooks_give_a_goal_one_probability(
     parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from frictionless import Schema
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import package, tables
@@ -239,7 +239,6 @@ def test_long_lists_and_long_values_are_shortened(tmp_path):
     assert max(len(line) for line in lines) < len(path.as_posix()) + 200
 
 
-@settings(max_examples=100, deadline=None)
 @given(content=st.binary(max_size=300) | st.text(max_size=200).map(lambda text: f"{HEADER}\n{text}".encode()))
 def test_any_bytes_give_faults_or_rows_and_never_another_error(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "figures.csv"

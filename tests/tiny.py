@@ -7,6 +7,9 @@ import nbformat
 NAME = "01_what_do_the_figures_say"
 """Tiny notebooks stand in for this one, whose parameters are the fewest."""
 
+PATIENCE = 900
+"""Seconds until something hangs: where the machine is busy with other work, a second's work may take a minute."""
+
 PARAMETERS = 'reporter = "Harbin"\npartner = "Russia"\nflow = "total"\nas_of = "2026-11-24"'
 
 RECORD = (

@@ -59,7 +59,14 @@ def own_priors() -> dict[int, list[list[Any]]]:
 
     def row(year: int, size: float) -> list[Any]:
         prior = law.drawn(prior_for(size, min(year, released)))
-        numbers = [prior.drift, prior.drift_sd, prior.variance, prior.df, prior.autocorrelation]
+        numbers = [
+            prior.drift,
+            prior.drift_sd,
+            prior.variance,
+            prior.df,
+            prior.autocorrelation,
+            prior.drift_error,
+        ]
         return [*numbers, prior.source, age_warning(prior, year)]
 
     years = range(what_if.OWN_FIRST_YEAR, what_if.OWN_LAST_YEAR + 1)
@@ -425,6 +432,8 @@ def _constants() -> dict[str, Any]:
         ],
         "fan": list(FAN),
         "surest": outlook.SUREST,
+        "certain": outlook.CERTAIN,
+        "absurd": [outlook.OUT_OF_REACH, outlook.NEXT_TO_NOTHING],
         "half_life": law.HALF_LIFE,
         "class_share": law.CLASS_SHARE,
         "negligible": NEGLIGIBLE,

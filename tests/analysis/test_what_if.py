@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from pastes import PASTES
+from sampling import exhaustive, some
 
 from lib import law as laws
 from lib import outlook, reference
@@ -40,10 +41,11 @@ def payload(tables_read_once: Any) -> dict[str, Any]:
 # --- the record ---
 
 
+@exhaustive
 def test_levels_of_a_day_are_those_of_the_series(payload: dict[str, Any]) -> None:
     """On random days, also between releases: the same years, levels, grades and figures as lib.series gives."""
     random.seed(5)
-    for flow in payload["flows"]:
+    for flow in some(payload["flows"], 5):
         names = {name: flow[name] for name in ("reporter", "partner", "flow")}
         for currency, days in flow["levels"].items():
             first = date.fromisoformat(days[0][0])
@@ -84,7 +86,8 @@ def test_a_goal_opens_on_the_day_of_its_announcement_or_when_its_base_was_known(
 def test_kept_tables_are_those_of_lib_to_the_last_digit(size: float, label: int) -> None:
     prior = laws.drawn(reference.prior_for(size, 2015))
     *numbers, source, warning = json.loads(what_if_data.as_json())["tables"]["own"]["2015"][label]
-    assert numbers == [prior.drift, prior.drift_sd, prior.variance, prior.df, prior.autocorrelation]
+    assert numbers[:3] == [prior.drift, prior.drift_sd, prior.variance]
+    assert numbers[3:] == [prior.df, prior.autocorrelation, prior.drift_error]
     assert (source, warning) == (prior.source, reference.age_warning(prior, 2015))
     assert source.startswith(reference.BACI.title)
 

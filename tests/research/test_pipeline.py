@@ -295,7 +295,7 @@ def test_what_a_step_imports_is_what_python_loads_for_it(name: str) -> None:
     module = pipeline.STEPS[name].__module__
     code = f"import sys, {module}; print(*(n for n in sys.modules if n.startswith('lib.')))"
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=900
     )
     found = {f"lib.{one.replace('/', '.')}" for one in meaning.imported_modules(f"import {module}")}
     packages = {one.rpartition(".")[0] for one in found}  # their own files hold nothing but words

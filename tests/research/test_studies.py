@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.research import studies
@@ -72,7 +72,6 @@ def test_weights_are_those_of_pysyncon():
 
 
 @given(st.integers(1, 12), st.integers(1, 30), st.integers(0, 10**6), st.floats(1e-3, 1e3))
-@settings(max_examples=60)
 def test_weights_satisfy_the_optimality_conditions(features, number, seed, scale):
     """Karush–Kuhn–Tucker: the gradient is least, and equal, wherever a weight is positive."""
     rng = np.random.default_rng(seed)

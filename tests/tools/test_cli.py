@@ -66,7 +66,7 @@ def python(code: str, *arguments: str, **options: str) -> subprocess.CompletedPr
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=tiny.PATIENCE,
         env={**os.environ, **options},
         check=False,
     )
@@ -492,8 +492,8 @@ def marked(mark: str) -> list[int]:
     return found
 
 
-def wait_until(condition: object, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
+def wait_until(condition: object) -> bool:
+    deadline = time.monotonic() + tiny.PATIENCE
     while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
         time.sleep(0.05)
     return bool(condition())  # type: ignore[operator]
@@ -515,7 +515,10 @@ def test_an_interrupt_ends_the_run_and_its_kernel(
     tmp_path: Path, number: signal.Signals, to_group: bool, early: bool
 ) -> None:
     mark, started = uuid.uuid4().hex, tmp_path / "started"
-    tiny.write(tmp_path / "notebooks", f"open({str(started)!r}, 'w').close()\nimport time; time.sleep(60)")
+    tiny.write(
+        tmp_path / "notebooks",
+        f"open({str(started)!r}, 'w').close()\nimport time; time.sleep({tiny.PATIENCE})",
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(tmp_path / "notebooks"), tiny.NAME, str(tmp_path / "out")],
         stdout=subprocess.PIPE,
@@ -525,9 +528,9 @@ def test_an_interrupt_ends_the_run_and_its_kernel(
         start_new_session=True,
     )
     try:
-        assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists(), 60)
+        assert wait_until(lambda: len(marked(mark)) > 1 if early else started.exists())
         (os.killpg if to_group else os.kill)(process.pid, number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=tiny.PATIENCE)
     finally:
         if process.poll() is None:
             for left in marked(mark):
@@ -535,5 +538,5 @@ def test_an_interrupt_ends_the_run_and_its_kernel(
             process.communicate()
     assert process.returncode == 130
     assert errors.strip() == "Stopped. What had finished is kept."
-    assert wait_until(lambda: not marked(mark), 30), "the kernel goes on"
+    assert wait_until(lambda: not marked(mark)), "the kernel goes on"
     assert list((tmp_path / "out" / "runs").rglob("*.*")) == []

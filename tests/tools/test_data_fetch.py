@@ -25,6 +25,7 @@ from lib.research.panels import read_panel
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
+from lib.tools.site import build
 from lib.tools.sources import client, covariates, fetch, record, update
 from lib.tools.sources.publishers import PUBLISHERS, asked_by
 from lib.tools.sources.snapshots import open_store
@@ -69,6 +70,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     monkeypatch.delenv(KEPT_ONLY_ENV)
+    # The page to try a goal holds nothing that is fetched, and takes ten seconds for each copy of the data.
+    monkeypatch.setattr(build, "_whatif_files", dict)
     with serve(make_world()) as running:
         monkeypatch.setattr(client, "open_client", partial(quick_client, running.bases))
         yield running

@@ -29,7 +29,7 @@ TABLE = "show.table(pd.DataFrame({'growth, %': ['−28.6 %'], 'address': ['https
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def executed(tmp_path_factory: pytest.TempPathFactory, warm_only: None) -> Path:
     """An output folder with a run that shows a figure and a table, and one that failed."""
     folder = tmp_path_factory.mktemp("own")
     out = folder / "out"

@@ -18,7 +18,7 @@ import openpyxl  # type: ignore[import-untyped]
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import fetched
@@ -418,7 +418,6 @@ FILES: dict[str, Callable[[Any], bytes]] = {
 }  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
 @given(table=written())
 def test_a_table_that_is_written_is_read_back(
     table: tuple[bytes, dict, Found], tmp_path_factory: pytest.TempPathFactory

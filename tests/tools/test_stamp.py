@@ -18,6 +18,8 @@ from lib.package import data_dir
 from lib.tools.cli import main
 from lib.tools.run import execute, freshness, stamp
 
+pytestmark = pytest.mark.usefixtures("warm_only")
+
 CODE = "from lib import growth"
 
 
@@ -272,7 +274,7 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     notebook["cells"][1]["metadata"] |= {"scrolled": True, "jupyter": {"outputs_hidden": True}}
     nbformat.write(notebook, path)
     assert path.read_bytes() != before[path.name] and stamp.stale_parts(notebook) == {}
-    monkeypatch.setattr(stamp, "_execute", pytest.fail)
+    monkeypatch.setattr(stamp, "run_notebook", pytest.fail)
     said = CliRunner().invoke(main, ["stamp"], catch_exceptions=False).output
     assert "tidied 00_did_the_goal_hold" in said
     assert {file.name: file.read_bytes() for file in (path, edited)} == before
@@ -373,7 +375,7 @@ def test_a_cell_out_of_time_leaves_the_notebook_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execute, "CELL_TIMEOUT_SECONDS", 1)
-    path = tiny.write(tmp_path, "import time; time.sleep(60)")
+    path = tiny.write(tmp_path, "import time; time.sleep(900)")
     before = path.read_bytes()
     with pytest.raises(UserError, match="timed out"):
         stamp.restamp(path)

@@ -132,8 +132,11 @@ function answer(state) {
   const found = { goal, record, day, verdicts, base, needed, kind, open, chances: {}, ahead: [], evidence: {} };
   const learnt = open.length ? lawOf(state, goal, record) : null;
   if (!learnt) return found;
-  const all = chances(learnt, goal, record), { gap, evidence } = learnt;
-  return { ...found, gap, evidence, ahead: yearsAhead(learnt, goal), chances: Object.fromEntries(open.map((name) => [name, surely(all[name])])) };
+  const all = chances(learnt, goal, record), { gap, evidence } = learnt, ahead = yearsAhead(learnt, goal);
+  const odds = Object.fromEntries(open.map((name) => [name, surely(all[name])])), chance = odds[state.reading] ?? 0.5;
+  const [unreachable, trivial] = MODEL.absurd;
+  const absurd = chance < MODEL.certain ? unreachable : chance > 1 - MODEL.certain ? trivial : "";
+  return { ...found, gap: { ...gap, warning: `${absurd} ${gap.warning}`.trim() }, evidence, ahead, chances: odds };
 }
 
 /** Probability by reading (lib.law.chances). */

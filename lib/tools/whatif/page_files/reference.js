@@ -25,7 +25,7 @@ function lastReleased(day) {
 function ownExpectation(record, usd) {
   const growth = [...record].map(([year, { value }]) =>
     record.has(year - 1) ? Math.log(value / record.get(year - 1).value) : NaN);
-  const [drift, driftSd, classVariance, classDf, autocorrelation, source, warning] =
+  const [drift, driftSd, classVariance, classDf, autocorrelation, driftError, source, warning] =
     TABLES.own[[...record.keys()].at(-1)][sizeClass(usd)];
   const seen = growth.map((rate, i) => ({ rate, weight: 0.5 ** ((growth.length - 1 - i) / MODEL.half_life) }))
     .filter(({ rate }) => !Number.isNaN(rate));
@@ -36,8 +36,9 @@ function ownExpectation(record, usd) {
   const variance = (classDf * classVariance + squares) / df, kept = variance / driftSd ** 2, share = total / (total + kept);
   const mean = share * own + (1 - share) * drift, most = MODEL.largest_surprise * Math.sqrt(variance);
   const echo = autocorrelation * clip(Number.isNaN(growth.at(-1)) ? 0 : growth.at(-1) - mean, -most, most);
+  const worth = 1 / (1 / (total + kept) + driftError ** 2 / variance);
   return {
-    posterior: [mean, total + kept, variance, df, autocorrelation, echo, classVariance, classDf],
+    posterior: [mean, worth, variance, df, autocorrelation, echo, classVariance, classDf],
     source,
     warning,
     shares: [["own figures", share, share ? own : drift], ["reference class", 1 - share, drift]],
