@@ -152,8 +152,7 @@ class FlowCase(Case):
     @property
     def flow_name(self) -> str:
         """The flow in words, for titles: "Harbin–Russia, total trade"."""
-        kind = "total trade" if self.flow == "total" else f"{self.flow}s"
-        return f"{pair_name(self.reporter, self.partner)}, {kind}"
+        return f"{pair_name(self.reporter, self.partner)}, {fig.FLOW_NAMES[self.flow]}"
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""

@@ -54,6 +54,13 @@ def list_faults(faults: list[Fault]) -> str:
     return "\n".join(lines)
 
 
+def some(texts: Iterable[str], most: int) -> str:
+    """The first of some texts, and how many there are beside these."""
+    names = list(texts)
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Words for a name that was expected: the nearest valid one first, then what exists."""
     names = sorted(valid)

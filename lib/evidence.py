@@ -413,7 +413,7 @@ def pick_ratio(table: pd.DataFrame, month: int, index: int, source: str = "") ->
         drift_sd=float(row["between_sd"]),
         variance=float(row["variance"]),
         df=float(row["df"]),
-        source=f"{source}: {row['series']:.0f} flows of {who}",
+        source=f"{source}: {row['series']:,.0f} flows of {who}",
     )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.economies import CURRENCIES
+from lib.economies import CURRENCIES, known_names
 from lib.errors import Fault, UserError, expect_plain, list_faults, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
@@ -32,7 +32,6 @@ SEAL, UNSEALED = b"sha256_of_file", b"0" * 64
 """A key in the footer of a file, and what stands there while the checksum of the whole is computed."""
 
 EXPECTED = "one; remove it and fetch again, which with --offline takes the answers kept before"
-
 UNITS = frozenset(f"{currency} {scale}" for currency in CURRENCIES for scale in ("mn", "bn"))
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
@@ -76,13 +75,12 @@ def read(reporter: str) -> pd.DataFrame:
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would make us wait
-        state = os.fstat(handle)
         os.close(handle)
     except FileNotFoundError:
         return _nothing().copy()
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from None
-    return _read_once(path, reporter, state.st_ino, state.st_mtime_ns, state.st_size).copy()
+    return _read_once(path, reporter, state(reporter)).copy()
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +89,7 @@ def _nothing() -> pd.DataFrame:
 
 
 @lru_cache(maxsize=8)
-def _read_once(path: Path, reporter: str, *state: int) -> pd.DataFrame:
+def _read_once(path: Path, reporter: str, state: tuple[Any, ...]) -> pd.DataFrame:
     rows = read_file(path)
     if faults := faults_of(rows, path, reporter):
         raise UserError(list_faults(faults))
@@ -120,8 +118,6 @@ def state(reporter: str) -> tuple[Any, ...]:
 
 def hint(reporter: str, partner: str) -> str:
     """The command that fetches a flow between two countries; blank where no source can have it."""
-    from lib.economies import known_names
-
     if reporter == partner or not {reporter.casefold(), partner.casefold()} <= known_names().keys():
         return ""
     return f"tradegoals data fetch {shlex.quote(reporter)} {shlex.quote(partner)}"
@@ -198,19 +194,15 @@ def check() -> list[Fault]:
 
 def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:
     """Find rows that no fetch can have written, the first of each kind; `line` counts rows from 1."""
+    file = shown_path(path)
     if rows.columns.tolist() != columns():
-        return [
-            Fault(shown_path(path), 1, "", ", ".join(rows.columns), f"the columns {', '.join(columns())}")
-        ]
+        return [Fault(file, 1, "", ", ".join(rows.columns), f"the columns {', '.join(columns())}")]
     value, published = rows["value"], pd.to_datetime(rows["published"], format="%Y-%m-%d", errors="coerce")
     owner = reporter or (str(rows["reporter"].iloc[0]) if len(rows) else "")
+    is_other = path_of(owner).name != path.name
     bad: list[tuple[str, Any, str]] = [
         ("figure_id", rows["figure_id"].duplicated() | (rows["figure_id"] == ""), "a key used once"),
-        (
-            "reporter",
-            (rows["reporter"] != owner) | (path_of(owner).name != path.name),
-            "one reporter, its own",
-        ),
+        ("reporter", (rows["reporter"] != owner) | is_other, "one reporter, its own"),
         ("flow", ~rows["flow"].isin(fig.FLOWS), "total, export or import"),
         ("period_end", ~(rows["period_end"] >= rows["period_start"]), "a day on or after period_start"),
         ("value", ~(np.isfinite(value) & (value >= 0)), "a number of 0 or more"),
@@ -219,7 +211,7 @@ def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> li
         ("snapshot", ~rows["snapshot"].str.fullmatch("[0-9a-f]{64}"), "the checksum of a snapshot"),
     ]
     return [
-        Fault(shown_path(path), place + 1, column, str(rows[column].iloc[place]), expected)
+        Fault(file, place + 1, column, str(rows[column].iloc[place]), expected)
         for column, where, expected in bad
-        if (place := int(np.argmax(where.to_numpy())) if len(rows) else 0) or (len(rows) and where.iloc[0])
+        if where.any() and (place := int(np.argmax(where.to_numpy()))) >= 0
     ]

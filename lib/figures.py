@@ -16,6 +16,9 @@ UNDATED_KNOWN_FROM = date(2026, 11, 24)
 
 FLOWS = ("total", "export", "import")
 
+FLOW_NAMES = {"total": "total trade", "export": "exports", "import": "imports"}
+"""Flows as a title says them."""
+
 AUTHORITIES = {
     "customs": "customs of either country, also where a text quotes them",
     "statistics": "a statistical bureau, communiqué or gazetteer",

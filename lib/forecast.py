@@ -39,8 +39,9 @@ class Prior:
     variance : typical variance of yearly log growth within a flow.
     df : how many observations of a variance that typical variance is worth.
     source : where the numbers come from.
-    autocorrelation : lag-1 autocorrelation of yearly log growth within a flow (−0.5 to 0.5; 0: none).
+    autocorrelation : of yearly log growth within a flow: what it gives back of a jump (−0.5 to 0.5; 0: none).
     last_year : the last year that it was estimated from, where that is a year.
+    drift_error : standard error of `drift`, which all flows share; log growth a year.
     """
 
     drift: float
@@ -50,6 +51,7 @@ class Prior:
     source: str
     autocorrelation: float = 0.0
     last_year: int | None = None
+    drift_error: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ The law of a flow's own record: log growth is Gaussian given its variance σ²,
     growth | σ² ~ N(m·1 + echo·u₁, σ²·S),   S = T + 11ᵀ/n*,
     σ² ~ (1 − share)·v·df/χ²(df) + share·v₀·df₀/χ²(df₀),
 
-with a drift shrunk to the prior's (Efron & Morris 1973), a moderated variance (Smyth 2004, eq. 3), recent rates
-weighed more, and T tridiagonal: the years ahead of a first-order moving average, given its latest value. σ² is
+with a drift shrunk to the prior's (Efron & Morris 1973), which is itself known to an error that all flows of a class
+share, a moderated variance (Smyth 2004, eq. 3), recent rates weighed more, and T tridiagonal: the years ahead of a first-order moving average, given its latest value. σ² is
 integrated by 12 nodes for each of its two parts, so that the sum over h years is Student-t to five digits
 (two t, mixed), and everything else follows from 24 Gaussians.
 
@@ -40,6 +40,8 @@ HALF_LIFE = 6.0
 LONG_RUN_DRIFT, PULL = 0.04, 0.5
 """Log growth a year of all eras together, and how far the drift of a class is drawn to it: the drift of the last
 decade is not that of the next."""
+ERAS = 0.02
+"""Standard deviation of the drift between eras, log growth a year, beside the error with which a class knows its own."""
 CLASS_SHARE = 0.3
 """Chance that the variance of the years ahead is drawn anew from the class, whatever the record was."""
 LARGEST_SURPRISE = 2.0
@@ -51,7 +53,7 @@ _LARGEST_LOG = 700.0  # exp of more overflows
 class Posterior(NamedTuple):
     """What rates and prior say about the growth ahead; each field of shape (…), one entry for each series.
 
-    `mean` and `weight`: the drift m and what it is worth, n*; `variance`, `df`: scaled inverse χ² of σ²;
+    `mean` and `weight`: the drift m and how many years it is worth, n* (the error of the prior's drift included); `variance`, `df`: scaled inverse χ² of σ²;
     `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds to the first year ahead;
     `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24), or (…, 12) without a prior.
     """
@@ -114,8 +116,12 @@ class Law:
 
 
 def drawn(prior: Prior) -> Prior:
-    """The prior of a class with its drift drawn half-way to the long run; before parents move it."""
-    return replace(prior, drift=LONG_RUN_DRIFT + PULL * (prior.drift - LONG_RUN_DRIFT))
+    """The prior of a class with its drift drawn half-way to the long run; before parents move it.
+
+    Half of the drift's standard error goes with it, and eras differ beside that.
+    """
+    drift = LONG_RUN_DRIFT + PULL * (prior.drift - LONG_RUN_DRIFT)
+    return replace(prior, drift=drift, drift_error=float(np.hypot(PULL * prior.drift_error, ERAS)))
 
 
 def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LIFE) -> Posterior:
@@ -154,9 +160,10 @@ def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LI
     weight = total + variance / prior.drift_sd**2
     drift = (total * mean + (weight - total) * prior.drift) / weight
     echo = prior.autocorrelation * _latest_surprise(rates, drift, variance)
+    worth = 1 / (1 / weight + prior.drift_error**2 / variance)
     parts = _variance_parts(variance, df, prior.variance, prior.df, CLASS_SHARE)
     turn = np.broadcast_to(np.asarray(prior.autocorrelation, dtype=float), drift.shape)
-    return Posterior(drift, weight, variance, df, turn, echo, *parts)
+    return Posterior(drift, worth, variance, df, turn, echo, *parts)
 
 
 def _require_variation(rates: Array, squares: Array, mean: Array) -> None:

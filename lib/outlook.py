@@ -52,6 +52,11 @@ WORLD = "World"
 SUREST = 1e-6
 """No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
 
+CERTAIN = 5e-4
+"""A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
+OUT_OF_REACH = "The goal is out of reach of any flow like this one: its probability is 0.000."
+NEXT_TO_NOTHING = "The goal asks for next to nothing of a flow like this one: its probability is 1.000."
+
 
 # --- what was to be expected before anything but the own yearly record is looked at ---
 
@@ -114,7 +119,8 @@ def prior_with_parents(
 def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
     """Share of a flow's own rates in its posterior drift, and their weighted mean (the prior's where there is none)."""
     found = laws.posterior(growth, prior)
-    share = 1 - float(found.variance) / prior.drift_sd**2 / float(found.weight)
+    left = float(found.variance) / float(found.weight) - prior.drift_error**2  # of the variance of the drift
+    share = 1 - left / prior.drift_sd**2
     if share < 1e-9:
         return 0.0, prior.drift
     return share, prior.drift + (float(found.mean) - prior.drift) / share
@@ -226,8 +232,13 @@ class Answer:
 
     @property
     def warning(self) -> str:
-        """What the reader of a probability must be told of its reference class (`lib.reference.age_warning`), or nothing."""
-        return reference.age_warning(self.expected.prior, self.expected.origin) if self.expected else ""
+        """What the reader of a probability must be told of an absurd goal and of an old reference class; or nothing."""
+        if self.expected is None:
+            return ""
+        chance = self.chances.get(self.case.reading, 0.5)
+        absurd = OUT_OF_REACH if chance < CERTAIN else NEXT_TO_NOTHING if chance > 1 - CERTAIN else ""
+        old = reference.age_warning(self.expected.prior, self.expected.origin)
+        return " ".join(filter(None, [absurd, old]))
 
     @property
     def fan(self) -> pd.DataFrame | None:

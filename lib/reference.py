@@ -1,7 +1,7 @@
 """The reference class: what the growth of flows of this size was, known at an origin.
 
-Five numbers for each size class and origin make the prior of `lib.forecast`: pooled drift, spread of the
-drift between flows, typical variance and its degrees of freedom, lag-1 autocorrelation. All are estimated
+Six numbers for each size class and origin make the prior of `lib.forecast`: pooled drift and its standard error, spread
+of the drift between flows, typical variance and its degrees of freedom, autocorrelation. All are estimated
 from years up to the origin only. They are kept in ``data/reference/priors.csv``, so that `prior_for` works
 without the panels. The kept scores of earlier forecasts say how its intervals fared.
 """
@@ -199,8 +199,9 @@ def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
         drift_sd=max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"])),
         variance=float(row["variance"]),
         df=float(row["df"]),
-        source=f"{source}: {row['series']:.0f} flows of {who}",
+        source=f"{source}: {row['series']:,.0f} flows of {who}",
         autocorrelation=float(row["autocorrelation"]),
+        drift_error=float(row["drift_error"]),
     )
 
 

@@ -97,6 +97,14 @@ def readings(
     return rows
 
 
+def points(values: pd.Series, period: int, unit: str) -> list[Estimate]:
+    """Point estimates of one period, by what is estimated; those not known are left out."""
+    return [
+        Estimate(target=str(target), period=period, output_type="point", value=float(value), unit=unit)
+        for target, value in values.dropna().items()
+    ]
+
+
 def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     """Show the run's record as the last output of a notebook.
 

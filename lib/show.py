@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import about, form, is_missing, number, percent, rate, web_address
+from lib.words import about, form, is_missing, number, percent, printed, rate, web_address
 
 Heading = str | tuple[str, str]
 
@@ -118,11 +118,11 @@ def sources(record: pd.DataFrame) -> HTML:
 def values(record: pd.DataFrame) -> list[str]:
     """Values with their units, as printed: "230 USD mn"; blank where only growth was."""
     pairs = zip(record["value"], record["unit"], strict=True)
-    return ["" if pd.isna(value) else f"{number(value)} {unit}".strip() for value, unit in pairs]
+    return ["" if pd.isna(value) else f"{printed(value)} {unit}".strip() for value, unit in pairs]
 
 
 def _signed(value: float) -> str:
-    return f"{value:+g}".replace("-", "−")
+    return f"{value:+,g}".replace("-", "−")
 
 
 def periods(record: pd.DataFrame) -> list[str]:

@@ -12,20 +12,25 @@ one, `pick(outcome, met="…", missed="…")` chooses between two. A field names
 `size`            the same without sign: "14.1 %", for "grew by", "fell by"
 `points`          a fraction as points of a per cent, with its sign: "+3.3"
 `usd`, `cny`, …   a level in millions: "US$1.3 billion", "CNY 153 million"; `{level:{currency}}` works
-`number`          at most five digits, thousands separated: "10,730"
+`number`          four digits, or all before the point: "153.3", "9,753", "10,947"
 `about`           three digits, for what is estimated: "139", "15,800"
+`printed`         every digit, as a publisher prints it: "9,753.3"
 `day`             "15 April 2014"
 `years`           "1 year", "2 years"
 `one|many`        a count with its noun, any two words: "1 figure", "2 figures", "no figures"
 `list`            "a, b and c"
 `spans`           years as ranges: "2012–2013, 2023"
+`months`          first and last month: "January to September", "May"; `stretch` in a table: "Jan–Sep"
 `p`               a p-value: "0.43", "below 0.001"
 `url`             an address of the web, nothing else
 `.3f`, `+.2g`, …  a number by Python's rules, with a minus sign that is one
 ================  ===========================================================================
+
+Whatever the format, thousands are separated from 1,000 on; only years stand without.
 """
 
 import re
+from calendar import month_abbr, month_name
 from collections.abc import Iterable, Mapping
 from datetime import date
 from html import escape as escape_html
@@ -74,17 +79,22 @@ def percent(fraction: float) -> str:
 
 def rate(fraction: float) -> str:
     """A growth rate in words: "+25 %", "−28.6 %" (one decimal where it is not whole), "0 %"."""
-    text = f"{fraction * 100:+.1f} %".replace(".0 %", " %").replace("-", "−")
+    text = f"{fraction * 100:+,.1f} %".replace(".0 %", " %").replace("-", "−")
     return "0 %" if text in ("+0 %", "−0 %") else text
 
 
 def number(value: float) -> str:
-    """A number with thousands separated and at most five significant digits; empty when missing."""
+    """A level or another size: four significant digits, from 1,000 on whole; empty when missing."""
     if pd.isna(value):
         return ""
-    if abs(value) >= 10_000:
-        return f"{value:,.0f}"
-    return np.format_float_positional(float(f"{value:.5g}"), trim="-")
+    if abs(value) >= 999.95:
+        return f"{value:,.0f}".replace("-", "−")
+    return np.format_float_positional(float(f"{value:.4g}"), trim="-").replace("-", "−")
+
+
+def printed(value: float) -> str:
+    """A published number with every digit, of decimals four (nobody prints more); empty when missing."""
+    return "" if pd.isna(value) else f"{value:,.4f}".rstrip("0").rstrip(".").replace("-", "−")
 
 
 def about(value: float) -> str:
@@ -112,8 +122,7 @@ def listed(names: Iterable[Any]) -> str:
 def exact_money(value_mn: float, currency: str) -> str:
     """A level with all its digits, as a goal states it: 14000 → "US$14 billion"."""
     amount, scale = (value_mn / 1000, "billion") if value_mn >= 1000 else (value_mn, "million")
-    text = np.format_float_positional(round(amount, 9), trim="-")
-    return f"{currency} {text} {scale}".replace("USD ", "US$")
+    return f"{currency} {amount:,.12g} {scale}".replace("USD ", "US$")
 
 
 def _day(value: Any) -> str:
@@ -124,8 +133,17 @@ def _day(value: Any) -> str:
 
 
 def _points(value: float) -> str:
-    text = f"{value * 100:+.1f}".replace("-", "−")
+    text = f"{value * 100:+,.1f}".replace("-", "−")
     return "0" if text in ("+0.0", "−0.0") else text
+
+
+def _months(span: tuple[int, int], names: Any = month_name, to: str = " to ") -> str:
+    """Months from the first to the last of a span; "nothing" where it ends before it begins."""
+    first, last = span
+    if last <= first:
+        return names[first] if last == first else "nothing"
+    between = " and " if to == " to " and last == first + 1 else to
+    return f"{names[first]}{between}{names[last]}"
 
 
 def _p_value(value: float) -> str:
@@ -146,10 +164,13 @@ _FORMATS = {
     "points": _points,
     "number": number,
     "about": about,
+    "printed": printed,
     "day": _day,
     "years": years,
     "list": listed,
     "spans": year_spans,
+    "months": _months,
+    "stretch": lambda span: _months(span, month_abbr, "–"),
     "p": _p_value,
     "url": web_address,
 }
@@ -186,7 +207,8 @@ def form(value: Any, spec: str) -> str:
     if _CURRENCY.fullmatch(spec):
         return money(value, spec.upper())
     if _NUMERIC.fullmatch(spec):
-        return format(value, spec).replace("-", "−")
+        text = format(value, re.sub(r"^(\+?),?", r"\1,", spec)).replace("-", "−")
+        return re.sub(r"^[+−](?=0(?:\.0+)?$)", "", text)
     if spec or isinstance(value, float | np.floating):
         known = ", ".join([*_FORMATS, "usd", "one|many", ".3f"])
         raise UserError(f"format: found {quote(spec)} for {value!r}, expected one of {known}")

@@ -16,7 +16,7 @@ from lib import figures as fig
 from lib.files import locked
 from lib.tables import data_state
 from lib.tools.run import matrix
-from lib.tools.run.spec import Run
+from lib.tools.run.freshness import Run
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from lib import fetched
 from lib.package import DATA_ENV, data_dir
 from lib.tools import curation
 from lib.tools.sources import record
-from tests.sentences import check_page, check_sentences, sentences_of
+from tests.sentences import check_cells, check_page, check_sentences, sentences_of
 
 PLACE = Path("out/odd")
 
@@ -96,7 +96,8 @@ def check(folder: Path) -> list[str]:
     faults += [f"{path.parent}: failed" for path in sorted(folder.glob("*/*/notebook.failed.ipynb"))]
     for path in runs:
         answer = json.loads(path.with_name("result.json").read_bytes())["answer"]
-        found = check_page(sentences_of(json.loads(path.read_bytes()))) + check_sentences(answer)
+        notebook = json.loads(path.read_bytes())
+        found = check_page(sentences_of(notebook)) + check_cells(notebook) + check_sentences(answer)
         faults += [f"{path.parent.relative_to(folder)}: {fault}" for fault in dict.fromkeys(found)]
     return faults
 

@@ -32,12 +32,32 @@ RULES = {
     "a year beside itself": r"\bin (\d{4}) and [^.;]{1,20} in \1\b",
     "a span that ends in words": r"\d{4}–\d{4}, a year",
     "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
+    "a flow as data have it": r"–[A-Z][a-z]+, (?:export|import|total)\b(?! trade)",
+    "a count of nought": r"(?<![\d.,])\b0 (?:events|figures|years|flows|releases|forecasts)\b",
+    "a range between the same words": r"\b((?:below|above) \d+ %) to \1",
+    "thousands that are not separated": r"(?<![\w.,–/−-])(?!(?:1[89]|20)\d\d\b)\d{4,}(?![\d-])",
+    "more digits than anybody knows": r"\d\.\d{5,}",
     "certainty": r"probability (?:of|is|was) \**(?:0|100) %",
 }
 
 
+IN_CELLS = (
+    "a hole",
+    "a field that was not filled",
+    "an exponent",
+    "a hyphen for a minus",
+    "a sign before nought",
+    "a range between the same words",
+    "thousands that are not separated",
+    "more digits than anybody knows",
+)
+"""The rules that hold for the cells of tables, too, where notes and titles of publishers are not ours to mend."""
+
 LEAST_WORDS = 3
 """Shorter texts, such as "None can.", may stand twice."""
+
+LONGEST_CELL = 40
+"""Longer text in a table is a note or a title, as somebody else wrote it."""
 
 
 def check_sentences(text: str) -> list[str]:
@@ -54,6 +74,22 @@ def check_page(said: list[str]) -> list[str]:
     twice = [text for text in dict.fromkeys(said) if said.count(text) > 1 and len(text.split()) > LEAST_WORDS]
     faults = [fault for text in said for fault in check_sentences(text)]
     return faults + [f"said twice: {text[:80]!r}" for text in twice]
+
+
+def check_cells(notebook: dict[str, Any]) -> list[str]:
+    """The rules that the tables of a notebook break; addresses and long text, which is quoted, left out."""
+    shown = [o["data"] for cell in notebook["cells"] for o in cell.get("outputs", []) if "data" in o]
+    html = "".join("".join(data.get("text/html", "")) for data in shown)
+    cells = [
+        unescape(re.sub(r"<[^>]+>", "", one)) for one in re.findall(r"<td>((?!<a ).*?)</td>", html, re.DOTALL)
+    ]
+    return [
+        fault
+        for text in dict.fromkeys(cells)
+        if len(text) <= LONGEST_CELL
+        for fault in check_sentences(text)
+        if fault.partition(":")[0] in IN_CELLS
+    ]
 
 
 def sentences_of(notebook: dict[str, Any]) -> list[str]:

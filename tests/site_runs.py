@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib import figures, results
-from lib.tools.run import matrix, spec
+from lib.tools.run import freshness, matrix
 from lib.tools.site.build import build_site
 from lib.tools.site.context import hash_data
 
@@ -75,7 +75,7 @@ def put_run(out: Path, name: str, slug: str = "default", content: Any = None, **
         "kernel": "warm",
         "error": "",
     }
-    spec.write_journal(folder, record | changes)
+    freshness.write_journal(folder, record | changes)
     return folder
 
 

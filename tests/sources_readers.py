@@ -47,7 +47,6 @@ WORLD_BANK = server_of.worldbank_json(
 CBR = server_of.cbr_xml(
     "R01235", {"31.12.1997": (1, "5960,0"), "10.01.2013": (1, "30,1234"), "11.01.2013": (10, "301,5")}
 )
-ECB = b"Date,USD,JPY,CNY,\n2013-01-04,1.3,114,8.1,\n2013-01-03,1.31,N/A,8.2,\n2013-01-02,N/A,N/A,N/A,\n"
 MAPPING_TEXT = b"""source: gacc
 title: tables
 url: http://www.customs.gov.cn/tables
@@ -124,7 +123,6 @@ READERS = {
     "comtrade": Reader(partial(of_source, "comtrade", "application/json"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
     "cbr": Reader(lambda body: rates.read_cbr(body, "application/xml", WHERE), CBR),
-    "ecb": Reader(lambda body: rates.read_ecb(body, "CNY", WHERE), ECB),
     "table": Reader(lambda body: read_table(body, mapping(), "table.csv")[0], TABLE),
     "workbook": Reader(lambda body: read_table(body, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),

@@ -23,7 +23,7 @@ from lib.files import (
     write_atomically,
     write_together,
 )
-from lib.tools.run import matrix, spec, stamp
+from lib.tools.run import freshness, matrix, stamp
 
 
 def test_text_is_written_as_utf8_with_unix_line_ends(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_pipe_or_folder_in_the_place_of_a_file_is_a_users_mistake_and_nobody_w
     arguments = ("figures", path) if read is tables.check_table else (path,)
     with pytest.raises(UserError, match=r"file.*([Rr]egular file|directory)"):
         read(*arguments)
-    assert spec.hash_file(path) == "" and spec.read_journal(path) is None
+    assert freshness.hash_file(path) == "" and freshness.read_journal(path) is None
 
 
 @given(st.text())

@@ -117,6 +117,20 @@ def test_the_sum_is_a_mixture_of_two_student_t():
     assert worst[False] < 2e-5 and worst[True] < 2.5e-4
 
 
+def test_an_error_of_the_classes_drift_adds_its_square_for_every_two_years():
+    """Var(sum) = var of the sum with a known drift + h²·error², where σ² is known; the median stays."""
+    sure, unsure = (replace(PRIOR, df=1e7, drift_error=error) for error in (0.0, 0.05))
+    without, with_error = (from_rates(RATES, prior, 2014, 100.0, 4) for prior in (sure, unsure))
+    added = [float(with_error.sds(2014 + h)[6] ** 2 - without.sds(2014 + h)[6] ** 2) for h in (1, 2, 4)]
+    assert added == pytest.approx([0.05**2, 4 * 0.05**2, 16 * 0.05**2], rel=0.01)
+    assert with_error.means == pytest.approx(without.means)
+
+
+def test_a_drawn_prior_keeps_half_of_the_error_of_its_drift_and_that_of_eras():
+    assert drawn(replace(PRIOR, drift_error=0.0)).drift_error == law.ERAS
+    assert drawn(replace(PRIOR, drift_error=0.03)).drift_error == pytest.approx(np.hypot(0.015, law.ERAS))
+
+
 def test_covariance_of_growth_is_tridiagonal_and_shares_the_drift():
     of = posterior(RATES, PRIOR)
     steps = np.eye(4) - np.eye(4, k=-1)
@@ -422,8 +436,11 @@ def test_far_evidence_widens_and_does_not_break():
 # --- examples that were published with the design ---
 
 
-def examples() -> dict[str, tuple[np.ndarray, float, int, list[float]]]:
-    """Rates, size in US dollars, origin, and: medians after 2 and 3 years, on average, the three readings, %."""
+def examples() -> dict[str, tuple[np.ndarray, Prior, int, list[float]]]:
+    """Rates, prior, origin, and: medians after 2 and 3 years, on average, the three readings, %.
+
+    The priors are those of the design: drift known without error, and of what is given back lag 1 alone.
+    """
     case = GoalCase(
         reporter="China",
         partner="Russia",
@@ -437,19 +454,29 @@ def examples() -> dict[str, tuple[np.ndarray, float, int, list[float]]]:
     return {
         "China and Russia": (
             growth.log_growth(levels),
-            levels[2014] * 1e6,
+            Prior(0.03801, 0.02406, 0.02257, 8.157, "", 0.0),
             2014,
             [1.11, 1.16, 9.3, 0.7, 5.7, 7.2],
         ),
-        "one rate": (np.log([1.41]), 2e8, 2013, [1.00, 1.02, 16.2, 1.5, 12.5, 19.7]),
-        "steady": (np.log([1.1] * 4), 1e9, 2025, [1.03, 1.05, 8.8, 0.7, 5.7, 8.0]),
+        "one rate": (
+            np.log([1.41]),
+            Prior(0.002118, 0.02, 0.08676, 2.943, "", -0.1545),
+            2013,
+            [1.00, 1.02, 16.2, 1.5, 12.5, 19.7],
+        ),
+        "steady": (
+            np.log([1.1] * 4),
+            Prior(-0.01292, 0.02, 0.05301, 3.238, "", -0.06716),
+            2025,
+            [1.03, 1.05, 8.8, 0.7, 5.7, 8.0],
+        ),
     }
 
 
 @pytest.mark.parametrize("name", ["China and Russia", "one rate", "steady"])
 def test_examples_of_the_design(name):
-    rates, size, origin, expected = examples()[name]
-    path = from_rates(rates, drawn(reference.prior_for(size, origin)), origin, 1.0, 3)
+    rates, prior, origin, expected = examples()[name]
+    path = from_rates(rates, replace(drawn(prior), drift_error=0.0), origin, 1.0, 3)
     medians = [float(law.quantiles(path, origin + h, 0.5)[0]) for h in (2, 3)]
     two, three = (chances(path, goal(0.25, h, 1.0, origin), NONE) for h in (2, 3))
     order = ["every_year", "average", "mean_of_rates"]

@@ -72,6 +72,20 @@ def test_a_reference_class_that_ends_years_before_the_forecast_begins_is_told():
     assert [outlook.of(case).warning for case in (HARBIN, HARBIN_TODAY, CHINA_2021)] == ["", "", ""]
 
 
+@pytest.mark.parametrize(
+    ("goal", "chance", "told"),
+    [
+        ("5000 %", 0.0, outlook.OUT_OF_REACH),
+        ("-95 %", 1.0, outlook.NEXT_TO_NOTHING),
+        ("900000 USD bn", 0.0, "reach"),
+    ],
+)
+def test_an_absurd_goal_has_a_probability_of_0_or_1_to_three_digits_and_a_sentence(goal, chance, told):
+    answer = outlook.of(HARBIN.model_copy(update={"goal": goal}))
+    assert answer.chances["average"] == pytest.approx(chance, abs=5e-4) and 0 < answer.chances["average"] < 1
+    assert told in answer.warning
+
+
 def test_larger_flows_move_the_drift_of_the_class_and_nothing_else():
     known = reference.last_released(HARBIN.as_of, False)
     prior, own_class = outlook.of(HARBIN).expected.prior, laws.drawn(reference.prior_for(230e6, known))

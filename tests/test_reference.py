@@ -122,12 +122,12 @@ def test_hyperparameters_are_recovered_from_a_simulated_panel():
     assert found["variance"] == pytest.approx(0.04, rel=0.05)
     assert found["df"] == pytest.approx(8, rel=0.15)
     assert found["autocorrelation"] == pytest.approx(0, abs=0.05)  # biased by −1/n
-    assert found["common_sd"] < 0.01
+    assert found["drift_error"] < 0.01 / np.sqrt(29)
 
 
 def test_common_shocks_add_to_the_variance_of_a_flow_and_to_nothing_else():
     found = overall(simulate(seed=1))
-    assert found["common_sd"] == pytest.approx(0.1, rel=0.4)
+    assert found["drift_error"] == pytest.approx(0.1 / np.sqrt(29), rel=0.4)
     assert found["variance"] == pytest.approx(0.04 + 0.01, rel=0.1)
     assert found["drift_sd"] == pytest.approx(0.06, abs=0.005)
     assert found["drift"] == pytest.approx(0.05, abs=3 * 0.1 / np.sqrt(29))  # they do not average out

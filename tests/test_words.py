@@ -86,7 +86,7 @@ def test_a_missing_probability_is_no_number():
         (0.0004, "0 %"),
         (-0.0004, "0 %"),
         (0.0005, "+0.1 %"),
-        (10_000, "+1000000 %"),
+        (10_000, "+1,000,000 %"),
     ],
 )
 def test_rate(fraction, words):
@@ -96,7 +96,7 @@ def test_rate(fraction, words):
 @given(st.floats(-1, 1e4))
 def test_a_rate_has_its_sign_and_one_decimal(fraction):
     words = rate(fraction)
-    said = float(words.removesuffix(" %").replace("−", "-")) / 100
+    said = float(words.removesuffix(" %").replace("−", "-").replace(",", "")) / 100
     assert said == pytest.approx(fraction, abs=0.5001e-3)
     assert words[0] == ("0" if said == 0 else "+" if said > 0 else "−")
 
@@ -121,9 +121,23 @@ def test_years():
         (153.3333, "cny", "CNY 153 million"),
         (-20, "USD", "US$−20 million"),
         (10_730.0, "number", "10,730"),
-        (5580.0, "number", "5580"),
+        (5580.0, "number", "5,580"),
+        (9753.3, "number", "9,753"),
+        (10_946.7, "number", "10,947"),
+        (153.3333, "number", "153.3"),
+        (999.94, "number", "999.9"),
+        (999.96, "number", "1,000"),
+        (-1234.5, "number", "−1,234"),
+        (0.0561234, "number", "0.05612"),
+        (9753.3, "printed", "9,753.3"),
+        (10_946.75, "printed", "10,946.75"),
+        (230.0, "printed", "230"),
+        (36.75129, "printed", "36.7513"),
+        (-0.1, "printed", "−0.1"),
         (139.42, "about", "139"),
         (15_802.3, "about", "15,800"),
+        (9753.3, "about", "9,750"),
+        (999.7, "about", "1,000"),
         (0.0561234, "about", "0.0561"),
         ("2014-04-15", "day", "15 April 2014"),
         (date(2014, 4, 5), "day", "5 April 2014"),
@@ -139,16 +153,39 @@ def test_years():
         ([2013, 2012, 2023], "spans", "2012–2013, 2023"),
         ([], "spans", "none"),
         (pd.Series([2001, 2003, 2004, 2005, 2009]), "spans", "2001, 2003–2005, 2009"),
+        ((1, 9), "months", "January to September"),
+        ((11, 12), "months", "November and December"),
+        ((5, 5), "months", "May"),
+        ((1, 0), "months", "nothing"),
+        ((1, 2), "stretch", "Jan–Feb"),
+        ((3, 3), "stretch", "Mar"),
+        ((1, 0), "stretch", "nothing"),
         (0.0001, "p", "below 0.001"),
         (0.0312, "p", "0.031"),
         (-0.5, "+.2f", "−0.50"),
         (1234.5, ",.0f", "1,234"),
+        (1234.5, "+.1f", "+1,234.5"),
+        (-0.0004, "+.3f", "0.000"),
+        (12.5, "rate", "+1,250 %"),
+        (12.5, "points", "+1,250.0"),
         (2013, "", "2013"),
         ("Harbin", "", "Harbin"),
     ],
 )
 def test_a_format_writes_a_value(value, spec, text):
     assert form(value, spec) == text
+
+
+@given(st.floats(1e-3, 1e9), st.sampled_from(["number", "about", "printed", ".0f", ".1f", "usd"]))
+def test_thousands_are_separated_whatever_the_format(value, spec):
+    assert not re.search(r"\d{4}", form(value, spec).partition(".")[0])
+
+
+@given(st.floats(1e-3, 1e9))
+def test_a_number_keeps_four_digits_and_what_is_printed_all(value):
+    said = float(form(value, "number").replace(",", ""))
+    assert said == pytest.approx(value, rel=5.1e-4)
+    assert float(form(value, "printed").replace(",", "")) == pytest.approx(value, abs=0.51e-4)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NaT, pd.NA])
@@ -177,7 +214,13 @@ def test_money_of_a_sentence_is_the_value_to_three_digits(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(14_000, "US$14 billion"), (12_345.6, "US$12.3456 billion"), (800, "US$800 million")]
+    ("value", "text"),
+    [
+        (14_000, "US$14 billion"),
+        (12_345.6, "US$12.3456 billion"),
+        (800, "US$800 million"),
+        (1.5e6, "US$1,500 billion"),
+    ],
 )
 def test_a_goal_keeps_all_its_digits(value, text):
     assert exact_money(value, "USD") == text

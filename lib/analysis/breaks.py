@@ -5,17 +5,14 @@ values hold for long series; here the p-value comes from permuting the values th
 distribution as long as their order does not matter, however few there are.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import pandas as pd
+from numpy.typing import ArrayLike
 
-from lib.errors import UserError
-
-Array = NDArray[np.float64]
-
-ANDREWS_5_PCT = 8.68
-"""Asymptotic 5 % critical value of sup F, one mean, 15 % left out at either end (Andrews 2003, table I)."""
+from lib.analysis.regressions import is_still
+from lib.reference import Array
 
 DRAWS = 9999
 
@@ -37,7 +34,27 @@ class Break(NamedTuple):
     p: float
 
 
-def shortest(n: int, trim: float) -> int:
+def find(run: pd.Series, trim: float) -> dict[str, Any]:
+    """The most likely break in the mean of a run of values, by year, as `sup_f` finds it.
+
+    Returns
+    -------
+    kind ("short", "still" where the values never change, "none" or "break"), n, first, last (years of the run); of the
+    last two also f, p, place, year (first of the new mean), before and after (means), limit (5 %) and seen (change that
+    would be found four times in five).
+    """
+    if len(run) < LEAST_VALUES:
+        return {"kind": "short", "n": len(run)}
+    about = {"n": len(run), "first": run.index[0], "last": run.index[-1]}
+    if is_still(run):
+        return {"kind": "still", **about}
+    best = sup_f(run.to_numpy(), trim)
+    about |= {"kind": "break" if best.p <= 0.05 else "none", "year": run.index[best.place], **best._asdict()}
+    seen = detectable(len(run), float(np.std(run, ddof=1)), trim)
+    return about | {"limit": critical_value(len(run), trim), "seen": seen}
+
+
+def _shortest(n: int, trim: float) -> int:
     """Fewest values in a segment: a share `trim` of n, and never below two."""
     return max(2, int(np.floor(n * trim)))
 
@@ -52,12 +69,10 @@ def f_statistics(values: ArrayLike, trim: float = 0.15) -> Array:
 
     Returns
     -------
-    Array of shape (places,) or (draws, places); the first place leaves `shortest(n, trim)` values before it.
+    Array of shape (places,) or (draws, places); the first place leaves the shortest segment before it.
     """
     x = np.asarray(values, dtype=float)
-    n, least = x.shape[-1], shortest(x.shape[-1], trim)
-    if n < LEAST_VALUES:
-        raise UserError(f"values: found {n}, expected {LEAST_VALUES} or more for a test of a break")
+    n, least = x.shape[-1], _shortest(x.shape[-1], trim)
     centred = x - x.mean(axis=-1, keepdims=True)
     size = np.arange(least, n - least + 1)
     sums = np.cumsum(centred, axis=-1)[..., size - 1]
@@ -70,7 +85,7 @@ def sup_f(values: ArrayLike, trim: float = 0.15, draws: int = DRAWS, seed: int =
     """The most likely break of the mean, with its permutation p-value (draws + 1 in the denominator)."""
     x = np.asarray(values, dtype=float)
     found = f_statistics(x, trim)
-    place = shortest(len(x), trim) + int(np.argmax(found))
+    place = _shortest(len(x), trim) + int(np.argmax(found))
     shuffled = np.random.default_rng(seed).permuted(np.tile(x, (draws, 1)), axis=1)
     # Rounding differs between orders of the same values; a permutation that gives the same F must count.
     beaten = f_statistics(shuffled, trim).max(axis=1) >= found.max() * (1 - 1e-9)
@@ -78,16 +93,14 @@ def sup_f(values: ArrayLike, trim: float = 0.15, draws: int = DRAWS, seed: int =
     return Break(float(found.max()), place, float(x[:place].mean()), float(x[place:].mean()), p)
 
 
-def critical_value(
-    n: int, trim: float = 0.15, level: float = 0.05, draws: int = DRAWS, seed: int = 0
-) -> float:
-    """Critical value of sup F for n independent normal values, by simulation; the scale does not matter."""
-    noise = np.random.default_rng(seed).standard_normal((draws, n))
-    return float(np.quantile(f_statistics(noise, trim).max(axis=1), 1 - level))
+def critical_value(n: int, trim: float = 0.15, draws: int = DRAWS) -> float:
+    """5 % critical value of sup F for n independent normal values, by simulation; the scale does not matter."""
+    noise = np.random.default_rng(0).standard_normal((draws, n))
+    return float(np.quantile(f_statistics(noise, trim).max(axis=1), 0.95))
 
 
-def detectable(n: int, sd: float, trim: float = 0.15, power: float = 0.8, draws: int = 2000) -> float:
-    """Smallest change of the mean, halfway through, that the 5 % test finds with the given power.
+def detectable(n: int, sd: float, trim: float = 0.15) -> float:
+    """Smallest change of the mean, halfway through, that the 5 % test finds four times in five.
 
     Parameters
     ----------
@@ -97,51 +110,49 @@ def detectable(n: int, sd: float, trim: float = 0.15, power: float = 0.8, draws:
     -------
     The change in the unit of `sd`; the worst case, a break near an end, needs more.
     """
-    limit = critical_value(n, trim, draws=DRAWS)
-    noise = np.random.default_rng(1).standard_normal((draws, n))
+    limit = critical_value(n, trim)
+    noise = np.random.default_rng(1).standard_normal((2000, n))
     later = (np.arange(n) >= n // 2).astype(float)
     low, high = 0.0, 20.0
     for _ in range(30):
         middle = (low + high) / 2
         found = np.mean(f_statistics(noise + middle * later, trim).max(axis=1) > limit)
-        low, high = (low, middle) if found >= power else (middle, high)
+        low, high = (low, middle) if found >= 0.8 else (middle, high)
     return float(high * sd)
 
 
-class Partition(NamedTuple):
-    """The best partition with a number of breaks: places (values before each), SSR, BIC and LWZ."""
-
-    places: tuple[int, ...]
-    ssr: float
-    bic: float
-    lwz: float
-
-
-def partitions(values: ArrayLike, most: int = 3, trim: float = 0.15) -> list[Partition]:
+def partitions(run: pd.Series, trim: float = 0.15, most: int = 3) -> pd.DataFrame:
     """Best partitions into 1, 2, … segments of constant mean, by dynamic programming (Bai & Perron 2003).
 
     Parameters
     ----------
-    values : shape (n,).
-    most : largest number of breaks; fewer if the segments do not fit.
+    run : values by year.
     trim : share of n that each segment has at least.
+    most : largest number of breaks; fewer if the segments do not fit.
 
     Returns
     -------
-    One `Partition` for each number of breaks from 0. BIC is that of Zeileis, Kleiber, Krämer & Hornik (2003),
-    LWZ the modified criterion of Liu, Wu & Zidek (1997) as in Bai & Perron (2003); the least is preferred.
+    Frame: breaks (their number), years (first of each new mean), ssr, bic, lwz. BIC is that of Zeileis, Kleiber, Krämer &
+    Hornik (2003), LWZ the modified criterion of Liu, Wu & Zidek (1997) as in Bai & Perron (2003); the least is
+    preferred. Empty for too few values, or values that never change.
     """
-    x = np.asarray(values, dtype=float)
-    n, least = len(x), shortest(len(x), trim)
-    cost = _costs(x, least)
-    best = {0: (cost[0], np.zeros(n + 1, dtype=int))}
-    found = [_partition((), float(cost[0, n]), n)]
+    n, least = len(run), _shortest(len(run), trim)
+    if n < LEAST_VALUES or is_still(run):
+        return pd.DataFrame()
+    cost = _costs(run.to_numpy(dtype=float), least)
+    places: list[list[int]] = [[] for _ in range(n + 1)]
+    total = cost[0]  # of the best partition of the first k values
+    rows: list[tuple[int, list[int], float]] = [(0, [], float(total[n]))]
     for number in range(1, min(most, n // least - 1) + 1):
         # Row k: the best of the first k values with one break fewer, then one segment from k to each end.
-        total = best[number - 1][0][:, None] + cost
-        best[number] = (total.min(axis=0), total.argmin(axis=0))
-        found.append(_partition(_places(best, number, n), float(best[number][0][n]), n))
-    return found
+        sums = total[:, None] + cost
+        total, places = sums.min(axis=0), [[*places[k], int(k)] for k in sums.argmin(axis=0)]
+        rows.append((number, [int(run.index[place]) for place in places[n]], float(total[n])))
+    found = pd.DataFrame(rows, columns=["breaks", "years", "ssr"])
+    safe, parameters = found["ssr"].clip(lower=1e-300), 2 * found["breaks"] + 1
+    bic = n * (np.log(2 * np.pi) + 1 + np.log(safe / n)) + np.log(n) * (parameters + 1)
+    lwz = np.log(safe / (n - parameters)) + parameters / n * 0.299 * np.log(n) ** 2.1
+    return found.assign(bic=bic, lwz=lwz)
 
 
 def _costs(x: Array, least: int) -> Array:
@@ -153,20 +164,3 @@ def _costs(x: Array, least: int) -> Array:
     length = end - start
     cost = (squares[end] - squares[start]) - (sums[end] - sums[start]) ** 2 / np.maximum(length, 1)
     return np.where(length >= least, np.maximum(cost, 0.0), np.inf)
-
-
-def _places(best: dict[int, tuple[Array, NDArray]], number: int, n: int) -> tuple[int, ...]:
-    places, end = [], n
-    for breaks in range(number, 0, -1):
-        end = int(best[breaks][1][end])
-        places.append(end)
-    return tuple(reversed(places))
-
-
-def _partition(places: tuple[int, ...], ssr: float, n: int) -> Partition:
-    breaks = len(places)
-    safe = max(ssr, 1e-300)
-    bic = n * (np.log(2 * np.pi) + 1 + np.log(safe / n)) + np.log(n) * (2 * breaks + 2)
-    parameters = 2 * breaks + 1
-    lwz = np.log(safe / (n - parameters)) + parameters / n * 0.299 * np.log(n) ** 2.1
-    return Partition(places, ssr, float(bic), float(lwz))

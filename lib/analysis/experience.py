@@ -5,9 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from lib import reference
-from lib.analysis.register import GROUPS, score_register
-from lib.analysis.register import calibration as calibration_of
+from lib.analysis.register import score_register
 from lib.analysis.scores import contest
 from lib.cases import GoalCase
 from lib.figures import load_targets
@@ -41,11 +39,6 @@ def size_usd(case: GoalCase, goal: Goal) -> float:
     return case.usd_mn(goal.base_mn, goal.base_year) * 1e6
 
 
-def known_to(case: GoalCase) -> int:
-    """The last year of the panels that was out on the case's day (`lib.reference.last_released`)."""
-    return reference.last_released(case.as_of)
-
-
 def base_rates(size: float, known: int, growth_rate: float) -> pd.Series:
     """Share of flows of a size that grew by a rate a year or more, by horizon, from the years to `known`."""
     shares = [float(base_rate(size, known, horizon, growth_rate)) for horizon in HORIZONS]
@@ -71,7 +64,7 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def register() -> pd.DataFrame:
-    """Every resolved target with its probability at announcement (`lib.analysis.register.score_register`)."""
+    """Every resolved target with its probability at announcement (`score_register`)."""
     return score_register(load_targets())
 
 
@@ -89,27 +82,18 @@ def by_due_year(scores: pd.DataFrame) -> pd.DataFrame:
 
 def by_height(scores: pd.DataFrame) -> pd.DataFrame:
     """Share met and number of targets by implied growth a year."""
-    edges, labels = (
-        [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf],
-        ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"],
-    )
-    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False).astype(str), labels)
+    edges = [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf]
+    labels = ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"]
+    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False))
 
 
-def _shares(scores: pd.DataFrame, key: pd.Series, order: list[str] | None = None) -> pd.DataFrame:
-    """Share met by group with its interval."""
-    found = scores.groupby(key.rename("group"))["met"].agg(["mean", "sum", "size"])
-    found = found.loc[order] if order else found.sort_index()
-    low, high = _jeffreys(found["sum"], found["size"])
+def _shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
+    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
+    low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
     return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
-
-
-def _jeffreys(hits: pd.Series, n: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """90 % interval of a binomial share of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
-    from scipy.stats import beta
-
-    a, b = hits + 0.5, n - hits + 0.5
-    return beta.ppf(0.05, a, b), beta.ppf(0.95, a, b)
 
 
 SCORES = {
@@ -120,11 +104,6 @@ SCORES = {
     "p_base_other_years": "share met among targets of other years (hindsight)",
 }
 """The probabilities of the register that are compared, and what they are called."""
-
-
-def group(scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The targets of a group (`lib.analysis.register.GROUPS`)."""
-    return scores[GROUPS[name](scores)]
 
 
 def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
@@ -145,10 +124,10 @@ def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(scores: pd.DataFrame) -> pd.DataFrame:
-    """Probability given against share met, by tenths (`lib.analysis.register.calibration`), with intervals."""
-    found = calibration_of(scores)
-    low, high = _jeffreys(found["met"] * found["n"], found["n"])
-    return found.assign(low=low, high=high)
+    """Probability given at announcement (p, mean) against share met (met) and n, by tenths, with intervals."""
+    tenth = np.minimum((scores["p_law"] * 10).astype(int), 9)
+    found = _shares(scores, tenth).rename(columns={"share": "met"})
+    return found.assign(p=scores["p_law"].groupby(tenth).mean()).reset_index(drop=True)
 
 
 def alike_table(found: pd.DataFrame) -> pd.DataFrame:

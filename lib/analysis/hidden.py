@@ -19,19 +19,16 @@ def family(case: GoalCase) -> list[GoalCase]:
 def rows_used(answer: Answer) -> pd.DataFrame:
     """The figures behind the levels of the flow and of all others that the answer looked at, since the goal's base."""
     case, found = answer.case, []
+    unknown = () if answer.law is None else answer.law.years
     other = [case.mirror()] if evidence.MIRROR in answer.evidence else []
     for one in [*family(case), *other]:
         rows, series = one.vintage(), one.series()
         behind = set(series.loc[case.base_year :, "figure_id"])
         if one is case and evidence.YEAR_SO_FAR in answer.evidence:
             stretches = case.releases()
-            behind |= set(stretches.loc[stretches["year"].isin(_unknown(answer)), "figure_id"])
+            behind |= set(stretches.loc[stretches["year"].isin(unknown), "figure_id"])
         found.append(rows[rows["figure_id"].isin(behind)])
     return pd.concat(found, ignore_index=True)
-
-
-def _unknown(answer: Answer) -> tuple[int, ...]:
-    return () if answer.law is None else answer.law.years
 
 
 def spreads(found: Inferred) -> pd.DataFrame:

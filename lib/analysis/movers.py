@@ -9,14 +9,11 @@ import pandas as pd
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis import breaks, decompose, regressions
+from lib.analysis import regressions
 from lib.cases import DriverCase
 from lib.errors import UserError
 from lib.reference import read_kept
 from lib.results import Estimate
-
-BLOCK = 5
-"""Years in a period of the decomposition."""
 
 PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
 
@@ -70,14 +67,14 @@ class View:
     @property
     def run(self) -> pd.Series:
         """The longest unbroken run of the subject's log growth, in the case's currency."""
-        return longest_run(growth.log_growth(self.family[self.subject]).dropna())
+        return _longest_run(growth.log_growth(self.family[self.subject]).dropna())
 
 
 def look(case: DriverCase) -> View:
     """Read the flow, the larger flows that contain it, and the drivers, as known on the case's day."""
     members = {member.reporter: member for member in [case, *case.lineage()]}
     family = {name: member.series()["value_mn"] for name, member in members.items()}
-    subject = max(family, key=lambda name: len(longest_run(growth.log_growth(family[name]).dropna())))
+    subject = max(family, key=lambda name: len(_longest_run(growth.log_growth(family[name]).dropna())))
     usd = members[subject].model_copy(update={"currency": "USD"}).series()["value_mn"]
     driven_by = regressions.drivers(fig.load_covariates(), case.as_of.year)
     if not {"China", "Russia"} <= {*family, case.partner}:
@@ -85,12 +82,45 @@ def look(case: DriverCase) -> View:
     return View(case, family, subject, members[subject].flow_name, usd, driven_by)
 
 
-def longest_run(rates: pd.Series) -> pd.Series:
+def _longest_run(rates: pd.Series) -> pd.Series:
     """The longest run of consecutive years; the later one of two."""
     if rates.empty:
         return rates
     runs = rates.groupby((rates.index.to_series().diff() != 1).cumsum().to_numpy())
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]))
+
+
+# --- growth taken apart into pieces that add up exactly: log growth, or contributions to growth ---
+
+
+def log_parts(level: pd.Series, factors: dict[str, pd.Series], rest: str = "rest") -> pd.DataFrame:
+    """Log growth of a level as the sum of the log growth of its factors and what they leave.
+
+    A level in dollars is, for instance, dollars a yuan × price in yuan × quantity; the factors that are known
+    are taken off, and the remainder is named `rest`.
+
+    Parameters
+    ----------
+    level : Series by year, positive.
+    factors : names and Series by year, positive; each multiplies the level.
+
+    Returns
+    -------
+    Frame by year: growth, one column a factor, the remainder; the columns after the first add up to it. Years
+    in which any of them is not known are left out.
+    """
+    parts = pd.DataFrame({"growth": growth.log_growth(level)})
+    for name, factor in factors.items():
+        parts[name] = growth.log_growth(factor.reindex(level.index.union(factor.index)))
+    parts[rest] = parts["growth"] - parts[list(factors)].sum(axis=1, skipna=False)
+    return parts.dropna()
+
+
+def gdp_deflator(nominal_usd: pd.Series, real_growth_pct: pd.Series, cny_per_usd: pd.Series) -> pd.Series:
+    """Price level of China's output in yuan, an index by year: nominal GDP in yuan / real GDP; 1 in its first year."""
+    prices = growth.log_growth(nominal_usd * cny_per_usd).sub(np.log1p(real_growth_pct / 100)).dropna()
+    index = np.exp(prices.cumsum())
+    return pd.concat([pd.Series([1.0], index=[int(prices.index[0]) - 1]), index]).rename_axis("year")
 
 
 def currency_parts(view: View) -> pd.DataFrame:
@@ -100,16 +130,15 @@ def currency_parts(view: View) -> pd.DataFrame:
     over = view.case.as_of.year - 1
     cny = fig.covariate("cny_per_usd").loc[:over]
     gdp, real = (fig.covariate(f"china_gdp_{name}").loc[:over] for name in ("current_usd", "real_growth_pct"))
-    prices = decompose.gdp_deflator(gdp, real, cny)
-    return decompose.log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
+    prices = gdp_deflator(gdp, real, cny)
+    return log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
 
 
 def by_block(parts: pd.DataFrame) -> pd.DataFrame:
     """Mean log growth a year of each part over blocks of five years: block, the parts, years (known in it)."""
-    starts = sorted({(int(year) - 1) // BLOCK * BLOCK + 1 for year in parts.index})
-    blocks = {f"{start}–{start + BLOCK - 1}": (start, start + BLOCK - 1) for start in starts}
-    found = decompose.by_period(parts, blocks).rename_axis("block").reset_index()
-    return found.astype({"years": int})
+    groups = parts.groupby((parts.index.astype(int) - 1) // 5 * 5 + 1)
+    found = groups.mean().assign(years=groups.size())
+    return found.assign(block=[f"{start}–{start + 4}" for start in found.index]).reset_index(drop=True)
 
 
 def fuel_parts(view: View) -> pd.DataFrame:
@@ -130,26 +159,16 @@ def parts_of_whole(view: View) -> pd.DataFrame:
     Frame with part, whole (names), year, share, growth (of the whole), from_part and from_rest (contributions that
     add up to it; NaN next to a gap); fractions.
     """
-    rows = [_part_rows(*pair, view.family) for pair in pairwise(view.family)]
     names = ["part", "whole", "year", "share", "growth", "from_part", "from_rest"]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=names)
-
-
-def _part_rows(small: str, large: str, family: dict[str, pd.Series]) -> pd.DataFrame:
-    known = pd.DataFrame({"part": family[small], "whole": family[large]}).dropna()
-    split = pd.DataFrame({"part": known["part"], "rest": known["whole"] - known["part"]})
-    moved = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
-    return pd.DataFrame(
-        {
-            "part": small,
-            "whole": large,
-            "year": known.index,
-            "share": known["part"] / known["whole"],
-            "growth": moved.sum(axis=1, skipna=False),
-            "from_part": moved["part"],
-            "from_rest": moved["rest"],
-        }
-    )
+    rows = [pd.DataFrame(columns=names)]
+    for small, large in pairwise(view.family):
+        known = pd.DataFrame({"part": view.family[small], "whole": view.family[large]}).dropna()
+        split = pd.DataFrame({"part": known["part"], "rest": known["whole"] - known["part"]})
+        moved = growth.contributions(split) if (split >= 0).all(axis=None) and len(split) else split * np.nan
+        found = moved.add_prefix("from_").assign(growth=moved.sum(axis=1, skipna=False))
+        found = found.assign(part=small, whole=large, share=known["part"] / known["whole"])
+        rows.append(found.rename_axis("year").reset_index()[names])
+    return pd.concat(rows[1:] or rows, ignore_index=True)
 
 
 def both_flows(view: View) -> pd.DataFrame:
@@ -178,56 +197,30 @@ def _level(case: DriverCase, reporter: str, flow: str) -> pd.Series:
         return pd.Series(dtype=float)
 
 
-def aside(view: View) -> pd.DataFrame:
-    """Growth of each flow with and without the year set aside: name, and what `decompose.set_aside` gives."""
-    rows, year = [], view.case.set_aside
-    for name, level in view.family.items():
-        if {year - 1, year} <= set(level.index) and len(level) >= 3:
-            rows.append({"name": name} | decompose.set_aside(level, year))
+def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
+    """How much of the growth of each flow over its whole record one year brought.
+
+    Returns
+    -------
+    Frame, one row a flow of three levels and more among which that year's growth is: name, first, last (years),
+    with_year (growth a year over the record), without_year (of the other years, as if that year had not been), in_year
+    (its growth), share (its part of the log growth in all); fractions.
+    """
+    rows = []
+    for name, level in family.items():
+        known = level.dropna()
+        if not {year - 1, year} <= set(known.index) or len(known) < 3:
+            continue
+        first, last = int(known.index[0]), int(known.index[-1])
+        total, own = np.log(known[last] / known[first]), np.log(known[year] / known[year - 1])
+        row = {"name": name, "first": first, "last": last, "with_year": np.expm1(total / (last - first))}
+        row |= {"without_year": np.expm1((total - own) / (last - first - 1)), "in_year": np.expm1(own)}
+        rows.append(row | {"share": own / total if total else np.nan})
     return pd.DataFrame(rows)
 
 
 LEAST_FORECASTS = 8
 """With fewer forecasts than this, no word on which is better."""
-
-
-def find_break(view: View) -> dict[str, Any]:
-    """The most likely break in the mean of the run, as `breaks.sup_f` finds it.
-
-    Returns
-    -------
-    kind ("short", "still" where growth never changes, "none" or "break"), n, first, last (of the run); of the last two
-    also f, p, place, year (first of the new mean), before and after (means), limit (5 %) and seen (change that would
-    be found four times in five).
-    """
-    run = view.run
-    if len(run) < breaks.LEAST_VALUES:
-        return {"kind": "short", "n": len(run)}
-    if regressions.is_still(run):
-        return {"kind": "still", "n": len(run), "first": run.index[0], "last": run.index[-1]}
-    best, trim = breaks.sup_f(run.to_numpy(), view.case.trim), view.case.trim
-    return {
-        "kind": "break" if best.p <= 0.05 else "none",
-        "n": len(run),
-        "first": run.index[0],
-        "last": run.index[-1],
-        "year": run.index[best.place],
-        "limit": breaks.critical_value(len(run), trim),
-        "seen": breaks.detectable(len(run), float(np.std(run, ddof=1)), trim),
-        **best._asdict(),
-    }
-
-
-def partitions(view: View) -> pd.DataFrame:
-    """Best partitions of the run: breaks (their number), years (first of each new mean), ssr, bic, lwz."""
-    run = view.run
-    if len(run) < breaks.LEAST_VALUES or regressions.is_still(run):
-        return pd.DataFrame()
-    rows = [
-        (len(one.places), [int(run.index[place]) for place in one.places], one.ssr, one.bic, one.lwz)
-        for one in breaks.partitions(run.to_numpy(), trim=view.case.trim)
-    ]
-    return pd.DataFrame(rows, columns=["breaks", "years", "ssr", "bic", "lwz"])
 
 
 def gains(scores: pd.DataFrame) -> dict[str, Any]:

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lib.errors import some
 from lib.growth import implied_base
 
 FLOW = ["reporter", "partner", "flow"]
-
 PERIOD = ["period_start", "period_end"]
-
 NUMBERS = ["value_mn", "yoy_pct", "log", "pace", "middle", "half", "half_yoy"]
 
 
@@ -95,21 +94,20 @@ def flags(
     doubted, against : places of rows, in parallel with the texts `found` and `expected`; a row doubted for
         several reasons keeps the first pair of texts.
     """
-    ids = rows["figure_id"]
-    columns: dict[str, Any] = {
-        "figure_id": doubted.map(ids),
-        "found": found,
-        "expected": expected,
-        "against": against.map(ids),
-    }
+    ids, texts = rows["figure_id"], {"found": found, "expected": expected}
+    columns: dict[str, Any] = {"figure_id": doubted.map(ids), **texts, "against": against.map(ids)}
     together = pd.DataFrame(columns, index=doubted.index, dtype="str").groupby("figure_id", sort=False)
     return together.agg({"found": "first", "expected": "first", "against": names}).reset_index()
 
 
+def _levels(rows: pd.DataFrame, bad: pd.DataFrame, expected: pd.Series | str) -> pd.DataFrame:
+    """Flags of the levels of pairs (as `pair` gives them), each against its other."""
+    return flags(rows, bad["row"], amount(rows, bad["row"]), expected, bad["row_o"])
+
+
 def names(ids: pd.Series) -> str:
     """Figures by id, the first three by name."""
-    known = sorted({one for one in ids.tolist() if isinstance(one, str)} - {""})
-    return ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
+    return some(sorted({one for one in ids.tolist() if isinstance(one, str)} - {""}), 3)
 
 
 def amount(rows: pd.DataFrame, places: pd.Series) -> pd.Series:
@@ -127,7 +125,7 @@ def millions(values: pd.Series, rows: pd.DataFrame, places: pd.Series) -> pd.Ser
 
 def percent(values: pd.Series) -> pd.Series:
     """Growth in per cent with its sign."""
-    return values.map("{:+.1f} %".format).astype("str")
+    return values.map("{:+,.1f} %".format).astype("str").str.replace("-", "−")
 
 
 SAME_NUMBER = 0.05
@@ -209,19 +207,19 @@ def slips(rows: pd.DataFrame) -> pd.Series:
     return found.where(rows["doubted"], "")
 
 
-def other_currency(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def other_currency(rows: pd.DataFrame) -> pd.DataFrame:
     """Yuan printed as dollars, or dollars as yuan: the level is off by the exchange rate."""
     return _off(rows[rows["slip"] == "currency"], "off")
 
 
-def power_of_ten(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def power_of_ten(rows: pd.DataFrame) -> pd.DataFrame:
     """A misplaced decimal or a unit taken for another: the level is off by 10, 100, 1,000 or 10,000."""
     found = rows[rows["slip"] == "ten"]
     slip = (found["off"].abs() / np.log(10)).round().map(SLIPS).astype("str")
     return _off(found, "off", " (" + slip + ")")
 
 
-def jump(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def jump(rows: pd.DataFrame) -> pd.DataFrame:
     """Far off the pace of the periods around, and no other print of the period supports it."""
     alone = ~((rows["log"] - rows["others"]).abs() <= SAME_SIZE)
     far = (rows["log"] - rows["around"]).abs() > JUMP
@@ -242,46 +240,42 @@ def _off(found: pd.DataFrame, by: str, why: pd.Series | str = "") -> pd.DataFram
     return pd.DataFrame(table).reset_index(drop=True)
 
 
-def conflict(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def conflict(rows: pd.DataFrame) -> pd.DataFrame:
     """Another print of the same period in the same currency differs by more than rounding."""
     pairs = pair(rows[rows["log"].notna()], ["flow_number", "period_number", "currency"])
     allowed = np.maximum(CONFLICT, pairs["half"] + pairs["half_o"])
     differs = (pairs["log"] - pairs["log_o"]).abs() > allowed
     # In doubt is the print that stands against most of the others; of two, both.
     bad = pairs[differs & (differs.groupby(pairs["row"]).transform("mean") > 0.5)]
-    return flags(rows, bad["row"], amount(rows, bad["row"]), amount(rows, bad["row_o"]), bad["row_o"])
+    return _levels(rows, bad, amount(rows, bad["row_o"]))
 
 
-def year_below_part(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def year_below_part(rows: pd.DataFrame) -> pd.DataFrame:
     """A period whose level is below that of a part of it, such as a year below its first ten months."""
     levels = rows[rows["log"].notna()].assign(year=lambda known: known["period_start"].dt.year)
     pairs = pair(levels, ["flow_number", "currency", "year"])
-    longer = (pairs["period_start"] <= pairs["period_start_o"]) & (
-        pairs["period_end"] >= pairs["period_end_o"]
-    )
-    same = (pairs["period_start"] == pairs["period_start_o"]) & (pairs["period_end"] == pairs["period_end_o"])
+    first, last = pairs["period_start"], pairs["period_end"]
+    longer = (first <= pairs["period_start_o"]) & (last >= pairs["period_end_o"])
+    same = (first == pairs["period_start_o"]) & (last == pairs["period_end_o"])
     below = pairs["log"] < pairs["log_o"] - pairs["half"] - pairs["half_o"]
     bad = pairs[longer & ~same & below]
-    least = "at least " + amount(rows, bad["row_o"])
-    return flags(rows, bad["row"], amount(rows, bad["row"]), least, bad["row_o"])
+    return _levels(rows, bad, "at least " + amount(rows, bad["row_o"]))
 
 
-def part_above_whole(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def part_above_whole(rows: pd.DataFrame) -> pd.DataFrame:
     """A city or province above the larger one that contains it, in the same period."""
     levels = rows[rows["log"].notna()]
-    parts = levels.assign(whole=levels["reporter"].map(dict(parents)).astype("str"))
     wholes = levels.assign(whole=levels["reporter"].astype("str"))
-    pairs = pair(parts, ["whole", "partner", "flow", "period_number"], wholes)
+    pairs = pair(levels, ["whole", "partner", "flow", "period_number"], wholes)
     bad = pairs[pairs["log"] > pairs["log_o"] + SAME_NUMBER + pairs["half"] + pairs["half_o"]]
-    most = "at most " + amount(rows, bad["row_o"])
-    return flags(rows, bad["row"], amount(rows, bad["row"]), most, bad["row_o"])
+    return _levels(rows, bad, "at most " + amount(rows, bad["row_o"]))
 
 
-def mirror_gap(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def mirror_gap(rows: pd.DataFrame) -> pd.DataFrame:
     """The partner's own figures for the same goods all differ by more than freight and re-exports explain."""
     bad = mirror_pairs(rows)
     bad = bad[bad["gap"].abs().groupby(bad["row"]).transform("min") > MIRROR]
-    return flags(rows, bad["row"], amount(rows, bad["row"]), amount(rows, bad["row_o"]), bad["row_o"])
+    return _levels(rows, bad, amount(rows, bad["row_o"]))
 
 
 def mirror_pairs(rows: pd.DataFrame) -> pd.DataFrame:
@@ -296,7 +290,7 @@ def mirror_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(gap=pairs["log"] - pairs["log_o"])
 
 
-def duplicate(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def duplicate(rows: pd.DataFrame) -> pd.DataFrame:
     """The same number for the same period by the same publisher, on the same day: one row too many."""
     keys = ["flow_number", "period_number", "value", "unit", "yoy_pct", "publisher", "published"]
     places = rows.index.to_series()
@@ -305,16 +299,14 @@ def duplicate(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
     return flags(rows, again, amount(rows, again), "one row for one number", first[again.index])
 
 
-def same_number(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def same_number(rows: pd.DataFrame) -> pd.DataFrame:
     """Level and growth, to three digits or more, are those of another period or reporter; perhaps a slip."""
     exact = rows[rows["yoy_pct"].notna() & (rows["half"] < 0.005)]  # NaN without a level
     pairs = pair(exact, ["partner", "flow", "value", "unit", "yoy_pct"])
     whose = [pairs[name].map(rows["reporter"]) for name in ("row", "row_o")]
     bad = pairs[(pairs["period_end"] > pairs["period_end_o"]) | (whose[0] != whose[1])]
     of = bad["row_o"].map(rows["reporter"]) + " to " + bad["period_end_o"].dt.strftime("%Y-%m-%d")
-    return flags(
-        rows, bad["row"], amount(rows, bad["row"]), "another number: this is that of " + of, bad["row_o"]
-    )
+    return _levels(rows, bad, "another number: this is that of " + of)
 
 
 GROWTH_POINTS = 2.0
@@ -327,7 +319,7 @@ PARTS_SHARE = 0.01
 """Of the total: exports and imports may be rounded and revised apart."""
 
 
-def growth_against_levels(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def growth_against_levels(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth that fits no level of the same months a year earlier; the side with fewer texts is doubted."""
     pairs = with_growth(rows)
     pairs = pairs[~pairs["fits"].groupby(pairs["row"]).transform("any")]
@@ -336,15 +328,10 @@ def growth_against_levels(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.
     growth, base = pairs[later <= earlier], pairs[later > earlier]
     implied = implied_base(base["value_mn"], base["yoy_pct"] / 100)
     about = "about " + millions(implied, rows, base["row_o"])
-    return pd.concat(
-        [
-            flags(
-                rows, growth["row"], percent(growth["yoy_pct"]), percent(growth["between"]), growth["row_o"]
-            ),
-            flags(rows, base["row_o"], amount(rows, base["row_o"]), about, base["row"]),
-        ],
-        ignore_index=True,
-    )
+    printed, between = percent(growth["yoy_pct"]), percent(growth["between"])
+    of_growth = flags(rows, growth["row"], printed, between, growth["row_o"])
+    of_base = flags(rows, base["row_o"], amount(rows, base["row_o"]), about, base["row"])
+    return pd.concat([of_growth, of_base], ignore_index=True)
 
 
 def with_growth(rows: pd.DataFrame) -> pd.DataFrame:
@@ -366,20 +353,18 @@ def with_growth(rows: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(between=between, fits=(between - pairs["yoy_pct"]).abs() <= allowed)
 
 
-def parts_against_total(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def parts_against_total(rows: pd.DataFrame) -> pd.DataFrame:
     """A total that no exports and imports of its period add up to."""
     found = _triples(rows[rows["log"].notna()])
     parts = found["value_mn_x"] + found["value_mn_m"]
-    rounding = found["half"] + (
-        (found["half_x"] * found["value_mn_x"] + found["half_m"] * found["value_mn_m"]) / parts
-    )
+    of_parts = found["half_x"] * found["value_mn_x"] + found["half_m"] * found["value_mn_m"]
+    rounding = found["half"] + of_parts / parts
     excess = np.log(found["value_mn"] / parts).abs() - rounding - PARTS_SHARE
     bad = _closest(found.assign(parts=parts, excess=excess))
-    words = millions(bad["parts"], rows, bad["row"])
-    return _against_parts(rows, bad, "row", amount(rows, bad["row"]), words)
+    return _against_parts(rows, bad, amount(rows, bad["row"]), millions(bad["parts"], rows, bad["row"]))
 
 
-def growth_of_parts(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFrame:
+def growth_of_parts(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth of exports, imports and total that cannot all be true; each of the three is flagged."""
     found = _triples(rows[rows["log"].notna() & (rows["yoy_pct"] > -100)])
     parts = found["value_mn_x"] + found["value_mn_m"]
@@ -390,13 +375,12 @@ def growth_of_parts(rows: pd.DataFrame, parents: Mapping[str, str]) -> pd.DataFr
     allowed = PARTS_POINTS + (found["half_x"] + found["half_m"]) * spread
     allowed += found["half_yoy"] + found[["half_yoy_x", "half_yoy_m"]].max(axis=1)
     bad = _closest(found.assign(implied=implied, excess=(implied - found["yoy_pct"]).abs() - allowed))
-    total = _against_parts(rows, bad, "row", percent(bad["yoy_pct"]), percent(bad["implied"]))
-    fits = "growth that makes the total " + percent(bad["yoy_pct"])
-    others = [
-        flags(rows, bad[f"row{part}"], percent(bad[f"yoy_pct{part}"]), fits, bad["row"])
-        for part in ("_x", "_m")
-    ]
-    return pd.concat([total, *others], ignore_index=True)
+    printed = percent(bad["yoy_pct"])
+    listed = [_against_parts(rows, bad, printed, percent(bad["implied"]))]
+    for part in ("_x", "_m"):
+        own, fits = percent(bad[f"yoy_pct{part}"]), "growth that makes the total " + printed
+        listed.append(flags(rows, bad[f"row{part}"], own, fits, bad["row"]))
+    return pd.concat(listed, ignore_index=True)
 
 
 def _closest(found: pd.DataFrame) -> pd.DataFrame:
@@ -406,11 +390,13 @@ def _closest(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _against_parts(
-    rows: pd.DataFrame, bad: pd.DataFrame, doubted: str, found: pd.Series, expected: pd.Series
+    rows: pd.DataFrame, bad: pd.DataFrame, found: pd.Series, expected: pd.Series
 ) -> pd.DataFrame:
-    both = [bad["row_x"], bad["row_m"]]
-    twice = [pd.concat([column, column]) for column in (bad[doubted], found, expected)]
-    return flags(rows, *(column.reset_index(drop=True) for column in (*twice, pd.concat(both))))
+    """Flags of totals, against their exports and their imports."""
+    twice = pd.DataFrame({"row": bad["row"], "found": found, "expected": expected})
+    both = [twice.assign(against=bad[part]) for part in ("row_x", "row_m")]
+    table = pd.concat(both, ignore_index=True)
+    return flags(rows, *(table[name] for name in table))
 
 
 COLUMNS = ["rule", "figure_id", "found", "expected", "against"]
@@ -423,7 +409,7 @@ class Rule(NamedTuple):
     """What a rule says of the rows that it flags, and how it finds them."""
 
     meaning: str
-    find: Callable[[pd.DataFrame, Mapping[str, str]], pd.DataFrame]
+    find: Callable[[pd.DataFrame], pd.DataFrame]
 
 
 RULES: dict[str, Rule] = {
@@ -462,6 +448,6 @@ def find_flags(
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS, dtype="str")
     rows = rows.join(expectations(rows))
-    rows = rows.assign(slip=slips(rows))
-    found = [rule.find(rows, parents or {}).assign(rule=name)[COLUMNS] for name, rule in RULES.items()]
+    rows = rows.assign(slip=slips(rows), whole=rows["reporter"].map(dict(parents or {})).astype("str"))
+    found = [rule.find(rows).assign(rule=name)[COLUMNS] for name, rule in RULES.items()]
     return pd.concat(found, ignore_index=True).drop_duplicates(["rule", "figure_id"], ignore_index=True)

@@ -1,17 +1,25 @@
-"""Whether policies mattered: event, evidence, conclusion; and what such tests can and cannot see."""
+"""Whether policies mattered: event, evidence, conclusion; and what such tests can and cannot see.
 
-from dataclasses import dataclass
-from typing import Any
+Interrupted series: by how much a level stepped up or down in the year of an event, against all other years. A step in
+the log level is one year's growth apart from the rest. Its dummy leaves that year no residual, so that errors robust to
+autocorrelation mean nothing here; the honest yardsticks are the spread of the other years (a t test that includes the
+error of their mean) and the rank of the year among all years (placebo in time).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib import reference
-from lib.analysis import interventions
-from lib.analysis.interventions import Evidence, Step, read_policies
+from lib.analysis.scores import pooled
 from lib.cases import PolicyCase
-from lib.reference import read_kept
+from lib.errors import UserError, quote
+from lib.growth import log_growth
+from lib.reference import Array, read_kept
 from lib.results import Estimate
 from lib.series import annual_series, exchange_rates
 
@@ -27,6 +35,197 @@ ORDINARY = "Not to be told from an ordinary year"
 
 EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 """Who exports in a flow seen from China: the synthetic controls that speak to it."""
+
+LEAST_YEARS = 6
+"""Growth rates needed beside the event's own."""
+
+LEAST_LEVELS = 10
+
+
+class Step(NamedTuple):
+    """A step of the log level in the first year of an event, with its 95 % interval.
+
+    `p` is the two-sided p-value of the t test, `rank` how many of the `n` years step as far or further from the others,
+    itself included; all three are NaN where the step leads across a gap of the record.
+    """
+
+    effect: float
+    low: float
+    high: float
+    p: float = np.nan
+    n: float = np.nan
+    rank: float = np.nan
+
+    def is_seen(self, level: float) -> bool:
+        """Whether it is significant; across a gap, whether its interval leaves 0 out."""
+        return self.low * self.high > 0 if np.isnan(self.p) else self.p <= level
+
+
+def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
+    """The step of one year against the other years, with or without controls of the same year.
+
+    Parameters
+    ----------
+    growth : log growth by year.
+    controls : by year, such as the growth of the oil price; years in which one is missing are not used.
+
+    Returns
+    -------
+    None where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    """
+    table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
+    if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
+        return None
+    effects, errors = _dummies(table)
+    df, place = len(table) - 1 - table.shape[1], table.index.get_loc(year)
+    size, effect = np.abs(effects / errors), float(effects[place])
+    half = float(errors[place] * stdtrit(df, 0.975))
+    rank = int((size >= size[place] * (1 - 1e-9)).sum())
+    return Step(effect, effect - half, effect + half, float(2 * stdtr(df, -size[place])), len(table), rank)
+
+
+def _dummies(table: pd.DataFrame) -> tuple[Array, Array]:
+    """Coefficient and standard error of a dummy for each year in turn, shape (years,): deleted residuals.
+
+    One regression without dummies gives all of them (Belsley, Kuh & Welsch 1980, section 2.1): residual / (1 − h),
+    and the error of the regression without that year over √(1 − h).
+    """
+    x = np.column_stack([np.ones(len(table)), table.drop(columns="growth").to_numpy(dtype=float)])
+    y = table["growth"].to_numpy(dtype=float)
+    hat = x @ np.linalg.pinv(x)
+    residual, free = y - hat @ y, 1 - np.diag(hat)
+    variance = (residual @ residual - residual**2 / free) / (len(y) - 1 - x.shape[1])
+    return residual / free, np.sqrt(np.maximum(variance, 1e-300) / free)
+
+
+def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> Step | None:
+    """The step by unobserved components: random walk with drift and an intervention from `year` on.
+
+    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin &
+    Koopman 2012, section 6.2). Gaps in the record are no harm: series with missing years can be read where `step`
+    cannot. Without gaps the two agree.
+
+    Parameters
+    ----------
+    level : Series by year, positive, gaps allowed.
+    price : a price to hold constant, such as that of oil, by year, positive, known in every year of the record.
+
+    Returns
+    -------
+    None for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that does not
+    converge.
+    """
+    from statsmodels.tsa.statespace.structural import UnobservedComponents
+
+    log = np.log(level.dropna())
+    if len(log) < LEAST_LEVELS or (log.index < year).sum() < 2 or (log.index >= year).sum() < 2:
+        return None
+    years = np.arange(int(log.index[0]), int(log.index[-1]) + 1)
+    held = {} if price is None else {"price": np.log(price.reindex(years).to_numpy())}
+    after = pd.DataFrame({**held, "step": (years >= year).astype(float)})
+    if after.isna().any(axis=None):
+        return None
+    full = log.reindex(years).reset_index(drop=True)
+    model = UnobservedComponents(full, "rwdrift", exog=after, mle_regression=False, use_exact_diffuse=True)
+    fitted = model.fit(disp=False, maxiter=500)
+    if not fitted.mle_retvals["converged"]:
+        return None
+    effect = float(fitted.smoothed_state[-1, -1])
+    df = len(log) - 2 - after.shape[1]  # level and drift are estimated as well
+    half = float(np.sqrt(fitted.smoothed_state_cov[-1, -1, -1]) * stdtrit(df, 0.975))
+    return Step(effect, effect - half, effect + half)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy or shock, and where its effect would have to show: a row of data/events.csv.
+
+    Parameters
+    ----------
+    name : as the table calls it.
+    date : of its event, as printed; empty where the record holds no dated event.
+    reporters : whose trade it was to move, the smallest first.
+    named : whether the article of April 2014 names it.
+    study : its name in the kept synthetic controls; empty where the panel cannot see it.
+    fuels : whether it is about oil, so that the quantity of fuels speaks to it.
+    """
+
+    name: str
+    date: str
+    reporters: tuple[str, ...]
+    named: bool = False
+    study: str = ""
+    fuels: bool = False
+
+
+def read_policies(events: pd.DataFrame) -> list[Policy]:
+    """The policies among the events, those that the article names first; else in the order of the table.
+
+    Raises
+    ------
+    UserError
+        For a reporter that `reporters.csv` does not have.
+    """
+    known = set(fig.load_reporters()["name"])
+    found = []
+    for line, row in events[events["policy"] != ""].iterrows():
+        reporters = tuple(row["reporters"].split("; "))
+        if unknown := [name for name in reporters if name not in known]:
+            raise UserError(
+                f"events.csv:{line}: reporters: found {quote(unknown[0])}, expected names of reporters.csv joined by '; '"
+            )
+        named, fuels = bool(row["named"]), bool(row["fuels"])
+        found.append(Policy(row["policy"], row["date"], reporters, named, row["study"], fuels))
+    return sorted(found, key=lambda policy: not policy.named)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the record holds on the effect of one policy on one reporter's trade.
+
+    Parameters
+    ----------
+    policy, reporter : which.
+    date, year : the event's date as printed, and the first year that it could fill; empty and 0 without one.
+    near : years near the event for which a level is known.
+    step, with_oil : the step of that year, alone and beside the oil price; None where too little is known.
+    """
+
+    policy: Policy
+    reporter: str
+    date: str
+    year: int = 0
+    near: tuple[int, ...] = ()
+    step: Step | None = None
+    with_oil: Step | None = None
+
+
+def _first_years(dates: pd.Series) -> pd.Series:
+    """First calendar year that each event could fill for more than half: its own up to June, else the next."""
+    day = fig.last_days(dates)  # a year alone is its last day
+    return day.dt.year + (day.dt.month > 6)
+
+
+def _weigh(
+    policy: Policy, reporter: str, begun: bool, level: pd.Series, oil: pd.Series, span: int
+) -> Evidence:
+    """Read the record of one reporter around one policy: trade and oil price by year, `span` years to both sides.
+
+    `begun`: whether its event was past on the day.
+    """
+    found = Evidence(policy, reporter, policy.date if begun else "")
+    if not found.date or level.empty:
+        return found
+    year = int(_first_years(pd.Series([found.date])).iloc[0])
+    near = tuple(int(y) for y in level.dropna().index if year - span <= y < year + span)
+    found = replace(found, year=year, near=near)
+    if not near or not near[0] < year <= near[-1]:
+        return found
+    rates = log_growth(level).dropna()
+    alone, beside = step(rates, year), step(rates, year, log_growth(oil).rename("oil").to_frame())
+    if alone is None:
+        alone, beside = step_across(level, year), step_across(level, year, oil)
+    return replace(found, step=alone, with_oil=beside)
 
 
 @dataclass(frozen=True)
@@ -64,7 +263,7 @@ def look(case: PolicyCase) -> View:
     begun = set(events["policy"])
     oil = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
     evidence = [
-        interventions.weigh(policy, name, policy.name in begun, levels[name], oil, case.span)
+        _weigh(policy, name, policy.name in begun, levels[name], oil, case.span)
         for policy in read_policies(everything)
         for name in policy.reporters
         if name in levels and case.partner == "Russia"
@@ -80,22 +279,15 @@ def conclude(view: View, item: Evidence) -> str:
     """One of the five conclusions, by rule: a step must stand out alone, beside oil and against donors."""
     if item.policy.date and not item.date:
         return NOT_YET
-    if not item.knowable:
+    if item.step is None:
         return KNOWN_NOTHING
-    if not _is_seen(view, item.step, item.bridged):
+    if not item.step.is_seen(view.case.level):
         return ORDINARY
-    if not _is_seen(view, item.with_oil, item.bridged_with_oil):
+    if item.with_oil is None or not item.with_oil.is_seen(view.case.level):
         return WITH_OIL
     controls = _controls_of(view, item)
     worst = controls.groupby(["exporter", "importer"])["p"].max()  # over the pools of donors
     return ORDINARY if len(worst) and worst.min() > view.case.level else STANDS_OUT
-
-
-def _is_seen(view: View, step: Step | None, bridged: tuple[float, float, float] | None) -> bool:
-    """Whether a step is significant; across a gap, whether its 95 % interval leaves 0 out."""
-    if step is not None:
-        return step.p <= view.case.level
-    return bridged is not None and bridged[1] * bridged[2] > 0
 
 
 def _controls_of(view: View, item: Evidence) -> pd.DataFrame:
@@ -109,40 +301,35 @@ def evidence_frame(view: View) -> pd.DataFrame:
 
     Returns
     -------
-    Frame with policy, named, date, reporter, near (years within the span for which a level is known), effect, low,
-    high (the step, 95 %), p, oil_effect and oil_p (beside the oil price), rank and n (of the year among all), fuels
-    (what their quantity added in the country's trade), controls (number of synthetic ones), p_low and p_high
-    (theirs), beside (other events of that year), tested and conclusion; effects are fractions. NaN where not known.
+    Frame with policy, named, date, reporter, year, near (years within the span for which a level is known), effect, low,
+    high (the step, 95 %), p, rank and n (of the year among all), oil_effect and oil_p (beside the oil price), fuels
+    (what their quantity added in the country's trade), p_low and p_high (of its synthetic controls), beside (other
+    events of that year), tested and conclusion; effects are fractions. NaN where not known.
     """
     return pd.DataFrame([_evidence_row(view, item) for item in view.evidence])
 
 
 def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
-    step, oil = item.step, item.with_oil
-    alone = item.bridged if step is None else (step.effect, step.low, step.high)
-    beside = item.bridged_with_oil if oil is None else (oil.effect, oil.low, oil.high)
-    controls = _controls_of(view, item)["p"]
+    nothing = Step(np.nan, np.nan, np.nan)
+    alone, oil, controls = item.step or nothing, item.with_oil or nothing, _controls_of(view, item)["p"]
     about_fuels = item.policy.fuels and item.reporter == "China" and item.year in view.fuels.index
-    none = (np.nan, np.nan, np.nan)
+    same_year = int((_first_years(view.events["date"]) == item.year).sum()) - 1
     return {
         "policy": item.policy.name,
         "named": item.policy.named,
         "date": item.date,
         "reporter": item.reporter,
         "year": item.year,
-        "near": [*item.before, *item.after],
-        **dict(zip(("effect", "low", "high"), np.expm1(alone or none), strict=True)),
-        "p": np.nan if step is None else step.p,
-        "rank": np.nan if step is None else step.rank,
-        "n": np.nan if step is None else step.n,
-        "oil_effect": np.expm1(beside or none)[0],
-        "oil_p": np.nan if oil is None else oil.p,
+        "near": list(item.near),
+        **dict(zip(("effect", "low", "high"), np.expm1(alone[:3]), strict=True)),
+        **{"p": alone.p, "rank": alone.rank, "n": alone.n},
+        "oil_effect": np.expm1(oil.effect),
+        "oil_p": oil.p,
         "fuels": view.fuels["fuel_volume"].get(item.year) if about_fuels else np.nan,
-        "controls": len(controls),
         "p_low": controls.min(),
         "p_high": controls.max(),
-        "beside": interventions.at_the_same_time(item.year, view.events) if item.year else np.nan,
-        "tested": item.knowable,
+        "beside": same_year if item.year else np.nan,
+        "tested": item.step is not None,
         "conclusion": conclude(view, item),
     }
 
@@ -153,12 +340,8 @@ def count_named(found: pd.DataFrame) -> dict[str, Any]:
     The kind is "absent" (none is about these flows), "unknown" (nothing of any can be known), "later" (the same of
     all that had begun) or "some".
     """
-    conclusions = found.loc[found["named"], "conclusion"].tolist() if len(found) else []
-    n, unknown, later = (
-        len(conclusions),
-        conclusions.count(KNOWN_NOTHING),
-        conclusions.count(NOT_YET),
-    )
+    said = found.loc[found["named"], "conclusion"].tolist() if len(found) else []
+    n, unknown, later = len(said), said.count(KNOWN_NOTHING), said.count(NOT_YET)
     kind = "absent" if not n else "some" if unknown + later < n else "later" if later else "unknown"
     return {"n": n, "unknown": unknown, "later": later, "kind": kind}
 
@@ -166,11 +349,16 @@ def count_named(found: pd.DataFrame) -> dict[str, Any]:
 def timeline(view: View) -> pd.DataFrame:
     """Past policies with a dated event: number, name, date, decimal year, whether named, event, note, address."""
     rows = view.events[view.events["policy"] != ""].rename(columns={"policy": "name"})
-    rows = rows.assign(when=rows["date"].map(interventions.when))
-    table = rows[["name", "date", "when", "named", "event", "note", "url"]]
-    table = table.sort_values("when", kind="stable", ignore_index=True)
-    table.insert(0, "number", np.arange(1, len(table) + 1))
-    return table
+    rows = rows.assign(when=rows["date"].map(when)).sort_values("when", kind="stable", ignore_index=True)
+    return rows[["name", "date", "when", "named", "event", "note", "url"]].assign(number=rows.index + 1)
+
+
+def when(date: str) -> float:
+    """A date as a decimal year, for a time axis: the middle of a year or month where no day is known."""
+    parts = [int(part) for part in date.split("-")]
+    month = (parts[1] - 1) if len(parts) > 1 else 6
+    day = (parts[2] - 1) / 31 if len(parts) > 2 else 0.5 * (len(parts) > 1)
+    return round(parts[0] + (month + day) / 12, 4)
 
 
 def estimates(view: View) -> list[Estimate]:
@@ -184,7 +372,7 @@ def estimates(view: View) -> list[Estimate]:
             unit="log growth",
         )
         for item in view.evidence
-        if item.step is not None
+        if item.step is not None and not np.isnan(item.step.p)
     ]
 
 
@@ -211,47 +399,36 @@ def detectable(view: View) -> dict[str, Any]:
     if level.empty:
         return {"kind": "none"}
     size = int(reference.size_class(float(level.median()) * 1e6))
-    kept = read_kept("placebo_rates.csv")
-    rows = kept[(kept["size_class"] == size) & (kept["chosen"] == "any")]
+    rows = read_kept("placebo_rates.csv").query("size_class == @size and chosen == 'any'")
     if rows.empty:
         return {"kind": "rare"}
-    row = rows.sort_values("before").iloc[-1]
+    row = rows.loc[rows["before"].idxmax()]
     low, high = np.expm1([row["gap_low"], row["gap_high"]])
-    before = int(row["before"])
-    return {"kind": "known", "size": reference.size_label(size), "before": before, "low": low, "high": high}
+    label, before = reference.size_label(size), int(row["before"])
+    return {"kind": "known", "size": label, "before": before, "low": low, "high": high}
 
 
 def placebo_table() -> pd.DataFrame:
     """Share of pretended events called real, by size and years before: at random and after a boom."""
     kept = read_kept("placebo_rates.csv")
-    wide = kept.pivot(index=["size_class", "before"], columns="chosen")
-    found = {
-        f"{chosen}{end}": wide[(f"rejected{end}", chosen)]
-        for chosen in ("any", "boom")
-        for end in ("", "_low", "_high")
-    }
-    table = pd.DataFrame(found)
+    ends = {f"rejected{end}": end for end in ("", "_low", "_high")}
+    table = kept.pivot(index=["size_class", "before"], columns="chosen", values=list(ends))
+    table.columns = [f"{chosen}{ends[name]}" for name, chosen in table.columns]
     # The size stands once, below the middle of its group.
     middle = sorted(set(kept["before"]))[kept["before"].nunique() // 2]
     table.index = [
-        f"{before} years" + (f"\n{_short(int(size))}" if before == middle else "")
+        f"{before} years" + (f"\n{reference.size_label(int(size))}" if before == middle else "")
         for size, before in table.index
     ]
     return table
 
 
-def _short(size: int) -> str:
-    return reference.size_label(size)
-
-
 def placebo_shares() -> dict[str, float]:
     """Pretended events that the test calls real, over all kept rows: n, any, boom, and up (rises among the last)."""
-    kept = read_kept("placebo_rates.csv")
-    weighed = kept[["rejected", "rejected_up"]].mul(kept["n"], axis=0).groupby(kept["chosen"]).sum()
-    shares = weighed.div(kept["n"].groupby(kept["chosen"]).sum(), axis=0)
+    shares = pooled(read_kept("placebo_rates.csv"), ["rejected", "rejected_up"], "chosen")
     boom = shares.loc["boom"]
     up = boom["rejected_up"] / boom["rejected"]
-    return {"n": kept["n"].sum(), "any": shares.loc["any", "rejected"], "boom": boom["rejected"], "up": up}
+    return {"n": shares["n"].sum(), "any": shares.loc["any", "rejected"], "boom": boom["rejected"], "up": up}
 
 
 def controls(view: View) -> pd.DataFrame:
@@ -271,9 +448,9 @@ def weights(view: View) -> pd.DataFrame:
 
 def gap_frames(view: View) -> dict[tuple[str, str, str], dict[str, pd.DataFrame]]:
     """Gaps by event and flow, and within these by pool, for figures; of events with two years after and more."""
-    found: dict[tuple[str, str, str], dict[str, pd.DataFrame]] = {}
-    for row in view.tests[view.tests["after"] >= 2].itertuples():
-        key = (str(row.event), str(row.exporter), str(row.importer))
-        same = view.gaps[["event", "exporter", "importer", "pool"]].eq([*key, row.pool]).all(axis=1)
-        found.setdefault(key, {})[str(row.pool)] = view.gaps[same].set_index("year")
-    return found
+    key = ["event", "exporter", "importer", "pool"]
+    rows = view.gaps.merge(view.tests.loc[view.tests["after"] >= 2, key], on=key)
+    return {
+        flow: {pool: gaps.set_index("year") for pool, gaps in part.groupby("pool", sort=False)}
+        for flow, part in rows.groupby(key[:3], sort=False)
+    }

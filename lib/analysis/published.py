@@ -1,12 +1,17 @@
-"""What the record holds for a flow and the larger ones: coverage, status, conflicts, growth checks."""
+"""What the record holds for a flow and the larger ones: coverage, status, conflicts, mirrors, revisions, doubts."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import pandas as pd
 
+from lib import fetched
 from lib import figures as fig
+from lib.analysis import plausibility
+from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
-from lib.growth import yoy
+from lib.economies import pair_name
+from lib.growth import implied_base, yoy
 from lib.series import annual_series, candidates, exchange_rates
 
 CONFLICT = 0.01
@@ -16,21 +21,19 @@ GROWTH_GAP = 0.02
 """Printed growth and growth between levels disagree when they differ by more than this, as a fraction."""
 
 
-def candidates_of(family: Iterable[FlowCase], currency: str = "USD") -> pd.DataFrame:
-    """Every level of every flow of a family (`lib.series.candidates`), with a column reporter (its label)."""
-    family = list(family)
-    rates = [exchange_rates(fig.load_covariates(), member.as_of_time) for member in family]
-    frames = [
-        candidates(member.vintage(), currency, fx).assign(reporter=member.label_beside(family[0]))
-        for member, fx in zip(family, rates, strict=True)
-    ]
-    return pd.concat(frames, ignore_index=True)
+def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
+    """Every level of every flow of a family in dollars (`lib.series.candidates`), labelled as in `record_of`."""
+    rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
+    return _together(family, lambda member: candidates(member.vintage(), "USD", rates))
 
 
-def record_of(family: Iterable[FlowCase]) -> pd.DataFrame:
+def record_of(family: list[FlowCase]) -> pd.DataFrame:
     """The figures of a family as known on its day; `reporter` is the label of the flow beside the first one."""
-    family = list(family)
-    frames = [member.vintage().assign(reporter=member.label_beside(family[0])) for member in family]
+    return _together(family, FlowCase.vintage)
+
+
+def _together(family: list[FlowCase], rows: Callable[[FlowCase], pd.DataFrame]) -> pd.DataFrame:
+    frames = [rows(member).assign(reporter=member.label_beside(family[0])) for member in family]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -47,12 +50,22 @@ def is_unfit(record: pd.DataFrame) -> pd.Series:
 
 def coverage(record: pd.DataFrame) -> pd.DataFrame:
     """Number of figures by year (columns, without holes) and by reporter and kind of period (rows)."""
-    year = record["period_end"].dt.year
-    full = record.index.isin(fig.annual(record).index)
-    kind = pd.Series(["full year" if whole else "part of a year" for whole in full], index=record.index)
-    counts = pd.crosstab([record["reporter"], kind], year).reindex(record["reporter"].unique(), level=0)
-    counts.index = [f"{reporter}, {what}" for reporter, what in counts.index]
-    return counts.reindex(columns=range(year.min(), year.max() + 1), fill_value=0)
+    whole = record.index.to_series().isin(fig.annual(record).index)
+    kind = whole.map({True: "full year", False: "part of a year"})
+    counts = _by_year([record["reporter"], kind], record).reindex(record["reporter"].unique(), level=0)
+    return counts.set_axis([", ".join(names) for names in counts.index])
+
+
+def coverage_by_flow(known: pd.DataFrame) -> pd.DataFrame:
+    """The same by pair and flow (rows), in the order of `around`."""
+    name = known["pair"] + ", " + known["flow"].map(fig.FLOW_NAMES)
+    return _by_year([name], known).loc[name.unique()]
+
+
+def _by_year(names: list[pd.Series], record: pd.DataFrame) -> pd.DataFrame:
+    counts = pd.crosstab(names, record["period_end"].dt.year).rename_axis(columns=None)
+    counts = counts.reindex(columns=range(counts.columns.min(), counts.columns.max() + 1), fill_value=0)
+    return counts.rename_axis(index=[None] * len(names))
 
 
 def by_status(record: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +102,6 @@ def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
     Rows of figures with printed and between (both fractions).
     """
     found = pd.concat([_printed_and_between(fig.annual(member.vintage())) for member in family])
-    found = found.assign(printed=found["yoy_pct"] / 100)
     return found[(found["printed"] - found["between"]).abs() > GROWTH_GAP]
 
 
@@ -98,4 +110,166 @@ def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
     between = pd.Series(float("nan"), index=rows.index)
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
         between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
-    return rows.assign(between=between)[rows["yoy_pct"].notna()]
+    return rows.assign(printed=rows["yoy_pct"] / 100, between=between).dropna(subset="printed")
+
+
+def around(family: Iterable[FlowCase]) -> pd.DataFrame:
+    """Everything that the day knew of the flows' pairs: all flows, and what the partner reports of the same trade.
+
+    Returns
+    -------
+    Rows as `lib.figures.load_figures` gives them, with `pair` ("China–Russia") and `ours` (whether the reporter is
+    one of the family, not the partner).
+    """
+    members = list(family)
+    pairs = {(member.reporter, member.partner): True for member in members}
+    mirrored = {(partner, reporter): False for reporter, partner in pairs if (partner, reporter) not in pairs}
+    curated = fig.load_figures()
+    frames = []
+    for (reporter, partner), ours in (pairs | mirrored).items():
+        rows = fetched.beside(curated, reporter)
+        rows = rows[(rows["reporter"] == reporter) & (rows["partner"] == partner)]
+        frames.append(rows.assign(pair=pair_name(reporter, partner), ours=ours))
+    return fig.as_of(pd.concat(frames, ignore_index=True), members[0].as_of_time).reset_index(drop=True)
+
+
+def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
+    """Periods of which several texts print levels in one currency that differ by more than their rounding.
+
+    Returns
+    -------
+    Frame with pair, period_start, period_end, unit, prints, low, high (in the unit), spread (fraction) and
+    figure_ids, the widest spread first.
+    """
+    rows = prepare(known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], _rates())
+    rows = rows.assign(unit=rows["currency"] + " mn")
+    by_period = rows.groupby(["pair", "period_start", "period_end", "unit"], sort=False)
+    found = by_period.agg(
+        prints=("value_mn", "size"),
+        low=("value_mn", "min"),
+        high=("value_mn", "max"),
+        rounding=("half", lambda half: half.nlargest(2).sum()),
+        figure_ids=("figure_id", lambda ids: ", ".join(sorted(ids))),
+    ).reset_index()
+    found["spread"] = found["high"] / found["low"] - 1
+    found = found[found["spread"] > found["rounding"] + 1e-9]
+    return found.drop(columns="rounding").sort_values("spread", ascending=False, ignore_index=True)
+
+
+def mirrors(known: pd.DataFrame) -> pd.DataFrame:
+    """Levels that both sides report for the same goods and period, each the median of its usable prints.
+
+    Returns
+    -------
+    Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
+    averages where need be) and gap (theirs against ours, fraction), in order of pair, flow and period.
+    """
+    rows = prepare(known[known["level_usable"]], _rates())
+    pairs = mirror_pairs(rows)
+    for name in ("ours", "pair", "flow"):
+        pairs[name] = pairs["row"].map(rows[name])
+    by = ["pair", "flow", "period_start", "period_end"]
+    found = pairs[pairs["ours"].astype("bool")].groupby(by)[["log", "log_o"]].median().reset_index()
+    levels = np.exp(found[["log", "log_o"]].astype("float64"))
+    found = found.assign(ours_mn=levels["log"], theirs_mn=levels["log_o"])
+    return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1).drop(columns=["log", "log_o"])
+
+
+def mirror_ranges(found: pd.DataFrame) -> pd.DataFrame:
+    """How far the two sides of `mirrors` are apart, by pair and flow: periods, low and high (fractions)."""
+    gaps = found.groupby(["pair", "flow"], sort=False)["gap"]
+    return gaps.agg(periods="size", low="min", high="max").reset_index()
+
+
+REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
+
+
+def revisions(known: pd.DataFrame) -> pd.DataFrame:
+    """What a release makes of an earlier one: by its growth, of the level a year before; or by printing it anew.
+
+    Only usable levels and growth of one currency are compared; of several earlier prints the one nearest to what is
+    implied counts. What is printed anew is compared with the last print of the same publisher.
+
+    Returns
+    -------
+    Frame with figure_id (of the release), pair, flow, period_start, period_end, released (its year, or "undated"),
+    before (figure_id of the earlier level), implied and printed (millions), revision (fraction) and rounding (what
+    the printed digits leave open, fraction).
+    """
+    rows = prepare(known[known["ours"] & known["level_usable"]], _rates())
+    found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
+    found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
+    for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
+        found[name] = rows[name].reindex(found["row"]).array
+    found["before"] = found["row_o"].map(rows["figure_id"])
+    dated = (rows["published"] != "") | rows["known_by"].notna()
+    released = rows["known_from"].dt.year.astype("str").where(dated, "undated")
+    found["released"] = found["row"].map(released)
+    return found.drop(columns=["row", "row_o"])
+
+
+def _implied_again(rows: pd.DataFrame) -> pd.DataFrame:
+    """Levels implied by later growth, beside the nearest print of a year earlier."""
+    pairs = with_growth(rows.assign(yoy_pct=rows["yoy_pct"].where(rows["growth_usable"])))
+    implied = implied_base(pairs["value_mn"], pairs["yoy_pct"] / 100)
+    rounding = pairs["half"] + pairs["half_o"] + pairs["half_yoy"] / (100 + pairs["yoy_pct"])
+    found = pairs.assign(implied=implied, printed=pairs["value_mn_o"], rounding=rounding)
+    found = found.assign(revision=found["implied"] / found["printed"] - 1)
+    nearest = found["revision"].abs().sort_values(kind="stable").index
+    return found.loc[nearest].drop_duplicates("row").sort_values("row")[REVISION]
+
+
+def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
+    """Levels that a publisher printed again on a later day, beside its last print before."""
+    keys = [rows[name] for name in ("flow_number", "period_number", "currency", "publisher")]
+    ordered = rows.sort_values("known_from", kind="stable")
+    before = ordered.groupby(keys).shift()
+    later = ordered["known_from"] > before["known_from"]
+    place = ordered.index.to_series().groupby(keys).shift()
+    found = pd.DataFrame(
+        {
+            "row": ordered.index,
+            "row_o": place,
+            "implied": ordered["value_mn"],
+            "printed": before["value_mn"],
+            "revision": ordered["value_mn"] / before["value_mn"] - 1,
+            "rounding": ordered["half"] + before["half"],
+        }
+    )
+    return found[later].sort_values("row")[REVISION]
+
+
+def revisions_by_year(found: pd.DataFrame) -> pd.DataFrame:
+    """Revisions by pair and year of release.
+
+    Returns
+    -------
+    Frame with pair, released, releases (compared), beyond (their number that printed digits cannot explain),
+    median and largest (fractions), figure_id and before (of the largest).
+    """
+    by = ["pair", "released"]
+    rows = found.assign(size=found["revision"].abs(), beyond=found["revision"].abs() > found["rounding"])
+    largest = rows.sort_values("size", ascending=False, kind="stable").drop_duplicates(by)
+    largest = largest[[*by, "revision", "figure_id", "before"]].rename(columns={"revision": "largest"})
+    how = {"releases": ("size", "size"), "beyond": ("beyond", "sum"), "median": ("revision", "median")}
+    return rows.groupby(by).agg(**how).reset_index().merge(largest, on=by)
+
+
+def flags(known: pd.DataFrame) -> pd.DataFrame:
+    """The flags of `lib.analysis.plausibility` on the reporters' figures.
+
+    Returns
+    -------
+    Its rows with status (that the figure has), settled (whether that status says what is wrong) and meaning (of
+    the rule, in words).
+    """
+    found = plausibility.find_flags(known, _rates(), fig.parents())
+    status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
+    found = found.join(status, on="figure_id")
+    found = found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
+    meaning = found["rule"].map(lambda name: plausibility.RULES[name].meaning)
+    return found.assign(settled=~found["status"].isin(plausibility.UNDOUBTED), meaning=meaning)
+
+
+def _rates() -> pd.Series:
+    return fig.covariate("cny_per_usd")

@@ -1,4 +1,4 @@
-"""The register of announced targets: what the law would have said on announcement, against what happened.
+"""The register of announced targets: what the law would have said on announcement, and what goes with being met.
 
 The law knows no figure of the flow itself here, only what the row states: size of the base, growth that the
 target implies, years from base to target, whether it is trade with one country or with the world; and the
@@ -6,19 +6,25 @@ reference class as the panels released by the day of the announcement had it.
 
 Those who announce a target know more, most often how the year goes. A pull towards that, one number for trade with one
 country and one for trade with the world, is learnt from targets resolved before (`_pulled`).
+
+Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
+Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
+`PRIOR_SD` on their coefficients that is fixed beforehand, not tuned on the register.
 """
 
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtri
 
 from lib import law
+from lib.figures import load_reporters
 from lib.law import Posterior
-from lib.reference import SIZES, last_released, prior_for, size_class
+from lib.reference import SIZES, Array, last_released, prior_for, size_class
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
@@ -81,20 +87,25 @@ def _pulled(rows: pd.DataFrame) -> pd.Series:
     its most probable value.
     """
     found = pd.Series(index=rows.index, dtype=float)
-    for (year, _), group in rows.groupby(["announced", "world"]):
-        known = rows[known_before(rows, year) & (rows["world"] == group["world"].iloc[0])]
-        shift = _shift(logit(known["p_law"].to_numpy()), known["met"].to_numpy(dtype=float))
-        found[group.index] = expit(logit(group["p_law"]) + shift)
+    for (year, world), group in rows.groupby(["announced", "world"]):
+        known = rows[known_before(rows, year) & (rows["world"] == world)]
+        met, odds = known["met"].to_numpy(), logit(known["p_law"].to_numpy())
+        shift = _ridge(np.ones((len(known), 1)), met, np.array([PULL_SD**-2]), odds)
+        found[group.index] = expit(logit(group["p_law"]) + shift[0])
     return found
 
 
-def _shift(odds: np.ndarray, met: np.ndarray) -> float:
-    """Newton's method on the log posterior, which is concave."""
-    shift = 0.0
-    for _ in range(30):
-        p = expit(odds + shift)
-        shift += float((np.sum(met - p) - shift / PULL_SD**2) / (np.sum(p * (1 - p)) + 1 / PULL_SD**2))
-    return shift
+def _ridge(design: Array, met: Array, penalty: Array, offset: Array | float = 0.0) -> Array:
+    """Most probable coefficients of a logistic regression under normal priors of precision `penalty`: Newton's method."""
+    b = np.zeros(design.shape[1])
+    for _ in range(50):
+        p = expit(offset + design @ b)
+        gradient = design.T @ (met - p) - penalty * b
+        step = np.linalg.solve((design.T * (p * (1 - p))) @ design + np.diag(penalty), gradient)
+        b = b + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return b
 
 
 def left_out(targets: pd.DataFrame) -> pd.Series:
@@ -118,7 +129,8 @@ def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
     announced = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
     base_year = t["base_year"].astype(float).fillna(announced - 1)
     due = t["target_year"].astype(float)
-    size = t["base_value"] * [_usd(unit) for unit in t["base_unit"]]
+    unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
+    size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
     world = t["partner"] == "World"
     found = pd.DataFrame(
         {
@@ -145,16 +157,9 @@ def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
     return found[usable].astype(whole).reset_index(drop=True)
 
 
-def _usd(unit: str) -> float:
-    currency, _, scale = str(unit).partition(" ")
-    return USD_PER_UNIT.get(currency, np.nan) * {"bn": 1e9, "mn": 1e6}.get(scale, np.nan)
-
-
 def _day(announced: str, year: float) -> date | None:
     """The day of an announcement; of a year or month alone its first, of which nothing later was surely known."""
-    if not np.isfinite(year):
-        return None
-    return pd.Timestamp(announced or f"{year:.0f}-01-01").date()
+    return None if np.isnan(year) else pd.Timestamp(announced or f"{year:.0f}-01-01").date()
 
 
 def chance(size_usd: float, day: date, world: bool, years: int, rate: float) -> float:
@@ -195,17 +200,122 @@ GROUPS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """Share met, mean probability and Brier score of each forecast, by group of targets."""
-    rows = {name: _summary(scores[group(scores)]) for name, group in GROUPS.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("group").reset_index()
+    brier = scores[list(PROBABILITIES)].sub(scores["met"], axis=0) ** 2
+    brier.columns = [f"brier_{name[2:]}" for name in brier]
+    values = pd.concat([scores["met"], scores["p_law"].rename("mean_p_law"), brier], axis=1)
+    inside = {name: values[group(scores)] for name, group in GROUPS.items()}
+    found = pd.DataFrame({name: part.mean() for name, part in inside.items()}).T
+    found.insert(0, "n", [len(part) for part in inside.values()])
+    return found.rename_axis("group").reset_index()
 
 
-def _summary(part: pd.DataFrame) -> dict[str, float]:
-    brier = {f"brier_{p[2:]}": float(((part[p] - part["met"]) ** 2).mean()) for p in PROBABILITIES}
-    return {"n": len(part), "met": part["met"].mean(), "mean_p_law": part["p_law"].mean(), **brier}
+# --- which features go with a target being met ---
+
+SUB_NATIONAL = frozenset(
+    {
+        "Chongqing", "Dong Nai", "Fujian", "Guangdong", "Guizhou", "Hai Phong", "Harbin", "Hebei", "Heilongjiang",
+        "Ho Chi Minh City", "Jiangsu", "Jiaxing", "Leningrad region", "Northern Ireland", "Odisha", "Scotland",
+        "Shaanxi", "Shandong", "South Australia", "Telangana", "Tien Giang", "Uttar Pradesh", "Vinh Phuc",
+        "West Bengal", "Xinjiang", "Yunnan", "Zhejiang",
+    }
+)  # fmt: skip
+"""Reporters of ``targets.csv`` below the level of a country."""
+
+FEATURES = {
+    "stretch": "growth beyond what flows of the size lead to expect, in standard deviations",
+    "log_horizon": "longer horizon (log years)",
+    "log_size": "larger base (log dollars)",
+    "sub_national": "government below the national level",
+    "as_growth": "stated as growth, not as a level or multiple",
+}
+
+PRIOR_SD = 0.5
+"""Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
+
+MIN_KNOWN = 20
+"""Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
 
 
-def calibration(scores: pd.DataFrame, column: str = "p_law") -> pd.DataFrame:
-    """How often targets were met by the probability given to them: p (mean), met (share), n, by tenths."""
-    tenth = np.minimum((scores[column] * 10).astype(int), 9) / 10
-    groups = scores.groupby(tenth.rename("from"))
-    return groups.agg(p=(column, "mean"), met=("met", "mean"), n=("met", "size")).reset_index()
+def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Features of resolved targets, and what they are grouped by.
+
+    Parameters
+    ----------
+    scores : as `score_register` gives them; targets : as `lib.figures.load_targets` does.
+
+    Returns
+    -------
+    One row a target: `FEATURES`, target_id, due, announced, met, p_law, reporter (the government whose trade it is),
+    resolved.
+    """
+    known = targets.set_index("target_id").loc[scores["target_id"]].reset_index()
+    found = _features(
+        scores["p_law"],
+        scores["horizon"],
+        scores["size_usd"],
+        known["reporter"].isin(SUB_NATIONAL),
+        scores["kind"] == "growth_pct_per_year",
+    )
+    rest = scores[["target_id", "due", "announced", "met", "p_law"]]
+    resolved = known["outcome_year"].astype(float)
+    return pd.concat([found, rest, known["reporter"], resolved.rename("resolved")], axis=1)
+
+
+def _features(p_law: Any, years: Any, size_usd: Any, sub_national: Any, as_growth: Any) -> pd.DataFrame:
+    """The `FEATURES` of targets; the first is how far the growth asked for lies above what the class leads to expect."""
+    values = (-ndtri(p_law), np.log(years), np.log(size_usd), sub_national, as_growth)
+    return pd.DataFrame(dict(zip(FEATURES, values, strict=True)), dtype=float)
+
+
+def fit(x: Array, met: Array, prior_sd: float = PRIOR_SD) -> tuple[Array, Array, Array]:
+    """Ridge logistic regression: maximises ``sum(log p) − sum(b²) / (2 prior_sd²)``, with an intercept without a prior.
+
+    Parameters
+    ----------
+    x : features, shape (targets, features); met : 0 or 1, shape (targets,).
+
+    Returns
+    -------
+    Coefficients of the standardised features with the intercept first, and mean and standard deviation of each feature.
+    """
+    centre, scale = x.mean(axis=0), x.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
+    return _ridge(design, met, np.array([1e-9, *[prior_sd**-2] * x.shape[1]])), centre, scale
+
+
+def predict(fitted: tuple[Array, Array, Array], x: Array) -> Array:
+    """Probability of being met for features of shape (targets, features)."""
+    b, centre, scale = fitted
+    return expit(b[0] + ((x - centre) / scale) @ b[1:])
+
+
+def for_goal(
+    rows: pd.DataFrame,
+    year: int,
+    *,
+    p_law: float,
+    size_usd: float,
+    years: int,
+    reporter: str,
+    as_growth: bool,
+) -> tuple[float | None, pd.DataFrame]:
+    """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
+
+    Parameters
+    ----------
+    rows : as `features` gives them.
+    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade.
+
+    Returns
+    -------
+    Probability, or None where fewer than `MIN_KNOWN` targets were resolved; and those targets.
+    """
+    known = rows[rows["resolved"] < year]
+    if len(known) < MIN_KNOWN:
+        return None, known
+    kind = load_reporters().set_index("name")["kind"].get(reporter, "country")
+    below = kind in ("province", "city", "zone", "region")
+    one = _features([p_law], [years], [size_usd], [below], [as_growth])
+    fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
+    return float(predict(fitted, one.to_numpy())[0]), known

@@ -13,8 +13,6 @@ from scipy.special import stdtrit
 
 from lib import law as laws
 from lib import reference
-from lib.analysis.scores import crps_t
-from lib.errors import UserError
 from lib.growth import log_growth
 
 DRIVERS = {
@@ -27,8 +25,6 @@ DRIVERS = {
 
 LEAST_YEARS = 12
 """Four drivers and a constant leave seven degrees of freedom then; with fewer years nothing is fitted."""
-
-LAGS = 2
 
 STILL = 1e-4
 """Log growth whose range is less stands still: published digits could not tell it from that."""
@@ -77,12 +73,13 @@ def fit(table: pd.DataFrame) -> pd.DataFrame:
     correction), p, vif (variance inflation factor: 1 / (1 − R² on the other drivers); NaN for const). R² stands
     in `attrs["r2"]`, years in `attrs["n"]`.
     """
-    if len(table) < LEAST_YEARS:
-        raise UserError(f"drivers: found {len(table)} years with all drivers, expected {LEAST_YEARS} or more")
-    fitted = _ols(table, hac=True)
+    fitted = ols(table, lags=2)
     found = fitted.conf_int().set_axis(["low", "high"], axis=1)
     found.insert(0, "coefficient", fitted.params)
-    found = found.assign(p=fitted.pvalues, vif=vif(table))
+    # On standardised drivers the variance of a slope is the diagonal of the inverse of their correlations.
+    correlation = table.drop(columns="growth").corr()
+    vif = pd.Series(np.diag(np.linalg.inv(correlation)), index=correlation.index)
+    found = found.assign(p=fitted.pvalues, vif=vif)
     found.attrs = {"r2": float(fitted.rsquared), "n": len(table)}
     return found
 
@@ -98,7 +95,8 @@ def coefficients(table: pd.DataFrame) -> pd.DataFrame:
     """
     if is_thin(table):
         return pd.DataFrame()
-    found, moved = fit(table).drop(index="const"), without_each_year(table)
+    found = fit(table).drop(index="const")
+    moved = pd.DataFrame({year: ols(table.drop(year)).params for year in table.index}).T
     found = found.assign(least=moved.min(), most=moved.max(), name=pd.Series(DRIVERS))
     one_sign = np.sign(found["least"]) == np.sign(found["most"])
     return found.assign(firm=(found["p"] <= 0.05) & one_sign)
@@ -114,18 +112,6 @@ def is_thin(table: pd.DataFrame) -> bool:
     return len(table) < LEAST_YEARS or is_still(table["growth"])
 
 
-def vif(table: pd.DataFrame) -> pd.Series:
-    """Variance inflation factor of each driver: how much its variance grows because the others move along."""
-    names = [name for name in table.columns if name != "growth"]
-    correlation = np.corrcoef(table[names].to_numpy(), rowvar=False)
-    return pd.Series(np.diag(np.linalg.inv(np.atleast_2d(correlation))), index=names)
-
-
-def without_each_year(table: pd.DataFrame) -> pd.DataFrame:
-    """Coefficients without each year in turn: one row a year left out, one column a driver (and const)."""
-    return pd.DataFrame({year: _ols(table.drop(year)).params for year in table.index}).T
-
-
 def explained(table: pd.DataFrame) -> pd.DataFrame:
     """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
 
@@ -133,23 +119,21 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
     """
     if is_thin(table):
         return pd.DataFrame(columns=["growth", "fit", "residual"])
-    fitted = _ols(table)
+    fitted = ols(table)
     names = [name for name in table.columns if name != "growth"]
     parts = table[names] * fitted.params[names]
     fit = table["growth"] - fitted.resid
     return parts.assign(const=fitted.params["const"], residual=fitted.resid, growth=table["growth"], fit=fit)
 
 
-def _ols(table: pd.DataFrame, hac: bool = False) -> Any:
+def ols(table: pd.DataFrame, lags: int = 0) -> Any:
+    """Least squares of the column growth on the others and a constant; errors of Newey & West (1987) with some lags."""
     from statsmodels.regression.linear_model import OLS
 
     design = table.drop(columns="growth").assign(const=1.0)
-    errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": LAGS, "use_correction": True}, "use_t": True}
-    return OLS(table["growth"], design).fit(**(errors if hac else {}))
+    errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": lags, "use_correction": True}, "use_t": True}
+    return OLS(table["growth"], design).fit(**(errors if lags else {}))
 
-
-SMALLEST_SCALE = 1e-6
-"""A record that never moves leaves no spread; a score needs one."""
 
 LEAST_RATES = 10
 """Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
@@ -163,6 +147,9 @@ MODELS = {
     "all, foresight": "next year's four drivers, foreseen",
 }
 
+StudentT = tuple[float, float, float]
+"""Location, scale and degrees of freedom of a forecast of log growth."""
+
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     """Forecasts of each year's log growth from the year before, by model, with their scores.
@@ -170,41 +157,37 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     level_usd_mn : the flow by year, millions of dollars; years before a gap are not used.
-    drivers : log growth of the drivers by year (`lib.analysis.regressions.drivers`).
+    drivers : as the function of that name gives them.
 
     Returns
     -------
-    Frame: origin, year (the one forecast), model, location, scale, df (Student-t), growth (what came), error
-    (location − growth), crps, inside (whether the 80 % interval held it); origins from `LEAST_RATES` rates on
-    for which all models can be fitted and judged; no row where growth never changes.
+    Frame: origin, year (the one forecast), model, location, scale, df, error (location − what came), crps, inside (whether the 80 % interval held
+    it); origins from `LEAST_RATES` rates on for which all models can be fitted and judged; no row where growth never
+    changes.
     """
     growth = log_growth(level_usd_mn).dropna()
     if is_still(growth):
         return pd.DataFrame()
     table = pd.concat([growth.rename("growth"), drivers], axis=1).sort_index()
+    complete = table.dropna().index
     rows = []
-    for origin in _origins(table):
-        laws = {"core": _core(level_usd_mn, growth, origin), "walk": _walk(growth.loc[:origin])}
+    for origin in complete:
+        if (complete <= origin).sum() < LEAST_RATES or origin + 1 not in complete:
+            continue
+        past = growth.loc[:origin]
+        walk = 0.0, float(np.sqrt(np.mean(past**2))), float(len(past))
+        laws = {"core": _core(level_usd_mn, growth, origin), "walk": walk}
         for names, label in ((["oil"], "oil"), (list(drivers.columns), "all")):
-            laws[f"{label}, known"] = _known(table, names, origin)
-            laws[f"{label}, foresight"] = _foresight(table, names, origin)
+            lagged = pd.concat([table["growth"], table[names].set_axis(table.index + 1)], axis=1).sort_index()
+            laws[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
+            laws[f"{label}, foresight"] = _predicted(table.loc[complete].loc[: origin + 1], names)
         came = float(growth[origin + 1])
-        rows += [
-            {"origin": origin, "year": origin + 1, "model": model, **_score(law, came)}
-            for model, law in laws.items()
-        ]
+        about = {"origin": origin, "year": origin + 1}
+        rows += [{**about, "model": model, **_score(law, came)} for model, law in laws.items()]
     return pd.DataFrame(rows)
 
 
-def _origins(table: pd.DataFrame) -> list[int]:
-    """Years with enough complete rows up to them and a complete row after."""
-    complete = table.dropna().index
-    return [
-        int(year) for year in complete if (complete <= year).sum() >= LEAST_RATES and year + 1 in complete
-    ]
-
-
-def _core(level: pd.Series, growth: pd.Series, origin: int) -> tuple[float, float, float]:
+def _core(level: pd.Series, growth: pd.Series, origin: int) -> StudentT:
     """The law of the collection without its class part: own rates to the origin, shrunk to the class known then."""
     prior = laws.drawn(reference.prior_for(float(level[origin]) * 1e6, origin))
     of = laws.posterior(growth.loc[:origin].to_numpy(), prior)
@@ -212,46 +195,22 @@ def _core(level: pd.Series, growth: pd.Series, origin: int) -> tuple[float, floa
     return float(laws.location(of, 1)), scale, float(of.df)
 
 
-def _walk(growth: pd.Series) -> tuple[float, float, float]:
-    return 0.0, float(np.sqrt(np.mean(growth**2))), float(len(growth))
+def _predicted(table: pd.DataFrame, names: list[str]) -> StudentT:
+    """Least-squares prediction of the last row from those before, parameter uncertainty included."""
+    past = table.iloc[:-1].dropna(subset=["growth", *names])
+    fitted = ols(past[["growth", *names]])
+    ahead = fitted.get_prediction(table[names].iloc[[-1]].assign(const=1.0))
+    return float(ahead.predicted_mean[0]), float(ahead.se_obs[0]), float(fitted.df_resid)
 
 
-def _known(table: pd.DataFrame, names: list[str], origin: int) -> tuple[float, float, float]:
-    """Growth on the drivers of the year before, for the next year on those of the origin."""
-    lagged = table[names].set_axis(table.index + 1)
-    rows = pd.concat([table["growth"], lagged], axis=1).loc[:origin].dropna()
-    return _predict(rows[names], rows["growth"], table.loc[origin, names])
+def _score(law: StudentT, came: float) -> dict[str, float | bool]:
+    import scoringrules
 
-
-def _foresight(table: pd.DataFrame, names: list[str], origin: int) -> tuple[float, float, float]:
-    """Growth on the drivers of the same year, for the next year on what they then did."""
-    rows = table.loc[:origin].dropna()
-    return _predict(rows[names], rows["growth"], table.loc[origin + 1, names])
-
-
-def _predict(drivers: pd.DataFrame, growth: pd.Series, at: pd.Series) -> tuple[float, float, float]:
-    """Location, scale and degrees of freedom of the least-squares prediction, parameter uncertainty included."""
-    x = np.column_stack([np.ones(len(drivers)), drivers.to_numpy(dtype=float)])
-    new = np.concatenate([[1.0], at.to_numpy(dtype=float)])
-    inverse = np.linalg.inv(x.T @ x)
-    slopes = inverse @ x.T @ growth.to_numpy()
-    df = len(growth) - x.shape[1]
-    variance = np.sum((growth.to_numpy() - x @ slopes) ** 2) / df
-    return float(new @ slopes), float(np.sqrt(variance * (1 + new @ inverse @ new))), float(df)
-
-
-def _score(law: tuple[float, float, float], came: float) -> dict[str, float | bool]:
-    location, scale, df = law[0], max(law[1], SMALLEST_SCALE), law[2]
-    half = scale * float(stdtrit(df, 0.9))
-    return {
-        "location": location,
-        "scale": scale,
-        "df": df,
-        "growth": came,
-        "error": location - came,
-        "crps": float(crps_t(df, location, scale, came)),
-        "inside": abs(location - came) <= half,
-    }
+    location, scale, df = law[0], max(law[1], 1e-6), law[2]  # a record that never moves leaves no spread
+    error, half = location - came, scale * float(stdtrit(df, 0.9))
+    crps = float(scoringrules.crps_t(came, df, location, scale))
+    told = {"location": location, "scale": scale, "df": df}
+    return told | {"error": error, "crps": crps, "inside": abs(error) <= half}
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
@@ -264,16 +223,8 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
     if found.empty:
         return pd.DataFrame()
     core = found[found["model"] == "core"].set_index("year")["crps"]
-    beaten = found["crps"] < found["year"].map(core)
-    by_model = found.assign(better=beaten, square=found["error"] ** 2, size=found["error"].abs()).groupby(
-        "model"
-    )
-    scores = by_model.agg(
-        rmse=("square", "mean"),
-        mae=("size", "mean"),
-        crps=("crps", "mean"),
-        inside=("inside", "mean"),
-        better=("better", "sum"),
-        years=("year", "size"),
-    )
+    better = found["crps"] < found["year"].map(core)
+    rows = found.assign(better=better, rmse=found["error"] ** 2, mae=found["error"].abs(), years=1)
+    how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
+    scores = rows.groupby("model").agg(how)
     return scores.assign(rmse=np.sqrt(scores["rmse"])).reindex(list(MODELS))

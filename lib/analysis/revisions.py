@@ -10,8 +10,7 @@ Time itself is a step of its own: a year that ends brings its exchange rate, and
 too long becomes unknown.
 """
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,18 @@ from lib.cases import CompareCase, GoalCase
 from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS
 from lib.months import releases, year_to_date
 from lib.outlook import lineage, of
-from lib.results import Estimate
+from lib.results import Estimate, points
 from lib.show import periods
 from lib.words import fill, number
 
-START, FIGURE, TIME, REST = "start", "figure", "time", "rest"
+START, FIGURE, TIME = "start", "figure", "time"
 
 DECIDED = {"met": 1.0, "missed": 0.0}
 """Probability that a decided reading counts with, so that its decision is a change like any other."""
+
+
+LEAST_SHOWN = 0.0005
+"""Moves up to 0.05 points of a per cent are told together."""
 
 
 class PartialCase(GoalCase):
@@ -71,30 +74,37 @@ def steps(case: CompareCase) -> pd.DataFrame:
     changed levels in words), and by reading `p_…` (probability; 1 when met, 0 when missed, NaN where there is
     none) and `verdict_…`.
     """
-    return pd.DataFrame(list(_steps(case)))
-
-
-def _steps(case: CompareCase) -> Iterator[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     levels: dict[str, pd.Series] = {}
     basis: tuple[Any, ...] | None = None
     state: dict[str, Any] = {}
     for now, row in _moments(case):
-        name = "" if row is None else row["reporter"]
-        before, old = levels, state
+        before, old, name = levels, state, "" if row is None else row["reporter"]
         levels = _family_levels(now) if row is None else levels | {name: _levels(now, name)}
         if (rests_on := _basis(now, levels)) != basis:
             basis, state = rests_on, _state(now)
-        if not old:
-            yield _step(now, START, state)
-        elif row is not None and (words := _changes(before.get(name), levels[name])):
-            yield _step(now, FIGURE, state, row["figure_id"], name, words)
-        elif row is not None and str(state) != str(old):  # months of a year that is not known whole
-            so_far = fill(
-                "{period}: {value:number}", period=periods(pd.DataFrame([row]))[0], value=row["value_mn"]
-            )
-            yield _step(now, FIGURE, state, row["figure_id"], name, so_far)
-        elif str(state) != str(old):  # as text, in which a probability that is not known equals itself
-            yield _step(now, TIME, state)
+        words = "" if row is None else _changes(before[name].to_dict(), levels[name].to_dict())
+        # As text, in which a probability that is not known equals itself.
+        if old and not words and str(state) == str(old):
+            continue
+        kind = FIGURE if row is not None else TIME if old else START
+        if row is not None and not words:  # months of a year that is not known whole
+            period = periods(pd.DataFrame([row]))[0]
+            words = fill("{period}: {value:number}", period=period, value=row["value_mn"])
+        figure_id = "" if row is None else row["figure_id"]
+        about = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": name, "levels": words}
+        rows.append(about | state)
+    return pd.DataFrame(rows)
+
+
+def _changes(old: dict[int, float], new: dict[int, float]) -> str:
+    """The levels that differ, in words: "2012: 153.3 → 150; 2013: 230"."""
+    words = []
+    for year in sorted(old.keys() | new.keys()):
+        if old.get(year) != new.get(year):
+            ends = [number(levels[year]) if year in levels else "none" for levels in (old, new)]
+            words.append(f"{year}: {' → '.join(ends).removeprefix('none → ')}")
+    return "; ".join(words)
 
 
 def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | None]]:
@@ -109,44 +119,27 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
         case.base_year, case.deadline
     )
     new = new[own | new.index.isin(fig.annual(new).index)]
-    clock = _clock_days(case)
+    # Days on which a year's exchange rate is known, or the deadline's figure is overdue.
+    clock = [
+        *(pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)),
+        _overdue(case),
+    ]
+    clock = [day for day in clock if case.as_of_time < day <= pd.Timestamp(case.until)]
     for day in sorted({*new["known_from"], *clock}):
         rows = new[new["known_from"] == day]
         waiting = list(rows["figure_id"])
-        now = _moved(now, day.date(), waiting)
+        now = now.model_copy(update={"as_of": day.date(), "held_back": frozenset(waiting)})
         if day in clock:
             yield now, None
         for row in rows.to_dict("records"):
             waiting.remove(row["figure_id"])
-            now = _moved(now, now.as_of, waiting)
+            now = now.model_copy(update={"held_back": frozenset(waiting)})
             yield now, row
-
-
-def _clock_days(case: CompareCase) -> list[pd.Timestamp]:
-    """Days between the two on which a year's exchange rate is known, or the deadline's figure is overdue."""
-    days = [pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)]
-    return [day for day in (*days, _overdue(case)) if case.as_of_time < day <= pd.Timestamp(case.until)]
 
 
 def _overdue(case: GoalCase) -> pd.Timestamp:
     """The day from which a reading without its last figure is unknown, no longer open (`lib.goals.judge`)."""
     return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
-
-
-def _moved(case: PartialCase, day: date, held_back: list[str]) -> PartialCase:
-    return case.model_copy(update={"as_of": day, "held_back": frozenset(held_back)})
-
-
-def _step(
-    now: PartialCase,
-    kind: str,
-    state: dict[str, Any],
-    figure_id: str = "",
-    reporter: str = "",
-    levels: str = "",
-) -> dict[str, Any]:
-    what = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": reporter, "levels": levels}
-    return what | state
 
 
 def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
@@ -161,10 +154,8 @@ def _state(case: PartialCase) -> dict[str, Any]:
     answer = of(case)
     verdicts = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
     chances = {name: DECIDED.get(verdicts[name], answer.chances.get(name, np.nan)) for name in READINGS}
-    return {
-        **{f"p_{name}": chances[name] for name in READINGS},
-        **{f"verdict_{name}": verdicts[name] for name in READINGS},
-    }
+    odds = {f"p_{name}": chances[name] for name in READINGS}
+    return odds | {f"verdict_{name}": verdicts[name] for name in READINGS}
 
 
 def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
@@ -177,19 +168,6 @@ def _levels(case: PartialCase, label: str) -> pd.Series:
     reporter, _, partner = label.partition("–")
     member = case.model_copy(update={"reporter": reporter, "partner": partner or case.partner})
     return member.series()["value_mn"]
-
-
-def _changes(before: pd.Series | None, after: pd.Series) -> str:
-    """The levels that differ, in words: "2012: 153.3 → 150; 2013: 230"."""
-    old = {} if before is None else before.to_dict()
-    new = after.to_dict()
-    differing = sorted(year for year in old | new if old.get(year) != new.get(year))
-    return "; ".join(f"{year}: {_change(old.get(year), new.get(year))}" for year in differing)
-
-
-def _change(before: float | None, after: float | None) -> str:
-    words = [number(value) for value in (before, after) if value is not None]
-    return " → ".join(words) if after is not None else f"{words[0]} → none"
 
 
 def contributions(found: pd.DataFrame) -> pd.DataFrame:
@@ -206,28 +184,6 @@ def contributions(found: pd.DataFrame) -> pd.DataFrame:
     return odds.ffill().diff().iloc[1:]
 
 
-def movers(found: pd.DataFrame, reading: str, least: float = 0.0) -> pd.DataFrame:
-    """The steps that moved the probability of one reading by more than `least`, the others as one last row.
-
-    Returns
-    -------
-    The columns of `steps` without those by reading, and: moved (fraction; adds up to the whole change), p
-    (probability after the step, NaN for the last row), verdict, others (number of steps that a row stands for
-    beside its own). The first row is the start, whose `moved` is NaN.
-    """
-    moved = contributions(found)[reading].reindex(found.index)
-    rows = found[["day", "kind", "figure_id", "reporter", "levels"]].assign(
-        moved=moved, p=found[f"p_{reading}"], verdict=found[f"verdict_{reading}"], others=0
-    )
-    large, small = moved.abs() > least, (moved.abs() <= least) & (moved != 0)
-    shown = rows[(rows["kind"] == START) | large]
-    if not small.any():
-        return shown.reset_index(drop=True)
-    rest = {"day": found["day"].iloc[-1], "kind": REST, "figure_id": "", "reporter": "", "levels": ""}
-    rest |= {"moved": moved[small].sum(), "p": np.nan, "verdict": "", "others": int(small.sum())}
-    return pd.concat([shown, pd.DataFrame([rest])], ignore_index=True)
-
-
 def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
     """Every change of a verdict: reading, day, figure_id (blank: time alone), before, after."""
     rows = []
@@ -237,10 +193,6 @@ def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
         for place, step in changed.iterrows():
             rows.append((name, step["day"], step["figure_id"], verdict[place - 1], verdict[place]))
     return pd.DataFrame(rows, columns=["reading", "day", "figure_id", "before", "after"])
-
-
-LEAST_SHOWN = 0.0005
-"""Moves up to 0.05 points of a per cent are told together."""
 
 
 def ends(found: pd.DataFrame, reading: str) -> pd.DataFrame:
@@ -282,23 +234,25 @@ def told_arrivals(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> 
     return rows.assign(levels=rows["figure_id"].map(changes))
 
 
-def attribution(found: pd.DataFrame) -> pd.DataFrame:
-    """What each step moved of each reading; steps that moved all of them by little in one row, the sum in the last.
+def attribution(
+    found: pd.DataFrame, readings: Sequence[str] = READINGS, least: float = LEAST_SHOWN
+) -> pd.DataFrame:
+    """What each step moved of some readings; steps that moved all of them by little in one row, the sum in the last.
 
     Returns
     -------
     Frame with day, what (figure_id, or words), levels, and a column a reading (fraction; NaN for no move).
     """
-    moved = contributions(found)
+    moved = contributions(found)[list(readings)]
     size = moved.abs().max(axis=1)
-    some, few = found.loc[size.index[size > LEAST_SHOWN]], moved[(size > 0) & (size <= LEAST_SHOWN)]
+    some, few = found.loc[size.index[size > least]], moved[(size > 0) & (size <= least)]
     what = some["figure_id"].replace("", "time alone")
     rows = [some[["day", "levels"]].assign(what=what).join(moved)]
     if len(few):
         rows.append(few.sum().to_frame().T.assign(what=f"{len(few)} with smaller moves"))
     rows.append(moved.sum(min_count=1).to_frame().T.assign(what="all together"))
     table = pd.concat([row for row in rows if len(row)], ignore_index=True)
-    return table.reindex(columns=["day", "what", "levels", *READINGS]).replace(0.0, np.nan)
+    return table.reindex(columns=["day", "what", "levels", *readings]).replace(0.0, np.nan)
 
 
 def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
@@ -308,40 +262,27 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
     -------
     Frame with label, low and high (fractions, ends of the bar) and moved (NaN for start and end).
     """
-    rows = movers(found, case.reading, least)
-    start, end = found.iloc[0], found.iloc[-1]
-    level = start[f"p_{case.reading}"]
-    parts = [(_end_label(case.as_of, start, case.reading), 0.0, level, float("nan"))]
-    for row in rows.iloc[1:].to_dict("records"):
-        low, high = sorted((level, level + row["moved"]))
-        parts.append((_bar_label(row), low, high, row["moved"]))
-        level += row["moved"]
-    parts.append((_end_label(case.until, end, case.reading), 0.0, end[f"p_{case.reading}"], float("nan")))
-    return pd.DataFrame(parts, columns=["label", "low", "high", "moved"])
-
-
-def _end_label(day: date, step: pd.Series, reading: str) -> str:
-    return f"{day:%-d %b %Y}\n{step[f'verdict_{reading}']}"
-
-
-def _bar_label(row: dict[str, Any]) -> str:
-    if row["kind"] == REST:
-        return f"{row['others']} smaller"
-    return f"{row['figure_id'] or 'time alone'}\n{row['day']:%-d %b %Y}"
+    ends = found.iloc[[0, -1]]
+    start, end = (
+        {"label": f"{day:%-d %b %Y}\n{verdict}", "low": 0.0, "high": p}
+        for day, verdict, p in zip(
+            (case.as_of, case.until), ends[f"verdict_{case.reading}"], ends[f"p_{case.reading}"], strict=True
+        )
+    )
+    level, parts = start["high"], [start]
+    for row in attribution(found, [case.reading], least).iloc[:-1].to_dict("records"):
+        day, moved = row["day"], row[case.reading]
+        label = row["what"].replace("with smaller moves", "smaller") + (
+            "" if pd.isna(day) else f"\n{day:%-d %b %Y}"
+        )
+        low, high = sorted((level, level + moved))
+        parts.append({"label": label, "low": low, "high": high, "moved": moved})
+        level += moved
+    return pd.DataFrame([*parts, end], columns=["label", "low", "high", "moved"])
 
 
 def estimates(case: CompareCase, found: pd.DataFrame) -> list[Estimate]:
     """The whole change of each reading's probability as rows for the result; readings without one are left out."""
-    total = contributions(found).sum(skipna=False)
-    return [
-        Estimate(
-            target=f"change of probability, {READING_LABELS[name]}",
-            period=case.deadline,
-            output_type="point",
-            output_type_id=None,
-            value=float(total[name]),
-            unit=f"fraction, {case.as_of} to {case.until}",
-        )
-        for name in READINGS
-        if pd.notna(total[name])
-    ]
+    total = contributions(found).sum(skipna=False).rename(READING_LABELS)
+    unit = f"fraction, {case.as_of} to {case.until}"
+    return points(total.add_prefix("change of probability, "), case.deadline, unit)

@@ -7,7 +7,6 @@ import pandas as pd
 
 from lib import growth
 from lib import law as laws
-from lib.cases import GoalCase
 from lib.forecast import MIN_GROWTH_RATES
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
 
@@ -53,7 +52,7 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("assumption")
 
 
-def hindcasts(answer: Answer) -> dict[str, pd.DataFrame]:
+def hindcasts(answer: Answer) -> pd.DataFrame:
     """Forecasts that the same method gave at earlier years, for the flow and the larger ones.
 
     Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up
@@ -61,44 +60,23 @@ def hindcasts(answer: Answer) -> dict[str, pd.DataFrame]:
 
     Returns
     -------
-    By flow (`FlowCase.label_beside`): frame indexed by origin with probability and met (bool); flows without any are
-    left out.
+    Frame indexed by origin: flow of (`FlowCase.label_beside`), probability and met (bool).
     """
-    case, goal = answer.case, answer.goal
+    case, goal, rows = answer.case, answer.goal, []
     years = max(goal.deadline - answer.last, 1)
-    found = {}
+    needed = years * np.log1p(goal.rate)
     for member in [case, *lineage(case)]:
         levels = member.series()["value_mn"].dropna()
-        rows = {year: _hindcast(member, levels, int(year), years, goal.rate) for year in levels.index}
-        rows = {year: row for year, row in rows.items() if row is not None}
-        if rows:
-            frame = pd.DataFrame.from_dict(rows, orient="index", columns=["probability", "met"])
-            found[member.label_beside(case)] = frame
-    return found
+        for origin, level in levels.iloc[1:].items():
+            if origin + years in levels.index and level > 0:
+                of = expect(member, levels.loc[:origin]).posterior
+                met = levels[origin + years] / level >= np.exp(needed - 1e-9)
+                rows.append((member.label_beside(case), origin, float(laws.p_reach(of, needed, years)), met))
+    return pd.DataFrame(rows, columns=["flow of", "origin", "probability", "met"]).set_index("origin")
 
 
-def _hindcast(
-    case: GoalCase, levels: pd.Series, origin: int, years: int, growth_rate: float
-) -> tuple[float, bool] | None:
-    """(probability, met) of growing at a rate over `years` years from `origin`; None without enough years."""
-    before = levels.loc[:origin]
-    if origin + years not in levels.index or len(before) < 2 or not levels[origin] > 0:
-        return None
-    needed = years * np.log1p(growth_rate)
-    met = levels[origin + years] / levels[origin] >= np.exp(needed - 1e-9)
-    return float(laws.p_reach(expect(case, before).posterior, needed, years)), bool(met)
-
-
-def hindcast_summary(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """By flow: number of forecasts, first and last origin, mean probability and how many came true."""
-    rows = {
-        name: {
-            "n": len(frame),
-            "first": frame.index.min(),
-            "last": frame.index.max(),
-            "mean": frame["probability"].mean(),
-            "met": int(frame["met"].sum()),
-        }
-        for name, frame in found.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("flow of").reset_index()
+def hindcast_summary(found: pd.DataFrame) -> pd.DataFrame:
+    """By flow: number of forecasts (n), first and last origin, mean probability and how many came true (met)."""
+    span = {"n": ("origin", "size"), "first": ("origin", "min"), "last": ("origin", "max")}
+    groups = found.reset_index().groupby("flow of", sort=False)
+    return groups.agg(**span, mean=("probability", "mean"), met=("met", "sum")).reset_index()

@@ -6,22 +6,30 @@ is read as one with its drivers unchanged, and its variance is kept: what a know
 not, so that scenarios err to the side of doubt.
 
 How much trade moved with oil, the rouble and Russian growth: elasticities estimated on the record of the day.
+
+Break-even: which growth a year would have had a given chance, and how unusual the growth asked for is.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib import growth, outlook
 from lib import law as laws
+from lib import outlook
+from lib.analysis import regressions
 from lib.cases import GoalCase, ScenarioCase
-from lib.goals import READINGS
+from lib.figures import load_goals_table
+from lib.goals import READINGS, Goal
 from lib.law import Law
 from lib.outlook import Answer
+from lib.reference import HORIZON, known_share
+from lib.results import Estimate
+from lib.series import candidates
 
 
 class Elasticity(NamedTuple):
@@ -83,20 +91,15 @@ def at_once(kind: str, change: float, total: float, years: int) -> Scenario:
     return Scenario(kind, change, (total, *(0.0,) * (years - 1)), (0.0,) * years)
 
 
-def moved(scenario: Scenario, law: Law) -> Law:
-    """The law under a scenario, whose shifts end with the last year of the law."""
-    years, first = np.array(law.years), law.years[-1] - len(scenario.mean) + 1
-    mean, sd = (np.concatenate([[0.0], np.cumsum(part)]) for part in (scenario.mean, scenario.sd))
-    place = np.clip(years - first + 1, 0, len(scenario.mean))
-    change = Law(law.years, np.ones(1), mean[place][None], np.outer(sd[place], sd[place])[None])
-    return laws.add(law, change)
-
-
 def chances(scenario: Scenario, answer: Answer) -> pd.Series:
-    """Probability of each undecided reading under a scenario; without a change those of the answer itself."""
-    if answer.law is None:
+    """Probability of each undecided reading under a scenario, whose shifts end with the last year of the law."""
+    law = answer.law
+    if law is None:
         return answer.chances
-    odds = laws.chances(moved(scenario, answer.law), answer.goal, answer.levels)
+    mean, sd = (np.concatenate([[0.0], np.cumsum(part)]) for part in (scenario.mean, scenario.sd))
+    place = np.clip(np.array(law.years) - law.years[-1] + len(scenario.mean), 0, len(scenario.mean))
+    change = Law(law.years, np.ones(1), mean[place][None], np.outer(sd[place], sd[place])[None])
+    odds = laws.chances(laws.add(law, change), answer.goal, answer.levels)
     return odds.reindex(answer.chances.index).clip(outlook.SUREST, 1 - outlook.SUREST)
 
 
@@ -119,24 +122,13 @@ def elasticities(listed: list[Scenario]) -> pd.DataFrame:
     return pd.DataFrame(list(found), columns=list(Elasticity._fields))
 
 
-DRIVERS = ("oil", "rouble", "gdp")
-"""The price of Brent, the value of the rouble in dollars, Russia's real GDP; the latter two for trade with Russia."""
-
 MIN_YEARS = 6
 """Fewer yearly growth rates say nothing of an elasticity."""
 
 
 def drivers(case: GoalCase) -> pd.DataFrame:
-    """Yearly log change of each driver for the years that were over on the case's day; by year."""
-    wide = fig.load_covariates().pivot(index="year", columns="variable", values="value")
-    wide = wide.loc[: case.as_of.year - 1]
-    return pd.DataFrame(
-        {
-            "oil": np.log(wide["brent_usd_per_bbl"]).diff(),
-            "rouble": -np.log(wide["rub_per_usd"]).diff(),
-            "gdp": np.log1p(wide["russia_gdp_real_growth_pct"] / 100),
-        }
-    )
+    """Yearly log change of the price of Brent (oil), the rouble in dollars and Russia's real GDP known on the day."""
+    return regressions.drivers(fig.load_covariates(), case.as_of.year).rename(columns={"russia_gdp": "gdp"})
 
 
 def largest(case: GoalCase) -> GoalCase:
@@ -152,24 +144,17 @@ def is_with_russia(case: GoalCase) -> bool:
 def estimate(case: GoalCase, driver: str) -> Elasticity | None:
     """Slope of the yearly log growth of the largest flow on one driver; None where the day knew too few years.
 
-    None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil, rouble and GDP move together and cannot be told apart.
+    None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
+    rouble and GDP move together and cannot be told apart.
     """
-    rates = growth.log_growth(largest(case).series()["value_mn"])
-    both = pd.DataFrame({"growth": rates, "driver": drivers(case)[driver]}).dropna()
+    both = regressions.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
     if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
-    slope, sd, r2 = regress(both["growth"].to_numpy(), both["driver"].to_numpy())
-    return Elasticity(driver, slope, sd, len(both), int(both.index.min()), int(both.index.max()), r2)
-
-
-def regress(y: np.ndarray, x: np.ndarray) -> tuple[float, float, float]:
-    """Slope, its standard error robust to autocorrelation and unequal variance (Newey & West 1987), and R²."""
-    from statsmodels.regression.linear_model import OLS
-
-    design = np.column_stack([np.ones_like(x), x])
-    robust = {"maxlags": 1, "use_correction": True}
-    fitted = OLS(y, design).fit(cov_type="HAC", cov_kwds=robust, use_t=True)
-    return float(fitted.params[1]), float(fitted.bse[1]), float(fitted.rsquared)
+    fitted = regressions.ols(both, lags=1)
+    slope, sd = float(fitted.params[driver]), float(fitted.bse[driver])
+    return Elasticity(
+        driver, slope, sd, len(both), both.index.min(), both.index.max(), float(fitted.rsquared)
+    )
 
 
 PIPELINES = {2011: "the first crude pipeline", 2018: "its second line"}
@@ -189,31 +174,32 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
     None but the first applies once the deadline's year is over: what drove those years is in the figures.
     """
     years = answer.goal.deadline - answer.last
-    nothing = Scenario("none", 0.0, (0.0,) * years, (0.0,) * years)
+    listed = [Scenario("none", 0.0, (0.0,) * years, (0.0,) * years)]
     if answer.kind == "inferred":
-        return [nothing]
-    listed = [
-        nothing,
-        *_driven(case, years),
-        at_once("step", case.level_shift_pct / 100, math.log1p(case.level_shift_pct / 100), years),
-        _parcels(case, answer, years),
-        _sanctions_lifted(case, years),
-        *_as_they_came(case, answer),
-    ]
-    return [scenario for scenario in listed if scenario is not None]
-
-
-def _driven(case: ScenarioCase, years: int) -> list[Scenario]:
-    """Drivers that end above or below their last known year, in equal steps; GDP in points a year."""
+        return listed
     assumed = {"oil": case.oil_pct / 100, "rouble": case.rouble_pct / 100, "gdp": case.gdp_points / 100}
-    found = []
-    for driver, change in assumed.items():
-        by = estimate(case, driver)
-        if by is not None:
-            change_to_deadline = math.log1p(change) * (years if driver == "gdp" else 1)
-            total, sd = by.value * change_to_deadline, by.sd * change_to_deadline
-            found.append(steady(driver, change, total, sd, years, by))
-    return found
+    by = {driver: estimate(case, driver) for driver in assumed}
+    for (
+        driver,
+        change,
+    ) in assumed.items():  # drivers above or below their last known year; GDP in points a year
+        if (slope := by[driver]) is not None:
+            size = math.log1p(change) * (years if driver == "gdp" else 1)
+            listed.append(steady(driver, change, slope.value * size, slope.sd * size, years, slope))
+    step = case.level_shift_pct / 100
+    listed.append(at_once("step", step, math.log1p(step), years))
+    if case.parcels_mn and is_with_russia(case):  # as a step: their share in the last level known
+        share = math.log1p(case.parcels_mn / float(answer.levels[answer.last]))
+        listed.append(at_once("parcels", case.parcels_mn, share, years))
+    if seen := since_sanctions(case):  # part of what was gained beyond expectation is undone
+        undone = case.sanctions_undone
+        listed.append(steady("sanctions", undone, -undone * seen.beyond, undone * seen.sd, years))
+    for driver in ("oil", "rouble"):  # the paths that they took in fact: hindsight
+        path = drivers(case.today())[driver].reindex(range(answer.last + 1, answer.goal.deadline + 1))
+        if (slope := by[driver]) is not None and path.notna().all():
+            mean, sd = (tuple(float(value) for value in part * path) for part in (slope.value, slope.sd))
+            listed.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, slope))
+    return listed
 
 
 def pipeline_steps(case: GoalCase) -> pd.Series:
@@ -235,14 +221,6 @@ def pipeline_steps(case: GoalCase) -> pd.Series:
         if share.reindex([year - 1, year]).notna().all()
     }
     return pd.Series(steps, dtype=float)
-
-
-def _parcels(case: ScenarioCase, answer: Answer, years: int) -> Scenario | None:
-    """Parcels as a step, sent to Russia: their share in the last level known."""
-    if case.parcels_mn == 0 or not is_with_russia(case):
-        return None
-    total = math.log1p(case.parcels_mn / float(answer.levels[answer.last]))
-    return at_once("parcels", case.parcels_mn, total, years)
 
 
 class SinceSanctions(NamedTuple):
@@ -270,21 +248,126 @@ def since_sanctions(case: GoalCase) -> SinceSanctions | None:
     return SinceSanctions(gained, gained - float(laws.location(found, seen - before)), sd)
 
 
-def _sanctions_lifted(case: ScenarioCase, years: int) -> Scenario | None:
-    """Part of what trade gained beyond expectation after the sanctions is undone."""
-    seen, undone = since_sanctions(case), case.sanctions_undone
-    return (
-        None if seen is None else steady("sanctions", undone, -undone * seen.beyond, undone * seen.sd, years)
-    )
+# --- break-even, and what the goal says ---
+
+LOWEST, HIGHEST = -0.9, 4.0
+"""Growth a year between which a break-even goal is looked for."""
 
 
-def _as_they_came(case: ScenarioCase, answer: Answer) -> list[Scenario]:
-    """The paths that oil and the rouble took in fact: hindsight; those alone that are known for every year ahead."""
-    ahead = range(answer.last + 1, answer.goal.deadline + 1)
-    found = []
-    for driver in ("oil", "rouble"):
-        by, path = estimate(case, driver), drivers(case.today())[driver].reindex(ahead)
-        if by is not None and path.notna().all():
-            mean, sd = (tuple(float(value) for value in part * path) for part in (by.value, by.sd))
-            found.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, by))
-    return found
+def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -> float:
+    """Growth a year, as the goal would state it, whose probability in a reading is `p`; NaN where there is none.
+
+    On average it is that of a quantile; for the other readings probabilities fall as the rate rises, so that the
+    root is unique (Brent 1973).
+    """
+    from scipy.optimize import brentq
+
+    if reading == "average":
+        level = float(laws.quantiles(law, goal.deadline, [1 - p])[0])
+        return (level / goal.base_mn) ** (1 / goal.years) - 1
+
+    def excess(log_rate: float) -> float:
+        other = replace(goal, rate=float(np.expm1(log_rate)))
+        return float(laws.chances(law, other, levels)[reading]) - p
+
+    low, high = np.log1p(LOWEST), np.log1p(HIGHEST)
+    if reading == "every_year":  # never likelier than on average
+        high = np.log1p(rate_with(p, law, goal, levels, "average")) + 1e-6
+    if excess(low) < 0 or excess(high) > 0:
+        return float("nan")
+    return float(np.expm1(brentq(excess, low, high, xtol=1e-5)))
+
+
+def break_even(
+    law: Law, goal: Goal, levels: pd.Series, chances: Sequence[float] = (0.2, 0.5, 0.8)
+) -> pd.DataFrame:
+    """Growth a year with each of some chances, one row a reading, one column a chance."""
+    rows = {r: [rate_with(p, law, goal, levels, r) for p in chances] for r in READINGS}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(chances)).rename_axis("reading")
+
+
+def curve(law: Law, goal: Goal, levels: pd.Series, rates: np.ndarray) -> pd.DataFrame:
+    """Probability of each reading (columns) of a goal with each of some rates (index)."""
+    rows = [laws.chances(law, replace(goal, rate=float(rate)), levels) for rate in rates]
+    return pd.DataFrame(rows, index=pd.Index(rates, name="rate")).reindex(columns=list(READINGS))
+
+
+def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
+    """Growth asked for at the base and still needed on the day, and the share of flows that ever grew so fast.
+
+    Returns
+    -------
+    Frame, one row a standpoint: origin, years, needed (a year, on average), size_usd, share (of flows of that size
+    that grew as fast, as the day knew it; NaN beyond ten years).
+    """
+    goal, left = answer.goal, answer.needed.loc["average"]
+    rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
+    if answer.last > goal.base_year and left["years_left"] > 0:
+        last = float(answer.levels[answer.last])
+        rows.append((answer.last, int(left["years_left"]), float(left["needed"]), last))
+    frame = pd.DataFrame(rows, columns=["origin", "years", "needed", "size_usd"])
+    frame["size_usd"] = [case.usd_mn(row.size_usd, row.origin) * 1e6 for row in frame.itertuples()]
+    frame["share"] = [
+        float(known_share(row.size_usd, case.as_of, row.years, row.needed))
+        if row.years <= HORIZON
+        else np.nan
+        for row in frame.itertuples()
+    ]
+    return frame
+
+
+def own_past(case: GoalCase, found: pd.DataFrame) -> pd.DataFrame:
+    """In how many spans the flow and the larger ones ever grew as fast as is still needed: reporter, spans, grew."""
+    years, rate = int(found["years"].iloc[-1]), float(found["needed"].iloc[-1])
+    members = [case, *case.lineage()]
+    counts = [(member.reporter, *ever_grew(member.series()["value_mn"], years, rate)) for member in members]
+    return pd.DataFrame(counts, columns=["reporter", "grew", "spans"])
+
+
+def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:
+    """In how many spans of so many years a flow grew by a rate a year or more on average, and how many there were."""
+    later = levels.reindex(levels.index + years).to_numpy()
+    known = ~np.isnan(later)
+    grew = later[known] >= levels.to_numpy()[known] * (1 + rate) ** years * (1 - 1e-9)
+    return int(grew.sum()), int(known.sum())
+
+
+def stated(case: GoalCase, goal: Goal) -> dict[str, object]:
+    """What the record says of a goal as it was stated.
+
+    Returns
+    -------
+    reading (as announced, "level" for a level to reach, "none" where nobody announced the goal), unit (of an announced
+    level, or empty), deadline (whether one was announced), figures (of the base), grade (of its level), outcome
+    ("published", "open" or "never": no figure of the deadline though its year is over).
+    """
+    keys, rows = ["reporter", "partner", "measure", "base_year"], load_goals_table()
+    rows = rows[(rows[keys] == [case.reporter, case.partner, case.flow, case.base_year]).all(axis=1)]
+    row, today = None if rows.empty else rows.iloc[0], case.today()
+    base = candidates(case.vintage(), case.currency, case.rates())
+    published = goal.deadline in today.series().index
+    late = "open" if goal.deadline >= today.as_of.year else "never"
+    return {
+        "reading": "none" if row is None else str(row["reading"]),
+        "unit": str(row["unit"]) if row is not None and row["kind"] == "level" else "",
+        "deadline": row is None or bool(pd.notna(row["deadline"])),
+        "figures": int((base["year"] == goal.base_year).sum()),
+        "grade": case.series().loc[goal.base_year, "grade"],
+        "outcome": "published" if published else late,
+    }
+
+
+def estimates(found: pd.DataFrame, case: ScenarioCase, goal: Goal) -> list[Estimate]:
+    """Break-even growth by chance for the stated reading as rows for the result."""
+    return [
+        Estimate(
+            target="break-even growth",
+            period=goal.deadline,
+            output_type="quantile",
+            output_type_id=1 - float(p),
+            value=float(value),
+            unit="fraction a year",
+        )
+        for p, value in found.loc[case.reading].items()
+        if pd.notna(value)
+    ]

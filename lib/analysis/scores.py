@@ -1,161 +1,109 @@
-"""How sure a mean score is, whether probabilities happen as often as they say, and scores of Student-t forecasts.
+"""How good earlier forecasts were: the kept scores as frames, with intervals over resampled origins.
 
-Forecasts made in the same year share that year's shock, so every interval here resamples whole groups (origin
-years), never single forecasts. Scores are returned one per forecast, and lower is better (Gneiting & Raftery 2007).
+Forecasts made in the same year share that year's shock, so every interval here resamples whole groups (origin years),
+never single forecasts (cluster bootstrap, percentiles; Field & Welsh 2007). With fewer than about ten groups such an
+interval is still somewhat too narrow.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtr
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
 
-from lib.errors import UserError
+from lib.cases import ScoreCase
+from lib.goals import READING_LABELS
+from lib.reference import COVERS, USED, Array, read_scores, size_label
+from lib.results import Estimate, points
 
-Array = NDArray[np.float64]
+LABELS = {
+    USED: "forecast used here",
+    "base_rate": "base rate known at the origin (this panel)",
+    "base_rate_long": "base rate known at the origin (with 1962–2000)",
+    "log_walk": "driftless walk of logs",
+    "drift": "random walk with drift, no reference class",
+    "half": "a constant ½",
+    "ets": "exponential smoothing (statsmodels ETS)",
+    "ets_damped": "exponential smoothing, damped trend",
+    "arima_drift": "ARIMA with drift",
+    "uc": "unobserved components",
+    "theta": "Theta",
+    "pool": "pool of the five models above",
+}
 
+BASE = "base_rate_long"
 
-def crps_t(df: ArrayLike, location: ArrayLike, scale: ArrayLike, y: ArrayLike) -> Array:
-    """Continuous ranked probability score of location-scale Student-t forecasts, in the unit of `y`.
-
-    Parameters
-    ----------
-    df : degrees of freedom, above 1; inf for the normal distribution.
-    location, scale : of the predictive, for instance of log growth over the horizon; scale positive.
-    y : outcomes. All arguments broadcast.
-
-    Notes
-    -----
-    Closed form of Jordan, Krüger & Lerch (2019), appendix A, as implemented in scoringrules.
-    """
-    import scoringrules
-
-    df, location, scale, y = _finite_law(df, location, scale, y)
-    if np.any(df <= 1):
-        raise UserError(f"df: found {np.min(df):g}, expected more than 1 (the CRPS is infinite)")
-    normal = np.isinf(df)
-    student = scoringrules.crps_t(y, np.where(normal, 2.0, df), location, scale)
-    return np.where(normal, scoringrules.crps_normal(y, location, scale), student)
-
-
-def pit(df: ArrayLike, location: ArrayLike, scale: ArrayLike, y: ArrayLike) -> Array:
-    """Probability integral transform: the Student-t predictive's distribution function at the outcome.
-
-    Arguments as in `crps_t`. Uniform on 0 to 1 if the forecasts are calibrated (Dawid 1984).
-    """
-    df, location, scale, y = _finite_law(df, location, scale, y)
-    z = (y - location) / scale
-    normal = np.isinf(df)
-    return np.where(normal, ndtr(z), stdtr(np.where(normal, 1.0, df), z))
-
-
-def skill(score: float, reference: float) -> float:
-    """Skill of a mean score over a reference forecast's: 1 − score / reference; 0 is no better, 1 perfect."""
-    if not reference > 0:
-        raise UserError(f"reference: found a mean score of {reference:g}, expected a positive one")
-    return 1 - score / reference
-
-
-def _equal_width(p: Array, bins: int) -> NDArray[np.intp]:
-    """Bin of each value among `bins` equal ones on 0 to 1; 1 itself belongs to the last."""
-    return np.minimum((p * bins).astype(np.intp), bins - 1)
-
-
-def _bin_means(p: Array, outcome: Array, label: NDArray) -> tuple[Array, Array, Array, NDArray[np.intp]]:
-    """Count, mean forecast and frequency of each label, and the position of each forecast among them."""
-    _, cell = np.unique(label, return_inverse=True)
-    n = np.bincount(cell).astype(float)
-    return n, np.bincount(cell, p) / n, np.bincount(cell, outcome) / n, cell
-
-
-def _check_numbers(name: str, value: ArrayLike) -> Array:
-    """Argument as a float array without missing or infinite values."""
-    numbers = np.asarray(value, dtype=float)
-    if numbers.size == 0 or not np.isfinite(numbers).all():
-        raise UserError(f"{name}: found no values, or missing or infinite ones, expected finite numbers")
-    return numbers
-
-
-def _check_probabilities(p: ArrayLike, outcome: ArrayLike) -> tuple[Array, Array]:
-    """Probabilities and outcomes of one shape, within 0 to 1 and among 0 and 1."""
-    p, outcome = _check_numbers("p", p), _check_numbers("outcome", outcome)
-    if p.shape != outcome.shape:
-        raise UserError(f"p, outcome: found shapes {p.shape} and {outcome.shape}, expected the same")
-    if np.any((p < 0) | (p > 1)):
-        raise UserError(f"p: found {p[(p < 0) | (p > 1)][0]:g}, expected probabilities between 0 and 1")
-    if not np.isin(outcome, (0, 1)).all():
-        raise UserError(f"outcome: found {outcome[~np.isin(outcome, (0, 1))][0]:g}, expected 0 or 1")
-    return p, outcome
-
-
-def _finite_law(df: ArrayLike, location: ArrayLike, scale: ArrayLike, y: ArrayLike) -> tuple[Array, ...]:
-    degrees = np.asarray(df, dtype=float)
-    law = [_check_numbers(name, x) for name, x in (("location", location), ("scale", scale), ("y", y))]
-    if not np.all(degrees > 0):
-        raise UserError("df: found a missing value or one of 0 or less, expected positive degrees of freedom")
-    if np.any(law[1] <= 0):
-        raise UserError(f"scale: found {np.min(law[1]):g}, expected a positive scale")
-    return tuple(np.broadcast_arrays(degrees, *law))
-
+SOURCE = "CEPII BACI 2000–2020, flows of 10 million USD a year and more; scores: data/reference/scores."
 
 DRAWS = 1000
-"""Bootstrap samples: the ends of a 95 % interval rest on 25 of them each."""
+"""Bootstrap samples: the ends of a 90 % interval rest on 50 of them each."""
 
 
 class Interval(NamedTuple):
-    """A mean and the interval around it."""
+    """A mean and the 90 % interval around it."""
 
     estimate: float
     low: float
     high: float
 
 
-def cluster_interval(
-    values: ArrayLike, groups: ArrayLike, weights: ArrayLike | None = None, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """Mean of `values` with an interval that resamples whole groups (cluster bootstrap, percentiles).
+def _resampled(groups: ArrayLike, *values: ArrayLike, seed: int = 0) -> Array:
+    """Sums of some values, each of shape (n,), over drawn groups: shape (`DRAWS`, values)."""
+    codes, labels = pd.factorize(np.asarray(groups), sort=True)
+    sums = np.stack([np.bincount(codes, np.asarray(x, dtype=float)) for x in values], axis=1)
+    share = np.full(labels.size, 1 / labels.size)
+    counts = np.random.default_rng(seed).multinomial(labels.size, share, size=DRAWS)
+    return np.asarray(counts @ sums, dtype=float)
+
+
+def _interval(estimate: float, drawn: Array) -> Interval:
+    low, high = np.quantile(drawn, [0.05, 0.95])
+    return Interval(float(estimate), float(low), float(high))
+
+
+def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
+    """Mean with an interval that resamples groups.
 
     Parameters
     ----------
     values : one score per forecast, or the mean of some of one group, shape (n,).
     groups : origin year (or other cluster) of each, shape (n,); at least two different ones.
     weights : number of forecasts behind each value; 1 by default.
-    level : probability inside, 0.95 for a 95 % interval.
-    seed : of the resampling.
-
-    Notes
-    -----
-    Field & Welsh (2007). With fewer than about ten groups such an interval is still somewhat too narrow.
     """
-    values = _check_numbers("values", values)
-    each = np.ones_like(values) if weights is None else _check_numbers("weights", weights)
-    counts, (sums, n) = _resampled_sums(groups, seed, values * each, each)
-    return _interval(np.average(values, weights=each), (counts @ sums) / (counts @ n), level)
+    values = np.asarray(values, dtype=float)
+    each = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
+    sums, n = _resampled(groups, values * each, each, seed=seed).T
+    return _interval(np.average(values, weights=each), sums / n)
+
+
+def skill_interval(score: pd.Series, reference: pd.Series, groups: ArrayLike) -> Interval:
+    """Skill of paired scores over a reference's, 1 − score / reference: 0 is no better, 1 perfect."""
+    sums, base = _resampled(groups, score, reference).T
+    return _interval(1 - score.mean() / reference.mean(), 1 - sums / base)
 
 
 def contest(
-    score: ArrayLike, other: ArrayLike, groups: ArrayLike, weights: ArrayLike | None = None
+    score: ArrayLike, other: ArrayLike, groups: ArrayLike, weights: Any = None
 ) -> tuple[str, Interval]:
     """Whether a forecast's scores are better or worse than another's of the same events, or level with them.
 
-    Arguments as in `cluster_interval`, paired.
+    Arguments as in `mean_interval`, paired.
 
     Returns
     -------
-    "better", "worse" or "level" (the 90 % interval of the mean difference holds zero, or there is one group alone), and
+    "better", "worse" or "level" (the interval of the mean difference holds zero, or there is one group alone), and
     that difference: negative where the first is better.
     """
-    apart = _check_numbers("score", score) - _check_numbers("other", other)
+    apart = np.asarray(score, dtype=float) - np.asarray(other, dtype=float)
     if len(np.unique(np.asarray(groups))) < 2:
-        mean = float(np.average(apart, weights=None if weights is None else np.asarray(weights, dtype=float)))
-        return "level", Interval(mean, -np.inf, np.inf)
-    found = cluster_interval(apart, groups, weights, level=0.9)
+        return "level", Interval(float(np.average(apart, weights=weights)), -np.inf, np.inf)
+    found = mean_interval(apart, groups, weights)
     return ("better" if found.high < 0 else "worse" if found.low > 0 else "level"), found
 
 
-def worst_expected(common: float, origins: int, nominal: float, level: float = 0.9) -> tuple[float, float]:
-    """Range of the worst origin's coverage that calibrated intervals would show.
+def worst_expected(common: float, origins: int) -> tuple[float, float]:
+    """Range (90 %) of the coverage of 80 % intervals in the worst of some origins, were they calibrated.
 
     The probit of the PIT is √common·(shock of the year) + √(1 − common)·(of the flow), both standard normal; an interval
     covers least in the year whose shock is largest. The years are taken as independent; those that overlap show less.
@@ -163,103 +111,248 @@ def worst_expected(common: float, origins: int, nominal: float, level: float = 0
     Parameters
     ----------
     common : share of the variance that flows of one origin have in common, 0 to 1.
-    origins : how many years there are.
-    nominal : probability inside the interval, such as 0.8.
-    level : probability inside the range.
     """
-    tails = np.array([(1 + level) / 2, (1 - level) / 2])
-    shock = np.sqrt(common) * ndtri(
-        (1 + tails ** (1 / origins)) / 2
-    )  # of the largest of so many, by its size
-    half, own = ndtri((1 + nominal) / 2), np.sqrt(1 - common)
+    largest = np.array([0.95, 0.05]) ** (1 / origins)  # of the shocks of so many years, by size
+    shock, half, own = np.sqrt(common) * ndtri((1 + largest) / 2), ndtri(0.9), np.sqrt(1 - common)
     low, high = ndtr((half - shock) / own) - ndtr((-half - shock) / own)
     return float(low), float(high)
 
 
-def skill_interval(
-    score: ArrayLike, reference: ArrayLike, groups: ArrayLike, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """Skill of paired scores over a reference, with an interval that resamples whole groups.
-
-    `score` and `reference` hold the two forecasts' scores of the same events; the rest is as in
-    `cluster_interval`.
-    """
-    score, reference = _check_numbers("score", score), _check_numbers("reference", reference)
-    estimate = skill(score.mean(), reference.mean())
-    counts, (sums, base) = _resampled_sums(groups, seed, score, reference)
-    return _interval(estimate, 1 - (counts @ sums) / (counts @ base), level)
-
-
-def reliability(
-    p: ArrayLike,
-    outcome: ArrayLike,
-    groups: ArrayLike,
-    bins: int | None = None,
-    level: float = 0.9,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Observed frequency against forecast probability, with bands that resample whole groups.
-
-    Parameters
-    ----------
-    p, outcome : as in `brier`, shape (n,).
-    groups : cluster (origin year) of each forecast.
-    bins : None for the CORP curve, which needs no choice of bins (isotonic regression of the outcome on p:
-        Dimitriadis, Gneiting & Jordan 2021; p to three decimals); else equal-width bins.
-    level, seed : of the band, pointwise.
+def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -> pd.DataFrame:
+    """Observed frequency against forecast probability in bins of one width, with 90 % bands that resample groups.
 
     Returns
     -------
-    DataFrame
-        Columns p (mean forecast of the bin), n, frequency, low, high; one row per bin that is not empty.
+    Frame: p (mean forecast of the bin), met (frequency), n, low, high; one row a bin that is not empty.
     """
-    p, outcome = (x.ravel() for x in _check_probabilities(p, outcome))
-    label = np.round(p * 1000) if bins is None else _equal_width(p, bins)
-    n, mean_p, frequency, cell = _bin_means(p, outcome, label)
-    codes, counts = _draw_groups(groups, seed, p.size)
-    totals, events = (_cross_sums(codes, cell, weights) for weights in (None, outcome))
-    drawn = [_curve(mean_p, c @ totals, c @ events, isotonic=bins is None) for c in counts]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    curve = _curve(mean_p, n, n * frequency, isotonic=bins is None)
-    return pd.DataFrame({"p": mean_p, "n": n.astype(int), "frequency": curve, "low": low, "high": high})
+    p, outcome = np.asarray(p, dtype=float), np.asarray(outcome, dtype=float)
+    cell = np.minimum((p * bins).astype(int), bins - 1)
+    rows = pd.DataFrame({"p": p, "met": outcome}).groupby(cell)
+    found = rows.mean().assign(n=rows.size())
+    inside = [cell == one for one in found.index]
+    totals, events = np.split(_resampled(groups, *inside, *(outcome * x for x in inside)), 2, axis=1)
+    # Bins that a resample left empty take the value between their neighbours.
+    drawn = [
+        np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0])
+        for n, m in zip(totals, events, strict=True)
+    ]
+    low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
+    return found.assign(low=low, high=high).reset_index(drop=True)
 
 
-def _curve(p: Array, n: Array, events: Array, *, isotonic: bool) -> Array:
-    """Frequency per bin; bins that a resample left empty take the value between their neighbours."""
-    from scipy.optimize import isotonic_regression
-
-    seen = n > 0
-    frequency = events[seen] / n[seen]
-    if isotonic:
-        frequency = isotonic_regression(frequency, weights=n[seen]).x
-    return np.interp(p, p[seen], frequency)
+# --- the kept scores: nothing is fitted, only averaged ---
 
 
-def _cross_sums(codes: NDArray[np.intp], cell: NDArray[np.intp], weights: Array | None) -> Array:
-    """Sum of weights (count without them) per group and cell, shape (groups, cells)."""
-    shape = (int(np.max(codes)) + 1, int(np.max(cell)) + 1)
-    return np.bincount(codes * shape[1] + cell, weights, shape[0] * shape[1]).reshape(shape).astype(float)
+def _of_goal(case: ScoreCase, name: str) -> pd.DataFrame:
+    """Kept scores of events of the case's goal."""
+    rows = read_scores(name)
+    return rows[np.isclose(rows["goal"], case.goal_pct / 100)]
 
 
-def _draw_groups(groups: ArrayLike, seed: int, size: int) -> tuple[NDArray[np.intp], Array]:
-    """Code of each forecast's group, and how often each draw takes each group: shape (DRAWS, groups)."""
-    codes, labels = pd.factorize(np.asarray(groups), sort=True)
-    if codes.size != size or np.any(codes < 0):
-        raise UserError(
-            f"groups: found {np.sum(codes >= 0)} labels, expected one for each of {size} forecasts"
-        )
-    if labels.size < 2:
-        raise UserError("groups: found a single group, expected at least two to resample (origin years)")
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(labels.size, np.full(labels.size, 1 / labels.size), size=DRAWS)
-    return codes, counts.astype(float)
+def _within(case: ScoreCase, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the case's origins."""
+    return rows[rows["origin"].between(case.first_origin, case.last_origin)]
 
 
-def _resampled_sums(groups: ArrayLike, seed: int, *values: Array) -> tuple[Array, list[Array]]:
-    codes, counts = _draw_groups(groups, seed, values[0].size)
-    return counts, [np.bincount(codes, x).astype(float) for x in values]
+def _events(case: ScoreCase) -> pd.DataFrame:
+    return _within(case, _of_goal(case, "trade_events"))
 
 
-def _interval(estimate: float, drawn: Array, level: float) -> Interval:
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(estimate), float(low), float(high))
+def events(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of the case's goal, read on average, by origin and model."""
+    rows = _events(case)
+    return rows[(rows["reading"] == "average") & (rows["horizon"] == case.years)]
+
+
+def pooled(rows: pd.DataFrame, columns: list[str], by: str | list[str] = "model") -> pd.DataFrame:
+    """Means weighted by the number of forecasts, with that number (n)."""
+    sums = rows[columns].astype(float).mul(rows["n"], axis=0).assign(n=rows["n"])
+    totals = sums.groupby([rows[name] for name in ([by] if isinstance(by, str) else by)]).sum()
+    return totals[columns].div(totals["n"], axis=0).assign(n=totals["n"])
+
+
+def _wide(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Mean Brier score by model (rows) and another name (columns)."""
+    return pooled(rows, ["brier"], ["model", by])["brier"].unstack()
+
+
+def against(rows: pd.DataFrame, other: str) -> str:
+    """Whether the Brier scores of the forecast used here are better or worse than another model's, or level with them.
+
+    `rows` hold scores by origin and model (and perhaps goal or horizon); whole origins are resampled.
+    """
+    keys = ["origin", *rows.columns.intersection(["panel", "reading", "horizon", "goal"])]
+    pairs = rows[rows["model"] == USED].merge(rows[rows["model"] == other], on=keys, suffixes=("", "_other"))
+    return contest(pairs["brier"], pairs["brier_other"], pairs["origin"], pairs["n"])[0]
+
+
+def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores of each model, best first.
+
+    Returns
+    -------
+    Frame indexed by model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate,
+    fraction), used (the forecast used here beside this model: better, worse or level; empty for itself).
+    """
+    found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
+    used = ["" if model == USED else against(rows, model) for model in found.index]
+    return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
+
+
+def brier_by_origin(rows: pd.DataFrame) -> pd.DataFrame:
+    """Brier score by origin (rows), of the forecast used here, the base rate and the walk (columns)."""
+    return rows.pivot(index="origin", columns="model", values="brier")[[USED, BASE, "log_walk"]]
+
+
+def rate_by_origin(rows: pd.DataFrame) -> pd.DataFrame:
+    """Share that came true and mean probability given, by origin."""
+    return rows[rows["model"] == USED].set_index("origin")[["rate", "p"]].sort_index()
+
+
+def coverage_table(case: ScoreCase) -> pd.DataFrame:
+    """Coverage of 50, 80 and 95 % intervals on trade flows, M3 and Tourism, all horizons together.
+
+    Returns
+    -------
+    Frame: panel, model, cover50, cover80, cover95, crps (of log growth), n; the best of each panel first.
+    """
+    trade = _within(case, read_scores("trade_intervals")).assign(panel="trade flows")
+    rows = pd.concat([trade, read_scores("contest_intervals")])
+    found = pooled(rows, [*COVERS, "crps"], by=["panel", "model"]).reset_index()
+    return found.sort_values(["panel", "crps"], ignore_index=True)
+
+
+def _intervals(case: ScoreCase, name: str) -> pd.DataFrame:
+    """Kept scores of the intervals of the forecast used here at the case's horizon."""
+    rows = read_scores(name)
+    return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)]
+
+
+def coverage_by_size(case: ScoreCase) -> pd.DataFrame:
+    """Coverage at the case's horizon by size class, over all origins.
+
+    Returns
+    -------
+    Frame: size (label), n, cover50, cover80, cover95, above (share of outcomes above the forecast median).
+    """
+    rows = _intervals(case, "trade_intervals_by_size").sort_values("size_class", ignore_index=True)
+    return rows.assign(size=rows["size_class"].map(size_label))[["size", "n", *COVERS, "above"]]
+
+
+def coverage_by_origin(case: ScoreCase) -> pd.DataFrame:
+    """Coverage of the 80 and 95 % intervals of the forecast used here, by origin, at the case's horizon."""
+    rows = _within(case, _intervals(case, "trade_intervals"))
+    return rows.set_index("origin")[["cover80", "cover95"]].sort_index()
+
+
+class Worst(NamedTuple):
+    """The origin whose 80 % intervals held least, beside what calibrated ones would show (90 % range).
+
+    `common` is the share of the variance that flows of one origin have in common; `told`: whether the coverage lies within
+    the range, below or above. One origin alone says nothing of it: they are then None, and `told` is unknown.
+    """
+
+    origin: int
+    coverage: float
+    common: float | None = None
+    low: float | None = None
+    high: float | None = None
+    told: str = "unknown"
+
+
+def worst_origin(case: ScoreCase) -> Worst:
+    """The worst origin of the case (`Worst`)."""
+    rows = _within(case, _intervals(case, "trade_intervals")).set_index("origin").sort_index()
+    origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
+    if len(rows) < 2:
+        return Worst(origin, least)
+    within = float(np.average(rows["zz"] - rows["z"] ** 2, weights=rows["n"]))
+    between = float(rows["z"].var(ddof=1))
+    low, high = worst_expected(between / (between + within), len(rows))
+    told = "below" if least < low else "above" if least > high else "within"
+    return Worst(origin, least, between / (between + within), low, high, told)
+
+
+def reliability(case: ScoreCase) -> pd.DataFrame:
+    """Reliability of +25 % forecasts in tenths (`curve`).
+
+    A random sample of single forecasts is kept for horizons of 1, 3 and 5 years; the nearest is used. A
+    single origin leaves nothing to resample: low and high are then absent.
+    """
+    rows = _within(case, read_scores("trade_examples"))
+    horizon = min(rows["horizon"].unique(), key=lambda kept: abs(int(kept) - case.years))
+    rows = rows[rows["horizon"] == horizon]
+    found = curve(rows[USED], rows["outcome"], rows["origin"])
+    return found if len(rows["origin"].unique()) > 1 else found.drop(columns=["low", "high"])
+
+
+def by_reading(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of the case's goal by model (rows) and reading (columns), over two, three and five years together.
+
+    The readings that need simulated paths are scored on a sample of flows. Origins too late for two years have no
+    row: over one year the three readings are one.
+    """
+    rows = _events(case)
+    wide = _wide(rows[rows["horizon"].isin([2, 3, 5])], "reading")
+    wide = wide.reindex(columns=list(READING_LABELS)).rename(columns=READING_LABELS)
+    return wide.sort_values(READING_LABELS["average"]).rename_axis(columns=None)
+
+
+def by_horizon(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of the case's goal, read on average, by model (rows) and horizon in years (columns)."""
+    wide = _wide(_events(case).query("reading == 'average'"), "horizon")
+    return wide.sort_values(wide.columns[0])
+
+
+def ahead_by_horizon(case: ScoreCase) -> pd.Series:
+    """By horizon whether the forecast used here is better or worse than the long base rate, or level with it."""
+    rows = _events(case).query("reading == 'average'")
+    return pd.Series({h: against(part, BASE) for h, part in rows.groupby("horizon")}, dtype=str)
+
+
+def competitors(case: ScoreCase) -> pd.DataFrame:
+    """Brier scores of all models (rows) on the same sample of flows, and on the contests (columns), best first.
+
+    Fits take time, so horizons end at five years and origins run from 2008 to 2015.
+    """
+    wide = _wide(_of_goal(case, "competitors"), "panel")
+    return wide.sort_values("BACI").rename_axis(columns=None)
+
+
+def places(case: ScoreCase) -> pd.DataFrame:
+    """The forecast among its competitors, a row for each set of series.
+
+    Returns
+    -------
+    Frame: panel, best (of the others, in words), best_score, own_score, place (1: the best), models (how many), told
+    (better, worse or level; unknown for a contest, whose one origin says nothing of luck).
+    """
+    found = []
+    for panel, part in _of_goal(case, "competitors").groupby("panel"):
+        scores = pooled(part, ["brier"])["brier"].sort_values()
+        best = scores.drop(USED).index[0]
+        row = {"panel": panel, "best": LABELS[best], "best_score": scores[best], "own_score": scores[USED]}
+        told = against(part, best) if len(part["origin"].unique()) > 1 else "unknown"
+        found.append(row | {"place": scores.index.get_loc(USED) + 1, "models": len(scores), "told": told})
+    return pd.DataFrame(found)
+
+
+def verdicts(case: ScoreCase) -> pd.DataFrame:
+    """Official trackers read as forecasts of a five-year goal, on the flows of the forecast: brier, p, rate, n by model."""
+    rows = _of_goal(case, "verdicts")
+    # Frequencies of a class are known only after some goals have ended: the same cases for all.
+    common = rows[rows["model"] == "base_rate"][["base_year", "read_after"]]
+    return pooled(rows.merge(common), ["brier", "p", "rate"]).sort_values("brier")
+
+
+def verdict_label(name: str) -> str:
+    """A model of `verdicts` in words."""
+    if name == "base_rate":
+        return "share of earlier goals of this height that were met"
+    return LABELS.get(name) or (name if name.endswith(" by class") else f"{name}, taken at its word")
+
+
+def estimates(case: ScoreCase, rows: pd.DataFrame) -> list[Estimate]:
+    """Brier score of each model as rows for the result; the period is the last origin."""
+    found = pooled(rows, ["brier"])["brier"].add_prefix("Brier score, ")
+    return points(found, case.last_origin, "squared probability")

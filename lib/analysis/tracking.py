@@ -50,7 +50,7 @@ def year_by_year(case: GoalCase) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _read(case: GoalCase) -> list[dict]:
+def _read(case: GoalCase) -> list[dict[str, Any]]:
     try:
         levels = case.series()["value_mn"]
         goal = make_goal(case.goal, case.base_year, case.deadline, levels, case.currency)
@@ -60,34 +60,16 @@ def _read(case: GoalCase) -> list[dict]:
     if len(since) < 2:
         return []
     year, level = int(since.index[-1]), float(since.iloc[-1])
-    head = {"day": case.as_of, "latest_year": year, "latest_mn": level}
     target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
     found = [tracker(target) for tracker in TRACKERS] + [standards.escap_anticipated(target, since)]
-    rows = [
-        {
-            **head,
-            "who": a.standard,
-            "value": a.value,
-            "progress_class": a.progress_class,
-            "on_track": a.on_track,
-        }
-        for a in found
-    ]
-    return [*rows, {**head, **_probability(case)}]
-
-
-def _probability(case: GoalCase) -> dict:
-    """The answer's row: the probability of the stated reading, or its verdict once decided.
-
-    The value is missing where the reading needs yearly rates that were not known.
-    """
+    rows = [(a.standard, a.value, a.progress_class, a.on_track) for a in found]
+    # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
     answer = outlook.of(case)
-    verdict = answer.verdicts[READINGS.index(case.reading)]
-    if verdict.outcome in ("met", "missed"):
-        value = float(verdict.outcome == "met")
-    else:
-        value = float(answer.chances.get(case.reading, float("nan")))
-    return {"who": PROBABILITY, "value": value, "progress_class": verdict.outcome, "on_track": None}
+    verdict = answer.verdicts[READINGS.index(case.reading)].outcome
+    value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, float("nan")))
+    names = ("who", "value", "progress_class", "on_track")
+    head = {"day": case.as_of, "latest_year": year, "latest_mn": level}
+    return [head | dict(zip(names, row, strict=True)) for row in [*rows, (PROBABILITY, value, verdict, None)]]
 
 
 def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

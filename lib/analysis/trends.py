@@ -5,7 +5,7 @@ import pandas as pd
 
 from lib.figures import last_days, load_events
 from lib.growth import cagr, doubling_time, yoy
-from lib.results import Estimate
+from lib.results import Estimate, points
 
 MIN_TREND_YEARS = 6
 """Fewer levels than this do not carry a trend with an interval."""
@@ -86,25 +86,16 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     """
     rows = []
     for name, growth in rates.items():
-        if growth.empty:
-            continue
-        full = growth.reindex(range(int(growth.index.min()), int(growth.index.max()) + 1))
-        reached = full >= goal_rate - 1e-9
-        run = (reached != reached.shift()).cumsum()
-        for _, years in full[reached].groupby(run[reached]):
-            rows.append((name, int(years.index[0]), int(years.index[-1]), len(years)))
+        years = growth.index[growth >= goal_rate - 1e-9].astype(int).to_series()
+        for _, run in years.groupby(years - np.arange(len(years))):
+            rows.append((name, run.iloc[0], run.iloc[-1], len(run)))
     found = pd.DataFrame(rows, columns=["name", "first", "last", "years"])
     return found.sort_values("years", ascending=False, kind="stable").sort_values("name", kind="stable")
 
 
 def estimates(row: pd.Series) -> list[Estimate]:
     """Compound rate and trend of one flow, a row of `summary`, as rows for the result."""
-    parts = {"output_type": "point", "unit": "fraction a year", "period": int(row["last"])}
-    return [
-        Estimate(target=what, value=float(row[what]), **parts)
-        for what in ("cagr", "trend")
-        if not pd.isna(row[what])
-    ]
+    return points(row[["cagr", "trend"]], int(row["last"]), "fraction a year")
 
 
 def events(reporters: list[str], as_of: pd.Timestamp) -> pd.DataFrame:

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.polynomial import Chebyshev, Polynomial
+from scipy.special import wrightomega
 
-from lib import cases, evidence, goals, law, outlook
+from lib import cases, evidence, goals, law, mixtures, outlook
 from lib import figures as fig
-from lib.analysis import what_if
+from lib.analysis import answers, what_if
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.forecast import FAN
@@ -42,10 +44,11 @@ from lib.reference import (
 )
 from lib.series import GRADES, exchange_rates
 from lib.tables import data_state
+from lib.words import plain
 
 PANELS = (BACI, OEC)
 
-PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation"]
+PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation", "drift_error"]
 
 
 def tables() -> dict[str, Any]:
@@ -196,8 +199,8 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
         "deadline": int(row.deadline),
         "reading": row.reading if is_rate else "average",
     }
-    cases.GoalCase.check(asked)
-    return asked | {"announced": row.announced, "announcer": row.announcer, "url": row.url}
+    said = plain(answers.announcement(cases.GoalCase.check(asked))).removesuffix(" (source).")
+    return asked | {"announced": row.announced, "said": said, "url": row.url}
 
 
 # --- what a day knew beside the record ---
@@ -414,8 +417,23 @@ def _payload(state: Any) -> dict[str, Any]:
     }
 
 
+MOST_DF = 500
+"""Degrees of freedom that no posterior of a law reaches."""
+
+
+def _rule_end(x: Any, end: int) -> Any:
+    """First (0) or last (1) node of `lib.mixtures.variance_nodes` before its substitution; x is 2 ln df / ln most − 1."""
+    log_u = -np.log(mixtures.variance_nodes(MOST_DF ** ((x + 1) / 2), 2)[1])[:, end]
+    return log_u + wrightomega(np.log(0.1) - log_u)
+
+
 def _constants() -> dict[str, Any]:
     return {
+        "most_df": MOST_DF,
+        "ends": [
+            Chebyshev.interpolate(_rule_end, 32, args=(end,)).convert(kind=Polynomial).coef.tolist()
+            for end in (0, 1)
+        ],
         "fan": list(FAN),
         "surest": outlook.SUREST,
         "lasting": LASTING,
@@ -423,6 +441,7 @@ def _constants() -> dict[str, Any]:
         "half_life": law.HALF_LIFE,
         "long_run_drift": law.LONG_RUN_DRIFT,
         "pull": law.PULL,
+        "eras": law.ERAS,
         "class_share": law.CLASS_SHARE,
         "negligible": NEGLIGIBLE,
         "largest_surprise": law.LARGEST_SURPRISE,

@@ -33,6 +33,10 @@ METHODS = {
 year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
 
 
+RELEASE = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate", *READINGS]
+"""Columns of `by_release`."""
+
+
 @dataclass(frozen=True)
 class RunningYear:
     """A running year as a day knew it.
@@ -97,11 +101,12 @@ def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     size = case.usd_mn(float(levels.iloc[-1]), running.last) * 1e6
     alone = evidence.year_so_far(case, levels, [running.year], size)
     if alone is not None:
-        rows["year_so_far"] = _quantiles(alone.given(_nothing_known(running.year)), running.year)
+        # Given a law of the log level that any observation overrules.
+        nothing = Law((running.year,), np.ones(1), np.zeros((1, 1)), np.full((1, 1, 1), 1e8))
+        rows["year_so_far"] = _quantiles(alone.given(nothing), running.year)
         rows["combined"] = _quantiles(total(case, running).law, running.year)
-    return (
-        pd.DataFrame.from_dict(rows, orient="index", columns=list(FAN)).rename_axis("forecast").reset_index()
-    )
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=list(FAN))
+    return found.rename_axis("forecast").reset_index()
 
 
 def _quantiles(law: Law | None, year: int) -> Array:
@@ -109,27 +114,18 @@ def _quantiles(law: Law | None, year: int) -> Array:
     return laws.quantiles(law, year)
 
 
-def _nothing_known(year: int) -> Law:
-    """A law of a log level that any observation overrules."""
-    return Law((year,), np.ones(1), np.zeros((1, 1)), np.full((1, 1, 1), 1e8))
-
-
 def p_this_year(answer: Answer, running: RunningYear) -> pd.Series:
-    """Probability that the running year ends on the goal's path, and that it grows at the goal's rate.
+    """Probability that the running year ends on the goal's path (path), and that it grows at the goal's rate (rate).
 
-    Returns
-    -------
-    Series: path, rate. Both are NaN outside the goal's years, `rate` also where the year before is not known.
+    Both are NaN outside the goal's years, `rate` also where the year before is not known.
     """
-    goal, before = answer.goal, answer.levels.get(running.year - 1, np.nan)
-    if answer.law is None or running.year not in answer.law.years:
-        return pd.Series({"path": np.nan, "rate": np.nan})
-    wanted = {"path": goal.path()[running.year], "rate": before * (1 + goal.rate)}
-    odds = {
-        name: np.nan if np.isnan(level) else 1 - float(laws.p_below(answer.law, running.year, level))
-        for name, level in wanted.items()
-    }
-    return pd.Series(odds).clip(outlook.SUREST, 1 - outlook.SUREST)
+    goal, before = answer.goal, answer.levels.get(running.year - 1)
+    odds = pd.Series({"path": np.nan, "rate": np.nan})
+    if answer.law is not None and running.year in answer.law.years:
+        odds["path"] = 1 - laws.p_below(answer.law, running.year, goal.path()[running.year])
+        if before is not None:
+            odds["rate"] = 1 - laws.p_below(answer.law, running.year, before * (1 + goal.rate))
+    return odds.clip(outlook.SUREST, 1 - outlook.SUREST)
 
 
 def by_release(case: GoalCase) -> pd.DataFrame:
@@ -146,36 +142,27 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     (`p_this_year`), average, every_year and mean_of_rates (NaN where absent). Each row knows only what had been
     published by its day. Days on which the running year lies after the deadline are left out.
     """
-    rows: list[dict] = []
-    for day in _days(case):
+    record, rows, before = case.vintage(), [], None
+    inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
+    for day in sorted(inside["known_from"].unique()):
         then = case.model_copy(update={"as_of": day.date()})
         levels = then.series()["value_mn"]
         if case.base_year not in levels.index or (running := look(then)).year > case.deadline:
             continue
-        state = _state(running, float(levels.iloc[-1]))
-        if not rows or any(rows[-1][name] != value for name, value in state.items()):
-            rows.append({"day": day, **state, **_odds(then, running)})
-    return pd.DataFrame(rows)
-
-
-def _days(case: GoalCase) -> list[pd.Timestamp]:
-    """The days on which figures of the goal's years became known, from the first on."""
-    record = case.vintage()
-    inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
-    return sorted(inside["known_from"].unique())
-
-
-def _state(running: RunningYear, last_mn: float) -> dict[str, float]:
-    """What a release can move."""
-    so_far = running.so_far_mn if running.month else 0.0
-    return {"year": running.year, "month": running.month, "so_far_mn": so_far, "last_mn": last_mn}
-
-
-def _odds(case: GoalCase, running: RunningYear) -> dict:
-    answer = outlook.of(case)
-    quantiles = dict(zip(FAN, _quantiles(answer.law, running.year), strict=True))
-    odds = p_this_year(answer, running).to_dict() | answer.chances.to_dict()
-    return quantiles | dict.fromkeys(READINGS, np.nan) | odds
+        so_far = running.so_far_mn if running.month else 0.0
+        state = {"year": running.year, "month": running.month, "so_far_mn": so_far}
+        state["last_mn"] = float(levels.iloc[-1])
+        if state != before:
+            answer = outlook.of(then)
+            quantiles = dict(zip(FAN, _quantiles(answer.law, running.year), strict=True))
+            odds = (
+                dict.fromkeys(READINGS, np.nan)
+                | p_this_year(answer, running).to_dict()
+                | answer.chances.to_dict()
+            )
+            rows.append({"day": day, **state, **quantiles, **odds})
+        before = state
+    return pd.DataFrame(rows, columns=RELEASE)
 
 
 def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
@@ -183,7 +170,7 @@ def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
 
     None where there are not two releases with a probability.
     """
-    known = rows.dropna(subset=reading) if len(rows) else rows
+    known = rows.dropna(subset=reading)
     if len(known) < 2:
         return None
     known = known.assign(before=known[reading].shift())
@@ -218,16 +205,9 @@ def errors() -> pd.DataFrame:
 
     The column `cover80` is the share of outcomes inside the 80 % interval of the nowcast.
     """
-    kept = read_kept(ERRORS_FILE)
-    mae = _mean_over(kept, "mae").unstack("method")[list(METHODS)]
-    cover = _mean_over(kept[kept["method"] == "combined"], "cover80").droplevel("method")
-    return mae.assign(cover80=cover).rename_axis(columns=None)
-
-
-def _mean_over(kept: pd.DataFrame, column: str) -> pd.Series:
-    """Mean over years and panels by month and method: each forecast counts once."""
-    weighted = kept.assign(total=kept[column] * kept["n"]).groupby(["month", "method"])[["total", "n"]].sum()
-    return weighted["total"] / weighted["n"]
+    means = scores.pooled(read_kept(ERRORS_FILE), ["mae", "cover80"], ["month", "method"])
+    cover = means["cover80"].xs("combined", level="method")
+    return means["mae"].unstack()[list(METHODS)].assign(cover80=cover).rename_axis(columns=None)
 
 
 def skill_by_month(rival: str) -> pd.DataFrame:
@@ -237,29 +217,24 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     -------
     Frame indexed by month: estimate, low, high (fractions; 0 is no better, 1 perfect).
     """
-    kept, rows = read_kept(ERRORS_FILE), {}
-    for month, part in kept.groupby("month"):
-        sums = part.assign(total=part["mae"] * part["n"]).pivot_table(
-            index="year", columns="method", values="total", aggfunc="sum"
-        )
-        rows[month] = scores.skill_interval(sums["combined"], sums[rival], sums.index.to_numpy(), level=0.9)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"]).rename_axis(
-        "month"
-    )
+    kept = read_kept(ERRORS_FILE)
+    kept = kept.assign(total=kept["mae"] * kept["n"])
+    sums = kept.pivot_table(index=["month", "year"], columns="method", values="total", aggfunc="sum")
+    rows = {
+        month: scores.skill_interval(part["combined"], part[rival], part.index.get_level_values("year"))
+        for month, part in sums.groupby("month")
+    }
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=list(scores.Interval._fields))
+    return found.rename_axis("month")
 
 
 def coverage() -> pd.DataFrame:
     """Share of outcomes inside the 80 % intervals by panel: panel, share, years, worst (the lowest), worst_year."""
-    kept = read_kept(ERRORS_FILE)
-    kept = kept[kept["method"] == "combined"]
-    rows = []
-    for name, part in kept.groupby("panel", sort=True):
-        years = part.assign(held=part["cover80"] * part["n"]).groupby("year")[["held", "n"]].sum()
-        by_year = years["held"] / years["n"]
-        share = years["held"].sum() / years["n"].sum()
-        worst = {"worst": by_year.min(), "worst_year": int(by_year.idxmin())}
-        rows.append({"panel": name, "share": share, "years": len(years), **worst})
-    return pd.DataFrame(rows)
+    kept = read_kept(ERRORS_FILE).query("method == 'combined'")
+    by_year = scores.pooled(kept, ["cover80"], ["panel", "year"])["cover80"].unstack()
+    found = scores.pooled(kept, ["cover80"], "panel")["cover80"].rename("share").reset_index()
+    worst = {"worst": by_year.min(axis=1), "worst_year": by_year.idxmin(axis=1)}
+    return found.merge(pd.DataFrame({"years": by_year.count(axis=1), **worst}), on="panel")
 
 
 def errors_of_size(size_usd: float, month: int) -> pd.Series:
@@ -272,7 +247,5 @@ def errors_of_size(size_usd: float, month: int) -> pd.Series:
     kept, month = read_kept("nowcast_errors_by_size.csv"), max(month, 1)
     rows = kept[(kept["method"] == "combined") & (kept["month"] == month)]
     nearest = (rows["size_class"] - int(size_class(size_usd))).abs()
-    rows = rows[nearest == nearest.min()]
-    mae, cover = ((rows[name] * rows["n"]).sum() / rows["n"].sum() for name in ("mae", "cover80"))
-    about = {"size_class": int(rows["size_class"].iloc[0]), "month": month}
-    return pd.Series({**about, "mae": mae, "cover80": cover, "n": int(rows["n"].sum())}, dtype=object)
+    means = scores.pooled(rows[nearest == nearest.min()], ["mae", "cover80"], ["size_class", "month"])
+    return means.reset_index().astype(object).iloc[0]

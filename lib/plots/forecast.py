@@ -27,7 +27,7 @@ from lib.plots.style import (
     signed,
 )
 from lib.reference import coverage_line
-from lib.words import money, percent
+from lib.words import about, money, number, percent
 
 BANDS = ((0.025, 0.975, 0.15, "95 %"), (0.1, 0.9, 0.22, "80 %"), (0.25, 0.75, 0.3, "50 %"))
 """Lower and upper probability, opacity and name of the intervals of a fan, the widest first."""
@@ -63,7 +63,7 @@ def goal_fan(
     top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
     divisor, unit = scale_of(top)
     axes.plot(path.index, path / divisor, color=RED, linestyle="--", label="goal path (on average)", zorder=2)
-    ends = [(path.index[-1], path.iloc[-1] / divisor, _level("goal", path.iloc[-1] / divisor), RED)]
+    ends = [(path.index[-1], path.iloc[-1] / divisor, f"goal {about(path.iloc[-1] / divisor)}", RED)]
     gaps = _shade_gaps(axes, series.index)
     _draw_levels(axes, series, divisor)
     axes.set_ylim(bottom=0)
@@ -72,19 +72,13 @@ def goal_fan(
         ends += _draw_fan(axes, fan / divisor, height)
         axes.set_ylim(0, height)
     axes.set_ylabel(f"{currency} {unit}, nominal")
-    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     label_ends(axes, ends)
     handles = [*grade_handles(series["grade"].unique()), *gaps]
     axes.legend(handles=handles, loc="upper left", fontsize=8)
     if fan is not None and sureness is None:
         sureness = coverage_line(int(fan.index[-1] - fan.index[0]), size_usd)
     return finish(figure, axes, _fan_in_words(series, path, fan, currency, title), sureness or "", sources)
-
-
-def _level(name: str, value: float) -> str:
-    """A name with a level in three significant digits."""
-    shown = float(f"{value:.3g}")
-    return f"{name} {np.format_float_positional(shown, trim='-') if value < 1000 else f'{shown:,.0f}'}"
 
 
 def _fan_in_words(
@@ -113,9 +107,7 @@ def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> None:
         axes.scatter(group.index, group["value_mn"] / divisor, s=34, zorder=3, **look)
     last, value = series.index[-1], series["value_mn"].iloc[-1] / divisor
     place = {"xytext": (-3, 8), "textcoords": "offset points", "ha": "right" if len(series) > 2 else "center"}
-    axes.annotate(
-        _level("", value).strip(), (last, value), fontsize=9, color=BLUE, path_effects=halo(), **place
-    )
+    axes.annotate(about(value), (last, value), fontsize=9, color=BLUE, path_effects=halo(), **place)
 
 
 def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, float, str, str]]:
@@ -127,11 +119,11 @@ def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, 
         # Edges, since shades of one colour are hard to tell apart in print.
         axes.plot(fan.index, fan[[low, high]], color=ORANGE, linewidth=0.6, alpha=0.8)
         edge = fan[high].iloc[-1]
-        words = f"{name} interval" if edge <= height else _level(f"{name} interval\n↑ to", edge)
+        words = f"{name} interval" if edge <= height else f"{name} interval\n↑ to {about(edge)}"
         ends.append((fan.index[-1], edge, words, FAN_WORDS))
     axes.plot(fan.index, fan[0.5], color=FAN_WORDS, linewidth=1.5, linestyle="-.", label="median forecast")
     middle = fan[0.5].iloc[-1]
-    return [*ends, (fan.index[-1], middle, _level("median", middle), FAN_WORDS)]
+    return [*ends, (fan.index[-1], middle, f"median {about(middle)}", FAN_WORDS)]
 
 
 def _shade_gaps(axes: Any, years: pd.Index) -> list[Any]:
@@ -233,7 +225,7 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
     axes.set_ylabel("probability of the goal, %")
     axes.legend(loc="best", fontsize=8)
     last = "; ".join(
-        f"{label} {known.iloc[-1] * 100:.0f} %"
+        f"{label} {percent(known.iloc[-1])}"
         for name, label in labels.items()
         if len(known := rows[name].dropna())
     )
@@ -277,10 +269,11 @@ def fan_by_release(
     axes.set_xlim(-0.6, len(rows) - 0.4)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(f"{currency} {unit}, nominal")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.legend(loc="lower right", fontsize=8, ncols=2)
     axes.grid(axis="x", visible=False)
     ends = "; ".join(
-        f"{row.label}: {row[0.5] / divisor:,.4g} ({row[0.1] / divisor:,.4g} to {row[0.9] / divisor:,.4g})"
+        f"{', '.join(row.label.splitlines())}: {about(row[0.5] / divisor)} ({about(row[0.1] / divisor)} to {about(row[0.9] / divisor)})"
         for _, row in rows.iloc[[0, -1]].iterrows()
     )
     alt = f"{title}: median and 80 % interval of the year, {currency} {unit}, first and last release: {ends}."

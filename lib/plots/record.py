@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.figures import FLOW_NAMES
 from lib.plots.style import (
     BLUE,
     GRADE_MARKS,
@@ -14,11 +15,12 @@ from lib.plots.style import (
     RED,
     finish,
     grade_handles,
-    heat_look,
+    heat,
     label_ends,
     new_axes,
     signed,
 )
+from lib.words import number
 
 
 def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, sources: str = "") -> Any:
@@ -37,17 +39,17 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
             axes.scatter(group.index, group["value_mn"], zorder=3, **look)
         ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
     axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     low, high = axes.get_ylim()
     few = (
         np.floor(np.log10(high)) <= np.log10(low) + 1
     )  # less than two powers of ten: the others need labels, too
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:,.0f}" if few and str(value)[0] in "25" else "")
+    axes.yaxis.set_minor_formatter(lambda value, _: number(value) if few and str(value)[0] in "25" else "")
     axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     label_ends(axes, ends, size=9.5)
     handles = grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
     axes.legend(handles=handles, loc="upper left", fontsize=8)
-    told = "; ".join(f"{name} {y:,.0f} in {x}" for x, y, name, _ in ends)
+    told = "; ".join(f"{name} {number(y)} in {x}" for x, y, name, _ in ends)
     return finish(
         figure, axes, f"{title}: levels by year on a logarithmic scale, {currency} mn: {told}.", sources
     )
@@ -58,20 +60,16 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
 
     `rates` holds fractions, NaN where no rate is known; colours saturate at −50 % and +50 %.
     """
-    import seaborn as sns
     from matplotlib.patches import Rectangle
 
     years = range(int(rates.columns.min()), int(rates.columns.max()) + 1)
     shown = rates.reindex(columns=years).sort_index(axis=1) * 100
     figure, axes = new_axes(title, height=1.5 + 0.5 * len(shown))
     text = shown.map(lambda value: "" if np.isnan(value) else signed(value))
-    colours = {"cmap": "RdBu", "vmin": -50, "vmax": 50, "cbar": False, "yticklabels": False}
-    size = 7 if len(years) <= 24 else 5.6
-    sns.heatmap(shown, annot=text, fmt="", annot_kws={"fontsize": size}, linewidths=1, ax=axes, **colours)
+    heat(axes, shown, text, "RdBu", -50, 50, size=7 if len(years) <= 24 else 5.6)
     reached = shown.to_numpy() >= goal_rate * 100 - 1e-7
     for row, column in zip(*np.where(reached), strict=True):
         axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
-    heat_look(axes, shown.index)
     counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
     told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
     notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row."
@@ -82,25 +80,10 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
 
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Number of figures by year (columns) and kind (rows) as a heat map; nothing published is left white."""
-    import seaborn as sns
-
     figure, axes = new_axes(title, height=1.2 + 0.4 * len(counts))
     # White, then light to dark: the darkest shade keeps the numbers readable.
-    sns.heatmap(
-        counts.replace(0, np.nan),
-        annot=counts.map(lambda n: str(n) if n else ""),
-        annot_kws={"fontsize": 8},
-        fmt="",
-        cmap="Blues",
-        vmin=0,
-        vmax=max(8, counts.to_numpy().max() * 1.4),
-        cbar=False,
-        yticklabels=False,
-        linewidths=1,
-        linecolor="#eeeeee",
-        ax=axes,
-    )
-    heat_look(axes, counts.index)
+    most = max(8, counts.to_numpy().max() * 1.4)
+    heat(axes, counts.replace(0, np.nan), counts.map(lambda n: str(n) if n else ""), "Blues", 0, most)
     told = "; ".join(f"{name} {total}" for name, total in counts.sum(axis=1).items())
     return finish(figure, axes, f"{title}: number of figures, {told}.", sources, years=False)
 
@@ -127,12 +110,14 @@ def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any
 def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What the partner reports against what the reporter does, in per cent, by the end of the period.
 
-    `found` is as `lib.analysis.quality.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
+    `found` is as `lib.analysis.published.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
     """
     figure, axes = new_axes(title)
     whole = (found["period_end"] - found["period_start"]).dt.days >= 364
     middle = found["period_end"].dt.year + (found["period_end"].dt.day_of_year - 1) / 365
-    for colour, (name, rows) in enumerate(found.groupby(found["pair"] + ", " + found["flow"], sort=False)):
+    for colour, (name, rows) in enumerate(
+        found.groupby(found["pair"] + ", " + found["flow"].map(FLOW_NAMES), sort=False)
+    ):
         face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
         gap = rows["gap"] * 100
         axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)

@@ -15,7 +15,7 @@ from lib.plots.style import (
     RED,
     finish,
     halo,
-    heat_look,
+    heat,
     label_ends,
     new_axes,
 )
@@ -102,17 +102,11 @@ def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources
 
     `marks` holds 1 (on track), 0 (not) or NaN (the tracker makes no forecast), in the shape of `classes`.
     """
-    import seaborn as sns
     from matplotlib.colors import ListedColormap
 
     figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes), width=60)
     text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
-    look = {"fmt": "", "annot_kws": {"fontsize": 8, "color": "black"}, "linewidths": 2, "cbar": False}
-    colours = ListedColormap(["#f6c77d", "#9ecae1"])
-    sns.heatmap(marks, annot=text, mask=marks.isna(), cmap=colours, vmin=0, vmax=1, ax=axes, **look)
-    for row, column in zip(*np.where(marks.isna().to_numpy()), strict=True):
-        axes.text(column + 0.5, row + 0.5, text.iloc[row, column], ha="center", va="center", fontsize=8)
-    heat_look(axes, classes.index)
+    heat(axes, marks, text, ListedColormap(["#f6c77d", "#9ecae1"]), 0, 1)
     axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
     on_track = [f"{int(marks[day].sum())} on {day:%-d %B %Y}" for day in classes.columns]
     notes = "Blue: counts as on track. Orange: does not.", "White: the tracker makes no forecast."

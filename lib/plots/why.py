@@ -7,6 +7,7 @@ import pandas as pd
 
 from lib import plots
 from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finish, new_axes
+from lib.words import number
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
 
@@ -105,7 +106,7 @@ def timeline(
         place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "color": colour}
         axes.annotate(name, (level.index[-1] + 0.5, level.iloc[-1]), **place)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
     for row in events.itertuples():
         colour = ORANGE if row.named else "#bbbbbb"
         axes.axvline(row.when, color=colour, linewidth=1.6 if row.named else 0.9, zorder=0)

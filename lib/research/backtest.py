@@ -24,9 +24,6 @@ from lib.research.panels import Levels
 
 GOALS = (0.10, 0.15, 0.25, 0.40)
 
-MODELS = (USED, "log_walk", "drift")
-"""The law used here; driftless walk of logs; random walk with drift under a flat prior (no reference class)."""
-
 LAG = 1
 """Years that the panel ends before the origin of a forecast made in the year after: BACI of a year appears early in
 the second year after it (`lib.reference.last_released`)."""

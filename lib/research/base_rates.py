@@ -4,7 +4,6 @@ A base rate is a share of past starting points. It is the forecast to beat: it k
 nothing else about it.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +13,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib.reference import BACI, HORIZON, HORIZONS, OEC, PROBABILITIES, SIZES, Array, size_class
-from lib.research.panels import Levels, Progress, Tables, find, first_columns, load, read_panel, to_levels
+from lib.research.panels import (
+    Levels,
+    Progress,
+    Tables,
+    bounds,
+    find,
+    first_columns,
+    load,
+    read_panel,
+    to_levels,
+)
 
 
-class Outcome(NamedTuple):
+class _Outcome(NamedTuple):
     """An event on a path of growth: its horizon, reading (end, every_year or below) and rate a year."""
 
     name: str
@@ -27,16 +36,16 @@ class Outcome(NamedTuple):
 
 
 OUTCOMES = (
-    Outcome("next_year_ge25", 1, "end", 0.25),
-    Outcome("next_year_ge50", 1, "end", 0.50),
-    Outcome("next_year_fall", 1, "below", 0.0),
-    Outcome("each_of_next_2_ge25", 2, "every_year", 0.25),
-    Outcome("each_of_next_3_ge25", 3, "every_year", 0.25),
-    Outcome("each_of_next_5_ge25", 5, "every_year", 0.25),
-    Outcome("3y_ge_1.25^3", 3, "end", 0.25),
-    Outcome("3y_below_start", 3, "below", 0.0),
-    Outcome("5y_ge_1.25^5", 5, "end", 0.25),
-    Outcome("5y_below_start", 5, "below", 0.0),
+    _Outcome("next_year_ge25", 1, "end", 0.25),
+    _Outcome("next_year_ge50", 1, "end", 0.50),
+    _Outcome("next_year_fall", 1, "below", 0.0),
+    _Outcome("each_of_next_2_ge25", 2, "every_year", 0.25),
+    _Outcome("each_of_next_3_ge25", 3, "every_year", 0.25),
+    _Outcome("each_of_next_5_ge25", 5, "every_year", 0.25),
+    _Outcome("3y_ge_1.25^3", 3, "end", 0.25),
+    _Outcome("3y_below_start", 3, "below", 0.0),
+    _Outcome("5y_ge_1.25^5", 5, "end", 0.25),
+    _Outcome("5y_below_start", 5, "below", 0.0),
 )
 
 
@@ -48,7 +57,6 @@ def outcome_shares(
     years: tuple[int, int] | None = None,
     jump: float | None = None,
     absent_is_zero: bool = False,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Share of starting points after which each of `OUTCOMES` happened.
 
@@ -60,7 +68,6 @@ def outcome_shares(
     years : first and last starting year t; all by default.
     jump : only starting points whose growth in year t was at least this rate (0.5 is 50 %).
     absent_is_zero : whether a flow that is absent later counts as no trade; otherwise it is left out.
-    seed : of the resampling of whole starting years.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def outcome_shares(
     origins (all starting points).
     """
     start, paths = _paths(levels, (low_usd, high_usd), size_year, years, jump, absent_is_zero)
-    rows = [{"outcome": o.name, **_share(start, *_happened(paths, o), seed)} for o in OUTCOMES]
+    rows = [{"outcome": o.name, **_share(start, *_happened(paths, o))} for o in OUTCOMES]
     return pd.DataFrame(rows).assign(origins=len(start))
 
 
@@ -101,7 +108,7 @@ def _paths(
     return np.concatenate(start), np.concatenate(paths)
 
 
-def _happened(paths: Array, outcome: Outcome) -> tuple[Any, Any]:
+def _happened(paths: Array, outcome: _Outcome) -> tuple[Any, Any]:
     """Which paths had the outcome, and of which it is known."""
     h = outcome.horizon
     known = ~np.isnan(paths[:, 1 : h + 1]).any(axis=1)
@@ -116,15 +123,13 @@ def _happened(paths: Array, outcome: Outcome) -> tuple[Any, Any]:
     return happened, known
 
 
-def _share(start: Array, happened: Any, known: Any, seed: int) -> dict[str, float]:
+def _share(start: Array, happened: Any, known: Any) -> dict[str, float]:
     _, year = np.unique(start[known], return_inverse=True)
     if not len(year):
         return {"share": np.nan, "low": np.nan, "high": np.nan, "n": 0}
     hits, n = np.bincount(year, happened[known]), np.bincount(year)
-    drawn = np.random.default_rng(seed).integers(0, len(n), (400, len(n)))
-    low, high = np.quantile(hits[drawn].sum(axis=1) / n[drawn].sum(axis=1), [0.05, 0.95])
-    total = int(np.sum(n))
-    return {"share": float(np.sum(hits)) / total, "low": float(low), "high": float(high), "n": total}
+    low, high = bounds(hits, n, draws=400)
+    return {"share": hits.sum() / n.sum(), "low": float(low), "high": float(high), "n": int(n.sum())}
 
 
 def two_way(panel: pd.DataFrame) -> pd.DataFrame:
@@ -136,24 +141,6 @@ def two_way(panel: pd.DataFrame) -> pd.DataFrame:
 
 MIN_STARTS = 200
 """Starting points that a size class needs for a distribution of its own."""
-
-
-def _past_growth(
-    levels: Levels, origin: int, horizon: int, absent_is_zero: bool
-) -> Iterator[tuple[int, Array]]:
-    """Log growth over `horizon` years from every start whose end is known at the origin, by size class.
-
-    A flow that vanished has growth −inf where absence means no trade, and is left out elsewhere. Growth is
-    never computed across a break of the panel.
-    """
-    last = int(np.searchsorted(levels.years, origin, side="right")) - 1 - horizon
-    if last < 0:
-        return
-    growth = growth_from(levels, range(last + 1), horizon, absent_is_zero)
-    classes = size_class(np.exp(levels.log[:, : last + 1]))
-    for index in range(len(SIZES) - 1):
-        found = growth[classes == index]
-        yield index, found[~np.isnan(found)]
 
 
 def growth_from(levels: Levels, starts: Any, horizon: int, absent_is_zero: bool) -> Array:
@@ -184,7 +171,14 @@ def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataF
     """
     rows = []
     for horizon in HORIZONS:
-        for index, growth in _past_growth(levels, origin, horizon, absent_is_zero):
+        # Starts whose end is known at the origin; a flow that vanished grew by −inf where absence means no trade.
+        starts = range(int(np.searchsorted(levels.years, origin, side="right")) - horizon)
+        if not starts:
+            break
+        every = growth_from(levels, starts, horizon, absent_is_zero)
+        classes = size_class(np.exp(levels.log[:, : len(starts)]))
+        for index in range(len(SIZES) - 1):
+            growth = every[(classes == index) & ~np.isnan(every)]
             if len(growth) < MIN_STARTS:
                 continue
             gone: NDArray[np.bool_] = np.asarray(np.isneginf(growth))

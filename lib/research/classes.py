@@ -1,11 +1,14 @@
 """Size classes of a panel: the five numbers a class of flows makes a prior of, estimated from the years up to an origin."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
+from scipy.stats import sem
 
 from lib.errors import UserError
 from lib.reference import ALL_SIZES, BACI, OEC, SIZES, WDI, Array, Panel, size_class
@@ -23,36 +26,41 @@ TRIM = 0.005
 CONSTANT = 1e-12
 """Variance of yearly log growth up to which a series counts as constant."""
 
-PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "common_sd")
+PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "drift_error")
 
 
-def estimate(levels: Levels, origin: int) -> pd.DataFrame:
+def estimate(levels: Levels, origin: int, lags: Sequence[int] = (1, 2)) -> pd.DataFrame:
     """Empirical-Bayes hyperparameters by size class, from the years up to `origin` only.
 
     Parameters
     ----------
     levels : a panel as arrays (US dollars, so that the size classes hold).
     origin : last year that may be used.
+    lags : years within which a jump may be given back.
 
     Returns
     -------
     DataFrame with one row for all sizes (size_class −1) and one for each class of at least `MIN_SERIES`
     series: series, rates (how many of each), drift (mean log growth a year by size in the year before),
     drift_sd (between flows), variance and df (of yearly log growth within a flow, moments of ln s², Smyth
-    2004, eqs 5–8), autocorrelation (lag 1, within a flow, common year effects removed), common_sd (standard
-    deviation over years of the class's mean growth: shocks that hit all flows).
+    2004, eqs 5–8), autocorrelation (all `lags` together, within a flow, common year effects removed), drift_error
+    (standard error of the drift: of the class's mean growth over years, since its flows share the shocks of a year).
     """
     known = int(np.searchsorted(levels.years, origin, side="right"))
     if known < MIN_RATES + 1:
         first, last = levels.years[0], levels.years[0] + MIN_RATES
         raise UserError(f"origin: found {origin}; the panel starts in {first}, expected {last} or later")
     log, growth = levels.log[:, :known], levels.growth[:, : known - 1]
-    before, usual = size_class(np.exp(log[:, :-1])), size_class(np.exp(_median(log)))
+    before, usual = (
+        size_class(np.exp(log[:, :-1])),
+        size_class(np.exp(pd.DataFrame(log).median(axis=1).to_numpy())),
+    )
     rates = ~np.isnan(growth)
     rows = []
     for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
         everything = index == ALL_SIZES
-        row = _estimate_class(growth, rates & (everything | (before == index)), everything | (usual == index))
+        pooled, series = rates & (everything | (before == index)), everything | (usual == index)
+        row = _estimate_class(growth, pooled, series, lags)
         if row is not None:
             rows.append({"size_class": index, **row})
     if not rows:
@@ -63,7 +71,9 @@ def estimate(levels: Levels, origin: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np.bool_]) -> dict | None:
+def _estimate_class(
+    growth: Array, pooled: NDArray[np.bool_], series: NDArray[np.bool_], lags: Sequence[int]
+) -> dict | None:
     """Hyperparameters: drift from the rates marked in `pooled`, the rest from the series in `series`."""
     count = np.sum(~np.isnan(growth[series]), axis=1)
     enough = count >= MIN_RATES
@@ -82,36 +92,37 @@ def _estimate_class(growth: Array, pooled: NDArray[np.bool_], series: NDArray[np
         "series": int(enough.sum()),
         "rates": int(pooled.sum()),
         "drift": float(np.clip(growth[pooled], low, high).mean()),
-        "drift_sd": _drift_sd(own),
+        "drift_sd": lasting_sd(own),
         "variance": variance,
         "df": df,
-        "autocorrelation": _autocorrelation(own),
-        "common_sd": float(np.std(by_year, ddof=1)),
+        "autocorrelation": _autocorrelation(own, lags),
+        "drift_error": float(sem(by_year)),
     }
 
 
-def _drift_sd(deviation: Array) -> float:
-    """Standard deviation of lasting differences in drift: covariance of a flow's mean in odd and even years.
+def lasting_sd(values: Array) -> float:
+    """Standard deviation of lasting differences between series: covariance of their means in odd and even years.
 
     The variance of the means would also contain noise; two disjoint sets of years share only what lasts.
     """
-    even, odd = _mean(deviation[:, ::2]), _mean(deviation[:, 1::2])
-    both = ~np.isnan(even) & ~np.isnan(odd)
-    covariance = np.cov(even[both], odd[both])[0, 1] if both.sum() > 1 else 0.0
-    return float(np.sqrt(max(covariance, 0.0)))
+    even, odd = (pd.DataFrame(values[:, start::2]).mean(axis=1) for start in (0, 1))
+    return float(np.sqrt(max(np.nan_to_num(even.cov(odd)), 0.0)))
 
 
-def _autocorrelation(deviation: Array) -> float:
-    """Slope of a year's growth on that of the year before, from −0.45 to 0.
+def _autocorrelation(deviation: Array, lags: Sequence[int]) -> float:
+    """Slopes of a year's growth on that of so many years before, added; from −0.45 to 0.
 
-    A positive slope is a shared shock that lasts two years; carrying it on made forecasts worse.
+    What a flow gives back of a jump it gives back within two years. A positive sum is a shared shock that lasts;
+    carrying it on made forecasts worse.
     """
-    after, before = deviation[:, 1:], deviation[:, :-1]
+    return float(np.clip(sum(_slope(deviation, lag) for lag in lags), -0.45, 0.0))
+
+
+def _slope(deviation: Array, lag: int) -> float:
+    after, before = deviation[:, lag:], deviation[:, :-lag]
     both = ~np.isnan(after) & ~np.isnan(before)
-    if not before[both].any():
-        return 0.0
-    slope = np.sum(after[both] * before[both]) / np.sum(before[both] ** 2)
-    return float(np.clip(slope, -0.45, 0.0))
+    squares = np.sum(before[both] ** 2)
+    return float(np.sum(after[both] * before[both]) / squares) if squares else 0.0
 
 
 def moderate(s2: Array, df: Array) -> tuple[float, float]:
@@ -129,31 +140,10 @@ def moderate(s2: Array, df: Array) -> tuple[float, float]:
     s2, half = s2[used], df[used] / 2
     centred = np.log(s2) - digamma(half) + np.log(half)
     excess = float(np.var(centred, ddof=1) - np.mean(polygamma(1, half)))
-    d0 = 300.0 if excess <= polygamma(1, 150.0) else 2 * _trigamma_inverse(excess)
+    d0 = 300.0
+    if excess > polygamma(1, d0 / 2):
+        d0 = 2 * brentq(lambda y: polygamma(1, y) - excess, 1e-6, d0 / 2)
     return float(np.exp(np.mean(centred) + digamma(d0 / 2) - np.log(d0 / 2))), float(d0)
-
-
-def _trigamma_inverse(value: float) -> float:
-    y = 0.5 + 1 / value  # Newton on 1 / trigamma, convex: converges from below (Smyth 2004, appendix)
-    for _ in range(50):
-        trigamma = polygamma(1, y)
-        step = trigamma * (1 - trigamma / value) / polygamma(2, y)
-        y += step
-        if -step / y < 1e-10:
-            break
-    return float(y)
-
-
-def _mean(values: Array) -> Array:
-    count = np.sum(~np.isnan(values), axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
-
-
-def _median(values: Array) -> Array:
-    found = np.full(len(values), np.nan)
-    some = ~np.isnan(values).all(axis=1)
-    found[some] = np.nanmedian(values[some], axis=1)
-    return found
 
 
 def _estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.DataFrame:

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtr
 
 from lib import forecast, law
-from lib.analysis import scores
 from lib.errors import UserError
 from lib.evidence import link, pick_ratio, ratio_model
 from lib.forecast import GrowthModel
@@ -21,19 +20,18 @@ from lib.law import Posterior
 from lib.months import MONTHS
 from lib.reference import SIZES, USED, Array, size_class
 from lib.research.backtest import fit_all, select
-from lib.research.classes import MIN_SERIES, TRIM, moderate
+from lib.research.classes import MIN_SERIES, TRIM, lasting_sd, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
 
 _EDGE = 1e-4
 
 
 class Total(NamedTuple):
-    """Student-t predictive of the log of the year's total, arrays of shape (series,); weight of the yearly forecast in it."""
+    """Student-t predictive of the log of the year's total, arrays of shape (series,)."""
 
     location: Array
     scale: Array
     df: Array
-    weight_annual: Array
 
 
 def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
@@ -41,12 +39,9 @@ def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
 
     Posterior predictive of the normal model with conjugate prior: Student-t (Gelman et al. 2013, eq. 3.9 and 3.10).
     """
-    so_far = np.asarray(so_far, dtype=float)
-    if not np.all(so_far > 0):
-        raise UserError(f"year so far: found {so_far.min():g}, expected a positive level")
     location = np.log(so_far) + forecast.location(ratio, 1)
     scale, df = forecast.spread(ratio, 1), np.asarray(ratio.df, dtype=float)
-    return Total(location, scale, df, np.zeros_like(location))
+    return Total(location, scale, df)
 
 
 def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
@@ -55,7 +50,7 @@ def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
     The share whose variance is redrawn from the class is left out, so that it is a Student-t.
     """
     location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
-    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df, np.ones_like(location))
+    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df)
 
 
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
@@ -65,22 +60,11 @@ def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float
     0 to 1 is cut: the better forecast then stands alone. `stretch` is how much wider earlier errors were than stated. The
     degrees of freedom are the smaller of the two, so that the tails are not too thin.
     """
-    if not -1 < correlation < 1:
-        raise UserError(f"correlation: found {correlation}, expected a number between −1 and 1")
     v1, v2, cross = part.scale**2, annual.scale**2, correlation * part.scale * annual.scale
     weight = np.clip((v1 - cross) / (v1 + v2 - 2 * cross), 0.0, 1.0)
     variance = (1 - weight) ** 2 * v1 + weight**2 * v2 + 2 * weight * (1 - weight) * cross
     location = (1 - weight) * part.location + weight * annual.location
-    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df), weight)
-
-
-class Year(NamedTuple):
-    """The forecasts of one year: flows forecast, their size class, and the yearly forecast, arrays of shape (flows,)."""
-
-    place: int
-    flows: NDArray[np.intp]
-    classes: NDArray[np.intp]
-    annual: Total
+    return Total(location, stretch * np.sqrt(variance), np.minimum(part.df, annual.df))
 
 
 def score_nowcasts(
@@ -104,8 +88,8 @@ def score_nowcasts(
         if place < full[-1]:
             found = score_year(months, place + 1, table, pd.concat(errors) if errors else None)
             single.append(found)
-            errors.append(summarise(found, ["panel", "year", "month", "method"]))
-    by_size = summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
+            errors.append(_summarise(found, ["panel", "year", "month", "method"]))
+    by_size = _summarise(pd.concat(single), ["panel", "size_class", "month", "method"])
     table = first_columns(pd.concat(priors, ignore_index=True), "origin", "size_class", "month")
     return table, pd.concat(errors, ignore_index=True), by_size
 
@@ -141,35 +125,35 @@ def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataF
     z (probit of the PIT), unstretched (the same of the combination without its stretch), panel, size_class, year,
     month, method.
     """
-    year = _prepare(months, place)
+    flows, classes, annual = _prepare(months, place)
     ratio, log = months.log_ratio(), months.levels().log
-    outcome = log[year.flows, place]
+    outcome = log[flows, place]
     found = []
     for month in MONTHS:
-        r = ratio[year.flows, :, month - 1]
+        r = ratio[flows, :, month - 1]
         so_far = np.exp(outcome - r[:, place])
-        part = from_year_so_far(so_far, _ratios(r[:, :place], year.classes, table, month))
+        part = from_year_so_far(so_far, _ratios(r[:, :place], classes, table, month))
         correlation, stretch = link(errors, month)
-        both = combine(part, year.annual, correlation, stretch)
-        plain = combine(part, year.annual, correlation)
+        both = combine(part, annual, correlation, stretch)
+        plain = combine(part, annual, correlation)
         points = {
             "last_share": r[:, place - 1],
             "mean_share": np.nanmean(r[:, :place], axis=1),
             "pro_rata": np.full(len(r), np.log(12 / month)),
         }
-        totals = {"combined": both, "year_so_far": part, "annual": year.annual}
+        totals = {"combined": both, "year_so_far": part, "annual": annual}
         frames = [_score_law(total, outcome).assign(method=name) for name, total in totals.items()]
         frames[0]["unstretched"] = _probit(plain, outcome)
-        frames += [
-            _score_point(np.log(so_far) + r, outcome).assign(method=name) for name, r in points.items()
-        ]
-        about = {"panel": months.keys["panel"].to_numpy()[year.flows], "size_class": year.classes}
+        for name, ratios in points.items():
+            error = outcome - np.log(so_far) - ratios
+            frames.append(pd.DataFrame({"error": error, "crps": np.abs(error), "z": np.nan, "method": name}))
+        about = {"panel": months.keys["panel"].to_numpy()[flows], "size_class": classes}
         found += [frame.assign(**about, month=month) for frame in frames]
     return pd.concat(found, ignore_index=True).assign(year=int(months.years[place]))
 
 
-def _prepare(months: Months, place: int) -> Year:
-    """Yearly forecasts of the flows that the year before knew and whose year then was complete."""
+def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Total]:
+    """Flows that the year before knew and whose year then was complete, their size class and yearly forecast."""
     levels = months.levels()
     known = np.flatnonzero(~np.isnan(levels.log[:, :place]).all(axis=1))
     before = Levels(
@@ -180,7 +164,7 @@ def _prepare(months: Months, place: int) -> Year:
     usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
     last = np.exp(levels.log[flows[usable], place - 1])
     annual = _from_years_before(last, select(fitted.models[USED], usable))
-    return Year(place, flows[usable], fitted.classes[usable], annual)
+    return flows[usable], fitted.classes[usable], annual
 
 
 def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> GrowthModel:
@@ -195,21 +179,19 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
 
 
 def _score_law(total: Total, outcome: Array) -> pd.DataFrame:
-    crps = scores.crps_t(total.df, total.location, total.scale, outcome)
+    import scoringrules
+
+    crps = scoringrules.crps_t(outcome, total.df, total.location, total.scale)
     return pd.DataFrame({"error": outcome - total.location, "crps": crps, "z": _probit(total, outcome)})
 
 
 def _probit(total: Total, outcome: Array) -> Array:
     """Probit of the PIT: standard normal if the forecasts are calibrated."""
-    return ndtri(np.clip(scores.pit(total.df, total.location, total.scale, outcome), _EDGE, 1 - _EDGE))
+    pit = stdtr(total.df, (outcome - total.location) / total.scale)
+    return ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
 
 
-def _score_point(log_total: Array, outcome: Array) -> pd.DataFrame:
-    error = outcome - log_total
-    return pd.DataFrame({"error": error, "crps": np.abs(error), "z": np.nan})
-
-
-def summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def _summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean scores of single forecasts by group, in logs.
 
     Returns
@@ -293,14 +275,5 @@ def _estimate_one(ratio: Array) -> dict[str, float]:
     values = np.clip(ratio, *np.nanquantile(ratio, [TRIM, 1 - TRIM]))
     count = np.sum(~np.isnan(values), axis=1)
     variance, df = moderate(np.nanvar(values, axis=1, ddof=1), count - 1)
-    # Covariance of a flow's means over two disjoint sets of years: only what lasts is in both.
-    even, odd = (_means(values[:, start::2]) for start in (0, 1))
-    both = ~np.isnan(even) & ~np.isnan(odd)
-    lasting = float(np.sqrt(max(np.cov(even[both], odd[both])[0, 1], 0.0)))
-    between = max(lasting, LEAST_BETWEEN * float(np.sqrt(variance)))
+    between = max(lasting_sd(values), LEAST_BETWEEN * float(np.sqrt(variance)))
     return {"mean": float(np.nanmean(values)), "between_sd": between, "variance": variance, "df": df}
-
-
-def _means(values: Array) -> Array:
-    count = np.sum(~np.isnan(values), axis=1)
-    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)

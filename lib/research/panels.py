@@ -8,7 +8,6 @@ Monthly trade panels: read strictly, turned into arrays of years and months in w
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +84,8 @@ def _read(path: str | Path, columns: Collection[str]) -> pd.DataFrame:
     return panel
 
 
-def _check_rows(name: str, panel: pd.DataFrame) -> None:
+def _check_rows(name: str, panel: pd.DataFrame, when: str = "year") -> None:
+    """Refuse names, values and times that are none, and several rows for one flow and `when`: year or month."""
     if "currency" in panel and (others := panel["currency"].astype(str) != "USD").any():
         _refuse(name, panel, others, "a currency other than USD", "one panel in US dollars")
     for column in ("year", "value_usd"):
@@ -99,8 +99,9 @@ def _check_rows(name: str, panel: pd.DataFrame) -> None:
     _refuse(name, panel, bad, "a value that is not positive", "positive US dollars (leave absent trade out)")
     calendar = (year >= 1000) & (year <= 3000) & (year == np.floor(year))
     _refuse(name, panel, ~calendar, "a year that is not whole or not of our time", "calendar years")
-    twice = panel.duplicated([*_key(panel), "year"], keep=False)
-    _refuse(name, panel, twice, "several rows for one flow and year", "one row for each flow and year")
+    times = ["year"] if when == "year" else ["year", "month"]
+    twice = panel.duplicated([*_key(panel), *times], keep=False)
+    _refuse(name, panel, twice, f"several rows for one flow and {when}", f"one row for each flow and {when}")
 
 
 def _refuse(name: str, panel: pd.DataFrame, bad: Any, found: str, expected: str) -> None:
@@ -161,23 +162,17 @@ def find(folder: str | Path, name: str) -> Path:
 
 HS2 = "russia_partner_hs2_2000_2020.parquet"
 
-MONTHLY_COLUMNS = (*KEY, "year", "month", "value_usd")
 
-
-@dataclass(frozen=True)
-class MonthlyPanel:
-    """A monthly panel: the short name of the tables that are kept, its file, and its title for a reader."""
+class _MonthlyPanel(NamedTuple):
+    """A monthly panel: the short name of the tables that are kept, and its file."""
 
     name: str
     file: str
-    title: str
 
 
-UK = MonthlyPanel("UK", "uk_ons_monthly_1997_2026.parquet", "ONS UK trade by country, seasonally adjusted")
+UK = _MonthlyPanel("UK", "uk_ons_monthly_1997_2026.parquet")  # ONS: UK trade by country, seasonally adjusted
 
-IMF = MonthlyPanel(
-    "IMF", "imf_dots_15countries_monthly_2011_2020.parquet", "IMF DOTS, fifteen countries, unadjusted"
-)
+IMF = _MonthlyPanel("IMF", "imf_dots_15countries_monthly_2011_2020.parquet")  # IMF DOTS, unadjusted
 
 
 class Months(NamedTuple):
@@ -214,46 +209,23 @@ def read_monthly(path: str | Path) -> pd.DataFrame:
     path : parquet file with reporter, partner, flow, year, month (1 to 12), value_usd (positive, current US
         dollars; zero and missing are both absent); more columns are ignored.
     """
-    name = Path(path).name
-    panel = _read(path, MONTHLY_COLUMNS)[list(MONTHLY_COLUMNS)]
-    _refuse(name, panel, panel.isna().any(axis=1), "a missing entry", "every row complete")
-    panel = panel.astype(dict.fromkeys(KEY, str))
-    value = panel["value_usd"].to_numpy(dtype=float, na_value=np.nan)
-    _refuse(
-        name,
-        panel,
-        ~(np.isfinite(value) & (value > 0)),
-        "a value that is not positive",
-        "positive US dollars",
-    )
+    name, columns = Path(path).name, [*KEY, "year", "month", "value_usd"]
+    panel = _read(path, columns)[columns]
+    _check_rows(name, panel, "month")
     _refuse(name, panel, ~panel["month"].isin(range(1, 13)), "a month that is none", "1 to 12")
-    twice = panel.duplicated([*KEY, "year", "month"], keep=False)
-    _refuse(name, panel, twice, "several rows for one flow and month", "one row each")
-    return panel
+    return panel.astype(dict.fromkeys(KEY, str))
 
 
 def to_months(panels: dict[str, pd.DataFrame]) -> Months:
     """Panels by name, stacked into arrays over the whole span of their years."""
-    first = min(int(panel["year"].min()) for panel in panels.values())
-    last = max(int(panel["year"].max()) for panel in panels.values())
-    years = np.arange(first, last + 1)
-    keys, values = [], []
-    for name, panel in panels.items():
-        key, where = _numbered(panel)
-        value = np.full((len(key), len(years), 12), np.nan)
-        value[where, panel["year"].to_numpy(dtype=int) - first, panel["month"].to_numpy(dtype=int) - 1] = (
-            panel["value_usd"]
-        )
-        keys.append(key.assign(panel=name))
-        values.append(value)
-    return Months(pd.concat(keys, ignore_index=True), years, np.concatenate(values))
-
-
-def _numbered(panel: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-    """The series of a panel, and the number of the series of each row."""
-    where = panel.groupby(list(KEY), sort=True).ngroup().to_numpy()
-    _, first = np.unique(where, return_index=True)
-    return panel[list(KEY)].iloc[first].reset_index(drop=True), where
+    rows = pd.concat([panel.assign(panel=name) for name, panel in panels.items()], ignore_index=True)
+    series = rows.groupby(["panel", *KEY], sort=False)
+    years = np.arange(rows["year"].min(), rows["year"].max() + 1)
+    value = np.full((series.ngroups, len(years), 12), np.nan)
+    year, month = (rows[name].to_numpy(dtype=int) for name in ("year", "month"))
+    value[series.ngroup(), year - years[0], month - 1] = rows["value_usd"]
+    keys = series.head(1)[[*KEY, "panel"]].reset_index(drop=True)
+    return Months(keys, years, value)
 
 
 def load_monthly(folder: str | Path) -> Months:
@@ -315,6 +287,19 @@ def save(table: pd.DataFrame, path: Path) -> None:
             draft.replace(path)
     except OSError as error:
         raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
+
+
+def bounds(sums: NDArray[Any], counts: NDArray[Any], draws: int) -> tuple[Array, Array]:
+    """5 % and 95 % bounds of Σ sums / Σ counts when whole groups (rows), which share a shock, are drawn with replacement.
+
+    Parameters
+    ----------
+    sums, counts : one row a group, of the same shape or with an axis more in `sums`.
+    """
+    drawn = np.random.default_rng(0).integers(0, len(counts), (draws, len(counts)))
+    shares = sums[drawn].sum(axis=1).T / counts[drawn].sum(axis=1).T
+    low, high = np.quantile(shares, [0.05, 0.95], axis=-1)
+    return low, high
 
 
 def first_columns(table: pd.DataFrame, *names: str) -> pd.DataFrame:

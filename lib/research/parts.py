@@ -14,7 +14,17 @@ from lib.evidence import ANALOGUES
 from lib.reference import BACI, Array, pick_class, size_class
 from lib.research import backtest, classes
 from lib.research.classes import estimate
-from lib.research.panels import HS2, Levels, Progress, Tables, find, first_columns, read_panel, to_levels
+from lib.research.panels import (
+    HS2,
+    Levels,
+    Progress,
+    Tables,
+    bounds,
+    find,
+    first_columns,
+    read_panel,
+    to_levels,
+)
 
 HORIZONS = (1, 2, 3, 5)
 
@@ -23,7 +33,7 @@ MAIN_CLASS = 2
 
 
 def estimate_weight(
-    sub: Levels, parent: Levels, parent_of: NDArray[np.intp], origins: Iterable[int], seed: int = 0
+    sub: Levels, parent: Levels, parent_of: NDArray[np.intp], origins: Iterable[int]
 ) -> pd.DataFrame:
     """How much of a parent's shrunk difference from its class its sub-flows share in the years that follow.
 
@@ -31,7 +41,6 @@ def estimate_weight(
     ----------
     sub, parent : panels as arrays with the same years; `parent_of` names the row of each sub-flow's parent.
     origins : years up to which the parents' drift is known.
-    seed : of the resampling of whole origins.
 
     Returns
     -------
@@ -55,7 +64,7 @@ def estimate_weight(
                 ]
                 known = used & np.isfinite(outcome)
                 sums[horizon].append((*_moments(outcome[known], difference[known], classes[known]), *score))
-    return pd.DataFrame([{"horizon": h, **_slope(np.array(rows), seed)} for h, rows in sums.items() if rows])
+    return pd.DataFrame([{"horizon": h, **_slope(np.array(rows))} for h, rows in sums.items() if rows])
 
 
 def _differences(parent: Levels, origin: int) -> Array:
@@ -92,19 +101,16 @@ def _brier(
     return float(np.concatenate(scores).mean())
 
 
-def _slope(rows: Array, seed: int) -> dict[str, Any]:
-    drawn = np.random.default_rng(seed).integers(0, len(rows), (1000, len(rows)))
-    slopes = rows[drawn, 0].sum(axis=1) / rows[drawn, 1].sum(axis=1)
-    low, high = np.quantile(slopes, [0.05, 0.95])
+def _slope(rows: Array) -> dict[str, Any]:
+    low, high = bounds(rows[:, 0], rows[:, 1], draws=1000)
     brier = np.average(rows[:, 3:], axis=0, weights=rows[:, 2])
-    return {
+    found = {
         "slope": rows[:, 0].sum() / rows[:, 1].sum(),
         "low": low,
         "high": high,
         "n": int(rows[:, 2].sum()),
-        "brier_without": brier[0],
-        "brier_with": brier[1],
     }
+    return found | {"brier_without": brier[0], "brier_with": brier[1]}
 
 
 def estimate_spread(
@@ -122,7 +128,7 @@ def estimate_spread(
     of ln s², Smyth 2004), autocorrelation (lag 1, common year effects removed).
     """
     shares = sub._replace(growth=sub.growth - whole.growth[whole_of])
-    tables = [classes.estimate(shares, year).assign(last_year=year) for year in last_years]
+    tables = [classes.estimate(shares, year, lags=[1]).assign(last_year=year) for year in last_years]
     table = pd.concat(tables, ignore_index=True)
     columns = ["last_year", "size_class", "series", "rates", "variance", "df", "autocorrelation"]
     return table.loc[table["size_class"] > 0, columns]

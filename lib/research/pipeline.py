@@ -82,7 +82,7 @@ def build(
         raise UserError(f"step: found {', '.join(sorted(unknown))}, expected some of {', '.join(STEPS)}")
     ran = {}
     for name, step in STEPS.items():
-        if name in chosen and (why := "asked for" if fresh else reason(name, step, folder, out)):
+        if name in chosen and (why := "asked for" if fresh else _reason(name, step, folder, out)):
             _run(name, step, folder, out, progress)
             ran[name] = why
     return ran
@@ -92,7 +92,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
     """Load, compute, save, and note what the step rested on."""
     code = code_of(step)
     with _noted_files() as opened:
-        tables = step(folder, bar(name) if progress else iter)
+        tables = step(folder, _bar(name) if progress else iter)
     make_folder(out / "scores")
     for file, table in tables.items():
         save(table, out / file)
@@ -104,7 +104,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
         package.refresh_checksums(tuple(f"reference/{file}" for file in tables))
 
 
-def reason(name: str, step: Step, folder: Path, out: Path) -> str:
+def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
     """Why a step must run: "never run here", "its code changed", "targets.csv changed"; empty if nothing changed."""
     note = _built(out).get(name)
     if note is None:
@@ -198,7 +198,7 @@ def _built(out: Path) -> dict[str, Any]:
         ) from None
 
 
-def bar(name: str) -> Progress:
+def _bar(name: str) -> Progress:
     """A progress bar where there is one to be had."""
     try:
         from tqdm import tqdm
@@ -222,7 +222,7 @@ def write_priors(panel: str | Path, out: str | Path) -> Path:
 def score_own(panel: str | Path, out: str | Path, progress: bool = True) -> list[str]:
     """Score the forecasts on a user's own panel; writes the tables to a folder and returns their names."""
     out = Path(out)
-    found = trade_scores.score_panel(panel, progress=bar("own panel") if progress else iter)
+    found = trade_scores.score_panel(panel, progress=_bar("own panel") if progress else iter)
     make_folder(out)
     tables = {"events.parquet": found.events, "intervals.parquet": found.intervals}
     for name, table in tables.items():

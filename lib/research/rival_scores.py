@@ -43,7 +43,7 @@ MIN_LEVELS = 10
 SEED = 20_131_215
 
 
-def _score_competitors(folder: str | Path, workers: int = 2, progress: Progress = iter) -> pd.DataFrame:
+def _score_competitors(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
     """Brier scores of all models on the same flows; goals are read on average.
 
     Returns
@@ -53,7 +53,7 @@ def _score_competitors(folder: str | Path, workers: int = 2, progress: Progress 
     """
     jobs = [*_trade_jobs(folder), *_contest_jobs()]
     records = [record for job in jobs for record in _records(job.log)]
-    fits = _fit_all(records, workers, progress)
+    fits = _fit_all(records, progress)
     parts, done = [], 0
     for job in jobs:
         own = fits[done : done + len(job.log)]
@@ -68,7 +68,7 @@ Counts = dict[int, tuple[Starts, Starts | None]]
 """By horizon how often goals were reached, in the panel and in the older one where there is one."""
 
 
-class Job(NamedTuple):
+class _Job(NamedTuple):
     """The flows of one origin: by horizon their own forecasts and base rates, and log levels up to the origin."""
 
     panel: str
@@ -76,7 +76,7 @@ class Job(NamedTuple):
     log: Array
 
 
-def _trade_jobs(folder: str | Path) -> Iterable[Job]:
+def _trade_jobs(folder: str | Path) -> Iterable[_Job]:
     levels, old = panels.load(reference.BACI, folder), until(panels.load(reference.OEC, folder), OLD_LAST)
     counts: Counts = {
         h: (
@@ -89,7 +89,7 @@ def _trade_jobs(folder: str | Path) -> Iterable[Job]:
         yield _job("BACI", levels, backtest.fit_all(levels, origin), True, counts, PER_CLASS)
 
 
-def _contest_jobs() -> Iterable[Job]:
+def _contest_jobs() -> Iterable[_Job]:
     for name in CONTESTS:
         levels = load_contest(name)
         counts: Counts = {
@@ -107,7 +107,7 @@ def _job(
     trade: bool,
     counts: Counts,
     per_class: int | None,
-) -> Job:
+) -> _Job:
     now = int(np.searchsorted(levels.years, one.origin))
     recent = levels.log[one.flows, max(now - MIN_LEVELS + 1, 0) : now + 1]
     usable = ~np.isnan(recent).any(axis=1) & ((one.classes >= MAIN_CLASS) | (one.classes < 0))
@@ -119,7 +119,7 @@ def _job(
         outcome = backtest.realised(levels, [now], horizon, "average", trade)[one.flows, 0]
         base = known_shares(counted, long, one.origin - LAG * trade, horizon)
         batches[horizon] = (backtest.take(one, rows, outcome), base)
-    return Job(panel, batches, levels.log[one.flows[rows], : now + 1])
+    return _Job(panel, batches, levels.log[one.flows[rows], : now + 1])
 
 
 def _records(log: Array) -> Iterable[Array]:
@@ -133,15 +133,13 @@ Fit = dict[str, tuple[Array, bool]]
 """By model the probability of each goal by horizon, shape (horizons, goals), and whether a fallback was used."""
 
 
-def _fit_all(records: list[Array], workers: int, progress: Callable) -> list[Fit]:
+def _fit_all(records: list[Array], progress: Callable) -> list[Fit]:
     import multiprocessing as mp
     import os
     from concurrent.futures import ProcessPoolExecutor
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes with two threads each are slower
-    if workers == 1:
-        return [_fit_one(record) for record in progress(records)]
-    with ProcessPoolExecutor(workers, mp_context=mp.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=mp.get_context("spawn")) as pool:
         return list(progress(pool.map(_fit_one, records, chunksize=8)))
 
 
@@ -188,4 +186,4 @@ def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) 
 
 def competitors(folder: Path, progress: Progress = iter) -> Tables:
     """Step: the scores of the competitors beside our own."""
-    return {"scores/competitors.parquet": in_single_precision(_score_competitors(folder, progress=progress))}
+    return {"scores/competitors.parquet": in_single_precision(_score_competitors(folder, progress))}

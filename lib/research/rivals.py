@@ -20,8 +20,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lib import law
-from lib.errors import UserError
-from lib.forecast import MIN_GROWTH_RATES
 from lib.law import Law
 
 Array = NDArray[np.float64]
@@ -224,57 +222,21 @@ def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
     Parameters
     ----------
     name : a key of `MODELS`.
-    levels : positive levels of consecutive years up to the origin, in any unit, shape (n,). Missing values
-        before the first one are left out; at least five levels, whose growth varies.
+    levels : positive levels of consecutive years up to the origin, in any unit, shape (n,), whose growth varies.
     horizon : years ahead, at least 1.
-
-    Raises
-    ------
-    UserError
-        For an unknown name or levels with gaps, zeros, negative or too few values, or constant growth.
     """
-    if name not in MODELS:
-        raise UserError(f"name: found {name!r}, expected one of {', '.join(MODELS)}")
-    if horizon != int(horizon) or horizon < 1:
-        raise UserError(f"horizon: found {horizon}, expected a whole number of years, at least 1")
-    x = _log_levels(levels)
+    x = np.log(np.asarray(levels, dtype=float))
     unit = np.diff(x).std(ddof=1)
     z = (x - x[-1]) / unit
     fallback, converged = None, True
     try:
-        found = MODELS[name](z, int(horizon))
+        found = MODELS[name](z, horizon)
         _refuse_absurd(found, z)
     except UnusableError as reason:
         converged = not isinstance(reason, NotConvergedError)
-        fallback = f"drift, because {reason}"
-        found = drift_law(z, int(horizon))
+        fallback, found = f"drift, because {reason}", drift_law(z, horizon)
     scaled = replace(found, means=unit * found.means, covariances=unit**2 * found.covariances)
     return Forecast(scaled, fallback, converged)
-
-
-def _log_levels(levels: ArrayLike) -> Array:
-    """Logs of levels that a model can be fitted to, without the missing years before the first."""
-    values = np.asarray(levels, dtype=float)
-    if values.ndim != 1 or np.isnan(values).all():
-        raise UserError(
-            f"levels: found shape {values.shape} or no value at all, expected one series of levels"
-        )
-    values = values[int(np.argmin(np.isnan(values))) :]
-    bad = ~(np.isfinite(values) & (values > 0))
-    if bad.any():
-        raise UserError(
-            f"levels: found {values[bad][0]:g} at position {int(np.argmax(bad))} after the first value, "
-            "expected positive levels of consecutive years (after a gap, pass the years that follow it)"
-        )
-    if values.size <= MIN_GROWTH_RATES:
-        raise UserError(f"levels: found {values.size}, expected at least {MIN_GROWTH_RATES + 1}")
-    x = np.log(values)
-    growth = np.diff(x)
-    if growth.std() <= 1e-9 * (1 + np.abs(growth).max()):
-        raise UserError(
-            "levels: found constant growth, whose variance is unknown; expected growth that varies"
-        )
-    return x
 
 
 def drift_law(x: Array, horizon: int) -> Law:

@@ -37,11 +37,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib import figures as fig
 from lib import reference
-from lib.analysis.decompose import fuel_contributions
 from lib.errors import UserError
 from lib.reference import BACI
 from lib.research import panels
-from lib.research.panels import HS2, Levels, Progress, Tables, find, first_columns
+from lib.research.panels import HS2, Levels, Progress, Tables, bounds, find, first_columns
 
 Array = NDArray[np.float64]
 
@@ -355,9 +354,7 @@ def _rates(tests: pd.DataFrame) -> dict[str, float]:
     """Share rejected with an interval from whole event years, and the distribution of the gap."""
     hit = tests["p"] <= LEVEL + 1e-9
     by_year = tests.assign(hit=hit).groupby("year")["hit"].agg(["sum", "count"])
-    drawn = np.random.default_rng(0).integers(0, len(by_year), (DRAWS, len(by_year)))
-    sums, counts = by_year["sum"].to_numpy()[drawn].sum(1), by_year["count"].to_numpy()[drawn].sum(1)
-    low, high = np.quantile(sums / counts, [0.05, 0.95])
+    low, high = bounds(by_year["sum"].to_numpy(), by_year["count"].to_numpy(), DRAWS)
     gap_low, gap_high = np.quantile(tests["gap"], [0.05, 0.95])
     return {
         "n": len(tests),
@@ -374,6 +371,47 @@ def _rates(tests: pd.DataFrame) -> dict[str, float]:
 FUELS = "HS27"
 
 
+def _price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
+    """Change of a value on the year before (change), in a part due to its price and one due to its quantity (volume).
+
+    The indicators of Bennet (1920): the change of the price at the mean of the two quantities, and of the quantity at
+    the mean of the two prices. They treat both years alike and add up exactly; years next to a gap are left out.
+    """
+    known = pd.DataFrame({"value": value, "price": price}).dropna()
+    known["quantity"] = known["value"] / known["price"]
+    before = known.set_axis(known.index + 1).reindex(known.index)
+    change, mean = known - before, (known + before) / 2
+    parts = {"price": mean["quantity"] * change["price"], "volume": mean["price"] * change["quantity"]}
+    return pd.DataFrame({"change": change["value"], **parts}).dropna()
+
+
+def _fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series) -> pd.DataFrame:
+    """Growth of a total in three contributions: price of fuels, quantity of fuels, everything else.
+
+    Parameters
+    ----------
+    fuel, total : Series by year in one unit; fuel is a part of the total.
+    oil_price : Series by year, positive; the price of all fuels is taken to move with it.
+
+    Returns
+    -------
+    Frame by year, fractions of the total a year earlier: growth, fuel_price, fuel_volume, other (these three
+    add up to growth), and fuel_share (of the total in that year).
+    """
+    fuels = _price_and_volume(fuel, oil_price)
+    before = total.set_axis(total.index + 1).reindex(fuels.index)
+    growth = total.reindex(fuels.index) / before - 1
+    return pd.DataFrame(
+        {
+            "growth": growth,
+            "fuel_price": fuels["price"] / before,
+            "fuel_volume": fuels["volume"] / before,
+            "other": growth - fuels["change"] / before,
+            "fuel_share": (fuel / total).reindex(fuels.index),
+        }
+    ).dropna()
+
+
 def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     """Contributions of fuel prices, fuel quantities and all else to the growth of trade, by year.
 
@@ -384,21 +422,19 @@ def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     """
     panel = panels.read_panel(find(folder, HS2))
     with_china = panel[panel["partner"].astype(str) == "CHN"]
+    theirs = with_china["flow"].astype(str)
+    # Russia's exports are China's imports.
+    flows = {
+        "total": with_china,
+        "import": with_china[theirs == "export"],
+        "export": with_china[theirs == "import"],
+    }
     oil = fig.covariate("brent_usd_per_bbl")
     parts = []
-    for flow, rows in (("total", with_china), *((_seen_from_china(k), v) for k, v in _by_flow(with_china))):
+    for flow, rows in flows.items():
         total = rows.groupby("year")["value_usd"].sum()
         fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()
-        split = fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")
+        split = _fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")
         parts.append(split.reset_index().assign(flow=flow))
     order = ["flow", "year", "growth", "fuel_price", "fuel_volume", "other", "fuel_share"]
     return {"fuel_split.csv": pd.concat(parts, ignore_index=True)[order]}
-
-
-def _by_flow(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(str(name), part) for name, part in rows.groupby(rows["flow"].astype(str))]
-
-
-def _seen_from_china(flow: str) -> str:
-    """Russia's exports are China's imports."""
-    return {"export": "import", "import": "export"}[flow]

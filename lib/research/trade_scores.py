@@ -110,10 +110,9 @@ def known_shares(
 def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
     """Means weighted by the number of forecasts, over the columns named in `without`."""
     kept = [c for c in ("reading", "horizon", "goal", "origin", "size_class", "model") if c in scores]
-    kept = [column for column in kept if column not in without]
-    values = [column for column in scores if column not in (*kept, *without, "n")]
-    sums = scores[values].mul(scores["n"], axis=0).assign(n=scores["n"])
-    totals = sums.groupby([scores[column] for column in kept]).sum()
+    values = [column for column in scores if column not in (*kept, "n")]
+    by = [scores[column] for column in kept if column not in without]
+    totals = scores[values].mul(scores["n"], axis=0).assign(n=scores["n"]).groupby(by).sum()
     means = totals[values].div(totals["n"], axis=0).astype("float32")
     return means.assign(n=totals["n"]).reset_index()
 

@@ -10,6 +10,7 @@ import subprocess
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "p
 """The order of the rows, so that an addition is one line of a diff."""
 
 PERIOD_SHAPES = "a year (2013), a month (2013-05), or first and last (2013-01..2013-10, or days)"
-
 DAY, MONTH = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d{4}(-\d\d)?", re.ASCII)
 
 Row = dict[str, str]
@@ -70,9 +70,8 @@ def read_rows(table: str) -> list[Row]:
 def countries_to_add(row: Row) -> list[Row]:
     """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
     rows = read_rows("reporters")
-    known, blank = {one["name"] for one in rows}, dict.fromkeys(("parent", "note", "other_names"), "")
-    missing = [name for name in dict.fromkeys((row["reporter"], row["partner"])) if name not in known]
-    return [{"name": name, "code": figure_ids.codes()[name], "kind": "country"} | blank for name in missing]
+    known, pair = {one["name"] for one in rows}, dict.fromkeys((row["reporter"], row["partner"]))
+    return [_country_row(name, figure_ids.codes()[name]) for name in pair if name not in known]
 
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
@@ -84,35 +83,36 @@ def faults(row: Row, countries: list[Row]) -> list[Fault]:
     named = {quote(one["name"]) for one in countries}  # these will be known
     above = to_text([*read_rows("figures")[:place], row]).removesuffix(to_text([row]).partition("\n")[2])
     line = above.count("\n") + 1
-    return [
-        fault._replace(file="new figure", line=2)
-        if fault.line == line
-        else fault._replace(file="figures.csv")
-        for fault in found
-        if not (fault.column in ("reporter", "partner") and fault.found in named)
-    ]
+    found = [one for one in found if not (one.column in ("reporter", "partner") and one.found in named)]
+    own = {"file": "new figure", "line": 2}
+    return [one._replace(**own if one.line == line else {"file": "figures.csv"}) for one in found]
 
 
 def warnings(row: Row) -> list[str]:
     """What speaks against a row: figures of the same period, and every rule that doubts it or others because of it."""
     curated = fig.load_figures()
-    flow = curated[(curated["reporter"] == row["reporter"]) & (curated["partner"] == row["partner"])]
-    same = flow[
-        (flow["flow"] == row["flow"])
-        & (flow["period_start"] == pd.Timestamp(row["period_start"]))
-        & (flow["period_end"] == pd.Timestamp(row["period_end"]))
-    ]
+    same = _of_period(curated, _typed_row(row).iloc[0])
     lines = [
         f"already there for this period: {one.figure_id}, {one.value:g} {one.unit}, {one.publisher}"
         + (" (the same address)" if one.url and one.url == row["url"] else "")
         for one in same.itertuples()
     ]
-    return lines + [f"{flag.rule}: {_flag_in_words(flag)}" for flag in _new_flags(row, curated).itertuples()]
+    for flag in _new_flags(row, curated).itertuples():
+        against = f" (against {flag.against})" if flag.against else ""
+        lines.append(f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}{against}")
+    return lines
 
 
-def _flag_in_words(flag: Any) -> str:
-    against = f" (against {flag.against})" if flag.against else ""
-    return f"{flag.figure_id}: found {flag.found}, expected {flag.expected}{against}"
+def _of_period(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:
+    """The rows of the flow and period of a figure."""
+    keys = ("reporter", "partner", "flow", "period_start", "period_end")
+    return rows[np.logical_and.reduce([rows[name] == figure[name] for name in keys])]
+
+
+def _typed_row(row: Row) -> pd.DataFrame:
+    """A row of figures.csv as `lib.figures.load_figures` would give it."""
+    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
+    return fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
 
 
 def _new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
@@ -120,10 +120,8 @@ def _new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
     parents = fig.parents()
     family = {row["reporter"], row["partner"], *_related(row["reporter"], parents)}
     near = curated[curated["reporter"].isin(family)]
-    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
-    typed = fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
     rates = fig.covariate("cny_per_usd")
-    after = plausibility.find_flags(pd.concat([near, typed], ignore_index=True), rates, parents)
+    after = plausibility.find_flags(pd.concat([near, _typed_row(row)], ignore_index=True), rates, parents)
     before = plausibility.find_flags(near, rates, parents)
     known = set(zip(before["rule"], before["figure_id"], strict=True))
     new = [pair not in known for pair in zip(after["rule"], after["figure_id"], strict=True)]
@@ -132,7 +130,6 @@ def _new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
 
 MOST_PAIRS = 100_000
 """Pairs of figures of one flow that the rules compare, half a second; of more, the flows with the largest jumps."""
-
 
 MOST_ROWS = 2_000
 """Figures of a reporter of which months are looked at, too."""
@@ -152,35 +149,28 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     of : keys of the figures that matter; all by default.
     """
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
-    found, seen, left = [], 0, MOST_PAIRS
+    found, seen, left = [pd.DataFrame(columns=plausibility.COLUMNS)], 0, MOST_PAIRS
     of = None if of is None else set(of)
     for part in parts:
-        own = np.array([of is None or key in of for key in part["figure_id"].tolist()], dtype=bool)
-        rows = part[part["partner"].isin(list(set(part.loc[own, "partner"])))]
-        if rows.empty:
-            continue
-        if len(rows) > MOST_ROWS:
-            rows = rows[
-                (rows["period_end"] - rows["period_start"]).dt.days > 360
-            ]  # months are in their years
+        own = part if of is None else part[part["figure_id"].isin(of)]
+        rows = part[part["partner"].isin(own["partner"].unique())]
+        if len(rows) > MOST_ROWS:  # months are in their years
+            rows = rows[(rows["period_end"] - rows["period_start"]).dt.days > 360]
         size = rows.groupby(["partner", "flow"])["value"].transform("size")
         order = size[_jumps(rows).sort_values(ascending=False, kind="stable").index]
         rows = rows.loc[sorted(order.index[order.cumsum() <= left])].reset_index(drop=True)
         left -= int(order[order.cumsum() <= left].sum())
-        asked = {key for key in rows["figure_id"] if of is None or key in of}
+        if rows.empty:
+            continue
+        asked = rows.loc[rows.index.isin(own.index), "figure_id"]
         seen += len(asked)
-        family = {str(part["reporter"].iloc[0]), *_related(str(part["reporter"].iloc[0]), parents)}
+        reporter = str(part["reporter"].iloc[0])
+        family = {reporter, *_related(reporter, parents)}
         near = curated[curated["reporter"].isin(family) & curated["partner"].isin(rows["partner"])]
         both = pd.concat([near, fetched.with_derived(rows)[near.columns]], ignore_index=True)
-        flags = (
-            plausibility.find_flags(both, rates, parents)
-            if len(rows)
-            else pd.DataFrame(columns=plausibility.COLUMNS)
-        )
-        found.append(flags[np.array([key in asked for key in flags["figure_id"]], dtype=bool)])
-    return (
-        pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=plausibility.COLUMNS)
-    ), seen
+        flags = plausibility.find_flags(both, rates, parents)
+        found.append(flags[flags["figure_id"].isin(asked)])
+    return pd.concat(found[bool(found[1:]) :], ignore_index=True), seen
 
 
 def _jumps(rows: pd.DataFrame) -> pd.Series:
@@ -195,15 +185,10 @@ def _jumps(rows: pd.DataFrame) -> pd.Series:
 def beside(parts: list[pd.DataFrame], most: int) -> tuple[pd.DataFrame, list[str]]:
     """The first of new figures, and what is known of each already: the last level of its period in its currency."""
     rows = pd.concat([part.head(most) for part in parts], ignore_index=True).head(most)
-    known = fig.load_figures()
-    words = []
-    for row in rows.itertuples():
-        near = fetched.beside(known, str(row.reporter))
-        same = near[
-            (near["reporter"] == row.reporter) & (near["partner"] == row.partner) & (near["flow"] == row.flow)
-            & (near["period_start"] == row.period_start) & (near["period_end"] == row.period_end) & (near["unit"].str[:3] == row.unit[:3])
-            & near["level_usable"]
-        ]  # fmt: skip
+    known, words = fig.load_figures(), []
+    for _, row in rows.iterrows():
+        same = _of_period(fetched.beside(known, row["reporter"]), row)
+        same = same[same["level_usable"] & (same["unit"].str[:3] == row["unit"][:3])]
         last = same.sort_values("known_from").tail(1)
         words += [f"{one.value:,.10g} {one.unit} ({one.figure_id})" for one in last.itertuples()] or [""]
     return rows, words
@@ -217,34 +202,29 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     UserError
         For a kind that there is none of, or a place above it that is not known.
     """
-    known = {one["name"]: one for one in read_rows("reporters")}
+    known, codes = {one["name"] for one in read_rows("reporters")}, figure_ids.codes()
     if name in known:
         return []
-    kinds = next(field for field in describe("reporters")["schema"]["fields"] if field["name"] == "kind")[
-        "constraints"
-    ]["enum"]
-    codes = figure_ids.codes()
-    if kind not in kinds:
+    fields = {field["name"]: field for field in describe("reporters")["schema"]["fields"]}
+    if kind not in (kinds := fields["kind"]["constraints"]["enum"]):
         raise UserError(f"--place: found the kind {quote(kind)}, expected one of: {', '.join(kinds)}")
     if parent and parent not in codes:
-        raise UserError(
-            f"--place: found {quote(parent)}, expected a place that is known, of which {name} is a part"
-        )
-    rows = [_place_row(parent, codes[parent], "country", "")] if parent and parent not in known else []
-    return [*rows, _place_row(name, _new_code(name, {*codes.values()}), kind, parent)]
+        expected = f"a place that is known, of which {name} is a part"
+        raise UserError(f"--place: found {quote(parent)}, expected {expected}")
+    above = [_country_row(parent, codes[parent])] if parent and parent not in known else []
+    code = _new_code(name, {*codes.values()})
+    return [*above, dict.fromkeys(fields, "") | {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
-def _place_row(name: str, code: str, kind: str, parent: str) -> Row:
-    blank = {field["name"]: "" for field in describe("reporters")["schema"]["fields"]}
-    return blank | {"name": name, "code": code, "kind": kind, "parent": parent}
+def _country_row(name: str, code: str) -> Row:
+    return {"name": name, "code": code, "kind": "country", "parent": "", "note": "", "other_names": ""}
 
 
 def _new_code(name: str, taken: set[str]) -> str:
     """The first letters of a name that are no code yet, three or more."""
     letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
-    codes = [letters[:size] for size in range(3, len(letters) + 1)] + [
-        f"{letters[:3]}{n}" for n in range(2, 1000)
-    ]
+    numbered = (f"{letters[:3]}{number}" for number in count(2))
+    codes = chain((letters[:size] for size in range(3, len(letters) + 1)), numbered)
     return next(code for code in codes if code not in taken)
 
 
@@ -392,20 +372,16 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
         return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
     key = resource["schema"]["primaryKey"]
     old, new = (_by_key(content, [key] if isinstance(key, str) else key) for content in (before, now))
-    return [
-        *(f"- {name}" for name in old if name not in new),
-        *(
-            f"+ {name}: {', '.join(filter(None, map(str, new[name].values())))}"
-            for name in new
-            if name not in old
-        ),
-        *(
-            f"~ {name}: {column}: {quote(str(row.get(column)))} → {quote(str(text))}"
-            for name, row in old.items()
-            for column, text in new.get(name, row).items()
-            if row.get(column) != text
-        ),
-    ] or ["the same rows, written otherwise"]
+    added = {name: ", ".join(filter(None, map(str, row.values()))) for name, row in new.items()}
+    lines = [f"- {name}" for name in old if name not in new]
+    lines += [f"+ {name}: {words}" for name, words in added.items() if name not in old]
+    lines += [
+        f"~ {name}: {column}: {quote(str(row.get(column)))} → {quote(str(text))}"
+        for name, row in old.items()
+        for column, text in new.get(name, row).items()
+        if row.get(column) != text
+    ]
+    return lines or ["the same rows, written otherwise"]
 
 
 def _by_key(content: bytes, key: list[str]) -> dict[str, dict[str, Any]]:
@@ -428,17 +404,10 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     both = new.index.intersection(old.index)
     one, other = old.loc[both], new.loc[both]
     rows, places = (one != other).to_numpy().nonzero()
-    changed = {
-        "figure_id": both[rows],
-        "column": one.columns[places],
-        "before": one.to_numpy()[rows, places],
-        "after": other.to_numpy()[rows, places],
-    }
-    return Difference(
-        after[~after["figure_id"].isin(old.index)],
-        before[~before["figure_id"].isin(new.index)],
-        pd.DataFrame(changed, dtype="str"),
-    )
+    sides = {name: side.to_numpy()[rows, places] for name, side in (("before", one), ("after", other))}
+    changed = pd.DataFrame({"figure_id": both[rows], "column": one.columns[places], **sides}, dtype="str")
+    added, removed = after[~after["figure_id"].isin(old.index)], before[~before["figure_id"].isin(new.index)]
+    return Difference(added, removed, changed)
 
 
 def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
@@ -458,12 +427,6 @@ def replaced(added: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By index of `added`: the earlier print of the same publisher for the same flow and period; "" without one."""
     keys = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "publisher"]
     last = before.drop_duplicates(keys, keep="last").set_index(keys)
-    words = (
-        last["figure_id"]
-        + ", "
-        + last["value"].map("{:g}".format).astype("str")
-        + " "
-        + last.index.get_level_values("unit")
-    )
-    found = added[keys].join(words.rename("words"), on=keys)["words"]
-    return found.fillna("")
+    level = last["value"].map("{:g}".format).astype("str") + " " + last.index.get_level_values("unit")
+    words = (last["figure_id"] + ", " + level).rename("words")
+    return added[keys].join(words, on=keys)["words"].fillna("")

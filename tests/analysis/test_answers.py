@@ -12,7 +12,7 @@ from lib import outlook, words
 from lib.analysis import answers
 from lib.analysis.answers import headline, plainly
 from lib.cases import FlowCase, GoalCase
-from lib.tools.run.matrix import load_runs
+from lib.tools.run.matrix import expand
 from lib.words import money, percent, rate
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -196,7 +196,7 @@ def sentences(case: GoalCase) -> list[str]:
 
 
 NAMED = ("harbin-2014", "harbin-today", "heilongjiang-2008", "china-100bn-2012", "china-100bn-today")
-CASES = {run.slug: run.parameters for run in load_runs(only=NAMED) if run.notebook == "00_did_the_goal_hold"}
+CASES = {run.slug: run.parameters for run in expand(only=NAMED)[0] if run.notebook == "00_did_the_goal_hold"}
 
 
 CHANGES = [{"goal": "1000000 %"}, {"goal": "-99 %", "reading": "every_year"}]

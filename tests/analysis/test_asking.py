@@ -11,11 +11,10 @@ import pytest
 import lib
 from lib import outlook
 from lib.analysis import asking
-from lib.analysis.asking import ask, read_levels
+from lib.analysis.asking import ask, ecb_rates, read_levels
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
-from lib.tools.sources import rates
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -129,7 +128,7 @@ def test_own_figures_that_are_none_are_refused(about, words):
 @pytest.mark.parametrize("currency", ["EUR", "GBP", "INR"])
 def test_figures_in_other_currencies_are_sized_by_the_ecbs_rates(currency: str) -> None:
     """As the import reads the same table; nobody has to fetch a rate first."""
-    days = rates.read_ecb(rates.shipped()[0], currency, "the package")
+    days = ecb_rates()[currency].dropna()
     means = days.groupby(days.index.year).mean().to_dict()
     own, told = (ask(LEVELS, unit=f"{currency} bn", per_usd=paid, **OWN) for paid in (None, means))
     np.testing.assert_allclose(own.chances, told.chances, rtol=1e-9)

@@ -8,7 +8,7 @@ import pytest
 
 from lib.analysis import experience
 from lib.cases import GoalCase
-from lib.reference import HORIZONS, base_rate, read_kept
+from lib.reference import HORIZONS, base_rate, last_released, read_kept
 
 HARBIN = GoalCase()
 
@@ -81,7 +81,7 @@ def test_hindsight_has_every_outcome_once_in_each_condition():
     ("day", "known"), [(date(2014, 2, 28), 2011), (date(2014, 3, 1), 2012), (date(2014, 12, 31), 2012)]
 )
 def test_a_panel_is_known_from_its_release(day, known):
-    assert experience.known_to(HARBIN.model_copy(update={"as_of": day})) == known
+    assert last_released(day) == known
 
 
 # --- the register ---
@@ -149,11 +149,6 @@ def test_scores_stand_beside_one_half(register):
     assert ((told == "worse") == (found["low"] > 0)).all() and (
         (told == "better") == (found["high"] < 0)
     ).all()
-
-
-def test_a_group_is_that_of_the_summary(register):
-    pairs = experience.group(register, "trade with one country")
-    assert len(pairs) == (~register["world"]).sum()
 
 
 def test_targets_alike_are_listed_with_their_sources(alike):

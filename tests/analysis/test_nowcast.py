@@ -27,7 +27,7 @@ scales = st.floats(0.01, 1.0)
 
 
 def law(location: float, scale: float, df: float = 1e6) -> Total:
-    return Total(*(np.asarray(value, dtype=float) for value in (location, scale, df, 0.0)))
+    return Total(*(np.asarray(value, dtype=float) for value in (location, scale, df)))
 
 
 def months(flows: int = 60, years: int = 9, noise: float = 0.1, seed: int = 0) -> Months:
@@ -138,7 +138,6 @@ def test_a_panel_too_small_to_say_anything_is_refused() -> None:
 
 def test_independent_errors_give_precision_weights() -> None:
     both = nowcasts.combine(law(1.0, 0.1), law(2.0, 0.2))
-    assert float(both.weight_annual) == pytest.approx(0.2)
     assert float(both.location) == pytest.approx(1.2)
     assert float(both.scale) == pytest.approx(1 / np.sqrt(1 / 0.1**2 + 1 / 0.2**2))
 
@@ -150,7 +149,6 @@ def test_the_weight_leaves_the_least_variance(one: float, two: float, correlatio
     w = np.linspace(0, 1, 201)
     variance = (1 - w) ** 2 * one**2 + w**2 * two**2 + 2 * w * (1 - w) * correlation * one * two
     assert float(both.scale) ** 2 <= variance.min() + 1e-9
-    assert 0 <= both.weight_annual <= 1
 
 
 def test_bates_and_granger_variance_in_closed_form() -> None:
@@ -189,17 +187,6 @@ def test_simulated_years_fall_into_the_intervals_as_often_as_promised() -> None:
         assert inside == pytest.approx(level, abs=0.02)
 
 
-@pytest.mark.parametrize("correlation", [-1.0, 1.0, np.nan])
-def test_a_correlation_that_is_none_is_refused(correlation: float) -> None:
-    with pytest.raises(UserError, match="correlation"):
-        nowcasts.combine(law(0, 0.1), law(0, 0.1), correlation)
-
-
-def test_a_year_so_far_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match="year so far: found 0, expected a positive level"):
-        nowcasts.from_year_so_far(0.0, evidence.ratio_model([], FLAT))
-
-
 # --- monthly panels ---
 
 
@@ -226,7 +213,7 @@ def rows(**changes: object) -> pd.DataFrame:
         (rows(month=range(0, 12)), "found a month that is none"),
         (rows(value_usd=0.0), "found a value that is not positive in 12 rows"),
         (pd.concat([rows(), rows()]), "several rows for one flow and month"),
-        (rows(partner=None), "a missing entry"),
+        (rows(partner=None), "a missing name"),
     ],
 )
 def test_a_table_that_is_no_monthly_panel_is_refused(frame: pd.DataFrame, words: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from test_plausibility import figure, record
 
 from lib import figures as fig
 from lib import outlook
-from lib.analysis import quality
+from lib.analysis import published
 from lib.analysis.plausibility import RULES
 from lib.cases import FlowCase
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 
 def known_of(case: FlowCase) -> pd.DataFrame:
-    return quality.around([case, *outlook.lineage(case)])
+    return published.around([case, *outlook.lineage(case)])
 
 
 CHINA = FlowCase(reporter="China")
 
 
 def made(*rows: dict[str, object]) -> pd.DataFrame:
-    """Figures as `quality.around` gives them for China with Russia."""
+    """Figures as `published.around` gives them for China with Russia."""
     found = record(*rows)
     return found.assign(pair=found["reporter"] + "–" + found["partner"], ours=found["reporter"] == "China")
 
@@ -37,9 +37,9 @@ def test_all_flows_of_the_pair_and_what_the_partner_reports_are_known():
 
 def test_coverage_counts_every_figure_once():
     known = known_of(FlowCase())
-    counts = quality.coverage_by_flow(known)
+    counts = published.coverage_by_flow(known)
     assert counts.to_numpy().sum() == len(known)
-    assert counts.index[0] == "Harbin–Russia, total"
+    assert counts.index[0] == "Harbin–Russia, total trade"
     assert counts.columns.tolist() == list(range(counts.columns[0], counts.columns[-1] + 1))
 
 
@@ -53,7 +53,7 @@ def test_conflicts_are_prints_that_rounding_cannot_explain():
         figure(20.0, "2023"),
         figure(5.0, "2006", flow="export"),
     )
-    found = quality.conflicts(known, "total")
+    found = published.conflicts(known, "total")
     assert found["figure_ids"].tolist() == ["a, b"]
     assert found.loc[0, "spread"] == pytest.approx(33.4 / 29 - 1)
     assert found.loc[0, ["pair", "low", "unit"]].to_list() == ["China–Russia", 29_000, "USD mn"]
@@ -67,17 +67,17 @@ def test_mirrors_compare_the_same_goods_from_both_sides():
         figure(20.0, status="conflict"),
         figure(20.0, who=("Russia", "China")),
     )
-    found = quality.mirrors(known)
+    found = published.mirrors(known)
     assert found[["pair", "flow"]].to_numpy().tolist() == [["China–Russia", "export"]]
     assert found.loc[0, "gap"] == pytest.approx(0.06)
-    ranges = quality.mirror_ranges(found)
+    ranges = published.mirror_ranges(found)
     assert ranges.to_numpy().tolist() == [["China–Russia", "export", 1, *[pytest.approx(0.06)] * 2]]
-    assert quality.mirror_ranges(found.iloc[:0]).empty
+    assert published.mirror_ranges(found.iloc[:0]).empty
 
 
 def test_customs_of_china_and_russia_differ_by_what_the_dictionary_of_the_data_says():
     """By 1 to 7 per cent in the years for which both totals are known (data/README.md, Traps)."""
-    found = quality.mirrors(known_of(CHINA)).query("flow == 'total'")
+    found = published.mirrors(known_of(CHINA)).query("flow == 'total'")
     years = found[(found["period_end"] - found["period_start"]).dt.days >= 364]
     assert years["period_end"].dt.year.tolist() == [2010, 2018, 2019, 2020, 2022]
     assert years["gap"].abs().max() == pytest.approx(59.34 / 55.45 - 1, abs=0.005)
@@ -89,22 +89,22 @@ def test_revisions_are_what_later_growth_implies_and_what_is_printed_again():
         figure(13.29, "2024", growth=18.9, publisher="A"),
         figure(11.20, "2023", publisher="A", published="2024-06-01"),
     )
-    found = quality.revisions(known).set_index(["figure_id", "before"])
+    found = published.revisions(known).set_index(["figure_id", "before"])
     assert found.loc[("b", "c"), "implied"] == pytest.approx(13_290 / 1.189)
     assert found.loc[("c", "a"), "revision"] == pytest.approx(11.20 / 11.03 - 1)
-    table = quality.revisions_by_year(quality.revisions(known)).set_index("released")
+    table = published.revisions_by_year(published.revisions(known)).set_index("released")
     assert table.loc["2024", "figure_id"] == "c" and table.loc["2025", "releases"] == 1
 
 
 def test_the_press_conversion_of_2015_is_no_revision():
-    found = quality.revisions(known_of(CHINA))
+    found = published.revisions(known_of(CHINA))
     assert not found["before"].isin(["CN-RU-total-2015-b", "CN-RU-total-2015-c"]).any()
     assert found["revision"].abs().median() < 0.005
 
 
 def test_flags_are_those_of_the_reporters_with_the_rule_in_words():
     known = known_of(FlowCase())
-    found = quality.flags(known)
+    found = published.flags(known)
     assert found["figure_id"].str.startswith(("HRB", "HLJ", "CN")).all()
     assert set(found["meaning"]) <= {rule.meaning for rule in RULES.values()}
     row = found.set_index("figure_id").loc["HLJ-RU-total-2012-a"]
@@ -119,9 +119,9 @@ def test_every_flow_of_the_record_has_a_report():
     for flow in some(FLOWS, 10):
         case = FlowCase(**flow)
         known = known_of(case)
-        assert (quality.conflicts(known, case.flow)["spread"] > 0).all()
-        both = quality.mirrors(known)
-        assert quality.mirror_ranges(both)["periods"].sum() == len(both)
-        assert quality.revisions_by_year(quality.revisions(known))["releases"].sum() <= len(known)
-        assert quality.flags(known).notna().all(axis=None)
-        assert not quality.coverage_by_flow(known).empty
+        assert (published.conflicts(known, case.flow)["spread"] > 0).all()
+        both = published.mirrors(known)
+        assert published.mirror_ranges(both)["periods"].sum() == len(both)
+        assert published.revisions_by_year(published.revisions(known))["releases"].sum() <= len(known)
+        assert published.flags(known).notna().all(axis=None)
+        assert not published.coverage_by_flow(known).empty

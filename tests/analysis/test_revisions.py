@@ -169,8 +169,8 @@ def test_every_step_by_a_figure_names_one_that_arrived(found: dict[str, pd.DataF
 
 
 def test_the_figures_that_decided_the_provinces_goal(found: dict[str, pd.DataFrame]) -> None:
-    moved = revisions.movers(found["province"], "average", least=0.05).dropna(subset="moved")
-    shown = moved[moved["kind"] == "figure"]
+    shown = revisions.attribution(found["province"], ["average"], least=0.05)
+    shown = shown.rename(columns={"what": "figure_id", "average": "moved"})
     own = shown[shown["figure_id"].str.startswith("HLJ-")]
     assert {f"HLJ-RU-total-{period}-a" for period in ("2007", "2008m01_m08")} <= set(own["figure_id"])
     assert dict(zip(own["figure_id"], np.sign(own["moved"]), strict=True))["HLJ-RU-total-2007-a"] == 1
@@ -212,10 +212,10 @@ def test_small_moves_are_told_together_and_nothing_is_lost(
 ) -> None:
     for name in CASES:
         for reading in READINGS:
-            rows = revisions.movers(found[name], reading, least)
+            rows = revisions.attribution(found[name], [reading], least).iloc[:-1]
             total = revisions.contributions(found[name])[reading].sum()
-            assert rows["moved"].sum() == pytest.approx(total, abs=1e-12)
-            single = rows.loc[(rows["kind"] == "figure") | (rows["kind"] == "time"), "moved"]
+            assert rows[reading].sum() == pytest.approx(total, abs=1e-12)
+            single = rows.loc[~rows["what"].str.endswith("with smaller moves"), reading]
             assert (single.abs() > least).all()
 
 
@@ -277,7 +277,7 @@ def test_the_ends_and_the_largest_step(found: dict[str, pd.DataFrame]) -> None:
         "HLJ-RU-total-2008m01_m08-a",
         "Heilongjiang",
     )
-    assert most["levels"] == "2008-01 to 2008-08: 5900" and most["moved"] < -0.4
+    assert most["levels"] == "2008-01 to 2008-08: 5,900" and most["moved"] < -0.4
 
 
 def test_the_record_holds_the_change_of_each_reading(found: dict[str, pd.DataFrame]) -> None:

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from lib import law as laws
 from lib import outlook
-from lib.analysis import experience, scenarios, what_it_takes
+from lib.analysis import experience, regressions, scenarios
 from lib.analysis.scenarios import Scenario, at_once, steady
 from lib.cases import GoalCase, ScenarioCase, TrendCase
 from lib.errors import UserError
@@ -20,6 +20,7 @@ from lib.forecast import FAN
 from lib.goals import READINGS, Goal
 from lib.law import Law
 from lib.outlook import Answer
+from lib.reference import last_released
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))
@@ -168,7 +169,8 @@ def test_the_regression_is_least_squares_and_its_error_that_of_newey_and_west():
     rng = np.random.default_rng(2)
     x = rng.normal(size=40)
     y = 0.1 + 0.6 * x + rng.normal(scale=0.3, size=40)
-    slope, sd, r2 = scenarios.regress(y, x)
+    fitted = regressions.ols(pd.DataFrame({"growth": y, "x": x}), lags=1)
+    slope, sd, r2 = fitted.params["x"], fitted.bse["x"], fitted.rsquared
     assert slope == pytest.approx(np.polyfit(x, y, 1)[0])
     assert r2 == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
     design = np.column_stack([np.ones(40), x])
@@ -218,7 +220,7 @@ def test_the_even_goal_on_average_ends_at_the_median(case, answers):
     answer = answers[case.reporter]
     fan = pd.Series(laws.quantiles(answer.law, answer.goal.deadline), index=list(FAN))
     for p in (0.25, 0.5, 0.9):
-        rate = what_it_takes.rate_with(p, answer.law, answer.goal, answer.levels, "average")
+        rate = scenarios.rate_with(p, answer.law, answer.goal, answer.levels, "average")
         level = answer.goal.base_mn * (1 + rate) ** answer.goal.years
         assert level == pytest.approx(fan[round(1 - p, 3)], rel=1e-6)
 
@@ -226,7 +228,7 @@ def test_the_even_goal_on_average_ends_at_the_median(case, answers):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.reporter)
 def test_a_break_even_goal_has_its_chance(case, answers):
     answer = answers[case.reporter]
-    found = what_it_takes.table(answer.law, answer.goal, answer.levels)
+    found = scenarios.break_even(answer.law, answer.goal, answer.levels)
     assert (found[0.2] > found[0.5]).all() and (found[0.5] > found[0.8]).all()
     for reading in READINGS:
         for p in found.columns:
@@ -238,28 +240,28 @@ def test_a_break_even_goal_has_its_chance(case, answers):
 
 def test_the_curve_falls_and_passes_through_the_answer(harbin):
     rates = np.array([0.0, 0.25, 0.5])
-    found = what_it_takes.curve(harbin.law, harbin.goal, harbin.levels, rates)
+    found = scenarios.curve(harbin.law, harbin.goal, harbin.levels, rates)
     assert (found.diff().dropna() < 0).all().all()
     pd.testing.assert_series_equal(found.loc[0.25], harbin.chances, check_names=False, rtol=0, atol=1e-12)
 
 
 def test_required_growth_starts_with_the_goal_and_ends_with_what_is_left(harbin):
-    found = what_it_takes.required(HARBIN, harbin)
+    found = scenarios.required(HARBIN, harbin)
     assert found["years"].to_list() == [3, 2]
     assert found["size_usd"].to_list() == pytest.approx([230e6 / 1.5, 230e6])
     assert found["needed"].iloc[0] == pytest.approx(0.25)
     assert found["needed"].iloc[1] == pytest.approx((1.25**3 / 1.5) ** 0.5 - 1)  # 14.11 % a year
     assert found["share"].between(0, 1).all() and found["share"].iloc[0] < found["share"].iloc[1]
     size = experience.size_usd(HARBIN, harbin.goal)  # notebook 04 says the same of the same day
-    shares = experience.base_rates(size, experience.known_to(HARBIN), 0.25)
+    shares = experience.base_rates(size, last_released(HARBIN.as_of), 0.25)
     assert found["share"].iloc[0] == pytest.approx(shares[3], abs=1e-12)
 
 
 def test_spans_that_grew_fast_enough_are_counted():
     levels = pd.Series({2000: 100.0, 2001: 130.0, 2002: 121.0, 2004: 200.0})
-    assert what_it_takes.ever_grew(levels, 2, 0.10) == (2, 2)  # 2000–2002 exactly, 2002–2004
-    assert what_it_takes.ever_grew(levels, 1, 0.10) == (1, 2)
-    assert what_it_takes.ever_grew(levels, 9, 0.10) == (0, 0)
+    assert scenarios.ever_grew(levels, 2, 0.10) == (2, 2)  # 2000–2002 exactly, 2002–2004
+    assert scenarios.ever_grew(levels, 1, 0.10) == (1, 2)
+    assert scenarios.ever_grew(levels, 9, 0.10) == (0, 0)
 
 
 # Words and parameters
@@ -273,18 +275,18 @@ def test_a_decided_reading_has_no_chance_under_any_scenario():
 
 
 def test_break_even_goals_are_kept_in_the_result(harbin):
-    found = what_it_takes.table(harbin.law, harbin.goal, harbin.levels)
-    rows = what_it_takes.estimates(found, HARBIN, harbin.goal)
+    found = scenarios.break_even(harbin.law, harbin.goal, harbin.levels)
+    rows = scenarios.estimates(found, HARBIN, harbin.goal)
     assert [row.output_type_id for row in rows] == pytest.approx([0.8, 0.5, 0.2])
     assert [row.value for row in rows] == found.loc["average"].to_list()
 
 
 def test_what_a_goal_lacks_is_told(harbin):
-    found = what_it_takes.stated(HARBIN, harbin.goal)
+    found = scenarios.stated(HARBIN, harbin.goal)
     assert (found["reading"], found["outcome"], found["grade"]) == ("average", "never", "implied")
-    own = what_it_takes.stated(CHINA, CHINA.make_goal())
+    own = scenarios.stated(CHINA, CHINA.make_goal())
     assert (own["reading"], own["outcome"], own["unit"]) == ("none", "open", "")
-    level = what_it_takes.stated(PROVINCE, PROVINCE.make_goal())
+    level = scenarios.stated(PROVINCE, PROVINCE.make_goal())
     assert (level["unit"], level["outcome"]) == ("USD bn", "published")
 
 

@@ -88,7 +88,8 @@ def test_kept_tables_are_those_of_lib_to_the_last_digit(panel: str, size: float,
     series, drift, drift_sd, *rest = json.loads(what_if_data.as_json())["tables"]["priors"][panel]["2015"][
         label
     ]
-    assert [prior.drift, prior.variance, prior.df, prior.autocorrelation] == [drift, *rest]
+    found = [prior.drift, prior.variance, prior.df, prior.autocorrelation, prior.drift_error]
+    assert found == [drift, *rest]
     assert prior.drift_sd == max(reference.DRIFT_SD_FLOOR, np.sqrt(reference.LASTING) * drift_sd)
     assert f"{series} flows" in prior.source
 

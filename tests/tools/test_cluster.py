@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import tiny
 from click.testing import CliRunner
 
 from lib.errors import UserError
+from lib.files import read_json
 from lib.tools.cli import main
-from lib.tools.run import freshness, kernels, pool, spec
-from lib.tools.run.spec import Run, Settings, read_spec
+from lib.tools.run import freshness, kernels, pool
+from lib.tools.run.freshness import Run, Settings, run_from
 
 HERE = Path(__file__).resolve().parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -37,8 +39,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def is_done(place: Path, run: Run) -> bool:
-    record = spec.read_journal(run.folder(place / "out"))
-    return bool(record and record["status"] == "ok" and spec.are_intact(run.folder(place / "out"), record))
+    record = freshness.read_journal(run.folder(place / "out"))
+    return bool(
+        record and record["status"] == "ok" and freshness.are_intact(run.folder(place / "out"), record)
+    )
 
 
 # One run from a file.
@@ -53,13 +57,13 @@ def test_specs_are_written_and_each_can_be_run_alone(place: Path, monkeypatch: p
     assert (written.exit_code, written.output) == (0, "wrote 2 files to specs\n")
     assert not (place / "out").exists()
     specs = sorted((place / "specs").iterdir())
-    assert [spec.stem for spec in specs] == [
+    assert [freshness.stem for spec in specs] == [
         f"{tiny.NAME}--flows_reporter-{name}" for name in ("china", "harbin")
     ]
     for words in ("1.", "up to date"):
         done = CliRunner().invoke(main, ["run-one", str(specs[0])])
         assert done.exit_code == 0, done.output
-        assert is_done(place, read_spec(specs[0])), words
+        assert is_done(place, run_from(read_json(specs[0]), "")), words
     tiny.write(place / "notebooks", "1 / 0")
     failed = CliRunner().invoke(main, ["run-one", str(specs[0])])
     assert failed.exit_code == 1 and "ZeroDivisionError" in failed.output
@@ -98,7 +102,7 @@ def test_the_snakemake_example_runs_the_matrix(place: Path, monkeypatch: pytest.
         Run(tiny.NAME, f"one-{n}", VALUES | {"reporter": name}) for n, name in enumerate(["China", "Harbin"])
     ]
     for run in every:
-        (place / "specs" / f"{run.notebook}--{run.slug}.json").write_text(json.dumps(run.to_json()))
+        (place / "specs" / f"{run.notebook}--{run.slug}.json").write_text(json.dumps(asdict(run)))
     command = [str(SNAKEMAKE), "-s", str(HERE / "snakemake" / "Snakefile"), "--directory", str(place)]
     command += ["--profile", str(HERE / "snakemake" / "profile")]
     command += ["--config", f"tradegoals={Path(sys.executable).with_name('tradegoals')}"]

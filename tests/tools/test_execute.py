@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from lib import cases, results
 from lib.errors import UserError
-from lib.tools.run import execute, kernels, matrix, page, spec
+from lib.tools.run import execute, freshness, kernels, matrix, page
 from lib.tools.run.page import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
@@ -48,12 +48,12 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not told in which kernel to run takes one of the shared server."""
-    monkeypatch.setattr(execute, "Settings", lambda: spec.Settings(warm_kernel))
+    monkeypatch.setattr(execute, "Settings", lambda: freshness.Settings(warm_kernel))
 
 
-def a_run(**changes: Any) -> spec.Run:
+def a_run(**changes: Any) -> freshness.Run:
     values = cases.FlowCase().model_dump(mode="json") | changes
-    return spec.Run(tiny.NAME, "default", values)
+    return freshness.Run(tiny.NAME, "default", values)
 
 
 def names(folder: Path) -> list[str]:
@@ -233,13 +233,13 @@ def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
 # A run that fails.
 
 
-def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> spec.Outcome:
+def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> freshness.Outcome:
     """Run notebooks of which the first is bad; the second must be executed all the same."""
     good = "00_did_the_goal_hold"
     tiny.write(tiny_folder, *cells)
     tiny.write(tiny_folder, "1", name=good)
     bad, other = (
-        execute.execute(run, out) for run in (a_run(), spec.Run(good, "default", a_run().parameters))
+        execute.execute(run, out) for run in (a_run(), freshness.Run(good, "default", a_run().parameters))
     )
     assert other.error == "" and names(other.folder) == ["notebook.ipynb", "page.html", "run.json"]
     return bad
@@ -441,7 +441,7 @@ def test_values_go_to_the_notebooks_that_take_them() -> None:
 
 def faults(path: Path) -> list[str]:
     with pytest.raises(UserError) as caught:
-        matrix.load_runs(path)
+        matrix.expand(path)[0]
     return str(caught.value).splitlines()
 
 
@@ -452,7 +452,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 def test_the_committed_cases_are_sound_and_hold_those_that_were_asked_for(
-    committed_runs: list[spec.Run],
+    committed_runs: list[freshness.Run],
 ) -> None:
     found = committed_runs
     cases = {run.slug: run.parameters for run in found if run.notebook == "00_did_the_goal_hold"}
@@ -479,7 +479,7 @@ def test_a_case_goes_to_every_notebook_or_to_those_it_names(tmp_path: Path) -> N
         "cases:\n  all:\n    parameters: {reporter: China, base_year: 2011, deadline: 2015}\n"
         "  some:\n    notebooks: [02_how_did_trade_grow]\n    about: words\n",
     )
-    found = matrix.load_runs(path)
+    found = matrix.expand(path)[0]
     assert [(run.notebook, run.slug) for run in found] == [
         *((notebook, "all") for notebook in matrix.NOTEBOOKS),
         ("02_how_did_trade_grow", "some"),

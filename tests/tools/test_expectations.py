@@ -1,7 +1,7 @@
 """Expected outcomes: what differs is told with old, new and what has changed since; renewing is all or nothing."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from lib import results
 from lib.errors import UserError
 from lib.results import Estimate, ReadingResult, Result
 from lib.tools.cli import main
-from lib.tools.run import expectations, matrix, spec
+from lib.tools.run import expectations, freshness, matrix
 from lib.tools.run.expectations import accept, check
+from lib.tools.run.freshness import Outcome, Run
 from lib.tools.run.results_table import read_table
-from lib.tools.run.spec import Outcome, Run
 
 KEPT = Path(__file__).resolve().parents[1] / "expected"
 NOTEBOOK = "00_did_the_goal_hold"
@@ -63,7 +63,7 @@ def outcome(tmp_path: Path, result: Result | None = SOME, parts: Any = PARTS, **
     if result is not None:
         (folder / "result.json").write_text(results.to_json(result), encoding="utf-8")
     if parts is not None:
-        spec.write_journal(folder, run.to_json() | {"key": "k", "status": "ok", "parts": parts})
+        freshness.write_journal(folder, asdict(run) | {"key": "k", "status": "ok", "parts": parts})
     return replace(Outcome(run, folder, 1.0), **changes)
 
 

@@ -22,9 +22,9 @@ from pyarrow import parquet as pq
 from lib import meaning as meaning_of
 from lib.meaning import meaning
 from lib.package import data_dir
-from lib.tools.run import execute, freshness, matrix, spec
+from lib.tools.run import execute, freshness, matrix
+from lib.tools.run.freshness import JOURNAL, Run, Settings
 from lib.tools.run.kernels import ORDINARY
-from lib.tools.run.spec import JOURNAL, Run, Settings
 
 READS = (
     "from lib.package import data_dir\ntext = (data_dir() / 'events.csv').read_text()\nprint(len(text) > 0)"
@@ -74,7 +74,7 @@ def append(path: Path, text: str = "\n") -> None:
 
 
 def test_the_journal_says_what_decided_the_output(project: Path) -> None:
-    record = spec.read_journal(RUN.folder(project / "out"))
+    record = freshness.read_journal(RUN.folder(project / "out"))
     assert record is not None
     assert (record["status"], record["error"], record["parameters"]) == ("ok", "", VALUES)
     assert set(record["parts"]["data"]) == {"events.csv"}
@@ -111,7 +111,7 @@ def test_of_the_description_only_what_it_says_of_the_files_read_counts(
     tiny.write(project / "notebooks", "from lib import figures\nprint(len(figures.load_events()) > 0)")
     outcome = execute.execute(RUN, project / "out", Settings(kernel))
     assert outcome.error == ""
-    record = spec.read_journal(RUN.folder(project / "out"))
+    record = freshness.read_journal(RUN.folder(project / "out"))
     assert record is not None and set(record["parts"]["data"]) == {"datapackage.json", "events.csv"}
     described = project / "data" / "datapackage.json"
     content = json.loads(described.read_text())
@@ -226,11 +226,11 @@ def test_words_in_a_notebook_renew_the_page_as_if_it_were_executed(
 ) -> None:
     write_with_words(project, *WORDS)
     assert execute.execute(RUN, project / "out", Settings(kernel)).error == ""
-    before = spec.read_journal(RUN.folder(project / "out"))
+    before = freshness.read_journal(RUN.folder(project / "out"))
     write_with_words(project, *after)
     assert reason(project) == "page only: text changed"
     renew_without_kernel(project, monkeypatch)
-    journal = spec.read_journal(RUN.folder(project / "out"))
+    journal = freshness.read_journal(RUN.folder(project / "out"))
     assert before and journal and before["key"] == journal["key"] and before["started"] == journal["started"]
     assert execute.execute(RUN, project / "again", Settings(kernel)).error == ""
     for name in ("notebook.ipynb", "page.html"):
@@ -252,7 +252,7 @@ def test_a_new_and_a_failed_run_have_their_reasons(project: Path, kernel: str) -
     tiny.write(project / "notebooks", "1 / 0")
     assert execute.execute(RUN, project / "out", Settings(kernel)).error
     assert reason(project) == "failed before"
-    assert (spec.read_journal(RUN.folder(project / "out")) or {})[
+    assert (freshness.read_journal(RUN.folder(project / "out")) or {})[
         "error"
     ] == "cell 3: ZeroDivisionError: division by zero"
 
@@ -288,7 +288,7 @@ def test_data_that_the_journal_does_not_name_is_not_needed(
     """Files that C++ opens would escape the notes; without the other files the outputs must be the same."""
     run = matrix.make_run(notebook, {})
     assert execute.execute(run, tmp_path / "all", Settings(kernel)).error == ""
-    record = spec.read_journal(run.folder(tmp_path / "all"))
+    record = freshness.read_journal(run.folder(tmp_path / "all"))
     assert record is not None and record["parts"]["data"]
     for name in record["parts"]["data"]:
         if name.startswith("./"):  # of the project, which stays where it is
@@ -306,7 +306,7 @@ def journal_after(place: Path, kernel: str, *cells: str) -> dict[str, Any]:
     """The data that the journal of a run of these cells names."""
     tiny.write(place / "notebooks", *cells)
     assert execute.execute(RUN, place / "out", Settings(kernel, force=True)).error == ""
-    record = spec.read_journal(RUN.folder(place / "out"))
+    record = freshness.read_journal(RUN.folder(place / "out"))
     assert record is not None
     return record["parts"]["data"]
 
@@ -411,7 +411,7 @@ def test_a_table_that_a_kernel_was_forked_with_counts_as_opened(
     names, known = [], []
     for kernel in (ORDINARY, warm_kernel):
         outcome = execute.execute(RUN, project / kernel, Settings(kernel))
-        record = spec.read_journal(outcome.folder)
+        record = freshness.read_journal(outcome.folder)
         assert record is not None and record["status"] == "ok", outcome.error
         names.append(set(record["parts"]["data"]))
         known.append(nbformat.read(outcome.folder / "notebook.ipynb", 4).cells[-2].outputs[0].text.strip())
@@ -468,7 +468,7 @@ def test_a_module_beside_the_notebook_counts_by_what_it_does(project: Path, kern
     cell = f"import sys\nsys.path.insert(0, {str(helper.parent)!r})\nimport helper\nhelper.rate()"
     for _ in range(2):  # from its source, and from what Python has compiled
         assert set(journal_after(project, kernel, cell)) == {"./notebooks/helper.py"}
-    record = spec.read_journal(RUN.folder(project / "out"))
+    record = freshness.read_journal(RUN.folder(project / "out"))
     assert record is not None and "growth.py" in record["parts"]["lib"]
     helper.write_text('"""Words."""\n' + helper.read_text() + "# a remark\n")
     assert reason(project) == ""

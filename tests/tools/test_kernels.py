@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,11 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from traitlets.config import Config
 
 from lib.errors import UserError
-from lib.tools.run import kernels
-from lib.tools.run.warm import server as server_script
+from lib.tools.run import kernels, provisioner, warm_server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
 
 ROOT = Path(__file__).resolve().parents[2]
-STUB = ROOT / "lib" / "tools" / "run" / "warm" / "stub.py"
 GRACE_SECONDS = 300.0
 """Until something hangs, or a process does not end; it takes milliseconds, but the machine may be busy."""
 # From Python 3.12 a fork beside threads warns, on the output that the test reads.
@@ -59,7 +57,7 @@ def folder_of(name: str) -> Path:
 
 
 def processes(folder: Path) -> list[int]:
-    """Server, stubs, kernels and what kernels fork; zombies, too, would have an empty command line."""
+    """Server, kernels and what kernels fork; zombies, too, would have an empty command line."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -121,7 +119,7 @@ def is_warm(name: str, **options: Any) -> bool:
     """Whether a kernel is a fork of the server: then its parent was started with the server's script."""
     _, parent, _ = answer(IDS, name, **options)
     try:
-        return b"server.py" in Path(f"/proc/{parent}/cmdline").read_bytes()
+        return b"warm_server.py" in Path(f"/proc/{parent}/cmdline").read_bytes()
     except OSError:
         return False
 
@@ -201,7 +199,7 @@ print(json.dumps({
     "limits": [resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n.startswith("RLIMIT_")],
     "signals": [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
     "leader": os.getsid(0) == os.getpgrp(),
-    "ours": sorted(m for m in sys.modules if m in ("stub", "server")),
+    "ours": sorted(m for m in sys.modules if m in ("provisioner", "warm_server")),
 }))
 """
 
@@ -301,11 +299,10 @@ def test_a_hanging_or_dead_or_foreign_server_means_an_ordinary_kernel(tmp_path: 
 
 
 def fallback_reason(folder: Path) -> str:
-    """What the stub says before it becomes an ordinary kernel, here one that only prints its version."""
-    command = [sys.executable, "-S", "-E", str(STUB), str(folder), "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=GRACE_SECONDS, check=True)
-    assert done.stdout.strip()[0].isdigit()
-    return done.stderr
+    """What is said before an ordinary kernel is started instead."""
+    with pytest.raises((OSError, ValueError)) as caught:
+        provisioner.ask(str(folder), ["--version"], dict(os.environ), None, [0, 1, 2])
+    return str(caught.value)
 
 
 def test_only_the_owner_can_reach_the_server(name: str) -> None:
@@ -317,7 +314,7 @@ def test_only_the_owner_can_reach_the_server(name: str) -> None:
 def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("1")
-    stack = server_script.Stack({str(p): server_script.fingerprint(str(p)) for p in (file, tmp_path)}, {}, {})
+    stack = warm_server.Stack({str(p): warm_server.fingerprint(str(p)) for p in (file, tmp_path)}, {}, {})
     assert stack.changed_file() is None
     (tmp_path / "new.py").touch()
     assert stack.changed_file() == str(tmp_path)
@@ -361,7 +358,7 @@ def test_without_fork_kernels_are_ordinary(monkeypatch: pytest.MonkeyPatch) -> N
         kernels.install()
 
 
-# Ends: of cells, kernels, stubs, servers, drivers.
+# Ends: of cells, kernels, servers, drivers.
 
 
 def test_a_cell_that_takes_too_long_is_interrupted(name: str) -> None:
@@ -383,7 +380,7 @@ def test_an_interrupt_reaches_cell_and_children_and_the_kernel_goes_on(name: str
 @pytest.mark.parametrize(
     ("code", "status"), [("os._exit(7)", 7), ("os.kill(os.getpid(), 15)", -15), ("os.abort()", -6)]
 )
-def test_the_stub_ends_as_the_kernel_ends_and_forks_end_with_it(name: str, code: str, status: int) -> None:
+def test_it_is_known_how_a_kernel_ended_and_forks_end_with_it(name: str, code: str, status: int) -> None:
     with started(name) as (manager, client):
         kernel, *_ = json.loads(run(client, IDS))
         child = int(run(client, FORK + "if child == 0:\n    import time; time.sleep(1000)\nprint(child)"))
@@ -399,16 +396,6 @@ def test_a_dead_kernel_is_reported(name: str) -> None:
         execute(("import os\nos._exit(0)",), name)
 
 
-def test_a_kernel_that_hears_nothing_dies_with_its_stub(name: str) -> None:
-    with started(name) as (manager, client):
-        kernel, *_ = json.loads(run(client, IDS))
-        client.execute("import re\nre.match('(a+)+$', 'a' * 64 + 'b')")  # for ever, and no thread can run
-        time.sleep(0.3)
-        assert not gone(kernel)
-        os.kill(manager.provisioner.process.pid, signal.SIGKILL)
-        assert eventually(lambda: gone(kernel))
-
-
 def test_many_kernels_leave_nothing_behind(name: str) -> None:
     folder = folder_of(name)
     assert eventually(lambda: len(processes(folder)) == 1)
@@ -422,7 +409,7 @@ def test_many_kernels_leave_nothing_behind(name: str) -> None:
         with private_sockets() as config:
             manager = KernelManager(kernel_name=name, config=config)
             manager.start_kernel(stderr=subprocess.DEVNULL)
-            assert eventually(lambda: len(processes(folder)) == 3)  # server, stub, kernel
+            assert eventually(lambda: len(processes(folder)) == 2)  # server, kernel
             manager.shutdown_kernel(now=True)
             manager.cleanup_resources()
     assert eventually(lambda: processes(folder) == [server])
@@ -437,7 +424,7 @@ def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MATPLOTLIBRC", str(settings))
     with kernels.warm() as second:
         folder = folder_of(second)
-        with started(second) as (_, client):
+        with started(second) as (manager, client):
             kernel, server, _ = json.loads(run(client, IDS))
             assert server in processes(folder)
             assert server not in processes(folder_of(name))
@@ -449,6 +436,8 @@ def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: 
             assert run(client, "print(6 * 7)") == "42"  # a run that has begun is not lost
             child = int(run(client, FORK + "if not child:\n    import time; time.sleep(1000)\nprint(child)"))
             client.execute("os._exit(0)")
+            process = manager.provisioner.process
+            assert eventually(lambda: process.poll() is not None)  # which Jupyter asks every few seconds
             assert eventually(lambda: gone(kernel) and gone(child))
         assert server not in processes(folder)  # there may be the one that took its place
     assert eventually(lambda: processes(folder) == [])
@@ -460,14 +449,19 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_kernels import execute, kernels
 with kernels.warm() as name:
     print(os.environ["JUPYTER_PATH"], flush=True)
-    execute(("open('running', 'w').close()\\nimport time\\ntime.sleep(1000)",), name, os.getcwd())
+    execute((f"open('running', 'w').close()\\n{sys.argv[1]}",), name, os.getcwd())
 """
+SLEEPS = "import time; time.sleep(100)"
+HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_survives_the_driver(number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "cell"),
+    [(signal.SIGKILL, SLEEPS), (signal.SIGINT, SLEEPS), (signal.SIGKILL, HEARS_NOTHING)],
+)
+def test_nothing_survives_the_driver(number: int, cell: str, tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", DRIVER],
+        [sys.executable, "-c", DRIVER, cell],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -477,7 +471,7 @@ def test_nothing_survives_the_driver(number: int, tmp_path: Path) -> None:
         assert driver.stdout is not None
         folder = Path(driver.stdout.readline().strip().split(os.pathsep)[0])
         assert eventually((tmp_path / "running").exists)
-        assert len(processes(folder)) == 3  # server, kernel, stub
+        assert eventually(lambda: len(processes(folder)) == 2)  # server, kernel
         os.killpg(driver.pid, number)
         driver.wait(GRACE_SECONDS)
     assert eventually(lambda: processes(folder) == [])
@@ -486,11 +480,10 @@ def test_nothing_survives_the_driver(number: int, tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_an_idle_server_ends() -> None:
+def test_a_server_ends_when_its_parent_has_gone() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        server = server_script.Server(listener, -1, server_script.Stack({}, {}, {}))
-        assert server.serve(idle=0.0, parent=0) is None
-        assert server.serve(idle=60.0, parent=os.getppid() + 1) is None
+        server = warm_server.Server(listener, warm_server.Stack({}, {}, {}))
+        assert server.serve(parent=os.getppid() + 1) is None
 
 
 # The kernelspec in an environment.
@@ -498,23 +491,18 @@ def test_an_idle_server_ends() -> None:
 
 def test_installed_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
-    with tempfile.TemporaryDirectory(prefix="k") as runtime:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-        folder = kernels.install()
-        monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
+    folder = kernels.install()
+    monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
+    kernels.own_server.cache_clear()
+    with ExitStack() as program:
+        monkeypatch.setattr(kernels, "_until_the_end", lambda: program)
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
-        (home,) = Path(runtime).iterdir()
+        home = Path(kernels.own_server())
         assert eventually((home / "socket").exists)
-        _, server, _ = answer(IDS, kernels.INSTALLED)
-        try:
-            second = [sys.executable, str(STUB.with_name("server.py")), str(home), "60"]
-            assert (
-                subprocess.run(second, timeout=GRACE_SECONDS, check=True, capture_output=True).stdout == b""
-            )
-            assert is_warm(kernels.INSTALLED)
-        finally:
-            os.kill(server, signal.SIGTERM)
-        assert eventually(lambda: gone(server))
+        assert is_warm(kernels.INSTALLED)
+        assert answer("import sys\nprint(int('lib' in sys.modules))", kernels.INSTALLED) == 0
+    kernels.own_server.cache_clear()
+    assert processes(home) == []
     assert kernels.uninstall() == folder
     assert not folder.exists()
     with pytest.raises(UserError, match="cannot be removed"):

@@ -19,7 +19,7 @@ from lib.errors import UserError
 from lib.package import notebooks_dir
 from lib.tools.cli import main
 from lib.tools.run import freshness, matrix
-from lib.tools.run.spec import LONGEST_SLUG, Run, short_slug
+from lib.tools.run.freshness import Run
 
 ONE = "notebooks: [01_what_do_the_figures_say]"
 
@@ -169,8 +169,8 @@ def test_a_matrix_that_nobody_can_want_is_refused(tmp_path: Path) -> None:
 
 @given(st.text("abc-_", min_size=1, max_size=400), st.text("abc-_", min_size=1, max_size=400))
 def test_short_slugs_fit_and_stay_apart(one: str, other: str) -> None:
-    assert len(short_slug(one)) <= LONGEST_SLUG
-    assert (short_slug(one) == short_slug(other)) == (one == other)
+    assert len(matrix._short_slug(one)) <= matrix.LONGEST_SLUG
+    assert (matrix._short_slug(one) == matrix._short_slug(other)) == (one == other)
 
 
 # The committed file and its schema.

@@ -20,7 +20,7 @@ from sentences import check_page
 from test_sentences import FLOWS, GOALS, said_by
 
 from lib import cases, package
-from lib.analysis import start
+from lib.analysis import answers
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, matrix, stamp
@@ -126,8 +126,10 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("M: dict[str, T] = {}\nx = 1\n", 'M: dict[str, T] = {\n    "k": V,\n}\nx = 1\n'),
-        ('M: dict[str, T] = {"a": A}\n', 'M: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\n'),
+        (
+            '\nM: dict[str, T] = {\n    "a": A,\n}\nx = {}\n',
+            '\nM: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\nx = {}\n',
+        ),
         (
             'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n}\n',
             'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n    "k": V,\n}\n',
@@ -223,7 +225,7 @@ def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> 
 
 
 def test_the_start_page_links_every_notebook_by_its_question() -> None:
-    listed = start.contents()
+    listed = answers.contents()
     for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"):
         assert f"]({path.name}) |" in listed
     assert "| [Did the goal hold?](00_did_the_goal_hold.ipynb) |" in listed
@@ -235,7 +237,7 @@ def test_a_notebook_without_a_question_for_a_title_is_named(
     tiny.write(tmp_path, "1", name="00_x")
     monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(tmp_path))
     with pytest.raises(UserError, match=r"^00_x\.ipynb: cell 1: found 'reporter = .*, expected the question"):
-        start.contents()
+        answers.contents()
 
 
 def test_jupyterlab_opens_on_the_start_notebook(tmp_path: Path) -> None:

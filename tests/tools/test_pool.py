@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 from multiprocessing import forkserver, get_context, resource_tracker
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ from tiny import PATIENCE
 from lib import files
 from lib.errors import UserError
 from lib.tools.run import execute as execution
-from lib.tools.run import freshness, kernels, pool, spec
-from lib.tools.run.spec import Outcome, Run, Settings
+from lib.tools.run import freshness, kernels, pool
+from lib.tools.run.freshness import Outcome, Run, Settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -84,8 +85,8 @@ def execute_one(warm_kernel: str) -> Any:
 def is_true(place: Path, run: Run) -> bool:
     """Whether a run's folder holds its result, and the journal says so."""
     folder = run.folder(place / "out")
-    record = spec.read_journal(folder)
-    if record is None or record["status"] != "ok" or not spec.are_intact(folder, record):
+    record = freshness.read_journal(folder)
+    if record is None or record["status"] != "ok" or not freshness.are_intact(folder, record):
         return False
     notebook = json.loads((folder / "notebook.ipynb").read_bytes())
     said = "".join(notebook["cells"][-1]["outputs"][0]["text"])
@@ -140,7 +141,7 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
         files = {path.name for path in outcome.folder.iterdir()}
         assert files <= {"notebook.failed.ipynb", "run.json"}
         assert "notebook.failed.ipynb" in files or "died" in outcome.error
-        assert (spec.read_journal(outcome.folder) or {})["status"] == "failed"
+        assert (freshness.read_journal(outcome.folder) or {})["status"] == "failed"
     for run in good:
         assert outcomes[run.name].error == "" and is_true(place, run)
     assert {path for path in place.rglob("*") if "out" not in path.parts} == before
@@ -422,7 +423,7 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.spec import Settings, run_from
+from lib.tools.run.freshness import Settings, run_from
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
     with kernels.warm(pool.private_folder()) as kernel:
@@ -447,7 +448,7 @@ def start(place: Path) -> Iterator[Any]:
             "-c",
             DRIVER,
             str(place / "out"),
-            json.dumps([run.to_json() for run in every]),
+            json.dumps([asdict(run) for run in every]),
         ]
         with (place / "log").open("ab") as log:
             return subprocess.Popen(

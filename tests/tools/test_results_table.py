@@ -20,7 +20,7 @@ from lib.errors import UserError
 from lib.files import write_atomically
 from lib.tools.cli import main
 from lib.tools.commands.results import as_text
-from lib.tools.run import results_table, spec
+from lib.tools.run import freshness, results_table
 from lib.tools.run.results_table import COLUMNS, TABLE, merge, read_table
 
 PARAMETERS: dict[str, Any] = {
@@ -70,7 +70,7 @@ def publish(out: Path, slug: str = "default", result: results.Result = SOME, **c
 
 
 def test_every_reading_and_estimate_has_its_rows(tmp_path: Path) -> None:
-    spec.write_journal(publish(tmp_path), {"key": "abc123", "status": "ok", "parts": PARTS})
+    freshness.write_journal(publish(tmp_path), {"key": "abc123", "status": "ok", "parts": PARTS})
     assert merge(tmp_path) == (7, 1, [])
     table = read_table(tmp_path)
     assert list(table.columns) == list(COLUMNS)
@@ -112,7 +112,7 @@ def test_without_a_key_the_folder_names_the_run(tmp_path: Path, journal: str | N
 
 def test_a_key_that_decides_nothing_names_no_run(tmp_path: Path) -> None:
     """The journal's key is empty where an input changed while the run went."""
-    spec.write_journal(publish(tmp_path, "harbin-2014"), {"key": "", "status": "ok", "parts": PARTS})
+    freshness.write_journal(publish(tmp_path, "harbin-2014"), {"key": "", "status": "ok", "parts": PARTS})
     merge(tmp_path)
     assert set(read_table(tmp_path)["run_key"]) == {"harbin-2014"}
 
@@ -158,7 +158,7 @@ def test_a_damaged_result_is_named_and_left_out(tmp_path: Path, content: bytes) 
 
 def test_an_outcome_that_was_edited_becomes_no_answer(tmp_path: Path) -> None:
     for slug in ("a", "b"):
-        spec.write_journal(publish(tmp_path, slug), {"key": slug, "status": "ok", "parts": PARTS})
+        freshness.write_journal(publish(tmp_path, slug), {"key": slug, "status": "ok", "parts": PARTS})
     edited = tmp_path / "runs" / SOME.notebook / "b" / "result.json"
     edited.write_text(edited.read_text(encoding="utf-8").replace('"missed"', '"met"'), encoding="utf-8")
     found = merge(tmp_path)
@@ -201,9 +201,14 @@ def flipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_result_that_goes_while_it_is_read_is_no_damage(tmp_path: Path, monkeypatch: Any) -> None:
     publish(tmp_path, "good")
     gone = publish(tmp_path, "gone") / "result.json"
-    found = results_table._run_folders(tmp_path)
-    monkeypatch.setattr(results_table, "_run_folders", lambda _: found)
-    gone.unlink()
+    read = results_table._table_of
+
+    def while_it_goes(folder: Path) -> Any:
+        if folder == gone.parent:
+            gone.unlink()
+        return read(folder)
+
+    monkeypatch.setattr(results_table, "_table_of", while_it_goes)
     assert merge(tmp_path) == (7, 1, [])
 
 

@@ -33,8 +33,8 @@ from lib import cases, figures, package, words
 from lib.analysis.register import left_out
 from lib.errors import UserError, inert
 from lib.tools.cli import main
-from lib.tools.run import markup, spec
-from lib.tools.run.spec import Run
+from lib.tools.run import freshness, markup
+from lib.tools.run.freshness import Run
 from lib.tools.site import build
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
@@ -349,7 +349,7 @@ def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
     site_runs.put_run(tmp_path, site_runs.FIRST)
     run = Run(site_runs.FIRST, "died", cases.GoalCase().model_dump(mode="json"))
     run.folder(tmp_path).mkdir()
-    spec.note_death(run, run.folder(tmp_path), "killed <9>")
+    freshness.note_death(run, run.folder(tmp_path), "killed <9>")
     build_site(tmp_path)
     page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
     assert "This run failed" in page.words and "killed <9>" in page.words

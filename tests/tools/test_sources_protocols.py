@@ -703,12 +703,6 @@ def test_the_ecb_has_no_roubles_after_march_2022(client: Client, store: Store) -
         rates.ecb_daily("XXX", client, store)
 
 
-@pytest.mark.parametrize("body", [b"", b"Date,USD,CNY\n2020-13-01,1,7\n", b"Date,USD,CNY\n2020-01-02,1,x\n", b"Date,USD,CNY\n2020-01-02,1,-7\n"])  # fmt: skip
-def test_a_damaged_table_of_the_ecb_is_told(body: bytes) -> None:
-    with pytest.raises(UserError):
-        rates.read_ecb(body, "CNY", "here")
-
-
 # --- periods ---
 
 

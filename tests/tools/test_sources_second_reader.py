@@ -7,6 +7,7 @@ The ECB and the World Bank publish the same numbers as SDMX-ML too; both forms a
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import fault_server as server_of
@@ -14,7 +15,8 @@ import pandas as pd
 import sdmx
 from test_sources_real import answer
 
-from lib.tools.sources import imf, rates, worldbank
+from lib.analysis.asking import ecb_rates
+from lib.tools.sources import imf, worldbank
 
 ROWS = [
     (reporter, indicator, partner, "A", str(year), year * 1e6 + 0.25)
@@ -109,14 +111,15 @@ def by_series(body: bytes, name: str) -> dict[str, dict[str, float]]:
     }
 
 
-def test_rates_of_the_ecb() -> None:
+def test_rates_of_the_ecb(tmp_path: Path) -> None:
     euro = {"2013-01-03": {"USD": 1.31, "GBP": 0.81}, "2013-01-04": {"USD": 1.3, "GBP": 0.8125}}
     keys = {code: (("FREQ", "D"), ("CURRENCY", code), ("CURRENCY_DENOM", "EUR")) for code in ("USD", "GBP")}
     message = generic(
         {key: {day: quoted[code] for day, quoted in euro.items()} for code, key in keys.items()}
     )
     lines = ["Date,USD,GBP,", *(f"{day},{quoted['USD']},{quoted['GBP']}," for day, quoted in euro.items())]
-    here = rates.read_ecb(("\n".join(lines) + "\n").encode(), "GBP", "here")
+    (tmp_path / "rates.csv").write_text("\n".join(lines) + "\n")
+    here = ecb_rates(str(tmp_path / "rates.csv"))["GBP"]
     there = by_series(message, "CURRENCY")
     assert here.to_dict() == {
         pd.Timestamp(day): pounds / there["USD"][day] for day, pounds in there["GBP"].items()

@@ -274,7 +274,7 @@ def test_what_jupyterlab_adds_on_saving_goes_without_running_anything(
     notebook["cells"][1]["metadata"] |= {"scrolled": True, "jupyter": {"outputs_hidden": True}}
     nbformat.write(notebook, path)
     assert path.read_bytes() != before[path.name] and stamp.stale_parts(notebook) == {}
-    monkeypatch.setattr(stamp, "_execute", pytest.fail)
+    monkeypatch.setattr(stamp, "run_notebook", pytest.fail)
     said = CliRunner().invoke(main, ["stamp"], catch_exceptions=False).output
     assert "tidied 00_did_the_goal_hold" in said
     assert {file.name: file.read_bytes() for file in (path, edited)} == before

@@ -54,13 +54,7 @@ Examples
 @click.option("--schema", is_flag=True, help="Print the JSON schema of --json and stop.")
 @out_option
 def ask_command(
-    words: tuple[str, ...],
-    as_json: bool,
-    csv: Path | None,
-    page: bool,
-    schema: bool,
-    out: Path,
-    **given: Any,
+    words: tuple[str, ...], as_json: bool, csv: Path | None, page: bool, schema: bool, out: Path, **given: Any
 ) -> None:
     """Judge a goal in people's words: of a flow on record, or of the table in FILE.
 
@@ -135,13 +129,14 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     try:
         return proposal.propose(path, **given), {}
     except proposal.UnclearError as error:
-        missing = {
-            name: told for name, (_, told) in stand_in.items() if name in error.questions and not given[name]
-        }
-        if rest := [name for name in error.questions if name not in missing]:
-            options = {name: f"--{name.replace('_', '-')}" for name in rest}
-            told = [f"{path}: {name}: {error.questions[name]}; give it with {options[name]}" for name in rest]
-            raise UserError("\n".join(told)) from None
+        asked = error.questions
+        missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
+        if rest := [
+            f"{path}: {name}: {words}; give it with --{name.replace('_', '-')}"
+            for name, words in asked.items()
+            if name not in missing
+        ]:
+            raise UserError("\n".join(rest)) from None
     return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
@@ -202,13 +197,12 @@ def _write_fan(answer: "Answer", path: Path) -> None:
 def _page(answer: "Answer", file: Path | None, out: Path, wanted: bool, quiet: bool) -> None:
     """Say where the page of the question is, or write it."""
     from lib.tools.run import matrix
-    from lib.tools.run.spec import PAGE
+    from lib.tools.run.freshness import PAGE
 
     if file is not None:
         if wanted:
-            raise UserError(
-                f"--page: needs the figures in the collection; first: tradegoals data import {file}"
-            )
+            first = f"first: tradegoals data import {file}"
+            raise UserError(f"--page: needs the figures in the collection; {first}")
         return
     run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
     path = run.folder(out) / PAGE

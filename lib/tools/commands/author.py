@@ -18,26 +18,18 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
     from lib.tools.run import kernels
-    from lib.tools.run.stamp import (
-        in_words,
-        read_notebook,
-        renew_picture,
-        restamp,
-        stale_parts,
-        stamped_notebooks,
-        tidy,
-    )
+    from lib.tools.run import stamp as stamps
 
-    stamped = list(stamped_notebooks())
+    stamped = list(stamps.stamped_notebooks())
     names = [notebook_name(text, stamped) for text in notebooks] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: in_words(stale_parts(read_notebook(path))) for path in paths}
+    stale = {path: stamps.in_words(stamps.stale_parts(stamps.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if only_check:
         for path in paths:
             click.echo(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}")
         sys.exit(bool(due))
-    tidied = [path.stem for path in paths if path not in due and tidy(path)]
+    tidied = [path.stem for path in paths if path not in due and stamps.tidy(path)]
     if tidied:
         click.echo(f"tidied {', '.join(tidied)}: an editor had added to what is not in a cell")
     if not due:
@@ -46,8 +38,8 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     expect_known_data()
     with kernels.warm() as kernel:
         for path in due:
-            restamp(path, kernel)
-            renew_picture(path)
+            stamps.restamp(path, kernel)
+            stamps.renew_picture(path)
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 

@@ -44,6 +44,9 @@ SAID = {
 }
 """What a table may not say itself, or says wrongly."""
 
+PLACE = 'To add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.'
+SCHEMA = "Print the JSON schema of a mapping."
+
 SHOWN = 12
 """Observations that are shown."""
 
@@ -72,20 +75,9 @@ def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("mapping", type=click.Path(path_type=Path), required=False)
 @options(SAID)
+@click.option("--place", "places", multiple=True, metavar='"NAME, KIND, PARENT"', help=PLACE)
 @click.option(
-    "--place",
-    "places",
-    multiple=True,
-    metavar='"NAME, KIND, PARENT"',
-    help='A place to add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.',
-)
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Print the JSON schema of a mapping.",
+    "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema, help=SCHEMA
 )
 @click.option("--guess", is_flag=True, help="Show how the table would be read, and write nothing.")
 @click.option("--yes", is_flag=True, help="Write without asking.")
@@ -121,9 +113,8 @@ def import_(
         store = snapshots.Store(snapshots.folder_of())
         imported = read_import(table, found, asked, store, observed)
         with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
-            drafts, notes = record.plan_import(
-                imported, asked, snapshots.Store(Path(folder)), {one["name"]: one["code"] for one in new}
-            )
+            codes = {one["name"]: one["code"] for one in new}
+            drafts, notes = record.plan_import(imported, asked, snapshots.Store(Path(folder)), codes)
         if mapping is None and imported.mapping is not None:
             click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
         doubts = _show(drafts, notes)
@@ -138,14 +129,10 @@ def import_(
             curation.add_places(new)
             click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
         written, path = record.write_import(imported, asked, snapshots.open_store())
-    for draft in written:
-        for line in _draft_in_words(draft):
-            click.echo(line)
-    source = imported.request.source
-    click.echo(
-        f"source: {source}; to take it back: tradegoals data remove {source}"
-        + (f"; mapping: {path}" if path else "")
-    )
+    for one in (one for draft in written for one in draft.written()):
+        click.echo(one)
+    source, kept = imported.request.source, f"; mapping: {path}" if path else ""
+    click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
 
 def _confirmed() -> bool:
@@ -180,9 +167,10 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     """COLUMN=TEXT, as often as it was given."""
+    parts = [[part.strip() for part in text.partition("=")] for text in texts]
     if wrong := [text for text in texts if "=" not in text]:
         raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")
-    return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in texts)}
+    return {name: value for name, _, value in parts}
 
 
 def _places(texts: tuple[str, ...]) -> tuple[list[dict[str, str]], dict[str, str]]:
@@ -213,9 +201,8 @@ def _show(drafts: "list[Draft]", notes: list[str]) -> bool:
     shown, known = curation.beside(news, SHOWN)
     for line in _as_table(shown, known):
         click.echo(line)
-    flags, seen = curation.doubts(
-        [draft.rows for draft in drafts], pd.concat(news)["figure_id"] if news else None
-    )
+    keys = pd.concat(news)["figure_id"] if news else None
+    flags, seen = curation.doubts([draft.rows for draft in drafts], keys)
     for flag in flags.head(SHOWN).itertuples():
         click.echo(f"look: {flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}")
     if len(flags) > SHOWN:
@@ -230,48 +217,15 @@ def _as_table(rows: "pd.DataFrame", known: list[str]) -> list[str]:
     from lib.tools import figure_ids
 
     spans = zip(rows["period_start"], rows["period_end"], strict=True)
-    cells = [
-        rows["reporter"],
-        rows["partner"],
-        rows["flow"],
-        [figure_ids.period_code(*span) for span in spans],
-        [f"{value:,.10g}" for value in rows["value"]],
-        rows["unit"],
-    ]
-    wide = [max(map(len, column), default=0) for column in cells]
-    padded = [
-        [text.rjust(wide[4]) if n == 4 else text.ljust(wide[n]) for text in column]
-        for n, column in enumerate(cells)
-    ]
-    return [
-        "  " + "  ".join(line) + (f"  known: {beside}" if beside else "")
-        for *line, beside in zip(*padded, known, strict=True)
-    ]
-
-
-def _draft_in_words(draft: "Draft") -> list[str]:
-    """What was written of each pair."""
-    import pandas as pd
-
-    from lib.fetched import SERIES
-
-    before = draft.rows[~draft.rows["figure_id"].isin(list(draft.news["figure_id"]))]
-    again = pd.MultiIndex.from_frame(draft.news[SERIES]).isin(pd.MultiIndex.from_frame(before[SERIES]))
-    lines = []
-    for partner, part in draft.wanted.groupby("partner", sort=True):
-        own = (draft.news["partner"] == partner).to_numpy()
-        first, last = part["period_start"].min(), part["period_end"].max()
-        form = (
-            "%Y"
-            if (first.month, last.month) == (1, 12)
-            and (part["period_end"] - part["period_start"]).dt.days.min() > 300
-            else "%Y-%m"
-        )
-        lines.append(
-            f"{part['reporter'].iloc[0]}–{partner}, {first:{form}} to {last:{form}}: {int((own & ~again).sum()):,} values new, "
-            f"{int((own & again).sum()):,} changed, {len(part) - int(own.sum()):,} known already"
-        )
-    return lines
+    periods = [figure_ids.period_code(*span) for span in spans]
+    values = [f"{value:,.10g}" for value in rows["value"]]
+    cells = [rows["reporter"], rows["partner"], rows["flow"], periods, values, rows["unit"]]
+    padded = []
+    for column in cells:
+        wide = max(map(len, column), default=0)
+        padded.append([text.rjust(wide) if column is values else text.ljust(wide) for text in column])
+    beside = [f"  known: {words}" if words else "" for words in known]
+    return [f"  {'  '.join(line)}{words}" for *line, words in zip(*padded, beside, strict=True)]
 
 
 @click.command()
@@ -286,9 +240,9 @@ def remove(source: str, yes: bool) -> None:
 
     kept = record.sources()
     if source not in kept.index:
-        raise UserError(
-            f"source: found {quote(source)}, expected {nearest(source, kept.index) if len(kept) else 'one of those that were fetched or imported: there is none'}"
-        )
+        none = "one of those that were fetched or imported: there is none"
+        expected = nearest(source, kept.index) if len(kept) else none
+        raise UserError(f"source: found {quote(source)}, expected {expected}")
     count = int(kept.loc[source, "values"])
     if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove {count:,} figures of {source}?")):
         raise UserError("data remove: nothing was removed, expected --yes where nobody can be asked")

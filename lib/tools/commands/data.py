@@ -32,15 +32,13 @@ ASKED = {
 """What a user gives, in the order in which it is asked for."""
 
 MAY_BE_BLANK = ("value", "yoy_pct", "published", "note")
-
 DEFAULTS = {"flow": "total", "status": "ok"}
 
 
 def _options(command: Any) -> Any:
     for name, meaning in reversed(ASKED.items()):
-        command = click.option(
-            f"--{name.replace('_', '-')}", name, help=meaning[0].upper() + meaning[1:] + "."
-        )(command)
+        words = meaning[0].upper() + meaning[1:] + "."
+        command = click.option(f"--{name.replace('_', '-')}", name, help=words)(command)
     return command
 
 
@@ -123,12 +121,8 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
     """What was given, the rest asked for at a terminal; without one, what must not be blank is an error."""
     if _is_terminal():
         return {name: _ask(name, given[name]) for name in ASKED}
-    missing = [
-        f"--{name.replace('_', '-')}"
-        for name in ASKED
-        if given[name] is None and name not in MAY_BE_BLANK and name not in DEFAULTS
-    ]
-    if missing:
+    needed = [name for name in ASKED if name not in MAY_BE_BLANK and name not in DEFAULTS]
+    if missing := [f"--{name.replace('_', '-')}" for name in needed if given[name] is None]:
         raise UserError(f"data add: found no {', '.join(missing)}, expected them where nobody can be asked")
     return {name: (given[name] or DEFAULTS.get(name, "")).strip() for name in ASKED}
 
@@ -174,21 +168,10 @@ OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept bef
 @click.command()
 @click.argument("reporter", required=False)
 @click.argument("partner", required=False)
+@click.option("--all-pairs", is_flag=True, help="Every country with every other; goes on where it stopped.")
+@click.option("--source", default="imf", show_default=True, help="imf, comtrade or gacc; see `data sources`.")
 @click.option(
-    "--all-pairs", is_flag=True, help="Every country with every other; goes on where it was stopped."
-)
-@click.option(
-    "--source",
-    default="imf",
-    show_default=True,
-    help="imf, comtrade or gacc (China's customs); see `data sources`.",
-)
-@click.option(
-    "--freq",
-    type=click.Choice(["A", "Q", "M"]),
-    default="A",
-    show_default=True,
-    help="Annual, quarterly or monthly values.",
+    "--freq", type=click.Choice(["A", "Q", "M"]), default="A", show_default=True, help="Of the values."
 )
 @click.option("--years", metavar="FIRST-LAST", help="Years [default: all that the source has].")
 @OFFLINE
@@ -198,9 +181,7 @@ OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept bef
     metavar="DAYS",
     help="Do not ask again for what was answered so lately [default: imf 0, with --all-pairs 7; comtrade 7; gacc 1].",
 )
-@click.option(
-    "--allow-http", is_flag=True, help="Let China's customs, and nobody else, be asked without TLS."
-)
+@click.option("--allow-http", is_flag=True, help="Let China's customs alone be asked without TLS.")
 @click.option("--yes", is_flag=True, help="With --all-pairs: do not ask about the licence.")
 def fetch(
     reporter: str | None,
@@ -248,12 +229,8 @@ def fetch(
 
 
 @click.command()
-@click.option(
-    "--source", "sources", multiple=True, help="Only this source of covariates; see `data sources`."
-)
-@click.option(
-    "--currency", "currencies", multiple=True, help="Only the rates of this currency, such as EUR (ISO 4217)."
-)
+@click.option("--source", "sources", multiple=True, help="Only this source; see `data sources`.")
+@click.option("--currency", "currencies", multiple=True, help="Only the rates of this currency, such as EUR.")
 @OFFLINE
 @click.option("--yes", is_flag=True, help="Write without asking.")
 def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool, yes: bool) -> None:
@@ -303,10 +280,8 @@ def update(years: str | None, offline: bool) -> None:
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
     for line in found.moved:
         click.echo(f"  {line}")
-    names = ", ".join(row["target_id"] for row in found.decided)
-    click.echo(
-        f"{len(found.decided)} of {found.pending} pending targets are decided{': ' if names else ''}{names}"
-    )
+    names = ": " * bool(found.decided) + ", ".join(row["target_id"] for row in found.decided)
+    click.echo(f"{len(found.decided)} of {found.pending} pending targets are decided{names}")
     if found.decided:
         click.echo("Rows for data/targets.csv, if what they count is what was announced:")
         click.echo(curation.to_text(found.decided).partition("\n")[2].rstrip("\n"))
@@ -317,7 +292,7 @@ def _show(found: list[Any]) -> None:
     for note in (note for written in found for note in written.notes):
         click.echo(f"note: {note}")
     for written in found:
-        click.echo(_in_words(written))
+        click.echo(written)
 
 
 def _show_next(own: Any) -> None:
@@ -338,20 +313,10 @@ def _show_panel(found: Any) -> None:
     for done, written in enumerate(found, start=1):
         click.echo(f"{done} {written.reporter}", err=True)
         total = [a + b for a, b in zip(total, written.added, strict=True)]
-        failed += written.notes if written.added == (0, 0, 0) else []
+        failed += written.notes if not any(written.added) else []
     for note in failed:
         click.echo(f"note: {note}")
     click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
-
-
-def _in_words(written: Any) -> str:
-    added = written.added
-    if added == (0, 0, 0):
-        return f"{written.reporter}–{written.partner}: nothing"
-    return (
-        f"{written.reporter}–{written.partner}, {written.first} to {written.last}: {added.new:,} values new, "
-        f"{added.changed:,} changed, {added.same:,} known already"
-    )
 
 
 EXAMPLES = """
@@ -395,9 +360,7 @@ def report_faults(faults: list[Any]) -> None:
 
 
 @data.command()
-@click.option(
-    "--flags", "with_flags", is_flag=True, help="List every figure that a rule of plausibility doubts."
-)
+@click.option("--flags", "with_flags", is_flag=True, help="List every figure that a rule doubts.")
 @click.option("--snapshots", is_flag=True, help="Compare every kept answer with its checksum, too.")
 def check(with_flags: bool, snapshots: bool) -> None:
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
@@ -416,6 +379,8 @@ def check(with_flags: bool, snapshots: bool) -> None:
 
 def _show_flags(listed: bool) -> None:
     """How many figures the rules doubt, how many of them have a status that says so, and which they are."""
+    import pandas as pd
+
     from lib import figures as fig
     from lib.analysis import plausibility
     from lib.tools import curation
@@ -425,22 +390,21 @@ def _show_flags(listed: bool) -> None:
     status = found["figure_id"].map(figures.set_index("figure_id")["status"])
     fetched_rows = curation.fetched_figures()
     more, seen = curation.doubts(fetched_rows)
-    for flag, known in zip(found.itertuples(), status if listed else [], strict=False):
-        click.echo(f"{flag.rule}: {flag.figure_id} ({known}): found {flag.found}, expected {flag.expected}")
-    for flag in more.itertuples() if listed else ():
-        click.echo(f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}")
+    named = found.assign(name=found["figure_id"] + " (" + status + ")"), more.assign(name=more["figure_id"])
+    for flag in pd.concat(named).itertuples() if listed else ():
+        click.echo(f"{flag.rule}: {flag.name}: found {flag.found}, expected {flag.expected}")
     doubted = found.assign(status=status).drop_duplicates("figure_id")
     settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
-    click.echo(
-        f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status that "
-        "says what is wrong." + ("" if listed else " To list them: tradegoals data check --flags")
+    words = (
+        f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status"
     )
+    hint = "" if listed else " To list them: tradegoals data check --flags"
+    click.echo(f"{words} that says what is wrong.{hint}")
+    if left := sum(map(len, fetched_rows)) - seen:
+        hint = f"; {left:,} more were not looked at"
     if seen:
-        all_ = sum(map(len, fetched_rows))
-        click.echo(
-            f"{more['figure_id'].nunique()} of {seen:,} fetched and imported figures are doubted"
-            + (f"; {all_ - seen:,} more were not looked at" if seen < all_ else "")
-        )
+        doubts = f"{more['figure_id'].nunique()} of {seen:,} fetched and imported figures are doubted"
+        click.echo(doubts + (hint if left else ""))
 
 
 @data.command()
@@ -481,9 +445,8 @@ def panel(path: Path, source: str) -> None:
 
     rows = record.panel(source)
     if rows.empty:
-        raise UserError(
-            f"data panel: found nothing fetched of {source}; first: tradegoals data fetch --all-pairs"
-        )
+        first = "first: tradegoals data fetch --all-pairs"
+        raise UserError(f"data panel: found nothing fetched of {source}; {first}")
     record.write_parquet(rows, path)
     pairs = len(rows.drop_duplicates(["reporter", "partner"]))
     click.echo(f"wrote {len(rows):,} values of {pairs:,} pairs to {path}")
@@ -498,31 +461,25 @@ def sources() -> None:
 
     curated = fig.load_figures()
     flows = len(curated.drop_duplicates(["reporter", "partner", "flow"]))
-    click.echo(
-        f"record: data/figures.csv, collected by hand\n  {len(curated)} figures of {flows} flows, "
-        f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}, last published "
-        f"{curated['published'].max()}"
-    )
+    span = f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}"
+    last = f"last published {curated['published'].max()}"
+    click.echo("record: data/figures.csv, collected by hand")
+    click.echo(f"  {len(curated)} figures of {flows} flows, {span}, {last}")
     kept = record.sources()
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")
         click.echo(f"  asked by: tradegoals data {publisher.command} --source {name}")
         if publisher.key:
-            click.echo(
-                f"  key: {publisher.key} is {'set' if key_of(name) else 'not set: the public preview'}"
-            )
+            state = "set" if key_of(name) else "not set: the public preview"
+            click.echo(f"  key: {publisher.key} is {state}")
         if publisher.command == "fetch":
-            click.echo(
-                f"  {_fetched_in_words(kept.loc[name]) if name in kept.index else 'nothing fetched yet'}"
-            )
-    for name in (name for name in kept.index if name not in PUBLISHERS):
-        row = kept.loc[name]
-        click.echo(
-            f"{name}: {row['publisher']}\n  {_fetched_in_words(row).replace('fetched', 'imported', 1)}\n"
-            f"  to take it back: tradegoals data remove {name}"
-        )
+            told = f"fetched: {_came(kept.loc[name])}" if name in kept.index else "nothing fetched yet"
+            click.echo(f"  {told}")
+    for name, row in kept[~kept.index.isin(list(PUBLISHERS))].iterrows():
+        click.echo(f"{name}: {row['publisher']}\n  imported: {_came(row)}")
+        click.echo(f"  to take it back: tradegoals data remove {name}")
 
 
-def _fetched_in_words(row: Any) -> str:
+def _came(row: Any) -> str:
     span = f"{row['first']:%Y}–{row['last']:%Y}"
-    return f"fetched: {row['values']:,} values of {row['pairs']:,} pairs, {span}, last on {row['updated']}"
+    return f"{row['values']:,} values of {row['pairs']:,} pairs, {span}, last on {row['updated']}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib.errors import UserError
+from lib.errors import UserError, nearest, quote
+from lib.tools.commands.author import notebook_name
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
@@ -88,7 +89,12 @@ def results_command(
     if again:
         _report_damaged(results_table.merge(out).damaged)
     table = results_table.read_table(out)
-    rows = _sort_rows(_choose_rows(table, wanted), order, descending)
+    rows = _choose_rows(table, wanted)
+    for column in order:
+        if column not in rows.columns:
+            raise UserError(f"--sort: found {quote(column)}, expected {nearest(column, rows.columns)}")
+    if order:  # empty ones last
+        rows = rows.sort_values(list(order), ascending=not descending, kind="stable")
     if csv is not None:
         _export(rows, csv)
         return
@@ -119,15 +125,10 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, tuple[str, ...]]) -> "
     rows = table
     for column, values in wanted.items():
         if values:
-            known = [_known(column, value, table) for value in values]
-            rows = rows[_meaning(column, rows[column]).isin(known)]
+            plain = {held: _plain(column, str(held)) for held in table[column].dropna().unique()}
+            known = [_known(column, value, plain) for value in values]
+            rows = rows[rows[column].map(plain).isin(known)]
     return rows
-
-
-def _meaning(column: str, values: "pd.Series") -> "pd.Series":
-    """A column as text, goals in one spelling."""
-    found = {value: _plain(column, str(value)) for value in values.dropna().unique()}
-    return values.map(found)
 
 
 def _plain(column: str, text: str) -> str:
@@ -141,29 +142,15 @@ def _plain(column: str, text: str) -> str:
         return text
 
 
-def _known(column: str, value: str, table: "pd.DataFrame") -> str:
-    from lib.errors import nearest, quote
-
-    held = {_plain(column, str(known)): str(known) for known in table[column].dropna().unique()}
-    if column == "notebook" and held:
-        from lib.tools.commands.author import notebook_name
-
-        return notebook_name(value, held)
-    if _plain(column, value) not in held:
+def _known(column: str, value: str, plain: dict[Any, str]) -> str:
+    """The value in the spelling of the rows, which hold the keys of `plain`."""
+    if column == "notebook" and plain:
+        return notebook_name(value, plain.values())
+    if (asked := _plain(column, value)) not in plain.values():
         option = column.replace("_", "-")
-        expected = nearest(value, held.values()) if held else "nothing: no row has this column"
+        expected = nearest(value, map(str, plain)) if plain else "nothing: no row has this column"
         raise UserError(f"--{option}: found {quote(value)}, expected {expected}")
-    return _plain(column, value)
-
-
-def _sort_rows(rows: "pd.DataFrame", order: tuple[str, ...], descending: bool) -> "pd.DataFrame":
-    """Rows by the columns named, empty ones last; in the order of the table where none is named."""
-    from lib.errors import nearest, quote
-
-    for column in order:
-        if column not in rows.columns:
-            raise UserError(f"--sort: found {quote(column)}, expected {nearest(column, rows.columns)}")
-    return rows.sort_values(list(order), ascending=not descending, kind="stable") if order else rows
+    return asked
 
 
 def as_text(rows: "pd.DataFrame", width: int) -> str:
@@ -172,25 +159,20 @@ def as_text(rows: "pd.DataFrame", width: int) -> str:
     What all rows share stands once above the table, empty columns are left out, and a table that is still
     too wide is folded by columns.
     """
+    import textwrap
+
+    from lib.words import number
+
     if rows.empty:
         return ""
     filled = rows.drop(columns=list(HIDDEN)).dropna(axis="columns", how="all")
     varying = [name for name in filled if len(filled[name].unique()) > 1 or name == "value"]
     shared = [f"{name}: {filled[name].iloc[0]}" for name in filled if name not in varying]
+    above = textwrap.wrap("; ".join(part for part in shared if not part.endswith(": ")), width)
     text = filled[varying].to_string(
-        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=_number
+        index=False, na_rep="", line_width=width, max_colwidth=40, float_format=number
     )
-    return "\n".join([*_folded(shared, width), text])
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.5g}"
-
-
-def _folded(parts: list[str], width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap("; ".join(part for part in parts if not part.endswith(": ")), width)
+    return "\n".join([*above, text])
 
 
 def _count_in_words(shown: int, chosen: int, there: int) -> str:

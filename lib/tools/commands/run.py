@@ -1,7 +1,4 @@
-"""What `tradegoals run` prints: lists, reasons, verdicts and pages, failures, differences.
-
-The commands that run notebooks: `run`, `run-one` and `schema`.
-"""
+"""The commands that run notebooks, `run`, `run-one` and `schema`, and what they print."""
 
 import signal
 import sys
@@ -9,8 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import click
 
@@ -26,13 +24,6 @@ MOST_LISTED = 100
 """Above so many a dry run counts them by notebook and reason."""
 
 
-def _show_list(runs: list[Any]) -> None:
-    """Every run with its parameters."""
-    for item in runs:
-        values = " ".join(f"{name}={value}" for name, value in item.parameters.items())
-        click.echo(f"{item.name}: {values}")
-
-
 def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
@@ -44,47 +35,42 @@ def _write_specs(runs: list[Any], folder: Path) -> None:
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
     for item in runs:
-        text = json.dumps(item.to_json(), ensure_ascii=False, indent=1) + "\n"
+        text = json.dumps(asdict(item), ensure_ascii=False, indent=1) + "\n"
         write_atomically(folder / f"{item.notebook}--{item.slug}.json", text)
     click.echo(f"wrote {len(runs)} files to {folder}")
 
 
 def explain(items: list[Any], left_out: dict[str, str]) -> None:
     """What would run and why, what is up to date, and what the data cannot answer; of very many how many of each."""
-    lines = [
-        (item.run.notebook, "run" if item.reason else "skip", item.run.name, item.reason or "up to date")
-        for item in items
-    ]
-    lines += [
-        (name.partition("/")[0], "none", name, f"left out, {reason}") for name, reason in left_out.items()
-    ]
+    lines = [("run" if reason else "skip", run.name, reason or "up to date") for run, reason in items]
+    lines += [("none", name, f"left out, {reason}") for name, reason in left_out.items()]
     if len(lines) > MOST_LISTED:
-        counts = Counter((notebook, what, why) for notebook, what, _, why in lines)
+        counts = Counter((name.partition("/")[0], what, why) for what, name, why in lines)
         for (notebook, what, why), count in sorted(counts.items()):
             click.echo(f"{what:<6}{notebook}: {count}, {why}")
         click.echo(f"To see them one by one: --only PATTERN, for at most {MOST_LISTED}")
     else:
-        for _, what, name, why in lines:
+        for what, name, why in lines:
             click.echo(f"{what:<6}{name}: {why}")
-    due = sum(bool(item.reason) for item in items)
-    words = f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else "")
-    click.echo(words)
+    due = sum(bool(reason) for _, reason in items)
+    click.echo(f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else ""))
 
 
 def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     """Verdicts, where the pages are, how many of each, and the failures last."""
-    from lib.tools.run.spec import FAILED, PAGE
+    from lib.tools.run.freshness import FAILED, PAGE
 
     good = [outcome for outcome in outcomes if not outcome.error]
-    if len(good) > 0 and len(outcomes) <= MOST_SHOWN:
+    if good and len(outcomes) <= MOST_SHOWN:
         from lib.results import verdict_lines  # imports pandas
 
         for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
             click.echo(line)
         click.echo("\nPages")
         for outcome in good:
-            spent = "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
-            click.echo(f"  {_from_here(outcome.folder / PAGE)}  ({spent})")
+            page, here = outcome.folder / PAGE, Path.cwd()  # shown as it is typed here
+            shown = page.relative_to(here) if page.is_relative_to(here) else page
+            click.echo(f"  {shown}  ({_spent(outcome)})")
     skipped = sum(outcome.skipped for outcome in good)
     counts = {"executed": len(good) - skipped, "up to date": skipped, "failed": len(outcomes) - len(good)}
     counts |= {"not run": asked - len(outcomes), "left out": len(left_out)}
@@ -100,9 +86,8 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
                 click.echo(f"  see {outcome.folder / FAILED}", err=True)
 
 
-def _from_here(path: Path) -> Path:
-    """A path as it is typed here: without the folder that one is in."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _spent(outcome: Any) -> str:
+    return "FAILED" if outcome.error else "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
 
 
 def compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
@@ -190,10 +175,10 @@ cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instea
 @cold_option
 @click.option(
     "--executor",
-    type=click.Choice(["warm", "processes", "dask"]),
-    default="warm",
+    type=click.Choice(["processes", "dask"]),
+    default="processes",
     show_default=True,
-    help="Processes with warm or ordinary kernels on this machine, or the workers of a Dask cluster.",
+    help="Processes on this machine, or the workers of a Dask cluster.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="With --executor dask: address of the scheduler.")
 @click.option(
@@ -220,7 +205,7 @@ def run(
 
     What is up to date is skipped: the same notebook, code, data files, parameters and versions.
     """
-    from lib.tools.run import freshness as planning
+    from lib.tools.run.freshness import choose, reason_to_run
 
     notebooks = tuple(notebook_name(text) for text in notebooks)
     named = named or bool(cases) or matrix is not None
@@ -234,30 +219,35 @@ def run(
     writes = not (only_list or dry_run or specs)
     arguments = (notebooks, pairs, named, cases, ci)
     content = matrix.read_text(encoding="utf-8", errors="replace") if matrix else ""
-    early = writes and how["executor"] == "warm" and not how["cold"] and (named or len(notebooks) != 1)
+    early = writes and how["executor"] == "processes" and not how["cold"] and (named or len(notebooks) != 1)
 
     def select() -> tuple[list[Any], dict[str, str]]:
         if early:
             _start_servers()  # which get ready while parameters are checked
         return _select(*arguments, matrix)
 
-    plan = planning.choose((*arguments, str(matrix), content), out, select, keep=writes)
+    plan = choose((*arguments, str(matrix), content), out, select, keep=writes)
     chosen = _only(plan.runs, only)
     _echo(pairs, chosen)
     if only_list:
-        _show_list(chosen)
+        for item in chosen:
+            click.echo(
+                f"{item.name}: " + " ".join(f"{name}={value}" for name, value in item.parameters.items())
+            )
     elif specs:
         _write_specs(chosen, specs)
     else:
-        items = planning.make_items(chosen, out, plan.sources, how["force"])
+        force = how["force"]
+        reasons = ["forced" if force else reason_to_run(run, out, plan.sources) for run in chosen]
+        items = list(zip(chosen, reasons, strict=True))
         if dry_run:
             explain(items, plan.left_out)
             return
         try:
             outcomes, stopped = _execute(items, out, plan.sources, **how)
         finally:  # also after Ctrl-C: what had finished is kept
-            collect_results(out, any(item.reason for item in items))
-        place = {item.run.name: number for number, item in enumerate(items)}
+            collect_results(out, any(reasons))
+        place = {run.name: number for number, run in enumerate(chosen)}
         outcomes.sort(key=lambda outcome: place[outcome.run.name])
         report(outcomes, len(items), plan.left_out)
         faults = compare(outcomes, do_check, do_accept)
@@ -275,11 +265,14 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.tools.run.matrix import check_run
-    from lib.tools.run.spec import read_spec
+    from lib.files import read_json
+    from lib.tools.run.freshness import run_from
+    from lib.tools.run.matrix import make_run
 
     expect_known_data()
-    outcome = execute_one(check_run(read_spec(spec), spec.name), out, force, timeout)
+    asked = run_from(read_json(spec), spec.name)
+    checked = make_run(asked.notebook, asked.parameters, asked.slug, asked.case, f"{spec.name}: ")
+    outcome = execute_one(checked, out, force, timeout)
     report([outcome], 1, {})
     if outcome.error:
         sys.exit(1)
@@ -287,11 +280,9 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
 def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0) -> Any:
     """Execute one run, unless it is up to date: its outcome."""
-    from lib.tools.run.freshness import Item, Sources
+    from lib.tools.run.freshness import Sources
 
-    # A server of warm kernels would pay from the second run on only.
-    items = [Item(run, "asked for")]
-    outcomes, _ = _execute(items, out, Sources(), force=force, timeout=timeout, jobs=1, cold=True)
+    outcomes, _ = _execute([(run, "asked for")], out, Sources(), force=force, timeout=timeout, jobs=1)
     return outcomes[0]
 
 
@@ -322,8 +313,7 @@ def _select(
     from lib.tools.run import matrix
 
     if named:
-        place = {} if file is None else {"path": file}
-        found, left_out = matrix.expand(ci=ci, only=cases, **place)
+        found, left_out = matrix.expand(file, ci, cases)
         chosen = [run for run in found if not notebooks or run.notebook in notebooks]
         if notebooks and not chosen:
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
@@ -334,25 +324,15 @@ def _select(
         values = matrix.one_case(values)
     chosen, left_out = [], {}
     for notebook in wanted:
+        given = matrix.values_for(notebook, values, wanted)
         try:
-            chosen.append(_make_run(notebook, values, wanted))
+            where = f"{notebook}: " if len(wanted) > 1 else ""  # among several, a fault says whose it is
+            chosen.append(matrix.make_run(notebook, given, where=where))
         except UserError as error:
-            if notebooks or not matrix.has_no_answer(notebook, matrix.values_for(notebook, values, wanted)):
+            if notebooks or not matrix.has_no_answer(notebook, given):
                 raise
             left_out[notebook] = str(error).splitlines()[0]
     return chosen, left_out
-
-
-def _make_run(notebook: str, values: dict[str, str], wanted: list[str]) -> Any:
-    """One run with the values that its notebook takes; among several, a fault says whose it is."""
-    from lib.tools.run import matrix
-
-    try:
-        return matrix.make_run(notebook, matrix.values_for(notebook, values, wanted))
-    except UserError as error:
-        if len(wanted) == 1:
-            raise
-        raise UserError("\n".join(f"{notebook}: {line}" for line in str(error).splitlines())) from None
 
 
 def _parse_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -381,45 +361,12 @@ def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:
 
     from lib.errors import nearest
 
+    names = [run.name for run in runs]
     for pattern in patterns:
-        if not any(fnmatchcase(run.name, pattern) for run in runs):
-            raise UserError(
-                f'--only: found "{pattern}", expected {nearest(pattern, [run.name for run in runs])}'
-            )
-    return [
-        run for run in runs if not patterns or any(fnmatchcase(run.name, pattern) for pattern in patterns)
-    ]
-
-
-class Progress:
-    """Done of total, failed and the time left, on standard error: a bar on a terminal, a line a run elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.failed = total, 0, 0
-
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        from tqdm import tqdm
-
-        self.bar = tqdm(total=self.total, unit="run", file=sys.stderr, disable=None, dynamic_ncols=True)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        """Leave the bar as it is."""
-        self.bar.close()
-
-    def finished(self, outcome: Any) -> None:
-        """Count one run."""
-        self.done += 1
-        self.failed += bool(outcome.error)
-        name = outcome.run.name
-        if self.bar.disable:
-            state = (
-                "FAILED" if outcome.error else "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
-            )
-            click.echo(f"[{self.done}/{self.total}] {name}  {state}", err=True)
-        self.bar.update()
-        self.bar.set_postfix_str(f"{self.failed} failed, {name}", refresh=True)
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError(f'--only: found "{pattern}", expected {nearest(pattern, names)}')
+    fits = [any(fnmatchcase(name, pattern) for pattern in patterns or "*") for name in names]
+    return [run for run, fit in zip(runs, fits, strict=True) if fit]
 
 
 @contextmanager
@@ -439,23 +386,36 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _execute(items: list[Any], out: Path, sources: Any, **how: Any) -> tuple[list[Any], bool]:
-    """Execute what is due: the outcomes, and whether a failure has stopped the rest."""
-    from lib.tools.run.spec import Outcome
+def _execute(
+    items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any
+) -> tuple[list[Any], bool]:
+    """Execute what is due, with a bar on a terminal and a line a run elsewhere.
 
-    outcomes = [
-        Outcome(item.run, item.run.folder(out), 0.0, skipped=True) for item in items if not item.reason
-    ]
-    due = [item.run for item in items if item.reason]
+    Returns the outcomes, and whether a failure has stopped the rest.
+    """
+    from tqdm import tqdm
+
+    from lib.tools.run.freshness import Outcome
+
+    due = [run for run, reason in items if reason]
+    done = [Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
     if not due:
-        return outcomes, False
-    with _terminable(), Progress(len(due)) as progress:
-        for outcome in _outcomes(due, out, sources, **how):
-            outcomes.append(outcome)
-            progress.finished(outcome)
-            if outcome.error and how.get("fail_fast"):
-                return outcomes, True
-    return outcomes, False
+        return done, False
+    failed = 0
+    with (
+        _terminable(),
+        tqdm(total=len(due), unit="run", file=sys.stderr, disable=None, dynamic_ncols=True) as bar,
+    ):
+        for number, outcome in enumerate(_outcomes(due, out, sources, **how), 1):
+            done.append(outcome)
+            failed += bool(outcome.error)
+            if bar.disable:
+                click.echo(f"[{number}/{len(due)}] {outcome.run.name}  {_spent(outcome)}", err=True)
+            bar.update()
+            bar.set_postfix_str(f"{failed} failed, {outcome.run.name}", refresh=True)
+            if outcome.error and fail_fast:
+                return done, True
+    return done, False
 
 
 def _outcomes(
@@ -463,29 +423,28 @@ def _outcomes(
     out: Path,
     sources: Any,
     *,
-    executor: str = "warm",
+    executor: str = "processes",
     cold: bool = False,
     force: bool = False,
     timeout: float,
     jobs: int | None = None,
     memory: float | None = None,
     scheduler: str | None = None,
-    **_: Any,
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
     from lib.tools.run import kernels, pool
-    from lib.tools.run.spec import Settings
+    from lib.tools.run.freshness import Settings
 
-    cold = cold or executor == "processes" or len(due) == 1
+    if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
+        name = kernels.ORDINARY
+    else:
+        name = kernels.INSTALLED if executor == "dask" else _start_servers()()
+    tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
     if executor == "dask":
-        name = kernels.ORDINARY if cold else kernels.INSTALLED
-        tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
         yield from pool.execute_many(tasks, pool.connected(scheduler))
         return
     at_once = min(jobs or pool.default_jobs(), len(due))
     most = memory * 1000 if memory else pool.free_megabytes() / at_once
-    name = kernels.ORDINARY if cold else _start_servers()()
-    tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
     yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))
 
 

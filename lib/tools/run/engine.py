@@ -6,7 +6,6 @@ a word of `-k`, a notebook of an ordinary Python kernel gets a warm one.
 
 import asyncio
 import os
-import sys
 import tempfile
 import time
 import uuid
@@ -18,7 +17,6 @@ from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
@@ -28,8 +26,8 @@ from traitlets.config import Config
 
 from lib.tools.run import kernels
 from lib.tools.run.execute import Limits, OutputLimitError, Watch
-from lib.tools.run.spec import SOCKETS_ENV
-from lib.tools.run.warm import stub
+from lib.tools.run.freshness import SOCKETS_ENV
+from lib.tools.run.provisioner import Kernel, Provisioner, readable
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
@@ -37,52 +35,8 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 LOOK_SECONDS = 1.0
 """How often to see whether a kernel that does not answer is still alive."""
 
-
 LISTEN_SECONDS = 0.02
 """How often to see whether an ordinary kernel listens, which does not say so."""
-
-
-class _Provisioner(LocalProvisioner):
-    """Starts a warm kernel without a stub between it and us, and knows by an event when a kernel ends.
-
-    jupyter_client's own looks ten times a second.
-    """
-
-    process: Any = None
-
-    async def launch_kernel(self, cmd: list[str], **how: Any) -> Any:
-        """Have the server of a warm kernelspec fork the kernel; who cannot, starts the stub, which says why."""
-        variables = how["env"] | {"JPY_PARENT_PID": str(os.getpid())}
-        if not kernels.is_stub(cmd) or variables.get("TRADEGOALS_COLD"):
-            return await super().launch_kernel(cmd, **how)
-        try:
-            with Path(os.devnull).open("rb") as nothing:
-                self.process = stub.ask(cmd[4], cmd[5:], variables, how.get("cwd"), nothing.fileno())
-        except (OSError, ValueError):
-            return await super().launch_kernel(cmd, **how)
-        return self.connection_info
-
-    async def wait(self) -> int | None:
-        """Wait until the kernel has ended."""
-        if sys.platform == "linux" and self.process and self.process.poll() is None:
-            warm = isinstance(self.process, stub.Kernel)
-            handle = os.dup(self.process.line.fileno()) if warm else os.pidfd_open(self.process.pid)
-            try:
-                while self.process.poll() is None:
-                    await _readable(handle)
-            finally:
-                os.close(handle)
-        return await super().wait()
-
-
-async def _readable(handle: int) -> None:
-    """Wait until something can be read."""
-    event, loop = asyncio.Event(), asyncio.get_running_loop()
-    loop.add_reader(handle, event.set)
-    try:
-        await event.wait()
-    finally:
-        loop.remove_reader(handle)
 
 
 class _KernelClient(AsyncKernelClient):
@@ -92,9 +46,9 @@ class _KernelClient(AsyncKernelClient):
         """Connect once the kernel listens: who calls before is heard a tenth of a second later. nbclient awaits it."""
         manager: Any = self.parent
         kernel = manager.provisioner.process
-        if isinstance(kernel, stub.Kernel):
+        if isinstance(kernel, Kernel):
             while kernel.poll() is None and not kernel.is_ready:
-                await _readable(kernel.line.fileno())
+                await readable(kernel.line.fileno())
         elif self.transport == "ipc":
             await self._sockets()
         super().start_channels(*args, **options)
@@ -154,7 +108,7 @@ class KernelManager(AsyncKernelManager):
         if self.provisioner is None:
             self.kernel_id = self.kernel_id or str(uuid.uuid4())
             named = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
-            self.provisioner = _Provisioner(parent=self, **named)
+            self.provisioner = Provisioner(parent=self, **named)
         return await super()._async_pre_start_kernel(**how)
 
     async def _async_wait(self, pollinterval: float = 0.1) -> None:
@@ -229,23 +183,20 @@ class Engine(NBClientEngine):
         cls,
         nb_man: Any,
         kernel_name: str,
-        log_output: bool = False,
-        stdout_file: Any = None,
-        stderr_file: Any = None,
         start_timeout: float = 60,
         execution_timeout: float | None = None,
         limits: Limits | None = None,
         watch: Watch | None = None,
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),
-        **_: Any,
+        **options: Any,
     ) -> None:
         """Execute the notebook that papermill has prepared.
 
         Parameters
         ----------
         nb_man : papermill's, whose notebook is executed in place.
-        kernel_name, log_output, stdout_file, stderr_file, start_timeout, execution_timeout : as papermill has them.
+        kernel_name, start_timeout, execution_timeout, options : as papermill has them.
         limits : of time and output; by default those of one run that starts now.
         watch : is told the notebook and how many cells were begun.
         environment, arguments : what the kernel gets beside the variables of this process, and its command line.
@@ -261,9 +212,7 @@ class Engine(NBClientEngine):
                 config=config,
                 kernel_name=kernels.find(kernel_name),
                 log=logger,
-                log_output=log_output,
-                stdout_file=stdout_file,
-                stderr_file=stderr_file,
+                **{name: options.get(name) for name in ("log_output", "stdout_file", "stderr_file")},
                 startup_timeout=start_timeout,
                 # A kernel that an interrupt leaves alone ends by itself; it need not say so on the terminal.
                 extra_arguments=["--log-level=ERROR", *arguments],

@@ -1,7 +1,7 @@
 """Execute one run through papermill, and keep of it the notebook, a page, its result and a journal.
 
 ``out/runs/<notebook>/<slug>/`` holds ``notebook.ipynb``, ``page.html``, ``result.json`` and ``run.json``
-(`lib.tools.run.spec`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
+(`lib.tools.run.freshness`). Every file is written beside its place, forced to the disk and renamed, the journal last, so a
 stopped run leaves nothing that could pass for a result; a notebook that fails is kept as
 ``notebook.failed.ipynb``. Whoever writes holds the folder's lock, and first sweeps what a killed run left.
 """
@@ -9,7 +9,7 @@ stopped run leaves nothing that could pass for a result; a notebook that fails i
 import os
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -17,21 +17,25 @@ from typing import Any, Self
 from lib.errors import UserError
 from lib.files import locked, make_folder_below, sweep, write_atomically
 from lib.package import data_dir, notebooks_dir
-from lib.tools.run import spec
-from lib.tools.run.freshness import PAGE_ONLY, Known, Sources, key_of, read_opened, reason_to_run
-from lib.tools.run.opened import start_line
-from lib.tools.run.spec import (
+from lib.tools.run import freshness
+from lib.tools.run.freshness import (
     FAILED,
     JOURNAL,
     NOTEBOOK,
     PAGE,
+    PAGE_ONLY,
     RESULT,
-    RUN_TIMEOUT_SECONDS,
     SOCKETS_ENV,
+    Known,
     Outcome,
     Run,
     Settings,
+    Sources,
+    key_of,
+    read_opened,
+    reason_to_run,
 )
+from lib.tools.run.opened import start_line
 
 CELL_TIMEOUT_SECONDS = 300
 
@@ -55,7 +59,7 @@ class Limits:
     output_bytes: int
 
     @classmethod
-    def from_now(cls, seconds: float = RUN_TIMEOUT_SECONDS, cell_seconds: float | None = None) -> Self:
+    def from_now(cls, seconds: float = Settings.timeout, cell_seconds: float | None = None) -> Self:
         """The limits of a run that starts now and may take so many seconds."""
         return cls(time.monotonic() + seconds, cell_seconds or CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
 
@@ -68,7 +72,14 @@ class Watch:
     begun: int = 0
 
 
-def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Watch, **options: Any) -> Any:
+def run_notebook(
+    path: Path,
+    parameters: dict[str, Any],
+    kernel: str,
+    watch: Watch,
+    notes: Path | None = None,
+    **options: Any,
+) -> Any:
     """The notebook of a file, executed by papermill with our engine.
 
     Parameters
@@ -76,6 +87,7 @@ def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Wat
     path, parameters : the notebook, and what is injected into it.
     kernel : name of the kernelspec.
     watch : keeps what there is of the notebook if it fails.
+    notes : file for the names of the files that the kernel opens (`lib.tools.run.opened`).
     options : of `lib.tools.run.engine.Engine`.
 
     Raises
@@ -87,6 +99,8 @@ def run_notebook(path: Path, parameters: dict[str, Any], kernel: str, watch: Wat
     from papermill.exceptions import PapermillExecutionError
 
     plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
+    if notes is not None:
+        options["arguments"] = (f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",)
     options |= {
         "engine_name": "tradegoals",
         "kernel_name": kernel,
@@ -171,18 +185,18 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
                 run.parameters,
                 settings.kernel,
                 watch,
+                notes,
                 limits=Limits.from_now(settings.timeout),
-                arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
             )
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             fault_words = _describe(fault, watch)
             _keep_failure(watch.notebook, folder)
-        opened = read_opened(notes)
+        opened, steady = read_opened(notes)
     known = Sources(sources.known)
-    steady = opened.steady and known.parts(run, ()) == before
-    parts = known.parts(run, opened.names)
-    record = run.to_json() | {
+    steady = steady and known.parts(run, ()) == before
+    parts = known.parts(run, opened)
+    record = asdict(run) | {
         "key": key_of(parts) if steady else "",
         "status": "failed" if fault_words else "ok",
         "parts": parts,
@@ -192,7 +206,7 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
         "error": fault_words,
     }
     try:
-        spec.write_journal(folder, record)
+        freshness.write_journal(folder, record)
     except UserError as fault:  # a full disk: without a journal the run counts as not done
         return fault_words or str(fault)
     return fault_words
@@ -203,7 +217,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     import nbformat
     from papermill.iorw import load_notebook_node
 
-    journal = spec.read_journal(folder)
+    journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
     source = load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb"))
     for cell in source.cells:
@@ -211,7 +225,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     try:
         _publish(_with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
         parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
-        spec.write_journal(folder, journal | {"parts": parts})
+        freshness.write_journal(folder, journal | {"parts": parts})
     except UserError as fault:  # a full disk
         return str(fault)
     return ""
@@ -261,7 +275,7 @@ def _keep_failure(notebook: Any, folder: Path) -> None:
     """Keep the failed notebook; what an earlier run left must not pass for the result of this one."""
     import nbformat
 
-    spec.clear_journal(folder)
+    freshness.clear_journal(folder)
     if notebook is not None:
         try:
             write_atomically(folder / FAILED, nbformat.writes(notebook, indent=1) + "\n")

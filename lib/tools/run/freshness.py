@@ -1,4 +1,19 @@
-"""Whether a run is due: what decides its output, found by meaning, and what has changed of it.
+"""A run, the journal of its files, and whether it is due: what decides its output, and what has changed of it.
+
+A run is one notebook with one set of parameters. Its journal, `run.json` beside its files, says what decided the
+output, and what came of it. It is written last and taken away first, so files beside a journal are those that it
+describes; a run is up to date only if they still have the hashes that it records. Its fields:
+
+key         hash of `parts`: everything that decides the output; empty if an input changed while the run went
+status      "ok" or "failed"
+notebook, slug, case, parameters    of the run
+parts       notebook (hash of the cells), lib ({module: hash}), data ({file in data/: hash}, of those that the
+            run opened), parameters, versions ({package: version}), python, page (what shows, and does not decide)
+outputs     {file beside this one: hash}
+started     date and time, UTC, for people only: nothing is decided by a clock
+seconds     how long the run took, by a clock that cannot be set
+kernel      "ordinary" or "warm"
+error       where and why it failed; empty otherwise
 
 Executed again is a run when something has changed that can change its output: the code of its cells, modules
 of `lib` that they import, directly or through others, files that it opened (modules beside the notebook among
@@ -9,46 +24,180 @@ there are. A part is compared by content only, never by time: clocks go back, an
 originals.
 
 To check parameters takes pandas and the tables, to follow imports a parser. Both depend on nothing but files
-and arguments, so their result is kept in the output folder under a hash of all these.
+and arguments, so their result is kept in the output folder under a hash of all these; what is unchanged is told
+without pandas.
 """
 
 import json
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError, plain_bytes
 from lib.files import make_folder_below, write_atomically
 from lib.meaning import LIB, hash_text, imported_modules, meaning
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
 from lib.tools.run.opened import PREFIX, read_notes, state_of
-from lib.tools.run.spec import Run, are_intact, hash_file, read_journal, run_from
 
-# --- modules of `lib` ---
+if TYPE_CHECKING:
+    from lib.results import Result
+
+SOCKETS_ENV = "TRADEGOALS_SOCKETS"
+"""A driver's folder for the sockets of its kernels, which it removes whatever becomes of a run."""
+
+NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
+
+JOURNAL = "run.json"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook with one set of parameters; `slug` names its folder, `case` the entry of runs.yml."""
+
+    notebook: str
+    slug: str
+    parameters: dict[str, Any] = field(hash=False)
+    case: str = ""
+
+    @property
+    def name(self) -> str:
+        """Notebook and folder, as messages show them."""
+        return f"{self.notebook}/{self.slug}"
+
+    def folder(self, out: Path) -> Path:
+        """Where the run's files go."""
+        return out / "runs" / self.notebook / self.slug
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to execute: kernelspec, seconds for the whole run, and whether also what is up to date."""
+
+    kernel: str = "python3"
+    timeout: float = 600.0
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run; `error` is empty when it succeeded, `skipped` if its files were up to date."""
+
+    run: Run
+    folder: Path
+    seconds: float
+    error: str = ""
+    skipped: bool = False
+
+    @property
+    def result(self) -> "Result | None":
+        """The run's record, read from its folder; None where it failed, or makes none."""
+        from lib import results
+
+        path = self.folder / RESULT
+        return None if self.error or not path.exists() else results.read(path)
+
+
+def run_from(content: Any, where: str) -> Run:
+    """A run from a plain mapping; `where` names its file in messages.
+
+    Raises
+    ------
+    UserError
+        If a key is missing, unknown or of the wrong type, or a name could lead out of the output folder.
+    """
+    needed = {"notebook", "slug", "parameters"}
+    if not isinstance(content, dict) or not needed <= set(content):
+        raise UserError(f"{where}: expected a mapping of notebook, slug, parameters")
+    if extra := sorted(set(content) - needed - {"case"}):
+        raise UserError(f"{where}: found {', '.join(extra)}, expected notebook, slug, parameters, case")
+    for key in ("notebook", "slug"):
+        if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
+            raise UserError(
+                f"{where}: {key}: found {str(content[key])[:60]!r}, expected a name fit for a folder"
+            )
+    if not isinstance(content["parameters"], dict):
+        raise UserError(f"{where}: parameters: expected a mapping of names to values")
+    return Run(**content | {"case": str(content.get("case", ""))})
+
+
+SCHEMA_VERSION = 1
+
+
+def read_journal(folder: Path) -> dict[str, Any] | None:
+    """The journal of a run folder; None where there is none that can be trusted."""
+    try:
+        content = json.loads(plain_bytes(folder / JOURNAL))
+        parts = content["parts"]
+        is_sound = (
+            content["schema_version"] == SCHEMA_VERSION
+            and content["status"] in ("ok", "failed")
+            and isinstance(content["key"], str)
+            and isinstance(content["outputs"], dict)
+            and all(isinstance(parts[name], dict) for name in ("lib", "data", "parameters", "versions"))
+        )
+        return content if is_sound else None
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+
+
+def write_journal(folder: Path, content: dict[str, Any]) -> None:
+    """Write the journal of what stands in the folder now."""
+    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": _output_hashes(folder)}
+    write_atomically(folder / JOURNAL, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+
+
+def _output_hashes(folder: Path) -> dict[str, str]:
+    """The hashes of a run's files."""
+    names = (NOTEBOOK, PAGE, RESULT, FAILED)
+    return {name: digest for name in names if (digest := hash_file(folder / name))}
+
+
+def are_intact(folder: Path, content: dict[str, Any]) -> bool:
+    """Whether the files are those that the journal describes, byte for byte."""
+    return NOTEBOOK in content["outputs"] and _output_hashes(folder) == content["outputs"]
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file; empty if it cannot be read, as when it is not there."""
+    try:
+        return sha256(plain_bytes(path)).hexdigest()
+    except OSError:
+        return ""
+
+
+def clear_journal(folder: Path) -> None:
+    """Take away what a run published, the journal first."""
+    for name in (JOURNAL, NOTEBOOK, PAGE, RESULT, FAILED):
+        path = folder / name
+        if path.is_file() or path.is_symlink():
+            path.unlink()
+
+
+def note_death(run: Run, folder: Path, error: str) -> None:
+    """Record a run whose process died: no earlier result may pass for one of this run."""
+    clear_journal(folder)
+    parts: dict[str, Any] = {"notebook": "", "lib": {}, "data": {}, "versions": {}, "python": ""}
+    record = {"key": "", "status": "failed", "parts": parts | {"parameters": run.parameters}, "error": error}
+    write_journal(folder, asdict(run) | record)
 
 
 # --- files, by name ---
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """The names of the files that a run opened, and whether none of them has changed since."""
-
-    names: list[str]
-    steady: bool
-
-
-def read_opened(notes: Path) -> _Opened:
-    """What a kernel has noted (`lib.tools.run.opened`)."""
+def read_opened(notes: Path) -> tuple[list[str], bool]:
+    """The names of the files that a kernel has noted as opened, and whether none of them has changed since."""
     found = read_notes(str(notes))
     unseen = any(path.startswith(PREFIX) for path in found)
     steady = not unseen and all(state_of(path) == state for path, state in found.items())
-    return _Opened(sorted(map(_name_for, found)), steady)
+    return sorted(map(_name_for, found)), steady
 
 
 def _places() -> dict[str, Path]:
@@ -108,17 +257,18 @@ class Sources:
 
     def __init__(self, known: Known | None = None) -> None:
         self.known = known or Known()
-        self.hashes: dict[Path, str] = {}
-        self.cells: dict[str, tuple[str, str]] = {}
-        self.page: dict[str, str] = {}
-        self.opened: dict[tuple[str, Any], str] = {}
-        self.lib: dict[str, dict[str, str]] = {}
+        self._found: dict[Any, Any] = {}
+
+    def _once(self, key: Any, find: Callable[[], Any]) -> Any:
+        """What is found out, the first time only."""
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]
 
     def hash_of(self, path: Path) -> str:
         """The hash of a file, or of the names in a folder; empty where there is nothing."""
-        if path not in self.hashes:
-            self.hashes[path] = _hash_names(path) if path.is_dir() else hash_file(path)
-        return self.hashes[path]
+        found: str = self._once(path, lambda: _hash_names(path) if path.is_dir() else hash_file(path))
+        return found
 
     def meaning_of(self, path: Path) -> str:
         """The hash of what a module does; empty where there is none."""
@@ -134,96 +284,89 @@ class Sources:
         show, and the description of all tables by what it says of those that were opened.
         """
         key = name, frozenset(opened) if name == PACKAGE_FILE else None
-        if key not in self.opened:
-            self.opened[key] = self._data_hash(name, opened)
-        return self.opened[key]
+        found: str = self._once(key, lambda: self._data_hash(name, opened))
+        return found
 
     def _data_hash(self, name: str, opened: Iterable[str]) -> str:
         path = _path_of(name)
-        if name.startswith("./notebooks/") and name.endswith(".ipynb"):
-            return _opening_hash(path)
-        if name != PACKAGE_FILE:
-            return self.meaning_of(path) if _is_helper(name) else self.hash_of(path)
         try:
-            said = json.loads(plain_bytes(path))["resources"]
-            return _hash_json([_described(one) for one in said if one["path"] in opened])
-        except (OSError, ValueError, KeyError, TypeError):
-            return self.hash_of(path)
+            if name.startswith("./notebooks/") and name.endswith(".ipynb"):
+                return hash_text(_text(_cells(path)[0]))
+            if name == PACKAGE_FILE:  # without size and checksum: the table's own hash says that
+                said = [one for one in json.loads(plain_bytes(path))["resources"] if one["path"] in opened]
+                return _hash_json(
+                    [{key: one[key] for key in one if key not in ("bytes", "hash")} for one in said]
+                )
+        except (OSError, ValueError, KeyError, TypeError, IndexError):  # damaged: it counts by its bytes
+            return hash_file(path)
+        return self.meaning_of(path) if _is_helper(name) else self.hash_of(path)
 
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
-        known = self.known
-        if run.notebook not in self.cells:
-            self.cells[run.notebook] = self._cells(notebooks_dir() / f"{run.notebook}.ipynb")
-        if run.notebook not in known.modules:
-            known.modules[run.notebook] = _module_names(run.notebook)
+        known, name = self.known, run.notebook
+        code, text = self._once(("cells", name), lambda: self._of_cells(notebooks_dir() / f"{name}.ipynb"))
+        if name not in known.modules:
+            known.modules[name] = _module_names(name)
         if known.versions is None:
             known.versions = run_versions()
-        if run.notebook not in self.lib:
-            names = known.modules[run.notebook]
-            self.lib[run.notebook] = {name: self.meaning_of(LIB / name) for name in names}
-        helped = {name: self.meaning_of(LIB / name) for name in self.modules_of_helpers(data)}
-        code, text = self.cells[run.notebook]
+        imported = self._once(("lib", name), lambda: self._meanings(known.modules[name]))
         return {
             "notebook": code,
-            "lib": self.lib[run.notebook] | helped,
-            "data": {name: self.data_hash(name, data) for name in sorted(data)},
+            "lib": imported | self._meanings(self.modules_of_helpers(data)),
+            "data": {file: self.data_hash(file, data) for file in sorted(data)},
             "parameters": run.parameters,
             "versions": known.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
-            "page": {"text": text} | self._page_parts(),
+            "page": {"text": text} | self._once("page", self._page_parts),
         }
+
+    def _meanings(self, modules: Iterable[str]) -> dict[str, str]:
+        return {name: self.meaning_of(LIB / name) for name in modules}
 
     def modules_of_helpers(self, data: Iterable[str]) -> set[str]:
         """Files of `lib` that modules outside it import, of those that were opened."""
-        found: set[str] = set()
-        for name in filter(_is_helper, data):
-            if (path := _path_of(name)).is_file():
-                found |= {f"{module}.py" for module in imported_modules(path.read_text(encoding="utf-8"))}
-        return found
+        paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
+        return {f"{name}.py" for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
 
     def _page_parts(self) -> dict[str, str]:
-        if not self.page:
-            templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
-            self.page = {name: self.meaning_of(LIB / name) for name in PAGE_MODULES}
-            self.page |= {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
-        return self.page
+        templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
+        files = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
+        return self._meanings(PAGE_MODULES) | files
 
-    def _cells(self, path: Path) -> tuple[str, str]:
+    def _of_cells(self, path: Path) -> tuple[str, str]:
         """The hash of what a notebook's code does, and of the text of all its cells, outputs apart.
 
         Both are that of the bytes if it is damaged, and empty if it is missing.
         """
         try:
-            content = plain_bytes(path)
-            cells = json.loads(content)["cells"]
-            text = _hash_json([[one["cell_type"], _text(one["source"]), _tags(one)] for one in cells])
+            cells = _cells(path)
+            text = _hash_json([[one["cell_type"], _text(one), _tags(one)] for one in cells])
             if text not in self.known.meanings:
                 means = [[code_of(one), _tags(one)] for one in cells if one["cell_type"] == "code"]
                 self.known.meanings[text] = _hash_json(means)
             return self.known.meanings[text], text
-        except OSError:
-            return "", ""
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return hash_file(path), hash_file(path)
+
+
+def _cells(path: Path) -> Any:
+    """The cells of a notebook, read as JSON."""
+    return json.loads(plain_bytes(path))["cells"]
+
+
+def _text(cell: Any) -> str:
+    source = cell["source"]
+    return source if isinstance(source, str) else "".join(source)
 
 
 def code_of(cell: Any) -> str:
     """The hash of what a code cell does."""
-    return meaning(_text(cell["source"]), is_cell=True)
+    return meaning(_text(cell), is_cell=True)
 
 
 def _is_helper(name: str) -> bool:
     """Whether a file that was opened is a module outside `lib`, which counts by what it does."""
     return name.endswith(".py") and name.startswith(("./", "~/", "/"))
-
-
-def _opening_hash(path: Path) -> str:
-    """The hash of a notebook's first cell; of the bytes if it is damaged."""
-    try:
-        return hash_text(_text(json.loads(plain_bytes(path))["cells"][0]["source"]))
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return hash_file(path)
 
 
 def _tags(cell: Any) -> Any:
@@ -237,11 +380,6 @@ def _hash_json(content: Any) -> str:
 def _hash_names(folder: Path) -> str:
     """The hash of the names of all files below a folder, which a data set of many files is."""
     return _hash_json(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")))
-
-
-def _described(resource: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a table, without its size and checksum: the table's own hash says that."""
-    return {name: value for name, value in resource.items() if name not in ("bytes", "hash")}
 
 
 def key_of(parts: dict[str, Any]) -> str:
@@ -301,27 +439,11 @@ def _listed(names: list[str]) -> str:
 def _module_names(notebook: str) -> list[str]:
     """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
     try:
-        cells = json.loads(plain_bytes(notebooks_dir() / f"{notebook}.ipynb"))["cells"]
-        code = "\n".join(_text(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        cells = _cells(notebooks_dir() / f"{notebook}.ipynb")
+        code = "\n".join(_text(cell) for cell in cells if cell["cell_type"] == "code")
         return sorted(f"{name}.py" for name in imported_modules(code))
     except (UserError, OSError, ValueError, KeyError, TypeError):
-        return [name for name in _all_module_names() if name.endswith(".py")]
-
-
-def _all_module_names() -> list[str]:
-    """Every source file of `lib`."""
-    found = [path for kind in ("*.py", "*.j2", "*.json") for path in LIB.rglob(kind)]
-    return sorted(path.relative_to(LIB).as_posix() for path in found)
-
-
-def _text(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
-
-
-def installed() -> list[str]:
-    """Names and versions of what is installed, as the folders of the packages' descriptions have them."""
-    places = dict.fromkeys(Path(place) for place in sys.path if place)
-    return sorted(path.name for place in places for path in place.glob("*.dist-info"))
+        return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
 
 
 def run_versions() -> dict[str, str]:
@@ -352,14 +474,6 @@ def run_versions() -> dict[str, str]:
 PLANS = ".plans"
 
 KEPT_PLANS = 20
-
-
-@dataclass(frozen=True)
-class Item:
-    """A run and why it is due; an empty reason means that its files are up to date."""
-
-    run: Run
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -396,18 +510,15 @@ def choose(
     return plan
 
 
-def make_items(runs: list[Run], out: Path, sources: Sources, force: bool = False) -> list[Item]:
-    """Each run with its reason."""
-    return [Item(run, "forced" if force else reason_to_run(run, out, sources)) for run in runs]
-
-
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
-    library, data, notebooks = Path(__file__).parents[2], data_dir(), notebooks_dir()
-    files = [library / name for name in _all_module_names()]
+    data, notebooks = data_dir(), notebooks_dir()
+    files = sorted(path for kind in ("*.py", "*.j2", "*.json") for path in LIB.rglob(kind))
     files += [*kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
+    places = dict.fromkeys(Path(place) for place in sys.path if place)
+    packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".
-    state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), installed()]
+    state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), packages]
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
     return sha256(json.dumps(state).encode()).hexdigest()[:24]
@@ -429,7 +540,7 @@ def _read(path: Path, sources: Sources) -> _Plan | None:
 def _keep(path: Path, plan: _Plan) -> None:
     """Keep a plan, the latest few; where nothing can be written the runs will say so, not the plan."""
     content = {
-        "runs": [run.to_json() for run in plan.runs],
+        "runs": [asdict(run) for run in plan.runs],
         "left_out": plan.left_out,
         "known": asdict(plan.sources.known),
     }

@@ -1,9 +1,9 @@
 """Warm kernels: a server imports the stack once and forks it for every run, as an ordinary kernelspec.
 
 `warm` keeps a server for as long as a driver works; `install` puts a kernelspec into the environment, by
-whose name papermill, nbval and JupyterLab start warm kernels, too. Cells see no difference (`warm/server.py`
-says how that is kept true), and where no server can serve, the kernel is an ordinary one. Linux only: Windows
-has no fork, and on macOS the threads of NumPy's linear algebra do not survive it.
+whose name papermill, nbval and JupyterLab start warm kernels, too. Cells see no difference (`warm_server.py`
+says how that is kept true), and where no server can serve, the kernel is an ordinary one (`provisioner.py`). Linux
+only: Windows has no fork, and on macOS the threads of NumPy's linear algebra do not survive it.
 """
 
 import atexit
@@ -29,11 +29,14 @@ ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 _NO_HISTORY = "--HistoryManager.hist_file=:memory:"
 """What nbclient gives to ordinary kernels: a run's cells do not belong in the history of the user's shell."""
 
-_WARM = Path(__file__).resolve().parent / "warm"
+SERVER = "tradegoals_server"
+"""Where a kernelspec says in which folder its server is; nothing there means one of the process that asks."""
+
+_SCRIPT = Path(__file__).with_name("warm_server.py")
 
 _MOST_STARTS = 20
 
-_START_SECONDS, _STOP_SECONDS, _IDLE_SECONDS = 60.0, 10.0, 3600.0
+_START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 
 
 @contextmanager
@@ -66,7 +69,7 @@ def starting(place: str | None = None) -> Iterator[Callable[[], str]]:
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
     with tempfile.TemporaryDirectory(prefix="tradegoals-", dir=place) as folder:
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
-        with _server(folder) as ready, _jupyter_path(folder):
+        with _server(folder, "lib") as ready, _jupyter_path(folder):
             yield lambda: name if ready.wait(_START_SECONDS) else ORDINARY
 
 
@@ -78,15 +81,31 @@ def find(name: str) -> str:
 @lru_cache(maxsize=1)
 def _of_this_process() -> str:
     """The name of warm kernels whose server lives as long as this process."""
+    return _until_the_end().enter_context(warm())
+
+
+@lru_cache(maxsize=1)
+def own_server() -> str:
+    """The folder of a server of this process, for kernels by the installed name; it is not waited for.
+
+    It does not import `lib`, which the author who uses these kernels edits between two of them.
+    """
+    stack = _until_the_end()
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tradegoals-"))
+    stack.enter_context(_server(folder))
+    return folder
+
+
+def _until_the_end() -> ExitStack:
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(warm())
+    return stack
 
 
 def install() -> Path:
     """Write the kernelspec ``tradegoals-warm`` into this environment; returns its folder.
 
-    Its first kernel is an ordinary one and starts a server for the next; that ends after ten idle minutes.
+    The first kernel of a program is an ordinary one and starts a server for the next; that ends with the program.
 
     Raises
     ------
@@ -99,7 +118,7 @@ def install() -> Path:
             "the ordinary kernel does the same here, only starting slower"
         )
     folder = _installed_folder()
-    _write_spec(folder, "shared")
+    _write_spec(folder, "")
     return folder
 
 
@@ -123,18 +142,14 @@ def _installed_folder() -> Path:
     return Path(sys.prefix, "share", "jupyter", "kernels", INSTALLED)
 
 
-def is_stub(command: list[str]) -> bool:
-    """Whether a kernelspec's command asks the server of one driver, not the one that all share."""
-    return len(command) > 4 and command[3] == str(_WARM / "stub.py") and command[4] != "shared"
-
-
 def _write_spec(folder: Path, server: str, *arguments: str) -> None:
-    """Write a kernelspec: ipykernel's own, with the stub for a command; `server` is a folder or "shared"."""
+    """Write a kernelspec: ipykernel's own, with our provisioner and the folder of its server."""
     from ipykernel.kernelspec import get_kernel_dict
 
-    stub = [sys.executable, "-S", "-E", str(_WARM / "stub.py"), server]
-    command = [*stub, "-f", "{connection_file}", *arguments]
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *arguments]
+    how = {"kernel_provisioner": {"provisioner_name": "tradegoals"}, SERVER: server}
     spec = get_kernel_dict() | {"argv": command, "display_name": "Python 3 (tradegoals, warm)"}
+    spec["metadata"] = spec.get("metadata", {}) | how
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -143,7 +158,7 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
 
 
 @contextmanager
-def _server(folder: str) -> Iterator[threading.Event]:
+def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
     """A server in a private folder, and when it is ready; if it fails it says why, and kernels are ordinary.
 
     One that had been ready and vanishes is started again: killed, or gone because packages have changed.
@@ -158,7 +173,7 @@ def _server(folder: str) -> Iterator[threading.Event]:
                     return
                 if number:
                     print("The server of warm kernels has gone; it is started again.", file=sys.stderr)
-                servers.append(_start(folder))
+                servers.append(_start(folder, *packages))
             said = servers[-1].stdout
             assert said is not None
             was_ready = said.readline()  # empty at its end, as is the next line then
@@ -181,9 +196,9 @@ def _server(folder: str) -> Iterator[threading.Event]:
         keeper.join()
 
 
-def _start(folder: str) -> subprocess.Popen[bytes]:
+def _start(folder: str, *packages: str) -> subprocess.Popen[bytes]:
     """A server in a session of its own: Ctrl-C is for the driver, which then stops the server."""
-    command = [sys.executable, str(_WARM / "server.py"), folder, str(_IDLE_SECONDS), str(os.getpid())]
+    command = [sys.executable, str(_SCRIPT), folder, str(os.getpid()), *packages]
     null, pipe = subprocess.DEVNULL, subprocess.PIPE
     return subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True)
 

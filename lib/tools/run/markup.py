@@ -9,6 +9,7 @@ Both pass nh3 (the sanitiser ammonia, which parses as a browser does), so a scri
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -242,11 +243,10 @@ def make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
     """A table of the first row as header and the others; None where there is no row below the header."""
     if len(rows) < 2:
         return None
-    width = max(len(row) for row in rows)
-    filled = [[*row, *[Cell("")] * (width - len(row))] for row in rows]
-    body = [[_linked(cell, links) for cell in row] for row in filled[1:]]
+    header, *body = zip(*itertools.zip_longest(*rows, fillvalue=Cell("")), strict=True)  # of equal length
+    linked = [[_linked(cell, links) for cell in row] for row in body]
     return Grid(
-        [cell.text for cell in filled[0]], body, [_kind(column) for column in zip(*body, strict=True)]
+        [cell.text for cell in header], linked, [_kind(column) for column in zip(*linked, strict=True)]
     )
 
 

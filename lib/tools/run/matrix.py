@@ -1,8 +1,4 @@
-"""The notebooks and the parameters that each takes; no notebook imports this, so that a new one leaves them fresh.
-
-The file runs.yml as such: read it strictly, find every fault of its shape, and describe it as JSON schema.
-
-The matrix of runs.yml: named cases, axes × includes × excludes, and smaller values for CI.
+"""The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases.
 
 A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold
 for every case, those of a case for each of its combinations, and an axis or an include overrides both. An axis
@@ -15,8 +11,10 @@ with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ from lib.errors import UserError, did_you_mean, nearest, plain_bytes
 from lib.files import parse_yaml, slugify
 from lib.goals import shorten
 from lib.package import notebooks_dir
-from lib.tools.run.spec import Run, short_slug
+from lib.tools.run.freshness import Run
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,
@@ -103,11 +101,9 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def _shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
     """What is wrong with the shape of the file, one line each: its own faults, and those of each case."""
-    faults = _level_faults(document, FILE_KEYS, "")
+    faults = _level_faults(document | {"cases": None}, FILE_KEYS, "")
     if isinstance(ci := document.get("ci") or {}, dict):
         faults += _level_faults(ci, FILE_CI_KEYS, "ci: ")
-        if not _is_names(ci.get("cases") or []):
-            faults.append("ci: cases: expected a list of names of cases")
     by_case = {name: _case_faults(name, case) for name, case in document["cases"].items()}
     return faults, {name: wrong for name, wrong in by_case.items() if wrong}
 
@@ -126,29 +122,13 @@ def _case_faults(name: str, case: Any) -> list[str]:
 
 def _level_faults(level: dict[str, Any], allowed: tuple[str, ...], where: str) -> list[str]:
     """Faults of the keys that the file, a case and `ci` have in common."""
-    faults = []
-    if extra := sorted(set(level) - set(allowed)):
-        faults.append(f"{where}found {', '.join(extra)}, expected {', '.join(allowed)}")
-    given = {key: level.get(key) or None for key in allowed}
-    if given.get("notebooks") is not None and not isinstance(given["notebooks"], list):
-        faults.append(f"{where}notebooks: expected a list of names")
-    elif not _is_names(given.get("notebooks") or []):
-        faults.append(f"{where}notebooks: expected names, one an entry")
-    if not _is_values(given.get("parameters") or {}):
-        faults.append(f"{where}parameters: expected a mapping of names to single values")
-    for key in ("include", "exclude"):
-        entries = given.get(key) or []
-        if not isinstance(entries, list) or not all(entry and _is_values(entry) for entry in entries):
-            faults.append(f"{where}{key}: expected a list of mappings of names to single values")
-    if not _is_axes(given.get("axes") or {}):
-        faults.append(
-            f"{where}axes: expected for each axis a list of values, or of mappings of names to values"
-        )
-    if given.get("unanswerable") not in (None, "skip", "error"):
-        faults.append(f"{where}unanswerable: expected skip or error")
-    if given.get("ci") is not None and not isinstance(given["ci"], dict):
-        faults.append(f"{where}ci: expected a mapping")
-    return faults
+    extra = ", ".join(sorted(set(level) - set(allowed)))
+    faults = [f"{where}found {extra}, expected {', '.join(allowed)}"] if extra else []
+    return faults + [
+        f"{where}{key}: expected {words}"
+        for key, (is_sound, words) in SHAPES.items()
+        if key in allowed and level.get(key) and not is_sound(level[key])
+    ]
 
 
 def _is_names(names: Any) -> bool:
@@ -159,13 +139,27 @@ def _is_values(values: Any) -> bool:
     return isinstance(values, dict) and all(isinstance(value, str) for value in values.values())
 
 
+def _is_entries(entries: Any) -> bool:
+    return isinstance(entries, list) and all(entry and _is_values(entry) for entry in entries)
+
+
 def _is_axes(axes: Any) -> bool:
     return isinstance(axes, dict) and all(
-        isinstance(entries, list)
-        and bool(entries)
-        and (_is_names(entries) or all(entry and _is_values(entry) for entry in entries))
-        for entries in axes.values()
+        each and (_is_names(each) or _is_entries(each)) for each in axes.values()
     )
+
+
+SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "notebooks": (_is_names, "a list of names"),
+    "parameters": (_is_values, "a mapping of names to single values"),
+    "axes": (_is_axes, "for each axis a list of values, or of mappings of names to values"),
+    "include": (_is_entries, "a list of mappings of names to single values"),
+    "exclude": (_is_entries, "a list of mappings of names to single values"),
+    "unanswerable": (lambda value: value in ("skip", "error"), "skip or error"),
+    "ci": (lambda value: isinstance(value, dict), "a mapping"),
+    "cases": (_is_names, "a list of names of cases"),
+}
+"""Whether what stands under a key has the right shape, and what is expected; an empty entry counts as none."""
 
 
 def schema() -> dict[str, Any]:
@@ -222,33 +216,46 @@ def schema_text() -> str:
 
 RUNS_FILE = "runs.yml"
 
+LONGEST_SLUG = 120
+"""Most file systems take names of 255 bytes; temporary files beside a folder need some of them."""
+
 MOST_RUNS = 1_000_000
 
 Values = dict[str, str]
 
 
-def make_run(notebook: str, values: Mapping[str, Any], name: str | None = None, case: str = "") -> Run:
-    """Check the parameters of a run; raises `UserError` before any kernel starts."""
-    checked = model_of(notebook).check(values)
-    slug = short_slug(name or cases.slug(checked))
-    return Run(notebook, slug, checked.model_dump(mode="json"), case)
+def make_run(
+    notebook: str, values: Mapping[str, Any], name: str | None = None, case: str = "", where: str = ""
+) -> Run:
+    """Check the parameters of a run; raises `UserError` before any kernel starts, each line led by `where`."""
+    try:
+        checked = model_of(notebook).check(values)
+    except UserError as error:
+        raise UserError("\n".join(where + line for line in str(error).splitlines())) from None
+    return Run(notebook, _short_slug(name or cases.slug(checked)), checked.model_dump(mode="json"), case)
 
 
-def load_runs(path: Path | None = None, ci: bool = False, only: Iterable[str] = ()) -> list[Run]:
+def _short_slug(slug: str) -> str:
+    """The slug itself, or, if it is too long for a folder's name, its beginning and a digest of the whole."""
+    if len(slug) <= LONGEST_SLUG:
+        return slug
+    return f"{slug[: LONGEST_SLUG - 13].rstrip('-_')}-{sha256(slug.encode()).hexdigest()[:12]}"
+
+
+def expand(
+    path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
+) -> tuple[list[Run], dict[str, str]]:
     """Read `runs.yml`: every combination of every case, or of the cases `only`, with every notebook it names.
+
+    Returns
+    -------
+    The runs, and those left out as unanswerable: name and reason.
 
     Raises
     ------
     UserError
         Naming the file, the case and the parameter, for all faults at once.
     """
-    return expand(path, ci, only)[0]
-
-
-def expand(
-    path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
-) -> tuple[list[Run], dict[str, str]]:
-    """The runs of the file, and those left out as unanswerable: name and reason."""
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
     faults, by_case = _shape_faults(document)
@@ -257,15 +264,16 @@ def expand(
     lines: list[str] = []
     for name, case in _chosen(document, ci, tuple(only), path.name).items():
         wrong = by_case.pop(name, [])
-        found, missing, more = (
-            ([], {}, []) if faults or wrong else _runs_of(name, _settings(document, case, ci))
-        )
-        runs += found
-        left_out |= missing
-        lines += [f"{name}: {line}" for line in wrong + more]
-    faults += (
-        lines + [f"{name}: {line}" for name, wrong in by_case.items() for line in wrong] + _clashes(runs)
-    )
+        if not (faults or wrong):
+            found, missing, wrong = _runs_of(name, _settings(document, case, ci))
+            runs += found
+            left_out |= missing
+        lines += [f"{name}: {line}" for line in wrong]
+    faults += [
+        *lines,
+        *(f"{name}: {line}" for name, wrong in by_case.items() for line in wrong),
+        *_clashes(runs),
+    ]
     if faults:
         raise UserError("\n".join(dict.fromkeys(f"{path.name}: {line}" for line in faults)))
     return runs, left_out
@@ -332,23 +340,17 @@ def _combinations(case: dict[str, Any]) -> list[tuple[Values, Values]]:
         [entry if isinstance(entry, dict) else {axis: entry} for entry in entries]
         for axis, entries in (case["axes"] or {}).items()
     ]
-    count = 1
-    for entries in axes:
-        count *= len(entries)
-    if count > MOST_RUNS:
+    if (count := math.prod(map(len, axes))) > MOST_RUNS:
         raise UserError(f"axes: found {count} combinations, expected at most {MOST_RUNS}")
-    chosen = [_joined(parts) for parts in itertools.product(*axes)] if axes or not case["include"] else []
-    kept = [values for values in chosen if not _excluded({**case["parameters"], **values}, case["exclude"])]
+    chosen = itertools.product(*axes) if axes or not case["include"] else ()
+    joined = [{key: text for part in parts for key, text in part.items()} for parts in chosen]
+    kept = [values for values in joined if not _excluded({**case["parameters"], **values}, case["exclude"])]
     kept += case["include"] or []
     return [({**case["parameters"], **values}, values) for values in kept]
 
 
-def _joined(parts: Iterable[Values]) -> Values:
-    return {key: text for part in parts for key, text in part.items()}
-
-
 def _excluded(values: Values, entries: list[Values] | None) -> bool:
-    return any(all(values.get(key) == text for key, text in entry.items()) for entry in entries or ())
+    return any(entry.items() <= values.items() for entry in entries or ())
 
 
 def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
@@ -389,12 +391,3 @@ def values_for(notebook: str, values: Mapping[str, Any], among: Iterable[str]) -
     own = model_of(notebook).model_fields
     taken = {name for other in among for name in model_of(other).model_fields}
     return {name: value for name, value in values.items() if name in own or name not in taken}
-
-
-def check_run(run: Run, where: str) -> Run:
-    """A run from elsewhere with its parameters checked; `where` names its file in messages."""
-    try:
-        checked = model_of(run.notebook).check(run.parameters)
-    except UserError as error:
-        raise UserError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
-    return Run(run.notebook, run.slug, checked.model_dump(mode="json"), run.case)

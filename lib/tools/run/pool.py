@@ -23,10 +23,9 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.files import locked, sweep
-from lib.tools.run import spec
+from lib.tools.run import freshness
 from lib.tools.run.execute import Task, run_one
-from lib.tools.run.freshness import Sources
-from lib.tools.run.spec import SOCKETS_ENV, Outcome, Run, Settings
+from lib.tools.run.freshness import SOCKETS_ENV, Outcome, Run, Settings, Sources
 
 GRACE_SECONDS = 30.0
 """A run out of time ends by itself and keeps its notebook; after so much longer its process is killed."""
@@ -96,7 +95,7 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
     folder = task.run.folder(task.out)
     _sweep_soon(folder)
     with suppress(UserError, OSError), locked(folder, wait=False):
-        spec.note_death(task.run, folder, error)
+        freshness.note_death(task.run, folder, error)
     return Outcome(task.run, folder, 0.0, error)
 
 
@@ -240,7 +239,7 @@ def _kill_kernels(pid: int) -> None:
     """Kill the kernels that a process has started, and what those have started.
 
     The process may have ended. A kernel leads a group of its own, and a variable names the process that started it;
-    of a warm one this is its stub, with which it ends.
+    a warm one ends with it, too.
     """
     import psutil
 

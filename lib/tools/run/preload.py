@@ -22,6 +22,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 sys.modules["rfc3987_syntax"] = sys.modules["black"] = None  # type: ignore[assignment]
 parent = os.getppid()
 
+import IPython.display  # noqa: F401
 import nbclient  # noqa: F401
 import nbformat
 import papermill  # noqa: F401
@@ -29,11 +30,14 @@ import papermill  # noqa: F401
 if os.getppid() != parent:  # the driver has gone
     os._exit(1)
 
+import lib.results
 import lib.tools.cli
 import lib.tools.run.engine
 import lib.tools.run.pool  # noqa: F401
 from lib.tools.run.page import to_page
 
-to_page(nbformat.v4.new_notebook(), "")  # compiles the templates
+# Compiles the templates, and loads what highlights code, renders Markdown and cleans HTML.
+_cells = nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("**1**")
+to_page(nbformat.v4.new_notebook(cells=_cells), "")
 gc.collect()
 gc.freeze()  # keeps the collector from touching, and so copying, what the processes share

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import UserError, expect_plain
 from lib.files import locked, working_file
-from lib.tools.run import spec
-from lib.tools.run.spec import RESULT
+from lib.tools.run import freshness
+from lib.tools.run.freshness import RESULT
 
 if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
     import pandas as pd
@@ -85,7 +85,9 @@ def merge(out: Path) -> _Merged:
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from None
     with locked(out):
-        for folder in _run_folders(out):
+        found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
+        # One that a run works in at this moment begins with a dot.
+        for folder in sorted(folder for folder in found if not folder.name.startswith(".")):
             try:
                 tables.append(_table_of(folder))
             except UserError as error:
@@ -118,22 +120,20 @@ def read_table(out: Path) -> "pd.DataFrame":
         expect_plain(path)
         with path.open("rb") as file:
             table = pq.read_table(file, page_checksum_verification=True)
-        if table.schema.names == list(COLUMNS) and _digest(table) != (table.schema.metadata or {}).get(
-            DIGEST
-        ):
+        is_ours = table.schema.names == list(COLUMNS)
+        if is_ours and _digest(table) != (table.schema.metadata or {}).get(DIGEST):
             raise OSError("a value is not what was written")
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(
             f"{path}: found no readable table ({str(error).splitlines()[0]}), "
             "expected one; `tradegoals results --merge` makes it anew"
         ) from None
-    if table.schema.names != list(COLUMNS):
+    if not is_ours:
         raise UserError(
             f"{path}: found other columns than this version writes; `tradegoals results --merge` makes it anew"
         )
-    frame = table.to_pandas()
     years = {name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"}
-    return frame.astype(years)
+    return table.to_pandas().astype(years)
 
 
 def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
@@ -156,19 +156,18 @@ def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, An
     """The verdict of a reading, and its probability and needed growth where it has them."""
     common = {"period": deadline, "reading": item.reading}
     decided = {"met": 1.0, "missed": 0.0}.get(item.outcome)
-    met = common | {"target": "goal met"}
-    yield met | {"output_type": "verdict", "output_type_id": item.outcome, "value": decided, "unit": ""}
+    met = common | {"target": "goal met", "unit": ""}
+    yield met | {"output_type": "verdict", "output_type_id": item.outcome, "value": decided}
     if item.probability is not None:
-        yield met | {"kind": item.kind, "output_type": "probability", "value": item.probability, "unit": ""}
+        yield met | {"kind": item.kind, "output_type": "probability", "value": item.probability}
     if item.needed_rate is not None:
         rate = {"output_type": "point", "value": item.needed_rate, "unit": "a year"}
         yield common | {"target": "needed rate"} | rate
 
 
 def _estimate_row(item: "Estimate") -> dict[str, Any]:
-    row = dict(item)
     level = item.output_type_id
-    return row | {"output_type_id": None if level is None else f"{level:g}"}
+    return dict(item) | {"output_type_id": None if level is None else f"{level:g}"}
 
 
 def _day(value: Any) -> date | None:
@@ -179,20 +178,14 @@ def _day(value: Any) -> date | None:
         raise UserError(f"{RESULT}: as_of: found {value!r}, expected a date (YYYY-MM-DD)") from None
 
 
-def _run_folders(out: Path) -> list[Path]:
-    """Folders that hold a result; those that a run works in at this moment begin with a dot."""
-    found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
-    return sorted(folder for folder in found if not folder.name.startswith("."))
-
-
 def _table_of(folder: Path) -> "pa.Table":
     """The rows of one run folder; a value of another type than its column is damage."""
     import pyarrow as pa
 
     from lib import results
 
-    journal = spec.read_journal(folder)
-    if journal and journal["outputs"].get(RESULT) != spec.hash_file(folder / RESULT):
+    journal = freshness.read_journal(folder)
+    if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
     result = results.read(folder / RESULT)
     rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)

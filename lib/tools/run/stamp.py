@@ -12,7 +12,7 @@ import json
 import re
 import tempfile
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote as encoded
@@ -23,11 +23,12 @@ from lib.cases import Case, FlowCase, GoalCase
 from lib.errors import UserError, nearest, plain_bytes, quote
 from lib.figures import check_data
 from lib.files import write_atomically
-from lib.package import KEPT_ONLY_ENV, data_dir, notebooks_dir
+from lib.package import KEPT_ONLY_ENV, notebooks_dir
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Limits, Watch, run_notebook
 from lib.tools.run.freshness import Sources
-from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, SCHEMA_FILE, load_runs, schema_text
+from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, SCHEMA_FILE, schema_text
+from lib.tools.run.opened import PREFIX
 
 KEY = "tradegoals"
 
@@ -64,9 +65,9 @@ def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, str]:
     now = _parts(notebook, list(opened))
     lists = {
         part: ", ".join(f"{encoded(name, '/ ~')} {digest}" for name, digest in now[part].items())
-        for part in now
+        for part in ("lib", "data")
     }
-    return lists | {"cells": " ".join(now["cells"].values())}
+    return {"cells": " ".join(now["cells"].values())} | lists
 
 
 def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
@@ -128,10 +129,9 @@ def _listed(names: list[str]) -> str:
 
 def _changed_cells(before: list[str], now: dict[str, str]) -> list[str]:
     """Numbers of cells that are new or do something else; of one removed, where it was."""
-    numbers, digests, found = ["0", *now], list(now.values()), []
-    for kind, i, j, first, last in difflib.SequenceMatcher(
-        None, before, digests, autojunk=False
-    ).get_opcodes():
+    numbers, found = ["0", *now], []
+    matcher = difflib.SequenceMatcher(None, before, list(now.values()), autojunk=False)
+    for kind, i, j, first, last in matcher.get_opcodes():
         if kind == "delete":
             found.append(f"{j - i} removed after {numbers[first]}")
         elif kind != "equal":
@@ -153,12 +153,25 @@ def restamp(path: Path, kernel: str = "python3") -> None:
 
     read_notebook(path)  # which says in words what is wrong with a damaged file
     try:
-        notebook, opened = _execute(path, kernel)
+        with tempfile.TemporaryDirectory() as folder:
+            notes = Path(folder, "opened")
+            notebook = run_notebook(
+                path,
+                {},
+                kernel,
+                Watch(),
+                notes,
+                limits=Limits.from_now(float("inf")),
+                environment={
+                    KEPT_ONLY_ENV: "1"
+                },  # what is committed must not depend on what somebody fetched
+            )
+            opened, _ = freshness.read_opened(notes)
     except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
     except (CellTimeoutError, DeadKernelError) as error:
         raise UserError(f"{path.name}: {str(error).splitlines()[0]}") from None
-    if elsewhere := [name for name in opened if name.startswith(("~/", "/", freshness.PREFIX))]:
+    if elsewhere := [name for name in opened if name.startswith(("~/", "/", PREFIX))]:
         raise UserError(f"{path.name}: it opens {', '.join(elsewhere)}, expected files of the project alone")
     clean(notebook)
     notebook["metadata"][KEY] = make_stamp(notebook, opened)
@@ -177,24 +190,6 @@ def renew_picture(path: Path) -> None:
     place = path.parent.parent / PICTURE
     if path.stem == PICTURE_OF and place.exists():
         write_atomically(place, first_picture(read_notebook(path)))
-
-
-def _execute(path: Path, kernel: str) -> tuple[Any, list[str]]:
-    """A notebook, executed, and the names of the files that its kernel opened."""
-    from lib.tools.run.opened import start_line
-
-    with tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder, "opened")
-        notebook = run_notebook(
-            path,
-            {},
-            kernel,
-            Watch(),
-            limits=Limits.from_now(float("inf")),
-            arguments=(f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",),
-            environment={KEPT_ONLY_ENV: "1"},  # what is committed must not depend on what somebody fetched
-        )
-        return notebook, freshness.read_opened(notes).names
 
 
 def read_notebook(path: Path) -> Any:
@@ -242,14 +237,17 @@ def tidy(path: Path) -> bool:
 
 def all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
-    data = [str(fault) for fault in check_data()]
-    # Parameters are checked against the data: with faulty data every case would repeat the same lines.
-    cases = [] if data else _lines(load_runs)
+    faults = [str(fault) for fault in check_data()]
+    if not faults:  # parameters are checked against the data: every case would repeat the same lines
+        try:
+            matrix.expand()
+        except UserError as error:
+            faults = str(error).splitlines()
     found = notebook_faults()
     stale = [line for line in found if _STALE in line] if in_short else []
     names = [line.partition(".ipynb: ")[0] for line in stale]
     short = [f"{len(stale)} notebooks are stale ({_listed(names)}); run: tradegoals stamp"] if stale else []
-    return [*data, *cases, *(line for line in found if line not in stale), *short]
+    return [*faults, *(line for line in found if line not in stale), *short]
 
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
@@ -301,29 +299,20 @@ def _literals(source: str) -> dict[str, Any]:
         raise UserError(f"found no plain Python ({error}), expected name = value, line by line") from None
     values: dict[str, Any] = {}
     for statement in statements:
-        targets = (
-            statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        )
-        found = ast.unparse(statement).splitlines()[0]
-        wrong = UserError(f"line {statement.lineno}: found {found}, expected name = value, a plain value")
-        if len(targets) != 1 or not isinstance(targets[0], ast.Name):
-            raise wrong
-        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
-            raise wrong
         try:
-            values[targets[0].id] = ast.literal_eval(statement.value)
+            match statement:
+                case ast.Assign(targets=[ast.Name(name)], value=value):
+                    values[name] = ast.literal_eval(value)
+                case ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
+                    values[name] = ast.literal_eval(value)
+                case _:
+                    raise ValueError
         except (ValueError, TypeError, RecursionError, MemoryError):
-            raise wrong from None
+            found = ast.unparse(statement).splitlines()[0]
+            raise UserError(
+                f"line {statement.lineno}: found {found}, expected name = value, a plain value"
+            ) from None
     return values
-
-
-def _lines(action: Callable[[], Any]) -> list[str]:
-    """The lines of the error that an action raises; none when it passes."""
-    try:
-        action()
-    except UserError as error:
-        return str(error).splitlines()
-    return []
 
 
 # --- a new notebook from the template, its parameters wired, its name known to every command ---
@@ -349,7 +338,9 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     import nbformat
 
     check_name(name)
-    model = _model(case)
+    if case not in flow_cases():
+        raise UserError(f"case: found {quote(case)}, expected {nearest(case, flow_cases())}")
+    model = flow_cases()[case]
     path = notebooks_dir() / f"{name}.ipynb"
     notebook = _fill_in(read_notebook(notebooks_dir() / f"{TEMPLATE}.ipynb"), name, title, model)
     registry = freshness.LIB / REGISTRY[0]
@@ -375,11 +366,7 @@ def check_name(name: str) -> None:
             f"name: found {quote(name)}, expected two digits and the question in lower case, "
             f"such as {_free_number()}_did_exports_keep_up"
         )
-    known = {
-        *matrix.NOTEBOOKS,
-        *matrix.ON_REQUEST,
-        *(path.stem for path in notebooks_dir().glob("*.ipynb")),
-    }
+    known = {*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
     if name in known:
         raise UserError(f"name: found {quote(name)}, which exists; expected a new one")
     if same := [other for other in known if other.startswith(name[:3])]:
@@ -390,30 +377,21 @@ def check_name(name: str) -> None:
 
 def _free_number() -> str:
     """The first number from 20 on (lower ones tell the collection's own story) that no notebook has."""
-    taken = {name[:2] for name in (*matrix.NOTEBOOKS, *matrix.ON_REQUEST)}
-    taken |= {path.name[:2] for path in notebooks_dir().glob("[0-9][0-9]_*.ipynb")}
-    return next(
-        number for number in map("{:02d}".format, [*range(20, 100), *range(20)]) if number not in taken
-    )
+    names = [*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.name for path in notebooks_dir().glob("*.ipynb"))]
+    numbers = map("{:02d}".format, [*range(20, 100), *range(20)])
+    return next(number for number in numbers if not any(name.startswith(number) for name in names))
 
 
-def flow_cases() -> dict[str, type[cases.FlowCase]]:
+def flow_cases() -> dict[str, type[FlowCase]]:
     """The models in `lib.cases` that describe a flow, by name."""
-    found = {
+    return {
         name: model
-        for name, model in vars(cases).items()
-        if isinstance(model, type) and issubclass(model, cases.FlowCase)
+        for name, model in sorted(vars(cases).items())
+        if isinstance(model, type) and issubclass(model, FlowCase)
     }
-    return dict(sorted(found.items()))
 
 
-def _model(case: str) -> type[cases.FlowCase]:
-    if case not in flow_cases():
-        raise UserError(f"case: found {quote(case)}, expected {nearest(case, flow_cases())}")
-    return flow_cases()[case]
-
-
-def parameters_cell(model: type[cases.Case]) -> str:
+def parameters_cell(model: type[Case]) -> str:
     """The source of a parameters cell: every name with its default and what it means."""
     defaults = model().model_dump(mode="json")
     return "\n".join(
@@ -422,7 +400,7 @@ def parameters_cell(model: type[cases.Case]) -> str:
     )
 
 
-def _fill_in(notebook: Any, name: str, title: str | None, model: type[cases.FlowCase]) -> Any:
+def _fill_in(notebook: Any, name: str, title: str | None, model: type[FlowCase]) -> Any:
     """The template with title, parameters, case and name in their places."""
     question = " ".join((title or name[3:].replace("_", " ").capitalize() + "?").split())
     _, _, rest = notebook["cells"][0]["source"].partition("\n")
@@ -437,17 +415,9 @@ def _fill_in(notebook: Any, name: str, title: str | None, model: type[cases.Flow
 
 
 def with_entry(source: str, mapping: str, key: str, value: str) -> str:
-    """Python source with one more entry at the end of a mapping that it assigns at its top."""
-    lines = source.splitlines(keepends=True)
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == mapping:
-            first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
-            entry = f'    "{key}": {value},\n'
-            if first == last:  # on one line: each entry gets its own
-                head, _, inside = lines[first].partition("{")
-                entries = [f"    {item},\n" for item in inside.rpartition("}")[0].split(", ") if item]
-                lines[first] = "".join([head, "{\n", *entries, entry, "}\n"])
-            else:
-                lines.insert(last, entry)
-            return "".join(lines)
-    raise UserError(f"found no mapping {mapping} in the source, expected one at its top")
+    """Python source with one more entry at the end of a mapping that it assigns at its top, a line an entry."""
+    before, start, rest = source.partition(f"\n{mapping}: ")
+    entries, end, after = rest.partition("\n}\n")
+    if not (start and end):
+        raise UserError(f"found no mapping {mapping} in the source, expected one at its top")
+    return f'{before}{start}{entries}\n    "{key}": {value},{end}{after}'

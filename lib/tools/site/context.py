@@ -18,10 +18,10 @@ from markupsafe import Markup
 
 from lib import package
 from lib.errors import UserError
-from lib.tools.run import page, spec
+from lib.tools.run import freshness, page
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
 from lib.tools.run.markup import Links, shown_address, web_address
 from lib.tools.run.page import source_of
-from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
 
 DEFAULT = "default"
 """Folder of the run of a notebook with its own parameters."""
@@ -139,7 +139,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _found(folder: Path) -> FoundRun:
-    record = spec.read_journal(folder)
+    record = freshness.read_journal(folder)
     fault, result = _fault(folder, record), None
     if not fault and (folder / RESULT).exists():
         try:

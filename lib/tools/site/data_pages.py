@@ -37,7 +37,7 @@ def figures_files(site: Site) -> dict[str, bytes]:
             "period": period,
             "year": re.findall(r"\d{4}", period)[-1],
             "amount": "" if pd.isna(row["value_mn"]) else f"{row['value_mn']:.4f}",
-            "value": f"{show.number(row['value'])} {row['unit']}".strip(),
+            "value": f"{show.printed(row['value'])} {row['unit']}".strip(),
             "growth": "" if pd.isna(row["yoy_pct"]) else f"{row['yoy_pct']:+g}".replace("-", "−"),
             "published": row["published"] or "undated",
         }
@@ -137,8 +137,8 @@ def _asked(row: dict[str, Any]) -> str:
     value = row["target_value"]
     stated = {
         "growth_pct_per_year": f"{_growth(value)} % a year",
-        "multiple": f"{show.number(value)} times the base",
-    }.get(row["measure"], f"{show.number(value)} {row['target_unit']}")
+        "multiple": f"{show.printed(value)} times the base",
+    }.get(row["measure"], f"{show.printed(value)} {row['target_unit']}")
     if pd.isna(value):
         stated = str(row["measure"])
     base = _amount(row["base_value"], row["base_unit"], row["base_year"], " in {}")
@@ -148,7 +148,7 @@ def _asked(row: dict[str, Any]) -> str:
 def _amount(value: float, unit: str, year: Any, when: str = " ({})") -> str:
     if pd.isna(value):
         return ""
-    return f"{show.number(value)} {unit}".strip() + (when.format(_year(year)) if _year(year) else "")
+    return f"{show.printed(value)} {unit}".strip() + (when.format(_year(year)) if _year(year) else "")
 
 
 def _growth(value: float) -> str:

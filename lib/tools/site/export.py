@@ -17,8 +17,8 @@ import pandas as pd
 from lib.errors import UserError, nearest
 from lib.files import make_folder_below, write_atomically
 from lib.tables import to_csv
-from lib.tools.run import markup, spec
-from lib.tools.run.spec import JOURNAL, NOTEBOOK, Run, run_from
+from lib.tools.run import freshness, markup
+from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -75,10 +75,10 @@ def find_run(name: str, out: Path) -> Run:
             else f"a run in {out / 'runs'}; run: tradegoals run"
         )
         raise UserError(f'run: found "{name}", expected {known}')
-    content = spec.read_journal(out / "runs" / full) or {}
+    content = freshness.read_journal(out / "runs" / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
-    if not spec.are_intact(out / "runs" / full, content):
+    if not freshness.are_intact(out / "runs" / full, content):
         raise UserError(f"run: found other files of {full} than its journal describes; run it again")
     return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
 

@@ -18,9 +18,8 @@ from lib import package
 from lib.errors import inert
 from lib.files import slugify
 from lib.tools.run import markup, results_table
-from lib.tools.run.freshness import Sources
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources
 from lib.tools.run.page import read_page, source_of
-from lib.tools.run.spec import FAILED, JOURNAL, NOTEBOOK, RESULT
 from lib.tools.site.context import DIGITS, PAGES, ROOT, FoundRun, Notebook, Site, digest
 
 UP = "../../../"

@@ -92,12 +92,8 @@ def read_number(text: str, marks: Marks) -> Number | str:
 
     Brackets mean a negative. Groups of three digits, of two before the last three (as in India) and of four are known.
     """
-    if (
-        marks.decimal == "."
-        and text.isascii()
-        and text.replace(".", "", 1).isdigit()
-        and marks.thousands != "."
-    ):
+    plain = text.isascii() and text.replace(".", "", 1).isdigit()
+    if plain and marks.decimal == "." and marks.thousands != ".":
         return Number(float(text))
     parts = _split_number(text)
     if parts is None:
@@ -108,23 +104,20 @@ def read_number(text: str, marks: Marks) -> Number | str:
             if not _in_groups(whole.split(mark)):
                 return f'thousands in threes, separated by "{mark}"'
             whole = whole.replace(mark, "")
-    plain = f"{whole}.{rest}" if point else whole
-    if not decode.NUMBER.fullmatch(plain):
+    digits = f"{whole}.{rest}" if point else whole
+    if not decode.NUMBER.fullmatch(digits):
         return f'a number with "{marks.decimal}" before its decimals'
     negative = bool(parts["open"]) or "-" in (parts["sign"], parts["sign2"]) or parts["sign"] == "–"
-    value = float(plain + (parts["power"] or ""))
+    value = float(digits + (parts["power"] or ""))
     flag = (parts["flag"] or "").strip("()[]./").lower()
     return Number(-value if negative else value, flag)
 
 
 def _in_groups(groups: list[str]) -> bool:
-    sizes = [len(group) for group in groups]
-    head, inner, last = sizes[0], set(sizes[1:-1]), sizes[-1]
-    return (
-        (last == 3 and head <= 3 and inner <= {3})
-        or (last == 3 and head <= 2 and inner <= {2})
-        or (last == 4 and head <= 4 and inner <= {4})
-    ) and head > 0
+    head, *inner, last = map(len, groups)
+    return any(
+        0 < head <= size and {*inner} <= {size} and last == end for size, end in ((3, 3), (2, 3), (4, 4))
+    )
 
 
 _ONES = str.maketrans("023456789", "111111111")
@@ -168,14 +161,8 @@ def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
     if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
         raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')
     point = next(iter(decimal), next((mark for mark in ".," if mark not in thousands and thousands), ""))
-    unclear = next(
-        (
-            text
-            for mark, text in doubtful.items()
-            if mark not in decimal and mark not in thousands and point in ("", mark)
-        ),
-        "",
-    )
+    free = {mark: text for mark, text in doubtful.items() if mark not in decimal and mark not in thousands}
+    unclear = next((text for mark, text in free.items() if point in ("", mark)), "")
     if not unclear and len(doubtful) == 1 and not thousands and point not in ("", *doubtful):
         thousands |= doubtful  # 1,234 beside 0.5
     return Marks(point or ("," if "." in thousands else "."), next(iter(thousands), "")), unclear

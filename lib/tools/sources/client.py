@@ -13,7 +13,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -64,6 +64,10 @@ class Request:
     def secrets(self) -> list[Secret]:
         """What must not be shown of this request."""
         return [self.key] if self.key else []
+
+    def headers(self) -> dict[str, str]:
+        """What is sent beside the address, the key too."""
+        return {"Accept": self.accept} | ({self.key_header: self.key.reveal()} if self.key else {})
 
     @property
     def url(self) -> str:
@@ -116,9 +120,7 @@ class Again(Exception):  # noqa: N818 - a request to repeat, seen by `client.get
 
     def __init__(self, found: str, expected: str, wait: float = 0.0) -> None:
         super().__init__(found)
-        self.found = found
-        self.expected = expected
-        self.wait = wait
+        self.found, self.expected, self.wait = found, expected, wait
 
 
 class QuotaUsed(UserError):  # noqa: N818 - no fault of anybody
@@ -135,15 +137,10 @@ def refuse(where: str, found: str, expected: str, kind: type[UserError] = UserEr
 
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # statuses after which asking again makes sense
-
 KEPT_HEADERS = ("content-type", "content-language", "date", "etag", "last-modified")
-
 SHOWN_OF_ERROR = 20_000  # bytes of an error's body in which a message is looked for
-
 LONGEST_SECRET = 5_000  # bytes, however it is escaped
-
 WAIT_IN_WORDS = re.compile(rb"[Tt]ry again in (\d{1,6}) second")
-
 QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):(\d\d)")
 
 
@@ -166,9 +163,8 @@ def _receive(client: Client, request: Request, response: httpx.Response, started
         raise Again("an empty body with status 200", "data, or status 204")
     named = [name for name in KEPT_HEADERS if name in response.headers]
     headers = tuple((name, redact(response.headers[name], request.secrets)) for name in named)
-    return Answer(
-        request.url, response.status_code, headers, redact_bytes(body, request.secrets), client.now()
-    )
+    body = redact_bytes(body, request.secrets)
+    return Answer(request.url, response.status_code, headers, body, client.now())
 
 
 def _refuse_status(client: Client, request: Request, response: httpx.Response, started: float) -> None:
@@ -194,13 +190,11 @@ def _refuse_status(client: Client, request: Request, response: httpx.Response, s
 def beginning(client: Client, request: Request, response: httpx.Response, started: float) -> bytes:
     """Return the beginning of an error's body, decompressed where that is possible, without the key."""
     body = b""
-    try:
+    with suppress(httpx.HTTPError, Again, UserError):  # the status says enough
         for chunk in _decoded(client, request, response, started):
             body += chunk
             if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
                 break
-    except (httpx.HTTPError, Again, UserError):  # the status says enough
-        pass
     # Cut only after the key was taken out, or a part of it would stay.
     return redact_bytes(body, request.secrets)[:SHOWN_OF_ERROR]
 
@@ -208,11 +202,8 @@ def beginning(client: Client, request: Request, response: httpx.Response, starte
 def error_words(body: bytes) -> str:
     """Return the words of an error in JSON ("message", "error"), XML or HTML (its title or text); "" without any."""
     text = body.decode("utf-8", errors="replace")
-    for pattern in (
-        r'"(?:message|error|detail|value)"\s*:\s*"([^"]+)"',
-        r"<title[^>]*>([^<]+)",
-        r">\s*([^<>]{3,})<",
-    ):
+    in_json, title = r'"(?:message|error|detail|value)"\s*:\s*"([^"]+)"', r"<title[^>]*>([^<]+)"
+    for pattern in (in_json, title, r">\s*([^<>]{3,})<"):
         if match := re.search(pattern, text, flags=re.IGNORECASE):
             return " ".join(match[1].split())
     return "" if text.lstrip().startswith(("{", "[", "<")) else " ".join(text.split())
@@ -240,8 +231,7 @@ def _check_kind(client: Client, request: Request, response: httpx.Response, star
         found += f", a page that says {quote(title)}" if title else ""
         raise refuse(request.url, found, " or ".join(request.media))
     framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    if "csv" in media and not framed:
-        # JSON and XML that break off are seen by their readers; rows that break off look complete.
+    if "csv" in media and not framed:  # readers see where JSON and XML break off; rows look complete
         raise refuse(request.url, "rows of unknown length", "an answer that says where it ends")
 
 
@@ -323,9 +313,8 @@ def open_client(
         http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
         _bound_waits(http, ends, changes.get("clock", time.monotonic))
     except (ImportError, ValueError, OSError) as error:
-        raise UserError(
-            f"HTTP client: cannot be started with this proxy or certificate setting: {error}"
-        ) from None
+        found = "cannot be started with this proxy or certificate setting"
+        raise UserError(f"HTTP client: {found}: {error}") from None
     with http:
         yield Client(http, limits, bases or {}, ends=ends, **changes)
 
@@ -339,13 +328,13 @@ def _bound_waits(http: httpx.Client, ends: Deadline, clock: Callable[[], float])
             pool._network_backend = Bounded(httpcore.SyncBackend(), ends, clock)
 
 
+@dataclass(frozen=True)
 class Bounded(httpcore.NetworkBackend, httpcore.NetworkStream):
     """A network, or a connection of it, none of whose waits lasts beyond the deadline."""
 
-    def __init__(self, inner: Any, ends: Deadline, clock: Callable[[], float]) -> None:
-        self.inner = inner
-        self.ends = ends
-        self.clock = clock
+    inner: Any
+    ends: Deadline
+    clock: Callable[[], float]
 
     def left(self, timeout: float | None, error: type[Exception]) -> float | None:
         """Seconds that a wait may last; without any left it has failed already."""
@@ -447,7 +436,8 @@ def attempt(client: Client, request: Request) -> Answer:
 def exchange(client: Client, request: Request, url: str, started: float) -> tuple[Answer | None, str]:
     """Send one request: the answer, or where a redirect points to. Faults of the network may pass."""
     try:
-        with client.http.stream("GET", url, headers=_headers_of(request)) as response:
+        # No variable of ours holds the key in the open.
+        with client.http.stream("GET", url, headers=request.headers()) as response:
             if response.status_code in REDIRECTS:
                 return None, redact(response.headers.get("Location", ""), request.secrets)
             return _receive(client, request, response, started), ""
@@ -463,11 +453,6 @@ def exchange(client: Client, request: Request, url: str, started: float) -> tupl
     except httpx.InvalidURL as error:
         raise refuse(url, f"an address that is none ({error})", "https://…") from None
     raise fault from None
-
-
-def _headers_of(request: Request) -> dict[str, str]:
-    """Return the headers of a request; those with a key are held in the open by no variable of ours."""
-    return {"Accept": request.accept} | ({request.key_header: request.key.reveal()} if request.key else {})
 
 
 def _without_tls(url: str) -> str:

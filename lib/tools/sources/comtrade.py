@@ -16,15 +16,10 @@ from lib.tools.sources.client import Request, refuse
 from lib.tools.sources.observations import Question, periods_of
 
 PREVIEW_ROWS = 500
-
 KEYED_ROWS = 100_000
-
 PERIODS_A_CALL = 12  # with a key
-
 LONGEST_CODE = 12  # characters
-
 FLOWS = {"X": "export", "M": "import"}
-
 FREQUENCIES = ("A", "M")
 
 WHOLE = {"partner2Code": 0, "motCode": 0, "customsCode": "C00", "cmdCode": "TOTAL"}
@@ -119,11 +114,12 @@ def to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
     """Return the columns that all sources give; rows without a value are left out."""
     if other := sorted({str(row.get("flowCode")) for row in rows} - set(FLOWS)):
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
-    names = ("primaryValue", "fobvalue", "cifvalue")
-    value, fob, cif = (
-        pd.Series(decode.to_numbers([row.get(name) for row in rows], f"{where}: {name}"), dtype="float64")
-        for name in names
-    )
+
+    def numbers(name: str) -> pd.Series:
+        found = decode.to_numbers([row.get(name) for row in rows], f"{where}: {name}")
+        return pd.Series(found, dtype="float64")
+
+    value, fob, cif = map(numbers, ("primaryValue", "fobvalue", "cifvalue"))
     texts = {
         "reporter": _codes_of(rows, "reporterCode", where),
         "partner": _codes_of(rows, "partnerCode", where),

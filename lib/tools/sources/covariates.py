@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency, find_economy
 from lib.errors import UserError
 from lib.figures import load_covariates
@@ -76,7 +77,7 @@ AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
 
 def _currency(code: str) -> Recipe:
     """Rates of the ECB where it has them, else those of the World Bank for a country of the currency."""
-    if code in rates.ecb_currencies():
+    if code in ecb_rates():
         return Recipe("ecb", code, f"{code}/USD", _daily_mean)
     place = find_economy(AT_HOME.get(code, code[:2])).name
     return Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", _level, place)
@@ -166,9 +167,8 @@ def renew(
 def rows_of(name: str, unit: str, found: pd.Series, snapshot: Snapshot) -> pd.DataFrame:
     """Return values by year as rows of the file."""
     source = f"{snapshot.url} (retrieved {snapshot.day})"
-    return pd.DataFrame(
-        {"year": found.index, "variable": name, "value": found.to_numpy(), "unit": unit, "source_url": source}
-    ).astype({"year": "int64"})
+    values = {"year": found.index, "variable": name, "value": found.to_numpy(), "unit": unit}
+    return pd.DataFrame(values | {"source_url": source}).astype({"year": "int64"})
 
 
 def compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed:

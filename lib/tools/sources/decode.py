@@ -1,4 +1,4 @@
-"""From bytes to JSON, rows and numbers, strictly: what is not plainly a number is none."""
+"""From bytes to JSON, markup, rows and numbers, strictly: what is not plainly a number is none."""
 
 import csv
 import math
@@ -45,11 +45,39 @@ def parse_json(text: str, where: str) -> Any:
         raise refuse(where, f"no valid JSON ({error})", "complete JSON") from None
 
 
+def parse_html(text: str, where: str) -> Any:
+    """Return a web page as a tree of lxml; an empty text is an empty page."""
+    import lxml.html
+
+    parser = lxml.html.HTMLParser(encoding="utf-8")
+    try:
+        return lxml.html.document_fromstring(text.encode("utf-8", "replace").strip() or b"<p>", parser=parser)
+    except Exception as error:  # lxml raises several kinds for what is no page
+        found = f"a web page that cannot be read ({str(error)[:200]})"
+        raise refuse(where, found, "a page with a table") from None
+
+
+def parse_xml(content: bytes, where: str, expected: str) -> Any:
+    """Return XML as a tree of lxml: nothing is fetched, and entities of its own are refused."""
+    from lxml import etree
+
+    safe = {"resolve_entities": False, "no_network": True, "huge_tree": False}
+    parser = etree.XMLParser(remove_comments=True, remove_pis=True, **safe)
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        kind = kind_of_markup(content[:2000].decode("latin-1"))
+        raise refuse(where, f"{kind} that cannot be read ({str(error)[:200]})", expected) from None
+    dtd = root.getroottree().docinfo.internalDTD
+    if dtd is not None and dtd.entities():
+        raise refuse(where, "XML that cannot be read (it defines entities)", expected)
+    return root
+
+
 def kind_of_markup(text: str) -> str:
     """Say what a text is that begins with "<"."""
-    return (
-        "a web page" if re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE) else "XML"
-    )
+    is_page = re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE)
+    return "a web page" if is_page else "XML"
 
 
 def to_number(value: Any, where: str) -> float:

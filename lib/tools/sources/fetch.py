@@ -24,7 +24,6 @@ BY_CODE = ("imf", "comtrade")
 """Sources that answer in codes, and with what was asked for alone; the others send whole tables with names."""
 
 FRESH = timedelta(days=7)
-
 FAULTS_IN_A_ROW = 3  # of one panel, after which the source itself must be out of order
 
 
@@ -57,22 +56,16 @@ def pair_question(source: str, reporter: str, partner: str, freq: str, years: ra
         raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
     facts = _check_source(source, freq)
     if own.iso3 in facts.silent:
-        raise UserError(
-            f"reporter: found {own.name}, which does not report to {source}, expected another country; with {own.name} "
-            f"as the partner it has figures: tradegoals data fetch {other.name} {own.name} --source {source}"
-        )
+        found = f"reporter: found {own.name}, which does not report to {source}, expected another country"
+        other_way = f"tradegoals data fetch {other.name} {own.name} --source {source}"
+        raise UserError(f"{found}; with {own.name} as the partner it has figures: {other_way}")
     if len(years) == 0 or years.step != 1 or years[-1] < facts.first_year:
         raise UserError(f"years: found none from {facts.first_year}, where {source} begins")
     years = range(max(years[0], facts.first_year), years[-1] + 1)
     mirrored = other != world and other.iso3 not in facts.silent and source in BY_CODE
-    return Question(
-        source,
-        (own, other) if mirrored else (own,),
-        (world,) if other == world else (own, world, other) if mirrored else (world, other),
-        observations.FLOWS,
-        freq,
-        years,
-    )
+    reporters = (own, other) if mirrored else (own,)
+    partners = (world,) if other == world else (own, world, other) if mirrored else (world, other)
+    return Question(source, reporters, partners, observations.FLOWS, freq, years)
 
 
 def _check_source(source: str, freq: str) -> Any:
@@ -112,13 +105,9 @@ def fetch(
         Where the source cannot be asked, or an answer cannot be read or contradicts itself.
     """
     asking: dict[str, Any] = {"offline": offline, "max_age": max_age}
-    about = {
-        "source": question.source,
-        "base": base_of(question.source, client.bases, allow_http=client.allow_http),
-        "pace": publisher(question.source).pace,
-        "key": key_of(question.source),
-        "key_header": publisher(question.source).key_header,
-    }
+    facts, base = publisher(question.source), base_of(question.source, client.bases, client.allow_http)
+    about = {"source": question.source, "base": base, "pace": facts.pace}
+    about |= {"key": key_of(question.source), "key_header": facts.key_header}
 
     def look(request: Request, read: Callable[[bytes, str, str], Any]) -> Any:
         return ask(client, store, request, read, **asking)[1]
@@ -131,9 +120,8 @@ def fetch(
         except QuotaUsed as fault:
             if not done:
                 raise
-            notes.append(
-                f"{fault}; {done} of {len(requests)} calls are answered, the same command goes on there"
-            )
+            answered = f"{done} of {len(requests)} calls are answered, the same command goes on there"
+            notes.append(f"{fault}; {answered}")
             break
         parts.append(rows)
         snapshots.append(snapshot)
@@ -153,11 +141,8 @@ def _answer_of(
     snapshot = first_of(store, request, snapshot)
     rows = rows[rows["period"].str[:4].isin([str(year) for year in question.years])]
     rows, early = observations.finished_only(rows, snapshot.day, snapshot.url)
-    return (
-        rows.assign(snapshot=snapshot.sha256, published=days_known(rows, snapshot.day)),
-        snapshot,
-        said + early,
-    )
+    rows = rows.assign(snapshot=snapshot.sha256, published=days_known(rows, snapshot.day))
+    return rows, snapshot, said + early
 
 
 def days_known(rows: pd.DataFrame, day: str) -> pd.Series:
@@ -230,19 +215,12 @@ def read_answer(question: Question, body: bytes, media: str, where: str) -> tupl
     if question.source in BY_CODE:
         _check_answers(rows, question, where)
         names = names_by(question.source)
-        unknown = sorted(set(rows["partner"].unique()) - set(names))
-        if unknown:
-            notes.append(
-                printable(
-                    f"{where}: {len(unknown)} partners that are no economy left out, such as {unknown[0]}"
-                )
-            )
+        if unknown := sorted(set(rows["partner"].unique()) - set(names)):
+            left_out = f"{len(unknown)} partners that are no economy left out, such as {unknown[0]}"
+            notes.append(printable(f"{where}: {left_out}"))
         rows = rows[~rows["partner"].isin(unknown)]
-        rows = rows.assign(
-            reporter=rows["reporter"].map(names).astype("str"),
-            partner=rows["partner"].map(names).astype("str"),
-            period=observations.canonical_all(rows["period"], question.freq, where),
-        )
+        named = {role: rows[role].map(names).astype("str") for role in ("reporter", "partner")}
+        rows = rows.assign(**named, period=observations.canonical_all(rows["period"], question.freq, where))
     table = rows.assign(source=question.source, snapshot="0" * 64).reset_index(drop=True)
     table, twice = observations.without_duplicates(observations.check(table, where), where)
     return table, notes + twice
@@ -257,8 +235,7 @@ def _check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
         "freq": [question.freq],
     }
     for column, valid in wanted.items():
-        other = sorted(set(rows[column].unique()) - set(valid)) if valid else []
-        if other:
+        if valid and (other := sorted(set(rows[column].unique()) - set(valid))):
             raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
 
 

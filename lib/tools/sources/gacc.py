@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
-from bs4 import BeautifulSoup, Tag
 
 from lib.economies import known_names
 from lib.errors import UserError, quote
@@ -27,30 +26,19 @@ from lib.tools.sources.client import NothingThere, Request, refuse
 from lib.tools.sources.observations import Question
 
 INDEX = "/statics/report/preliminary{}.html"
-
 FREQUENCIES = ("A", "M")
-
 HTML = ("text/html", "application/xhtml+xml")
-
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
 ROW = re.compile(r"^\(4\).*by Country/Region\s*\(in (CNY|RMB|USD)\)$", re.IGNORECASE)
-
 HEADING = re.compile(
     r"by Country/Region,\s*(?:Jan[a-z.]*\s*[-–—]\s*)?([A-Za-z]{3})[a-z]*\.?\s+(\d{4})\s*\(in (CNY|RMB|USD)\)$",
     re.IGNORECASE,
 )
-
 UNIT = re.compile(r"^(CNY|RMB|USD|US\$)\s*(1|100)?\s*(Million|Billion)$", re.IGNORECASE)
-
 PERIOD = re.compile(r"^(?:1-to-)?(\d{1,2})$")
-
 NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?", re.ASCII)
-
 FLOWS = {"Export & Import": "total", "Export": "export", "Import": "import"}
-
 VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
-
 OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}
 
 
@@ -61,68 +49,73 @@ def plan(question: Question, look: Any, **about: Any) -> list[Request]:
     """
     if [place.name for place in question.reporters[:1]] != ["China"]:
         raise UserError(f"reporter: found {quote(question.reporters[0].name)} of gacc, expected China")
+    page = {"accept": "text/html", "media": HTML} | about
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
-        request = Request(path=INDEX.format(place), accept="text/html", media=HTML, **about)
         try:
-            year, links = look(request, read_index)
+            year, links = look(Request(path=INDEX.format(place), **page), read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
         for month, path in links if (year or place) in question.years else []:
             if question.freq == "M" or month == len(MONTHS):
                 paths[path] = None
     # A release is never changed under its address: it is asked for once.
-    return [Request(path=path, accept="text/html", media=HTML, lasting=True, **about) for path in paths]
+    return [Request(path=path, lasting=True, **page) for path in paths]
 
 
 def read_index(body: bytes, media: str, where: str) -> tuple[int, list[tuple[int, str]]]:
     """Read an index page: its year, and month and path of each release of the table by country."""
-    page = parse(body, where)
-    table = page.select_one(".nr-n-content-detail table")
+    page = _parse(body, where)
+    options = page.xpath("//*[@id='preliminarysel']//option")
+    chosen = [one.get("value", "") for one in options if "selected" in one.attrib or one is options[0]]
     named = re.search(r"preliminary(\d{4})\.html", where)
-    option = page.select_one("#preliminarysel option[selected]") or page.select_one("#preliminarysel option")
-    year = named[1] if named else str(option.get("value")) if option else ""
+    year, table = named[1] if named else "".join(chosen[-1:]), _table(page, "nr-n-content-detail")
     if table is None or not re.fullmatch(r"\d{4}", year):
         raise refuse(where, "no list of releases", "an index page of preliminary releases")
     links = []
-    for row in table.find_all("tr"):
-        cells = row.find_all("td")
-        if len(cells) > 1 and ROW.match(text_of(cells[0])):
-            for link in cells[1].find_all("a", href=True):
-                month = text_of(link)[:3].lower()
-                if month in MONTHS:
-                    links.append((MONTHS.index(month) + 1, path_of(str(link["href"]), where)))
+    for cells in (row.findall("td") for row in table.iter("tr")):
+        for link in cells[1].iterfind(".//a[@href]") if len(cells) > 1 and ROW.match(_text(cells[0])) else ():
+            if (month := _text(link)[:3].lower()) in MONTHS:
+                links.append((MONTHS.index(month) + 1, _path_of(link.get("href"), where)))
     return int(year), links
 
 
-def path_of(href: str, where: str) -> str:
+def _path_of(href: str, where: str) -> str:
     """Return the path of a link, which must stay on the host."""
-    parts = urlsplit(href)
-    here = urlsplit(where)
+    parts, here = urlsplit(href), urlsplit(where)
     if parts.netloc not in ("", here.netloc, "english.customs.gov.cn") or not parts.path.startswith("/"):
         raise refuse(where, f"a link to {quote(href)}", "one within the site")
     return parts.path
 
 
-def parse(body: bytes, where: str) -> BeautifulSoup:
+def _parse(body: bytes, where: str) -> Any:
     """Return the page as a tree; one that breaks off within a table would be read in part, and is refused."""
     text = decode.decode_text(body, where)
     tags = [tag.lower() for tag in re.findall(r"</?table\b", text, re.IGNORECASE)]
     if tags.count("<table") != tags.count("</table"):
         raise refuse(where, "a table without its end", "a complete page")
-    return BeautifulSoup(text, "html.parser")
+    return decode.parse_html(text, where)
 
 
-def text_of(cell: Tag) -> str:
-    """Return what a cell says, on one line, with single spaces."""
-    return " ".join(cell.get_text().split())
+def _text(element: Any) -> str:
+    """Return what an element says, on one line, with single spaces."""
+    return " ".join(element.text_content().split())
+
+
+def _said(page: Any, name: str) -> str:
+    """Return what the first element of a class says; blank without one."""
+    return next(map(_text, page.find_class(name)), "")
+
+
+def _table(page: Any, name: str) -> Any:
+    """Return the first table within elements of a class, or None."""
+    return next((table for one in page.find_class(name) for table in one.iter("table")), None)
 
 
 def is_release(body: bytes) -> bool:
     """Whether a page is a release of the table by country."""
-    page = parse(body, "page")
-    title = page.select_one(".atcl-ttl")
-    return bool(title and HEADING.search(text_of(title)) and page.select_one(".atcl-cnt table"))
+    page = _parse(body, "page")
+    return bool(HEADING.search(_said(page, "atcl-ttl"))) and _table(page, "atcl-cnt") is not None
 
 
 def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -138,25 +131,21 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     UserError
         Where it is no release of the table by country, or a number in it is none.
     """
-    page = parse(body, where)
-    title = page.select_one(".atcl-ttl")
-    heading = HEADING.search(text_of(title)) if title else None
-    table = page.select_one(".atcl-cnt table")
+    page = _parse(body, where)
+    title, table = _said(page, "atcl-ttl"), _table(page, "atcl-cnt")
+    heading = HEADING.search(title)
     if heading is None or heading[1].lower() not in MONTHS or table is None:
-        found = quote(text_of(title)) if title else "no heading"
-        raise refuse(where, found, "a release of China's total export & import values by country/region")
-    lines = [[text_of(cell) for cell in row.find_all("td")] for row in table.find_all("tr")]
+        expected = "a release of China's total export & import values by country/region"
+        raise refuse(where, quote(title) if title else "no heading", expected)
+    lines = [[_text(cell) for cell in row.findall("td")] for row in table.iter("tr")]
     currency = heading[3].upper().replace("RMB", "CNY")
-    stated = next(
-        (line[0].partition(":")[2].strip() for line in lines if line and line[0].startswith("Unit:")), ""
-    )
-    unit = UNIT.match(stated)
+    units = [line[0].partition(":")[2].strip() for line in lines if line and line[0].startswith("Unit:")]
+    unit = UNIT.match(stated := "".join(units[:1]))
     if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
         note = f"{where}: its heading says {currency}, its unit {quote(stated)}: nothing of it is taken"
         return _coded([]), [note]
     scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
-    month, year = MONTHS.index(heading[1].lower()) + 1, int(heading[2])
-    columns = _columns_of(lines, year, month, where)
+    columns = _columns_of(lines, int(heading[2]), MONTHS.index(heading[1].lower()) + 1, where)
     rows = [
         one
         for line in lines
@@ -169,20 +158,18 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
 def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
     """Return flow and period of each column behind the name; the period of a column with growth is "yoy"."""
     place = next((place for place, line in enumerate(lines) if line[:1] == ["Export Destination"]), 0)
-    above, below = lines[place - 1] if place else [], lines[place] if place else []
+    above, below = (lines[place - 1], lines[place]) if place else ([], [])
     flows = [FLOWS.get(name) for name in above[1:-1]]
+    spans = [text.replace(" ", "") for text in below[1 : 1 + len(flows)]]
     growth = [FLOWS.get(name) for name in below[1 + len(flows) :]]
-    months = [PERIOD.match(text.replace(" ", "")) for text in below[1 : 1 + len(flows)]]
+    months = [PERIOD.match(text) for text in spans]
     if not flows or None in flows + growth or any(one is None or int(one[1]) != month for one in months):
-        raise refuse(
-            where, f"the columns {quote('; '.join(below))}", f"flows for month {month} and January to it"
-        )
-    to_date = f"{year}-01..{year}-{month:02}" if month > 1 else f"{year}-01"
-    to_date = f"{year}" if month == len(MONTHS) else to_date
-    spans = [to_date if "to" in text else f"{year}-{month:02}" for text in below[1 : 1 + len(flows)]]
-    return [
-        (str(flow), span) for flow, span in zip(flows + growth, spans + ["yoy"] * len(growth), strict=True)
-    ]
+        expected = f"flows for month {month} and January to it"
+        raise refuse(where, f"the columns {quote('; '.join(below))}", expected)
+    own = f"{year}-{month:02}"
+    to_date = {1: own, len(MONTHS): f"{year}"}.get(month, f"{year}-01..{own}")
+    periods = [to_date if "to" in text else own for text in spans] + ["yoy"] * len(growth)
+    return [(str(flow), period) for flow, period in zip(flows + growth, periods, strict=True)]
 
 
 def country(label: str) -> str | None:
@@ -200,17 +187,13 @@ def _values_of(
     for cell in cells:
         if not (cell in ("", "-") or NUMBER.fullmatch(cell)):
             raise refuse(f"{where}: {partner}", quote(cell), "a number like 41,046.4")
-    numbers = [decode.to_number("" if cell == "-" else cell.replace(",", ""), where) for cell in cells]
-    growth = {
-        flow: cell
-        for (flow, period), cell in zip(columns, cells, strict=True)
-        if period == "yoy" and cell != "-"
-    }
+    there = [(*column, cell) for column, cell in zip(columns, cells, strict=True) if cell not in ("", "-")]
+    growth = {flow: cell for flow, period, cell in there if period == "yoy"}
     return [
-        (partner, flow, period, round(value * scale, 6), growth.get(flow, "") if len(period) != 7 else "")
-        for (flow, period), value in zip(columns, numbers, strict=True)
-        if period != "yoy" and value == value
-    ]
+        (partner, flow, period, round(float(cell.replace(",", "")) * scale, 6), growth.get(flow, "") if len(period) != 7 else "")
+        for flow, period, cell in there
+        if period != "yoy"
+    ]  # fmt: skip
 
 
 def _coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
@@ -222,10 +205,10 @@ def _coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     return frame.assign(reporter="China", freq=freq, valuation=valuation, unit="CNY mn")
 
 
-def _day_of(page: BeautifulSoup, where: str) -> str:
+def _day_of(page: Any, where: str) -> str:
     """Return the day of the release; "" where the page does not say it."""
-    stated = page.select_one(".atcl-date")
+    stated = _said(page, "atcl-date")
     try:
-        return datetime.strptime(text_of(stated), "%Y/%m/%d").date().isoformat() if stated else ""
+        return datetime.strptime(stated, "%Y/%m/%d").date().isoformat() if stated else ""
     except ValueError:
-        raise refuse(where, f"the day {quote(text_of(stated))}", "YYYY/MM/DD") from None  # type: ignore[arg-type]
+        raise refuse(where, f"the day {quote(stated)}", "YYYY/MM/DD") from None

@@ -20,17 +20,11 @@ from lib.tools.sources.client import Request, error_words, refuse
 from lib.tools.sources.observations import Question
 
 FLOW = "/data/dataflow/IMF.STA/IMTS/+/"
-
 DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
-
 INDICATORS = {"XG_FOB_USD": ("export", "FOB"), "MG_CIF_USD": ("import", "CIF")}
-
 FREQUENCIES = ("A", "Q", "M")
-
 MEDIA = "application/vnd.sdmx.data+csv"
-
 MULTIPLIERS = ("UNIT_MULT", "UNIT_MULTIPLIER", "MULTIPLIER")
-
 ESTIMATE = "e"
 
 
@@ -67,23 +61,24 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
     value = decode.to_numbers(rows["OBS_VALUE"].to_list(), f"{where}: OBS_VALUE")
     day = rows.get("PUBLICATION_DATE", pd.Series("", rows.index, dtype="str")).str[:10]
     estimated = rows.get("STATUS", pd.Series("", rows.index, dtype="str")).str.lower() == ESTIMATE
-    coded = pd.DataFrame(
-        {
-            "reporter": rows["COUNTRY"],
-            "partner": rows["COUNTERPART_COUNTRY"],
-            "flow": rows["INDICATOR"].map({name: flow for name, (flow, _) in INDICATORS.items()}),
-            "valuation": rows["INDICATOR"].map({name: valued for name, (_, valued) in INDICATORS.items()}),
-            "freq": rows["FREQUENCY"],
-            "period": rows["TIME_PERIOD"],
-            "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
-            "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
-        },
-        dtype="str",
-    ).assign(value=pd.Series(value, rows.index, dtype="float64"), unit="USD")
+    meant = {
+        place: rows["INDICATOR"].map({name: one[place] for name, one in INDICATORS.items()})
+        for place in (0, 1)
+    }
+    texts = {
+        "reporter": rows["COUNTRY"],
+        "partner": rows["COUNTERPART_COUNTRY"],
+        "flow": meant[0],
+        "valuation": meant[1],
+        "freq": rows["FREQUENCY"],
+        "period": rows["TIME_PERIOD"],
+        "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
+        "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
+    }
+    coded = pd.DataFrame(texts, dtype="str").assign(value=value, unit="USD")
     if count := int(estimated.sum()):
-        notes.append(
-            f"IMF: {count} of {len(rows)} values are estimates of the IMF, not reported by the country"
-        )
+        words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
+        notes.append(f"IMF: {words}")
     return coded.reset_index(drop=True), notes
 
 

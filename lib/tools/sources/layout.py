@@ -52,18 +52,13 @@ class Layout:
         else:
             self.find_values_beside()
         if not self.numbers:
-            raise UserError(
-                f"{where}: found no column of numbers beside periods, expected a table of figures with years, quarters or months"
-            )
+            expected = "a table of figures with years, quarters or months"
+            raise UserError(f"{where}: found no column of numbers beside periods, expected {expected}")
         self.last = self.end()
-        head, widest = (
-            [row for number in self.names[-1:] for row in [table.rows[number - 1]]],
-            max(map(len, self.rows())),
-        )
-        if table.separator and any(any_cell(row[widest:]) for row in head):
-            raise UserError(
-                f"{where}: found {len(head[0])} names above {widest} columns, expected as many: is a {quote(table.separator)} in a name without quotes?"
-            )
+        head, widest = table.rows[self.names[-1] - 1] if self.names else [], max(map(len, self.rows()))
+        if table.separator and any_cell(head[widest:]):
+            expected = f"as many: is a {quote(table.separator)} in a name without quotes?"
+            raise UserError(f"{where}: found {len(head)} names above {widest} columns, expected {expected}")
         self.levels = spread([self.text[number - 1] for number in self.names])
         self.name = joined(self.levels, self.width)
         above = self.text[: (self.names or [self.first])[0] - 1]
@@ -113,10 +108,8 @@ class Layout:
             if not (len(periods) == 1 and self.is_lone_period(number, places[0])):
                 return False
         elif periods not in (sorted(periods), sorted(periods, reverse=True)):
-            texts = [row[place] for place in places]
-            if len({*texts}) < len(texts) or not all(
-                map(read_flow, texts)
-            ):  # Exports 2020, …, Imports 2020, …
+            texts = [row[place] for place in places]  # Exports 2020, …, Imports 2020, …
+            if len({*texts}) < len(texts) or not all(map(read_flow, texts)):
                 return False
         while below and not any(is_number(below[0][place]) for place in places):
             below = below[1:]
@@ -158,11 +151,8 @@ class Layout:
             self.period_columns = [place for place in years if place < self.numbers[0]][:1]
         elif all("A" in read_period(row[place]) for place in self.numbers) and len(self.period_rows) == 1:
             rows = [line for line in self.text[self.first - 1 :] if sum(map(bool, line)) > 1]
-            self.period_columns = [
-                place
-                for place in range(self.numbers[0])
-                if sum(_is_part(line[place]) for line in rows) > 0.9 * len(rows)
-            ][:1]
+            named = [sum(_is_part(line[place]) for line in rows) for place in range(self.numbers[0])]
+            self.period_columns = [place for place, count in enumerate(named) if count > 0.9 * len(rows)][:1]
 
     def widen(self, row: list[str], lower: list[str]) -> None:
         """Take the columns to which a period reaches from the left, as a cell that was merged does."""
@@ -186,11 +176,8 @@ class Layout:
         start = next((n for n, row in enumerate(self.text, 1) if self.has_period_and_number(row)), None)
         columns = self.columns_of_periods(start) if start else []
         if start is None or not columns:
-            rows = enumerate(self.text[1:], 2)
-            start = next(
-                (n for n, row in rows if 0 < sum(map(is_number, row)) < sum(map(bool, row))),
-                len(self.text) + 1,
-            )
+            has_both = (0 < sum(map(is_number, row)) < sum(map(bool, row)) for row in self.text[1:])
+            start = next((n for n, found in enumerate(has_both, 2) if found), len(self.text) + 1)
             columns = self.columns_of_months(start)
         while columns and start > 1 and "A" in read_period(self.text[start - 2][columns[0]]):
             start -= 1  # a row without a number, or with one that is none
@@ -243,11 +230,8 @@ class Layout:
         for place in [place for place in range(self.width) if place != year]:
             texts = {row[place].casefold() for row in rows} - {""}
             small = all(text.isdigit() and 1 <= int(text) <= 12 for text in texts)
-            if texts and (
-                all("m" in read_period(text) for text in texts)
-                or all("q" in read_period(text) for text in texts)
-                or (small and PART_WORDS.search(fold(header[place])))
-            ):
+            parts = any(all(kind in read_period(text) for text in texts) for kind in "mq")
+            if texts and (parts or (small and PART_WORDS.search(fold(header[place])))):
                 return [place]
         return []
 
@@ -265,9 +249,7 @@ class Layout:
             elif blank:
                 texts = [text_of(row[place]) for place in self.numbers if place < len(row)]
                 if not all(map(is_figure, texts)):
-                    self.note(
-                        f"what stands from row {blank + 1} on seems another table or a note, and was left out"
-                    )
+                    self.note(f"left out from row {blank + 1} on: what seems another table or a note")
                     return blank
                 blank = 0 if any(map(is_number, texts)) else blank
         return None

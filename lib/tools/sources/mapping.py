@@ -9,6 +9,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -190,8 +191,6 @@ class Mapping(Strict):
 
 def _is_of(url: str, source: str) -> bool:
     """Whether an address is of the site of a live source, such as a page of China's customs saved by hand."""
-    from urllib.parse import urlsplit
-
     site = ".".join((urlsplit(PUBLISHERS[source].base).hostname or "").split(".")[1:])
     return bool(re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", url))
 
@@ -246,10 +245,8 @@ def checked(content: Any, where: str = "") -> Mapping:
     try:
         return Mapping.model_validate(content)
     except ValidationError as error:
-        lines = [
-            f"{where}{'.'.join(map(str, one['loc'])) or 'file'}: found {quote(str(one['input']))}, {one['msg']}"
-            for one in error.errors()
-        ]
+        faults = [(".".join(map(str, one["loc"])) or "file", one) for one in error.errors()]
+        lines = [f"{where}{at}: found {quote(str(one['input']))}, {one['msg']}" for at, one in faults]
         raise UserError("\n".join(lines)) from None
 
 
@@ -263,6 +260,5 @@ def to_yaml(mapping: Mapping) -> str:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a mapping file."""
-    return Mapping.model_json_schema(by_alias=True) | {
-        "$schema": "https://json-schema.org/draft/2020-12/schema"
-    }
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    return Mapping.model_json_schema(by_alias=True) | {"$schema": draft}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lib.economies import Economy
-from lib.errors import quote
+from lib.errors import quote, some
 from lib.figures import FLOWS
 from lib.tools.sources.client import refuse
 
@@ -173,21 +173,25 @@ def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Return rows without those that say the same twice; rows that contradict one another are refused."""
-    repeated = rows.duplicated(KEY, keep="first")
-    if not repeated.any():
+    repeated = rows.duplicated(KEY)
+    if not (count := int(repeated.sum())):
         return rows, []
-    if (conflict := rows.drop_duplicates([*KEY, "value"]).duplicated(KEY, keep=False)).any():
-        case = rows.drop_duplicates([*KEY, "value"])[conflict].iloc[0]
-        same = rows[(rows[KEY] == case[KEY]).all(axis=1)].drop_duplicates("value")
+    if not (same := first_conflict(rows)).empty:
         raise refuse(where, conflict_in_words(same), "one value")
-    return rows[~repeated], [f"{where}: {int(repeated.sum())} rows stood there twice with the same value"]
+    return rows[~repeated], [f"{where}: {count} rows stood there twice with the same value"]
+
+
+def first_conflict(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the first key that has two values, one a value; no row where none has."""
+    different = rows.drop_duplicates([*KEY, "value"])
+    twice = different[different.duplicated(KEY, keep=False)]
+    return twice[(twice[KEY] == twice[KEY].head(1).squeeze()).all(axis=1)] if len(twice) else twice
 
 
 def conflict_in_words(rows: pd.DataFrame) -> str:
     """Name the first of different values for one key, how many more there are, and the key."""
-    values, key = [f"{value:.15g}" for value in rows["value"]], rows[KEY[:-1]].iloc[0]
-    more = f" and {len(values) - 3:,} more" if len(values) > 3 else ""
-    return f"{', '.join(values[:3])}{more} for {' '.join(key)}"
+    values = some((f"{value:.15g}" for value in rows["value"]), 3)
+    return f"{values} for {' '.join(rows[KEY[:-1]].iloc[0])}"
 
 
 def finished_only(rows: pd.DataFrame, day: str, where: str) -> tuple[pd.DataFrame, list[str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from lib.errors import quote
+from lib.errors import quote, some
 from lib.tools.sources import cells
 from lib.tools.sources.cells import read_place
 from lib.tools.sources.layout import Layout
@@ -17,6 +17,7 @@ WORDS_OF_ROLES = {
         r"partner|counterpart|destination|origin|партн|контрагент|伙伴|对方|国别|国家|страна|zielland|partnerland|país socio|importer"
     ),
 }
+BEFORE_PARTNERS = re.compile(r"(?:\b(?:to|with|from|mit|nach|aus|con|a|с|в|из)|对|与|同|从)\s*$")
 CODE_WORDS = re.compile(
     r"\bcode|\bid\b|s\.? ?no\b|^no\.?$|^#$|№|序号|编码|\brank|^n$|desc_?code|isactive|iso|hs\b|sitc|flag|status|scalar_id|vector|decimals|coordinate|uom_id",
     re.IGNORECASE,
@@ -82,20 +83,18 @@ class Parties:
         """Columns that name places, or one that was given; of those that name the same the likelier alone."""
         known = {place: [self.place(text) for text in texts] for place, texts in self.at.labels.items()}
         for place, texts in self.at.labels.items():  # "Exports to Russia", "vers la Chine (M€)"
-            about = (
-                [_only_place(text) for text in texts] if len(texts) <= 50 and not any(known[place]) else []
-            )
+            looks = len(texts) <= 50 and not any(known[place])
+            about = [_only_place(text) for text in texts] if looks else []
             if len({*about} - {"", self.given.get("reporter")}) > 1:
                 self.about |= {text: name for text, name in zip(texts, about, strict=True) if name}
                 known[place] = about
         share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
         wanted = {read_place(self.given.get(role, "")) for role in WORDS_OF_ROLES} - {"", "World"}
+        is_code = {place: bool(CODE_WORDS.search(self.at.column_name(place))) for place in known}
         kept: list[int] = []
-        for place in sorted(
-            known, key=lambda n: (-share[n], bool(CODE_WORDS.search(self.at.column_name(n))), n)
-        ):
-            some = share[place] >= (0.25 if len(known[place]) > 4 else 0.5)
-            if (some or wanted & {*known[place]}) and not any(self.same_places(place, one) for one in kept):
+        for place in sorted(known, key=lambda n: (-share[n], is_code[n], n)):
+            enough = share[place] >= (0.25 if len(known[place]) > 4 else 0.5)
+            if (enough or wanted & {*known[place]}) and not any(self.same_places(place, one) for one in kept):
                 kept.append(place)
         return kept
 
@@ -112,10 +111,8 @@ class Parties:
         """Which party a column names: by its own name, or since it holds the place that was given."""
         name, known = self.at.column_name(place).casefold(), set(map(self.place, self.at.labels[place]))
         by_name = [role for role, words in WORDS_OF_ROLES.items() if words.search(name)]
-        held = [
-            role for role in ("partner", "reporter") if read_place(self.given.get(role, "")) in known - {""}
-        ]
-        return [*by_name, *held, ""][0]
+        given = {role: read_place(self.given.get(role, "")) for role in ("partner", "reporter")}
+        return [*by_name, *(role for role in given if given[role] in known - {""}), ""][0]
 
     def party(self, role: str, place: int) -> Said:
         """A column of places; where one was given, its rows alone."""
@@ -127,15 +124,12 @@ class Parties:
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                self.unknown[role] = (
-                    f"found {quote(wanted)} nowhere in the column {axis['column']}, {expected_place(names.values())}"
-                )
+                words = f"found {quote(wanted)} nowhere in the column {axis['column']}"
+                self.unknown[role] = f"{words}, {expected_place(names.values())}"
             return axis | {"names": rows} | left if rows else {"is": wanted}
-        if unknown := [text for text in texts if text not in names]:
-            more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-            self.at.note(
-                f"left out of the column {axis['column']}, no place that is known: {', '.join(map(quote, unknown[:5]))}{more}"
-            )
+        if unknown := [quote(text) for text in texts if text not in names]:
+            words = f"left out of the column {axis['column']}, no place that is known"
+            self.at.note(f"{words}: {some(unknown, 5)}")
             axis["others"] = "skip"
         return axis | ({"names": names} if len(texts) <= 30 or "places" in self.given else {})
 
@@ -145,10 +139,10 @@ class Parties:
         for title in [*self.at.titles, *first, *self.headings[-2:]]:
             places = places_in(title)
             for name, before in places:
-                to = re.search(
-                    r"(?:\b(?:to|with|from|mit|nach|aus|con|a|с|в|из)|对|与|同|从)\s*$", before.casefold()
+                second = BEFORE_PARTNERS.search(before.casefold()) or (
+                    "reporter" in found and len(places) > 1
                 )
-                role = "partner" if to or ("reporter" in found and len(places) > 1) else "reporter"
+                role = "partner" if second else "reporter"
                 if role not in found and name not in {axis.get("is") for axis in found.values()}:
                     found[role] = {"is": name}
                     self.at.note(f"the {role} is {name}, by {quote(title)}")
@@ -156,9 +150,7 @@ class Parties:
 
 def expected_place(names: Iterable[str]) -> str:
     """What could have been given instead of a place that is not there."""
-    there = list(dict.fromkeys(names))
-    more = f" and {len(there) - 8} more" if len(there) > 8 else ""
-    return f"expected one of {', '.join(there[:8])}{more}"
+    return f"expected one of {some(dict.fromkeys(names), 8)}"
 
 
 def _only_place(text: str) -> str:
@@ -175,10 +167,9 @@ def places_in(title: str) -> list[tuple[str, str]]:
     for word, name in cells.places().items():
         if len(word) > (3 if word.isascii() else 1) and name != "World" and (at := plain.find(word)) >= 0:
             end = at + len(word)
-            inside = (plain[at - 1 : at].isalpha() and word[0].isascii()) or (
-                plain[end : end + 1].isalpha() and word[-1].isascii()
-            )
-            found += [] if inside else [(at, -len(word), name)]
+            goes_on = plain[end : end + 1].isalpha() and word[-1].isascii()
+            if not goes_on and not (plain[at - 1 : at].isalpha() and word[0].isascii()):
+                found.append((at, -len(word), name))
     kept: list[tuple[str, str]] = []
     past = 0
     for at, size, name in sorted(found):

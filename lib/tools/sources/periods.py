@@ -129,12 +129,8 @@ def _quarter(plain: str) -> dict[str, str]:
     match = _QUARTER.fullmatch(re.sub(r"^[-/.,年' ]+|(?: of| de|[-/.,年' ])+$", "", rest))
     if not match:
         return {}
-    number = match["a"] or match["b"]
-    return (
-        {"Q": f"{year[1]}-Q{_NUMBERS.get(number, number)}"}
-        if year
-        else {"q": str(_NUMBERS.get(number, number))}
-    )
+    number = _NUMBERS.get(match["a"] or match["b"], match["a"] or match["b"])
+    return {"Q": f"{year[1]}-Q{number}"} if year else {"q": f"{number}"}
 
 
 def _named_month(plain: str) -> dict[str, str]:
@@ -221,11 +217,8 @@ def read_periods(texts: list[Any], axis: Period, freq: str, where: Callable[[Any
     october, found = _october(texts), {}
     for text in texts:
         if october.get(text) == "":
-            raise refuse(
-                where(text),
-                quote(str(text)),
-                "January as 01 or October as 10: stored as a number it may be either",
-            )
+            expected = "January as 01 or October as 10: stored as a number it may be either"
+            raise refuse(where(text), quote(str(text)), expected)
         period = _period(october.get(text, text), axis, freq, where(text))
         if period and not FIRST_YEAR <= int(period[:4]) <= LAST_YEAR:
             raise refuse(where(text), quote(period), f"a year from {FIRST_YEAR} to {LAST_YEAR}")

@@ -22,7 +22,6 @@ from lib.tools.sources.tables import Table, read_file, read_tables
 from lib.units import read_unit
 
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
-
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
 
 
@@ -55,10 +54,8 @@ class Proposal:
     @property
     def observations(self) -> pd.DataFrame:
         """A row each: the columns of `observations.COLUMNS` in millions, value_mn the same and currency."""
-        millions, currency = (
-            observations.in_millions(self.rows["value"], self.rows["unit"]),
-            self.rows["unit"].str[:3],
-        )
+        currency = self.rows["unit"].str[:3]
+        millions = observations.in_millions(self.rows["value"], self.rows["unit"])
         return self.rows.assign(value=millions, unit=currency + " mn", value_mn=millions, currency=currency)
 
 
@@ -94,9 +91,8 @@ def propose(path: Path, **given: Any) -> Proposal:
         raise next((fault for fault in faults if isinstance(fault, UnclearError)), faults[0])
     best = max(found, key=lambda one: len(one.rows))
     if others := [table.name for table in tables if table.name not in ("", best.mapping.sheet)]:
-        best.notes.append(
-            f"{where}: read the sheet or table {best.mapping.sheet}; not read: {', '.join(others[:5])}"
-        )
+        not_read = f"not read: {', '.join(others[:5])}"
+        best.notes.append(f"{where}: read the sheet or table {best.mapping.sheet}; {not_read}")
     return best
 
 
@@ -111,10 +107,9 @@ class Look:
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
-        said = self.period()
         parties, unknown = Parties(self.at, self.given, self.headings).found()
+        said = self.period() | parties
         self.questions |= unknown
-        said |= parties
         said |= self.flow(said)
         said |= self.unit_by_row(said)
         said["flows"] = self.values(said)
@@ -123,9 +118,8 @@ class Look:
             raise UnclearError(self.where, self.questions)
         mapping, (rows, notes) = self.read(self.mapping(said))
         if rows.empty:
-            raise UserError(
-                f"{self.where}: found no value whose reporter, partner, flow and period are known, expected one; {'; '.join(notes[:3])}"
-            )
+            found = "found no value whose reporter, partner, flow and period are known, expected one"
+            raise UserError(f"{self.where}: {'; '.join([found, *notes[:3]])}")
         return Proposal(mapping, rows, self.at.notes + notes)
 
     # --- period ---
@@ -147,39 +141,34 @@ class Look:
             texts = [f"{one} {other}" for one in beside[:50] for other in texts] if texts else beside
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        if (
-            freq == "A"
-            and "freq" not in self.given
-            and (words := next(filter(None, map(periods.part_of_year, names)), ""))
-        ):
-            self.questions["freq"] = (
-                f"found years, and {quote(words)} above them, expected A if they are whole years all the same: parts of years are not read"
-            )
-        blanks = "" in texts and at.period_columns and self.lacks_periods()
-        if blanks:
+        part = next(filter(None, map(periods.part_of_year, names)), "")
+        if part and freq == "A" and "freq" not in self.given:
+            expected = "A if they are whole years all the same: parts of years are not read"
+            self.questions["freq"] = f"found years, and {quote(part)} above them, expected {expected}"
+        said: Said = {"period": axis, "freq": freq}
+        if "" in texts and at.period_columns and self.lacks_periods():
             self.at.note("blanks below a period were read as that period")
-        return {"period": axis, "freq": freq} | (
-            {"fill": [self.at.column_name(at.period_columns[0])]} if blanks else {}
-        )
+            said["fill"] = [self.at.column_name(at.period_columns[0])]
+        return said
 
     def period_of_all(self) -> Said:
         """The one period of a table, as it was given or stands in the title."""
         text = str(self.given.get("period", "")) or next(filter(None, map(_period_in, self.headings)), "")
         kinds = periods.read_period(text)
         if not kinds or {*kinds} & {"m", "q"}:
-            seen = next((row for row in self.at.data if any(row)), [])
-            first = f" (its first row: {', '.join(filter(None, seen[:4]))})" if seen else ""
+            first = "".join(
+                f" (its first row: {', '.join(filter(None, row[:4]))})" for row in self.at.data[:1]
+            )
+            expected = "the one of all its figures, such as 2024-01"
             self.questions["period"] = (
-                f"found no year, quarter or month in the table{first}, expected the one of all its figures, such as 2024-01"
+                f"found no year, quarter or month in the table{first}, expected {expected}"
             )
             return {"period": {"is": "2000"}, "freq": "A"}
         if "period" not in self.given:
             self.at.note(f"the period of all figures is {quote(text)}")
         kind = self.given.get("freq") or next(iter(kinds))
-        return {
-            "period": {"is": text} | (self.fiscal([text]) if "F" in kinds else {}),
-            "freq": "A" if kind in "FD" else kind,
-        }
+        axis = {"is": text} | (self.fiscal([text]) if "F" in kinds else {})
+        return {"period": axis, "freq": "A" if kind in "FD" else kind}
 
     def freq(self, texts: list[str], axis: Said) -> tuple[str, Said]:
         """The frequency of the texts of periods, and their axis with what reading them needs."""
@@ -190,9 +179,8 @@ class Look:
         if top == "D":
             top = _freq_of_days([kind["D"] for text in texts if "D" in (kind := periods.read_period(text))])
         if top == "m" and kinds["A"]:
-            raise UserError(
-                f"{self.where}: found years as headings above months, expected the year in each row, in a column of its own"
-            )
+            expected = "the year in each row, in a column of its own"
+            raise UserError(f"{self.where}: found years as headings above months, expected {expected}")
         if top == "m":
             if "year" not in self.given:
                 self.questions["year"] = "found months without their year, expected it, such as 2024"
@@ -212,17 +200,14 @@ class Look:
             return "F"
         if len({text[:4] for text in texts}) < len(texts):
             return "M"
-        self.questions["freq"] = (
-            f"found {quote(texts[0])}, which may be a month or a fiscal year, expected M, or `fiscal` with its first month"
-        )
+        words = f"found {quote(texts[0])}, which may be a month or a fiscal year"
+        self.questions["freq"] = f"{words}, expected M, or `fiscal` with its first month"
         return top
 
     def lacks_periods(self) -> bool:
         """Whether rows with values lack a period below one that has it."""
-        place = self.at.period_columns[0]
-        return any(
-            not row[place] and any(is_number(row[one]) for one in self.at.numbers) for row in self.at.data
-        )
+        without = [row for row in self.at.data if not row[self.at.period_columns[0]]]
+        return any(is_number(row[one]) for row in without for one in self.at.numbers)
 
     def fiscal(self, texts: list[str]) -> Said:
         """The month in which fiscal years begin, and which year one name is of: nobody can tell either from their names."""
@@ -234,16 +219,14 @@ class Look:
             raise UserError(f"fiscal: found {quote(said)}, expected the number of a month, 1 to 12")
         first = int(said)
         if "fiscal" not in self.given:
-            self.questions["fiscal"] = (
-                f"found fiscal years such as {quote(unsaid[0])}, expected the month in which they begin, such as 4 (1: calendar years)"
-            )
+            expected = "the month in which they begin, such as 4 (1: calendar years)"
+            self.questions["fiscal"] = f"found fiscal years such as {quote(unsaid[0])}, expected {expected}"
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
         if single and (first > 1 or "fiscal" not in self.given):
             if label := self.given.get("fiscal_label"):
                 return {"fiscal": first, "fiscal_label": label}
-            self.questions["fiscal_label"] = (
-                f"found {quote(single[0])}, expected start or end: which of its two years it is called by"
-            )
+            expected = "start or end: which of its two years it is called by"
+            self.questions["fiscal_label"] = f"found {quote(single[0])}, expected {expected}"
         return {"fiscal": first}
 
     # --- flow ---
@@ -259,11 +242,8 @@ class Look:
             texts = [level[place] for place in at.numbers]
             if sum(read_flow(one) is not None for one in texts) > 0.5 * len(texts):
                 return {"flow": self.axis_of_flow({"row": number}, list(dict.fromkeys(texts)))}
-        flows = {
-            place: [read_flow(text) for text in texts]
-            for place, texts in self.at.labels.items()
-            if len(texts) <= 200
-        }
+        few = {place: texts for place, texts in self.at.labels.items() if len(texts) <= 200}
+        flows = {place: list(map(read_flow, texts)) for place, texts in few.items()}
         found = [place for place, names in flows.items() if 2 * names.count(None) <= len(names)]
         if not found:
             return {}
@@ -272,11 +252,8 @@ class Look:
 
     def axis_of_flow(self, axis: Said, texts: list[str]) -> Said:
         """An axis of flows, with the texts that name one; other series are left out."""
-        names = {
-            text: flow
-            for text in texts
-            if (flow := read_flow(text)) and not cells.NO_VALUE.search(text.casefold())
-        }
+        values = [text for text in texts if not cells.NO_VALUE.search(text.casefold())]
+        names = {text: flow for text in values if (flow := read_flow(text))}
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
@@ -298,9 +275,8 @@ class Look:
         name = self.at.name
         if column := self.given.get("column"):
             if column not in name:
-                raise UserError(
-                    f"{self.where}: column: found {quote(column)}, expected {nearest(column, filter(None, name))}"
-                )
+                expected = nearest(column, filter(None, name))
+                raise UserError(f"{self.where}: column: found {quote(column)}, expected {expected}")
             return [name.index(column)]
         places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
         about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
@@ -325,9 +301,8 @@ class Look:
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
-            self.questions["column"] = (
-                f"found several columns of numbers ({heads}), expected the one of the values"
-            )
+            words = f"found several columns of numbers ({heads})"
+            self.questions["column"] = f"{words}, expected the one of the values"
         return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
@@ -340,9 +315,8 @@ class Look:
             in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
-                self.questions["flow"] = (
-                    f"found none for the values{f' of {quote(head)}' if head else ''}, expected total, export or import"
-                )
+                whose = f" of {quote(head)}" if head else ""
+                self.questions["flow"] = f"found none for the values{whose}, expected total, export or import"
             found["flow"] = flow or "total"
         if unit := self.unit(head, said):
             found["unit"] = unit
@@ -368,11 +342,11 @@ class Look:
             own = [text for text in texts if not PERCENT.fullmatch(text.casefold())]
             if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
                 columns[place] = own
-        has_ten = {
-            place: all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+        scaled = [
+            place
             for place, own in columns.items()
-        }
-        scaled = [place for place in columns if has_ten[place]]
+            if all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+        ]
         chosen = next(iter(scaled or columns or self.flows_with_units()), None)
         if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
             return {}
@@ -402,9 +376,8 @@ class Look:
                 return ""
             if not currency:
                 where = said["unit"].get("column") or "row {row}".format(**said["unit"])
-                self.questions["unit"] = (
-                    f"found powers of ten in the column {where} but no currency, expected one, such as USD"
-                )
+                words = f"found powers of ten in the column {where} but no currency"
+                self.questions["unit"] = f"{words}, expected one, such as USD"
             return currency or "USD"
         texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
         doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
@@ -421,10 +394,8 @@ class Look:
         names = [*self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
         texts = [head, *self.at.titles, *names, *self.at.notes_below]
         units = list(map(read_unit, texts))
-        return (
-            next((currency for currency, _ in units if currency), ""),
-            next((ten for _, ten in units if ten is not None), None),
-        )
+        currency = next((currency for currency, _ in units if currency), "")
+        return currency, next((ten for _, ten in units if ten is not None), None)
 
     def largest(self) -> float:
         """The largest number of the columns of values, by its digits."""
@@ -455,9 +426,8 @@ class Look:
             return said
         if unclear:
             if "," not in unclear or self.table.separator != ",":
-                self.questions["decimal"] = (
-                    f"found {quote(unclear)}, which may have decimals or thousands, expected the mark before decimals: . or ,"
-                )
+                words = f"found {quote(unclear)}, which may have decimals or thousands"
+                self.questions["decimal"] = f"{words}, expected the mark before decimals: . or ,"
             marks = cells.Marks(".", ",")
             self.at.note(f"{quote(unclear)} was read with thousands")
         if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
@@ -493,9 +463,8 @@ class Look:
             except reader.ConflictError as conflict:
                 total = self.total_of(conflict)
                 mapping = mapping.model_copy(update={"rows": mapping.rows | total})
-        raise UserError(
-            f"{self.where}: found rows that differ in too many columns, expected `rows` in a mapping"
-        )
+        found = "found rows that differ in too many columns"
+        raise UserError(f"{self.where}: {found}, expected `rows` in a mapping")
 
     def total_of(self, conflict: reader.ConflictError) -> dict[str, str]:
         """The text of the total in one of the columns that tell rows apart; without one, the reader is asked."""
@@ -506,8 +475,9 @@ class Look:
                 self.at.note(f"of the column {column} the rows {quote(totals[-1])} were read")
                 return {column: totals[-1]}
         column, texts = next(iter(conflict.columns.items()))
-        words = f'found rows that differ in the column {column} ({", ".join(map(quote, texts[:5]))} …), expected which to take, such as "{column}={texts[0]}"'
-        raise UnclearError(self.where, {"rows": words}) from None
+        differ = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
+        expected = f'which to take, such as "{column}={texts[0]}"'
+        raise UnclearError(self.where, {"rows": f"found {differ}, expected {expected}"}) from None
 
 
 def _freq_of_days(days: list[str]) -> str:
@@ -520,12 +490,8 @@ def _freq_of_days(days: list[str]) -> str:
 def _period_in(title: str) -> str:
     """The period that a title names: the longest run of words that is one."""
     words = re.sub(r"[(),;:_]", " ", title).split()
-    spans = [
-        " ".join(words[n : n + size])
-        for n in range(len(words))
-        for size in range(1, 5)
-        if n + size <= len(words)
-    ]
+    places = range(len(words))
+    spans = [" ".join(words[n:end]) for n in places for end in range(n + 1, min(n + 4, len(words)) + 1)]
     if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
         return found[0]
     return max((span for span in spans if {*periods.read_period(span)} - {"m", "q"}), key=len, default="")

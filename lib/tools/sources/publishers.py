@@ -126,7 +126,7 @@ def publisher(source: str) -> Publisher:
     return PUBLISHERS[source]
 
 
-def base_of(source: str, bases: Mapping[str, str] | None = None, *, allow_http: bool = False) -> str:
+def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: bool = False) -> str:
     """Return a source's base address: the one given, else of `TRADEGOALS_<SOURCE>_URL`, else its own.
 
     Raises

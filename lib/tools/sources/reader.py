@@ -4,13 +4,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, nearest, quote, some
 from lib.tools.sources import cells, observations
 from lib.tools.sources.cells import Marks, text_of
 from lib.tools.sources.client import refuse
@@ -41,9 +40,10 @@ def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
         values for one period.
     """
     if not body.strip():
-        raise refuse(where, "0 rows", f"the names of the columns in row {_rows_of_names(mapping)[-1]}")
-    tables = read_tables(body, where, mapping.encoding, mapping.separator, mapping.sheet)
-    return read_rows(tables[0], mapping, where)
+        return read_rows(Table([]), mapping, where)
+    return read_rows(
+        read_tables(body, where, mapping.encoding, mapping.separator, mapping.sheet)[0], mapping, where
+    )
 
 
 def read_rows(table: Table, mapping: Mapping, where: str) -> Observed:
@@ -51,20 +51,16 @@ def read_rows(table: Table, mapping: Mapping, where: str) -> Observed:
     return Reader(table, mapping, where).observations()
 
 
-def _rows_of_names(mapping: Mapping) -> list[int]:
-    given = mapping.header_row
-    return [given] if isinstance(given, int) else list(given or [1])
-
-
 def _names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list[str]], int]:
     """Return the rows of names, by number, and the number of the first row of values.
 
     Without `header_row`, the first row that has every name.
     """
-    rows, numbers = table.rows, _rows_of_names(mapping)
+    rows, given = table.rows, mapping.header_row
+    numbers = [given] if isinstance(given, int) else list(given or [1])
     if numbers == [0]:
-        return {0: [str(place + 1) for place in range(max(map(len, rows)))]}, 1
-    if mapping.header_row is None:
+        return {0: [str(place + 1) for place in range(max(map(len, rows), default=0))]}, 1
+    if given is None:
         wanted, axes = {*mapping.columns}, {row for axis in mapping.axes.values() for row in axis.levels}
         has_all = (n for n, row in enumerate(rows[:60], 1) if wanted <= {*map(text_of, row)})
         numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
@@ -75,27 +71,17 @@ def _names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, lis
     return dict(zip(numbers, spread(texts), strict=True)), numbers[-1] + 1
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of values, with what the rows of names above it say."""
+class Column(NamedTuple):
+    """One column of values, with what the rows of names above it say, by role."""
 
     place: int
     name: str
     value: ValueColumn
     said: dict[str, str]
-    known: dict[tuple[Cell, ...], tuple[Any, ...]] = field(default_factory=dict, compare=False)
-    """What was found so far, by what stands in a row."""
-
-
-class Unit(NamedTuple):
-    """A currency and a power of ten."""
-
-    currency: str
-    ten: int
 
 
 class Found(NamedTuple):
-    """A value as it stands in the table, and what is said of it; the period as it stands there."""
+    """A value as it stands in the table, and what is said of it: the period as it stands there, a currency and power of ten."""
 
     line: int
     column: Column
@@ -105,7 +91,7 @@ class Found(NamedTuple):
     reporter: str
     partner: str
     flow: str
-    unit: Unit
+    unit: tuple[str, int]
 
 
 class Reader:
@@ -119,7 +105,7 @@ class Reader:
         self.notes = list(table.notes)
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
-        self.known: dict[str, str] = {}  # places, by text
+        self.known: dict[tuple[str, str], str] = {}  # what texts mean, by role
         self.valued: set[int] = set()
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
@@ -127,7 +113,9 @@ class Reader:
         """Return checked observations, and notes."""
         columns = self.columns()
         self.refuse_units_unused(columns)
-        return self.checked(self.found(columns))
+        found = self.found(columns)
+        periods = self.periods(found)
+        return self.checked([one for one in found if periods[one.period]], periods)
 
     # --- columns ---
 
@@ -142,12 +130,10 @@ class Reader:
             place = sum((ord(letter) - 64) * 26**power for power, letter in enumerate(reversed(name))) - 1
             if place < self.width:
                 return place
+        times = max(self.whole.count(name), last.count(name))
         hint = "; columns without names are called by their place where the mapping says header_row: 0"
-        raise refuse(
-            self.where,
-            f"the column {quote(name)} {max(self.whole.count(name), last.count(name))} times",
-            nearest(name, {*self.whole} - {""}) + hint * name.isdigit(),
-        )
+        expected = nearest(name, {*self.whole} - {""}) + hint * name.isdigit()
+        raise refuse(self.where, f"the column {quote(name)} {times} times", expected)
 
     def columns(self) -> list[Column]:
         """Return the columns of values."""
@@ -168,8 +154,8 @@ class Reader:
     def level(self, rows: list[int], place: int) -> str:
         """Return what rows of names say above a column."""
         if outside := [row for row in rows if row not in self.names]:
-            one_of = f"one of header_row: {[*self.names]}"
-            raise refuse(self.where, f"row {outside[0]} outside the rows of names", one_of)
+            expected = f"one of header_row: {[*self.names]}"
+            raise refuse(self.where, f"row {outside[0]} outside the rows of names", expected)
         return " ".join(filter(None, (self.names[row][place] for row in rows)))
 
     def means(self, said: dict[str, str]) -> bool:
@@ -195,11 +181,8 @@ class Reader:
             texts = {text_of(row[place]) for row in rows if place < len(row)} - {""}
             if 2 <= len(texts) <= 20 and all(read_unit(text)[1] is not None for text in texts):
                 name = list(self.names.values())[-1][place]
-                raise refuse(
-                    f"{self.where}: {name}",
-                    f"units that differ ({', '.join(sorted(texts)[:3])})",
-                    f"`unit: {{column: {name}}}` in the mapping",
-                )
+                differ = f"units that differ ({', '.join(sorted(texts)[:3])})"
+                raise refuse(f"{self.where}: {name}", differ, f"`unit: {{column: {name}}}` in the mapping")
 
     # --- rows ---
 
@@ -225,32 +208,32 @@ class Reader:
 
     def found(self, columns: list[Column]) -> list[Found]:
         """Return the values that stand in the table, with what is said of them."""
-        missing = {"", *self.mapping.missing}
+        missing, known = {"", *self.mapping.missing}, dict[tuple[Cell, ...], tuple[Any, ...]]()
         found, skipped, bare = list[Found](), set[int](), list[int]()
         places = {role: [self.places[name] for name in axis.columns] for role, axis in self.axes.items()}
         period = places.pop("period")
         for number, row in self.rows():
             texts = [(column, text_of(row[column.place])) for column in columns]
-            there = [(column, text) for column, text in texts if text not in missing]
-            if not there:
-                blank = not any(text for _, text in texts)
-                bare += [number] if blank and any(map(text_of, row)) else []
+            if not any(text for _, text in texts):
+                bare += [number] * any(map(text_of, row))
                 continue
             beside = tuple([row[place] for some in places.values() for place in some])
             when = " ".join([text_of(row[place]) for place in period]).strip()
-            for column, text in there:
-                if (means := column.known.get(beside)) is None:
+            for column, text in texts:
+                if text in missing:
+                    continue
+                if (means := known.get((column.place, *beside))) is None:
                     said = {
                         role: " ".join(text_of(row[place]) for place in some).strip()
                         for role, some in places.items()
                         if some
                     }
-                    means = column.known[beside] = self.meanings(column, said | column.said, number)
+                    means = known[column.place, *beside] = self.meanings(column, said | column.said, number)
                 if None in means:
                     skipped.add(number)
-                    continue
-                said_when = self.period_said(column, when, row)
-                found.append(Found(number, column, row[column.place], text, said_when, *means))
+                else:
+                    said_when = self.period_said(column, when, row)
+                    found.append(Found(number, column, row[column.place], text, said_when, *means))
         self.note_left_out(skipped, [number for number in bare if not found or number > found[-1].line])
         return found
 
@@ -259,14 +242,15 @@ class Reader:
         if skipped:
             self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
         if below:
-            self.notes.append(
-                f"{self.where}: what stands below the table, from row {below[0]} on, holds no values and was left out"
-            )
+            words = f"what stands below the table, from row {below[0]} on, holds no values and was left out"
+            self.notes.append(f"{self.where}: {words}")
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:
-                self.notes.append(
-                    f"{self.where}: the {role} {quote(name)} of the mapping stands nowhere in the table; there is {nearest(name, seen) if seen else 'nothing'}"
+                there = nearest(name, seen) if seen else "nothing"
+                words = (
+                    f"the {role} {quote(name)} of the mapping stands nowhere in the table; there is {there}"
                 )
+                self.notes.append(f"{self.where}: {words}")
 
     def period_said(self, column: Column, beside: str, row: list[Cell]) -> Any:
         """Return a period as it stands there: a day, or text."""
@@ -304,20 +288,18 @@ class Reader:
         """Return what a text means, by the names of the mapping, else by what is known; blank for nothing."""
         if names := self.axes[role].names:
             return names.get(text, "")
-        if role == "flow":
-            return cells.read_flow(text) or ""
-        if text not in self.known:
-            self.known[text] = cells.read_place(text)
-        return self.known[text]
+        if (role, text) not in self.known:
+            self.known[role, text] = (cells.read_flow if role == "flow" else cells.read_place)(text) or ""
+        return self.known[role, text]
 
-    def unit(self, column: Column, text: str, number: int) -> Unit:
+    def unit(self, column: Column, text: str, number: int) -> tuple[str, int]:
         """Return the unit of a value: of the column, of the row, or the column's currency with the row's power of ten."""
         axis, own = self.axes.get("unit"), column.value.unit
         if axis is None or axis.always is not None:
-            return Unit(*to_unit(own or (axis and axis.always) or ""))
+            return to_unit(own or (axis and axis.always) or "")
         self.seen["unit"].add(text)
         if text in axis.names:
-            return Unit(*to_unit(axis.names[text]))
+            return to_unit(axis.names[text])
         currency, ten = read_unit(text)
         if ten is None and re.fullmatch(r"\d{1,2}", text):
             ten = int(text)
@@ -326,7 +308,7 @@ class Reader:
         currency = currency or (to_unit(own)[0] if own else "")
         if ten is None or not currency:
             raise self.refusal("unit", axis, text, number, "a unit, or its name in `names`")
-        return Unit(currency, ten)
+        return currency, ten
 
     def refusal(self, role: str, axis: Axis, text: str, number: int, expected: str) -> UserError:
         """Return what is said of a text that means nothing."""
@@ -339,45 +321,48 @@ class Reader:
             lines.setdefault(one.period, one.line)
         axis = self.mapping.period
         place = ", ".join(axis.columns) or "period"
-        periods = read_periods(
-            list(lines), axis, self.mapping.freq, lambda text: f"{self.where}:{lines[text]}: {place}"
-        )
+
+        def where(text: Any) -> str:
+            return f"{self.where}:{lines[text]}: {place}"
+
+        periods = read_periods(list(lines), axis, self.mapping.freq, where)
         if left := [text_of(one.period) for one in found if not periods[one.period]]:
-            seen = [*dict.fromkeys(left)]
-            more = f" and {len(seen) - 5} more" if len(seen) > 5 else ""
-            self.notes.append(
-                f"{self.where}: {len(left)} values of other periods were left out: {', '.join(map(quote, seen[:5]))}{more}"
-            )
+            words = some(map(quote, dict.fromkeys(left)), 5)
+            self.notes.append(f"{self.where}: {len(left)} values of other periods were left out: {words}")
         return periods
 
     # --- values ---
 
-    def checked(self, found: list[Found]) -> Observed:
-        """Return values as checked observations."""
-        periods = self.periods(found)
-        found = [one for one in found if periods[one.period]]
+    def checked(self, found: list[Found], periods: dict[Any, str]) -> Observed:
+        """Return values as checked observations; those that contradict one another are refused."""
         marks = self.marks([one.cell for one in found if isinstance(one.cell, str)])
         of_period = {text: flag_of(text_of(text)) for text in periods}
-        rows, flags = [], Counter[str]()
+        rows, lines, flags = list[dict[str, Any]](), list[int](), Counter[str]()
         for one in found:
             if (number := self.number(one, marks)) is None:
                 continue
-            amount, unit = _in_known_unit(number.value, one.unit)
-            status, note = "ok", ""
-            if flag := number.flag or of_period[one.period]:
-                flags[flag] += 1
-                status, note = self.status(flag)
-            parties = one.line, one.reporter, one.partner, one.flow, periods[one.period]
-            rows.append((*parties, amount, unit, one.column.value.valuation, status, note))
+            value, unit = _in_known_unit(number.value, *one.unit)
+            parties = {"reporter": one.reporter, "partner": one.partner, "flow": one.flow}
+            said = {"period": periods[one.period], "valuation": one.column.value.valuation}
+            flag = number.flag or of_period[one.period]
+            rows.append(parties | said | {"value": value, "unit": unit} | self.status(flag))
+            lines.append(one.line)
+            flags.update([flag] if flag else [])
         if flags:
             words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
             self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
-        return self.to_observations(rows)
+        mapping, published = self.mapping, self.mapping.published
+        of_all = {"freq": mapping.freq, "source": mapping.source, "snapshot": "0" * 64}
+        of_all["published"] = published.isoformat() if published else ""
+        table = pd.DataFrame(rows).assign(**of_all) if rows else observations.empty()
+        self.refuse_conflicts(table, lines)
+        seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
+        self.note_lonely_months(seen)
+        return seen.reset_index(drop=True), self.notes + twice
 
     def marks(self, texts: list[str]) -> Marks:
         """Return the marks of the numbers: said by the mapping, else found; two possible readings are refused, or told."""
-        decimal: str | None = self.mapping.decimal
-        thousands: str | None = self.mapping.thousands
+        decimal, thousands = self.mapping.decimal, self.mapping.thousands
         try:
             found, unclear = cells.find_marks(texts)
         except ValueError as error:
@@ -388,85 +373,55 @@ class Reader:
             self.doubt(unclear)
             return found
         if decimal is None:
-            decimal = {",": ".", ".": ","}.get(thousands or "", ".")
-        if thousands is None:
-            thousands = found.thousands if found.decimal == decimal else ""
-        return Marks(decimal, thousands)
+            return Marks({",": ".", ".": ","}.get(thousands or "", "."), thousands or "")
+        usual = found.thousands if found.decimal == decimal else ""
+        return Marks(decimal, usual if thousands is None else thousands)
 
     def doubt(self, unclear: str) -> None:
         """Refuse a comma that may stand before decimals or thousands, and note such a point."""
         if "," in unclear:
-            raise refuse(
-                self.where,
-                quote(unclear),
-                '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways',
-            )
+            both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
+            raise refuse(self.where, quote(unclear), both)
         if unclear:
-            self.notes.append(
-                f'{self.where}: three digits stand after every point, as in {quote(unclear)}: if these are thousands, the mapping must say `thousands: "."`'
-            )
+            words = f"three digits stand after every point, as in {quote(unclear)}"
+            hint = 'if these are thousands, the mapping must say `thousands: "."`'
+            self.notes.append(f"{self.where}: {words}: {hint}")
 
     def number(self, one: Found, marks: Marks) -> cells.Number | None:
         """Return the number of a cell, or None where the mapping says that there is none."""
-        text = one.text
+        found: cells.Number | str
         if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
-            found: cells.Number | str = cells.Number(float(one.cell))
+            found = cells.Number(float(one.cell))
         else:
-            found = cells.read_number(text, marks)
-        if not isinstance(found, str) and 0 <= found.value < math.inf:
-            return found
-        if isinstance(found, str) and cells.without_flag(text) in self.mapping.missing:
-            return None
+            found = cells.read_number(one.text, marks)
         where = f"{self.where}:{one.line}: {one.column.name}"
-        if isinstance(found, str) or not math.isfinite(found.value):
-            raise refuse(where, quote(text), found if isinstance(found, str) else "a finite number")
-        negative = "0 or more: a flow is never negative, a balance is none"
-        raise refuse(where, f"value {quote(str(found.value))}", negative)
+        if isinstance(found, str):
+            if cells.without_flag(one.text) in self.mapping.missing:
+                return None
+            raise refuse(where, quote(one.text), found)
+        if not math.isfinite(found.value):
+            raise refuse(where, quote(one.text), "a finite number")
+        if found.value < 0:
+            negative = "0 or more: a flow is never negative, a balance is none"
+            raise refuse(where, f"value {quote(str(found.value))}", negative)
+        return found
 
-    def status(self, flag: str) -> tuple[str, str]:
+    def status(self, flag: str) -> dict[str, str]:
         """Return the status and the note of a flag."""
+        if not flag:
+            return {"status": "ok", "note": ""}
         status = (cells.FLAGS | self.mapping.flags).get(flag, "ok")
-        return status, f"printed with the flag {flag}" + (f" ({status})" if status != "ok" else "")
+        means = f" ({status})" if status != "ok" else ""
+        return {"status": status, "note": f"printed with the flag {flag}{means}"}
 
     # --- observations ---
 
-    def to_observations(self, rows: list[tuple[Any, ...]]) -> Observed:
-        """Return checked observations; values that contradict one another are refused, with the columns that tell them apart."""
-        mapping = self.mapping
-        names = [
-            "line",
-            "reporter",
-            "partner",
-            "flow",
-            "period",
-            "value",
-            "unit",
-            "valuation",
-            "status",
-            "note",
-        ]
-        kinds = dict.fromkeys(names, "str") | {"value": "float64", "line": "int64"}
-        table = pd.DataFrame(rows, columns=names).astype(kinds)
-        table = table.assign(
-            freq=mapping.freq,
-            source=mapping.source,
-            snapshot="0" * 64,
-            published=mapping.published.isoformat() if mapping.published else "",
-        )
-        self.refuse_conflicts(table, table.pop("line"))
-        seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
-        self.note_lonely_months(seen)
-        return seen.reset_index(drop=True), self.notes + twice
-
-    def refuse_conflicts(self, table: pd.DataFrame, lines: pd.Series) -> None:
-        """Refuse two values for one period, with the column in which their rows differ."""
-        different = table.drop_duplicates([*observations.KEY, "value"])
-        twice = different.duplicated(observations.KEY, keep=False)
-        if not twice.any():
+    def refuse_conflicts(self, table: pd.DataFrame, lines: list[int]) -> None:
+        """Refuse two values for one period, with the columns in which their rows differ."""
+        same = observations.first_conflict(table)
+        if same.empty:
             return
-        case = different[twice].iloc[0]
-        same = (different[observations.KEY] == case[observations.KEY]).all(axis=1)
-        rows = [self.table.rows[line - 1] for line in lines[different.index[same]][:200]]
+        rows = [self.table.rows[lines[place] - 1] for place in same.index[:200]]
         names, used = list(self.names.values())[-1], {*self.places.values()} | self.valued
         apart = {
             name: texts
@@ -475,10 +430,8 @@ class Reader:
             if len(texts := list(dict.fromkeys(text_of(row[place]) for row in rows if place < len(row)))) > 1
         }
         hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
-        raise ConflictError(
-            f"{self.where}: found {observations.conflict_in_words(different[same])}, expected one value{hint if apart else ''}",
-            apart,
-        )
+        words = f"found {observations.conflict_in_words(same)}, expected one value{hint if apart else ''}"
+        raise ConflictError(f"{self.where}: {words}", apart)
 
     def note_lonely_months(self, rows: pd.DataFrame) -> None:
         """Note months or quarters that look like years."""
@@ -487,14 +440,14 @@ class Reader:
         year = rows["period"].str[:4]
         per_year = rows.groupby([*observations.KEY[:3], year.rename("year")]).size()
         if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
-            self.notes.append(
-                f"{self.where}: one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}: are these years? then `freq: A`"
+            words = (
+                f"one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
             )
+            self.notes.append(f"{self.where}: {words}: are these years? then `freq: A`")
 
 
-def _in_known_unit(value: float, unit: Unit) -> tuple[float, str]:
+def _in_known_unit(value: float, currency: str, ten: int) -> tuple[float, str]:
     """Return a value in one of the units of observations: others become millions, no digit changed."""
-    name = {0: "", 3: " th", 6: " mn", 9: " bn"}.get(unit.ten)
-    if name is not None:
-        return value, unit.currency + name
-    return observations.moved(value, unit.ten - 6), f"{unit.currency} mn"
+    if (name := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is not None:
+        return value, currency + name
+    return observations.moved(value, ten - 6), f"{currency} mn"

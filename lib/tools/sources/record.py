@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
-from lib.economies import CURRENCIES as ISO
+from lib.analysis.asking import ecb_rates
+from lib.economies import check_currency
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
@@ -54,22 +53,16 @@ def _figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame
     )
     words = "retrieved " + of("day") + "; snapshot " + seen["snapshot"].str[:16]
     for column in ("note", "valuation"):
-        words = (seen[column] + "; ").where(seen[column] != "", "") + words
-    rows = seen[
-        ["reporter", "partner", "flow", "yoy_pct", "published", "status", "source", "snapshot"]
-    ].assign(
-        figure_id="",
-        period_start=seen["period"].map(starts),
-        period_end=seen["period"].map(ends),
-        value=observations.in_millions(seen["value"], seen["unit"]),
-        unit=seen["unit"].str[:3] + " mn",
-        known_by="",
-        publisher=of("title"),
-        authority=of("authority"),
-        url=of("url"),
-        note=words,
-    )
-    return typed(rows)
+        words = _before(seen[column]) + words
+    about = {"publisher": of("title"), "authority": of("authority"), "url": of("url"), "note": words}
+    about |= {"period_start": seen["period"].map(starts), "period_end": seen["period"].map(ends)}
+    millions = observations.in_millions(seen["value"], seen["unit"])
+    return typed(seen.assign(value=millions, unit=seen["unit"].str[:3] + " mn", **about))
+
+
+def _before(words: pd.Series) -> pd.Series:
+    """Words, where there are any, with what parts them from what follows."""
+    return (words + "; ").where(words != "", "")
 
 
 def _in_currency_of_record(
@@ -89,19 +82,17 @@ def _in_currency_of_record(
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
             means, words = _rates(str(currency), rows["period"].unique().tolist(), client, store)
-            if without := [period for period in rows["period"].unique() if period not in means]:
-                notes.append(
-                    f"kept in {currency}, for there is no rate at hand: {name_gaps(without, [])}; for goals first: "
-                    f"tradegoals data refresh --currency {currency}"
-                )
             there = rows["period"].isin(list(means))
-            parts.append(rows[~there])
+            if len(without := rows[~there]):
+                gaps = name_gaps(without["period"].unique(), [])
+                hint = f"for goals first: tradegoals data refresh --currency {currency}"
+                notes.append(f"kept in {currency}, for there is no rate at hand: {gaps}; {hint}")
+                parts.append(without)
             rows = rows[there]
             rows = rows.assign(
                 value=rows["value"] / rows["period"].map(means).astype("float64"),
                 unit="USD" + rows["unit"].str[3:],
-                note=(rows["note"] + "; ").where(rows["note"] != "", "")
-                + f"converted from {currency} at {words}",
+                note=_before(rows["note"]) + f"converted from {currency} at {words}",
                 yoy_pct="",
             )
         parts.append(rows)
@@ -110,26 +101,15 @@ def _in_currency_of_record(
 
 def _rates(currency: str, periods: list[str], client: Client, store: Store) -> tuple[dict[str, float], str]:
     """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
-    known = client.now().date().isoformat()
-    try:
+    known, found = client.now().date().isoformat(), dict[str, float]()
+    if at_ecb := check_currency(currency) in ecb_rates():
         days, _ = rates.ecb_daily(currency, client, store)
-    except UserError:
-        if currency not in ISO:
-            raise
-        days = None
-    found = {
-        period: mean
-        for period in periods
-        if days is not None and (mean := rates.mean_of(days, period, known))
-    }
+        found = {period: mean for period in periods if (mean := rates.mean_of(days, period, known))}
     if without := [period for period in periods if period not in found and len(period) == 4]:
         annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
         by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
         found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
-    return (
-        found,
-        "the mean of the ECB's daily rates" if days is not None else "annual averages of covariates.csv",
-    )
+    return found, "the mean of the ECB's daily rates" if at_ecb else "annual averages of covariates.csv"
 
 
 WORLD = "World"
@@ -164,6 +144,14 @@ class Written:
     first: str = ""
     last: str = ""
     notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """How much of it is new, in one line."""
+        if not any(self.added):
+            return f"{self.reporter}–{self.partner}: nothing"
+        new, changed, same = (f"{count:,}" for count in self.added)
+        pair = f"{self.reporter}–{self.partner}, {self.first} to {self.last}"
+        return f"{pair}: {new} values new, {changed} changed, {same} known already"
 
 
 def fetch_pair(reporter: str, partner: str, asked: Asked, client: Client, store: Store) -> list[Written]:
@@ -201,11 +189,8 @@ def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame)
     gaps = {flow: name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
     if len(set(gaps.values())) == 1:
         gaps = {"": gaps[FLOWS[0]]}
-    return [
-        f"{reporter}–{partner}{', ' * bool(flow)}{flow}: no value for {missing}"
-        for flow, missing in gaps.items()
-        if missing
-    ]
+    own = {", ".join(filter(None, [f"{reporter}–{partner}", flow])): gap for flow, gap in gaps.items()}
+    return [f"{name}: no value for {gap}" for name, gap in own.items() if gap]
 
 
 def fetch_all(asked: Asked, client: Client, store: Store) -> Iterator[Written]:
@@ -218,13 +203,36 @@ def fetch_all(asked: Asked, client: Client, store: Store) -> Iterator[Written]:
 
 @dataclass(frozen=True)
 class Draft:
-    """What an import would write for one reporter: what was read, its whole file with it, the rows that are new in there, and their number."""
+    """What would be written for one reporter: what was read, how new each of it is, the whole file with it, the rows new in there.
+
+    `state` says of each row of `wanted` which field of `Added` counts it.
+    """
 
     path: Path
     wanted: pd.DataFrame
+    state: pd.Series
     rows: pd.DataFrame
     news: pd.DataFrame
-    added: Added
+
+    def written(self) -> list[Written]:
+        """What is written of each pair."""
+        pairs = self.wanted.groupby(["reporter", "partner"], sort=True)
+        return [
+            Written(str(one), str(other), _added(self.state[rows.index]), *_span(rows))
+            for (one, other), rows in pairs
+        ]
+
+
+def _added(state: pd.Series) -> Added:
+    return Added(*(int((state == name).sum()) for name in Added._fields))
+
+
+def _span(rows: pd.DataFrame) -> tuple[str, str]:
+    """The first and last period of figures: years where all are whole ones, else months."""
+    first, last = rows["period_start"].min(), rows["period_end"].max()
+    longest = (rows["period_end"] - rows["period_start"]).dt.days.min() > 300
+    form = "%Y" if longest and (first.month, last.month) == (1, 12) else "%Y-%m"
+    return first.strftime(form), last.strftime(form)
 
 
 def plan_import(
@@ -247,12 +255,8 @@ def plan_import(
     _check_codes(seen, codes)
     seen, notes = _in_currency_of_record(seen, client, store)
     rows = _figures_from(seen.reset_index(drop=True), answer.snapshots)
-    drafts = [
-        _draft(part.reset_index(drop=True), path_of(str(name)), codes, reread=True)
-        for name, part in rows.groupby("reporter")
-    ]
-    faults = [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]
-    if faults:
+    drafts = [_draft(part, codes, reread=True) for _, part in rows.groupby("reporter")]
+    if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
         raise UserError(list_faults(faults))
     return drafts, answer.notes + notes
 
@@ -260,10 +264,9 @@ def plan_import(
 def _check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
     """Refuse places of which no key can be made."""
     if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(codes)):
-        raise UserError(
-            f"code: found none for {quote(without[0])}, expected a row of it in reporters.csv, which `data import` adds with "
-            f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
-        )
+        option = f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
+        expected = f"a row of it in reporters.csv, which `data import` adds with {option}"
+        raise UserError(f"code: found none for {quote(without[0])}, expected {expected}")
 
 
 def write_import(imported: Imported, client: Client, store: Store) -> tuple[list[Draft], Path | None]:
@@ -312,9 +315,8 @@ def read_years(text: str) -> range:
     except ValueError:
         years = range(0)
     if not len(years) or not 1900 <= years[0] <= years[-1] <= 2100:
-        raise UserError(
-            f"years: found {quote(text)}, expected a year, or the first and the last, such as 2000-2024"
-        )
+        expected = "a year, or the first and the last, such as 2000-2024"
+        raise UserError(f"years: found {quote(text)}, expected {expected}")
     return years
 
 
@@ -325,39 +327,32 @@ def append(rows: pd.DataFrame) -> Added:
     ----------
     rows : as `_figures_from` gives them; one row a value, as one answer gave them.
     """
-    reporter = str(rows["reporter"].iloc[0])
     make_folder(folder())
     with locked(folder()):
-        draft = _draft(rows, path_of(reporter), figure_ids.codes())
+        draft = _draft(rows, figure_ids.codes())
         if len(draft.news):
             _write_file(draft.rows, draft.path)
-    return draft.added
+    return _added(draft.state)
 
 
-def _draft(wanted: pd.DataFrame, path: Path, codes: dict[str, str], reread: bool = False) -> Draft:
-    before = typed(read_file(path)) if path.exists() else _nothing()
+def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) -> Draft:
+    """Rows of one reporter beside what its file has; with `reread` other values of the same answers go."""
+    wanted = wanted.reset_index(drop=True)
+    path = path_of(str(wanted["reporter"].iloc[0]))
+    before = typed(read_file(path)) if path.exists() else empty()
     if reread and len(before):
         key = [*SERIES, "value"]
-        again = before["source"].isin(set(wanted["source"])) & before["snapshot"].isin(
-            set(wanted["snapshot"])
-        )
+        again = before["source"].isin(wanted["source"]) & before["snapshot"].isin(wanted["snapshot"])
         right = pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(wanted[key]))
         before = before[~again | right]
-    there = same = np.zeros(len(wanted), dtype=bool)
+    state = pd.Series("new", wanted.index)
     if len(before):
         last = before.drop_duplicates(SERIES, keep="last")[[*SERIES, "value"]].assign(there=True)
         known = wanted[SERIES].merge(last, on=SERIES, how="left", validate="m:1")
-        there, same = known["there"].notna().to_numpy(), (known["value"] == wanted["value"]).to_numpy()
-    news = _with_ids(wanted[~same], before, codes)
-    added = Added(int((~there).sum()), int((there & ~same).sum()), int(same.sum()))
-    return Draft(
-        path, wanted, pd.concat([before, news], ignore_index=True) if len(news) else before, news, added
-    )
-
-
-@lru_cache(maxsize=1)
-def _nothing() -> pd.DataFrame:
-    return empty()
+        state = state.mask(known["there"].notna(), "changed").mask(known["value"] == wanted["value"], "same")
+    news = _with_ids(wanted[state != "same"], before, codes)
+    rows = pd.concat([before, news], ignore_index=True) if len(news) else before
+    return Draft(path, wanted, state, rows, news)
 
 
 def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
@@ -372,9 +367,7 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
     spans = spans.assign(code=[figure_ids.period_code(*span) for span in spans.itertuples(index=False)])
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
     stem = stem + days.merge(spans, how="left")["code"].to_numpy() + "-" + news["source"]
-    printed = (
-        before["figure_id"].str.rpartition("-")[0].value_counts() if len(before) else pd.Series(dtype="int64")
-    )
+    printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
     return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
 
@@ -424,15 +417,12 @@ def sources() -> pd.DataFrame:
     names = ["reporter", "partner", "period_start", "period_end", "published", "source", "publisher"]
     parts = [read_file(path, names) for path in files()]
     rows = pd.concat(parts) if parts else empty()[names]
-    by_source = rows.groupby("source")
     pairs = rows.drop_duplicates(["source", "reporter", "partner"]).groupby("source").size()
-    return pd.DataFrame(
-        {
-            "pairs": pairs,
-            "values": by_source.size(),
-            "first": by_source["period_start"].min(),
-            "last": by_source["period_end"].max(),
-            "updated": by_source["published"].max(),
-            "publisher": by_source["publisher"].last(),
-        }
+    told = rows.groupby("source").agg(
+        values=("source", "size"),
+        first=("period_start", "min"),
+        last=("period_end", "max"),
+        updated=("published", "max"),
+        publisher=("publisher", "last"),
     )
+    return told.assign(pairs=pairs)

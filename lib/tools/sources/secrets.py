@@ -12,11 +12,8 @@ from typing import NoReturn
 from lib.errors import UserError
 
 KEYRING_SERVICE = "tradegoals"
-
 SHOWN = "***"
-
 SHORTEST_ENCODED = 8  # characters: of a shorter key base64 would be found in any text
-
 LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
 

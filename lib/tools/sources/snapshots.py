@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,13 +76,7 @@ def folder_of() -> Path:
     return Path(os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
 
 
-def save(
-    store: Store,
-    request: Request,
-    answer: Answer,
-    *,
-    facts: Publisher | None = None,
-) -> Snapshot:
+def save(store: Store, request: Request, answer: Answer, *, facts: Publisher | None = None) -> Snapshot:
     """Keep an answer: its body where it is new, and a record.
 
     Parameters
@@ -104,28 +99,17 @@ def save(
 def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
     """Return the record of an answer, not yet kept."""
     facts = facts or publisher(request.source)
-    return Snapshot(
-        request.source,
-        request.path,
-        request.params,
-        answer.url,
-        answer.received,
-        answer.status,
-        answer.media,
-        answer.headers,
-        hashlib.sha256(answer.body).hexdigest(),
-        len(answer.body),
-        facts.title,
-        facts.authority,
-        facts.licence,
-    )
+    question = request.source, request.path, request.params
+    came = answer.url, answer.received, answer.status, answer.media, answer.headers
+    body = hashlib.sha256(answer.body).hexdigest(), len(answer.body)
+    about = (*question, *came, *body, facts.title, facts.authority, facts.licence)
+    return Snapshot(*about)
 
 
 def place_of(store: Store, snapshot: Snapshot) -> Path:
     """Return where the record of a snapshot lies."""
     stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
-    folder = _records_of(store, snapshot.source, snapshot.path, snapshot.params)
-    return folder / f"{stamp}-{snapshot.sha256[:16]}.json"
+    return _records_of(store, snapshot) / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
 def body_path(store: Store, digest: str) -> Path:
@@ -133,10 +117,10 @@ def body_path(store: Store, digest: str) -> Path:
     return store.folder / "bodies" / digest[:2] / f"{digest}.gz"
 
 
-def _records_of(store: Store, source: str, path: str, params: tuple[tuple[str, str], ...]) -> Path:
+def _records_of(store: Store, question: Request | Snapshot) -> Path:
     """Return the folder of a question's records: its name is the beginning of a checksum."""
-    text = json.dumps([source, path, sorted(params)])
-    return store.folder / "records" / source / hashlib.sha256(text.encode()).hexdigest()[:24]
+    text = json.dumps([question.source, question.path, sorted(question.params)])
+    return store.folder / "records" / question.source / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def write(path: Path, content: bytes) -> None:
@@ -167,9 +151,8 @@ def read_record(path: Path) -> Snapshot:
         if retrieved.tzinfo is None or not re.fullmatch("[0-9a-f]{64}", snapshot.sha256):
             raise ValueError("time without a zone, or no checksum")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UserError(
-            f"{shown_path(path)}: found no record of a snapshot ({error}), expected one"
-        ) from None
+        found = f"no record of a snapshot ({error})"
+        raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read: {error.strerror}") from None
     return snapshot
@@ -177,18 +160,15 @@ def read_record(path: Path) -> Snapshot:
 
 def records(store: Store, request: Request) -> list[Snapshot]:
     """Return all answers to a question, oldest first."""
-    folder = _records_of(store, request.source, request.path, request.params)
-    return [read_record(path) for path in sorted(folder.glob("*.json"))]
+    return [read_record(path) for path in sorted(_records_of(store, request).glob("*.json"))]
 
 
 def latest(
     store: Store, request: Request, now: datetime, max_age: timedelta | None = None
 ) -> Snapshot | None:
     """Return the last answer to a question, or None where there is none, or none younger than `max_age`."""
-    found = records(store, request)
-    if not found or (max_age is not None and now - found[-1].retrieved > max_age):
-        return None
-    return found[-1]
+    last = next(reversed(records(store, request)), None)
+    return last if last and (max_age is None or now - last.retrieved <= max_age) else None
 
 
 def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
@@ -202,12 +182,7 @@ def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
 
 def vintages(store: Store, request: Request) -> list[Snapshot]:
     """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
-    found = records(store, request)
-    return [
-        now
-        for before, now in zip([None, *found], found, strict=False)
-        if not before or before.sha256 != now.sha256
-    ]
+    return [next(same) for _, same in groupby(records(store, request), key=lambda one: one.sha256)]
 
 
 def read_body(store: Store, snapshot: Snapshot) -> bytes:
@@ -216,14 +191,15 @@ def read_body(store: Store, snapshot: Snapshot) -> bytes:
     try:
         body = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            f"{shown_path(path)}: found no body that can be read ({error}), expected a gzip"
-        ) from None
+        found = f"no body that can be read ({error})"
+        raise UserError(f"{shown_path(path)}: found {found}, expected a gzip") from None
     if (digest := hashlib.sha256(body).hexdigest()) != snapshot.sha256:
-        raise UserError(
-            f"{shown_path(path)}: found content with checksum {digest}, expected that of its name"
-        )
+        found = f"content with checksum {digest}"
+        raise UserError(f"{shown_path(path)}: found {found}, expected that of its name")
     return body
+
+
+UNREADABLE, MENDED = ".unreadable", "a record with its body; fetching mends it"
 
 
 def check_store(store: Store) -> list[Fault]:
@@ -233,20 +209,16 @@ def check_store(store: Store) -> list[Fault]:
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            expected = "a record with its body; fetching mends it"
-            if path.suffix == UNREADABLE:
-                expected = "none: it was set aside, and may be removed"
+            is_aside = path.suffix == UNREADABLE
+            expected = "none: it was set aside, and may be removed" if is_aside else MENDED
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
             faults.append(Fault(shown_path(path), 1, "", found, expected))
     return faults
 
 
-UNREADABLE = ".unreadable"
-
-
 def set_aside(store: Store, request: Request) -> None:
     """Take records of a question that cannot be read, such as those of an older version, out of the way."""
-    for path in _records_of(store, request.source, request.path, request.params).glob("*.json"):
+    for path in _records_of(store, request).glob("*.json"):
         try:
             read_record(path)
         except UserError:
@@ -310,9 +282,8 @@ def inquire(
     read: Callable[[bytes, str, str], Content], client: Client, store: Store, **asking: Any,
 ) -> tuple[Content, Snapshot]:  # fmt: skip
     """Ask a source without a key for one table; return what was read, and the first record of its vintage."""
-    request = Request(
-        source, base_of(source, client.bases), path, params, ", ".join(media), media, publisher(source).pace
-    )
+    base, pace = base_of(source, client.bases), publisher(source).pace
+    request = Request(source, base, path, params, ", ".join(media), media, pace)
     snapshot, content = ask(client, store, request, read, **asking)
     return content, first_of(store, request, snapshot)
 

@@ -42,13 +42,9 @@ def read_tables(
     """
     tables = _of_content(body, where, encoding, separator)
     if sheet is not None:
-        by_name = {table.name: table for table in tables} | {
-            str(n): t for n, t in enumerate(tables, 1) if not t.name
-        }
+        by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
         if sheet not in by_name:
-            raise refuse(
-                where, f"no sheet {quote(sheet)}", nearest(sheet, [name for name in by_name if name])
-            )
+            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, by_name))
         tables = [by_name[sheet]]
     tables = [table for table in tables if any(map(any_cell, table.rows))]
     if not tables:
@@ -102,19 +98,15 @@ def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
     likely = ["gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r", "utf_16_le", "utf_16_be"]  # fmt: skip
+    errors = "strict" if len(body) <= 20_000 else "ignore"
     for name in likely[:-2]:  # a short text says little of its encoding but by its words
         with suppress(UnicodeDecodeError):
-            if _WORDS.search(
-                body[:20_000].decode(name, "strict" if len(body) <= 20_000 else "ignore").casefold()
-            ):
+            if _WORDS.search(body[:20_000].decode(name, errors).casefold()):
                 return decode.decode_text(body, where, name), name
     best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
-    if (b"\0" in body[:1000] and not (best and best.encoding.startswith("utf_16"))) or best is None:
-        raise refuse(
-            where,
-            "bytes that are text in no encoding that it looks like",
-            "a table, or `encoding` in the mapping",
-        )
+    if best is None or (b"\0" in body[:1000] and not best.encoding.startswith("utf_16")):
+        found = "bytes that are text in no encoding that it looks like"
+        raise refuse(where, found, "a table, or `encoding` in the mapping")
     return decode.decode_text(body, where, best.encoding), best.encoding
 
 
@@ -166,16 +158,7 @@ def _find_separator(text: str) -> str:
 
 def _read_html(text: str, where: str) -> Iterator[Table]:
     """Return the tables of a web page that hold no other table, spanned cells repeated."""
-    import lxml.html
-
-    try:
-        root = lxml.html.document_fromstring(
-            text.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8")
-        )
-    except Exception as error:  # lxml raises several kinds for what is no page
-        raise refuse(
-            where, f"a web page that cannot be read ({str(error)[:200]})", "a page with a table"
-        ) from None
+    root = decode.parse_html(text, where)
     found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
     if not found:
         raise refuse(where, "a web page without a table", "a table")
@@ -219,20 +202,8 @@ def _span(text: str) -> int:
 
 def _read_xml(text: str, where: str) -> list[Table]:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
-    from lxml import etree
-
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(
-            re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace"), parser
-        )
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise refuse(where, f"XML that cannot be read ({str(error)[:200]})", "complete XML") from None
-    dtd = root.getroottree().docinfo.internalDTD
-    if dtd is not None and dtd.entities():
-        raise refuse(where, "XML that defines entities", "XML without them")
+    content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
+    root = decode.parse_xml(content, where, "complete XML")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
         return [Table(_sheet_2003(one, where), _attribute(one, "Name")) for one in sheets]
     observations = [one for one in root.iter() if _tag(one) == "Obs"]
@@ -289,11 +260,8 @@ def _xml_records(root: Any) -> Iterator[dict[str, Cell]]:
     """Elements that hold plain fields, as children or attributes, and occur most often."""
     by_path: dict[str, list[dict[str, Cell]]] = {}
     for element in root.iter():
-        fields: dict[str, Cell] = {
-            _tag(one): (one.text or "").strip() or one.get("value")
-            for one in element
-            if not len(one) and _tag(one)
-        }
+        leaves = [one for one in element if not len(one) and _tag(one)]
+        fields: dict[str, Cell] = {_tag(one): (one.text or "").strip() or one.get("value") for one in leaves}
         fields |= dict(element.attrib) if fields or not len(element) else {}
         if len(fields) > 1:
             by_path.setdefault(_tag(element), []).append(fields)
@@ -356,18 +324,17 @@ def _sdmx_json(content: dict[str, Any]) -> list[dict[str, Cell]]:
     try:
         structure = (data.get("structures") or [data["structure"]])[0]["dimensions"]
         dims = {
-            level: [
-                (one["id"], [value.get("id") for value in one["values"]]) for one in structure.get(level, [])
-            ]
-            for level in ("series", "observation")
+            level: [(one["id"], [value.get("id") for value in one["values"]]) for one in dimensions]
+            for level, dimensions in structure.items()
+            if level in ("series", "observation")
         }
         records = []
         for part in data["dataSets"]:
             series = part.get("series") or {"": {"observations": part.get("observations", {})}}
             for key, one in series.items():
-                outer = _at(key, dims["series"])
+                outer = _at(key, dims.get("series", []))
                 records += [
-                    outer | _at(place, dims["observation"]) | {"OBS_VALUE": value[0]}
+                    outer | _at(place, dims.get("observation", [])) | {"OBS_VALUE": value[0]}
                     for place, value in one["observations"].items()
                 ]
         return records

@@ -5,9 +5,10 @@ what the target counts: many announcements include services, or another year tha
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -33,8 +34,7 @@ YEARS_OF_OTHERS = 2
 BILLIONS = {"bn": 1000.0, "mn": 1.0}
 
 
-@dataclass(frozen=True)
-class Answer:
+class Known(NamedTuple):
     """What is known of a pending target: its last full year, the level then, the probability to reach it."""
 
     year: int
@@ -71,7 +71,11 @@ def update(asked: Asked, client: Client, store: Store) -> Updated:
     before = [_answer_to(row, _levels_of(row, today), today) for row in whole]
     states = [_state_of(row) for row in whole]
     written, failed = [], Counter[str]()
-    for reporter, partner in _pairs_of(whole):
+    # Groups and provinces have no live source.
+    pairs = dict.fromkeys((row["reporter"], row["partner"]) for row in whole)
+    for reporter, partner in pairs:
+        if not {reporter.casefold(), partner.casefold()} <= known_names().keys():
+            continue
         found, said = _fetch_from_cheapest(reporter, partner, asked, client, store, failed)
         written += found
         notes += said
@@ -88,13 +92,6 @@ def update(asked: Asked, client: Client, store: Store) -> Updated:
 def _state_of(target: curation.Row) -> tuple[Any, ...]:
     """Return what changes when something that may move the answer is fetched."""
     return fetched.state(target["reporter"]), fetched.state(target["partner"])
-
-
-def _pairs_of(targets: list[curation.Row]) -> list[tuple[str, str]]:
-    """Return the pairs of economies that targets are about, each once; groups and provinces have no live source."""
-    known = known_names()
-    pairs = [(row["reporter"], row["partner"]) for row in targets]
-    return [pair for pair in dict.fromkeys(pairs) if all(name.casefold() in known for name in pair)]
 
 
 def _fetch_from_cheapest(
@@ -161,7 +158,7 @@ def _needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
     return float(value) * BILLIONS[scale] if currency in CURRENCIES and scale in BILLIONS else None
 
 
-def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Answer | None:
+def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Known | None:
     """Return what is known of a target from its levels (`_levels_of`); None without any."""
     if levels.empty:
         return None
@@ -171,16 +168,12 @@ def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Answer |
         values: dict[str, Any] = {name: target[name] for name in ("reporter", "partner", "flow")}
         values |= {"goal": f"{needed:.0f} {currency} mn", "currency": currency, "base_year": year}
         values |= {"deadline": int(target["target_year"]), "as_of": today}
-        try:
-            case = GoalCase.check(values)
-            found = outlook.of(case).chances
-            odds = float(found["average"]) if "average" in found else None
-        except UserError:  # such as a horizon beyond what is forecast
-            odds = None
-    return Answer(year, float(levels.iloc[-1]), currency, odds)
+        with suppress(UserError):  # such as a horizon beyond what is forecast
+            odds = outlook.of(GoalCase.check(values)).chances.get("average")
+    return Known(year, float(levels.iloc[-1]), currency, odds)
 
 
-def _move_of(target: curation.Row, old: Answer | None, new: Answer | None) -> str:
+def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
     """Say what is now known of a target that was not before; "" where nothing is."""
     if new is None or new == old:
         return ""

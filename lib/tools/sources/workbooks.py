@@ -17,11 +17,8 @@ from lib.errors import UserError
 from lib.tools.sources.client import refuse
 
 LARGEST = 200_000_000  # bytes of a file, and of a workbook when unpacked
-
 WIDEST = 2_000  # columns
-
 LONGEST = 1_100_000  # rows
-
 MOST = 20_000_000  # cells of a sheet, empty ones between others counted
 
 Cell = str | float | int | datetime | date | None
@@ -52,9 +49,7 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
 
     old = body.startswith(b"\xd0\xcf")
     words = "an old Excel file (.xls)" if old else "a workbook"
-    notes: dict[str, list[str]] = {}
-    if not old:
-        notes = _look_inside(body, where)
+    notes = {} if old else _look_inside(body, where)
     try:
         with _quiet():
             book = python_calamine.load_workbook(io.BytesIO(body))
@@ -68,14 +63,14 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         hint = "; saved as .xlsx it may be read" if old else ""
-        raise refuse(
-            where,
-            f"no workbook that can be read ({words}: {str(error)[:200]}{hint})",
-            "an .xlsx, .xlsm, .xls or .ods file",
-        ) from None
+        raise _damaged(where, f"{words}: {str(error)[:200]}{hint}") from None
     for table in tables:
         table.notes += notes.get(table.name, [])
     return tables
+
+
+def _damaged(where: str, why: str) -> UserError:
+    return refuse(where, f"no workbook that can be read ({why})", "an .xlsx, .xlsm, .xls or .ods file")
 
 
 @contextmanager
@@ -101,13 +96,10 @@ def _is_seen(sheet: Any) -> bool:
 
 def _sheet(sheet: Any, name: str, where: str) -> Table:
     if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
-        raise refuse(
-            where, f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns", "a smaller table"
-        )
-    rows = [
-        [None if cell == "" else cell for cell in row[:WIDEST]]
-        for row in sheet.to_python(skip_empty_area=False)
-    ]
+        found = f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns"
+        raise refuse(where, found, "a smaller table")
+    read = sheet.to_python(skip_empty_area=False)
+    rows = [[None if cell == "" else cell for cell in row[:WIDEST]] for row in read]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
         if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000 or top >= len(rows):
             continue
@@ -139,9 +131,7 @@ def _look_inside(body: bytes, where: str) -> dict[str, list[str]]:
     except UserError:
         raise
     except Exception as error:  # a damaged archive makes zipfile and zlib raise whatever they raise
-        raise refuse(
-            where, f"no workbook that can be read ({str(error)[:200]})", "an .xlsx, .xlsm, .xls or .ods file"
-        ) from None
+        raise _damaged(where, str(error)[:200]) from None
     for name, text in texts.items():
         if "sheets/" in name:
             _check_places(text, where)
@@ -190,9 +180,8 @@ def _bare_formulas(texts: dict[str, bytes]) -> dict[str, list[str]]:
     for name, relation in _pairs(texts.get("xl/workbook.xml", b""), rb"name", rb"r:id"):
         text = texts.get("xl/" + targets.get(relation, "").removeprefix("/xl/"), b"")
         if bare := len(_BARE.findall(text)):
-            notes[name] = [
-                f"{bare} cells hold a formula whose value was never stored, and count as blank: open the file in a spreadsheet and save it"
-            ]
+            words = f"{bare} cells hold a formula whose value was never stored, and count as blank"
+            notes[name] = [f"{words}: open the file in a spreadsheet and save it"]
     return notes
 
 

@@ -31,22 +31,15 @@ def annual_indicator(
     parts: list[pd.DataFrame] = []
     snapshots, pages = [], 1
     while len(parts) < pages:
-        params = {
-            "format": "json",
-            "date": f"{years[0]}:{years[-1]}",
-            "per_page": PAGE,
-            "page": len(parts) + 1,
-        }
-        (rows, pages), snapshot = inquire(
-            "worldbank",
-            f"/country/{iso3}/indicator/{code}",
-            tuple((name, str(value)) for name, value in params.items()),
-            ("application/json",),
-            read_page,
-            client,
-            store,
-            **asking,
+        params = (
+            ("format", "json"),
+            ("date", f"{years[0]}:{years[-1]}"),
+            ("per_page", str(PAGE)),
+            ("page", str(len(parts) + 1)),
         )
+        path, media = f"/country/{iso3}/indicator/{code}", ("application/json",)
+        question = path, params, media, read_page
+        (rows, pages), snapshot = inquire("worldbank", *question, client, store, **asking)
         snapshots.append(snapshot)
         parts.append(rows)
     table = pd.concat(parts, ignore_index=True)
@@ -68,18 +61,11 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, int]:
     Frame with iso3, variable, period and value, without empty values, and the number of pages.
     """
     content = decode.read_json(body, where)
-    if (
-        not isinstance(content, list)
-        or not content
-        or not isinstance(content[0], dict)
-        or "page" not in content[0]
-    ):
-        raise refuse(
-            where,
-            f"the error {quote(words)}" if (words := _error_of(content)) else "JSON of another shape",
-            "data",
-        )
-    pages = content[0].get("pages")
+    head = content[0] if isinstance(content, list) and content else None
+    if not isinstance(head, dict) or "page" not in head:
+        words = _error_of(content)
+        raise refuse(where, f"the error {quote(words)}" if words else "JSON of another shape", "data")
+    pages = head.get("pages")
     rows = content[1] if len(content) > 1 and content[1] is not None else []
     if not isinstance(pages, int) or not 0 <= pages <= 1000 or not isinstance(rows, list):
         raise refuse(where, f"{quote(repr(pages))} pages", "a number of pages, and rows")

@@ -15,11 +15,9 @@ from lib.files import make_folder, write_atomically
 
 FILES = Path(__file__).resolve().parent / "page_files"
 
-COMPUTE = ("maths", "model", "goals", "law", "words", "answer", "state")
+COMPUTE = ("maths", "words", "reference", "goals", "law", "readings", "figures", "answer", "state")
 
-SHOW = ("elements", "chart", "controls", "results", "page")
-
-SCRIPTS = COMPUTE + SHOW
+SCRIPTS = (*COMPUTE, "chart", "controls", "results", "page")
 
 NAME = "whatif.html"
 

@@ -1,114 +1,78 @@
 // The figure: record, path of the goal and fan, drawn as SVG with direct labels. Classes, not colours, so that the
 // style sheet can serve light, dark, print and grey.
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** An SVG element with attributes and, if given, a text. */
-function draw(parent, name, attributes = {}, text = null) {
-  const node = document.createElementNS(SVG, name);
+function draw(parent, name, attributes = {}, text = "") {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, typeof value === "number" ? value.toFixed(2) : value);
-  if (text !== null) node.textContent = text;
+  node.append(text);
   parent.append(node);
   return node;
 }
 
-/** Steps of 1, 2 or 5 × 10ᵏ from 0 to about `most`. */
-function ticksTo(most) {
-  const raw = most / 5, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((k) => k * power).find((one) => one >= raw);
-  return upTo(Math.floor(most / step + 1e-9) + 1).map((k) => k * step);
-}
-
-/** What the figure shows: levels around the goal's years, path, fan from the last level on. */
-function shownIn(found) {
-  const { goal, record, ahead } = found, start = ahead.length ? ahead[0].year - 1 : goal.deadline;
-  const first = Math.min(goal.baseYear, start) - 8, last = goal.deadline + 8;
-  const levels = [...record].filter(([year]) => year >= first && year <= last).map(([year, at]) => ({ year, ...at }));
+/** What the figure shows: levels around the goal's years, path, fan from the last level on, and the highest of them. */
+function shownIn({ goal, record, ahead }) {
+  const start = ahead.length ? ahead[0].year - 1 : goal.deadline, first = Math.min(goal.baseYear, start) - 8;
+  const levels = [...record].filter(([year]) => year >= first && year <= goal.deadline + 8).map(([year, level]) => ({ year, ...level }));
   const path = upTo(goal.years + 1).map((k) => ({ year: goal.baseYear + k, value: pathAt(goal, goal.baseYear + k) }));
-  const fans = new Map(ahead.map((one) => [one.year, one.fan])), flat = (year) => MODEL.fan.map(() => record.get(year).value);
-  const fan = ahead.length ? upTo(goal.deadline - start + 1).map((k) => ({ year: start + k, fan: fans.get(start + k) ?? flat(start + k) })) : [];
-  const top = Math.max(...levels.map((at) => at.value), ...path.map((at) => at.value), ...fan.map((at) => at.fan[5]));
-  const most = fan.length ? Math.min(Math.max(top, fan[fan.length - 1].fan[6]), 1.6 * top) : top;
-  const years = [...levels.map((at) => at.year), ...path.map((at) => at.year)];
-  return { levels, path, fan, most: most * 1.04, from: Math.min(...years), to: Math.max(...years, goal.deadline) };
+  const fanOf = (year) => ahead.find((one) => one.year === year)?.fan ?? MODEL.fan.map(() => record.get(year).value);
+  const fan = ahead.length ? upTo(goal.deadline - start + 1).map((k) => ({ year: start + k, fan: fanOf(start + k) })) : [];
+  const top = Math.max(...[...levels, ...path].map(({ value }) => value), ...fan.map((one) => one.fan[5]));
+  const most = 1.04 * Math.max(top, Math.min(fan.at(-1)?.fan[6] ?? 0, 1.6 * top)), years = [...levels, ...path].map(({ year }) => year);
+  return { levels, path, fan, most, from: Math.min(...years), to: Math.max(...years) };
 }
 
-/** Draw the figure into a box of the page. */
-function drawChart(box, room, found, words) {
-  const shown = shownIn(found), width = Math.max(300, Math.min(room || 720, 900)), height = Math.round(Math.max(260, width * 0.5));
-  const side = { left: 52, right: 92, top: 30, bottom: 30 };
-  const [divisor, unit] = shown.most >= 1000 ? [1000, "bn"] : [1, "mn"];
-  const x = (year) => side.left + (year - shown.from) / Math.max(shown.to - shown.from, 1) * (width - side.left - side.right);
-  const y = (value) => height - side.bottom - Math.min(value, shown.most) / shown.most * (height - side.top - side.bottom);
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [key, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "chart-title chart-desc" })) svg.setAttribute(key, value);
-  draw(svg, "title", { id: "chart-title" }, words.title);
-  draw(svg, "desc", { id: "chart-desc" }, words.text);
-  drawAxes(svg, shown, { x, y, width, height, side, divisor }, `${found.goal.currency} ${unit}, nominal`);
-  const labels = [...drawFan(svg, shown, x, y), ...drawPath(svg, shown, x, y)];
-  drawLevels(svg, shown.levels, x, y);
-  placeLabels(svg, labels, height - side.bottom);
+/** Draw the figure into a box of the page that is so wide. */
+function drawChart(box, room, found, said) {
+  const { levels, path, fan, most, from, to } = shownIn(found), [divisor, unit] = most >= 1000 ? [1000, "bn"] : [1, "mn"];
+  const width = clip(room || 720, 300, 900), height = Math.round(Math.max(260, width / 2));
+  const left = 52, right = width - 92, top = 30, bottom = height - 30;
+  const x = (year) => left + (year - from) / Math.max(to - from, 1) * (right - left);
+  const y = (value) => bottom - Math.min(value, most) / most * (bottom - top);
+  const line = (name, places, kind = "polyline") =>
+    draw(svg, kind, { class: name, points: places.map(([year, value]) => `${x(year).toFixed(2)},${y(value).toFixed(2)}`).join(" ") });
+  const svg = draw(box, "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "chart-title chart-desc" });
+  draw(svg, "title", { id: "chart-title" }, `${nameOf(state)}: levels, goal path and fan`);
+  draw(svg, "desc", { id: "chart-desc" }, said);
+  draw(svg, "text", { class: "unit", x: 4, y: 14 }, `${found.goal.currency} ${unit}, nominal`);
+  const power = 10 ** Math.floor(Math.log10(most / 5)), step = [1, 2, 5, 10].map((k) => k * power).find((one) => one >= most / 5);
+  for (let tick = 0; tick <= most; tick += step) {
+    line("grid", [[from, tick], [to, tick]]);
+    draw(svg, "text", { class: "tick", x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, levelText(tick / divisor));
+  }
+  const every = Math.max(1, Math.ceil((to - from) * 44 / (right - left)));
+  for (let year = to; year >= from; year -= every) {
+    draw(svg, "text", { class: "tick", x: x(year), y: bottom + 18, "text-anchor": "middle" }, String(year));
+  }
+  const ends = [], points = (k) => fan.map((one) => [one.year, one.fan[k]]);
+  if (fan.length) {
+    line("band95", [...points(0), ...points(6).reverse()], "polygon");
+    line("band80", [...points(1), ...points(5).reverse()], "polygon");
+    line("median", points(3));
+    const last = fan.at(-1), cut = last.fan[6] > most ? " ↑" : "";
+    ends.push([last.fan[6], `95 %${cut}`, "95"], [last.fan[5], "80 %", "80"], [last.fan[3], "median", "-median"]);
+  }
+  const { year: end, value: target } = path.at(-1);
+  line("path", path.map(({ year, value }) => [year, value]));
+  draw(svg, "path", { class: "target", d: `M ${x(end) - 6} ${y(target)} h 12 M ${x(end)} ${y(target) - 6} v 12` });
+  levels.slice(1).forEach(({ year, value }, k) => {
+    line(year - levels[k].year > 1 ? "gap" : "record", [[levels[k].year, levels[k].value], [year, value]]);
+  });
+  for (const { year, value, grade } of levels) {
+    draw(drawMark(svg, DATA.grades[grade], x(year), y(value)), "title", {}, `${year}: ${levelText(value)} mn, ${DATA.grades[grade]}`);
+  }
+  let lowest = top - 14;  // labels at the right end are moved apart so that none covers another
+  for (const [value, text, name] of [...ends, [target, "goal", "-path"]].sort(([a], [b]) => b - a)) {
+    lowest = Math.max(y(value), lowest + 14);
+    draw(svg, "text", { class: `label label${name}`, x: x(end) + 8, y: lowest + 4 }, text);
+  }
   box.replaceChildren(svg);
 }
 
-function drawAxes(svg, shown, place, unit) {
-  const { x, y, width, height, side, divisor } = place;
-  for (const tick of ticksTo(shown.most / divisor)) {
-    draw(svg, "line", { class: "grid", x1: side.left, x2: width - side.right, y1: y(tick * divisor), y2: y(tick * divisor) });
-    draw(svg, "text", { class: "tick", x: side.left - 6, y: y(tick * divisor) + 4, "text-anchor": "end" }, Number.isInteger(tick) ? grouped(tick) : String(Number(tick.toPrecision(6))));
-  }
-  const step = Math.max(1, Math.ceil((shown.to - shown.from) * 44 / (width - side.left - side.right)));
-  for (let year = shown.to; year >= shown.from; year -= step) {
-    draw(svg, "text", { class: "tick", x: x(year), y: height - side.bottom + 18, "text-anchor": "middle" }, String(year));
-  }
-  draw(svg, "text", { class: "unit", x: 4, y: 14 }, unit);
-}
-
-/** Bands of 95 and 80 % and the median; returns the labels at their ends. */
-function drawFan(svg, shown, x, y) {
-  if (!shown.fan.length) return [];
-  const points = (k) => shown.fan.map((at) => `${x(at.year).toFixed(2)},${y(at.fan[k]).toFixed(2)}`);
-  for (const [name, low, high] of [["band95", 0, 6], ["band80", 1, 5]]) {
-    draw(svg, "polygon", { class: name, points: [...points(low), ...points(high).reverse()].join(" ") });
-  }
-  draw(svg, "polyline", { class: "median", points: points(3).join(" ") });
-  const end = shown.fan[shown.fan.length - 1], cut = end.fan[6] > shown.most ? "95 % ↑" : "95 %";
-  return [[6, cut, "label95"], [5, "80 %", "label80"], [3, "median", "label-median"]].map(([k, text, name]) =>
-    ({ x: x(end.year) + 8, y: y(end.fan[k]), text, name }));
-}
-
-function drawPath(svg, shown, x, y) {
-  const end = shown.path[shown.path.length - 1];
-  draw(svg, "polyline", { class: "path", points: shown.path.map((at) => `${x(at.year).toFixed(2)},${y(at.value).toFixed(2)}`).join(" ") });
-  draw(svg, "path", { class: "target", d: `M ${x(end.year) - 6} ${y(end.value)} h 12 M ${x(end.year)} ${y(end.value) - 6} v 12` });
-  return [{ x: x(end.year) + 8, y: y(end.value), text: "goal", name: "label-path" }];
-}
-
-/** Levels as marks whose shape says how they are known; lines only between years that follow one another. */
-function drawLevels(svg, levels, x, y) {
-  levels.slice(1).forEach((at, k) => {
-    const before = levels[k], gap = at.year - before.year > 1;
-    draw(svg, "line", { class: gap ? "gap" : "record", x1: x(before.year), y1: y(before.value), x2: x(at.year), y2: y(at.value) });
-  });
-  for (const at of levels) {
-    const place = [x(at.year), y(at.value)], mark = draw(svg, ...markOf(at.grade, ...place));
-    draw(mark, "title", {}, `${at.year}: ${levelText(at.value)} mn, ${DATA.grades[at.grade]}`);
-  }
-}
-
 /** Full circle: published; hollow circle: implied; hollow square: converted here; cross: last resort. */
-function markOf(grade, x, y) {
-  const name = DATA.grades[grade];
-  if (name === "published") return ["circle", { class: "mark full", cx: x, cy: y, r: 4 }];
-  if (name === "implied") return ["circle", { class: "mark hollow", cx: x, cy: y, r: 4 }];
-  if (name.includes("converted")) return ["rect", { class: "mark hollow", x: x - 4, y: y - 4, width: 8, height: 8 }];
-  return ["path", { class: "mark cross", d: `M ${x - 4} ${y - 4} l 8 8 M ${x - 4} ${y + 4} l 8 -8` }];
-}
-
-/** Labels at the right end, moved apart so that none covers another. */
-function placeLabels(svg, labels, bottom) {
-  const apart = 14, sorted = [...labels].sort((a, b) => a.y - b.y);
-  sorted.forEach((label, k) => { if (k) label.y = Math.max(label.y, sorted[k - 1].y + apart); });
-  const over = Math.max(0, (sorted.at(-1)?.y ?? 0) - bottom);
-  for (const label of sorted) draw(svg, "text", { class: `label ${label.name}`, x: label.x, y: label.y - over + 4 }, label.text);
+function drawMark(svg, grade, x, y) {
+  if (grade === "published") return draw(svg, "circle", { class: "mark full", cx: x, cy: y, r: 4 });
+  if (grade === "implied") return draw(svg, "circle", { class: "mark hollow", cx: x, cy: y, r: 4 });
+  if (grade.includes("converted")) return draw(svg, "rect", { class: "mark hollow", x: x - 4, y: y - 4, width: 8, height: 8 });
+  return draw(svg, "path", { class: "mark cross", d: `M ${x - 4} ${y - 4} l 8 8 M ${x - 4} ${y + 4} l 8 -8` });
 }

@@ -1,13 +1,13 @@
-"""The server of warm kernels: import the stack once, then fork a kernel for every stub that asks.
+"""The server of warm kernels: import the stack once, then fork a kernel for everyone who asks.
 
-Run as ``python server.py FOLDER IDLE_SECONDS [PARENT]``. It listens on a socket in FOLDER, which is private
-to the user, and ends after so long without a kernel, or when its parent is no longer PARENT. A server with a parent
-serves one command and imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. Of
-data it reads no more than the kept tables: `lib.tables` looks whether they have changed, and tells their use.
+Run as ``python warm_server.py FOLDER PARENT [lib]``, as a file, so that it loads no more than it says. It listens on
+a socket in FOLDER, which is private to the user, and ends when its parent is no longer PARENT. The server of one
+command imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. Of data it reads no
+more than the kept tables: `lib.tables` looks whether they have changed, and tells their use.
 
 A fork is a true copy only of a process with one thread, and the kernel is the one that would have started by
-itself only if nothing that decides an import differs. Both are checked; where they do not hold, the stub
-becomes an ordinary kernel. What all kernels of a server share is the seed of Python's string hashes.
+itself only if nothing that decides an import differs. Both are checked; where they do not hold, who asks starts
+an ordinary kernel. What all kernels of a server share is the seed of Python's string hashes.
 """
 
 import compileall
@@ -56,19 +56,19 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 
 MOST_KERNELS = 200  # each takes two descriptors of the 1024 that select can watch
-WAIT_SECONDS = 1.0  # for a stub that asks, and before it is seen that the parent is gone
+WAIT_SECONDS = 1.0  # for one who asks, and before it is seen that the parent is gone
 PACKAGES_SECONDS = 1.0  # for so long the files of packages, which are thousands, are taken for unchanged
 
 
 class Request(NamedTuple):
-    """What a stub asks for: a kernel with these arguments, in the stub's own circumstances."""
+    """What is asked for: a kernel with these arguments, in the circumstances of the process that asks."""
 
     line: socket.socket
     streams: list[int]
     python: str
     folder: str
     umask: int
-    stub: int
+    asker: int
     arguments: list[str]
     environment: dict[str, str]
 
@@ -102,22 +102,19 @@ class Stack:
 
 @dataclass
 class Server:
-    """The socket, the lock on its folder, and by handle the kernels: process id and line to the stub."""
+    """The socket, and by handle the kernels: process id and line to the process that asked."""
 
     listener: socket.socket
-    lock: int
     stack: Stack
     kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
 
-    def serve(self, idle: float, parent: int) -> Request | None:
+    def serve(self, parent: int) -> Request | None:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
-        last = time.monotonic()
-        while not parent or os.getppid() == parent:
+        while os.getppid() == parent:
             listening = [self.listener.fileno()] if self.listener.fileno() >= 0 else []
-            if not self.kernels and (not listening or time.monotonic() > last + idle):
+            if not self.kernels and not listening:
                 return None
             for ready in select.select([*listening, *self.kernels], [], [], WAIT_SECONDS)[0]:
-                last = time.monotonic()
                 if ready in self.kernels:
                     self.bury(ready)
                 elif (request := self.admit()) and self.fork(request) == 0:
@@ -125,7 +122,7 @@ class Server:
         return None
 
     def admit(self) -> Request | None:
-        """The next request; None, after a word to its stub, if it must not be served."""
+        """The next request; None, after a word to who asks, if it must not be served."""
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
@@ -133,12 +130,12 @@ class Server:
                 raise ValueError
             line.sendall(b"?")
             request = _read_request(line)
-        except (OSError, ValueError, TypeError):  # the stub has gone, or is none
+        except (OSError, ValueError, TypeError):  # who asked has gone, or is none of us
             line.close()
             return None
         if changed := self.stack.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
-            self.close()
+            self.listener.close()
             say("gone")
         if not (reason := changed or unfit(request, self.stack.environment)):
             return request
@@ -152,7 +149,7 @@ class Server:
         """The process id of a new kernel; 0 in the kernel itself, where nothing of the server stays open."""
         try:
             pid = os.fork()
-        except OSError:  # no memory, or too many processes; the stub takes an empty answer for a no
+        except OSError:  # no memory, or too many processes; an empty answer is a no
             pid = -1
         if pid:
             _close_all(request.streams)
@@ -161,14 +158,14 @@ class Server:
         elif pid:
             self.kernels[os.pidfd_open(pid)] = pid, request.line
         else:
-            self.close()
+            self.listener.close()
             _close_all(self.kernels)
             for _, line in self.kernels.values():
                 line.close()
         return pid
 
     def bury(self, handle: int) -> None:
-        """Take note of a kernel's end: kill what it left running, and tell its stub how it ended."""
+        """Take note of a kernel's end: kill what it left running, and tell who asked how it ended."""
         pid, line = self.kernels.pop(handle)
         _kill_group(pid)  # before the wait: until then nobody else can have this number
         _, status = os.waitpid(pid, 0)
@@ -177,28 +174,18 @@ class Server:
         line.close()
         os.close(handle)
 
-    def close(self) -> None:
-        """Let go of the socket and the folder."""
-        self.listener.close()
-        os.close(self.lock)
-
 
 def main() -> None:
     """Preload, serve, and in a forked process become the kernel."""
-    folder, idle, parent = Path(sys.argv[1]), float(sys.argv[2]), int((*sys.argv, "0")[3])
+    folder, parent, packages = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     os.chdir(folder)
     os.umask(0o077)
-    lock = os.open("lock", os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:  # another server has this folder
-        return
-    stack = preload(parent)
-    server, own = Server(listen(), lock, stack), os.getpid()
+    stack = preload(parent, "lib" in packages)
+    server, own = Server(listen(), stack), os.getpid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     request = None
     try:
-        request = server.serve(idle, parent)
+        request = server.serve(parent)
     except SystemExit:  # asked to end
         pass
     finally:
@@ -210,11 +197,8 @@ def main() -> None:
     _run_kernel(request, stack)
 
 
-def preload(parent: int) -> Stack:
-    """Import the stack, in one thread and as a kernel that starts in this environment would import it.
-
-    Beside a parent `lib`, too, and only as long as the parent is there.
-    """
+def preload(parent: int, with_library: bool) -> Stack:
+    """Import the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
     given = dict(os.environ)
@@ -231,14 +215,14 @@ def preload(parent: int) -> Stack:
     files = {path: fingerprint(path) for path in places}
     usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
-        if parent and os.getppid() != parent:
+        if os.getppid() != parent:
             sys.exit()
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
     inline = importlib.util.find_spec(INLINE_BACKEND.partition(".")[0].removeprefix("module://"))
     for place in (inline and inline.submodule_search_locations) or ():
         compileall.compile_dir(place, quiet=2)
-    if parent:
+    if with_library:
         _import_library()
     sys.dont_write_bytecode = usual
     if len(list(Path("/proc/self/task").iterdir())) > 1:
@@ -246,18 +230,15 @@ def preload(parent: int) -> Stack:
     import matplotlib
 
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
-    sources = [matplotlib.matplotlib_fname(), str(Path(__file__).with_name("stub.py"))]
-    sources += (modules := _module_files())
+    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    modules = [path for path in loaded if path]
+    sources = [matplotlib.matplotlib_fname(), *modules]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
     state = {path: fingerprint(path) for path in sources}
     packages = {path: state.pop(path) for path in sources if path in state and path.startswith(tuple(places))}
     return Stack(files | state, given, added, packages, modules)
-
-
-def _module_files() -> list[str]:
-    return [name for module in list(sys.modules.values()) if (name := getattr(module, "__file__", None))]
 
 
 def _import_library() -> None:
@@ -291,7 +272,7 @@ def fingerprint(path: str) -> tuple[int, int] | None:
 
 
 def listen() -> socket.socket:
-    """A socket for its owner only. A dead server's may be in the way: nobody else's, for we hold the lock."""
+    """A socket for its owner only; that of a server before us, which was killed, may be in the way."""
     Path("socket").unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("socket")
@@ -307,13 +288,13 @@ def say(word: str) -> None:
 
 
 def _read_request(line: socket.socket) -> Request:
-    """Read what a stub sends: its standard streams, the length of the rest, and the rest."""
+    """Read what a provisioner sends: its standard streams, the length of the rest, and the rest."""
     size, streams, *_ = socket.recv_fds(line, 4, 3)
     with line.makefile("rb") as reader:
         fields = os.fsdecode(reader.read(int.from_bytes(size, "big"))).split("\0")
-    python, folder, umask, stub, count, *rest = fields
+    python, folder, umask, asker, count, *rest = fields
     environment = dict(variable.split("=", 1) for variable in rest[int(count) :])
-    return Request(line, streams, python, folder, int(umask), int(stub), rest[: int(count)], environment)
+    return Request(line, streams, python, folder, int(umask), int(asker), rest[: int(count)], environment)
 
 
 def unfit(request: Request, environment: dict[str, str]) -> str | None:
@@ -355,7 +336,7 @@ def _kill_group(leader: int) -> None:
 
 
 def _run_kernel(request: Request, stack: Stack) -> None:
-    """Become an ordinary kernel in the stub's circumstances, once the stub says go."""
+    """Become an ordinary kernel in the circumstances of who asked, who then says go."""
     _take_over(request, stack.added)
     _hold_to(request.line)
     import matplotlib
@@ -365,7 +346,7 @@ def _run_kernel(request: Request, stack: Stack) -> None:
     matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE_BACKEND
     launcher = importlib.util.find_spec("ipykernel_launcher")
     sys.argv = [str(launcher and launcher.origin), *request.arguments]
-    app = IPKernelApp.instance(parent_handle=1)  # 1: do not watch the parent, the stub does
+    app = IPKernelApp.instance(parent_handle=1)  # 1: do not watch the parent: the line does
     # The kernel would look at every module for the list that its debugger gets, and so copy a third of what it shares.
     vars(ipkernel)["sys"] = SimpleNamespace(modules={})
     app.initialize(request.arguments)
@@ -379,7 +360,7 @@ def _run_kernel(request: Request, stack: Stack) -> None:
 
 
 def _take_over(request: Request, added: dict[str, str]) -> None:
-    """Take the stub's streams, environment, folder and limits, and random numbers of one's own."""
+    """Take the streams, environment, folder and limits of who asked, and random numbers of one's own."""
     import numpy as np
 
     os.setsid()
@@ -396,21 +377,21 @@ def _take_over(request: Request, added: dict[str, str]) -> None:
     for name in dir(resource):
         if name.startswith("RLIMIT_"):
             limit = getattr(resource, name)
-            resource.setrlimit(limit, resource.prlimit(request.stub, limit))
+            resource.setrlimit(limit, resource.prlimit(request.asker, limit))
     np.random.seed()  # noqa: NPY002 - the module `random` does so by itself
     for place in [place for place, finder in sys.path_importer_cache.items() if finder is None]:
         del sys.path_importer_cache[place]  # there may be a folder now; what is in others, their finders see
 
 
 def _hold_to(line: socket.socket) -> None:
-    """Wait for the stub's go, then have the operating system kill this group as soon as the stub is no more.
+    """Wait for the go of who asked, then have the operating system kill this group as soon as that process is no more.
 
     The kernel of Linux does this (signal-driven input, fcntl(2)): even while a cell never lets go of the
     interpreter, where no thread of ours could run, and after the server has been killed.
     """
     fcntl.fcntl(line, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(line, fcntl.F_SETSIG, signal.SIGKILL)
-    with suppress(OSError):  # a stub that has given up is no more
+    with suppress(OSError):  # who has given up is no more
         line.sendall(str(os.getpid()).encode())
     if line.recv(2) != b"go":
         os._exit(1)

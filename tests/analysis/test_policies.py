@@ -9,9 +9,8 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import plots, reference
-from lib.analysis import interventions, movers, policies, regressions
-from lib.analysis import policies as pages
-from lib.analysis.interventions import Step, read_policies
+from lib.analysis import breaks, movers, policies, regressions
+from lib.analysis.policies import Evidence, Policy, Step, read_policies
 from lib.cases import DriverCase, PolicyCase
 from lib.errors import UserError
 from lib.plots import why
@@ -44,8 +43,8 @@ def view() -> movers.View:
 
 
 @pytest.fixture(scope="module")
-def policy_view() -> pages.View:
-    return pages.look(PolicyCase())
+def policy_view() -> policies.View:
+    return policies.look(PolicyCase())
 
 
 # --- 07 ---
@@ -61,16 +60,18 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         found = movers.look(case)
         table = regressions.with_drivers(found.usd, found.drivers)
         scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
-        best, gains = movers.find_break(found), movers.gains(scores)
+        best, gains = breaks.find(found.run, found.case.trim), movers.gains(scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
         parts = movers.currency_parts(found)
         assert movers.by_block(parts)["years"].sum() == len(parts)
         assert regressions.coefficients(table).notna().all(axis=None)
         assert len(regressions.explained(table)) in (0, len(table))
-        assert len(movers.partitions(found)) == 0 or best["kind"] != "short"
+        assert len(breaks.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
         assert movers.parts_of_whole(found)["share"].notna().all()
-        assert movers.both_flows(found).notna().all(axis=None) and movers.aside(found).notna().all(axis=None)
+        assert movers.both_flows(found).notna().all(axis=None) and movers.aside(
+            found.family, found.case.set_aside
+        ).notna().all(axis=None)
         assert np.isfinite([one.value for one in movers.estimates(found, table, scores, best)]).all()
 
 
@@ -82,8 +83,8 @@ def test_the_longest_run_of_growth_decides_what_is_read(view):
 
 def test_the_longest_run_is_unbroken_and_the_later_of_two():
     rates = pd.Series(1.0, index=[2001, 2002, 2005, 2006, 2009])
-    assert list(movers.longest_run(rates).index) == [2005, 2006]
-    assert movers.longest_run(rates.iloc[:0]).empty
+    assert list(movers._longest_run(rates).index) == [2005, 2006]
+    assert movers._longest_run(rates.iloc[:0]).empty
 
 
 def test_currency_prices_and_quantity_add_up_in_the_table(view):
@@ -104,7 +105,7 @@ def test_contributions_of_parts_add_up_to_the_growth_of_the_whole(view):
 
 def test_the_year_set_aside_is_the_pipelines_and_its_growth_the_published_one(view):
     """18.99 after 7.47 USD bn: the first year of the pipeline, data/figures.csv."""
-    row = movers.aside(view).set_index("name").loc["Heilongjiang"]
+    row = movers.aside(view.family, 2011).set_index("name").loc["Heilongjiang"]
     assert row["in_year"] == pytest.approx(1.542, abs=5e-4)
     assert row["without_year"] < row["with_year"]
 
@@ -148,14 +149,14 @@ def explained(view: movers.View) -> pd.DataFrame:
 def test_the_figures_of_07_are_drawn_or_left_out(view):
     drawn = [
         why.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
-        why.segments(view.run, movers.find_break(view).get("place"), False, "x"),
+        why.segments(view.run, breaks.find(view.run, 0.15).get("place"), False, "x"),
         why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
     ]
     nothing = view.usd.iloc[:0]
     empty = replace(view, usd=nothing, family={"Harbin": nothing}, subject="Harbin")
     left_out = [
         why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
-        why.segments(empty.run, movers.find_break(empty).get("place"), False, "x"),
+        why.segments(empty.run, breaks.find(empty.run, 0.15).get("place"), False, "x"),
         why.explained(explained(empty), {}, "x"),
     ]
     assert all(figure is not None for figure in drawn)
@@ -175,9 +176,9 @@ def close(figures: list) -> None:
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
     assert [policy.name for policy in read_policies(fig.load_events()) if policy.named] == NAMED
-    found = pages.evidence_frame(policy_view).query("named")
+    found = policies.evidence_frame(policy_view).query("named")
     assert list(found["policy"]) == NAMED
-    assert set(found["conclusion"]) == {pages.KNOWN_NOTHING}
+    assert set(found["conclusion"]) == {policies.KNOWN_NOTHING}
 
 
 @pytest.mark.parametrize("policy", read_policies(fig.load_events()), ids=lambda one: one.name)
@@ -216,92 +217,78 @@ def test_a_policy_of_an_unknown_reporter_is_refused():
     ],
 )
 def test_an_event_counts_from_the_year_that_it_could_mostly_fill(date, year, when):
-    assert interventions.first_year(date) == year
-    assert interventions.when(date) == pytest.approx(when, abs=1e-4)
+    assert policies._first_years(pd.Series([date])).to_list() == [year]
+    assert policies.when(date) == pytest.approx(when, abs=1e-4)
 
 
-def evidence(
-    step_p: float, oil_p: float | None, study: str = "", reporter: str = "China"
-) -> interventions.Evidence:
-    policy = interventions.Policy("x", "2011", (reporter,), study=study)
-    one = Step(2011, 0.5, 0.1, 0.9, step_p, 20, 1)
-    beside = None if oil_p is None else replace(one, p=oil_p)
-    return interventions.Evidence(policy, reporter, "2011", 2011, [2010], [2011], one, beside)
+def evidence(step_p: float, oil_p: float | None, study: str = "", reporter: str = "China") -> Evidence:
+    policy = Policy("x", "2011", (reporter,), study=study)
+    one = Step(0.5, 0.1, 0.9, step_p, 20, 1)
+    beside = None if oil_p is None else one._replace(p=oil_p)
+    return Evidence(policy, reporter, "2011", 2011, (2010, 2011), one, beside)
 
 
 @pytest.mark.parametrize(
     ("item", "conclusion"),
     [
-        (evidence(0.5, 0.5), pages.ORDINARY),
-        (evidence(0.01, 0.5), pages.WITH_OIL),
-        (evidence(0.01, None), pages.WITH_OIL),
-        (evidence(0.01, 0.01), pages.STANDS_OUT),
-        (evidence(0.01, 0.01, study="pipeline 2011"), pages.ORDINARY),  # no pool of donors agrees
-        (evidence(0.01, 0.01, study="pipeline 2011", reporter="Heilongjiang"), pages.STANDS_OUT),
-        (replace(evidence(0.01, 0.01), step=None, with_oil=None), pages.KNOWN_NOTHING),
+        (evidence(0.5, 0.5), policies.ORDINARY),
+        (evidence(0.01, 0.5), policies.WITH_OIL),
+        (evidence(0.01, None), policies.WITH_OIL),
+        (evidence(0.01, 0.01), policies.STANDS_OUT),
+        (evidence(0.01, 0.01, study="pipeline 2011"), policies.ORDINARY),  # no pool of donors agrees
+        (evidence(0.01, 0.01, study="pipeline 2011", reporter="Heilongjiang"), policies.STANDS_OUT),
+        (replace(evidence(0.01, 0.01), step=None, with_oil=None), policies.KNOWN_NOTHING),
         (
-            replace(
-                evidence(0.5, 0.5),
-                step=None,
-                with_oil=None,
-                bridged=(0.5, 0.1, 0.9),
-                bridged_with_oil=(0.5, 0.1, 0.9),
-            ),
-            pages.STANDS_OUT,
+            replace(evidence(0.5, 0.5), step=Step(0.5, 0.1, 0.9), with_oil=Step(0.5, 0.1, 0.9)),
+            policies.STANDS_OUT,
         ),
         (
-            replace(
-                evidence(0.5, 0.5),
-                step=None,
-                with_oil=None,
-                bridged=(0.5, 0.1, 0.9),
-                bridged_with_oil=(0.5, -0.1, 0.9),
-            ),
-            pages.WITH_OIL,
+            replace(evidence(0.5, 0.5), step=Step(0.5, 0.1, 0.9), with_oil=Step(0.5, -0.1, 0.9)),
+            policies.WITH_OIL,
         ),
-        (replace(evidence(0.01, 0.01), date=""), pages.NOT_YET),
+        (replace(evidence(0.01, 0.01), date=""), policies.NOT_YET),
     ],
 )
 def test_conclusions_follow_by_rule(policy_view, item, conclusion):
-    assert pages.conclude(policy_view, item) == conclusion
+    assert policies.conclude(policy_view, item) == conclusion
 
 
 def test_one_step_stands_out(policy_view):
-    found = pages.evidence_frame(policy_view)
-    assert pages.count_named(found) == {"n": 5, "unknown": 5, "later": 0, "kind": "unknown"}
-    out = found[found["conclusion"] == pages.STANDS_OUT]
+    found = policies.evidence_frame(policy_view)
+    assert policies.count_named(found) == {"n": 5, "unknown": 5, "later": 0, "kind": "unknown"}
+    out = found[found["conclusion"] == policies.STANDS_OUT]
     assert out[["policy", "reporter", "year"]].to_numpy().tolist() == [
         ["crude pipeline", "Heilongjiang", 2011]
     ]
-    assert found["tested"].sum() == sum(item.knowable for item in policy_view.evidence) == 14
+    assert found["tested"].sum() == sum(item.step is not None for item in policy_view.evidence) == 14
     tested = found[found["tested"]]
     assert (tested["low"] < tested["effect"]).all() and (tested["effect"] < tested["high"]).all()
     assert (tested["p"].notna() == tested["rank"].notna()).all() and (tested["low"] > -1).all()
 
 
 def test_policies_that_had_not_begun_are_counted_apart():
-    found = pages.evidence_frame(pages.look(PolicyCase.check({"as_of": "2014-04-15"})))
-    assert pages.count_named(found) == {"n": 5, "unknown": 3, "later": 2, "kind": "later"}
+    found = policies.evidence_frame(policies.look(PolicyCase.check({"as_of": "2014-04-15"})))
+    assert policies.count_named(found) == {"n": 5, "unknown": 3, "later": 2, "kind": "later"}
     assert (
-        pages.count_named(found[~found["named"]])["kind"]
+        policies.count_named(found[~found["named"]])["kind"]
         == "absent"
-        == pages.count_named(found.iloc[:0])["kind"]
+        == policies.count_named(found.iloc[:0])["kind"]
     )
 
 
 def test_an_event_after_the_day_had_not_begun(monkeypatch):
-    view = pages.look(PolicyCase.check({"as_of": "2014-04-15"}))
+    view = policies.look(PolicyCase.check({"as_of": "2014-04-15"}))
     later = [
         item for item in view.evidence if item.policy.name in ("Expo", "bonded zone", "war and sanctions")
     ]
-    assert {pages.conclude(view, item) for item in later} == {pages.NOT_YET}
+    assert {policies.conclude(view, item) for item in later} == {policies.NOT_YET}
     assert (view.events["date"].str[:4].astype(int) <= 2014).all()
     assert max(level.index.max() for level in view.levels.values()) == 2013
     assert set(view.tests["event"]) == {"pipeline 2011"}
     covariates = fig.load_covariates()
     corrupted = covariates.assign(value=covariates["value"].where(covariates["year"] < 2014, 1.0))
     monkeypatch.setattr(fig, "load_covariates", lambda: corrupted)
-    assert pages.look(PolicyCase.check({"as_of": "2014-04-15"})).evidence == view.evidence
+    assert policies.look(PolicyCase.check({"as_of": "2014-04-15"})).evidence == view.evidence
 
 
 @pytest.mark.parametrize(
@@ -313,8 +300,8 @@ def test_an_event_after_the_day_had_not_begun(monkeypatch):
     ],
 )
 def test_other_flows_are_answered(values):
-    view = pages.look(PolicyCase.check(values))
-    found = pages.evidence_frame(view)
+    view = policies.look(PolicyCase.check(values))
+    found = policies.evidence_frame(view)
     assert found.empty == ("flow" not in values)
     assert len(policies.controls(view)) == len(view.tests)
     assert policies.weights(view).groupby(["event", "flow", "pool"]).size().le(4).all()
@@ -322,10 +309,10 @@ def test_other_flows_are_answered(values):
 
 
 def test_before_the_first_event_there_is_an_empty_timeline():
-    view = pages.look(PolicyCase.check({"reporter": "Heilongjiang", "as_of": "2008-01-01"}))
-    events = pages.timeline(view)
+    view = policies.look(PolicyCase.check({"reporter": "Heilongjiang", "as_of": "2008-01-01"}))
+    events = policies.timeline(view)
     assert events.empty and "when" in events
-    assert set(pages.evidence_frame(view)["conclusion"]) == {pages.NOT_YET}
+    assert set(policies.evidence_frame(view)["conclusion"]) == {policies.NOT_YET}
     plots.use_style()
     close([why.timeline(view.levels, events, "USD", "x")])
     assert why.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None
@@ -335,7 +322,7 @@ def test_before_the_first_event_there_is_an_empty_timeline():
     ("flow", "exporters"), [("total", {"RUS", "CHN"}), ("export", {"CHN"}), ("import", {"RUS"})]
 )
 def test_synthetic_controls_are_of_the_flow_that_is_asked_about(flow, exporters):
-    view = pages.look(PolicyCase.check({"reporter": "China", "flow": flow}))
+    view = policies.look(PolicyCase.check({"reporter": "China", "flow": flow}))
     assert set(view.tests["exporter"]) == exporters
 
 
@@ -347,7 +334,7 @@ def test_a_wrong_level_or_span_is_refused(bad):
 
 def test_the_figures_of_08_are_drawn(policy_view):
     plots.use_style()
-    events = pages.timeline(policy_view)
+    events = policies.timeline(policy_view)
     assert list(events["number"]) == list(range(1, len(events) + 1))
     assert events["when"].is_monotonic_increasing
     gaps = policies.gap_frames(policy_view)

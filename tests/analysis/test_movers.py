@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis import decompose
-from lib.errors import UserError
+from lib.analysis import movers
+from lib.research import studies
 
 positive = st.floats(0.01, 1e6)
 
@@ -21,39 +21,26 @@ def by_year(values, first=2000) -> pd.Series:
 @given(st.lists(st.tuples(positive, positive, positive), min_size=2, max_size=12))
 def test_log_parts_add_up_to_growth(rows):
     level, first, second = (by_year(column) for column in zip(*rows, strict=True))
-    parts = decompose.log_parts(level, {"a": first, "b": second})
+    parts = movers.log_parts(level, {"a": first, "b": second})
     assert len(parts) == len(rows) - 1
     np.testing.assert_allclose(parts[["a", "b", "rest"]].sum(axis=1), parts["growth"], atol=1e-9)
     np.testing.assert_allclose(parts["growth"], growth.log_growth(level).iloc[1:], atol=1e-12)
 
 
-@given(st.lists(st.tuples(positive, positive), min_size=3, max_size=12), st.integers(0, 2))
-def test_means_over_a_period_add_up_too(rows, start):
-    level, factor = (by_year(column) for column in zip(*rows, strict=True))
-    parts = decompose.log_parts(level, {"a": factor})
-    found = decompose.by_period(
-        parts, {"all": (2000, 2100), "some": (2001 + start, 2002 + start), "none": (1900, 1901)}
-    )
-    assert "none" not in found.index
-    np.testing.assert_allclose(found["a"] + found["rest"], found["growth"], atol=1e-9)
-
-
 def test_a_factor_that_is_the_level_leaves_nothing():
     level = by_year([3.0, 4.0, 8.0])
-    parts = decompose.log_parts(level, {"price": level * 7})
+    parts = movers.log_parts(level, {"price": level * 7})
     np.testing.assert_allclose(parts["rest"], 0, atol=1e-12)
 
 
 def test_a_gap_in_any_part_leaves_the_year_out():
     level, factor = by_year([1.0, 2, 3, 4, 5]), by_year([1.0, 2, 3, 4, 5]).drop(2002)
-    assert list(decompose.log_parts(level, {"a": factor}).index) == [2001, 2004]
+    assert list(movers.log_parts(level, {"a": factor}).index) == [2001, 2004]
 
 
 def test_china_russia_2015_in_dollars_and_yuan():
     """Customs: −28.6 % in dollars; TASS: −27.8 % in yuan; World Bank rates 6.1434 and 6.2275."""
-    parts = decompose.log_parts(
-        by_year([95.28, 68.0], 2014), {"yuan": 1 / by_year([6.143434, 6.227489], 2014)}
-    )
+    parts = movers.log_parts(by_year([95.28, 68.0], 2014), {"yuan": 1 / by_year([6.143434, 6.227489], 2014)})
     assert np.expm1(parts.loc[2015, "growth"]) == pytest.approx(-0.286, abs=5e-4)
     assert np.expm1(parts.loc[2015, "rest"]) == pytest.approx(-0.278, abs=0.002)
     assert np.expm1(parts.loc[2015, "yuan"]) == pytest.approx(-0.0135, abs=5e-5)
@@ -62,7 +49,7 @@ def test_china_russia_2015_in_dollars_and_yuan():
 @given(usd=st.floats(-0.9, 3), before=st.floats(1, 20), after=st.floats(1, 20))
 def test_currency_parts_are_those_of_a_flow_measured_in_both(usd, before, after):
     dollars, rates = by_year([1.0, 1 + usd], 2014), by_year([before, after], 2014)
-    parts = decompose.log_parts(dollars, {"yuan": 1 / rates}).loc[2015]
+    parts = movers.log_parts(dollars, {"yuan": 1 / rates}).loc[2015]
     yuan = dollars * rates
     assert parts["rest"] == pytest.approx(np.log(yuan[2015] / yuan[2014]), abs=1e-9)
     assert parts["yuan"] + parts["rest"] == pytest.approx(np.log1p(usd), abs=1e-9)
@@ -71,7 +58,7 @@ def test_currency_parts_are_those_of_a_flow_measured_in_both(usd, before, after)
 @given(st.lists(st.tuples(positive, positive), min_size=2, max_size=12))
 def test_price_and_volume_add_up_to_the_change(rows):
     value, price = (by_year(column) for column in zip(*rows, strict=True))
-    found = decompose.price_and_volume(value, price)
+    found = studies._price_and_volume(value, price)
     scale = max(value.max(), found.abs().to_numpy().max())  # parts far larger than the change cancel
     np.testing.assert_allclose(found["price"] + found["volume"], found["change"], atol=1e-9 * scale)
     np.testing.assert_allclose(found["change"], value.diff().iloc[1:], atol=1e-9 * scale)
@@ -79,26 +66,21 @@ def test_price_and_volume_add_up_to_the_change(rows):
 
 def test_bennets_indicators_of_a_small_example():
     """10 at 2 becomes 12 at 3: price (10 + 12) / 2 × 1 = 11, volume (2 + 3) / 2 × 2 = 5, change 36 − 20."""
-    found = decompose.price_and_volume(by_year([20.0, 36]), by_year([2.0, 3]))
+    found = studies._price_and_volume(by_year([20.0, 36]), by_year([2.0, 3]))
     assert found.loc[2001].to_dict() == pytest.approx({"change": 16, "price": 11, "volume": 5})
 
 
 def test_bennet_treats_both_years_alike():
     value, price = by_year([20.0, 36]), by_year([2.0, 3])
-    there = decompose.price_and_volume(value, price).iloc[0]
-    back = decompose.price_and_volume(by_year([36.0, 20]), by_year([3.0, 2])).iloc[0]
+    there = studies._price_and_volume(value, price).iloc[0]
+    back = studies._price_and_volume(by_year([36.0, 20]), by_year([3.0, 2])).iloc[0]
     np.testing.assert_allclose(there, -back)
-
-
-def test_a_price_of_zero_is_refused():
-    with pytest.raises(UserError, match="expected positive prices"):
-        decompose.price_and_volume(by_year([1.0, 2]), by_year([0.0, 2]))
 
 
 @given(st.lists(st.tuples(positive, positive, positive), min_size=2, max_size=10))
 def test_fuel_contributions_add_up_to_growth(rows):
     fuel, rest, price = (by_year(column) for column in zip(*rows, strict=True))
-    found = decompose.fuel_contributions(fuel, fuel + rest, price)
+    found = studies._fuel_contributions(fuel, fuel + rest, price)
     total = found[["fuel_price", "fuel_volume", "other"]].sum(axis=1)
     np.testing.assert_allclose(total, found["growth"], rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(found["growth"], growth.yoy(fuel + rest).iloc[1:], rtol=1e-9)
@@ -109,7 +91,7 @@ def test_the_deflator_turns_nominal_yuan_into_real_growth():
     gdp, real, cny = (
         fig.covariate(name) for name in ("china_gdp_current_usd", "china_gdp_real_growth_pct", "cny_per_usd")
     )
-    prices = decompose.gdp_deflator(gdp, real, cny)
+    prices = movers.gdp_deflator(gdp, real, cny)
     known = (gdp * cny / prices).dropna()
     np.testing.assert_allclose(growth.yoy(known).dropna() * 100, real.loc[known.index[1:]], atol=1e-9)
 
@@ -118,12 +100,7 @@ def test_the_deflator_turns_nominal_yuan_into_real_growth():
 def test_what_is_set_aside_and_the_rest_compound_to_the_whole(values, data):
     level = by_year(values)
     year = data.draw(st.integers(2001, 2000 + len(values) - 1))
-    found = decompose.set_aside(level, year)
+    found = movers.aside({"x": level}, year).iloc[0]
     whole = np.log1p(found["without_year"]) * (len(values) - 2) + np.log1p(found["in_year"])
     assert whole == pytest.approx(np.log(values[-1] / values[0]), abs=1e-7)
     assert np.log1p(found["with_year"]) * (len(values) - 1) == pytest.approx(whole, abs=1e-7)
-
-
-def test_a_year_without_its_levels_cannot_be_set_aside():
-    with pytest.raises(UserError, match="no level for 2001"):
-        decompose.set_aside(by_year([1.0, 2, 3]).drop(2001), 2001)

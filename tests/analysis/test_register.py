@@ -8,16 +8,18 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from lib.analysis import register, register_model
-from lib.analysis.register_model import FEATURES, SCHEMES, SUB_NATIONAL
+from lib.analysis import register
+from lib.analysis.register import FEATURES, SUB_NATIONAL
 from lib.figures import load_targets
 from lib.reference import read_kept
+from lib.research import register as scored
+from lib.research.panels import bounds
 
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
     targets = load_targets()
-    return register_model.features(register.score_register(targets), targets)
+    return register.features(register.score_register(targets), targets)
 
 
 def simulated(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +69,7 @@ def test_without_a_prior_it_is_the_logit_of_statsmodels():
     from statsmodels.discrete.discrete_model import Logit
 
     x, met = simulated()
-    b, centre, scale = register_model.fit(x, met, prior_sd=1e6)
+    b, centre, scale = register.fit(x, met, prior_sd=1e6)
     design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
     np.testing.assert_allclose(b, Logit(met, design).fit(disp=0).params, atol=1e-6)
 
@@ -75,7 +77,7 @@ def test_without_a_prior_it_is_the_logit_of_statsmodels():
 @pytest.mark.parametrize("prior_sd", [0.1, 0.5, 2.0])
 def test_it_maximises_the_penalised_likelihood(prior_sd):
     x, met = simulated(seed=1)
-    b, centre, scale = register_model.fit(x, met, prior_sd)
+    b, centre, scale = register.fit(x, met, prior_sd)
     design = np.column_stack([np.ones(len(x)), (x - centre) / scale])
 
     def loss(c: np.ndarray) -> float:
@@ -90,22 +92,20 @@ def test_it_maximises_the_penalised_likelihood(prior_sd):
 def test_the_unit_of_a_feature_does_not_matter(factor, offset):
     x, met = simulated(seed=2)
     moved = x * [factor, 1, 1] + [offset, 0, 0]
-    p, q = (register_model.predict(register_model.fit(z, met), z) for z in (x, moved))
+    p, q = (register.predict(register.fit(z, met), z) for z in (x, moved))
     np.testing.assert_allclose(p, q, atol=1e-8)
 
 
 def test_a_feature_that_never_varies_does_no_harm():
     x, met = simulated()
     constant = np.column_stack([x, np.ones(len(x))])
-    p = register_model.predict(register_model.fit(x, met), x)
-    np.testing.assert_allclose(
-        register_model.predict(register_model.fit(constant, met), constant), p, atol=1e-9
-    )
+    p = register.predict(register.fit(x, met), x)
+    np.testing.assert_allclose(register.predict(register.fit(constant, met), constant), p, atol=1e-9)
 
 
 def test_a_tight_prior_leaves_the_share_met():
     x, met = simulated()
-    p = register_model.predict(register_model.fit(x, met, prior_sd=1e-4), x)
+    p = register.predict(register.fit(x, met, prior_sd=1e-4), x)
     np.testing.assert_allclose(p, met.mean(), atol=1e-4)
 
 
@@ -146,36 +146,38 @@ def test_the_pull_is_the_most_probable_shift_of_the_log_odds():
     shifts = np.linspace(-3, 3, 60_001)
     p = 1 / (1 + np.exp(-(odds + shifts[:, None])))
     gain = (met * np.log(p) + (1 - met) * np.log(1 - p)).sum(axis=1) - shifts**2 / (2 * register.PULL_SD**2)
-    assert register._shift(odds, met) == pytest.approx(shifts[gain.argmax()], abs=2e-4)
-    assert register._shift(np.array([]), np.array([])) == 0
+    precision = np.array([register.PULL_SD**-2])
+    found = register._ridge(np.ones((4, 1)), met, precision, odds)
+    assert found == pytest.approx(shifts[gain.argmax()], abs=2e-4)
+    assert register._ridge(np.ones((0, 1)), np.array([]), precision, np.array([])) == 0
 
 
 # No target teaches itself
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", scored.SCHEMES)
 def test_no_outcome_of_the_scored_targets_enters(rows, scheme):
-    by, _ = SCHEMES[scheme]
-    before = register_model.predictions(rows, scheme)
+    by, _ = scored.SCHEMES[scheme]
+    before = scored.predictions(rows, scheme)
     one = rows[by].mode().iloc[0]
     own = rows[by] == one
     turned = rows.assign(met=rows["met"].where(~own, 1 - rows["met"]))
-    after = register_model.predictions(turned, scheme)
+    after = scored.predictions(turned, scheme)
     pd.testing.assert_frame_equal(before[own], after[own])
     assert not np.allclose(before["model"], after["model"])
 
 
 def test_what_was_not_resolved_at_announcement_does_not_enter(rows):
-    before = register_model.predictions(rows, "known at announcement")
+    before = scored.predictions(rows, "known at announcement")
     early = rows["announced"] <= 2012
     late = rows["resolved"] >= 2012
     turned = rows.assign(met=rows["met"].where(~late, 1 - rows["met"]))
-    after = register_model.predictions(turned, "known at announcement")
+    after = scored.predictions(turned, "known at announcement")
     pd.testing.assert_frame_equal(before[early], after[early])
 
 
 def test_the_first_targets_get_the_share_known(rows):
-    odds = register_model.predictions(rows, "known at announcement")
+    odds = scored.predictions(rows, "known at announcement")
     first = rows["announced"] == rows["announced"].min()
     assert (odds.loc[first, "model"] == odds.loc[first, "base rate"]).all()
     assert odds.loc[first, "base rate"].iloc[0] == 0.5  # nothing was resolved: Jeffreys
@@ -184,20 +186,20 @@ def test_the_first_targets_get_the_share_known(rows):
 # Scores
 
 
-def test_cluster_intervals_are_wider_where_clusters_share_a_shock():
+def test_bounds_are_wider_where_clusters_share_a_shock():
     rng = np.random.default_rng(4)
-    cluster = np.repeat(np.arange(20), 15)
-    shared = rng.normal(size=20)[cluster][:, None]
-    alone = rng.normal(size=(300, 1))
-    width = [np.diff(register_model.resampled(x, cluster, 0), axis=0)[0, 0] for x in (shared, alone)]
+    cluster, n = np.repeat(np.arange(20), 15), np.full(20, 15)
+    alone = rng.normal(size=300)
+    shared = 15 * rng.normal(size=20)
+    width = [np.subtract(*bounds(x, n, 1000)[::-1]) for x in (shared, np.bincount(cluster, alone))]
     assert width[0] > 2 * width[1]
     # For shocks alone the interval is that of a mean of 300: 2 × 1.645 / sqrt(300).
     assert width[1] == pytest.approx(2 * 1.645 * alone.std() / np.sqrt(300), rel=0.3)
 
 
 def test_scores_are_those_of_the_predictions(rows):
-    table = register_model.score(rows).set_index(["scheme", "forecast"])
-    odds = register_model.predictions(rows, "other due years")
+    table = scored._score(rows).set_index(["scheme", "forecast"])
+    odds = scored.predictions(rows, "other due years")
     brier = ((odds["model"] - rows["met"]) ** 2).mean()
     row = table.loc[("other due years", "model")]
     assert row["brier"] == pytest.approx(brier)
@@ -211,8 +213,8 @@ def test_scores_are_those_of_the_predictions(rows):
 
 def test_the_kept_tables_are_those_computed_now(rows):
     for name, table in (
-        ("register_model.csv", register_model.score(rows)),
-        ("register_effects.csv", register_model.effects(rows)),
+        ("register_model.csv", scored._score(rows)),
+        ("register_effects.csv", scored._effects(rows)),
     ):
         kept = read_kept(name)
         numbers = kept.select_dtypes("number").columns
@@ -224,11 +226,11 @@ def test_the_kept_tables_are_those_computed_now(rows):
 
 def test_the_probability_of_a_goal_uses_what_was_resolved_by_the_day(rows):
     goal = {"p_law": 0.1, "size_usd": 153e6, "years": 3, "reporter": "Harbin", "as_growth": True}
-    p, taught = register_model.for_goal(rows, 2014, **goal)
+    p, taught = register.for_goal(rows, 2014, **goal)
     assert len(taught) == (rows["resolved"] < 2014).sum() and 0 < p < 1
     turned = rows.assign(met=rows["met"].where(rows["resolved"] < 2014, 1 - rows["met"]))
-    assert register_model.for_goal(turned, 2014, **goal)[0] == p
-    likelier, _ = register_model.for_goal(rows, 2014, **goal | {"p_law": 0.6})
+    assert register.for_goal(turned, 2014, **goal)[0] == p
+    likelier, _ = register.for_goal(rows, 2014, **goal | {"p_law": 0.6})
     assert likelier > p
-    nothing, few = register_model.for_goal(rows, 2004, **goal)
-    assert nothing is None and len(few) < register_model.MIN_KNOWN
+    nothing, few = register.for_goal(rows, 2004, **goal)
+    assert nothing is None and len(few) < register.MIN_KNOWN

@@ -1,0 +1,75 @@
+// What flows of its size say of the growth of a reader's own figures, and what remains after its rates: lib/reference.py
+// and lib.law.posterior. Rates are fractions, growth is log growth, NaN is a year that is not known.
+
+const TABLES = DATA.tables, MODEL = DATA.model;
+
+/** What cannot be answered, as one line: where, what was found, what was expected. */
+class Problem extends Error {}
+
+const sizeClass = (usd) => TABLES.sizes.filter((edge) => edge <= usd).length;
+const whole = (table) => Object.keys(table).map(Number).sort((a, b) => a - b);
+
+/** Key of the class nearest to one of the size; the class of all sizes (−1) only where there is no other. */
+function nearestClass(table, index) {
+  const [first = -1, ...others] = whole(table).filter((key) => key >= 0);
+  return others.reduce((best, key) => Math.abs(key - index) < Math.abs(best - index) ? key : best, first);
+}
+
+/** Last year of the panels of country pairs that was out on a day (lib.reference.last_released). */
+function lastReleased(day) {
+  const [year, month] = day.split("-").map(Number);
+  return year - (month >= 3 ? 2 : 3);
+}
+
+/** The reference class of flows of a size as today knows it up to a year, its drift drawn half-way to the long run. */
+function priorFor(usd, year) {
+  const origin = Math.min(year, lastReleased(DATA.day)), panel = origin < MODEL.first_baci_origin ? "OEC" : "BACI";
+  const last = whole(TABLES.priors[panel]).at(-1), used = Math.min(origin, last), classes = TABLES.priors[panel][used];
+  const key = nearestClass(classes, sizeClass(usd)), who = key < 0 ? "all sizes" : TABLES.size_labels[key];
+  const [series, drift, driftSd, variance, df, autocorrelation, driftError] = classes[key];
+  const late = origin > last ? ` (the last year of the panel, before ${origin})` : "";
+  return {
+    variance, df, autocorrelation,
+    drift: MODEL.long_run_drift + MODEL.pull * (drift - MODEL.long_run_drift),
+    driftError: Math.hypot(MODEL.pull * driftError, MODEL.eras),
+    driftSd: Math.max(MODEL.drift_sd_floor, Math.sqrt(MODEL.lasting) * driftSd),
+    source: `${TABLES.panels[panel]}, years to ${used}${late}: ${series} flows of ${who}`,
+    warning: year - used > MODEL.old ? MODEL.warning.replace("{last}", used).replace("{age}", year - used) : "",
+  };
+}
+
+/** What lib ships of a flow on a day, for own figures: lib.law.posterior, recent rates weighed more, and its sources. */
+function ownExpectation(record, usd) {
+  const from = [...record.keys()].at(-1), prior = priorFor(usd, from), growth = [...record].map(([year, { value }]) =>
+    record.has(year - 1) ? Math.log(value / record.get(year - 1).value) : NaN);
+  const seen = growth.map((rate, i) => ({ rate, weight: 0.5 ** ((growth.length - 1 - i) / MODEL.half_life) }))
+    .filter(({ rate }) => !Number.isNaN(rate));
+  const total = sum(seen.map(({ weight }) => weight)), safe = total || 1;
+  const own = sum(seen.map(({ rate, weight }) => weight * rate)) / safe;
+  const squares = sum(seen.map(({ rate, weight }) => weight * (rate - own) ** 2));
+  const df = prior.df + Math.max(total - sum(seen.map(({ weight }) => weight ** 2)) / safe, 0);
+  const variance = (prior.df * prior.variance + squares) / df, kept = variance / prior.driftSd ** 2;
+  const mean = (total * own + kept * prior.drift) / (total + kept), most = MODEL.largest_surprise * Math.sqrt(variance);
+  const latest = Number.isNaN(growth.at(-1)) ? 0 : growth.at(-1) - mean;
+  const echo = prior.autocorrelation * clip(latest, -most, most), share = total / (total + kept);
+  const worth = 1 / (1 / (total + kept) + prior.driftError ** 2 / variance);
+  return {
+    posterior: [mean, worth, variance, df, prior.autocorrelation, echo, prior.variance, prior.df],
+    source: prior.source,
+    warning: prior.warning,
+    shares: [["own figures", share, share ? own : prior.drift], ["reference class", 1 - share, prior.drift]],
+  };
+}
+
+/** Share of flows of a size that grew by a rate a year or more, as known at an origin (lib.reference.base_rate). */
+function baseRate(usd, origin, horizon, rate) {
+  for (const panel of ["BACI", "OEC"]) {
+    const byOrigin = TABLES.distributions[panel], known = whole(byOrigin).filter((year) => year <= origin);
+    const classes = byOrigin[known.at(-1)];
+    if (!classes || Math.max(...Object.values(classes).flatMap(whole)) < horizon) continue;
+    const rows = classes[nearestClass(classes, sizeClass(usd))], horizons = whole(rows), p = TABLES.probabilities;
+    const at = p.map((_, k) => interp(horizon, horizons, horizons.map((h) => rows[h][k] / h)));
+    return 1 - interp(Math.log1p(rate), at, p, p[0] / 2, (1 + p.at(-1)) / 2);
+  }
+  return null;
+}
