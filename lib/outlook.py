@@ -471,5 +471,14 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
         level, ids = before[last] * (1 + change), ("", "") if missing else (first_row, last_row)
         absent = " and ".join(map(str, missing))
         rows[larger.label_beside(case)] = (last, before[last], change, level, goal.target_mn, absent, *ids)
-    columns = "from_year from_mn parent_growth level_mn target_mn missing first_row last_row".split()
+    columns = [
+        "from_year",
+        "from_mn",
+        "parent_growth",
+        "level_mn",
+        "target_mn",
+        "missing",
+        "first_row",
+        "last_row",
+    ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")
