@@ -29,8 +29,8 @@ from lib.analysis.answers import plainly
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
-from lib.forecast import FAN
 from lib.goals import READING_LABELS
+from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
 
 OWN = "your figures"
