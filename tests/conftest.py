@@ -1,7 +1,9 @@
 """What several test modules share."""
 
 import functools
+import hashlib
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from browser import browser, open_page, served  # noqa: F401 - fixtures, started
 
 from lib import fetched
 from lib import figures as fig
+from lib.files import locked
 from lib.tables import data_state
 from lib.tools.run import matrix
 from lib.tools.run.freshness import Run
@@ -36,14 +39,24 @@ def tables_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def expand_once() -> Callable[..., tuple[list[Run], dict[str, Any]]]:
-    """`matrix.expand` of the committed cases, which takes seconds, once for its arguments and the data that are there."""
+def expand_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[list[Run], dict[str, Any]]]:
+    """`matrix.expand` of the committed cases, which takes seconds, once for its arguments and the data that are there.
+
+    The first worker that needs it leaves it in a file for the others.
+    """
 
     whole = matrix.expand  # tests put another in its place
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     @functools.cache
     def expand(state: Any, *arguments: Any) -> tuple[list[Run], dict[str, Any]]:
-        return whole(*arguments)
+        name = hashlib.sha256(repr((state, arguments)).encode()).hexdigest()
+        with locked(folder):
+            if not (kept := folder / f"expanded-{name}").exists():
+                kept.write_bytes(pickle.dumps(whole(*arguments)))
+        found: tuple[list[Run], dict[str, Any]] = pickle.loads(kept.read_bytes())
+        return found
 
     return lambda *arguments: expand((data_state(), *fetched.files()), *arguments)
 

@@ -4,7 +4,7 @@ A test that takes `some` is marked `exhaustive`, so that
 
     uv run --group test pytest -m "hypothesis or exhaustive" --hypothesis-profile=thorough
 
-finds it.
+finds it; so it does those that take ten seconds as a whole and are `in_full`.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,18 @@ from hypothesis import settings
 exhaustive = pytest.mark.exhaustive
 
 
+def thorough() -> bool:
+    """Whether everything is asked for."""
+    return settings.get_current_profile_name() == "thorough"
+
+
+def in_full(test: Any) -> Any:
+    """A test whose cases cannot be fewer: a default run skips it."""
+    skipped = pytest.mark.skipif(not thorough(), reason="takes ten seconds: --hypothesis-profile=thorough")
+    return exhaustive(skipped(test))
+
+
 def some(items: Iterable[Any], step: int) -> list[Any]:
     """Every `step`-th of the items, the first among them; all with the thorough profile."""
     every = list(items)
-    return every if settings.get_current_profile_name() == "thorough" else every[::step]
+    return every if thorough() else every[::step]

@@ -23,7 +23,7 @@ from lib import figures as fig
 from lib.analysis import answers, what_if
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.reference import (
     HORIZON,
     PROBABILITIES,

@@ -20,7 +20,7 @@ from lib.analysis.asking import ask
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
 from lib.figures import load_figures
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.tools.cli import main
 from lib.tools.whatif import page
 

@@ -13,7 +13,7 @@ from lib.analysis import experience, register
 from lib.errors import UserError
 from lib.figures import load_targets
 from lib.goals import READINGS, Goal
-from lib.research import backtest, classes, pipeline, rival_scores, trade_scores
+from lib.research import backtest, pipeline, rival_scores, trade_scores
 from lib.research.panels import Levels
 
 
@@ -271,21 +271,6 @@ def test_a_step_is_run_once_and_again_when_asked(tmp_path, monkeypatch):
 def test_a_missing_panel_is_named(tmp_path):
     with pytest.raises(UserError, match=r"baci_pairs_2000_2020\.parquet: not found"):
         pipeline.build(tmp_path, tmp_path / "out", only=["priors"])
-
-
-def test_a_users_own_panel_has_priors_and_scores(tmp_path):
-    levels = panel(seed=14, series=200, years=12)
-    names = [f"P{k}" for k in range(200)]
-    wide = pd.DataFrame(np.exp(levels.log), columns=levels.years).assign(partner=names)
-    tidy = wide.melt("partner", var_name="year", value_name="value_usd").dropna()
-    tidy = tidy.assign(reporter="AAA", flow="export", year=tidy["year"].astype(int))
-    tidy.to_parquet(tmp_path / "mine.parquet")
-    found = trade_scores.score_panel(tmp_path / "mine.parquet")
-    assert {"law", "base_rate", "log_walk", "drift", "half"} == set(found.events["model"])
-    assert found.intervals["cover80"].between(0, 1).all()
-    table = classes.panel_priors(tmp_path / "mine.parquet")
-    prior = reference.prior_for(2e8, 2006, table=table)
-    assert prior.source.startswith("mine, years to 2006")
 
 
 def test_every_competitor_answers_every_horizon():

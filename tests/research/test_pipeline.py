@@ -69,6 +69,7 @@ def test_priors_of_ones_own_panel_can_be_used(mine: Path, tmp_path: Path) -> Non
     prior = prior_for(1.5e8, 2011, table=table)
     assert prior.drift == pytest.approx(0.05, abs=0.03)
     assert prior.variance == pytest.approx(0.04, rel=0.3)
+    assert prior.source.startswith("mine, years to 2011")
 
 
 def test_the_backtest_on_ones_own_panel_leaves_scores_of_all_models(mine: Path, tmp_path: Path) -> None:

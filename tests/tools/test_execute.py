@@ -356,9 +356,10 @@ def test_a_file_where_a_folder_is_needed_is_a_users_mistake(tmp_path: Path) -> N
 # The engine.
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.skipif(os.name != "posix", reason="finds processes in /proc")
 def test_papermills_command_executes_with_our_engine(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm_kernel: str
 ) -> None:
     monkeypatch.setenv("TRADEGOALS_TEST_MARK", mark := uuid.uuid4().hex)
     cells = ["import os\nimport pandas as pd\npd.Series([1.5], name=reporter)", "print(as_of)", tiny.RECORD]
@@ -386,6 +387,7 @@ def test_papermills_command_executes_with_our_engine(
     ]
     assert left == []
     # A failure is told as papermill tells it.
+    monkeypatch.setattr(kernels, "_of_this_process", lambda: warm_kernel)
     tiny.write(tiny_folder, "1 / 0")
     command = importlib.import_module("papermill.cli").papermill
     failed = CliRunner().invoke(command, [*program[1:], str(source), str(tmp_path / "failed.ipynb")])
@@ -408,6 +410,7 @@ def test_a_notebook_of_an_ordinary_kernel_gets_a_warm_one_unless_it_is_asked_for
     assert engine.nb_kernel_name("tradegoals", other) == "ir"
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_cell_that_leaves_the_notebook_is_no_success(tiny_folder: Path, tmp_path: Path) -> None:
     bad = execute_bad(tiny_folder, tmp_path, "1", "raise SystemExit(0)", "2")
     assert bad.error == "cell 4: SystemExit: 0"

@@ -9,14 +9,15 @@ from urllib.parse import urlencode
 import pytest
 from browser import axe_faults
 from pastes import PASTES
+from sampling import exhaustive, some
 
 from lib import outlook, reference
 from lib.analysis import what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError
-from lib.forecast import FAN
 from lib.goals import READINGS
+from lib.law import FAN
 from lib.outlook import Answer
 from lib.tools.whatif import page
 
@@ -265,7 +266,8 @@ CONTROLS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), CONTROLS)
+@exhaustive
+@pytest.mark.parametrize(("name", "value"), some(CONTROLS, 2))
 def test_every_control_changes_the_numbers(open_page: Any, file: Path, name: str, value: str) -> None:
     sheet = visit(open_page, file, CHINA).page
     before, title = shown(sheet), sheet.inner_text("#title")
@@ -461,7 +463,8 @@ FIELDS = [
 GO = "([own, field, text]) => { location.hash = `#${own}${new URLSearchParams([[field, text]])}`; }"
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@exhaustive
+@pytest.mark.parametrize("field", some(FIELDS, 3))
 def test_hostile_addresses_are_refused_in_words(open_page: Any, file: Path, field: str) -> None:
     """Nothing runs (a dialog or an error in the console fails the test), no element comes in, a line says why."""
     sheet = visit(open_page, file).page
