@@ -355,6 +355,12 @@ def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
     assert "This run failed" in page.words and "killed <9>" in page.words
 
 
+def test_a_page_of_a_run_opens_with_its_answer(out: Path, pages: dict[str, Page]) -> None:
+    result = json.loads((out / "runs" / site_runs.FIRST / "default" / "result.json").read_bytes())
+    said = " ".join(pages[f"runs/{site_runs.FIRST}/default/index.html"].words.split())
+    assert said.index(" ".join(markup.plain(result["answer"]).split())) < said.index("On this page")
+
+
 def test_a_page_says_how_it_was_made(out: Path, pages: dict[str, Page]) -> None:
     record = json.loads((out / "runs" / site_runs.FIRST / "default" / "run.json").read_text(encoding="utf-8"))
     said = pages[f"runs/{site_runs.FIRST}/default/index.html"].words

@@ -158,6 +158,14 @@ def test_own_figures_are_forecast_as_lib_does(
     compare(found, own)
 
 
+def test_a_multiple_of_the_base_is_a_goal_and_keeps_its_words(open_page: Any, file: Path) -> None:
+    case = GoalCase(goal="3 times the base")
+    sheet = visit(open_page, file, address(case)).page
+    assert sheet.locator("#problems").is_hidden()
+    assert "3 times the base 2012–2015" in sheet.inner_text("#title")
+    assert shown(sheet)["chance"] == pytest.approx(outlook.of(case).chances["average"], abs=1e-6)
+
+
 def test_announced_goals_and_others_beside_them_have_the_whole_answer(open_page: Any, file: Path) -> None:
     """On the day of the announcement and today, for the goal, another rate and a longer time."""
     stated = what_if_data.payload()["goals"]
