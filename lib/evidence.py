@@ -31,14 +31,13 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
 from lib import figures as fig
-from lib import forecast, months
 from lib import law as laws
+from lib import months
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.forecast import GrowthModel, Prior
-from lib.law import Law
+from lib.law import Law, Posterior
 from lib.months import MONTHS
-from lib.reference import Array, read_kept, size_class, size_label
+from lib.reference import Array, Prior, read_kept, size_class, size_label
 from lib.words import year_spans
 
 LARGER, LATER, MIRROR, YEAR_SO_FAR, PARCELS = PIECES = (
@@ -442,7 +441,7 @@ def ratio_prior(size_usd: float, origin: int, month: int) -> Prior:
     return pick_ratio(table[table["origin"] == used], month, int(size_class(size_usd)), source)
 
 
-def ratio_model(own: ArrayLike, prior: Prior) -> GrowthModel:
+def ratio_model(own: ArrayLike, prior: Prior) -> Posterior:
     """Posterior of ln(total / year so far) after a flow's own earlier years.
 
     Parameters
@@ -457,7 +456,7 @@ def ratio_model(own: ArrayLike, prior: Prior) -> GrowthModel:
         np.sqrt(np.asarray(prior.variance) + np.asarray(prior.drift_sd) ** 2),
     )
     low, high = (np.expand_dims(centre + side * LARGEST * spread, -1) for side in (-1, 1))
-    return forecast.fit(np.clip(values, low, high), prior)
+    return laws.posterior(np.clip(values, low, high), prior, half_life=np.inf, class_share=0.0)
 
 
 ERRORS_FILE = "nowcast_errors.csv"
@@ -524,8 +523,8 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
         before = own[month].loc[: year - 1].dropna()
         ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first), month))
         correlation, stretch = kept_link(month, year - 1)
-        located = np.log(value) + float(forecast.location(ratio, 1))
-        variance = (stretch * float(forecast.spread(ratio, 1))) ** 2
+        located = np.log(value) + float(laws.location(ratio, 1))
+        variance = (stretch * float(laws.spread(ratio, 1))) ** 2
         found.append(SoFar(year, month, located, variance, float(ratio.df), correlation))
     return found
 

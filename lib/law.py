@@ -30,10 +30,16 @@ from scipy.special import logsumexp, ndtr
 
 from lib import mixtures
 from lib.errors import UserError
-from lib.forecast import FAN, MIN_GROWTH_RATES, Prior
 from lib.goals import Goal
+from lib.reference import Prior
 
 Array = NDArray[np.float64]
+
+FAN = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+"""Probabilities of the quantiles that make a fan: 50, 80 and 95 % intervals around the median."""
+
+MIN_GROWTH_RATES = 4
+"""Fewer growth rates than this say too little about their own variance to stand without a prior."""
 
 HALF_LIFE = 6.0
 """Years after which a growth rate weighs half as much (weights 2^(−age/6)): better on all panels measured."""
@@ -124,7 +130,9 @@ def drawn(prior: Prior) -> Prior:
     return replace(prior, drift=drift, drift_error=float(np.hypot(PULL * prior.drift_error, ERAS)))
 
 
-def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LIFE) -> Posterior:
+def posterior(
+    growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LIFE, class_share: float = CLASS_SHARE
+) -> Posterior:
     """Drift and variance of log growth after observing rates.
 
     Parameters
@@ -133,6 +141,7 @@ def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LI
     prior : of the class, its drift `drawn`; fields may be arrays of shape (series,). Without one, the flow must
         have four rates that vary, and the law is the textbook's (flat prior) but for the weights.
     half_life : years after which a rate weighs half as much; infinite for equal weights.
+    class_share : chance that the variance ahead is drawn anew from the class.
 
     Raises
     ------
@@ -161,7 +170,7 @@ def posterior(growth: ArrayLike, prior: Prior | None, half_life: float = HALF_LI
     drift = (total * mean + (weight - total) * prior.drift) / weight
     echo = prior.autocorrelation * _latest_surprise(rates, drift, variance)
     worth = 1 / (1 / weight + prior.drift_error**2 / variance)
-    parts = _variance_parts(variance, df, prior.variance, prior.df, CLASS_SHARE)
+    parts = _variance_parts(variance, df, prior.variance, prior.df, class_share)
     turn = np.broadcast_to(np.asarray(prior.autocorrelation, dtype=float), drift.shape)
     return Posterior(drift, worth, variance, df, turn, echo, *parts)
 
@@ -235,6 +244,11 @@ def years_worth(of: Posterior, horizon: ArrayLike) -> Array:
     """
     h, r = np.asarray(horizon, dtype=float), of.autocorrelation
     return np.sqrt(h + 2 * r * (h - 1) - r**2 + h**2 / of.weight)
+
+
+def spread(of: Posterior, horizon: ArrayLike) -> Array:
+    """Scale of the sum of the next `horizon` rates, a Student-t but for the share that the class has in its variance."""
+    return np.sqrt(of.variance) * years_worth(of, horizon)
 
 
 def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:

@@ -37,10 +37,9 @@ from lib.evidence import (
     Assumptions,
     Inferred,
 )
-from lib.forecast import FAN, Prior
 from lib.goals import Goal, Kind, Verdict
-from lib.law import Law, Posterior
-from lib.reference import read_kept
+from lib.law import FAN, Law, Posterior
+from lib.reference import Prior, read_kept
 from lib.results import Estimate
 from lib.words import year_spans
 
@@ -157,7 +156,7 @@ class Expectation:
         return laws.from_posterior(self.posterior, self.origin, self.level_mn, horizon)
 
     def quantiles(self, years: int) -> np.ndarray:
-        """Quantiles of the level after `years` years at `lib.forecast.FAN`; millions."""
+        """Quantiles of the level after `years` years at `lib.law.FAN`; millions."""
         return laws.quantiles(self.law(years), self.origin + years)
 
 
@@ -242,7 +241,7 @@ class Answer:
 
     @property
     def fan(self) -> pd.DataFrame | None:
-        """Quantiles of the level (`lib.forecast.FAN`, millions) by year, from the last known year before the first unknown.
+        """Quantiles of the level (`lib.law.FAN`, millions) by year, from the last known year before the first unknown.
 
         A known year is certain. None where all is known.
         """

@@ -1,6 +1,6 @@
 """The reference class: what the growth of flows of this size was, known at an origin.
 
-Six numbers for each size class and origin make the prior of `lib.forecast`: pooled drift and its standard error, spread
+Six numbers for each size class and origin make a `Prior`: pooled drift and its standard error, spread
 of the drift between flows, typical variance and its degrees of freedom, autocorrelation. All are estimated
 from years up to the origin only. They are kept in ``data/reference/priors.csv``, so that `prior_for` works
 without the panels. The kept scores of earlier forecasts say how its intervals fared.
@@ -17,7 +17,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lib.errors import UserError
-from lib.forecast import Prior
 from lib.package import data_dir
 from lib.words import money, years
 
@@ -37,6 +36,32 @@ Array = NDArray[np.float64]
 
 SIZES = np.array([0, 1e6, 1e7, 1e8, 5e8, 2e9, 1e10, np.inf])
 """Edges of the size classes in current US dollars a year: growth is the less regular the smaller the flow."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What flows like this one say about its log growth before its own record is read.
+
+    Parameters
+    ----------
+    drift : mean log growth a year over flows.
+    drift_sd : standard deviation of the drift between flows.
+    variance : typical variance of yearly log growth within a flow.
+    df : how many observations of a variance that typical variance is worth.
+    source : where the numbers come from.
+    autocorrelation : of yearly log growth within a flow: what it gives back of a jump (−0.5 to 0.5; 0: none).
+    last_year : the last year that it was estimated from, where that is a year.
+    drift_error : standard error of `drift`, which all flows share; log growth a year.
+    """
+
+    drift: float
+    drift_sd: float
+    variance: float
+    df: float
+    source: str
+    autocorrelation: float = 0.0
+    last_year: int | None = None
+    drift_error: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib import units
-from lib.economies import CURRENCIES, economies
+from lib.economies import CURRENCIES, LETTERS, MONEY, SCALES, SIGNS, currency_of, economies, ten_of
 from lib.errors import UserError, quote
 
 LONGEST = 300
@@ -44,10 +43,10 @@ _WORDS |= {
     for mark in ("- " if one else [""])
 }
 
-_WORDS_OF_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in units.SCALES).split("|")
-_SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *units.LETTERS])
+_WORDS_OF_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in SCALES).split("|")
+_SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *LETTERS])
 _CODES = "|".join(CURRENCIES)
-_UNIT = "|".join([r"us ?\$", *units.MONEY.values(), *map(re.escape, units.SIGNS)])
+_UNIT = "|".join([r"us ?\$", *MONEY.values(), *map(re.escape, SIGNS)])
 _UNIT = rf"(?:{_UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
 
 _MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
@@ -252,7 +251,7 @@ def _levels(plain: str, text: str, currency: str) -> list[_Found]:
     if re.search("(?<!cn)¥", plain, re.IGNORECASE):
         raise UserError(f"goal: found ¥ in {quote(text)}, expected a currency: did you mean CNY or JPY?")
     for match in _LEVEL.finditer(plain):
-        before, after = (units.currency_of(match[name] or "") for name in ("before", "after"))
+        before, after = (currency_of(match[name] or "") for name in ("before", "after"))
         scale = match["scale"] or match["last"]
         named = before or after
         if (before and after and before != after) or not (scale or named):
@@ -263,7 +262,7 @@ def _levels(plain: str, text: str, currency: str) -> list[_Found]:
                 f'goal: found {quote(text)}, expected its scale: did you mean "{_written(number)} {unit} bn" or '
                 f'"{_written(number)} {unit} mn"?'
             )
-        level = number * 10.0 ** ((units.ten_of(scale) or 0) - 6) if scale else number / 1e6
+        level = number * 10.0 ** ((ten_of(scale) or 0) - 6) if scale else number / 1e6
         found.append(_Found(_level_in_words(level, unit), match.start(), match.end(), named))
     return found
 
@@ -301,8 +300,8 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     """
     plain = _tidy("unit", text)
     words = re.findall(rf"{_UNIT}|(?:{_SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
-    money = [code for word in words if (code := units.currency_of(word))]
-    scales = [10.0 ** (ten - 6) for word in words if (ten := units.ten_of(word)) is not None]
+    money = [code for word in words if (code := currency_of(word))]
+    scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
     said = [word for word in words if word not in ("of", "in", ".")]
     if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
         raise UserError(

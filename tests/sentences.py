@@ -33,6 +33,7 @@ RULES = {
     "a span that ends in words": r"\d{4}–\d{4}, a year",
     "a country called a city": r"\b(?:China|Russia)\b[^.]{0,40}\bthe city\b",
     "a flow as data have it": r"–[A-Z][a-z]+, (?:export|import|total)\b(?! trade)",
+    "a title amid a sentence": r"\b(?:of|For|larger|which) [A-Z][^.:;]{1,40}, (?:total trade|exports|imports),? (?:changed|is|there|the|in|\d)\b",
     "a count of nought": r"(?<![\d.,])\b0 (?:events|figures|years|flows|releases|forecasts)\b",
     "a range between the same words": r"\b((?:below|above) \d+ %) to \1",
     "thousands that are not separated": r"(?<![\w.,–/−-])(?!(?:1[89]|20)\d\d\b)\d{4,}(?![\d-])",

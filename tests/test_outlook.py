@@ -19,7 +19,7 @@ from lib import law as laws
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.evidence import LARGER, LATER, MIRROR, PIECES, YEAR_SO_FAR
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.package import DATA_ENV, data_dir
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")

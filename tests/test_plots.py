@@ -18,7 +18,7 @@ from lib import figures as fig
 from lib import growth, outlook, plots
 from lib.analysis import published
 from lib.cases import FlowCase, GoalCase, TrendCase
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.package import data_dir
 from lib.plots import forecast, style
 from lib.series import GRADES

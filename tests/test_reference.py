@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from lib import law, outlook, reference
 from lib.errors import UserError
-from lib.forecast import Prior
-from lib.reference import prior_for
+from lib.reference import Prior, prior_for
 from lib.research import base_rates, classes, panels, parts
 from lib.research.panels import Levels
 

@@ -169,6 +169,7 @@ def test_the_title_is_a_question_and_the_answer_comes_before_any_section(name: s
         ("it was missed.. Then", "a stop after a stop"),
         ("a probability of **100 %**", "certainty"),
         ("China–Russia, export: fuel prices and the rest", "a flow as data have it"),
+        ("between two places, which Samoa–Tonga, total trade is not", "a title amid a sentence"),
         ("Levels of China by year, with 0 events", "a count of nought"),
         ("grew so fast: below 1 % (below 1 % to below 1 %)", "a range between the same words"),
         ("2012: 2249 flows of the size", "thousands that are not separated"),

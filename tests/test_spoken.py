@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import spoken, units
+from lib import economies, spoken
 from lib.errors import UserError
 from lib.goals import parse_goal
 
@@ -384,4 +384,4 @@ def test_a_day_is_read_however_it_is_written(day):
 
 
 def test_the_examples_of_the_docstrings_hold():
-    assert doctest.testmod(spoken).failed == 0 and doctest.testmod(units).failed == 0
+    assert doctest.testmod(spoken).failed == 0 and doctest.testmod(economies).failed == 0

@@ -80,7 +80,7 @@ def _reason(answer: Answer) -> str:
     kind, wanted, currency = parse_goal(answer.case.goal)
     if kind == "level" and verdict.reading == "average" and goal.deadline in answer.levels.index:
         sizes = {"reached": answer.levels[goal.deadline], "wanted": wanted, "c": currency}
-        return fill("{reached:{c}} of {wanted:{c}} in {year}", year=goal.deadline, **sizes)
+        return fill("it reached {reached:{c}} of {wanted:{c}} in {year}", year=goal.deadline, **sizes)
     asked = fill(", against {rate:rate} a year asked for", rate=goal.rate)
     return verdict.reason + asked * ("%" in verdict.reason)
 

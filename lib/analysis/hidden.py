@@ -39,18 +39,13 @@ def spreads(found: Inferred) -> pd.DataFrame:
     Frame: part, whole, yearly (standard deviation of the change of the log share), lasting (share of its variance),
     df, scale (times as erratic as usual, after the record), source.
     """
-    links = found.chain.links
-    return pd.DataFrame(
-        {
-            "part": [link.name for link in links],
-            "whole": found.chain.members,
-            "yearly": [np.sqrt(link.spread.yearly) for link in links],
-            "lasting": [link.spread.walk / link.spread.yearly for link in links],
-            "df": [link.spread.df for link in links],
-            "scale": found.scales,
-            "source": [link.spread.source for link in links],
-        }
-    )
+    columns = ["part", "whole", "yearly", "lasting", "df", "scale", "source"]
+    rows = []
+    for link, whole, scale in zip(found.chain.links, found.chain.members, found.scales, strict=True):
+        spread = link.spread
+        share, yearly = spread.walk / spread.yearly, np.sqrt(spread.yearly)
+        rows.append((link.name, whole, yearly, share, spread.df, scale, spread.source))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:

@@ -136,47 +136,38 @@ def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> 
     return Step(effect, effect - half, effect + half)
 
 
-@dataclass(frozen=True)
-class Policy:
-    """A policy or shock, and where its effect would have to show: a row of data/events.csv.
+class Policy(NamedTuple):
+    """A policy or shock, and a reporter whose trade it was to move: of a row of data/events.csv.
 
-    Parameters
-    ----------
-    name : as the table calls it.
-    date : of its event, as printed; empty where the record holds no dated event.
-    reporters : whose trade it was to move, the smallest first.
-    named : whether the article of April 2014 names it.
-    study : its name in the kept synthetic controls; empty where the panel cannot see it.
-    fuels : whether it is about oil, so that the quantity of fuels speaks to it.
+    `date` of its event, as printed, is empty where the record holds none; `named`: whether the article of April 2014 names
+    it; `study`: its name in the kept synthetic controls, empty where the panel cannot see it; `fuels`: whether it is about
+    oil, so that the quantity of fuels speaks to it.
     """
 
     name: str
+    reporter: str
     date: str
-    reporters: tuple[str, ...]
     named: bool = False
     study: str = ""
     fuels: bool = False
 
 
 def read_policies(events: pd.DataFrame) -> list[Policy]:
-    """The policies among the events, those that the article names first; else in the order of the table.
+    """The policies among the events by reporter, those that the article names first; else in the order of the table.
 
     Raises
     ------
     UserError
         For a reporter that `reporters.csv` does not have.
     """
-    known = set(fig.load_reporters()["name"])
-    found = []
-    for line, row in events[events["policy"] != ""].iterrows():
-        reporters = tuple(row["reporters"].split("; "))
-        if unknown := [name for name in reporters if name not in known]:
-            raise UserError(
-                f"events.csv:{line}: reporters: found {quote(unknown[0])}, expected names of reporters.csv joined by '; '"
-            )
-        named, fuels = bool(row["named"]), bool(row["fuels"])
-        found.append(Policy(row["policy"], row["date"], reporters, named, row["study"], fuels))
-    return sorted(found, key=lambda policy: not policy.named)
+    rows = events[events["policy"] != ""].rename(columns={"policy": "name"})
+    rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")
+    for line, name in rows["reporter"][~rows["reporter"].isin(fig.load_reporters()["name"])].items():
+        raise UserError(
+            f"events.csv:{line}: reporters: found {quote(name)}, expected names of reporters.csv joined by '; '"
+        )
+    rows = rows.sort_values("named", ascending=False, kind="stable")
+    return [Policy(*row) for row in rows[list(Policy._fields)].itertuples(index=False)]
 
 
 @dataclass(frozen=True)
@@ -185,14 +176,12 @@ class Evidence:
 
     Parameters
     ----------
-    policy, reporter : which.
     date, year : the event's date as printed, and the first year that it could fill; empty and 0 without one.
     near : years near the event for which a level is known.
     step, with_oil : the step of that year, alone and beside the oil price; None where too little is known.
     """
 
     policy: Policy
-    reporter: str
     date: str
     year: int = 0
     near: tuple[int, ...] = ()
@@ -206,14 +195,12 @@ def _first_years(dates: pd.Series) -> pd.Series:
     return day.dt.year + (day.dt.month > 6)
 
 
-def _weigh(
-    policy: Policy, reporter: str, begun: bool, level: pd.Series, oil: pd.Series, span: int
-) -> Evidence:
+def _weigh(policy: Policy, begun: bool, level: pd.Series, oil: pd.Series, span: int) -> Evidence:
     """Read the record of one reporter around one policy: trade and oil price by year, `span` years to both sides.
 
     `begun`: whether its event was past on the day.
     """
-    found = Evidence(policy, reporter, policy.date if begun else "")
+    found = Evidence(policy, policy.date if begun else "")
     if not found.date or level.empty:
         return found
     year = int(_first_years(pd.Series([found.date])).iloc[0])
@@ -263,10 +250,9 @@ def look(case: PolicyCase) -> View:
     begun = set(events["policy"])
     oil = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
     evidence = [
-        _weigh(policy, name, policy.name in begun, levels[name], oil, case.span)
+        _weigh(policy, policy.name in begun, levels[policy.reporter], oil, case.span)
         for policy in read_policies(everything)
-        for name in policy.reporters
-        if name in levels and case.partner == "Russia"
+        if policy.reporter in levels and case.partner == "Russia"
     ]
     tests = read_kept("policy_tests.csv")
     over = (tests["year"] + tests["after"] <= case.as_of.year) & tests["exporter"].isin(EXPORTERS[case.flow])
@@ -292,7 +278,7 @@ def conclude(view: View, item: Evidence) -> str:
 
 def _controls_of(view: View, item: Evidence) -> pd.DataFrame:
     """The kept synthetic controls that speak to a policy: of the country's trade alone."""
-    seen = (view.tests["event"] == item.policy.study) & (item.reporter == "China")
+    seen = (view.tests["event"] == item.policy.study) & (item.policy.reporter == "China")
     return view.tests[seen & bool(item.policy.study)]
 
 
@@ -312,13 +298,13 @@ def evidence_frame(view: View) -> pd.DataFrame:
 def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
     nothing = Step(np.nan, np.nan, np.nan)
     alone, oil, controls = item.step or nothing, item.with_oil or nothing, _controls_of(view, item)["p"]
-    about_fuels = item.policy.fuels and item.reporter == "China" and item.year in view.fuels.index
+    about_fuels = item.policy.fuels and item.policy.reporter == "China" and item.year in view.fuels.index
     same_year = int((_first_years(view.events["date"]) == item.year).sum()) - 1
     return {
         "policy": item.policy.name,
         "named": item.policy.named,
         "date": item.date,
-        "reporter": item.reporter,
+        "reporter": item.policy.reporter,
         "year": item.year,
         "near": list(item.near),
         **dict(zip(("effect", "low", "high"), np.expm1(alone[:3]), strict=True)),
@@ -365,7 +351,7 @@ def estimates(view: View) -> list[Estimate]:
     """Steps of the policies that can be tested, for the result."""
     return [
         Estimate(
-            target=f"step, {item.policy.name}, {item.reporter}",
+            target=f"step, {item.policy.name}, {item.policy.reporter}",
             period=item.year,
             output_type="point",
             value=float(f"{item.step.effect:.3g}"),

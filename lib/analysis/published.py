@@ -221,22 +221,12 @@ def _implied_again(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
     """Levels that a publisher printed again on a later day, beside its last print before."""
-    keys = [rows[name] for name in ("flow_number", "period_number", "currency", "publisher")]
-    ordered = rows.sort_values("known_from", kind="stable")
-    before = ordered.groupby(keys).shift()
-    later = ordered["known_from"] > before["known_from"]
-    place = ordered.index.to_series().groupby(keys).shift()
-    found = pd.DataFrame(
-        {
-            "row": ordered.index,
-            "row_o": place,
-            "implied": ordered["value_mn"],
-            "printed": before["value_mn"],
-            "revision": ordered["value_mn"] / before["value_mn"] - 1,
-            "rounding": ordered["half"] + before["half"],
-        }
-    )
-    return found[later].sort_values("row")[REVISION]
+    ordered = rows.assign(row=rows.index).sort_values("known_from", kind="stable")
+    before = ordered.groupby(["flow_number", "period_number", "currency", "publisher"]).shift()
+    found = ordered.assign(implied=ordered["value_mn"], printed=before["value_mn"], row_o=before["row"])
+    revision, rounding = found["implied"] / found["printed"] - 1, ordered["half"] + before["half"]
+    found = found.assign(revision=revision, rounding=rounding)
+    return found[ordered["known_from"] > before["known_from"]].sort_values("row")[REVISION]
 
 
 def revisions_by_year(found: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import growth
 from lib import law as laws
-from lib.forecast import MIN_GROWTH_RATES
+from lib.law import MIN_GROWTH_RATES
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
 
 

@@ -18,9 +18,8 @@ from lib import law as laws
 from lib.cases import GoalCase
 from lib.errors import UserError, quote
 from lib.figures import UNDATED_KNOWN_FROM
-from lib.forecast import FAN
 from lib.goals import Goal
-from lib.law import Law
+from lib.law import FAN, Law
 from lib.outlook import SUREST, Answer
 
 OWN_MOST_FIGURES = 15
@@ -59,7 +58,7 @@ def years_ahead(answer: Answer) -> pd.DataFrame:
 
     Returns
     -------
-    Frame indexed by year: path_mn (level of the goal path), one column for each of `lib.forecast.FAN`
+    Frame indexed by year: path_mn (level of the goal path), one column for each of `lib.law.FAN`
     (quantiles of the level, millions), p_path (probability that the level is on the path or above it) and
     p_year (probability that this year alone grows at the goal's rate or faster).
     """

@@ -23,21 +23,15 @@ from lib import figures as fig
 from lib.analysis import answers, what_if
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.reference import (
-    BACI,
-    DRIFT_SD_FLOOR,
-    FIRST_BACI_ORIGIN,
     HORIZON,
-    LASTING,
-    OEC,
-    OLD,
-    OLD_WARNING,
     PROBABILITIES,
     SIZES,
     age_warning,
     coverage_line,
     last_released,
+    prior_for,
     read_kept,
     size_class,
     size_label,
@@ -46,45 +40,47 @@ from lib.series import GRADES, exchange_rates
 from lib.tables import data_state
 from lib.words import plain
 
-PANELS = (BACI, OEC)
-
-PRIOR_COLUMNS = ["drift", "drift_sd", "variance", "df", "autocorrelation", "drift_error"]
-
 
 def tables() -> dict[str, Any]:
     """All tables by name; the keys of each are in the order of its name for them."""
     return {
         "sizes": SIZES[1:-1].tolist(),
         "size_labels": [size_label(index) for index in range(len(SIZES) - 1)],
-        "panels": {panel.name: panel.title for panel in PANELS},
-        "priors": priors(),
+        "own": own_priors(),
         "probabilities": list(PROBABILITIES),
         "distributions": distributions(),
         "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
     }
 
 
-def priors() -> dict[str, Any]:
-    """Panel → origin → size class → number of flows and the five numbers of `lib.forecast.Prior`."""
-    return _nest(read_kept("priors.csv"), ["panel", "origin", "size_class"], ["series", *PRIOR_COLUMNS])
+def own_priors() -> dict[int, list[list[Any]]]:
+    """What a reader's own figures are held to be: last year → size class → numbers of the prior, source, warning."""
+    released, sizes = last_released(fig.UNDATED_KNOWN_FROM, False), [SIZES[1] / 2, *SIZES[1:-1]]
+
+    def row(year: int, size: float) -> list[Any]:
+        prior = law.drawn(prior_for(size, min(year, released)))
+        numbers = [
+            prior.drift,
+            prior.drift_sd,
+            prior.variance,
+            prior.df,
+            prior.autocorrelation,
+            prior.drift_error,
+        ]
+        return [*numbers, prior.source, age_warning(prior, year)]
+
+    years = range(what_if.OWN_FIRST_YEAR, what_if.OWN_LAST_YEAR + 1)
+    return {year: [row(year, size) for size in sizes] for year in years}
 
 
 def distributions() -> dict[str, Any]:
     """Panel → origin → size class → horizon → quantiles of log growth at ``probabilities``."""
-    keys = ["panel", "origin", "size_class", "horizon"]
-    return _nest(read_kept("growth_distributions.csv"), keys, [str(p) for p in PROBABILITIES])
-
-
-def _nest(table: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[str, Any]:
-    """A table as dicts within dicts, one level a key, with the row's numbers at the bottom."""
+    table = read_kept("growth_distributions.csv")
     nested: dict[str, Any] = {}
-    for at, row in zip(
-        table[keys].itertuples(index=False), table[columns].to_numpy(dtype=float), strict=True
-    ):
-        inner = nested
-        for key in at[:-1]:
-            inner = inner.setdefault(str(key), {})
-        inner[str(at[-1])] = [int(value) if value.is_integer() else value for value in row.tolist()]
+    keys = table[["panel", "origin", "size_class", "horizon"]].astype(str)
+    rows = table[[str(p) for p in PROBABILITIES]].to_numpy().tolist()
+    for (panel, origin, size, horizon), row in zip(keys.itertuples(index=False), rows, strict=True):
+        nested.setdefault(panel, {}).setdefault(origin, {}).setdefault(size, {})[horizon] = row
     return nested
 
 
@@ -436,18 +432,12 @@ def _constants() -> dict[str, Any]:
         ],
         "fan": list(FAN),
         "surest": outlook.SUREST,
-        "lasting": LASTING,
-        "drift_sd_floor": DRIFT_SD_FLOOR,
+        "certain": outlook.CERTAIN,
+        "absurd": [outlook.OUT_OF_REACH, outlook.NEXT_TO_NOTHING],
         "half_life": law.HALF_LIFE,
-        "long_run_drift": law.LONG_RUN_DRIFT,
-        "pull": law.PULL,
-        "eras": law.ERAS,
         "class_share": law.CLASS_SHARE,
         "negligible": NEGLIGIBLE,
         "largest_surprise": law.LARGEST_SURPRISE,
-        "first_baci_origin": FIRST_BACI_ORIGIN,
-        "old": OLD,
-        "warning": OLD_WARNING,
         "longest_base_rate": HORIZON,
         "longest_goal": cases.MAX_HORIZON_YEARS,
         "publication_lag": goals.PUBLICATION_LAG_YEARS,

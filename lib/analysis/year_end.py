@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
-from lib import evidence, forecast, growth, months, outlook
+from lib import evidence, growth, months, outlook
 from lib import law as laws
 from lib.analysis import scores
 from lib.cases import GoalCase
 from lib.evidence import ERRORS_FILE, MONTHS
-from lib.forecast import FAN
 from lib.goals import READINGS
-from lib.law import Law
+from lib.law import FAN, Law
 from lib.outlook import Answer
 from lib.reference import Array, read_kept, size_class
 
@@ -94,7 +94,7 @@ def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 
     Returns
     -------
-    Frame: forecast (a name of `METHODS`), and the quantiles of the total (`lib.forecast.FAN`), millions.
+    Frame: forecast (a name of `METHODS`), and the quantiles of the total (`lib.law.FAN`), millions.
     """
     rows = {"annual": _quantiles(total(case, running, (evidence.YEAR_SO_FAR,)).law, running.year)}
     levels = case.series()["value_mn"].dropna()
@@ -138,7 +138,7 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     Returns
     -------
     One row a day that moved the last full year or the year so far: day, year (the running one), month (0: nothing of
-    it known yet), so_far_mn, last_mn, the quantiles of its total (`lib.forecast.FAN`, millions), path and rate
+    it known yet), so_far_mn, last_mn, the quantiles of its total (`lib.law.FAN`, millions), path and rate
     (`p_this_year`), average, every_year and mean_of_rates (NaN where absent). Each row knows only what had been
     published by its day. Days on which the running year lies after the deadline are left out.
     """
@@ -193,7 +193,9 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     for month in MONTHS:
         prior = evidence.ratio_prior(size, origin, month)
         fitted = evidence.ratio_model(own[month].dropna().to_numpy(), prior)
-        rows[month] = np.exp(-forecast.growth_quantiles(fitted, 1, np.array([0.9, 0.5, 0.1])))
+        rows[month] = np.exp(
+            -laws.location(fitted, 1) - laws.spread(fitted, 1) * stdtrit(fitted.df, [0.9, 0.5, 0.1])
+        )
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
 
 

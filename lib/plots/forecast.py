@@ -55,7 +55,7 @@ def goal_fan(
     ----------
     series : as `lib.series.annual_series` gives it.
     path : level of the goal path by year, millions.
-    fan : indexed by year, one column a probability (`lib.forecast.FAN`), millions; or None.
+    fan : indexed by year, one column a probability (`lib.law.FAN`), millions; or None.
     sureness : what stands under a fan that is no forecast, in place of the coverage of forecasts.
     size_usd : of the flow, US dollars a year: the coverage is that of its size class.
     """
@@ -241,7 +241,7 @@ def fan_by_release(
 
     Parameters
     ----------
-    rows : label (what was known), so_far_mn and the quantiles of the total (`lib.forecast.FAN`), millions.
+    rows : label (what was known), so_far_mn and the quantiles of the total (`lib.law.FAN`), millions.
     marks : name and level (millions) of each line, such as the goal's path and what came.
     """
     figure, axes = new_axes(title, height=4.4)

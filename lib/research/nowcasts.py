@@ -12,13 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtr
 
-from lib import forecast, law
+from lib import law
 from lib.errors import UserError
 from lib.evidence import link, pick_ratio, ratio_model
-from lib.forecast import GrowthModel
 from lib.law import Posterior
 from lib.months import MONTHS
-from lib.reference import SIZES, USED, Array, size_class
+from lib.reference import SIZES, USED, Array, Prior, size_class
 from lib.research.backtest import fit_all, select
 from lib.research.classes import MIN_SERIES, TRIM, lasting_sd, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
@@ -34,13 +33,13 @@ class Total(NamedTuple):
     df: Array
 
 
-def from_year_so_far(so_far: ArrayLike, ratio: GrowthModel) -> Total:
+def from_year_so_far(so_far: ArrayLike, ratio: Posterior) -> Total:
     """Nowcast from the year so far alone; `ratio` is the model of ln(total / year so far).
 
     Posterior predictive of the normal model with conjugate prior: Student-t (Gelman et al. 2013, eq. 3.9 and 3.10).
     """
-    location = np.log(so_far) + forecast.location(ratio, 1)
-    scale, df = forecast.spread(ratio, 1), np.asarray(ratio.df, dtype=float)
+    location = np.log(so_far) + law.location(ratio, 1)
+    scale, df = law.spread(ratio, 1), np.asarray(ratio.df, dtype=float)
     return Total(location, scale, df)
 
 
@@ -50,7 +49,7 @@ def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
     The share whose variance is redrawn from the class is left out, so that it is a Student-t.
     """
     location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
-    return Total(location, law.years_worth(of, 1) * np.sqrt(of.variance), of.df)
+    return Total(location, law.spread(of, 1), of.df)
 
 
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
@@ -81,7 +80,7 @@ def score_nowcasts(
     full = np.flatnonzero(~np.isnan(levels.log).all(axis=0))
     priors, single = [], []
     errors: list[pd.DataFrame] = []
-    for place in progress(range(int(full[0]) + forecast.MIN_GROWTH_RATES, int(full[-1]) + 1)):
+    for place in progress(range(int(full[0]) + law.MIN_GROWTH_RATES, int(full[-1]) + 1)):
         origin = int(months.years[place])
         table = estimate(ratio[:, : place + 1], last_classes(levels, place))
         priors.append(table.assign(origin=origin))
@@ -167,7 +166,7 @@ def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.i
     return flows[usable], fitted.classes[usable], annual
 
 
-def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> GrowthModel:
+def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: int) -> Posterior:
     """Models of ln(total / year so far) of many flows, each with the prior of its size class."""
     priors = [pick_ratio(table, month, int(index)) for index in np.unique(classes)]
     where = np.searchsorted(np.unique(classes), classes)
@@ -175,7 +174,7 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
         name: np.array([getattr(p, name) for p in priors])[where]
         for name in ("drift", "drift_sd", "variance", "df")
     }
-    return ratio_model(own, forecast.Prior(**stacked, source=""))
+    return ratio_model(own, Prior(**stacked, source=""))
 
 
 def _score_law(total: Total, outcome: Array) -> pd.DataFrame:

@@ -29,19 +29,14 @@ class UnusableError(Exception):
     """Why a fitted model cannot be used."""
 
 
-class NotConvergedError(UnusableError):
-    """The optimiser did not converge."""
-
-
 class Forecast(NamedTuple):
     """Law of the years 1, 2, … after an origin, whose level is 1, by one model.
 
-    `fallback`: None, or which model took this one's place and why; `converged`: whether the optimiser reported success.
+    `fallback`: None, or which model took this one's place and why.
     """
 
     law: Law
     fallback: str | None
-    converged: bool
 
 
 def _gaussian(location: Array, covariance: Array) -> Law:
@@ -189,7 +184,7 @@ def _fit_checked(estimate: Callable[[], Any]) -> Any:
         raise UnusableError(f"statsmodels failed: {error}") from error
     outcome = getattr(result, "mle_retvals", None) or {}
     if any("Convergence" in category for category in caught) or not outcome.get("converged", True):
-        raise NotConvergedError("the optimiser did not converge")
+        raise UnusableError("the optimiser did not converge")
     return result
 
 
@@ -228,15 +223,14 @@ def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
     x = np.log(np.asarray(levels, dtype=float))
     unit = np.diff(x).std(ddof=1)
     z = (x - x[-1]) / unit
-    fallback, converged = None, True
+    fallback = None
     try:
         found = MODELS[name](z, horizon)
         _refuse_absurd(found, z)
     except UnusableError as reason:
-        converged = not isinstance(reason, NotConvergedError)
         fallback, found = f"drift, because {reason}", drift_law(z, horizon)
     scaled = replace(found, means=unit * found.means, covariances=unit**2 * found.covariances)
-    return Forecast(scaled, fallback, converged)
+    return Forecast(scaled, fallback)
 
 
 def drift_law(x: Array, horizon: int) -> Law:

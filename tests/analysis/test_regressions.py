@@ -216,7 +216,7 @@ def test_short_records_give_no_step():
 
 def test_a_year_is_read_where_levels_stand_on_both_sides_of_it():
     level = walk(1).drop([2008, 2010])
-    policy = policies.Policy("x", "2012-01", ("Harbin",))
-    found = policies._weigh(policy, "Harbin", True, level, walk(2), 3)
+    policy = policies.Policy("x", "Harbin", "2012-01")
+    found = policies._weigh(policy, True, level, walk(2), 3)
     assert found.near == (2009, 2011, 2012, 2013, 2014) and found.step is not None
-    assert policies._weigh(policy, "Harbin", True, level.loc[:2011], walk(2), 3).step is None
+    assert policies._weigh(policy, True, level.loc[:2011], walk(2), 3).step is None

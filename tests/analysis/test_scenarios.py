@@ -16,9 +16,8 @@ from lib.analysis import experience, regressions, scenarios
 from lib.analysis.scenarios import Scenario, at_once, steady
 from lib.cases import GoalCase, ScenarioCase, TrendCase
 from lib.errors import UserError
-from lib.forecast import FAN
 from lib.goals import READINGS, Goal
-from lib.law import Law
+from lib.law import FAN, Law
 from lib.outlook import Answer
 from lib.reference import last_released
 

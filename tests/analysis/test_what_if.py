@@ -20,7 +20,7 @@ from lib.analysis.asking import ask
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
 from lib.figures import load_figures
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.tools.cli import main
 from lib.tools.whatif import page
 
@@ -82,16 +82,14 @@ def test_a_goal_opens_on_the_day_of_its_announcement_or_when_its_base_was_known(
     assert what_if_data._first_day(days, 2010, "2012") is None
 
 
-@pytest.mark.parametrize(("panel", "size", "label"), [("BACI", 5e6, "1"), ("BACI", 2e8, "3")])
-def test_kept_tables_are_those_of_lib_to_the_last_digit(panel: str, size: float, label: str) -> None:
-    prior = reference.prior_for(size, 2015)
-    series, drift, drift_sd, *rest = json.loads(what_if_data.as_json())["tables"]["priors"][panel]["2015"][
-        label
-    ]
-    found = [prior.drift, prior.variance, prior.df, prior.autocorrelation, prior.drift_error]
-    assert found == [drift, *rest]
-    assert prior.drift_sd == max(reference.DRIFT_SD_FLOOR, np.sqrt(reference.LASTING) * drift_sd)
-    assert f"{series} flows" in prior.source
+@pytest.mark.parametrize(("size", "label"), [(5e6, 1), (2e8, 3)])
+def test_kept_tables_are_those_of_lib_to_the_last_digit(size: float, label: int) -> None:
+    prior = laws.drawn(reference.prior_for(size, 2015))
+    *numbers, source, warning = json.loads(what_if_data.as_json())["tables"]["own"]["2015"][label]
+    assert numbers[:3] == [prior.drift, prior.drift_sd, prior.variance]
+    assert numbers[3:] == [prior.df, prior.autocorrelation, prior.drift_error]
+    assert (source, warning) == (prior.source, reference.age_warning(prior, 2015))
+    assert source.startswith(reference.BACI.title)
 
 
 def test_json_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch) -> None:

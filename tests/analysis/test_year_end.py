@@ -11,7 +11,7 @@ from lib import figures as fig
 from lib.analysis import year_end
 from lib.cases import GoalCase
 from lib.evidence import YEAR_SO_FAR
-from lib.forecast import FAN
+from lib.law import FAN
 from lib.tools.run import matrix
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")

@@ -56,14 +56,12 @@ def peak_megabytes() -> float:
 
 def all_probabilities() -> None:
     """1,000 series of ten years: fit, then the probability of each reading for three years ahead."""
-    from lib import forecast
+    from lib import law
+    from lib.research import backtest
 
-    growth = np.random.default_rng(2013).normal(0.05, 0.2, (1000, 9))
-    model = forecast.fit(growth)
-    forecast.p_reach(model, 3 * np.log(1.25), 3)
-    forecast.p_every_year(model, 0.25, 3)
-    forecast.p_mean_rate(model, 0.75, 3)
-    forecast.p_year(model, 0.25)
+    found = law.posterior(np.random.default_rng(2013).normal(0.05, 0.2, (1000, 9)), None)
+    for reading in ("average", "every_year", "mean_of_rates"):
+        backtest.chance(found, reading, 3, [0.25])
 
 
 def main() -> None:

@@ -212,7 +212,7 @@ def fan(law: Law) -> np.ndarray:
 @pytest.mark.parametrize("name", rivals.MODELS)
 def test_every_model_gives_a_full_result(name):
     result = rivals.forecast(name, random_walk(7), 5)
-    assert result.fallback is None and result.converged
+    assert result.fallback is None
     found = fan(result.law)
     assert found.shape == (5, 5)
     assert np.all(np.diff(found, axis=1) > 0)
@@ -246,7 +246,6 @@ def test_absurd_laws_are_refused(monkeypatch, mean, variance, reason):
     monkeypatch.setitem(rivals.MODELS, "uc", absurd)
     result = rivals.forecast("uc", random_walk(10), 1)
     assert reason in result.fallback
-    assert result.converged
 
 
 def test_a_fit_that_does_not_converge_falls_back_and_says_so(monkeypatch):
@@ -258,7 +257,6 @@ def test_a_fit_that_does_not_converge_falls_back_and_says_so(monkeypatch):
     monkeypatch.setitem(rivals.MODELS, "uc", law)
     result = rivals.forecast("uc", random_walk(10), 2)
     assert result.fallback == "drift, because the optimiser did not converge"
-    assert not result.converged
 
 
 def test_unknown_warnings_pass_through():

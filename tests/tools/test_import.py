@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import fetched
+from lib.economies import read_unit
 from lib.errors import Fault, UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
 from lib.tools.cli import main
@@ -30,7 +31,6 @@ from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
 from lib.tools.sources.reader import read_table
-from lib.units import read_unit
 
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
 FACTS = {"reporter": "China", "partner": "World", "flow": "export", "unit": "USD mn"}

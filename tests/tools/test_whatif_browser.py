@@ -16,8 +16,8 @@ from lib.analysis import what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError
-from lib.forecast import FAN
 from lib.goals import READINGS
+from lib.law import FAN
 from lib.outlook import Answer
 from lib.tools.whatif import page
 

@@ -57,6 +57,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         run=run,
         question=site.questions[run.notebook],
         page=page,
+        answer=answer_of(run, site, UP) if run.result else "",
         answer_text=run.result.answer if run.result else "",
         sources=links.to_figures(run.result.figure_ids if run.result else []),
         tables=_data_links(run, site),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path
 from lib.tools.sources import cells, observations, periods, reader
 from lib.tools.sources.cells import is_number, read_flow, read_place
@@ -19,7 +20,6 @@ from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.parties import CODE_WORDS, Parties, Said, expected_place, places_in
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.tables import Table, read_file, read_tables
-from lib.units import read_unit
 
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip

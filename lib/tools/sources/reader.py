@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, some
 from lib.tools.sources import cells, observations
 from lib.tools.sources.cells import Marks, text_of
@@ -16,7 +17,6 @@ from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
 from lib.tools.sources.periods import flag_of, read_period, read_periods
 from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
-from lib.units import read_unit
 
 Observed = tuple[pd.DataFrame, list[str]]
 """Observations as `observations.check` gives them, their snapshot not known yet; and notes."""

@@ -117,7 +117,8 @@ function lawOf(state, goal, record) {
   if (!gap) return null;
   const { law, evidence } = learn(goal, record, gap, state), columns = law.years.map((_, at) => column(law.parts, at));
   const fans = columns.map((one) => MODEL.fan.map((p) => Math.exp(quantile(one, p))));
-  last = { key, gap, law, evidence, columns, fans, prepared: preparedFor(growthOf(law, goal, record)) };
+  const growth = growthOf(law, goal, record), grown = law.years.map((year) => column(growth, year - goal.baseYear - 1));
+  last = { key, gap, law, evidence, columns, grown, fans, prepared: preparedFor(growth) };
   return last;
 }
 
@@ -131,8 +132,11 @@ function answer(state) {
   const found = { goal, record, day, verdicts, base, needed, kind, open, chances: {}, ahead: [], evidence: {} };
   const learnt = open.length ? lawOf(state, goal, record) : null;
   if (!learnt) return found;
-  const all = chances(learnt, goal, record), { gap, evidence } = learnt;
-  return { ...found, gap, evidence, ahead: yearsAhead(learnt, goal), chances: Object.fromEntries(open.map((name) => [name, surely(all[name])])) };
+  const all = chances(learnt, goal, record), { gap, evidence } = learnt, ahead = yearsAhead(learnt, goal);
+  const odds = Object.fromEntries(open.map((name) => [name, surely(all[name])])), chance = odds[state.reading] ?? 0.5;
+  const [unreachable, trivial] = MODEL.absurd;
+  const absurd = chance < MODEL.certain ? unreachable : chance > 1 - MODEL.certain ? trivial : "";
+  return { ...found, gap: { ...gap, warning: `${absurd} ${gap.warning}`.trim() }, evidence, ahead, chances: odds };
 }
 
 /** Probability by reading (lib.law.chances). */
@@ -144,11 +148,10 @@ function chances({ law, columns, prepared }, goal, record) {
 }
 
 /** The years that are not known, one by one: path, fan, P(on the path), P(that year alone grows so fast). */
-function yearsAhead({ law, columns, fans, prepared }, goal) {
+function yearsAhead({ law, columns, grown, fans }, goal) {
   return law.years.map((year, at) => {
-    const path = pathAt(goal, year), grown = column(prepared.growth, year - goal.baseYear - 1);
-    const onPath = reaching(columns[at], Math.log(path)), alone = reaching(grown, Math.log1p(goal.rate));
-    return { year, path, fan: fans[at], onPath: surely(onPath), alone: surely(alone) };
+    const path = pathAt(goal, year), onPath = reaching(columns[at], Math.log(path));
+    return { year, path, fan: fans[at], onPath: surely(onPath), alone: surely(reaching(grown[at], Math.log1p(goal.rate))) };
   });
 }
 

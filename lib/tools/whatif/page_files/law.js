@@ -48,9 +48,9 @@ function lawFrom({ from, posterior }, start, level, horizon) {
   };
 }
 
-/** A part after row · x + noise = value, with the logarithm of its weight (lib.law._condition). */
-function conditioned({ log, mean, cov }, row, value, error, correlation) {
-  const n = mean.length, reach = new Float64Array(n);
+/** Change a part with the logarithm of its weight to what it is after row · x + noise = value (lib.law._condition). */
+function condition(part, row, value, error, correlation) {
+  const { mean, cov } = part, n = mean.length, reach = new Float64Array(n);
   let raw = 0, size = 0, surprise = value;
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) reach[i] += cov[i * n + j] * row[j];
@@ -59,26 +59,26 @@ function conditioned({ log, mean, cov }, row, value, error, correlation) {
     surprise -= mean[i] * row[i];
   }
   const own = raw > 1e-12 * size ? raw : 0, safe = own || 1, shared = -correlation * Math.sqrt(own * error);
-  const total = Math.max(own + 2 * shared + error, 0), pull = own > 0 ? clip((own + shared) / (total || 1), 0, 1) : 0;
-  const left = (1 - pull) ** 2 * own + pull ** 2 * error - 2 * pull * (1 - pull) * shared;
-  const by = (own - left) / safe ** 2, spread = Math.max(total, TINY);
-  const after = { log: log - 0.5 * (surprise ** 2 / spread + Math.log(spread)), mean: mean.slice(), cov: cov.slice() };
+  const total = Math.max(own + 2 * shared + error, 0), spread = Math.max(total, TINY);
+  const pull = own > 0 ? clip((own + shared) / (total || 1), 0, 1) : 0;
+  const left = (1 - pull) ** 2 * own + pull ** 2 * error - 2 * pull * (1 - pull) * shared, by = (own - left) / safe ** 2;
+  part.log -= 0.5 * (surprise ** 2 / spread + Math.log(spread));
   for (let i = 0, k = 0; i < n; i++) {
-    after.mean[i] += pull / safe * reach[i] * surprise;
+    mean[i] += pull / safe * reach[i] * surprise;
     for (let j = 0; j < n; j++, k++) {
-      after.cov[k] -= by * reach[i] * reach[j];
-      if (Math.abs(after.cov[k]) <= 1e-13 * Math.abs(cov[k])) after.cov[k] = 0;
+      const after = cov[k] - by * reach[i] * reach[j];
+      cov[k] = Math.abs(after) <= 1e-13 * Math.abs(cov[k]) ? 0 : after;
     }
   }
-  return after;
 }
 
-/** The law after sums of log levels, each [row, value, variance]; nodes: [weight, scale of the variances] of the errors. */
+/** The law after sums of log levels, each [row, value, variance]; nodes of the errors: [weight, scale of the variances]. */
 function given(law, seen, nodes = [[1, 1]], correlation = 0) {
-  const parts = nodes.flatMap(([weight, scale]) => law.parts.map((part) => seen.reduce(
-    (kept, [row, value, variance]) => conditioned(kept, row, value, variance * scale, correlation),
-    { ...part, log: Math.log(part.w * weight) },
-  )));
+  const parts = nodes.flatMap(([weight, scale]) => law.parts.map(({ w, mean, cov }) => {
+    const part = { log: Math.log(w * weight), mean: mean.slice(), cov: cov.slice() };
+    for (const [row, value, variance] of seen) condition(part, row, value, variance * scale, correlation);
+    return part;
+  }));
   const top = parts.reduce((most, { log }) => Math.max(most, log), -Infinity);
   const total = sum(parts.map(({ log }) => Math.exp(log - top)));
   return { years: law.years, parts: parts.map(({ log, mean, cov }) => ({ w: Math.exp(log - top) / total, mean, cov })) };
@@ -139,7 +139,11 @@ const column = (parts, at) => parts.map(({ w, mean, cov }) =>
   [w, mean[at], Math.max(Math.sqrt(Math.max(cov[at * mean.length + at], 0)), TINY)]);
 
 /** Share of a column that is at x or above; a known value is not below itself. */
-const reaching = (parts, x) => clip(1 - sum(parts.map(([w, mean, sd]) => w * ndtr((x - SLACK - mean) / sd))), 0, 1);
+function reaching(parts, x) {
+  let total = 0;
+  for (const [w, mean, sd] of parts) total += w * ndtr((x - SLACK - mean) / sd);
+  return clip(1 - total, 0, 1);
+}
 
 /** Quantile of a column: Newton on the probit scale, kept between those of the parts (lib.mixtures.quantiles). */
 function quantile(parts, p) {

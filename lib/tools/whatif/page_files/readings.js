@@ -8,23 +8,31 @@ function growthOf(law, goal, record) {
   const place = years.map((year) => law.years.indexOf(year)), start = Math.log(goal.base);
   const level = years.map((year) => record.has(year) ? Math.log(record.get(year).value) : NaN);
   return law.parts.map(({ w, mean, cov }) => {
-    const path = place.map((at, k) => at < 0 ? level[k] : mean[at]);
-    const shared = (i, j) => i < 0 || j < 0 || place[i] < 0 || place[j] < 0 ? 0 : cov[place[i] * n + place[j]];
-    const moved = (i, j) => shared(i, j) - shared(i - 1, j) - (shared(i, j - 1) - shared(i - 1, j - 1));
-    return { w, mean: path.map((one, i) => one - (i ? path[i - 1] : start)), cov: square(h, moved) };
+    const path = place.map((at, k) => at < 0 ? level[k] : mean[at]), grown = new Float64Array(h * h);
+    for (let i = 0, k = 0; i < h; i++) {
+      for (let j = 0; j < h; j++, k++) if (place[i] >= 0 && place[j] >= 0) grown[k] = cov[place[i] * n + place[j]];
+    }
+    for (let k = h * h - 1; k >= h; k--) grown[k] -= grown[k - h];
+    for (let k = h * h - 1; k >= 0; k--) if (k % h) grown[k] -= grown[k - 1];
+    return { w, mean: path.map((one, i) => one - (i ? path[i - 1] : start)), cov: grown };
   });
 }
 
-const diagonal = (shape, n) => upTo(n).map((i) => shape[i * n + i]);
+function trace(shape, n) {
+  let total = 0;
+  for (let k = 0; k < n * n; k += n + 1) total += shape[k];
+  return total;
+}
 
 /** Pivoted Cholesky root: always the year with most variance left is next, of equals the first; `least` is none. */
 function rootOf(shape, n, least) {
   const left = shape.slice(), root = new Float64Array(n * n);
   for (let step = 0; step < n; step++) {
-    const variance = diagonal(left, n), most = Math.max(...variance);
+    let most = -Infinity, pivot = 0;
+    for (let k = 0; k < n * n; k += n + 1) most = Math.max(most, left[k]);
     if (!(most > least)) break;
-    const pivot = variance.findIndex((one) => one >= most - 1e-7 * most), by = Math.sqrt(most);
-    for (let i = 0; i < n; i++) root[i * n + step] = left[i * n + pivot] / by;
+    while (left[pivot * n + pivot] < most - 1e-7 * most) pivot++;
+    for (let i = 0; i < n; i++) root[i * n + step] = left[i * n + pivot] / Math.sqrt(most);
     for (let i = 0, k = 0; i < n; i++) for (let j = 0; j < n; j++) left[k++] -= root[i * n + step] * root[j * n + step];
   }
   return root;
@@ -33,7 +41,7 @@ function rootOf(shape, n, least) {
 /** Direction b of the sum and the columns of R, with bbᵀ + RRᵀ the shape (lib.mixtures._split). */
 function split(shape, n) {
   const summed = upTo(n).map((i) => sum(shape.subarray(i * n, (i + 1) * n)));
-  const variance = sum(summed), least = 1e-12 * sum(diagonal(shape, n));
+  const variance = sum(summed), least = 1e-12 * trace(shape, n);
   const first = variance > least ? null : rootOf(shape, n, least);
   const along = first ? upTo(n).map((i) => first[i * n]) : summed.map((one) => one / Math.sqrt(variance));
   return { along, across: rootOf(square(n, (i, j) => shape[i * n + j] - along[i] * along[j]), n, least) };
@@ -55,7 +63,7 @@ function latticeRow([n, generator, shift], j) {
 function preparedFor(growth) {
   const h = growth[0].mean.length, lattice = h <= 5 ? [8191, 1163, 0] : [16381, 2847, 0.618034], n = lattice[0];
   const normal = upTo(h - 1).map((j) => latticeRow(lattice, j + 1)), stray = new Float64Array(n * h);
-  const ordered = growth.map((part) => [part, sum(diagonal(part.cov, h))]).sort(([, a], [, b]) => a - b), pieces = [];
+  const ordered = growth.map((part) => [part, trace(part.cov, h)]).sort(([, a], [, b]) => a - b), pieces = [];
   let start = 0, weight = 0;
   ordered.forEach(([{ w, mean, cov }], place) => {
     weight += w;
@@ -72,7 +80,7 @@ function preparedFor(growth) {
     pieces.push({ start, end, along: Float64Array.from(along) });
     start = end;
   });
-  return { growth, h, n, pieces, stray };
+  return { h, n, pieces, stray };
 }
 
 /** Chances of growing by a rate in every year and in the mean of the years, given that on average (lib.mixtures.readings). */

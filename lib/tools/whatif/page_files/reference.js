@@ -21,43 +21,27 @@ function lastReleased(day) {
   return year - (month >= 3 ? 2 : 3);
 }
 
-/** The reference class of flows of a size as today knows it up to a year, its drift drawn half-way to the long run. */
-function priorFor(usd, year) {
-  const origin = Math.min(year, lastReleased(DATA.day)), panel = origin < MODEL.first_baci_origin ? "OEC" : "BACI";
-  const last = whole(TABLES.priors[panel]).at(-1), used = Math.min(origin, last), classes = TABLES.priors[panel][used];
-  const key = nearestClass(classes, sizeClass(usd)), who = key < 0 ? "all sizes" : TABLES.size_labels[key];
-  const [series, drift, driftSd, variance, df, autocorrelation, driftError] = classes[key];
-  const late = origin > last ? ` (the last year of the panel, before ${origin})` : "";
-  return {
-    variance, df, autocorrelation,
-    drift: MODEL.long_run_drift + MODEL.pull * (drift - MODEL.long_run_drift),
-    driftError: Math.hypot(MODEL.pull * driftError, MODEL.eras),
-    driftSd: Math.max(MODEL.drift_sd_floor, Math.sqrt(MODEL.lasting) * driftSd),
-    source: `${TABLES.panels[panel]}, years to ${used}${late}: ${series} flows of ${who}`,
-    warning: year - used > MODEL.old ? MODEL.warning.replace("{last}", used).replace("{age}", year - used) : "",
-  };
-}
-
 /** What lib ships of a flow on a day, for own figures: lib.law.posterior, recent rates weighed more, and its sources. */
 function ownExpectation(record, usd) {
-  const from = [...record.keys()].at(-1), prior = priorFor(usd, from), growth = [...record].map(([year, { value }]) =>
+  const growth = [...record].map(([year, { value }]) =>
     record.has(year - 1) ? Math.log(value / record.get(year - 1).value) : NaN);
+  const [drift, driftSd, classVariance, classDf, autocorrelation, driftError, source, warning] =
+    TABLES.own[[...record.keys()].at(-1)][sizeClass(usd)];
   const seen = growth.map((rate, i) => ({ rate, weight: 0.5 ** ((growth.length - 1 - i) / MODEL.half_life) }))
     .filter(({ rate }) => !Number.isNaN(rate));
   const total = sum(seen.map(({ weight }) => weight)), safe = total || 1;
   const own = sum(seen.map(({ rate, weight }) => weight * rate)) / safe;
   const squares = sum(seen.map(({ rate, weight }) => weight * (rate - own) ** 2));
-  const df = prior.df + Math.max(total - sum(seen.map(({ weight }) => weight ** 2)) / safe, 0);
-  const variance = (prior.df * prior.variance + squares) / df, kept = variance / prior.driftSd ** 2;
-  const mean = (total * own + kept * prior.drift) / (total + kept), most = MODEL.largest_surprise * Math.sqrt(variance);
-  const latest = Number.isNaN(growth.at(-1)) ? 0 : growth.at(-1) - mean;
-  const echo = prior.autocorrelation * clip(latest, -most, most), share = total / (total + kept);
-  const worth = 1 / (1 / (total + kept) + prior.driftError ** 2 / variance);
+  const df = classDf + Math.max(total - sum(seen.map(({ weight }) => weight ** 2)) / safe, 0);
+  const variance = (classDf * classVariance + squares) / df, kept = variance / driftSd ** 2, share = total / (total + kept);
+  const mean = share * own + (1 - share) * drift, most = MODEL.largest_surprise * Math.sqrt(variance);
+  const echo = autocorrelation * clip(Number.isNaN(growth.at(-1)) ? 0 : growth.at(-1) - mean, -most, most);
+  const worth = 1 / (1 / (total + kept) + driftError ** 2 / variance);
   return {
-    posterior: [mean, worth, variance, df, prior.autocorrelation, echo, prior.variance, prior.df],
-    source: prior.source,
-    warning: prior.warning,
-    shares: [["own figures", share, share ? own : prior.drift], ["reference class", 1 - share, prior.drift]],
+    posterior: [mean, worth, variance, df, autocorrelation, echo, classVariance, classDf],
+    source,
+    warning,
+    shares: [["own figures", share, share ? own : drift], ["reference class", 1 - share, drift]],
   };
 }
 
