@@ -105,9 +105,9 @@ class Time:
 def quick_client(
     bases: dict[str, str], time: Time | None = None, *, allow_http: bool = False, **limits: Any
 ) -> Iterator[Client]:
-    """A client that never really waits, with chance in the middle."""
+    """A client that never really waits, with chance in the middle; an answer from this machine may be slow to come."""
     time = time or Time()
-    settings = Limits(**{"read_seconds": 5.0, **limits})
+    settings = Limits(**{"read_seconds": 300.0, **limits})
     clock = {"clock": time.read, "sleep": time.sleep, "chance": lambda: 0.5, "now": time.now}
     with open_client(settings, bases, allow_http=allow_http, **clock) as client:
         yield client

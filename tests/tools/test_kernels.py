@@ -451,7 +451,7 @@ with kernels.warm() as name:
     print(os.environ["JUPYTER_PATH"], flush=True)
     execute((f"open('running', 'w').close()\\n{sys.argv[1]}",), name, os.getcwd())
 """
-SLEEPS = "import time; time.sleep(100)"
+SLEEPS = "import time; time.sleep(1000)"
 HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
 
 

@@ -74,11 +74,12 @@ def test_a_new_notebook_works_with_every_command_at_once(
         assert check_page(said) == []
 
 
-def test_a_new_notebook_passes_lint_format_and_nbval(own: Path) -> None:
+def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str) -> None:
     path = stamp.make_notebook(NAME, 'Did "exports" keep up?')
     lint = [["ruff", "check"], ["ruff", "format", "--check"]]
     settings = ["--config", str(ROOT / "pyproject.toml")]
     nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    nbval += [f"--nbval-kernel-name={warm_kernel}"]
     for command in [*[[*words, *settings] for words in lint], nbval]:
         done = subprocess.run(
             [sys.executable, "-m", *command, str(path)], capture_output=True, text=True, check=False
