@@ -53,8 +53,8 @@ SUREST = 1e-6
 
 CERTAIN = 5e-4
 """A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
-OUT_OF_REACH = "The goal is out of reach of any flow like this one: its probability is 0.000."
-NEXT_TO_NOTHING = "The goal asks for next to nothing of a flow like this one: its probability is 1.000."
+OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
+NEXT_TO_NOTHING = "Any flow like this one reaches the goal: probability 1.000."
 
 
 # --- what was to be expected before anything but the own yearly record is looked at ---

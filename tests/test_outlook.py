@@ -77,7 +77,7 @@ def test_a_reference_class_that_ends_years_before_the_forecast_begins_is_told():
     [
         ("5000 %", 0.0, outlook.OUT_OF_REACH),
         ("-95 %", 1.0, outlook.NEXT_TO_NOTHING),
-        ("900000 USD bn", 0.0, "reach"),
+        ("900000 USD bn", 0.0, outlook.OUT_OF_REACH),
     ],
 )
 def test_an_absurd_goal_has_a_probability_of_0_or_1_to_three_digits_and_a_sentence(goal, chance, told):
