@@ -57,7 +57,7 @@ def test_specs_are_written_and_each_can_be_run_alone(place: Path, monkeypatch: p
     assert (written.exit_code, written.output) == (0, "wrote 2 files to specs\n")
     assert not (place / "out").exists()
     specs = sorted((place / "specs").iterdir())
-    assert [freshness.stem for spec in specs] == [
+    assert [spec.stem for spec in specs] == [
         f"{tiny.NAME}--flows_reporter-{name}" for name in ("china", "harbin")
     ]
     for words in ("1.", "up to date"):

@@ -449,7 +449,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_kernels import execute, kernels
 with kernels.warm() as name:
     print(os.environ["JUPYTER_PATH"], flush=True)
-    execute((f"open('running', 'w').close()\\n{sys.argv[1]}",), name, os.getcwd())
+    execute((f"open('running', 'w').close()\\n{{sys.argv[1]}}",), name, os.getcwd())
 """
 SLEEPS = "import time; time.sleep(1000)"
 HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
