@@ -89,7 +89,9 @@ def test_growth_rates(fraction, words):
 @given(fraction=st.floats(-1, 100))
 def test_growth_rates_carry_their_sign_and_one_decimal(fraction):
     words = rate(fraction)
-    assert float(words.removesuffix(" %").replace("−", "-").replace(",", "")) == pytest.approx(fraction * 100, abs=0.0501)
+    assert float(words.removesuffix(" %").replace("−", "-").replace(",", "")) == pytest.approx(
+        fraction * 100, abs=0.0501
+    )
     assert words[0] in "+−" or words == "0 %"
 
 

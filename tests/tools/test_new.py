@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ from packaging.specifiers import SpecifierSet
 from sentences import check_page
 from test_sentences import FLOWS, GOALS, said_by
 
-from lib import cases, package
+from lib import cases, outlook, package, words
 from lib.analysis import answers
 from lib.errors import UserError
 from lib.tools.cli import main
@@ -208,7 +209,11 @@ def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described()
     notebook = stamp.read_notebook(ROOT / "notebooks" / f"{stamp.PICTURE_OF}.ipynb")
     assert picture == stamp.first_picture(notebook) and len(picture) < 100_000
     (alt,) = re.findall(rf"!\[([^]]+)\]\({stamp.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(alt.split()) >= 20
+    fan = outlook.of(cases.GoalCase(reporter="Harbin", partner="Russia", as_of=date(2014, 4, 15))).fan
+    assert fan is not None
+    middle, low, high = (words.number(round(fan.loc[2015, level])) for level in (0.5, 0.1, 0.9))
+    assert f"the forecast's middle is US${middle} million" in alt
+    assert f"between US${low} and {high} million" in alt
 
 
 def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> None:
