@@ -20,11 +20,12 @@ from packaging.specifiers import SpecifierSet
 from sentences import check_page
 from test_sentences import FLOWS, GOALS, said_by
 
-from lib import cases, outlook, package, words
+from lib import cases, outlook, package
 from lib.analysis import answers
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, matrix, stamp
+from lib.words import number
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "20_did_exports_keep_up"
@@ -211,7 +212,7 @@ def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described()
     (alt,) = re.findall(rf"!\[([^]]+)\]\({stamp.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     fan = outlook.of(cases.GoalCase(reporter="Harbin", partner="Russia", as_of=date(2014, 4, 15))).fan
     assert fan is not None
-    middle, low, high = (words.number(round(fan.loc[2015, level])) for level in (0.5, 0.1, 0.9))
+    middle, low, high = (number(round(fan.loc[2015, level])) for level in (0.5, 0.1, 0.9))
     assert f"the forecast's middle is US${middle} million" in alt
     assert f"between US${low} and {high} million" in alt
 
