@@ -28,7 +28,7 @@ LABELS = {
     "ets_damped": "exponential smoothing, damped trend",
     "arima_drift": "ARIMA with drift",
     "uc": "unobserved components",
-    "theta": "Theta",
+    "theta": "Theta method",
     "pool": "pool of the five models above",
 }
 
