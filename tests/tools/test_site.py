@@ -358,7 +358,8 @@ def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
 def test_a_page_of_a_run_opens_with_its_answer(out: Path, pages: dict[str, Page]) -> None:
     result = json.loads((out / "runs" / site_runs.FIRST / "default" / "result.json").read_bytes())
     said = " ".join(pages[f"runs/{site_runs.FIRST}/default/index.html"].words.split())
-    assert said.index(" ".join(markup.plain(result["answer"]).split())) < said.index("On this page")
+    known, today = (" ".join(markup.plain(result[name]).split()) for name in ("hindsight", "answer"))
+    assert said.index(known) < said.index(today) < said.index("On this page")
 
 
 def test_a_page_says_how_it_was_made(out: Path, pages: dict[str, Page]) -> None:

@@ -59,6 +59,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         page=page,
         answer=answer_of(run, site, UP) if run.result else "",
         answer_text=run.result.answer if run.result else "",
+        hindsight=markup.inline(run.result.hindsight or "", links) if run.result else "",
         sources=links.to_figures(run.result.figure_ids if run.result else []),
         tables=_data_links(run, site),
         stale=_changed_data(run),
