@@ -58,7 +58,6 @@ def run_files(site: Site, run: FoundRun) -> Files:
         question=site.questions[run.notebook],
         page=page,
         answer=answer_of(run, site, UP) if run.result else "",
-        answer_text=run.result.answer if run.result else "",
         hindsight=markup.inline(run.result.hindsight or "", links) if run.result else "",
         sources=links.to_figures(run.result.figure_ids if run.result else []),
         tables=_data_links(run, site),
