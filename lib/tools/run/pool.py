@@ -72,7 +72,7 @@ def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executo
         with executor as pool:
             unfinished |= {pool.submit(run_one, task): task for task in tasks}
             done: SimpleQueue[Future[Outcome]] = SimpleQueue()
-            for future in list(unfinished):
+            for future in unfinished:
                 future.add_done_callback(done.put)
             while unfinished:
                 with suppress(Empty):
