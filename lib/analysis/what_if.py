@@ -87,11 +87,11 @@ def _p_year(law: Law, answer: Answer, year: int) -> float:
 
 _NUMBER = r"[0-9]{1,3}(?:[ .,'][0-9]{3})+(?:[.,][0-9]{1,9})?|[0-9]{1,12}(?:[.,][0-9]{1,9})?"
 
-_LINE = re.compile(
+LINE = re.compile(
     rf'"?([0-9]{{4}})"?[ \t,;:=]+"?({_NUMBER})"?(?:[ \t,;:]+"?([+−-]?[0-9]{{1,4}}(?:[.,][0-9]{{1,9}})?) *%"?)?'
 )
 
-_EXPECTED = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"'
+EXPECTED = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"'
 
 
 def read_figures(text: str) -> pd.Series:
@@ -115,7 +115,7 @@ def read_figures(text: str) -> pd.Series:
     lines = lines[1:] if len(lines) > 1 and not re.match('"?[0-9]', lines[0][1]) else lines
     if not 1 <= len(lines) <= OWN_MOST_FIGURES:
         raise UserError(
-            f"own figures: found {len(lines)} lines, expected 1 to {OWN_MOST_FIGURES}: {_EXPECTED}"
+            f"own figures: found {len(lines)} lines, expected 1 to {OWN_MOST_FIGURES}: {EXPECTED}"
         )
     parts = [_parts(place, line) for place, line in lines]
     decimal = _decimal_sign([level for _, level, _ in parts])
@@ -133,9 +133,9 @@ def read_figures(text: str) -> pd.Series:
 
 def _parts(place: int, line: str) -> tuple[int, str, str | None]:
     """Year, level and growth of a line, as they are written."""
-    match = _LINE.fullmatch(line)
+    match = LINE.fullmatch(line)
     if match is None:
-        raise UserError(f"own figures, line {place}: found {quote(line)}, expected {_EXPECTED}")
+        raise UserError(f"own figures, line {place}: found {quote(line)}, expected {EXPECTED}")
     return int(match[1]), match[2], match[3]
 
 

@@ -25,7 +25,10 @@ from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.law import FAN
 from lib.reference import (
+    BACI,
     HORIZON,
+    HORIZONS,
+    OEC,
     PROBABILITIES,
     SIZES,
     age_warning,
@@ -41,47 +44,41 @@ from lib.tables import data_state
 from lib.words import plain
 
 
-def tables() -> dict[str, Any]:
-    """All tables by name; the keys of each are in the order of its name for them."""
-    return {
-        "sizes": SIZES[1:-1].tolist(),
-        "size_labels": [size_label(index) for index in range(len(SIZES) - 1)],
-        "own": own_priors(),
-        "probabilities": list(PROBABILITIES),
-        "distributions": distributions(),
-        "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
-    }
-
-
 def own_priors() -> dict[int, list[list[Any]]]:
     """What a reader's own figures are held to be: last year → size class → numbers of the prior, source, warning."""
     released, sizes = last_released(fig.UNDATED_KNOWN_FROM, False), [SIZES[1] / 2, *SIZES[1:-1]]
 
     def row(year: int, size: float) -> list[Any]:
         prior = law.drawn(prior_for(size, min(year, released)))
-        numbers = [
-            prior.drift,
-            prior.drift_sd,
-            prior.variance,
-            prior.df,
-            prior.autocorrelation,
-            prior.drift_error,
-        ]
-        return [*numbers, prior.source, age_warning(prior, year)]
+        growing = [prior.drift, prior.drift_sd, prior.variance, prior.df, prior.autocorrelation]
+        return [*growing, prior.drift_error, prior.source, age_warning(prior, year)]
 
     years = range(what_if.OWN_FIRST_YEAR, what_if.OWN_LAST_YEAR + 1)
     return {year: [row(year, size) for size in sizes] for year in years}
 
 
-def distributions() -> dict[str, Any]:
-    """Panel → origin → size class → horizon → quantiles of log growth at ``probabilities``."""
-    table = read_kept("growth_distributions.csv")
-    nested: dict[str, Any] = {}
-    keys = table[["panel", "origin", "size_class", "horizon"]].astype(str)
-    rows = table[[str(p) for p in PROBABILITIES]].to_numpy().tolist()
-    for (panel, origin, size, horizon), row in zip(keys.itertuples(index=False), rows, strict=True):
-        nested.setdefault(panel, {}).setdefault(origin, {}).setdefault(size, {})[horizon] = row
-    return nested
+def base_rates(growth: "Shared") -> dict[int, list[Any]]:
+    """Where `lib.reference.base_rate` looks from an origin: panel by panel its longest horizon, and each size's place in `growth`.
+
+    There stand the quantiles of growth a year at `PROBABILITIES`, one row for each of the first of `HORIZONS`.
+    """
+    table, names = read_kept("growth_distributions.csv"), [str(p) for p in PROBABILITIES]
+    panels: dict[str, dict[int, list[Any]]] = {}
+    for (panel, origin), rows in table.sort_values("horizon").groupby(["panel", "origin"]):
+        places = {
+            index: growth.place((one[names].to_numpy() / one[["horizon"]].to_numpy()).round(8).tolist())
+            for index, one in rows.groupby("size_class")
+        }
+        nearest = [min(places, key=lambda one: abs(one - index)) for index in range(len(SIZES) - 1)]
+        told = [int(rows["horizon"].max()), [places[index] for index in nearest]]
+        panels.setdefault(str(panel), {})[int(origin)] = told
+    found = {}
+    for origin in range(int(table["origin"].min()), fig.UNDATED_KNOWN_FROM.year):
+        latest = [
+            max((one for one in panels[name] if one <= origin), default=0) for name in (BACI.name, OEC.name)
+        ]
+        found[origin] = [panels[name][one] for name, one in zip((BACI.name, OEC.name), latest) if one]
+    return found
 
 
 CURRENCIES = ("USD", "CNY")
@@ -109,7 +106,7 @@ def flows() -> list[dict[str, Any]]:
         levels = {currency: list(changes(case[currency])) for currency in CURRENCIES}
         levels = {currency: days for currency, days in levels.items() if days}
         if levels:
-            found.append({**flow, "levels": levels})
+            found.append({**flow, "name": case["USD"].flow_name, "levels": levels})
     return found
 
 
@@ -148,13 +145,16 @@ def exchange() -> dict[str, dict[int, float]]:
     return {name: {int(year): float(rate) for year, rate in rates[name].dropna().items()} for name in rates}
 
 
-def sources(ids: set[str]) -> dict[str, list[str]]:
-    """Publisher, day of publication, what was printed, and address of each figure that a level rests on."""
+def sources(known: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Publisher, day of publication, what was printed, and address of each figure that a level of a flow rests on."""
+    changed = [
+        change for flow in known for days in flow["levels"].values() for _, day in days for change in day
+    ]
     rows = fig.load_figures()
-    rows = rows[rows["figure_id"].isin(ids)].drop_duplicates("figure_id")
+    rows = rows[rows["figure_id"].isin({change[3] for change in changed if change[1:]})]
     return {
         row.figure_id: [row.publisher, row.published or "undated", _printed(row), row.url]
-        for row in rows.itertuples()
+        for row in rows.drop_duplicates("figure_id").itertuples()
     }
 
 
@@ -195,8 +195,9 @@ def _stated(row: Any, levels: dict[str, list[list[Any]]]) -> dict[str, Any] | No
         "deadline": int(row.deadline),
         "reading": row.reading if is_rate else "average",
     }
-    said = plain(answers.announcement(cases.GoalCase.check(asked))).removesuffix(" (source).")
-    return asked | {"announced": row.announced, "said": said, "url": row.url}
+    case = cases.GoalCase.check(asked)
+    said = plain(answers.announcement(case)).removesuffix(" (source).")
+    return asked | {"name": case.goal_name, "announced": row.announced, "said": said, "url": row.url}
 
 
 # --- what a day knew beside the record ---
@@ -384,16 +385,9 @@ def payload() -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _payload(state: Any) -> dict[str, Any]:
     known = flows()
-    ids = {
-        change[3]
-        for flow in known
-        for days in flow["levels"].values()
-        for _, c in days
-        for change in c
-        if change[1:]
-    }
     stated = _stated_goals(known)
-    knowledge = Knowledge(stated)
+    knowledge, growth = Knowledge(stated), Shared()
+    rates = base_rates(growth)
     told = [flow | {"knows": knowledge.of(flow)} for flow in known]
     return {
         "day": fig.UNDATED_KNOWN_FROM.isoformat(),
@@ -402,14 +396,17 @@ def _payload(state: Any) -> dict[str, Any]:
         "chains": knowledge.chains.values(),
         "gaps": knowledge.gaps.values(),
         "flows": told,
-        "sources": sources(ids),
+        "sources": sources(known),
         "goals": stated,
         "per_usd": exchange(),
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
+        "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
+        "own": own_priors(),
+        "base_rates": rates,
+        "growth": growth.values(),
         "model": _constants(),
-        "tables": tables(),
     }
 
 
@@ -425,6 +422,10 @@ def _rule_end(x: Any, end: int) -> Any:
 
 def _constants() -> dict[str, Any]:
     return {
+        "sizes": SIZES[1:-1].tolist(),
+        "size_labels": [size_label(index) for index in range(len(SIZES) - 1)],
+        "probabilities": list(PROBABILITIES),
+        "horizons": list(HORIZONS),
         "most_df": MOST_DF,
         "ends": [
             Chebyshev.interpolate(_rule_end, 32, args=(end,)).convert(kind=Polynomial).coef.tolist()
@@ -444,6 +445,8 @@ def _constants() -> dict[str, Any]:
         "own_most": what_if.OWN_MOST_FIGURES,
         "own_first": what_if.OWN_FIRST_YEAR + 1,
         "own_last": what_if.OWN_LAST_YEAR,
+        "line": what_if.LINE.pattern,
+        "figure": what_if.EXPECTED,
     }
 
 

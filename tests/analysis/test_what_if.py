@@ -85,7 +85,7 @@ def test_a_goal_opens_on_the_day_of_its_announcement_or_when_its_base_was_known(
 @pytest.mark.parametrize(("size", "label"), [(5e6, 1), (2e8, 3)])
 def test_kept_tables_are_those_of_lib_to_the_last_digit(size: float, label: int) -> None:
     prior = laws.drawn(reference.prior_for(size, 2015))
-    *numbers, source, warning = json.loads(what_if_data.as_json())["tables"]["own"]["2015"][label]
+    *numbers, source, warning = json.loads(what_if_data.as_json())["own"]["2015"][label]
     assert numbers[:3] == [prior.drift, prior.drift_sd, prior.variance]
     assert numbers[3:] == [prior.df, prior.autocorrelation, prior.drift_error]
     assert (source, warning) == (prior.source, reference.age_warning(prior, 2015))

@@ -6,18 +6,15 @@ page's content policy allows exactly this script and this style, by their hashes
 
 import base64
 import hashlib
-import html
 from pathlib import Path
-from string import Template
 
 from lib.analysis import what_if_data
 from lib.files import make_folder, write_atomically
+from lib.tools.run.page import environment
 
 FILES = Path(__file__).resolve().parent / "page_files"
 
-COMPUTE = ("maths", "words", "reference", "goals", "law", "readings", "figures", "answer", "state")
-
-SCRIPTS = (*COMPUTE, "chart", "controls", "results", "page")
+SCRIPTS = ("maths", "words", "own", "goals", "law", "readings", "answer", "state", "chart", "page")
 
 NAME = "whatif.html"
 
@@ -38,14 +35,19 @@ def write_page(folder: Path, home: str = "") -> Path:
 def build(home: str = "") -> str:
     """The page as text: markup with style, data and script in it."""
     style, script, numbers = (FILES / "page.css").read_text("utf-8"), join_scripts(), what_if_data.as_json()
-    back = f'<p><a href="{html.escape(home)}">Does a stated trade-growth goal hold?</a></p>' if home else ""
-    return Template((FILES / "page.html").read_text("utf-8")).substitute(
-        policy=policy(style, script),
-        style=style,
-        script=script,
-        data=numbers,
-        home=back,
-        made=made_from(numbers),
+    told = what_if_data.payload()
+    return (
+        environment(FILES)
+        .get_template("whatif.html.j2")
+        .render(
+            policy=policy(style, script),
+            style=style,
+            script=script,
+            numbers=numbers,
+            home=home,
+            made=made_from(numbers),
+            **{name: told[name] for name in ("flows", "goals", "readings")},
+        )
     )
 
 

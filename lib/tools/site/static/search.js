@@ -1,5 +1,5 @@
-// Search over the words that the build wrote; nothing leaves the page. A hit holds the beginning of every word asked for;
-// places are known by their other names, and a word that stands nowhere is taken for the nearest one that does.
+// Search over the words that the build wrote; nothing leaves the page. A hit holds the beginning of every word
+// asked for; places have other names, and a word that stands nowhere is taken for the nearest that does.
 "use strict";
 
 const plainWords = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
@@ -16,12 +16,13 @@ const scoreWord = (found, word) => {
   return found.name.includes(word) || found.plain.includes(word) ? 1 : 0;
 };
 
-const vocabulary = new Set(documents.flatMap(({ plain, name }) => `${name} ${plain}`.match(/[\p{L}\p{N}]{4,}/gu) ?? []));
+const wordsOf = ({ plain, name }) => `${name} ${plain}`.match(/[\p{L}\p{N}]{4,}/gu) ?? [];
+const vocabulary = new Set(documents.flatMap(wordsOf));
 
 // Letters to put in, take out or change to make one word of the other (Levenshtein 1966).
 const distance = (one, other) => [...one].reduce(
   (above, letter, row) => [...other].reduce(
-    (line, at, column) => [...line, Math.min(line[column] + 1, above[column + 1] + 1, above[column] + (letter !== at))],
+    (line, at, k) => [...line, Math.min(line[k] + 1, above[k + 1] + 1, above[k] + (letter !== at))],
     [row + 1],
   ),
   [...other, 0].map((_, column) => column),
@@ -36,14 +37,16 @@ const meant = (word) => {
 };
 
 // "黑龙江" and "russian federation" are words for Heilongjiang and Russia.
-const withNames = (text) => self.SITE_NAMES.reduce(
-  (said, [other, name]) => said.replaceAll(` ${other} `, ` ${name} `), ` ${text.trim().replace(/\s+/g, " ")} `,
-);
+const withNames = (text) => {
+  const words = ` ${text.trim().replace(/\s+/g, " ")} `;
+  return self.SITE_NAMES.reduce((said, [other, name]) => said.replaceAll(` ${other} `, ` ${name} `), words);
+};
 
 const excerpt = (found, words) => {
   const places = words.map((word) => found.plain.indexOf(word)).filter((place) => place >= 0);
   const from = Math.max(0, Math.min(...places, found.text.length) - 60);
-  return `${from ? "…" : ""}${found.text.slice(from, from + 220)}${found.text.length > from + 220 ? "…" : ""}`;
+  const cut = found.text.slice(from, from + 220), rest = found.text.length > from + 220 ? "…" : "";
+  return `${from ? "…" : ""}${cut}${rest}`;
 };
 
 const showHit = (found, words) => {
@@ -67,9 +70,10 @@ const search = () => {
     .map(([found, scores]) => [found, scores.reduce((sum, score) => sum + score, 0)])
     .sort((a, b) => b[1] - a[1]);
   hits.replaceChildren(...scored.slice(0, 50).map(([found]) => showHit(found, words)));
-  count.textContent = words.length
-    ? `${corrected.length ? `Taken for ${corrected.join(", ")}: ` : ""}${scored.length || "No"} page${scored.length === 1 ? "" : "s"} and rows${scored.length > 50 ? ", the first 50 shown" : ""}`
-    : "Type a word: a place, a publisher, a year.";
+  const taken = corrected.length ? `Taken for ${corrected.join(", ")}: ` : "";
+  const cut = scored.length > 50 ? ", the first 50 shown" : "";
+  const said = `${taken}${scored.length || "No"} page${scored.length === 1 ? "" : "s"} and rows${cut}`;
+  count.textContent = words.length ? said : "Type a word: a place, a publisher, a year.";
 };
 
 query.value = new URLSearchParams(location.search).get("q") ?? "";

@@ -70,7 +70,7 @@ document.querySelectorAll("form.filters").forEach((form) => {
       row.hidden = !fits;
       shown += fits;
     });
-    form.querySelector("output").value = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+    form.querySelector("output").value = `${shown === rows.length ? shown : `${shown} of ${rows.length}`} rows`;
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());

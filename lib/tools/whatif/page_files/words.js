@@ -7,7 +7,8 @@ const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC
 function money(mn, currency, least = 3) {
   const [amount, scale] = Math.abs(mn) >= 999.5 ? [mn / 1000, "billion"] : [mn, "million"];
   const digits = Math.max(least, String(Math.trunc(Math.abs(amount))).length);
-  return `${currency === "USD" ? "US$" : `${currency} `}${GROUPS.format(Number(amount.toPrecision(digits)))} ${scale}`;
+  const written = GROUPS.format(Number(amount.toPrecision(digits)));
+  return `${currency === "USD" ? "US$" : `${currency} `}${written} ${scale}`;
 }
 
 /** A probability or share that never claims certainty: "38 %", "below 1 %". */
@@ -25,8 +26,6 @@ function rateText(fraction, decimals = 1) {
 /** A level with thousands separated and at most five significant digits; the last before the point stays. */
 const levelText = (value) => GROUPS.format(value >= 10000 ? Math.round(value) : Number(value.toPrecision(5)));
 
-const yearsText = (count) => count === 1 ? "1 year" : `${count} years`;
-
 /** "2014-04-15" → "15 April 2014". */
 const dayText = (day) => DAY.format(new Date(day));
 
@@ -36,6 +35,8 @@ const quoted = (text) => `"${text.length > 40 ? `${text.slice(0, 39)}…` : text
 /** Years as ranges: "2012–2013, 2023". */
 function yearSpans(years) {
   const runs = [];
-  for (const year of years) if (runs.at(-1)?.[1] === year - 1) runs.at(-1)[1] = year; else runs.push([year, year]);
+  for (const year of years) {
+    if (runs.at(-1)?.[1] === year - 1) runs.at(-1)[1] = year; else runs.push([year, year]);
+  }
   return runs.map(([from, to]) => from === to ? `${from}` : `${from}–${to}`).join(", ");
 }
