@@ -312,3 +312,14 @@ def test_what_is_committed_passes_the_projects_own_check() -> None:
     from lib.tools.run.stamp import all_faults
 
     assert all_faults() == []
+
+
+def test_lines_of_scripts_are_no_longer_than_those_of_python() -> None:
+    scripts = [path for path in tracked_files() if path.suffix == ".js"]
+    long = [
+        (path.name, line)
+        for path in scripts
+        for line in path.read_text("utf-8").splitlines()
+        if len(line) > 110
+    ]
+    assert scripts and not long

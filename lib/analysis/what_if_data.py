@@ -58,9 +58,9 @@ def own_priors() -> dict[int, list[list[Any]]]:
 
 
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
-    """Where `lib.reference.base_rate` looks from an origin: panel by panel its longest horizon, and each size's place in `growth`.
+    """Where `lib.reference.base_rate` looks from an origin: of each panel its longest horizon and places in `growth`.
 
-    There stand the quantiles of growth a year at `PROBABILITIES`, one row for each of the first of `HORIZONS`.
+    There is a place for each size class. There stand the quantiles of growth a year at `PROBABILITIES`, one row for each of the first of `HORIZONS`.
     """
     table, names = read_kept("growth_distributions.csv"), [str(p) for p in PROBABILITIES]
     panels: dict[str, dict[int, list[Any]]] = {}
@@ -72,12 +72,12 @@ def base_rates(growth: "Shared") -> dict[int, list[Any]]:
         nearest = [min(places, key=lambda one: abs(one - index)) for index in range(len(SIZES) - 1)]
         told = [int(rows["horizon"].max()), [places[index] for index in nearest]]
         panels.setdefault(str(panel), {})[int(origin)] = told
-    found = {}
+    found: dict[int, list[Any]] = {}
     for origin in range(int(table["origin"].min()), fig.UNDATED_KNOWN_FROM.year):
-        latest = [
-            max((one for one in panels[name] if one <= origin), default=0) for name in (BACI.name, OEC.name)
+        known = [
+            [told for year, told in panels[name].items() if year <= origin] for name in (BACI.name, OEC.name)
         ]
-        found[origin] = [panels[name][one] for name, one in zip((BACI.name, OEC.name), latest) if one]
+        found[origin] = [told[-1] for told in known if told]
     return found
 
 

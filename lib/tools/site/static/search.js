@@ -1,4 +1,4 @@
-// Search over the words that the build wrote; nothing leaves the page. A hit holds the beginning of every word
+// Search over the words that the build wrote; nothing leaves the page. A hit holds the start of every word
 // asked for; places have other names, and a word that stands nowhere is taken for the nearest that does.
 "use strict";
 

@@ -70,7 +70,8 @@ document.querySelectorAll("form.filters").forEach((form) => {
       row.hidden = !fits;
       shown += fits;
     });
-    form.querySelector("output").value = `${shown === rows.length ? shown : `${shown} of ${rows.length}`} rows`;
+    const part = shown < rows.length ? ` of ${rows.length}` : "";
+    form.querySelector("output").value = `${shown}${part} rows`;
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -69,7 +69,8 @@ function drawChart(svg, room, found) {
   for (const { year, value, grade } of levels) {
     const name = DATA.grades[grade], mark = Object.keys(MARKS).find((one) => name.includes(one)) ?? "cross";
     const said = shape("title", {}, `${year}: ${levelText(value)} mn, ${name}`);
-    draw("path", { class: `mark ${mark}`, d: `M ${x(year) - 4} ${y(value)} ${MARKS[mark] ?? "m0 -4l8 8m-8 0l8 -8"}` }, said);
+    const drawing = MARKS[mark] ?? "m0 -4l8 8m-8 0l8 -8";
+    draw("path", { class: `mark ${mark}`, d: `M ${x(year) - 4} ${y(value)} ${drawing}` }, said);
   }
   let lowest = top - 14;  // labels at the right end are moved apart so that none covers another
   for (const [value, text, name] of ends.sort(([a], [b]) => b - a)) {
