@@ -22,8 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from lib import fetched, months, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
-from lib.errors import UserError, did_you_mean
-from lib.files import slugify
+from lib.errors import UserError, did_you_mean, slugify
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state

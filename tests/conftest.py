@@ -13,7 +13,7 @@ from browser import browser, open_page, served  # noqa: F401 - fixtures, started
 
 from lib import fetched
 from lib import figures as fig
-from lib.files import locked
+from lib.research.files import locked
 from lib.tables import data_state
 from lib.tools.run import matrix
 from lib.tools.run.freshness import Run

@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib.errors import UserError
-from lib.files import working_file, write_atomically
 from lib.reference import BACI, OEC, WDI, Array, Panel
+from lib.research.files import working_file, write_atomically
 
 Progress = Callable[[Iterable], Iterable]
 """Wraps what a step goes through, for a progress bar."""

@@ -17,7 +17,6 @@ from typing import Any
 
 from lib import meaning, package, reference
 from lib.errors import UserError
-from lib.files import make_folder, write_atomically
 from lib.research import (
     base_rates,
     classes,
@@ -28,6 +27,7 @@ from lib.research import (
     studies,
     trade_scores,
 )
+from lib.research.files import make_folder, refresh_checksums, write_atomically
 from lib.research.panels import Progress, Tables, save
 
 Step = Callable[[Path, Progress], Tables]
@@ -101,7 +101,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
     write_atomically(out / BUILT, json.dumps(built, indent=1, sort_keys=True) + "\n")
     _forget()
     if out == reference.reference_folder():
-        package.refresh_checksums(tuple(f"reference/{file}" for file in tables))
+        refresh_checksums(tuple(f"reference/{file}" for file in tables))
 
 
 def _reason(name: str, step: Step, folder: Path, out: Path) -> str:

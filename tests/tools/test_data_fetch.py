@@ -14,13 +14,14 @@ from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
 from sources_kit import months, quick_client
 
-from lib import fetched, outlook, package
+from lib import fetched, outlook
 from lib import figures as fig
 from lib.cases import GoalCase
 from lib.economies import CURRENCIES, find_economy
 from lib.errors import UserError
 from lib.months import releases as months_known
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
+from lib.research import files
 from lib.research.panels import read_panel
 from lib.tools import curation
 from lib.tools.cli import main
@@ -111,7 +112,7 @@ def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
     )
     digest = row["snapshot"]
     assert (tmp_path / "data" / "snapshots" / "bodies" / digest[:2] / f"{digest}.gz").exists()
-    assert fetched.check() == [] and fig.check_data() == []
+    assert fetched.check() == [] and fig.check_tables() + files.check_checksums() == []
     assert invoke("data", "check", "--snapshots").exit_code == 0
     assert "fetched: 222 values of 3 pairs, 2000–2025, last on 2026-11-24" in invoke("data", "sources").output
 
@@ -337,7 +338,10 @@ def test_covariates_are_renewed_with_the_difference_shown_first(server, tmp_path
     assert "+ world_exports_current_usd 2024: 2.44e+13 USD" in looked.output
     written = invoke("data", "refresh", "--source", "fred", "--source", "worldbank", "--yes")
     assert written.output.endswith("wrote 2 values to data/covariates.csv\n")
-    assert fig.check_data() == [] and fig.covariate("brent_usd_per_bbl")[2024] == 70.0
+    assert (
+        fig.check_tables() + files.check_checksums() == []
+        and fig.covariate("brent_usd_per_bbl")[2024] == 70.0
+    )
     assert fig.covariate("world_exports_current_usd").to_dict() == {2024: 24.4e12}
     kept, now = before.decode().splitlines(), path.read_text("utf-8").splitlines()
     assert len(set(kept) - set(now)) == 1 and len(set(now) - set(kept)) == 2  # every other row to the letter
@@ -355,9 +359,9 @@ def test_a_source_of_covariates_that_is_out_of_order_leaves_its_own_as_they_are(
     result = invoke("data", "refresh", "--source", "fred", "--source", "ecb", "--yes")
     assert "note: brent_usd_per_bbl: stays as it is: " in result.output
     assert "+ eur_per_usd 2024: 0.92" in result.output  # the ECB's rates come with a package
-    assert fig.check_data() == [] and fig.covariate("eur_per_usd")[2024] == pytest.approx(
-        1 / 1.0824, rel=3e-4
-    )
+    assert fig.check_tables() + files.check_checksums() == [] and fig.covariate("eur_per_usd")[
+        2024
+    ] == pytest.approx(1 / 1.0824, rel=3e-4)
     refused = invoke("data", "refresh", "--source", "fred")
     assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "status 503" in refused.output
 
@@ -383,7 +387,10 @@ def test_a_goal_may_be_in_any_currency_once_its_rates_are_there(server):
     assert 0 < chances[0] < 1 and chances[0] == pytest.approx(chances[1], abs=0.1)
     server.world.indicators["VNM", "PA.NUS.FCRF"] = {"2023": 23787.3, "2024": 24164.9}
     dong = invoke("data", "refresh", "--currency", "VND", "--yes")
-    assert "+ vnd_per_usd 2024: 24164.9 VND/USD" in dong.output and fig.check_data() == []
+    assert (
+        "+ vnd_per_usd 2024: 24164.9 VND/USD" in dong.output
+        and fig.check_tables() + files.check_checksums() == []
+    )
 
 
 def test_rates_of_every_currency_have_a_source():
@@ -421,7 +428,7 @@ def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(serv
         for line in text.splitlines(keepends=True)
     ]
     targets.write_text("".join(lines), "utf-8")
-    package.refresh_checksums("targets.csv")
+    files.refresh_checksums("targets.csv")
     before = targets.read_bytes()
     get("India", "Russia", "--years", "2000-2024")
     result = invoke("data", "update")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lib import package, results
 from lib.errors import UserError
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 from lib.tools.cli import main
 from lib.tools.commands.results import as_text
 from lib.tools.run import freshness, results_table

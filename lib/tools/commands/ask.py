@@ -184,7 +184,7 @@ def _by_year(rows: "pd.DataFrame") -> "pd.Series":
 
 def _write_fan(answer: "Answer", path: Path) -> None:
     """The quantiles of the level by year, as CSV."""
-    from lib.files import write_atomically
+    from lib.research.files import write_atomically
 
     text = answer.quantiles().to_csv(lineterminator="\n")
     if str(path) == "-":

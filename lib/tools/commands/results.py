@@ -184,7 +184,7 @@ def _count_in_words(shown: int, chosen: int, there: int) -> str:
 
 
 def _export(rows: "pd.DataFrame", csv: Path) -> None:
-    from lib.files import write_atomically
+    from lib.research.files import write_atomically
     from lib.tables import to_csv
 
     text = to_csv(rows)

@@ -28,7 +28,7 @@ def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
 
-    from lib.files import write_atomically
+    from lib.research.files import write_atomically
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -265,9 +265,9 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.files import read_json
     from lib.tools.run.freshness import run_from
     from lib.tools.run.matrix import make_run
+    from lib.tools.strict import read_json
 
     expect_known_data()
     asked = run_from(read_json(spec), spec.name)
@@ -290,8 +290,8 @@ def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0
 @click.option("--write", is_flag=True, help="Write notebooks/runs.schema.json instead of printing it.")
 def schema(write: bool) -> None:
     """Print the JSON schema of runs.yml, by which editors complete and check it."""
-    from lib.files import write_atomically
     from lib.package import notebooks_dir
+    from lib.research.files import write_atomically
     from lib.tools.run.matrix import SCHEMA_FILE, schema_text
 
     if not write:

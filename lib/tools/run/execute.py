@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from lib.errors import UserError
-from lib.files import locked, make_folder_below, sweep, write_atomically
 from lib.package import data_dir, notebooks_dir
+from lib.research.files import locked, make_folder_below, sweep, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import (
     FAILED,

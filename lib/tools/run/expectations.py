@@ -13,8 +13,8 @@ from typing import Any
 
 from lib import figures as fig
 from lib.errors import UserError, plain_bytes
-from lib.files import write_atomically
 from lib.goals import READING_LABELS
+from lib.research.files import write_atomically
 from lib.results import Result
 from lib.tools.run import freshness
 from lib.tools.run.freshness import Outcome, Run, changes

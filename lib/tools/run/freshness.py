@@ -40,9 +40,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError, plain_bytes
-from lib.files import make_folder_below, write_atomically
 from lib.meaning import LIB, hash_text, imported_modules, meaning
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
+from lib.research.files import make_folder_below, write_atomically
 from lib.tools.run.opened import PREFIX, read_notes, state_of
 
 if TYPE_CHECKING:

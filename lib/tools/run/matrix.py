@@ -21,11 +21,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from lib import cases, fetched
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes
-from lib.files import parse_yaml, slugify
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes, slugify
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.freshness import Run
+from lib.tools.strict import parse_yaml
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import UserError, expect_plain
-from lib.files import locked, working_file
+from lib.research.files import locked, working_file
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT
 

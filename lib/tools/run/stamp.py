@@ -21,9 +21,9 @@ from urllib.parse import unquote
 from lib import cases
 from lib.cases import Case, FlowCase, GoalCase
 from lib.errors import UserError, nearest, plain_bytes, quote
-from lib.figures import check_data
-from lib.files import write_atomically
+from lib.figures import check_tables
 from lib.package import KEPT_ONLY_ENV, notebooks_dir
+from lib.research.files import check_checksums, write_atomically
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Limits, Watch, run_notebook
 from lib.tools.run.freshness import Sources
@@ -237,7 +237,7 @@ def tidy(path: Path) -> bool:
 
 def all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
-    faults = [str(fault) for fault in check_data()]
+    faults = [str(fault) for fault in check_tables() + check_checksums()]
     if not faults:  # parameters are checked against the data: every case would repeat the same lines
         try:
             matrix.expand()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.errors import UserError, shown_path
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 from lib.tools.sources import gacc, observations
 from lib.tools.sources.client import Answer, Client, Request
 from lib.tools.sources.fetch import Fetched, days_known

@@ -15,15 +15,9 @@ from hypothesis import strategies as st
 
 from lib import fetched, results, tables
 from lib.errors import UserError, printable, quote, read_bytes
-from lib.files import (
-    finish_together,
-    parse_yaml,
-    read_json,
-    working_folder,
-    write_atomically,
-    write_together,
-)
+from lib.research.files import finish_together, working_folder, write_atomically, write_together
 from lib.tools.run import freshness, matrix, stamp
+from lib.tools.strict import parse_yaml, read_json
 
 
 def test_text_is_written_as_utf8_with_unix_line_ends(tmp_path: Path) -> None:
