@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib import fetched, months, outlook, reference, results, spoken
+from lib import fetched, outlook, reference, results, series, spoken
 from lib import figures as fig
 from lib.analysis import plausibility
 from lib.analysis.answers import plainly
@@ -86,7 +86,7 @@ class OwnCase(GoalCase):
 
     def releases(self) -> pd.DataFrame:
         """No months."""
-        return months.releases(fetched.with_derived(fetched.empty()), self.currency)
+        return series.releases(fetched.with_derived(fetched.empty()), self.currency)
 
     def lineage(self) -> list[Self]:
         """No larger flows."""

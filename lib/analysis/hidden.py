@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib import evidence, outlook
-from lib.cases import GoalCase, HiddenCase
+from lib.analysis.cases import HiddenCase
+from lib.cases import GoalCase
 from lib.evidence import ANALOGUES, Inferred
 from lib.outlook import Answer
 

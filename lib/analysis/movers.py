@@ -10,7 +10,7 @@ import pandas as pd
 from lib import figures as fig
 from lib import growth
 from lib.analysis import regressions
-from lib.cases import DriverCase
+from lib.analysis.cases import DriverCase
 from lib.errors import UserError
 from lib.reference import read_kept
 from lib.results import Estimate

@@ -15,8 +15,8 @@ from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib import reference
+from lib.analysis.cases import PolicyCase
 from lib.analysis.scores import pooled
-from lib.cases import PolicyCase
 from lib.errors import UserError, quote
 from lib.growth import log_growth
 from lib.reference import Array, read_kept

@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.cases import CompareCase, GoalCase
+from lib.analysis.cases import CompareCase
+from lib.cases import GoalCase
 from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS
-from lib.months import releases, year_to_date
 from lib.outlook import lineage, of
 from lib.results import Estimate, points
+from lib.series import releases, year_to_date
 from lib.show import periods
 from lib.words import fill, number
 

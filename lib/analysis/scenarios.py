@@ -22,7 +22,8 @@ from lib import figures as fig
 from lib import law as laws
 from lib import outlook
 from lib.analysis import regressions
-from lib.cases import GoalCase, ScenarioCase
+from lib.analysis.cases import ScenarioCase
+from lib.cases import GoalCase
 from lib.figures import load_goals_table
 from lib.goals import READINGS, Goal
 from lib.law import Law

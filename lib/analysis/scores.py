@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from lib.cases import ScoreCase
+from lib.analysis.cases import ScoreCase
 from lib.goals import READING_LABELS
 from lib.reference import COVERS, USED, Array, read_scores, size_label
 from lib.results import Estimate, points

@@ -1,7 +1,7 @@
 """Nowcasts of earlier years that knew only the years before and the months so far, against how the years ended.
 
 Flows of one year share its shock: scores are kept by year, and intervals resample whole years. The panels hold values
-of a late vintage; a first release is less certain by the size of its revision (`lib.months.revisions`).
+of a late vintage; a first release is less certain by the size of its revision (`lib.analysis.year_end.revisions`).
 """
 
 from pathlib import Path
@@ -16,11 +16,11 @@ from lib import law
 from lib.errors import UserError
 from lib.evidence import link, pick_ratio, ratio_model
 from lib.law import Posterior
-from lib.months import MONTHS
 from lib.reference import SIZES, USED, Array, Prior, size_class
 from lib.research.backtest import fit_all, select
 from lib.research.classes import MIN_SERIES, TRIM, lasting_sd, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
+from lib.series import MONTHS
 
 _EDGE = 1e-4
 

@@ -21,14 +21,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import law, standards
+from lib import law
+from lib.analysis import standards
+from lib.analysis.standards import TrackedTarget
 from lib.errors import UserError
 from lib.reference import BACI, OEC, USED, Array
 from lib.research import backtest, panels
 from lib.research.backtest import GOALS, LAG, Batch, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
 from lib.research.panels import Levels, Progress, Tables
-from lib.standards import TrackedTarget
 
 ORIGINS = range(2005, 2020)
 

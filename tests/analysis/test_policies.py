@@ -10,8 +10,8 @@ from sampling import exhaustive, some
 from lib import figures as fig
 from lib import plots, reference
 from lib.analysis import breaks, movers, policies, regressions
+from lib.analysis.cases import DriverCase, PolicyCase
 from lib.analysis.policies import Evidence, Policy, Step, read_policies
-from lib.cases import DriverCase, PolicyCase
 from lib.errors import UserError
 from lib.plots import why
 from lib.reference import read_kept

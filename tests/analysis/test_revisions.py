@@ -11,7 +11,8 @@ import pytest
 from lib import cases, outlook, plots
 from lib import figures as fig
 from lib.analysis import revisions
-from lib.cases import CompareCase, GoalCase, slug
+from lib.analysis.cases import CompareCase
+from lib.cases import GoalCase, slug
 from lib.errors import UserError
 from lib.goals import READINGS
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of

@@ -13,8 +13,9 @@ from scipy.special import ndtr
 from lib import law as laws
 from lib import outlook
 from lib.analysis import experience, regressions, scenarios
+from lib.analysis.cases import ScenarioCase
 from lib.analysis.scenarios import Scenario, at_once, steady
-from lib.cases import GoalCase, ScenarioCase, TrendCase
+from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError
 from lib.goals import READINGS, Goal
 from lib.law import FAN, Law

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sampling import exhaustive, some
 
 from lib.analysis import scores
-from lib.cases import LAST_OUTCOME, ScoreCase
+from lib.analysis.cases import LAST_OUTCOME, ScoreCase
 from lib.errors import UserError
 from lib.goals import READING_LABELS
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import cases, outlook
 from lib import figures as fig
+from lib import outlook
 from lib.analysis import year_end
+from lib.analysis.cases import YearEndCase
 from lib.cases import GoalCase
 from lib.evidence import YEAR_SO_FAR
 from lib.law import FAN
@@ -153,4 +154,4 @@ def test_errors_fall_with_the_months_and_the_nowcast_beats_what_a_reader_would_d
 
 
 def test_the_notebook_has_the_defaults_of_its_model() -> None:
-    assert matrix.model_of("11_where_will_the_year_end") is cases.YearEndCase
+    assert matrix.model_of("11_where_will_the_year_end") is YearEndCase

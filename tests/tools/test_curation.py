@@ -405,7 +405,7 @@ def test_figures_added_at_once_get_keys_of_their_own_and_a_copy_is_refused(own_d
 
 
 def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(own_data, monkeypatch):
-    """`tests/test_files.py` stops at every other step."""
+    """`tests/research/test_files.py` stops at every other step."""
     (row,) = rows_given("A Daily")
 
     def stop(path: Path) -> None:
@@ -413,7 +413,9 @@ def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(ow
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rmdir", stop)
-        patch.setattr(files, "finish_together", lambda folder: (folder / files.TOGETHER).rmdir())
+        patch.setattr(
+            files, "finish_together", lambda folder: [path.rmdir() for path in folder.glob(files.TOGETHER)]
+        )
         with pytest.raises(KeyboardInterrupt):
             curation.add(row | {"reporter": "Kenya"})
     assert fig.check_tables() + files.check_checksums() == []  # nothing has changed yet

@@ -19,10 +19,10 @@ from lib import figures as fig
 from lib.cases import GoalCase
 from lib.economies import CURRENCIES, find_economy
 from lib.errors import UserError
-from lib.months import releases as months_known
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
 from lib.research import files
 from lib.research.panels import read_panel
+from lib.series import releases as months_known
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix

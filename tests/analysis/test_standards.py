@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import standards
-from lib.errors import UserError
-from lib.standards import (
+from lib.analysis import standards
+from lib.analysis.standards import (
     TrackedTarget,
     escap_anticipated,
     escap_current_status,
@@ -18,6 +17,7 @@ from lib.standards import (
     sdsn,
     un_progress_chart,
 )
+from lib.errors import UserError
 
 HEILONGJIANG_2008 = TrackedTarget(5.6, 2005, 11.08, 2008, 14, 2010)
 HEILONGJIANG_2010 = TrackedTarget(5.6, 2005, 7.47, 2010, 14, 2010)
