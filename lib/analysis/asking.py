@@ -26,6 +26,7 @@ from lib import fetched, outlook, reference, results, series, spoken
 from lib import figures as fig
 from lib.analysis import plausibility
 from lib.analysis.answers import plainly
+from lib.analysis.question import read_question
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
@@ -210,7 +211,7 @@ def _understand(
     if words is None:
         raise UserError('goal: found none, expected growth such as "25 %" or a level such as "100 USD bn"')
     text = words if isinstance(words, str) else np.format_float_positional(words, trim="-")
-    question = spoken.read_question(text, currency)
+    question = read_question(text, currency)
     notes = list(question.notes)
     if isinstance(named.get("as_of"), str):
         day = spoken.read_day(named["as_of"])
