@@ -11,7 +11,7 @@ understood is the canonical text, which titles and pages show.
 import calendar
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -193,71 +193,62 @@ def read_goal(text: str, currency: str = "USD") -> str:
     """
     plain = simplified("goal", text)
     found = find_goal(plain, text, currency)
-    left = _left_over(f"{plain[: found.start]} {plain[found.end :]}")
+    words = re.findall(r"[^\s,;:.!?()\"|]+", f"{plain[: found.start]} {plain[found.end :]}".casefold())
+    left = [word for word in words if word not in FILLERS]
     if not found.goal or left:
         dated = found.goal and any(re.fullmatch(YEAR, word) for word in left)
         alone = "; its years are the parameters base_year and deadline" if dated else ""
-        raise UserError(f"goal: found {quote(text)}, expected {GOAL_EXAMPLES}{alone}")
+        raise _unclear(text, GOAL_EXAMPLES + alone)
     return found.goal
 
 
-def _left_over(text: str) -> list[str]:
-    """The words of a text that say nothing of their own."""
-    return [word for word in re.findall(r"[^\s,;:.!?()\"|]+", text.casefold()) if word not in FILLERS]
+def _unclear(text: str, expected: str) -> UserError:
+    return UserError(f"goal: found {quote(text)}, expected {expected}")
 
 
 def find_goal(plain: str, text: str, currency: str) -> _Found:
     """The goal in a tidy text; of rates, multiples and levels there may be one in all."""
-    down = re.search(_FALLING, plain, re.IGNORECASE)
-    found = [*_rates(plain, text, bool(down)), *_multiples(plain, bool(down))]
-    found = found or [*_levels(plain, text, currency)] or [*bare_rate(plain, text)]
+    down = re.search(_FALLING, plain, re.IGNORECASE) is not None
+    found = [*_rates(plain, text, down), *_multiples(plain, down)]
+    found = found or [*_levels(plain, text, currency)] or bare_rate(plain, text)
     if len({one.goal for one in found}) > 1:
         goals = " or ".join(f'"{one.goal}"' for one in found)
-        raise UserError(f"goal: found {quote(text)}, expected one goal: did you mean {goals}?")
+        raise _unclear(text, f"one goal: did you mean {goals}?")
     if not found:
         return _Found("", 0, 0)
     if re.search("[0-9]{10}", found[0].goal):
-        raise UserError(f"goal: found {quote(text)}, expected at most nine digits")
+        raise _unclear(text, "at most nine digits")
     return found[0]._replace(start=min(one.start for one in found), end=max(one.end for one in found))
 
 
-def _rates(plain: str, text: str, down: bool) -> list[_Found]:
-    found = []
-    if between := re.search(
-        rf"{NUMBER} ?(?:-|to|or|and) ?{NUMBER} ?(?:%|per ?cent|pct)", plain, re.IGNORECASE
-    ):
-        raise UserError(f'goal: found {quote(text)}, expected one rate, not the range "{between[0]}"')
+def _rates(plain: str, text: str, down: bool) -> Iterator[_Found]:
+    several = rf"{NUMBER} ?(?:-|to|or|and) ?{NUMBER} ?(?:%|per ?cent|pct)"
+    if between := re.search(several, plain, re.IGNORECASE):
+        raise _unclear(text, f'one rate, not the range "{between[0]}"')
     for match in _RATE.finditer(plain):
         rate = _figure(match["number"])
         if down and rate and match["sign"] == "-":
-            raise UserError(
-                f"goal: found {quote(text)}, expected a fall said once: with a word or with a minus"
-            )
+            raise _unclear(text, "a fall said once: with a word or with a minus")
         rate = -rate if down or match["sign"] == "-" else rate
         goal = f"{_written(1 + rate / 100)} times the base" if match["all"] else f"{_written(rate)} %"
-        found.append(_Found(goal, *match.span()))
-    return found
+        yield _Found(goal, *match.span())
 
 
-def _multiples(plain: str, down: bool) -> list[_Found]:
-    found = [
-        _Found(f"{_written(times)} times the base", *match.span())
+def _multiples(plain: str, down: bool) -> Iterator[_Found]:
+    said = [
+        (times, match)
         for pattern, times in _MULTIPLES.items()
         for match in re.finditer(rf"\b(?:{pattern})\b", plain, re.IGNORECASE)
     ]
-    for match in _TIMES.finditer(plain):
-        found.append(
-            _Found(f"{_written(_figure(match['x'] or match['times']))} times the base", *match.span())
-        )
+    said += [(_figure(match["x"] or match["times"]), match) for match in _TIMES.finditer(plain)]
     for match in _BY_PART.finditer(plain):
-        said = {name.strip("_"): text for name, text in match.groupdict().items() if text}
-        part = _PARTS[said["word"].lower()] if "word" in said else int(said["over"]) / int(said["under"])
-        found.append(_Found(f"{_written(1 - part if down else 1 + part)} times the base", *match.span()))
-    return found
+        named = {name.strip("_"): text for name, text in match.groupdict().items() if text}
+        part = _PARTS[named["word"].lower()] if "word" in named else int(named["over"]) / int(named["under"])
+        said.append((1 - part if down else 1 + part, match))
+    return (_Found(f"{_written(times)} times the base", *match.span()) for times, match in said)
 
 
-def _levels(plain: str, text: str, currency: str) -> list[_Found]:
-    found = []
+def _levels(plain: str, text: str, currency: str) -> Iterator[_Found]:
     if re.search("(?<!cn)¥", plain, re.IGNORECASE):
         raise UserError(f"goal: found ¥ in {quote(text)}, expected a currency: did you mean CNY or JPY?")
     for match in _LEVEL.finditer(plain):
@@ -268,18 +259,11 @@ def _levels(plain: str, text: str, currency: str) -> list[_Found]:
             continue
         number, unit = _figure(match["number"]), named or currency
         if not scale and number < 1e6:
-            raise UserError(
-                f'goal: found {quote(text)}, expected its scale: did you mean "{_written(number)} {unit} bn" or '
-                f'"{_written(number)} {unit} mn"?'
-            )
+            either = f'"{_written(number)} {unit} bn" or "{_written(number)} {unit} mn"'
+            raise _unclear(text, f"its scale: did you mean {either}?")
         level = number * 10.0 ** ((ten_of(scale) or 0) - 6) if scale else number / 1e6
-        found.append(_Found(_level_in_words(level, unit), match.start(), match.end(), named))
-    return found
-
-
-def _level_in_words(level_mn: float, currency: str) -> str:
-    scale, unit = (1000.0, "bn") if level_mn >= 1000 else (1.0, "mn")
-    return f"{_written(level_mn / scale)} {currency} {unit}"
+        size, bn = (level / 1000, "bn") if level >= 1000 else (level, "mn")
+        yield _Found(f"{_written(size)} {unit} {bn}", match.start(), match.end(), named)
 
 
 def bare_rate(plain: str, text: str) -> list[_Found]:
@@ -290,9 +274,7 @@ def bare_rate(plain: str, text: str) -> list[_Found]:
     rate = _figure(match[2]) * (-1 if match[1] == "-" else 1)
     if 0 < abs(rate) < 1:
         meant = f'"{_written(100 * rate)} %" or "{_written(rate)} %"'
-        raise UserError(
-            f"goal: found {quote(text)}, expected {meant}: did you mean {_written(100 * rate)} %?"
-        )
+        raise _unclear(text, f"{meant}: did you mean {_written(100 * rate)} %?")
     return [_Found(f"{_written(rate)} %", *match.span())]
 
 
@@ -353,9 +335,9 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     numbers = [word.strip(".") for word in words if word.strip(".") not in _MONTHS]
     try:
         return _numeric_day(plain, text) if not named else _named_day(named, numbers)
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except ValueError:
         raise UserError(f"day: found {quote(text)}, expected {_DAY_EXPECTED}") from None
 
 
@@ -401,11 +383,7 @@ def _numeric_day(plain: str, text: str) -> Day:
 def read_flow(text: str) -> str:
     """A flow in people's words: "exports" is export, "trade" and "exports and imports" are total; others stay as they are."""
     plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
-    words = [
-        word
-        for word in re.findall(r"[^\s,+&]+", plain)
-        if word not in ("and", "the", "of", "bilateral", "value")
-    ]
+    words = set(re.findall(r"[^\s,+&]+", plain)) - {"and", "the", "of", "bilateral", "value"}
     flows = {FLOW_OF.get(word, "") for word in words}
     if "" in flows or not flows:
         return text
