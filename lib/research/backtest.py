@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from lib import law, mixtures
 from lib.law import Posterior
@@ -36,7 +36,7 @@ class Fitted(NamedTuple):
     flows: NDArray[np.intp]
     classes: NDArray[np.intp]
     models: dict[str, Posterior]
-    gaps: dict[str, Array]  # `lib.law.mean_gap` of each
+    gaps: dict[str, Array]  # `_mean_gap` of each
 
 
 def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> Fitted:
@@ -60,7 +60,7 @@ def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> 
         "log_walk": walk(rates),
         "drift": law.posterior(rates, None, half_life=np.inf),
     }
-    return Fitted(origin, flows, sizes, models, {name: law.mean_gap(of) for name, of in models.items()})
+    return Fitted(origin, flows, sizes, models, {name: _mean_gap(of) for name, of in models.items()})
 
 
 def walk(rates: Array) -> Posterior:
@@ -282,10 +282,28 @@ def score_intervals(of: Batch, horizon: int) -> pd.DataFrame:
     for name, full in of.models.items():
         model = select(full, there)
         pit = 1 - law.p_reach(model, y, horizon)
-        crps = law.crps(model, y, horizon, of.gaps[name][there])
+        crps = _crps(model, y, horizon, of.gaps[name][there])
         means = _interval_columns(pit).assign(crps=crps).groupby(of.classes[there])
         rows.append(means.mean().rename_axis("size_class").assign(n=means.size(), model=name).reset_index())
     return pd.concat(rows).assign(origin=of.origin, horizon=horizon)
+
+
+def _crps(of: Posterior, log_growth: Array, horizon: int, gap: Array) -> Array:
+    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5.
+
+    `gap` is `_mean_gap` of the same posterior, which holds for all horizons.
+    """
+    error = (log_growth - law.location(of, horizon)) / law.years_worth(of, horizon)
+    z = error[..., None] / of.sigmas
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    first = np.sum(of.shares * of.sigmas * (z * (2 * ndtr(z) - 1) + 2 * density), axis=-1)
+    return law.years_worth(of, horizon) * (first - gap / 2)
+
+
+def _mean_gap(of: Posterior) -> Array:
+    """Mean distance of two independent draws of the growth, in units of `years_worth`."""
+    both = np.sqrt(of.sigmas[..., :, None] ** 2 + of.sigmas[..., None, :] ** 2)
+    return np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) * np.sqrt(2 / np.pi)
 
 
 def _interval_columns(pit: Array) -> pd.DataFrame:

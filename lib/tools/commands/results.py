@@ -80,8 +80,8 @@ def results_command(
     **wanted: tuple[str, ...],
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
-    from lib.results import schema_text
     from lib.tools.run import results_table
+    from lib.tools.run.recorded import schema_text
 
     if schema:
         click.echo(schema_text(), nl=False)

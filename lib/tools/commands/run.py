@@ -62,7 +62,7 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
 
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= MOST_SHOWN:
-        from lib.results import verdict_lines  # imports pandas
+        from lib.tools.run.recorded import verdict_lines  # imports pandas
 
         for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
             click.echo(line)

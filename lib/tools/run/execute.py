@@ -256,17 +256,17 @@ def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
     import nbformat
 
-    from lib import results
+    from lib.tools.run import recorded
     from lib.tools.run.page import to_page
 
-    result = results.from_notebook(notebook)
+    result = recorded.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)
     (folder / JOURNAL).unlink(missing_ok=True)
     write_atomically(folder / PAGE, page)
     if result is None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
-        write_atomically(folder / RESULT, results.to_json(result))
+        write_atomically(folder / RESULT, recorded.to_json(result))
     write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
     (folder / FAILED).unlink(missing_ok=True)
 

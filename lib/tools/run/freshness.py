@@ -99,10 +99,10 @@ class Outcome:
     @property
     def result(self) -> "Result | None":
         """The run's record, read from its folder; None where it failed, or makes none."""
-        from lib import results
+        from lib.tools.run import recorded
 
         path = self.folder / RESULT
-        return None if self.error or not path.exists() else results.read(path)
+        return None if self.error or not path.exists() else recorded.read(path)
 
 
 def run_from(content: Any, where: str) -> Run:

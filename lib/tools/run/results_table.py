@@ -182,12 +182,12 @@ def _table_of(folder: Path) -> "pa.Table":
     """The rows of one run folder; a value of another type than its column is damage."""
     import pyarrow as pa
 
-    from lib import results
+    from lib.tools.run import recorded
 
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = results.read(folder / RESULT)
+    result = recorded.read(folder / RESULT)
     rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)
     for name in ("base_year", "deadline"):
         if isinstance(value := result.parameters.get(name), float):  # Arrow would cut it to a whole number
