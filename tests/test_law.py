@@ -251,8 +251,14 @@ def test_correlated_errors_are_those_of_the_joint_gaussian():
     assert found.weights == pytest.approx(np.exp(logs) / np.sum(np.exp(logs)), rel=1e-6)
 
 
+def of_first(path: Law, value: float, sd: float, df: float) -> Law:
+    """The law after its first year was observed with a Student-t error."""
+    row = np.eye(1, len(path.years))
+    return law.given_all(path, row, [value], [[sd**2]], df)
+
+
 def test_a_student_error_is_a_mixture_of_gaussian_ones():
-    thick, thin = (law.given(PATH, {2015: 1.0}, np.log(400), 0.05, df) for df in (3.0, np.inf))
+    thick, thin = (of_first(PATH, np.log(400), 0.05, df) for df in (3.0, np.inf))
     near, far = float(law.quantiles(thick, 2015, 0.5)[0]), float(law.quantiles(thin, 2015, 0.5)[0])
     assert near < far < 401  # an outlier of a thick-tailed source moves less
     x = np.linspace(-6, 9, 30_001)
@@ -305,7 +311,7 @@ def test_a_condensed_law_says_the_same(row, seed, horizon, value, sd, df):
     """
     prior = kept_prior(row)
     whole = from_rates(own_rates(seed, prior, 8), prior, 2014, 100.0, horizon)
-    whole = law.given(whole, {2015: 1.0}, float(np.log(100) + value), sd, df)
+    whole = of_first(whole, float(np.log(100) + value), sd, df)
     few = law.condense(whole)
     assert len(few.weights) <= 32 < len(whole.weights)
     for one, other in zip(moments(few), moments(whole), strict=True):
