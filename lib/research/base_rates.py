@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib.reference import BACI, HORIZON, HORIZONS, OEC, PROBABILITIES, SIZES, Array, size_class
+from lib.reference import HORIZON, HORIZONS, PROBABILITIES, SIZES, Array, size_class
 from lib.research.panels import (
+    BACI,
+    OEC,
     Levels,
     Progress,
     Tables,

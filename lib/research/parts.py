@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from lib import law
 from lib.evidence import ANALOGUES
-from lib.reference import BACI, Array, pick_class, size_class
+from lib.reference import Array, pick_class, size_class
 from lib.research import backtest, classes
 from lib.research.classes import estimate
 from lib.research.panels import (
+    BACI,
     HS2,
     Levels,
     Progress,
