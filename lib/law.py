@@ -416,19 +416,6 @@ def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
     )
 
 
-def add(first: Law, second: Law) -> Law:
-    """Law of the sum of two independent logarithms of the same years: a share and the whole that it is of."""
-    if first.years != second.years:
-        raise UserError(f"add: found laws of {first.years} and {second.years}, expected the same years")
-    n = len(first.years)
-    return Law(
-        first.years,
-        np.outer(first.weights, second.weights).ravel(),
-        (first.means[:, None] + second.means).reshape(-1, n),
-        (first.covariances[:, None] + second.covariances).reshape(-1, n, n),
-    )
-
-
 def followed_by(law: Law, growth: Law, start: int, level: float | None = None) -> Law:
     """The law with further years: the level of `start` times the growth since then, which is independent of it.
 

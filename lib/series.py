@@ -25,7 +25,7 @@ import pandas as pd
 
 from lib.economies import check_currency
 from lib.errors import UserError
-from lib.figures import annual
+from lib.figures import AUTHORITIES, annual
 from lib.growth import implied_base
 
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
@@ -45,8 +45,6 @@ STATUS_ORDER = (
     "rounded",
     "secondary",
 )
-
-AUTHORITY_ORDER = ("customs", "statistics", "government", "press", "unstated")
 
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
@@ -222,7 +220,7 @@ def _converter(
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
-    status, authority = _place(STATUS_ORDER), _place(AUTHORITY_ORDER)
+    status, authority = _place(STATUS_ORDER), _place(AUTHORITIES)
     keys = [  # the last one counts first
         -known["known_from"].astype("int64").to_numpy(),
         [-significant_digits(value) for value in known["value"]],
@@ -233,7 +231,7 @@ def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     return known.iloc[np.lexsort(keys)]
 
 
-def _place(order: tuple[str, ...]) -> dict[str, int]:
+def _place(order: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(order)}
 
 

@@ -277,15 +277,6 @@ def test_pool_of_one_law_is_itself_and_of_two_the_mean():
     assert p[2] == pytest.approx(0.25 * p[0] + 0.75 * p[1])
 
 
-def test_a_sum_of_independent_logarithms_adds_means_and_variances():
-    total = law.prune(law.add(PATH, PATH), 1e-9)
-    assert total.weights @ total.means == pytest.approx(2 * (PATH.weights @ PATH.means), rel=1e-5)
-    narrow = law.marginal(PATH, [2018, 2015])
-    assert narrow.years == (2015, 2018) and same(
-        law.add(narrow, narrow), law.marginal(law.add(PATH, PATH), (2015, 2018))
-    )
-
-
 # --- fewer components ---
 
 
@@ -604,7 +595,6 @@ def test_an_infinite_rate_is_refused_with_a_prior_too():
         (lambda: law.given(HIDDEN, {2018: 1.0}, np.log(250), 0.0), "known exactly"),
         (lambda: law.pool([PATH], [1, 2]), "pool"),
         (lambda: law.pool([PATH, law.marginal(PATH, (2015,))], [1, 2]), "sets of years"),
-        (lambda: law.add(PATH, law.marginal(PATH, (2015,))), "same years"),
         (lambda: law.quantiles(PATH, 2015, [0.5, 1.0]), "between 0 and 1"),
         (lambda: law.p_below(PATH, 2015, np.nan), "missing"),
         (lambda: chances(PATH, goal(0.1, 3), pd.Series({2015: 110.0})), "does not know"),

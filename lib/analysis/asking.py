@@ -26,7 +26,7 @@ from lib import fetched, outlook, reference, results, series, spoken
 from lib import figures as fig
 from lib.analysis import plausibility
 from lib.analysis.answers import plainly
-from lib.analysis.question import read_question
+from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
@@ -163,7 +163,7 @@ def ask(
     UserError
         For what cannot be understood, could mean two things, or has no answer.
     """
-    money, scale = spoken.read_unit(unit, currency or "USD")
+    money, scale = read_unit(unit, currency or "USD")
     if currency not in (None, money):
         raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
     sentence = about if _is_sentence(about) else None

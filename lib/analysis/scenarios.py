@@ -99,8 +99,9 @@ def chances(scenario: Scenario, answer: Answer) -> pd.Series:
         return answer.chances
     mean, sd = (np.concatenate([[0.0], np.cumsum(part)]) for part in (scenario.mean, scenario.sd))
     place = np.clip(np.array(law.years) - law.years[-1] + len(scenario.mean), 0, len(scenario.mean))
-    change = Law(law.years, np.ones(1), mean[place][None], np.outer(sd[place], sd[place])[None])
-    odds = laws.chances(laws.add(law, change), answer.goal, answer.levels)
+    widened = law.covariances + np.outer(sd[place], sd[place])
+    changed = replace(law, means=law.means + mean[place], covariances=widened)
+    odds = laws.chances(changed, answer.goal, answer.levels)
     return odds.reindex(answer.chances.index).clip(outlook.SUREST, 1 - outlook.SUREST)
 
 

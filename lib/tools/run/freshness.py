@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError, plain_bytes
 from lib.meaning import LIB, hash_text, imported_modules, meaning
-from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
+from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.tools.run.opened import PREFIX, read_notes, state_of
 
@@ -508,6 +508,14 @@ def choose(
     if keep:
         _keep(path, plan)
     return plan
+
+
+def kept_files(*suffixes: str) -> list[Path]:
+    """Files of the data folder with one of these suffixes, without those that came from live sources."""
+    folder = data_dir()
+    places = [place for place in folder.iterdir() if place.name not in (FETCHED, "snapshots")]
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    return sorted(file for file in files if file.suffix in suffixes)
 
 
 def _state(arguments: Any, sources: Sources) -> str:
