@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib.reference import HORIZON, HORIZONS, PROBABILITIES, SIZES, Array, size_class
+from lib.analysis.experience import HORIZON, HORIZONS, PROBABILITIES
+from lib.reference import SIZES, Array, size_class
 from lib.research.panels import (
     BACI,
     OEC,

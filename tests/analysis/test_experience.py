@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from lib.analysis import experience
+from lib.analysis.experience import HORIZONS, base_rate
 from lib.cases import GoalCase
-from lib.reference import HORIZONS, base_rate, last_released, read_kept
+from lib.reference import last_released, read_kept
 
 HARBIN = GoalCase()
 
