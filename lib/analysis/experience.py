@@ -1,23 +1,10 @@
 """Experience with goals: how often flows grew so fast, and what became of announced targets."""
 
-from functools import lru_cache
-
 import numpy as np
 import pandas as pd
 
-from lib.analysis.register import score_register
 from lib.analysis.scores import contest
-from lib.cases import GoalCase
-from lib.figures import load_targets
-from lib.goals import Goal
-from lib.reference import HORIZONS, base_rate, read_kept
-from lib.results import Estimate
-
-PANEL_LINE = (
-    "Flows between two countries: CEPII BACI 2000–2020, longer horizons OEC 1962–2014; computed here."
-)
-
-REGISTER_LINE = "Register of announced trade targets, data/targets.csv; each row has its sources."
+from lib.reference import read_kept
 
 OUTCOME_WORDS = {
     "next_year_ge25": "+25 % or more in the next year",
@@ -27,22 +14,6 @@ OUTCOME_WORDS = {
     "5y_ge_1.25^5": "+25 % a year on average over five years",
     "5y_below_start": "below the start after five years",
 }
-
-BAND = 0.07
-"""Targets count as alike when their implied growth is within this of the goal's."""
-
-LONG_YEARS = 3
-
-
-def size_usd(case: GoalCase, goal: Goal) -> float:
-    """Level of the base in US dollars, for the size class."""
-    return case.usd_mn(goal.base_mn, goal.base_year) * 1e6
-
-
-def base_rates(size: float, known: int, growth_rate: float) -> pd.Series:
-    """Share of flows of a size that grew by a rate a year or more, by horizon, from the years to `known`."""
-    shares = [float(base_rate(size, known, horizon, growth_rate)) for horizon in HORIZONS]
-    return pd.Series(shares, index=pd.Index(HORIZONS, name="years"), name="share")
 
 
 def hindsight(size: float, flow: str) -> pd.DataFrame:
@@ -62,33 +33,17 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
     return found[["then", "condition", "share", "low", "high"]].reset_index(drop=True)
 
 
-@lru_cache(maxsize=1)
-def register() -> pd.DataFrame:
-    """Every resolved target with its probability at announcement (`score_register`)."""
-    return score_register(load_targets())
+def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
+    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared.
 
+    Parameters
+    ----------
+    scores : as `lib.analysis.register.score_register` gives them; key : the group of each row.
 
-def alike(scores: pd.DataFrame, growth_rate: float, years: int) -> pd.DataFrame:
-    """Targets with implied growth within `BAND` of the rate, and a horizon as long or short as `years`."""
-    near = (scores["rate"] - growth_rate).abs() <= BAND + 1e-9
-    same = (scores["horizon"] >= LONG_YEARS) == (years >= LONG_YEARS)
-    return scores[near & same]
-
-
-def by_due_year(scores: pd.DataFrame) -> pd.DataFrame:
-    """Share met and number of targets by due year."""
-    return _shares(scores, scores["due"].astype(str))
-
-
-def by_height(scores: pd.DataFrame) -> pd.DataFrame:
-    """Share met and number of targets by implied growth a year."""
-    edges = [-np.inf, 0.05, 0.10, 0.15, 0.20, 0.30, np.inf]
-    labels = ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"]
-    return _shares(scores, pd.cut(scores["rate"], edges, labels=labels, right=False))
-
-
-def _shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
-    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared."""
+    Returns
+    -------
+    Frame indexed by group: share, n (targets), low, high.
+    """
     from statsmodels.stats.proportion import proportion_confint
 
     found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
@@ -126,38 +81,5 @@ def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
 def calibration(scores: pd.DataFrame) -> pd.DataFrame:
     """Probability given at announcement (p, mean) against share met (met) and n, by tenths, with intervals."""
     tenth = np.minimum((scores["p_law"] * 10).astype(int), 9)
-    found = _shares(scores, tenth).rename(columns={"share": "met"})
+    found = shares(scores, tenth).rename(columns={"share": "met"})
     return found.assign(p=scores["p_law"].groupby(tenth).mean()).reset_index(drop=True)
-
-
-def alike_table(found: pd.DataFrame) -> pd.DataFrame:
-    """The targets alike with whose trade they are of and who announced them: columns of the register."""
-    return found.merge(
-        load_targets()[["target_id", "announcer", "reporter", "partner", "flow"]], on="target_id"
-    )
-
-
-def sources(found: pd.DataFrame) -> pd.DataFrame:
-    """Addresses of the announcements and outcomes of some targets."""
-    rows = load_targets().set_index("target_id").loc[found["target_id"]].reset_index()
-    names = {
-        "target_id": "row of targets.csv",
-        "source_target_url": "announced",
-        "source_outcome_url": "outcome",
-    }
-    return rows[list(names)].rename(columns=names)
-
-
-def estimates(shares: pd.Series, case: GoalCase) -> list[Estimate]:
-    """Base rates by horizon as rows for the result; the period is the last year of the horizon."""
-    return [
-        Estimate(
-            target="base rate",
-            period=case.as_of.year - 1 + int(years),
-            output_type="probability",
-            output_type_id=None,
-            value=float(share),
-            unit="share of flows",
-        )
-        for years, share in shares.items()
-    ]

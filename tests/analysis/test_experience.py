@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from lib.analysis import experience
+from lib.analysis.register import score_register
 from lib.cases import GoalCase
+from lib.figures import load_targets
 from lib.reference import HORIZONS, base_rate, last_released, read_kept
 
 HARBIN = GoalCase()
@@ -15,12 +17,7 @@ HARBIN = GoalCase()
 
 @pytest.fixture(scope="module")
 def register() -> pd.DataFrame:
-    return experience.register()
-
-
-@pytest.fixture(scope="module")
-def alike(register: pd.DataFrame) -> pd.DataFrame:
-    return experience.alike(register, 0.25, 3)
+    return score_register(load_targets())
 
 
 # --- base rates ---
@@ -28,17 +25,14 @@ def alike(register: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize(("size", "origin"), [(5e5, 1990), (1.5e8, 2013), (3e10, 2020)])
 def test_base_rates_are_those_of_the_reference_class_and_fall_with_the_rate(size, origin):
-    lower, higher = (experience.base_rates(size, origin, rate) for rate in (0.10, 0.25))
-    assert lower.index.to_list() == list(HORIZONS)
-    assert (higher < lower).all()
-    assert higher.between(0, 1, inclusive="neither").all()
     for years in HORIZONS:
-        assert higher[years] == pytest.approx(float(base_rate(size, origin, years, 0.25)))
+        lower, higher = (base_rate(size, origin, years, rate) for rate in (0.10, 0.25))
+        assert 0 < higher < lower < 1
 
 
 def test_a_base_in_yuan_is_converted_at_the_rate_of_its_year():
     case = HARBIN.model_copy(update={"currency": "CNY"})
-    size, usd = (experience.size_usd(c, c.make_goal()) for c in (case, HARBIN))
+    size, usd = (c.usd_mn(c.make_goal().base_mn, 2012) * 1e6 for c in (case, HARBIN))
     assert usd == pytest.approx(230e6 / 1.5)
     assert size == pytest.approx(case.make_goal().base_mn / case.rates()["CNY"][2012] * 1e6)
     # The yuan level of 2012 follows from growth in dollars: it may differ by the move of the rate, no more.
@@ -94,20 +88,9 @@ def test_the_kept_scores_of_the_register_are_those_computed_now(register):
     np.testing.assert_allclose(kept[numbers], register[numbers].astype(float), rtol=1e-3, atol=1e-9)
 
 
-@pytest.mark.parametrize("rate", [0.05, 0.18, 0.25, 0.32])
-@pytest.mark.parametrize("years", [1, 2, 3, 10])
-def test_targets_alike_have_the_growth_and_the_length_of_the_goal(register, rate, years):
-    alike = experience.alike(register, rate, years)
-    assert len(alike) and (alike["rate"] - rate).abs().max() <= experience.BAND + 1e-9
-    assert ((alike["horizon"] >= 3) == (years >= 3)).all()
-    rest = register.drop(alike.index)
-    left_out = ((rest["rate"] - rate).abs() > experience.BAND) | ((rest["horizon"] >= 3) != (years >= 3))
-    assert left_out.all()
-
-
-@pytest.mark.parametrize("grouped", [experience.by_due_year, experience.by_height])
-def test_groups_add_up_to_all_resolved_targets(register, grouped):
-    found = grouped(register)
+@pytest.mark.parametrize("by", ["due", "kind", "horizon"])
+def test_groups_add_up_to_all_resolved_targets(register, by):
+    found = experience.shares(register, register[by])
     assert found["n"].sum() == len(register)
     assert (found["share"] * found["n"]).sum() == pytest.approx(register["met"].sum())
     assert (found["low"] < found["high"]).all() and (found["low"] > 0).all() and (found["high"] < 1).all()
@@ -115,16 +98,10 @@ def test_groups_add_up_to_all_resolved_targets(register, grouped):
     assert inside[found["share"].between(0, 1, inclusive="neither")].all()
 
 
-def test_groups_by_height_have_their_edges_below(register):
-    found = experience.by_height(register)
-    assert found.index.to_list() == ["< 5", "5–10", "10–15", "15–20", "20–30", "> 30"]
-    assert found.loc["10–15", "n"] == ((register["rate"] >= 0.10) & (register["rate"] < 0.15)).sum()
-
-
 def test_the_band_of_a_share_leaves_a_twentieth_on_either_side():
     """Three of ten under the prior of Jeffreys: density x^2.5 (1 − x)^6.5, added up here."""
     scores = pd.DataFrame({"due": 2010, "met": [1] * 3 + [0] * 7})
-    row = experience.by_due_year(scores).loc["2010"]
+    row = experience.shares(scores, scores["due"]).loc[2010]
     x = (np.arange(200_000) + 0.5) / 200_000
     mass = x**2.5 * (1 - x) ** 6.5
     below, above = mass[x < row["low"]].sum(), mass[x > row["high"]].sum()
@@ -149,19 +126,3 @@ def test_scores_stand_beside_one_half(register):
     assert ((told == "worse") == (found["low"] > 0)).all() and (
         (told == "better") == (found["high"] < 0)
     ).all()
-
-
-def test_targets_alike_are_listed_with_their_sources(alike):
-    table, sources = experience.alike_table(alike), experience.sources(alike)
-    assert table["target_id"].to_list() == alike["target_id"].to_list()
-    assert table[["announcer", "reporter", "partner", "flow"]].notna().all(axis=None)
-    assert sources["announced"].str.startswith("http").all()
-    assert "HLJ-RU-2010-14bn" in set(sources["row of targets.csv"])
-
-
-def test_estimates_are_dated_by_the_end_of_their_horizon():
-    case = HARBIN.model_copy(update={"as_of": date(2014, 4, 15)})
-    shares = experience.base_rates(153e6, 2012, 0.25)
-    rows = experience.estimates(shares, case)
-    assert [row.period for row in rows] == [2014, 2015, 2016, 2018, 2023]
-    assert [row.value for row in rows] == shares.to_list()

@@ -12,14 +12,14 @@ from scipy.special import ndtr
 
 from lib import law as laws
 from lib import outlook
-from lib.analysis import experience, regressions, scenarios
+from lib.analysis import regressions, scenarios
 from lib.analysis.scenarios import Scenario, at_once, steady
 from lib.cases import GoalCase, ScenarioCase, TrendCase
 from lib.errors import UserError
 from lib.goals import READINGS, Goal
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import last_released
+from lib.reference import base_rate, last_released
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))
@@ -251,9 +251,9 @@ def test_required_growth_starts_with_the_goal_and_ends_with_what_is_left(harbin)
     assert found["needed"].iloc[0] == pytest.approx(0.25)
     assert found["needed"].iloc[1] == pytest.approx((1.25**3 / 1.5) ** 0.5 - 1)  # 14.11 % a year
     assert found["share"].between(0, 1).all() and found["share"].iloc[0] < found["share"].iloc[1]
-    size = experience.size_usd(HARBIN, harbin.goal)  # notebook 04 says the same of the same day
-    shares = experience.base_rates(size, last_released(HARBIN.as_of), 0.25)
-    assert found["share"].iloc[0] == pytest.approx(shares[3], abs=1e-12)
+    size = HARBIN.usd_mn(harbin.goal.base_mn, 2012) * 1e6  # notebook 04 says the same of the same day
+    share = base_rate(size, last_released(HARBIN.as_of), 3, 0.25)
+    assert found["share"].iloc[0] == pytest.approx(float(share), abs=1e-12)
 
 
 def test_spans_that_grew_fast_enough_are_counted():
