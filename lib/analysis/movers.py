@@ -124,13 +124,6 @@ def currency_parts(view: View) -> pd.DataFrame:
     return log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
 
 
-def by_block(parts: pd.DataFrame) -> pd.DataFrame:
-    """Mean log growth a year of each part over blocks of five years: block, the parts, years (known in it)."""
-    groups = parts.groupby((parts.index.astype(int) - 1) // 5 * 5 + 1)
-    found = groups.mean().assign(years=groups.size())
-    return found.assign(block=[f"{start}–{start + 4}" for start in found.index]).reset_index(drop=True)
-
-
 def fuel_parts(view: View) -> pd.DataFrame:
     """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
     case, kept = view.case, read_kept("fuel_split.csv")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
 from lib.cases import ScoreCase
-from lib.reference import COVERS, USED, Array, read_scores, size_label
+from lib.reference import USED, Array, read_scores
 
 LABELS = {
     USED: "forecast used here",
@@ -191,40 +191,15 @@ def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
 
 
-def coverage_table(case: ScoreCase) -> pd.DataFrame:
-    """Coverage of 50, 80 and 95 % intervals on trade flows, M3 and Tourism, all horizons together.
-
-    Returns
-    -------
-    Frame: panel, model, cover50, cover80, cover95, crps (of log growth), n; the best of each panel first.
-    """
-    trade = _within(case, read_scores("trade_intervals")).assign(panel="trade flows")
-    rows = pd.concat([trade, read_scores("contest_intervals")])
-    found = pooled(rows, [*COVERS, "crps"], by=["panel", "model"]).reset_index()
-    return found.sort_values(["panel", "crps"], ignore_index=True)
-
-
-def _intervals(case: ScoreCase, name: str) -> pd.DataFrame:
-    """Kept scores of the intervals of the forecast used here at the case's horizon."""
-    rows = read_scores(name)
-    return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)]
-
-
-def coverage_by_size(case: ScoreCase) -> pd.DataFrame:
-    """Coverage at the case's horizon by size class, over all origins.
-
-    Returns
-    -------
-    Frame: size (label), n, cover50, cover80, cover95, above (share of outcomes above the forecast median).
-    """
-    rows = _intervals(case, "trade_intervals_by_size").sort_values("size_class", ignore_index=True)
-    return rows.assign(size=rows["size_class"].map(size_label))[["size", "n", *COVERS, "above"]]
+def _intervals(case: ScoreCase) -> pd.DataFrame:
+    """Kept scores of the intervals of the forecast used here at the case's horizon, by origin."""
+    rows = _within(case, read_scores("trade_intervals"))
+    return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)].set_index("origin").sort_index()
 
 
 def coverage_by_origin(case: ScoreCase) -> pd.DataFrame:
     """Coverage of the 80 and 95 % intervals of the forecast used here, by origin, at the case's horizon."""
-    rows = _within(case, _intervals(case, "trade_intervals"))
-    return rows.set_index("origin")[["cover80", "cover95"]].sort_index()
+    return _intervals(case)[["cover80", "cover95"]]
 
 
 class Worst(NamedTuple):
@@ -244,7 +219,7 @@ class Worst(NamedTuple):
 
 def worst_origin(case: ScoreCase) -> Worst:
     """The worst origin of the case (`Worst`)."""
-    rows = _within(case, _intervals(case, "trade_intervals")).set_index("origin").sort_index()
+    rows = _intervals(case)
     origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
     if len(rows) < 2:
         return Worst(origin, least)

@@ -63,8 +63,7 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         best, gains = breaks.find(found.run, found.case.trim), movers.gains(scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
-        parts = movers.currency_parts(found)
-        assert movers.by_block(parts)["years"].sum() == len(parts)
+        assert movers.currency_parts(found).notna().all(axis=None)
         assert regressions.coefficients(table).notna().all(axis=None)
         assert len(regressions.explained(table)) in (0, len(table))
         assert len(breaks.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
@@ -89,9 +88,6 @@ def test_the_longest_run_is_unbroken_and_the_later_of_two():
 def test_currency_prices_and_quantity_add_up_in_the_table(view):
     parts = movers.currency_parts(view)
     np.testing.assert_allclose(parts[list(movers.PARTS)].sum(axis=1), parts["growth"], atol=1e-12)
-    blocks = movers.by_block(parts)
-    np.testing.assert_allclose(blocks[list(movers.PARTS)].sum(axis=1), blocks["growth"], atol=1e-12)
-    assert blocks["years"].sum() == len(parts)
 
 
 def test_contributions_of_parts_add_up_to_the_growth_of_the_whole(view):

@@ -231,7 +231,6 @@ def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
 def test_every_case_gives_tables_without_gaps():
     for case in some(cases(), 7):
         tables = [scores.brier_table(average(case)), scores.coverage_by_origin(case)]
-        tables += [scores.coverage_by_size(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)
         assert worst.coverage == scores.coverage_by_origin(case)["cover80"].min()
@@ -242,7 +241,7 @@ def test_every_case_gives_tables_without_gaps():
 @pytest.mark.parametrize("first", [2005, 2012, 2018])
 def test_tables_that_no_horizon_changes_have_no_gaps(goal, first):
     case = ScoreCase(goal_pct=goal, years=1, first_origin=first)
-    for table in (scores.coverage_table(case), scores.places(case), scores.verdicts(case)):
+    for table in (scores.places(case), scores.verdicts(case)):
         assert len(table) and table.notna().all(axis=None)
     rows = scores.events(case)
     tables = [scores.wide(scores.of_goal(case, "competitors"), "panel"), scores.wide(rows, "reading")]
