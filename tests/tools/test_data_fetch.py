@@ -607,7 +607,10 @@ def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tm
     server.world.trade["IND", "RUS", "import"]["2025"] += 5e9
     get("India", "Russia", "--years", "2000-2025")
     due = invoke("run", *names, *out, "--dry-run").output
-    assert due.endswith(f"{len(notebooks)} of {len(notebooks)} would run\n") and "data changed: fetched/india.parquet" in due
+    assert (
+        due.endswith(f"{len(notebooks)} of {len(notebooks)} would run\n")
+        and "data changed: fetched/india.parquet" in due
+    )
 
 
 @pytest.mark.parametrize(
