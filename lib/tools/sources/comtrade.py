@@ -88,7 +88,7 @@ def _to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
 
     def numbers(name: str) -> pd.Series:
-        found = tables.to_numbers([row.get(name) for row in rows], f"{where}: {name}")
+        found = [tables.to_number(row.get(name), f"{where}: {name}") for row in rows]
         return pd.Series(found, dtype="float64")
 
     value, fob, cif = map(numbers, ("primaryValue", "fobvalue", "cifvalue"))

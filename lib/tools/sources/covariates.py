@@ -65,7 +65,7 @@ def read_indicator(body: bytes, media: str, where: str, iso3: str, code: str) ->
         names = {
             (str(row["countryiso3code"] or row["country"]["id"]), str(row["indicator"]["id"])) for row in rows
         }
-        values = tables.to_numbers([row["value"] for row in rows], f"{where}: value")
+        values = [tables.to_number(row["value"], f"{where}: value") for row in rows]
         found = pd.Series(values, [str(row["date"]) for row in rows], dtype="float64").dropna()
     except (KeyError, TypeError, AttributeError):
         raise refuse(where, "rows of another shape", "country, indicator, date and value in each") from None
@@ -157,7 +157,7 @@ def fred_series(series: str, years: range, desk: Desk) -> Found:
 def read_fred(body: bytes, media: str, where: str, series: str) -> pd.Series:
     """Read a table of FRED: the first day of each period, and its value; "." means that there is none."""
     rows = tables.read_columns(body, where, (series,), ("observation_date", "DATE"))
-    values = tables.to_numbers(rows[series].replace(".", "").to_list(), f"{where}: {series}")
+    values = [tables.to_number(one, f"{where}: {series}") for one in rows[series].replace(".", "")]
     stated = rows.get("observation_date", rows.get("DATE", rows[series]))
     days = pd.DatetimeIndex(pd.to_datetime(stated, format="%Y-%m-%d", errors="coerce"))
     if days.hasnans or not days.is_unique:

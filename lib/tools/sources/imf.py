@@ -61,7 +61,7 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
         "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
         "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
     }
-    value = tables.to_numbers(rows["OBS_VALUE"].to_list(), f"{where}: OBS_VALUE")
+    value = [tables.to_number(one, f"{where}: OBS_VALUE") for one in rows["OBS_VALUE"]]
     if count := int(estimated.sum()):
         words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
         notes.append(f"IMF: {words}")

@@ -93,16 +93,16 @@ def _kind_of_markup(text: str) -> str:
     return "a web page" if is_page else "XML"
 
 
-def _to_number(value: Any, where: str) -> float:
+def to_number(value: Any, where: str) -> float:
     """Return a finite number, given as one or as plain decimal text; NaN where the source says that there is none."""
-    if isinstance(value, str):
-        value = value.strip(" ")
-    if value is None or value in MISSING:
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise refuse(where, quote(repr(value)), "a number")
-    if isinstance(value, str) and not NUMBER.fullmatch(value):
-        raise refuse(where, quote(value), "a number with a decimal point")
+    if type(value) not in (int, float):
+        value = value.strip(" ") if isinstance(value, str) else value
+        if value is None or value in MISSING:
+            return math.nan
+        if not isinstance(value, str):
+            raise refuse(where, quote(repr(value)), "a number")
+        if not NUMBER.fullmatch(value):
+            raise refuse(where, quote(value), "a number with a decimal point")
     try:
         number = float(value)
     except OverflowError:
@@ -110,18 +110,6 @@ def _to_number(value: Any, where: str) -> float:
     if not math.isfinite(number):
         raise refuse(where, quote(str(value)), "a finite number")
     return number
-
-
-def to_numbers(values: list[Any], where: str) -> list[float]:
-    """Return many values as numbers; whole columns of plain texts, or of numbers and nulls, the short way."""
-    given = [value for value in values if value is not None]
-    kinds = set(map(type, given))
-    if kinds <= {int, float} or (kinds == {str} and all(map(NUMBER.fullmatch, given))):
-        with suppress(OverflowError):  # of an integer beyond all floats, which the long way tells
-            numbers = iter(found := list(map(float, given)))
-            if all(map(math.isfinite, found)):
-                return [math.nan if value is None else next(numbers) for value in values]
-    return [_to_number(value, where) for value in values]
 
 
 def read_columns(
@@ -310,27 +298,22 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
     below: dict[int, tuple[int, Cell]] = {}  # by column: how many rows a cell still reaches down
     for tr in islice(table.iter("tr"), LONGEST):
         row: list[Cell] = []
-
-        def fill(row: list[Cell] = row) -> None:
+        for cell in [*(one for one in tr if one.tag in ("td", "th")), None]:
             while len(row) in below:
-                left, cell = below.pop(len(row))
+                left, text = below.pop(len(row))
                 if left > 1:
-                    below[len(row)] = left - 1, cell
-                row.append(cell)
-
-        for cell in tr:
-            if cell.tag not in ("td", "th"):
-                continue
-            fill()
+                    below[len(row)] = left - 1, text
+                row.append(text)
+            if cell is None:
+                break
             across, down = _span(cell.get("colspan", "")), _span(cell.get("rowspan", ""))
             if len(row) + across > WIDEST:
                 raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
-            text = " ".join(" ".join(cell.itertext()).split()) or None
+            said = " ".join(" ".join(cell.itertext()).split()) or None
             for _ in range(across):
                 if down > 1:
-                    below[len(row)] = down - 1, text
-                row.append(text)
-        fill()
+                    below[len(row)] = down - 1, said
+                row.append(said)
         rows.append(row)
     return rows
 
