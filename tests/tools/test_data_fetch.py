@@ -28,9 +28,9 @@ from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
 from lib.tools.site import build
-from lib.tools.sources import client, covariates, fetch, record, update
+from lib.tools.sources import client, covariates, fetch, update
 from lib.tools.sources.publishers import PUBLISHERS, asked_by
-from lib.tools.sources.snapshots import open_store
+from lib.tools.sources.snapshots import Desk, open_store
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -472,11 +472,10 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
     monkeypatch.setattr(curation, "read_rows", lambda name: register if name == "targets" else read(name))
     for flow, start in (("export", 280e9), ("import", 350e9)):
         server.world.trade["GBR", "G001", flow] = grown(start, 0.03)
-    asked = record.Asked("imf", "A", range(2000, 2026))
 
     def found() -> update.Updated:
         with quick_client(server.bases) as client:
-            return update.update(asked, client, open_store())
+            return update.update(range(2000, 2026), Desk(client, open_store()))
 
     without = found()
     assert without.decided == [] and without.pending == 2
