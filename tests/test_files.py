@@ -23,7 +23,7 @@ from lib.files import (
     write_atomically,
     write_together,
 )
-from lib.tools.run import freshness, matrix, stamp
+from lib.tools.run import committed, freshness, matrix
 
 
 def test_text_is_written_as_utf8_with_unix_line_ends(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
         read_json,
         results.read,
         fetched.read_file,
-        stamp.read_notebook,
+        committed.read_notebook,
         matrix.read_document,
         tables.check_table,
     ],

@@ -22,7 +22,8 @@ from lib.errors import UserError
 from lib.files import read_json
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Run, Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Run, run_from
 
 HERE = Path(__file__).resolve().parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
