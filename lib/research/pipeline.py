@@ -15,11 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from lib import meaning, package, reference
+from lib import package, reference
 from lib.errors import UserError
 from lib.research import (
     base_rates,
     classes,
+    meaning,
     nowcasts,
     parts,
     register,

@@ -15,8 +15,8 @@ from lib.analysis.cases import CompareCase
 from lib.cases import GoalCase, slug
 from lib.errors import UserError
 from lib.goals import READINGS
+from lib.tools.run.committed import parameter_faults, read_notebook
 from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of
-from lib.tools.run.stamp import parameter_faults, read_notebook
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
