@@ -5,15 +5,19 @@ never single forecasts (cluster bootstrap, percentiles; Field & Welsh 2007). Wit
 interval is still somewhat too narrow.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from lib.analysis.cases import ScoreCase
 from lib.reference import USED, Array, read_scores
+
+if TYPE_CHECKING:  # research uses the means and intervals, which rest on no case
+    from lib.analysis.cases import ScoreCase
 
 LABELS = {
     USED: "forecast used here",

@@ -240,7 +240,7 @@ def test_register_summary_and_calibration_add_up():
 
 def test_competitors_see_consecutive_years_up_to_the_origin_only():
     log = np.array([[1.0, np.nan, 2.0, 3.0], [0.0, 1.0, 2.0, 4.0]])
-    found = list(rival_scores._records(log))
+    found = [rival_scores._recent(series) for series in log]
     assert found[0] == pytest.approx(np.exp([-1, 0]))
     assert found[1] == pytest.approx(np.exp([-4, -3, -2, 0]))
 
