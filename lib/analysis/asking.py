@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lib import fetched, outlook, results, series, spoken
 from lib import figures as fig
-from lib.analysis import experience, plausibility
+from lib.analysis import base_rates, plausibility
 from lib.analysis.answers import plainly
 from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import read_figures
@@ -423,14 +423,14 @@ class Answer(outlook.Answer):
         goal = self.goal
         try:
             size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
-            return float(experience.known_share(size, self.case.as_of, goal.years, goal.rate))
+            return float(base_rates.known_share(size, self.case.as_of, goal.years, goal.rate))
         except UserError:
             return np.nan
 
     @property
     def base_years(self) -> int:
         """The years over which the base rate looks: those of the goal, or the longest that is kept."""
-        return min(self.goal.years, experience.HORIZON)
+        return min(self.goal.years, base_rates.HORIZON)
 
     def facts(self) -> dict[str, str]:
         """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""

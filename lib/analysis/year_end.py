@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from lib import evidence, growth, outlook, series
+from lib import evidence, outlook, series
 from lib import law as laws
 from lib.analysis import scores
 from lib.cases import GoalCase
@@ -163,26 +163,6 @@ def by_release(case: GoalCase) -> pd.DataFrame:
             rows.append({"day": day, **state, **quantiles, **odds})
         before = state
     return pd.DataFrame(rows, columns=RELEASE)
-
-
-def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
-    """The release that moved a reading's probability most: its row, with `before`, the probability until then.
-
-    None where there are not two releases with a probability.
-    """
-    known = rows.dropna(subset=reading)
-    if len(known) < 2:
-        return None
-    known = known.assign(before=known[reading].shift())
-    return known.loc[(known[reading] - known["before"]).abs().idxmax()]
-
-
-def stretches_of(running: RunningYear) -> pd.DataFrame:
-    """The running year unwound (`lib.growth.unwind_ytd`), with `a_month`: the value of a stretch for each of its months."""
-    rows = running.stretches[running.stretches["year"] == running.year]
-    nothing = pd.Series(dtype=float, index=pd.Index([], dtype=int))
-    found = growth.unwind_ytd(series.year_to_date(rows).get(running.year, nothing))
-    return found.assign(a_month=found["value"] / (found["last_month"] - found["first_month"] + 1))
 
 
 def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import law, reference
-from lib.analysis import experience, register
+from lib.analysis import register
 from lib.errors import UserError
 from lib.figures import load_targets
 from lib.goals import READINGS, Goal
@@ -230,7 +230,7 @@ def test_a_higher_goal_is_less_likely_in_the_register():
 
 def test_register_summary_and_calibration_add_up():
     kept = register.score_register(load_targets())
-    assert experience.calibration(kept)["n"].sum() == len(kept)
+    assert register.calibration(kept)["n"].sum() == len(kept)
     summary = register.summarise(kept).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]
@@ -240,7 +240,7 @@ def test_register_summary_and_calibration_add_up():
 
 def test_competitors_see_consecutive_years_up_to_the_origin_only():
     log = np.array([[1.0, np.nan, 2.0, 3.0], [0.0, 1.0, 2.0, 4.0]])
-    found = list(rival_scores._records(log))
+    found = [rival_scores._recent(series) for series in log]
     assert found[0] == pytest.approx(np.exp([-1, 0]))
     assert found[1] == pytest.approx(np.exp([-4, -3, -2, 0]))
 

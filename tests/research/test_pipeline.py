@@ -12,10 +12,10 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import meaning, package
+from lib import package
 from lib.figures import load_targets
 from lib.reference import prior_for, read_kept
-from lib.research import files, pipeline
+from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
 from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main

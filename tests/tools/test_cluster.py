@@ -21,7 +21,8 @@ from click.testing import CliRunner
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Run, Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Run, run_from
 from lib.tools.strict import read_json
 
 HERE = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from lib.research import files
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.commands import data
-from lib.tools.run import stamp
+from lib.tools.run import committed
 from lib.tools.sources import covariates
 
 GIVEN = {
@@ -336,7 +336,7 @@ def test_no_command_makes_anything_of_a_table_that_differs_from_its_checksum(
 
 def test_a_difference_is_shown_by_row_and_field_and_renewed_by_whoever_says_so(own_data, monkeypatch):
     commit(own_data)
-    monkeypatch.setattr(stamp, "all_faults", lambda in_short: [])  # which takes seconds
+    monkeypatch.setattr(committed, "all_faults", lambda in_short: [])  # which takes seconds
     table = own_data / "covariates.csv"
     lines = lines_of(table)
     year, name, value, *_ = lines[1].split(",")

@@ -48,7 +48,7 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not told in which kernel to run takes one of the shared server."""
-    monkeypatch.setattr(execute, "Settings", lambda: freshness.Settings(warm_kernel))
+    monkeypatch.setattr(execute, "Settings", lambda: execute.Settings(warm_kernel))
 
 
 def a_run(**changes: Any) -> freshness.Run:
@@ -233,7 +233,7 @@ def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
 # A run that fails.
 
 
-def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> freshness.Outcome:
+def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> execute.Outcome:
     """Run notebooks of which the first is bad; the second must be executed all the same."""
     good = "00_did_the_goal_hold"
     tiny.write(tiny_folder, *cells)

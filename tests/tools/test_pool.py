@@ -29,7 +29,8 @@ from lib.errors import UserError
 from lib.research import files
 from lib.tools.run import execute as execution
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Outcome, Run, Settings
+from lib.tools.run.execute import Outcome, Settings
+from lib.tools.run.freshness import Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -423,7 +424,8 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import run_from
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
     with kernels.warm(pool.private_folder()) as kernel:

@@ -152,9 +152,9 @@ def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
     from dataclasses import replace
 
     from lib.spoken import read_place
-    from lib.tools.sources import fetch, observations
+    from lib.tools.sources import observations
 
-    rows, _ = fetch.with_totals_added(observations.with_years(found.rows))
+    rows, _ = observations.with_totals(observations.with_years(found.rows))
     rows = replace(found, rows=rows).observations
     rows = rows[rows["freq"] == "A"]
     whole = rows["period"].str.fullmatch("[0-9]{4}")

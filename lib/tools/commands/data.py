@@ -155,12 +155,12 @@ def _ask(name: str, value: str | None) -> str:
 
 
 @contextmanager
-def _opened(allow_http: bool = False) -> Iterator[tuple[Any, Any]]:
-    """The client and the store of answers."""
+def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
+    """Where sources are asked: the client and the store of answers."""
     from lib.tools.sources import client, snapshots
 
     with client.open_client(allow_http=allow_http) as one:
-        yield one, snapshots.open_store()
+        yield snapshots.Desk(one, snapshots.open_store(), **asking)
 
 
 OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept before, ask nobody.")
@@ -205,6 +205,7 @@ def fetch(
     No source could be reached where this was written: data/README.md lists what rests on recorded answers alone.
     """
     from lib.tools.sources import record
+    from lib.tools.sources.fetch import fetch_panel, pair_question
     from lib.tools.sources.publishers import publisher
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
@@ -215,18 +216,18 @@ def fetch(
     age = facts.max_age or (timedelta(days=7) if all_pairs else None)
     if max_age is not None:
         age = timedelta(days=max_age) if max_age else None
-    asked = record.Asked(source, freq, span, offline, age)
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not (yes or click.confirm("Have you what that asks for, and shall it start?")):
             raise UserError("data fetch: nothing was asked for")
-    with _opened(allow_http) as (client, store):
+    with _desk(allow_http, offline=offline, max_age=age) as desk:
         if reporter and partner:
-            found = record.fetch_pair(reporter, partner, asked, client, store)
+            found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
             _show(found)
             _show_next(found[0])
         else:
-            _show_panel(record.fetch_all(asked, client, store))
+            answers = fetch_panel(source, freq, span, desk)
+            _show_panel(record.write(one.name, "all partners", answer, desk) for one, answer in answers)
 
 
 @click.command()
@@ -247,8 +248,8 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
     known = asked_by("refresh")
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
-    with _opened() as (client, store):
-        renewed = covariates.renew(list(sources) or known, client, store, currencies, offline=offline)
+    with _desk(offline=offline) as desk:
+        renewed = covariates.renew(list(sources) or known, desk, currencies)
     for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
         click.echo(line)
     if not renewed.differences:
@@ -268,13 +269,11 @@ def update(years: str | None, offline: bool) -> None:
     """
     from lib.tools import curation
     from lib.tools.sources import record
-    from lib.tools.sources.update import CHEAPEST_FIRST
     from lib.tools.sources.update import update as renew
 
     span = record.read_years(years) if years else range(1980, date.today().year)
-    asked = record.Asked(CHEAPEST_FIRST[0], "A", span, offline, None if offline else timedelta(days=1))
-    with _opened() as (client, store):
-        found = renew(asked, client, store)
+    with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
+        found = renew(span, desk)
     _show([written for written in found.written if written.added.new or written.added.changed])
     for note in found.notes:
         click.echo(f"note: {note}")
