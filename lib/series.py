@@ -207,7 +207,7 @@ def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     status, authority = _place(STATUS_ORDER), _place(AUTHORITIES)
     keys = [  # the last one counts first
         -known["known_from"].astype("int64").to_numpy(),
-        [-significant_digits(value) for value in known["value"]],
+        [-_significant_digits(value) for value in known["value"]],
         [authority.get(name, len(authority)) for name in known["authority"]],
         [status.get(name, len(status)) for name in known["status"]],
         known[period].to_numpy(),
