@@ -250,7 +250,11 @@ def expand(
             runs += found
             left_out |= missing
         lines += [f"{name}: {line}" for line in wrong]
-    if faults := [*faults, *lines, *_clashes(runs)]:
+    by_name: dict[str, Run] = {}
+    for run in runs:
+        if (other := by_name.setdefault(run.name, run)) is not run:
+            lines.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
+    if faults := [*faults, *lines]:
         raise UserError("\n".join(dict.fromkeys(f"{path.name}: {line}" for line in faults)))
     return runs, left_out
 
@@ -331,16 +335,6 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
         return True
     # A misspelt flow is a mistake, one between countries can be fetched.
     return bool(fetched.hint(case.reporter, case.partner))
-
-
-def _clashes(runs: list[Run]) -> list[str]:
-    """Runs that would share a folder."""
-    seen: dict[str, Run] = {}
-    faults = []
-    for run in runs:
-        if (other := seen.setdefault(run.name, run)) is not run:
-            faults.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
-    return faults
 
 
 def one_case(values: Mapping[str, Any]) -> dict[str, Any]:
