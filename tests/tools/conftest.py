@@ -11,7 +11,7 @@ from sources_kit import Time, quick_client, small_world
 
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
-from lib.tools.sources.snapshots import Store, open_store
+from lib.tools.sources.snapshots import Desk, open_store
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.secrets.from_keyring", lambda name: None)
+    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: None)
 
 
 @pytest.fixture
@@ -58,5 +58,10 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Path:
     return open_store(tmp_path / "kept")
+
+
+@pytest.fixture
+def desk(client: Client, store: Path) -> Desk:
+    return Desk(client, store)

@@ -22,6 +22,7 @@ from test_sentences import FLOWS, GOALS, said_by
 
 from lib import cases, outlook, package
 from lib.analysis import answers
+from lib.analysis.cases import ScoreCase
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.commands import author
@@ -149,7 +150,7 @@ def test_a_source_without_the_mapping_is_an_error() -> None:
         author.with_entry("x = 1\n", "M", "k", "V")
 
 
-@pytest.mark.parametrize("model", [*author.flow_cases().values(), cases.ScoreCase])
+@pytest.mark.parametrize("model", [*author.flow_cases().values(), ScoreCase])
 def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
     values: dict[str, object] = {}
     exec(author.parameters_cell(model), {}, values)

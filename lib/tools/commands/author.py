@@ -57,7 +57,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
 
 def renew_picture(path: Path) -> None:
     """Take the picture of README.md from a notebook just stamped, if it is the one that has it."""
-    from lib.files import write_atomically
+    from lib.research.files import write_atomically
 
     place = path.parent.parent / PICTURE
     if path.stem == PICTURE_OF and place.exists():
@@ -124,8 +124,8 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     import nbformat
 
     from lib.errors import nearest, quote
-    from lib.files import write_atomically
     from lib.package import notebooks_dir
+    from lib.research.files import write_atomically
     from lib.tools.run import committed, freshness, matrix
 
     check_name(name)

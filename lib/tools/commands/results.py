@@ -79,10 +79,10 @@ def results_command(
     **wanted: tuple[str, ...],
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
-    from lib.files import write_atomically
-    from lib.results import schema_text
+    from lib.research.files import write_atomically
     from lib.tables import to_csv
     from lib.tools.run import results_table
+    from lib.tools.run.recorded import schema_text
 
     if schema:
         click.echo(schema_text(), nl=False)

@@ -23,7 +23,7 @@ def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
 
-    from lib.files import make_folder, write_atomically
+    from lib.research.files import make_folder, write_atomically
 
     make_folder(folder)
     for item in runs:
@@ -48,7 +48,7 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
 
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= MOST_SHOWN:
-        from lib.results import verdict_lines  # imports pandas
+        from lib.tools.run.recorded import verdict_lines  # imports pandas
 
         for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
             click.echo(line)
@@ -233,9 +233,9 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.files import read_json
     from lib.tools.run.freshness import run_from
     from lib.tools.run.matrix import make_run
+    from lib.tools.strict import read_json
 
     expect_known_data()
     asked = run_from(read_json(spec), spec.name)
@@ -257,8 +257,8 @@ def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0
 @click.option("--write", is_flag=True, help="Write notebooks/runs.schema.json instead of printing it.")
 def schema(write: bool) -> None:
     """Print the JSON schema of runs.yml, by which editors complete and check it."""
-    from lib.files import write_atomically
     from lib.package import notebooks_dir
+    from lib.research.files import write_atomically
     from lib.tools.run.matrix import SCHEMA_FILE, schema_text
 
     if not write:

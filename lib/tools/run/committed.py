@@ -26,15 +26,16 @@ from urllib.parse import unquote
 from lib import figures as fig
 from lib.cases import Case, FlowCase, GoalCase
 from lib.errors import UserError, plain_bytes, some
-from lib.files import read_json, write_atomically
 from lib.goals import READING_LABELS
 from lib.package import KEPT_ONLY_ENV, notebooks_dir
+from lib.research.files import check_checksums, write_atomically
 from lib.research.meaning import imported_modules
 from lib.results import Result
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Outcome, run_notebook
 from lib.tools.run.freshness import Run, Sources, changes
 from lib.tools.run.opened import PREFIX
+from lib.tools.strict import read_json
 from lib.words import printed
 
 KEY = "tradegoals"
@@ -194,7 +195,7 @@ def tidy(path: Path) -> bool:
 
 def all_faults(in_short: bool = False) -> list[str]:
     """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
-    faults = [str(fault) for fault in fig.check_data()]
+    faults = [str(fault) for fault in fig.check_tables() + check_checksums()]
     if not faults:  # parameters are checked against the data: every case would repeat the same lines
         try:
             matrix.expand()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
-from lib.files import locked, make_folder_below, sweep, write_atomically
 from lib.package import data_dir, notebooks_dir
+from lib.research.files import locked, make_folder_below, sweep, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import (
     FAILED,
@@ -73,10 +73,10 @@ class Outcome:
     @property
     def result(self) -> "Result | None":
         """The run's record, read from its folder; None where it failed, or makes none."""
-        from lib import results
+        from lib.tools.run import recorded
 
         path = self.folder / RESULT
-        return None if self.error or not path.exists() else results.read(path)
+        return None if self.error or not path.exists() else recorded.read(path)
 
 
 @dataclass
@@ -237,17 +237,17 @@ def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
     import nbformat
 
-    from lib import results
+    from lib.tools.run import recorded
     from lib.tools.run.page import to_page
 
-    result = results.from_notebook(notebook)
+    result = recorded.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)
     (folder / JOURNAL).unlink(missing_ok=True)
     write_atomically(folder / PAGE, page)
     if result is None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
-        write_atomically(folder / RESULT, results.to_json(result))
+        write_atomically(folder / RESULT, recorded.to_json(result))
     write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
     (folder / FAILED).unlink(missing_ok=True)
 

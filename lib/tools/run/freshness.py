@@ -39,8 +39,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError, plain_bytes, quote, some
-from lib.files import make_folder_below, write_atomically
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
+from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
 

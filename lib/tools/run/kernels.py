@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lib.errors import UserError
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""

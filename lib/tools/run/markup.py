@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from lib.errors import inert
-from lib.files import slugify
+from lib.errors import inert, slugify
 
 _NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
 

@@ -22,31 +22,42 @@ from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib import cases, fetched
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes
-from lib.files import parse_yaml, slugify
+from lib.analysis.cases import (
+    CompareCase,
+    DriverCase,
+    HiddenCase,
+    PaceCase,
+    PolicyCase,
+    ScenarioCase,
+    ScoreCase,
+    TrackerCase,
+    YearEndCase,
+)
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes, slugify
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.freshness import Run
+from lib.tools.strict import parse_yaml
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,
     "01_what_do_the_figures_say": cases.FlowCase,
-    "02_how_did_trade_grow": cases.PaceCase,
+    "02_how_did_trade_grow": PaceCase,
     "03_could_one_have_known": cases.GoalCase,
     "04_how_often_do_goals_hold": cases.GoalCase,
-    "05_is_the_forecast_calibrated": cases.ScoreCase,
-    "06_what_would_the_trackers_have_said": cases.TrackerCase,
-    "07_what_moved_trade": cases.DriverCase,
-    "08_did_the_policies_matter": cases.PolicyCase,
-    "09_what_would_it_take": cases.ScenarioCase,
-    "10_did_harbin_make_it": cases.HiddenCase,
-    "11_where_will_the_year_end": cases.YearEndCase,
+    "05_is_the_forecast_calibrated": ScoreCase,
+    "06_what_would_the_trackers_have_said": TrackerCase,
+    "07_what_moved_trade": DriverCase,
+    "08_did_the_policies_matter": PolicyCase,
+    "09_what_would_it_take": ScenarioCase,
+    "10_did_harbin_make_it": HiddenCase,
+    "11_where_will_the_year_end": YearEndCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
 
 ON_REQUEST: dict[str, type[cases.Case]] = {
-    "90_compare_runs": cases.CompareCase,
+    "90_compare_runs": CompareCase,
     "91_what_if": cases.GoalCase,
 }
 """Notebooks that run only when they are named."""

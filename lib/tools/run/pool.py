@@ -22,7 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from lib.errors import UserError
-from lib.files import locked, sweep
+from lib.research.files import locked, sweep
 from lib.tools.run import freshness
 from lib.tools.run.execute import Outcome, Settings, Task, run_one
 from lib.tools.run.freshness import SOCKETS_ENV, Run, Sources

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import UserError, expect_plain
-from lib.files import locked, write_atomically
+from lib.research.files import locked, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT
 
@@ -162,12 +162,12 @@ def _table_of(folder: Path) -> "pa.Table":
     """The rows of one run folder; a value of another type than its column is damage."""
     import pyarrow as pa
 
-    from lib import results
+    from lib.tools.run import recorded
 
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = results.read(folder / RESULT)
+    result = recorded.read(folder / RESULT)
     try:
         for name in ("base_year", "deadline"):
             if isinstance(year := result.parameters.get(name), float):  # Arrow would cut it to a whole number

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lib.errors import UserError
-from lib.files import locked, make_folder, sweep, working_folder
+from lib.research.files import locked, make_folder, sweep, working_folder
 from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import hash_file
 from lib.tools.site import pages

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from lib.errors import UserError, nearest
-from lib.files import make_folder_below, write_atomically
+from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
 from lib.tools.run import freshness, markup
 from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
