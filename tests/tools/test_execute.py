@@ -8,8 +8,8 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from html.parser import HTMLParser
 from functools import partial
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
