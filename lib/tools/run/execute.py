@@ -116,7 +116,8 @@ def run_notebook(
     try:
         notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
         watch.notebook = notebook
-        if notebook.metadata.papermill.exception:  # papermill lets a cell end the notebook by SystemExit(0)
+        # papermill lets a cell end the notebook by SystemExit(0).
+        if notebook.metadata.papermill.get("exception"):
             raise PapermillExecutionError(0, 0, "", "SystemExit", "0", [])
     finally:
         if watch.notebook is not None:
