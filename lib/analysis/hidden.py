@@ -123,6 +123,12 @@ def sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
 
 
+PACE = [
+    *("larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"),
+    *("first_row", "last_row"),
+]
+
+
 def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
     """Where the flow would have ended had it grown as each larger flow did, from its last known year.
 
@@ -135,18 +141,14 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
     """
     before = levels.loc[: goal.deadline].dropna()
-    last, rows = int(before.index[-1]), {}
+    last, rows = int(before.index[-1]), []
     for larger in outlook.lineage(case.today()):
         published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
         (start, first_row), (end, last_row) = published.itertuples(index=False)
         missing = published.index[published["value_mn"].isna()]
         ids = ("", "") if len(missing) else (first_row, last_row)
-        rows[larger.label_beside(case)] = {
-            "from_year": last,
-            "from_mn": before[last],
-            "parent_growth": end / start - 1,
-            "level_mn": before[last] * end / start,
-            "target_mn": goal.target_mn,
-            "missing": " and ".join(map(str, missing)),
-        } | dict(zip(("first_row", "last_row"), ids, strict=True))
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("larger flow")
+        level = before[last] * end / start
+        absent = " and ".join(map(str, missing))
+        name = larger.label_beside(case)
+        rows.append((name, last, before[last], end / start - 1, level, goal.target_mn, absent, *ids))
+    return pd.DataFrame(rows, columns=PACE).set_index("larger flow")
