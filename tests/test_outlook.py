@@ -51,7 +51,7 @@ def test_harbin_leans_on_the_reference_class_of_its_size_and_time():
     assert shares["source"].to_list() == ["own figures", "Heilongjiang", "China", "reference class"]
     assert shares["share"].sum() == pytest.approx(1) and (shares["share"] > 0).all()
     assert 0 < shares["share"].iloc[0] < 0.1
-    assert shares["contribution"].sum() == pytest.approx(float(answer.expected.posterior.mean))
+    assert (shares["share"] * shares["drift"]).sum() == pytest.approx(float(answer.expected.posterior.mean))
     assert answer.fan.index.to_list() == [2013, 2014, 2015]
     assert answer.fan.columns.to_list() == list(FAN)
     assert (answer.fan.loc[2013] == 230).all()
@@ -142,7 +142,9 @@ def test_without_all_evidence_it_is_the_forecast_of_the_own_levels(case):
     found = outlook.of(case, PIECES)
     goal, before = case.make_goal(), case.series()["value_mn"].loc[: case.deadline]
     expected = outlook.expect(case, before)
-    law = expected.law(goal.deadline - expected.origin)
+    law = laws.from_posterior(
+        expected.posterior, expected.origin, expected.level_mn, goal.deadline - expected.origin
+    )
     plain = laws.p_reach(
         expected.posterior, np.log(goal.target_mn / expected.level_mn), goal.deadline - expected.origin
     )

@@ -12,7 +12,7 @@ from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
 from lib.growth import implied_base, yoy
-from lib.series import annual_series, candidates, exchange_rates
+from lib.series import Level, annual_series, exchange_rates, offers
 
 CONFLICT = 0.01
 """Two sources of a year disagree when they differ by more than this share of the level that is used."""
@@ -22,9 +22,22 @@ GROWTH_GAP = 0.02
 
 
 def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
-    """Every level of every flow of a family in dollars (`lib.series.candidates`), labelled as in `record_of`."""
+    """Every level of every flow of a family in dollars (`candidates`), labelled as in `record_of`."""
     rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
     return _together(family, lambda member: candidates(member.vintage(), "USD", rates))
+
+
+def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
+    """Every level that the figures of a flow offer for a year (`lib.series.offers`), best first.
+
+    Returns
+    -------
+    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
+    by year and preference.
+    """
+    found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
+    found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
+    return found.assign(chosen=~found.duplicated("year"))
 
 
 def record_of(family: list[FlowCase]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from sampling import exhaustive, some
 
 from lib import figures as fig
-from lib import plots, reference
+from lib import plots
 from lib.analysis import breaks, movers, policies, regressions
 from lib.analysis.cases import DriverCase, PolicyCase
 from lib.analysis.policies import Evidence, Policy, Step, read_policies
@@ -373,7 +373,7 @@ def test_a_planted_step_is_found_against_every_pool(tmp_path, monkeypatch):
         for (a, b), path in zip(pairs, log, strict=True)
         for year, value in zip(years, path, strict=True)
     ]
-    pd.DataFrame(rows).to_parquet(tmp_path / reference.BACI.file)
+    pd.DataFrame(rows).to_parquet(tmp_path / panels.BACI.file)
     monkeypatch.setattr(studies, "EVENTS", [studies.Event("planted", "AAA", "BBB", 2011, 3)])
     found = studies.policy_study(tmp_path)
     tests = found["policy_tests.csv"]
@@ -393,7 +393,7 @@ def test_kept_studies_can_be_computed_again(panel_folder):
 
 
 def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
-    levels = panels.load(reference.BACI, panel_folder)
+    levels = panels.load(panels.BACI, panel_folder)
     event = studies.EVENTS[0]
     late = levels.years >= event.year
     shaken = levels.log.copy()
@@ -406,7 +406,7 @@ def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
 
 
 def test_a_placebo_year_can_be_computed_again(panel_folder):
-    levels = panels.load(reference.BACI, panel_folder)
+    levels = panels.load(panels.BACI, panel_folder)
     once, twice = (studies.one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()
