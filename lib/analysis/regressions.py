@@ -138,15 +138,6 @@ def ols(table: pd.DataFrame, lags: int = 0) -> Any:
 LEAST_RATES = 10
 """Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
 
-MODELS = {
-    "core": "core model (own record and reference class)",
-    "walk": "no change (log walk, past spread)",
-    "oil, known": "this year's oil price",
-    "all, known": "this year's four drivers",
-    "oil, foresight": "next year's oil price, foreseen",
-    "all, foresight": "next year's four drivers, foreseen",
-}
-
 StudentT = tuple[float, float, float]
 """Location, scale and degrees of freedom of a forecast of log growth."""
 
@@ -218,7 +209,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame indexed by model in the order of `MODELS`, with years (their number), in log growth; empty without any.
+    Frame indexed by model in the order of `forecasts`, with years (their number), in log growth; empty without any.
     """
     if found.empty:
         return pd.DataFrame()
@@ -226,5 +217,5 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
     better = found["crps"] < found["year"].map(core)
     rows = found.assign(better=better, rmse=found["error"] ** 2, mae=found["error"].abs(), years=1)
     how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
-    scores = rows.groupby("model").agg(how)
-    return scores.assign(rmse=np.sqrt(scores["rmse"])).reindex(list(MODELS))
+    scores = rows.groupby("model", sort=False).agg(how)
+    return scores.assign(rmse=np.sqrt(scores["rmse"]))

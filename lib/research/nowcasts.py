@@ -228,7 +228,7 @@ def estimate(ratio: Array, classes: NDArray[np.intp]) -> pd.DataFrame:
             count = np.sum(~np.isnan(values), axis=1)
             variance, df = moderate(np.nanvar(values, axis=1, ddof=1), count - 1)
             between = max(lasting_sd(values), LEAST_BETWEEN * float(np.sqrt(variance)))
-            row = {"size_class": index, "month": month, "series": int(members.sum())}
+            row: dict[str, float] = {"size_class": index, "month": month, "series": int(members.sum())}
             row |= {"mean": float(np.nanmean(values)), "between_sd": between, "variance": variance, "df": df}
             rows.append(row)
     if not rows:

@@ -180,7 +180,12 @@ def _summary(
     before = int((levels.years < event.year).sum())
     earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
     low, high = np.quantile(found.placebo_gaps[:, before:].mean(axis=1), [0.05, 0.95])
-    row = {"year": event.year, "before": before, "after": event.after, "donors": len(donors)}
+    row: dict[str, float | int] = {
+        "year": event.year,
+        "before": before,
+        "after": event.after,
+        "donors": len(donors),
+    }
     row |= {"fit": float(np.sqrt(np.mean(found.gaps[:before] ** 2))), "effect": found.effect}
     row |= {"placebo_low": float(low), "placebo_high": float(high), "p": found.p}
     return row | {"earlier_effect": earlier.effect, "earlier_p": earlier.p}
