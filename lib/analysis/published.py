@@ -51,17 +51,6 @@ def _by_year(names: list[pd.Series], record: pd.DataFrame) -> pd.DataFrame:
     return counts.rename_axis(index=[None] * len(names))
 
 
-def by_status(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures by status (rows) and reporter (columns), with what the status allows and means."""
-    counts = pd.crosstab(record["status"], record["reporter"])
-    use = [fig.STATUS[status] for status in counts.index]
-    allows = [
-        " and ".join(n for n, ok in (("level", u.level), ("growth", u.growth)) if ok) or "neither"
-        for u in use
-    ]
-    return counts.assign(allows=allows, meaning=[item.meaning for item in use]).rename_axis(columns=None)
-
-
 def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth of full years against growth between the levels used, for the figures of one flow.
 

@@ -196,12 +196,3 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     }
     found = pd.DataFrame.from_dict(rows, orient="index", columns=list(scores.Interval._fields))
     return found.rename_axis("month")
-
-
-def coverage() -> pd.DataFrame:
-    """Share of outcomes inside the 80 % intervals by panel: panel, share, years, worst (the lowest), worst_year."""
-    kept = read_kept(ERRORS_FILE).query("method == 'combined'")
-    by_year = scores.pooled(kept, ["cover80"], ["panel", "year"])["cover80"].unstack()
-    found = scores.pooled(kept, ["cover80"], "panel")["cover80"].rename("share").reset_index()
-    worst = {"worst": by_year.min(axis=1), "worst_year": by_year.idxmin(axis=1)}
-    return found.merge(pd.DataFrame({"years": by_year.count(axis=1), **worst}), on="panel")

@@ -29,16 +29,6 @@ def test_coverage_counts_every_figure_once_and_keeps_empty_years():
     assert counts.loc["Harbin, full year", 2018] == 0
 
 
-def test_statuses_say_what_they_allow():
-    table = published.by_status(PROVINCE.vintage())
-    assert table["Heilongjiang"].sum() == len(PROVINCE.vintage())
-    allows = table["allows"]
-    assert allows["currency_error"] == "neither"
-    assert allows["growth_only"] == "growth"
-    assert allows["ok"] == "level and growth"
-    assert (table["meaning"] == [fig.STATUS[status].meaning for status in table.index]).all()
-
-
 def test_growth_that_does_not_fit_the_levels_is_shown():
     table = published.growth_check(fig.annual(PROVINCE.vintage()))
     assert len(table)
@@ -94,7 +84,6 @@ def test_every_flow_gives_tables_without_a_hole_from_its_first_day_on(first_day)
         levels = published.candidates_of(family)
         tables = [
             published.coverage(record),
-            published.by_status(record),
             published.growth_check(fig.annual(case.vintage()))[["printed"]],
             levels[levels["chosen"]],
         ]

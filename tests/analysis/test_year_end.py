@@ -144,7 +144,6 @@ def test_errors_fall_with_the_months_and_the_nowcast_beats_what_a_reader_would_d
     assert (wrong["combined"].diff().iloc[1:] < 0).all() and wrong["cover80"].between(0.7, 0.9).all()
     saved = year_end.skill_by_month("last_share")
     assert (saved["low"] > 0).all() and (saved["low"] < saved["estimate"]).all()
-    assert set(year_end.coverage()["panel"]) == {"IMF", "UK"}
 
 
 def test_the_notebook_has_the_defaults_of_its_model() -> None:
