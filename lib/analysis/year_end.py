@@ -170,16 +170,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 # --- how wrong nowcasts of a year's total were, from the kept backtest ---
 
 
-def errors() -> pd.DataFrame:
-    """Mean absolute error by months known (index) and method, a fraction of the total, over both panels.
-
-    The column `cover80` is the share of outcomes inside the 80 % interval of the nowcast.
-    """
-    means = scores.pooled(read_kept(ERRORS_FILE), ["mae", "cover80"], ["month", "method"])
-    cover = means["cover80"].xs("combined", level="method")
-    return means["mae"].unstack().assign(cover80=cover).rename_axis(columns=None)
-
-
 def skill_by_month(rival: str) -> pd.DataFrame:
     """Absolute error saved against a rival by month with 90 % intervals; whole years are resampled.
 
