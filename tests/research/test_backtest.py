@@ -230,7 +230,7 @@ def test_a_higher_goal_is_less_likely_in_the_register():
 
 def test_register_summary_and_calibration_add_up():
     kept = register.score_register(load_targets())
-    assert register.calibration(kept)["n"].sum() == len(kept)
+    assert register.shares(kept, kept["due"])["n"].sum() == len(kept)
     summary = register.summarise(kept).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]
