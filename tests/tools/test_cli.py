@@ -470,11 +470,14 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     assert "[1/1]" not in shown
 
 
-DRIVER = """
+DRIVER = f"""
 import signal, sys
 import os
+from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from lib.tools.cli import main
+from lib.tools.run import kernels
+kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 os.environ["TRADEGOALS_NOTEBOOKS"] = sys.argv[1]
 main(["run", "--notebook", sys.argv[2], "--out", sys.argv[3]])
 """

@@ -19,6 +19,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import tiny
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -49,6 +50,12 @@ def name() -> Iterator[str]:
         folder = folder_of(name)
     assert processes(folder) == []
     assert not folder.exists()
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that import the least: for what begins and ends several of them."""
+    monkeypatch.setattr(kernels, "_SCRIPT", tiny.SERVER)
 
 
 def folder_of(name: str) -> Path:
@@ -326,7 +333,7 @@ def test_the_server_notices_changed_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["killed", "packages have changed"])
 def test_a_server_that_vanishes_is_started_again_with_one_line(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
+    light: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setenv("PYTHONUSERBASE", str(base := Path(tempfile.mkdtemp(prefix="k"))))
     (packages := Path(site._get_path(str(base)))).mkdir(parents=True)  # type: ignore[attr-defined]
@@ -418,7 +425,9 @@ def test_many_kernels_leave_nothing_behind(name: str) -> None:
     assert eventually(lambda: children.read_text().split() == [])
 
 
-def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_servers_and_the_end_of_one(
+    name: str, light: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = tmp_path / "matplotlibrc"
     settings.write_text("figure.dpi: 100\n")
     monkeypatch.setenv("MATPLOTLIBRC", str(settings))
@@ -445,8 +454,9 @@ def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: 
 
 DRIVER = f"""
 import os, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_kernels import execute, kernels
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(tiny.__file__).parent)!r}]
+from test_kernels import Path, execute, kernels
+kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 with kernels.warm() as name:
     print(os.environ["JUPYTER_PATH"], flush=True)
     execute((f"open('running', 'w').close()\\n{{sys.argv[1]}}",), name, os.getcwd())
@@ -489,7 +499,7 @@ def test_a_server_ends_when_its_parent_has_gone() -> None:
 # The kernelspec in an environment.
 
 
-def test_installed_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
     folder = kernels.install()
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
