@@ -66,7 +66,7 @@ def make_world() -> World:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The IMF on this machine, and a copy of the data of its own."""
     shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
@@ -600,7 +600,10 @@ def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tm
     server.world.trade["IND", "RUS", "import"]["2025"] += 5e9
     get("India", "Russia", "--years", "2000-2025")
     due = invoke("run", *names, *out, "--dry-run").output
-    assert due.endswith(f"{len(notebooks)} of {len(notebooks)} would run\n") and "data changed: fetched/india.parquet" in due
+    assert (
+        due.endswith(f"{len(notebooks)} of {len(notebooks)} would run\n")
+        and "data changed: fetched/india.parquet" in due
+    )
 
 
 @pytest.mark.parametrize(

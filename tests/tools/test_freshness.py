@@ -195,6 +195,17 @@ def renew_without_kernel(project: Path, patch: pytest.MonkeyPatch) -> None:
     assert reason(project) == ""
 
 
+@pytest.fixture(scope="module")
+def worded(done: Path, kernel: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after a run of a notebook with words: to be copied, never to be altered."""
+    place = shutil.copytree(done, tmp_path_factory.mktemp("words") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        use(place, patch)
+        write_with_words(place, *WORDS)
+        assert execute.execute(RUN, place / "out", Settings(kernel)).error == ""
+    return place
+
+
 WORDS = ("# Words\n", "print(1)  # first", "More words.", "print(2)")
 
 
@@ -222,10 +233,9 @@ def write_with_words(project: Path, *sources: str) -> None:
     ids=["Markdown", "comment", "layout", "moved", "added", "removed"],
 )
 def test_words_in_a_notebook_renew_the_page_as_if_it_were_executed(
-    project: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, after: tuple[str, ...]
+    worded: Path, tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, after: tuple[str, ...]
 ) -> None:
-    write_with_words(project, *WORDS)
-    assert execute.execute(RUN, project / "out", Settings(kernel)).error == ""
+    use(project := shutil.copytree(worded, tmp_path / "project"), monkeypatch)
     before = freshness.read_journal(RUN.folder(project / "out"))
     write_with_words(project, *after)
     assert reason(project) == "page only: text changed"

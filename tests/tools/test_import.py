@@ -514,7 +514,7 @@ def test_many_values_for_one_period_are_one_line() -> None:
 
 
 @pytest.fixture
-def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_data(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "data"
     shutil.copytree(data_dir(), folder, ignore=shutil.ignore_patterns("reference", "snapshots", "fetched"))
     (folder / "reference").symlink_to(data_dir() / "reference")

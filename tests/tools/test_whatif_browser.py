@@ -371,9 +371,7 @@ def test_the_copy_button_is_in_sight(open_page: Any, file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("rate", ""), ("rate", "-100"), ("deadline", "1"), ("level", "-3")]
 )
-def test_what_cannot_be_is_said_and_changes_nothing(
-    show: Any, name: str, value: str
-) -> None:
+def test_what_cannot_be_is_said_and_changes_nothing(show: Any, name: str, value: str) -> None:
     sheet = show()
     before = shown(sheet)
     set_value(sheet, name, value)
