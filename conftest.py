@@ -58,24 +58,27 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += (RESULT_MIME,)
 
 
+TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
+"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
+
 # What takes longest begins first, so that no worker waits at the end for a long module of the other.
 FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/", "tests/analysis/", "tests/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the modules by their rooms, from the top down; the order inside a module stays."""
-    items.sort(
-        key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
-    )
+    """The site, then the modules by their rooms, from the top down; the order inside a module stays."""
+
+    def rank(item: pytest.Item) -> int:
+        module = item.nodeid.partition("::")[0]
+        rooms = (n for n, start in enumerate(FIRST) if module.startswith(start))
+        return -1 if module.endswith(TOGETHER) else next(rooms, -1)
+
+    items.sort(key=rank)
 
 
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of every later search for garbage."""
     gc.freeze()
-
-
-TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
-"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
 
 
 class Scheduling(LoadScopeScheduling):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import dear
 
 from lib import figures as fig
 from lib.analysis import plausibility
@@ -94,6 +95,7 @@ def test_no_figures_raise_no_flag():
     assert flagged(record(figure(np.nan, growth=5.0, status="growth_only"))) == []
 
 
+@dear
 @given(st.floats(-0.2, 0.3), st.floats(0.01, 900))
 def test_steady_growth_raises_no_flag(growth: float, start: float):
     assert flagged(record(*smooth(growth=growth, start=start))) == []
@@ -102,6 +104,7 @@ def test_steady_growth_raises_no_flag(growth: float, start: float):
 # --- units ---
 
 
+@dear
 @given(st.integers(0, 9), st.sampled_from([1, 2, 3, 4]), st.booleans(), st.floats(-0.05, 0.12))
 def test_a_misplaced_decimal_is_found_and_named_alone(place: int, power: int, up: bool, growth: float):
     rows = smooth(growth=growth)
