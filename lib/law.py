@@ -260,24 +260,6 @@ def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
     return np.sum(of.shares * ndtr(x[..., None] / of.sigmas), axis=-1)
 
 
-def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike, gap: Array | None = None) -> Array:
-    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5.
-
-    `gap` is `mean_gap` of the same posterior, where it is there already: it holds for all horizons.
-    """
-    error = (_numbers("log growth", log_growth) - location(of, horizon)) / years_worth(of, horizon)
-    z = error[..., None] / of.sigmas
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    first = np.sum(of.shares * of.sigmas * (z * (2 * ndtr(z) - 1) + 2 * density), axis=-1)
-    return years_worth(of, horizon) * (first - (mean_gap(of) if gap is None else gap) / 2)
-
-
-def mean_gap(of: Posterior) -> Array:
-    """Mean distance of two independent draws of the growth, in units of `years_worth`."""
-    both = np.sqrt(of.sigmas[..., :, None] ** 2 + of.sigmas[..., None, :] ** 2)
-    return np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) * np.sqrt(2 / np.pi)
-
-
 # --- what a law learns, and how laws are put together ---
 
 

@@ -448,37 +448,3 @@ def lineage(case: Case) -> list[Case]:
     top = larger[-1].reporter if larger else case.reporter
     with_all = case.model_copy(update={"reporter": top, "partner": WORLD})
     return larger + [with_all] * (case.partner != WORLD and with_all.is_on_record())
-
-
-def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
-    """Where the flow would have ended had it grown as each larger flow did, from its last known year.
-
-    Uses the whole record, whenever published.
-
-    Returns
-    -------
-    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
-    deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
-    """
-    before = levels.loc[: goal.deadline].dropna()
-    last, rows = int(before.index[-1]), {}
-    for larger in lineage(case.today()):
-        published = larger.series()[["value_mn", "figure_id"]]
-        missing = [year for year in (last, goal.deadline) if year not in published.index]
-        (start, first_row), (end, last_row) = published.reindex([last, goal.deadline]).itertuples(index=False)
-        change = end / start - 1
-        level, ids = before[last] * (1 + change), ("", "") if missing else (first_row, last_row)
-        absent = " and ".join(map(str, missing))
-        rows[larger.label_beside(case)] = (last, before[last], change, level, goal.target_mn, absent, *ids)
-    columns = [
-        "from_year",
-        "from_mn",
-        "parent_growth",
-        "level_mn",
-        "target_mn",
-        "missing",
-        "first_row",
-        "last_row",
-    ]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")

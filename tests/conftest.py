@@ -10,8 +10,8 @@ import yaml
 from browser import browser, open_page, served  # noqa: F401 - fixtures, started only where a test asks
 
 from lib import figures as fig
-from lib.files import locked
 from lib.package import notebooks_dir
+from lib.research.files import locked
 from lib.tools.run import matrix
 from lib.tools.run.freshness import Run
 

@@ -11,7 +11,7 @@ from fault_server import World
 from lib.economies import find_economy
 from lib.tools.sources.client import Client, Limits, open_client
 from lib.tools.sources.fetch import Fetched, fetch, pair_question
-from lib.tools.sources.snapshots import Store
+from lib.tools.sources.snapshots import Desk
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CODES = {
@@ -114,12 +114,12 @@ def quick_client(
 
 
 def fetch_flow(
-    source: str, reporter: str, partner: str, *, flow: str, years: range, freq: str = "A", client: Client, store: Store,
+    source: str, reporter: str, partner: str, *, flow: str, years: range, freq: str = "A", desk: Desk,
     **asking: Any,
 ) -> Fetched:  # fmt: skip
     """One flow of a pair, of what a pair's question brings."""
     question = pair_question(source, reporter, partner, freq, years)
-    fetched = fetch(question, client, store, **asking)
+    fetched = fetch(question, replace(desk, **asking))
     found = fetched.observations
     for column, name in (
         ("reporter", find_economy(reporter).name),

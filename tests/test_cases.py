@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sampling import exhaustive, some
 
-from lib import cases, files
+from lib import cases, errors
 from lib import figures as fig
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
 from lib.tools.run import matrix
-from lib.tools.run.stamp import parameter_faults
+from lib.tools.run.committed import parameter_faults
 
 FIELDS = "expected one of reporter, partner, flow, as_of, currency, goal, base_year, deadline, reading"
 READINGS = "'average', 'every_year' or 'mean_of_rates'"
@@ -219,8 +219,8 @@ def test_slugs_say_what_differs_from_the_defaults():
 
 @given(text=st.text(max_size=200))
 def test_slugs_are_safe_in_paths_and_addresses(text):
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", files.slugify(text))
-    assert files.slugify(files.slugify(text)) == files.slugify(text)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", errors.slugify(text))
+    assert errors.slugify(errors.slugify(text)) == errors.slugify(text)
     assert re.fullmatch(
         r"[a-z0-9_-]+", cases.slug(GoalCase.model_construct(**dict(GoalCase()) | {"reporter": text}))
     )

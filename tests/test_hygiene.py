@@ -311,7 +311,7 @@ def test_what_is_committed_passes_the_projects_own_check(
     committed_matrix: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data valid and checksummed, runs.yml valid, parameters cells as modelled, no notebook stale."""
-    from lib.tools.run import matrix, stamp
+    from lib.tools.run import committed, matrix
 
     monkeypatch.setattr(matrix, "expand", lambda: committed_matrix)  # which was checked when it was made
-    assert stamp.all_faults() == []
+    assert committed.all_faults() == []

@@ -12,7 +12,7 @@ from scipy import stats
 
 from lib import evidence
 from lib import law as laws
-from lib import months as unwound
+from lib import series as unwound
 from lib.analysis.year_end import METHODS
 from lib.errors import UserError
 from lib.evidence import ERRORS_FILE, PRIOR_FILE

@@ -14,7 +14,7 @@ from lib import tables
 from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
-from lib.tools.sources.snapshots import Store, open_store
+from lib.tools.sources.snapshots import Desk, open_store
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.secrets.from_keyring", lambda name: None)
+    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: None)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Path:
     return open_store(tmp_path / "kept")
 
 
@@ -91,3 +91,8 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("_check_once", "_read_once"):
         monkeypatch.setattr(tables, name, shared(getattr(tables, name)))
+
+
+@pytest.fixture
+def desk(client: Client, store: Path) -> Desk:
+    return Desk(client, store)

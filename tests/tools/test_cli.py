@@ -21,7 +21,7 @@ from sampling import exhaustive, some
 
 from lib import package
 from lib.tools.cli import main
-from lib.tools.run import matrix, pool, stamp
+from lib.tools.run import committed, matrix, pool
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -372,8 +372,8 @@ def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tm
 
 @pytest.mark.usefixtures("shared_server")
 def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
-    path = tiny.write(tiny_folder, "1", name=stamp.TEMPLATE)
-    result = invoke("stamp", stamp.TEMPLATE)
+    path = tiny.write(tiny_folder, "1", name=committed.TEMPLATE)
+    result = invoke("stamp", committed.TEMPLATE)
     assert (result.exit_code, result.output) == (0, "stamped template (never stamped)\n")
     assert '"tradegoals"' in path.read_text()
 

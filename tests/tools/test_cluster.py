@@ -20,10 +20,11 @@ from click.testing import CliRunner
 from sampling import exhaustive, some
 
 from lib.errors import UserError
-from lib.files import read_json
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Run, Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Run, run_from
+from lib.tools.strict import read_json
 
 HERE = Path(__file__).resolve().parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")

@@ -15,21 +15,22 @@ from fault_server import Server, World, portal_page, serve, status
 from sampling import exhaustive, some, thorough
 from sources_kit import months, quick_client
 
-from lib import fetched, outlook, package
+from lib import fetched, outlook
 from lib import figures as fig
 from lib.cases import GoalCase
 from lib.economies import CURRENCIES, find_economy
 from lib.errors import UserError
-from lib.months import releases as months_known
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir, notebooks_dir
+from lib.research import files
 from lib.research.panels import read_panel
+from lib.series import releases as months_known
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.run import matrix
 from lib.tools.site import build
-from lib.tools.sources import client, covariates, fetch, record, update
+from lib.tools.sources import client, covariates, fetch, update
 from lib.tools.sources.publishers import PUBLISHERS, asked_by
-from lib.tools.sources.snapshots import open_store
+from lib.tools.sources.snapshots import Desk, open_store
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -112,7 +113,7 @@ def test_figures_are_those_of_the_answer_and_name_it(server, tmp_path):
     )
     digest = row["snapshot"]
     assert (tmp_path / "data" / "snapshots" / "bodies" / digest[:2] / f"{digest}.gz").exists()
-    assert fetched.check() == [] and fig.check_data() == []
+    assert fetched.check() == [] and fig.check_tables() + files.check_checksums() == []
     assert invoke("data", "check", "--snapshots").exit_code == 0
     assert "fetched: 222 values of 3 pairs, 2000–2025, last on 2026-11-24" in invoke("data", "sources").output
 
@@ -338,7 +339,10 @@ def test_covariates_are_renewed_with_the_difference_shown_first(server, tmp_path
     assert "+ world_exports_current_usd 2024: 2.44e+13 USD" in looked.output
     written = invoke("data", "refresh", "--source", "fred", "--source", "worldbank", "--yes")
     assert written.output.endswith("wrote 2 values to data/covariates.csv\n")
-    assert fig.check_data() == [] and fig.covariate("brent_usd_per_bbl")[2024] == 70.0
+    assert (
+        fig.check_tables() + files.check_checksums() == []
+        and fig.covariate("brent_usd_per_bbl")[2024] == 70.0
+    )
     assert fig.covariate("world_exports_current_usd").to_dict() == {2024: 24.4e12}
     kept, now = before.decode().splitlines(), path.read_text("utf-8").splitlines()
     assert len(set(kept) - set(now)) == 1 and len(set(now) - set(kept)) == 2  # every other row to the letter
@@ -356,9 +360,9 @@ def test_a_source_of_covariates_that_is_out_of_order_leaves_its_own_as_they_are(
     result = invoke("data", "refresh", "--source", "fred", "--source", "ecb", "--yes")
     assert "note: brent_usd_per_bbl: stays as it is: " in result.output
     assert "+ eur_per_usd 2024: 0.92" in result.output  # the ECB's rates come with a package
-    assert fig.check_data() == [] and fig.covariate("eur_per_usd")[2024] == pytest.approx(
-        1 / 1.0824, rel=3e-4
-    )
+    assert fig.check_tables() + files.check_checksums() == [] and fig.covariate("eur_per_usd")[
+        2024
+    ] == pytest.approx(1 / 1.0824, rel=3e-4)
     refused = invoke("data", "refresh", "--source", "fred")
     assert refused.exit_code == 2 and refused.output.startswith("Error: ") and "status 503" in refused.output
 
@@ -384,7 +388,10 @@ def test_a_goal_may_be_in_any_currency_once_its_rates_are_there(server):
     assert 0 < chances[0] < 1 and chances[0] == pytest.approx(chances[1], abs=0.1)
     server.world.indicators["VNM", "PA.NUS.FCRF"] = {"2023": 23787.3, "2024": 24164.9}
     dong = invoke("data", "refresh", "--currency", "VND", "--yes")
-    assert "+ vnd_per_usd 2024: 24164.9 VND/USD" in dong.output and fig.check_data() == []
+    assert (
+        "+ vnd_per_usd 2024: 24164.9 VND/USD" in dong.output
+        and fig.check_tables() + files.check_checksums() == []
+    )
 
 
 def test_rates_of_every_currency_have_a_source():
@@ -424,7 +431,7 @@ def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(serv
         if row.startswith(("IN-RU-", "KR-", "TR-"))
     ]
     targets.write_text("".join([head, *(rows if thorough() else few)]), "utf-8")
-    package.refresh_checksums("targets.csv")
+    files.refresh_checksums("targets.csv")
     before = targets.read_bytes()
     get("India", "Russia", "--years", "2000-2024")
     result = invoke("data", "update")
@@ -465,11 +472,10 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
     monkeypatch.setattr(curation, "read_rows", lambda name: register if name == "targets" else read(name))
     for flow, start in (("export", 280e9), ("import", 350e9)):
         server.world.trade["GBR", "G001", flow] = grown(start, 0.03)
-    asked = record.Asked("imf", "A", range(2000, 2026))
 
     def found() -> update.Updated:
         with quick_client(server.bases) as client:
-            return update.update(asked, client, open_store())
+            return update.update(range(2000, 2026), Desk(client, open_store()))
 
     without = found()
     assert without.decided == [] and without.pending == 2

@@ -7,9 +7,7 @@ stands in a `column`, or in a `row` of names above the values.
 import re
 from datetime import date
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -22,10 +20,10 @@ from pydantic import (
 )
 
 from lib.economies import CURRENCIES, read_unit
-from lib.errors import UserError, quote, read_bytes, shown_path
-from lib.files import parse_yaml
+from lib.errors import UserError, quote
 from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.tools.strict import parse_yaml
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -181,28 +179,17 @@ class Mapping(Strict):
             raise ValueError("`flow` is said neither of the column nor by `flow:`")
         if self.unit is None and any(one.unit is None for one in self.flows):
             raise ValueError("`unit` is said neither of the column nor by `unit:`")
-        if self.source in PUBLISHERS and not _is_of(self.url, self.source):
-            raise ValueError(
-                f"`source` {self.source} is a live one, whose figures these are not: another name"
-            )
+        if self.source in PUBLISHERS:  # its figures may be at hand as a page saved from its site
+            site = PUBLISHERS[self.source].base.partition(".")[2].partition("/")[0]
+            if not re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", self.url):
+                words = f"`source` {self.source} is a live one, whose figures these are not: another name"
+                raise ValueError(words)
         return self
-
-
-def _is_of(url: str, source: str) -> bool:
-    """Whether an address is of the site of a live source, such as a page of China's customs saved by hand."""
-    site = ".".join((urlsplit(PUBLISHERS[source].base).hostname or "").split(".")[1:])
-    return bool(re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", url))
 
 
 @lru_cache(maxsize=1000)
 def to_unit(text: str) -> tuple[str, int]:
-    """Return the currency and the power of ten of a unit.
-
-    Raises
-    ------
-    ValueError
-        Where the text does not say both.
-    """
+    """Return the currency and the power of ten of a unit, which must say both."""
     code, _, rest = text.partition(" ")
     if re.fullmatch("[A-Z]{3}", code) and code in CURRENCIES:
         ten = read_unit(rest)[1] if rest else 0
@@ -221,17 +208,6 @@ TENS = {0: "", 3: "th", 4: "万", 5: "lakh", 6: "mn", 7: "crore", 8: "亿", 9: "
 def unit_in_words(currency: str, ten: int) -> str:
     """Return a unit as `to_unit` reads it."""
     return f"{currency} {TENS.get(ten) or ('1' + '0' * (ten - 12) + ' trillion' if ten else '')}".strip()
-
-
-def read_mapping(path: Path) -> Mapping:
-    """Read and check a mapping file.
-
-    Raises
-    ------
-    UserError
-        Naming every field that is wrong.
-    """
-    return parse_mapping(read_bytes(path), shown_path(path))
 
 
 def parse_mapping(content: bytes, where: str) -> Mapping:

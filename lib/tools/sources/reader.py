@@ -12,10 +12,9 @@ import pandas as pd
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, some
 from lib.tools.sources import cells, observations
-from lib.tools.sources.cells import Marks, text_of
+from lib.tools.sources.cells import Marks, flag_of, read_period, read_periods, text_of
 from lib.tools.sources.client import refuse
 from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
-from lib.tools.sources.periods import flag_of, read_period, read_periods
 from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
 
 Observed = tuple[pd.DataFrame, list[str]]
@@ -33,29 +32,16 @@ class ConflictError(UserError):
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
     """Read a file into observations.
 
-    Raises
-    ------
-    UserError
-        For any cell that is neither a number nor marked as missing, any partner that the mapping does not name, two
-        values for one period.
+    A cell that is neither a number nor marked as missing, a partner that the mapping does not name, and two values for one
+    period are refused.
     """
-    if not body.strip():
-        return read_rows(Table([]), mapping, where)
-    return read_rows(
-        read_tables(body, where, mapping.encoding, mapping.separator, mapping.sheet)[0], mapping, where
-    )
-
-
-def read_rows(table: Table, mapping: Mapping, where: str) -> Observed:
-    """Read a table into observations, as `read_table`."""
+    about = mapping.encoding, mapping.separator, mapping.sheet
+    table = read_tables(body, where, *about)[0] if body.strip() else Table([])
     return Reader(table, mapping, where).observations()
 
 
 def _names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list[str]], int]:
-    """Return the rows of names, by number, and the number of the first row of values.
-
-    Without `header_row`, the first row that has every name.
-    """
+    """Return the rows of names, by number, and the first row of values; without `header_row` the first that has every name."""
     rows, given = table.rows, mapping.header_row
     numbers = [given] if isinstance(given, int) else list(given or [1])
     if numbers == [0]:
@@ -81,7 +67,7 @@ class Column(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A value as it stands in the table, and what is said of it: the period as it stands there, a currency and power of ten."""
+    """A value as it stands in the table, and what is said of it: its period as it stands there, its currency and power of ten."""
 
     line: int
     column: Column
@@ -112,7 +98,8 @@ class Reader:
     def observations(self) -> Observed:
         """Return checked observations, and notes."""
         columns = self.columns()
-        self.refuse_units_unused(columns)
+        if self.mapping.unit is None:
+            self.refuse_units_unused()
         found = self.found(columns)
         periods = self.periods(found)
         return self.checked([one for one in found if periods[one.period]], periods)
@@ -160,24 +147,20 @@ class Reader:
 
     def means(self, said: dict[str, str]) -> bool:
         """Whether the names above a column make it one of values."""
-        for role, text in said.items():
-            if role == "period":
-                known = bool(read_period(text) or self.mapping.period.format)
-            elif role == "unit":
-                known = read_unit(text)[1] is not None and not cells.NO_VALUE.search(text.casefold())
-            else:
-                known = bool(self.said_of(role, text)) or (
-                    role != "flow" and self.axes[role].others != "skip"
-                )
-            if not text or not known:
-                return False
-        return bool(said)
 
-    def refuse_units_unused(self, columns: list[Column]) -> None:
-        """Refuse a table with a column of units that differ, where the mapping does not use it."""
-        used = {*self.places.values(), *(column.place for column in columns)}
+        def is_known(role: str, text: str) -> bool:
+            if role == "period":
+                return bool(read_period(text) or self.mapping.period.format)
+            if role == "unit":
+                return read_unit(text)[1] is not None and not cells.NO_VALUE.search(text.casefold())
+            return bool(self.said_of(role, text)) or (role != "flow" and self.axes[role].others != "skip")
+
+        return bool(said) and all(text and is_known(role, text) for role, text in said.items())
+
+    def refuse_units_unused(self) -> None:
+        """Refuse a table with a column of units that differ, since the mapping does not use it."""
         rows = self.table.rows[self.first - 1 : self.first + 5000]
-        for place in {*range(self.width)} - used if self.mapping.unit is None else ():
+        for place in {*range(self.width)} - {*self.places.values(), *self.valued}:
             texts = {text_of(row[place]) for row in rows if place < len(row)} - {""}
             if 2 <= len(texts) <= 20 and all(read_unit(text)[1] is not None for text in texts):
                 name = list(self.names.values())[-1][place]
@@ -190,10 +173,10 @@ class Reader:
         """Yield the rows that count, with their numbers, as wide as the names; blanks of `fill` continue what is above."""
         mapping = self.mapping
         above = dict[int, Cell]({self.places[name]: None for name in mapping.fill})
-        wanted = [
-            (self.places[name], {texts} if isinstance(texts, str) else {*texts})
+        wanted = {
+            self.places[name]: [texts] if isinstance(texts, str) else texts
             for name, texts in mapping.rows.items()
-        ]
+        }
         for number, row in enumerate(self.table.rows[self.first - 1 : mapping.last_row], self.first):
             if len(row) > self.width and any(map(text_of, row[self.width :])):
                 raise refuse(f"{self.where}:{number}", f"{len(row)} fields", f"{self.width}")
@@ -203,22 +186,24 @@ class Reader:
                 row = [*row, *[None] * (self.width - len(row))]
             for place in above:
                 above[place] = row[place] = row[place] if text_of(row[place]) else above[place]
-            if all(text_of(row[place]) in texts for place, texts in wanted):
+            if all(text_of(row[place]) in texts for place, texts in wanted.items()):
                 yield number, row
 
     def found(self, columns: list[Column]) -> list[Found]:
         """Return the values that stand in the table, with what is said of them."""
         missing, known = {"", *self.mapping.missing}, dict[tuple[Cell, ...], tuple[Any, ...]]()
         found, skipped, bare = list[Found](), set[int](), list[int]()
-        places = {role: [self.places[name] for name in axis.columns] for role, axis in self.axes.items()}
-        period = places.pop("period")
+        places = {role: [self.places[name] for name in one.columns] for role, one in self.axes.items()}
+        period, axis = places.pop("period"), self.mapping.period
         for number, row in self.rows():
             texts = [(column, text_of(row[column.place])) for column in columns]
             if not any(text for _, text in texts):
                 bare += [number] * any(map(text_of, row))
                 continue
             beside = tuple([row[place] for some in places.values() for place in some])
-            when = " ".join([text_of(row[place]) for place in period]).strip()
+            when: Any = axis.always or " ".join([text_of(row[place]) for place in period]).strip()
+            if len(period) == 1 and not axis.row and isinstance(day := row[period[0]], date):
+                when = day
             for column, text in texts:
                 if text in missing:
                     continue
@@ -232,8 +217,8 @@ class Reader:
                 if None in means:
                     skipped.add(number)
                 else:
-                    said_when = self.period_said(column, when, row)
-                    found.append(Found(number, column, row[column.place], text, said_when, *means))
+                    one = f"{when} {column.said['period']}".strip() if axis.row else when
+                    found.append(Found(number, column, row[column.place], text, one, *means))
         self.note_left_out(skipped, [number for number in bare if not found or number > found[-1].line])
         return found
 
@@ -247,20 +232,8 @@ class Reader:
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:
                 there = nearest(name, seen) if seen else "nothing"
-                words = (
-                    f"the {role} {quote(name)} of the mapping stands nowhere in the table; there is {there}"
-                )
-                self.notes.append(f"{self.where}: {words}")
-
-    def period_said(self, column: Column, beside: str, row: list[Cell]) -> Any:
-        """Return a period as it stands there: a day, or text."""
-        axis = self.mapping.period
-        if axis.always is not None:
-            return axis.always
-        if axis.row:
-            return f"{beside} {column.said['period']}".strip()
-        day = row[self.places[axis.columns[0]]]
-        return day if isinstance(day, date) and len(axis.columns) == 1 else beside
+                words = f"the {role} {quote(name)} of the mapping stands nowhere in the table"
+                self.notes.append(f"{self.where}: {words}; there is {there}")
 
     # --- what is said of a value ---
 
@@ -316,16 +289,10 @@ class Reader:
 
     def periods(self, found: list[Found]) -> dict[Any, str]:
         """Return the periods as observations write them, by what stands there; blank for those left out."""
-        lines: dict[Any, int] = {}
-        for one in found:
-            lines.setdefault(one.period, one.line)
-        axis = self.mapping.period
+        lines, axis = {one.period: one.line for one in reversed(found)}, self.mapping.period
         place = ", ".join(axis.columns) or "period"
-
-        def where(text: Any) -> str:
-            return f"{self.where}:{lines[text]}: {place}"
-
-        periods = read_periods(list(lines), axis, self.mapping.freq, where)
+        stated = {one.period: f"{self.where}:{lines[one.period]}: {place}" for one in found}
+        periods = read_periods(stated, axis, self.mapping.freq)
         if left := [text_of(one.period) for one in found if not periods[one.period]]:
             words = some(map(quote, dict.fromkeys(left)), 5)
             self.notes.append(f"{self.where}: {len(left)} values of other periods were left out: {words}")
@@ -338,22 +305,31 @@ class Reader:
         marks = self.marks([one.cell for one in found if isinstance(one.cell, str)])
         of_period = {text: flag_of(text_of(text)) for text in periods}
         rows, lines, flags = list[dict[str, Any]](), list[int](), Counter[str]()
+        known = cells.FLAGS | self.mapping.flags
         for one in found:
             if (number := self.number(one, marks)) is None:
                 continue
             value, unit = _in_known_unit(number.value, *one.unit)
-            parties = {"reporter": one.reporter, "partner": one.partner, "flow": one.flow}
-            said = {"period": periods[one.period], "valuation": one.column.value.valuation}
-            flag = number.flag or of_period[one.period]
-            rows.append(parties | said | {"value": value, "unit": unit} | self.status(flag))
+            row = {
+                "reporter": one.reporter,
+                "partner": one.partner,
+                "flow": one.flow,
+                "value": value,
+                "unit": unit,
+            }
+            row |= {"period": periods[one.period], "valuation": one.column.value.valuation}
+            if flag := number.flag or of_period[one.period]:
+                status = known.get(flag, "ok")
+                means = f" ({status})" if status != "ok" else ""
+                row |= {"status": status, "note": f"printed with the flag {flag}{means}"}
+                flags[flag] += 1
+            rows.append({"status": "ok", "note": ""} | row)
             lines.append(one.line)
-            flags.update([flag] if flag else [])
         if flags:
             words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
             self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
-        mapping, published = self.mapping, self.mapping.published
-        of_all = {"freq": mapping.freq, "source": mapping.source, "snapshot": "0" * 64}
-        of_all["published"] = published.isoformat() if published else ""
+        published = self.mapping.published.isoformat() if self.mapping.published else ""
+        of_all = {"freq": self.mapping.freq, "source": self.mapping.source, "published": published}
         table = pd.DataFrame(rows).assign(**of_all) if rows else observations.empty()
         self.refuse_conflicts(table, lines)
         seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
@@ -370,30 +346,24 @@ class Reader:
                 raise refuse(self.where, f"{error}", "`decimal` and `thousands` in the mapping") from None
             found, unclear = Marks(), ""
         if decimal is None and thousands is None:
-            self.doubt(unclear)
+            if "," in unclear:
+                both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
+                raise refuse(self.where, quote(unclear), both)
+            if unclear:
+                words = f"three digits stand after every point, as in {quote(unclear)}"
+                hint = 'if these are thousands, the mapping must say `thousands: "."`'
+                self.notes.append(f"{self.where}: {words}: {hint}")
             return found
         if decimal is None:
             return Marks({",": ".", ".": ","}.get(thousands or "", "."), thousands or "")
         usual = found.thousands if found.decimal == decimal else ""
         return Marks(decimal, usual if thousands is None else thousands)
 
-    def doubt(self, unclear: str) -> None:
-        """Refuse a comma that may stand before decimals or thousands, and note such a point."""
-        if "," in unclear:
-            both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
-            raise refuse(self.where, quote(unclear), both)
-        if unclear:
-            words = f"three digits stand after every point, as in {quote(unclear)}"
-            hint = 'if these are thousands, the mapping must say `thousands: "."`'
-            self.notes.append(f"{self.where}: {words}: {hint}")
-
     def number(self, one: Found, marks: Marks) -> cells.Number | None:
         """Return the number of a cell, or None where the mapping says that there is none."""
-        found: cells.Number | str
+        found: cells.Number | str = cells.read_number(one.text, marks)
         if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
             found = cells.Number(float(one.cell))
-        else:
-            found = cells.read_number(one.text, marks)
         where = f"{self.where}:{one.line}: {one.column.name}"
         if isinstance(found, str):
             if cells.without_flag(one.text) in self.mapping.missing:
@@ -405,14 +375,6 @@ class Reader:
             negative = "0 or more: a flow is never negative, a balance is none"
             raise refuse(where, f"value {quote(str(found.value))}", negative)
         return found
-
-    def status(self, flag: str) -> dict[str, str]:
-        """Return the status and the note of a flag."""
-        if not flag:
-            return {"status": "ok", "note": ""}
-        status = (cells.FLAGS | self.mapping.flags).get(flag, "ok")
-        means = f" ({status})" if status != "ok" else ""
-        return {"status": status, "note": f"printed with the flag {flag}{means}"}
 
     # --- observations ---
 
@@ -427,7 +389,7 @@ class Reader:
             name: texts
             for place, name in enumerate(names)
             if place not in used and name
-            if len(texts := list(dict.fromkeys(text_of(row[place]) for row in rows if place < len(row)))) > 1
+            if len(texts := [*dict.fromkeys(text_of(row[place]) for row in rows if place < len(row))]) > 1
         }
         hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
         words = f"found {observations.conflict_in_words(same)}, expected one value{hint if apart else ''}"
@@ -440,10 +402,9 @@ class Reader:
         year = rows["period"].str[:4]
         per_year = rows.groupby([*observations.KEY[:3], year.rename("year")]).size()
         if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
-            words = (
-                f"one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
-            )
-            self.notes.append(f"{self.where}: {words}: are these years? then `freq: A`")
+            always = f"one value a year, always of {rows['period'].iloc[0][5:]}"
+            words = f"{always}, yet freq is {self.mapping.freq}: are these years? then `freq: A`"
+            self.notes.append(f"{self.where}: {words}")
 
 
 def _in_known_unit(value: float, currency: str, ten: int) -> tuple[float, str]:
