@@ -58,8 +58,14 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += (RESULT_MIME,)
 
 
-TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
-"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
+TOGETHER = (
+    "test_what_if.py",
+    "test_site.py",
+    "test_site_browser.py",
+    "test_whatif_browser.py",
+    "test_browser.py",
+)
+"""Modules of one site, with the page to try a goal, and of one browser: a single worker takes them, in this order."""
 
 # What takes longest begins first, so that no worker waits at the end for a long module of the other.
 FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/", "tests/analysis/", "tests/")
@@ -68,10 +74,10 @@ FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/",
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The site, then the modules by their rooms, from the top down; the order inside a module stays."""
 
-    def rank(item: pytest.Item) -> int:
-        module = item.nodeid.partition("::")[0]
-        rooms = (n for n, start in enumerate(FIRST) if module.startswith(start))
-        return -1 if module.endswith(TOGETHER) else next(rooms, -1)
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        if (name := item.path.name) in TOGETHER:
+            return False, TOGETHER.index(name)
+        return True, next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
 
     items.sort(key=rank)
 
@@ -86,7 +92,7 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return "site" if module.endswith(TOGETHER) else module
+        return "site" if module.rpartition("/")[2] in TOGETHER else module
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import feather, orc
 from pyarrow import parquet as pq
+from sampling import exhaustive, some
 
 from lib.package import data_dir
 from lib.research import meaning as meaning_of
@@ -295,7 +296,8 @@ def test_a_damaged_journal_is_no_journal(project: Path, content: bytes) -> None:
     assert reason(project) == "no journal of its files"
 
 
-@pytest.mark.parametrize("notebook", ["00_did_the_goal_hold", "05_is_the_forecast_calibrated"])
+@exhaustive
+@pytest.mark.parametrize("notebook", some(["00_did_the_goal_hold", "05_is_the_forecast_calibrated"], 2))
 def test_data_that_the_journal_does_not_name_is_not_needed(
     notebook: str, tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ import tiny
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from sampling import exhaustive, some
 from traitlets.config import Config
 
 from lib.errors import UserError
@@ -331,7 +332,8 @@ def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     assert stack.changed_file() == str(file)
 
 
-@pytest.mark.parametrize("how", ["killed", "packages have changed"])
+@exhaustive
+@pytest.mark.parametrize("how", some(["packages have changed", "killed"], 2))
 def test_a_server_that_vanishes_is_started_again_with_one_line(
     light: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -465,9 +467,10 @@ SLEEPS = "import time; time.sleep(1000)"
 HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
 
 
+@exhaustive
 @pytest.mark.parametrize(
     ("number", "cell"),
-    [(signal.SIGKILL, SLEEPS), (signal.SIGINT, SLEEPS), (signal.SIGKILL, HEARS_NOTHING)],
+    some([(signal.SIGINT, SLEEPS), (signal.SIGKILL, SLEEPS), (signal.SIGKILL, HEARS_NOTHING)], 2),
 )
 def test_nothing_survives_the_driver(number: int, cell: str, tmp_path: Path) -> None:
     with subprocess.Popen(
