@@ -67,7 +67,7 @@ def make_world() -> World:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The IMF on this machine, and a copy of the data of its own."""
     shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))

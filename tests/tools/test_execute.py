@@ -48,7 +48,8 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not told in which kernel to run takes one of the shared server."""
-    monkeypatch.setattr(execute, "Settings", lambda: execute.Settings(warm_kernel))
+    settings = execute.Settings(warm_kernel)
+    monkeypatch.setattr(execute, "Settings", lambda: settings)
 
 
 def a_run(**changes: Any) -> freshness.Run:
