@@ -67,13 +67,6 @@ class Marks(NamedTuple):
     thousands: str = ""
 
 
-class Number(NamedTuple):
-    """A number and the flag beside it, without brackets, in lower case."""
-
-    value: float
-    flag: str = ""
-
-
 def _split_number(text: str) -> "re.Match[str] | None":
     """Return the parts of a text that is a number with what may stand around it, else None."""
     found = _NUMBER.fullmatch(text)
@@ -99,11 +92,11 @@ _GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)*,\d{3}|\d{1,4}(?:,\d{
 """Three digits, two before the last three (as in India), or four between marks."""
 
 
-def read_number(text: str, marks: Marks) -> Number | str:
-    """Return the number of a text (`text_of`), or the words for what was expected instead; brackets mean a negative."""
+def read_number(text: str, marks: Marks) -> tuple[float, str] | str:
+    """Return the number of a text (`text_of`) and its flag in lower case, or the words for what was expected instead."""
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if plain and marks.decimal == "." and marks.thousands != ".":
-        return Number(float(text))
+        return float(text), ""
     expected = f'a number with "{marks.decimal}" before its decimals'
     if (parts := _split_number(text)) is None:
         return expected
@@ -116,9 +109,9 @@ def read_number(text: str, marks: Marks) -> Number | str:
     digits = f"{whole}.{rest}" if point else whole
     if not NUMBER.fullmatch(digits):
         return expected
-    negative = parts["open"] or parts["sign"] in ("-", "–") or parts["sign2"]
+    negative = parts["open"] or parts["sign"] in ("-", "–") or parts["sign2"]  # brackets mean it, too
     value = float(digits + (parts["power"] or ""))
-    return Number(-value if negative else value, (parts["flag"] or "").strip("()[]./").lower())
+    return -value if negative else value, (parts["flag"] or "").strip("()[]./").lower()
 
 
 _ONES = str.maketrans("023456789", "111111111")
@@ -151,13 +144,7 @@ def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str]
 
 
 def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
-    """Return the marks that numbers use, and one that could be read in two ways (else blank).
-
-    Raises
-    ------
-    ValueError
-        Where two numbers contradict one another.
-    """
+    """Return the marks that numbers use, and one that could be read in two ways; a ValueError for two that contradict."""
     decimal, thousands, doubtful = _uses_of_marks(texts)
     if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
         raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')

@@ -131,7 +131,6 @@ class Mapping(Strict):
         | None
     ) = None
     last_row: RowNumber | None = None
-    until: Text | None = None
     fill: Texts = Field(default=[], min_length=0)
     rows: dict[str, Text | Texts] = {}
     decimal: Literal[".", ","] | None = None
