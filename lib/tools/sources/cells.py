@@ -257,7 +257,9 @@ def read_period(text: str) -> dict[str, str]:
         if match := re.fullmatch(form, plain):
             found |= read(*filter(None, match.groups()))
             break
-    return found or _quarter(plain) or _named_month(plain) or _twelve_months(plain) or _with_words(plain)
+    found = found or _quarter(plain) or _named_month(plain) or _twelve_months(plain)
+    bare = _ABOUT.sub(" ", plain).strip(" ,:-")  # of the name of a column, such as "Exported value in 2020"
+    return found or (read_period(bare) if bare not in ("", plain) else {})
 
 
 def _quarter(plain: str) -> dict[str, str]:
@@ -306,12 +308,6 @@ _ABOUT = re.compile(
     r"\b(?:export\w*|import\w*|trade|values?|in|of|for|amount|экспорт\w*|импорт\w*|(?:aus|ein)fuhr\w*|(?:ex|im)porta\w+)\b"
     r"|进出口总?额?|出口总?额?|进口总?额?|贸易额"
 )
-
-
-def _with_words(plain: str) -> dict[str, str]:
-    """The period in the name of a column, such as "Exported value in 2020"."""
-    bare = _ABOUT.sub(" ", plain).strip(" ,:-")
-    return read_period(bare) if bare and bare != plain else {}
 
 
 _SHARE_OF_YEAR = re.compile(

@@ -228,12 +228,18 @@ def get(client: Client, request: Request) -> Answer:
 def _attempt(client: Client, request: Request) -> Answer:
     """Ask once, following redirects that stay on the host."""
     url, client.until = request.url, client.clock() + client.total_seconds
+    here = urlsplit(url)
     for _ in range(client.redirects + 1):
-        _keep_distance(client, request, url)
+        # The source's pace says when another request to its host may be sent.
+        if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
+            client.sleep(left)
+        client.asked[here.netloc] = client.clock()
         answer = _exchange(client, request, url)
         if isinstance(answer, Answer):
             return answer
-        url = _checked_redirect(url, answer)
+        url, location = urljoin(url, answer), answer
+        if not location or urlsplit(url)[:2] != here[:2]:
+            raise refuse(request.url, f"a redirect to {quote(location and url)}", f"one within {here.netloc}")
     raise refuse(request.url, f"more than {client.redirects} redirects", "an answer")
 
 
@@ -408,21 +414,3 @@ def is_certificate_fault(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _checked_redirect(url: str, location: str) -> str:
-    """Return where a redirect points to, which must be the same host, and as safe."""
-    target = urljoin(url, location)
-    here, there = urlsplit(url), urlsplit(target)
-    if not location or here.netloc != there.netloc or here.scheme != there.scheme:
-        raise refuse(url, f"a redirect to {quote(target if location else '')}", f"one within {here.netloc}")
-    return target
-
-
-def _keep_distance(client: Client, request: Request, url: str) -> None:
-    """Wait until the source's pace allows another request to this host."""
-    host = urlsplit(url).netloc
-    last = client.asked.get(host)
-    if last is not None and (left := last + request.pace - client.clock()) > 0:
-        client.sleep(left)
-    client.asked[host] = client.clock()

@@ -90,13 +90,6 @@ class Layout:
         """All rows of values."""
         return self.table.rows[self.first - 1 : self.last]
 
-    def period_texts(self) -> list[str]:
-        """What the rows of periods say above each column of values."""
-        levels = [self.levels[self.names.index(number)] for number in self.period_rows]
-        return [" ".join(level[place] for level in levels) for place in self.numbers]
-
-    # --- periods in a row above the values ---
-
     def is_row_of_periods(self, number: int) -> bool:
         """Whether a row names periods, in order, above numbers."""
         row, below = self.text[number - 1], [line for line in self.text[number : number + 30] if any(line)]
@@ -158,8 +151,6 @@ class Layout:
         row = self.text[number - 1]
         inside = {*row[start:]} - {""}
         return len(inside) > 1 or (len(inside) == 1 and sum(map(bool, row)) > 1)
-
-    # --- periods in each row ---
 
     def find_values_beside(self) -> None:
         """The values beside periods, or of a table that has one period in all."""

@@ -108,17 +108,17 @@ class Look:
         """Note a question: what of the table can be meant in no way, or in two."""
         self.questions[name] = f"found {found}, expected {expected}"
 
-    # --- period ---
-
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
         at = self.at
         if "period" in self.given or not (at.period_columns or at.period_rows):
             return self.period_of_all()
         axis: Said = {}
-        texts = at.period_texts() if at.period_rows else []
+        texts: list[str] = []
         if at.period_rows:
             axis["row"] = at.period_rows[0] if len(at.period_rows) == 1 else at.period_rows
+            levels = [at.levels[at.names.index(number)] for number in at.period_rows]
+            texts = [" ".join(level[place] for level in levels) for place in at.numbers]
         if at.period_columns:
             names = [at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
@@ -207,8 +207,6 @@ class Look:
             self.ask("fiscal_label", quote(single[0]), "start or end: which of its two years it is called by")
         return {"fiscal": first}
 
-    # --- flow ---
-
     def values_by_row(self, said: Said) -> bool:
         """Whether rows of names say of which columns the values are: by their periods or parties."""
         return bool(self.at.period_rows) or any("row" in said[role] for role in ("reporter", "partner"))
@@ -239,13 +237,10 @@ class Look:
             axis = axis | {"others": "skip"}
         return axis | {"names": names}
 
-    # --- values ---
-
     def values(self, said: Said) -> list[Said]:
         """The columns of values with flow and unit."""
-        if self.values_by_row(said):
-            return [self.value(None, said, alone=True)]
-        columns = self.value_columns(said["partner"].get("is"))
+        by_row = self.values_by_row(said)
+        columns = [None] if by_row else self.value_columns(said["partner"].get("is"))
         return [self.value(place, said, alone=len(columns) == 1) for place in columns]
 
     def value_columns(self, partner: str | None) -> list[int]:
@@ -299,8 +294,6 @@ class Look:
         if valuation and (valuation[1], found.get("flow")) in (("fob", "export"), ("cif", "import")):
             found["valuation"] = valuation[1].upper()
         return found
-
-    # --- units ---
 
     def unit_by_row(self, said: Said) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
@@ -364,8 +357,6 @@ class Look:
         currency = next((currency for currency, _ in units if currency), "")
         return currency, next((ten for _, ten in units if ten is not None), None)
 
-    # --- numbers ---
-
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
         at, given = self.at, self.given
@@ -390,8 +381,6 @@ class Look:
         if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
             said |= {name: mark for name, mark in marks._asdict().items() if mark}
         return said
-
-    # --- the mapping ---
 
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""

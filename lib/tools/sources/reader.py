@@ -92,6 +92,9 @@ class Reader:
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
         self.valued: set[int] = set()
+        if outside := [row for axis in self.axes.values() for row in axis.levels if row not in self.names]:
+            expected = f"one of header_row: {[*self.names]}"
+            raise refuse(where, f"row {outside[0]} outside the rows of names", expected)
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
     def observations(self) -> Observed:
@@ -106,8 +109,6 @@ class Reader:
     def note(self, words: str) -> None:
         """Add what a reader must know."""
         self.notes.append(f"{self.where}: {words}")
-
-    # --- columns ---
 
     def place_of(self, name: str) -> int:
         """Return the place of a column that must be there once: by its name, else by its number."""
@@ -129,20 +130,17 @@ class Reader:
         for value in self.mapping.flows:
             free = [place for place in range(self.width) if place not in used]
             for place in [self.places[value.column]] if value.column else free:
-                said = {role: self.level(axis.levels, place) for role, axis in self.axes.items() if axis.row}
+                said = {
+                    role: " ".join(filter(None, (self.names[row][place] for row in axis.levels)))
+                    for role, axis in self.axes.items()
+                    if axis.row
+                }
                 if value.column or self.means(said):
                     found.append(Column(place, value.column or self.whole[place], value, said))
         self.valued = {column.place for column in found}
         if not found:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
-
-    def level(self, rows: list[int], place: int) -> str:
-        """Return what rows of names say above a column."""
-        if outside := [row for row in rows if row not in self.names]:
-            expected = f"one of header_row: {[*self.names]}"
-            raise refuse(self.where, f"row {outside[0]} outside the rows of names", expected)
-        return " ".join(filter(None, (self.names[row][place] for row in rows)))
 
     def means(self, said: dict[str, str]) -> bool:
         """Whether the names above a column make it one of values."""
@@ -165,8 +163,6 @@ class Reader:
                 name = list(self.names.values())[-1][place]
                 differ = f"units that differ ({', '.join(sorted(texts)[:3])})"
                 raise refuse(f"{self.where}: {name}", differ, f"`unit: {{column: {name}}}` in the mapping")
-
-    # --- rows ---
 
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Yield the rows that count, with their numbers, as wide as the names; blanks of `fill` continue what is above."""
@@ -233,8 +229,6 @@ class Reader:
                 words = f"the {role} {quote(name)} of the mapping stands nowhere in the table"
                 self.note(f"{words}; there is {there}")
 
-    # --- what is said of a value ---
-
     def meanings(self, column: Column, said: dict[str, str], number: int) -> tuple[Any, ...]:
         """Return reporter, partner, flow and unit of a value; None for one that the mapping leaves out."""
         roles = ("reporter", "partner", "flow")
@@ -294,8 +288,6 @@ class Reader:
             self.note(f"{len(left)} values of other periods were left out: {words}")
         return periods
 
-    # --- values ---
-
     def checked(self, found: list[Found], periods: dict[Any, str]) -> Observed:
         """Return values as checked observations; those that contradict one another are refused."""
         marks = self.marks([one.cell for one in found if isinstance(one.cell, str)])
@@ -305,7 +297,11 @@ class Reader:
         for one in found:
             if (number := self.number(one, marks)) is None:
                 continue
-            value, unit = _in_known_unit(number[0], *one.unit)
+            (value, _), (currency, ten) = number, one.unit
+            # One of the units of observations: others become millions, no digit changed.
+            if (power := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is None:
+                value, power = observations.moved(value, ten - 6), " mn"
+            unit = currency + power
             row = {
                 "reporter": one.reporter,
                 "partner": one.partner,
@@ -372,8 +368,6 @@ class Reader:
             raise refuse(where, f"value {quote(str(found[0]))}", negative)
         return found
 
-    # --- observations ---
-
     def refuse_conflicts(self, table: pd.DataFrame, lines: list[int]) -> None:
         """Refuse two values for one period, with the columns in which their rows differ."""
         same = observations.first_conflict(table)
@@ -400,10 +394,3 @@ class Reader:
         if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
             always = f"always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
             self.note(f"one value a year, {always}: are these years? then `freq: A`")
-
-
-def _in_known_unit(value: float, currency: str, ten: int) -> tuple[float, str]:
-    """Return a value in one of the units of observations: others become millions, no digit changed."""
-    if (name := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is not None:
-        return value, currency + name
-    return observations.moved(value, ten - 6), f"{currency} mn"
