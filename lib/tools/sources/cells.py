@@ -340,10 +340,7 @@ def _fiscal_span(year: int, month: int) -> str:
 
 
 def read_periods(stated: dict[Any, str], axis: Period, freq: str) -> dict[Any, str]:
-    """Return the periods of a column as observations write them, by what stands there; blank for those that are left out.
-
-    `stated` is where each stands, for messages.
-    """
+    """Return the periods of a column, by what stands there (and where, for messages); blank for those left out."""
     october, found = _october([*stated]), {}
     for text, where in stated.items():
         if october.get(text) == "":
@@ -373,7 +370,14 @@ def _period(text: Any, axis: Period, freq: str, where: str) -> str:
     fiscal = {*kinds} & {"F", "f"} or ("A" in kinds and axis.fiscal and not axis.format)
     if freq == "A" and fiscal:
         return _fiscal(text, kinds, axis, where)
-    found = _by_format(text, axis) if axis.format else _in_words(text, kinds, axis, freq)
+    if axis.format:
+        found = _by_format(text, axis)
+    elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", text)):
+        found = f"{match[1]}-Q{match[2]}"
+    elif freq == "M" and "M" not in kinds and "m" in kinds and axis.year:
+        found = f"{axis.year}-{kinds['m']}"
+    else:
+        found = kinds.get(freq) or kinds.get("D", "")
     if found or axis.others == "skip":
         return _as_period(found, freq) if len(found) == 10 else found
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
@@ -395,15 +399,6 @@ def _fiscal(text: str, kinds: dict[str, str], axis: Period, where: str) -> str:
     year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
     ends = axis.fiscal > 1 and "F" not in kinds and axis.fiscal_label == "end"
     return _fiscal_span(year - ends, axis.fiscal)
-
-
-def _in_words(text: str, kinds: dict[str, str], axis: Period, freq: str) -> str:
-    """The period or the day that a text names, blank for none."""
-    if freq not in kinds and freq == "M" and "m" in kinds and axis.year:
-        return f"{axis.year}-{kinds['m']}"
-    if freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", text)):
-        return f"{match[1]}-Q{match[2]}"
-    return kinds.get(freq) or kinds.get("D", "")
 
 
 def _by_format(text: str, axis: Period) -> str:

@@ -51,7 +51,7 @@ def annual_indicator(code: str, place: str, years: range, desk: Desk) -> Found:
     return desk.ask(request, partial(read_indicator, iso3=iso3, code=code))
 
 
-def read_indicator(body: bytes, media: str, where: str, iso3: str, code: str) -> pd.Series:
+def read_indicator(body: bytes, where: str, iso3: str, code: str) -> pd.Series:
     """Read the values of a country's indicator by year; those of another one are refused."""
     content = tables.read_json(body, where)
     head = content[0] if isinstance(content, list) and content else None
@@ -101,7 +101,7 @@ def cbr_daily(series: str, years: range, desk: Desk) -> Found:
     return desk.ask(request, partial(read_cbr, series=series))
 
 
-def read_cbr(body: bytes, media: str, where: str, series: str = "") -> pd.Series:
+def read_cbr(body: bytes, where: str, series: str = "") -> pd.Series:
     """Read an answer: rate of one unit by day, in order, in new roubles; of another currency it is refused."""
     root = tables.parse_xml(body, where, "the XML of XML_dynamic")
     if root.tag != "ValCurs" or (not len(root) and (root.text or "").strip()):
@@ -154,7 +154,7 @@ def fred_series(series: str, years: range, desk: Desk) -> Found:
     return desk.ask(request, partial(read_fred, series=series))
 
 
-def read_fred(body: bytes, media: str, where: str, series: str) -> pd.Series:
+def read_fred(body: bytes, where: str, series: str) -> pd.Series:
     """Read a table of FRED: the first day of each period, and its value; "." means that there is none."""
     rows = tables.read_columns(body, where, (series,), ("observation_date", "DATE"))
     values = [tables.to_number(one, f"{where}: {series}") for one in rows[series].replace(".", "")]
@@ -169,10 +169,7 @@ LONGEST_PAUSE = 15  # days without a new rate: the Russian New Year holidays tak
 
 
 def mean_of(days: pd.Series, period: str, known: str) -> float | None:
-    """Return the plain mean of the daily rates of a period, as `observations` writes it.
-
-    None where it was not over on the day `known`, or more than `LONGEST_PAUSE` of its days have no rate.
-    """
+    """Return the mean of a period's daily rates; None where it was not over on the day `known`, or a pause is too long."""
     first, last = observations.first_day(period), observations.last_day(period)
     inside = days[first:last]
     longest = max((later - earlier).days for earlier, later in pairwise([first, *inside.index, last]))
@@ -270,10 +267,7 @@ class Renewed:
 
 
 def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Renewed:
-    """Ask the sources for every covariate that they have, or for the rates of some currencies alone.
-
-    A source that cannot be asked is a note beside the others; where none can be, an error.
-    """
+    """Ask the sources for every covariate, or the rates of some currencies; one that fails is a note, unless all do."""
     kept, this_year = load_covariates().astype({"year": "int64"}), desk.client.now().year
     old = kept.set_index(["variable", "year"])["value"].to_dict()
     there = set(exchange_rates(kept, pd.Timestamp.max)) - {"USD"}

@@ -9,16 +9,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, ValidationError, model_validator
 
 from lib.economies import CURRENCIES, read_unit
 from lib.errors import UserError, quote
@@ -37,10 +28,8 @@ RowNumber = Annotated[int, Field(ge=1, le=100_000)]
 RowNumbers = Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
 
 
-class Strict(BaseModel):
+class Strict(BaseModel, extra="forbid", frozen=True, coerce_numbers_to_str=True):
     """Refuses fields that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Axis(Strict):
@@ -109,6 +98,15 @@ class ValueColumn(Strict):
 ROLES = ("reporter", "partner", "flow", "unit", "period")
 
 
+def _known_encoding(name: str) -> str:
+    """Refuse what is no text encoding that Python has."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError("no encoding of that name; utf-8, gb18030 and cp1251 are some") from None
+    return name
+
+
 class Mapping(Strict):
     """The whole file."""
 
@@ -118,7 +116,7 @@ class Mapping(Strict):
     licence: Text = "not stated"
     authority: Literal["customs", "statistics", "government", "press", "unstated"] = "unstated"
     published: date | None = None
-    encoding: Text | None = None
+    encoding: Annotated[Text, AfterValidator(_known_encoding)] | None = None
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     sheet: Text | None = None
     header_row: Annotated[int, Field(ge=0, le=1000)] | RowNumbers | None = None
@@ -150,16 +148,6 @@ class Mapping(Strict):
         axes = [name for axis in self.axes.values() for name in axis.columns]
         values = [one.column for one in self.flows if one.column]
         return list(dict.fromkeys([*axes, *values, *self.rows, *self.fill]))
-
-    @field_validator("encoding")
-    @classmethod
-    def known_encoding(cls, name: str | None) -> str | None:
-        """A text encoding that Python has."""
-        try:
-            "".encode(name or "utf-8")
-        except (LookupError, ValueError, UnicodeError):
-            raise ValueError("no encoding of that name; utf-8, gb18030 and cp1251 are some") from None
-        return name
 
     @model_validator(mode="after")
     def agrees(self) -> "Mapping":

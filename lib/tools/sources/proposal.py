@@ -24,7 +24,6 @@ from lib.tools.sources.tables import Table, read_file, read_tables
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
 
-
 PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
 
 
@@ -59,10 +58,8 @@ def propose(path: Path, **given: Any) -> Proposal:
     by their text. For everything that is missing, or could be meant in two ways, `UnclearError` has a question.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
-    where, body = shown_path(path), read_file(path)
-    if not body.strip():
-        raise UserError(f"{where}: found nothing in it, expected a table")
-    tables = read_tables(body, where, given.get("encoding"), given.get("separator"), given.get("sheet"))
+    where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
+    tables = read_tables(read_file(path), where, *about)
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
@@ -385,8 +382,7 @@ class Look:
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""
         at, table = self.at, self.table
-        ascii_stem = self.stem.casefold().encode("ascii", "ignore").decode()
-        slug = re.sub(r"[^a-z0-9]+", "_", ascii_stem).strip("_")[:28]
+        slug = re.sub(r"[^a-z0-9]+", "_", self.stem.casefold()).strip("_")[:28]
         slug = slug if re.fullmatch(r"[a-z][a-z0-9_]+", slug) else f"table_{slug}".rstrip("_")
         facts: Said = {
             "source": f"own_{slug}" if slug in PUBLISHERS else slug,

@@ -120,10 +120,7 @@ def publisher(source: str) -> Publisher:
 
 
 def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: bool = False) -> str:
-    """Return a source's base address: the one given, else of `TRADEGOALS_<SOURCE>_URL`, else its own.
-
-    One without TLS is refused, unless it is this machine's own, or of `PLAIN_HOSTS` and allowed.
-    """
+    """Return a source's base address: as given, of `TRADEGOALS_<SOURCE>_URL`, or its own; without TLS only where allowed."""
     known = publisher(source).base
     base = (bases or {}).get(source) or os.environ.get(f"TRADEGOALS_{source.upper()}_URL") or known
     if allow_http and urlsplit(base).hostname in PLAIN_HOSTS:
@@ -157,10 +154,6 @@ class Secret:
     def __repr__(self) -> str:
         """Name it."""
         return f"Secret({self.name})"
-
-    def __format__(self, form: str) -> str:
-        """As `repr`, in whatever form."""
-        return format(repr(self), form)
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled, since a pickle is a file."""

@@ -30,11 +30,7 @@ class ConflictError(UserError):
 
 
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
-    """Read a file into observations.
-
-    A cell that is neither a number nor marked as missing, a partner that the mapping does not name, and two values for one
-    period are refused.
-    """
+    """Read a file into observations; texts of no known meaning, and two values for one period, are refused."""
     about = mapping.encoding, mapping.separator, mapping.sheet
     table = read_tables(body, where, *about)[0] if body.strip() else Table([])
     return Reader(table, mapping, where).observations()
@@ -302,14 +298,8 @@ class Reader:
             if (power := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is None:
                 value, power = observations.moved(value, ten - 6), " mn"
             unit = currency + power
-            row = {
-                "reporter": one.reporter,
-                "partner": one.partner,
-                "flow": one.flow,
-                "value": value,
-                "unit": unit,
-            }
-            row |= {"period": periods[one.period], "valuation": one.column.value.valuation}
+            row = {"reporter": one.reporter, "partner": one.partner, "flow": one.flow, "value": value}
+            row |= {"unit": unit, "period": periods[one.period], "valuation": one.column.value.valuation}
             if flag := number[1] or of_period[one.period]:
                 status = known.get(flag, "ok")
                 means = f" ({status})" if status != "ok" else ""

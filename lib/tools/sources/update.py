@@ -171,10 +171,7 @@ def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
 
 
 def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
-    """Return a pending target with its outcome where the year of its deadline is over and its level is known.
-
-    A target without a deadline is decided on the day it is reached.
-    """
+    """Return a pending target with its outcome, once its year is over and known; without a deadline, once it is reached."""
     needed = _needed_mn(target, levels)
     if needed is None or levels.empty:
         return None
