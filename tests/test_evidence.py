@@ -13,7 +13,8 @@ from scipy.special import ndtr, roots_legendre
 from lib import evidence, outlook
 from lib import law as laws
 from lib.analysis import hidden
-from lib.cases import GoalCase, HiddenCase
+from lib.analysis.cases import HiddenCase
+from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.evidence import ANALOGUES, LARGER, Assumptions, Chain, Link, Spread, divide, kept_spread
 from lib.goals import READINGS, Goal

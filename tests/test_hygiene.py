@@ -309,6 +309,6 @@ def test_sanitise_rule_without_reason_is_found() -> None:
 
 def test_what_is_committed_passes_the_projects_own_check() -> None:
     """Data valid and checksummed, runs.yml valid, parameters cells as modelled, no notebook stale."""
-    from lib.tools.run.stamp import all_faults
+    from lib.tools.run.committed import all_faults
 
     assert all_faults() == []

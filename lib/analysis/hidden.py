@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lib import evidence, outlook
-from lib.cases import GoalCase, HiddenCase
+from lib.analysis.cases import HiddenCase
+from lib.cases import GoalCase
 from lib.evidence import ANALOGUES, Inferred
+from lib.goals import Goal
 from lib.outlook import Answer
 
 
@@ -119,3 +121,34 @@ def sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
         vary("parcels real and counted: one chance in ten", parcels_counted=0.1)
         vary("parcels real and counted: surely", parcels_counted=1.0)
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
+
+
+PACE = [
+    *("larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"),
+    *("first_row", "last_row"),
+]
+
+
+def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
+    """Where the flow would have ended had it grown as each larger flow did, from its last known year.
+
+    Uses the whole record, whenever published.
+
+    Returns
+    -------
+    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
+    deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
+    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
+    """
+    before = levels.loc[: goal.deadline].dropna()
+    last, rows = int(before.index[-1]), []
+    for larger in outlook.lineage(case.today()):
+        published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
+        (start, first_row), (end, last_row) = published.itertuples(index=False)
+        missing = published.index[published["value_mn"].isna()]
+        ids = ("", "") if len(missing) else (first_row, last_row)
+        level = before[last] * end / start
+        absent = " and ".join(map(str, missing))
+        name = larger.label_beside(case)
+        rows.append((name, last, before[last], end / start - 1, level, goal.target_mn, absent, *ids))
+    return pd.DataFrame(rows, columns=PACE).set_index("larger flow")

@@ -95,6 +95,8 @@ def flags(
         several reasons keeps the first pair of texts.
     """
     ids, texts = rows["figure_id"], {"found": found, "expected": expected}
+    if doubted.empty:
+        return pd.DataFrame(columns=COLUMNS[1:], dtype="str")
     columns: dict[str, Any] = {"figure_id": doubted.map(ids), **texts, "against": against.map(ids)}
     together = pd.DataFrame(columns, index=doubted.index, dtype="str").groupby("figure_id", sort=False)
     return together.agg({"found": "first", "expected": "first", "against": names}).reset_index()
@@ -112,8 +114,8 @@ def names(ids: pd.Series) -> str:
 
 def amount(rows: pd.DataFrame, places: pd.Series) -> pd.Series:
     """Levels as they were printed, for the rows at these places."""
-    printed = rows["value"].map("{:,.10g}".format).astype("str") + " " + rows["unit"].astype("str")
-    return places.map(printed).astype("str")
+    printed = places.map(rows["value"]).map("{:,.10g}".format).astype("str")
+    return printed + " " + places.map(rows["unit"]).astype("str")
 
 
 def millions(values: pd.Series, rows: pd.DataFrame, places: pd.Series) -> pd.Series:

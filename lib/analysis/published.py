@@ -12,7 +12,7 @@ from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
 from lib.growth import implied_base, yoy
-from lib.series import annual_series, candidates, exchange_rates
+from lib.series import Level, annual_series, exchange_rates, offers
 
 CONFLICT = 0.01
 """Two sources of a year disagree when they differ by more than this share of the level that is used."""
@@ -22,9 +22,22 @@ GROWTH_GAP = 0.02
 
 
 def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
-    """Every level of every flow of a family in dollars (`lib.series.candidates`), labelled as in `record_of`."""
+    """Every level of every flow of a family in dollars (`candidates`), labelled as in `record_of`."""
     rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
     return _together(family, lambda member: candidates(member.vintage(), "USD", rates))
+
+
+def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
+    """Every level that the figures of a flow offer for a year (`lib.series.offers`), best first.
+
+    Returns
+    -------
+    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
+    by year and preference.
+    """
+    found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
+    found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
+    return found.assign(chosen=~found.duplicated("year"))
 
 
 def record_of(family: list[FlowCase]) -> pd.DataFrame:
@@ -35,17 +48,6 @@ def record_of(family: list[FlowCase]) -> pd.DataFrame:
 def _together(family: list[FlowCase], rows: Callable[[FlowCase], pd.DataFrame]) -> pd.DataFrame:
     frames = [rows(member).assign(reporter=member.label_beside(family[0])) for member in family]
     return pd.concat(frames, ignore_index=True)
-
-
-def counts(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures of each flow in the record, in its order: name, figures."""
-    sizes = record.groupby("reporter", sort=False).size().rename("figures")
-    return sizes.rename_axis("name").reset_index()
-
-
-def is_unfit(record: pd.DataFrame) -> pd.Series:
-    """Whether neither level nor growth of a figure may be used."""
-    return ~record[["level_usable", "growth_usable", "last_resort"]].any(axis=1)
 
 
 def coverage(record: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +143,9 @@ def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
     Frame with pair, period_start, period_end, unit, prints, low, high (in the unit), spread (fraction) and
     figure_ids, the widest spread first.
     """
-    rows = prepare(known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], _rates())
+    rows = prepare(
+        known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], fig.covariate("cny_per_usd")
+    )
     rows = rows.assign(unit=rows["currency"] + " mn")
     by_period = rows.groupby(["pair", "period_start", "period_end", "unit"], sort=False)
     found = by_period.agg(
@@ -164,7 +168,7 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
     averages where need be) and gap (theirs against ours, fraction), in order of pair, flow and period.
     """
-    rows = prepare(known[known["level_usable"]], _rates())
+    rows = prepare(known[known["level_usable"]], fig.covariate("cny_per_usd"))
     pairs = mirror_pairs(rows)
     for name in ("ours", "pair", "flow"):
         pairs[name] = pairs["row"].map(rows[name])
@@ -173,12 +177,6 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     levels = np.exp(found[["log", "log_o"]].astype("float64"))
     found = found.assign(ours_mn=levels["log"], theirs_mn=levels["log_o"])
     return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1).drop(columns=["log", "log_o"])
-
-
-def mirror_ranges(found: pd.DataFrame) -> pd.DataFrame:
-    """How far the two sides of `mirrors` are apart, by pair and flow: periods, low and high (fractions)."""
-    gaps = found.groupby(["pair", "flow"], sort=False)["gap"]
-    return gaps.agg(periods="size", low="min", high="max").reset_index()
 
 
 REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
@@ -196,7 +194,7 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
     before (figure_id of the earlier level), implied and printed (millions), revision (fraction) and rounding (what
     the printed digits leave open, fraction).
     """
-    rows = prepare(known[known["ours"] & known["level_usable"]], _rates())
+    rows = prepare(known[known["ours"] & known["level_usable"]], fig.covariate("cny_per_usd"))
     found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
     found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
     for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
@@ -253,13 +251,9 @@ def flags(known: pd.DataFrame) -> pd.DataFrame:
     Its rows with status (that the figure has), settled (whether that status says what is wrong) and meaning (of
     the rule, in words).
     """
-    found = plausibility.find_flags(known, _rates(), fig.parents())
+    found = plausibility.find_flags(known, fig.covariate("cny_per_usd"), fig.parents())
     status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
     found = found.join(status, on="figure_id")
     found = found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
     meaning = found["rule"].map(lambda name: plausibility.RULES[name].meaning)
     return found.assign(settled=~found["status"].isin(plausibility.UNDOUBTED), meaning=meaning)
-
-
-def _rates() -> pd.Series:
-    return fig.covariate("cny_per_usd")

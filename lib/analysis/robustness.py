@@ -73,10 +73,3 @@ def hindcasts(answer: Answer) -> pd.DataFrame:
                 met = levels[origin + years] / level >= np.exp(needed - 1e-9)
                 rows.append((member.label_beside(case), origin, float(laws.p_reach(of, needed, years)), met))
     return pd.DataFrame(rows, columns=["flow of", "origin", "probability", "met"]).set_index("origin")
-
-
-def hindcast_summary(found: pd.DataFrame) -> pd.DataFrame:
-    """By flow: number of forecasts (n), first and last origin, mean probability and how many came true (met)."""
-    span = {"n": ("origin", "size"), "first": ("origin", "min"), "last": ("origin", "max")}
-    groups = found.reset_index().groupby("flow of", sort=False)
-    return groups.agg(**span, mean=("probability", "mean"), met=("met", "sum")).reset_index()

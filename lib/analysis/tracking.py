@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib import outlook, standards
+from lib import outlook
+from lib.analysis import standards
+from lib.analysis.standards import TrackedTarget
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS, make_goal
-from lib.standards import TrackedTarget
 
 TRACKERS = (
     standards.eurostat,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from lib import evidence, growth, months, outlook
+from lib import evidence, outlook, series
 from lib import law as laws
 from lib.analysis import scores
 from lib.cases import GoalCase
@@ -45,7 +45,7 @@ class RunningYear:
     ----------
     year, month : the running year, and its last month in the year so far (0: nothing of it is known).
     so_far_mn : the year so far, millions; NaN at month 0.
-    stretches : everything known of months, all years (`lib.months.releases`).
+    stretches : everything known of months, all years (`lib.series.releases`).
     levels : by year, millions, up to the last full year.
     """
 
@@ -63,7 +63,7 @@ class RunningYear:
     @property
     def own(self) -> pd.DataFrame:
         """The flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown."""
-        return months.own_ratios(self.stretches, self.levels)
+        return series.own_ratios(self.stretches, self.levels)
 
 
 def look(case: GoalCase) -> RunningYear:
@@ -74,7 +74,7 @@ def look(case: GoalCase) -> RunningYear:
     levels = case.series()["value_mn"].dropna()
     last = int(levels.index[-1])
     stretches = case.releases()
-    so_far = months.year_to_date(stretches[stretches["year"] > last])
+    so_far = series.year_to_date(stretches[stretches["year"] > last])
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
     if so_far.empty:
         return RunningYear(last + 1, 0, np.nan, stretches, levels)
@@ -165,26 +165,6 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=RELEASE)
 
 
-def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
-    """The release that moved a reading's probability most: its row, with `before`, the probability until then.
-
-    None where there are not two releases with a probability.
-    """
-    known = rows.dropna(subset=reading)
-    if len(known) < 2:
-        return None
-    known = known.assign(before=known[reading].shift())
-    return known.loc[(known[reading] - known["before"]).abs().idxmax()]
-
-
-def stretches_of(running: RunningYear) -> pd.DataFrame:
-    """The running year unwound (`lib.growth.unwind_ytd`), with `a_month`: the value of a stretch for each of its months."""
-    rows = running.stretches[running.stretches["year"] == running.year]
-    nothing = pd.Series(dtype=float, index=pd.Index([], dtype=int))
-    found = growth.unwind_ytd(months.year_to_date(rows).get(running.year, nothing))
-    return found.assign(a_month=found["value"] / (found["last_month"] - found["first_month"] + 1))
-
-
 def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     """Share of a year done by each month: quantiles 10, 50 and 90 %, from the flow's own years and the class."""
     rows, own = {}, running.own
@@ -251,3 +231,18 @@ def errors_of_size(size_usd: float, month: int) -> pd.Series:
     nearest = (rows["size_class"] - int(size_class(size_usd))).abs()
     means = scores.pooled(rows[nearest == nearest.min()], ["mae", "cover80"], ["size_class", "month"])
     return means.reset_index().astype(object).iloc[0]
+
+
+def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
+    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
+
+    Returns
+    -------
+    Frame: year, last_month, printed_mn, implied_mn, change (log; positive where the figure was raised).
+    """
+    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
+    both = printed.merge(
+        series.implied_year_to_date(stretches), on=["year", "last_month"], suffixes=("", "_implied")
+    )
+    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
+    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))

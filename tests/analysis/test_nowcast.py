@@ -12,7 +12,7 @@ from scipy import stats
 
 from lib import evidence
 from lib import law as laws
-from lib import months as unwound
+from lib import series as unwound
 from lib.analysis.year_end import METHODS
 from lib.errors import UserError
 from lib.evidence import ERRORS_FILE, PRIOR_FILE
@@ -166,7 +166,7 @@ def test_stretch_widens_and_the_heavier_tail_is_kept() -> None:
 @given(scales, scales, st.floats(-0.9, 0.9))
 def test_the_law_given_the_other_forecast_is_the_closed_form(one: float, two: float, r: float) -> None:
     annual = laws.Law((2020,), np.ones(1), np.full((1, 1), 0.2), np.full((1, 1, 1), two**2))
-    found = laws.given(annual, {2020: 1.0}, 0.0, one, correlation=r)
+    found = laws.given_all(annual, [[1.0]], [0.0], [[one**2]], correlation=r)
     both = nowcasts.combine(law(0.0, one), law(0.2, two), r)
     assert float(found.means[0, 0]) == pytest.approx(float(both.location), abs=1e-9)
     assert float(found.sds(2020)[0]) == pytest.approx(float(both.scale), abs=1e-9)

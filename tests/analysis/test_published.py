@@ -95,10 +95,10 @@ def test_chosen_levels_lead_to_their_rows():
 
 def test_figures_are_counted_by_flow_the_asked_one_first():
     record = published.record_of([HARBIN, *outlook.lineage(HARBIN)])
-    held = published.counts(record)
-    assert held["name"].to_list() == ["Harbin", "Heilongjiang", "China"]
-    assert held["figures"].to_list() == [len(one.vintage()) for one in (HARBIN, PROVINCE, CHINA)]
-    unfit = record[published.is_unfit(record)]
+    held = record.groupby("reporter", sort=False).size()
+    assert held.index.to_list() == ["Harbin", "Heilongjiang", "China"]
+    assert held.to_list() == [len(one.vintage()) for one in (HARBIN, PROVINCE, CHINA)]
+    unfit = record[~record[["level_usable", "growth_usable", "last_resort"]].any(axis=1)]
     assert set(unfit["status"]) == {
         status
         for status, use in fig.STATUS.items()
@@ -118,7 +118,6 @@ def test_every_flow_gives_tables_without_a_hole_from_its_first_day_on(first_day)
         tables = [
             published.coverage(record),
             published.by_status(record),
-            published.counts(record),
             published.growth_check(family)[["printed", "between"]],
             levels[levels["chosen"]],
             published.disagreements(levels)[["value_mn", "used_mn", "differs"]],

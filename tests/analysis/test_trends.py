@@ -10,6 +10,7 @@ from sampling import exhaustive, some
 from lib import figures as fig
 from lib import growth, outlook
 from lib.analysis import trends
+from lib.analysis.cases import PaceCase
 from lib.cases import TrendCase
 from lib.errors import UserError
 
@@ -111,11 +112,6 @@ def test_a_flow_without_a_level_is_left_out():
     assert trends.spells({"none": pd.Series(dtype=float)}, 0.25).empty
 
 
-def test_a_level_to_reach_has_no_yearly_rate_and_says_so():
-    with pytest.raises(UserError, match="expected growth a year"):
-        TrendCase(reporter="China", goal="100 USD bn").yearly_rate()
-
-
 # --- spells ---
 
 
@@ -177,7 +173,7 @@ def test_every_flow_gives_tables_without_holes_or_says_what_is_missing(currency,
         rows = fig.select(fig.load_figures(), **flow)
         as_of = day or rows["known_from"].sort_values().iloc[len(rows) // 2].date()
         try:
-            case = TrendCase.check({**flow, "currency": currency, "as_of": as_of})
+            case = PaceCase.check({**flow, "currency": currency, "as_of": as_of})
         except UserError as error:
             assert "no level of a full year was known" in str(error)
             continue

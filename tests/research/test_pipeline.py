@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import meaning, package
+from lib import package
 from lib.figures import load_targets
-from lib.reference import BACI, OEC, WDI, prior_for, read_kept
-from lib.research import pipeline
+from lib.reference import prior_for, read_kept
+from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
-from lib.research.panels import KNOWN, Known, Progress, Tables, check, read_panel
+from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main
 from lib.tools.commands.research import PANELS_ENV
 
@@ -279,7 +279,7 @@ def test_building_renews_its_checksums_and_no_others(calls: list[str], own_data:
     with (own_data / "events.csv").open("a") as file:
         file.write("\n")
     said()
-    assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
+    assert [Path(fault.file).name for fault in files.check_checksums()] == ["events.csv"]
 
 
 def test_a_damaged_note_of_what_was_built_is_a_mistake(calls: list[str], own_data: Path) -> None:
@@ -342,7 +342,7 @@ def codes() -> dict[str, str]:
             {"trade"},
         ),
         (
-            "months",
+            "evidence",
             "import numpy",
             "import math\nimport numpy",
             {"nowcasts"},

@@ -11,7 +11,7 @@ from lib.analysis import asking
 from lib.analysis.asking import AnswerRecord
 from lib.tools.cli import main
 from lib.tools.commands import run as running
-from lib.tools.run.freshness import Outcome
+from lib.tools.run.execute import Outcome
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 

@@ -19,10 +19,11 @@ import tiny
 from click.testing import CliRunner
 
 from lib.errors import UserError
-from lib.files import read_json
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Run, Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Run, run_from
+from lib.tools.strict import read_json
 
 HERE = Path(__file__).resolve().parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -74,9 +75,9 @@ def test_specs_are_written_and_each_can_be_run_alone(place: Path, monkeypatch: p
     [
         ("{", "found no valid JSON"),
         ("[]", "expected a mapping of notebook, slug, parameters"),
-        ({"slug": "../../up"}, "slug: found '../../up', expected a name fit for a folder"),
+        ({"slug": "../../up"}, 'slug: found "../../up", expected a name fit for a folder'),
         ({"slug": ".."}, "slug: found"),
-        ({"notebook": "/etc/passwd"}, "notebook: found '/etc/passwd'"),
+        ({"notebook": "/etc/passwd"}, 'notebook: found "/etc/passwd"'),
         ({"notebook": "07_none"}, 'found "07_none", expected one of'),
         ({"parameters": 3}, "parameters: expected a mapping"),
         ({"parameters": {"reportr": "China"}}, "did you mean reporter?"),

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from lib import fetched
 from lib.economies import read_unit
 from lib.errors import Fault, UserError
-from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
+from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
+from lib.research.files import check_checksums
 from lib.tools.cli import main
 from lib.tools.sources import record
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml

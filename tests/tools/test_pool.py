@@ -25,11 +25,12 @@ import pytest
 import tiny
 from tiny import PATIENCE
 
-from lib import files
 from lib.errors import UserError
+from lib.research import files
 from lib.tools.run import execute as execution
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Outcome, Run, Settings
+from lib.tools.run.execute import Outcome, Settings
+from lib.tools.run.freshness import Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -311,7 +312,7 @@ def test_leftovers_of_a_killed_run_are_swept(place: Path, execute_one: Any) -> N
 
 
 def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
-    code = "import sys, time\nfrom pathlib import Path\nfrom lib.files import locked\n"
+    code = "import sys, time\nfrom pathlib import Path\nfrom lib.research.files import locked\n"
     code += "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(900)"
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
@@ -423,7 +424,8 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import run_from
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
     with kernels.warm(pool.private_folder()) as kernel:

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from lib import package, results
 from lib.errors import UserError
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 from lib.tools.cli import main
 from lib.tools.commands.results import as_text
-from lib.tools.run import freshness, results_table
+from lib.tools.run import freshness, recorded, results_table
 from lib.tools.run.results_table import COLUMNS, TABLE, merge, read_table
 
 PARAMETERS: dict[str, Any] = {
@@ -65,7 +65,7 @@ def publish(out: Path, slug: str = "default", result: results.Result = SOME, **c
     folder = out / "runs" / result.notebook / slug
     folder.mkdir(parents=True, exist_ok=True)
     record = result.model_copy(update={"parameters": result.parameters | changes})
-    write_atomically(folder / "result.json", results.to_json(record))
+    write_atomically(folder / "result.json", recorded.to_json(record))
     return folder
 
 
@@ -133,13 +133,13 @@ DAMAGED = [
     b"",
     b"{",
     b"\xff\xfe",
-    results.to_json(SOME).encode()[:200],
-    results.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "reporter": 7}})).encode(),
-    results.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "as_of": "soon"}})).encode(),
-    results.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": "2015"}})).encode(),
-    results.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": 10**12}})).encode(),
-    results.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": 2015.5}})).encode(),
-    results.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": 10**30}})).encode(),
+    recorded.to_json(SOME).encode()[:200],
+    recorded.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "reporter": 7}})).encode(),
+    recorded.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "as_of": "soon"}})).encode(),
+    recorded.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": "2015"}})).encode(),
+    recorded.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": 10**12}})).encode(),
+    recorded.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": 2015.5}})).encode(),
+    recorded.to_json(SOME.model_copy(update={"parameters": {**PARAMETERS, "deadline": 10**30}})).encode(),
 ]
 
 
@@ -265,7 +265,7 @@ def test_a_link_in_place_of_the_lock_or_table_is_not_followed(tmp_path: Path) ->
 
 def test_the_schema_that_is_kept_is_the_current_one() -> None:
     kept = (package.notebooks_dir() / "result.schema.json").read_text(encoding="utf-8")
-    assert kept == results.schema_text(), "run: tradegoals results --schema > notebooks/result.schema.json"
+    assert kept == recorded.schema_text(), "run: tradegoals results --schema > notebooks/result.schema.json"
     assert json.loads(kept)["properties"].keys() == results.Result.model_fields.keys()
 
 
@@ -401,4 +401,4 @@ def test_merge_names_what_it_leaves_out(out: Path) -> None:
 
 
 def test_the_schema_is_printed(tmp_path: Path) -> None:
-    assert ask(tmp_path, "--schema").output == results.schema_text()
+    assert ask(tmp_path, "--schema").output == recorded.schema_text()

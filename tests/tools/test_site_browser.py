@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import site_runs
 from browser import Visit, axe_faults, new_visit
-from sampling import exhaustive, some
+from sampling import exhaustive, some, thorough
 
 FIRST = f"runs/{site_runs.FIRST}"
 KINDS = {
@@ -34,17 +34,26 @@ def site(whole_site: Path) -> Path:
     return whole_site / "site"
 
 
-@pytest.fixture(scope="module", params=[(1280, False), (390, True)], ids=["desktop, light", "phone, dark"])
+SCREENS = {"desktop, light": (1280, False), "phone, dark": (390, True)}
+PAGES = [
+    (screen, kind)
+    for place, screen in enumerate(SCREENS)
+    for kind in ([*KINDS] if thorough() else [*KINDS][place::2])
+]
+"""A default run opens every kind of page on one of the screens."""
+
+
+@pytest.fixture(scope="module")
 def screen(browser: Any, request: pytest.FixtureRequest) -> Iterator[tuple[Visit, int]]:
     """A page on which many are opened one after the other, and its width."""
-    width, dark = request.param
+    width, dark = SCREENS[request.param]
     visit = new_visit(browser, width=width, dark=dark)
     yield visit, width
     visit.page.context.close()
 
 
 @exhaustive
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("screen", "kind"), PAGES, indirect=["screen"])
 def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
     screen: tuple[Visit, int], site: Path, kind: str
 ) -> None:

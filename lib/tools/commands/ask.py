@@ -97,7 +97,8 @@ def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
 def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
     from lib.analysis import asking
-    from lib.spoken import read_flow, read_question
+    from lib.analysis.question import read_question
+    from lib.spoken import read_flow
 
     stated = read_question(question).stated
     names = {name: given.pop(name) or stated.get(name) for name in ("reporter", "partner", "flow")}
@@ -184,7 +185,7 @@ def _by_year(rows: "pd.DataFrame") -> "pd.Series":
 
 def _write_fan(answer: "Answer", path: Path) -> None:
     """The quantiles of the level by year, as CSV."""
-    from lib.files import write_atomically
+    from lib.research.files import write_atomically
 
     text = answer.quantiles().to_csv(lineterminator="\n")
     if str(path) == "-":

@@ -80,13 +80,13 @@ def expect_known_data() -> None:
     UserError
         With every file that differs, and its rows where there is a commit to compare them with.
     """
-    from lib import package
     from lib.errors import list_faults
+    from lib.research import files
 
-    package.finish_edit()
-    if package.check_checksums():
-        package.finish_edit()  # one that began as we looked
-        if faults := package.check_checksums():
+    files.finish_edit()
+    if files.check_checksums():
+        files.finish_edit()  # one that began as we looked
+        if faults := files.check_checksums():
             from lib.tools import curation
 
             lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
@@ -95,13 +95,13 @@ def expect_known_data() -> None:
 
 def renew_checksums(yes: bool) -> None:
     """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
-    from lib import package
     from lib.figures import check_tables
+    from lib.research import files
     from lib.tools import curation
 
-    package.finish_edit()
+    files.finish_edit()
     report_faults(check_tables())
-    shown, altered = package.check_checksums(), curation.altered()
+    shown, altered = files.check_checksums(), curation.altered()
     for name, lines in altered.items():
         for line in lines:
             click.echo(f"{name}: {line}")
@@ -111,9 +111,9 @@ def renew_checksums(yes: bool) -> None:
         raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
     if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
         raise UserError("check --renew: nothing was renewed")
-    if package.check_checksums() != shown:
+    if files.check_checksums() != shown:
         raise UserError("check --renew: the data have changed again since they were shown, expected a look")
-    for name in package.refresh_checksums():
+    for name in files.refresh_checksums():
         click.echo(f"renewed the checksum of {name}")
 
 
@@ -130,11 +130,12 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
 def _in_our_words(values: dict[str, str]) -> dict[str, str]:
     """Places, flow, unit and day of publication as the table has them, from what people call them."""
     from lib import spoken
+    from lib.analysis.question import read_unit
 
     places = {name: spoken.read_place(values[name]) for name in ("reporter", "partner")}
     read = values | places | {"flow": spoken.read_flow(values["flow"])}
     with suppress(UserError):  # the check of the row says what is wrong with a unit
-        currency, millions = spoken.read_unit(values["unit"])
+        currency, millions = read_unit(values["unit"])
         read["unit"] = {1.0: f"{currency} mn", 1000.0: f"{currency} bn"}.get(millions, values["unit"])
     if not re.fullmatch(r"([0-9]{4}(-[0-9]{2}){0,2})?", values["published"]):
         day = spoken.read_day(values["published"])
@@ -364,9 +365,10 @@ def report_faults(faults: list[Any]) -> None:
 def check(with_flags: bool, snapshots: bool) -> None:
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
     from lib import fetched
-    from lib.figures import check_data
+    from lib.figures import check_tables
+    from lib.research.files import check_checksums
 
-    faults = check_data() + fetched.check()
+    faults = check_tables() + check_checksums() + fetched.check()
     if snapshots:
         from lib.tools.sources.snapshots import check_store, open_store
 

@@ -29,7 +29,8 @@ from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency, find_economy
 from lib.errors import UserError, nearest, quote
 from lib.figures import load_covariates
-from lib.package import describe, editing, write_tables
+from lib.package import describe
+from lib.research.files import editing, write_tables
 from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
 from lib.tools.sources import observations, tables

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lib.economies import Economy, economies, find_economy, names_by
 from lib.errors import UserError, nearest, printable, quote, shown_path
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 from lib.tools.sources import comtrade, gacc, imf, observations
 from lib.tools.sources.client import Answer, NothingThere, QuotaUsed, Request, refuse
 from lib.tools.sources.mapping import Mapping, to_yaml

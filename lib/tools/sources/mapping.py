@@ -13,9 +13,9 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, Field, ValidationE
 
 from lib.economies import CURRENCIES, read_unit
 from lib.errors import UserError, quote
-from lib.files import parse_yaml
 from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.tools.strict import parse_yaml
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 

@@ -19,7 +19,7 @@ from lib.economies import check_currency
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
-from lib.files import locked, make_folder, write_atomically
+from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import figure_ids
 from lib.tools.sources import covariates, observations

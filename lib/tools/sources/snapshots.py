@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lib.errors import Fault, UserError, shown_path
-from lib.files import make_folder, write_atomically
 from lib.package import data_dir
+from lib.research.files import make_folder, write_atomically
 from lib.tools.sources.client import Answer, Client, Request, get
 from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
 
