@@ -58,15 +58,28 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += (RESULT_MIME,)
 
 
+TOGETHER = (
+    "test_what_if.py",
+    "test_site.py",
+    "test_site_browser.py",
+    "test_whatif_browser.py",
+    "test_browser.py",
+)
+"""Modules of one site, with the page to try a goal, and of one browser: a single worker takes them, in this order."""
+
 # What takes longest begins first, so that no worker waits at the end for a long module of the other.
 FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/", "tests/analysis/", "tests/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the modules by their rooms, from the top down; the order inside a module stays."""
-    items.sort(
-        key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
-    )
+    """The site, then the modules by their rooms, from the top down; the order inside a module stays."""
+
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        if (name := item.path.name) in TOGETHER:
+            return False, TOGETHER.index(name)
+        return True, next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
+
+    items.sort(key=rank)
 
 
 def pytest_collection_finish() -> None:
@@ -74,16 +87,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
-"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
-
-
 class Scheduling(LoadScopeScheduling):
     """A worker takes a whole module, or all modules that share what is dear."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return "site" if module.endswith(TOGETHER) else module
+        return "site" if module.rpartition("/")[2] in TOGETHER else module
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -32,12 +32,11 @@ from scipy.special import gammaln, logsumexp
 
 from lib import figures as fig
 from lib import law as laws
-from lib import months
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.law import Law, Posterior
-from lib.months import MONTHS
 from lib.reference import Array, Prior, read_kept, size_class, size_label
+from lib.series import MONTHS, own_ratios, year_to_date
 from lib.words import year_spans
 
 LARGER, LATER, MIRROR, YEAR_SO_FAR, PARCELS = PIECES = (
@@ -510,13 +509,13 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
     stretches = case.releases()
     so_far = {
         year: (month, value)
-        for (year, month), value in sorted(months.year_to_date(stretches).items())
+        for (year, month), value in sorted(year_to_date(stretches).items())
         if month in MONTHS
     }
     begun = [year for year in years if year in so_far and year not in levels.index]
     if not begun or levels.empty:
         return []
-    own, first = months.own_ratios(stretches, levels), first_ratio_year()
+    own, first = own_ratios(stretches, levels), first_ratio_year()
     found = []
     for year in begun:
         month, value = so_far[year]

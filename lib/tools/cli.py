@@ -128,11 +128,11 @@ main.add_command(whatif_command)
 @click.option("--yes", is_flag=True, help="With --renew: do not ask.")
 def check(renew: bool, yes: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib.tools.run import stamp as notebooks
+    from lib.tools.run import committed
 
     if renew:
         renew_checksums(yes)
-    report_faults(notebooks.all_faults(in_short=renew))
+    report_faults(committed.all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

@@ -21,8 +21,8 @@ from lib import fetched
 from lib import figures as fig
 from lib.analysis import plausibility
 from lib.errors import Fault, UserError, list_faults, printable, quote, read_bytes
-from lib.files import working_file
-from lib.package import data_dir, describe, editing, measure, read_package, write_tables
+from lib.package import data_dir, describe, read_package
+from lib.research.files import editing, measure, working_file, write_tables
 from lib.tables import check_table, give_types, is_date, read_table
 from lib.tools import figure_ids
 

@@ -97,7 +97,8 @@ def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
 def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
     from lib.analysis import asking
-    from lib.spoken import read_flow, read_question
+    from lib.analysis.question import read_question
+    from lib.spoken import read_flow
 
     stated = read_question(question).stated
     names = {name: given.pop(name) or stated.get(name) for name in ("reporter", "partner", "flow")}
@@ -151,9 +152,9 @@ def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
     from dataclasses import replace
 
     from lib.spoken import read_place
-    from lib.tools.sources import fetch, observations
+    from lib.tools.sources import observations
 
-    rows, _ = fetch.with_totals_added(observations.with_years(found.rows))
+    rows, _ = observations.with_totals(observations.with_years(found.rows))
     rows = replace(found, rows=rows).observations
     rows = rows[rows["freq"] == "A"]
     whole = rows["period"].str.fullmatch("[0-9]{4}")
@@ -184,7 +185,7 @@ def _by_year(rows: "pd.DataFrame") -> "pd.Series":
 
 def _write_fan(answer: "Answer", path: Path) -> None:
     """The quantiles of the level by year, as CSV."""
-    from lib.files import write_atomically
+    from lib.research.files import write_atomically
 
     text = answer.quantiles().to_csv(lineterminator="\n")
     if str(path) == "-":

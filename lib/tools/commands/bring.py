@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,8 +98,8 @@ def import_(
     """
     from lib.tools import curation
     from lib.tools.sources import client, record, snapshots
-    from lib.tools.sources.importer import read_import
-    from lib.tools.sources.mapping import read_mapping, to_yaml
+    from lib.tools.sources.fetch import read_import
+    from lib.tools.sources.mapping import parse_mapping, to_yaml
 
     new, names = _places(places)
     given = {name: value for name, value in said.items() if value} | {"places": names, "rows": pairs(rows)}
@@ -108,13 +108,12 @@ def import_(
     else:
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
-        found, observed = read_mapping(mapping), None
+        found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
     with client.open_client() as asked:
-        store = snapshots.Store(snapshots.folder_of())
-        imported = read_import(table, found, asked, store, observed)
+        imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
         with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
             codes = {one["name"]: one["code"] for one in new}
-            drafts, notes = record.plan_import(imported, asked, snapshots.Store(Path(folder)), codes)
+            drafts, notes = record.plan_import(imported, snapshots.Desk(asked, Path(folder)), codes)
         if mapping is None and imported.mapping is not None:
             click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
         doubts = _show(drafts, notes)
@@ -128,7 +127,7 @@ def import_(
         if new:
             curation.add_places(new)
             click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-        written, path = record.write_import(imported, asked, snapshots.open_store())
+        written, path = record.write_import(imported, snapshots.Desk(asked, snapshots.open_store()))
     for one in (one for draft in written for one in draft.written()):
         click.echo(one)
     source, kept = imported.request.source, f"; mapping: {path}" if path else ""

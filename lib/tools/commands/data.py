@@ -80,13 +80,13 @@ def expect_known_data() -> None:
     UserError
         With every file that differs, and its rows where there is a commit to compare them with.
     """
-    from lib import package
     from lib.errors import list_faults
+    from lib.research import files
 
-    package.finish_edit()
-    if package.check_checksums():
-        package.finish_edit()  # one that began as we looked
-        if faults := package.check_checksums():
+    files.finish_edit()
+    if files.check_checksums():
+        files.finish_edit()  # one that began as we looked
+        if faults := files.check_checksums():
             from lib.tools import curation
 
             lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
@@ -95,13 +95,13 @@ def expect_known_data() -> None:
 
 def renew_checksums(yes: bool) -> None:
     """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
-    from lib import package
     from lib.figures import check_tables
+    from lib.research import files
     from lib.tools import curation
 
-    package.finish_edit()
+    files.finish_edit()
     report_faults(check_tables())
-    shown, altered = package.check_checksums(), curation.altered()
+    shown, altered = files.check_checksums(), curation.altered()
     for name, lines in altered.items():
         for line in lines:
             click.echo(f"{name}: {line}")
@@ -111,9 +111,9 @@ def renew_checksums(yes: bool) -> None:
         raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
     if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
         raise UserError("check --renew: nothing was renewed")
-    if package.check_checksums() != shown:
+    if files.check_checksums() != shown:
         raise UserError("check --renew: the data have changed again since they were shown, expected a look")
-    for name in package.refresh_checksums():
+    for name in files.refresh_checksums():
         click.echo(f"renewed the checksum of {name}")
 
 
@@ -130,11 +130,12 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
 def _in_our_words(values: dict[str, str]) -> dict[str, str]:
     """Places, flow, unit and day of publication as the table has them, from what people call them."""
     from lib import spoken
+    from lib.analysis.question import read_unit
 
     places = {name: spoken.read_place(values[name]) for name in ("reporter", "partner")}
     read = values | places | {"flow": spoken.read_flow(values["flow"])}
     with suppress(UserError):  # the check of the row says what is wrong with a unit
-        currency, millions = spoken.read_unit(values["unit"])
+        currency, millions = read_unit(values["unit"])
         read["unit"] = {1.0: f"{currency} mn", 1000.0: f"{currency} bn"}.get(millions, values["unit"])
     if not re.fullmatch(r"([0-9]{4}(-[0-9]{2}){0,2})?", values["published"]):
         day = spoken.read_day(values["published"])
@@ -154,12 +155,12 @@ def _ask(name: str, value: str | None) -> str:
 
 
 @contextmanager
-def _opened(allow_http: bool = False) -> Iterator[tuple[Any, Any]]:
-    """The client and the store of answers."""
+def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
+    """Where sources are asked: the client and the store of answers."""
     from lib.tools.sources import client, snapshots
 
     with client.open_client(allow_http=allow_http) as one:
-        yield one, snapshots.open_store()
+        yield snapshots.Desk(one, snapshots.open_store(), **asking)
 
 
 OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept before, ask nobody.")
@@ -204,6 +205,7 @@ def fetch(
     No source could be reached where this was written: data/README.md lists what rests on recorded answers alone.
     """
     from lib.tools.sources import record
+    from lib.tools.sources.fetch import fetch_panel, pair_question
     from lib.tools.sources.publishers import publisher
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
@@ -214,18 +216,18 @@ def fetch(
     age = facts.max_age or (timedelta(days=7) if all_pairs else None)
     if max_age is not None:
         age = timedelta(days=max_age) if max_age else None
-    asked = record.Asked(source, freq, span, offline, age)
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not (yes or click.confirm("Have you what that asks for, and shall it start?")):
             raise UserError("data fetch: nothing was asked for")
-    with _opened(allow_http) as (client, store):
+    with _desk(allow_http, offline=offline, max_age=age) as desk:
         if reporter and partner:
-            found = record.fetch_pair(reporter, partner, asked, client, store)
+            found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
             _show(found)
             _show_next(found[0])
         else:
-            _show_panel(record.fetch_all(asked, client, store))
+            answers = fetch_panel(source, freq, span, desk)
+            _show_panel(record.write(one.name, "all partners", answer, desk) for one, answer in answers)
 
 
 @click.command()
@@ -246,8 +248,8 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
     known = asked_by("refresh")
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
-    with _opened() as (client, store):
-        renewed = covariates.renew(list(sources) or known, client, store, currencies, offline=offline)
+    with _desk(offline=offline) as desk:
+        renewed = covariates.renew(list(sources) or known, desk, currencies)
     for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
         click.echo(line)
     if not renewed.differences:
@@ -267,13 +269,11 @@ def update(years: str | None, offline: bool) -> None:
     """
     from lib.tools import curation
     from lib.tools.sources import record
-    from lib.tools.sources.update import CHEAPEST_FIRST
     from lib.tools.sources.update import update as renew
 
     span = record.read_years(years) if years else range(1980, date.today().year)
-    asked = record.Asked(CHEAPEST_FIRST[0], "A", span, offline, None if offline else timedelta(days=1))
-    with _opened() as (client, store):
-        found = renew(asked, client, store)
+    with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
+        found = renew(span, desk)
     _show([written for written in found.written if written.added.new or written.added.changed])
     for note in found.notes:
         click.echo(f"note: {note}")
@@ -365,9 +365,10 @@ def report_faults(faults: list[Any]) -> None:
 def check(with_flags: bool, snapshots: bool) -> None:
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
     from lib import fetched
-    from lib.figures import check_data
+    from lib.figures import check_tables
+    from lib.research.files import check_checksums
 
-    faults = check_data() + fetched.check()
+    faults = check_tables() + check_checksums() + fetched.check()
     if snapshots:
         from lib.tools.sources.snapshots import check_store, open_store
 

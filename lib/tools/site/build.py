@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lib.errors import UserError
-from lib.files import locked, make_folder, sweep, working_folder
-from lib.meaning import hash_modules, imported_modules
+from lib.research.files import locked, make_folder, sweep, working_folder
+from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import hash_file
 from lib.tools.site import pages
 from lib.tools.site.context import ROOT, FoundRun, Site, digest, find_runs, static_files

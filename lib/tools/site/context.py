@@ -19,9 +19,8 @@ from markupsafe import Markup
 from lib import package
 from lib.errors import UserError
 from lib.tools.run import freshness, page
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file, text_of
 from lib.tools.run.markup import Links, shown_address, web_address
-from lib.tools.run.page import source_of
 
 DEFAULT = "default"
 """Folder of the run of a notebook with its own parameters."""
@@ -243,7 +242,7 @@ class Site:
 def _question(run: FoundRun) -> str:
     """The notebook's title, which is its question; its name where it has none."""
     for cell in run.content.get("cells", []):
-        if cell.get("cell_type") == "markdown" and (match := _TITLE.match(source_of(cell))):
+        if cell.get("cell_type") == "markdown" and (match := _TITLE.match(text_of(cell))):
             return match[1].strip()
     return run.notebook
 

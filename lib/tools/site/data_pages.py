@@ -13,7 +13,7 @@ import pandas as pd
 import lib
 from lib import figures, package, show, spoken
 from lib.analysis.register import left_out
-from lib.files import slugify
+from lib.errors import slugify
 from lib.show import periods
 from lib.tools.run import markup
 from lib.tools.run.markup import web_address

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from lib.errors import UserError, nearest
-from lib.files import make_folder_below, write_atomically
+from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
 from lib.tools.run import freshness, markup
 from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
@@ -84,7 +84,7 @@ def find_run(name: str, out: Path) -> Run:
 
 
 def _read(path: Path) -> Any:
-    from lib.tools.run.stamp import read_notebook
+    from lib.tools.run.committed import read_notebook
 
     return read_notebook(path)
 
@@ -92,16 +92,13 @@ def _read(path: Path) -> Any:
 def _execute_again(run: Run) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
     from lib.package import notebooks_dir
-    from lib.tools.run.execute import Limits, Watch, run_notebook
-    from lib.tools.run.kernels import ORDINARY
+    from lib.tools.run.execute import run_notebook
 
     try:
         return run_notebook(
             notebooks_dir() / f"{run.notebook}.ipynb",
             run.parameters,
-            ORDINARY,
-            Watch(),
-            limits=Limits.from_now(SECONDS),
+            seconds=SECONDS,
             arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
             environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
         )

@@ -15,11 +15,10 @@ from typing import Any
 from markupsafe import Markup
 
 from lib import package
-from lib.errors import inert
-from lib.files import slugify
+from lib.errors import inert, slugify
 from lib.tools.run import markup, results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources
-from lib.tools.run.page import read_page, source_of
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
+from lib.tools.run.page import read_page
 from lib.tools.site.context import DIGITS, PAGES, ROOT, FoundRun, Notebook, Site, digest
 
 UP = "../../../"
@@ -175,7 +174,7 @@ def _sections_of_all(site: Site) -> Iterator[Document]:
 def _sections(notebook: Notebook) -> Iterator[tuple[str, str, str]]:
     """Title, anchor and text of each section of a notebook's prose."""
     cells = notebook.first.content.get("cells", [])
-    text = "\n\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
+    text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
     yield notebook.question, "", markup.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
     for title, body in zip(parts[1::2], parts[2::2], strict=True):

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from lib.analysis import what_if_data
-from lib.files import make_folder, write_atomically
+from lib.research.files import make_folder, write_atomically
 
 FILES = Path(__file__).resolve().parent / "page_files"
 
