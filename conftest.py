@@ -33,7 +33,7 @@ RESULT_MIME = "application/vnd.tradegoals.result+json"
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("explore", **COMMON)
 settings.register_profile("thorough", derandomize=True, max_examples=100, **COMMON)
-settings.register_profile("tradegoals", derandomize=True, max_examples=15, **COMMON)
+settings.register_profile("tradegoals", derandomize=True, max_examples=10, **COMMON)
 settings.load_profile("tradegoals")
 
 
