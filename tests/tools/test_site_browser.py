@@ -267,12 +267,13 @@ def test_print_repeats_headers_and_leaves_no_picture_and_no_column_out(open_page
     assert page.locator("div.scroll").first.evaluate("box => getComputedStyle(box).overflowX") == "visible"
 
 
+@exhaustive
 def test_no_text_or_address_of_a_run_or_of_the_data_can_run(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = site_runs.nasty_site(tmp_path, monkeypatch)
     page = open_page(folder / "index.html").page
-    for path in sorted(folder.rglob("*.html")):
+    for path in some(sorted(folder.rglob("*.html")), 2):
         page.goto(path.as_uri())  # a dialog, a console error or a request fails the test at its end
         for summary in page.locator("details > summary").all()[:3]:
             summary.click()
