@@ -17,6 +17,7 @@ import nbformat
 import pytest
 import tiny
 from click.testing import CliRunner
+from sampling import exhaustive, some
 
 from lib.errors import UserError
 from lib.tools.cli import main
@@ -154,16 +155,16 @@ def wait_for(condition: Any) -> bool:
     return bool(condition())
 
 
-@pytest.mark.parametrize("cold", [True, False], ids=["ordinary kernels", "warm kernels"])
-def test_a_dask_worker_killed_midway_loses_nothing(place: Path, cold: bool) -> None:
+@exhaustive
+@pytest.mark.parametrize("kernel", some([kernels.ORDINARY, kernels.INSTALLED], 2))
+def test_a_dask_worker_killed_midway_loses_nothing(place: Path, kernel: str) -> None:
     begun = place / "begun"
     slow = f"import os, time\nwith open({str(begun)!r}, 'a') as file:\n    file.write(reporter + ' ')\ntime.sleep(1)"
     tiny.write(place / "notebooks", slow, GOOD)
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     with dask_cluster(place) as (address, workers):
         outcomes = []
-        settings = Settings(kernels.ORDINARY if cold else kernels.INSTALLED)
-        tasks = pool.make_tasks(every, place / "out", settings, freshness.Sources())
+        tasks = pool.make_tasks(every, place / "out", Settings(kernel), freshness.Sources())
         for outcome in pool.execute_many(tasks, pool.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:

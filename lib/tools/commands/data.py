@@ -130,11 +130,12 @@ def _complete(given: dict[str, str | None]) -> dict[str, str]:
 def _in_our_words(values: dict[str, str]) -> dict[str, str]:
     """Places, flow, unit and day of publication as the table has them, from what people call them."""
     from lib import spoken
+    from lib.analysis.question import read_unit
 
     places = {name: spoken.read_place(values[name]) for name in ("reporter", "partner")}
     read = values | places | {"flow": spoken.read_flow(values["flow"])}
     with suppress(UserError):  # the check of the row says what is wrong with a unit
-        currency, millions = spoken.read_unit(values["unit"])
+        currency, millions = read_unit(values["unit"])
         read["unit"] = {1.0: f"{currency} mn", 1000.0: f"{currency} bn"}.get(millions, values["unit"])
     if not re.fullmatch(r"([0-9]{4}(-[0-9]{2}){0,2})?", values["published"]):
         day = spoken.read_day(values["published"])

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError, plain_bytes, quote, some
-from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
+from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
@@ -452,6 +452,14 @@ def choose(
     if keep:
         _keep(path, plan)
     return plan
+
+
+def kept_files(*suffixes: str) -> list[Path]:
+    """Files of the data folder with one of these suffixes, without those that came from live sources."""
+    folder = data_dir()
+    places = [place for place in folder.iterdir() if place.name not in (FETCHED, "snapshots")]
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    return sorted(file for file in files if file.suffix in suffixes)
 
 
 def _state(arguments: Any, sources: Sources) -> str:

@@ -130,10 +130,7 @@ class Written:
 
 
 def fetch_pair(question: Question, desk: Desk) -> list[Written]:
-    """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view.
-
-    Where the pair itself cannot be had, that is an error.
-    """
+    """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view."""
     own, other = question.reporters[0].name, question.partners[-1].name if question.partners else WORLD
     answer = fetch(question, desk)
     found, notes, written = answer.observations, answer.notes, []
@@ -195,11 +192,7 @@ def _span(rows: pd.DataFrame) -> tuple[str, str]:
 def plan_import(
     imported: Imported, desk: Desk, more_codes: dict[str, str] | None = None
 ) -> tuple[list[Draft], list[str]]:
-    """Return what an import would write, with years of complete months and totals of both flows, and notes.
-
-    Rows that another reading of the same file gave are replaced: they were never published so. A place without a code, and
-    rows that no reader of the collection would take, are refused.
-    """
+    """Return what an import would write, computed years and totals too; another reading of the same file is replaced."""
     answer = imported.fetched
     if answer.observations.empty:
         raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
@@ -304,10 +297,7 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) ->
 
 
 def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
-    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next print of a period.
-
-    A vintage is another print, and so is the same value in another currency.
-    """
+    """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
     if news.empty:
         return news
     days = news[["period_start", "period_end"]]
@@ -340,10 +330,7 @@ def write_parquet(rows: pd.DataFrame, path: Path) -> None:
 
 
 def panel(source: str) -> pd.DataFrame:
-    """The annual values of a source in the form of `lib.research.panels.read_panel`: what a reference class is made of.
-
-    Of each value in dollars above 0 the last vintage, since the rows of a file stand in order of publication.
-    """
+    """The annual values of a source as `lib.research.panels.read_panel` has them: of each in dollars the last vintage."""
     key, parts = ["reporter", "partner", "flow", "year"], []
     for path in files():
         rows = read_file(path, ["reporter", *SERIES, "value"])
