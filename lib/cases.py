@@ -271,15 +271,6 @@ class TrendCase(FlowCase):
         seen = {"total": "total", "export": "import", "import": "export"}[self.flow]
         return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": seen})
 
-    def yearly_rate(self) -> float:
-        """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
-        kind, number, _ = parse_goal(self.goal)
-        if kind != "rate":
-            raise UserError(
-                f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
-            )
-        return number
-
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
         return _rates(self.as_of.year, fig.load_covariates, data_state()).copy()

@@ -26,6 +26,7 @@ AUTHORITIES = {
     "press": "a news or academic text that names no source",
     "unstated": "the text is known not to say whose statistics it uses",
 }
+"""Who stands behind a figure, the preferred one of two that contradict one another first."""
 
 
 class Use(NamedTuple):

@@ -264,14 +264,9 @@ def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
 
 
 def given(
-    law: Law,
-    coefficients: Mapping[int, float],
-    value: float,
-    sd: float | Mapping[float, float],
-    df: float = np.inf,
-    correlation: float = 0.0,
+    law: Law, coefficients: Mapping[int, float], value: float, sd: float | Mapping[float, float]
 ) -> Law:
-    """The law after observing a sum of log levels with an error.
+    """The law after observing a sum of log levels with a Gaussian error.
 
     Parameters
     ----------
@@ -280,8 +275,6 @@ def given(
     value : what was observed, logarithm.
     sd : standard deviation of its error (0: exact, infinite: no news); where it is one of several, each of them → how
         probable it was beforehand.
-    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 10 components.
-    correlation : of the error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2).
 
     Raises
     ------
@@ -289,27 +282,16 @@ def given(
         For a value that is not finite, or an exact one that contradicts years that are known exactly.
     """
     errors = sd if isinstance(sd, Mapping) else {sd: 1.0}
-    if not (np.isfinite(value) and min(errors) >= 0 and df > 0 and -1 < correlation < 1):
-        raise UserError(
-            f"observation: found {value} with error {sd}, df {df} and correlation {correlation}; expected a "
-            "finite value, an error of 0 or more, df above 0 and a correlation between -1 and 1"
-        )
+    if not (np.isfinite(value) and min(errors) >= 0):
+        found = f"{value} with error {sd}"
+        raise UserError(f"observation: found {found}, expected a finite value and an error of 0 or more")
     if max(errors) == np.inf:
         return law
     row = np.zeros((1, len(law.years)))
     for year, coefficient in coefficients.items():
         row[0, law.column(year)] = coefficient
-    shares, scales = _error_nodes(df if max(errors) > 0 else np.inf)
-    variances = np.outer(np.square(list(errors)), scales).reshape(1, -1)
-    return _given(
-        law, row, np.array([value]), variances, np.outer(list(errors.values()), shares).ravel(), correlation
-    )
-
-
-def _error_nodes(df: float) -> tuple[Array, Array]:
-    """Weights of the Gaussians that a Student-t error is made of, and factors of its variance in each."""
-    one = np.ones(1)
-    return mixtures.variance_nodes(df, mixtures.ERROR_NODES) if np.isfinite(df) else (one, one)
+    variances, shares = np.square(list(errors))[None], np.array(list(errors.values()))
+    return _given(law, row, np.array([value]), variances, shares, 0.0)
 
 
 def given_all(
@@ -325,12 +307,15 @@ def given_all(
     Parameters
     ----------
     coefficients : shape (m, n) over `law.years`; values : shape (m,); covariance : of the errors, shape (m, m).
-    df : degrees of freedom; below infinity the errors are jointly Student-t, one scale for all of them.
-    correlation : of each error with that of the law, as in `given`; of errors that are independent of one another.
+    df : degrees of freedom; below infinity the errors are jointly Student-t with one scale, in 10 components.
+    correlation : of each error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2); of
+        errors that are independent of one another.
     """
     variances, axes = np.linalg.eigh(np.asarray(covariance, dtype=float))
     rows, turned = axes.T @ np.asarray(coefficients, dtype=float), axes.T @ np.asarray(values, dtype=float)
-    shares, scales = _error_nodes(df)
+    shares, scales = np.ones(1), np.ones(1)
+    if np.isfinite(df):
+        shares, scales = mixtures.variance_nodes(df, mixtures.ERROR_NODES)
     return _given(law, rows, turned, np.outer(np.maximum(variances, 0.0), scales), shares, correlation)
 
 
@@ -428,19 +413,6 @@ def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
         np.outer(law.weights, weights / weights.sum()).ravel(),
         means.reshape(-1, len(law.years)),
         np.repeat(left, parts, axis=0),
-    )
-
-
-def add(first: Law, second: Law) -> Law:
-    """Law of the sum of two independent logarithms of the same years: a share and the whole that it is of."""
-    if first.years != second.years:
-        raise UserError(f"add: found laws of {first.years} and {second.years}, expected the same years")
-    n = len(first.years)
-    return Law(
-        first.years,
-        np.outer(first.weights, second.weights).ravel(),
-        (first.means[:, None] + second.means).reshape(-1, n),
-        (first.covariances[:, None] + second.covariances).reshape(-1, n, n),
     )
 
 

@@ -16,8 +16,8 @@ PACKAGE_FILE = "datapackage.json"
 KEPT_ONLY_ENV = "TRADEGOALS_KEPT_ONLY"
 """Set to 1, nothing that was fetched is read: what is committed must not depend on one machine's fetches."""
 
-FETCHED, SNAPSHOTS = "fetched", "snapshots"
-"""Folders in the data whose files come from live sources and are no part of what is kept in the repository."""
+FETCHED = "fetched"
+"""The folder in the data whose files come from live sources and are no part of what is kept in the repository."""
 
 
 def data_dir() -> Path:
@@ -29,14 +29,6 @@ def data_dir() -> Path:
             f"{DATA_ENV if named else 'the package'} expects the data in {folder}: no such folder"
         )
     return folder
-
-
-def kept_files(*suffixes: str) -> list[Path]:
-    """Files of the data folder with one of these suffixes, without those that came from live sources."""
-    folder = data_dir()
-    places = [place for place in folder.iterdir() if place.name not in (FETCHED, SNAPSHOTS)]
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
-    return sorted(file for file in files if file.suffix in suffixes)
 
 
 def describe(name: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ import pandas as pd
 
 from lib.economies import check_currency
 from lib.errors import UserError
-from lib.figures import annual
+from lib.figures import AUTHORITIES, annual
 from lib.growth import implied_base
 
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
@@ -45,8 +45,6 @@ STATUS_ORDER = (
     "rounded",
     "secondary",
 )
-
-AUTHORITY_ORDER = ("customs", "statistics", "government", "press", "unstated")
 
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
@@ -117,30 +115,6 @@ USED += ["known_from", "level_usable", "growth_usable", "last_resort"]
 """Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
 
 
-def candidates(
-    figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
-) -> pd.DataFrame:
-    """Every level that the figures offer for a year, best first.
-
-    Parameters
-    ----------
-    figures : figures of one reporter, partner and flow, already cut to a vintage (`figures.as_of`).
-    currency : of ISO 4217, such as "USD".
-    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left out,
-        with None all that are not in `currency`.
-
-    Returns
-    -------
-    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
-    by year and preference.
-    """
-    found = pd.DataFrame(_levels(figures, currency, rates), columns=list(Level._fields)).drop(
-        columns="currency"
-    )
-    found = found.astype(dict.fromkeys(found, "str") | {"year": "int64", "value_mn": "float64"})
-    return found.assign(chosen=~found.duplicated("year"))
-
-
 def annual_series(
     figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
 ) -> pd.DataFrame:
@@ -151,21 +125,29 @@ def annual_series(
     Frame indexed by year: value_mn, grade, figure_id (the figure it rests on), low_mn and high_mn (range of
     all candidates of the year), sources (their number). Years without a figure are absent.
     """
-    years = [list(offers) for _, offers in groupby(_levels(figures, currency, rates), lambda one: one.year)]
-    columns = {
-        "value_mn": pd.Series([offers[0].value_mn for offers in years], dtype="float64"),
-        "grade": pd.Series([offers[0].grade for offers in years], dtype="str"),
-        "figure_id": pd.Series([offers[0].figure_id for offers in years], dtype="str"),
-        "low_mn": pd.Series([min(one.value_mn for one in offers) for offers in years], dtype="float64"),
-        "high_mn": pd.Series([max(one.value_mn for one in offers) for offers in years], dtype="float64"),
-        "sources": pd.Series([len({one.figure_id for one in offers}) for offers in years], dtype="int64"),
+    years = [list(of_year) for _, of_year in groupby(offers(figures, currency, rates), lambda one: one.year)]
+    kinds = {"value_mn": "float64", "grade": "str", "figure_id": "str"}
+    best = pd.DataFrame([[getattr(found[0], name) for name in kinds] for found in years], columns=list(kinds))
+    values = [[one.value_mn for one in found] for found in years]
+    beside = {
+        "low_mn": pd.Series(map(min, values), dtype="float64"),
+        "high_mn": pd.Series(map(max, values), dtype="float64"),
+        "sources": pd.Series([len({one.figure_id for one in found}) for found in years], dtype="int64"),
     }
-    index = pd.Index([offers[0].year for offers in years], dtype="int64", name="year")
-    return pd.DataFrame(columns).set_index(index)
+    index = pd.Index([found[0].year for found in years], dtype="int64", name="year")
+    return best.astype(kinds).assign(**beside).set_index(index)
 
 
-def _levels(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
-    """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation."""
+def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
+    """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation.
+
+    Parameters
+    ----------
+    figures : figures of one reporter, partner and flow, already cut to a vintage (`lib.figures.as_of`).
+    currency : of ISO 4217, such as "USD".
+    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left
+        out, with None all that are not in `currency`.
+    """
     check_currency(currency)
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
@@ -222,7 +204,7 @@ def _converter(
 def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
-    status, authority = _place(STATUS_ORDER), _place(AUTHORITY_ORDER)
+    status, authority = _place(STATUS_ORDER), _place(AUTHORITIES)
     keys = [  # the last one counts first
         -known["known_from"].astype("int64").to_numpy(),
         [-significant_digits(value) for value in known["value"]],
@@ -233,7 +215,7 @@ def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     return known.iloc[np.lexsort(keys)]
 
 
-def _place(order: tuple[str, ...]) -> dict[str, int]:
+def _place(order: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(order)}
 
 

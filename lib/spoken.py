@@ -1,4 +1,4 @@
-"""People's words for a goal, a unit, a flow, a place or a day, read as the parameters of a case.
+"""People's words for a goal, a flow, a place or a day, read as the parameters of a case.
 
 >>> read_goal("US$1.2 trillion"), read_goal("25 percent"), read_goal("double")
 ('1200 USD bn', '25 %', '2 times the base')
@@ -63,7 +63,7 @@ YEARLY = r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|/ ?a\b|p\.? ?a\b\.?|an
 _IN_ALL = r"(?:in all|in total|altogether|overall|cumulatively|over the whole period)"
 
 
-def _tidy(name: str, text: str) -> str:
+def tidy(name: str, text: str) -> str:
     """The text on one line with plain digits, signs, spaces and dashes; one that is too long is refused."""
     if len(text) > LONGEST:
         raise UserError(f"{name}: found {quote(text)}, expected at most {LONGEST} characters")
@@ -97,7 +97,7 @@ _SAME_AS = [(re.compile(pattern, re.IGNORECASE), words) for pattern, words in _S
 
 def simplified(name: str, text: str) -> str:
     """The text, tidy, in the simplest words that say the same, number words as digits."""
-    plain = _tidy(name, text.replace("½", ".5"))
+    plain = tidy(name, text.replace("½", ".5"))
     for pattern, words in _SAME_AS:
         plain = " ".join(pattern.sub(words, plain).split())
     number = "|".join(sorted(_WORDS, key=len, reverse=True))
@@ -278,30 +278,6 @@ def bare_rate(plain: str, text: str) -> list[_Found]:
     return [_Found(f"{_written(rate)} %", *match.span())]
 
 
-def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
-    """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
-
-    Parameters
-    ----------
-    currency : of a unit that names none.
-
-    Raises
-    ------
-    UserError
-        For a word that is neither a currency nor a scale, or two of a kind.
-    """
-    plain = _tidy("unit", text)
-    words = re.findall(rf"{UNIT}|(?:{SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
-    money = [code for word in words if (code := currency_of(word))]
-    scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
-    said = [word for word in words if word not in ("of", "in", ".")]
-    if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
-        raise UserError(
-            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
-        )
-    return (money or [currency])[0], (scales or [1e-6])[0]
-
-
 # --- days ---
 
 
@@ -325,7 +301,7 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     UserError
         For what is no day, or could be two: 4/5/2014.
     """
-    plain = _tidy("day", text).casefold().rstrip(".")
+    plain = tidy("day", text).casefold().rstrip(".")
     if plain in ("today", "now", "今天"):
         return Day(today())
     plain = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|\bof\b|,", " ", plain)

@@ -105,15 +105,6 @@ def check_table(
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Read one table as text, indexed by line, and find all its faults, in the order of the file."""
     file = Path(path) if path is not None else data_dir() / describe(name)["path"]
-    rows, faults = _check_once(name, file, tuple(rules), _state(file), data_state())
-    return rows.copy(), list(faults)
-
-
-@lru_cache(maxsize=32)
-def _check_once(
-    name: str, file: Path, rules: tuple[Rule, ...], *state: Any
-) -> tuple[pd.DataFrame, list[Fault]]:
-    """Check a table once for each state of the data folder: a command checks all, then reads some."""
     schema = describe(name)["schema"]
     rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
     findings = list(found)
@@ -127,7 +118,7 @@ def _check_once(
         ]
     faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
     order = {column: place for place, column in enumerate(rows.columns)}
-    return rows, sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
+    return rows.copy(), sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
 @lru_cache(maxsize=32)

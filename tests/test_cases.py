@@ -187,12 +187,6 @@ def test_a_parameter_of_another_notebook_is_unknown():
     assert fault(TrendCase, reading="average").startswith("reading: found an unknown parameter")
 
 
-def test_a_level_goal_has_no_yearly_rate():
-    with pytest.raises(UserError, match='goal: found "100 USD bn", expected growth a year'):
-        TrendCase(reporter="China", goal="100 USD bn").yearly_rate()
-    assert TrendCase().yearly_rate() == 0.25
-
-
 def test_a_flow_without_a_full_year_says_so():
     found = fault(TrendCase, reporter="Harbin parcels to Russia", flow="export")
     assert found.startswith(

@@ -15,6 +15,7 @@ from lib import figures as fig
 from lib import package
 from lib.package import data_dir, read_package
 from lib.research import files, panels
+from lib.tools.run import freshness
 
 DATA = data_dir()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -48,7 +49,7 @@ def test_an_independent_reader_accepts_the_package():
 
 
 def test_every_file_is_described_and_named_in_the_readme():
-    files = package.kept_files(".csv", ".parquet")
+    files = freshness.kept_files(".csv", ".parquet")
     described = {resource["path"] for resource in RESOURCES.values()}
     assert {path.relative_to(DATA).as_posix() for path in files} == described
     for resource in RESOURCES.values():

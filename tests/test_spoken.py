@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lib import economies, spoken
 from lib.analysis import question
-from lib.analysis.question import read_question
+from lib.analysis.question import read_question, read_unit
 from lib.errors import UserError
 from lib.goals import parse_goal
 
@@ -304,12 +304,12 @@ def test_a_flow_is_understood(text, meant):
 
 @pytest.mark.parametrize(("text", "meant"), UNITS.items())
 def test_a_unit_is_understood(text, meant):
-    assert spoken.read_unit(text, "CNY") == meant
+    assert read_unit(text, "CNY") == meant
 
 
 @pytest.mark.parametrize("text", ["", "tonnes", "USD EUR", "mn bn", "mn USD a year"])
 def test_a_wrong_unit_is_refused(text):
-    assert refusal(spoken.read_unit, text).startswith("unit: found ")
+    assert refusal(read_unit, text).startswith("unit: found ")
 
 
 @pytest.mark.parametrize(("text", "meant"), SENTENCES.items())
@@ -355,7 +355,7 @@ ANY_TEXT = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(text=ANY_TEXT)
 def test_any_text_is_understood_or_refused_on_one_line_at_once(text):
-    readers = (spoken.read_goal, spoken.read_day, spoken.read_unit, read_question)
+    readers = (spoken.read_goal, spoken.read_day, read_unit, read_question)
     start = time.process_time()
     for read in readers:
         try:

@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib import fetched, outlook, reference, results, series, spoken
+from lib import fetched, outlook, results, series, spoken
 from lib import figures as fig
-from lib.analysis import plausibility
+from lib.analysis import base_rates, plausibility
 from lib.analysis.answers import plainly
-from lib.analysis.question import read_question
+from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
@@ -163,7 +163,7 @@ def ask(
     UserError
         For what cannot be understood, could mean two things, or has no answer.
     """
-    money, scale = spoken.read_unit(unit, currency or "USD")
+    money, scale = read_unit(unit, currency or "USD")
     if currency not in (None, money):
         raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
     sentence = about if _is_sentence(about) else None
@@ -423,14 +423,14 @@ class Answer(outlook.Answer):
         goal = self.goal
         try:
             size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
-            return float(reference.known_share(size, self.case.as_of, goal.years, goal.rate))
+            return float(base_rates.known_share(size, self.case.as_of, goal.years, goal.rate))
         except UserError:
             return np.nan
 
     @property
     def base_years(self) -> int:
         """The years over which the base rate looks: those of the goal, or the longest that is kept."""
-        return min(self.goal.years, reference.HORIZON)
+        return min(self.goal.years, base_rates.HORIZON)
 
     def facts(self) -> dict[str, str]:
         """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""

@@ -190,17 +190,12 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
     named = named[named["row"].isin(rows.index[doubted | lonely])]  # no rule doubts another
     compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(names)
-    return pd.DataFrame(
-        {
-            "others": others,
-            "around": around,
-            "off": rows["log"] - others.where(twin, around),
-            "fits": np.where(twin, SAME_NUMBER, SAME_SIZE),
-            "lonely": lonely,
-            "doubted": doubted,
-            "compared": compared.reindex(rows.index).fillna(""),
-        }
+    found = pd.DataFrame(
+        {"others": others, "around": around, "off": rows["log"] - others.where(twin, around)}
     )
+    said = compared.reindex(rows.index).fillna("")
+    fits = np.where(twin, SAME_NUMBER, SAME_SIZE)
+    return found.assign(fits=fits, lonely=lonely, doubted=doubted, compared=said)
 
 
 def slips(rows: pd.DataFrame) -> pd.Series:
@@ -212,11 +207,6 @@ def slips(rows: pd.DataFrame) -> pd.Series:
     exchanged = (currency <= rows["fits"]) & (currency <= (off - np.log(10)).abs())
     found = pd.Series(np.where(exchanged, "currency", np.where(ten, "ten", "")), rows.index, dtype="str")
     return found.where(rows["doubted"], "")
-
-
-def other_currency(rows: pd.DataFrame) -> pd.DataFrame:
-    """Yuan printed as dollars, or dollars as yuan: the level is off by the exchange rate."""
-    return _off(rows[rows["slip"] == "currency"], "off")
 
 
 def power_of_ten(rows: pd.DataFrame) -> pd.DataFrame:
@@ -239,14 +229,9 @@ def _off(found: pd.DataFrame, by: str, why: pd.Series | str = "") -> pd.DataFram
         return NONE
     logs = found["log"] - found["off"] if by == "off" else found["around"]
     expected = np.exp(logs) * np.where(found["currency"] == "CNY", found["rate"], 1.0)
-    places = found.index.to_series()
-    table = {
-        "figure_id": found["figure_id"],
-        "found": amount(found, places),
-        "expected": "about " + millions(expected, found, places) + why,
-        "against": found["compared"],
-    }
-    return pd.DataFrame(table).reset_index(drop=True)
+    places, flagged = found.index.to_series(), found[["figure_id"]].assign(against=found["compared"])
+    about = "about " + millions(expected, found, places) + why
+    return flagged.assign(found=amount(found, places), expected=about).reset_index(drop=True)
 
 
 def conflict(rows: pd.DataFrame) -> pd.DataFrame:
@@ -429,7 +414,9 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "other_currency": Rule("yuan and dollars exchanged", other_currency),
+    "other_currency": Rule(
+        "yuan and dollars exchanged", lambda rows: _off(rows[rows["slip"] == "currency"], "off")
+    ),
     "power_of_ten": Rule("a misplaced decimal, or a unit taken for another", power_of_ten),
     "jump": Rule("far off the pace of the periods around", jump),
     "conflict": Rule("other prints of the period differ by more than rounding", conflict),

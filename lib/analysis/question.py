@@ -3,7 +3,8 @@
 >>> read_question("imports of China from Russia +10 % a year 2019-2024").stated["flow"]
 'import'
 
-Words for each of them are those of `lib.spoken`; what is left over without a meaning is a mistake.
+Words for each of them are those of `lib.spoken`; what is left over without a meaning is a mistake. And the unit of
+figures in one's own words.
 """
 
 import re
@@ -11,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from lib import spoken
+from lib.economies import currency_of, ten_of
 from lib.errors import UserError, quote
 from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
 
@@ -235,3 +237,30 @@ def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]
         if side not in sides and left:
             sides[side] = left[0]
     return {side: sides[side] for side in ("reporter", "partner") if side in sides}
+
+
+# --- units ---
+
+
+def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
+    """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
+
+    Parameters
+    ----------
+    currency : of a unit that names none.
+
+    Raises
+    ------
+    UserError
+        For a word that is neither a currency nor a scale, or two of a kind.
+    """
+    plain = spoken.tidy("unit", text)
+    words = re.findall(rf"{UNIT}|(?:{SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
+    money = [code for word in words if (code := currency_of(word))]
+    scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
+    said = [word for word in words if word not in ("of", "in", ".")]
+    if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
+        raise UserError(
+            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
+        )
+    return (money or [currency])[0], (scales or [1e-6])[0]

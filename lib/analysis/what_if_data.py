@@ -21,12 +21,11 @@ from scipy.special import wrightomega
 from lib import cases, evidence, goals, law, mixtures, outlook
 from lib import figures as fig
 from lib.analysis import answers, what_if
+from lib.analysis.base_rates import HORIZON, PROBABILITIES
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.law import FAN
 from lib.reference import (
-    HORIZON,
-    PROBABILITIES,
     SIZES,
     age_warning,
     coverage_line,

@@ -75,7 +75,7 @@ def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
 def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Each source of a year against the one chosen, in per cent.
 
-    `candidates` is as `lib.series.candidates` gives it, with a column `differs` (fraction of the chosen).
+    `candidates` is as `lib.analysis.published.candidates` gives it, with a column `differs` (fraction of the chosen).
     """
     figure, axes = new_axes(title)
     for grade, group in candidates.groupby("grade", sort=False):

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib.reference import BACI, HORIZON, HORIZONS, OEC, PROBABILITIES, SIZES, Array, size_class
+from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
+from lib.reference import SIZES, Array, size_class
 from lib.research import panels
-from lib.research.panels import Levels, Progress, Tables, bounds, first_columns, load, to_levels
+from lib.research.panels import BACI, OEC, Levels, Progress, Tables, bounds, first_columns, load, to_levels
 
 
 class _Outcome(NamedTuple):

@@ -11,8 +11,8 @@ from scipy.special import digamma, polygamma
 from scipy.stats import sem
 
 from lib.errors import UserError
-from lib.reference import ALL_SIZES, BACI, OEC, SIZES, WDI, Array, Panel, size_class
-from lib.research.panels import Levels, Progress, Tables, load, read_panel, to_levels
+from lib.reference import ALL_SIZES, SIZES, Array, size_class
+from lib.research.panels import BACI, OEC, WDI, Levels, Panel, Progress, Tables, load, read_panel, to_levels
 
 MIN_RATES = 4
 """Growth rates that a series needs to say something about its own variance."""
@@ -155,4 +155,4 @@ def panel_priors(path: str | Path) -> pd.DataFrame:
     first, last = int(levels.years[0]) + MIN_RATES, int(levels.years[-1])
     if last < first:
         raise UserError(f"{path.name}: found {len(levels.years)} years, expected {MIN_RATES + 1} or more")
-    return _estimate_all(Panel(path.stem, path.name, path.name), levels, first, last)
+    return _estimate_all(Panel(path.stem, path.name), levels, first, last)

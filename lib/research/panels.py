@@ -6,6 +6,7 @@ or *not known* is a fact about the panel, stated in `Panel`.
 """
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib.errors import UserError
-from lib.reference import BACI, OEC, WDI, Array, Panel
+from lib.reference import Array
 from lib.research.files import working_file, write_atomically
 
 Progress = Callable[[Iterable], Iterable]
@@ -123,6 +124,38 @@ def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
     growth = np.diff(log, axis=1)
     growth[:, np.isin(years[1:], list(breaks))] = np.nan
     return Levels(wide.index.to_frame(index=False), years, log, growth)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What has to be known about a panel beside its rows.
+
+    Parameters
+    ----------
+    name : short name, used in the tables that are kept.
+    file : file name in the folder of panels.
+    absent_is_zero : whether a flow without a row is known to be no trade.
+    missing_years : calendar years that the panel lacks on purpose.
+    breaks : years whose growth on the year before mixes two sources.
+    """
+
+    name: str
+    file: str
+    absent_is_zero: bool = False
+    missing_years: tuple[int, ...] = ()
+    breaks: tuple[int, ...] = ()
+
+
+BACI = Panel("BACI", "baci_pairs_2000_2020.parquet", absent_is_zero=True)
+
+OEC = Panel(
+    "OEC",
+    "oec_pairs_1962_2014.parquet",
+    missing_years=(1998,),  # in the source 1998 repeats 1997
+    breaks=(1984, 2001),  # coverage falls in 1984, the source changes in 2001
+)
+
+WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet")
 
 
 def load(panel: Panel, folder: str | Path) -> Levels:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lib import law
 from lib.evidence import ANALOGUES
-from lib.reference import BACI, Array, pick_class, size_class
+from lib.reference import Array, pick_class, size_class
 from lib.research import backtest, classes, panels
 from lib.research.classes import estimate
-from lib.research.panels import HS2, Levels, Progress, Tables, bounds, first_columns, to_levels
+from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns, to_levels
 
 HORIZONS = (1, 2, 3, 5)
 

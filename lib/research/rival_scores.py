@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import law, reference
+from lib import law
 from lib.outlook import SUREST
 from lib.reference import Array
 from lib.research import backtest, panels, trade_scores
@@ -66,7 +66,7 @@ class _Job(NamedTuple):
 
 
 def _trade_jobs(folder: str | Path) -> Iterable[_Job]:
-    levels, old = panels.load(reference.BACI, folder), until(panels.load(reference.OEC, folder), OLD_LAST)
+    levels, old = panels.load(panels.BACI, folder), until(panels.load(panels.OEC, folder), OLD_LAST)
     counted = (backtest.count_starts(levels, "average", h, True) for h in HORIZONS)
     long = (backtest.count_starts(old, "average", h, False) for h in HORIZONS)
     counts: Counts = dict(zip(HORIZONS, zip(counted, long, strict=True), strict=True))

@@ -24,11 +24,11 @@ from lib.analysis import standards
 from lib.analysis.scores import pooled
 from lib.analysis.standards import TrackedTarget
 from lib.errors import UserError
-from lib.reference import BACI, OEC, USED, Array
+from lib.reference import USED, Array
 from lib.research import backtest, panels
 from lib.research.backtest import GOALS, LAG, Batch, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
-from lib.research.panels import Levels, Progress, Tables
+from lib.research.panels import BACI, OEC, Levels, Progress, Tables
 
 ORIGINS = range(2005, 2020)
 

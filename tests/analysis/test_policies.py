@@ -8,7 +8,7 @@ import pytest
 from sampling import exhaustive, some
 
 from lib import figures as fig
-from lib import plots, reference
+from lib import plots
 from lib.analysis import breaks, movers, policies, regressions
 from lib.analysis.cases import DriverCase, PolicyCase
 from lib.analysis.policies import Evidence, Policy, Step, read_policies
@@ -294,9 +294,16 @@ def test_other_flows_are_answered(values):
     assert policies.detectable(view)["kind"] in ("none", "rare", "known")
 
 
+def timeline(view: policies.View) -> pd.DataFrame:
+    """The events as notebook 08 hands them to the figure."""
+    rows = view.events[view.events["policy"] != ""]
+    rows = rows.assign(when=rows["date"].map(policies.when)).sort_values("when", ignore_index=True)
+    return rows.assign(number=rows.index + 1)
+
+
 def test_before_the_first_event_there_is_an_empty_timeline():
     view = policies.look(PolicyCase.check({"reporter": "Heilongjiang", "as_of": "2008-01-01"}))
-    events = policies.timeline(view)
+    events = timeline(view)
     assert events.empty and "when" in events
     assert set(policies.evidence_frame(view)["conclusion"]) == {policies.NOT_YET}
     plots.use_style()
@@ -320,15 +327,12 @@ def test_a_wrong_level_or_span_is_refused(bad):
 
 def test_the_figures_of_08_are_drawn(policy_view):
     plots.use_style()
-    events = policies.timeline(policy_view)
-    assert list(events["number"]) == list(range(1, len(events) + 1))
-    assert events["when"].is_monotonic_increasing
+    events = timeline(policy_view)
     pools = policy_view.gaps.groupby(["event", "exporter", "importer"])
     gaps = [{pool: rows.set_index("year") for pool, rows in part.groupby("pool")} for _, part in pools]
     drawn = [
         why.timeline(policy_view.levels, events, "USD", "x"),
         *(why.gaps(found, 2011, "x") for found in gaps),
-        why.placebo_rates(policies.placebo_table(), 0.05, "x"),
     ]
     assert all(set(found) == set(studies.POOLS) for found in gaps)
     close(drawn)
@@ -373,7 +377,7 @@ def test_a_planted_step_is_found_against_every_pool(tmp_path, monkeypatch):
         for (a, b), path in zip(pairs, log, strict=True)
         for year, value in zip(years, path, strict=True)
     ]
-    pd.DataFrame(rows).to_parquet(tmp_path / reference.BACI.file)
+    pd.DataFrame(rows).to_parquet(tmp_path / panels.BACI.file)
     monkeypatch.setattr(studies, "EVENTS", [studies.Event("planted", "AAA", "BBB", 2011, 3)])
     found = studies.policy_study(tmp_path)
     tests = found["policy_tests.csv"]
@@ -393,7 +397,7 @@ def test_kept_studies_can_be_computed_again(panel_folder):
 
 
 def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
-    levels = panels.load(reference.BACI, panel_folder)
+    levels = panels.load(panels.BACI, panel_folder)
     event = studies.EVENTS[0]
     late = levels.years >= event.year
     shaken = levels.log.copy()
@@ -406,7 +410,7 @@ def test_donors_are_chosen_by_years_before_the_event_alone(panel_folder):
 
 
 def test_a_placebo_year_can_be_computed_again(panel_folder):
-    levels = panels.load(reference.BACI, panel_folder)
+    levels = panels.load(panels.BACI, panel_folder)
     once, twice = (studies.one_year(levels, 4, 6, 2010) for _ in range(2))
     pd.testing.assert_frame_equal(once, twice)
     assert set(once["chosen"]) == {"any", "boom"} and once["p"].between(1 / 40, 1).all()

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 from lib import law as laws
 from lib import outlook
 from lib.analysis import regressions, scenarios
+from lib.analysis.base_rates import base_rate
 from lib.analysis.cases import ScenarioCase
 from lib.analysis.scenarios import Scenario, at_once, steady
 from lib.cases import GoalCase, TrendCase
@@ -20,7 +21,7 @@ from lib.errors import UserError
 from lib.goals import READINGS, Goal
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import base_rate, last_released
+from lib.reference import last_released
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))
@@ -265,15 +266,6 @@ def test_a_decided_reading_has_no_chance_under_any_scenario():
     answer = outlook.of(case)
     odds = scenarios.by_scenario(scenarios.scenarios(case, answer), answer)
     assert odds["every_year"].isna().all() and odds["average"].between(0, 1).all()
-
-
-def test_what_a_goal_lacks_is_told(harbin):
-    found = scenarios.stated(HARBIN, harbin.goal)
-    assert (found["reading"], found["outcome"], found["grade"]) == ("average", "never", "implied")
-    own = scenarios.stated(CHINA, CHINA.make_goal())
-    assert (own["reading"], own["outcome"], own["unit"]) == ("none", "open", "")
-    level = scenarios.stated(PROVINCE, PROVINCE.make_goal())
-    assert (level["unit"], level["outcome"]) == ("USD bn", "published")
 
 
 def test_a_goal_with_a_known_outcome_is_refused():

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from lib import package
 from lib.figures import load_targets
-from lib.reference import BACI, OEC, WDI, prior_for, read_kept
+from lib.reference import prior_for, read_kept
 from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
-from lib.research.panels import KNOWN, Known, Progress, Tables, check, read_panel
+from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main
 from lib.tools.commands.research import PANELS_ENV
 
@@ -359,7 +359,7 @@ def codes() -> dict[str, str]:
             {"trade"},
         ),
         (
-            "months",
+            "evidence",
             "import numpy",
             "import math\nimport numpy",
             {"nowcasts"},

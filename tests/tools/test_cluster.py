@@ -75,9 +75,9 @@ def test_specs_are_written_and_each_can_be_run_alone(place: Path, monkeypatch: p
     [
         ("{", "found no valid JSON"),
         ("[]", "expected a mapping of notebook, slug, parameters"),
-        ({"slug": "../../up"}, "slug: found '../../up', expected a name fit for a folder"),
+        ({"slug": "../../up"}, 'slug: found "../../up", expected a name fit for a folder'),
         ({"slug": ".."}, "slug: found"),
-        ({"notebook": "/etc/passwd"}, "notebook: found '/etc/passwd'"),
+        ({"notebook": "/etc/passwd"}, 'notebook: found "/etc/passwd"'),
         ({"notebook": "07_none"}, 'found "07_none", expected one of'),
         ({"parameters": 3}, "parameters: expected a mapping"),
         ({"parameters": {"reportr": "China"}}, "did you mean reporter?"),

@@ -391,7 +391,7 @@ def test_faults_are_told_before_anything_is_renewed(own_data):
 
 def test_covariates_are_not_renewed_over_a_difference(own_data):
     alter(own_data, "covariates.csv")
-    nothing = covariates.Renewed(fig.load_covariates().iloc[:0], [], [])
+    nothing = covariates.Renewed()
     with pytest.raises(UserError, match=r"covariates\.csv:1: found sha256:"):
         covariates.write(nothing)
 

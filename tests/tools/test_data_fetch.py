@@ -459,7 +459,7 @@ def test_an_update_gives_up_a_source_that_is_out_of_order(server):
         assert (
             f"note: {source} is out of order or out of quota: it is asked for no other pair" in result.output
         )
-        assert sum(path.startswith(f"/{source}/") for path, _ in server.seen) == 3 * client.Limits().attempts
+        assert sum(path.startswith(f"/{source}/") for path, _ in server.seen) == 3 * client.Client.attempts
     server.seen.clear()
     assert "offline: no snapshot" in invoke("data", "update", "--offline").output and server.seen == []
 
