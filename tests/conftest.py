@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from browser import browser, open_page, served  # noqa: F401 - fixtures, started only where a test asks
+from browser import browser, open_page, pytest_runtest_teardown, served  # noqa: F401 - fixtures, and a hook
 
 from lib import figures as fig
 from lib.package import notebooks_dir

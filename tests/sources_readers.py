@@ -76,12 +76,12 @@ class Reader(NamedTuple):
     sample: bytes
 
 
-def of_source(source: str, media: str, body: bytes) -> Any:
+def of_source(source: str, body: bytes) -> Any:
     """Read an answer as `fetch` does: decoding, names, periods, duplicates, schema."""
     question = Question(
         source, (CHINA,), (WORLD, RUSSIA)[source != "gacc" :], FREQ[source], range(2010, 2016)
     )
-    return read_answer(question, body, media, WHERE)
+    return read_answer(question, body, WHERE)
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +90,7 @@ def mapping() -> Mapping:
 
 
 def world_bank(body: bytes) -> Any:
-    return covariates.read_indicator(body, "application/json", WHERE, "CHN", "NY.GDP.MKTP.CD")
+    return covariates.read_indicator(body, WHERE, "CHN", "NY.GDP.MKTP.CD")
 
 
 def record(body: bytes) -> Any:
@@ -112,15 +112,13 @@ def workbook() -> bytes:
 
 
 READERS = {
-    "imf csv": Reader(partial(of_source, "imf", server_of.CSV_TYPE), IMF_CSV),
-    "gacc": Reader(partial(of_source, "gacc", "text/html"), GACC),
-    "gacc index": Reader(
-        lambda body: gacc.read_index(body, "text/html", "http://x/preliminary2014.html"), GACC_INDEX
-    ),
-    "fred": Reader(lambda body: covariates.read_fred(body, "text/csv", WHERE, "AEXCHUS"), FRED),
-    "comtrade": Reader(partial(of_source, "comtrade", "application/json"), COMTRADE),
+    "imf csv": Reader(partial(of_source, "imf"), IMF_CSV),
+    "gacc": Reader(partial(of_source, "gacc"), GACC),
+    "gacc index": Reader(lambda body: gacc.read_index(body, "http://x/preliminary2014.html"), GACC_INDEX),
+    "fred": Reader(lambda body: covariates.read_fred(body, WHERE, "AEXCHUS"), FRED),
+    "comtrade": Reader(partial(of_source, "comtrade"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
-    "cbr": Reader(lambda body: covariates.read_cbr(body, "application/xml", WHERE), CBR),
+    "cbr": Reader(lambda body: covariates.read_cbr(body, WHERE), CBR),
     "table": Reader(lambda body: read_table(body, mapping(), "table.csv")[0], TABLE),
     "workbook": Reader(lambda body: read_table(body, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),

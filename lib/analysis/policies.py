@@ -304,13 +304,6 @@ def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
     return row | {"tested": item.step is not None, "conclusion": conclude(view, item)}
 
 
-def timeline(view: View) -> pd.DataFrame:
-    """Past policies with a dated event: number, name, date, decimal year, whether named, event, note, address."""
-    rows = view.events[view.events["policy"] != ""].rename(columns={"policy": "name"})
-    rows = rows.assign(when=rows["date"].map(when)).sort_values("when", kind="stable", ignore_index=True)
-    return rows[["name", "date", "when", "named", "event", "note", "url"]].assign(number=rows.index + 1)
-
-
 def when(date: str) -> float:
     """A date as a decimal year, for a time axis: the middle of a year or month where no day is known."""
     parts = [int(part) for part in date.split("-")]
@@ -338,18 +331,3 @@ def detectable(view: View) -> dict[str, Any]:
     low, high = np.expm1([row["gap_low"], row["gap_high"]])
     label, before = reference.size_label(size), int(row["before"])
     return {"kind": "known", "size": label, "before": before, "low": low, "high": high}
-
-
-def placebo_table() -> pd.DataFrame:
-    """Share of pretended events called real, by size and years before: at random and after a boom."""
-    kept = read_kept("placebo_rates.csv")
-    ends = {f"rejected{end}": end for end in ("", "_low", "_high")}
-    table = kept.pivot(index=["size_class", "before"], columns="chosen", values=list(ends))
-    table.columns = [f"{chosen}{ends[name]}" for name, chosen in table.columns]
-    # The size stands once, below the middle of its group.
-    middle = sorted(set(kept["before"]))[kept["before"].nunique() // 2]
-    table.index = [
-        f"{before} years" + (f"\n{reference.size_label(int(size))}" if before == middle else "")
-        for size, before in table.index
-    ]
-    return table

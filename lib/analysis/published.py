@@ -14,12 +14,6 @@ from lib.economies import pair_name
 from lib.growth import implied_base, yoy
 from lib.series import Level, annual_series, exchange_rates, offers
 
-CONFLICT = 0.01
-"""Two sources of a year disagree when they differ by more than this share of the level that is used."""
-
-GROWTH_GAP = 0.02
-"""Printed growth and growth between levels disagree when they differ by more than this, as a fraction."""
-
 
 def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
     """Every level of every flow of a family in dollars (`candidates`), labelled as in `record_of`."""
@@ -70,45 +64,15 @@ def _by_year(names: list[pd.Series], record: pd.DataFrame) -> pd.DataFrame:
     return counts.rename_axis(index=[None] * len(names))
 
 
-def by_status(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures by status (rows) and reporter (columns), with what the status allows and means."""
-    counts = pd.crosstab(record["status"], record["reporter"])
-    use = [fig.STATUS[status] for status in counts.index]
-    allows = [
-        " and ".join(n for n, ok in (("level", u.level), ("growth", u.growth)) if ok) or "neither"
-        for u in use
-    ]
-    return counts.assign(allows=allows, meaning=[item.meaning for item in use]).rename_axis(columns=None)
-
-
-def disagreements(levels: pd.DataFrame) -> pd.DataFrame:
-    """Candidates that differ from the chosen level of their year by more than `CONFLICT`.
-
-    Returns
-    -------
-    The rows of `candidates_of` with `used_mn` (the chosen level) and `differs` (fraction of it).
-    """
-    chosen = levels[levels["chosen"]].set_index(["reporter", "year"])["value_mn"].rename("used_mn")
-    joined = levels.join(chosen, on=["reporter", "year"])
-    joined["differs"] = joined["value_mn"] / joined["used_mn"] - 1
-    return joined[joined["differs"].abs() > CONFLICT]
-
-
-def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
-    """Printed growth against growth between the levels used, where they differ by more than `GROWTH_GAP`.
+def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
+    """Printed growth of full years against growth between the levels used, for the figures of one flow.
 
     Levels are compared within the currency of the figure; nothing is converted.
 
     Returns
     -------
-    Rows of figures with printed and between (both fractions).
+    Those of `rows` (as `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
     """
-    found = pd.concat([_printed_and_between(fig.annual(member.vintage())) for member in family])
-    return found[(found["printed"] - found["between"]).abs() > GROWTH_GAP]
-
-
-def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
-    """Full-year figures of one flow that print growth, with the growth between levels of their currency."""
     between = pd.Series(float("nan"), index=rows.index)
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
         between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
@@ -225,22 +189,6 @@ def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
     revision, rounding = found["implied"] / found["printed"] - 1, ordered["half"] + before["half"]
     found = found.assign(revision=revision, rounding=rounding)
     return found[ordered["known_from"] > before["known_from"]].sort_values("row")[REVISION]
-
-
-def revisions_by_year(found: pd.DataFrame) -> pd.DataFrame:
-    """Revisions by pair and year of release.
-
-    Returns
-    -------
-    Frame with pair, released, releases (compared), beyond (their number that printed digits cannot explain),
-    median and largest (fractions), figure_id and before (of the largest).
-    """
-    by = ["pair", "released"]
-    rows = found.assign(size=found["revision"].abs(), beyond=found["revision"].abs() > found["rounding"])
-    largest = rows.sort_values("size", ascending=False, kind="stable").drop_duplicates(by)
-    largest = largest[[*by, "revision", "figure_id", "before"]].rename(columns={"revision": "largest"})
-    how = {"releases": ("size", "size"), "beyond": ("beyond", "sum"), "median": ("revision", "median")}
-    return rows.groupby(by).agg(**how).reset_index().merge(largest, on=by)
 
 
 def flags(known: pd.DataFrame) -> pd.DataFrame:

@@ -36,14 +36,8 @@ USD_PER_UNIT = {
 TYPICAL_USD = {True: 5e10, False: 2e9}
 """Size where the row states none, near the median of the others: trade with the world, with one country."""
 
-SCORES = {
-    "p_law": "forecast",
-    "p_pulled": "forecast, pulled to what earlier targets met",
-    "p_half": "a constant ½",
-    "p_base_known": "share met among targets resolved before",
-    "p_base_other_years": "share met among targets of other years (hindsight)",
-}
-"""The probabilities of the register that are compared, and what they are called."""
+SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
+"""The probabilities of the register that are compared with a constant ½."""
 
 UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
 """Words in a note by which a verdict was taken early or from a part of the period."""
@@ -229,13 +223,9 @@ SUB_NATIONAL = frozenset(
 )  # fmt: skip
 """Reporters of ``targets.csv`` below the level of a country."""
 
-FEATURES = {
-    "stretch": "growth beyond what flows of the size lead to expect, in standard deviations",
-    "log_horizon": "longer horizon (log years)",
-    "log_size": "larger base (log dollars)",
-    "sub_national": "government below the national level",
-    "as_growth": "stated as growth, not as a level or multiple",
-}
+FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
+"""Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
+government is below the national level; whether the target is stated as growth."""
 
 PRIOR_SD = 0.5
 """Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
@@ -331,22 +321,13 @@ def for_goal(
 
 # --- shares met, scores, and what flows of a size did ---
 
-OUTCOME_WORDS = {
-    "next_year_ge25": "+25 % or more in the next year",
-    "next_year_fall": "a fall in the next year",
-    "each_of_next_3_ge25": "+25 % or more in each of three years",
-    "3y_ge_1.25^3": "+25 % a year on average over three years",
-    "5y_ge_1.25^5": "+25 % a year on average over five years",
-    "5y_below_start": "below the start after five years",
-}
-
 
 def hindsight(size: float, flow: str) -> pd.DataFrame:
     """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
 
     Returns
     -------
-    Frame: then (`OUTCOME_WORDS`), condition, share, low, high.
+    Frame: outcome and condition (as `lib.research.base_rates` names them), share, low, high.
     """
     kept = read_kept("base_rates.csv")
     panel = "BACI two-way total" if flow == "total" else "BACI directed"
@@ -354,8 +335,7 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
     rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
     class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
     rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
-    found = rows.assign(then=rows["outcome"].map(OUTCOME_WORDS)).dropna(subset="then")
-    return found[["then", "condition", "share", "low", "high"]].reset_index(drop=True)
+    return rows[["outcome", "condition", "share", "low", "high"]].reset_index(drop=True)
 
 
 def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
@@ -391,10 +371,3 @@ def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
         rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
     columns = ["brier", "mean", "against_half", "low", "high"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-
-
-def calibration(scores: pd.DataFrame) -> pd.DataFrame:
-    """Probability given at announcement (p, mean) against share met (met) and n, by tenths, with intervals."""
-    tenth = np.minimum((scores["p_law"] * 10).astype(int), 9)
-    found = shares(scores, tenth).rename(columns={"share": "met"})
-    return found.assign(p=scores["p_law"].groupby(tenth).mean()).reset_index(drop=True)

@@ -25,11 +25,9 @@ from lib.analysis import regressions
 from lib.analysis.base_rates import HORIZON, known_share
 from lib.analysis.cases import ScenarioCase
 from lib.cases import GoalCase
-from lib.figures import load_goals_table
 from lib.goals import READINGS, Goal
 from lib.law import Law
 from lib.outlook import Answer
-from lib.series import offers
 
 
 class Elasticity(NamedTuple):
@@ -306,28 +304,3 @@ def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:
     known = ~np.isnan(later)
     grew = later[known] >= levels.to_numpy()[known] * (1 + rate) ** years * (1 - 1e-9)
     return int(grew.sum()), int(known.sum())
-
-
-def stated(case: GoalCase, goal: Goal) -> dict[str, object]:
-    """What the record says of a goal as it was stated.
-
-    Returns
-    -------
-    reading (as announced, "level" for a level to reach, "none" where nobody announced the goal), unit (of an announced
-    level, or empty), deadline (whether one was announced), figures (of the base), grade (of its level), outcome
-    ("published", "open" or "never": no figure of the deadline though its year is over).
-    """
-    keys, rows = ["reporter", "partner", "measure", "base_year"], load_goals_table()
-    rows = rows[(rows[keys] == [case.reporter, case.partner, case.flow, case.base_year]).all(axis=1)]
-    row, today = None if rows.empty else rows.iloc[0], case.today()
-    known = offers(case.vintage(), case.currency, case.rates())
-    published = goal.deadline in today.series().index
-    late = "open" if goal.deadline >= today.as_of.year else "never"
-    return {
-        "reading": "none" if row is None else str(row["reading"]),
-        "unit": str(row["unit"]) if row is not None and row["kind"] == "level" else "",
-        "deadline": row is None or bool(pd.notna(row["deadline"])),
-        "figures": sum(one.year == goal.base_year for one in known),
-        "grade": case.series().loc[goal.base_year, "grade"],
-        "outcome": "published" if published else late,
-    }

@@ -19,21 +19,6 @@ from lib.reference import USED, Array, read_scores
 if TYPE_CHECKING:  # research uses the means and intervals, which rest on no case
     from lib.analysis.cases import ScoreCase
 
-LABELS = {
-    USED: "forecast used here",
-    "base_rate": "base rate known at the origin (this panel)",
-    "base_rate_long": "base rate known at the origin (with 1962–2000)",
-    "log_walk": "driftless walk of logs",
-    "drift": "random walk with drift, no reference class",
-    "half": "a constant ½",
-    "ets": "exponential smoothing (statsmodels ETS)",
-    "ets_damped": "exponential smoothing, damped trend",
-    "arima_drift": "ARIMA with drift",
-    "uc": "unobserved components",
-    "theta": "Theta method",
-    "pool": "pool of the five models above",
-}
-
 BASE = "base_rate_long"
 
 DRAWS = 1000
@@ -195,15 +180,10 @@ def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
 
 
-def _intervals(case: ScoreCase) -> pd.DataFrame:
+def intervals(case: ScoreCase) -> pd.DataFrame:
     """Kept scores of the intervals of the forecast used here at the case's horizon, by origin."""
     rows = _within(case, read_scores("trade_intervals"))
     return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)].set_index("origin").sort_index()
-
-
-def coverage_by_origin(case: ScoreCase) -> pd.DataFrame:
-    """Coverage of the 80 and 95 % intervals of the forecast used here, by origin, at the case's horizon."""
-    return _intervals(case)[["cover80", "cover95"]]
 
 
 class Worst(NamedTuple):
@@ -223,7 +203,7 @@ class Worst(NamedTuple):
 
 def worst_origin(case: ScoreCase) -> Worst:
     """The worst origin of the case (`Worst`)."""
-    rows = _intervals(case)
+    rows = intervals(case)
     origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
     if len(rows) < 2:
         return Worst(origin, least)
@@ -252,22 +232,14 @@ def places(case: ScoreCase) -> pd.DataFrame:
 
     Returns
     -------
-    Frame: panel, best (of the others, in words), best_score, own_score, place (1: the best), models (how many), told
+    Frame: panel, best (of the others), best_score, own_score, place (1: the best), models (how many), told
     (better, worse or level; unknown for a contest, whose one origin says nothing of luck).
     """
     found = []
     for panel, part in of_goal(case, "competitors").groupby("panel"):
         scores = pooled(part, ["brier"])["brier"].sort_values()
         best = scores.drop(USED).index[0]
-        row = {"panel": panel, "best": LABELS[best], "best_score": scores[best], "own_score": scores[USED]}
+        row = {"panel": panel, "best": best, "best_score": scores[best], "own_score": scores[USED]}
         told = against(part, best) if len(part["origin"].unique()) > 1 else "unknown"
         found.append(row | {"place": scores.index.get_loc(USED) + 1, "models": len(scores), "told": told})
     return pd.DataFrame(found)
-
-
-def verdicts(case: ScoreCase) -> pd.DataFrame:
-    """Official trackers read as forecasts of a five-year goal, on the flows of the forecast: brier, p, rate, n by model."""
-    rows = of_goal(case, "verdicts")
-    # Frequencies of a class are known only after some goals have ended: the same cases for all.
-    common = rows[rows["model"] == "base_rate"][["base_year", "read_after"]]
-    return pooled(rows.merge(common), ["brier", "p", "rate"]).sort_values("brier")

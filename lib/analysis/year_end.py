@@ -19,19 +19,7 @@ from lib.evidence import ERRORS_FILE, MONTHS
 from lib.goals import READINGS
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import Array, read_kept, size_class
-
-METHODS = {
-    "combined": "year so far and yearly forecast",
-    "year_so_far": "year so far alone",
-    "annual": "yearly forecast alone",
-    "last_share": "last year's share (growth of the year so far, continued)",
-    "mean_share": "mean share of earlier years",
-    "pro_rata": "months in proportion",
-}
-"""The first three are distributions, the others points. Continuing the growth of the year so far and dividing by last
-year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
-
+from lib.reference import Array, read_kept
 
 RELEASE = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate", *READINGS]
 """Columns of `by_release`."""
@@ -94,7 +82,7 @@ def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 
     Returns
     -------
-    Frame: forecast (a name of `METHODS`), and the quantiles of the total (`lib.law.FAN`), millions.
+    Frame: forecast (annual, year_so_far and combined), and the quantiles of the total (`lib.law.FAN`), millions.
     """
     rows = {"annual": _quantiles(total(case, running, (evidence.YEAR_SO_FAR,)).law, running.year)}
     levels = case.series()["value_mn"].dropna()
@@ -182,16 +170,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 # --- how wrong nowcasts of a year's total were, from the kept backtest ---
 
 
-def errors() -> pd.DataFrame:
-    """Mean absolute error by months known (index) and method, a fraction of the total, over both panels.
-
-    The column `cover80` is the share of outcomes inside the 80 % interval of the nowcast.
-    """
-    means = scores.pooled(read_kept(ERRORS_FILE), ["mae", "cover80"], ["month", "method"])
-    cover = means["cover80"].xs("combined", level="method")
-    return means["mae"].unstack()[list(METHODS)].assign(cover80=cover).rename_axis(columns=None)
-
-
 def skill_by_month(rival: str) -> pd.DataFrame:
     """Absolute error saved against a rival by month with 90 % intervals; whole years are resampled.
 
@@ -208,41 +186,3 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     }
     found = pd.DataFrame.from_dict(rows, orient="index", columns=list(scores.Interval._fields))
     return found.rename_axis("month")
-
-
-def coverage() -> pd.DataFrame:
-    """Share of outcomes inside the 80 % intervals by panel: panel, share, years, worst (the lowest), worst_year."""
-    kept = read_kept(ERRORS_FILE).query("method == 'combined'")
-    by_year = scores.pooled(kept, ["cover80"], ["panel", "year"])["cover80"].unstack()
-    found = scores.pooled(kept, ["cover80"], "panel")["cover80"].rename("share").reset_index()
-    worst = {"worst": by_year.min(axis=1), "worst_year": by_year.idxmin(axis=1)}
-    return found.merge(pd.DataFrame({"years": by_year.count(axis=1), **worst}), on="panel")
-
-
-def errors_of_size(size_usd: float, month: int) -> pd.Series:
-    """Scores of nowcasts of flows of a size (or of the nearest kept class) with so many months known, one at least.
-
-    Returns
-    -------
-    Series: size_class, month, mae (a fraction of the total), cover80, n.
-    """
-    kept, month = read_kept("nowcast_errors_by_size.csv"), max(month, 1)
-    rows = kept[(kept["method"] == "combined") & (kept["month"] == month)]
-    nearest = (rows["size_class"] - int(size_class(size_usd))).abs()
-    means = scores.pooled(rows[nearest == nearest.min()], ["mae", "cover80"], ["size_class", "month"])
-    return means.reset_index().astype(object).iloc[0]
-
-
-def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
-    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
-
-    Returns
-    -------
-    Frame: year, last_month, printed_mn, implied_mn, change (log; positive where the figure was raised).
-    """
-    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
-    both = printed.merge(
-        series.implied_year_to_date(stretches), on=["year", "last_month"], suffixes=("", "_implied")
-    )
-    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
-    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))

@@ -117,23 +117,26 @@ def chance(model: Posterior, reading: str, horizon: int, rates: Iterable[float])
     if reading == "average":
         return np.stack([law.p_reach(model, horizon * np.log1p(rate), horizon) for rate in rates])
     steps = _growth_paths(model, horizon)
-    found = steps.min(axis=-1) if reading == "every_year" else np.expm1(np.minimum(steps, 700)).mean(axis=-1)
+    found = steps.min(axis=1) if reading == "every_year" else np.expm1(np.minimum(steps, 700)).mean(axis=1)
     return np.stack([np.mean(found >= _threshold(reading, rate), axis=-1) for rate in rates])
 
 
 def _growth_paths(model: Posterior, horizon: int) -> Array:
-    """Evenly spread paths of yearly log growth, shape (flows, `PATHS`, horizon): quasi-random numbers of Sobol (1967)."""
+    """Evenly spread paths of yearly log growth, shape (flows, horizon, `PATHS`): quasi-random numbers of Sobol (1967).
+
+    The first coordinate, in order, picks the component.
+    """
     from scipy.stats import qmc
 
     cube = qmc.Sobol(horizon + 1, rng=np.random.default_rng(0)).random(PATHS)
-    ends = np.cumsum(model.shares, axis=-1)
-    part = np.minimum((ends[:, None, :] < cube[:, :1]).sum(axis=-1), ends.shape[-1] - 1)
-    sigma = np.take_along_axis(model.sigmas, part, axis=-1)
+    cube = cube[np.argsort(cube[:, 0])]
+    ends = np.searchsorted(cube[:, 0], np.cumsum(model.shares, axis=-1)[:, :-1], side="right")
+    sigma = np.repeat(model.sigmas, np.diff(ends, prepend=0, append=PATHS).ravel()).reshape(-1, PATHS)
     beside = np.eye(horizon, k=1) + np.eye(horizon, k=-1)
     spread = np.eye(horizon) + model.autocorrelation[:, None, None] * beside + 1 / model.weight[:, None, None]
     spread[:, 0, 0] -= model.autocorrelation**2  # the latest rate is known: `lib.law.from_posterior`
-    steps = sigma[..., None] * (ndtri(cube[:, 1:]) @ np.swapaxes(np.linalg.cholesky(spread), 1, 2))
-    steps[..., 0] += model.echo[:, None]
+    steps = sigma[:, None] * (np.linalg.cholesky(spread) @ ndtri(cube[:, 1:]).T)
+    steps[:, 0] += model.echo[:, None]
     return steps + model.mean[:, None, None]
 
 

@@ -40,7 +40,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{path}: cannot be made: {error.strerror}, expected a folder") from None
+        raise UserError(f"{path}: cannot be written: {error.strerror}, expected a folder") from None
 
 
 @contextmanager

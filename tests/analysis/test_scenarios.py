@@ -268,15 +268,6 @@ def test_a_decided_reading_has_no_chance_under_any_scenario():
     assert odds["every_year"].isna().all() and odds["average"].between(0, 1).all()
 
 
-def test_what_a_goal_lacks_is_told(harbin):
-    found = scenarios.stated(HARBIN, harbin.goal)
-    assert (found["reading"], found["outcome"], found["grade"]) == ("average", "never", "implied")
-    own = scenarios.stated(CHINA, CHINA.make_goal())
-    assert (own["reading"], own["outcome"], own["unit"]) == ("none", "open", "")
-    level = scenarios.stated(PROVINCE, PROVINCE.make_goal())
-    assert (level["unit"], level["outcome"]) == ("USD bn", "published")
-
-
 def test_a_goal_with_a_known_outcome_is_refused():
     from lib.tools.run.matrix import model_of
 

@@ -230,10 +230,10 @@ def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
 @exhaustive
 def test_every_case_gives_tables_without_gaps():
     for case in some(cases(), 7):
-        tables = [scores.brier_table(average(case)), scores.coverage_by_origin(case)]
+        tables = [scores.brier_table(average(case)), scores.intervals(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)
-        assert worst.coverage == scores.coverage_by_origin(case)["cover80"].min()
+        assert worst.coverage == scores.intervals(case)["cover80"].min()
         assert (worst.told == "unknown") == (len(tables[1]) == 1)
 
 
@@ -241,8 +241,7 @@ def test_every_case_gives_tables_without_gaps():
 @pytest.mark.parametrize("first", [2005, 2012, 2018])
 def test_tables_that_no_horizon_changes_have_no_gaps(goal, first):
     case = ScoreCase(goal_pct=goal, years=1, first_origin=first)
-    for table in (scores.places(case), scores.verdicts(case)):
-        assert len(table) and table.notna().all(axis=None)
+    assert scores.places(case).notna().all(axis=None)
     rows = scores.events(case)
     tables = [scores.wide(scores.of_goal(case, "competitors"), "panel"), scores.wide(rows, "reading")]
     for table in (*tables, scores.wide(rows.query("reading == 'average'"), "horizon")):
@@ -256,7 +255,7 @@ def test_readings_are_absent_where_only_one_year_is_left():
 
 def test_the_worst_year_is_held_against_what_luck_would_show():
     worst = scores.worst_origin(CASE)
-    cover = scores.coverage_by_origin(CASE)["cover80"]
+    cover = scores.intervals(CASE)["cover80"]
     assert worst.origin == cover.idxmin() and 0 < worst.common < 1
     assert 0 < worst.low < worst.high < 0.8
     assert (worst.told == "within") == (worst.low <= worst.coverage <= worst.high)
@@ -283,13 +282,6 @@ def test_places_are_counted_from_the_best():
     assert (found["place"].between(1, found["models"])).all()
     assert ((found["place"] == 1) == (found["own_score"] <= found["best_score"])).all()
     assert found.loc[["M3", "Tourism"], "told"].to_list() == ["unknown", "unknown"]
-
-
-def test_verdicts_are_compared_on_the_same_goals():
-    rows = scores.verdicts(CASE)
-    assert len(set(rows["n"])) == len(set(rows["rate"].round(6))) == 1
-    assert rows["brier"].is_monotonic_increasing
-    assert sum(label.endswith("by class") for label in rows.index) == 4
 
 
 # --- what issue 3 demands of the kept scores ---

@@ -72,7 +72,6 @@ def comtrade_json() -> bytes:
 
 
 ANSWERS = {"imf csv": imf_csv, "comtrade json": comtrade_json}
-MEDIA = {"imf csv": server_of.CSV_TYPE, "comtrade json": "application/json"}
 
 
 def read(name: str, body: bytes) -> int:
@@ -82,7 +81,7 @@ def read(name: str, body: bytes) -> int:
         "https://comtradeapi.un.org/data/v1/get/C/M/HS" if source == "comtrade" else "https://api.imf.org/x"
     )
     question = Question(source, (CHINA,), None, "M", range(1948, 2026))
-    rows, _ = read_answer(question, body, MEDIA[name], where)
+    rows, _ = read_answer(question, body, where)
     return len(rows)
 
 

@@ -230,7 +230,7 @@ def test_a_higher_goal_is_less_likely_in_the_register():
 
 def test_register_summary_and_calibration_add_up():
     kept = register.score_register(load_targets())
-    assert register.calibration(kept)["n"].sum() == len(kept)
+    assert register.shares(kept, kept["due"])["n"].sum() == len(kept)
     summary = register.summarise(kept).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]
@@ -311,20 +311,50 @@ def mean(frame: pd.DataFrame, column: str) -> pd.Series:
     return weighed["x"] / weighed["n"]
 
 
+LARGE = "size_class >= 5"  # 2 bn USD and more
+
+
 def test_intervals_on_trade_cover_what_they_say():
     trade = kept_scores("trade_intervals")
     assert 0.78 <= mean(trade, "cover80")["law"] <= 0.83
     assert 0.93 <= mean(trade, "cover95")["law"] <= 0.96
-    large = kept_scores("trade_intervals_by_size").query("size_class >= 5 and horizon <= 5")
-    assert 0.75 <= mean(large, "cover80")["law"] <= 0.85
+    assert 0.75 <= mean(kept_scores("trade_intervals_by_size").query(LARGE), "cover80")["law"] <= 0.85
+
+
+def test_the_readme_tells_the_kept_scores_of_the_law():
+    """The column "now" of its table of the forecast before the one law, and with it."""
+    text = (reference.reference_folder() / "README.md").read_text(encoding="utf-8")
+    table = text.split("### Before the one law, and with it")[1].split("###")[0]
+    cells = [
+        [cell.strip() for cell in line.split("|")] for line in table.splitlines() if line.count("|") == 6
+    ]
+    now = {row[1]: row[3] for row in cells}
+    trade, sized = kept_scores("trade_intervals"), kept_scores("trade_intervals_by_size").query(LARGE)
+    for name, rows, column in (
+        ("80 % interval held", trade, "cover80"),
+        ("95 % interval held", trade, "cover95"),
+        ("80 %, flows of 2 bn USD and more", sized, "cover80"),
+        ("95 %, the same", sized, "cover95"),
+    ):
+        assert now[name] == f"{100 * mean(rows, column)['law']:.1f} %"
+    assert float(now["CRPS"]) == pytest.approx(mean(trade, "crps")["law"], abs=5e-4)
+    assert float(now["CRPS, 2 bn and more"]) == pytest.approx(mean(sized, "crps")["law"], abs=5e-4)
+    events = kept_scores("trade_events").query("reading == 'average' and horizon <= 5")
+    for goal in (0.10, 0.25):
+        brier = mean(events[np.isclose(events["goal"], goal)], "brier")["law"]
+        assert float(now[f"Brier, +{100 * goal:.0f} %, 1 to 5 years"]) == pytest.approx(brier, abs=5e-5)
 
 
 @pytest.mark.parametrize("goal", [0.10, 0.25])
 @pytest.mark.parametrize("horizon", [1, 2, 3, 4, 5])
-def test_the_forecast_is_not_above_the_base_rate_the_walk_or_one_half(goal, horizon):
+def test_the_forecast_is_not_above_a_base_rate_the_walk_or_one_half(goal, horizon):
     rows = kept_scores("trade_events").query("reading == 'average' and horizon == @horizon")
-    brier = mean(rows[np.isclose(rows["goal"], goal)], "brier")
+    rows = rows[np.isclose(rows["goal"], goal)]
+    brier = mean(rows, "brier")
     assert (brier["law"] <= brier[["base_rate_long", "log_walk", "drift", "half"]]).all()
+    known = rows[rows["origin"].isin(rows.loc[rows["model"] == "base_rate", "origin"])]  # not at every origin
+    brier = mean(known, "brier")
+    assert brier["law"] <= brier["base_rate"]
 
 
 def test_verdicts_at_their_word_are_far_worse_than_the_probability():

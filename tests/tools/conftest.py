@@ -1,7 +1,8 @@
 """What the tests of single publishers share: publishers of a small world on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fault_server as server_of
 import pytest
@@ -9,6 +10,8 @@ import site_runs
 from fault_server import Server
 from sources_kit import Time, quick_client, small_world
 
+from lib import tables
+from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
 from lib.tools.sources.snapshots import Desk, open_store
@@ -60,6 +63,34 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return open_store(tmp_path / "kept")
+
+
+READ: dict[Any, Any] = {}
+"""Tables as they were read, by what they and all others hold."""
+
+
+@pytest.fixture
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound tables of the same content are read once, in whatever copy of the data they lie."""
+
+    def shared(read: Callable[..., Any]) -> Callable[..., Any]:
+        keys: dict[Any, Any] = {}
+
+        def found(name: str, file: Path, *more: Any) -> Any:  # the last two are the state of the files
+            if (asked := (name, file, *more)) not in keys:
+                paths = (file, *filter(Path.is_file, sorted(data_dir().iterdir())))
+                keys[asked] = (read, name, more[:-2], *(hash(path.read_bytes()) for path in paths))
+            if (key := keys[asked]) in READ:
+                return READ[key]
+            result = read(name, file, *more)
+            if not (isinstance(result, tuple) and result[1]):  # faults name their file
+                READ[key] = result
+            return result
+
+        return found
+
+    for name in ("_check_once", "_read_once"):
+        monkeypatch.setattr(tables, name, shared(getattr(tables, name)))
 
 
 @pytest.fixture

@@ -5,14 +5,17 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from lib import figures as fig
+from lib.analysis import plausibility
 from lib.errors import UserError
 from lib.package import DATA_ENV, data_dir
 from lib.research import files
@@ -37,11 +40,28 @@ GIVEN = {
 
 
 @pytest.fixture(autouse=True)
-def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_data(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the tables."""
     shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def flags_found_once() -> Iterator[None]:
+    """The rules are asked once about the same figures: each command asks about those before it, all the same here."""
+    kept: dict[str, pd.DataFrame] = {}
+    ask = plausibility.find_flags
+
+    def find(figures: pd.DataFrame, *more: Any) -> pd.DataFrame:
+        key = figures.to_csv()
+        if key not in kept:
+            kept[key] = ask(figures, *more)
+        return kept[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plausibility, "find_flags", find)
+        yield
 
 
 def invoke(*arguments: str, typed: str = "") -> Result:
@@ -371,7 +391,7 @@ def test_faults_are_told_before_anything_is_renewed(own_data):
 
 def test_covariates_are_not_renewed_over_a_difference(own_data):
     alter(own_data, "covariates.csv")
-    nothing = covariates.Renewed(fig.load_covariates().iloc[:0], [], [])
+    nothing = covariates.Renewed()
     with pytest.raises(UserError, match=r"covariates\.csv:1: found sha256:"):
         covariates.write(nothing)
 

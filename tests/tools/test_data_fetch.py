@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
-from sampling import exhaustive, some, thorough
+from sampling import exhaustive, in_full, some, thorough
 from sources_kit import months, quick_client
 
 from lib import fetched, outlook
@@ -67,7 +67,7 @@ def make_world() -> World:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The IMF on this machine, and a copy of the data of its own."""
     shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
@@ -459,7 +459,7 @@ def test_an_update_gives_up_a_source_that_is_out_of_order(server):
         assert (
             f"note: {source} is out of order or out of quota: it is asked for no other pair" in result.output
         )
-        assert sum(path.startswith(f"/{source}/") for path, _ in server.seen) == 3 * client.Limits().attempts
+        assert sum(path.startswith(f"/{source}/") for path, _ in server.seen) == 3 * client.Client.attempts
     server.seen.clear()
     assert "offline: no snapshot" in invoke("data", "update", "--offline").output and server.seen == []
 
@@ -487,6 +487,7 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
     assert float(row["outcome_value"]) == pytest.approx(level, rel=1e-3) and row["met"] == "no"
 
 
+@in_full
 @pytest.mark.usefixtures("shared_server")
 def test_pairs_of_the_imf_and_of_chinas_customs_from_the_publisher_to_the_site(server, tmp_path):
     """Turkey and Korea from the IMF; index, releases, figures by release of China; their goals, pages and one site."""

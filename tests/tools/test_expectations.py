@@ -274,12 +274,13 @@ RECORD = (
 )
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_the_command_accepts_compares_and_fails_with_the_difference(
     tmp_path: Path, expected: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, out = tmp_path / "notebooks", tmp_path / "out"
     monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
-    command = ["run", "--notebook", tiny.NAME, "--out", str(out), "--cold", "--jobs", "1"]
+    command = ["run", "--notebook", tiny.NAME, "--out", str(out), "--jobs", "1"]
     tiny.write(folder, RECORD.format(p=0.38, name=tiny.NAME))
     accepted = CliRunner().invoke(main, [*command, "--accept"])
     assert accepted.exit_code == 0, accepted.output

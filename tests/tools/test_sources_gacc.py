@@ -28,7 +28,7 @@ def release(**changes: object) -> pd.DataFrame:
     page = server_of.gacc_page(
         rows, settings.pop("year"), settings.pop("month"), settings.pop("currency"), **settings
     )  # type: ignore[arg-type]
-    return gacc.read(page, "text/html", "here")[0]
+    return gacc.read(page, "here")[0]
 
 
 def ask(partner: str, freq: str, years: range, desk: Desk) -> Fetched:
@@ -94,11 +94,11 @@ def test_the_heading_and_the_unit_say_the_currency() -> None:
     assert set(release(currency="USD")["unit"]) == {"USD mn"}
     assert release(currency="USD")["value"].max() == 900.0
     page = server_of.gacc_page(ROWS, 2025, 6, "CNY", unit="USD1 Million")
-    rows, notes = gacc.read(page, "text/html", "here")
+    rows, notes = gacc.read(page, "here")
     assert rows.empty
     assert notes == ['here: its heading says CNY, its unit "USD1 Million": nothing of it is taken']
     page = server_of.gacc_page(ROWS, 2025, 6, "CNY", unit="USD\x1b[2J")
-    assert gacc.read(page, "text/html", "here")[1][0].isprintable(), "a note is shown in a terminal"
+    assert gacc.read(page, "here")[1][0].isprintable(), "a note is shown in a terminal"
 
 
 @pytest.mark.parametrize(
@@ -120,19 +120,19 @@ def test_a_page_of_another_shape_is_refused(old: str, new: str, message: str) ->
         page = page.replace("428.0", old)
     assert old in page
     with pytest.raises(UserError, match=message):
-        gacc.read(page.replace(old, new).encode(), "text/html", "here")
+        gacc.read(page.replace(old, new).encode(), "here")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", server_of.PORTAL, b"{}"])
 def test_another_page_is_no_index(body: bytes) -> None:
     with pytest.raises(UserError, match="no list of releases, expected an index page"):
-        gacc.read_index(body, "text/html", "http://x/statics/report/preliminary2024.html")
+        gacc.read_index(body, "http://x/statics/report/preliminary2024.html")
 
 
 def test_an_index_lists_the_table_by_country_alone_and_stays_on_the_host() -> None:
     world = World({("CHN", "RUS", "export"): {"2026-02": 1.0, "2026-03": 1.0}}, {})
     page = server_of.gacc_index(world, 2026)
-    year, links = gacc.read_index(page, "text/html", "http://x/statics/report/preliminary.html")
+    year, links = gacc.read_index(page, "http://x/statics/report/preliminary.html")
     assert year == 2026  # of the list of years: this address has none
     assert links == [
         (2, "/Statics/4-CNY-2026-02.html"),
@@ -142,7 +142,7 @@ def test_an_index_lists_the_table_by_country_alone_and_stays_on_the_host() -> No
     ]
     with pytest.raises(UserError, match=r"a link to .*elsewhere.*, expected one within the site"):
         elsewhere = page.replace(b"english.customs.gov.cn", b"elsewhere.example")
-        gacc.read_index(elsewhere, "text/html", "http://x/statics/report/preliminary.html")
+        gacc.read_index(elsewhere, "http://x/statics/report/preliminary.html")
 
 
 # --- from the index to observations ---
@@ -219,7 +219,7 @@ def test_a_page_that_breaks_off_is_not_read_in_part(server: Server, desk: Desk) 
         ask("Russia", "A", range(2025, 2026), desk)
     index = server_of.gacc_index(server.world, 2025)
     with pytest.raises(UserError, match="a table without its end"):
-        gacc.read_index(index[:-60], "text/html", "http://x/statics/report/preliminary2025.html")
+        gacc.read_index(index[:-60], "http://x/statics/report/preliminary2025.html")
 
 
 def test_where_https_fails_the_way_without_it_is_named(store: Path) -> None:

@@ -83,7 +83,7 @@ def test_the_example_of_comtrades_own_client_is_read() -> None:
         b'"reporterCode":156,"flowCode":"X","partnerCode":643,"partner2Code":0,"cmdCode":"TOTAL","customsCode":"C00",'
         b'"motCode":0,"cifvalue":null,"fobvalue":1.0,"primaryValue":1.0,"isAggregate":true}]}'
     )
-    row = comtrade.read(body, "application/json", "here")[0].iloc[0].to_dict()
+    row = comtrade.read(body, "here")[0].iloc[0].to_dict()
     assert row == {
         "reporter": "156", "partner": "643", "freq": "A", "period": "2023", "flow": "export", "valuation": "FOB", "value": 1.0,
         "unit": "USD",
@@ -612,7 +612,7 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
     body = server_of.cbr_xml(
         "R01235", {"31.12.1997": (1, "5960,0000"), "01.01.1998": (1, "5,9600"), "02.01.1998": (10, "59,6")}
     )
-    assert covariates.read_cbr(body, "application/xml", "here").tolist() == pytest.approx([5.96, 5.96, 5.96])
+    assert covariates.read_cbr(body, "here").tolist() == pytest.approx([5.96, 5.96, 5.96])
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def imf_by_sdmx(body: bytes) -> dict[tuple[str, ...], float]:
 
 
 def imf_here(body: bytes) -> dict[tuple[str, ...], float]:
-    rows, _ = imf.read(body, imf.MEDIA, "here")
+    rows, _ = imf.read(body, "here")
     names = {flow: name for name, (flow, _) in imf.INDICATORS.items()}
     keys = zip(
         rows["reporter"], rows["flow"].map(names), rows["partner"], rows["freq"], rows["period"], strict=True
@@ -140,5 +140,5 @@ def test_an_indicator_of_the_world_bank() -> None:
         for year, value in values.items()
     ]
     body = json.dumps([{"page": 1, "pages": 1, "per_page": 20000, "total": len(rows)}, rows]).encode()
-    found = covariates.read_indicator(body, "application/json", "here", "CHN", "NY.GDP.MKTP.CD")
+    found = covariates.read_indicator(body, "here", "CHN", "NY.GDP.MKTP.CD")
     assert found.rename(str).to_dict() == by_series(generic({key: values}), "REF_AREA")["CHN"]

@@ -175,7 +175,7 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
     def ask(**asking: object) -> bytes:
         with quick_client({}) as client:
             desk = Desk(client, store, max_age=timedelta(days=9), **asking)  # type: ignore[arg-type]
-            return desk.ask(request, lambda body, *_: body)[0]
+            return desk.ask(request, lambda body, _: body)[0]
 
     with pytest.raises(UserError, match=r"found no (record|body).*without --offline it is asked for anew"):
         ask(offline=True)
@@ -198,7 +198,7 @@ def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pyte
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be written"):
         open_store(tmp_path / "file" / "below")
 
 

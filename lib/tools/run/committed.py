@@ -307,7 +307,15 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
     """
     texts: dict[Path, str] = {}
     for path, group in _by_file(outcomes).items():
-        runs = _read(path)["runs"] | {outcome.run.name: _facts_to_keep(outcome) for outcome in group}
+        runs = _read(path)["runs"]
+        for outcome in group:
+            if (result := outcome.result) is None:
+                why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
+                raise UserError(
+                    f"--accept: {outcome.run.name} {why}, expected a result; nothing was accepted"
+                )
+            kept = {"figures": _figures(result), "made_from": _made_from(outcome)}
+            runs[outcome.run.name] = facts(result) | kept
         content = {"tolerances": TOLERANCES, "runs": dict(sorted(runs.items()))}
         texts[path] = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     EXPECTED_DIR.mkdir(parents=True, exist_ok=True)
@@ -326,14 +334,6 @@ def _by_file(outcomes: Iterable[Outcome]) -> dict[Path, list[Outcome]]:
     ordered = sorted(outcomes, key=lambda outcome: (case_of(outcome.run), outcome.run.name))
     groups = groupby(ordered, key=lambda outcome: case_of(outcome.run))
     return {EXPECTED_DIR / f"{name}.json": list(group) for name, group in groups}
-
-
-def _facts_to_keep(outcome: Outcome) -> Expected:
-    result = outcome.result
-    if result is None:
-        why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
-        raise UserError(f"--accept: {outcome.run.name} {why}, expected a result; nothing was accepted")
-    return facts(result) | {"figures": _figures(result), "made_from": _made_from(outcome)}
 
 
 def facts(result: Result) -> Expected:

@@ -78,9 +78,10 @@ class Run:
 def run_from(content: Any, where: str) -> Run:
     """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
     keys = ("notebook", "slug", "parameters", "case")
-    if not isinstance(content, dict) or not set(keys[:3]) <= set(content) <= set(keys):
-        found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-        raise UserError(f"{where}: found {quote(found)}, expected a mapping of {', '.join(keys)}")
+    if not isinstance(content, dict) or not set(keys[:3]) <= set(content):
+        raise UserError(f"{where}: expected a mapping of {', '.join(keys)}")
+    if extra := ", ".join(sorted(set(content) - set(keys))):
+        raise UserError(f"{where}: found {extra}, expected {', '.join(keys)}")
     for key in ("notebook", "slug"):
         if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
             raise UserError(
@@ -260,6 +261,8 @@ class Sources:
         if known.versions is None:
             known.versions = run_versions()
         helpers = [f"{module}.py" for module in self.modules_of_helpers(data)]
+        templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
+        page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
             "lib": self._meanings(known.modules[name] + helpers),
@@ -267,7 +270,7 @@ class Sources:
             "parameters": run.parameters,
             "versions": known.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
-            "page": {"text": text} | self._meanings(PAGE_MODULES) | self._templates(),
+            "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
 
     def _meanings(self, modules: Iterable[str]) -> dict[str, str]:
@@ -277,10 +280,6 @@ class Sources:
         """Modules of `lib` that modules outside it import, of those that were opened."""
         paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
         return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
-
-    def _templates(self) -> dict[str, str]:
-        paths = (LIB / "tools" / "run" / "templates").glob("*.*")
-        return {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in sorted(paths)}
 
     def _read_cells(self, path: Path) -> tuple[str, str]:
         """The hash of what a notebook's code does, and of the text of all its cells, outputs apart.

@@ -18,21 +18,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib import cases, fetched
-from lib.analysis.cases import (
-    CompareCase,
-    DriverCase,
-    HiddenCase,
-    PaceCase,
-    PolicyCase,
-    ScenarioCase,
-    ScoreCase,
-    TrackerCase,
-    YearEndCase,
-)
+from lib.analysis import cases as special
 from lib.errors import UserError, did_you_mean, nearest, plain_bytes, slugify
 from lib.goals import shorten
 from lib.package import notebooks_dir
@@ -42,22 +31,22 @@ from lib.tools.strict import parse_yaml
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,
     "01_what_do_the_figures_say": cases.FlowCase,
-    "02_how_did_trade_grow": PaceCase,
+    "02_how_did_trade_grow": special.PaceCase,
     "03_could_one_have_known": cases.GoalCase,
     "04_how_often_do_goals_hold": cases.GoalCase,
-    "05_is_the_forecast_calibrated": ScoreCase,
-    "06_what_would_the_trackers_have_said": TrackerCase,
-    "07_what_moved_trade": DriverCase,
-    "08_did_the_policies_matter": PolicyCase,
-    "09_what_would_it_take": ScenarioCase,
-    "10_did_harbin_make_it": HiddenCase,
-    "11_where_will_the_year_end": YearEndCase,
+    "05_is_the_forecast_calibrated": special.ScoreCase,
+    "06_what_would_the_trackers_have_said": special.TrackerCase,
+    "07_what_moved_trade": special.DriverCase,
+    "08_did_the_policies_matter": special.PolicyCase,
+    "09_what_would_it_take": special.ScenarioCase,
+    "10_did_harbin_make_it": special.HiddenCase,
+    "11_where_will_the_year_end": special.YearEndCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
 
 ON_REQUEST: dict[str, type[cases.Case]] = {
-    "90_compare_runs": CompareCase,
+    "90_compare_runs": special.CompareCase,
     "91_what_if": cases.GoalCase,
 }
 """Notebooks that run only when they are named."""
@@ -91,7 +80,7 @@ def has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
 
 Values = dict[str, str]
 
-_Filled = Annotated[Values, MinLen(1)]
+_Filled = Annotated[Values, Field(min_length=1)]
 
 
 class _Level(BaseModel):
@@ -111,9 +100,9 @@ class _Level(BaseModel):
 
 
 class _Axes(_Level):
-    axes: dict[str, Annotated[list[str], MinLen(1)] | Annotated[list[_Filled], MinLen(1)]] = Field(
-        {}, description="for each axis a list of values, or of mappings of names to values"
-    )
+    axes: dict[
+        str, Annotated[list[str], Field(min_length=1)] | Annotated[list[_Filled], Field(min_length=1)]
+    ] = Field({}, description="for each axis a list of values, or of mappings of names to values")
     include: list[_Filled] = Field([], description="a list of mappings of names to single values: added")
     exclude: list[_Filled] = Field([], description="a list of mappings of names to single values: dropped")
 
@@ -261,7 +250,11 @@ def expand(
             runs += found
             left_out |= missing
         lines += [f"{name}: {line}" for line in wrong]
-    if faults := [*faults, *lines, *_clashes(runs)]:
+    by_name: dict[str, Run] = {}
+    for run in runs:
+        if (other := by_name.setdefault(run.name, run)) is not run:
+            lines.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
+    if faults := [*faults, *lines]:
         raise UserError("\n".join(dict.fromkeys(f"{path.name}: {line}" for line in faults)))
     return runs, left_out
 
@@ -342,16 +335,6 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
         return True
     # A misspelt flow is a mistake, one between countries can be fetched.
     return bool(fetched.hint(case.reporter, case.partner))
-
-
-def _clashes(runs: list[Run]) -> list[str]:
-    """Runs that would share a folder."""
-    seen: dict[str, Run] = {}
-    faults = []
-    for run in runs:
-        if (other := seen.setdefault(run.name, run)) is not run:
-            faults.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
-    return faults
 
 
 def one_case(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Processes(Executor):
         # The threads do nothing but wait, each for its process; no interrupt reaches them.
         self._threads = ThreadPoolExecutor(at_once, "run", _without_interrupts)
         self._seconds, self._megabytes = seconds, megabytes
-        self._idle: list[_Worker] = []
+        self._own = threading.local()  # of each thread: its process
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -128,8 +128,8 @@ class Processes(Executor):
                 for worker in self._all:
                     worker.process.kill()  # whoever waits for it does the rest
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
-        while self._idle:
-            self._idle.pop().end()
+        while self._all:
+            self._all.pop().end()
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         """Wait for all calls; after an exception, kill them."""
@@ -138,29 +138,25 @@ class Processes(Executor):
     def _run(self, call: Callable[[], Any]) -> Any:
         """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
         for _ in range(2):
-            worker = self._worker()
+            worker = self._own.worker = getattr(self._own, "worker", None) or self._start()
+            word = None
             try:
                 word = worker.make(call, self._seconds)
-            except BaseException:
-                self._drop(worker)
-                raise
+            finally:
+                if word is None:
+                    self._drop(worker)
             if word is not None:
-                self._idle.append(worker)
                 done, value = word
                 if done:
                     return value
                 raise value
-            self._drop(worker)
         raise LostError(f"its process died twice ({worker.code})")
 
-    def _worker(self) -> "_Worker":
-        """A process that waits for a call, or a new one."""
+    def _start(self) -> "_Worker":
         with self._lock:
             for left in reversed(range(STARTS)):
                 if self._closed:
                     raise LostError("stopped")
-                if self._idle:
-                    return self._idle.pop()
                 try:
                     self._all.add(worker := _Worker(self._megabytes))
                     return worker
@@ -172,6 +168,7 @@ class Processes(Executor):
         raise AssertionError
 
     def _drop(self, worker: "_Worker") -> None:
+        self._own.worker = None
         worker.process.kill()
         worker.end()
         with self._lock:

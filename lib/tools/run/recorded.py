@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lib.errors import UserError, plain_bytes
+from lib.errors import UserError
 from lib.goals import READING_LABELS
 from lib.results import MIME, Result, in_words
+from lib.tools.strict import read_json
 
 
 def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
@@ -23,16 +24,7 @@ def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
 
 def read(path: Path) -> Result:
     """Read a `result.json`; a damaged one is an error that names the file."""
-    try:
-        return _parsed(json.loads(plain_bytes(path)), path.name)
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(
-            f"{path.name}: found no valid JSON ({error}), expected what `tradegoals run` wrote"
-        ) from None
+    return _parsed(read_json(path), path.name)
 
 
 def _parsed(record: Any, where: str) -> Result:
@@ -59,26 +51,17 @@ def verdict_lines(found: list[Result]) -> list[str]:
 
     Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
     """
-    said: dict[tuple[str, ...], list[str]] = {}
-    kinds: dict[tuple[str, ...], dict[str, None]] = {}
-    warnings: dict[tuple[str, ...], dict[str, None]] = {}
+    blocks: dict[tuple[str, ...], list[Result]] = {}
     for result in found:
-        rows = [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]
-        if rows:
-            said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
-            kinds[result.title, *rows] = dict.fromkeys(_kind_of(result))
-            if result.warning:
-                warnings.setdefault((result.title, *rows), {})[f"  {result.warning}"] = None
-    return [
-        line
-        for block, names in said.items()
-        for line in (
-            "",
-            f"{block[0]} ({'; '.join(filter(None, [', '.join(dict.fromkeys(names)), ', '.join(kinds[block])]))})",
-            *block[1:],
-            *warnings.get(block, ()),
-        )
-    ]
+        if rows := [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]:
+            blocks.setdefault((result.title, *rows), []).append(result)
+    lines = []
+    for (title, *rows), results in blocks.items():
+        names = dict.fromkeys(result.notebook.partition("_")[0] for result in results)
+        said = filter(None, [", ".join(names), ", ".join(dict.fromkeys(_kind_of(results[-1])))])
+        warnings = dict.fromkeys(f"  {result.warning}" for result in results if result.warning)
+        lines += ["", f"{title} ({'; '.join(said)})", *rows, *warnings]
+    return lines
 
 
 def _kind_of(result: Result) -> list[str]:

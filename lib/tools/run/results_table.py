@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import UserError, expect_plain
-from lib.research.files import locked, make_folder, write_atomically
+from lib.research.files import locked, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT
 
@@ -74,7 +74,10 @@ def merge(out: Path) -> _Merged:
 
     tables: list[pa.Table] = [_schema().empty_table()]
     damaged: list[str] = []
-    make_folder(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
     with locked(out):
         found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
         # One that a run works in at this moment begins with a dot.

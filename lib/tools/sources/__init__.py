@@ -1,1 +1,1 @@
-"""Live sources: from a publisher's answer, kept as received, to observations and rows of the record."""
+"""Live sources: `client` asks, `snapshots` keeps, one module a publisher reads, `observations` checks, `record` writes."""

@@ -67,13 +67,6 @@ class Marks(NamedTuple):
     thousands: str = ""
 
 
-class Number(NamedTuple):
-    """A number and the flag beside it, without brackets, in lower case."""
-
-    value: float
-    flag: str = ""
-
-
 def _split_number(text: str) -> "re.Match[str] | None":
     """Return the parts of a text that is a number with what may stand around it, else None."""
     found = _NUMBER.fullmatch(text)
@@ -99,11 +92,11 @@ _GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)*,\d{3}|\d{1,4}(?:,\d{
 """Three digits, two before the last three (as in India), or four between marks."""
 
 
-def read_number(text: str, marks: Marks) -> Number | str:
-    """Return the number of a text (`text_of`), or the words for what was expected instead; brackets mean a negative."""
+def read_number(text: str, marks: Marks) -> tuple[float, str] | str:
+    """Return the number of a text (`text_of`) and its flag in lower case, or the words for what was expected instead."""
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if plain and marks.decimal == "." and marks.thousands != ".":
-        return Number(float(text))
+        return float(text), ""
     expected = f'a number with "{marks.decimal}" before its decimals'
     if (parts := _split_number(text)) is None:
         return expected
@@ -116,9 +109,9 @@ def read_number(text: str, marks: Marks) -> Number | str:
     digits = f"{whole}.{rest}" if point else whole
     if not NUMBER.fullmatch(digits):
         return expected
-    negative = parts["open"] or parts["sign"] in ("-", "–") or parts["sign2"]
+    negative = parts["open"] or parts["sign"] in ("-", "–") or parts["sign2"]  # brackets mean it, too
     value = float(digits + (parts["power"] or ""))
-    return Number(-value if negative else value, (parts["flag"] or "").strip("()[]./").lower())
+    return -value if negative else value, (parts["flag"] or "").strip("()[]./").lower()
 
 
 _ONES = str.maketrans("023456789", "111111111")
@@ -151,13 +144,7 @@ def _uses_of_marks(texts: Iterable[str]) -> tuple[dict[str, str], dict[str, str]
 
 
 def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
-    """Return the marks that numbers use, and one that could be read in two ways (else blank).
-
-    Raises
-    ------
-    ValueError
-        Where two numbers contradict one another.
-    """
+    """Return the marks that numbers use, and one that could be read in two ways; a ValueError for two that contradict."""
     decimal, thousands, doubtful = _uses_of_marks(texts)
     if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
         raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')
@@ -270,7 +257,9 @@ def read_period(text: str) -> dict[str, str]:
         if match := re.fullmatch(form, plain):
             found |= read(*filter(None, match.groups()))
             break
-    return found or _quarter(plain) or _named_month(plain) or _twelve_months(plain) or _with_words(plain)
+    found = found or _quarter(plain) or _named_month(plain) or _twelve_months(plain)
+    bare = _ABOUT.sub(" ", plain).strip(" ,:-")  # of the name of a column, such as "Exported value in 2020"
+    return found or (read_period(bare) if bare not in ("", plain) else {})
 
 
 def _quarter(plain: str) -> dict[str, str]:
@@ -321,12 +310,6 @@ _ABOUT = re.compile(
 )
 
 
-def _with_words(plain: str) -> dict[str, str]:
-    """The period in the name of a column, such as "Exported value in 2020"."""
-    bare = _ABOUT.sub(" ", plain).strip(" ,:-")
-    return read_period(bare) if bare and bare != plain else {}
-
-
 _SHARE_OF_YEAR = re.compile(
     r"\b(?:ytd|year to date|cumulative|first half|first (?:three|six|nine|eleven|\d+) (?:months|quarters)|\d+ months|half-year)\b"
     r"|累计|上半年|前[一二三四五六七八九十]+(?:个月|季度)|полугоди|с начала года|\b\d+ мес|erstes halbjahr|primer semestre"
@@ -357,10 +340,7 @@ def _fiscal_span(year: int, month: int) -> str:
 
 
 def read_periods(stated: dict[Any, str], axis: Period, freq: str) -> dict[Any, str]:
-    """Return the periods of a column as observations write them, by what stands there; blank for those that are left out.
-
-    `stated` is where each stands, for messages.
-    """
+    """Return the periods of a column, by what stands there (and where, for messages); blank for those left out."""
     october, found = _october([*stated]), {}
     for text, where in stated.items():
         if october.get(text) == "":
@@ -390,7 +370,14 @@ def _period(text: Any, axis: Period, freq: str, where: str) -> str:
     fiscal = {*kinds} & {"F", "f"} or ("A" in kinds and axis.fiscal and not axis.format)
     if freq == "A" and fiscal:
         return _fiscal(text, kinds, axis, where)
-    found = _by_format(text, axis) if axis.format else _in_words(text, kinds, axis, freq)
+    if axis.format:
+        found = _by_format(text, axis)
+    elif freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", text)):
+        found = f"{match[1]}-Q{match[2]}"
+    elif freq == "M" and "M" not in kinds and "m" in kinds and axis.year:
+        found = f"{axis.year}-{kinds['m']}"
+    else:
+        found = kinds.get(freq) or kinds.get("D", "")
     if found or axis.others == "skip":
         return _as_period(found, freq) if len(found) == 10 else found
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
@@ -412,15 +399,6 @@ def _fiscal(text: str, kinds: dict[str, str], axis: Period, where: str) -> str:
     year = int(kinds.get("F") or kinds.get("f") or kinds["A"])
     ends = axis.fiscal > 1 and "F" not in kinds and axis.fiscal_label == "end"
     return _fiscal_span(year - ends, axis.fiscal)
-
-
-def _in_words(text: str, kinds: dict[str, str], axis: Period, freq: str) -> str:
-    """The period or the day that a text names, blank for none."""
-    if freq not in kinds and freq == "M" and "m" in kinds and axis.year:
-        return f"{axis.year}-{kinds['m']}"
-    if freq == "Q" and (match := re.fullmatch(r"(\d{4}) ([1-4])", text)):
-        return f"{match[1]}-Q{match[2]}"
-    return kinds.get(freq) or kinds.get("D", "")
 
 
 def _by_format(text: str, axis: Period) -> str:

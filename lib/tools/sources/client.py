@@ -38,21 +38,6 @@ from lib.tools.sources.publishers import PLAIN_HOSTS, Secret, redact, redact_byt
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Bounds of one request, in seconds, bytes and counts."""
-
-    connect_seconds: float = 10.0
-    read_seconds: float = 60.0  # without a single byte
-    total_seconds: float = 600.0
-    received_bytes: int = 100_000_000
-    decoded_bytes: int = 400_000_000
-    attempts: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    redirects: int = 3
-
-
-@dataclass(frozen=True)
 class Request:
     """One question to a source; two with the same source, path and parameters are the same question."""
 
@@ -80,18 +65,26 @@ class Request:
 
 @dataclass
 class Client:
-    """An HTTP connection with its limits; clock, sleep and chance are exchanged in tests."""
+    """An HTTP connection; tests exchange the bounds of a request (in seconds, bytes and counts), clock, sleep and chance."""
 
-    http: httpx.Client
-    limits: Limits = Limits()
-    bases: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = field(default_factory=dict)  # other addresses by source, such as a mirror
     allow_http: bool = False  # of `publishers.PLAIN_HOSTS`
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0  # without a single byte
+    total_seconds: float = 600.0
+    received_bytes: int = 100_000_000
+    decoded_bytes: int = 400_000_000
+    attempts: int = 5
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    redirects: int = 3
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, float] = field(default_factory=dict)  # when each host was asked last
     until: float = math.inf  # when the attempt that is under way must be over
+    http: httpx.Client = field(init=False)
 
 
 @dataclass(frozen=True)
@@ -141,31 +134,28 @@ QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):
 
 
 @contextmanager
-def open_client(
-    limits: Limits | None = None, bases: Mapping[str, str] | None = None, **changes: Any
-) -> Iterator[Client]:
-    """Open a client, with other base addresses by source such as a mirror, and close its connections at the end.
+def open_client(**settings: Any) -> Iterator[Client]:
+    """Open a client with some of its fields, and close its connections at the end.
 
     Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); certificates are always
     verified.
     """
-    limits = limits or Limits()
     for name in ("httpx", "httpcore"):  # they would log what a server says, which may repeat a key
         logging.getLogger(name).setLevel(logging.WARNING)
-    timeout = httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds)
+    client = Client(**settings)
+    timeout = httpx.Timeout(client.read_seconds, connect=client.connect_seconds)
     # A publisher can tell whose requests they are.
     agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
     try:
-        http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
+        client.http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
     except (ImportError, ValueError, OSError) as error:
         found = "cannot be started with this proxy or certificate setting"
         raise UserError(f"HTTP client: {found}: {error}") from None
-    client = Client(http, limits, bases or {}, **changes)
-    for transport in filter(None, (http._transport, *http._mounts.values())):  # also those through a proxy
+    for transport in filter(None, (client.http._transport, *client.http._mounts.values())):  # also of a proxy
         # httpx offers no other way to its network; a test sees that the limit holds.
         pool = transport._pool  # type: ignore[attr-defined]
         pool._network_backend = Bounded(httpcore.SyncBackend(), client)
-    with http:
+    with client.http:
         yield client
 
 
@@ -215,19 +205,18 @@ def get(client: Client, request: Request) -> Answer:
     doubles each time is waited, between half and all ("equal jitter", Brooker, AWS Architecture Blog, 2015), so that many
     clients do not come back at once.
     """
-    limits = client.limits
 
     def wait(state: tenacity.RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
-        bound = min(limits.longest_wait, limits.first_wait * 2 ** (state.attempt_number - 1))
+        bound = min(client.longest_wait, client.first_wait * 2 ** (state.attempt_number - 1))
         return max(getattr(fault, "wait", 0.0), bound * (0.5 + client.chance() / 2))
 
-    stop, retry = tenacity.stop_after_attempt(limits.attempts), tenacity.retry_if_exception_type(Again)
+    stop, retry = tenacity.stop_after_attempt(client.attempts), tenacity.retry_if_exception_type(Again)
     retrying = tenacity.Retrying(stop=stop, wait=wait, retry=retry, sleep=client.sleep, reraise=True)
     try:
         return retrying(_attempt, client, request)
     except Again as fault:
-        found = f"{fault.found}, at the last of {limits.attempts} attempts"
+        found = f"{fault.found}, at the last of {client.attempts} attempts"
         expected = fault.expected + _without_tls(request.url)
         raise refuse(request.url, redact(found, request.key), expected) from None
     except UserError as fault:
@@ -238,14 +227,20 @@ def get(client: Client, request: Request) -> Answer:
 
 def _attempt(client: Client, request: Request) -> Answer:
     """Ask once, following redirects that stay on the host."""
-    url, client.until = request.url, client.clock() + client.limits.total_seconds
-    for _ in range(client.limits.redirects + 1):
-        _keep_distance(client, request, url)
+    url, client.until = request.url, client.clock() + client.total_seconds
+    here = urlsplit(url)
+    for _ in range(client.redirects + 1):
+        # The source's pace says when another request to its host may be sent.
+        if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
+            client.sleep(left)
+        client.asked[here.netloc] = client.clock()
         answer = _exchange(client, request, url)
         if isinstance(answer, Answer):
             return answer
-        url = _checked_redirect(url, answer)
-    raise refuse(request.url, f"more than {client.limits.redirects} redirects", "an answer")
+        url, location = urljoin(url, answer), answer
+        if not location or urlsplit(url)[:2] != here[:2]:
+            raise refuse(request.url, f"a redirect to {quote(location and url)}", f"one within {here.netloc}")
+    raise refuse(request.url, f"more than {client.redirects} redirects", "an answer")
 
 
 def _exchange(client: Client, request: Request, url: str) -> Answer | str:
@@ -299,8 +294,8 @@ def _fault_of(
     if status not in MAY_PASS:
         return refuse(request.url, found, "status 200")
     wait = asked_wait(headers.get("retry-after", ""), body, client.now())
-    if wait > client.limits.longest_wait:
-        expected = f"an answer, or a wait of at most {client.limits.longest_wait:g} s; ask again later"
+    if wait > client.longest_wait:
+        expected = f"an answer, or a wait of at most {client.longest_wait:g} s; ask again later"
         return refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
     return Again(found, "status 200", wait)
 
@@ -365,12 +360,12 @@ def _decoded(
     if encoding not in ("identity", "gzip", ""):
         raise refuse(request.url, f"the encoding {quote(encoding)}", "gzip or none")
     raw = _bounded(client, request.url, response, headers.get("content-length", ""))
-    yield from _unzipped(raw, client.limits.decoded_bytes, request.url) if encoding == "gzip" else raw
+    yield from _unzipped(raw, client.decoded_bytes, request.url) if encoding == "gzip" else raw
 
 
 def _bounded(client: Client, where: str, response: httpx.Response, declared: str) -> Iterator[bytes]:
     """Give the body as sent; stop as soon as it is too large or takes too long."""
-    limit, total = client.limits.received_bytes, 0
+    limit, total = client.received_bytes, 0
     if declared.isdecimal() and int(declared) > limit:
         raise refuse(where, f"a body of {declared} bytes", f"at most {limit}")
     for chunk in response.iter_raw():
@@ -383,7 +378,7 @@ def _bounded(client: Client, where: str, response: httpx.Response, declared: str
 
 def _too_slow(client: Client) -> Again:
     """Return what to say of an answer that takes longer than all of it may."""
-    seconds = f"{client.limits.total_seconds:g} s"
+    seconds = f"{client.total_seconds:g} s"
     return Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
 
 
@@ -419,21 +414,3 @@ def is_certificate_fault(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _checked_redirect(url: str, location: str) -> str:
-    """Return where a redirect points to, which must be the same host, and as safe."""
-    target = urljoin(url, location)
-    here, there = urlsplit(url), urlsplit(target)
-    if not location or here.netloc != there.netloc or here.scheme != there.scheme:
-        raise refuse(url, f"a redirect to {quote(target if location else '')}", f"one within {here.netloc}")
-    return target
-
-
-def _keep_distance(client: Client, request: Request, url: str) -> None:
-    """Wait until the source's pace allows another request to this host."""
-    host = urlsplit(url).netloc
-    last = client.asked.get(host)
-    if last is not None and (left := last + request.pace - client.clock()) > 0:
-        client.sleep(left)
-    client.asked[host] = client.clock()

@@ -36,9 +36,9 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     partners = {"partnerCode": _codes(question.partners)} if question.partners else {}
     about = {"reporterCode": _codes(question.reporters)} | partners | WHOLE
     about |= {
-        "maxRecords": f"{KEYED_ROWS if keyed else PREVIEW_ROWS}",
         "format": "JSON",
         "includeDesc": "false",
+        "maxRecords": str(KEYED_ROWS if keyed else PREVIEW_ROWS),
     }
     # All partners of one period and flow are some 230 rows: both flows might not fit into a preview.
     flows = [",".join(FLOWS)] if keyed or question.partners else [*FLOWS]
@@ -58,11 +58,8 @@ def _codes(places: tuple[Economy, ...]) -> str:
     return ",".join(map(str, sorted(int(place.comtrade) for place in places)))
 
 
-def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read an answer: rows in Comtrade's numbers, as text, values in dollars, and no notes.
-
-    An error in place of data, rows cut off at the limit, or fewer than were counted are refused.
-    """
+def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read an answer: rows in Comtrade's numbers, as text, values in dollars, and no notes."""
     content = tables.read_json(body, where) if body else {"data": [], "count": 0}
     found = content if isinstance(content, dict) else {}
     rows, words = found.get("data"), str(found.get("error") or found.get("message") or "")
@@ -109,9 +106,9 @@ def _to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
 def _codes_of(rows: list[dict[str, Any]], name: str, where: str) -> list[str]:
     """Return the codes of a column as text, given as numbers or texts."""
     values = [row.get(name) for row in rows]
-    if other := sorted(str(kind.__name__) for kind in set(map(type, values)) - {int, str}):
+    if other := sorted(kind.__name__ for kind in set(map(type, values)) - {int, str}):
         raise refuse(where, f"{name} of type {other[0]}", "codes")
-    texts = {value: str(value) for value in set(values)}
-    if long := [text for text in texts.values() if len(text) > LONGEST_CODE]:
+    texts = [*map(str, values)]
+    if long := [text for text in texts if len(text) > LONGEST_CODE]:
         raise refuse(where, f"{name} {quote(long[0])}", "a code")
-    return [texts[value] for value in values]
+    return texts

@@ -14,7 +14,7 @@ Only years that are over count. A trade figure of a period is converted at the m
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -52,7 +52,7 @@ def annual_indicator(code: str, place: str, years: range, desk: Desk) -> Found:
     return desk.ask(request, partial(read_indicator, iso3=iso3, code=code))
 
 
-def read_indicator(body: bytes, media: str, where: str, iso3: str, code: str) -> pd.Series:
+def read_indicator(body: bytes, where: str, iso3: str, code: str) -> pd.Series:
     """Read the values of a country's indicator by year; those of another one are refused."""
     content = tables.read_json(body, where)
     head = content[0] if isinstance(content, list) and content else None
@@ -102,7 +102,7 @@ def cbr_daily(series: str, years: range, desk: Desk) -> Found:
     return desk.ask(request, partial(read_cbr, series=series))
 
 
-def read_cbr(body: bytes, media: str, where: str, series: str = "") -> pd.Series:
+def read_cbr(body: bytes, where: str, series: str = "") -> pd.Series:
     """Read an answer: rate of one unit by day, in order, in new roubles; of another currency it is refused."""
     root = tables.parse_xml(body, where, "the XML of XML_dynamic")
     if root.tag != "ValCurs" or (not len(root) and (root.text or "").strip()):
@@ -155,7 +155,7 @@ def fred_series(series: str, years: range, desk: Desk) -> Found:
     return desk.ask(request, partial(read_fred, series=series))
 
 
-def read_fred(body: bytes, media: str, where: str, series: str) -> pd.Series:
+def read_fred(body: bytes, where: str, series: str) -> pd.Series:
     """Read a table of FRED: the first day of each period, and its value; "." means that there is none."""
     rows = tables.read_columns(body, where, (series,), ("observation_date", "DATE"))
     values = [tables.to_number(one, f"{where}: {series}") for one in rows[series].replace(".", "")]
@@ -170,10 +170,7 @@ LONGEST_PAUSE = 15  # days without a new rate: the Russian New Year holidays tak
 
 
 def mean_of(days: pd.Series, period: str, known: str) -> float | None:
-    """Return the plain mean of the daily rates of a period, as `observations` writes it.
-
-    None where it was not over on the day `known`, or more than `LONGEST_PAUSE` of its days have no rate.
-    """
+    """Return the mean of a period's daily rates; None where it was not over on the day `known`, or a pause is too long."""
     first, last = observations.first_day(period), observations.last_day(period)
     inside = days[first:last]
     longest = max((later - earlier).days for earlier, later in pairwise([first, *inside.index, last]))
@@ -265,70 +262,59 @@ def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
 class Renewed:
     """Rows that are new or have another value, what differs (a line each), and what a reader must know."""
 
-    changed: pd.DataFrame
-    differences: list[str]
-    notes: list[str]
+    changed: list[curation.Row] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Renewed:
-    """Ask the sources for every covariate that they have, or for the rates of some currencies alone.
-
-    A source that cannot be asked is a note beside the others; where none can be, an error.
-    """
-    kept = load_covariates().astype({"year": "int64"})
-    news, notes, faults, this_year = [], [], [], desk.client.now().year
+    """Ask the sources for every covariate, or the rates of some currencies; one that fails is a note, unless all do."""
+    kept, this_year = load_covariates().astype({"year": "int64"}), desk.client.now().year
+    old = kept.set_index(["variable", "year"])["value"].to_dict()
     there = set(exchange_rates(kept, pd.Timestamp.max)) - {"USD"}
-    known = rates_of(currencies) or RECIPES | rates_of(sorted(there))
-    for name, recipe in known.items():
-        if recipe.source not in sources:
-            continue
+    known = rates_of(currencies) or RECIPES | rates_of(there)
+    wanted = {name: recipe for name, recipe in sorted(known.items()) if recipe.source in sources}
+    renewed, faults = Renewed(), list[UserError]()
+    for name, recipe in wanted.items():
         try:
             years = range(publisher(recipe.source).first_year, this_year)
             found, snapshot = recipe.make(recipe, years, desk)
         except UserError as error:
             faults.append(error)
-            notes.append(f"{name}: stays as it is: {error}")
+            renewed.notes.append(f"{name}: stays as it is: {error}")
             continue
         found = found[found.index < this_year]
         if found.empty:
-            notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
-        values = {"year": found.index, "variable": name, "value": found.to_numpy(), "unit": recipe.unit}
-        source = f"{snapshot.url} (retrieved {snapshot.day})"
-        news.append(pd.DataFrame(values | {"source_url": source}).astype({"year": "int64"}))
-    if faults and not news:
+            renewed.notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
+        about = {"unit": recipe.unit, "source_url": f"{snapshot.url} (retrieved {snapshot.day})"}
+        for year, value in found.items():
+            if words := _difference(f"{name} {year}", old.get((name, year)), value, recipe.unit):
+                renewed.differences.append(words)
+                written = np.format_float_positional(value, trim="-")
+                renewed.changed.append({"year": str(year), "variable": name, "value": written} | about)
+    if faults and len(faults) == len(wanted):
         raise faults[0]
-    return _compare(kept, pd.concat(news, ignore_index=True) if news else kept.iloc[:0], notes)
+    return renewed
 
 
 SAME = 5e-5
 """Relative difference below which two values are one: the file holds five digits or more."""
 
 
-def _compare(kept: pd.DataFrame, news: pd.DataFrame, notes: list[str]) -> Renewed:
-    """Return what is new or has another value than what is kept, also in lines."""
-    key = ["variable", "year"]
-    old = kept.set_index(key)["value"].to_dict()
-    lines, changed = [], []
-    for row in news.sort_values(key).itertuples():
-        before = old.get((row.variable, row.year))
-        if before is None:
-            lines.append(f"+ {row.variable} {row.year}: {row.value:.6g} {row.unit}")
-        elif abs(row.value - before) > SAME * abs(before):
-            change = f" ({100 * (row.value / before - 1):+.2f} %)" if before and row.unit != "percent" else ""
-            lines.append(f"~ {row.variable} {row.year}: {before:.6g} → {row.value:.6g}{change}")
-        else:
-            continue
-        changed.append(row.Index)
-    return Renewed(news.loc[changed], lines, notes)
+def _difference(what: str, before: float | None, value: float, unit: str) -> str:
+    """How a value differs from the one that is kept; blank where it does not."""
+    if before is None:
+        return f"+ {what}: {value:.6g} {unit}"
+    if abs(value - before) <= SAME * abs(before):
+        return ""
+    change = f" ({100 * (value / before - 1):+.2f} %)" if before and unit != "percent" else ""
+    return f"~ {what}: {before:.6g} → {value:.6g}{change}"
 
 
 def write(renewed: Renewed) -> None:
     """Write the file, with every row that stays as it is to the letter, and its checksum."""
     with editing():
-        rows = {(row["variable"], row["year"]): row for row in curation.read_rows("covariates")}
-        for news in renewed.changed.itertuples():
-            value = np.format_float_positional(news.value, trim="-")
-            row = {"year": str(news.year), "variable": news.variable, "value": value}
-            rows[news.variable, row["year"]] = row | {"unit": news.unit, "source_url": news.source_url}
-        text = curation.to_text([rows[key] for key in sorted(rows)])
+        rows = [*curation.read_rows("covariates"), *renewed.changed]
+        by_key = {(row["variable"], row["year"]): row for row in rows}
+        text = curation.to_text([by_key[key] for key in sorted(by_key)])
         write_tables({describe("covariates")["path"]: text.encode()})

@@ -39,10 +39,7 @@ class Fetched:
 
 
 def pair_question(source: str, reporter: str, partner: str, freq: str, years: range) -> Question:
-    """Return the question for a pair, with what may be told beside it: trade with the world, and the partner's own view.
-
-    What no source can answer is refused; nobody was asked yet. The partner may be "World".
-    """
+    """Return the question for a pair, with its trade with the world and the partner's own view; nobody is asked yet."""
     own, other, world = find_economy(reporter), find_economy(partner), economies()[0]
     if own == other:
         raise UserError(f"partner: found {quote(partner)}, the reporter itself, expected another country")
@@ -70,10 +67,7 @@ def _check_source(source: str, freq: str) -> Publisher:
 
 
 def fetch(question: Question, desk: Desk) -> Fetched:
-    """Ask all requests of a question and put the answers together.
-
-    Where the quota of a source is used up on the way, what had been answered by then, and a note that says when to go on.
-    """
+    """Ask all requests of a question; where a quota ends on the way, what came by then and a note on when to go on."""
     requests = TRADE[question.source].plan(question, desk)
     years = [str(year) for year in question.years]
     parts, snapshots, notes = [observations.empty()], [], []
@@ -140,12 +134,9 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
         raise fault
 
 
-def read_answer(question: Question, body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read an answer into observations in names and periods of this project.
-
-    Rows of other questions are refused; whole tables are returned whole (`_part_of_table`).
-    """
-    rows, notes = TRADE[question.source].read(body, media, where)
+def read_answer(question: Question, body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
+    rows, notes = TRADE[question.source].read(body, where)
     if question.source in BY_CODE:
         _check_answers(rows, question, where)
         names = names_by(question.source)
@@ -187,10 +178,7 @@ def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.Dat
 
 @dataclass(frozen=True)
 class Imported:
-    """A file that was read as if it were an answer, nothing of it kept yet: its observations, in the units of the table.
-
-    `mapping` is how it was read; None for a page of China's customs.
-    """
+    """A file that was read as an answer, nothing of it kept yet; a page of China's customs has no mapping."""
 
     fetched: Fetched
     request: Request
@@ -202,15 +190,11 @@ class Imported:
 def read_import(
     table: Path, mapping: Mapping | None, desk: Desk, observed: Observed | None = None
 ) -> Imported:
-    """Read a downloaded table, or without a mapping a saved page of China's customs.
-
-    `observed` is what the mapping makes of the table, where somebody has read it already. A file that came before is known
-    from then on.
-    """
+    """Read a downloaded table, by a mapping or as it was read already (`observed`), or a saved page of China's customs."""
     body, where = read_file(table), shown_path(table)
     if mapping is None:
         facts, source = publisher("gacc"), "gacc"
-        rows, notes = gacc.read(body, gacc.HTML[0], where)
+        rows, notes = gacc.read(body, where)
         rows = observations.check(rows.assign(source=source).reset_index(drop=True), where)
     else:
         facts = Publisher(mapping.title, mapping.url, mapping.licence, authority=mapping.authority)

@@ -45,10 +45,7 @@ OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "So
 
 
 def plan(question: Question, desk: Desk) -> list[Request]:
-    """Return the requests for the releases of the years: each month's, for annual values December's alone.
-
-    The index pages are asked for on the way; a year whose page is not there is left out.
-    """
+    """Return the requests for the releases of the years: each month's, for annual values December's alone."""
     if question.reporters[0].name != "China":
         raise UserError(f"reporter: found {quote(question.reporters[0].name)} of gacc, expected China")
     paths: dict[str, None] = {}
@@ -65,7 +62,7 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     return [desk.request("gacc", path, media=HTML, lasting=True) for path in paths]
 
 
-def read_index(body: bytes, media: str, where: str) -> tuple[int, list[tuple[int, str]]]:
+def read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
     """Read an index page: its year, and month and path of each release of the table by country."""
     page = _parse(body, where)
     options = page.xpath("//*[@id='preliminarysel']//option")
@@ -120,11 +117,8 @@ def is_release(body: bytes) -> bool:
     return bool(HEADING.search(_said(page, "atcl-ttl"))) and _table(page, "atcl-cnt") is not None
 
 
-def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a release: rows of China with every country in the table and the world, for the month and for January to it.
-
-    In December the latter is the year; growth stands with it. Of a page that contradicts itself a note is all that is read.
-    """
+def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read a release: China with every country in the table, for the month and for January to it, in December the year."""
     page = _parse(body, where)
     title, table = _said(page, "atcl-ttl"), _table(page, "atcl-cnt")
     heading = HEADING.search(title)

@@ -35,11 +35,8 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     return [desk.request("imf", path, (years,), media=(f"{MEDIA};version=2.0.0",))]
 
 
-def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read an answer: rows in the codes of the IMF, values in dollars, and notes.
-
-    An error in place of data, another unit than dollars and a true multiplier are refused.
-    """
+def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read an answer: rows in the codes of the IMF, values in dollars, and notes."""
     if body.lstrip()[:1] == b"{":
         raise refuse(where, f"the error {quote(error_words(body))}", "an SDMX-CSV table")
     needed = (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE")

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from lib.errors import UserError, quote, some
+from lib.errors import quote, some
 from lib.spoken import fold
 from lib.tools.sources import cells
 from lib.tools.sources.cells import is_figure, is_number, read_flow, read_period, read_place, text_of
+from lib.tools.sources.client import refuse
 from lib.tools.sources.tables import Cell, Table, any_cell, joined, spread
 
 LOOKED_AT = 400
@@ -27,25 +28,18 @@ SCALE_WORDS = re.compile(r"unit_mult|scal|multipl|power")
 class Layout:
     """One table, and where things stand in it.
 
-    Parameters
-    ----------
-    period_columns : the columns that say the period together, such as of the year and of the month.
-    period_rows : the rows of periods above the values, of which a second one says the quarter or month.
-    names : the rows of names; `levels` is what they say above each column, `name` all of it in one.
-    first, last : the rows of the values.
-    numbers : the columns of values.
-    titles : what stands above the names.
-    labels : the different texts of every column that holds neither values nor periods.
+    Of `period_columns` several say the period together, such as the year and the month; of `period_rows`, above the values,
+    a second one says the quarter or month. `names` are the rows of names: `levels` is what they say above each column, `name`
+    all of it in one. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
+    `labels` are the different texts of every other column.
     """
 
     def __init__(self, table: Table, where: str) -> None:
         self.table, self.where = table, where
         self.notes: list[str] = []
         self.width = min(max(map(len, table.rows[:5000])), 500)
-        self.text = [
-            [*map(text_of, row[: self.width]), *[""] * (self.width - len(row))]
-            for row in table.rows[:LOOKED_AT]
-        ]
+        rows, blank = table.rows[:LOOKED_AT], [""] * self.width
+        self.text = [[*map(text_of, row), *blank][: self.width] for row in rows]
         self.period_columns: list[int] = []
         row = next(filter(self.is_row_of_periods, range(1, min(len(self.text), 40) + 1)), None)
         self.period_rows = [row] if row else []
@@ -56,12 +50,12 @@ class Layout:
             self.find_values_beside()
         if not self.numbers:
             expected = "a table of figures with years, quarters or months"
-            raise UserError(f"{where}: found no column of numbers beside periods, expected {expected}")
+            raise refuse(where, "no column of numbers beside periods", expected)
         self.last = self.end()
         head, widest = table.rows[self.names[-1] - 1] if self.names else [], max(map(len, self.rows()))
         if table.separator and any_cell(head[widest:]):
             expected = f"as many: is a {quote(table.separator)} in a name without quotes?"
-            raise UserError(f"{where}: found {len(head)} names above {widest} columns, expected {expected}")
+            raise refuse(where, f"{len(head)} names above {widest} columns", expected)
         self.levels = spread([self.text[number - 1] for number in self.names])
         self.name = joined(self.levels, self.width)
         above = self.text[: (self.names or [self.first])[0] - 1]
@@ -69,12 +63,9 @@ class Layout:
         below = [[*map(text_of, row)] for row in self.table.rows[self.first :][-20:]]
         self.notes_below = [_said(row) for row in below if not any(map(is_number, row))]
         self.data = [row for row in self.text[self.first - 1 : self.last] if any(row)]
-        self.labels = {
-            place: texts
-            for place in range(self.width)
-            if place not in {*self.numbers, *self.period_columns}
-            and (texts := [text for (text,) in self.different([place]) if text])
-        }
+        others = sorted({*range(self.width)} - {*self.numbers, *self.period_columns})
+        labels = {place: [text for (text,) in self.different([place]) if text] for place in others}
+        self.labels = {place: texts for place, texts in labels.items() if texts}
 
     def note(self, words: str) -> None:
         """Add what a reader must know."""
@@ -98,13 +89,6 @@ class Layout:
     def rows(self) -> list[list[Cell]]:
         """All rows of values."""
         return self.table.rows[self.first - 1 : self.last]
-
-    def period_texts(self) -> list[str]:
-        """What the rows of periods say above each column of values."""
-        levels = [self.levels[self.names.index(number)] for number in self.period_rows]
-        return [" ".join(level[place] for level in levels) for place in self.numbers]
-
-    # --- periods in a row above the values ---
 
     def is_row_of_periods(self, number: int) -> bool:
         """Whether a row names periods, in order, above numbers."""
@@ -130,13 +114,9 @@ class Layout:
         """Whether the one period of a row is a year above values, not one beside them."""
         row = self.text[number - 1]
         beside = [text for other, text in enumerate(row) if other != place]
-        return (
-            any(beside)
-            and not any(map(is_number, beside))
-            and "A" in read_period(row[place])
-            and number < len(self.text)
-            and not self.columns_of_periods(number + 1)
-        )
+        if not any(beside) or any(map(is_number, beside)) or "A" not in read_period(row[place]):
+            return False
+        return number < len(self.text) and not self.columns_of_periods(number + 1)
 
     def find_values_below(self, number: int) -> None:
         """The values below a row of periods."""
@@ -150,9 +130,8 @@ class Layout:
         self.names = [*above, number, *between]
         if between:
             lower, last = self.text[between[-1] - 1], ""
-            for place in range(
-                self.numbers[0], self.width
-            ):  # a period reaches to the right, as a merged cell does
+            # A period reaches to the right, as a merged cell does.
+            for place in range(self.numbers[0], self.width):
                 last = row[place] or last
                 if place not in self.numbers and lower[place] and not row[place] and read_period(last):
                     self.numbers.append(place)
@@ -173,13 +152,11 @@ class Layout:
         inside = {*row[start:]} - {""}
         return len(inside) > 1 or (len(inside) == 1 and sum(map(bool, row)) > 1)
 
-    # --- periods in each row ---
-
     def find_values_beside(self) -> None:
         """The values beside periods, or of a table that has one period in all."""
-        start = next((n for n, row in enumerate(self.text, 1) if _has_period_and_number(row)), None)
+        start = next((n for n, row in enumerate(self.text, 1) if _has_period_and_number(row)), 0)
         columns = self.columns_of_periods(start) if start else []
-        if start is None or not columns:
+        if not columns:
             has_both = (0 < sum(map(is_number, row)) < sum(map(bool, row)) for row in self.text[1:])
             start = next((n for n, found in enumerate(has_both, 2) if found), len(self.text) + 1)
             rows = [row for row in self.text[start - 1 :] if any(row)]
@@ -368,7 +345,7 @@ class Parties:
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
                 words = f"found {quote(wanted)} nowhere in the column {axis['column']}"
-                self.unknown[role] = f"{words}, {expected_place(names.values())}"
+                self.unknown[role] = f"{words}, expected {one_of(names.values())}"
             return axis | {"names": rows} | left if rows else {"is": wanted}
         if unknown := [quote(text) for text in texts if text not in names]:
             words = f"left out of the column {axis['column']}, no place that is known"
@@ -391,9 +368,9 @@ class Parties:
                     self.at.note(f"the {role} is {name}, by {quote(title)}")
 
 
-def expected_place(names: Iterable[str]) -> str:
+def one_of(names: Iterable[str]) -> str:
     """What could have been given instead of a place that is not there."""
-    return f"expected one of {some(dict.fromkeys(names), 8)}"
+    return f"one of {some(dict.fromkeys(names), 8)}"
 
 
 def _only_place(text: str) -> str:

@@ -110,8 +110,6 @@ def empty() -> pd.DataFrame:
 _MONTH = r"-(0[1-9]|1[0-2])"
 
 FORMS = {
-    "reporter": (r".+", "a name"),
-    "partner": (r".+", "a name"),
     "flow": ("|".join(FLOWS), " or ".join(FLOWS)),
     "period": (
         rf"\d{{4}}(-Q[1-4]|{_MONTH}(\.\.\d{{4}}{_MONTH})?)?",
@@ -119,22 +117,15 @@ FORMS = {
     ),
     "freq": ("|".join(FREQUENCIES), " or ".join(FREQUENCIES)),
     "unit": (r"[A-Z]{3}( (th|mn|bn))?", "a currency, with th, mn or bn"),
-    "valuation": (r"((FOB|CIF)( \+ (FOB|CIF))?)?", "FOB, CIF or both"),
     "yoy_pct": (r"(-?\d+(\.\d+)?)?", "a number in per cent"),
-    "status": ("ok|estimate|preliminary", "ok, estimate or preliminary"),
     "published": (r"(\d{4}-\d\d-\d\d)?", "YYYY-MM-DD"),
-    "note": (r"[^\n]*", "one line"),
-    "source": (r"[a-z][a-z0-9_]*", "a short name"),
-    "snapshot": (r"[0-9a-f]{64}", "a checksum"),
 }
-"""Of each column of text: its form, and the form in words."""
+"""Of each column of text that a source may get wrong: its form, and the form in words."""
 
 
 def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return observations that hold to their forms, in the order of `COLUMNS`; what a source does not say is `BLANK`.
-
-    By hand and not by pandera, which takes fifty times as long for the some 250 answers of China's customs.
-    """
+    """Return observations that hold to their forms, in the order of `COLUMNS`; what a source does not say is `BLANK`."""
+    # By hand: pandera takes fifty times as long for the some 250 answers of China's customs.
     missing = {name: text for name, text in BLANK.items() if name not in observations}
     rows = observations.assign(**missing)[list(COLUMNS)]
     for column, (form, words) in FORMS.items():
@@ -146,7 +137,7 @@ def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
     values = rows["value"].to_numpy(dtype="float64")
     if len(bad := values[~(np.isfinite(values) & (values >= 0))]):
         raise refuse(where, f"value {quote(str(bad[0]))}", "a finite number of 0 or more")
-    return rows.astype({name: "str" for name in FORMS if rows[name].dtype != "str"})
+    return rows.astype({name: "str" for name in COLUMNS if name != "value" and rows[name].dtype != "str"})
 
 
 def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:

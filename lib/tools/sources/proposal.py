@@ -15,14 +15,14 @@ from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path
 from lib.tools.sources import cells, observations, reader
 from lib.tools.sources.cells import is_number, read_flow, read_place
-from lib.tools.sources.layout import CODE_WORDS, SCALE_WORDS, Layout, Parties, Said, expected_place, places_in
+from lib.tools.sources.client import refuse
+from lib.tools.sources.layout import CODE_WORDS, SCALE_WORDS, Layout, Parties, Said, one_of, places_in
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.tables import Table, read_file, read_tables
 
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
-
 
 PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
 
@@ -58,10 +58,8 @@ def propose(path: Path, **given: Any) -> Proposal:
     by their text. For everything that is missing, or could be meant in two ways, `UnclearError` has a question.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
-    where, body = shown_path(path), read_file(path)
-    if not body.strip():
-        raise UserError(f"{where}: found nothing in it, expected a table")
-    tables = read_tables(body, where, given.get("encoding"), given.get("separator"), given.get("sheet"))
+    where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
+    tables = read_tables(read_file(path), where, *about)
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
@@ -103,7 +101,9 @@ class Look:
             raise UserError(f"{self.where}: {'; '.join([found, *notes[:3]])}")
         return Proposal(mapping, rows, self.at.notes + notes)
 
-    # --- period ---
+    def ask(self, name: str, found: str, expected: str) -> None:
+        """Note a question: what of the table can be meant in no way, or in two."""
+        self.questions[name] = f"found {found}, expected {expected}"
 
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
@@ -111,9 +111,11 @@ class Look:
         if "period" in self.given or not (at.period_columns or at.period_rows):
             return self.period_of_all()
         axis: Said = {}
-        texts = at.period_texts() if at.period_rows else []
+        texts: list[str] = []
         if at.period_rows:
             axis["row"] = at.period_rows[0] if len(at.period_rows) == 1 else at.period_rows
+            levels = [at.levels[at.names.index(number)] for number in at.period_rows]
+            texts = [" ".join(level[place] for level in levels) for place in at.numbers]
         if at.period_columns:
             names = [at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
@@ -124,7 +126,7 @@ class Look:
         part = next(filter(None, map(cells.part_of_year, names)), "")
         if part and freq == "A" and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
-            self.questions["freq"] = f"found years, and {quote(part)} above them, expected {expected}"
+            self.ask("freq", f"years, and {quote(part)} above them", expected)
         said: Said = {"period": axis, "freq": freq}
         without = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
         if "" in texts and any(is_number(row[one]) for row in without for one in at.numbers):
@@ -138,8 +140,8 @@ class Look:
         kinds = cells.read_period(text)
         if not kinds or {*kinds} & {"m", "q"}:
             first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
-            found = f"found no year, quarter or month in the table (its first row: {first})"
-            self.questions["period"] = f"{found}, expected the one of all its figures, such as 2024-01"
+            found = f"no year, quarter or month in the table (its first row: {first})"
+            self.ask("period", found, "the one of all its figures, such as 2024-01")
             return {"period": {"is": "2000"}, "freq": "A"}
         if "period" not in self.given:
             self.at.note(f"the period of all figures is {quote(text)}")
@@ -159,10 +161,10 @@ class Look:
             top = "A" if len(months) == 1 else "Q" if quarterly else "M"
         if top == "m" and kinds["A"]:
             expected = "the year in each row, in a column of its own"
-            raise UserError(f"{self.where}: found years as headings above months, expected {expected}")
+            raise refuse(self.where, "years as headings above months", expected)
         if top == "m":
             if "year" not in self.given:
-                self.questions["year"] = "found months without their year, expected it, such as 2024"
+                self.ask("year", "months without their year", "it, such as 2024")
             axis, top = axis | {"year": self.given.get("year")}, "M"
         header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
         named = top == "A" and re.search(r"fiscal|financial year|\bfy\b", header)
@@ -179,8 +181,8 @@ class Look:
             return "F"
         if len({text[:4] for text in texts}) < len(texts):
             return "M"
-        words = f"found {quote(texts[0])}, which may be a month or a fiscal year"
-        self.questions["freq"] = f"{words}, expected M, or `fiscal` with its first month"
+        found = f"{quote(texts[0])}, which may be a month or a fiscal year"
+        self.ask("freq", found, "M, or `fiscal` with its first month")
         return top
 
     def fiscal(self, texts: list[str]) -> Said:
@@ -194,16 +196,13 @@ class Look:
         first = int(said)
         if "fiscal" not in self.given:
             expected = "the month in which they begin, such as 4 (1: calendar years)"
-            self.questions["fiscal"] = f"found fiscal years such as {quote(unsaid[0])}, expected {expected}"
+            self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
         if single and (first > 1 or "fiscal" not in self.given):
             if label := self.given.get("fiscal_label"):
                 return {"fiscal": first, "fiscal_label": label}
-            expected = "start or end: which of its two years it is called by"
-            self.questions["fiscal_label"] = f"found {quote(single[0])}, expected {expected}"
+            self.ask("fiscal_label", quote(single[0]), "start or end: which of its two years it is called by")
         return {"fiscal": first}
-
-    # --- flow ---
 
     def values_by_row(self, said: Said) -> bool:
         """Whether rows of names say of which columns the values are: by their periods or parties."""
@@ -235,13 +234,10 @@ class Look:
             axis = axis | {"others": "skip"}
         return axis | {"names": names}
 
-    # --- values ---
-
     def values(self, said: Said) -> list[Said]:
         """The columns of values with flow and unit."""
-        if self.values_by_row(said):
-            return [self.value(None, said, alone=True)]
-        columns = self.value_columns(said["partner"].get("is"))
+        by_row = self.values_by_row(said)
+        columns = [None] if by_row else self.value_columns(said["partner"].get("is"))
         return [self.value(place, said, alone=len(columns) == 1) for place in columns]
 
     def value_columns(self, partner: str | None) -> list[int]:
@@ -249,8 +245,7 @@ class Look:
         name = self.at.name
         if column := self.given.get("column"):
             if column not in name:
-                expected = nearest(column, filter(None, name))
-                raise UserError(f"{self.where}: column: found {quote(column)}, expected {expected}")
+                raise refuse(f"{self.where}: column", quote(column), nearest(column, filter(None, name)))
             return [name.index(column)]
         places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
         about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
@@ -260,7 +255,7 @@ class Look:
             places = [place for place in places if not about[place]]
             if read_place(partner) != "World" or not places:
                 there = [place for one in others for place in sorted(about[one])]
-                self.questions["partner"] = f"found no column of {quote(partner)}, {expected_place(there)}"
+                self.ask("partner", f"no column of {quote(partner)}", one_of(there))
                 return others[:1]
         places = of_partner or places
         flow = {place: read_flow(name[place]) for place in places}
@@ -274,8 +269,7 @@ class Look:
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
-            words = f"found several columns of numbers ({heads})"
-            self.questions["column"] = f"{words}, expected the one of the values"
+            self.ask("column", f"several columns of numbers ({heads})", "the one of the values")
         return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
@@ -289,7 +283,7 @@ class Look:
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 whose = f" of {quote(head)}" if head else ""
-                self.questions["flow"] = f"found none for the values{whose}, expected total, export or import"
+                self.ask("flow", f"none for the values{whose}", "total, export or import")
             found["flow"] = flow or "total"
         if unit := self.unit(head, said):
             found["unit"] = unit
@@ -297,8 +291,6 @@ class Look:
         if valuation and (valuation[1], found.get("flow")) in (("fob", "export"), ("cif", "import")):
             found["valuation"] = valuation[1].upper()
         return found
-
-    # --- units ---
 
     def unit_by_row(self, said: Said) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
@@ -340,8 +332,7 @@ class Look:
                 return ""
             if not currency:
                 where = said["unit"].get("column") or "row {row}".format(**said["unit"])
-                words = f"found powers of ten in the column {where} but no currency"
-                self.questions["unit"] = f"{words}, expected one, such as USD"
+                self.ask("unit", f"powers of ten in the column {where} but no currency", "one, such as USD")
             return currency or "USD"
         texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
         rows = [row[place] for row in self.at.data for place in self.at.numbers if is_number(row[place])]
@@ -350,7 +341,7 @@ class Look:
         if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
-            self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'
+            self.ask("unit", seen, 'one, such as "USD mn", "CNY 亿" or "EUR"')
         return unit_in_words(currency or "USD", power or 0)
 
     def unit_in_titles(self, head: str) -> tuple[str, int | None]:
@@ -362,8 +353,6 @@ class Look:
         units = list(map(read_unit, texts))
         currency = next((currency for currency, _ in units if currency), "")
         return currency, next((ten for _, ten in units if ten is not None), None)
-
-    # --- numbers ---
 
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
@@ -378,25 +367,22 @@ class Look:
         try:
             marks, unclear = cells.find_marks(texts)
         except ValueError as error:
-            self.questions["decimal"] = f"found {error}, which contradict one another, expected . or ,"
+            self.ask("decimal", f"{error}, which contradict one another", ". or ,")
             return said
         if unclear:
             if "," not in unclear or self.table.separator != ",":
-                words = f"found {quote(unclear)}, which may have decimals or thousands"
-                self.questions["decimal"] = f"{words}, expected the mark before decimals: . or ,"
+                found = f"{quote(unclear)}, which may have decimals or thousands"
+                self.ask("decimal", found, "the mark before decimals: . or ,")
             marks = cells.Marks(".", ",")
             self.at.note(f"{quote(unclear)} was read with thousands")
         if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
             said |= {name: mark for name, mark in marks._asdict().items() if mark}
         return said
 
-    # --- the mapping ---
-
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""
         at, table = self.at, self.table
-        ascii_stem = self.stem.casefold().encode("ascii", "ignore").decode()
-        slug = re.sub(r"[^a-z0-9]+", "_", ascii_stem).strip("_")[:28]
+        slug = re.sub(r"[^a-z0-9]+", "_", self.stem.casefold()).strip("_")[:28]
         slug = slug if re.fullmatch(r"[a-z][a-z0-9_]+", slug) else f"table_{slug}".rstrip("_")
         facts: Said = {
             "source": f"own_{slug}" if slug in PUBLISHERS else slug,
@@ -419,8 +405,7 @@ class Look:
             except reader.ConflictError as conflict:
                 total = self.total_of(conflict)
                 mapping = mapping.model_copy(update={"rows": mapping.rows | total})
-        found = "found rows that differ in too many columns"
-        raise UserError(f"{self.where}: {found}, expected `rows` in a mapping")
+        raise refuse(self.where, "rows that differ in too many columns", "`rows` in a mapping")
 
     def total_of(self, conflict: reader.ConflictError) -> dict[str, str]:
         """The text of the total in one of the columns that tell rows apart; without one, the reader is asked."""

@@ -15,28 +15,20 @@ from lib.errors import UserError, nearest, quote
 
 @dataclass(frozen=True)
 class Publisher:
-    """One source.
-
-    Parameters
-    ----------
-    command : the subcommand of `tradegoals data` that asks it: "fetch", trade between countries, or "refresh",
-        covariates.
-    pace : the least number of seconds between two requests.
-    first_year : the first year that it has, and so the first that is asked for.
-    max_age : how old a kept answer may be that is used in place of a new one.
-    silent : ISO3 codes of economies that it has as partners alone.
-    """
+    """One source."""
 
     title: str
     base: str
     licence: str
     covers: str = ""
     authority: str = "statistics"
-    command: str = ""
-    pace: float = 1.0
-    first_year: int = 1980
-    max_age: timedelta | None = None
-    silent: tuple[str, ...] = ()
+    command: str = (
+        ""  # of `tradegoals data`, which asks it: fetch, trade of countries, or refresh, covariates
+    )
+    pace: float = 1.0  # seconds between two requests, at least
+    first_year: int = 1980  # that it has, and so the first that is asked for
+    max_age: timedelta | None = None  # of a kept answer that is used in place of a new one
+    silent: tuple[str, ...] = ()  # ISO3 codes of economies that it has as partners alone
     key: str = ""
     key_header: str = ""
 
@@ -128,10 +120,7 @@ def publisher(source: str) -> Publisher:
 
 
 def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: bool = False) -> str:
-    """Return a source's base address: the one given, else of `TRADEGOALS_<SOURCE>_URL`, else its own.
-
-    One without TLS is refused, unless it is this machine's own, or of `PLAIN_HOSTS` and allowed.
-    """
+    """Return a source's base address: as given, of `TRADEGOALS_<SOURCE>_URL`, or its own; without TLS only where allowed."""
     known = publisher(source).base
     base = (bases or {}).get(source) or os.environ.get(f"TRADEGOALS_{source.upper()}_URL") or known
     if allow_http and urlsplit(base).hostname in PLAIN_HOSTS:
@@ -165,10 +154,6 @@ class Secret:
     def __repr__(self) -> str:
         """Name it."""
         return f"Secret({self.name})"
-
-    def __format__(self, form: str) -> str:
-        """As `repr`, in whatever form."""
-        return format(repr(self), form)
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled, since a pickle is a file."""

@@ -14,7 +14,7 @@ from lib.errors import UserError, nearest, quote, some
 from lib.tools.sources import cells, observations
 from lib.tools.sources.cells import Marks, flag_of, read_period, read_periods, text_of
 from lib.tools.sources.client import refuse
-from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
+from lib.tools.sources.mapping import Mapping, ValueColumn, to_unit
 from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
 
 Observed = tuple[pd.DataFrame, list[str]]
@@ -30,11 +30,7 @@ class ConflictError(UserError):
 
 
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
-    """Read a file into observations.
-
-    A cell that is neither a number nor marked as missing, a partner that the mapping does not name, and two values for one
-    period are refused.
-    """
+    """Read a file into observations; texts of no known meaning, and two values for one period, are refused."""
     about = mapping.encoding, mapping.separator, mapping.sheet
     table = read_tables(body, where, *about)[0] if body.strip() else Table([])
     return Reader(table, mapping, where).observations()
@@ -91,8 +87,10 @@ class Reader:
         self.notes = list(table.notes)
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
-        self.known: dict[tuple[str, str], str] = {}  # what texts mean, by role
         self.valued: set[int] = set()
+        if outside := [row for axis in self.axes.values() for row in axis.levels if row not in self.names]:
+            expected = f"one of header_row: {[*self.names]}"
+            raise refuse(where, f"row {outside[0]} outside the rows of names", expected)
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
     def observations(self) -> Observed:
@@ -104,19 +102,17 @@ class Reader:
         periods = self.periods(found)
         return self.checked([one for one in found if periods[one.period]], periods)
 
-    # --- columns ---
+    def note(self, words: str) -> None:
+        """Add what a reader must know."""
+        self.notes.append(f"{self.where}: {words}")
 
     def place_of(self, name: str) -> int:
-        """Return the place of a column that must be there once: by its name, else by its number or letter."""
+        """Return the place of a column that must be there once: by its name, else by its number."""
         levels = list(self.names.values())
         last = [next((row[n] for row in reversed(levels) if row[n]), "") for n in range(self.width)]
         for header in (self.whole, last, *levels):
             if header.count(name) == 1:
                 return header.index(name)
-        if 0 in self.names and re.fullmatch("[A-Z]{1,2}", name):
-            place = sum((ord(letter) - 64) * 26**power for power, letter in enumerate(reversed(name))) - 1
-            if place < self.width:
-                return place
         times = max(self.whole.count(name), last.count(name))
         hint = "; columns without names are called by their place where the mapping says header_row: 0"
         expected = nearest(name, {*self.whole} - {""}) + hint * name.isdigit()
@@ -130,20 +126,17 @@ class Reader:
         for value in self.mapping.flows:
             free = [place for place in range(self.width) if place not in used]
             for place in [self.places[value.column]] if value.column else free:
-                said = {role: self.level(axis.levels, place) for role, axis in self.axes.items() if axis.row}
+                said = {
+                    role: " ".join(filter(None, (self.names[row][place] for row in axis.levels)))
+                    for role, axis in self.axes.items()
+                    if axis.row
+                }
                 if value.column or self.means(said):
                     found.append(Column(place, value.column or self.whole[place], value, said))
         self.valued = {column.place for column in found}
         if not found:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
-
-    def level(self, rows: list[int], place: int) -> str:
-        """Return what rows of names say above a column."""
-        if outside := [row for row in rows if row not in self.names]:
-            expected = f"one of header_row: {[*self.names]}"
-            raise refuse(self.where, f"row {outside[0]} outside the rows of names", expected)
-        return " ".join(filter(None, (self.names[row][place] for row in rows)))
 
     def means(self, said: dict[str, str]) -> bool:
         """Whether the names above a column make it one of values."""
@@ -167,8 +160,6 @@ class Reader:
                 differ = f"units that differ ({', '.join(sorted(texts)[:3])})"
                 raise refuse(f"{self.where}: {name}", differ, f"`unit: {{column: {name}}}` in the mapping")
 
-    # --- rows ---
-
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Yield the rows that count, with their numbers, as wide as the names; blanks of `fill` continue what is above."""
         mapping = self.mapping
@@ -180,8 +171,6 @@ class Reader:
         for number, row in enumerate(self.table.rows[self.first - 1 : mapping.last_row], self.first):
             if len(row) > self.width and any(map(text_of, row[self.width :])):
                 raise refuse(f"{self.where}:{number}", f"{len(row)} fields", f"{self.width}")
-            if mapping.until and next(filter(None, map(text_of, row)), "").startswith(mapping.until):
-                return
             if above or len(row) < self.width:
                 row = [*row, *[None] * (self.width - len(row))]
             for place in above:
@@ -225,17 +214,16 @@ class Reader:
     def note_left_out(self, skipped: set[int], below: list[int]) -> None:
         """Note rows that were left out, and names of the mapping that stand nowhere in the table."""
         if skipped:
-            self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
+            self.note(f"{len(skipped)} rows of other parties were left out")
         if below:
-            words = f"what stands below the table, from row {below[0]} on, holds no values and was left out"
-            self.notes.append(f"{self.where}: {words}")
+            self.note(
+                f"what stands below the table, from row {below[0]} on, holds no values and was left out"
+            )
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:
                 there = nearest(name, seen) if seen else "nothing"
                 words = f"the {role} {quote(name)} of the mapping stands nowhere in the table"
-                self.notes.append(f"{self.where}: {words}; there is {there}")
-
-    # --- what is said of a value ---
+                self.note(f"{words}; there is {there}")
 
     def meanings(self, column: Column, said: dict[str, str], number: int) -> tuple[Any, ...]:
         """Return reporter, partner, flow and unit of a value; None for one that the mapping leaves out."""
@@ -245,25 +233,22 @@ class Reader:
 
     def meaning(self, role: str, column: Column, text: str, number: int) -> str | None:
         """Return the reporter, partner or flow of a value, or None where the mapping leaves it out."""
-        axis = self.axes.get(role)
         if role == "flow" and column.value.flow:
             return column.value.flow
-        assert axis is not None  # `Mapping.agrees`
+        axis = self.axes[role]
         if axis.always is not None:
             return axis.always
         self.seen[role].add(text)
         if (found := self.said_of(role, text)) or axis.others == "skip":
             return found or None
         known = "a name that is known here, or `names` in the mapping"
-        raise self.refusal(role, axis, text, number, nearest(text, axis.names) if axis.names else known)
+        raise self.refusal(role, text, number, nearest(text, axis.names) if axis.names else known)
 
     def said_of(self, role: str, text: str) -> str:
         """Return what a text means, by the names of the mapping, else by what is known; blank for nothing."""
         if names := self.axes[role].names:
             return names.get(text, "")
-        if (role, text) not in self.known:
-            self.known[role, text] = (cells.read_flow if role == "flow" else cells.read_place)(text) or ""
-        return self.known[role, text]
+        return (cells.read_flow if role == "flow" else cells.read_place)(text) or ""
 
     def unit(self, column: Column, text: str, number: int) -> tuple[str, int]:
         """Return the unit of a value: of the column, of the row, or the column's currency with the row's power of ten."""
@@ -274,31 +259,30 @@ class Reader:
         if text in axis.names:
             return to_unit(axis.names[text])
         currency, ten = read_unit(text)
-        if ten is None and re.fullmatch(r"\d{1,2}", text):
-            ten = int(text)
-        if ten is None and (currency or text.casefold() in ("units", "unit")):
-            ten = 0
+        if ten is None and (currency or re.fullmatch(r"\d{1,2}|units?", text.casefold())):
+            ten = int(text) if text.isdigit() else 0
         currency = currency or (to_unit(own)[0] if own else "")
         if ten is None or not currency:
-            raise self.refusal("unit", axis, text, number, "a unit, or its name in `names`")
+            raise self.refusal("unit", text, number, "a unit, or its name in `names`")
         return currency, ten
 
-    def refusal(self, role: str, axis: Axis, text: str, number: int, expected: str) -> UserError:
+    def refusal(self, role: str, text: str, number: int, expected: str) -> UserError:
         """Return what is said of a text that means nothing."""
-        return refuse(f"{self.where}:{number}: {', '.join(axis.columns) or role}", quote(text), expected)
+        place = ", ".join(self.axes[role].columns) or role
+        return refuse(f"{self.where}:{number}: {place}", quote(text), expected)
 
     def periods(self, found: list[Found]) -> dict[Any, str]:
         """Return the periods as observations write them, by what stands there; blank for those left out."""
-        lines, axis = {one.period: one.line for one in reversed(found)}, self.mapping.period
+        lines, axis = dict[Any, int](), self.mapping.period
+        for one in found:
+            lines.setdefault(one.period, one.line)
         place = ", ".join(axis.columns) or "period"
-        stated = {one.period: f"{self.where}:{lines[one.period]}: {place}" for one in found}
+        stated = {text: f"{self.where}:{line}: {place}" for text, line in lines.items()}
         periods = read_periods(stated, axis, self.mapping.freq)
         if left := [text_of(one.period) for one in found if not periods[one.period]]:
             words = some(map(quote, dict.fromkeys(left)), 5)
-            self.notes.append(f"{self.where}: {len(left)} values of other periods were left out: {words}")
+            self.note(f"{len(left)} values of other periods were left out: {words}")
         return periods
-
-    # --- values ---
 
     def checked(self, found: list[Found], periods: dict[Any, str]) -> Observed:
         """Return values as checked observations; those that contradict one another are refused."""
@@ -309,16 +293,14 @@ class Reader:
         for one in found:
             if (number := self.number(one, marks)) is None:
                 continue
-            value, unit = _in_known_unit(number.value, *one.unit)
-            row = {
-                "reporter": one.reporter,
-                "partner": one.partner,
-                "flow": one.flow,
-                "value": value,
-                "unit": unit,
-            }
-            row |= {"period": periods[one.period], "valuation": one.column.value.valuation}
-            if flag := number.flag or of_period[one.period]:
+            (value, _), (currency, ten) = number, one.unit
+            # One of the units of observations: others become millions, no digit changed.
+            if (power := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is None:
+                value, power = observations.moved(value, ten - 6), " mn"
+            unit = currency + power
+            row = {"reporter": one.reporter, "partner": one.partner, "flow": one.flow, "value": value}
+            row |= {"unit": unit, "period": periods[one.period], "valuation": one.column.value.valuation}
+            if flag := number[1] or of_period[one.period]:
                 status = known.get(flag, "ok")
                 means = f" ({status})" if status != "ok" else ""
                 row |= {"status": status, "note": f"printed with the flag {flag}{means}"}
@@ -327,7 +309,7 @@ class Reader:
             lines.append(one.line)
         if flags:
             words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
-            self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
+            self.note(f"values with flags, kept in their notes: {', '.join(words)}")
         published = self.mapping.published.isoformat() if self.mapping.published else ""
         of_all = {"freq": self.mapping.freq, "source": self.mapping.source, "published": published}
         table = pd.DataFrame(rows).assign(**of_all) if rows else observations.empty()
@@ -352,31 +334,29 @@ class Reader:
             if unclear:
                 words = f"three digits stand after every point, as in {quote(unclear)}"
                 hint = 'if these are thousands, the mapping must say `thousands: "."`'
-                self.notes.append(f"{self.where}: {words}: {hint}")
+                self.note(f"{words}: {hint}")
             return found
         if decimal is None:
             return Marks({",": ".", ".": ","}.get(thousands or "", "."), thousands or "")
         usual = found.thousands if found.decimal == decimal else ""
         return Marks(decimal, usual if thousands is None else thousands)
 
-    def number(self, one: Found, marks: Marks) -> cells.Number | None:
-        """Return the number of a cell, or None where the mapping says that there is none."""
-        found: cells.Number | str = cells.read_number(one.text, marks)
+    def number(self, one: Found, marks: Marks) -> tuple[float, str] | None:
+        """Return the number of a cell and its flag, or None where the mapping says that there is none."""
+        found = cells.read_number(one.text, marks)
         if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
-            found = cells.Number(float(one.cell))
+            found = float(one.cell), ""
         where = f"{self.where}:{one.line}: {one.column.name}"
         if isinstance(found, str):
             if cells.without_flag(one.text) in self.mapping.missing:
                 return None
             raise refuse(where, quote(one.text), found)
-        if not math.isfinite(found.value):
+        if not math.isfinite(found[0]):
             raise refuse(where, quote(one.text), "a finite number")
-        if found.value < 0:
+        if found[0] < 0:
             negative = "0 or more: a flow is never negative, a balance is none"
-            raise refuse(where, f"value {quote(str(found.value))}", negative)
+            raise refuse(where, f"value {quote(str(found[0]))}", negative)
         return found
-
-    # --- observations ---
 
     def refuse_conflicts(self, table: pd.DataFrame, lines: list[int]) -> None:
         """Refuse two values for one period, with the columns in which their rows differ."""
@@ -402,13 +382,5 @@ class Reader:
         year = rows["period"].str[:4]
         per_year = rows.groupby([*observations.KEY[:3], year.rename("year")]).size()
         if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
-            always = f"one value a year, always of {rows['period'].iloc[0][5:]}"
-            words = f"{always}, yet freq is {self.mapping.freq}: are these years? then `freq: A`"
-            self.notes.append(f"{self.where}: {words}")
-
-
-def _in_known_unit(value: float, currency: str, ten: int) -> tuple[float, str]:
-    """Return a value in one of the units of observations: others become millions, no digit changed."""
-    if (name := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is not None:
-        return value, currency + name
-    return observations.moved(value, ten - 6), f"{currency} mn"
+            always = f"always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
+            self.note(f"one value a year, {always}: are these years? then `freq: A`")

@@ -228,16 +228,13 @@ class Desk:
         about: dict[str, Any] = {"pace": facts.pace, "key": key_of(source), "key_header": facts.key_header}
         return Request(source, base, path, params, **about, **more)
 
-    def ask(self, request: Request, read: Callable[[bytes, str, str], Content]) -> tuple[Content, Snapshot]:
-        """Return what is read from the answer to a question, and the first record of its vintage.
-
-        `read` is given body, type and address; what it refuses is no answer, and put aside.
-        """
+    def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
+        """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
         any_age = self.offline or request.lasting
         try:
             kept = latest(self.store, request, self.client.now(), None if any_age else self.max_age)
             if kept and (any_age or self.max_age is not None):
-                content = read(read_body(self.store, kept), kept.media, kept.url)
+                content = read(read_body(self.store, kept), kept.url)
                 return content, first_of(self.store, request, kept)
         except UserError as error:  # of a store that is damaged, or that an older version wrote
             if self.offline:
@@ -252,7 +249,7 @@ class Desk:
         except UserError as error:
             raise type(error)(f"{error}{hint}") from None
         try:
-            content = read(answer.body, answer.media, answer.url)
+            content = read(answer.body, answer.url)
         except UserError as error:
             aside = self.store / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
             _write(aside, answer.body)

@@ -175,7 +175,7 @@ def read_tables(
         tables = [by_name[sheet]]
     tables = [table for table in tables if any(map(any_cell, table.rows))]
     if not tables:
-        raise refuse(where, "no cell with anything in it", "a table")
+        raise refuse(where, "nothing in it", "a table")
     return tables
 
 
@@ -239,8 +239,6 @@ def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
 
 # --- CSV ---
 
-SEPARATORS = (";", "\t", "|", ",")
-
 
 def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
     """Return the rows of a CSV; without a separator, that which gives the first lines the same number of fields."""
@@ -260,10 +258,7 @@ def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Ta
 
 
 def _find_separator(text: str) -> str:
-    """Return the separator under which most of the first lines are as wide as one another, and wider than one field.
-
-    Of two that divide them alike, a comma stands before decimals.
-    """
+    """Return the separator that gives most of the first lines one width; where two do, the comma stands before decimals."""
     lines = text[:100_000].splitlines()[:200]
     if lines and re.match(r"[^\t]+,[^\t]+\\\w+\t", lines[0]):  # a TSV of Eurostat
         return "\t"
@@ -277,7 +272,7 @@ def _find_separator(text: str) -> str:
         usual = max(set(wide), key=wide.count, default=0)
         return wide.count(usual) if usual else 0, usual
 
-    return max(SEPARATORS, key=score)
+    return max((";", "\t", "|", ","), key=score)
 
 
 # --- markup ---

@@ -31,8 +31,6 @@ CHEAPEST_FIRST = ("imf", "comtrade")
 YEARS_OF_OTHERS = 2
 """Latest years that are asked of a source other than the first: UN Comtrade answers some hundred calls a day."""
 
-BILLIONS = {"bn": 1000.0, "mn": 1.0}
-
 
 class Known(NamedTuple):
     """What is known of a pending target: its last full year, the level then, the probability to reach it."""
@@ -65,9 +63,7 @@ def update(years: range, desk: Desk) -> Updated:
     before = [(_state_of(row), _answer_to(row, _levels_of(row, today), today)) for row in whole]
     written, failed = [], Counter[str]()
     for pair in dict.fromkeys((row["reporter"], row["partner"]) for row in whole):
-        if {
-            one.casefold() for one in pair
-        } <= known_names().keys():  # groups and provinces have no live source
+        if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
             found, said = _fetch_from_cheapest(*pair, years, desk, failed)
             written += found
             notes += said
@@ -131,17 +127,18 @@ def _levels_of(target: curation.Row, today: date) -> pd.Series:
 
 def _needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
     """Return the level that a target asks for, in millions of its currency; None where that cannot be told."""
-    value, unit = target["target_value"], target["target_unit"]
-    base = levels.get(int(target["base_year"])) if target["base_year"] else None
-    if not value:
+    if not target["target_value"]:
         return None
+    value, base_year, year = float(target["target_value"]), target["base_year"], target["target_year"]
+    base = levels.get(int(base_year)) if base_year else None
     if target["measure"] == "multiple":
-        return float(value) * float(base) if base else None
+        return value * float(base) if base else None
     if target["measure"] == "growth_pct_per_year":
-        years = int(target["target_year"]) - int(target["base_year"]) if target["target_year"] and base else 0
-        return float(base) * (1 + float(value) / 100) ** years if base and years else None
-    currency, _, scale = unit.partition(" ")
-    return float(value) * BILLIONS[scale] if currency in CURRENCIES and scale in BILLIONS else None
+        years = int(year) - int(base_year) if year and base else 0
+        return float(base) * (1 + value / 100) ** years if base and years else None
+    currency, _, scale = target["target_unit"].partition(" ")
+    factor = {"bn": 1000.0, "mn": 1.0}.get(scale) if currency in CURRENCIES else None
+    return value * factor if factor else None
 
 
 def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Known | None:
@@ -174,10 +171,7 @@ def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
 
 
 def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
-    """Return a pending target with its outcome where the year of its deadline is over and its level is known.
-
-    A target without a deadline is decided on the day it is reached.
-    """
+    """Return a pending target with its outcome, once its year is over and known; without a deadline, once it is reached."""
     needed = _needed_mn(target, levels)
     if needed is None or levels.empty:
         return None
