@@ -33,7 +33,7 @@ RESULT_MIME = "application/vnd.tradegoals.result+json"
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("explore", **COMMON)
 settings.register_profile("thorough", derandomize=True, max_examples=100, **COMMON)
-settings.register_profile("tradegoals", derandomize=True, max_examples=15, **COMMON)
+settings.register_profile("tradegoals", derandomize=True, max_examples=10, **COMMON)
 settings.load_profile("tradegoals")
 
 
@@ -83,8 +83,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of every later search for garbage."""
+    """Leave what was imported and collected out of every later search for garbage, and search less often."""
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 class Scheduling(LoadScopeScheduling):

@@ -81,8 +81,8 @@ def _reason(answer: Answer) -> str:
     return verdict.reason + asked * ("%" in verdict.reason)
 
 
-def announcement(case: GoalCase) -> Said:
-    """Who announced the goal, when and where it is written; or that it is the reader's own."""
+def announced(case: GoalCase) -> pd.Series | None:
+    """The row of the goals' table, else of the register, in which a government stated the goal; None if none did."""
     kind, number, currency = parse_goal(case.goal)
     table = _announced()
     same = (
@@ -98,9 +98,13 @@ def announcement(case: GoalCase) -> Said:
         unit = table["unit"].str.split(" ", expand=True)
         stated = table["level"] * unit[1].map({"mn": 1.0, "bn": 1000.0}).where(unit[0] == currency)
     rows = table[same & ((stated - number).abs() < 1e-9)]
-    if rows.empty:
+    return None if rows.empty else rows.iloc[0]
+
+
+def announcement(case: GoalCase) -> Said:
+    """Who announced the goal, when and where it is written; or that it is the reader's own."""
+    if (row := announced(case)) is None:
         return Said("No government's announcement of this goal is in the data: it is the reader's own.")
-    row = rows.iloc[0]
     # With the day as precisely as it is known: "2019", "2012-12" or "2006-03-17".
     form = ("in {when}", "in {day:%B %Y}", "on {day:%-d %B %Y}")[row["announced"].count("-")]
     told = form.format(when=row["announced"], day=pd.Timestamp(row["announced"]))

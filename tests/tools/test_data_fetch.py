@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from fault_server import Server, World, portal_page, serve, status
-from sampling import exhaustive, some, thorough
+from sampling import exhaustive, in_full, some, thorough
 from sources_kit import months, quick_client
 
 from lib import fetched, outlook
@@ -487,6 +487,7 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
     assert float(row["outcome_value"]) == pytest.approx(level, rel=1e-3) and row["met"] == "no"
 
 
+@in_full
 @pytest.mark.usefixtures("shared_server")
 def test_pairs_of_the_imf_and_of_chinas_customs_from_the_publisher_to_the_site(server, tmp_path):
     """Turkey and Korea from the IMF; index, releases, figures by release of China; their goals, pages and one site."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,7 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not told in which kernel to run takes one of the shared server."""
-    settings = execute.Settings(warm_kernel)
-    monkeypatch.setattr(execute, "Settings", lambda: settings)
+    monkeypatch.setattr(execute, "Settings", partial(execute.Settings, warm_kernel))
 
 
 def a_run(**changes: Any) -> freshness.Run:

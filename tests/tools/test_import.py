@@ -227,17 +227,14 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_table_of_every_kind_is_read_without_a_mapping(kind: str, tmp_path: Path) -> None:
+def test_a_table_of_every_kind_is_read_without_a_mapping_and_with_the_one_that_was_found(
+    kind: str, tmp_path: Path
+) -> None:
     content, said, expected = KINDS[kind]
-    assert values(look(tmp_path, content, **FACTS | said).observations) == expected
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_mapping_that_was_found_reads_the_same_when_given(kind: str, tmp_path: Path) -> None:
-    content, said, expected = KINDS[kind]
-    mapping = look(tmp_path, content, **FACTS | said).mapping
-    again = parse_mapping(to_yaml(mapping).encode(), "m.yml")
-    assert again == mapping
+    found = look(tmp_path, content, **FACTS | said)
+    assert values(found.observations) == expected
+    again = parse_mapping(to_yaml(found.mapping).encode(), "m.yml")
+    assert again == found.mapping
     body = content.encode() if isinstance(content, str) else content
     assert values(read_table(body, again, "t")[0]) == expected
 

@@ -247,7 +247,7 @@ def test_edited_code_is_never_stale(name: str, tmp_path: Path) -> None:
 
 
 def test_a_command_loads_lib_once_and_an_edit_of_it_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    light: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "lib"
     (package / "analysis").mkdir(parents=True)

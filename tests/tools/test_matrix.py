@@ -281,6 +281,7 @@ def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path) -> None:
     assert asked == 4
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_an_unchanged_matrix_is_recognised_without_pandas(hundred: Path) -> None:
     """What takes time in a skip is an import: the budget of 1.5 s for a hundred runs is in tests/bench."""
     code = (
@@ -289,7 +290,7 @@ def test_an_unchanged_matrix_is_recognised_without_pandas(hundred: Path) -> None
         "print(sorted({'pandas', 'pydantic', 'nbformat', 'papermill', 'yaml'} & set(sys.modules)))"
     )
     arguments = ["run", "--runs", "--only", "*/a_goal-[1-3]", "--jobs", "2", "--out", str(hundred / "out")]
-    command = [sys.executable, "-c", code, *arguments]
-    subprocess.run(command, check=True, capture_output=True)
-    again = subprocess.run([*command, "--dry-run"], check=True, capture_output=True, text=True)
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    command = [sys.executable, "-c", code, *arguments, "--dry-run"]
+    again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert again.stdout.splitlines()[-2:] == ["0 of 3 would run", "[]"]

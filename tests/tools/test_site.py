@@ -758,7 +758,7 @@ def test_without_a_run_there_is_no_site(tmp_path: Path) -> None:
 
 def test_a_folder_that_no_build_has_made_is_not_replaced(small: Path) -> None:
     (small / "site" / "built.json").unlink()
-    with pytest.raises(UserError, match="that no build of the site has made"):
+    with pytest.raises(UserError, match="that no build of the site made"):
         build_site(small)
     assert (small / "site" / "index.html").exists()
 

@@ -24,6 +24,7 @@ KINDS = {
     "failed run": f"{FIRST}/goal-9/index.html",
     **{name: f"runs/{name}/default/index.html" for name in some(site_runs.NAMES, 3)},
 }
+SHORTEN = "document.querySelectorAll('tbody').forEach(body => [...body.rows].slice(40).forEach(row => row.remove()))"
 PAINTED = "new Promise(done => new PerformanceObserver(done).observe({type: 'paint', buffered: true})).then(() => 1)"
 Open = Callable[..., Visit]
 
@@ -84,8 +85,10 @@ def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
     visit.errors.clear()
     visit.outside.clear()
     visit.page.goto((site / KINDS[kind]).as_uri(), wait_until="load")
-    assert axe_faults(visit.page) == []
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    if not thorough():  # rows are alike, and axe takes seconds for hundreds
+        visit.page.evaluate(SHORTEN)
+    assert axe_faults(visit.page) == []
     assert (visit.errors, visit.outside) == ([], [])
 
 
@@ -267,12 +270,13 @@ def test_print_repeats_headers_and_leaves_no_picture_and_no_column_out(open_page
     assert page.locator("div.scroll").first.evaluate("box => getComputedStyle(box).overflowX") == "visible"
 
 
+@exhaustive
 def test_no_text_or_address_of_a_run_or_of_the_data_can_run(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = site_runs.nasty_site(tmp_path, monkeypatch)
     page = open_page(folder / "index.html").page
-    for path in sorted(folder.rglob("*.html")):
+    for path in some(sorted(folder.rglob("*.html")), 2):
         page.goto(path.as_uri())  # a dialog, a console error or a request fails the test at its end
         for summary in page.locator("details > summary").all()[:3]:
             summary.click()

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.bring import import_, remove
+from lib.tools.commands.bring import import_, options, remove
 
 ASKED = {
     "reporter": "whose trade (a name of reporters.csv, or a country)",
@@ -35,15 +35,8 @@ MAY_BE_BLANK = ("value", "yoy_pct", "published", "note")
 DEFAULTS = {"flow": "total", "status": "ok"}
 
 
-def _options(command: Any) -> Any:
-    for name, meaning in reversed(ASKED.items()):
-        words = meaning[0].upper() + meaning[1:] + "."
-        command = click.option(f"--{name.replace('_', '-')}", name, help=words)(command)
-    return command
-
-
 @click.command()
-@_options
+@options({name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()})
 @click.option("--yes", is_flag=True, help="Write without asking, also where something speaks against it.")
 def add(yes: bool, **given: str | None) -> None:
     """Add one figure to figures.csv: what no option gives is asked for.
@@ -73,13 +66,7 @@ def add(yes: bool, **given: str | None) -> None:
 
 
 def expect_known_data() -> None:
-    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at.
-
-    Raises
-    ------
-    UserError
-        With every file that differs, and its rows where there is a commit to compare them with.
-    """
+    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at."""
     from lib.errors import list_faults
     from lib.research import files
 
@@ -87,29 +74,32 @@ def expect_known_data() -> None:
     if files.check_checksums():
         files.finish_edit()  # one that began as we looked
         if faults := files.check_checksums():
-            from lib.tools import curation
+            raise UserError("\n".join([list_faults(faults), *_altered()]))
 
-            lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
-            raise UserError("\n".join([list_faults(faults), *lines]))
+
+def _altered() -> list[str]:
+    """How the tables differ from the last commit, a line a field."""
+    from lib.tools import curation
+
+    return [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
 
 
 def renew_checksums(yes: bool) -> None:
     """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
     from lib.figures import check_tables
     from lib.research import files
-    from lib.tools import curation
 
     files.finish_edit()
     report_faults(check_tables())
-    shown, altered = files.check_checksums(), curation.altered()
-    for name, lines in altered.items():
-        for line in lines:
-            click.echo(f"{name}: {line}")
+    shown, altered = files.check_checksums(), _altered()
+    for line in altered:
+        click.echo(line)
     if not altered:
         return
+    names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in altered))
     if not (yes or _is_terminal()):
         raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
-    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
+    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {names}?")):
         raise UserError("check --renew: nothing was renewed")
     if files.check_checksums() != shown:
         raise UserError("check --renew: the data have changed again since they were shown, expected a look")
@@ -119,12 +109,15 @@ def renew_checksums(yes: bool) -> None:
 
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
     """What was given, the rest asked for at a terminal; without one, what must not be blank is an error."""
-    if _is_terminal():
-        return {name: _ask(name, given[name]) for name in ASKED}
-    needed = [name for name in ASKED if name not in MAY_BE_BLANK and name not in DEFAULTS]
-    if missing := [f"--{name.replace('_', '-')}" for name in needed if given[name] is None]:
-        raise UserError(f"data add: found no {', '.join(missing)}, expected them where nobody can be asked")
-    return {name: (given[name] or DEFAULTS.get(name, "")).strip() for name in ASKED}
+    missing = [name for name in ASKED if given[name] is None]
+    needed = [f"--{name.replace('_', '-')}" for name in missing if name not in (*MAY_BE_BLANK, *DEFAULTS)]
+    if needed and not _is_terminal():
+        raise UserError(f"data add: found no {', '.join(needed)}, expected them where nobody can be asked")
+    values = {name: given[name] or DEFAULTS.get(name, "") for name in ASKED}
+    for name in missing if _is_terminal() else ():
+        click.echo(f"{name}: {ASKED[name]}")
+        values[name] = click.prompt(name, default=DEFAULTS.get(name, "" if name in MAY_BE_BLANK else None))
+    return {name: value.strip() for name, value in values.items()}
 
 
 def _in_our_words(values: dict[str, str]) -> dict[str, str]:
@@ -145,13 +138,6 @@ def _in_our_words(values: dict[str, str]) -> dict[str, str]:
 
 def _is_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _ask(name: str, value: str | None) -> str:
-    if value is None:
-        click.echo(f"{name}: {ASKED[name]}")
-        value = click.prompt(name, default=DEFAULTS.get(name, "" if name in MAY_BE_BLANK else None))
-    return value.strip()
 
 
 @contextmanager
@@ -204,6 +190,7 @@ def fetch(
 
     No source could be reached where this was written: data/README.md lists what rests on recorded answers alone.
     """
+    from lib import fetched
     from lib.tools.sources import record
     from lib.tools.sources.fetch import fetch_panel, pair_question
     from lib.tools.sources.publishers import publisher
@@ -224,7 +211,12 @@ def fetch(
         if reporter and partner:
             found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
             _show(found)
-            _show_next(found[0])
+            if len(found[0].first) == 4:  # a year, which most notebooks want
+                rows = fetched.read(found[0].reporter)
+                day = rows.loc[rows["partner"] == found[0].partner, "published"].max()
+                case = f"reporter={found[0].reporter}", f"partner={found[0].partner}", f"as_of={day}"
+                given = " ".join(f"-p {shlex.quote(text)}" for text in case)
+                click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
         else:
             answers = fetch_panel(source, freq, span, desk)
             _show_panel(record.write(one.name, "all partners", answer, desk) for one, answer in answers)
@@ -260,20 +252,17 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
 
 
 @click.command()
-@click.option("--years", metavar="FIRST-LAST", help="Years [default: 1980 to the last full one].")
 @OFFLINE
-def update(years: str | None, offline: bool) -> None:
+def update(offline: bool) -> None:
     """Fetch what the pending targets of the register need; say what it moves, and which of them it decides.
 
     Nothing of the register is written: a decided target is shown as the row that may take its place.
     """
     from lib.tools import curation
-    from lib.tools.sources import record
     from lib.tools.sources.update import update as renew
 
-    span = record.read_years(years) if years else range(1980, date.today().year)
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
-        found = renew(span, desk)
+        found = renew(range(1980, date.today().year), desk)
     _show([written for written in found.written if written.added.new or written.added.changed])
     for note in found.notes:
         click.echo(f"note: {note}")
@@ -289,25 +278,13 @@ def update(years: str | None, offline: bool) -> None:
 
 def _show(found: list[Any]) -> None:
     """The notes of pairs, then what was written of them."""
-    for note in (note for written in found for note in written.notes):
-        click.echo(f"note: {note}")
-    for written in found:
-        click.echo(written)
-
-
-def _show_next(own: Any) -> None:
-    """How to go on with a pair: most notebooks want a year of it."""
-    from lib import fetched
-
-    if len(own.first) == 4:
-        rows = fetched.read(own.reporter)
-        day = rows.loc[rows["partner"] == own.partner, "published"].max()
-        case = [f"reporter={own.reporter}", f"partner={own.partner}", f"as_of={day}"]
-        options = " ".join(f"-p {shlex.quote(text)}" for text in case)
-        click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {options}")
+    notes = [f"note: {note}" for written in found for note in written.notes]
+    for line in (*notes, *found):
+        click.echo(line)
 
 
 def _show_panel(found: Any) -> None:
+    """Count the reporters while they are fetched, then say what is new of all together, and what failed."""
     total = [0, 0, 0]
     failed: list[str] = []
     for done, written in enumerate(found, start=1):
@@ -386,26 +363,24 @@ def _show_flags(listed: bool) -> None:
     from lib.analysis import plausibility
     from lib.tools import curation
 
-    figures = fig.load_figures()
+    figures, parts = fig.load_figures(), curation.fetched_figures()
     found = plausibility.find_flags(figures, fig.covariate("cny_per_usd"), fig.parents())
-    status = found["figure_id"].map(figures.set_index("figure_id")["status"])
-    fetched_rows = curation.fetched_figures()
-    more, seen = curation.doubts(fetched_rows)
-    named = found.assign(name=found["figure_id"] + " (" + status + ")"), more.assign(name=more["figure_id"])
-    for flag in pd.concat(named).itertuples() if listed else ():
-        click.echo(f"{flag.rule}: {flag.name}: found {flag.found}, expected {flag.expected}")
-    doubted = found.assign(status=status).drop_duplicates("figure_id")
+    found["status"] = found["figure_id"].map(figures.set_index("figure_id")["status"])
+    more, seen = curation.doubts(parts)
+    for flag in pd.concat([found, more.assign(status="")]).itertuples() if listed else ():
+        status = f" ({flag.status})" if flag.status else ""
+        click.echo(f"{flag.rule}: {flag.figure_id}{status}: found {flag.found}, expected {flag.expected}")
+    doubted = found.drop_duplicates("figure_id")
     settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
-    words = (
-        f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status"
-    )
     hint = "" if listed else " To list them: tradegoals data check --flags"
-    click.echo(f"{words} that says what is wrong.{hint}")
-    if left := sum(map(len, fetched_rows)) - seen:
-        hint = f"; {left:,} more were not looked at"
+    click.echo(
+        f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status that says "
+        f"what is wrong.{hint}"
+    )
     if seen:
+        left = sum(map(len, parts)) - seen
         doubts = f"{more['figure_id'].nunique()} of {seen:,} fetched and imported figures are doubted"
-        click.echo(doubts + (hint if left else ""))
+        click.echo(doubts + (f"; {left:,} more were not looked at" if left else ""))
 
 
 @data.command()

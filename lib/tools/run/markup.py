@@ -65,7 +65,7 @@ def web_address(address: str) -> str:
     return address if parts.scheme.lower() in ("http", "https") and parts.netloc else ""
 
 
-def shown_address(address: str) -> str:
+def _shown_address(address: str) -> str:
     """An address as link text, whole but for what all have."""
     return re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
 
@@ -255,7 +255,7 @@ def _linked(cell: Cell, links: Links) -> Cell:
         return Cell(cell.text, target)
     address = web_address(cell.href)
     if address and cell.text == cell.href:
-        return Cell(shown_address(address), address, address)
+        return Cell(_shown_address(address), address, address)
     return Cell(cell.text, address, cell.text)
 
 

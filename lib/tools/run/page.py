@@ -144,7 +144,7 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
 
 def _as_webp(content: bytes) -> bytes:
     """A PNG as lossless WebP: the same points in less than half of the bytes; itself where it cannot be read."""
-    from PIL import Image
+    from PIL import Image, WebPImagePlugin  # noqa: F401  # else all formats are loaded to find this one
 
     found = io.BytesIO()
     try:

@@ -21,7 +21,7 @@ from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_f
 from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
-from lib.tools import figure_ids
+from lib.tools import curation
 from lib.tools.sources import covariates, observations
 from lib.tools.sources.client import NothingThere
 from lib.tools.sources.fetch import Fetched, Imported, fetch, keep
@@ -197,7 +197,7 @@ def plan_import(
     if answer.observations.empty:
         raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
     seen, _ = observations.with_totals(observations.with_years(answer.observations))
-    codes = figure_ids.codes() | (more_codes or {})
+    codes = curation.codes() | (more_codes or {})
     _check_codes(seen, codes)
     seen, notes = _in_currency_of_record(seen, desk)
     rows = _figures_from(seen.reset_index(drop=True), answer.snapshots)
@@ -246,7 +246,7 @@ def write(reporter: str, partner: str, answer: Fetched, desk: Desk) -> Written:
     seen = answer.observations.reset_index(drop=True)
     if seen.empty:
         return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    _check_codes(seen, figure_ids.codes())
+    _check_codes(seen, curation.codes())
     seen, notes = _in_currency_of_record(seen, desk)
     added = append(_figures_from(seen, answer.snapshots))
     periods = seen["period"].str[:7]
@@ -270,7 +270,7 @@ def append(rows: pd.DataFrame) -> Added:
     """Write what is new of one reporter's rows (`_figures_from`); a value that is known already is left as it is."""
     make_folder(folder())
     with locked(folder()):
-        draft = _draft(rows, figure_ids.codes())
+        draft = _draft(rows, curation.codes())
         if len(draft.news):
             _write_file(draft.rows, draft.path)
     return _added(draft.state)
@@ -302,12 +302,12 @@ def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) ->
         return news
     days = news[["period_start", "period_end"]]
     spans = days.drop_duplicates()
-    spans = spans.assign(code=[figure_ids.period_code(*span) for span in spans.itertuples(index=False)])
+    spans = spans.assign(code=[curation.period_code(*span) for span in spans.itertuples(index=False)])
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
     stem = stem + days.merge(spans, how="left")["code"].to_numpy() + "-" + news["source"]
     printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
-    return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
+    return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
 
 
 def _write_file(rows: pd.DataFrame, path: Path) -> None:
