@@ -33,7 +33,7 @@ RESULT_MIME = "application/vnd.tradegoals.result+json"
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("explore", **COMMON)
 settings.register_profile("thorough", derandomize=True, max_examples=100, **COMMON)
-settings.register_profile("tradegoals", derandomize=True, max_examples=15, **COMMON)
+settings.register_profile("tradegoals", derandomize=True, max_examples=10, **COMMON)
 settings.load_profile("tradegoals")
 
 
@@ -58,24 +58,34 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += (RESULT_MIME,)
 
 
+TOGETHER = (
+    "test_what_if.py",
+    "test_site.py",
+    "test_site_browser.py",
+    "test_whatif_browser.py",
+    "test_browser.py",
+)
+"""Modules of one site, with the page to try a goal, and of one browser: a single worker takes them, in this order."""
+
 # What takes longest begins first, so that no worker waits at the end for a long module of the other.
 FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/", "tests/analysis/", "tests/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the modules by their rooms, from the top down; the order inside a module stays."""
-    items.sort(
-        key=lambda item: next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
-    )
+    """The site, then the modules by their rooms, from the top down; the order inside a module stays."""
+
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        if (name := item.path.name) in TOGETHER:
+            return False, TOGETHER.index(name)
+        return True, next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
+
+    items.sort(key=rank)
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of every later search for garbage."""
+    """Leave what was imported and collected out of every later search for garbage, and search less often."""
     gc.freeze()
-
-
-TOGETHER = ("test_site.py", "test_site_browser.py", "test_whatif_browser.py", "test_what_if.py")
-"""Modules of one site, with the page to try a goal: a single worker takes them, so that all is computed once."""
+    gc.set_threshold(50_000)
 
 
 class Scheduling(LoadScopeScheduling):
@@ -83,7 +93,7 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return "site" if module.endswith(TOGETHER) else module
+        return "site" if module.rpartition("/")[2] in TOGETHER else module
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -3,9 +3,8 @@
 Papermill lets an unknown name pass and turns `true` into text; here a wrong name, type or combination is an
 error that names the parameter, what was found, what was expected and the nearest valid name.
 
-A flow, seen from one day; against a yearly rate; and with a goal.
-
-What single notebooks ask beside a flow and a goal.
+A flow, seen from one day; against a yearly rate; and with a goal. What single notebooks ask beside is in
+`lib.analysis.cases`.
 """
 
 import re
@@ -19,11 +18,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from lib import fetched, months, spoken, words
+from lib import fetched, series, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
-from lib.errors import UserError, did_you_mean
-from lib.files import slugify
+from lib.errors import UserError, did_you_mean, slugify
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
@@ -49,7 +47,9 @@ class Case(BaseModel):
             Naming each parameter, what was found, what was expected, and the nearest valid name.
         """
         try:
-            case = cls.model_validate({name: _plain(value) for name, value in values.items()})
+            case = cls.model_validate(
+                {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
+            )
         except ValidationError as error:
             raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
         case.check_against_data()
@@ -72,11 +72,6 @@ def slug(case: Case) -> str:
         if getattr(case, name) != getattr(defaults, name)
     ]
     return "_".join(parts) or "default"
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of NumPy become plain ones; all else stays."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
 def _explain(model: type[BaseModel], fault: Any) -> str:
@@ -128,7 +123,7 @@ class FlowCase(Case):
     def _is_flow(cls, value: Any) -> Any:
         return spoken.read_flow(value) if isinstance(value, str) else value
 
-    @field_validator("as_of", mode="before")
+    @field_validator("as_of", "until", mode="before", check_fields=False)
     @classmethod
     def _is_day(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -253,7 +248,7 @@ class TrendCase(FlowCase):
         return list(self.model_copy(update={"as_of": date.max})._days_known("levels").tolist())
 
     def releases(self) -> pd.DataFrame:
-        """What was known of months on `as_of` (`lib.months.releases`)."""
+        """What was known of months on `as_of` (`lib.series.releases`)."""
         about = self._since_last_of(self._days_known("months"))
         return _releases(about, fig.load_figures, self._state()).copy()
 
@@ -273,38 +268,9 @@ class TrendCase(FlowCase):
         seen = {"total": "total", "export": "import", "import": "export"}[self.flow]
         return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": seen})
 
-    def yearly_rate(self) -> float:
-        """The goal as growth a year, a fraction; a level to reach has none without base and deadline."""
-        kind, number, _ = parse_goal(self.goal)
-        if kind != "rate":
-            raise UserError(
-                f'goal: found "{self.goal}", expected growth a year such as "25 %" in this notebook'
-            )
-        return number
-
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
         return _rates(self.as_of.year, fig.load_covariates, data_state()).copy()
-
-
-class PaceCase(TrendCase):
-    """A flow against the pace of a goal; a level to reach has one from its base to its deadline."""
-
-    base_year: int = Field(2012, ge=1900, le=2100, description="base of a goal that is a level to reach")
-    deadline: int = Field(2015, ge=1900, le=2100, description="last year of such a goal")
-
-    def check_against_data(self) -> None:
-        """Refuse also a level to reach whose base is not known."""
-        super().check_against_data()
-        self.yearly_rate()
-
-    def yearly_rate(self) -> float:
-        """The goal as growth a year, a fraction; of a level, on average from its base on."""
-        kind, number, _ = parse_goal(self.goal)
-        if kind == "rate":
-            return number
-        levels = self.series()["value_mn"]
-        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
 
 
 class GoalCase(TrendCase):
@@ -317,12 +283,9 @@ class GoalCase(TrendCase):
 
     def check_against_data(self) -> None:
         """Refuse also a deadline at or before the base, and a base without a level."""
-        faults = []
-        if not 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS:
-            faults.append(
-                f"deadline: found {self.deadline}, expected 1 to {MAX_HORIZON_YEARS} years after "
-                f"base_year {self.base_year}"
-            )
+        ahead = f"1 to {MAX_HORIZON_YEARS} years after base_year {self.base_year}"
+        inside = 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS
+        faults = [] if inside else [f"deadline: found {self.deadline}, expected {ahead}"]
         try:
             super().check_against_data()
         except UserError as error:
@@ -415,212 +378,4 @@ def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
 @lru_cache(maxsize=64)
 def _releases(case: TrendCase, *read_from: Any) -> pd.DataFrame:
     """The stretches of months of a case."""
-    return months.releases(case.vintage(), case.currency)
-
-
-LAST_OUTCOME = 2020
-"""Last year of the panel on which forecasts are scored."""
-
-
-class DriverCase(TrendCase):
-    """A flow, the larger flows that contain it, and what may have moved them."""
-
-    set_aside: int = Field(
-        2011, ge=1900, le=2100, description="year whose growth is told apart from the rest"
-    )
-    trim: float = Field(
-        0.15,
-        ge=0.05,
-        le=0.3,
-        description="share of years that a segment has at least, in the search for breaks",
-    )
-
-
-class PolicyCase(FlowCase):
-    """The events around a flow, and how strict the tests of their effects are."""
-
-    level_pct: Literal[1, 5, 10] = Field(5, description="level of the tests, per cent")
-    span: int = Field(
-        3, ge=1, le=10, description="years before and after an event within which a level must be known"
-    )
-
-    @field_validator("level_pct", mode="before")
-    @classmethod
-    def _as_number(cls, value: Any) -> Any:
-        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
-
-    @property
-    def level(self) -> float:
-        """The level of the tests as a fraction."""
-        return self.level_pct / 100
-
-
-class TrackerCase(GoalCase):
-    """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
-
-    reporter: str = Field("Heilongjiang", description=REPORTER)
-    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="read the goal each year up to this day")
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
-
-
-class CompareCase(GoalCase):
-    """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
-
-    reporter: str = Field("Heilongjiang", description=REPORTER)
-    as_of: date = Field(
-        date(2007, 12, 31), description="the first day: use only what had been published by it"
-    )
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
-    until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
-
-    @field_validator("until", mode="before")
-    @classmethod
-    def _is_later_day(cls, value: Any) -> Any:
-        return cls._is_day(value)
-
-    def check_against_data(self) -> None:
-        """Refuse also a last day before the first."""
-        if self.until < self.as_of:
-            raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
-        super().check_against_data()
-
-    def first(self) -> GoalCase:
-        """The goal on the first day."""
-        return GoalCase(**self.model_dump(exclude={"until"}))
-
-    def last(self) -> GoalCase:
-        """The goal on the last day."""
-        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
-
-    def title(self) -> str:
-        """One line that names flow, goal and both days."""
-        return f"{super().title()} and {self.until}"
-
-
-class YearEndCase(GoalCase):
-    """A goal seen from within a year; the defaults are a goal of 2019 in a year with many releases."""
-
-    reporter: str = Field("China", description=REPORTER)
-    as_of: date = Field(date(2021, 12, 31), description="use only what had been published by this day")
-    goal: str = Field("200 USD bn", description=GOAL)
-    base_year: int = Field(2018, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
-
-
-class ScenarioCase(GoalCase):
-    """A goal and what might have changed its prospects; every assumption is a parameter."""
-
-    oil_pct: float = Field(
-        25.0,
-        gt=-95,
-        le=500,
-        description="change of the oil price from the last known year to the deadline, %",
-    )
-    rouble_pct: float = Field(
-        20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
-    )
-    gdp_points: float = Field(
-        2.0, ge=-20, le=20, description="growth of Russia's GDP above unchanged, percentage points a year"
-    )
-    level_shift_pct: float = Field(
-        25.0, gt=-95, le=500, description="a step of trade that stays, such as a new pipeline, %"
-    )
-    parcels_mn: float = Field(
-        40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
-    )
-    sanctions_undone: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="share of the growth above expectation since 2022 that lifting them undoes",
-    )
-
-    def check_against_data(self) -> None:
-        """Refuse also a goal whose outcome the day knew: nothing is left that could change it."""
-        super().check_against_data()
-        _refuse_known_outcome(self)
-
-
-class HiddenCase(GoalCase):
-    """A goal whose last years nobody published, with the doubts that their inference rests on."""
-
-    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
-    scope_same: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="probability that levels after years of silence have the scope of the base",
-    )
-    spread_factor: float = Field(
-        1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
-    )
-    parcels_counted: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="probability that the parcels of the press were real and counted as trade",
-    )
-    analogue: str = Field(
-        "country pair in reporter's total",
-        description="whose parts tell how much a part strays from its whole: country pair in reporter's total, country "
-        "pair in partner's total, or HS chapter in Russia's trade with a partner",
-    )
-    sure: float = Field(0.95, gt=0.5, lt=1, description="from this probability on, met or missed is said")
-
-    def check_against_data(self) -> None:
-        """Refuse also a deadline that is not over: nothing is hidden yet."""
-        super().check_against_data()
-        if self.deadline >= self.as_of.year:
-            raise UserError(
-                f"deadline: found {self.deadline}, expected a year that was over on {self.as_of}: before, nothing is "
-                "hidden, and 03_could_one_have_known has the forecast"
-            )
-
-
-def _refuse_known_outcome(case: GoalCase) -> None:
-    if case.deadline in case.series().index:
-        raise UserError(
-            f"deadline: found {case.deadline}, whose level was known on {case.as_of}; expected a year without a "
-            "level in this notebook, or an earlier as_of"
-        )
-
-
-class ScoreCase(Case):
-    """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
-
-    goal_pct: Literal[10, 15, 25, 40] = Field(
-        25, description="growth a year that the goal asks for, per cent"
-    )
-    years: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] = Field(
-        3, description="years from the origin to the deadline"
-    )
-    first_origin: int = Field(
-        2005, ge=2005, le=2019, description="first year from which forecasts are scored"
-    )
-    last_origin: int = Field(2019, ge=2005, le=2019, description="last such year; outcomes are known to 2020")
-
-    @field_validator("goal_pct", "years", mode="before")
-    @classmethod
-    def _as_number(cls, value: Any) -> Any:
-        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
-
-    def check_against_data(self) -> None:
-        """Refuse origins whose outcomes lie after the panel's last year."""
-        if self.last_origin < self.first_origin:
-            raise UserError(
-                f"last_origin: found {self.last_origin}, expected {self.first_origin} (first_origin) or later"
-            )
-        if self.first_origin + self.years > LAST_OUTCOME:
-            raise UserError(
-                f"first_origin: found {self.first_origin}, expected {LAST_OUTCOME - self.years} or earlier: "
-                f"outcomes are known to {LAST_OUTCOME}"
-            )
-
-    def title(self) -> str:
-        """One line that names the goal and the origins."""
-        origins = f"{self.first_origin}–{self.last_origin}"
-        return f"+{self.goal_pct} % a year over {words.years(self.years)}, forecasts of {origins}"
+    return series.releases(case.vintage(), case.currency)

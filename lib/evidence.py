@@ -32,12 +32,11 @@ from scipy.special import gammaln, logsumexp
 
 from lib import figures as fig
 from lib import law as laws
-from lib import months
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.law import Law, Posterior
-from lib.months import MONTHS
 from lib.reference import Array, Prior, read_kept, size_class, size_label
+from lib.series import MONTHS, own_ratios, year_to_date
 from lib.words import year_spans
 
 LARGER, LATER, MIRROR, YEAR_SO_FAR, PARCELS = PIECES = (
@@ -483,12 +482,12 @@ def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> 
 
 
 @lru_cache(maxsize=256)
-def kept_link(month: int, origin: int) -> tuple[float, float]:
+def _kept_link(month: int, origin: int) -> tuple[float, float]:
     """Correlation and stretch after a month, from the kept scores of years up to `origin`."""
     return link(read_kept(ERRORS_FILE), month, origin)
 
 
-class SoFar(NamedTuple):
+class _SoFar(NamedTuple):
     """The total of a year that its first months suggest: log of millions, with variance and df of its error."""
 
     year: int
@@ -499,7 +498,7 @@ class SoFar(NamedTuple):
     correlation: float
 
 
-def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[SoFar]:
+def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[_SoFar]:
     """What the first months say of those of `years` for which a year so far but no level was known.
 
     Parameters
@@ -510,22 +509,22 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
     stretches = case.releases()
     so_far = {
         year: (month, value)
-        for (year, month), value in sorted(months.year_to_date(stretches).items())
+        for (year, month), value in sorted(year_to_date(stretches).items())
         if month in MONTHS
     }
     begun = [year for year in years if year in so_far and year not in levels.index]
     if not begun or levels.empty:
         return []
-    own, first = months.own_ratios(stretches, levels), first_ratio_year()
+    own, first = own_ratios(stretches, levels), first_ratio_year()
     found = []
     for year in begun:
         month, value = so_far[year]
         before = own[month].loc[: year - 1].dropna()
         ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first), month))
-        correlation, stretch = kept_link(month, year - 1)
+        correlation, stretch = _kept_link(month, year - 1)
         located = np.log(value) + float(laws.location(ratio, 1))
         variance = (stretch * float(laws.spread(ratio, 1))) ** 2
-        found.append(SoFar(year, month, located, variance, float(ratio.df), correlation))
+        found.append(_SoFar(year, month, located, variance, float(ratio.df), correlation))
     return found
 
 

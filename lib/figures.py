@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib import tables
 from lib.errors import Fault, UserError, nearest, quote
-from lib.package import check_checksums, read_package
+from lib.package import read_package
 
 # The day on which the record was read: a figure without any date counts as known only from then.
 UNDATED_KNOWN_FROM = date(2026, 11, 24)
@@ -26,6 +26,7 @@ AUTHORITIES = {
     "press": "a news or academic text that names no source",
     "unstated": "the text is known not to say whose statistics it uses",
 }
+"""Who stands behind a figure, the preferred one of two that contradict one another first."""
 
 
 class Use(NamedTuple):
@@ -156,7 +157,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
         for field in Use._fields
     }
     return rows.assign(
-        known_from=first_known(rows),
+        known_from=_first_known(rows),
         currency=money[0].fillna(""),
         value_mn=value_mn,
         level_usable=use["level"] & rows["value"].notna(),
@@ -165,7 +166,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def first_known(rows: pd.DataFrame) -> pd.Series:
+def _first_known(rows: pd.DataFrame) -> pd.Series:
     """Return the first day on which each figure counts as known, never earlier than it was.
 
     A day counts as itself, a month as its last day, a year as 31 December; without a date
@@ -242,11 +243,6 @@ def annual(figures: pd.DataFrame) -> pd.DataFrame:
 def sources(rows: pd.DataFrame) -> pd.DataFrame:
     """Return where figures come from: figure_id, publisher, published and url, each figure once."""
     return rows[["figure_id", "publisher", "published", "url"]].drop_duplicates(ignore_index=True)
-
-
-def check_data() -> list[Fault]:
-    """Find every fault of every table and every checksum that does not fit."""
-    return check_tables() + check_checksums()
 
 
 def check_tables() -> list[Fault]:

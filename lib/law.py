@@ -11,9 +11,9 @@ The law of a flow's own record: log growth is Gaussian given its variance σ²,
     σ² ~ (1 − share)·v·df/χ²(df) + share·v₀·df₀/χ²(df₀),
 
 with a drift shrunk to the prior's (Efron & Morris 1973), which is itself known to an error that all flows of a class
-share, a moderated variance (Smyth 2004, eq. 3), recent rates weighed more, and T tridiagonal: the years ahead of a first-order moving average, given its latest value. σ² is
-integrated by 12 nodes for each of its two parts, so that the sum over h years is Student-t to five digits
-(two t, mixed), and everything else follows from 24 Gaussians.
+share, a moderated variance (Smyth 2004, eq. 3), recent rates weighed more, and T tridiagonal: the years ahead of
+a first-order moving average, given its latest value. σ² is integrated by 12 nodes for each of its two parts, so that
+the sum over h years is Student-t to five digits (two t, mixed), and everything else follows from 24 Gaussians.
 
 All rates are fractions (0.25 is 25 %), growth is log growth, levels are in the unit that the maker of the law
 chose (millions of a currency); shapes name k components and n years.
@@ -59,9 +59,10 @@ _LARGEST_LOG = 700.0  # exp of more overflows
 class Posterior(NamedTuple):
     """What rates and prior say about the growth ahead; each field of shape (…), one entry for each series.
 
-    `mean` and `weight`: the drift m and how many years it is worth, n* (the error of the prior's drift included); `variance`, `df`: scaled inverse χ² of σ²;
-    `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds to the first year ahead;
-    `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24), or (…, 12) without a prior.
+    `mean` and `weight`: the drift m and how many years it is worth, n* (the error of the prior's drift included);
+    `variance`, `df`: scaled inverse χ² of σ²; `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds
+    to the first year ahead; `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24), or (…, 12)
+    without a prior.
     """
 
     mean: Array
@@ -260,36 +261,13 @@ def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
     return np.sum(of.shares * ndtr(x[..., None] / of.sigmas), axis=-1)
 
 
-def crps(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike, gap: Array | None = None) -> Array:
-    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5.
-
-    `gap` is `mean_gap` of the same posterior, where it is there already: it holds for all horizons.
-    """
-    error = (_numbers("log growth", log_growth) - location(of, horizon)) / years_worth(of, horizon)
-    z = error[..., None] / of.sigmas
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    first = np.sum(of.shares * of.sigmas * (z * (2 * ndtr(z) - 1) + 2 * density), axis=-1)
-    return years_worth(of, horizon) * (first - (mean_gap(of) if gap is None else gap) / 2)
-
-
-def mean_gap(of: Posterior) -> Array:
-    """Mean distance of two independent draws of the growth, in units of `years_worth`."""
-    both = np.sqrt(of.sigmas[..., :, None] ** 2 + of.sigmas[..., None, :] ** 2)
-    return np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) * np.sqrt(2 / np.pi)
-
-
 # --- what a law learns, and how laws are put together ---
 
 
 def given(
-    law: Law,
-    coefficients: Mapping[int, float],
-    value: float,
-    sd: float | Mapping[float, float],
-    df: float = np.inf,
-    correlation: float = 0.0,
+    law: Law, coefficients: Mapping[int, float], value: float, sd: float | Mapping[float, float]
 ) -> Law:
-    """The law after observing a sum of log levels with an error.
+    """The law after observing a sum of log levels with a Gaussian error.
 
     Parameters
     ----------
@@ -298,8 +276,6 @@ def given(
     value : what was observed, logarithm.
     sd : standard deviation of its error (0: exact, infinite: no news); where it is one of several, each of them → how
         probable it was beforehand.
-    df : degrees of freedom of the error: below infinity it is Student-t with scale `sd`, in 10 components.
-    correlation : of the error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2).
 
     Raises
     ------
@@ -307,27 +283,16 @@ def given(
         For a value that is not finite, or an exact one that contradicts years that are known exactly.
     """
     errors = sd if isinstance(sd, Mapping) else {sd: 1.0}
-    if not (np.isfinite(value) and min(errors) >= 0 and df > 0 and -1 < correlation < 1):
-        raise UserError(
-            f"observation: found {value} with error {sd}, df {df} and correlation {correlation}; expected a "
-            "finite value, an error of 0 or more, df above 0 and a correlation between -1 and 1"
-        )
+    if not (np.isfinite(value) and min(errors) >= 0):
+        found = f"{value} with error {sd}"
+        raise UserError(f"observation: found {found}, expected a finite value and an error of 0 or more")
     if max(errors) == np.inf:
         return law
     row = np.zeros((1, len(law.years)))
     for year, coefficient in coefficients.items():
         row[0, law.column(year)] = coefficient
-    shares, scales = _error_nodes(df if max(errors) > 0 else np.inf)
-    variances = np.outer(np.square(list(errors)), scales).reshape(1, -1)
-    return _given(
-        law, row, np.array([value]), variances, np.outer(list(errors.values()), shares).ravel(), correlation
-    )
-
-
-def _error_nodes(df: float) -> tuple[Array, Array]:
-    """Weights of the Gaussians that a Student-t error is made of, and factors of its variance in each."""
-    one = np.ones(1)
-    return mixtures.variance_nodes(df, mixtures.ERROR_NODES) if np.isfinite(df) else (one, one)
+    variances, shares = np.square(list(errors))[None], np.array(list(errors.values()))
+    return _given(law, row, np.array([value]), variances, shares, 0.0)
 
 
 def given_all(
@@ -343,12 +308,15 @@ def given_all(
     Parameters
     ----------
     coefficients : shape (m, n) over `law.years`; values : shape (m,); covariance : of the errors, shape (m, m).
-    df : degrees of freedom; below infinity the errors are jointly Student-t, one scale for all of them.
-    correlation : of each error with that of the law, as in `given`; of errors that are independent of one another.
+    df : degrees of freedom; below infinity the errors are jointly Student-t with one scale, in 10 components.
+    correlation : of each error with the error of the law as a forecast of the sum (Bates & Granger 1969, eqs 1-2); of
+        errors that are independent of one another.
     """
     variances, axes = np.linalg.eigh(np.asarray(covariance, dtype=float))
     rows, turned = axes.T @ np.asarray(coefficients, dtype=float), axes.T @ np.asarray(values, dtype=float)
-    shares, scales = _error_nodes(df)
+    shares, scales = np.ones(1), np.ones(1)
+    if np.isfinite(df):
+        shares, scales = mixtures.variance_nodes(df, mixtures.ERROR_NODES)
     return _given(law, rows, turned, np.outer(np.maximum(variances, 0.0), scales), shares, correlation)
 
 
@@ -377,8 +345,8 @@ def _condition(
 ) -> tuple[Array, Array, Array]:
     """Log weight, mean and covariance of each component given ``row @ x + noise = value`` (Kalman 1960).
 
-    `error` is the variance of the noise by component. `correlation` is that of the two errors, forecast and observation each taken from the truth;
-    the noise is tied to the other years through the sum alone.
+    `error` is the variance of the noise by component. `correlation` is that of the two errors, forecast and
+    observation each taken from the truth; the noise is tied to the other years through the sum alone.
     """
     reach = law.covariances @ row
     own = reach @ row
@@ -446,19 +414,6 @@ def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
         np.outer(law.weights, weights / weights.sum()).ravel(),
         means.reshape(-1, len(law.years)),
         np.repeat(left, parts, axis=0),
-    )
-
-
-def add(first: Law, second: Law) -> Law:
-    """Law of the sum of two independent logarithms of the same years: a share and the whole that it is of."""
-    if first.years != second.years:
-        raise UserError(f"add: found laws of {first.years} and {second.years}, expected the same years")
-    n = len(first.years)
-    return Law(
-        first.years,
-        np.outer(first.weights, second.weights).ravel(),
-        (first.means[:, None] + second.means).reshape(-1, n),
-        (first.covariances[:, None] + second.covariances).reshape(-1, n, n),
     )
 
 

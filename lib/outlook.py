@@ -71,8 +71,8 @@ class Parent(NamedTuple):
 def prior_with_parents(
     reference: Prior,
     parents: Sequence[Parent],
-    own: ArrayLike = (),
-    weight: float | None = None,
+    own: ArrayLike,
+    weight: float,
 ) -> tuple[Prior, pd.DataFrame]:
     """Prior of a sub-flow from its reference class and its parents, and how much comes from where.
 
@@ -82,17 +82,13 @@ def prior_with_parents(
     parents : from the nearest (the province) to the farthest (the country).
     own : the flow's own log growth rates, as they will be given to `lib.law.posterior`; they do not change the
         prior, only the shares.
-    weight : of a parent's difference from its class, 0 to 1; by default the kept one.
+    weight : of a parent's difference from its class, 0 to 1.
 
     Returns
     -------
     The prior, and a DataFrame with one row for each source (own figures, each parent, reference class):
-    share (of the posterior drift, adding up to 1), drift (that the source states, log growth a year) and
-    contribution (share × drift, adding up to the posterior drift).
+    share (of the posterior drift, adding up to 1) and drift (that the source states, log growth a year).
     """
-    weight = kept_weight() if weight is None else weight
-    if not 0 <= weight <= 1:
-        raise UserError(f"weight of parents: found {weight}, expected 0 to 1")
     own_share, own_drift = _own_drift(own, reference)
     shares, drifts, left = [], [], 1.0 - own_share
     for parent in parents:
@@ -111,7 +107,6 @@ def prior_with_parents(
             "drift": [own_drift, *drifts, reference.drift],
         }
     )
-    table["contribution"] = table["share"] * table["drift"]
     return replace(reference, drift=reference.drift + moved, source=source), table
 
 
@@ -125,7 +120,7 @@ def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
     return share, prior.drift + (float(found.mean) - prior.drift) / share
 
 
-def kept_weight() -> float:
+def _kept_weight() -> float:
     """Weight of a parent: the median of the kept slopes, within 0 and 1."""
     return float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
 
@@ -151,14 +146,6 @@ class Expectation:
     posterior: Posterior
     shares: pd.DataFrame
 
-    def law(self, horizon: int) -> Law:
-        """The law of the `horizon` years after the origin."""
-        return laws.from_posterior(self.posterior, self.origin, self.level_mn, horizon)
-
-    def quantiles(self, years: int) -> np.ndarray:
-        """Quantiles of the level after `years` years at `lib.law.FAN`; millions."""
-        return laws.quantiles(self.law(years), self.origin + years)
-
 
 def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     """What was to be expected from the last year of `levels` (by year, millions) on, as the case's day knew it."""
@@ -166,7 +153,7 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     rates = growth.log_growth(levels)
     parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
     own_class = prior_for(case, level, origin)
-    prior, shares = prior_with_parents(own_class, [parent for parent in parents if parent is not None], rates)
+    prior, shares = prior_with_parents(own_class, [one for one in parents if one], rates, _kept_weight())
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
     return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
@@ -359,7 +346,9 @@ def _from_levels(
     chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
     used, inferred = {}, None
     if chain is None:
-        law, later = _own_law(goal, levels, expected, assume, LATER in kinds)
+        after = [] if goal.deadline in levels.index else [int(y) for y in levels.index if y > goal.deadline]
+        later = after[:1] if LATER in kinds else []
+        law = own_law(goal, levels, expected, next(iter(later), None), assume)
     else:
         inferred = evidence.infer(chain, assume)
         law = _after_chain(laws.condense(inferred.law), goal, levels, expected, chain.years[-1])
@@ -371,30 +360,28 @@ def _from_levels(
     return law, used, inferred
 
 
-def own_law(goal: Goal, levels: pd.Series, expected: Expectation) -> Law:
-    """The law of the years to the deadline from the own yearly levels up to it, which are known exactly."""
-    return _own_law(goal, levels, expected, Assumptions(), later=False)[0]
+def own_law(
+    goal: Goal,
+    levels: pd.Series,
+    expected: Expectation,
+    later: int | None = None,
+    assume: Assumptions | None = None,
+) -> Law:
+    """The law of the years to the deadline from the own yearly levels up to it, which are known exactly.
 
-
-def _own_law(
-    goal: Goal, levels: pd.Series, expected: Expectation, assume: Assumptions, later: bool
-) -> tuple[Law, list[int]]:
-    """As `own_law`; a later level is taken in too, in doubt of its scope after a silence."""
-    years = range(goal.base_year + 1, goal.deadline + 1)
-    first = next(year for year in years if year not in levels.index)
-    after = (
-        [int(y) for y in levels.index if y > goal.deadline]
-        if later and goal.deadline not in levels.index
-        else []
-    )
-    start, end = first - 1, max(after[:1] or [goal.deadline])
+    Parameters
+    ----------
+    later : a year after the deadline whose level is taken in too, in doubt of its scope after a silence.
+    """
+    first = next(year for year in range(goal.base_year + 1, goal.deadline + 1) if year not in levels.index)
+    start, end = first - 1, later or goal.deadline
     level = goal.base_mn if start == goal.base_year else float(levels[start])
     law = laws.from_posterior(_from(expected, start), start, level, end - start)
     law = _given_known(law, levels.loc[: goal.deadline])
-    for year in after[:1]:
-        errors = later_errors(year, expected.origin, assume)
-        law = laws.given(law, {year: 1.0}, float(np.log(levels[year])), errors)
-    return laws.marginal(law, range(first, goal.deadline + 1)), after[:1]
+    if later:
+        errors = later_errors(later, expected.origin, assume or Assumptions())
+        law = laws.given(law, {later: 1.0}, float(np.log(levels[later])), errors)
+    return laws.marginal(law, range(first, goal.deadline + 1))
 
 
 def later_errors(year: int, origin: int, assume: Assumptions) -> dict[float, float]:
@@ -448,37 +435,3 @@ def lineage(case: Case) -> list[Case]:
     top = larger[-1].reporter if larger else case.reporter
     with_all = case.model_copy(update={"reporter": top, "partner": WORLD})
     return larger + [with_all] * (case.partner != WORLD and with_all.is_on_record())
-
-
-def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
-    """Where the flow would have ended had it grown as each larger flow did, from its last known year.
-
-    Uses the whole record, whenever published.
-
-    Returns
-    -------
-    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
-    deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
-    """
-    before = levels.loc[: goal.deadline].dropna()
-    last, rows = int(before.index[-1]), {}
-    for larger in lineage(case.today()):
-        published = larger.series()[["value_mn", "figure_id"]]
-        missing = [year for year in (last, goal.deadline) if year not in published.index]
-        (start, first_row), (end, last_row) = published.reindex([last, goal.deadline]).itertuples(index=False)
-        change = end / start - 1
-        level, ids = before[last] * (1 + change), ("", "") if missing else (first_row, last_row)
-        absent = " and ".join(map(str, missing))
-        rows[larger.label_beside(case)] = (last, before[last], change, level, goal.target_mn, absent, *ids)
-    columns = [
-        "from_year",
-        "from_mn",
-        "parent_growth",
-        "level_mn",
-        "target_mn",
-        "missing",
-        "first_row",
-        "last_row",
-    ]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("larger flow")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lib.errors import UserError
 from lib.package import data_dir
@@ -64,41 +64,12 @@ class Prior:
     drift_error: float = 0.0
 
 
-@dataclass(frozen=True)
-class Panel:
-    """What has to be known about a panel beside its rows.
-
-    Parameters
-    ----------
-    name : short name, used in the tables that are kept.
-    file : file name in the folder of panels.
-    title : panel, publisher and years, for a reader.
-    absent_is_zero : whether a flow without a row is known to be no trade.
-    missing_years : calendar years that the panel lacks on purpose.
-    breaks : years whose growth on the year before mixes two sources.
-    """
-
-    name: str
-    file: str
-    title: str
-    absent_is_zero: bool = False
-    missing_years: tuple[int, ...] = ()
-    breaks: tuple[int, ...] = ()
-
-
-BACI = Panel(
-    "BACI", "baci_pairs_2000_2020.parquet", "CEPII BACI country pairs 2000–2020", absent_is_zero=True
-)
-
-OEC = Panel(
-    "OEC",
-    "oec_pairs_1962_2014.parquet",
-    "OEC country pairs 1962–2014",
-    missing_years=(1998,),  # in the source 1998 repeats 1997
-    breaks=(1984, 2001),  # coverage falls in 1984, the source changes in 2001
-)
-
-WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet", "World Bank WDI country totals 1960–2024")
+PANELS = {
+    "BACI": "CEPII BACI country pairs 2000–2020",
+    "OEC": "OEC country pairs 1962–2014",
+    "WDI": "World Bank WDI country totals 1960–2024",
+}
+"""Panel, publisher and years for a reader, by the name that the kept tables have."""
 
 
 def size_class(value_usd: Any) -> Any:
@@ -164,11 +135,17 @@ def _kept_prior(index: int, origin: int, world: bool, read: Any) -> Prior:
 
 
 def _prior(table: pd.DataFrame, index: int, origin: int, world: bool) -> Prior:
-    panel = WDI if world else (OEC if origin < FIRST_BACI_ORIGIN else BACI)
-    rows = table[table["panel"] == panel.name]
-    if rows.empty:
-        rows, panel = table, _unnamed(table)
-    return _pick(rows, panel, index, origin)
+    name = "WDI" if world else "OEC" if origin < FIRST_BACI_ORIGIN else "BACI"
+    if name not in set(table["panel"]):  # a panel of a user's own
+        name = str(table["panel"].iloc[0])
+    rows = table[table["panel"] == name]
+    first, last = int(rows["origin"].min()), int(rows["origin"].max())
+    if origin < first:
+        raise UserError(f"origin: found {origin}, expected {first} or later: no panel reaches back further")
+    used = min(origin, last)
+    late = f" (the last year of the panel, before {origin})" if origin > last else ""
+    source = f"{PANELS.get(name, name)}, years to {used}{late}"
+    return replace(pick_class(rows[rows["origin"] == used], index, source), last_year=used)
 
 
 def last_released(day: date, world: bool = False) -> int:
@@ -177,21 +154,6 @@ def last_released(day: date, world: bool = False) -> int:
     BACI of a year appears early in the second year after it, the World Bank's totals in the summer of the next.
     """
     return day.year - (1 if day.month >= 7 else 2) if world else day.year - (2 if day.month >= 3 else 3)
-
-
-def _unnamed(table: pd.DataFrame) -> Panel:
-    name = str(table["panel"].iloc[0])
-    return Panel(name, "", name)
-
-
-def _pick(rows: pd.DataFrame, panel: Panel, index: int, origin: int) -> Prior:
-    first, last = int(rows["origin"].min()), int(rows["origin"].max())
-    if origin < first:
-        raise UserError(f"origin: found {origin}, expected {first} or later: no panel reaches back further")
-    used = min(origin, last)
-    late = f" (the last year of the panel, before {origin})" if origin > last else ""
-    source = f"{panel.title}, years to {used}{late}"
-    return replace(pick_class(rows[rows["origin"] == used], index, source), last_year=used)
 
 
 OLD = 3
@@ -227,56 +189,6 @@ def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
         source=f"{source}: {row['series']:,.0f} flows of {who}",
         autocorrelation=float(row["autocorrelation"]),
         drift_error=float(row["drift_error"]),
-    )
-
-
-HORIZON = 10
-"""Longest horizon looked at, years."""
-
-PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
-
-HORIZONS = (1, 2, 3, 5, 10)
-
-
-def base_rate(
-    size_usd: float, origin: int, horizon: int, rate: ArrayLike, table: pd.DataFrame | None = None
-) -> Any:
-    """Share of flows of this size that grew by `rate` a year or more on average, as known at the origin.
-
-    Parameters
-    ----------
-    size_usd : current US dollars a year at the start.
-    origin : last year known; the latest kept origin not after it is used, of BACI from 2002, else of OEC.
-    horizon : years, 1 to 10 (between kept horizons: of growth a year, linearly).
-    rate : growth a year, fractions.
-    table : rows as in ``growth_distributions.csv``; by default those kept in the data folder.
-    """
-    table = read_kept("growth_distributions.csv") if table is None else table
-    if not 1 <= horizon <= HORIZON:
-        raise UserError(f"horizon: found {horizon}, expected 1 to {HORIZON} years")
-    panels = [name for name in (BACI.name, OEC.name) if name in set(table["panel"])] or [
-        table["panel"].iloc[0]
-    ]
-    for name in panels:
-        rows = table[(table["panel"] == name) & (table["origin"] <= origin)]
-        rows = rows[rows["origin"] == rows["origin"].max()]
-        if len(rows) and rows["horizon"].max() >= horizon:
-            return 1 - _cumulative(rows, int(size_class(size_usd)), horizon, np.log1p(np.asarray(rate)))
-    raise UserError(f"base rate: no panel is long enough for {horizon} years known at {origin}")
-
-
-def known_share(size_usd: float, day: date, horizon: int, rate: ArrayLike) -> Any:
-    """`base_rate` as the panels that were out on a day had it; beyond the longest kept horizon that of the longest."""
-    return base_rate(size_usd, last_released(day), min(horizon, HORIZON), rate)
-
-
-def _cumulative(rows: pd.DataFrame, index: int, horizon: int, log_rate: Any) -> Any:
-    nearest = rows["size_class"].iloc[(rows["size_class"] - index).abs().argmin()]
-    rows = rows[rows["size_class"] == nearest].sort_values("horizon")
-    quantiles = rows[[str(p) for p in PROBABILITIES]].to_numpy() / rows["horizon"].to_numpy()[:, None]
-    at = [np.interp(horizon, rows["horizon"], column) for column in quantiles.T]
-    return np.interp(
-        log_rate, at, PROBABILITIES, left=PROBABILITIES[0] / 2, right=(1 + PROBABILITIES[-1]) / 2
     )
 
 

@@ -1,20 +1,17 @@
-"""What a run found, in a form that programs read: one record per run, kept as JSON.
+"""What a run found, in a form that programs read: one record per run, kept as JSON (`lib.tools.run.recorded`).
 
 A notebook's last cell calls `record`. The record travels in the notebook's own outputs under a private MIME
 type, so a run needs no path, and a notebook opened in JupyterLab works the same.
 """
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lib.cases import Case
-from lib.errors import UserError, plain_bytes
-from lib.goals import READING_LABELS, Kind, Outcome, Reading, Verdict
+from lib.goals import Kind, Outcome, Reading, Verdict
 from lib.words import Said, percent, plain, rate
 
 MIME = "application/vnd.tradegoals.result+json"
@@ -121,82 +118,6 @@ def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
     )
     text = f"Recorded for {result.title}: {len(result.readings)} readings, {len(result.estimates)} estimates."
     display({MIME: result.model_dump(mode="json"), "text/plain": text}, raw=True)
-
-
-def from_notebook(notebook: Mapping[str, Any]) -> Result | None:
-    """The record that an executed notebook carries; None where it makes none."""
-    for cell in reversed(notebook["cells"]):
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                return _parsed(output["data"][MIME], "the notebook's last output")
-    return None
-
-
-def read(path: Path) -> Result:
-    """Read a `result.json`; a damaged one is an error that names the file."""
-    try:
-        return _parsed(json.loads(plain_bytes(path)), path.name)
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(
-            f"{path.name}: found no valid JSON ({error}), expected what `tradegoals run` wrote"
-        ) from None
-
-
-def _parsed(record: Any, where: str) -> Result:
-    """The record as typed values, or an error that names every field at fault."""
-    try:
-        return Result.model_validate(record)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise UserError(f"{where}: found a damaged result ({'; '.join(faults)})") from None
-
-
-def to_json(result: Result) -> str:
-    """The record as stable, readable JSON text."""
-    return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
-
-
-def schema_text() -> str:
-    """The JSON schema of a `result.json`, as notebooks/result.schema.json keeps it."""
-    return json.dumps(Result.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
-
-
-def verdict_lines(found: list[Result]) -> list[str]:
-    """The verdict table as lines for a terminal: one block a goal, who says so and by what kind, readings below it.
-
-    Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
-    """
-    said: dict[tuple[str, ...], list[str]] = {}
-    kinds: dict[tuple[str, ...], dict[str, None]] = {}
-    warnings: dict[tuple[str, ...], dict[str, None]] = {}
-    for result in found:
-        rows = [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]
-        if rows:
-            said.setdefault((result.title, *rows), []).append(result.notebook.partition("_")[0])
-            kinds[result.title, *rows] = dict.fromkeys(_kind_of(result))
-            if result.warning:
-                warnings.setdefault((result.title, *rows), {})[f"  {result.warning}"] = None
-    return [
-        line
-        for block, names in said.items()
-        for line in (
-            "",
-            f"{block[0]} ({'; '.join(filter(None, [', '.join(dict.fromkeys(names)), ', '.join(kinds[block])]))})",
-            *block[1:],
-            *warnings.get(block, ()),
-        )
-    ]
-
-
-def _kind_of(result: Result) -> list[str]:
-    """The kinds of a result's probabilities; "decided by figures" where it needs none."""
-    if all(item.outcome in ("met", "missed") for item in result.readings):
-        return ["decided by figures"]
-    return [item.kind for item in result.readings if item.kind]
 
 
 def in_words(item: ReadingResult) -> str:

@@ -10,6 +10,10 @@ The order of preference is fixed and small:
 4. as a last resort what the press had converted, at a rate that it did not state, or what covers only a part.
 
 A year without any of these stays a gap. All levels are in millions of the currency.
+
+*Months.* Customs publish the year so far (January to September) more often than the months. Chinese releases give
+January and February together, some are rounded, many were never found. So a year is a handful of stretches of months;
+a month that no figure covers stays missing, and stretches that were published together stay together.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +25,7 @@ import pandas as pd
 
 from lib.economies import check_currency
 from lib.errors import UserError
-from lib.figures import annual
+from lib.figures import AUTHORITIES, annual
 from lib.growth import implied_base
 
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
@@ -41,8 +45,6 @@ STATUS_ORDER = (
     "rounded",
     "secondary",
 )
-
-AUTHORITY_ORDER = ("customs", "statistics", "government", "press", "unstated")
 
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
@@ -113,30 +115,6 @@ USED += ["known_from", "level_usable", "growth_usable", "last_resort"]
 """Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
 
 
-def candidates(
-    figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
-) -> pd.DataFrame:
-    """Every level that the figures offer for a year, best first.
-
-    Parameters
-    ----------
-    figures : figures of one reporter, partner and flow, already cut to a vintage (`figures.as_of`).
-    currency : of ISO 4217, such as "USD".
-    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left out,
-        with None all that are not in `currency`.
-
-    Returns
-    -------
-    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
-    by year and preference.
-    """
-    found = pd.DataFrame(_levels(figures, currency, rates), columns=list(Level._fields)).drop(
-        columns="currency"
-    )
-    found = found.astype(dict.fromkeys(found, "str") | {"year": "int64", "value_mn": "float64"})
-    return found.assign(chosen=~found.duplicated("year"))
-
-
 def annual_series(
     figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
 ) -> pd.DataFrame:
@@ -147,26 +125,34 @@ def annual_series(
     Frame indexed by year: value_mn, grade, figure_id (the figure it rests on), low_mn and high_mn (range of
     all candidates of the year), sources (their number). Years without a figure are absent.
     """
-    years = [list(offers) for _, offers in groupby(_levels(figures, currency, rates), lambda one: one.year)]
-    columns = {
-        "value_mn": pd.Series([offers[0].value_mn for offers in years], dtype="float64"),
-        "grade": pd.Series([offers[0].grade for offers in years], dtype="str"),
-        "figure_id": pd.Series([offers[0].figure_id for offers in years], dtype="str"),
-        "low_mn": pd.Series([min(one.value_mn for one in offers) for offers in years], dtype="float64"),
-        "high_mn": pd.Series([max(one.value_mn for one in offers) for offers in years], dtype="float64"),
-        "sources": pd.Series([len({one.figure_id for one in offers}) for offers in years], dtype="int64"),
+    years = [list(of_year) for _, of_year in groupby(offers(figures, currency, rates), lambda one: one.year)]
+    kinds = {"value_mn": "float64", "grade": "str", "figure_id": "str"}
+    best = pd.DataFrame([[getattr(found[0], name) for name in kinds] for found in years], columns=list(kinds))
+    values = [[one.value_mn for one in found] for found in years]
+    beside = {
+        "low_mn": pd.Series(map(min, values), dtype="float64"),
+        "high_mn": pd.Series(map(max, values), dtype="float64"),
+        "sources": pd.Series([len({one.figure_id for one in found}) for found in years], dtype="int64"),
     }
-    index = pd.Index([offers[0].year for offers in years], dtype="int64", name="year")
-    return pd.DataFrame(columns).set_index(index)
+    index = pd.Index([found[0].year for found in years], dtype="int64", name="year")
+    return best.astype(kinds).assign(**beside).set_index(index)
 
 
-def _levels(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
-    """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation."""
+def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
+    """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation.
+
+    Parameters
+    ----------
+    figures : figures of one reporter, partner and flow, already cut to a vintage (`lib.figures.as_of`).
+    currency : of ISO 4217, such as "USD".
+    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left
+        out, with None all that are not in `currency`.
+    """
     check_currency(currency)
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
-    rows = list(ranked(annual(figures[USED])).itertuples(index=False))
+    rows = list(_ranked(annual(figures[USED])).itertuples(index=False))
     own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
     converted = _converter(currency, rates)
     offers = [
@@ -215,13 +201,13 @@ def _converter(
     return convert
 
 
-def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
+def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
-    status, authority = _place(STATUS_ORDER), _place(AUTHORITY_ORDER)
+    status, authority = _place(STATUS_ORDER), _place(AUTHORITIES)
     keys = [  # the last one counts first
         -known["known_from"].astype("int64").to_numpy(),
-        [-significant_digits(value) for value in known["value"]],
+        [-_significant_digits(value) for value in known["value"]],
         [authority.get(name, len(authority)) for name in known["authority"]],
         [status.get(name, len(status)) for name in known["status"]],
         known[period].to_numpy(),
@@ -229,10 +215,132 @@ def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     return known.iloc[np.lexsort(keys)]
 
 
-def _place(order: tuple[str, ...]) -> dict[str, int]:
+def _place(order: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(order)}
 
 
-def significant_digits(value: float) -> int:
+def _significant_digits(value: float) -> int:
     """Significant digits of a published number: 69.525 has 5, 0.67 has 2, 80 counts as 1."""
     return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
+
+
+# --- stretches of months, and the year so far ---
+
+MONTHS = range(1, 12)
+"""Months after which a year is still running."""
+
+COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
+
+
+def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """The best figure for each stretch of whole months within a year, shorter than the year.
+
+    Parameters
+    ----------
+    record : figures of one flow, already cut to a vintage (`lib.figures.as_of`): a revision that was not
+        published by that day cannot enter.
+    currency : of ISO 4217, such as "USD"; figures in other ones are left out.
+
+    Returns
+    -------
+    Frame sorted by year and months: year, first_month, last_month, value_mn (millions), growth (on the same
+    months a year earlier, a fraction; NaN where none can be used), known_from (of the earliest figure of the
+    stretch), status, figure_id. Of several figures for one stretch the preferred one of `lib.series` is kept; a
+    press conversion counts only where there is nothing better, a figure of partial scope never.
+    """
+    record = record[USED]
+    start, end = (record[name].to_numpy().astype("datetime64[D]") for name in ("period_start", "period_end"))
+    first, after = start.astype("datetime64[M]"), (end + 1).astype("datetime64[M]")
+    year = start.astype("datetime64[Y]")
+    whole = (start == first) & (end + 1 == after) & (end.astype("datetime64[Y]") == year)
+    usable = record["level_usable"] | (record["last_resort"] & (record["status"] == "converted"))
+    kept = whole & (after - first < np.timedelta64(12, "M")) & usable & (record["currency"] == currency)
+    months = {
+        "year": (year.astype("int64") + 1970)[kept],
+        "first_month": ((first - year).astype("int64") + 1)[kept],
+        "last_month": (after - year).astype("int64")[kept],
+    }
+    rows = record[kept]
+    return _best(rows.assign(**months, growth=rows["yoy_pct"].where(rows["growth_usable"]) / 100))[
+        list(COLUMNS)
+    ]
+
+
+def _best(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a stretch: the best level, the growth of the best figure that has one, the earliest day."""
+    stretch = rows["year"] * 10_000 + rows["first_month"] * 100 + rows["last_month"]
+    order = _ranked(rows.assign(stretch=stretch), "stretch")
+    first = np.flatnonzero(np.diff(order["stretch"], prepend=-1))
+    if not len(first):
+        return order
+    growth = np.split(order["growth"].to_numpy(), first[1:])
+    known = np.minimum.reduceat(order["known_from"].to_numpy().astype("int64"), first)
+    return (
+        order.take(first)
+        .assign(
+            growth=[next((one for one in group if not np.isnan(one)), np.nan) for group in growth],
+            known_from=known.astype(order["known_from"].dtype),
+        )
+        .reset_index(drop=True)
+    )
+
+
+def year_to_date(stretches: pd.DataFrame) -> pd.Series:
+    """The year so far by year and last month.
+
+    Parameters
+    ----------
+    stretches : rows with year, first_month, last_month, value_mn, as `releases` gives them.
+
+    Returns
+    -------
+    Series indexed by (year, last_month), millions. A published total of January to that month comes first; another
+    stretch that begins where the year so far is known extends it. Months after a hole are left out, so a year
+    without its January has no year so far.
+    """
+    columns = (stretches[name].to_list() for name in ("year", "last_month", "first_month", "value_mn"))
+    known: dict[tuple[int, int], float] = {}
+    for year, last, first, value in sorted(zip(*columns, strict=True)):
+        before = 0.0 if first == 1 else known.get((year, first - 1))
+        if before is not None and (year, last) not in known and not np.isnan(value):
+            known[int(year), int(last)] = before + float(value)
+    index = pd.MultiIndex.from_tuples(list(known), names=["year", "last_month"])
+    return pd.Series(list(known.values()), index=index, dtype=float)
+
+
+def implied_year_to_date(stretches: pd.DataFrame) -> pd.DataFrame:
+    """The year so far of the year *before*, implied by releases that print both level and growth.
+
+    Returns
+    -------
+    Frame: year (the earlier one), last_month, value_mn. The base of a published growth rate is the revised one.
+    """
+    both = stretches[
+        (stretches["first_month"] == 1) & stretches["value_mn"].notna() & (stretches["growth"] > -1)
+    ]
+    base = implied_base(both["value_mn"], both["growth"])
+    return pd.DataFrame({"year": both["year"] - 1, "last_month": both["last_month"], "value_mn": base})
+
+
+def own_ratios(stretches: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
+    """A flow's own ln(total / year so far), from its releases and its yearly levels.
+
+    Parameters
+    ----------
+    stretches : as `releases` gives them, cut to a vintage.
+    levels : level by year, millions, of the same vintage and currency.
+
+    Returns
+    -------
+    Frame of years × months 1 to 11, NaN where no year so far or no total is known. Where the year so far was
+    not printed, the base that next year's release implies stands in.
+    """
+    implied = implied_year_to_date(stretches).itertuples(index=False)
+    stated = {(row.year, row.last_month): row.value_mn for row in implied} | year_to_date(stretches).to_dict()
+    known = levels.dropna().to_dict()
+    years = sorted({year for year, _ in stated if year in known})
+    ratios = np.full((len(years), len(MONTHS)), np.nan)
+    for (year, month), value in stated.items():
+        if year in known and month in MONTHS:
+            ratios[years.index(year), month - 1] = np.log(known[year] / value)
+    return pd.DataFrame(ratios, pd.Index(years, name="year", dtype="int64"), pd.Index(MONTHS, name="month"))

@@ -1,9 +1,7 @@
-"""People's words for a goal, its years, a flow, a place or a day, read as the parameters of a case.
+"""People's words for a goal, a flow, a place or a day, read as the parameters of a case.
 
 >>> read_goal("US$1.2 trillion"), read_goal("25 percent"), read_goal("double")
 ('1200 USD bn', '25 %', '2 times the base')
->>> read_question("imports of China from Russia +10 % a year 2019-2024").stated["flow"]
-'import'
 
 What can mean two things is asked back, by an error that names what could have been meant: 0.25 is 25 % or ¼ %,
 4/5/2014 a day in April or in May, "25 % by 2030" growth a year or in all. Nothing is guessed in silence: what was
@@ -13,10 +11,8 @@ understood is the canonical text, which titles and pages show.
 import calendar
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import date
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -31,7 +27,7 @@ LONGEST = 300
 LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
 """In which countries and months are known by name."""
 
-_NUMBER = r"(?:[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]{1,9})?|[0-9]{1,15}(?:[.,][0-9]{1,9})?)"
+NUMBER = r"(?:[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]{1,9})?|[0-9]{1,15}(?:[.,][0-9]{1,9})?)"
 
 _ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
@@ -44,30 +40,30 @@ _WORDS |= {
 }
 
 _WORDS_OF_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in SCALES).split("|")
-_SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *LETTERS])
+SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *LETTERS])
 _CODES = "|".join(CURRENCIES)
-_UNIT = "|".join([r"us ?\$", *MONEY.values(), *map(re.escape, SIGNS)])
-_UNIT = rf"(?:{_UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
+UNIT = "|".join([r"us ?\$", *MONEY.values(), *map(re.escape, SIGNS)])
+UNIT = rf"(?:{UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
 
 _MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
 
-_FLOWS = {
+FLOW_WORDS = {
     "total": "total trade turnover commerce total-trade 进出口 进出口总额 贸易 贸易额 贸易总额 товарооборот торговля",
     "export": "export exports exporting shipments sales deliveries 出口 出口额 экспорт экспорта",
     "import": "import imports importing purchases 进口 进口额 импорт импорта",
 }
-_FLOW_OF = {word: flow for flow, words in _FLOWS.items() for word in words.split()}
+FLOW_OF = {word: flow for flow, words in FLOW_WORDS.items() for word in words.split()}
 
-_YEAR = r"(?:19|20|21)[0-9]{2}"
+YEAR = r"(?:19|20|21)[0-9]{2}"
 
 _FALLING = r"\b(?:fall|falls|decline|declines|decrease|decreases|drop|drops|shrink|shrinks|cut|reduce|minus|down|less|lower)\b"
 
-_YEARLY = r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|/ ?a\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
+YEARLY = r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|/ ?a\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
 _IN_ALL = r"(?:in all|in total|altogether|overall|cumulatively|over the whole period)"
 
 
-def _tidy(name: str, text: str) -> str:
+def tidy(name: str, text: str) -> str:
     """The text on one line with plain digits, signs, spaces and dashes; one that is too long is refused."""
     if len(text) > LONGEST:
         raise UserError(f"{name}: found {quote(text)}, expected at most {LONGEST} characters")
@@ -80,28 +76,28 @@ _OF_YEAR = r" ?(?:года|году|год\b|г\.|年)?"
 _SAME = (
     (r"\b(?:[A-Za-z]\.){2,}", lambda found: found[0].replace(".", "")),
     (r"[≥≤<>]=?|\bor (?:more|above|better)\b|\b(?:no|not) less than\b", " "),
-    (rf"\bover (?={_NUMBER} ?(?:%|per ?cent))", " "),
+    (rf"\bover (?={NUMBER} ?(?:%|per ?cent))", " "),
     (r"\b(?:(?:average|mean|compound) )*(?:annual|yearly) (?:average )?growth(?: rate)?\b|\bcagr\b|\bgrowth rate\b", " annually "),
     (r"в год\b|ежегодно|年均|每年", " annually "),
-    (rf"(?:\bс|\bот|从|自) ?({_YEAR}){_OF_YEAR} ?(?:по|до|到|至|-) ?({_YEAR}){_OF_YEAR}|({_YEAR})/({_YEAR})", lambda found: f" {found[1] or found[3]}-{found[2] or found[4]} "),
-    (rf"(?:\bк|\bдо|\bв|到|至) ?(?:концу |конца )?({_YEAR}){_OF_YEAR}", r" by \1 "),
-    (rf"({_YEAR}) ?(?:года|году|г\.|年)", r"\1 "),
+    (rf"(?:\bс|\bот|从|自) ?({YEAR}){_OF_YEAR} ?(?:по|до|到|至|-) ?({YEAR}){_OF_YEAR}|({YEAR})/({YEAR})", lambda found: f" {found[1] or found[3]}-{found[2] or found[4]} "),
+    (rf"(?:\bк|\bдо|\bв|到|至) ?(?:концу |конца )?({YEAR}){_OF_YEAR}", r" by \1 "),
+    (rf"({YEAR}) ?(?:года|году|г\.|年)", r"\1 "),
     (r"удво\w+|вдвое|翻一番|翻番", " double "),
     (r"утро\w+|втрое", " triple "),
     (r"翻两番", " quadruple "),
     (r"下降|减少|сни[зж]\w*|сокра\w*|упад\w*", " fall "),
     (r"中俄", " 中国 俄罗斯 "),
     (r"\bone and a half times|\bhalf (?:as much again|again as much)", "1.5 times"),
-    (rf"\b(?:by )?(?:a )?factor (?:of )?({_NUMBER}|{'|'.join(_ONES)})\b", lambda found: f"{_WORDS.get(found[1].lower(), found[1])} times"),
+    (rf"\b(?:by )?(?:a )?factor (?:of )?({NUMBER}|{'|'.join(_ONES)})\b", lambda found: f"{_WORDS.get(found[1].lower(), found[1])} times"),
     (r"\b(?:a|one|the next|the coming) decade\b", "10 years"),
 )  # fmt: skip
 """Phrases that say the same in words that the rest of this module reads."""
 _SAME_AS = [(re.compile(pattern, re.IGNORECASE), words) for pattern, words in _SAME]
 
 
-def _simple(name: str, text: str) -> str:
+def simplified(name: str, text: str) -> str:
     """The text, tidy, in the simplest words that say the same, number words as digits."""
-    plain = _tidy(name, text.replace("½", ".5"))
+    plain = tidy(name, text.replace("½", ".5"))
     for pattern, words in _SAME_AS:
         plain = " ".join(pattern.sub(words, plain).split())
     number = "|".join(sorted(_WORDS, key=len, reverse=True))
@@ -136,15 +132,15 @@ class _Found(NamedTuple):
 
 
 _RATE = re.compile(
-    rf"(?P<sign>[+-])? ?(?P<number>{_NUMBER}) ?(?:%|percent\b|per cent\b|pct\b|pc\b|процент\w*)(?: ?(?:growth|of growth))?"
-    rf"(?: ?(?P<yearly>{_YEARLY})| ?(?P<all>{_IN_ALL}))?",
+    rf"(?P<sign>[+-])? ?(?P<number>{NUMBER}) ?(?:%|percent\b|per cent\b|pct\b|pc\b|процент\w*)(?: ?(?:growth|of growth))?"
+    rf"(?: ?(?P<yearly>{YEARLY})| ?(?P<all>{_IN_ALL}))?",
     re.IGNORECASE,
 )
 
 _LEVEL = re.compile(
-    rf"(?<![\w.,-])(?:(?P<before>{_UNIT}) ?)?(?P<number>{_NUMBER})"
-    rf"(?: ?(?P<scale>{_SCALE})(?![a-z])\.?)?(?: ?(?:of )?(?:us )?(?P<after>{_UNIT})(?![a-z]))?"
-    rf"(?: ?(?P<last>{_SCALE})(?![a-z0-9]))?",
+    rf"(?<![\w.,-])(?:(?P<before>{UNIT}) ?)?(?P<number>{NUMBER})"
+    rf"(?: ?(?P<scale>{SCALE})(?![a-z])\.?)?(?: ?(?:of )?(?:us )?(?P<after>{UNIT})(?![a-z]))?"
+    rf"(?: ?(?P<last>{SCALE})(?![a-z0-9]))?",
     re.IGNORECASE,
 )
 
@@ -158,7 +154,7 @@ _MULTIPLES = {
 }
 _PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10, "two thirds": 2 / 3, "three quarters": 3 / 4}  # fmt: skip
 _TIMES = re.compile(
-    rf"\bx ?(?P<x>{_NUMBER})(?![\w%])|(?<![\w.,])(?P<times>{_NUMBER}) ?(?:x\b|-?fold\b|times\b(?: the base| as much)?)",
+    rf"\bx ?(?P<x>{NUMBER})(?![\w%])|(?<![\w.,])(?P<times>{NUMBER}) ?(?:x\b|-?fold\b|times\b(?: the base| as much)?)",
     re.IGNORECASE,
 )
 _PART = rf"(?:(?:a |one )?(?P<word>{'|'.join(_PARTS)})|(?P<over>[1-9])/(?P<under>[2-9]))"
@@ -166,7 +162,21 @@ _BY_PART = re.compile(
     rf"\bby {_PART}\b|\b{_PART.replace('P<', 'P<_')} (?:more|less|higher|lower|up|down)\b", re.IGNORECASE
 )
 
-_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
+_FILLING = """
+the a an will would shall should to is does do did grow grows growing growth increase increases increased
+rise rises expand expands reach reaches hit raise boost achieve attain at least about around nearly than
+more exceed goal target its their year yearly annual annually level levels volume value bilateral mutual
+two-way foreign external of from with and between vs versus for by on in 's what if can could be worth up it
+this that get trade fall falls decline declines decrease decreases drop drops shrink shrinks cut reduce
+minus down less lower higher aim aims want wants plan plans i we how likely are odds chance chances probability
+province city region average mean rate
+对 和 与 同 的 间 之间 增长 增加 达到 达 自 年 и между рост вырастет увеличить увеличится достигнет на
+"""
+
+FILLERS = frozenset(_FILLING.split())
+"""Words that say nothing of their own in a sentence about a goal."""
+
+GOAL_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
 
 
 def read_goal(text: str, currency: str = "USD") -> str:
@@ -181,73 +191,64 @@ def read_goal(text: str, currency: str = "USD") -> str:
     UserError
         For what is no goal, or could be two.
     """
-    plain = _simple("goal", text)
-    found = _find_goal(plain, text, currency)
-    left = _left_over(f"{plain[: found.start]} {plain[found.end :]}")
+    plain = simplified("goal", text)
+    found = find_goal(plain, text, currency)
+    words = re.findall(r"[^\s,;:.!?()\"|]+", f"{plain[: found.start]} {plain[found.end :]}".casefold())
+    left = [word for word in words if word not in FILLERS]
     if not found.goal or left:
-        dated = found.goal and any(re.fullmatch(_YEAR, word) for word in left)
+        dated = found.goal and any(re.fullmatch(YEAR, word) for word in left)
         alone = "; its years are the parameters base_year and deadline" if dated else ""
-        raise UserError(f"goal: found {quote(text)}, expected {_EXAMPLES}{alone}")
+        raise _unclear(text, GOAL_EXAMPLES + alone)
     return found.goal
 
 
-def _left_over(text: str) -> list[str]:
-    """The words of a text that say nothing of their own."""
-    return [word for word in re.findall(r"[^\s,;:.!?()\"|]+", text.casefold()) if word not in _FILLERS]
+def _unclear(text: str, expected: str) -> UserError:
+    return UserError(f"goal: found {quote(text)}, expected {expected}")
 
 
-def _find_goal(plain: str, text: str, currency: str) -> _Found:
+def find_goal(plain: str, text: str, currency: str) -> _Found:
     """The goal in a tidy text; of rates, multiples and levels there may be one in all."""
-    down = re.search(_FALLING, plain, re.IGNORECASE)
-    found = [*_rates(plain, text, bool(down)), *_multiples(plain, bool(down))]
-    found = found or [*_levels(plain, text, currency)] or [*_bare(plain, text)]
+    down = re.search(_FALLING, plain, re.IGNORECASE) is not None
+    found = [*_rates(plain, text, down), *_multiples(plain, down)]
+    found = found or [*_levels(plain, text, currency)] or bare_rate(plain, text)
     if len({one.goal for one in found}) > 1:
         goals = " or ".join(f'"{one.goal}"' for one in found)
-        raise UserError(f"goal: found {quote(text)}, expected one goal: did you mean {goals}?")
+        raise _unclear(text, f"one goal: did you mean {goals}?")
     if not found:
         return _Found("", 0, 0)
     if re.search("[0-9]{10}", found[0].goal):
-        raise UserError(f"goal: found {quote(text)}, expected at most nine digits")
+        raise _unclear(text, "at most nine digits")
     return found[0]._replace(start=min(one.start for one in found), end=max(one.end for one in found))
 
 
-def _rates(plain: str, text: str, down: bool) -> list[_Found]:
-    found = []
-    if between := re.search(
-        rf"{_NUMBER} ?(?:-|to|or|and) ?{_NUMBER} ?(?:%|per ?cent|pct)", plain, re.IGNORECASE
-    ):
-        raise UserError(f'goal: found {quote(text)}, expected one rate, not the range "{between[0]}"')
+def _rates(plain: str, text: str, down: bool) -> Iterator[_Found]:
+    several = rf"{NUMBER} ?(?:-|to|or|and) ?{NUMBER} ?(?:%|per ?cent|pct)"
+    if between := re.search(several, plain, re.IGNORECASE):
+        raise _unclear(text, f'one rate, not the range "{between[0]}"')
     for match in _RATE.finditer(plain):
         rate = _figure(match["number"])
         if down and rate and match["sign"] == "-":
-            raise UserError(
-                f"goal: found {quote(text)}, expected a fall said once: with a word or with a minus"
-            )
+            raise _unclear(text, "a fall said once: with a word or with a minus")
         rate = -rate if down or match["sign"] == "-" else rate
         goal = f"{_written(1 + rate / 100)} times the base" if match["all"] else f"{_written(rate)} %"
-        found.append(_Found(goal, *match.span()))
-    return found
+        yield _Found(goal, *match.span())
 
 
-def _multiples(plain: str, down: bool) -> list[_Found]:
-    found = [
-        _Found(f"{_written(times)} times the base", *match.span())
+def _multiples(plain: str, down: bool) -> Iterator[_Found]:
+    said = [
+        (times, match)
         for pattern, times in _MULTIPLES.items()
         for match in re.finditer(rf"\b(?:{pattern})\b", plain, re.IGNORECASE)
     ]
-    for match in _TIMES.finditer(plain):
-        found.append(
-            _Found(f"{_written(_figure(match['x'] or match['times']))} times the base", *match.span())
-        )
+    said += [(_figure(match["x"] or match["times"]), match) for match in _TIMES.finditer(plain)]
     for match in _BY_PART.finditer(plain):
-        said = {name.strip("_"): text for name, text in match.groupdict().items() if text}
-        part = _PARTS[said["word"].lower()] if "word" in said else int(said["over"]) / int(said["under"])
-        found.append(_Found(f"{_written(1 - part if down else 1 + part)} times the base", *match.span()))
-    return found
+        named = {name.strip("_"): text for name, text in match.groupdict().items() if text}
+        part = _PARTS[named["word"].lower()] if "word" in named else int(named["over"]) / int(named["under"])
+        said.append((1 - part if down else 1 + part, match))
+    return (_Found(f"{_written(times)} times the base", *match.span()) for times, match in said)
 
 
-def _levels(plain: str, text: str, currency: str) -> list[_Found]:
-    found = []
+def _levels(plain: str, text: str, currency: str) -> Iterator[_Found]:
     if re.search("(?<!cn)¥", plain, re.IGNORECASE):
         raise UserError(f"goal: found ¥ in {quote(text)}, expected a currency: did you mean CNY or JPY?")
     for match in _LEVEL.finditer(plain):
@@ -258,117 +259,23 @@ def _levels(plain: str, text: str, currency: str) -> list[_Found]:
             continue
         number, unit = _figure(match["number"]), named or currency
         if not scale and number < 1e6:
-            raise UserError(
-                f'goal: found {quote(text)}, expected its scale: did you mean "{_written(number)} {unit} bn" or '
-                f'"{_written(number)} {unit} mn"?'
-            )
+            either = f'"{_written(number)} {unit} bn" or "{_written(number)} {unit} mn"'
+            raise _unclear(text, f"its scale: did you mean {either}?")
         level = number * 10.0 ** ((ten_of(scale) or 0) - 6) if scale else number / 1e6
-        found.append(_Found(_level_in_words(level, unit), match.start(), match.end(), named))
-    return found
+        size, bn = (level / 1000, "bn") if level >= 1000 else (level, "mn")
+        yield _Found(f"{_written(size)} {unit} {bn}", match.start(), match.end(), named)
 
 
-def _level_in_words(level_mn: float, currency: str) -> str:
-    scale, unit = (1000.0, "bn") if level_mn >= 1000 else (1.0, "mn")
-    return f"{_written(level_mn / scale)} {currency} {unit}"
-
-
-def _bare(plain: str, text: str) -> list[_Found]:
+def bare_rate(plain: str, text: str) -> list[_Found]:
     """A number that stands alone is growth in per cent; a fraction could be two things."""
-    match = re.fullmatch(rf"([+-])? ?({_NUMBER})(?: ({_YEARLY}))?", plain, re.IGNORECASE)
+    match = re.fullmatch(rf"([+-])? ?({NUMBER})(?: ({YEARLY}))?", plain, re.IGNORECASE)
     if match is None:
         return []
     rate = _figure(match[2]) * (-1 if match[1] == "-" else 1)
     if 0 < abs(rate) < 1:
         meant = f'"{_written(100 * rate)} %" or "{_written(rate)} %"'
-        raise UserError(
-            f"goal: found {quote(text)}, expected {meant}: did you mean {_written(100 * rate)} %?"
-        )
+        raise _unclear(text, f"{meant}: did you mean {_written(100 * rate)} %?")
     return [_Found(f"{_written(rate)} %", *match.span())]
-
-
-def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
-    """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
-
-    Parameters
-    ----------
-    currency : of a unit that names none.
-
-    Raises
-    ------
-    UserError
-        For a word that is neither a currency nor a scale, or two of a kind.
-    """
-    plain = _tidy("unit", text)
-    words = re.findall(rf"{_UNIT}|(?:{_SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
-    money = [code for word in words if (code := currency_of(word))]
-    scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
-    said = [word for word in words if word not in ("of", "in", ".")]
-    if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
-        raise UserError(
-            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
-        )
-    return (money or [currency])[0], (scales or [1e-6])[0]
-
-
-# --- years ---
-
-_BETWEEN = re.compile(
-    rf"(?:\b(?:from|between|in|over|during|for) )?\b({_YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({_YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
-    re.I,
-)
-_BEFORE = re.compile(rf"\bbefore ({_YEAR})\b", re.I)
-_BY = re.compile(
-    rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({_YEAR})\b",
-    re.I,
-)
-_SINCE = re.compile(
-    rf"\b(?:since|from|on|over|above|against|than|(?:the )?level of|compared (?:with|to)|relative to|base(?: year)?)"
-    rf"(?: the)?(?: level of| in)? ({_YEAR})\b(?:'s)?(?: levels?)?",
-    re.I,
-)
-_WITHIN = re.compile(
-    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b",
-    re.I,
-)
-
-_LONE_YEAR = re.compile(rf"(?<![0-9.,]){_YEAR}(?![0-9.,%])(?! ?(?:{_SCALE}|{_UNIT}|%|per)(?![a-z]))", re.I)
-
-
-class Years(NamedTuple):
-    """From when to when: the base, the deadline, or the number of years between the two; None where not said."""
-
-    base: int | None = None
-    deadline: int | None = None
-    length: int | None = None
-
-
-def _take_years(plain: str, text: str) -> tuple[Years, str]:
-    """The years of a tidy text, and the text without them."""
-    if match := _BEFORE.search(plain):
-        year = int(match[1])
-        raise UserError(
-            f"deadline: found {quote(match[0])}, expected the last year that counts: did you mean by {year - 1} or by {year}?"
-        )
-    if match := _BETWEEN.search(plain):
-        last = match[2] if len(match[2]) == 4 else match[1][:2] + match[2]
-        found, rest = Years(int(match[1]), int(last)), _without(plain, match)
-    else:
-        said, rest = {}, plain
-        for name, pattern in (("base", _SINCE), ("deadline", _BY), ("length", _WITHIN)):
-            if match := pattern.search(rest):
-                said[name], rest = int(match[1]), _without(rest, match)
-        found = Years(**said)
-    if other := _LONE_YEAR.search(rest):
-        hint = f'did you mean "{"by" if found.deadline is None else "since"} {other[0]}"?'
-        raise UserError(
-            f"years: found {other[0]} in {quote(text)}, expected base and deadline such as 2012-2015: {hint}"
-        )
-    return found, rest
-
-
-def _without(plain: str, match: re.Match[str] | None) -> str:
-    """The text without what was matched; a bar stands in its place, so that what was apart stays apart."""
-    return plain if match is None else f"{plain[: match.start()]} | {plain[match.end() :]}"
 
 
 # --- days ---
@@ -394,7 +301,7 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     UserError
         For what is no day, or could be two: 4/5/2014.
     """
-    plain = _tidy("day", text).casefold().rstrip(".")
+    plain = tidy("day", text).casefold().rstrip(".")
     if plain in ("today", "now", "今天"):
         return Day(today())
     plain = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|\bof\b|,", " ", plain)
@@ -404,9 +311,9 @@ def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     numbers = [word.strip(".") for word in words if word.strip(".") not in _MONTHS]
     try:
         return _numeric_day(plain, text) if not named else _named_day(named, numbers)
-    except ValueError as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except ValueError:
         raise UserError(f"day: found {quote(text)}, expected {_DAY_EXPECTED}") from None
 
 
@@ -431,7 +338,7 @@ def _numeric_day(plain: str, text: str) -> Day:
         if not match[2] and len(plain) != 8:
             raise ValueError
         return Day(date(year, month, int(day))) if day else _last_day(year, month)
-    if re.fullmatch(_YEAR, plain):
+    if re.fullmatch(YEAR, plain):
         return Day(date(int(plain), 12, 31), f"the last day of {plain}")
     match = re.fullmatch(r"([0-9]{1,2})([-/.]) ?([0-9]{1,2})\2 ?([0-9]{4})", plain)
     if match is None:
@@ -452,12 +359,8 @@ def _numeric_day(plain: str, text: str) -> Day:
 def read_flow(text: str) -> str:
     """A flow in people's words: "exports" is export, "trade" and "exports and imports" are total; others stay as they are."""
     plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
-    words = [
-        word
-        for word in re.findall(r"[^\s,+&]+", plain)
-        if word not in ("and", "the", "of", "bilateral", "value")
-    ]
-    flows = {_FLOW_OF.get(word, "") for word in words}
+    words = set(re.findall(r"[^\s,+&]+", plain)) - {"and", "the", "of", "bilateral", "value"}
+    flows = {FLOW_OF.get(word, "") for word in words}
     if "" in flows or not flows:
         return text
     return flows.pop() if len(flows) == 1 else "total"
@@ -509,10 +412,10 @@ def read_place(text: str) -> str:
     """The name of a place as the figures use it: "harbin", "CN", "Russian Federation", "黑龙江"; others stay as they are."""
     plain = fold(" ".join(text[:LONGEST].split()))
     short = re.sub(r"^the |'s$| city$| province$|市$|省$", "", plain)
-    return _find_place(plain) or _find_place(short) or text
+    return find_place(plain) or find_place(short) or text
 
 
-def _find_place(plain: str) -> str:
+def find_place(plain: str) -> str:
     """The place of a folded name, blank for none; in other alphabets also by translation and, in Russian, in any case."""
     if (name := places().get(plain)) or plain.isascii():
         return name or ""
@@ -525,203 +428,3 @@ def _find_place(plain: str) -> str:
 
 _CASE = re.compile(r"(?<=[а-я]{3})(?:иеи|ием|ии|ию|ия|еи|ои|ом|ем|и|я|а|у|ю|е|ы|ь)$")
 """Endings of Russian names, as `fold` leaves them: й without its accent."""
-
-
-# --- a question in one line ---
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a sentence asks.
-
-    Parameters
-    ----------
-    stated : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
-    length : years from base to deadline, where it gives them in place of the deadline.
-    notes : what was taken for what, where it was not said outright.
-    """
-
-    stated: dict[str, Any] = field(default_factory=dict)
-    length: int | None = None
-    notes: tuple[str, ...] = ()
-
-
-_ROLES: dict[str, dict[str, str]] = {
-    "of": dict.fromkeys(_FLOWS, "reporter"),
-    "by": dict.fromkeys(_FLOWS, "reporter"),
-    "with": dict.fromkeys(_FLOWS, "partner"),
-    "from": {"export": "reporter", "import": "partner"},
-    "to": {"export": "partner", "import": "reporter"},
-    "into": {"export": "partner", "import": "reporter"},
-}
-_ROLES |= {
-    "с": _ROLES["with"],
-    "со": _ROLES["with"],
-    "из": _ROLES["from"],
-    "从": _ROLES["from"],
-    "в": _ROLES["to"],
-}
-"""What a place is after a word, in a sentence about a flow."""
-
-_AS_OF = re.compile(
-    r"\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$",
-    re.I,
-)
-
-_FILLING = """
-the a an will would shall should to is does do did grow grows growing growth increase increases increased
-rise rises expand expands reach reaches hit raise boost achieve attain at least about around nearly than
-more exceed goal target its their year yearly annual annually level levels volume value bilateral mutual
-two-way foreign external of from with and between vs versus for by on in 's what if can could be worth up it
-this that get trade fall falls decline declines decrease decreases drop drops shrink shrinks cut reduce
-minus down less lower higher aim aims want wants plan plans i we how likely are odds chance chances probability
-province city region average mean rate
-对 和 与 同 的 间 之间 增长 增加 达到 达 自 年 и между рост вырастет увеличить увеличится достигнет на
-"""
-
-_FILLERS = frozenset(_FILLING.split())
-"""Words that say nothing of their own in a sentence about a goal."""
-
-_SHORT = _FILLERS | {"as", "at", "me", "my", "no", "so", "us", "am", "are", "per", "and", "can"}
-"""Words that are codes of countries, too, where they stand in capitals."""
-
-
-def read_question(text: str, currency: str = "USD") -> Question:
-    """A sentence that names a goal, and perhaps its flow, years and day.
-
-    >>> read_question("Harbin Russia total +25% 2012-2015").stated  # doctest: +NORMALIZE_WHITESPACE
-    {'base_year': 2012, 'deadline': 2015, 'goal': '25 %', 'flow': 'total', 'reporter': 'Harbin', 'partner': 'Russia'}
-
-    Raises
-    ------
-    UserError
-        For a sentence without a goal, with a word that is not understood, or with one that could be two things.
-    """
-    plain = _simple("ask", text)
-    stated: dict[str, Any] = {}
-    notes = []
-    if match := _AS_OF.search(plain):
-        day = read_day(match[1])
-        stated["as_of"] = day.day
-        notes += [f'"{match[1].strip()}": {day.note}'] if day.note else []
-        plain = _without(plain, match)
-    years, rest = _take_years(plain, text)
-    found = _find_goal(rest, text, currency)
-    if not found.goal:
-        if lone := re.search(rf"(?<![\w.,]){_NUMBER}(?![\w%])", rest):
-            _bare(lone[0], text)
-            raise UserError(
-                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
-            )
-        raise UserError(f"ask: found no goal in {quote(text)}, expected {_EXAMPLES}")
-    _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
-    said = {
-        "base_year": years.base,
-        "deadline": years.deadline,
-        "goal": found.goal,
-        "currency": found.currency,
-    }
-    stated |= {name: value for name, value in said.items() if value}
-    rest = f"{rest[: found.start]} | {rest[found.end :]}"
-    stated |= _flow_and_places(rest, text)
-    if "reporter" in stated and "partner" not in stated and re.search(r"\bUS \$", plain):
-        raise UserError(
-            f'partner: found "US $" in {quote(text)}, expected "US$" for dollars or "USA" for the partner: did you mean US$?'
-        )
-    return Question(stated, years.length, tuple(notes))
-
-
-_IN_ONE_STEP = re.compile(
-    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{_NUMBER} ?(?:%|per ?cent)"
-    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{_YEAR}",
-    re.IGNORECASE,
-)
-"""What sounds like growth from one year to the other, and not like growth a year."""
-
-
-def _refuse_doubtful_span(goal: str, words: str, plain: str, years: Years) -> None:
-    """Ask what a rate is that has one end only: "25 % by 2030" may be growth a year, or from now to then."""
-    whole = years.base is not None and years.deadline is not None and not _IN_ONE_STEP.search(plain)
-    if not goal.endswith("%") or whole or years == Years() or re.search(_YEARLY, plain, re.IGNORECASE):
-        return
-    raise UserError(
-        f'goal: found {quote(words.strip())}, which may be growth a year or from now to then, expected "{goal} a year" '
-        f'or "{goal} in all": did you mean {goal} a year?'
-    )
-
-
-def _flow_and_places(rest: str, text: str) -> dict[str, str]:
-    """Flow, reporter and partner of what is left of a sentence; a word without meaning is a mistake."""
-    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", _apart(rest.replace("'s ", " 's ")))
-    role = ""
-    flows: set[str] = set()
-    found: list[tuple[str, str]] = []
-    while tokens:
-        name, taken = _longest_name(tokens)
-        word = tokens[0].casefold().strip(".")
-        if name:
-            found.append((role, name))
-            role, tokens = "", tokens[taken:]
-            continue
-        parts = [part for part in re.split("[-/]", tokens.pop(0)) if part]
-        if word in _FLOW_OF:
-            flows.add(_FLOW_OF[word])
-        elif word in _ROLES:
-            role = word
-        elif len(parts) > 1 and word not in _FILLERS:
-            tokens = parts + tokens
-        elif word.strip("|+&/->") and word not in _FILLERS:
-            close = get_close_matches(word, [*places(), *_FLOW_OF], 1, 0.75)
-            hint = f"; did you mean {places().get(close[0], close[0])}?" if close else ""
-            raise UserError(
-                f"ask: found {quote(word)} in {quote(text)}, expected words for places, flow, goal and years{hint}"
-            )
-    flow = _joined(flows)
-    return ({"flow": flow} if flow else {}) | _roles(found, flow, text)
-
-
-def _apart(text: str) -> str:
-    """A text whose Chinese words, which are written without spaces, have them."""
-    if not re.search("[一-龥]", text):
-        return text
-    words = {*translations(), *places(), *_FLOW_OF, *_FILLERS}
-    chinese = sorted((word for word in words if re.fullmatch("[一-龥]+", word)), key=len, reverse=True)
-    return re.sub("|".join(chinese), r" \g<0> ", text)
-
-
-def _joined(flows: set[str]) -> str:
-    """The flow of several words: exports and imports are total, "trade" beside exports adds nothing."""
-    one_way = flows - {"total"}
-    return next(iter(one_way)) if len(one_way) == 1 else "total" if flows else ""
-
-
-def _longest_name(tokens: list[str]) -> tuple[str, int]:
-    """The longest name of a place that begins with the first word, and how many words it has."""
-    for taken in range(min(6, len(tokens)), 0, -1):
-        words = " ".join(tokens[:taken])
-        name = _find_place(fold(words.strip(".")))
-        # "in", "to" and "by" are words, and codes of countries only where they stand in capitals.
-        if name and (len(words) > 3 or not words.isascii() or words.isupper() or fold(words) not in _SHORT):
-            return name, taken
-    return "", 0
-
-
-def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]:
-    """Who reports and who is the other side, by the words before their names, else by their order."""
-    names = [name for _, name in found]
-    if len(set(names)) != len(names) or len(names) > 2:
-        raise UserError(
-            f"ask: found {len(names)} places in {quote(text)} ({', '.join(names)}), expected a reporter and a partner"
-        )
-    if not names:
-        return {}
-    sides: dict[str, str] = {}
-    for role, name in found:
-        side = _ROLES.get(role, {}).get(flow or "total", "")
-        if side and side not in sides:
-            sides[side] = name
-    for side in ("reporter", "partner"):
-        left = [name for name in names if name not in sides.values()]
-        if side not in sides and left:
-            sides[side] = left[0]
-    return {side: sides[side] for side in ("reporter", "partner") if side in sides}

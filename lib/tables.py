@@ -105,15 +105,6 @@ def check_table(
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Read one table as text, indexed by line, and find all its faults, in the order of the file."""
     file = Path(path) if path is not None else data_dir() / describe(name)["path"]
-    rows, faults = _check_once(name, file, tuple(rules), _state(file), data_state())
-    return rows.copy(), list(faults)
-
-
-@lru_cache(maxsize=32)
-def _check_once(
-    name: str, file: Path, rules: tuple[Rule, ...], *state: Any
-) -> tuple[pd.DataFrame, list[Fault]]:
-    """Check a table once for each state of the data folder: a command checks all, then reads some."""
     schema = describe(name)["schema"]
     rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
     findings = list(found)
@@ -127,7 +118,7 @@ def _check_once(
         ]
     faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
     order = {column: place for place, column in enumerate(rows.columns)}
-    return rows, sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
+    return rows.copy(), sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
 
 
 @lru_cache(maxsize=32)
@@ -230,7 +221,7 @@ def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Find
     for field in fields:
         column, texts = field["name"], rows[field["name"]]
         distinct = set(texts)  # columns repeat themselves
-        for test, expected in field_tests(field):
+        for test, expected in _field_tests(field):
             bad = {text for text in distinct if not test(text)}
             for line, text in texts[texts.isin(bad)].items() if bad else ():
                 right = nearest(text, field["constraints"]["enum"]) if expected == "enum" else expected
@@ -238,7 +229,7 @@ def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Find
     return findings
 
 
-def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
+def _field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
     """Give the tests of one field, each with what it expects; only the first lets no blank pass."""
     constraints = field.get("constraints", {})
     if constraints.get("required"):

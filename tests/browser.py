@@ -18,8 +18,9 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-gpu",
+    "--disable-software-rasterizer",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 
@@ -56,9 +59,12 @@ class Visit:
     outside: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, started once for a module; it ends with it, for Playwright holds the thread's event loop."""
+STARTED = ExitStack()
+"""The browser that runs, once a test has asked for it; closed with the last module of a browser's tests."""
+
+
+@cache
+def _start() -> Any:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         _missing("chromium is not on the path (Debian: apt-get install chromium)")
@@ -66,10 +72,24 @@ def browser() -> Iterator[Any]:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
         _missing("playwright is not installed (uv sync --group test)")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield started
-        started.close()
+    STARTED.callback(_start.cache_clear)
+    playwright = STARTED.enter_context(sync_playwright())
+    started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    STARTED.callback(started.close)
+    return started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Any:
+    """Chromium, started once for all modules that need it, which follow one another (conftest.py)."""
+    return _start()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End it before a module without it: Playwright holds the thread's event loop."""
+    if nextitem is None or "browser" not in nextitem.path.name:
+        STARTED.close()
 
 
 @pytest.fixture

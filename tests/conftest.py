@@ -1,20 +1,17 @@
 """What several test modules share."""
 
-import functools
-import hashlib
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browser import browser, open_page, served  # noqa: F401 - fixtures, started only where a test asks
+import yaml
+from browser import browser, open_page, pytest_runtest_teardown, served  # noqa: F401 - fixtures, and a hook
 
-from lib import fetched
 from lib import figures as fig
-from lib.files import locked
-from lib.tables import data_state
+from lib.package import notebooks_dir
+from lib.research.files import locked
 from lib.tools.run import matrix
 from lib.tools.run.freshness import Run
 
@@ -39,29 +36,29 @@ def tables_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def expand_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[list[Run], dict[str, Any]]]:
-    """`matrix.expand` of the committed cases, which takes seconds, once for its arguments and the data that are there.
-
-    The first worker that needs it leaves it in a file for the others.
-    """
-
-    whole = matrix.expand  # tests put another in its place
+def committed_matrix(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], dict[str, str]]:
+    """`matrix.expand` of the committed cases, which takes seconds: the first worker leaves it in a file for others."""
     own = tmp_path_factory.getbasetemp()
     folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-    @functools.cache
-    def expand(state: Any, *arguments: Any) -> tuple[list[Run], dict[str, Any]]:
-        name = hashlib.sha256(repr((state, arguments)).encode()).hexdigest()
-        with locked(folder):
-            if not (kept := folder / f"expanded-{name}").exists():
-                kept.write_bytes(pickle.dumps(whole(*arguments)))
-        found: tuple[list[Run], dict[str, Any]] = pickle.loads(kept.read_bytes())
-        return found
-
-    return lambda *arguments: expand((data_state(), *fetched.files()), *arguments)
+    with locked(folder):
+        if not (kept := folder / "matrix").exists():
+            kept.write_bytes(pickle.dumps(matrix.expand()))
+    found: tuple[list[Run], dict[str, str]] = pickle.loads(kept.read_bytes())
+    return found
 
 
 @pytest.fixture(scope="session")
-def committed_runs(expand_once: Callable[..., tuple[list[Run], dict[str, Any]]]) -> list[Run]:
+def committed_runs(committed_matrix: tuple[list[Run], dict[str, str]]) -> list[Run]:
     """Every run of the committed `runs.yml`."""
-    return expand_once(None, False, ())[0]
+    return committed_matrix[0]
+
+
+@pytest.fixture(scope="session")
+def short_matrix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed `runs.yml`, of all flows, goals and days only some, the last among them: all take seconds."""
+    document = yaml.safe_load((notebooks_dir() / matrix.RUNS_FILE).read_text(encoding="utf-8"))
+    axes = document["cases"]["all-flows"]["axes"]
+    document["cases"]["all-flows"]["axes"] = {name: every[::-6] for name, every in axes.items()}
+    path = tmp_path_factory.mktemp("matrix") / matrix.RUNS_FILE
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return path

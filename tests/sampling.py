@@ -27,6 +27,11 @@ def in_full(test: Any) -> Any:
     return exhaustive(skipped(test))
 
 
+def dear(test: Any) -> Any:
+    """A property of which each example takes a tenth of a second: a default run tries five."""
+    return test if thorough() else settings(max_examples=5)(test)
+
+
 def some(items: Iterable[Any], step: int) -> list[Any]:
     """Every `step`-th of the items, the first among them; all with the thorough profile."""
     every = list(items)

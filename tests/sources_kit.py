@@ -9,9 +9,9 @@ from typing import Any
 from fault_server import World
 
 from lib.economies import find_economy
-from lib.tools.sources.client import Client, Limits, open_client
+from lib.tools.sources.client import Client, open_client
 from lib.tools.sources.fetch import Fetched, fetch, pair_question
-from lib.tools.sources.snapshots import Store
+from lib.tools.sources.snapshots import Desk
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CODES = {
@@ -107,19 +107,19 @@ def quick_client(
 ) -> Iterator[Client]:
     """A client that never really waits, with chance in the middle; an answer from this machine may be slow to come."""
     time = time or Time()
-    settings = Limits(**{"read_seconds": 300.0, **limits})
     clock = {"clock": time.read, "sleep": time.sleep, "chance": lambda: 0.5, "now": time.now}
-    with open_client(settings, bases, allow_http=allow_http, **clock) as client:
+    settings = {"bases": bases, "allow_http": allow_http, "read_seconds": 300.0}
+    with open_client(**settings | limits | clock) as client:
         yield client
 
 
 def fetch_flow(
-    source: str, reporter: str, partner: str, *, flow: str, years: range, freq: str = "A", client: Client, store: Store,
+    source: str, reporter: str, partner: str, *, flow: str, years: range, freq: str = "A", desk: Desk,
     **asking: Any,
 ) -> Fetched:  # fmt: skip
     """One flow of a pair, of what a pair's question brings."""
     question = pair_question(source, reporter, partner, freq, years)
-    fetched = fetch(question, client, store, **asking)
+    fetched = fetch(question, replace(desk, **asking))
     found = fetched.observations
     for column, name in (
         ("reporter", find_economy(reporter).name),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import fault_server as server_of
 
 from lib.economies import find_economy
-from lib.tools.sources import gacc, rates, worldbank
+from lib.tools.sources import covariates, gacc
 from lib.tools.sources.fetch import read_answer
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import Question
@@ -19,7 +19,6 @@ from lib.tools.sources.snapshots import read_record
 
 CHINA, RUSSIA, WORLD = find_economy("China"), find_economy("Russia"), find_economy("World")
 FREQ = {"imf": "A", "comtrade": "A", "gacc": "M"}
-BOTH = ("export", "import")
 WHERE = "https://example.org/public/v1/preview/"
 ROWS = [
     ("CHN", indicator, "RUS", "A", str(year), year * 1e6 + 0.5)
@@ -77,12 +76,12 @@ class Reader(NamedTuple):
     sample: bytes
 
 
-def of_source(source: str, media: str, body: bytes) -> Any:
+def of_source(source: str, body: bytes) -> Any:
     """Read an answer as `fetch` does: decoding, names, periods, duplicates, schema."""
     question = Question(
-        source, (CHINA,), (WORLD, RUSSIA)[source != "gacc" :], BOTH, FREQ[source], range(2010, 2016)
+        source, (CHINA,), (WORLD, RUSSIA)[source != "gacc" :], FREQ[source], range(2010, 2016)
     )
-    return read_answer(question, body, media, WHERE)
+    return read_answer(question, body, WHERE)
 
 
 @lru_cache(maxsize=1)
@@ -91,8 +90,7 @@ def mapping() -> Mapping:
 
 
 def world_bank(body: bytes) -> Any:
-    rows, _ = worldbank.read(body, "application/json", WHERE)
-    return worldbank.by_year(rows, "CHN", "NY.GDP.MKTP.CD", WHERE)
+    return covariates.read_indicator(body, WHERE, "CHN", "NY.GDP.MKTP.CD")
 
 
 def record(body: bytes) -> Any:
@@ -114,15 +112,13 @@ def workbook() -> bytes:
 
 
 READERS = {
-    "imf csv": Reader(partial(of_source, "imf", server_of.CSV_TYPE), IMF_CSV),
-    "gacc": Reader(partial(of_source, "gacc", "text/html"), GACC),
-    "gacc index": Reader(
-        lambda body: gacc.read_index(body, "text/html", "http://x/preliminary2014.html"), GACC_INDEX
-    ),
-    "fred": Reader(lambda body: rates.read_fred(body, "text/csv", WHERE, "AEXCHUS"), FRED),
-    "comtrade": Reader(partial(of_source, "comtrade", "application/json"), COMTRADE),
+    "imf csv": Reader(partial(of_source, "imf"), IMF_CSV),
+    "gacc": Reader(partial(of_source, "gacc"), GACC),
+    "gacc index": Reader(lambda body: gacc.read_index(body, "http://x/preliminary2014.html"), GACC_INDEX),
+    "fred": Reader(lambda body: covariates.read_fred(body, WHERE, "AEXCHUS"), FRED),
+    "comtrade": Reader(partial(of_source, "comtrade"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
-    "cbr": Reader(lambda body: rates.read_cbr(body, "application/xml", WHERE), CBR),
+    "cbr": Reader(lambda body: covariates.read_cbr(body, WHERE), CBR),
     "table": Reader(lambda body: read_table(body, mapping(), "table.csv")[0], TABLE),
     "workbook": Reader(lambda body: read_table(body, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),

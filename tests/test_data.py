@@ -14,7 +14,8 @@ from frictionless import Package
 from lib import figures as fig
 from lib import package
 from lib.package import data_dir, read_package
-from lib.research import panels
+from lib.research import files, panels
+from lib.tools.run import freshness
 
 DATA = data_dir()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -39,7 +40,7 @@ def vocabulary(name: str, column: str) -> list[str]:
 
 
 def test_no_table_has_a_fault_and_every_checksum_fits():
-    assert fig.check_data() == []
+    assert fig.check_tables() + files.check_checksums() == []
 
 
 def test_an_independent_reader_accepts_the_package():
@@ -48,7 +49,7 @@ def test_an_independent_reader_accepts_the_package():
 
 
 def test_every_file_is_described_and_named_in_the_readme():
-    files = package.kept_files(".csv", ".parquet")
+    files = freshness.kept_files(".csv", ".parquet")
     described = {resource["path"] for resource in RESOURCES.values()}
     assert {path.relative_to(DATA).as_posix() for path in files} == described
     for resource in RESOURCES.values():
@@ -95,12 +96,12 @@ def test_a_changed_score_file_is_found_and_renewed_alone(tmp_path, monkeypatch):
     for path in ("reference/scores/verdicts.parquet", "events.csv"):
         with (tmp_path / "data" / path).open("ab") as file:
             file.write(b"\n")
-    assert [Path(fault.file).name for fault in package.check_checksums()] == [
+    assert [Path(fault.file).name for fault in files.check_checksums()] == [
         "events.csv",
         "verdicts.parquet",
     ]
-    assert package.refresh_checksums("reference/") == ["verdicts"]
-    assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
+    assert files.refresh_checksums("reference/") == ["verdicts"]
+    assert [Path(fault.file).name for fault in files.check_checksums()] == ["events.csv"]
 
 
 def test_computed_numbers_are_written_so_that_anyone_can_read_them(tmp_path):

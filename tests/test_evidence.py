@@ -12,8 +12,9 @@ from scipy.special import ndtr, roots_legendre
 
 from lib import evidence, outlook
 from lib import law as laws
-from lib.analysis import hidden
-from lib.cases import GoalCase, HiddenCase
+from lib.analysis import robustness
+from lib.analysis.cases import HiddenCase
+from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.evidence import ANALOGUES, LARGER, Assumptions, Chain, Link, Spread, divide, kept_spread
 from lib.goals import READINGS, Goal
@@ -265,7 +266,7 @@ def test_kept_spreads_use_no_year_after_the_one_asked_for():
 @pytest.fixture(scope="module")
 def harbin():
     answer = outlook.of(HARBIN)
-    return answer, hidden.sensitivity(HARBIN, answer)["average"]
+    return answer, robustness.inferred_sensitivity(HARBIN, answer)["average"]
 
 
 def test_the_chain_is_the_record(harbin):
@@ -373,9 +374,9 @@ def test_parameters_of_the_case_reach_the_evidence(harbin):
 
 def test_the_level_before_follows_from_the_growth_of_ten_months():
     """11.7 CNY bn less growth of 79.8 %, at the rates of the two years."""
-    found = hidden.implied_before(HARBIN, (2023,))
+    found = robustness.implied_before(HARBIN, (2023,))
     assert found[2022] == pytest.approx(11700 / 1.798 / HARBIN.rates()["CNY"][2022])
-    in_yuan = hidden.implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
+    in_yuan = robustness.implied_before(HARBIN.model_copy(update={"currency": "CNY"}), (2023,))
     assert in_yuan[2022] == pytest.approx(11700 / 1.798)
 
 
@@ -407,10 +408,10 @@ def test_a_province_hides_a_year_too():
 
 
 def test_the_rows_of_all_flows_that_were_used_are_listed(harbin):
-    used = hidden.rows_used(harbin[0])
+    used = robustness.rows_used(harbin[0])
     assert list(dict.fromkeys(used["reporter"])) == ["China", "Heilongjiang", "Harbin"]
     assert used["url"].str.startswith("http").all() and used["figure_id"].is_unique
-    for one in hidden.family(HARBIN):
+    for one in robustness.family(HARBIN):
         behind = one.series().loc[2012:, "figure_id"]
         assert set(behind) <= set(used["figure_id"])
 

@@ -12,7 +12,7 @@ from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.series import annual_series
-from lib.tools import figure_ids
+from lib.tools import curation
 from lib.tools.sources import record
 from lib.tools.sources.record import Added
 
@@ -146,7 +146,7 @@ def test_a_reporter_has_one_file_by_its_plain_name(own_data):
 
 
 def test_every_country_has_a_code_and_a_file_of_its_own():
-    known = figure_ids.codes()
+    known = curation.codes()
     assert known["India"] == "IN" and known["Harbin"] == "HRB" and known["World"] == "W"
     assert len(set(known.values())) == len(known)
     assert len({fetched.path_of(name) for name in known}) == len(known)
@@ -233,16 +233,16 @@ def test_sources_say_what_was_fetched_of_each():
     ],
 )
 def test_periods_in_keys(start: str, end: str, code: str):
-    assert figure_ids.period_code(pd.Timestamp(start), pd.Timestamp(end)) == code
+    assert curation.period_code(pd.Timestamp(start), pd.Timestamp(end)) == code
 
 
 def test_every_key_of_the_record_is_what_the_rule_makes_of_its_row():
     for row in fig.load_figures().itertuples():
-        stem = figure_ids.stem(row.reporter, row.partner, row.flow, row.period_start, row.period_end)
+        stem = curation.stem(row.reporter, row.partner, row.flow, row.period_start, row.period_end)
         assert row.figure_id.rpartition("-")[0] == stem
 
 
 def test_letters_go_on_after_z():
-    letters = [figure_ids.letter_of(place) for place in (0, 25, 26, 51, 52, 701, 702)]
+    letters = [curation.letter_of(place) for place in (0, 25, 26, 51, 52, 701, 702)]
     assert letters == ["a", "z", "aa", "az", "ba", "zz", "aaa"]
-    assert figure_ids.next_id("X", {"X-a", "X-b"}) == "X-c"
+    assert curation.next_id("X", {"X-a", "X-b"}) == "X-c"

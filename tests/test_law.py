@@ -169,20 +169,10 @@ def test_many_series_at_once_are_each_by_itself():
     rates = np.random.default_rng(1).normal(0.05, 0.2, (6, 9))
     rates[2, 4] = rates[3, -1] = np.nan
     many = posterior(rates, PRIOR)
-    p, score = law.p_reach(many, 0.2, 3), law.crps(many, 0.2, 3)
+    p = law.p_reach(many, 0.2, 3)
     for i, row in enumerate(rates):
         one = posterior(row, PRIOR)
         assert p[i] == pytest.approx(float(law.p_reach(one, 0.2, 3)))
-        assert score[i] == pytest.approx(float(law.crps(one, 0.2, 3)))
-
-
-def test_crps_is_the_integral_of_squared_errors():
-    of = posterior(RATES, PRIOR)
-    x = np.linspace(-60, 60, 400_001)
-    for outcome in (-0.7, 0.1, 1.2):
-        below = 1 - law.p_reach(of, x, 3)
-        integral = np.sum((below - (x >= outcome)) ** 2) * (x[1] - x[0])
-        assert float(law.crps(of, outcome, 3)) == pytest.approx(integral, abs=2e-4)
 
 
 def test_conditioning_is_that_of_one_gaussian():
@@ -261,8 +251,14 @@ def test_correlated_errors_are_those_of_the_joint_gaussian():
     assert found.weights == pytest.approx(np.exp(logs) / np.sum(np.exp(logs)), rel=1e-6)
 
 
+def of_first(path: Law, value: float, sd: float, df: float) -> Law:
+    """The law after its first year was observed with a Student-t error."""
+    row = np.eye(1, len(path.years))
+    return law.given_all(path, row, [value], [[sd**2]], df)
+
+
 def test_a_student_error_is_a_mixture_of_gaussian_ones():
-    thick, thin = (law.given(PATH, {2015: 1.0}, np.log(400), 0.05, df) for df in (3.0, np.inf))
+    thick, thin = (of_first(PATH, np.log(400), 0.05, df) for df in (3.0, np.inf))
     near, far = float(law.quantiles(thick, 2015, 0.5)[0]), float(law.quantiles(thin, 2015, 0.5)[0])
     assert near < far < 401  # an outlier of a thick-tailed source moves less
     x = np.linspace(-6, 9, 30_001)
@@ -279,15 +275,6 @@ def test_pool_of_one_law_is_itself_and_of_two_the_mean():
     both, asked = law.pool([PATH, moved], [1, 3]), goal(0.1, 3)
     p = [chances(one, asked, NONE)["average"] for one in (PATH, moved, both)]
     assert p[2] == pytest.approx(0.25 * p[0] + 0.75 * p[1])
-
-
-def test_a_sum_of_independent_logarithms_adds_means_and_variances():
-    total = law.prune(law.add(PATH, PATH), 1e-9)
-    assert total.weights @ total.means == pytest.approx(2 * (PATH.weights @ PATH.means), rel=1e-5)
-    narrow = law.marginal(PATH, [2018, 2015])
-    assert narrow.years == (2015, 2018) and same(
-        law.add(narrow, narrow), law.marginal(law.add(PATH, PATH), (2015, 2018))
-    )
 
 
 # --- fewer components ---
@@ -315,7 +302,7 @@ def test_a_condensed_law_says_the_same(row, seed, horizon, value, sd, df):
     """
     prior = kept_prior(row)
     whole = from_rates(own_rates(seed, prior, 8), prior, 2014, 100.0, horizon)
-    whole = law.given(whole, {2015: 1.0}, float(np.log(100) + value), sd, df)
+    whole = of_first(whole, float(np.log(100) + value), sd, df)
     few = law.condense(whole)
     assert len(few.weights) <= 32 < len(whole.weights)
     for one, other in zip(moments(few), moments(whole), strict=True):
@@ -608,7 +595,6 @@ def test_an_infinite_rate_is_refused_with_a_prior_too():
         (lambda: law.given(HIDDEN, {2018: 1.0}, np.log(250), 0.0), "known exactly"),
         (lambda: law.pool([PATH], [1, 2]), "pool"),
         (lambda: law.pool([PATH, law.marginal(PATH, (2015,))], [1, 2]), "sets of years"),
-        (lambda: law.add(PATH, law.marginal(PATH, (2015,))), "same years"),
         (lambda: law.quantiles(PATH, 2015, [0.5, 1.0]), "between 0 and 1"),
         (lambda: law.p_below(PATH, 2015, np.nan), "missing"),
         (lambda: chances(PATH, goal(0.1, 3), pd.Series({2015: 110.0})), "does not know"),

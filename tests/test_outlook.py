@@ -16,6 +16,7 @@ from simulation import simulated
 from lib import evidence, goals, outlook, reference
 from lib import figures as fig
 from lib import law as laws
+from lib.analysis import robustness
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
 from lib.evidence import LARGER, LATER, MIRROR, PIECES, YEAR_SO_FAR
@@ -50,7 +51,7 @@ def test_harbin_leans_on_the_reference_class_of_its_size_and_time():
     assert shares["source"].to_list() == ["own figures", "Heilongjiang", "China", "reference class"]
     assert shares["share"].sum() == pytest.approx(1) and (shares["share"] > 0).all()
     assert 0 < shares["share"].iloc[0] < 0.1
-    assert shares["contribution"].sum() == pytest.approx(float(answer.expected.posterior.mean))
+    assert (shares["share"] * shares["drift"]).sum() == pytest.approx(float(answer.expected.posterior.mean))
     assert answer.fan.index.to_list() == [2013, 2014, 2015]
     assert answer.fan.columns.to_list() == list(FAN)
     assert (answer.fan.loc[2013] == 230).all()
@@ -141,7 +142,9 @@ def test_without_all_evidence_it_is_the_forecast_of_the_own_levels(case):
     found = outlook.of(case, PIECES)
     goal, before = case.make_goal(), case.series()["value_mn"].loc[: case.deadline]
     expected = outlook.expect(case, before)
-    law = expected.law(goal.deadline - expected.origin)
+    law = laws.from_posterior(
+        expected.posterior, expected.origin, expected.level_mn, goal.deadline - expected.origin
+    )
     plain = laws.p_reach(
         expected.posterior, np.log(goal.target_mn / expected.level_mn), goal.deadline - expected.origin
     )
@@ -335,7 +338,7 @@ def test_a_larger_flow_counts_only_once_it_was_on_record():
 def test_at_the_pace_of_the_larger_flows():
     today = HARBIN.today()
     goal = HARBIN.make_goal()
-    pace = outlook.at_parents_pace(today, goal, today.series()["value_mn"])
+    pace = robustness.at_parents_pace(today, goal, today.series()["value_mn"])
     assert list(pace.index) == ["Heilongjiang", "China"]
     china = FlowCase(reporter="China")
     levels = GoalCase(**china.model_dump(), base_year=2012, deadline=2015).series()["value_mn"]
@@ -352,7 +355,7 @@ def test_a_larger_flow_with_a_year_missing_has_no_pace_and_names_the_year():
     holed = fig.load_figures().query("not (reporter == 'China' and period_end >= '2014-01-01')")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fig, "load_figures", lambda: holed)
-        row = outlook.at_parents_pace(HARBIN, goal, levels).loc["China"]
+        row = robustness.at_parents_pace(HARBIN, goal, levels).loc["China"]
     assert np.isnan(row["parent_growth"]) and np.isnan(row["level_mn"])
     assert row["missing"] == "2014 and 2015"
 

@@ -119,7 +119,7 @@ def test_the_known_levels_are_marked_by_grade(harbin):
         for item in axes.collections
         if item.get_label() in GRADES
     }
-    assert faces == {"implied": "#ffffff", "published": plots.BLUE.lower()}
+    assert faces == {"implied": "#ffffff", "published": style.BLUE.lower()}
     assert "230" in [text.get_text() for text in axes.texts]
 
 
@@ -168,7 +168,7 @@ def test_the_spread_among_sources_is_drawn_where_it_exceeds_one_percent():
     ("top", "scale"), [(999, (1.0, "mn")), (1000, (1000.0, "bn")), (5e6, (1000.0, "bn"))]
 )
 def test_scales(top, scale):
-    assert plots.scale_of(top) == scale
+    assert style.scale_of(top) == scale
 
 
 # --- several flows ---
@@ -220,7 +220,7 @@ def test_hindcasts_are_filled_where_the_goal_was_then_met():
     axes = plots.hindcast(found, "title").axes[0]
     marks = [item for item in axes.collections if isinstance(item, PathCollection)]
     faces = {item.get_label(): to_hex(item.get_facecolor()[0]) for item in marks}
-    assert faces == {"then met": plots.BLUE.lower(), "then missed": "#ffffff"}
+    assert faces == {"then met": style.BLUE.lower(), "then missed": "#ffffff"}
     assert offsets(axes) == pytest.approx({2005: 20, 2006: 70})
     assert axes.get_ylim() == (0, 100) and "%" in axes.get_ylabel()
 
@@ -236,8 +236,8 @@ def test_disagreements_are_in_percent_of_the_chosen_level():
 
 
 def test_every_grade_has_a_mark_of_its_own():
-    assert list(plots.GRADE_MARKS) == list(GRADES)
-    assert len(set(plots.GRADE_MARKS.values())) == len(GRADES)
+    assert list(style.GRADE_MARKS) == list(GRADES)
+    assert len(set(style.GRADE_MARKS.values())) == len(GRADES)
 
 
 EVERY_FIGURE = {
@@ -320,7 +320,7 @@ def test_what_is_inferred_does_not_claim_the_coverage_of_forecasts():
 
 
 def test_the_list_of_figures_is_whole():
-    drawing = {name for name in plots.__all__ if name.islower()} - {"show", "use_style", "scale_of"}
+    drawing = {name for name in plots.__all__ if name.islower()} - {"show", "use_style"}
     assert set(EVERY_FIGURE) == drawing
 
 
@@ -383,9 +383,9 @@ def test_text_is_readable_on_its_ground_and_colours_differ_in_grey():
         linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
-    for colour in (plots.BLUE, plots.GREY, forecast.FAN_WORDS):
+    for colour in (style.BLUE, style.GREY, forecast.FAN_WORDS):
         assert 1.05 / (luminance(colour) + 0.05) >= 4.5
-    assert abs(luminance(plots.ORANGE) - luminance(plots.BLUE)) > 0.2
+    assert abs(luminance(style.ORANGE) - luminance(style.BLUE)) > 0.2
 
 
 def test_a_figure_is_shown_once_with_its_alternative_text(monkeypatch):

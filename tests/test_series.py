@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lib import figures as fig
 from lib import series
+from lib.analysis import published
 from lib.cases import FlowCase
 from lib.errors import UserError
 
@@ -48,7 +49,7 @@ def test_what_the_press_converted_is_the_last_resort():
     rates = series.exchange_rates(COVARIATES, LATE)
     known = fig.as_of(CHINA, "2016-06-30")
     assert series.annual_series(known, "USD").loc[2015, "grade"] == "press conversion"
-    found = series.candidates(known, "USD", rates).query("year == 2015")
+    found = published.candidates(known, "USD", rates).query("year == 2015")
     assert found["grade"].to_list()[-1] == "press conversion"
 
 
@@ -195,9 +196,9 @@ def test_parts_of_a_year_are_not_years():
 
 def test_currency_and_flow_must_be_single():
     with pytest.raises(UserError, match=r'currency: found "EUX", expected one of ISO 4217.*did you mean EUR'):
-        series.candidates(record({"year": 2010}), "EUX")
+        published.candidates(record({"year": 2010}), "EUX", None)
     with pytest.raises(UserError, match="figures of several flows"):
-        series.candidates(ALL, "USD")
+        published.candidates(ALL, "USD", None)
 
 
 def test_no_figures_give_an_empty_series_of_the_same_columns():
@@ -210,7 +211,7 @@ def test_no_figures_give_an_empty_series_of_the_same_columns():
     [(69.525, 5), (0.67, 2), (80, 1), (22.36, 4), (100.5, 4), (5.0, 1), (0.0, 0), (1e7, 1)],
 )
 def test_significant_digits(value, digits):
-    assert series.significant_digits(value) == digits
+    assert series._significant_digits(value) == digits
 
 
 def test_exchange_rates_of_a_day_are_those_of_years_that_were_over():
@@ -296,7 +297,7 @@ def test_the_choice_does_not_depend_on_the_size_of_the_flow(rows, power):
 @settings(max_examples=12)
 @given(rows=st.lists(FIGURE, min_size=1, max_size=6))
 def test_each_year_has_one_choice_and_it_comes_first(rows):
-    found = series.candidates(record(*rows), "USD", RATES)
+    found = published.candidates(record(*rows), "USD", RATES)
     assert found.groupby("year")["chosen"].sum().eq(1).all()
     assert found.groupby("year")["chosen"].first().all()
     assert found["grade"].map(series.GRADES.index).groupby(found["year"]).is_monotonic_increasing.all()

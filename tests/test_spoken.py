@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import economies, spoken
+from lib.analysis import question
+from lib.analysis.question import read_question, read_unit
 from lib.errors import UserError
 from lib.goals import parse_goal
 
@@ -248,7 +250,7 @@ def test_a_level_without_a_currency_is_of_the_case():
 
 @pytest.mark.parametrize(("text", "meant"), UNTIL_2030.items())
 def test_a_goal_with_a_deadline_is_understood(text, meant):
-    assert spoken.read_question(f"Harbin Russia {text} by 2030").stated == HARBIN | {
+    assert read_question(f"Harbin Russia {text} by 2030").stated == HARBIN | {
         "goal": meant,
         "deadline": 2030,
     } | ({"currency": meant.split()[1]} if meant.endswith("bn") else {})
@@ -256,13 +258,13 @@ def test_a_goal_with_a_deadline_is_understood(text, meant):
 
 @pytest.mark.parametrize(("text", "meant"), YEARS.items())
 def test_years_are_understood(text, meant):
-    found = spoken.read_question(f"double {text}")
+    found = read_question(f"double {text}")
     assert (found.stated.get("base_year"), found.stated.get("deadline"), found.length) == meant
 
 
 @pytest.mark.parametrize("text", ["2030", "before 2030", "soon", "2012-2015 by 2020"])
 def test_doubtful_years_are_asked_back(text):
-    assert refusal(spoken.read_question, f"double {text}")
+    assert refusal(read_question, f"double {text}")
 
 
 @pytest.mark.parametrize(("text", "meant"), DAYS.items())
@@ -302,27 +304,27 @@ def test_a_flow_is_understood(text, meant):
 
 @pytest.mark.parametrize(("text", "meant"), UNITS.items())
 def test_a_unit_is_understood(text, meant):
-    assert spoken.read_unit(text, "CNY") == meant
+    assert read_unit(text, "CNY") == meant
 
 
 @pytest.mark.parametrize("text", ["", "tonnes", "USD EUR", "mn bn", "mn USD a year"])
 def test_a_wrong_unit_is_refused(text):
-    assert refusal(spoken.read_unit, text).startswith("unit: found ")
+    assert refusal(read_unit, text).startswith("unit: found ")
 
 
 @pytest.mark.parametrize(("text", "meant"), SENTENCES.items())
 def test_a_sentence_is_understood(text, meant):
-    assert spoken.read_question(text).stated == meant
+    assert read_question(text).stated == meant
 
 
 @pytest.mark.parametrize(("text", "words"), DOUBTFUL_SENTENCES.items())
 def test_a_doubtful_sentence_is_asked_back(text, words):
-    assert words in refusal(spoken.read_question, text)
+    assert words in refusal(read_question, text)
 
 
 def test_a_sentence_may_say_how_many_years_or_a_month():
-    assert spoken.read_question("by half in five years").length == 5
-    month = spoken.read_question("Harbin Russia double by 2030 as of April 2014")
+    assert read_question("by half in five years").length == 5
+    month = read_question("Harbin Russia double by 2030 as of April 2014")
     assert month.stated["as_of"] == date(2014, 4, 30)
     assert month.notes == ('"April 2014": the last day of April 2014',)
 
@@ -353,7 +355,7 @@ ANY_TEXT = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(text=ANY_TEXT)
 def test_any_text_is_understood_or_refused_on_one_line_at_once(text):
-    readers = (spoken.read_goal, spoken.read_day, spoken.read_unit, spoken.read_question)
+    readers = (spoken.read_goal, spoken.read_day, read_unit, read_question)
     start = time.process_time()
     for read in readers:
         try:
@@ -384,4 +386,5 @@ def test_a_day_is_read_however_it_is_written(day):
 
 
 def test_the_examples_of_the_docstrings_hold():
-    assert doctest.testmod(spoken).failed == 0 and doctest.testmod(economies).failed == 0
+    assert doctest.testmod(spoken).failed == doctest.testmod(question).failed == 0
+    assert doctest.testmod(economies).failed == 0

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lib import package, tables
 from lib.errors import SHOWN_FAULTS, Fault, UserError, list_faults
 from lib.figures import check_figure
+from lib.research import files
 from lib.tools.run import markup
 
 HEADER = (
@@ -286,7 +287,7 @@ def test_our_checks_agree_with_an_independent_reader(table, field):
     reader = Schema.from_descriptor({"fields": [field], "missingValues": [""]}).fields[0].create_cell_reader()
     for text in TEXTS + field.get("constraints", {}).get("enum", []):
         theirs = not reader(text)[1]
-        ours = all(test(text) for test, _ in tables.field_tests(field))
+        ours = all(test(text) for test, _ in tables._field_tests(field))
         assert ours == theirs, (table, field["name"], text)
 
 
@@ -311,7 +312,7 @@ def copied(tmp_path, monkeypatch) -> Path:
 
 def test_another_folder_of_data_can_be_named(copied):
     assert package.data_dir() == copied
-    assert package.check_checksums() == []
+    assert files.check_checksums() == []
 
 
 def test_a_folder_that_is_not_there_is_named(monkeypatch):
@@ -323,11 +324,11 @@ def test_a_folder_that_is_not_there_is_named(monkeypatch):
 def test_an_edit_is_seen_until_the_checksums_are_renewed(copied):
     path = copied / "events.csv"
     path.write_bytes(path.read_bytes().replace(b"Harbin", b"HARBIN", 1))
-    assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
+    assert [Path(fault.file).name for fault in files.check_checksums()] == ["events.csv"]
     before = json.loads((copied / "datapackage.json").read_text(encoding="utf-8"))
-    assert package.refresh_checksums() == ["events"]
-    assert package.check_checksums() == []
-    assert package.refresh_checksums() == []
+    assert files.refresh_checksums() == ["events"]
+    assert files.check_checksums() == []
+    assert files.refresh_checksums() == []
     after = json.loads((copied / "datapackage.json").read_text(encoding="utf-8"))
     for resource in (*before["resources"], *after["resources"]):
         del resource["bytes"], resource["hash"]

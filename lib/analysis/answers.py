@@ -1,14 +1,13 @@
 """The sentences that notebooks, pages and the command line share: the first line of an answer, the goal, the sources."""
 
 import json
-from pathlib import Path
 
 import pandas as pd
 
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
 from lib.fetched import place_of
-from lib.figures import load_goals_table, load_investments, load_targets, sources
+from lib.figures import load_goals_table, load_targets, sources
 from lib.goals import READ_AS, Goal, Verdict, parse_goal
 from lib.outlook import Answer
 from lib.package import notebooks_dir
@@ -45,8 +44,12 @@ def headline(answer: Answer, **words: str) -> Said:
     state = "unknown" if p is None else "unsure" if unsure else answer.kind
     said = pick(outcome if outcome in ("met", "missed") else state, **HEADLINE | words)
     facts = {"likely": "Met" if p and p > 0.5 else "Missed", "odds": _odds(likelier), "p": p}
-    facts |= {"reading": READ_AS[answer.case.reading], "reason": _reason(answer), "since": _since(answer)}
-    return markdown("{said}", said=said, end=answer.goal.deadline, **facts)
+    # The deadline has no figure, or where its level is known, years before it have none.
+    end, known = answer.goal.deadline, answer.levels.index
+    silent = [end] if end not in known else set(range(answer.goal.base_year + 1, end)) - set(known)
+    since = f"since no figure of {year_spans(silent)} had been published by {answer.case.as_of:%-d %B %Y}"
+    facts |= {"reading": READ_AS[answer.case.reading], "reason": _reason(answer), "since": since}
+    return markdown("{said}", said=said, end=end, **facts)
 
 
 def plainly(answer: Answer, **words: str) -> str:
@@ -57,13 +60,6 @@ def plainly(answer: Answer, **words: str) -> str:
 def _stated(answer: Answer) -> Verdict:
     """The verdict of the reading in which the goal was stated."""
     return next(item for item in answer.verdicts if item.reading == answer.case.reading)
-
-
-def _since(answer: Answer) -> str:
-    """Which year has no figure: the deadline, or where that is known, those before it."""
-    end, known = answer.goal.deadline, answer.levels.index
-    years = [end] if end not in known else set(range(answer.goal.base_year + 1, end)) - set(known)
-    return f"since no figure of {year_spans(years)} had been published by {answer.case.as_of:%-d %B %Y}"
 
 
 def _odds(p: float) -> str:
@@ -85,8 +81,8 @@ def _reason(answer: Answer) -> str:
     return verdict.reason + asked * ("%" in verdict.reason)
 
 
-def announcement(case: GoalCase) -> Said:
-    """Who announced the goal, when and where it is written; or that it is the reader's own."""
+def announced(case: GoalCase) -> pd.Series | None:
+    """The row of the goals' table, else of the register, in which a government stated the goal; None if none did."""
     kind, number, currency = parse_goal(case.goal)
     table = _announced()
     same = (
@@ -102,9 +98,13 @@ def announcement(case: GoalCase) -> Said:
         unit = table["unit"].str.split(" ", expand=True)
         stated = table["level"] * unit[1].map({"mn": 1.0, "bn": 1000.0}).where(unit[0] == currency)
     rows = table[same & ((stated - number).abs() < 1e-9)]
-    if rows.empty:
+    return None if rows.empty else rows.iloc[0]
+
+
+def announcement(case: GoalCase) -> Said:
+    """Who announced the goal, when and where it is written; or that it is the reader's own."""
+    if (row := announced(case)) is None:
         return Said("No government's announcement of this goal is in the data: it is the reader's own.")
-    row = rows.iloc[0]
     # With the day as precisely as it is known: "2019", "2012-12" or "2006-03-17".
     form = ("in {when}", "in {day:%B %Y}", "on {day:%-d %B %Y}")[row["announced"].count("-")]
     told = form.format(when=row["announced"], day=pd.Timestamp(row["announced"]))
@@ -118,15 +118,6 @@ def _announced() -> pd.DataFrame:
     register = load_targets().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
     register = register.assign(rate_pct=register["target_value"], level=register["target_value"])
     return pd.concat([load_goals_table().rename(columns={"measure": "flow"}), register], ignore_index=True)
-
-
-def investment_goal(case: GoalCase) -> tuple[str, int] | None:
-    """The goal for investment that was stated with the goal for trade: its address, and how many outcomes are known."""
-    table, figures = load_goals_table(), load_investments()
-    same = (table["reporter"] == case.reporter) & (table["partner"] == case.partner)
-    rows = table[same & (table["measure"] == "outward_investment") & (table["deadline"] == case.deadline)]
-    known = figures[(figures["reporter"] == case.reporter) & (figures["partner"] == case.partner)]
-    return None if rows.empty else (rows.iloc[0]["url"], int((known["status"] != "goal").sum()))
 
 
 def goal_in_words(case: GoalCase, goal: Goal) -> Said:
@@ -153,14 +144,13 @@ def record_line(case: FlowCase) -> str:
 
 def contents() -> Said:
     """A Markdown table of the notebooks, linked, with the sentences with which each begins."""
-    rows = [_row(path) for path in sorted(notebooks_dir().glob("[0-9]*.ipynb"))]
-    return Said("\n".join(["| notebook | what it does |", "|---|---|", *rows]))
-
-
-def _row(path: Path) -> str:
-    opening = "".join(json.loads(path.read_bytes())["cells"][0]["source"])
-    title, _, words = opening.partition("\n")
-    if not title.startswith("# "):
-        raise UserError(f"{path.name}: cell 1: found {title[:40]!r}, expected the question as a title, # …")
-    sentences = words.strip().partition("\n")[0].split(". ")[:2]
-    return f"| [{title.removeprefix('# ')}]({path.name}) | {'. '.join(sentences).removesuffix('.')}. |"
+    rows = ["| notebook | what it does |", "|---|---|"]
+    for path in sorted(notebooks_dir().glob("[0-9]*.ipynb")):
+        title, _, words = "".join(json.loads(path.read_bytes())["cells"][0]["source"]).partition("\n")
+        if not title.startswith("# "):
+            raise UserError(
+                f"{path.name}: cell 1: found {title[:40]!r}, expected the question as a title, # …"
+            )
+        said = ". ".join(words.strip().partition("\n")[0].split(". ")[:2]).removesuffix(".")
+        rows.append(f"| [{title.removeprefix('# ')}]({path.name}) | {said}. |")
+    return Said("\n".join(rows))

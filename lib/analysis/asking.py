@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Literal, Self
 
@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib import fetched, months, outlook, reference, results, spoken
+from lib import fetched, outlook, results, series, spoken
 from lib import figures as fig
-from lib.analysis import plausibility
+from lib.analysis import base_rates, plausibility
 from lib.analysis.answers import plainly
+from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
@@ -61,32 +62,37 @@ class OwnCase(GoalCase):
         one_way = "" if self.flow == "total" else f", {self.flow}s"
         return super().flow_name if self.partner else self.reporter + one_way
 
+    def record(self) -> pd.DataFrame:
+        """The levels as figures of the years that they are called by, each known once its year was over."""
+        years = sorted(self.levels)
+        over = [_end_of(year, self.year_ends) + timedelta(days=1) for year in years]
+        about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
+        rows = pd.DataFrame({"value": [self.levels[year] for year in years], "figure_id": map(str, years)})
+        rows = rows.assign(
+            period_start=[f"{year}-01-01" for year in years],
+            period_end=[f"{year}-12-31" for year in years],
+            published=[day.isoformat() for day in over],
+        )
+        return fetched.with_derived(fetched.typed(rows.assign(flow=self.flow, status="ok", **about)))
+
+    def vintage(self) -> pd.DataFrame:
+        """The figures that were known on `as_of`."""
+        return fig.as_of(self.record(), self.as_of_time)
+
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
-        """The levels of years that were over on `as_of`, as `lib.series.annual_series` gives those of a record."""
-        years = [year for year in sorted(self.levels) if _is_over(year, self.year_ends, self.as_of)]
-        level = pd.Series({year: self.levels[year] for year in years}, dtype=float).rename_axis("year")
-        frame = pd.DataFrame({"value_mn": level, "grade": "published", "figure_id": ""})
-        return frame.assign(low_mn=level, high_mn=level, sources=1)
+        """One level a year from what was known on `as_of`."""
+        return series.annual_series(self.vintage(), self.currency)
 
     def title(self) -> str:
         """One line that names flow, goal and day, and that years are fiscal ones."""
-        return super().title() + ("" if self.year_ends == 12 else f", in {_fiscal_in_words(self.year_ends)}")
-
-    def vintage(self) -> pd.DataFrame:
-        """The levels as figures, for the rules of plausibility."""
-        levels = self.series()["value_mn"]
-        ends = pd.to_datetime([_end_of(year, self.year_ends) for year in levels.index])
-        rows = pd.DataFrame(
-            {"value": levels.to_numpy(), "period_end": ends, "flow": self.flow, "status": "ok"}
-        )
-        starts = rows["period_end"] - pd.DateOffset(years=1) + pd.DateOffset(days=1)
-        about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
-        ids = [str(year) for year in levels.index]
-        return fetched.with_derived(fetched.typed(rows.assign(period_start=starts, figure_id=ids, **about)))
+        if (month := self.year_ends) == 12:
+            return super().title()
+        first, last = (calendar.month_name[one] for one in (month + 1, month))
+        return f"{super().title()}, in fiscal years: 2023 is {first} 2022 to {last} 2023"
 
     def releases(self) -> pd.DataFrame:
-        """No months."""
-        return months.releases(fetched.with_derived(fetched.empty()), self.currency)
+        """No months: the figures are of years."""
+        return series.releases(self.vintage(), self.currency)
 
     def lineage(self) -> list[Self]:
         """No larger flows."""
@@ -108,15 +114,6 @@ class OwnCase(GoalCase):
 def _end_of(year: int, month: int) -> date:
     """The last day of a year that ends with a month."""
     return date(year, month, calendar.monthrange(year, month)[1])
-
-
-def _is_over(year: int, month: int, day: Any) -> bool:
-    return pd.Timestamp(_end_of(year, month)) < pd.Timestamp(day)
-
-
-def _fiscal_in_words(month: int) -> str:
-    first = calendar.month_name[month % 12 + 1]
-    return f"fiscal years: 2023 is {first} 2022 to {calendar.month_name[month]} 2023"
 
 
 # --- asking ---
@@ -164,7 +161,7 @@ def ask(
     UserError
         For what cannot be understood, could mean two things, or has no answer.
     """
-    money, scale = spoken.read_unit(unit, currency or "USD")
+    money, scale = read_unit(unit, currency or "USD")
     if currency not in (None, money):
         raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
     sentence = about if _is_sentence(about) else None
@@ -175,10 +172,11 @@ def ask(
     if about is None or sentence is not None:
         notes += _name_partner(values)
     else:
-        levels = read_levels(about) * scale
-        values |= {"currency": money, "levels": levels.to_dict(), "per_usd": _rates(per_usd, levels, money)}
-        values["year_ends"] = _year_ends(about)
-        notes += _left_out(levels, values)
+        levels, month = read_levels(about) * scale, _year_ends(about)
+        late = [year for year in levels.index if _end_of(year, month) >= pd.Timestamp(values["as_of"]).date()]
+        notes += [f"left out: {year_spans(late)}, not over on {values['as_of']}"] if late else []
+        values |= {"currency": money, "per_usd": _rates(per_usd, levels, money)}
+        values |= {"levels": levels.drop(late).to_dict(), "year_ends": month}
     case = _with_years(values, count, notes)
     return Answer(**vars(outlook.of(case)), understood=tuple(notes), doubts=tuple(_doubts_of(case)))
 
@@ -210,7 +208,7 @@ def _understand(
     if words is None:
         raise UserError('goal: found none, expected growth such as "25 %" or a level such as "100 USD bn"')
     text = words if isinstance(words, str) else np.format_float_positional(words, trim="-")
-    question = spoken.read_question(text, currency)
+    question = read_question(text, currency)
     notes = list(question.notes)
     if isinstance(named.get("as_of"), str):
         day = spoken.read_day(named["as_of"])
@@ -243,36 +241,25 @@ def _name_partner(values: dict[str, Any]) -> list[str]:
 
 
 def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> GoalCase:
-    """The case, its base the last known year where none was named; what was taken is noted."""
+    """The case, its base the last known year before the deadline where none was named; what was taken is noted."""
     model: type[GoalCase] = OwnCase if "levels" in values else GoalCase
+    day, deadline = values["as_of"], values.get("deadline")
     if "base_year" not in values:
-        values["base_year"] = _last_known(values, values.get("deadline"))
-        notes.append(f"base: {values['base_year']}, the last year known on {values['as_of']}")
-    if "deadline" not in values:
+        known = values.get("levels")
+        if known is None:
+            names = TrendCase.model_fields.keys() - {"goal"}
+            known = TrendCase.check({name: values[name] for name in names if name in values}).series().index
+        before = [int(year) for year in known if deadline is None or year < int(deadline)]
+        if not before:
+            raise UserError(f"base: found no level known on {day} before {deadline}, expected one")
+        values["base_year"] = max(before)
+        notes.append(f"base: {values['base_year']}, the last year known on {day}")
+    if deadline is None:
         if count is None:
             raise UserError('deadline: found none, expected the last year that counts, such as "by 2030"')
         values["deadline"] = int(values["base_year"]) + count
         notes.append(f"deadline: {values['deadline']}, {count} years after the base")
     return model.check(values)
-
-
-def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
-    """The last year with a level before the deadline, of the figures or of the record."""
-    if "levels" in values:
-        known = [year for year in values["levels"] if _is_over(year, values["year_ends"], values["as_of"])]
-    else:
-        names = TrendCase.model_fields.keys() - {"goal"}
-        case = TrendCase.check({name: values[name] for name in names if name in values})
-        known = case.series().index.to_list()
-    before = [year for year in known if deadline is None or year < int(deadline)]
-    if not before:
-        raise UserError(f"base: found no level known on {values['as_of']} before {deadline}, expected one")
-    return max(before)
-
-
-def _left_out(levels: pd.Series, values: Mapping[str, Any]) -> list[str]:
-    late = [int(year) for year in levels.index if not _is_over(year, values["year_ends"], values["as_of"])]
-    return [f"left out: {year_spans(late)}, not over on {values['as_of']}"] if late else []
 
 
 def _year_ends(about: Any) -> int:
@@ -429,14 +416,9 @@ class Answer(outlook.Answer):
         goal = self.goal
         try:
             size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
-            return float(reference.known_share(size, self.case.as_of, goal.years, goal.rate))
+            return float(base_rates.known_share(size, self.case.as_of, goal.years, goal.rate))
         except UserError:
             return np.nan
-
-    @property
-    def base_years(self) -> int:
-        """The years over which the base rate looks: those of the goal, or the longest that is kept."""
-        return min(self.goal.years, reference.HORIZON)
 
     def facts(self) -> dict[str, str]:
         """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""
@@ -452,7 +434,7 @@ class Answer(outlook.Answer):
             told["still needed"] = fill("{rate:rate} a year from {last} on", rate=needed, last=self.last)
         if not np.isnan(self.base_rate):
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
-            told["base rate"] = fill(share, share=self.base_rate, years=self.base_years)
+            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:
@@ -463,11 +445,11 @@ class Answer(outlook.Answer):
             told["mind"] = mind
         return told
 
-    def to_record(self) -> AnswerRecord:
-        """The answer as typed fields."""
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
         goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
         shares = pd.DataFrame() if self.expected is None else self.expected.shares
-        return AnswerRecord(
+        record = AnswerRecord(
             title=self.case.title(),
             parameters=self.case.model_dump(mode="json"),
             understood=list(self.understood),
@@ -482,16 +464,13 @@ class Answer(outlook.Answer):
             growth_asked=goal.rate,
             growth_needed=None if np.isnan(needed) else float(needed),
             base_rate=None if np.isnan(self.base_rate) else self.base_rate,
-            base_rate_years=self.base_years,
+            base_rate_years=min(goal.years, base_rates.HORIZON),
             evidence=dict(self.evidence),
             prior=[PriorShare.model_validate(row) for row in shares.to_dict("records")],
             levels={int(year): float(level) for year, level in self.levels.items()},
             fan=self.estimates(),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
-        return self.to_record().model_dump(mode="json")
+        return record.model_dump(mode="json")
 
     def plot(self) -> Any:
         """The record, the goal's path and the fan, as a figure of matplotlib."""

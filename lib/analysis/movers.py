@@ -10,21 +10,11 @@ import pandas as pd
 from lib import figures as fig
 from lib import growth
 from lib.analysis import regressions
-from lib.cases import DriverCase
+from lib.analysis.cases import DriverCase
 from lib.errors import UserError
 from lib.reference import read_kept
-from lib.results import Estimate
 
 PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
-
-PRICE_LINE = (
-    "Sources: levels data/figures.csv; yuan Federal Reserve; GDP World Bank; oil EIA; rouble World Bank "
-    "(data/covariates.csv). Computed here."
-)
-
-FUEL_LINE = "Source: UN Comtrade, Russian customs, HS chapter 27; Brent EIA. Computed here (data/reference/fuel_split.csv)."
-
-FUELS = {"fuel_price": "price of fuels", "fuel_volume": "quantity of fuels", "other": "everything else"}
 
 
 @dataclass(frozen=True)
@@ -134,13 +124,6 @@ def currency_parts(view: View) -> pd.DataFrame:
     return log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
 
 
-def by_block(parts: pd.DataFrame) -> pd.DataFrame:
-    """Mean log growth a year of each part over blocks of five years: block, the parts, years (known in it)."""
-    groups = parts.groupby((parts.index.astype(int) - 1) // 5 * 5 + 1)
-    found = groups.mean().assign(years=groups.size())
-    return found.assign(block=[f"{start}–{start + 4}" for start in found.index]).reset_index(drop=True)
-
-
 def fuel_parts(view: View) -> pd.DataFrame:
     """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
     case, kept = view.case, read_kept("fuel_split.csv")
@@ -178,23 +161,20 @@ def both_flows(view: View) -> pd.DataFrame:
     -------
     Frame with year, growth (of their sum), export and import (contributions), import_share; fractions.
     """
-    case, names = view.case, ["year", "growth", "export", "import", "import_share"]
-    if case.flow != "total":
+    names, parts = ["year", "growth", "export", "import", "import_share"], {}
+    for flow in ("export", "import") if view.case.flow == "total" else ():
+        case = view.case.model_copy(update={"reporter": view.subject, "flow": flow})
+        try:
+            parts[flow] = case.series()["value_mn"]
+        except UserError:  # the record has no such flow, or the day knew none
+            continue
+    both = pd.DataFrame(parts).dropna()
+    if len(parts) < 2 or both.empty:
         return pd.DataFrame(columns=names)
-    parts = pd.DataFrame({flow: _level(case, view.subject, flow) for flow in ("export", "import")}).dropna()
-    if parts.empty:
-        return pd.DataFrame(columns=names)
-    moved = growth.contributions(parts).dropna()
-    share = parts["import"] / parts.sum(axis=1)
-    found = moved.assign(growth=moved.sum(axis=1), import_share=share.reindex(moved.index))
+    moved = growth.contributions(both).dropna()
+    share = (both["import"] / both.sum(axis=1)).reindex(moved.index)
+    found = moved.assign(growth=moved.sum(axis=1), import_share=share)
     return found.rename_axis("year").reset_index()[names]
-
-
-def _level(case: DriverCase, reporter: str, flow: str) -> pd.Series:
-    try:
-        return case.model_copy(update={"reporter": reporter, "flow": flow}).series()["value_mn"]
-    except UserError:  # the record has no such flow, or the day knew none
-        return pd.Series(dtype=float)
 
 
 def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
@@ -241,22 +221,3 @@ def gains(scores: pd.DataFrame) -> dict[str, Any]:
     kind = "worse" if gain < 0 else "nothing" if gain < 0.05 else "some"
     found = {"core": core, "known": known, "foreseen": foreseen, "gain": gain, "told": told}
     return {"n": n, "kind": kind, "foresight": "little" if told < 0.1 else "much"} | found
-
-
-def estimates(view: View, table: pd.DataFrame, scores: pd.DataFrame, best: dict[str, Any]) -> list[Estimate]:
-    """Numbers for the result: elasticity to oil, variance explained, p of a break, forecast scores."""
-    rows: dict[str, tuple[float, str]] = {}
-    if not regressions.is_thin(table):
-        found = regressions.fit(table)
-        rows["oil elasticity"] = (found.loc["oil", "coefficient"], "per cent per per cent")
-        rows["variance explained"] = (found.attrs["r2"], "fraction")
-    if "p" in best:
-        rows["p of a break"] = (best["p"], "fraction")
-    for name in scores.index:
-        rows[f"CRPS, {name}"] = (scores.loc[name, "crps"], "log growth")
-    last = int(view.usd.index[-1])
-    return [
-        Estimate(target=name, period=last, output_type="point", value=float(f"{value:.3g}"), unit=unit)
-        for name, (value, unit) in rows.items()
-        if np.isfinite(value)
-    ]

@@ -18,6 +18,9 @@ from lib.growth import implied_base
 
 FLOW = ["reporter", "partner", "flow"]
 PERIOD = ["period_start", "period_end"]
+COLUMNS = ["rule", "figure_id", "found", "expected", "against"]
+NONE = pd.DataFrame(columns=COLUMNS[1:], dtype="str")
+"""No flags."""
 NUMBERS = ["value_mn", "yoy_pct", "log", "pace", "middle", "half", "half_yoy"]
 
 
@@ -95,14 +98,18 @@ def flags(
         several reasons keeps the first pair of texts.
     """
     ids, texts = rows["figure_id"], {"found": found, "expected": expected}
+    if doubted.empty:
+        return NONE
     columns: dict[str, Any] = {"figure_id": doubted.map(ids), **texts, "against": against.map(ids)}
     together = pd.DataFrame(columns, index=doubted.index, dtype="str").groupby("figure_id", sort=False)
     return together.agg({"found": "first", "expected": "first", "against": names}).reset_index()
 
 
-def _levels(rows: pd.DataFrame, bad: pd.DataFrame, expected: pd.Series | str) -> pd.DataFrame:
-    """Flags of the levels of pairs (as `pair` gives them), each against its other."""
-    return flags(rows, bad["row"], amount(rows, bad["row"]), expected, bad["row_o"])
+def _levels(rows: pd.DataFrame, bad: pd.DataFrame, words: str = "") -> pd.DataFrame:
+    """Flags of the levels of pairs (as `pair` gives them), each against its other, which was expected."""
+    if bad.empty:
+        return NONE
+    return flags(rows, bad["row"], amount(rows, bad["row"]), words + amount(rows, bad["row_o"]), bad["row_o"])
 
 
 def names(ids: pd.Series) -> str:
@@ -112,8 +119,8 @@ def names(ids: pd.Series) -> str:
 
 def amount(rows: pd.DataFrame, places: pd.Series) -> pd.Series:
     """Levels as they were printed, for the rows at these places."""
-    printed = rows["value"].map("{:,.10g}".format).astype("str") + " " + rows["unit"].astype("str")
-    return places.map(printed).astype("str")
+    printed = places.map(rows["value"]).map("{:,.10g}".format).astype("str")
+    return printed + " " + places.map(rows["unit"]).astype("str")
 
 
 def millions(values: pd.Series, rows: pd.DataFrame, places: pd.Series) -> pd.Series:
@@ -183,17 +190,12 @@ def expectations(rows: pd.DataFrame) -> pd.DataFrame:
     named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
     named = named[named["row"].isin(rows.index[doubted | lonely])]  # no rule doubts another
     compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(names)
-    return pd.DataFrame(
-        {
-            "others": others,
-            "around": around,
-            "off": rows["log"] - others.where(twin, around),
-            "fits": np.where(twin, SAME_NUMBER, SAME_SIZE),
-            "lonely": lonely,
-            "doubted": doubted,
-            "compared": compared.reindex(rows.index).fillna(""),
-        }
+    found = pd.DataFrame(
+        {"others": others, "around": around, "off": rows["log"] - others.where(twin, around)}
     )
+    said = compared.reindex(rows.index).fillna("")
+    fits = np.where(twin, SAME_NUMBER, SAME_SIZE)
+    return found.assign(fits=fits, lonely=lonely, doubted=doubted, compared=said)
 
 
 def slips(rows: pd.DataFrame) -> pd.Series:
@@ -205,11 +207,6 @@ def slips(rows: pd.DataFrame) -> pd.Series:
     exchanged = (currency <= rows["fits"]) & (currency <= (off - np.log(10)).abs())
     found = pd.Series(np.where(exchanged, "currency", np.where(ten, "ten", "")), rows.index, dtype="str")
     return found.where(rows["doubted"], "")
-
-
-def other_currency(rows: pd.DataFrame) -> pd.DataFrame:
-    """Yuan printed as dollars, or dollars as yuan: the level is off by the exchange rate."""
-    return _off(rows[rows["slip"] == "currency"], "off")
 
 
 def power_of_ten(rows: pd.DataFrame) -> pd.DataFrame:
@@ -228,16 +225,13 @@ def jump(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _off(found: pd.DataFrame, by: str, why: pd.Series | str = "") -> pd.DataFrame:
     """Flags of levels, with what was expected ("off" from it, or "around") in their own currency."""
+    if found.empty:
+        return NONE
     logs = found["log"] - found["off"] if by == "off" else found["around"]
     expected = np.exp(logs) * np.where(found["currency"] == "CNY", found["rate"], 1.0)
-    places = found.index.to_series()
-    table = {
-        "figure_id": found["figure_id"],
-        "found": amount(found, places),
-        "expected": "about " + millions(expected, found, places) + why,
-        "against": found["compared"],
-    }
-    return pd.DataFrame(table).reset_index(drop=True)
+    places, flagged = found.index.to_series(), found[["figure_id"]].assign(against=found["compared"])
+    about = "about " + millions(expected, found, places) + why
+    return flagged.assign(found=amount(found, places), expected=about).reset_index(drop=True)
 
 
 def conflict(rows: pd.DataFrame) -> pd.DataFrame:
@@ -247,7 +241,7 @@ def conflict(rows: pd.DataFrame) -> pd.DataFrame:
     differs = (pairs["log"] - pairs["log_o"]).abs() > allowed
     # In doubt is the print that stands against most of the others; of two, both.
     bad = pairs[differs & (differs.groupby(pairs["row"]).transform("mean") > 0.5)]
-    return _levels(rows, bad, amount(rows, bad["row_o"]))
+    return _levels(rows, bad)
 
 
 def year_below_part(rows: pd.DataFrame) -> pd.DataFrame:
@@ -259,7 +253,7 @@ def year_below_part(rows: pd.DataFrame) -> pd.DataFrame:
     same = (first == pairs["period_start_o"]) & (last == pairs["period_end_o"])
     below = pairs["log"] < pairs["log_o"] - pairs["half"] - pairs["half_o"]
     bad = pairs[longer & ~same & below]
-    return _levels(rows, bad, "at least " + amount(rows, bad["row_o"]))
+    return _levels(rows, bad, "at least ")
 
 
 def part_above_whole(rows: pd.DataFrame) -> pd.DataFrame:
@@ -268,14 +262,14 @@ def part_above_whole(rows: pd.DataFrame) -> pd.DataFrame:
     wholes = levels.assign(whole=levels["reporter"].astype("str"))
     pairs = pair(levels, ["whole", "partner", "flow", "period_number"], wholes)
     bad = pairs[pairs["log"] > pairs["log_o"] + SAME_NUMBER + pairs["half"] + pairs["half_o"]]
-    return _levels(rows, bad, "at most " + amount(rows, bad["row_o"]))
+    return _levels(rows, bad, "at most ")
 
 
 def mirror_gap(rows: pd.DataFrame) -> pd.DataFrame:
     """The partner's own figures for the same goods all differ by more than freight and re-exports explain."""
     bad = mirror_pairs(rows)
     bad = bad[bad["gap"].abs().groupby(bad["row"]).transform("min") > MIRROR]
-    return _levels(rows, bad, amount(rows, bad["row_o"]))
+    return _levels(rows, bad)
 
 
 def mirror_pairs(rows: pd.DataFrame) -> pd.DataFrame:
@@ -305,8 +299,11 @@ def same_number(rows: pd.DataFrame) -> pd.DataFrame:
     pairs = pair(exact, ["partner", "flow", "value", "unit", "yoy_pct"])
     whose = [pairs[name].map(rows["reporter"]) for name in ("row", "row_o")]
     bad = pairs[(pairs["period_end"] > pairs["period_end_o"]) | (whose[0] != whose[1])]
+    if bad.empty:
+        return NONE
     of = bad["row_o"].map(rows["reporter"]) + " to " + bad["period_end_o"].dt.strftime("%Y-%m-%d")
-    return _levels(rows, bad, "another number: this is that of " + of)
+    expected = "another number: this is that of " + of
+    return flags(rows, bad["row"], amount(rows, bad["row"]), expected, bad["row_o"])
 
 
 GROWTH_POINTS = 2.0
@@ -323,6 +320,8 @@ def growth_against_levels(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth that fits no level of the same months a year earlier; the side with fewer texts is doubted."""
     pairs = with_growth(rows)
     pairs = pairs[~pairs["fits"].groupby(pairs["row"]).transform("any")]
+    if pairs.empty:
+        return NONE
     period = pairs["row"].map(rows["flow_number"]), pairs["row"].map(rows["period_number"])
     later, earlier = (pairs[name].groupby(list(period)).transform("nunique") for name in ("row", "row_o"))
     growth, base = pairs[later <= earlier], pairs[later > earlier]
@@ -361,6 +360,8 @@ def parts_against_total(rows: pd.DataFrame) -> pd.DataFrame:
     rounding = found["half"] + of_parts / parts
     excess = np.log(found["value_mn"] / parts).abs() - rounding - PARTS_SHARE
     bad = _closest(found.assign(parts=parts, excess=excess))
+    if bad.empty:
+        return NONE
     return _against_parts(rows, bad, amount(rows, bad["row"]), millions(bad["parts"], rows, bad["row"]))
 
 
@@ -375,6 +376,8 @@ def growth_of_parts(rows: pd.DataFrame) -> pd.DataFrame:
     allowed = PARTS_POINTS + (found["half_x"] + found["half_m"]) * spread
     allowed += found["half_yoy"] + found[["half_yoy_x", "half_yoy_m"]].max(axis=1)
     bad = _closest(found.assign(implied=implied, excess=(implied - found["yoy_pct"]).abs() - allowed))
+    if bad.empty:
+        return NONE
     printed = percent(bad["yoy_pct"])
     listed = [_against_parts(rows, bad, printed, percent(bad["implied"]))]
     for part in ("_x", "_m"):
@@ -399,8 +402,6 @@ def _against_parts(
     return flags(rows, *(table[name] for name in table))
 
 
-COLUMNS = ["rule", "figure_id", "found", "expected", "against"]
-
 UNDOUBTED = ("ok", "preliminary", "estimate", "rounded", "secondary", "relabelled", "date_trap")
 """Statuses that leave level and growth usable: a flag on such a row is a question that nobody has answered yet."""
 
@@ -413,7 +414,9 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "other_currency": Rule("yuan and dollars exchanged", other_currency),
+    "other_currency": Rule(
+        "yuan and dollars exchanged", lambda rows: _off(rows[rows["slip"] == "currency"], "off")
+    ),
     "power_of_ten": Rule("a misplaced decimal, or a unit taken for another", power_of_ten),
     "jump": Rule("far off the pace of the periods around", jump),
     "conflict": Rule("other prints of the period differ by more than rounding", conflict),

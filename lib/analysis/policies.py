@@ -14,24 +14,14 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
-from lib import reference
-from lib.analysis.scores import pooled
-from lib.cases import PolicyCase
+from lib.analysis.cases import PolicyCase
 from lib.errors import UserError, quote
 from lib.growth import log_growth
-from lib.reference import Array, read_kept
-from lib.results import Estimate
+from lib.reference import read_kept
 from lib.series import annual_series, exchange_rates
 
-KNOWN_NOTHING = "Cannot be known from this record"
-
-NOT_YET = "Had not begun"
-
-STANDS_OUT = "Stands out"
-
-WITH_OIL = "Not to be told from the oil price"
-
-ORDINARY = "Not to be told from an ordinary year"
+KNOWN_NOTHING, NOT_YET, STANDS_OUT = "Cannot be known from this record", "Had not begun", "Stands out"
+WITH_OIL, ORDINARY = "Not to be told from the oil price", "Not to be told from an ordinary year"
 
 EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 """Who exports in a flow seen from China: the synthetic controls that speak to it."""
@@ -76,26 +66,19 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
         return None
-    effects, errors = _dummies(table)
-    df, place = len(table) - 1 - table.shape[1], table.index.get_loc(year)
+    x = np.column_stack([np.ones(len(table)), table.drop(columns="growth").to_numpy(dtype=float)])
+    y = table["growth"].to_numpy(dtype=float)
+    # A dummy for each year in turn, by one regression without any: its coefficient is residual / (1 − h), its error that
+    # of the regression without the year over √(1 − h) (deleted residuals; Belsley, Kuh & Welsch 1980, section 2.1).
+    hat = x @ np.linalg.pinv(x)
+    residual, free = y - hat @ y, 1 - np.diag(hat)
+    df, place = len(y) - 1 - x.shape[1], table.index.get_loc(year)
+    variance = (residual @ residual - residual**2 / free) / df
+    effects, errors = residual / free, np.sqrt(np.maximum(variance, 1e-300) / free)
     size, effect = np.abs(effects / errors), float(effects[place])
     half = float(errors[place] * stdtrit(df, 0.975))
     rank = int((size >= size[place] * (1 - 1e-9)).sum())
     return Step(effect, effect - half, effect + half, float(2 * stdtr(df, -size[place])), len(table), rank)
-
-
-def _dummies(table: pd.DataFrame) -> tuple[Array, Array]:
-    """Coefficient and standard error of a dummy for each year in turn, shape (years,): deleted residuals.
-
-    One regression without dummies gives all of them (Belsley, Kuh & Welsch 1980, section 2.1): residual / (1 − h),
-    and the error of the regression without that year over √(1 − h).
-    """
-    x = np.column_stack([np.ones(len(table)), table.drop(columns="growth").to_numpy(dtype=float)])
-    y = table["growth"].to_numpy(dtype=float)
-    hat = x @ np.linalg.pinv(x)
-    residual, free = y - hat @ y, 1 - np.diag(hat)
-    variance = (residual @ residual - residual**2 / free) / (len(y) - 1 - x.shape[1])
-    return residual / free, np.sqrt(np.maximum(variance, 1e-300) / free)
 
 
 def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> Step | None:
@@ -225,7 +208,8 @@ class View:
     levels : trade in million dollars by year, of the flow and of each larger one, as known on the day.
     events : the rows of data/events.csv that were past on the day.
     evidence : one a policy and reporter.
-    tests, gaps : kept synthetic controls of events that were past, with their years after.
+    tests, gaps, weights : kept synthetic controls of events that were past and flows that are asked about (`flow`, such as
+        "RUS to CHN"), their gaps by year, and the weights of their donors, the largest first.
     fuels : kept contributions of fuels to the growth of trade.
     """
 
@@ -235,6 +219,7 @@ class View:
     evidence: list[Evidence]
     tests: pd.DataFrame
     gaps: pd.DataFrame
+    weights: pd.DataFrame
     fuels: pd.DataFrame
 
 
@@ -255,10 +240,13 @@ def look(case: PolicyCase) -> View:
         if policy.reporter in levels and case.partner == "Russia"
     ]
     tests = read_kept("policy_tests.csv")
+    tests = tests.assign(flow=tests["exporter"] + " to " + tests["importer"])
     over = (tests["year"] + tests["after"] <= case.as_of.year) & tests["exporter"].isin(EXPORTERS[case.flow])
+    tests = tests[over & bool(evidence)]
+    about = tests[["event", "exporter", "importer", "pool", "flow", "after"]]
+    gaps, weights = (read_kept(f"policy_{name}.csv").merge(about) for name in ("gaps", "weights"))
     fuels = read_kept("fuel_split.csv").query("flow == @case.flow and year < @case.as_of.year")
-    gaps = read_kept("policy_gaps.csv")
-    return View(case, levels, events, evidence, tests[over & bool(evidence)], gaps, fuels.set_index("year"))
+    return View(case, levels, events, evidence, tests, gaps, weights, fuels.set_index("year"))
 
 
 def conclude(view: View, item: Evidence) -> str:
@@ -300,43 +288,19 @@ def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
     alone, oil, controls = item.step or nothing, item.with_oil or nothing, _controls_of(view, item)["p"]
     about_fuels = item.policy.fuels and item.policy.reporter == "China" and item.year in view.fuels.index
     same_year = int((_first_years(view.events["date"]) == item.year).sum()) - 1
-    return {
-        "policy": item.policy.name,
-        "named": item.policy.named,
-        "date": item.date,
-        "reporter": item.policy.reporter,
-        "year": item.year,
-        "near": list(item.near),
-        **dict(zip(("effect", "low", "high"), np.expm1(alone[:3]), strict=True)),
-        **{"p": alone.p, "rank": alone.rank, "n": alone.n},
+    row = {"policy": item.policy.name, "named": item.policy.named, "reporter": item.policy.reporter}
+    row |= {"date": item.date, "year": item.year, "near": list(item.near)}
+    row |= dict(zip(("effect", "low", "high"), np.expm1(alone[:3]), strict=True))
+    row |= {
+        "p": alone.p,
+        "rank": alone.rank,
+        "n": alone.n,
         "oil_effect": np.expm1(oil.effect),
         "oil_p": oil.p,
-        "fuels": view.fuels["fuel_volume"].get(item.year) if about_fuels else np.nan,
-        "p_low": controls.min(),
-        "p_high": controls.max(),
-        "beside": same_year if item.year else np.nan,
-        "tested": item.step is not None,
-        "conclusion": conclude(view, item),
     }
-
-
-def count_named(found: pd.DataFrame) -> dict[str, Any]:
-    """Of the policies that the article names: n, unknown, later (had not begun), and kind.
-
-    The kind is "absent" (none is about these flows), "unknown" (nothing of any can be known), "later" (the same of
-    all that had begun) or "some".
-    """
-    said = found.loc[found["named"], "conclusion"].tolist() if len(found) else []
-    n, unknown, later = len(said), said.count(KNOWN_NOTHING), said.count(NOT_YET)
-    kind = "absent" if not n else "some" if unknown + later < n else "later" if later else "unknown"
-    return {"n": n, "unknown": unknown, "later": later, "kind": kind}
-
-
-def timeline(view: View) -> pd.DataFrame:
-    """Past policies with a dated event: number, name, date, decimal year, whether named, event, note, address."""
-    rows = view.events[view.events["policy"] != ""].rename(columns={"policy": "name"})
-    rows = rows.assign(when=rows["date"].map(when)).sort_values("when", kind="stable", ignore_index=True)
-    return rows[["name", "date", "when", "named", "event", "note", "url"]].assign(number=rows.index + 1)
+    row |= {"fuels": view.fuels["fuel_volume"].get(item.year) if about_fuels else np.nan}
+    row |= {"p_low": controls.min(), "p_high": controls.max(), "beside": same_year if item.year else np.nan}
+    return row | {"tested": item.step is not None, "conclusion": conclude(view, item)}
 
 
 def when(date: str) -> float:
@@ -345,98 +309,3 @@ def when(date: str) -> float:
     month = (parts[1] - 1) if len(parts) > 1 else 6
     day = (parts[2] - 1) / 31 if len(parts) > 2 else 0.5 * (len(parts) > 1)
     return round(parts[0] + (month + day) / 12, 4)
-
-
-def estimates(view: View) -> list[Estimate]:
-    """Steps of the policies that can be tested, for the result."""
-    return [
-        Estimate(
-            target=f"step, {item.policy.name}, {item.policy.reporter}",
-            period=item.year,
-            output_type="point",
-            value=float(f"{item.step.effect:.3g}"),
-            unit="log growth",
-        )
-        for item in view.evidence
-        if item.step is not None and not np.isnan(item.step.p)
-    ]
-
-
-CONTROL_LINE = (
-    "Synthetic controls from CEPII BACI country pairs 2000–2020, computed here (data/reference); band: 90 % of the "
-    "gaps of flows at which nothing was aimed."
-)
-
-PLACEBO_LINE = (
-    "CEPII BACI country pairs 2000–2020, computed here (data/reference/placebo_rates.csv); bars: 90 %, whole event "
-    "years resampled."
-)
-
-
-def detectable(view: View) -> dict[str, Any]:
-    """How large an effect would have to be to be seen at a flow of this size, with a full record.
-
-    Returns
-    -------
-    kind ("none": no level, "rare": too few flows of its size, "known"), and then size (class in words), before
-    (years), low and high (nine gaps in ten, fractions).
-    """
-    level = view.levels[view.case.reporter]
-    if level.empty:
-        return {"kind": "none"}
-    size = int(reference.size_class(float(level.median()) * 1e6))
-    rows = read_kept("placebo_rates.csv").query("size_class == @size and chosen == 'any'")
-    if rows.empty:
-        return {"kind": "rare"}
-    row = rows.loc[rows["before"].idxmax()]
-    low, high = np.expm1([row["gap_low"], row["gap_high"]])
-    label, before = reference.size_label(size), int(row["before"])
-    return {"kind": "known", "size": label, "before": before, "low": low, "high": high}
-
-
-def placebo_table() -> pd.DataFrame:
-    """Share of pretended events called real, by size and years before: at random and after a boom."""
-    kept = read_kept("placebo_rates.csv")
-    ends = {f"rejected{end}": end for end in ("", "_low", "_high")}
-    table = kept.pivot(index=["size_class", "before"], columns="chosen", values=list(ends))
-    table.columns = [f"{chosen}{ends[name]}" for name, chosen in table.columns]
-    # The size stands once, below the middle of its group.
-    middle = sorted(set(kept["before"]))[kept["before"].nunique() // 2]
-    table.index = [
-        f"{before} years" + (f"\n{reference.size_label(int(size))}" if before == middle else "")
-        for size, before in table.index
-    ]
-    return table
-
-
-def placebo_shares() -> dict[str, float]:
-    """Pretended events that the test calls real, over all kept rows: n, any, boom, and up (rises among the last)."""
-    shares = pooled(read_kept("placebo_rates.csv"), ["rejected", "rejected_up"], "chosen")
-    boom = shares.loc["boom"]
-    up = boom["rejected_up"] / boom["rejected"]
-    return {"n": shares["n"].sum(), "any": shares.loc["any", "rejected"], "boom": boom["rejected"], "up": up}
-
-
-def controls(view: View) -> pd.DataFrame:
-    """Every kept synthetic control with its placebo tests; gaps as fractions, `flow` as "RUS to CHN"."""
-    rows = view.tests
-    logs = ["effect", "placebo_low", "placebo_high", "earlier_effect"]
-    return rows.assign(flow=rows["exporter"] + " to " + rows["importer"], **np.expm1(rows[logs]))
-
-
-def weights(view: View) -> pd.DataFrame:
-    """The four largest donors of each synthetic control: event, flow, pool, donor, weight (fraction)."""
-    key = ["event", "exporter", "importer", "pool"]
-    kept = read_kept("policy_weights.csv").merge(view.tests[key], on=key)
-    top = kept.groupby(key, sort=False).head(4)
-    return top.assign(flow=top["exporter"] + " to " + top["importer"])
-
-
-def gap_frames(view: View) -> dict[tuple[str, str, str], dict[str, pd.DataFrame]]:
-    """Gaps by event and flow, and within these by pool, for figures; of events with two years after and more."""
-    key = ["event", "exporter", "importer", "pool"]
-    rows = view.gaps.merge(view.tests.loc[view.tests["after"] >= 2, key], on=key)
-    return {
-        flow: {pool: gaps.set_index("year") for pool, gaps in part.groupby("pool", sort=False)}
-        for flow, part in rows.groupby(key[:3], sort=False)
-    }

@@ -1,6 +1,6 @@
 """What the record holds for a flow and the larger ones: coverage, status, conflicts, mirrors, revisions, doubts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -12,40 +12,33 @@ from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
 from lib.growth import implied_base, yoy
-from lib.series import annual_series, candidates, exchange_rates
-
-CONFLICT = 0.01
-"""Two sources of a year disagree when they differ by more than this share of the level that is used."""
-
-GROWTH_GAP = 0.02
-"""Printed growth and growth between levels disagree when they differ by more than this, as a fraction."""
+from lib.series import Level, annual_series, exchange_rates, offers
 
 
 def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
-    """Every level of every flow of a family in dollars (`lib.series.candidates`), labelled as in `record_of`."""
+    """Every level of every flow of a family in dollars (`candidates`), labelled as in `record_of`."""
     rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
-    return _together(family, lambda member: candidates(member.vintage(), "USD", rates))
+    levels = {one.label_beside(family[0]): candidates(one.vintage(), "USD", rates) for one in family}
+    return pd.concat([rows.assign(reporter=name) for name, rows in levels.items()], ignore_index=True)
+
+
+def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
+    """Every level that the figures of a flow offer for a year (`lib.series.offers`), best first.
+
+    Returns
+    -------
+    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
+    by year and preference.
+    """
+    found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
+    found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
+    return found.assign(chosen=~found.duplicated("year"))
 
 
 def record_of(family: list[FlowCase]) -> pd.DataFrame:
     """The figures of a family as known on its day; `reporter` is the label of the flow beside the first one."""
-    return _together(family, FlowCase.vintage)
-
-
-def _together(family: list[FlowCase], rows: Callable[[FlowCase], pd.DataFrame]) -> pd.DataFrame:
-    frames = [rows(member).assign(reporter=member.label_beside(family[0])) for member in family]
-    return pd.concat(frames, ignore_index=True)
-
-
-def counts(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures of each flow in the record, in its order: name, figures."""
-    sizes = record.groupby("reporter", sort=False).size().rename("figures")
-    return sizes.rename_axis("name").reset_index()
-
-
-def is_unfit(record: pd.DataFrame) -> pd.Series:
-    """Whether neither level nor growth of a figure may be used."""
-    return ~record[["level_usable", "growth_usable", "last_resort"]].any(axis=1)
+    known = [one.vintage().assign(reporter=one.label_beside(family[0])) for one in family]
+    return pd.concat(known, ignore_index=True)
 
 
 def coverage(record: pd.DataFrame) -> pd.DataFrame:
@@ -68,45 +61,15 @@ def _by_year(names: list[pd.Series], record: pd.DataFrame) -> pd.DataFrame:
     return counts.rename_axis(index=[None] * len(names))
 
 
-def by_status(record: pd.DataFrame) -> pd.DataFrame:
-    """Number of figures by status (rows) and reporter (columns), with what the status allows and means."""
-    counts = pd.crosstab(record["status"], record["reporter"])
-    use = [fig.STATUS[status] for status in counts.index]
-    allows = [
-        " and ".join(n for n, ok in (("level", u.level), ("growth", u.growth)) if ok) or "neither"
-        for u in use
-    ]
-    return counts.assign(allows=allows, meaning=[item.meaning for item in use]).rename_axis(columns=None)
-
-
-def disagreements(levels: pd.DataFrame) -> pd.DataFrame:
-    """Candidates that differ from the chosen level of their year by more than `CONFLICT`.
-
-    Returns
-    -------
-    The rows of `candidates_of` with `used_mn` (the chosen level) and `differs` (fraction of it).
-    """
-    chosen = levels[levels["chosen"]].set_index(["reporter", "year"])["value_mn"].rename("used_mn")
-    joined = levels.join(chosen, on=["reporter", "year"])
-    joined["differs"] = joined["value_mn"] / joined["used_mn"] - 1
-    return joined[joined["differs"].abs() > CONFLICT]
-
-
-def growth_check(family: Iterable[FlowCase]) -> pd.DataFrame:
-    """Printed growth against growth between the levels used, where they differ by more than `GROWTH_GAP`.
+def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
+    """Printed growth of full years against growth between the levels used, for the figures of one flow.
 
     Levels are compared within the currency of the figure; nothing is converted.
 
     Returns
     -------
-    Rows of figures with printed and between (both fractions).
+    Those of `rows` (as `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
     """
-    found = pd.concat([_printed_and_between(fig.annual(member.vintage())) for member in family])
-    return found[(found["printed"] - found["between"]).abs() > GROWTH_GAP]
-
-
-def _printed_and_between(rows: pd.DataFrame) -> pd.DataFrame:
-    """Full-year figures of one flow that print growth, with the growth between levels of their currency."""
     between = pd.Series(float("nan"), index=rows.index)
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
         between[own.index] = own["year"].map(yoy(annual_series(own, str(currency))["value_mn"]))
@@ -141,7 +104,9 @@ def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
     Frame with pair, period_start, period_end, unit, prints, low, high (in the unit), spread (fraction) and
     figure_ids, the widest spread first.
     """
-    rows = prepare(known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], _rates())
+    rows = prepare(
+        known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], fig.covariate("cny_per_usd")
+    )
     rows = rows.assign(unit=rows["currency"] + " mn")
     by_period = rows.groupby(["pair", "period_start", "period_end", "unit"], sort=False)
     found = by_period.agg(
@@ -164,7 +129,7 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
     averages where need be) and gap (theirs against ours, fraction), in order of pair, flow and period.
     """
-    rows = prepare(known[known["level_usable"]], _rates())
+    rows = prepare(known[known["level_usable"]], fig.covariate("cny_per_usd"))
     pairs = mirror_pairs(rows)
     for name in ("ours", "pair", "flow"):
         pairs[name] = pairs["row"].map(rows[name])
@@ -173,12 +138,6 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     levels = np.exp(found[["log", "log_o"]].astype("float64"))
     found = found.assign(ours_mn=levels["log"], theirs_mn=levels["log_o"])
     return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1).drop(columns=["log", "log_o"])
-
-
-def mirror_ranges(found: pd.DataFrame) -> pd.DataFrame:
-    """How far the two sides of `mirrors` are apart, by pair and flow: periods, low and high (fractions)."""
-    gaps = found.groupby(["pair", "flow"], sort=False)["gap"]
-    return gaps.agg(periods="size", low="min", high="max").reset_index()
 
 
 REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
@@ -196,7 +155,7 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
     before (figure_id of the earlier level), implied and printed (millions), revision (fraction) and rounding (what
     the printed digits leave open, fraction).
     """
-    rows = prepare(known[known["ours"] & known["level_usable"]], _rates())
+    rows = prepare(known[known["ours"] & known["level_usable"]], fig.covariate("cny_per_usd"))
     found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
     found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
     for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
@@ -229,22 +188,6 @@ def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
     return found[ordered["known_from"] > before["known_from"]].sort_values("row")[REVISION]
 
 
-def revisions_by_year(found: pd.DataFrame) -> pd.DataFrame:
-    """Revisions by pair and year of release.
-
-    Returns
-    -------
-    Frame with pair, released, releases (compared), beyond (their number that printed digits cannot explain),
-    median and largest (fractions), figure_id and before (of the largest).
-    """
-    by = ["pair", "released"]
-    rows = found.assign(size=found["revision"].abs(), beyond=found["revision"].abs() > found["rounding"])
-    largest = rows.sort_values("size", ascending=False, kind="stable").drop_duplicates(by)
-    largest = largest[[*by, "revision", "figure_id", "before"]].rename(columns={"revision": "largest"})
-    how = {"releases": ("size", "size"), "beyond": ("beyond", "sum"), "median": ("revision", "median")}
-    return rows.groupby(by).agg(**how).reset_index().merge(largest, on=by)
-
-
 def flags(known: pd.DataFrame) -> pd.DataFrame:
     """The flags of `lib.analysis.plausibility` on the reporters' figures.
 
@@ -253,13 +196,9 @@ def flags(known: pd.DataFrame) -> pd.DataFrame:
     Its rows with status (that the figure has), settled (whether that status says what is wrong) and meaning (of
     the rule, in words).
     """
-    found = plausibility.find_flags(known, _rates(), fig.parents())
+    found = plausibility.find_flags(known, fig.covariate("cny_per_usd"), fig.parents())
     status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]
     found = found.join(status, on="figure_id")
     found = found[found["ours"].astype("bool")].drop(columns="ours").reset_index(drop=True)
     meaning = found["rule"].map(lambda name: plausibility.RULES[name].meaning)
     return found.assign(settled=~found["status"].isin(plausibility.UNDOUBTED), meaning=meaning)
-
-
-def _rates() -> pd.Series:
-    return fig.covariate("cny_per_usd")

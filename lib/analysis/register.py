@@ -22,9 +22,10 @@ import pandas as pd
 from scipy.special import expit, logit, ndtri
 
 from lib import law
+from lib.analysis.scores import contest
 from lib.figures import load_reporters
 from lib.law import Posterior
-from lib.reference import SIZES, Array, last_released, prior_for, size_class
+from lib.reference import SIZES, Array, last_released, prior_for, read_kept, size_class
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
@@ -35,7 +36,8 @@ USD_PER_UNIT = {
 TYPICAL_USD = {True: 5e10, False: 2e9}
 """Size where the row states none, near the median of the others: trade with the world, with one country."""
 
-PROBABILITIES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years", "p_base_others")
+SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
+"""The probabilities of the register that are compared with a constant ½."""
 
 UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
 """Words in a note by which a verdict was taken early or from a part of the period."""
@@ -200,7 +202,7 @@ GROUPS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     """Share met, mean probability and Brier score of each forecast, by group of targets."""
-    brier = scores[list(PROBABILITIES)].sub(scores["met"], axis=0) ** 2
+    brier = scores[[*SCORES, "p_base_others"]].sub(scores["met"], axis=0) ** 2
     brier.columns = [f"brier_{name[2:]}" for name in brier]
     values = pd.concat([scores["met"], scores["p_law"].rename("mean_p_law"), brier], axis=1)
     inside = {name: values[group(scores)] for name, group in GROUPS.items()}
@@ -221,13 +223,9 @@ SUB_NATIONAL = frozenset(
 )  # fmt: skip
 """Reporters of ``targets.csv`` below the level of a country."""
 
-FEATURES = {
-    "stretch": "growth beyond what flows of the size lead to expect, in standard deviations",
-    "log_horizon": "longer horizon (log years)",
-    "log_size": "larger base (log dollars)",
-    "sub_national": "government below the national level",
-    "as_growth": "stated as growth, not as a level or multiple",
-}
+FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
+"""Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
+government is below the national level; whether the target is stated as growth."""
 
 PRIOR_SD = 0.5
 """Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
@@ -319,3 +317,57 @@ def for_goal(
     one = _features([p_law], [years], [size_usd], [below], [as_growth])
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
     return float(predict(fitted, one.to_numpy())[0]), known
+
+
+# --- shares met, scores, and what flows of a size did ---
+
+
+def hindsight(size: float, flow: str) -> pd.DataFrame:
+    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
+
+    Returns
+    -------
+    Frame: outcome and condition (as `lib.research.base_rates` names them), share, low, high.
+    """
+    kept = read_kept("base_rates.csv")
+    panel = "BACI two-way total" if flow == "total" else "BACI directed"
+    whole = np.isfinite(kept["size_to_usd"]) | (kept["size_from_usd"] == kept["size_from_usd"].max())
+    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
+    class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
+    rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
+    return rows[["outcome", "condition", "share", "low", "high"]].reset_index(drop=True)
+
+
+def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
+    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared.
+
+    Parameters
+    ----------
+    scores : as `lib.analysis.register.score_register` gives them; key : the group of each row.
+
+    Returns
+    -------
+    Frame indexed by group: share, n (targets), low, high.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    found = scores.groupby(key.rename("group"), observed=True)["met"].agg(["mean", "sum", "size"])
+    low, high = proportion_confint(found["sum"], found["size"], alpha=0.1, method="jeffreys")
+    return pd.DataFrame({"share": found["mean"], "n": found["size"], "low": low, "high": high})
+
+
+def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Brier scores of probabilities of targets beside a constant ½; due years are resampled (90 %).
+
+    Returns
+    -------
+    Frame indexed by `SCORES`: brier, mean (probability), against_half (better, worse, level), low, high (of the
+    difference to ½).
+    """
+    met, rows = scores["met"], {}
+    for name in SCORES:
+        brier = (scores[name] - met) ** 2
+        told, apart = contest(brier, (0.5 - met) ** 2, scores["due"])
+        rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
+    columns = ["brier", "mean", "against_half", "low", "high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)

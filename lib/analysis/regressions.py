@@ -12,8 +12,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from lib import law as laws
-from lib import reference
 from lib.growth import log_growth
+from lib.reference import prior_for
 
 DRIVERS = {
     "oil": "oil price (Brent, dollars)",
@@ -138,18 +138,6 @@ def ols(table: pd.DataFrame, lags: int = 0) -> Any:
 LEAST_RATES = 10
 """Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
 
-MODELS = {
-    "core": "core model (own record and reference class)",
-    "walk": "no change (log walk, past spread)",
-    "oil, known": "this year's oil price",
-    "all, known": "this year's four drivers",
-    "oil, foresight": "next year's oil price, foreseen",
-    "all, foresight": "next year's four drivers, foreseen",
-}
-
-StudentT = tuple[float, float, float]
-"""Location, scale and degrees of freedom of a forecast of log growth."""
-
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     """Forecasts of each year's log growth from the year before, by model, with their scores.
@@ -176,34 +164,31 @@ def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
             continue
         past = growth.loc[:origin]
         walk = 0.0, float(np.sqrt(np.mean(past**2))), float(len(past))
-        laws = {"core": _core(level_usd_mn, growth, origin), "walk": walk}
+        # The law of the collection without its class part: own rates to the origin, shrunk to the class known then.
+        own = laws.posterior(
+            past.to_numpy(), laws.drawn(prior_for(float(level_usd_mn[origin]) * 1e6, origin))
+        )
+        scale = float(np.sqrt(own.variance)) * float(laws.years_worth(own, 1))
+        found = {"core": (float(laws.location(own, 1)), scale, float(own.df)), "walk": walk}
         for names, label in ((["oil"], "oil"), (list(drivers.columns), "all")):
             lagged = pd.concat([table["growth"], table[names].set_axis(table.index + 1)], axis=1).sort_index()
-            laws[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
-            laws[f"{label}, foresight"] = _predicted(table.loc[complete].loc[: origin + 1], names)
+            found[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
+            found[f"{label}, foresight"] = _predicted(table.loc[complete].loc[: origin + 1], names)
         came = float(growth[origin + 1])
         about = {"origin": origin, "year": origin + 1}
-        rows += [{**about, "model": model, **_score(law, came)} for model, law in laws.items()]
+        rows += [{**about, "model": model, **_score(law, came)} for model, law in found.items()]
     return pd.DataFrame(rows)
 
 
-def _core(level: pd.Series, growth: pd.Series, origin: int) -> StudentT:
-    """The law of the collection without its class part: own rates to the origin, shrunk to the class known then."""
-    prior = laws.drawn(reference.prior_for(float(level[origin]) * 1e6, origin))
-    of = laws.posterior(growth.loc[:origin].to_numpy(), prior)
-    scale = float(np.sqrt(of.variance)) * float(laws.years_worth(of, 1))
-    return float(laws.location(of, 1)), scale, float(of.df)
-
-
-def _predicted(table: pd.DataFrame, names: list[str]) -> StudentT:
-    """Least-squares prediction of the last row from those before, parameter uncertainty included."""
+def _predicted(table: pd.DataFrame, names: list[str]) -> tuple[float, float, float]:
+    """Least-squares prediction of the last row from those before, a Student-t: location, scale, degrees of freedom."""
     past = table.iloc[:-1].dropna(subset=["growth", *names])
     fitted = ols(past[["growth", *names]])
     ahead = fitted.get_prediction(table[names].iloc[[-1]].assign(const=1.0))
     return float(ahead.predicted_mean[0]), float(ahead.se_obs[0]), float(fitted.df_resid)
 
 
-def _score(law: StudentT, came: float) -> dict[str, float | bool]:
+def _score(law: tuple[float, float, float], came: float) -> dict[str, float | bool]:
     import scoringrules
 
     location, scale, df = law[0], max(law[1], 1e-6), law[2]  # a record that never moves leaves no spread
@@ -218,7 +203,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame indexed by model in the order of `MODELS`, with years (their number), in log growth; empty without any.
+    Frame indexed by model in the order of `forecasts`, with years (their number), in log growth; empty without any.
     """
     if found.empty:
         return pd.DataFrame()
@@ -226,5 +211,5 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
     better = found["crps"] < found["year"].map(core)
     rows = found.assign(better=better, rmse=found["error"] ** 2, mae=found["error"].abs(), years=1)
     how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
-    scores = rows.groupby("model").agg(how)
-    return scores.assign(rmse=np.sqrt(scores["rmse"])).reindex(list(MODELS))
+    scores = rows.groupby("model", sort=False).agg(how)
+    return scores.assign(rmse=np.sqrt(scores["rmse"]))

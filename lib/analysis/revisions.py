@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.cases import CompareCase, GoalCase
-from lib.goals import PUBLICATION_LAG_YEARS, READING_LABELS, READINGS
-from lib.months import releases, year_to_date
+from lib.analysis.cases import CompareCase
+from lib.cases import GoalCase
+from lib.goals import PUBLICATION_LAG_YEARS, READINGS
 from lib.outlook import lineage, of
-from lib.results import Estimate, points
+from lib.series import releases, year_to_date
 from lib.show import periods
 from lib.words import fill, number
 
@@ -80,8 +80,14 @@ def steps(case: CompareCase) -> pd.DataFrame:
     state: dict[str, Any] = {}
     for now, row in _moments(case):
         before, old, name = levels, state, "" if row is None else row["reporter"]
-        levels = _family_levels(now) if row is None else levels | {name: _levels(now, name)}
-        if (rests_on := _basis(now, levels)) != basis:
+        family = (
+            [now.reporter, *(larger.label_beside(now) for larger in lineage(now))] if row is None else [name]
+        )
+        levels = levels | {label: _levels(now, label) for label in family}
+        # All that verdicts and probability rest on; where it is the same, so are they.
+        so_far = year_to_date(releases(now.vintage(), now.currency))
+        known = [tuple(series.items()) for series in (*levels.values(), so_far)]
+        if (rests_on := (now.as_of.year, now.as_of_time < _overdue(now), *known)) != basis:
             basis, state = rests_on, _state(now)
         words = "" if row is None else _changes(before[name].to_dict(), levels[name].to_dict())
         # As text, in which a probability that is not known equals itself.
@@ -142,25 +148,13 @@ def _overdue(case: GoalCase) -> pd.Timestamp:
     return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
 
 
-def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
-    """All that verdicts and probability of a case rest on; where it is the same, so are they."""
-    so_far = year_to_date(releases(case.vintage(), case.currency))
-    known = [tuple(series.items()) for series in (*levels.values(), so_far)]
-    return (case.as_of.year, case.as_of_time < _overdue(case), *known)
-
-
 def _state(case: PartialCase) -> dict[str, Any]:
     """Probability and verdict of each reading, from what the case knows."""
     answer = of(case)
-    verdicts = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
+    verdicts: dict[str, Any] = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
     chances = {name: DECIDED.get(verdicts[name], answer.chances.get(name, np.nan)) for name in READINGS}
-    odds = {f"p_{name}": chances[name] for name in READINGS}
-    return odds | {f"verdict_{name}": verdicts[name] for name in READINGS}
-
-
-def _family_levels(case: PartialCase) -> dict[str, pd.Series]:
-    names = [case.reporter, *(larger.label_beside(case) for larger in lineage(case))]
-    return {name: _levels(case, name) for name in names}
+    state = {f"p_{name}": chances[name] for name in READINGS}
+    return state | {f"verdict_{name}": verdicts[name] for name in READINGS}
 
 
 def _levels(case: PartialCase, label: str) -> pd.Series:
@@ -195,45 +189,6 @@ def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reading", "day", "figure_id", "before", "after"])
 
 
-def ends(found: pd.DataFrame, reading: str) -> pd.DataFrame:
-    """The goal before the first step and after the last: verdict, p, and kind ("given" where p says more)."""
-    rows = found.iloc[[0, -1]]
-    state = pd.DataFrame({"verdict": rows[f"verdict_{reading}"], "p": rows[f"p_{reading}"]})
-    told = state["verdict"].isin(list(DECIDED)) | state["p"].isna()
-    return state.assign(kind=np.where(told, "verdict", "given"))
-
-
-def largest(found: pd.DataFrame, reading: str) -> dict[str, Any]:
-    """The step that moved the probability of a reading most: its columns, kind, and moved (fraction).
-
-    The kind is "none", and all else absent, where no step moved it by more than `LEAST_SHOWN`.
-    """
-    moved = contributions(found)[reading]
-    if not (moved.abs() > LEAST_SHOWN).any():
-        return {"kind": "none"}
-    place = moved.abs().idxmax()
-    columns = ["kind", "figure_id", "reporter", "levels"]
-    return found.loc[place, columns].to_dict() | {"moved": moved[place]}
-
-
-def arrival_counts(new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Figures that arrived by reporter: how many, how many changed a level, how many moved a probability."""
-    moved = found.loc[contributions(found).abs().max(axis=1).gt(0).reindex(found.index, fill_value=False)]
-    marked = new.assign(
-        figures=1,
-        changed=new["figure_id"].isin(found["figure_id"]).astype(int),
-        moved=new["figure_id"].isin(moved["figure_id"]).astype(int),
-    )
-    return marked.groupby("reporter", sort=False)[["figures", "changed", "moved"]].sum().reset_index()
-
-
-def told_arrivals(case: CompareCase, new: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Figures of the flow itself, and those of larger flows that changed a level; `levels` says which, if any."""
-    rows = new[(new["reporter"] == case.reporter) | new["figure_id"].isin(found["figure_id"])]
-    changes = found[found["kind"] == FIGURE].set_index("figure_id")["levels"]
-    return rows.assign(levels=rows["figure_id"].map(changes))
-
-
 def attribution(
     found: pd.DataFrame, readings: Sequence[str] = READINGS, least: float = LEAST_SHOWN
 ) -> pd.DataFrame:
@@ -262,27 +217,19 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
     -------
     Frame with label, low and high (fractions, ends of the bar) and moved (NaN for start and end).
     """
-    ends = found.iloc[[0, -1]]
+    steps = attribution(found, [case.reading], least).iloc[:-1]
+    moved, probability = steps[case.reading], found[f"p_{case.reading}"]
+    after = probability.iloc[0] + moved.cumsum()
+    labels = [
+        what.replace("with smaller moves", "smaller") + ("" if pd.isna(day) else f"\n{day:%-d %b %Y}")
+        for what, day in zip(steps["what"], steps["day"], strict=True)
+    ]
+    low, high = np.minimum(after, after - moved), np.maximum(after, after - moved)
+    moves = pd.DataFrame({"label": labels, "low": low, "high": high, "moved": moved})
+    verdict = found[f"verdict_{case.reading}"]
+    ends = [f"{case.as_of:%-d %b %Y}\n{verdict.iloc[0]}", f"{case.until:%-d %b %Y}\n{verdict.iloc[-1]}"]
     start, end = (
-        {"label": f"{day:%-d %b %Y}\n{verdict}", "low": 0.0, "high": p}
-        for day, verdict, p in zip(
-            (case.as_of, case.until), ends[f"verdict_{case.reading}"], ends[f"p_{case.reading}"], strict=True
-        )
+        pd.DataFrame({"label": [label], "low": 0.0, "high": [p], "moved": np.nan})
+        for label, p in zip(ends, probability.iloc[[0, -1]], strict=True)
     )
-    level, parts = start["high"], [start]
-    for row in attribution(found, [case.reading], least).iloc[:-1].to_dict("records"):
-        day, moved = row["day"], row[case.reading]
-        label = row["what"].replace("with smaller moves", "smaller") + (
-            "" if pd.isna(day) else f"\n{day:%-d %b %Y}"
-        )
-        low, high = sorted((level, level + moved))
-        parts.append({"label": label, "low": low, "high": high, "moved": moved})
-        level += moved
-    return pd.DataFrame([*parts, end], columns=["label", "low", "high", "moved"])
-
-
-def estimates(case: CompareCase, found: pd.DataFrame) -> list[Estimate]:
-    """The whole change of each reading's probability as rows for the result; readings without one are left out."""
-    total = contributions(found).sum(skipna=False).rename(READING_LABELS)
-    unit = f"fraction, {case.as_of} to {case.until}"
-    return points(total.add_prefix("change of probability, "), case.deadline, unit)
+    return pd.concat([start, moves, end], ignore_index=True)

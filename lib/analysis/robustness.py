@@ -1,30 +1,22 @@
-"""How much a forecast of a goal depends on its assumptions, and how the same method fared before."""
+"""What an answer rests on and how much it depends on its assumptions; how the same method fared before.
+
+Of a forecast: its drift and variance, and forecasts of earlier years. Of years that nobody published: what is known of the
+flows around them.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from lib import growth
+from lib import evidence, growth, outlook
 from lib import law as laws
+from lib.analysis.cases import HiddenCase
+from lib.cases import GoalCase
+from lib.evidence import ANALOGUES
+from lib.goals import Goal
 from lib.law import MIN_GROWTH_RATES
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
-
-
-def shares(expected: Expectation) -> pd.DataFrame:
-    """How much of the expected drift and of the variance comes from where.
-
-    Returns
-    -------
-    Frame: source, drift_share and variance_share (fractions), rate (that the source says, a fraction a year).
-    """
-    own_df = 1 - expected.prior.df / float(expected.posterior.df)
-    found = expected.shares
-    variance = [own_df, *[0.0] * (len(found) - 2), 1 - own_df]
-    rates = np.expm1(found["drift"])
-    return pd.DataFrame(
-        {"source": found["source"], "drift_share": found["share"], "rate": rates, "variance_share": variance}
-    )
 
 
 def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
@@ -75,8 +67,128 @@ def hindcasts(answer: Answer) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["flow of", "origin", "probability", "met"]).set_index("origin")
 
 
-def hindcast_summary(found: pd.DataFrame) -> pd.DataFrame:
-    """By flow: number of forecasts (n), first and last origin, mean probability and how many came true (met)."""
-    span = {"n": ("origin", "size"), "first": ("origin", "min"), "last": ("origin", "max")}
-    groups = found.reset_index().groupby("flow of", sort=False)
-    return groups.agg(**span, mean=("probability", "mean"), met=("met", "sum")).reset_index()
+# --- years that nobody published ---
+
+
+def family(case: GoalCase) -> list[GoalCase]:
+    """The larger flows that contain this one, the largest first, and the flow itself."""
+    return [*reversed(case.lineage()), case]
+
+
+def rows_used(answer: Answer) -> pd.DataFrame:
+    """The figures behind the levels of the flow and of all others that the answer looked at, since the goal's base."""
+    case, found = answer.case, []
+    unknown = () if answer.law is None else answer.law.years
+    other = [case.mirror()] if evidence.MIRROR in answer.evidence else []
+    for one in [*family(case), *other]:
+        rows, series = one.vintage(), one.series()
+        behind = set(series.loc[case.base_year :, "figure_id"])
+        if one is case and evidence.YEAR_SO_FAR in answer.evidence:
+            stretches = case.releases()
+            behind |= set(stretches.loc[stretches["year"].isin(unknown), "figure_id"])
+        found.append(rows[rows["figure_id"].isin(behind)])
+    return pd.concat(found, ignore_index=True)
+
+
+def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
+    """How the larger flows moved from the last known year of this one before the deadline to it or the next year known.
+
+    Returns
+    -------
+    Frame: name, first, last (years), change (fraction), rows (the figures behind both levels); flows that are not
+    known in both years are absent.
+    """
+    first = int(levels.loc[: case.deadline - 1].index[-1])
+    rows = []
+    for one in family(case)[:-1]:
+        theirs = one.series()
+        after = theirs.loc[case.deadline :]
+        if first in theirs.index and len(after):
+            ends = theirs.loc[[first, after.index[0]]]
+            change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
+            behind = ", ".join(dict.fromkeys(ends["figure_id"]))
+            rows.append((one.reporter, first, int(after.index[0]), change, behind))
+    return pd.DataFrame(rows, columns=["name", "first", "last", "change", "rows"])
+
+
+def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float]:
+    """Level of the year before the first doubtful one, from the growth of a part of that year; or nothing.
+
+    The growth of the longest part of the year, in the currency in which it was printed, is taken for the year's.
+    """
+    levels = case.series()["value_mn"]
+    if not doubtful or doubtful[0] - 1 in levels.index:
+        return {}
+    year, rows = doubtful[0], case.vintage()
+    part = rows[(rows["period_end"].dt.year == year) & (rows["period_start"].dt.year == year)]
+    part = part[part["growth_usable"] & part["yoy_pct"].notna()].sort_values("period_end")
+    if part.empty:
+        return {}
+    grown, rates = 1 + part["yoy_pct"].iloc[-1] / 100, case.rates()
+    factor, printed = 1.0, part["currency"].iloc[-1]
+    if printed != case.currency:
+        moved = rates[case.currency] / rates[printed]
+        factor = moved[year - 1] / moved[year]
+    return {year - 1: levels[year] / grown * factor}
+
+
+def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
+    """Probability of each reading under other assumptions, one row each; empty where the figures decide."""
+    if answer.law is None:
+        return pd.DataFrame()
+    usual, found = answer.assume, answer.inferred
+    tried = {"as assumed": answer.chances}
+
+    def vary(name: str, without: tuple[str, ...] = (), **assumptions: object) -> None:
+        tried[name] = outlook.of(case, without, replace(usual, **assumptions)).chances  # type: ignore[arg-type]
+
+    if found:
+        vary("half the variance of a part around its whole", spread_factor=usual.spread_factor / 2)
+        vary("twice the variance", spread_factor=usual.spread_factor * 2)
+        for name in ANALOGUES:
+            if name != usual.analogue:
+                vary(f"spread of: {name}", analogue=name)
+        for name in found.chain.members[1:]:
+            vary(f"the path of {name}'s trade left out", (name,))
+    if evidence.LATER in answer.evidence and evidence.after_silence(answer.levels):
+        vary("late levels surely of the same scope", scope_same=1.0)
+        vary("late levels surely of another scope", scope_same=0.0)
+        vary("a change of scope by a factor of 7, not of 2.7", scope_sd=2 * usual.scope_sd)
+    if found and (before := implied_before(case, found.chain.doubtful)):
+        name = f"with the level of {min(before)} that part of a year implies"
+        vary(name, implied=tuple(before.items()))
+    if len(evidence.parcels_a_year(case)):
+        vary("parcels real and counted: one chance in ten", parcels_counted=0.1)
+        vary("parcels real and counted: surely", parcels_counted=1.0)
+    return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
+
+
+PACE = [
+    *("larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"),
+    *("first_row", "last_row"),
+]
+
+
+def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
+    """Where the flow would have ended had it grown as each larger flow did, from its last known year.
+
+    Uses the whole record, whenever published.
+
+    Returns
+    -------
+    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
+    deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
+    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
+    """
+    before = levels.loc[: goal.deadline].dropna()
+    last, rows = int(before.index[-1]), []
+    for larger in lineage(case.today()):
+        published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
+        (start, first_row), (end, last_row) = published.itertuples(index=False)
+        missing = published.index[published["value_mn"].isna()]
+        ids = ("", "") if len(missing) else (first_row, last_row)
+        level = before[last] * end / start
+        absent = " and ".join(map(str, missing))
+        name = larger.label_beside(case)
+        rows.append((name, last, before[last], end / start - 1, level, goal.target_mn, absent, *ids))
+    return pd.DataFrame(rows, columns=PACE).set_index("larger flow")

@@ -22,14 +22,12 @@ from lib import figures as fig
 from lib import law as laws
 from lib import outlook
 from lib.analysis import regressions
-from lib.cases import GoalCase, ScenarioCase
-from lib.figures import load_goals_table
+from lib.analysis.base_rates import HORIZON, known_share
+from lib.analysis.cases import ScenarioCase
+from lib.cases import GoalCase
 from lib.goals import READINGS, Goal
 from lib.law import Law
 from lib.outlook import Answer
-from lib.reference import HORIZON, known_share
-from lib.results import Estimate
-from lib.series import candidates
 
 
 class Elasticity(NamedTuple):
@@ -98,8 +96,9 @@ def chances(scenario: Scenario, answer: Answer) -> pd.Series:
         return answer.chances
     mean, sd = (np.concatenate([[0.0], np.cumsum(part)]) for part in (scenario.mean, scenario.sd))
     place = np.clip(np.array(law.years) - law.years[-1] + len(scenario.mean), 0, len(scenario.mean))
-    change = Law(law.years, np.ones(1), mean[place][None], np.outer(sd[place], sd[place])[None])
-    odds = laws.chances(laws.add(law, change), answer.goal, answer.levels)
+    widened = law.covariances + np.outer(sd[place], sd[place])
+    changed = replace(law, means=law.means + mean[place], covariances=widened)
+    odds = laws.chances(changed, answer.goal, answer.levels)
     return odds.reindex(answer.chances.index).clip(outlook.SUREST, 1 - outlook.SUREST)
 
 
@@ -114,12 +113,6 @@ def by_scenario(listed: list[Scenario], answer: Answer) -> pd.DataFrame:
         for one in listed
     ]
     return pd.DataFrame(rows, columns=["kind", "change", "total", "total_sd", *READINGS])
-
-
-def elasticities(listed: list[Scenario]) -> pd.DataFrame:
-    """The elasticities that scenarios were computed with, one row a driver."""
-    found = dict.fromkeys(one.elasticity for one in listed if one.elasticity is not None)
-    return pd.DataFrame(list(found), columns=list(Elasticity._fields))
 
 
 MIN_YEARS = 6
@@ -179,10 +172,8 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
         return listed
     assumed = {"oil": case.oil_pct / 100, "rouble": case.rouble_pct / 100, "gdp": case.gdp_points / 100}
     by = {driver: estimate(case, driver) for driver in assumed}
-    for (
-        driver,
-        change,
-    ) in assumed.items():  # drivers above or below their last known year; GDP in points a year
+    # Drivers above or below their last known year; GDP in points a year.
+    for driver, change in assumed.items():
         if (slope := by[driver]) is not None:
             size = math.log1p(change) * (years if driver == "gdp" else 1)
             listed.append(steady(driver, change, slope.value * size, slope.sd * size, years, slope))
@@ -286,12 +277,6 @@ def break_even(
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(chances)).rename_axis("reading")
 
 
-def curve(law: Law, goal: Goal, levels: pd.Series, rates: np.ndarray) -> pd.DataFrame:
-    """Probability of each reading (columns) of a goal with each of some rates (index)."""
-    rows = [laws.chances(law, replace(goal, rate=float(rate)), levels) for rate in rates]
-    return pd.DataFrame(rows, index=pd.Index(rates, name="rate")).reindex(columns=list(READINGS))
-
-
 def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
     """Growth asked for at the base and still needed on the day, and the share of flows that ever grew so fast.
 
@@ -301,27 +286,16 @@ def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
     that grew as fast, as the day knew it; NaN beyond ten years).
     """
     goal, left = answer.goal, answer.needed.loc["average"]
-    rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
+    seen_from = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
     if answer.last > goal.base_year and left["years_left"] > 0:
         last = float(answer.levels[answer.last])
-        rows.append((answer.last, int(left["years_left"]), float(left["needed"]), last))
-    frame = pd.DataFrame(rows, columns=["origin", "years", "needed", "size_usd"])
-    frame["size_usd"] = [case.usd_mn(row.size_usd, row.origin) * 1e6 for row in frame.itertuples()]
-    frame["share"] = [
-        float(known_share(row.size_usd, case.as_of, row.years, row.needed))
-        if row.years <= HORIZON
-        else np.nan
-        for row in frame.itertuples()
-    ]
-    return frame
-
-
-def own_past(case: GoalCase, found: pd.DataFrame) -> pd.DataFrame:
-    """In how many spans the flow and the larger ones ever grew as fast as is still needed: reporter, spans, grew."""
-    years, rate = int(found["years"].iloc[-1]), float(found["needed"].iloc[-1])
-    members = [case, *case.lineage()]
-    counts = [(member.reporter, *ever_grew(member.series()["value_mn"], years, rate)) for member in members]
-    return pd.DataFrame(counts, columns=["reporter", "grew", "spans"])
+        seen_from.append((answer.last, int(left["years_left"]), float(left["needed"]), last))
+    rows = []
+    for origin, years, needed, level in seen_from:
+        size = case.usd_mn(level, origin) * 1e6
+        share = float(known_share(size, case.as_of, years, needed)) if years <= HORIZON else np.nan
+        rows.append((origin, years, needed, size, share))
+    return pd.DataFrame(rows, columns=["origin", "years", "needed", "size_usd", "share"])
 
 
 def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:
@@ -330,44 +304,3 @@ def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:
     known = ~np.isnan(later)
     grew = later[known] >= levels.to_numpy()[known] * (1 + rate) ** years * (1 - 1e-9)
     return int(grew.sum()), int(known.sum())
-
-
-def stated(case: GoalCase, goal: Goal) -> dict[str, object]:
-    """What the record says of a goal as it was stated.
-
-    Returns
-    -------
-    reading (as announced, "level" for a level to reach, "none" where nobody announced the goal), unit (of an announced
-    level, or empty), deadline (whether one was announced), figures (of the base), grade (of its level), outcome
-    ("published", "open" or "never": no figure of the deadline though its year is over).
-    """
-    keys, rows = ["reporter", "partner", "measure", "base_year"], load_goals_table()
-    rows = rows[(rows[keys] == [case.reporter, case.partner, case.flow, case.base_year]).all(axis=1)]
-    row, today = None if rows.empty else rows.iloc[0], case.today()
-    base = candidates(case.vintage(), case.currency, case.rates())
-    published = goal.deadline in today.series().index
-    late = "open" if goal.deadline >= today.as_of.year else "never"
-    return {
-        "reading": "none" if row is None else str(row["reading"]),
-        "unit": str(row["unit"]) if row is not None and row["kind"] == "level" else "",
-        "deadline": row is None or bool(pd.notna(row["deadline"])),
-        "figures": int((base["year"] == goal.base_year).sum()),
-        "grade": case.series().loc[goal.base_year, "grade"],
-        "outcome": "published" if published else late,
-    }
-
-
-def estimates(found: pd.DataFrame, case: ScenarioCase, goal: Goal) -> list[Estimate]:
-    """Break-even growth by chance for the stated reading as rows for the result."""
-    return [
-        Estimate(
-            target="break-even growth",
-            period=goal.deadline,
-            output_type="quantile",
-            output_type_id=1 - float(p),
-            value=float(value),
-            unit="fraction a year",
-        )
-        for p, value in found.loc[case.reading].items()
-        if pd.notna(value)
-    ]

@@ -5,36 +5,21 @@ never single forecasts (cluster bootstrap, percentiles; Field & Welsh 2007). Wit
 interval is still somewhat too narrow.
 """
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri
 
-from lib.cases import ScoreCase
-from lib.goals import READING_LABELS
-from lib.reference import COVERS, USED, Array, read_scores, size_label
-from lib.results import Estimate, points
+from lib.reference import USED, Array, read_scores
 
-LABELS = {
-    USED: "forecast used here",
-    "base_rate": "base rate known at the origin (this panel)",
-    "base_rate_long": "base rate known at the origin (with 1962–2000)",
-    "log_walk": "driftless walk of logs",
-    "drift": "random walk with drift, no reference class",
-    "half": "a constant ½",
-    "ets": "exponential smoothing (statsmodels ETS)",
-    "ets_damped": "exponential smoothing, damped trend",
-    "arima_drift": "ARIMA with drift",
-    "uc": "unobserved components",
-    "theta": "Theta method",
-    "pool": "pool of the five models above",
-}
+if TYPE_CHECKING:  # research uses the means and intervals, which rest on no case
+    from lib.analysis.cases import ScoreCase
 
 BASE = "base_rate_long"
-
-SOURCE = "CEPII BACI 2000–2020, flows of 10 million USD a year and more; scores: data/reference/scores."
 
 DRAWS = 1000
 """Bootstrap samples: the ends of a 90 % interval rest on 50 of them each."""
@@ -143,7 +128,7 @@ def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -
 # --- the kept scores: nothing is fitted, only averaged ---
 
 
-def _of_goal(case: ScoreCase, name: str) -> pd.DataFrame:
+def of_goal(case: ScoreCase, name: str) -> pd.DataFrame:
     """Kept scores of events of the case's goal."""
     rows = read_scores(name)
     return rows[np.isclose(rows["goal"], case.goal_pct / 100)]
@@ -154,14 +139,9 @@ def _within(case: ScoreCase, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["origin"].between(case.first_origin, case.last_origin)]
 
 
-def _events(case: ScoreCase) -> pd.DataFrame:
-    return _within(case, _of_goal(case, "trade_events"))
-
-
 def events(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of the case's goal, read on average, by origin and model."""
-    rows = _events(case)
-    return rows[(rows["reading"] == "average") & (rows["horizon"] == case.years)]
+    """Brier scores of the case's goal and origins, by reading, horizon, origin and model."""
+    return _within(case, of_goal(case, "trade_events"))
 
 
 def pooled(rows: pd.DataFrame, columns: list[str], by: str | list[str] = "model") -> pd.DataFrame:
@@ -171,9 +151,10 @@ def pooled(rows: pd.DataFrame, columns: list[str], by: str | list[str] = "model"
     return totals[columns].div(totals["n"], axis=0).assign(n=totals["n"])
 
 
-def _wide(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Mean Brier score by model (rows) and another name (columns)."""
-    return pooled(rows, ["brier"], ["model", by])["brier"].unstack()
+def wide(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Mean Brier score by model (rows) and another name (columns), the best of the first column first."""
+    found = pooled(rows, ["brier"], ["model", by])["brier"].unstack()
+    return found.sort_values(list(found.columns[:1])).rename_axis(columns=None)
 
 
 def against(rows: pd.DataFrame, other: str) -> str:
@@ -199,50 +180,10 @@ def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(skill=1 - found["brier"] / found.loc[BASE, "brier"], used=used)
 
 
-def brier_by_origin(rows: pd.DataFrame) -> pd.DataFrame:
-    """Brier score by origin (rows), of the forecast used here, the base rate and the walk (columns)."""
-    return rows.pivot(index="origin", columns="model", values="brier")[[USED, BASE, "log_walk"]]
-
-
-def rate_by_origin(rows: pd.DataFrame) -> pd.DataFrame:
-    """Share that came true and mean probability given, by origin."""
-    return rows[rows["model"] == USED].set_index("origin")[["rate", "p"]].sort_index()
-
-
-def coverage_table(case: ScoreCase) -> pd.DataFrame:
-    """Coverage of 50, 80 and 95 % intervals on trade flows, M3 and Tourism, all horizons together.
-
-    Returns
-    -------
-    Frame: panel, model, cover50, cover80, cover95, crps (of log growth), n; the best of each panel first.
-    """
-    trade = _within(case, read_scores("trade_intervals")).assign(panel="trade flows")
-    rows = pd.concat([trade, read_scores("contest_intervals")])
-    found = pooled(rows, [*COVERS, "crps"], by=["panel", "model"]).reset_index()
-    return found.sort_values(["panel", "crps"], ignore_index=True)
-
-
-def _intervals(case: ScoreCase, name: str) -> pd.DataFrame:
-    """Kept scores of the intervals of the forecast used here at the case's horizon."""
-    rows = read_scores(name)
-    return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)]
-
-
-def coverage_by_size(case: ScoreCase) -> pd.DataFrame:
-    """Coverage at the case's horizon by size class, over all origins.
-
-    Returns
-    -------
-    Frame: size (label), n, cover50, cover80, cover95, above (share of outcomes above the forecast median).
-    """
-    rows = _intervals(case, "trade_intervals_by_size").sort_values("size_class", ignore_index=True)
-    return rows.assign(size=rows["size_class"].map(size_label))[["size", "n", *COVERS, "above"]]
-
-
-def coverage_by_origin(case: ScoreCase) -> pd.DataFrame:
-    """Coverage of the 80 and 95 % intervals of the forecast used here, by origin, at the case's horizon."""
-    rows = _within(case, _intervals(case, "trade_intervals"))
-    return rows.set_index("origin")[["cover80", "cover95"]].sort_index()
+def intervals(case: ScoreCase) -> pd.DataFrame:
+    """Kept scores of the intervals of the forecast used here at the case's horizon, by origin."""
+    rows = _within(case, read_scores("trade_intervals"))
+    return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)].set_index("origin").sort_index()
 
 
 class Worst(NamedTuple):
@@ -262,7 +203,7 @@ class Worst(NamedTuple):
 
 def worst_origin(case: ScoreCase) -> Worst:
     """The worst origin of the case (`Worst`)."""
-    rows = _within(case, _intervals(case, "trade_intervals")).set_index("origin").sort_index()
+    rows = intervals(case)
     origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
     if len(rows) < 2:
         return Worst(origin, least)
@@ -286,73 +227,19 @@ def reliability(case: ScoreCase) -> pd.DataFrame:
     return found if len(rows["origin"].unique()) > 1 else found.drop(columns=["low", "high"])
 
 
-def by_reading(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of the case's goal by model (rows) and reading (columns), over two, three and five years together.
-
-    The readings that need simulated paths are scored on a sample of flows. Origins too late for two years have no
-    row: over one year the three readings are one.
-    """
-    rows = _events(case)
-    wide = _wide(rows[rows["horizon"].isin([2, 3, 5])], "reading")
-    wide = wide.reindex(columns=list(READING_LABELS)).rename(columns=READING_LABELS)
-    return wide.sort_values(READING_LABELS["average"]).rename_axis(columns=None)
-
-
-def by_horizon(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of the case's goal, read on average, by model (rows) and horizon in years (columns)."""
-    wide = _wide(_events(case).query("reading == 'average'"), "horizon")
-    return wide.sort_values(wide.columns[0])
-
-
-def ahead_by_horizon(case: ScoreCase) -> pd.Series:
-    """By horizon whether the forecast used here is better or worse than the long base rate, or level with it."""
-    rows = _events(case).query("reading == 'average'")
-    return pd.Series({h: against(part, BASE) for h, part in rows.groupby("horizon")}, dtype=str)
-
-
-def competitors(case: ScoreCase) -> pd.DataFrame:
-    """Brier scores of all models (rows) on the same sample of flows, and on the contests (columns), best first.
-
-    Fits take time, so horizons end at five years and origins run from 2008 to 2015.
-    """
-    wide = _wide(_of_goal(case, "competitors"), "panel")
-    return wide.sort_values("BACI").rename_axis(columns=None)
-
-
 def places(case: ScoreCase) -> pd.DataFrame:
     """The forecast among its competitors, a row for each set of series.
 
     Returns
     -------
-    Frame: panel, best (of the others, in words), best_score, own_score, place (1: the best), models (how many), told
+    Frame: panel, best (of the others), best_score, own_score, place (1: the best), models (how many), told
     (better, worse or level; unknown for a contest, whose one origin says nothing of luck).
     """
     found = []
-    for panel, part in _of_goal(case, "competitors").groupby("panel"):
+    for panel, part in of_goal(case, "competitors").groupby("panel"):
         scores = pooled(part, ["brier"])["brier"].sort_values()
         best = scores.drop(USED).index[0]
-        row = {"panel": panel, "best": LABELS[best], "best_score": scores[best], "own_score": scores[USED]}
+        row = {"panel": panel, "best": best, "best_score": scores[best], "own_score": scores[USED]}
         told = against(part, best) if len(part["origin"].unique()) > 1 else "unknown"
         found.append(row | {"place": scores.index.get_loc(USED) + 1, "models": len(scores), "told": told})
     return pd.DataFrame(found)
-
-
-def verdicts(case: ScoreCase) -> pd.DataFrame:
-    """Official trackers read as forecasts of a five-year goal, on the flows of the forecast: brier, p, rate, n by model."""
-    rows = _of_goal(case, "verdicts")
-    # Frequencies of a class are known only after some goals have ended: the same cases for all.
-    common = rows[rows["model"] == "base_rate"][["base_year", "read_after"]]
-    return pooled(rows.merge(common), ["brier", "p", "rate"]).sort_values("brier")
-
-
-def verdict_label(name: str) -> str:
-    """A model of `verdicts` in words."""
-    if name == "base_rate":
-        return "share of earlier goals of this height that were met"
-    return LABELS.get(name) or (name if name.endswith(" by class") else f"{name}, taken at its word")
-
-
-def estimates(case: ScoreCase, rows: pd.DataFrame) -> list[Estimate]:
-    """Brier score of each model as rows for the result; the period is the last origin."""
-    found = pooled(rows, ["brier"])["brier"].add_prefix("Brier score, ")
-    return points(found, case.last_origin, "squared probability")

@@ -5,18 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from lib import outlook, standards
+from lib import outlook
+from lib.analysis import standards
+from lib.analysis.standards import TrackedTarget
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS, make_goal
-from lib.standards import TrackedTarget
 
-TRACKERS = (
-    standards.eurostat,
-    standards.un_progress_chart,
-    standards.escap_current_status,
-    standards.sdsn,
-)
+TRACKERS = (standards.eurostat, standards.un_progress_chart, standards.escap_current_status, standards.sdsn)
 """Trackers that need no more than base, latest and target; the anticipated progress also takes the levels."""
 
 PROBABILITY = "probability"
@@ -76,9 +72,7 @@ def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Classes, and whether they mean on track (1), not (0) or neither (missing): trackers × days."""
     trackers = found[found["who"] != PROBABILITY]
     classes = trackers.pivot(index="who", columns="day", values="progress_class")
-    marks = trackers.assign(on_track=trackers["on_track"].astype("Float64")).pivot(
-        index="who", columns="day", values="on_track"
-    )
+    marks = trackers.astype({"on_track": "Float64"}).pivot(index="who", columns="day", values="on_track")
     order = trackers["who"].unique()
     return classes.loc[order], marks.loc[order].astype(float)
 
@@ -115,13 +109,6 @@ def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:
     day = share[share == share.max()].index[-1]
     row, odds = before[before["day"] == day], found[(found["day"] == day) & (found["who"] == PROBABILITY)]
     verdict, p = odds["progress_class"].iloc[0], odds["value"].iloc[0]
-    decided = verdict in ("met", "missed")
-    return {
-        "day": day,
-        "year": int(row["latest_year"].iloc[0]),
-        "on_track": int(row["on_track"].sum()),
-        "trackers": len(row),
-        "p": p,
-        "kind": "decided" if decided else "none" if pd.isna(p) else "given",
-        "verdict": verdict,
-    }
+    kind = "decided" if verdict in ("met", "missed") else "none" if pd.isna(p) else "given"
+    said = {"year": int(row["latest_year"].iloc[0]), "on_track": int(row["on_track"].sum())}
+    return {"day": day, **said, "trackers": len(row), "p": p, "kind": kind, "verdict": verdict}

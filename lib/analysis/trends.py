@@ -5,7 +5,6 @@ import pandas as pd
 
 from lib.figures import last_days, load_events
 from lib.growth import cagr, doubling_time, yoy
-from lib.results import Estimate, points
 
 MIN_TREND_YEARS = 6
 """Fewer levels than this do not carry a trend with an interval."""
@@ -50,31 +49,14 @@ def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
         first, last = int(known.index[0]), int(known.index[-1])
         pace = cagr(known[first], known[last], last - first) if last > first else np.nan
         trend, low, high = log_trend(known)
-        row = {
-            "name": name,
-            "first": first,
-            "last": last,
-            "course": _course(pace),
-            "cagr": pace,
-            "doubling_years": doubling_time(pace) if pace > 0 else np.nan,
-            "rates": len(rates),
-            "pace": "known" if len(rates) else "unknown",
-            "reached": int((rates >= goal_rate - 1e-9).sum()),
-            "best": rates.max(),
-            "worst": rates.min(),
-            "trend": trend,
-            "trend_low": low,
-            "trend_high": high,
-        }
-        rows.append(row)
+        # Less than a twentieth of a per cent is no course.
+        course = "stood" if abs(pace) < 0.0005 else "grew" if pace > 0 else "fell"
+        row = {"name": name, "first": first, "last": last, "course": "alone" if np.isnan(pace) else course}
+        row |= {"cagr": pace, "doubling_years": doubling_time(pace) if pace > 0 else np.nan}
+        row |= {"rates": len(rates), "pace": "known" if len(rates) else "unknown"}
+        row |= {"reached": int((rates >= goal_rate - 1e-9).sum()), "best": rates.max(), "worst": rates.min()}
+        rows.append(row | {"trend": trend, "trend_low": low, "trend_high": high})
     return pd.DataFrame(rows)
-
-
-def _course(pace: float) -> str:
-    """What a compound rate is in a word; less than a twentieth of a per cent is none."""
-    if np.isnan(pace):
-        return "alone"
-    return "stood" if abs(pace) < 0.0005 else "grew" if pace > 0 else "fell"
 
 
 def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
@@ -91,11 +73,6 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
             rows.append((name, run.iloc[0], run.iloc[-1], len(run)))
     found = pd.DataFrame(rows, columns=["name", "first", "last", "years"])
     return found.sort_values("years", ascending=False, kind="stable").sort_values("name", kind="stable")
-
-
-def estimates(row: pd.Series) -> list[Estimate]:
-    """Compound rate and trend of one flow, a row of `summary`, as rows for the result."""
-    return points(row[["cagr", "trend"]], int(row["last"]), "fraction a year")
 
 
 def events(reporters: list[str], as_of: pd.Timestamp) -> pd.DataFrame:

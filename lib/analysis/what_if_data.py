@@ -21,15 +21,11 @@ from scipy.special import wrightomega
 from lib import cases, evidence, goals, law, mixtures, outlook
 from lib import figures as fig
 from lib.analysis import answers, what_if
+from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.law import FAN
 from lib.reference import (
-    BACI,
-    HORIZON,
-    HORIZONS,
-    OEC,
-    PROBABILITIES,
     SIZES,
     age_warning,
     coverage_line,
@@ -74,9 +70,7 @@ def base_rates(growth: "Shared") -> dict[int, list[Any]]:
         panels.setdefault(str(panel), {})[int(origin)] = told
     found: dict[int, list[Any]] = {}
     for origin in range(int(table["origin"].min()), fig.UNDATED_KNOWN_FROM.year):
-        known = [
-            [told for year, told in panels[name].items() if year <= origin] for name in (BACI.name, OEC.name)
-        ]
+        known = [[told for year, told in panels[name].items() if year <= origin] for name in ("BACI", "OEC")]
         found[origin] = [told[-1] for told in known if told]
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from lib import evidence, growth, months, outlook
+from lib import evidence, outlook, series
 from lib import law as laws
 from lib.analysis import scores
 from lib.cases import GoalCase
@@ -19,19 +19,7 @@ from lib.evidence import ERRORS_FILE, MONTHS
 from lib.goals import READINGS
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import Array, read_kept, size_class
-
-METHODS = {
-    "combined": "year so far and yearly forecast",
-    "year_so_far": "year so far alone",
-    "annual": "yearly forecast alone",
-    "last_share": "last year's share (growth of the year so far, continued)",
-    "mean_share": "mean share of earlier years",
-    "pro_rata": "months in proportion",
-}
-"""The first three are distributions, the others points. Continuing the growth of the year so far and dividing by last
-year's share are the same number: total × (so far / so far a year ago) = so far / (so far a year ago / total)."""
-
+from lib.reference import Array, read_kept
 
 RELEASE = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate", *READINGS]
 """Columns of `by_release`."""
@@ -45,7 +33,7 @@ class RunningYear:
     ----------
     year, month : the running year, and its last month in the year so far (0: nothing of it is known).
     so_far_mn : the year so far, millions; NaN at month 0.
-    stretches : everything known of months, all years (`lib.months.releases`).
+    stretches : everything known of months, all years (`lib.series.releases`).
     levels : by year, millions, up to the last full year.
     """
 
@@ -63,7 +51,7 @@ class RunningYear:
     @property
     def own(self) -> pd.DataFrame:
         """The flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown."""
-        return months.own_ratios(self.stretches, self.levels)
+        return series.own_ratios(self.stretches, self.levels)
 
 
 def look(case: GoalCase) -> RunningYear:
@@ -74,7 +62,7 @@ def look(case: GoalCase) -> RunningYear:
     levels = case.series()["value_mn"].dropna()
     last = int(levels.index[-1])
     stretches = case.releases()
-    so_far = months.year_to_date(stretches[stretches["year"] > last])
+    so_far = series.year_to_date(stretches[stretches["year"] > last])
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
     if so_far.empty:
         return RunningYear(last + 1, 0, np.nan, stretches, levels)
@@ -94,7 +82,7 @@ def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 
     Returns
     -------
-    Frame: forecast (a name of `METHODS`), and the quantiles of the total (`lib.law.FAN`), millions.
+    Frame: forecast (annual, year_so_far and combined), and the quantiles of the total (`lib.law.FAN`), millions.
     """
     rows = {"annual": _quantiles(total(case, running, (evidence.YEAR_SO_FAR,)).law, running.year)}
     levels = case.series()["value_mn"].dropna()
@@ -165,26 +153,6 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=RELEASE)
 
 
-def largest_move(rows: pd.DataFrame, reading: str) -> pd.Series | None:
-    """The release that moved a reading's probability most: its row, with `before`, the probability until then.
-
-    None where there are not two releases with a probability.
-    """
-    known = rows.dropna(subset=reading)
-    if len(known) < 2:
-        return None
-    known = known.assign(before=known[reading].shift())
-    return known.loc[(known[reading] - known["before"]).abs().idxmax()]
-
-
-def stretches_of(running: RunningYear) -> pd.DataFrame:
-    """The running year unwound (`lib.growth.unwind_ytd`), with `a_month`: the value of a stretch for each of its months."""
-    rows = running.stretches[running.stretches["year"] == running.year]
-    nothing = pd.Series(dtype=float, index=pd.Index([], dtype=int))
-    found = growth.unwind_ytd(months.year_to_date(rows).get(running.year, nothing))
-    return found.assign(a_month=found["value"] / (found["last_month"] - found["first_month"] + 1))
-
-
 def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     """Share of a year done by each month: quantiles 10, 50 and 90 %, from the flow's own years and the class."""
     rows, own = {}, running.own
@@ -200,16 +168,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 
 
 # --- how wrong nowcasts of a year's total were, from the kept backtest ---
-
-
-def errors() -> pd.DataFrame:
-    """Mean absolute error by months known (index) and method, a fraction of the total, over both panels.
-
-    The column `cover80` is the share of outcomes inside the 80 % interval of the nowcast.
-    """
-    means = scores.pooled(read_kept(ERRORS_FILE), ["mae", "cover80"], ["month", "method"])
-    cover = means["cover80"].xs("combined", level="method")
-    return means["mae"].unstack()[list(METHODS)].assign(cover80=cover).rename_axis(columns=None)
 
 
 def skill_by_month(rival: str) -> pd.DataFrame:
@@ -230,24 +188,15 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     return found.rename_axis("month")
 
 
-def coverage() -> pd.DataFrame:
-    """Share of outcomes inside the 80 % intervals by panel: panel, share, years, worst (the lowest), worst_year."""
-    kept = read_kept(ERRORS_FILE).query("method == 'combined'")
-    by_year = scores.pooled(kept, ["cover80"], ["panel", "year"])["cover80"].unstack()
-    found = scores.pooled(kept, ["cover80"], "panel")["cover80"].rename("share").reset_index()
-    worst = {"worst": by_year.min(axis=1), "worst_year": by_year.idxmin(axis=1)}
-    return found.merge(pd.DataFrame({"years": by_year.count(axis=1), **worst}), on="panel")
-
-
-def errors_of_size(size_usd: float, month: int) -> pd.Series:
-    """Scores of nowcasts of flows of a size (or of the nearest kept class) with so many months known, one at least.
+def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
+    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
 
     Returns
     -------
-    Series: size_class, month, mae (a fraction of the total), cover80, n.
+    Frame: year, last_month, printed_mn, implied_mn, change (log; positive where the figure was raised).
     """
-    kept, month = read_kept("nowcast_errors_by_size.csv"), max(month, 1)
-    rows = kept[(kept["method"] == "combined") & (kept["month"] == month)]
-    nearest = (rows["size_class"] - int(size_class(size_usd))).abs()
-    means = scores.pooled(rows[nearest == nearest.min()], ["mae", "cover80"], ["size_class", "month"])
-    return means.reset_index().astype(object).iloc[0]
+    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
+    implied = series.implied_year_to_date(stretches)
+    both = printed.merge(implied, on=["year", "last_month"], suffixes=("", "_implied"))
+    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
+    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))

@@ -18,27 +18,9 @@ from lib.plots.forecast import (
 )
 from lib.plots.record import coverage, disagreement, growth_table, levels_together, mirror
 from lib.plots.scores import by_origin, calibration, met_by_group, shares, verdict_grid
-from lib.plots.style import (
-    BLUE,
-    GRADE_MARKS,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    SIZE,
-    scale_of,
-    show,
-    use_style,
-)
+from lib.plots.style import show, use_style
 
 __all__ = [
-    "BLUE",
-    "GRADE_MARKS",
-    "GREEN",
-    "GREY",
-    "ORANGE",
-    "RED",
-    "SIZE",
     "by_origin",
     "calibration",
     "coverage",
@@ -55,7 +37,6 @@ __all__ = [
     "odds_by_row",
     "probability_path",
     "probability_steps",
-    "scale_of",
     "share_by_month",
     "shares",
     "show",

@@ -6,26 +6,14 @@ What a goal would take: probabilities under scenarios, and for other goals.
 """
 
 import textwrap
+from calendar import month_abbr
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.plots.style import (
-    BLUE,
-    GRADE_MARKS,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    finish,
-    grade_handles,
-    halo,
-    label_ends,
-    new_axes,
-    scale_of,
-    signed,
-)
+from lib.plots import style
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, beside, finish, new_axes
 from lib.reference import coverage_line
 from lib.words import about, money, number, percent
 
@@ -61,10 +49,12 @@ def goal_fan(
     """
     figure, axes = new_axes(title)
     top = max(series["value_mn"].max(), path.max(), 0 if fan is None else fan[0.9].max())
-    divisor, unit = scale_of(top)
+    divisor, unit = style.scale_of(top)
     axes.plot(path.index, path / divisor, color=RED, linestyle="--", label="goal path (on average)", zorder=2)
     ends = [(path.index[-1], path.iloc[-1] / divisor, f"goal {about(path.iloc[-1] / divisor)}", RED)]
-    gaps = _shade_gaps(axes, series.index)
+    # The years inside the record that have no figure are shaded.
+    missing = pd.RangeIndex(series.index.min(), series.index.max() + 1).difference(series.index)
+    gaps = [axes.axvspan(y - 0.5, y + 0.5, color="#f2f2f2", zorder=0, label="no figure") for y in missing]
     _draw_levels(axes, series, divisor)
     axes.set_ylim(bottom=0)
     if fan is not None:
@@ -73,8 +63,8 @@ def goal_fan(
         axes.set_ylim(0, height)
     axes.set_ylabel(f"{currency} {unit}, nominal")
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
-    label_ends(axes, ends)
-    handles = [*grade_handles(series["grade"].unique()), *gaps]
+    style.label_ends(axes, ends)
+    handles = [*style.grade_handles(series["grade"].unique()), *gaps[:1]]
     axes.legend(handles=handles, loc="upper left", fontsize=8)
     if fan is not None and sureness is None:
         sureness = coverage_line(int(fan.index[-1] - fan.index[0]), size_usd)
@@ -102,12 +92,12 @@ def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> None:
     low, high = spread["low_mn"] / divisor, spread["high_mn"] / divisor
     axes.vlines(spread.index, low, high, color=GREY, linewidth=3, alpha=0.5)
     for grade, group in series.groupby("grade", sort=False):
-        marker, face, edge = GRADE_MARKS[grade]
+        marker, face, edge = style.GRADE_MARKS[grade]
         look = {"marker": marker, "facecolor": face, "edgecolor": edge, "label": grade}
         axes.scatter(group.index, group["value_mn"] / divisor, s=34, zorder=3, **look)
     last, value = series.index[-1], series["value_mn"].iloc[-1] / divisor
-    place = {"xytext": (-3, 8), "textcoords": "offset points", "ha": "right" if len(series) > 2 else "center"}
-    axes.annotate(about(value), (last, value), fontsize=9, color=BLUE, path_effects=halo(), **place)
+    side = "right" if len(series) > 2 else "center"
+    beside(axes, about(value), (last, value), (-3, 8), ha=side, fontsize=9, color=BLUE)
 
 
 def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, float, str, str]]:
@@ -126,13 +116,6 @@ def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, 
     return [*ends, (fan.index[-1], middle, f"median {about(middle)}", FAN_WORDS)]
 
 
-def _shade_gaps(axes: Any, years: pd.Index) -> list[Any]:
-    """Shade the years inside the record that have no figure; returns what stands for it in a legend."""
-    missing = pd.RangeIndex(years.min(), years.max() + 1).difference(years)
-    shaded = [axes.axvspan(y - 0.5, y + 0.5, color="#f2f2f2", zorder=0, label="no figure") for y in missing]
-    return shaded[:1]
-
-
 def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Probabilities given in earlier years, filled where the goal was then met, hollow where it was missed.
 
@@ -148,11 +131,9 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     axes.set_xlabel("origin: the last year known to the forecast")
     axes.set_ylabel("probability given, %")
     axes.legend(loc="upper left", fontsize=8)
-    alt = (
-        f"{title}: probabilities from {percent(found['probability'].min())} to "
-        f"{percent(found['probability'].max())}; the goal was then met after {int(found['met'].sum())} of "
-        f"{len(found)} origins."
-    )
+    low, high = percent(found["probability"].min()), percent(found["probability"].max())
+    alt = f"{title}: probabilities from {low} to {high}; the goal was then met after {int(found['met'].sum())} of "
+    alt += f"{len(found)} origins."
     return finish(figure, axes, alt, sources)
 
 
@@ -163,8 +144,7 @@ def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
     axes.plot(days, odds * 100, color=BLUE, marker="o")
     for day, value in zip(days, odds, strict=True):
         if pd.notna(value):
-            place = {"xytext": (0, 7), "textcoords": "offset points", "ha": "center"}
-            axes.annotate(percent(value), (day, value * 100), path_effects=halo(), **place)
+            beside(axes, percent(value), (day, value * 100), (0, 7), ha="center")
     axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_ylim(-4, 112)
     axes.set_yticks(range(0, 101, 20))
@@ -190,20 +170,19 @@ def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     after = np.where(moved.isna(), high, np.where(moved > 0, high, low))
     axes.vlines(after[:-1], bars.index[:-1] + 0.3, bars.index[1:] - 0.3, color=GREY, linewidth=0.8)
     words = [
-        f"{end:.0f} %" if np.isnan(by) else signed(by * 100, 1) for end, by in zip(high, moved, strict=True)
+        f"{end:.0f} %" if np.isnan(by) else style.signed(by * 100, 1)
+        for end, by in zip(high, moved, strict=True)
     ]
     for place, (end, text) in enumerate(zip(high, words, strict=True)):
         if np.isfinite(end):
-            spot = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-            axes.annotate(text, (end, place), fontsize=8, **spot)
+            beside(axes, text, (end, place), (5, 0), va="center", fontsize=8)
     axes.set_yticks(bars.index, bars["label"])
     axes.invert_yaxis()
     axes.set_xlim(0, 112)
     axes.set_xlabel("probability of the goal, %")
     axes.grid(axis="y", visible=False)
-    told = "; ".join(
-        f"{' '.join(str(label).split())} {text}" for label, text in zip(bars["label"], words, strict=True)
-    )
+    labels = bars["label"].str.split().str.join(" ")
+    told = "; ".join(f"{label} {text}" for label, text in zip(labels, words, strict=True))
     return finish(figure, axes, f"{title}: what moved the probability: {told}.", sources, years=False)
 
 
@@ -224,11 +203,8 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
     axes.set_ylim(-top / 50, top)
     axes.set_ylabel("probability of the goal, %")
     axes.legend(loc="best", fontsize=8)
-    last = "; ".join(
-        f"{label} {percent(known.iloc[-1])}"
-        for name, label in labels.items()
-        if len(known := rows[name].dropna())
-    )
+    known = {label: rows[name].dropna() for name, label in labels.items()}
+    last = "; ".join(f"{label} {percent(odds.iloc[-1])}" for label, odds in known.items() if len(odds))
     alt = f"{title}: probability of the goal by day of release, {rows['day'].min():%Y-%m-%d} to "
     alt += f"{rows['day'].max():%Y-%m-%d}; at the end: {last or 'none'}."
     return finish(figure, axes, alt, sources, years=False)
@@ -246,21 +222,10 @@ def fan_by_release(
     """
     figure, axes = new_axes(title, height=4.4)
     places = np.arange(len(rows))
-    divisor, unit = scale_of(rows[0.9].max())
-    for low, high, width, label in (
-        (0.025, 0.975, 3, "95 %"),
-        (0.1, 0.9, 8, "80 %"),
-        (0.25, 0.75, 13, "50 %"),
-    ):
-        axes.vlines(
-            places,
-            rows[low] / divisor,
-            rows[high] / divisor,
-            color=ORANGE,
-            alpha=0.45,
-            linewidth=width,
-            label=f"{label} interval",
-        )
+    divisor, unit = style.scale_of(rows[0.9].max())
+    for (low, high, _, name), width in zip(BANDS, (3, 8, 13), strict=True):
+        look = {"color": ORANGE, "alpha": 0.45, "linewidth": width, "label": f"{name} interval"}
+        axes.vlines(places, rows[low] / divisor, rows[high] / divisor, **look)
     axes.plot(places, rows[0.5] / divisor, "o", color="black", markersize=4, label="median", zorder=3)
     axes.plot(places, rows["so_far_mn"].replace(0, np.nan) / divisor, "^", color=BLUE, label="year so far")
     for (name, level), (colour, line) in zip(marks.items(), ((RED, "--"), (GREEN, "-")), strict=False):
@@ -272,11 +237,12 @@ def fan_by_release(
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
     axes.legend(loc="lower right", fontsize=8, ncols=2)
     axes.grid(axis="x", visible=False)
-    ends = "; ".join(
-        f"{', '.join(row.label.splitlines())}: {about(row[0.5] / divisor)} ({about(row[0.1] / divisor)} to {about(row[0.9] / divisor)})"
+    alt = f"{title}: median and 80 % interval of the year, {currency} {unit}, first and last release: "
+    ends = [
+        (row.label.replace("\n", ", "), *(about(row[p] / divisor) for p in (0.5, 0.1, 0.9)))
         for _, row in rows.iloc[[0, -1]].iterrows()
-    )
-    alt = f"{title}: median and 80 % interval of the year, {currency} {unit}, first and last release: {ends}."
+    ]
+    alt += "; ".join(f"{label}: {middle} ({low} to {high})" for label, middle, low, high in ends) + "."
     return finish(figure, axes, alt, sources, years=False)
 
 
@@ -289,23 +255,14 @@ def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: s
     own : years × months, fractions, NaN where unknown.
     """
     figure, axes = new_axes(title, height=4.2)
-    axes.fill_between(
-        band.index,
-        band[0.1] * 100,
-        band[0.9] * 100,
-        color=ORANGE,
-        alpha=0.3,
-        linewidth=0,
-        label="80 % interval",
-    )
+    shade = {"color": ORANGE, "alpha": 0.3, "linewidth": 0, "label": "80 % interval"}
+    axes.fill_between(band.index, band[0.1] * 100, band[0.9] * 100, **shade)
     axes.plot(band.index, band[0.5] * 100, color=ORANGE, linewidth=1.5, label="median")
     axes.plot(band.index, band.index / 12 * 100, color=GREY, linestyle=":", label="months in proportion")
     months = np.broadcast_to(own.columns.to_numpy(dtype=float), own.shape)
     look = {"color": BLUE, "alpha": 0.6, "markersize": 4, "linestyle": ""}
     axes.plot(months.ravel(), own.to_numpy().ravel() * 100, marker="o", label="earlier years", **look)
-    axes.set_xticks(
-        range(1, 12), ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"]
-    )
+    axes.set_xticks(range(1, 12), month_abbr[1:12])
     axes.set_ylim(0, 100)
     axes.set_xlabel("year to the end of")
     axes.set_ylabel("done of the year's total, %")
@@ -323,8 +280,7 @@ def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | 
     axes.hlines(places, 0, odds * 100, color="#9ecae1", linewidth=2)
     axes.scatter(odds * 100, places, color=BLUE, s=42, zorder=3)
     for place, value in zip(places, odds, strict=True):
-        look = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
-        axes.annotate(percent(value), (value * 100, place), **look)
+        beside(axes, percent(value), (value * 100, place), (7, 0), va="center", fontsize=8)
     if marked is not None:
         axes.axvline(marked * 100, color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(places, [textwrap.fill(str(name), 44) for name in odds.index])
@@ -348,16 +304,12 @@ def odds_by_goal(
     for chance in (50, 80):
         axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
     axes.axvline(goal_rate * 100, color="black", linewidth=1)
-    place = {"xytext": (4, -4), "textcoords": "offset points", "va": "top", "fontsize": 8}
-    axes.annotate("the goal", (goal_rate * 100, 100), **place)
+    beside(axes, "the goal", (goal_rate * 100, 100), (4, -4), va="top", fontsize=8)
     axes.set_ylim(0, 100)
     axes.set_xlabel("growth a year that the goal asks for, %")
     axes.set_ylabel("probability, %")
     axes.legend(loc="upper right", fontsize=8)
-    last = (odds.index[0], odds.index[-1])
-    told = "; ".join(
-        f"{labels.get(str(name), name)} {percent(values.iloc[0])} to {percent(values.iloc[-1])}"
-        for name, values in odds.items()
-    )
-    alt = f"{title}: probability for goals of {percent(last[0])} to {percent(last[1])} a year: {told}."
+    ends = odds.iloc[[0, -1]].map(percent)
+    told = "; ".join(f"{labels.get(str(name), name)} {' to '.join(pair)}" for name, pair in ends.items())
+    alt = f"{title}: probability for goals of {' to '.join(map(percent, ends.index))} a year: {told}."
     return finish(figure, axes, alt, sources, years=False)

@@ -6,20 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.figures import FLOW_NAMES
-from lib.plots.style import (
-    BLUE,
-    GRADE_MARKS,
-    GREEN,
-    GREY,
-    ORANGE,
-    RED,
-    finish,
-    grade_handles,
-    heat,
-    label_ends,
-    new_axes,
-    signed,
-)
+from lib.plots import style
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finish, new_axes
 from lib.words import number
 
 
@@ -34,25 +22,23 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
         levels = series["value_mn"].reindex(years)
         axes.plot(years, levels, color=colour, linestyle=line, linewidth=1.4)
         for grade, group in series.groupby("grade", sort=False):
-            face = "white" if GRADE_MARKS[grade][1] == "white" else colour
-            look = {"marker": GRADE_MARKS[grade][0], "facecolor": face, "edgecolor": colour}
+            face = "white" if style.GRADE_MARKS[grade][1] == "white" else colour
+            look = {"marker": style.GRADE_MARKS[grade][0], "facecolor": face, "edgecolor": colour}
             axes.scatter(group.index, group["value_mn"], zorder=3, **look)
         ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
     axes.set_yscale("log", nonpositive="mask")
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
     low, high = axes.get_ylim()
-    few = (
-        np.floor(np.log10(high)) <= np.log10(low) + 1
-    )  # less than two powers of ten: the others need labels, too
+    # With less than two powers of ten the others need labels, too.
+    few = np.floor(np.log10(high)) <= np.log10(low) + 1
     axes.yaxis.set_minor_formatter(lambda value, _: number(value) if few and str(value)[0] in "25" else "")
     axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
-    label_ends(axes, ends, size=9.5)
-    handles = grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
+    style.label_ends(axes, ends, size=9.5)
+    handles = style.grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
     axes.legend(handles=handles, loc="upper left", fontsize=8)
     told = "; ".join(f"{name} {number(y)} in {x}" for x, y, name, _ in ends)
-    return finish(
-        figure, axes, f"{title}: levels by year on a logarithmic scale, {currency} mn: {told}.", sources
-    )
+    alt = f"{title}: levels by year on a logarithmic scale, {currency} mn: {told}."
+    return finish(figure, axes, alt, sources)
 
 
 def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str = "") -> Any:
@@ -65,17 +51,15 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
     years = range(int(rates.columns.min()), int(rates.columns.max()) + 1)
     shown = rates.reindex(columns=years).sort_index(axis=1) * 100
     figure, axes = new_axes(title, height=1.5 + 0.5 * len(shown))
-    text = shown.map(lambda value: "" if np.isnan(value) else signed(value))
-    heat(axes, shown, text, "RdBu", -50, 50, size=7 if len(years) <= 24 else 5.6)
+    text = shown.map(lambda value: "" if np.isnan(value) else style.signed(value))
+    style.heat(axes, shown, text, "RdBu", -50, 50, size=7 if len(years) <= 24 else 5.6)
     reached = shown.to_numpy() >= goal_rate * 100 - 1e-7
     for row, column in zip(*np.where(reached), strict=True):
         axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.6))
     counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
     told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
-    notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row."
-    return finish(
-        figure, axes, f"{title}: the goal's rate was reached by {told}.", *notes, sources, years=False
-    )
+    notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row.", sources
+    return finish(figure, axes, f"{title}: the goal's rate was reached by {told}.", *notes, years=False)
 
 
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -83,7 +67,7 @@ def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     figure, axes = new_axes(title, height=1.2 + 0.4 * len(counts))
     # White, then light to dark: the darkest shade keeps the numbers readable.
     most = max(8, counts.to_numpy().max() * 1.4)
-    heat(axes, counts.replace(0, np.nan), counts.map(lambda n: str(n) if n else ""), "Blues", 0, most)
+    style.heat(axes, counts.replace(0, np.nan), counts.map(lambda n: str(n) if n else ""), "Blues", 0, most)
     told = "; ".join(f"{name} {total}" for name, total in counts.sum(axis=1).items())
     return finish(figure, axes, f"{title}: number of figures, {told}.", sources, years=False)
 
@@ -91,11 +75,11 @@ def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
 def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Each source of a year against the one chosen, in per cent.
 
-    `candidates` is as `lib.series.candidates` gives it, with a column `differs` (fraction of the chosen).
+    `candidates` is as `lib.analysis.published.candidates` gives it, with a column `differs` (fraction of the chosen).
     """
     figure, axes = new_axes(title)
     for grade, group in candidates.groupby("grade", sort=False):
-        marker, face, edge = GRADE_MARKS[grade]
+        marker, face, edge = style.GRADE_MARKS[grade]
         look = {"marker": marker, "facecolor": face, "edgecolor": edge, "label": grade}
         axes.scatter(group["year"], group["differs"] * 100, zorder=3, s=44, **look)
     axes.axhline(0, color="black", linewidth=0.8)
@@ -103,7 +87,9 @@ def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any
     axes.margins(y=0.15)
     axes.legend(loc="best", fontsize=8)
     low, high = candidates["differs"].min() * 100, candidates["differs"].max() * 100
-    alt = f"{title}: {len(candidates)} other sources, from {signed(low, 1)} to {signed(high, 1)} %."
+    alt = (
+        f"{title}: {len(candidates)} other sources, from {style.signed(low, 1)} to {style.signed(high, 1)} %."
+    )
     return finish(figure, axes, alt, sources)
 
 
@@ -115,9 +101,8 @@ def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     figure, axes = new_axes(title)
     whole = (found["period_end"] - found["period_start"]).dt.days >= 364
     middle = found["period_end"].dt.year + (found["period_end"].dt.day_of_year - 1) / 365
-    for colour, (name, rows) in enumerate(
-        found.groupby(found["pair"] + ", " + found["flow"].map(FLOW_NAMES), sort=False)
-    ):
+    names = found["pair"] + ", " + found["flow"].map(FLOW_NAMES)
+    for colour, (name, rows) in enumerate(found.groupby(names, sort=False)):
         face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
         gap = rows["gap"] * 100
         axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)
@@ -126,5 +111,5 @@ def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     axes.margins(y=0.15)
     axes.legend(loc="best", fontsize=8)
     low, high = found["gap"].min() * 100, found["gap"].max() * 100
-    alt = f"{title}: {len(found)} periods, from {signed(low, 1)} to {signed(high, 1)} %."
+    alt = f"{title}: {len(found)} periods, from {style.signed(low, 1)} to {style.signed(high, 1)} %."
     return finish(figure, axes, alt, sources)

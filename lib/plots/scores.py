@@ -6,19 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PALE,
-    RED,
-    finish,
-    halo,
-    heat,
-    label_ends,
-    new_axes,
-)
+from lib.plots import style
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, PALE, RED, beside, finish, new_axes
 from lib.words import percent, years
 
 
@@ -27,8 +16,7 @@ def shares(found: pd.Series, title: str, sources: str = "") -> Any:
     figure, axes = new_axes(title, height=3.4)
     axes.plot(found.index, found * 100, color=BLUE, marker="o")
     for horizon, share in found.items():
-        place = {"xytext": (0, 6), "textcoords": "offset points"}
-        axes.annotate(percent(share), (horizon, share * 100), ha="center", path_effects=halo(), **place)
+        beside(axes, percent(share), (horizon, share * 100), (0, 6), ha="center")
     axes.set_ylim(0, max(found.max() * 125, 10))
     axes.set_xlabel("years")
     axes.set_ylabel("share of flows, %")
@@ -64,17 +52,15 @@ def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     figure, axes = new_axes(title, height=4.4)
     axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
     along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "ha": "center"}
-    axes.text(62, 64, "perfect calibration", fontsize=8, color=GREY, path_effects=halo(), **along)
+    axes.text(62, 64, "perfect calibration", fontsize=8, color=GREY, path_effects=style.halo(), **along)
     if {"low", "high"} <= set(found.columns):
         axes.fill_between(found["p"] * 100, found["low"] * 100, found["high"] * 100, color=BLUE, alpha=0.15)
     axes.plot(found["p"] * 100, found["met"] * 100, color=BLUE, marker="o", label="observed", clip_on=False)
     for row in found.itertuples():
-        place = {"xytext": (6, -10), "textcoords": "offset points"}
-        axes.annotate(f"{row.n:,}", (row.p * 100, row.met * 100), fontsize=7.5, path_effects=halo(), **place)
+        beside(axes, f"{row.n:,}", (row.p * 100, row.met * 100), (6, -10), fontsize=7.5)
     axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
-    told = "; ".join(
-        f"of {row.p * 100:.0f} % given {row.met * 100:.0f} % came true" for row in found.itertuples()
-    )
+    rows = zip(found["p"] * 100, found["met"] * 100, strict=True)
+    told = "; ".join(f"of {p:.0f} % given {met:.0f} % came true" for p, met in rows)
     note = "Small numbers: forecasts in each group."
     return finish(figure, axes, f"{title}: {told}.", note, sources, years=False)
 
@@ -86,13 +72,12 @@ def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str
     ends = []
     for (name, values), (colour, line, marker) in zip(found.items(), styles, strict=False):
         label = labels.get(name, name)
-        axes.plot(
-            values.index, values, color=colour, linestyle=line, marker=marker, markersize=5, label=label
-        )
+        look = {"color": colour, "linestyle": line, "marker": marker, "markersize": 5}
+        axes.plot(values.index, values, label=label, **look)
         ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), colour))
     axes.set_xlabel("origin: the last year known to the forecast")
     axes.set_ylabel(what)
-    label_ends(axes, ends, size=8)
+    style.label_ends(axes, ends, size=8)
     told = "; ".join(f"{labels.get(name, name)} {values.iloc[-1]:.3g}" for name, values in found.items())
     return finish(figure, axes, f"{title}: {what}; at the last origin, {found.index[-1]}, {told}.", sources)
 
@@ -106,7 +91,7 @@ def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources
 
     figure, axes = new_axes(title, height=1.5 + 0.5 * len(classes), width=60)
     text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
-    heat(axes, marks, text, ListedColormap(["#f6c77d", "#9ecae1"]), 0, 1)
+    style.heat(axes, marks, text, ListedColormap(["#f6c77d", "#9ecae1"]), 0, 1)
     axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
     on_track = [f"{int(marks[day].sum())} on {day:%-d %B %Y}" for day in classes.columns]
     notes = "Blue: counts as on track. Orange: does not.", "White: the tracker makes no forecast."

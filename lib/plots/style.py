@@ -136,9 +136,13 @@ def label_ends(axes: Any, ends: Sequence[tuple[float, float, str, str]], size: f
     tall = [LABEL_GAP * SIZE[1] / axes.figure.get_figheight() * (ends[k][2].count("\n") + 1) for k in order]
     for k, place in zip(order, spread(wanted, tall), strict=True):
         x, _, text, colour = ends[k]
-        look: dict[str, Any] = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
-        look |= {"fontsize": size, "xycoords": axes.get_xaxis_transform(), "annotation_clip": False}
-        axes.annotate(text, (x, place), color=colour, path_effects=halo(), **look)
+        look = {"xycoords": axes.get_xaxis_transform(), "annotation_clip": False, "va": "center"}
+        beside(axes, text, (x, place), (7, 0), color=colour, fontsize=size, **look)
+
+
+def beside(axes: Any, text: str, at: tuple[Any, Any], shift: tuple[float, float], **look: Any) -> None:
+    """Write words beside a point, moved by so many points (1/72 inch) to the right and up."""
+    axes.annotate(text, at, xytext=shift, textcoords="offset points", path_effects=halo(), **look)
 
 
 def halo() -> list[Any]:
@@ -179,9 +183,8 @@ def heat(
     light = faces[..., :3] @ (0.2126, 0.7152, 0.0722)
     for (row, column), words in np.ndenumerate(text.to_numpy()):
         if words:
-            colour = (
-                "white" if light[row, column] < 0.5 and not np.ma.is_masked(drawn[row, column]) else "#262626"
-            )
+            dark = light[row, column] < 0.5 and not np.ma.is_masked(drawn[row, column])
+            colour = "white" if dark else "#262626"
             axes.text(column + 0.5, row + 0.5, words, color=colour, fontsize=size, ha="center", va="center")
     axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0), xlabel="", ylabel="")
     upright = 90 if values.shape[1] > MOST_ACROSS else 0

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib import plots
-from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finish, new_axes
+from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, beside, finish, new_axes
 from lib.words import number
 
 COLOURS = (BLUE, ORANGE, GREEN, RED)
@@ -30,9 +30,8 @@ def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, 
         style = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
         axes.bar(parts.index, value, bottom=foot, width=0.8, label=label, **style)
         up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
-    axes.plot(
-        parts.index, parts["growth"] * 100, "D", color="black", markersize=4.5, label="growth", zorder=4
-    )
+    mark = {"color": "black", "markersize": 4.5, "zorder": 4}
+    axes.plot(parts.index, parts["growth"] * 100, "D", label="growth", **mark)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel(unit)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=8)
@@ -53,14 +52,8 @@ def segments(growth: pd.Series, place: int | None, found: bool, title: str, sour
     axes.bar(growth.index, growth * 100, color="#9ecae1", width=0.8)
     line = "-" if found else "--"
     for part in (growth.iloc[:place], growth.iloc[place:]):
-        axes.hlines(
-            part.mean() * 100,
-            part.index[0] - 0.4,
-            part.index[-1] + 0.4,
-            color=RED,
-            linestyle=line,
-            linewidth=2,
-        )
+        look = {"color": RED, "linestyle": line, "linewidth": 2}
+        axes.hlines(part.mean() * 100, part.index[0] - 0.4, part.index[-1] + 0.4, **look)
     axes.axhline(growth.mean() * 100, color=GREY, linewidth=1, linestyle=":")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("growth, log points")
@@ -75,14 +68,8 @@ def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: 
     axes.bar(parts.index, parts["residual"] * 100, color="#d9d9d9", width=0.8, label=labels["residual"])
     for name, colour, line, mark in (("growth", BLUE, "-", "o"), ("fit", RED, "--", "s")):
         years = pd.RangeIndex(parts.index.min(), parts.index.max() + 1)
-        axes.plot(
-            years,
-            parts[name].reindex(years) * 100,
-            color=colour,
-            linestyle=line,
-            marker=mark,
-            label=labels[name],
-        )
+        look = {"color": colour, "linestyle": line, "marker": mark, "label": labels[name]}
+        axes.plot(years, parts[name].reindex(years) * 100, **look)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("log points")
     axes.legend(loc="best", fontsize=8)
@@ -103,36 +90,22 @@ def timeline(
     for (name, level), colour, mark in zip(levels.items(), (RED, BLUE, GREEN), ("o", "s", "D"), strict=False):
         years = pd.RangeIndex(level.index.min(), level.index.max() + 1)
         axes.plot(years + 0.5, level.reindex(years), color=colour, marker=mark, markersize=4, linewidth=1.2)
-        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "color": colour}
-        axes.annotate(name, (level.index[-1] + 0.5, level.iloc[-1]), **place)
+        beside(axes, name, (level.index[-1] + 0.5, level.iloc[-1]), (6, 0), va="center", color=colour)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: number(value))
-    for row in events.itertuples():
-        colour = ORANGE if row.named else "#bbbbbb"
-        axes.axvline(row.when, color=colour, linewidth=1.6 if row.named else 0.9, zorder=0)
-    _number_events(axes, events)
+    # Their numbers stand above the lines, in rows so that neighbours do not overlap.
+    ends = [-np.inf] * 4
+    for row in events.sort_values("when").itertuples():
+        colour, width, weight = (ORANGE, 1.6, "bold") if row.named else ("#bbbbbb", 0.9, "normal")
+        axes.axvline(row.when, color=colour, linewidth=width, zorder=0)
+        level = next((i for i, end in enumerate(ends) if row.when - end > 0.55), int(np.argmin(ends)))
+        ends[level] = row.when
+        look = {"xycoords": ("data", "axes fraction"), "ha": "center", "fontsize": 7.5, "fontweight": weight}
+        beside(axes, str(row.number), (row.when, 1.0), (0, 3 + 9 * level), **look)
+    axes.set_title(axes.get_title(loc="left"), pad=48)
     axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     axes.margins(x=0.08)
     return finish(figure, axes, axes.get_title(), sources)
-
-
-def _number_events(axes: Any, events: pd.DataFrame) -> None:
-    """Write the numbers above the lines, in rows so that neighbours do not overlap."""
-    last = [-np.inf] * 4
-    for row in events.sort_values("when").itertuples():
-        level = next((i for i, end in enumerate(last) if row.when - end > 0.55), int(np.argmin(last)))
-        last[level] = row.when
-        axes.annotate(
-            str(row.number),
-            (row.when, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 3 + 9 * level),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7.5,
-            fontweight="bold" if row.named else "normal",
-        )
-    axes.set_title(axes.get_title(loc="left"), pad=48)
 
 
 def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "") -> Any:
@@ -145,10 +118,8 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
 
     figure, rows = plt.subplots(1, len(found), figsize=(8.0, 3.2), sharey=True, layout="constrained")
     for axes, (name, table) in zip(np.atleast_1d(rows), found.items(), strict=True):
-        band = table[["placebo_low", "placebo_high"]]
-        axes.fill_between(
-            table.index, band["placebo_low"], band["placebo_high"], color=GREY, alpha=0.2, linewidth=0
-        )
+        shade = {"color": GREY, "alpha": 0.2, "linewidth": 0}
+        axes.fill_between(table.index, table["placebo_low"], table["placebo_high"], **shade)
         axes.plot(table.index, table["gap"], color=BLUE, linewidth=1.6)
         axes.axvline(year - 0.5, color=RED, linestyle="--", linewidth=1.2)
         axes.axhline(0, color="black", linewidth=0.8)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from lib import law, mixtures
 from lib.law import Posterior
@@ -30,28 +30,26 @@ the second year after it (`lib.reference.last_released`)."""
 
 
 class Fitted(NamedTuple):
-    """Laws of all flows that could be forecast at an origin, each with arrays of shape (flows, …)."""
+    """Laws of all flows (rows of a panel) that could be forecast at an origin, each with arrays of shape (flows, …)."""
 
     origin: int
     flows: NDArray[np.intp]
     classes: NDArray[np.intp]
     models: dict[str, Posterior]
-    gaps: dict[str, Array]  # `lib.law.mean_gap` of each
+    gaps: dict[str, Array]  # `_mean_gap` of each
 
 
 def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> Fitted:
-    """Fit every flow that has a level at the origin and at least four growth rates up to it.
+    """Fit every flow that has a level at the origin and at least `MIN_RATES` growth rates up to it, which vary.
 
-    Parameters
-    ----------
-    levels : a panel as arrays; nothing after `origin` is looked at.
-    origin : last year known.
-    sized : whether values are US dollars, so that each size class has its own prior.
-    lag : years that the reference class ends before the origin.
+    Nothing after `origin` is looked at, and nothing after `lag` years before it for the reference class. `sized` says
+    whether values are US dollars, so that each size class has its own prior.
     """
     now = int(np.searchsorted(levels.years, origin))
     growth = levels.growth[:, :now]
-    varied = np.nan_to_num(_variance(growth)) > 1e-10
+    enough = np.flatnonzero(np.sum(~np.isnan(growth), axis=1) >= MIN_RATES)
+    varied = np.zeros(len(growth), dtype=bool)
+    varied[enough] = np.nanvar(growth[enough], axis=1, ddof=1) > 1e-10
     flows = np.flatnonzero(~np.isnan(levels.log[:, now]) & varied)
     sizes = size_class(np.exp(levels.log[flows, now])) if sized else np.full(len(flows), ALL_SIZES)
     rates = growth[flows]
@@ -60,7 +58,7 @@ def fit_all(levels: Levels, origin: int, sized: bool = True, lag: int = LAG) -> 
         "log_walk": walk(rates),
         "drift": law.posterior(rates, None, half_life=np.inf),
     }
-    return Fitted(origin, flows, sizes, models, {name: law.mean_gap(of) for name, of in models.items()})
+    return Fitted(origin, flows, sizes, models, {name: _mean_gap(of) for name, of in models.items()})
 
 
 def walk(rates: Array) -> Posterior:
@@ -72,22 +70,13 @@ def walk(rates: Array) -> Posterior:
     return Posterior(nothing, nothing + np.inf, variance, n, nothing, nothing, shares, sigmas)
 
 
-def _variance(growth: Array) -> Array:
-    """Variance of each series with at least `MIN_RATES` rates, NaN for the others."""
-    enough = np.sum(~np.isnan(growth), axis=1) >= MIN_RATES
-    found = np.full(len(growth), np.nan)
-    found[enough] = np.nanvar(growth[enough], axis=1, ddof=1)
-    return found
-
-
 def _by_class(growth: Array, classes: NDArray[np.intp], table: pd.DataFrame) -> Posterior:
     """The law of each flow, with the prior of its class as `lib.law.drawn`."""
-    parts = []
-    order = np.argsort(classes, kind="stable")
-    for index in np.unique(classes):
-        members = growth[order][classes[order] == index]
-        parts.append(law.posterior(members, law.drawn(pick_class(table, int(index)))))
-    back = np.argsort(order)
+    parts = [
+        law.posterior(growth[classes == index], law.drawn(pick_class(table, int(index))))
+        for index in np.unique(classes)
+    ]
+    back = np.argsort(np.argsort(classes, kind="stable"))
     return Posterior(*(np.concatenate(arrays)[back] for arrays in zip(*parts, strict=True)))
 
 
@@ -128,23 +117,26 @@ def chance(model: Posterior, reading: str, horizon: int, rates: Iterable[float])
     if reading == "average":
         return np.stack([law.p_reach(model, horizon * np.log1p(rate), horizon) for rate in rates])
     steps = _growth_paths(model, horizon)
-    found = steps.min(axis=-1) if reading == "every_year" else np.expm1(np.minimum(steps, 700)).mean(axis=-1)
+    found = steps.min(axis=1) if reading == "every_year" else np.expm1(np.minimum(steps, 700)).mean(axis=1)
     return np.stack([np.mean(found >= _threshold(reading, rate), axis=-1) for rate in rates])
 
 
 def _growth_paths(model: Posterior, horizon: int) -> Array:
-    """Evenly spread paths of yearly log growth, shape (flows, `PATHS`, horizon): quasi-random numbers of Sobol (1967)."""
+    """Evenly spread paths of yearly log growth, shape (flows, horizon, `PATHS`): quasi-random numbers of Sobol (1967).
+
+    The first coordinate, in order, picks the component.
+    """
     from scipy.stats import qmc
 
     cube = qmc.Sobol(horizon + 1, rng=np.random.default_rng(0)).random(PATHS)
-    ends = np.cumsum(model.shares, axis=-1)
-    part = np.minimum((ends[:, None, :] < cube[:, :1]).sum(axis=-1), ends.shape[-1] - 1)
-    sigma = np.take_along_axis(model.sigmas, part, axis=-1)
+    cube = cube[np.argsort(cube[:, 0])]
+    ends = np.searchsorted(cube[:, 0], np.cumsum(model.shares, axis=-1)[:, :-1], side="right")
+    sigma = np.repeat(model.sigmas, np.diff(ends, prepend=0, append=PATHS).ravel()).reshape(-1, PATHS)
     beside = np.eye(horizon, k=1) + np.eye(horizon, k=-1)
     spread = np.eye(horizon) + model.autocorrelation[:, None, None] * beside + 1 / model.weight[:, None, None]
     spread[:, 0, 0] -= model.autocorrelation**2  # the latest rate is known: `lib.law.from_posterior`
-    steps = sigma[..., None] * (ndtri(cube[:, 1:]) @ np.swapaxes(np.linalg.cholesky(spread), 1, 2))
-    steps[..., 0] += model.echo[:, None]
+    steps = sigma[:, None] * (np.linalg.cholesky(spread) @ ndtri(cube[:, 1:]).T)
+    steps[:, 0] += model.echo[:, None]
     return steps + model.mean[:, None, None]
 
 
@@ -250,14 +242,24 @@ def score_events(of: Batch, reading: str, horizon: int, base: dict[str, Array]) 
     """Mean Brier score (brier), probability (p) and outcome (rate) by model, goal and size class."""
     labels, place = np.unique(of.classes, return_inverse=True)
     n = np.bincount(place)
-    tables = []
-    for name, p in forecasts(of, reading, horizon, base).items():
-        for goal, given in zip(GOALS, p, strict=True):
-            hit = (of.outcome >= _threshold(reading, goal)).astype(float)
-            values = {"rate": hit, "p": given, "brier": (given - hit) ** 2}
-            means = {what: np.bincount(place, x) / n for what, x in values.items()}
-            tables.append(pd.DataFrame({"size_class": labels, **means, "n": n, "goal": goal, "model": name}))
-    scores = pd.concat(tables).dropna(subset="brier")  # no base rate is known before its horizon has passed
+    hit = np.stack([of.outcome >= _threshold(reading, goal) for goal in GOALS]).astype(float)
+    found = forecasts(of, reading, horizon, base)
+
+    def means(values: Array) -> Array:
+        """By goal and size class, one after the other."""
+        return np.concatenate([np.bincount(place, row) / n for row in values])
+
+    scores = pd.DataFrame(
+        {
+            "size_class": np.tile(labels, len(GOALS) * len(found)),
+            "rate": np.tile(means(hit), len(found)),
+            "p": np.concatenate([means(p) for p in found.values()]),
+            "brier": np.concatenate([means((p - hit) ** 2) for p in found.values()]),
+            "n": np.tile(n, len(GOALS) * len(found)),
+            "goal": np.tile(np.repeat(GOALS, len(n)), len(found)),
+            "model": np.repeat(list(found), len(GOALS) * len(n)),
+        }
+    ).dropna(subset="brier")  # no base rate is known before its horizon has passed
     return scores.assign(origin=of.origin, horizon=horizon, reading=reading)
 
 
@@ -271,9 +273,7 @@ _EDGE = 1e-6  # an outcome beyond this is one beyond everything the model though
 def score_intervals(of: Batch, horizon: int) -> pd.DataFrame:
     """Scores of log growth over the horizon by model and size class; flows that vanished are left out.
 
-    Returns
-    -------
-    DataFrame: model, size_class, n, crps (log growth), cover50/80/95 (share inside the central interval), above (share
+    Columns: model, size_class, n, crps (log growth), cover50/80/95 (share inside the central interval), above (share
     above the median), z and zz (mean of the probit of the PIT and of its square), pit0 … pit9 (share of PIT values in
     each tenth), origin, horizon.
     """
@@ -282,15 +282,30 @@ def score_intervals(of: Batch, horizon: int) -> pd.DataFrame:
     for name, full in of.models.items():
         model = select(full, there)
         pit = 1 - law.p_reach(model, y, horizon)
-        crps = law.crps(model, y, horizon, of.gaps[name][there])
-        means = _interval_columns(pit).assign(crps=crps).groupby(of.classes[there])
+        crps = _crps(model, y, horizon, of.gaps[name][there])
+        columns = {f"cover{100 * p:.0f}": (np.abs(pit - 0.5) <= p / 2).astype(float) for p in NOMINAL}
+        z = ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
+        columns |= {"above": (pit > 0.5).astype(float), "z": z, "zz": z**2}
+        place = np.minimum((pit * BINS).astype(int), BINS - 1)
+        columns |= {f"pit{k}": (place == k).astype(float) for k in range(BINS)} | {"crps": crps}
+        means = pd.DataFrame(columns).groupby(of.classes[there])
         rows.append(means.mean().rename_axis("size_class").assign(n=means.size(), model=name).reset_index())
     return pd.concat(rows).assign(origin=of.origin, horizon=horizon)
 
 
-def _interval_columns(pit: Array) -> pd.DataFrame:
-    columns = {f"cover{100 * p:.0f}": (np.abs(pit - 0.5) <= p / 2).astype(float) for p in NOMINAL}
-    z = ndtri(np.clip(pit, _EDGE, 1 - _EDGE))
-    place = np.minimum((pit * BINS).astype(int), BINS - 1)
-    tenths = {f"pit{k}": (place == k).astype(float) for k in range(BINS)}
-    return pd.DataFrame(columns | {"above": (pit > 0.5).astype(float), "z": z, "zz": z**2} | tenths)
+def _crps(of: Posterior, log_growth: Array, horizon: int, gap: Array) -> Array:
+    """CRPS of the growth over `horizon` years (log growth): Grimit, Gneiting, Berrocal & Johnson (2006), eq. 5.
+
+    `gap` is `_mean_gap` of the same posterior, which holds for all horizons.
+    """
+    error = (log_growth - law.location(of, horizon)) / law.years_worth(of, horizon)
+    z = error[..., None] / of.sigmas
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    first = np.sum(of.shares * of.sigmas * (z * (2 * ndtr(z) - 1) + 2 * density), axis=-1)
+    return law.years_worth(of, horizon) * (first - gap / 2)
+
+
+def _mean_gap(of: Posterior) -> Array:
+    """Mean distance of two independent draws of the growth, in units of `years_worth`."""
+    both = np.sqrt(of.sigmas[..., :, None] ** 2 + of.sigmas[..., None, :] ** 2)
+    return np.einsum("...i,...ij,...j->...", of.shares, both, of.shares) * np.sqrt(2 / np.pi)

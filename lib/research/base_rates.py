@@ -12,18 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib.reference import BACI, HORIZON, HORIZONS, OEC, PROBABILITIES, SIZES, Array, size_class
-from lib.research.panels import (
-    Levels,
-    Progress,
-    Tables,
-    bounds,
-    find,
-    first_columns,
-    load,
-    read_panel,
-    to_levels,
-)
+from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
+from lib.reference import SIZES, Array, size_class
+from lib.research import panels
+from lib.research.panels import BACI, OEC, Levels, Progress, Tables, bounds, first_columns, load, to_levels
 
 
 class _Outcome(NamedTuple):
@@ -60,19 +52,10 @@ def outcome_shares(
 ) -> pd.DataFrame:
     """Share of starting points after which each of `OUTCOMES` happened.
 
-    Parameters
-    ----------
-    levels : a panel as arrays.
-    low_usd, high_usd : size of the flow in US dollars, from (included) and to (not included).
-    size_year : year in which size is measured, ``t-1`` (before the growth of year t) or ``t``.
-    years : first and last starting year t; all by default.
-    jump : only starting points whose growth in year t was at least this rate (0.5 is 50 %).
-    absent_is_zero : whether a flow that is absent later counts as no trade; otherwise it is left out.
-
-    Returns
-    -------
-    DataFrame by outcome: share, low, high (5 % and 95 % bounds), n (starting points with a known outcome),
-    origins (all starting points).
+    Starting points are years t, between `years`, of flows of a size from `low_usd` to below `high_usd` (in the year
+    before, ``t-1``, or in ``t``) that grew by `jump` or more in t, where it is given. A flow that is absent later
+    counts as no trade or is left out (`absent_is_zero`). By outcome: share, low, high (5 % and 95 % bounds), n
+    (starting points with a known outcome), origins (all of them).
     """
     start, paths = _paths(levels, (low_usd, high_usd), size_year, years, jump, absent_is_zero)
     rows = [{"outcome": o.name, **_share(start, *_happened(paths, o))} for o in OUTCOMES]
@@ -164,9 +147,7 @@ def _broken(levels: Levels) -> NDArray[np.bool_]:
 def distributions(levels: Levels, origin: int, absent_is_zero: bool) -> pd.DataFrame:
     """Quantiles of log growth by horizon and size class, from what was known at the origin.
 
-    Returns
-    -------
-    DataFrame: horizon, size_class, n, vanished (share), one column for each of `PROBABILITIES` (log growth
+    Columns: horizon, size_class, n, vanished (share), one column for each of `PROBABILITIES` (log growth
     over the whole horizon; where the quantile is a vanished flow, the lowest growth observed).
     """
     rows = []
@@ -211,7 +192,7 @@ ERAS = {"BACI directed": [(2001, 2020)], "BACI two-way total": [(2001, 2020), (2
 
 def outcomes(folder: Path, progress: Progress = iter) -> Tables:
     """Step: how often flows grew so fast, by size, era and growth in the year before."""
-    directed = read_panel(find(folder, BACI.file))
+    directed = panels.read_panel(panels.find(folder, BACI.file))
     flows = {"BACI directed": to_levels(directed), "BACI two-way total": to_levels(two_way(directed))}
     sizes = [*pairwise(SIZES[2:]), (1e8, float("inf"))]
     jobs = [

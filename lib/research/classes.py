@@ -11,8 +11,8 @@ from scipy.special import digamma, polygamma
 from scipy.stats import sem
 
 from lib.errors import UserError
-from lib.reference import ALL_SIZES, BACI, OEC, SIZES, WDI, Array, Panel, size_class
-from lib.research.panels import Levels, Progress, Tables, load, read_panel, to_levels
+from lib.reference import ALL_SIZES, SIZES, Array, size_class
+from lib.research.panels import BACI, OEC, WDI, Levels, Panel, Progress, Tables, load, read_panel, to_levels
 
 MIN_RATES = 4
 """Growth rates that a series needs to say something about its own variance."""
@@ -32,29 +32,19 @@ PRIOR_COLUMNS = ("drift", "drift_sd", "variance", "df", "autocorrelation", "drif
 def estimate(levels: Levels, origin: int, lags: Sequence[int] = (1, 2)) -> pd.DataFrame:
     """Empirical-Bayes hyperparameters by size class, from the years up to `origin` only.
 
-    Parameters
-    ----------
-    levels : a panel as arrays (US dollars, so that the size classes hold).
-    origin : last year that may be used.
-    lags : years within which a jump may be given back.
-
-    Returns
-    -------
-    DataFrame with one row for all sizes (size_class −1) and one for each class of at least `MIN_SERIES`
-    series: series, rates (how many of each), drift (mean log growth a year by size in the year before),
-    drift_sd (between flows), variance and df (of yearly log growth within a flow, moments of ln s², Smyth
-    2004, eqs 5–8), autocorrelation (all `lags` together, within a flow, common year effects removed), drift_error
-    (standard error of the drift: of the class's mean growth over years, since its flows share the shocks of a year).
+    One row for all sizes (size_class −1) and one for each class of at least `MIN_SERIES` series: series, rates (how
+    many of each), drift (mean log growth a year by size in the year before), drift_sd (between flows), variance and
+    df (of yearly log growth within a flow, moments of ln s², Smyth 2004, eqs 5–8), autocorrelation (all `lags`
+    together, within a flow, common year effects removed), drift_error (standard error of the drift: of the class's
+    mean growth over years, since its flows share the shocks of a year).
     """
     known = int(np.searchsorted(levels.years, origin, side="right"))
     if known < MIN_RATES + 1:
         first, last = levels.years[0], levels.years[0] + MIN_RATES
         raise UserError(f"origin: found {origin}; the panel starts in {first}, expected {last} or later")
     log, growth = levels.log[:, :known], levels.growth[:, : known - 1]
-    before, usual = (
-        size_class(np.exp(log[:, :-1])),
-        size_class(np.exp(pd.DataFrame(log).median(axis=1).to_numpy())),
-    )
+    before = size_class(np.exp(log[:, :-1]))
+    usual = size_class(np.exp(pd.DataFrame(log).median(axis=1).to_numpy()))
     rates = ~np.isnan(growth)
     rows = []
     for index in [ALL_SIZES, *range(len(SIZES) - 1)]:
@@ -115,26 +105,20 @@ def _autocorrelation(deviation: Array, lags: Sequence[int]) -> float:
     What a flow gives back of a jump it gives back within two years. A positive sum is a shared shock that lasts;
     carrying it on made forecasts worse.
     """
-    return float(np.clip(sum(_slope(deviation, lag) for lag in lags), -0.45, 0.0))
-
-
-def _slope(deviation: Array, lag: int) -> float:
-    after, before = deviation[:, lag:], deviation[:, :-lag]
-    both = ~np.isnan(after) & ~np.isnan(before)
-    squares = np.sum(before[both] ** 2)
-    return float(np.sum(after[both] * before[both]) / squares) if squares else 0.0
+    total = 0.0
+    for lag in lags:
+        after, before = deviation[:, lag:], deviation[:, :-lag]
+        both = ~np.isnan(after) & ~np.isnan(before)
+        squares = np.sum(before[both] ** 2)
+        total += float(np.sum(after[both] * before[both]) / squares) if squares else 0.0
+    return float(np.clip(total, -0.45, 0.0))
 
 
 def moderate(s2: Array, df: Array) -> tuple[float, float]:
-    """Typical variance and its degrees of freedom from the variances of many series (Smyth 2004, eqs 5–8).
+    """Typical variance s0² and its degrees of freedom d0 from variances `s2` with `df`: ``s² ~ s0² F(df, d0)``.
 
-    Parameters
-    ----------
-    s2 : sample variance of each series; df : its degrees of freedom. Constant series are left out.
-
-    Returns
-    -------
-    s0², d0: ``s² ~ s0² F(df, d0)``; d0 is capped at 300, where the variances differ no more than by chance.
+    Smyth (2004, eqs 5–8); constant series are left out, and d0 is capped at 300, where variances differ by chance
+    alone.
     """
     used = s2 > CONSTANT
     s2, half = s2[used], df[used] / 2
@@ -160,9 +144,7 @@ def _estimate_all(panel: Panel, levels: Levels, first: int, last: int) -> pd.Dat
 def priors(folder: Path, progress: Progress = iter) -> Tables:
     """Step: priors of all origins of the three yearly panels."""
     spans = [(BACI, 2004, 2020), (OEC, 1966, 2003), (WDI, 1981, 2024)]
-    tables = [
-        _estimate_all(panel, load(panel, folder), first, last) for panel, first, last in progress(spans)
-    ]
+    tables = [_estimate_all(panel, load(panel, folder), *years) for panel, *years in progress(spans)]
     return {"priors.csv": pd.concat(tables)}
 
 
@@ -173,4 +155,4 @@ def panel_priors(path: str | Path) -> pd.DataFrame:
     first, last = int(levels.years[0]) + MIN_RATES, int(levels.years[-1])
     if last < first:
         raise UserError(f"{path.name}: found {len(levels.years)} years, expected {MIN_RATES + 1} or more")
-    return _estimate_all(Panel(path.stem, path.name, path.name), levels, first, last)
+    return _estimate_all(Panel(path.stem, path.name), levels, first, last)

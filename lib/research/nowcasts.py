@@ -1,7 +1,7 @@
 """Nowcasts of earlier years that knew only the years before and the months so far, against how the years ended.
 
 Flows of one year share its shock: scores are kept by year, and intervals resample whole years. The panels hold values
-of a late vintage; a first release is less certain by the size of its revision (`lib.months.revisions`).
+of a late vintage; a first release is less certain by the size of its revision (`lib.analysis.year_end.revisions`).
 """
 
 from pathlib import Path
@@ -16,11 +16,11 @@ from lib import law
 from lib.errors import UserError
 from lib.evidence import link, pick_ratio, ratio_model
 from lib.law import Posterior
-from lib.months import MONTHS
 from lib.reference import SIZES, USED, Array, Prior, size_class
 from lib.research.backtest import fit_all, select
 from lib.research.classes import MIN_SERIES, TRIM, lasting_sd, moderate
 from lib.research.panels import Levels, Months, Progress, Tables, first_columns, load_monthly
+from lib.series import MONTHS
 
 _EDGE = 1e-4
 
@@ -42,21 +42,12 @@ def from_year_so_far(so_far: ArrayLike, ratio: Posterior) -> Total:
     return Total(location, law.spread(ratio, 1), np.asarray(ratio.df, dtype=float))
 
 
-def _from_years_before(level: ArrayLike, of: Posterior) -> Total:
-    """The yearly forecast of the total, a year after the last known level: the part of its law that is the flow's own.
-
-    The share whose variance is redrawn from the class is left out, so that it is a Student-t.
-    """
-    location = np.log(np.asarray(level, dtype=float)) + law.location(of, 1)
-    return Total(location, law.spread(of, 1), of.df)
-
-
 def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float = 1.0) -> Total:
     """Combine the two forecasts of a total: the closed form for two Student-t of what `lib.law.given` does.
 
-    The weight leaves the least variance, given the correlation of the errors (Bates & Granger 1969, eqs 1-2); one outside
-    0 to 1 is cut: the better forecast then stands alone. `stretch` is how much wider earlier errors were than stated. The
-    degrees of freedom are the smaller of the two, so that the tails are not too thin.
+    The weight leaves the least variance, given the correlation of the errors (Bates & Granger 1969, eqs 1-2); one
+    outside 0 to 1 is cut: the better forecast then stands alone. `stretch` is how much wider earlier errors were than
+    stated. The degrees of freedom are the smaller of the two, so that the tails are not too thin.
     """
     v1, v2, cross = part.scale**2, annual.scale**2, correlation * part.scale * annual.scale
     weight = np.clip((v1 - cross) / (v1 + v2 - 2 * cross), 0.0, 1.0)
@@ -68,13 +59,7 @@ def combine(part: Total, annual: Total, correlation: float = 0.0, stretch: float
 def score_nowcasts(
     months: Months, progress: Progress = iter
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Priors by origin, and scores by year and by size class, of every year that the panels can forecast.
-
-    Returns
-    -------
-    ``nowcast_priors.csv`` (`lib.research.nowcasts.estimate` with origin), ``nowcast_errors.csv`` (panel, year, month,
-    method) and ``nowcast_errors_by_size.csv`` (panel, size class, month, method; all years together).
-    """
+    """Priors by origin (`estimate`), and scores by year and by size class, of every year that the panels can forecast."""
     levels, ratio = months.levels(), months.log_ratio()
     full = np.flatnonzero(~np.isnan(levels.log).all(axis=0))
     priors, single = [], []
@@ -109,20 +94,14 @@ def last_classes(levels: Levels, place: int) -> NDArray[np.intp]:
 
 
 def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataFrame | None) -> pd.DataFrame:
-    """Score every nowcast of one year; nothing of that year but the months so far is looked at.
+    """Score every nowcast of one year (a column of `months`); nothing of it but the months so far is looked at.
 
-    Parameters
-    ----------
-    place : column of the year in `months`.
-    table : priors from the years before.
-    errors : scores of the years before, for the correlation and the stretch.
-
-    Returns
-    -------
-    One row a flow, month and method: error (log), crps (log; of a point its absolute error, Gneiting & Raftery 2007),
-    z (probit of the PIT), unstretched (the same of the combination without its stretch), panel, size_class, year,
-    month, method.
+    The priors (`table`) and `errors` are of the years before. One row a flow, month and method: error (log), crps
+    (log; of a point its absolute error, Gneiting & Raftery 2007), z (probit of the PIT), unstretched (the same of the
+    combination without its stretch), panel, size_class, year, month, method.
     """
+    import scoringrules
+
     flows, classes, annual = _prepare(months, place)
     ratio, log = months.log_ratio(), months.levels().log
     outcome = log[flows, place]
@@ -140,7 +119,11 @@ def score_year(months: Months, place: int, table: pd.DataFrame, errors: pd.DataF
             "pro_rata": np.full(len(r), np.log(12 / month)),
         }
         totals = {"combined": both, "year_so_far": part, "annual": annual}
-        frames = [_score_law(total, outcome).assign(method=name) for name, total in totals.items()]
+        frames = []
+        for name, law_of in totals.items():
+            crps = scoringrules.crps_t(outcome, law_of.df, law_of.location, law_of.scale)
+            scores = {"error": outcome - law_of.location, "crps": crps, "z": _probit(law_of, outcome)}
+            frames.append(pd.DataFrame(scores).assign(method=name))
         frames[0]["unstretched"] = _probit(plain, outcome)
         for name, ratios in points.items():
             error = outcome - np.log(so_far) - ratios
@@ -160,8 +143,10 @@ def _prepare(months: Months, place: int) -> tuple[NDArray[np.intp], NDArray[np.i
     fitted = fit_all(before, int(levels.years[place]) - 1, lag=0)  # months are out weeks later
     flows = known[fitted.flows]
     usable = ~np.isnan(levels.log[flows, place]) & (levels.log[flows, place - 1] >= np.log(SMALLEST))
-    last = np.exp(levels.log[flows[usable], place - 1])
-    annual = _from_years_before(last, select(fitted.models[USED], usable))
+    # The part of the yearly law that is the flow's own: without the share whose variance is redrawn from the class, so
+    # that it is a Student-t.
+    of, last = select(fitted.models[USED], usable), levels.log[flows[usable], place - 1]
+    annual = Total(last + law.location(of, 1), law.spread(of, 1), of.df)
     return flows[usable], fitted.classes[usable], annual
 
 
@@ -176,13 +161,6 @@ def _ratios(own: Array, classes: NDArray[np.intp], table: pd.DataFrame, month: i
     return ratio_model(own, Prior(**stacked, source=""))
 
 
-def _score_law(total: Total, outcome: Array) -> pd.DataFrame:
-    import scoringrules
-
-    crps = scoringrules.crps_t(outcome, total.df, total.location, total.scale)
-    return pd.DataFrame({"error": outcome - total.location, "crps": crps, "z": _probit(total, outcome)})
-
-
 def _probit(total: Total, outcome: Array) -> Array:
     """Probit of the PIT: standard normal if the forecasts are calibrated."""
     pit = stdtr(total.df, (outcome - total.location) / total.scale)
@@ -192,37 +170,29 @@ def _probit(total: Total, outcome: Array) -> Array:
 def _summarise(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean scores of single forecasts by group, in logs.
 
-    Returns
-    -------
-    Frame with `by` and n, bias (mean error; positive: the year ended higher), mae, rmse, crps, cover50, cover80, cover95
-    (shares inside the central intervals; NaN for points) and, for the combination, stretch (80 % quantile of
-    |unstretched| over that of a normal) and correlation of the z of its two parts.
+    Columns: n, bias (mean error; positive: the year ended higher), mae, rmse, crps, cover50, cover80, cover95 (shares
+    inside the central intervals; NaN for points) and, for the combination, stretch (80 % quantile of |unstretched|
+    over that of a normal) and correlation of the z of its two parts.
     """
     size = single["z"].abs()
     frame = single.assign(square=single["error"] ** 2, mae=single["error"].abs(), size=size)
     for level, limit in ((50, 0.6745), (80, 1.2816), (95, 1.96)):
         frame[f"cover{level}"] = (size <= limit).astype(float).where(size.notna())
     groups = frame.groupby(by, sort=True)
-    found = (
-        groups[["error", "mae", "crps", "cover50", "cover80", "cover95"]]
-        .mean()
-        .rename(columns={"error": "bias"})
-    )
+    found = groups[["error", "mae", "crps", "cover50", "cover80", "cover95"]].mean()
+    found = found.rename(columns={"error": "bias"})
     found["rmse"] = np.sqrt(groups["square"].mean())
     found["stretch"] = frame["unstretched"].abs().groupby([frame[name] for name in by]).quantile(0.8) / 1.2816
     found["n"] = groups.size()
     found = found.reset_index().merge(_correlations(single, by), on=by, how="left")
-    return found[
-        [*by, "n", "bias", "mae", "rmse", "crps", "cover50", "cover80", "cover95", "stretch", "correlation"]
-    ]
+    covers = ["cover50", "cover80", "cover95"]
+    return found[[*by, "n", "bias", "mae", "rmse", "crps", *covers, "stretch", "correlation"]]
 
 
 def _correlations(single: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Correlation of the two parts' z by group, as a row of the combination."""
     keys = [name for name in by if name != "method"]
-    one, two = (
-        single.loc[single["method"] == name].reset_index(drop=True) for name in ("year_so_far", "annual")
-    )
+    one, two = (single[single["method"] == name].reset_index() for name in ("year_so_far", "annual"))
     pairs = one[keys].assign(one=one["z"], two=two["z"])
     found = pairs.groupby(keys)[["one", "two"]].apply(lambda rows: rows["one"].corr(rows["two"]))
     return found.rename("correlation").reset_index().assign(method="combined")
@@ -240,17 +210,11 @@ record is never ignored."""
 
 
 def estimate(ratio: Array, classes: NDArray[np.intp]) -> pd.DataFrame:
-    """Hyperparameters of the log ratio by size class and month, from the years given.
+    """Hyperparameters of ln(total / year so far) by size class and month.
 
-    Parameters
-    ----------
-    ratio : ln(total / year so far), shape (series, years, 11), NaN where unknown.
-    classes : size class of each series, shape (series,); −1 where none is known.
-
-    Returns
-    -------
-    Frame: size_class, month, series, mean (over flows), between_sd (lasting differences between flows), variance
-    and df (within a flow, year to year). Classes with fewer than `lib.research.classes.MIN_SERIES` series are absent.
+    `ratio` has shape (series, years, 11), NaN where unknown; `classes` are −1 where none is known. Frame: size_class,
+    month, series, mean (over flows), between_sd (lasting differences between flows), variance and df (within a flow,
+    year to year). Classes with fewer than `lib.research.classes.MIN_SERIES` series are absent.
     """
     enough = np.sum(~np.isnan(ratio[:, :, 0]), axis=1) >= MIN_YEARS
     rows = []
@@ -259,19 +223,16 @@ def estimate(ratio: Array, classes: NDArray[np.intp]) -> pd.DataFrame:
         if members.sum() < MIN_SERIES:
             continue
         for month in MONTHS:
-            row = _estimate_one(ratio[members, :, month - 1])
-            rows.append({"size_class": index, "month": month, "series": int(members.sum()), **row})
+            values = ratio[members, :, month - 1]
+            values = np.clip(values, *np.nanquantile(values, [TRIM, 1 - TRIM]))  # panels contain faults
+            count = np.sum(~np.isnan(values), axis=1)
+            variance, df = moderate(np.nanvar(values, axis=1, ddof=1), count - 1)
+            between = max(lasting_sd(values), LEAST_BETWEEN * float(np.sqrt(variance)))
+            row: dict[str, float] = {"size_class": index, "month": month, "series": int(members.sum())}
+            row |= {"mean": float(np.nanmean(values)), "between_sd": between, "variance": variance, "df": df}
+            rows.append(row)
     if not rows:
         raise UserError(
             f"monthly panel: found no size class of {MIN_SERIES} series with {MIN_YEARS} full years, expected one"
         )
     return pd.DataFrame(rows)
-
-
-def _estimate_one(ratio: Array) -> dict[str, float]:
-    """Hyperparameters of one class and month; extreme values are pulled in, since panels contain reporting faults."""
-    values = np.clip(ratio, *np.nanquantile(ratio, [TRIM, 1 - TRIM]))
-    count = np.sum(~np.isnan(values), axis=1)
-    variance, df = moderate(np.nanvar(values, axis=1, ddof=1), count - 1)
-    between = max(lasting_sd(values), LEAST_BETWEEN * float(np.sqrt(variance)))
-    return {"mean": float(np.nanmean(values)), "between_sd": between, "variance": variance, "df": df}

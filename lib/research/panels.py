@@ -1,13 +1,12 @@
-"""Bilateral trade panels: read strictly, turn into arrays of log levels, never grow across a gap.
+"""Panels of bilateral trade, yearly and monthly: read strictly, turned into arrays of log levels; no growth across a gap.
 
-A panel is a tidy parquet file with the columns reporter, partner, year, flow and value_usd, one row for
-each flow and year. Zero and missing are both absent; whether absence means *no trade* (a complete grid
-such as BACI) or *not known* is a fact about the panel, stated in `Panel`.
-
-Monthly trade panels: read strictly, turned into arrays of years and months in which holes stay holes.
+A panel is a tidy parquet file with the columns reporter, partner, year (and month), flow and value_usd, one row for
+each flow and time. Zero and missing are both absent; whether absence means *no trade* (a complete grid such as BACI)
+or *not known* is a fact about the panel, stated in `Panel`.
 """
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lib.errors import UserError
-from lib.files import working_file, write_atomically
-from lib.reference import BACI, OEC, WDI, Array, Panel
+from lib.reference import Array
+from lib.research.files import working_file, write_atomically
 
 Progress = Callable[[Iterable], Iterable]
 """Wraps what a step goes through, for a progress bar."""
@@ -45,26 +44,24 @@ class Levels(NamedTuple):
 
 
 def read_panel(path: str | Path, missing_years: Collection[int] = ()) -> pd.DataFrame:
-    """Read a tidy bilateral panel and refuse it, with the reason and an example, if it is not one.
+    """Read a tidy panel of current US dollars and refuse it, with the reason and an example, if it is not one.
 
-    Parameters
-    ----------
-    path : parquet file with reporter, partner, year, flow, value_usd (current US dollars); more columns
-        are ignored, except that `product` is part of the key where it exists and `currency` must be USD.
-    missing_years : calendar years that may be absent from the whole panel.
-
-    Raises
-    ------
-    UserError
-        For a file that cannot be read, wrong columns, mixed currencies, missing keys, values that are not
-        positive and finite, years that are not whole, duplicate keys, or a year without any row.
+    More columns are ignored, except that `product` is part of the key where it exists and `currency` must be USD; no
+    year but `missing_years` may be absent from the whole panel.
     """
     name = Path(path).name
     panel = _read(path, COLUMNS)
     if panel.empty:
         raise UserError(f"{name}: found no rows, expected a panel")
     _check_rows(name, panel)
-    _check_years(name, panel["year"], missing_years)
+    present = set(panel["year"].unique().tolist())
+    first, last = int(min(present)), int(max(present))
+    if gaps := sorted(set(range(first, last + 1)) - present - set(missing_years)):
+        listed = ", ".join(map(str, gaps))
+        raise UserError(
+            f"{name}: found no row at all for {listed}; expected every year from {first} to {last}"
+            " (growth is not computed across a gap)"
+        )
     return panel[[*_key(panel), "year", "value_usd"]]
 
 
@@ -113,29 +110,12 @@ def _refuse(name: str, panel: pd.DataFrame, bad: Any, found: str, expected: str)
     raise UserError(f"{name}: found {found} in {bad.sum()} rows (first: {example}); expected {expected}")
 
 
-def _check_years(name: str, year: pd.Series, allowed: Collection[int]) -> None:
-    present = set(year.unique().tolist())
-    gaps = sorted(set(range(int(min(present)), int(max(present)) + 1)) - present - set(allowed))
-    if gaps:
-        listed = ", ".join(map(str, gaps))
-        raise UserError(
-            f"{name}: found no row at all for {listed}; expected every year from {min(present)} to"
-            f" {max(present)} (growth is not computed across a gap)"
-        )
-
-
 def _key(panel: pd.DataFrame) -> list[str]:
     return [*KEY, *(["product"] if "product" in panel else [])]
 
 
 def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
-    """Turn a panel into arrays of log levels and log growth.
-
-    Parameters
-    ----------
-    panel : as `read_panel` gives it.
-    breaks : years whose growth on the year before is left out.
-    """
+    """A panel as arrays of log levels and log growth; `breaks` are years whose growth on the year before is left out."""
     key = _key(panel)
     rows = panel.assign(**{column: panel[column].astype(str) for column in key})
     wide = rows.pivot(index=key, columns="year", values="value_usd")
@@ -144,6 +124,38 @@ def to_levels(panel: pd.DataFrame, breaks: Collection[int] = ()) -> Levels:
     growth = np.diff(log, axis=1)
     growth[:, np.isin(years[1:], list(breaks))] = np.nan
     return Levels(wide.index.to_frame(index=False), years, log, growth)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What has to be known about a panel beside its rows.
+
+    Parameters
+    ----------
+    name : short name, used in the tables that are kept.
+    file : file name in the folder of panels.
+    absent_is_zero : whether a flow without a row is known to be no trade.
+    missing_years : calendar years that the panel lacks on purpose.
+    breaks : years whose growth on the year before mixes two sources.
+    """
+
+    name: str
+    file: str
+    absent_is_zero: bool = False
+    missing_years: tuple[int, ...] = ()
+    breaks: tuple[int, ...] = ()
+
+
+BACI = Panel("BACI", "baci_pairs_2000_2020.parquet", absent_is_zero=True)
+
+OEC = Panel(
+    "OEC",
+    "oec_pairs_1962_2014.parquet",
+    missing_years=(1998,),  # in the source 1998 repeats 1997
+    breaks=(1984, 2001),  # coverage falls in 1984, the source changes in 2001
+)
+
+WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet")
 
 
 def load(panel: Panel, folder: str | Path) -> Levels:
@@ -163,16 +175,10 @@ def find(folder: str | Path, name: str) -> Path:
 HS2 = "russia_partner_hs2_2000_2020.parquet"
 
 
-class _MonthlyPanel(NamedTuple):
-    """A monthly panel: the short name of the tables that are kept, and its file."""
-
-    name: str
-    file: str
-
-
-UK = _MonthlyPanel("UK", "uk_ons_monthly_1997_2026.parquet")  # ONS: UK trade by country, seasonally adjusted
-
-IMF = _MonthlyPanel("IMF", "imf_dots_15countries_monthly_2011_2020.parquet")  # IMF DOTS, unadjusted
+MONTHLY = {
+    "UK": "uk_ons_monthly_1997_2026.parquet",  # ONS: UK trade by country, seasonally adjusted
+    "IMF": "imf_dots_15countries_monthly_2011_2020.parquet",  # IMF DOTS, unadjusted
+}
 
 
 class Months(NamedTuple):
@@ -202,13 +208,7 @@ class Months(NamedTuple):
 
 
 def read_monthly(path: str | Path) -> pd.DataFrame:
-    """Read a tidy monthly panel and refuse it, with the reason and an example, if it is not one.
-
-    Parameters
-    ----------
-    path : parquet file with reporter, partner, flow, year, month (1 to 12), value_usd (positive, current US
-        dollars; zero and missing are both absent); more columns are ignored.
-    """
+    """Read a tidy monthly panel and refuse it, with the reason and an example, if it is not one."""
     name, columns = Path(path).name, [*KEY, "year", "month", "value_usd"]
     panel = _read(path, columns)[columns]
     _check_rows(name, panel, "month")
@@ -230,7 +230,7 @@ def to_months(panels: dict[str, pd.DataFrame]) -> Months:
 
 def load_monthly(folder: str | Path) -> Months:
     """Read both monthly panels from a folder."""
-    return to_months({panel.name: read_monthly(find(folder, panel.file)) for panel in (UK, IMF)})
+    return to_months({name: read_monthly(find(folder, file)) for name, file in MONTHLY.items()})
 
 
 class Known(NamedTuple):
@@ -247,8 +247,8 @@ KNOWN = {
     OEC.file: Known(820_435, 42_147, (1962, 2014), 230_207.9),
     WDI.file: Known(15_310, 398, (1960, 2024), 841_231.2),
     HS2: Known(173_966, 11_074, (2000, 2020), 9_600.6),
-    UK.file: Known(109_131, 455, (1997, 2026), 29_237.5),
-    IMF.file: Known(50_376, 420, (2011, 2020), 117_464.0),
+    MONTHLY["UK"]: Known(109_131, 455, (1997, 2026), 29_237.5),
+    MONTHLY["IMF"]: Known(50_376, 420, (2011, 2020), 117_464.0),
 }
 """By file: rows, series, first and last year, and the sum of all values in billion US dollars."""
 
@@ -258,9 +258,8 @@ def check(folder: str | Path) -> list[str]:
     faults = []
     for file, known in KNOWN.items():
         try:
-            monthly = file in (UK.file, IMF.file)
-            gaps = OEC.missing_years if file == OEC.file else ()
-            panel = read_monthly(find(folder, file)) if monthly else read_panel(find(folder, file), gaps)
+            gaps, path = OEC.missing_years if file == OEC.file else (), find(folder, file)
+            panel = read_monthly(path) if file in MONTHLY.values() else read_panel(path, gaps)
         except UserError as error:
             faults.append(str(error))
             continue
@@ -278,8 +277,10 @@ def check(folder: str | Path) -> list[str]:
 def save(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV with four significant digits, or a parquet: the same numbers give the same file."""
     if path.suffix == ".csv":
-        text = _plain(table).to_csv(index=False, float_format=_four_digits, lineterminator="\n")
-        write_atomically(path, text)
+        # Blank where there is no limit, true and false in small letters: what `lib.tables` reads.
+        flags = {n: table[n].map({True: "true", False: "false"}) for n in table.select_dtypes("bool")}
+        plain = table.assign(**flags).replace([np.inf, -np.inf], np.nan)
+        write_atomically(path, plain.to_csv(index=False, float_format=_four_digits, lineterminator="\n"))
         return
     try:
         with working_file(path) as draft:
@@ -290,12 +291,7 @@ def save(table: pd.DataFrame, path: Path) -> None:
 
 
 def bounds(sums: NDArray[Any], counts: NDArray[Any], draws: int) -> tuple[Array, Array]:
-    """5 % and 95 % bounds of Σ sums / Σ counts when whole groups (rows), which share a shock, are drawn with replacement.
-
-    Parameters
-    ----------
-    sums, counts : one row a group, of the same shape or with an axis more in `sums`.
-    """
+    """5 % and 95 % bounds of Σ sums / Σ counts when whole groups (rows), which share a shock, are drawn with replacement."""
     drawn = np.random.default_rng(0).integers(0, len(counts), (draws, len(counts)))
     shares = sums[drawn].sum(axis=1).T / counts[drawn].sum(axis=1).T
     low, high = np.quantile(shares, [0.05, 0.95], axis=-1)
@@ -305,12 +301,6 @@ def bounds(sums: NDArray[Any], counts: NDArray[Any], draws: int) -> tuple[Array,
 def first_columns(table: pd.DataFrame, *names: str) -> pd.DataFrame:
     """The table with some columns before the others."""
     return table[[*names, *(name for name in table if name not in names)]]
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Blank where there is no limit, true and false in small letters: what `lib.tables` reads."""
-    flags = {name: table[name].map({True: "true", False: "false"}) for name in table.select_dtypes("bool")}
-    return table.assign(**flags).replace([np.inf, -np.inf], np.nan)
 
 
 def _four_digits(value: float) -> str:

@@ -11,20 +11,10 @@ from numpy.typing import NDArray
 
 from lib import law
 from lib.evidence import ANALOGUES
-from lib.reference import BACI, Array, pick_class, size_class
-from lib.research import backtest, classes
+from lib.reference import Array, pick_class, size_class
+from lib.research import backtest, classes, panels
 from lib.research.classes import estimate
-from lib.research.panels import (
-    HS2,
-    Levels,
-    Progress,
-    Tables,
-    bounds,
-    find,
-    first_columns,
-    read_panel,
-    to_levels,
-)
+from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns, to_levels
 
 HORIZONS = (1, 2, 3, 5)
 
@@ -35,18 +25,12 @@ MAIN_CLASS = 2
 def estimate_weight(
     sub: Levels, parent: Levels, parent_of: NDArray[np.intp], origins: Iterable[int]
 ) -> pd.DataFrame:
-    """How much of a parent's shrunk difference from its class its sub-flows share in the years that follow.
+    """How much of a parent's shrunk difference from its class its sub-flows share in the years after each origin.
 
-    Parameters
-    ----------
-    sub, parent : panels as arrays with the same years; `parent_of` names the row of each sub-flow's parent.
-    origins : years up to which the parents' drift is known.
-
-    Returns
-    -------
-    DataFrame by horizon: slope of later growth a year on the parent's difference (both as deviations from the
-    mean of the size class and origin), low and high (5 % and 95 %, whole origins resampled), n, and the Brier
-    score of goals of `lib.research.backtest.GOALS` for a flow without figures of its own, with weight 0 and 1.
+    `parent_of` names the row of each sub-flow's parent. By horizon: slope of later growth a year on the parent's
+    difference (both as deviations from the mean of the size class and origin), low and high (5 % and 95 %, whole
+    origins resampled), n, and the Brier score of goals of `lib.research.backtest.GOALS` for a flow without figures of
+    its own, with weight 0 and 1.
     """
     sums: dict[int, list[tuple[float, ...]]] = {horizon: [] for horizon in HORIZONS}
     for origin in origins:
@@ -63,7 +47,12 @@ def estimate_weight(
                     for weight in (0, 1)
                 ]
                 known = used & np.isfinite(outcome)
-                sums[horizon].append((*_moments(outcome[known], difference[known], classes[known]), *score))
+                # Cross product and square of deviations from class means; extreme growth is pulled in at 1 %.
+                y, x = outcome[known], difference[known]
+                frame = pd.DataFrame({"y": np.clip(y, *np.quantile(y, [0.01, 0.99])), "x": x})
+                frame -= frame.groupby(classes[known]).transform("mean")
+                cross, square = float((frame["x"] * frame["y"]).sum()), float((frame["x"] ** 2).sum())
+                sums[horizon].append((cross, square, len(frame), *score))
     return pd.DataFrame([{"horizon": h, **_slope(np.array(rows))} for h, rows in sums.items() if rows])
 
 
@@ -76,13 +65,6 @@ def _differences(parent: Levels, origin: int) -> Array:
         prior, members = law.drawn(pick_class(table, int(index))), classes == index
         found[members] = law.posterior(parent.growth[members, :now], prior).mean - prior.drift
     return found
-
-
-def _moments(outcome: Array, difference: Array, classes: NDArray[np.intp]) -> tuple[float, float, int]:
-    """Cross product and square of deviations from class means; extreme growth is pulled in at 1 %."""
-    frame = pd.DataFrame({"y": np.clip(outcome, *np.quantile(outcome, [0.01, 0.99])), "x": difference})
-    deviation = frame - frame.groupby(classes).transform("mean")
-    return float((deviation["x"] * deviation["y"]).sum()), float((deviation["x"] ** 2).sum()), len(frame)
 
 
 def _brier(
@@ -118,14 +100,9 @@ def estimate_spread(
 ) -> pd.DataFrame:
     """Yearly changes of log shares by size class of the part, from the years up to each of `last_years`.
 
-    Parameters
-    ----------
-    sub, whole : panels as arrays with the same years; `whole_of` names the row of each part's whole.
-
-    Returns
-    -------
-    DataFrame: last_year, size_class, series, rates (how many changes), variance and df (within a part, moments
-    of ln s², Smyth 2004), autocorrelation (lag 1, common year effects removed).
+    `whole_of` names the row of each part's whole. Frame: last_year, size_class, series, rates (how many changes),
+    variance and df (within a part, moments of ln s², Smyth 2004), autocorrelation (lag 1, common year effects
+    removed).
     """
     shares = sub._replace(growth=sub.growth - whole.growth[whole_of])
     tables = [classes.estimate(shares, year, lags=[1]).assign(last_year=year) for year in last_years]
@@ -159,13 +136,11 @@ def spreads(folder: Path, progress: Progress = iter) -> Tables:
 
 def _parts_and_wholes(folder: Path, file: str, by: list[str]) -> tuple[Levels, Levels, NDArray[np.intp]]:
     """The flows of a panel, their totals by some names, and the row of each flow's total."""
-    panel = read_panel(find(folder, file))
-    sub, total = to_levels(panel), to_levels(_totals(panel, by))
+    panel = panels.read_panel(panels.find(folder, file))
+    names = ("reporter", "partner", "flow")
+    rows = panel.assign(**{c: panel[c].astype(str) for c in names})
+    totals = rows.groupby([*by, "year"], as_index=False)["value_usd"].sum()
+    totals = totals.assign(**{c: "all" for c in names if c not in by})
+    sub, total = to_levels(panel), to_levels(totals)
     row_of = pd.Series(range(len(total.keys)), index=pd.MultiIndex.from_frame(total.keys[by]))
     return sub, total, row_of[pd.MultiIndex.from_frame(sub.keys[by])].to_numpy()
-
-
-def _totals(panel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    rows = panel.assign(**{c: panel[c].astype(str) for c in ("reporter", "partner", "flow")})
-    totals = rows.groupby([*by, "year"], as_index=False)["value_usd"].sum()
-    return totals.assign(**{c: "all" for c in ("reporter", "partner", "flow") if c not in by})

@@ -15,12 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from lib import meaning, package, reference
+from lib import package, reference
 from lib.errors import UserError
-from lib.files import make_folder, write_atomically
 from lib.research import (
     base_rates,
     classes,
+    meaning,
     nowcasts,
     parts,
     register,
@@ -28,6 +28,7 @@ from lib.research import (
     studies,
     trade_scores,
 )
+from lib.research.files import make_folder, refresh_checksums, write_atomically
 from lib.research.panels import Progress, Tables, save
 
 Step = Callable[[Path, Progress], Tables]
@@ -62,19 +63,10 @@ def build(
     fresh: bool = False,
     progress: bool = True,
 ) -> dict[str, str]:
-    """Compute the steps of which something has changed.
+    """Compute the steps (all, or `only` some) of which something has changed, or all of these if `fresh`.
 
-    Parameters
-    ----------
-    folder : where the panels are.
-    out : where the results go; ``data/reference`` by default.
-    only : names of `STEPS` to look at; all by default.
-    fresh : whether to run steps again of which nothing has changed.
-    progress : whether to show progress bars.
-
-    Returns
-    -------
-    The steps that were run, each with the reason.
+    `folder` holds the panels; results go to `out`, ``data/reference`` by default. Returns the steps that were run,
+    each with the reason.
     """
     folder, out = Path(folder), Path(out) if out is not None else reference.reference_folder()
     chosen = set(only) or set(STEPS)
@@ -101,7 +93,7 @@ def _run(name: str, step: Step, folder: Path, out: Path, progress: bool) -> None
     write_atomically(out / BUILT, json.dumps(built, indent=1, sort_keys=True) + "\n")
     _forget()
     if out == reference.reference_folder():
-        package.refresh_checksums(tuple(f"reference/{file}" for file in tables))
+        refresh_checksums(tuple(f"reference/{file}" for file in tables))
 
 
 def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
@@ -112,7 +104,8 @@ def _reason(name: str, step: Step, folder: Path, out: Path) -> str:
     if note["code"] != code_of(step):
         return "its code changed"
     for label, digest in note["files"].items():
-        if _hash(_path_of(label, folder)) != digest:
+        place, _, file = label.partition("/")
+        if _hash(_places(folder)[place] / file) != digest:
             return f"{label} changed"
     lost = [file for file in note["made"] if not (out / file).exists()]
     return f"{lost[0]} is missing" if lost else ""
@@ -159,20 +152,18 @@ def _forget() -> None:
                     value.cache_clear()
 
 
+def _places(folder: Path) -> dict[str, Path]:
+    return {"panels": folder.resolve(), "data": package.data_dir().resolve(), "lib": meaning.LIB}
+
+
 def _inputs(opened: set[str], folder: Path) -> dict[str, Path]:
     """Files of the panels, of the data and of `lib` among those that were opened, by a label that says where."""
-    places = {"panels": folder.resolve(), "data": package.data_dir().resolve(), "lib": meaning.LIB}
     found = {}
     for path in {Path(name).resolve() for name in opened}:
-        for place, root in places.items():
+        for place, root in _places(folder).items():
             if path.is_relative_to(root) and path.suffix not in (".py", ".pyc") and path.is_file():
                 found[f"{place}/{path.relative_to(root).as_posix()}"] = path
     return found
-
-
-def _path_of(label: str, folder: Path) -> Path:
-    place, _, name = label.partition("/")
-    return {"panels": folder, "data": package.data_dir(), "lib": meaning.LIB}[place] / name
 
 
 def _hash(path: Path) -> str:
@@ -221,10 +212,9 @@ def write_priors(panel: str | Path, out: str | Path) -> Path:
 
 def score_own(panel: str | Path, out: str | Path, progress: bool = True) -> list[str]:
     """Score the forecasts on a user's own panel; writes the tables to a folder and returns their names."""
-    out = Path(out)
     found = trade_scores.score_panel(panel, progress=_bar("own panel") if progress else iter)
-    make_folder(out)
+    make_folder(Path(out))
     tables = {"events.parquet": found.events, "intervals.parquet": found.intervals}
     for name, table in tables.items():
-        save(table, out / name)
+        save(table, Path(out) / name)
     return list(tables)

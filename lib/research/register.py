@@ -1,8 +1,8 @@
 """The register of targets as steps: what the forecast would have said, and what goes with a target being met.
 
 The model (`lib.analysis.register.fit`) is scored on targets that it was not fitted to, in three ways, each beside the
-share met among the same targets: without the announcing government, without the due year, and with nothing but what was
-resolved before the announcement.
+share met among the same targets: without the announcing government, without the due year, and with nothing but what
+was resolved before the announcement.
 """
 
 from collections.abc import Callable
@@ -50,10 +50,7 @@ def predictions(rows: pd.DataFrame, scheme: str, prior_sd: float = register.PRIO
 def _score(rows: pd.DataFrame) -> pd.DataFrame:
     """Brier and log score of each forecast under each scheme; 90 % intervals resample whole due years.
 
-    Returns
-    -------
-    DataFrame: scheme, forecast, n, brier, brier_low, brier_high, log, log_low, log_high, and gain, gain_low,
-    gain_high: the base rate's Brier score minus the forecast's (positive: better than the base rate).
+    The gain is the base rate's Brier score minus the forecast's (positive: better than the base rate).
     """
     tables = [_scores_of(predictions(rows, scheme), rows).assign(scheme=scheme) for scheme in SCHEMES]
     scheme = "other governments"
@@ -69,10 +66,7 @@ def _scores_of(odds: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     q = np.clip(p, SUREST, 1 - SUREST)
     brier, log = (p - met) ** 2, -(met * np.log(q) + (1 - met) * np.log(1 - q))
     gain = brier[:, [odds.columns.get_loc("base rate")]] - brier
-    table, due = (
-        pd.DataFrame({"forecast": list(odds), "n": len(rows)}),
-        np.unique(rows["due"], return_counts=True)[1],
-    )
+    table, due = pd.DataFrame({"forecast": list(odds), "n": len(rows)}), rows.groupby("due").size().to_numpy()
     for name, values in (("brier", brier), ("log", log), ("gain", gain)):
         sums = pd.DataFrame(values).groupby(rows["due"].to_numpy()).sum().to_numpy()
         low, high = bounds(sums, due[:, None], DRAWS)
@@ -81,12 +75,7 @@ def _scores_of(odds: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _effects(rows: pd.DataFrame) -> pd.DataFrame:
-    """Odds ratio of being met for one standard deviation more of each feature; whole due years resampled.
-
-    Returns
-    -------
-    DataFrame: feature, sd (of the feature), odds_ratio, low, high (5 % and 95 % bounds).
-    """
+    """Odds ratio of being met for one sd more of each feature, and its bounds (5 % and 95 %, due years resampled)."""
     x, met = rows[list(register.FEATURES)].to_numpy(), rows["met"].to_numpy(dtype=float)
     b, _, scale = register.fit(x, met)
     years = [np.flatnonzero(rows["due"] == year) for year in np.unique(rows["due"])]
@@ -97,14 +86,8 @@ def _effects(rows: pd.DataFrame) -> pd.DataFrame:
         own, _, own_scale = register.fit(x[drawn], met[drawn])
         others.append(own[1:] / own_scale * scale)  # in the units of the whole register
     low, high = np.exp(np.quantile(others, [0.05, 0.95], axis=0))
-    found = {
-        "feature": list(register.FEATURES),
-        "sd": scale,
-        "odds_ratio": np.exp(b[1:]),
-        "low": low,
-        "high": high,
-    }
-    return pd.DataFrame(found)
+    found = {"feature": list(register.FEATURES), "sd": scale, "odds_ratio": np.exp(b[1:])}
+    return pd.DataFrame(found | {"low": low, "high": high})
 
 
 # --- the steps ---

@@ -12,23 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import law, reference
-from lib.law import Law
+from lib import law
 from lib.outlook import SUREST
 from lib.reference import Array
-from lib.research import backtest, panels
+from lib.research import backtest, panels, trade_scores
 from lib.research.backtest import GOALS, LAG, Batch, Fitted, Starts
 from lib.research.panels import Levels, Progress, Tables
 from lib.research.rivals import MODELS, forecast
-from lib.research.trade_scores import (
-    CONTESTS,
-    MAIN_CLASS,
-    OLD_LAST,
-    in_single_precision,
-    known_shares,
-    load_contest,
-    until,
-)
+from lib.research.trade_scores import CONTESTS, MAIN_CLASS, OLD_LAST, in_single_precision, known_shares, until
 
 NAMES = tuple(name for name in MODELS if name != "drift")  # which is in every score table anyway
 
@@ -43,16 +34,14 @@ MIN_LEVELS = 10
 SEED = 20_131_215
 
 
-def _score_competitors(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
-    """Brier scores of all models on the same flows; goals are read on average.
+def competitors(folder: Path, progress: Progress = iter) -> Tables:
+    """Step: Brier scores of the competitors beside our own on the same flows; goals are read on average.
 
-    Returns
-    -------
-    DataFrame: panel, origin, horizon, goal, model, n, rate, p (mean), brier, fallback (share of fits that gave way to
+    Columns: panel, origin, horizon, goal, model, n, rate, p (mean), brier, fallback (share of fits that gave way to
     the drift model; NaN for models without a fit).
     """
     jobs = [*_trade_jobs(folder), *_contest_jobs()]
-    records = [record for job in jobs for record in _records(job.log)]
+    records = [_recent(series) for job in jobs for series in job.log]
     fits = _fit_all(records, progress)
     parts, done = [], 0
     for job in jobs:
@@ -61,7 +50,7 @@ def _score_competitors(folder: str | Path, progress: Progress = iter) -> pd.Data
         for horizon, (batch, base) in job.batches.items():
             scores = _score(horizon, batch, base, own)
             parts.append(scores.assign(panel=job.panel, origin=batch.origin))
-    return pd.concat(parts, ignore_index=True)
+    return {"scores/competitors.parquet": in_single_precision(pd.concat(parts, ignore_index=True))}
 
 
 Counts = dict[int, tuple[Starts, Starts | None]]
@@ -77,21 +66,17 @@ class _Job(NamedTuple):
 
 
 def _trade_jobs(folder: str | Path) -> Iterable[_Job]:
-    levels, old = panels.load(reference.BACI, folder), until(panels.load(reference.OEC, folder), OLD_LAST)
-    counts: Counts = {
-        h: (
-            backtest.count_starts(levels, "average", h, True),
-            backtest.count_starts(old, "average", h, False),
-        )
-        for h in HORIZONS
-    }
+    levels, old = panels.load(panels.BACI, folder), until(panels.load(panels.OEC, folder), OLD_LAST)
+    counted = (backtest.count_starts(levels, "average", h, True) for h in HORIZONS)
+    long = (backtest.count_starts(old, "average", h, False) for h in HORIZONS)
+    counts: Counts = dict(zip(HORIZONS, zip(counted, long, strict=True), strict=True))
     for origin in ORIGINS:
         yield _job("BACI", levels, backtest.fit_all(levels, origin), True, counts, PER_CLASS)
 
 
 def _contest_jobs() -> Iterable[_Job]:
     for name in CONTESTS:
-        levels = load_contest(name)
+        levels = trade_scores.load_contest(name)
         counts: Counts = {
             h: (backtest.count_starts(levels, "average", h, False, sized=False), None)
             for h in HORIZONS
@@ -100,14 +85,7 @@ def _contest_jobs() -> Iterable[_Job]:
         yield _job(name, levels, backtest.fit_all(levels, 0, sized=False, lag=0), False, counts, None)
 
 
-def _job(
-    panel: str,
-    levels: Levels,
-    one: Fitted,
-    trade: bool,
-    counts: Counts,
-    per_class: int | None,
-) -> _Job:
+def _job(panel: str, levels: Levels, one: Fitted, trade: bool, counts: Counts, per_class: int | None) -> _Job:
     now = int(np.searchsorted(levels.years, one.origin))
     recent = levels.log[one.flows, max(now - MIN_LEVELS + 1, 0) : now + 1]
     usable = ~np.isnan(recent).any(axis=1) & ((one.classes >= MAIN_CLASS) | (one.classes < 0))
@@ -122,11 +100,10 @@ def _job(
     return _Job(panel, batches, levels.log[one.flows[rows], : now + 1])
 
 
-def _records(log: Array) -> Iterable[Array]:
+def _recent(series: Array) -> Array:
     """Levels of consecutive years up to the origin, relative to the last: after the last gap, if any."""
-    for series in log:
-        gaps = np.flatnonzero(np.isnan(series))
-        yield np.exp(series[gaps[-1] + 1 if len(gaps) else 0 :] - series[-1])
+    gaps = np.flatnonzero(np.isnan(series))
+    return np.exp(series[gaps[-1] + 1 if len(gaps) else 0 :] - series[-1])
 
 
 Fit = dict[str, tuple[Array, bool]]
@@ -150,19 +127,12 @@ def _fit_one(record: Array) -> Fit:
     laws["pool"] = law.pool(list(laws.values()), [1.0] * len(laws))
     fallback = {name: one.fallback is not None for name, one in found.items()}
     fallback["pool"] = any(fallback.values())
-    levels = [(1 + np.array(GOALS)) ** h for h in HORIZONS]
-    return {
-        name: (
-            np.stack([_p_reach(of, h, level) for h, level in zip(HORIZONS, levels, strict=True)]),
-            fallback[name],
-        )
-        for name, of in laws.items()
-    }
-
-
-def _p_reach(of: Law, horizon: int, level: Array) -> Array:
-    """Chance of a level or more; never 0 or 1, which no record can show (`lib.outlook.SUREST`)."""
-    return np.clip(1 - law.p_below(of, horizon, level), SUREST, 1 - SUREST)
+    levels = {h: (1 + np.array(GOALS)) ** h for h in HORIZONS}
+    fits = {}
+    for name, of in laws.items():
+        reach = np.stack([1 - law.p_below(of, h, level) for h, level in levels.items()])
+        fits[name] = (np.clip(reach, SUREST, 1 - SUREST), fallback[name])  # no record can show 0 or 1
+    return fits
 
 
 def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) -> pd.DataFrame:
@@ -182,8 +152,3 @@ def _score(horizon: int, batch: Batch, base: dict[str, Array], fits: list[Fit]) 
             rows.append((horizon, goal, name, len(hit), hit.mean(), given.mean(), brier, fallback))
     columns = ["horizon", "goal", "model", "n", "rate", "p", "brier", "fallback"]
     return pd.DataFrame(rows, columns=columns).dropna(subset="brier")
-
-
-def competitors(folder: Path, progress: Progress = iter) -> Tables:
-    """Step: the scores of the competitors beside our own."""
-    return {"scores/competitors.parquet": in_single_precision(_score_competitors(folder, progress))}

@@ -1,11 +1,10 @@
 """Exponential smoothing, ARIMA, unobserved components and Theta: statsmodels fits as laws of the coming path.
 
-Each takes a series on the modelling scale (logs, standardised) and a horizon. The laws are normal, with the
-library's own variance estimates, as published intervals are; what it drops of the drift's uncertainty is
-added. A fit that cannot be used raises `UnusableError`. `drift` is a closed form. All are fitted to
-z = (log level − last log level) / sd of yearly log growth, so that optimisers see numbers near one whatever
-the unit: on M3 and Tourism that ends the convergence failures (up to 7 % of fits to raw logs). A fit that did
-not converge or is absurd gives way to `drift`, and the result says so.
+Each takes a series on the modelling scale and a horizon: z = (log level − last log level) / sd of yearly log growth, so that
+optimisers see numbers near one whatever the unit (on M3 and Tourism that ends the convergence failures, up to 7 % of fits
+to raw logs). The laws are normal, with the library's own variance estimates, as published intervals are; what it drops of
+the drift's uncertainty is added. A fit that did not converge or is absurd gives way to `drift`, a closed form, and the
+result says so.
 """
 
 import warnings
@@ -17,12 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lib import law
 from lib.law import Law
-
-Array = NDArray[np.float64]
+from lib.reference import Array
 
 
 class UnusableError(Exception):
@@ -44,16 +42,6 @@ def _gaussian(location: Array, covariance: Array) -> Law:
         raise UnusableError("its forecast is not finite")
     years = tuple(range(1, location.size + 1))
     return Law(years, np.ones(1), np.asarray(location)[None], np.asarray(covariance)[None])
-
-
-def _ets_law(x: Array, horizon: int) -> Law:
-    """Exponential smoothing with additive errors, A,N,N or A,A,N by AICc (Hyndman et al. 2008)."""
-    return _ets_path(_best([lambda: _fit_ets(x), lambda: _fit_ets(x, trend="add")]), horizon)
-
-
-def _ets_damped_law(x: Array, horizon: int) -> Law:
-    """Exponential smoothing with a damped additive trend, A,Ad,N (Gardner & McKenzie 1985)."""
-    return _ets_path(_fit_ets(x, trend="add", damped_trend=True), horizon)
 
 
 def _fit_ets(x: Array, **trend: Any) -> Any:
@@ -80,19 +68,16 @@ def arima_drift_law(x: Array, horizon: int) -> Law:
     The drift is a state with a diffuse start, not a parameter, so that its uncertainty is in the forecast:
     statsmodels' ARIMA(0,1,0) with trend leaves it out.
     """
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
     clock = np.arange(x.size) - x.size + 1.0  # the coming years are 1, 2, …
     orders = ((0, 1, 0), (0, 1, 1), (1, 1, 0))
-    best = _best([partial(_fit_arima, x, clock, order) for order in orders])
+    form = {"exog": clock, "mle_regression": False, "use_exact_diffuse": True}
+    models = [SARIMAX(x, order=order, **form) for order in orders]
+    best = _best([partial(_fit_checked, partial(model.fit, disp=False)) for model in models])
     designs = np.tile(best.filter_results.design[0, :, -1], (horizon, 1))
     designs[:, -1] = np.arange(1, horizon + 1)
     return _state_space_path(best.filter_results, designs)
-
-
-def _fit_arima(x: Array, clock: NDArray, order: tuple[int, int, int]) -> Any:
-    from statsmodels.tsa.statespace.sarimax import SARIMAX
-
-    model = SARIMAX(x, exog=clock, order=order, mle_regression=False, use_exact_diffuse=True)
-    return _fit_checked(lambda: model.fit(disp=False))
 
 
 def uc_law(x: Array, horizon: int) -> Law:
@@ -125,10 +110,9 @@ def _state_space_path(kalman: Any, designs: Array) -> Law:
 def theta_law(x: Array, horizon: int) -> Law:
     """Theta: exponential smoothing with half the slope of the trend line (Hyndman & Billah 2003).
 
-    The law is that of the IMA(1,1) behind it, variance × (1 + (h − 1) alpha²), with the mean square of its
-    one-step errors. The library's own interval differs in both: it has 1 + (h − 1)(1 + (alpha − 1)²), right
-    at alpha = 1 only, and the variance of another model (an ARIMA(0,1,1) with its own moving average), which
-    is too small. The uncertainty of the slope, which the library drops, is added.
+    The law is that of the IMA(1,1) behind it, variance × (1 + (h − 1) alpha²), with the mean square of its one-step
+    errors, and the uncertainty of the slope. The library's own interval drops the latter, has 1 + (h − 1)(1 + (alpha
+    − 1)²), right at alpha = 1 only, and the variance of another model (an ARIMA(0,1,1)), which is too small.
     """
     from statsmodels.tsa.forecasting.theta import ThetaModel
 
@@ -141,17 +125,12 @@ def theta_law(x: Array, horizon: int) -> Law:
     slope_variance = np.sum((weights + alpha * later) ** 2)
     scale = _moving_average(np.r_[1.0, np.full(horizon - 1, alpha)])
     scale += slope_variance * np.multiply.outer(years / 2, years / 2)
-    variance = np.mean(_smoothing_errors(x, alpha, slope / 2) ** 2)
-    return _gaussian(result.forecast(horizon).to_numpy(), variance * scale)
-
-
-def _smoothing_errors(x: Array, alpha: float, drift: float) -> Array:
-    """One-step errors of simple exponential smoothing with drift, from the first level on."""
     level, errors = x[0], np.empty(x.size - 1)
-    for t, value in enumerate(x[1:]):
-        errors[t] = value - level - drift
-        level += drift + alpha * errors[t]
-    return errors
+    for t, value in enumerate(x[1:]):  # one step ahead, from the first level on
+        errors[t] = value - level - slope / 2
+        level += slope / 2 + alpha * errors[t]
+    variance = np.mean(errors**2)
+    return _gaussian(result.forecast(horizon).to_numpy(), variance * scale)
 
 
 def _moving_average(weights: Array) -> Array:
@@ -214,11 +193,7 @@ _SHARPEST = 1e-3  # a one-year scale below this share of the usual yearly variat
 def forecast(name: str, levels: ArrayLike, horizon: int) -> Forecast:
     """Forecast the levels of the next years, relative to the last, by one of the `MODELS`.
 
-    Parameters
-    ----------
-    name : a key of `MODELS`.
-    levels : positive levels of consecutive years up to the origin, in any unit, shape (n,), whose growth varies.
-    horizon : years ahead, at least 1.
+    `levels` are positive, of consecutive years up to the origin, in any unit; their growth varies.
     """
     x = np.log(np.asarray(levels, dtype=float))
     unit = np.diff(x).std(ddof=1)
@@ -241,8 +216,10 @@ def drift_law(x: Array, horizon: int) -> Law:
 
 MODELS: dict[str, Callable[[Array, int], Law]] = {
     "drift": drift_law,
-    "ets": _ets_law,
-    "ets_damped": _ets_damped_law,
+    # Exponential smoothing with additive errors: A,N,N or A,A,N by AICc (Hyndman et al. 2008); with a damped additive
+    # trend, A,Ad,N (Gardner & McKenzie 1985).
+    "ets": lambda x, h: _ets_path(_best([lambda: _fit_ets(x), lambda: _fit_ets(x, trend="add")]), h),
+    "ets_damped": lambda x, h: _ets_path(_fit_ets(x, trend="add", damped_trend=True), h),
     "arima_drift": arima_drift_law,
     "uc": uc_law,
     "theta": theta_law,

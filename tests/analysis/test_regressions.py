@@ -145,7 +145,7 @@ def test_a_driver_that_matters_helps_only_whoever_foresees_it():
     scores = regressions.summary(regressions.forecasts(*record(seed=4, slope=1.0)))
     assert scores.loc["oil, foresight", "crps"] < 0.5 * scores.loc["core", "crps"]
     assert scores.loc["oil, known", "crps"] > 0.9 * scores.loc["core", "crps"]
-    assert list(scores.index) == list(regressions.MODELS)
+    assert list(scores.index[:2]) == ["core", "walk"] and len(scores) == 6
 
 
 def test_a_gap_leaves_its_origins_out():

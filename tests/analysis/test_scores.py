@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from sampling import exhaustive, some
 
 from lib.analysis import scores
-from lib.cases import LAST_OUTCOME, ScoreCase
+from lib.analysis.cases import LAST_OUTCOME, ScoreCase
 from lib.errors import UserError
-from lib.goals import READING_LABELS
 
 CASE = ScoreCase()
 
@@ -159,6 +158,10 @@ def test_pooled_means_are_weighted_by_the_number_of_forecasts():
     assert found.loc["b"].to_list() == pytest.approx([0.2, 0.5, 50])
 
 
+def average(case: ScoreCase) -> pd.DataFrame:
+    return scores.events(case).query("reading == 'average' and horizon == @case.years")
+
+
 def test_every_model_is_scored_on_the_same_events():
     rows = scores.read_scores("trade_events")
     alike = rows.groupby(["reading", "horizon", "goal", "origin"])[["n", "rate"]].nunique()
@@ -167,12 +170,11 @@ def test_every_model_is_scored_on_the_same_events():
 
 
 def test_by_origin_the_scores_are_the_kept_ones():
-    rows = scores.events(CASE)
-    wide = scores.brier_by_origin(rows)
+    rows = average(CASE)
+    wide = rows.pivot(index="origin", columns="model", values="brier")
     assert wide.index.to_list() == list(range(2005, 2018))
     own = rows[rows["model"] == scores.USED].set_index("origin")
     assert wide[scores.USED].to_dict() == own["brier"].to_dict()
-    assert scores.rate_by_origin(rows)["rate"].to_dict() == own["rate"].to_dict()
 
 
 # --- every case ---
@@ -218,7 +220,7 @@ def test_a_case_that_cannot_be_scored_names_its_parameter(values, words):
 
 
 def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
-    table = scores.brier_table(scores.events(CASE))
+    table = scores.brier_table(average(CASE))
     assert table["brier"].is_monotonic_increasing
     assert set(table.index) == {scores.USED, "base_rate", "base_rate_long", "log_walk", "drift", "half"}
     np.testing.assert_allclose(table["skill"], 1 - table["brier"] / table.loc[scores.BASE, "brier"])
@@ -228,34 +230,32 @@ def test_the_brier_table_is_sorted_and_its_skill_is_over_the_long_base_rate():
 @exhaustive
 def test_every_case_gives_tables_without_gaps():
     for case in some(cases(), 7):
-        rows = scores.events(case)
-        tables = [scores.brier_table(rows), scores.brier_by_origin(rows), scores.rate_by_origin(rows)]
-        tables += [scores.coverage_by_origin(case), scores.coverage_by_size(case)]
+        tables = [scores.brier_table(average(case)), scores.intervals(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)
-        assert worst.coverage == scores.coverage_by_origin(case)["cover80"].min()
+        assert worst.coverage == scores.intervals(case)["cover80"].min()
         assert (worst.told == "unknown") == (len(tables[1]) == 1)
-        assert len(scores.estimates(case, rows)) == rows["model"].nunique()
 
 
 @pytest.mark.parametrize("goal", [10, 15, 25, 40])
 @pytest.mark.parametrize("first", [2005, 2012, 2018])
 def test_tables_that_no_horizon_changes_have_no_gaps(goal, first):
     case = ScoreCase(goal_pct=goal, years=1, first_origin=first)
-    for table in (scores.coverage_table(case), scores.places(case), scores.verdicts(case)):
-        assert len(table) and table.notna().all(axis=None)
-    for table in (scores.competitors(case), scores.by_reading(case), scores.by_horizon(case)):
+    assert scores.places(case).notna().all(axis=None)
+    rows = scores.events(case)
+    tables = [scores.wide(scores.of_goal(case, "competitors"), "panel"), scores.wide(rows, "reading")]
+    for table in (*tables, scores.wide(rows.query("reading == 'average'"), "horizon")):
         assert table.loc[scores.USED].notna().all() and (table.loc["half"].dropna() == 0.25).all()
 
 
 def test_readings_are_absent_where_only_one_year_is_left():
-    found = scores.by_reading(ScoreCase(years=1, first_origin=2019, last_origin=2019))
-    assert found.empty and found.columns.to_list() == list(READING_LABELS.values())
+    rows = scores.events(ScoreCase(years=1, first_origin=2019, last_origin=2019))
+    assert scores.wide(rows[rows["horizon"] > 1], "reading").empty
 
 
 def test_the_worst_year_is_held_against_what_luck_would_show():
     worst = scores.worst_origin(CASE)
-    cover = scores.coverage_by_origin(CASE)["cover80"]
+    cover = scores.intervals(CASE)["cover80"]
     assert worst.origin == cover.idxmin() and 0 < worst.common < 1
     assert 0 < worst.low < worst.high < 0.8
     assert (worst.told == "within") == (worst.low <= worst.coverage <= worst.high)
@@ -282,16 +282,6 @@ def test_places_are_counted_from_the_best():
     assert (found["place"].between(1, found["models"])).all()
     assert ((found["place"] == 1) == (found["own_score"] <= found["best_score"])).all()
     assert found.loc[["M3", "Tourism"], "told"].to_list() == ["unknown", "unknown"]
-
-
-def test_verdicts_are_compared_on_the_same_goals():
-    rows = scores.verdicts(CASE)
-    assert len(set(rows["n"])) == len(set(rows["rate"].round(6))) == 1
-    assert rows["brier"].is_monotonic_increasing
-    labels = [scores.verdict_label(name) for name in rows.index]
-    assert sum(label.endswith("taken at its word") for label in labels) == 4
-    assert sum(label.endswith("by class") for label in labels) == 4
-    assert "share of earlier goals of this height that were met" in labels
 
 
 # --- what issue 3 demands of the kept scores ---

@@ -10,9 +10,9 @@ import pytest
 from sampling import exhaustive, some
 
 from lib import figures as fig
-from lib import goals, plots, standards
-from lib.analysis import tracking
-from lib.cases import TrackerCase
+from lib import goals, plots
+from lib.analysis import standards, tracking
+from lib.analysis.cases import TrackerCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 

@@ -89,7 +89,7 @@ def test_kept_tables_are_those_of_lib_to_the_last_digit(size: float, label: int)
     assert numbers[:3] == [prior.drift, prior.drift_sd, prior.variance]
     assert numbers[3:] == [prior.df, prior.autocorrelation, prior.drift_error]
     assert (source, warning) == (prior.source, reference.age_warning(prior, 2015))
-    assert source.startswith(reference.BACI.title)
+    assert source.startswith(reference.PANELS["BACI"])
 
 
 def test_json_cannot_end_its_element(monkeypatch: pytest.MonkeyPatch) -> None:

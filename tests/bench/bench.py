@@ -77,7 +77,7 @@ def main() -> None:
     from lib import figures
     from lib.tools.run import matrix
 
-    print(f"validation of all tables                         {seconds(figures.check_data):5.2f} s")
+    print(f"validation of all tables                         {seconds(figures.check_tables):5.2f} s")
     print(f"check of runs.yml                                {seconds(matrix.expand):5.2f} s")
     first, again = seconds(all_probabilities), seconds(all_probabilities)
     print(f"1,000 series × 10 years, all probabilities       {again:5.2f} s    (first call {first:.2f} s)")

@@ -26,7 +26,6 @@ from lib.tools.sources.observations import Question
 
 MILLION = 1_000_000
 CHINA = find_economy("China")
-FLOWS = ("export", "import")
 PARTNERS = [economy for economy in economies()[1:] if economy != CHINA]
 MONTHS = [f"{year}-M{month:02}" for year in range(1948, 2026) for month in range(1, 13)]
 INDICATORS = ("XG_FOB_USD", "MG_CIF_USD")
@@ -73,7 +72,6 @@ def comtrade_json() -> bytes:
 
 
 ANSWERS = {"imf csv": imf_csv, "comtrade json": comtrade_json}
-MEDIA = {"imf csv": server_of.CSV_TYPE, "comtrade json": "application/json"}
 
 
 def read(name: str, body: bytes) -> int:
@@ -82,8 +80,8 @@ def read(name: str, body: bytes) -> int:
     where = (
         "https://comtradeapi.un.org/data/v1/get/C/M/HS" if source == "comtrade" else "https://api.imf.org/x"
     )
-    question = Question(source, (CHINA,), None, FLOWS, "M", range(1948, 2026))
-    rows, _ = read_answer(question, body, MEDIA[name], where)
+    question = Question(source, (CHINA,), None, "M", range(1948, 2026))
+    rows, _ = read_answer(question, body, where)
     return len(rows)
 
 

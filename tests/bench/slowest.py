@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 
 PATH = Path(__file__).resolve().parents[2] / "out" / "durations.json"
 SHOWN = 20

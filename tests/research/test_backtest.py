@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import law, reference
-from lib.analysis import experience, register
+from lib.analysis import register
 from lib.errors import UserError
 from lib.figures import load_targets
 from lib.goals import READINGS, Goal
@@ -132,13 +132,26 @@ def test_forecasts_are_calibrated_where_the_model_is_nearly_true():
     assert means["z"] == pytest.approx(0.0, abs=0.05)
 
 
+def test_crps_is_the_integral_of_squared_errors():
+    of = law.posterior([0.1, 0.3, -0.2, 0.15, 0.05], reference.Prior(0.05, 0.03, 0.04, 5.0, "", -0.3))
+    x = np.linspace(-60, 60, 400_001)
+    for outcome in (-0.7, 0.1, 1.2):
+        below = 1 - law.p_reach(of, x, 3)
+        integral = np.sum((below - (x >= outcome)) ** 2) * (x[1] - x[0])
+        assert float(backtest._crps(of, np.array(outcome), 3, backtest._mean_gap(of))) == pytest.approx(
+            integral, abs=2e-4
+        )
+
+
 def test_crps_and_coverage_are_those_of_each_flow_alone():
     levels = panel(seed=13, series=60)
     one = backtest.fit_all(levels, 2015)
     batch = backtest.batch(levels, one, "average", 3, False)
     found = backtest.score_intervals(batch, 3).query("model == 'law'")
     model, y = batch.models["law"], 3 * batch.outcome
-    assert np.average(found["crps"], weights=found["n"]) == pytest.approx(law.crps(model, y, 3).mean())
+    assert np.average(found["crps"], weights=found["n"]) == pytest.approx(
+        backtest._crps(model, y, 3, backtest._mean_gap(model)).mean()
+    )
     below = 1 - law.p_reach(model, y, 3)
     inside = (below >= 0.1) & (below <= 0.9)
     assert np.average(found["cover80"], weights=found["n"]) == pytest.approx(inside.mean())
@@ -217,7 +230,7 @@ def test_a_higher_goal_is_less_likely_in_the_register():
 
 def test_register_summary_and_calibration_add_up():
     kept = register.score_register(load_targets())
-    assert experience.calibration(kept)["n"].sum() == len(kept)
+    assert register.shares(kept, kept["due"])["n"].sum() == len(kept)
     summary = register.summarise(kept).set_index("group")
     parts = summary.loc[["trade with one country", "trade with the world"]]
     assert parts["n"].sum() == summary.loc["all", "n"]
@@ -227,7 +240,7 @@ def test_register_summary_and_calibration_add_up():
 
 def test_competitors_see_consecutive_years_up_to_the_origin_only():
     log = np.array([[1.0, np.nan, 2.0, 3.0], [0.0, 1.0, 2.0, 4.0]])
-    found = list(rival_scores._records(log))
+    found = [rival_scores._recent(series) for series in log]
     assert found[0] == pytest.approx(np.exp([-1, 0]))
     assert found[1] == pytest.approx(np.exp([-4, -3, -2, 0]))
 
@@ -298,20 +311,50 @@ def mean(frame: pd.DataFrame, column: str) -> pd.Series:
     return weighed["x"] / weighed["n"]
 
 
+LARGE = "size_class >= 5"  # 2 bn USD and more
+
+
 def test_intervals_on_trade_cover_what_they_say():
     trade = kept_scores("trade_intervals")
     assert 0.78 <= mean(trade, "cover80")["law"] <= 0.83
     assert 0.93 <= mean(trade, "cover95")["law"] <= 0.96
-    large = kept_scores("trade_intervals_by_size").query("size_class >= 5 and horizon <= 5")
-    assert 0.75 <= mean(large, "cover80")["law"] <= 0.85
+    assert 0.75 <= mean(kept_scores("trade_intervals_by_size").query(LARGE), "cover80")["law"] <= 0.85
+
+
+def test_the_readme_tells_the_kept_scores_of_the_law():
+    """The column "now" of its table of the forecast before the one law, and with it."""
+    text = (reference.reference_folder() / "README.md").read_text(encoding="utf-8")
+    table = text.split("### Before the one law, and with it")[1].split("###")[0]
+    cells = [
+        [cell.strip() for cell in line.split("|")] for line in table.splitlines() if line.count("|") == 6
+    ]
+    now = {row[1]: row[3] for row in cells}
+    trade, sized = kept_scores("trade_intervals"), kept_scores("trade_intervals_by_size").query(LARGE)
+    for name, rows, column in (
+        ("80 % interval held", trade, "cover80"),
+        ("95 % interval held", trade, "cover95"),
+        ("80 %, flows of 2 bn USD and more", sized, "cover80"),
+        ("95 %, the same", sized, "cover95"),
+    ):
+        assert now[name] == f"{100 * mean(rows, column)['law']:.1f} %"
+    assert float(now["CRPS"]) == pytest.approx(mean(trade, "crps")["law"], abs=5e-4)
+    assert float(now["CRPS, 2 bn and more"]) == pytest.approx(mean(sized, "crps")["law"], abs=5e-4)
+    events = kept_scores("trade_events").query("reading == 'average' and horizon <= 5")
+    for goal in (0.10, 0.25):
+        brier = mean(events[np.isclose(events["goal"], goal)], "brier")["law"]
+        assert float(now[f"Brier, +{100 * goal:.0f} %, 1 to 5 years"]) == pytest.approx(brier, abs=5e-5)
 
 
 @pytest.mark.parametrize("goal", [0.10, 0.25])
 @pytest.mark.parametrize("horizon", [1, 2, 3, 4, 5])
-def test_the_forecast_is_not_above_the_base_rate_the_walk_or_one_half(goal, horizon):
+def test_the_forecast_is_not_above_a_base_rate_the_walk_or_one_half(goal, horizon):
     rows = kept_scores("trade_events").query("reading == 'average' and horizon == @horizon")
-    brier = mean(rows[np.isclose(rows["goal"], goal)], "brier")
+    rows = rows[np.isclose(rows["goal"], goal)]
+    brier = mean(rows, "brier")
     assert (brier["law"] <= brier[["base_rate_long", "log_walk", "drift", "half"]]).all()
+    known = rows[rows["origin"].isin(rows.loc[rows["model"] == "base_rate", "origin"])]  # not at every origin
+    brier = mean(known, "brier")
+    assert brier["law"] <= brier["base_rate"]
 
 
 def test_verdicts_at_their_word_are_far_worse_than_the_probability():

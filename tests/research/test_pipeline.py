@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import meaning, package
+from lib import package
 from lib.figures import load_targets
-from lib.reference import BACI, OEC, WDI, prior_for, read_kept
-from lib.research import pipeline
+from lib.reference import prior_for, read_kept
+from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
-from lib.research.panels import KNOWN, Known, Progress, Tables, check, read_panel
+from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main
 from lib.tools.commands.research import PANELS_ENV
 
@@ -279,7 +279,7 @@ def test_building_renews_its_checksums_and_no_others(calls: list[str], own_data:
     with (own_data / "events.csv").open("a") as file:
         file.write("\n")
     said()
-    assert [Path(fault.file).name for fault in package.check_checksums()] == ["events.csv"]
+    assert [Path(fault.file).name for fault in files.check_checksums()] == ["events.csv"]
 
 
 def test_a_damaged_note_of_what_was_built_is_a_mistake(calls: list[str], own_data: Path) -> None:
@@ -290,17 +290,34 @@ def test_a_damaged_note_of_what_was_built_is_a_mistake(calls: list[str], own_dat
 # --- the code that a step rests on ---
 
 
+IMPORTS = """
+import importlib, os, sys
+import pandas, scipy.stats, statsmodels.api  # what takes long, and is none of ours: once for all
+for name in sys.argv[1:]:
+    if not (child := os.fork()):
+        importlib.import_module(name)
+        print(name, *(one for one in sys.modules if one.startswith("lib.")), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """The modules of `lib` that Python loads for the module of each step, in an interpreter of its own."""
+    modules = {step.__module__ for step in pipeline.STEPS.values()}
+    command = [sys.executable, "-W", "ignore", "-c", IMPORTS, *modules]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900).stdout
+    return {module: set(all_loaded) for module, *all_loaded in map(str.split, lines.splitlines())}
+
+
 @pytest.mark.parametrize("name", pipeline.STEPS)
-def test_what_a_step_imports_is_what_python_loads_for_it(name: str) -> None:
+def test_what_a_step_imports_is_what_python_loads_for_it(name: str, loaded: dict[str, set[str]]) -> None:
     """In a fresh interpreter; a package's own file aside, and what a function imports when it is called."""
     module = pipeline.STEPS[name].__module__
-    code = f"import sys, {module}; print(*(n for n in sys.modules if n.startswith('lib.')))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=900
-    )
     found = {f"lib.{one.replace('/', '.')}" for one in meaning.imported_modules(f"import {module}")}
     packages = {one.rpartition(".")[0] for one in found}  # their own files hold nothing but words
-    assert set(loaded.stdout.split()) <= found | packages | {one.removesuffix(".__init__") for one in found}
+    assert loaded[module] <= found | packages | {one.removesuffix(".__init__") for one in found}
     assert not any(one.startswith("lib.tools") for one in found)
 
 
@@ -342,7 +359,7 @@ def codes() -> dict[str, str]:
             {"trade"},
         ),
         (
-            "months",
+            "evidence",
             "import numpy",
             "import math\nimport numpy",
             {"nowcasts"},

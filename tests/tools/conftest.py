@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fault_server as server_of
 import pytest
@@ -9,9 +10,11 @@ import site_runs
 from fault_server import Server
 from sources_kit import Time, quick_client, small_world
 
+from lib import tables
+from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
-from lib.tools.sources.snapshots import Store, open_store
+from lib.tools.sources.snapshots import Desk, open_store
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +46,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.secrets.from_keyring", lambda name: None)
+    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: None)
 
 
 @pytest.fixture
@@ -58,5 +61,30 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path: Path) -> Path:
     return open_store(tmp_path / "kept")
+
+
+READ: dict[Any, Any] = {}
+"""Tables as they were read, by what they and all others hold."""
+
+
+@pytest.fixture
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound tables of the same content are read once, in whatever copy of the data they lie."""
+    read, keys = tables._read_once, {}
+
+    def found(name: str, file: Path, *more: Any) -> Any:  # the last two are the state of the files
+        if (asked := (name, file, *more)) not in keys:
+            paths = (file, *filter(Path.is_file, sorted(data_dir().iterdir())))
+            keys[asked] = (name, more[:-2], *(hash(path.read_bytes()) for path in paths))
+        if keys[asked] not in READ:
+            READ[keys[asked]] = read(name, file, *more)
+        return READ[keys[asked]]
+
+    monkeypatch.setattr(tables, "_read_once", found)
+
+
+@pytest.fixture
+def desk(client: Client, store: Path) -> Desk:
+    return Desk(client, store)

@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from sampling import exhaustive, some
 
 from lib.analysis import asking
 from lib.analysis.asking import AnswerRecord
 from lib.tools.cli import main
 from lib.tools.commands import run as running
-from lib.tools.run.freshness import Outcome
+from lib.tools.run.execute import Outcome
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -133,9 +134,10 @@ DOUBTFUL = (
 )
 
 
+@exhaustive
 @pytest.mark.parametrize(
     ("table", "words", "told"),
-    [
+    some([
         (BOTH, ("exports double by 2027", "--currency", "CNY"), ("mine, exports: 2 times", "from CNY 85.5 billion in 2020")),
         (BOTH, ("imports of 20 bn USD by 2027",), ("mine, imports: US$20 billion 2020–2027", "from US$9.5 billion in 2020")),
         (BOTH, ("+10 % a year by 2027", "--currency", "CNY"), ("mine: +10 %", "from CNY 121 billion in 2020")),
@@ -146,7 +148,7 @@ DOUBTFUL = (
         (FISCAL, ("double by 2027",), ("fiscal: found fiscal years such as \"2018-19\"", "give it with --fiscal")),
         ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn"), ('several columns of numbers (\"a\", \"b\")', "give it with --column")),
         ("year,a,b\n2019,5,6\n2020,6,7\n", ("double by 2027", "--unit", "USD mn", "--column", "a"), ("from US$6 million in 2020",)),
-    ],
+    ], 2),
 )  # fmt: skip
 def test_a_table_of_any_kind_is_asked(
     mine: Path, table: str, words: tuple[str, ...], told: tuple[str, ...]

@@ -11,17 +11,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tiny
 from click.testing import CliRunner, Result
+from sampling import exhaustive, some
 
 from lib import package
 from lib.tools.cli import main
-from lib.tools.run import matrix, pool, stamp
+from lib.tools.run import committed, matrix, pool
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -40,15 +40,14 @@ def refused(*arguments: str) -> str:
 
 
 @pytest.fixture
-def no_kernel(monkeypatch: pytest.MonkeyPatch, expand_once: Callable[..., Any]) -> None:
-    """Any start of a run fails the test; the committed cases are read once, since that takes seconds."""
+def no_kernel(monkeypatch: pytest.MonkeyPatch, short_matrix: Path) -> None:
+    """Any start of a run fails the test; of the committed cases only some are read, since all take seconds."""
     monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
-    ours = package.notebooks_dir()
+    ours, whole = package.notebooks_dir(), matrix.expand
 
-    def expand(path: Path | None = None, ci: bool = False, only: tuple[str, ...] = ()) -> Any:
-        folder = package.notebooks_dir()  # another where a test has set it
-        committed = None if folder == ours else folder / matrix.RUNS_FILE
-        return expand_once(path or committed, ci, only)
+    def expand(path: Path | None = None, *arguments: Any) -> Any:
+        is_ours = path is None and package.notebooks_dir() == ours  # another where a test has set it
+        return whole(short_matrix if is_ours else path, *arguments)
 
     monkeypatch.setattr(matrix, "expand", expand)
 
@@ -107,9 +106,9 @@ def test_imports_stay_light(statement: str, absent: list[str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["run", "--help"]])
 def test_help_shows_commands_that_can_be_typed(
-    no_kernel: None, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    no_kernel: None, arguments: list[str], short_matrix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(package.notebooks_dir() / "runs.yml", tmp_path / "mine.yml")
+    shutil.copy(short_matrix, tmp_path / "mine.yml")
     monkeypatch.chdir(tmp_path)
     result = invoke(*arguments)
     assert result.exit_code == 0
@@ -373,8 +372,8 @@ def test_the_first_failure_stops_the_rest_only_if_so_asked(tiny_folder: Path, tm
 
 @pytest.mark.usefixtures("shared_server")
 def test_the_template_can_be_stamped(tiny_folder: Path) -> None:
-    path = tiny.write(tiny_folder, "1", name=stamp.TEMPLATE)
-    result = invoke("stamp", stamp.TEMPLATE)
+    path = tiny.write(tiny_folder, "1", name=committed.TEMPLATE)
+    result = invoke("stamp", committed.TEMPLATE)
     assert (result.exit_code, result.output) == (0, "stamped template (never stamped)\n")
     assert '"tradegoals"' in path.read_text()
 
@@ -398,7 +397,7 @@ def test_a_terminal_that_lacks_a_sign_gets_its_code(tmp_path: Path) -> None:
 def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "lib.tools.cli", "run", "--list", "--notebook", tiny.NAME]
+    command = [sys.executable, "-m", "lib.tools.cli", "schema"]
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
@@ -472,11 +471,14 @@ def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     assert "[1/1]" not in shown
 
 
-DRIVER = """
+DRIVER = f"""
 import signal, sys
 import os
+from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from lib.tools.cli import main
+from lib.tools.run import kernels
+kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 os.environ["TRADEGOALS_NOTEBOOKS"] = sys.argv[1]
 main(["run", "--notebook", sys.argv[2], "--out", sys.argv[3]])
 """
@@ -500,16 +502,19 @@ def wait_until(condition: object) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+@exhaustive
 @pytest.mark.parametrize(
     ("number", "to_group", "early"),
-    [
-        (signal.SIGINT, False, False),
-        (signal.SIGINT, True, False),
-        (signal.SIGINT, False, True),
-        (signal.SIGINT, True, True),
-        (signal.SIGTERM, False, False),
-    ],
-    ids=["in a cell", "in a cell, whole group", "while it starts", "while it starts, whole group", "SIGTERM"],
+    some(
+        [
+            pytest.param(signal.SIGINT, False, False, id="in a cell"),
+            pytest.param(signal.SIGINT, True, False, id="in a cell, whole group"),
+            pytest.param(signal.SIGINT, True, True, id="while it starts, whole group"),
+            pytest.param(signal.SIGINT, False, True, id="while it starts"),
+            pytest.param(signal.SIGTERM, False, False, id="SIGTERM"),
+        ],
+        2,
+    ),
 )
 def test_an_interrupt_ends_the_run_and_its_kernel(
     tmp_path: Path, number: signal.Signals, to_group: bool, early: bool

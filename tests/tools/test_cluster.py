@@ -19,10 +19,11 @@ import tiny
 from click.testing import CliRunner
 
 from lib.errors import UserError
-from lib.files import read_json
 from lib.tools.cli import main
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Run, Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import Run, run_from
+from lib.tools.strict import read_json
 
 HERE = Path(__file__).resolve().parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -74,9 +75,9 @@ def test_specs_are_written_and_each_can_be_run_alone(place: Path, monkeypatch: p
     [
         ("{", "found no valid JSON"),
         ("[]", "expected a mapping of notebook, slug, parameters"),
-        ({"slug": "../../up"}, "slug: found '../../up', expected a name fit for a folder"),
+        ({"slug": "../../up"}, 'slug: found "../../up", expected a name fit for a folder'),
         ({"slug": ".."}, "slug: found"),
-        ({"notebook": "/etc/passwd"}, "notebook: found '/etc/passwd'"),
+        ({"notebook": "/etc/passwd"}, 'notebook: found "/etc/passwd"'),
         ({"notebook": "07_none"}, 'found "07_none", expected one of'),
         ({"parameters": 3}, "parameters: expected a mapping"),
         ({"parameters": {"reportr": "China"}}, "did you mean reporter?"),
@@ -153,16 +154,15 @@ def wait_for(condition: Any) -> bool:
     return bool(condition())
 
 
-@pytest.mark.parametrize("cold", [True, False], ids=["ordinary kernels", "warm kernels"])
-def test_a_dask_worker_killed_midway_loses_nothing(place: Path, cold: bool) -> None:
+@pytest.mark.parametrize("kernel", [kernels.ORDINARY, kernels.INSTALLED])
+def test_a_dask_worker_killed_midway_loses_nothing(place: Path, kernel: str) -> None:
     begun = place / "begun"
     slow = f"import os, time\nwith open({str(begun)!r}, 'a') as file:\n    file.write(reporter + ' ')\ntime.sleep(1)"
     tiny.write(place / "notebooks", slow, GOOD)
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     with dask_cluster(place) as (address, workers):
         outcomes = []
-        settings = Settings(kernels.ORDINARY if cold else kernels.INSTALLED)
-        tasks = pool.make_tasks(every, place / "out", settings, freshness.Sources())
+        tasks = pool.make_tasks(every, place / "out", Settings(kernel), freshness.Sources())
         for outcome in pool.execute_many(tasks, pool.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:

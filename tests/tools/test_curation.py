@@ -5,21 +5,24 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from lib import figures as fig
-from lib import files
+from lib.analysis import plausibility
 from lib.errors import UserError
 from lib.package import DATA_ENV, data_dir
+from lib.research import files
 from lib.tools import curation
 from lib.tools.cli import main
 from lib.tools.commands import data
-from lib.tools.run import stamp
+from lib.tools.run import committed
 from lib.tools.sources import covariates
 
 GIVEN = {
@@ -37,11 +40,28 @@ GIVEN = {
 
 
 @pytest.fixture(autouse=True)
-def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_data(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the tables."""
     shutil.copytree(data_dir(), tmp_path / "data", ignore=shutil.ignore_patterns("fetched", "snapshots"))
     monkeypatch.setenv(DATA_ENV, str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def flags_found_once() -> Iterator[None]:
+    """The rules are asked once about the same figures: each command asks about those before it, all the same here."""
+    kept: dict[str, pd.DataFrame] = {}
+    ask = plausibility.find_flags
+
+    def find(figures: pd.DataFrame, *more: Any) -> pd.DataFrame:
+        key = figures.to_csv()
+        if key not in kept:
+            kept[key] = ask(figures, *more)
+        return kept[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plausibility, "find_flags", find)
+        yield
 
 
 def invoke(*arguments: str, typed: str = "") -> Result:
@@ -73,7 +93,7 @@ def test_a_figure_is_one_more_line_in_its_place_and_the_data_stay_in_order(own_d
         "government,https://example.org/2014,ok,"
     )
     assert after[after.index(new[0]) - 1].startswith("HRB-RU-total-2014m01_m03-a")
-    assert fig.check_data() == []  # sorted, valid, checksums renewed
+    assert fig.check_tables() + files.check_checksums() == []  # sorted, valid, checksums renewed
     assert fig.load_figures().set_index("figure_id").loc["HRB-RU-total-2014-a", "value_mn"] == 310
 
 
@@ -172,7 +192,7 @@ def test_a_country_that_the_record_does_not_have_gets_its_row(own_data):
     assert result.exit_code == 0, result.output
     assert "reporters.csv gets a row: India, IN" in result.output
     assert "India,IN,country,,," in lines_of(own_data / "reporters.csv")
-    assert fig.check_data() == []
+    assert fig.check_tables() + files.check_checksums() == []
 
 
 @pytest.mark.parametrize(
@@ -336,7 +356,7 @@ def test_no_command_makes_anything_of_a_table_that_differs_from_its_checksum(
 
 def test_a_difference_is_shown_by_row_and_field_and_renewed_by_whoever_says_so(own_data, monkeypatch):
     commit(own_data)
-    monkeypatch.setattr(stamp, "all_faults", lambda in_short: [])  # which takes seconds
+    monkeypatch.setattr(committed, "all_faults", lambda in_short: [])  # which takes seconds
     table = own_data / "covariates.csv"
     lines = lines_of(table)
     year, name, value, *_ = lines[1].split(",")
@@ -371,7 +391,7 @@ def test_faults_are_told_before_anything_is_renewed(own_data):
 
 def test_covariates_are_not_renewed_over_a_difference(own_data):
     alter(own_data, "covariates.csv")
-    nothing = covariates.Renewed(fig.load_covariates().iloc[:0], [], [])
+    nothing = covariates.Renewed()
     with pytest.raises(UserError, match=r"covariates\.csv:1: found sha256:"):
         covariates.write(nothing)
 
@@ -400,12 +420,12 @@ def test_figures_added_at_once_get_keys_of_their_own_and_a_copy_is_refused(own_d
     assert len(set(keys)) == len(keys) == 3
     (refused,) = set(said) - set(keys)
     assert refused.startswith("new figure:2: figure_id: ") and "no second copy of a row" in refused
-    assert fig.check_data() == []
+    assert fig.check_tables() + files.check_checksums() == []
     assert not [path for path in own_data.iterdir() if path.name.startswith(".")]
 
 
 def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(own_data, monkeypatch):
-    """`tests/test_files.py` stops at every other step."""
+    """`tests/research/test_files.py` stops at every other step."""
     (row,) = rows_given("A Daily")
 
     def stop(path: Path) -> None:
@@ -413,14 +433,16 @@ def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(ow
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rmdir", stop)
-        patch.setattr(files, "finish_together", lambda folder: (folder / files.TOGETHER).rmdir())
+        patch.setattr(
+            files, "finish_together", lambda folder: [path.rmdir() for path in folder.glob(files.TOGETHER)]
+        )
         with pytest.raises(KeyboardInterrupt):
             curation.add(row | {"reporter": "Kenya"})
-    assert fig.check_data() == []  # nothing has changed yet
+    assert fig.check_tables() + files.check_checksums() == []  # nothing has changed yet
     assert [one for one in curation.read_rows("figures") if one["reporter"] == "Kenya"] == []
     data.expect_known_data()
     assert [one["figure_id"] for one in curation.read_rows("figures") if one["reporter"] == "Kenya"] == [
         "KE-RU-total-2014-a"
     ]
     assert "Kenya" in {one["name"] for one in curation.read_rows("reporters")}
-    assert fig.check_data() == []
+    assert fig.check_tables() + files.check_checksums() == []

@@ -9,10 +9,9 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -55,7 +54,7 @@ ELSEWHERE = {
     "pytest -n 0 notebooks/20_my_question.ipynb": "test_new.py::test_a_new_notebook_passes_lint_format_and_nbval",
     "tradegoals stamp": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
     "tradegoals stamp --check": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
-    "tradegoals check --renew": "test_stamp.py::test_renewing_writes_the_checksums_of_what_changed",
+    "tradegoals check --renew": "test_committed.py::test_renewing_writes_the_checksums_of_what_changed",
     "tradegoals schema --write": "test_new.py::test_a_new_notebook_works_with_every_command_at_once",
     "tradegoals run --accept": (
         "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
@@ -181,7 +180,7 @@ def test_the_step_that_executes_a_command_exists(command: str, place: str) -> No
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory, expand_once: Callable[..., Any]) -> Iterator[Path]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory, short_matrix: Path) -> Iterator[Path]:
     """A folder with a copy of the data, runs of two flows, and a publisher that knows India and Russia."""
     folder = tmp_path_factory.mktemp("documented")
     data = folder / "data"
@@ -191,7 +190,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, expand_once: Callable[...,
         patch.delenv(package.KEPT_ONLY_ENV, raising=False)
         patch.setattr(client, "open_client", partial(quick_client, publisher.bases))
         if not IN_FULL:
-            patch.setattr(matrix, "expand", expand_once)
+            whole = matrix.expand
+            patch.setattr(matrix, "expand", lambda path, *arguments: whole(path or short_matrix, *arguments))
         patch.chdir(folder)
         put_run(folder / "out", FIRST)
         exported = json.dumps(committed(FIRST)).replace('"flow": "total"', '"flow": "export"')

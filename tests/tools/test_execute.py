@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from click.testing import CliRunner
 
 from lib import cases, results
 from lib.errors import UserError
-from lib.tools.run import execute, freshness, kernels, matrix, page
+from lib.tools.run import execute, freshness, kernels, matrix, page, recorded
 from lib.tools.run.page import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
@@ -48,7 +49,7 @@ def tiny_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not told in which kernel to run takes one of the shared server."""
-    monkeypatch.setattr(execute, "Settings", lambda: freshness.Settings(warm_kernel))
+    monkeypatch.setattr(execute, "Settings", partial(execute.Settings, warm_kernel))
 
 
 def a_run(**changes: Any) -> freshness.Run:
@@ -115,7 +116,7 @@ def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> 
     assert names(folder) == PUBLISHED
     assert outcome.seconds > 0
 
-    record = results.read(folder / "result.json")
+    record = recorded.read(folder / "result.json")
     assert record == outcome.result
     assert record.parameters == run.parameters
     assert [reading.reading for reading in record.readings] == ["average", "every_year", "mean_of_rates"]
@@ -233,7 +234,7 @@ def test_a_kernel_talks_through_private_sockets_that_are_gone_afterwards(
 # A run that fails.
 
 
-def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> freshness.Outcome:
+def execute_bad(tiny_folder: Path, out: Path, *cells: str) -> execute.Outcome:
     """Run notebooks of which the first is bad; the second must be executed all the same."""
     good = "00_did_the_goal_hold"
     tiny.write(tiny_folder, *cells)
@@ -381,7 +382,7 @@ def test_papermills_command_executes_with_our_engine(
         (cell.source, cell.get("outputs")) for cell in ours.cells
     ]
     assert theirs.metadata.papermill.parameters == ours.metadata.papermill.parameters == run.parameters
-    assert results.from_notebook(theirs) == outcome.result
+    assert recorded.from_notebook(theirs) == outcome.result
     left = [
         path for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid() and has(path, mark)
     ]

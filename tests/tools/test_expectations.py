@@ -9,13 +9,13 @@ import pytest
 import tiny
 from click.testing import CliRunner
 
-from lib import results
 from lib.errors import UserError
 from lib.results import Estimate, ReadingResult, Result
 from lib.tools.cli import main
-from lib.tools.run import expectations, freshness, matrix
-from lib.tools.run.expectations import accept, check
-from lib.tools.run.freshness import Outcome, Run
+from lib.tools.run import committed, freshness, matrix, recorded
+from lib.tools.run.committed import accept, check
+from lib.tools.run.execute import Outcome
+from lib.tools.run.freshness import Run
 from lib.tools.run.results_table import read_table
 
 KEPT = Path(__file__).resolve().parents[1] / "expected"
@@ -50,7 +50,7 @@ SOME = Result(
 def expected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of expectations in place of the committed one."""
     folder = tmp_path / "expected"
-    monkeypatch.setattr(expectations, "EXPECTED_DIR", folder)
+    monkeypatch.setattr(committed, "EXPECTED_DIR", folder)
     return folder
 
 
@@ -61,7 +61,7 @@ def outcome(tmp_path: Path, result: Result | None = SOME, parts: Any = PARTS, **
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").unlink(missing_ok=True)
     if result is not None:
-        (folder / "result.json").write_text(results.to_json(result), encoding="utf-8")
+        (folder / "result.json").write_text(recorded.to_json(result), encoding="utf-8")
     if parts is not None:
         freshness.write_journal(folder, asdict(run) | {"key": "k", "status": "ok", "parts": parts})
     return replace(Outcome(run, folder, 1.0), **changes)
@@ -83,7 +83,7 @@ def test_what_was_accepted_is_as_expected(tmp_path: Path, expected: Path) -> Non
     assert check([outcome(tmp_path, skipped=True)]) == []
     assert accept([outcome(tmp_path)]) == []  # nothing to renew, nothing written
     content = json.loads((expected / "harbin-2014.json").read_text())
-    assert content["tolerances"] == expectations.TOLERANCES
+    assert content["tolerances"] == committed.TOLERANCES
     kept = content["runs"][f"{NOTEBOOK}/harbin"]
     assert kept["verdicts"] == {"on average": "open", "every year": "missed"}
     assert kept["probabilities"] == {"on average": 0.38, "base rate 2015, probability, share of flows": 0.2}
@@ -156,7 +156,7 @@ def test_a_difference_is_told_with_old_and_new(tmp_path: Path, result: Result, l
         ({"data": {"figures.csv": "f" * 64}}, "data changed: figures.csv"),
         ({"notebook": "f" * 64}, "notebook changed"),
         ({"parameters": {"goal": "30 %"}}, "parameters changed: goal"),
-        ({"versions": {"numpy": "2.5.0", "click": "9"}}, "version changed: numpy 2.4.0 to 2.5.0"),
+        ({"versions": {"numpy": "2.5.0", "click": "9"}}, "versions changed: numpy 2.4.0 to 2.5.0"),
         ({"python": "3.13.1 linux x86_64"}, "Python changed: 3.11.7 linux x86_64 to 3.13.1 linux x86_64"),
     ],
 )
@@ -238,7 +238,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, expected: Path, content: str) -
 
 def test_a_damaged_expectation_of_one_run_is_named(tmp_path: Path, expected: Path) -> None:
     expected.mkdir()
-    content = {"tolerances": expectations.TOLERANCES, "runs": {f"{NOTEBOOK}/harbin": {"verdicts": 3}}}
+    content = {"tolerances": committed.TOLERANCES, "runs": {f"{NOTEBOOK}/harbin": {"verdicts": 3}}}
     (expected / "harbin-2014.json").write_text(json.dumps(content))
     with pytest.raises(
         UserError, match=rf"harbin-2014\.json: {NOTEBOOK}/harbin: found a damaged expectation"
@@ -248,14 +248,14 @@ def test_a_damaged_expectation_of_one_run_is_named(tmp_path: Path, expected: Pat
 
 def test_two_estimates_of_one_name_are_refused() -> None:
     with pytest.raises(UserError, match="two estimates named level 2015"):
-        expectations.facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
+        committed.facts(SOME.model_copy(update={"estimates": [LEVEL, LEVEL]}))
 
 
 def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:
     """A case that is added needs an expectation, one that is dropped leaves none behind."""
     runs = [Run(name, "default", {}) for name in matrix.NOTEBOOKS]
     runs += matrix.expand(ci=True)[0]
-    wanted = {(expectations.case_of(run), run.name) for run in runs}
+    wanted = {(committed.case_of(run), run.name) for run in runs}
     there = {
         (path.stem, name)
         for path in KEPT.glob("*.json")
@@ -274,12 +274,13 @@ RECORD = (
 )
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_the_command_accepts_compares_and_fails_with_the_difference(
     tmp_path: Path, expected: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, out = tmp_path / "notebooks", tmp_path / "out"
     monkeypatch.setenv("TRADEGOALS_NOTEBOOKS", str(folder))
-    command = ["run", "--notebook", tiny.NAME, "--out", str(out), "--cold", "--jobs", "1"]
+    command = ["run", "--notebook", tiny.NAME, "--out", str(out), "--jobs", "1"]
     tiny.write(folder, RECORD.format(p=0.38, name=tiny.NAME))
     accepted = CliRunner().invoke(main, [*command, "--accept"])
     assert accepted.exit_code == 0, accepted.output

@@ -20,11 +20,13 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from sampling import exhaustive, some
 
 from lib import fetched
 from lib.economies import read_unit
 from lib.errors import Fault, UserError
-from lib.package import DATA_ENV, KEPT_ONLY_ENV, check_checksums, data_dir
+from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
+from lib.research.files import check_checksums
 from lib.tools.cli import main
 from lib.tools.sources import record
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
@@ -225,17 +227,14 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_table_of_every_kind_is_read_without_a_mapping(kind: str, tmp_path: Path) -> None:
+def test_a_table_of_every_kind_is_read_without_a_mapping_and_with_the_one_that_was_found(
+    kind: str, tmp_path: Path
+) -> None:
     content, said, expected = KINDS[kind]
-    assert values(look(tmp_path, content, **FACTS | said).observations) == expected
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_mapping_that_was_found_reads_the_same_when_given(kind: str, tmp_path: Path) -> None:
-    content, said, expected = KINDS[kind]
-    mapping = look(tmp_path, content, **FACTS | said).mapping
-    again = parse_mapping(to_yaml(mapping).encode(), "m.yml")
-    assert again == mapping
+    found = look(tmp_path, content, **FACTS | said)
+    assert values(found.observations) == expected
+    again = parse_mapping(to_yaml(found.mapping).encode(), "m.yml")
+    assert again == found.mapping
     body = content.encode() if isinstance(content, str) else content
     assert values(read_table(body, again, "t")[0]) == expected
 
@@ -514,7 +513,7 @@ def test_many_values_for_one_period_are_one_line() -> None:
 
 
 @pytest.fixture
-def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_data(read_once: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "data"
     shutil.copytree(data_dir(), folder, ignore=shutil.ignore_patterns("reference", "snapshots", "fetched"))
     (folder / "reference").symlink_to(data_dir() / "reference")
@@ -703,9 +702,10 @@ def attack(body: bytes, path: Path) -> None:
             assert str(error).strip() and len(str(error)) < 3000, f"{len(str(error))} characters"
 
 
+@exhaustive
 def test_damaged_files_end_in_a_result_or_in_words(tmp_path: Path) -> None:
-    """Some hundreds here; `TRADEGOALS_DAMAGED=20000` makes a campaign of it, which runs for minutes."""
-    for seed in range(int(os.environ.get("TRADEGOALS_DAMAGED", "240"))):
+    """Some dozens here; `TRADEGOALS_DAMAGED=20000` makes a campaign of it, which runs for minutes."""
+    for seed in some(range(int(os.environ.get("TRADEGOALS_DAMAGED", "240"))), 3):
         chance = random.Random(seed)
         attack(damage(SAMPLES[seed % len(SAMPLES)], chance), tmp_path / "damaged.dat")
 
@@ -889,7 +889,8 @@ def test_a_case_that_is_doubtful_is_noted(case: str) -> None:
 
 
 @needs_cases
-@pytest.mark.parametrize("case", IMPORTED)
+@exhaustive
+@pytest.mark.parametrize("case", some(IMPORTED, 2))
 def test_a_case_is_imported_or_refused_as_it_should(case: str, own_data: Path) -> None:
     refused = case[:3] in ("C33", "C40")
     told = imported(case, ends=2 if refused else 0)
@@ -917,7 +918,8 @@ def told_of(question: str) -> str:
 
 
 @needs_cases
-@pytest.mark.parametrize("case", THEN_ASKED)
+@exhaustive
+@pytest.mark.parametrize("case", some(THEN_ASKED, 2))
 def test_a_case_that_is_imported_answers_a_goal(case: str, own_data: Path) -> None:
     imported(case)
     question, words = THEN_ASKED[case]
@@ -956,7 +958,8 @@ ANSWERED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ANSWERED)
+@exhaustive
+@pytest.mark.parametrize("kind", some(ANSWERED, 2))
 def test_what_was_imported_answers_a_goal(kind: str, own_data: Path) -> None:
     table, question, words = ANSWERED[kind]
     run("import", file("mine.csv", table), *SAID, "--yes")

@@ -19,9 +19,11 @@ from typing import Any
 
 import nbformat
 import pytest
+import tiny
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from sampling import exhaustive, some
 from traitlets.config import Config
 
 from lib.errors import UserError
@@ -49,6 +51,12 @@ def name() -> Iterator[str]:
         folder = folder_of(name)
     assert processes(folder) == []
     assert not folder.exists()
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that import the least: for what begins and ends several of them."""
+    monkeypatch.setattr(kernels, "_SCRIPT", tiny.SERVER)
 
 
 def folder_of(name: str) -> Path:
@@ -239,7 +247,7 @@ def test_edited_code_is_never_stale(name: str, tmp_path: Path) -> None:
 
 
 def test_a_command_loads_lib_once_and_an_edit_of_it_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    light: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "lib"
     (package / "analysis").mkdir(parents=True)
@@ -324,9 +332,10 @@ def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     assert stack.changed_file() == str(file)
 
 
-@pytest.mark.parametrize("how", ["killed", "packages have changed"])
+@exhaustive
+@pytest.mark.parametrize("how", some(["packages have changed", "killed"], 2))
 def test_a_server_that_vanishes_is_started_again_with_one_line(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
+    light: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setenv("PYTHONUSERBASE", str(base := Path(tempfile.mkdtemp(prefix="k"))))
     (packages := Path(site._get_path(str(base)))).mkdir(parents=True)  # type: ignore[attr-defined]
@@ -418,7 +427,9 @@ def test_many_kernels_leave_nothing_behind(name: str) -> None:
     assert eventually(lambda: children.read_text().split() == [])
 
 
-def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_servers_and_the_end_of_one(
+    name: str, light: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = tmp_path / "matplotlibrc"
     settings.write_text("figure.dpi: 100\n")
     monkeypatch.setenv("MATPLOTLIBRC", str(settings))
@@ -445,8 +456,9 @@ def test_two_servers_and_the_end_of_one(name: str, tmp_path: Path, monkeypatch: 
 
 DRIVER = f"""
 import os, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_kernels import execute, kernels
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(tiny.__file__).parent)!r}]
+from test_kernels import Path, execute, kernels
+kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 with kernels.warm() as name:
     print(os.environ["JUPYTER_PATH"], flush=True)
     execute((f"open('running', 'w').close()\\n{{sys.argv[1]}}",), name, os.getcwd())
@@ -455,9 +467,10 @@ SLEEPS = "import time; time.sleep(1000)"
 HEARS_NOTHING = "import re; re.match('(a+)+$', 'a' * 64 + 'b')"  # for ever, and no thread can run
 
 
+@exhaustive
 @pytest.mark.parametrize(
     ("number", "cell"),
-    [(signal.SIGKILL, SLEEPS), (signal.SIGINT, SLEEPS), (signal.SIGKILL, HEARS_NOTHING)],
+    some([(signal.SIGINT, SLEEPS), (signal.SIGKILL, SLEEPS), (signal.SIGKILL, HEARS_NOTHING)], 2),
 )
 def test_nothing_survives_the_driver(number: int, cell: str, tmp_path: Path) -> None:
     with subprocess.Popen(
@@ -489,7 +502,7 @@ def test_a_server_ends_when_its_parent_has_gone() -> None:
 # The kernelspec in an environment.
 
 
-def test_installed_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
     folder = kernels.install()
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))

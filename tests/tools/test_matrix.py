@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +217,10 @@ def test_the_schema_finds_what_the_reader_refuses(tmp_path: Path, text: str) -> 
     assert faults(tmp_path, text)
 
 
-def test_the_matrix_of_all_flows_is_large_and_whole(expand_once: Callable[..., Any]) -> None:
-    every, left_out = expand_once(None, False, ())
+def test_the_matrix_of_all_flows_is_large_and_whole(
+    committed_matrix: tuple[list[Run], dict[str, str]],
+) -> None:
+    every, left_out = committed_matrix
     found = [run for run in every if run.case == "all-flows"]
     assert len(found) >= 200
     assert {run.parameters["goal"] for run in found} == {"10 %", "15 %", "25 %", "40 %"}
@@ -280,6 +281,7 @@ def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path) -> None:
     assert asked == 4
 
 
+@pytest.mark.usefixtures("shared_server")
 def test_an_unchanged_matrix_is_recognised_without_pandas(hundred: Path) -> None:
     """What takes time in a skip is an import: the budget of 1.5 s for a hundred runs is in tests/bench."""
     code = (
@@ -288,7 +290,7 @@ def test_an_unchanged_matrix_is_recognised_without_pandas(hundred: Path) -> None
         "print(sorted({'pandas', 'pydantic', 'nbformat', 'papermill', 'yaml'} & set(sys.modules)))"
     )
     arguments = ["run", "--runs", "--only", "*/a_goal-[1-3]", "--jobs", "2", "--out", str(hundred / "out")]
-    command = [sys.executable, "-c", code, *arguments]
-    subprocess.run(command, check=True, capture_output=True)
-    again = subprocess.run([*command, "--dry-run"], check=True, capture_output=True, text=True)
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    command = [sys.executable, "-c", code, *arguments, "--dry-run"]
+    again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert again.stdout.splitlines()[-2:] == ["0 of 3 would run", "[]"]

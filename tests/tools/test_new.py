@@ -17,14 +17,17 @@ import tiny
 import yaml
 from click.testing import CliRunner, Result
 from packaging.specifiers import SpecifierSet
+from sampling import exhaustive, some
 from sentences import check_page
 from test_sentences import FLOWS, GOALS, said_by
 
 from lib import cases, outlook, package
 from lib.analysis import answers
+from lib.analysis.cases import ScoreCase
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import freshness, kernels, matrix, stamp
+from lib.tools.commands import author
+from lib.tools.run import committed, freshness, kernels, matrix
 from lib.words import number
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +50,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     matrix.ON_REQUEST.pop(NAME, None)
 
 
-@pytest.mark.parametrize("case", ["FlowCase", "GoalCase"])
+@exhaustive
+@pytest.mark.parametrize("case", some(["GoalCase", "FlowCase"], 2))
 def test_a_new_notebook_works_with_every_command_at_once(
     own: Path, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,9 +62,9 @@ def test_a_new_notebook_works_with_every_command_at_once(
 
     notebook = nbformat.read(path, as_version=4)
     assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
-    assert stamp.stale_parts(notebook) == {}
-    assert stamp.parameter_faults(notebook, getattr(cases, case)) == []
-    assert [line for line in stamp.notebook_faults() if line.startswith(NAME)] == []
+    assert committed.stale_parts(notebook) == {}
+    assert committed.parameter_faults(notebook, getattr(cases, case)) == []
+    assert [line for line in committed.notebook_faults() if line.startswith(NAME)] == []
     assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()
     assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
         "items"
@@ -77,7 +81,7 @@ def test_a_new_notebook_works_with_every_command_at_once(
 
 
 def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str) -> None:
-    path = stamp.make_notebook(NAME, 'Did "exports" keep up?')
+    path = author.make_notebook(NAME, 'Did "exports" keep up?')
     lint = [["ruff", "check"], ["ruff", "format", "--check"]]
     settings = ["--config", str(ROOT / "pyproject.toml")]
     nbval = ["pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
@@ -92,7 +96,7 @@ def test_a_new_notebook_passes_lint_format_and_nbval(own: Path, warm_kernel: str
 @pytest.mark.parametrize("name", ["", "x", "20", "20_", "20_Did", "20 did", "../20_did", "20_did/x", "2_did"])
 def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(UserError, match=r"^name: found .*, expected two digits .* such as 20_did_exports"):
-        stamp.check_name(name)
+        author.check_name(name)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
 )
 def test_a_name_that_is_taken_is_refused(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        stamp.check_name(name)
+        author.check_name(name)
 
 
 def test_an_unknown_case_is_refused_with_the_nearest() -> None:
@@ -120,7 +124,7 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     nbformat.write(notebook, template)
     before = (own / "lib" / "tools" / "run" / "matrix.py").read_bytes()
     with pytest.raises(UserError, match="ZeroDivisionError"):
-        stamp.make_notebook(NAME)
+        author.make_notebook(NAME)
     assert not (own / "notebooks" / f"{NAME}.ipynb").exists()
     assert (own / "lib" / "tools" / "run" / "matrix.py").read_bytes() == before
     assert NAME not in matrix.ON_REQUEST
@@ -140,18 +144,18 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     ],
 )
 def test_an_entry_is_added_to_the_mapping_and_nothing_else_changes(before: str, after: str) -> None:
-    assert stamp.with_entry(before, "M", "k", "V") == after
+    assert author.with_entry(before, "M", "k", "V") == after
 
 
 def test_a_source_without_the_mapping_is_an_error() -> None:
     with pytest.raises(UserError, match="found no mapping M"):
-        stamp.with_entry("x = 1\n", "M", "k", "V")
+        author.with_entry("x = 1\n", "M", "k", "V")
 
 
-@pytest.mark.parametrize("model", [*stamp.flow_cases().values(), cases.ScoreCase])
+@pytest.mark.parametrize("model", [*author.flow_cases().values(), ScoreCase])
 def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
     values: dict[str, object] = {}
-    exec(stamp.parameters_cell(model), {}, values)
+    exec(author.parameters_cell(model), {}, values)
     assert values == model().model_dump(mode="json")
 
 
@@ -206,10 +210,12 @@ def test_other_systems_are_told_that_there_is_no_warm_kernel(
 
 def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described() -> None:
     """Renewed by `tradegoals stamp`."""
-    picture = (ROOT / stamp.PICTURE).read_bytes()
-    notebook = stamp.read_notebook(ROOT / "notebooks" / f"{stamp.PICTURE_OF}.ipynb")
-    assert picture == stamp.first_picture(notebook) and len(picture) < 100_000
-    (alt,) = re.findall(rf"!\[([^]]+)\]\({stamp.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    picture = (ROOT / author.PICTURE).read_bytes()
+    notebook = committed.read_notebook(ROOT / "notebooks" / f"{author.PICTURE_OF}.ipynb")
+    assert picture == author.first_picture(notebook) and len(picture) < 100_000
+    (alt,) = re.findall(
+        rf"!\[([^]]+)\]\({author.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8")
+    )
     fan = outlook.of(cases.GoalCase(reporter="Harbin", partner="Russia", as_of=date(2014, 4, 15))).fan
     assert fan is not None
     middle, low, high = (number(round(fan.loc[2015, level])) for level in (0.5, 0.1, 0.9))
@@ -218,17 +224,17 @@ def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described()
 
 
 def test_stamping_renews_the_picture_only_where_there_is_one(tmp_path: Path) -> None:
-    notebook = tiny.write(tmp_path / "notebooks", "1", name=stamp.PICTURE_OF)
+    notebook = tiny.write(tmp_path / "notebooks", "1", name=author.PICTURE_OF)
     cell = nbformat.v4.new_output("display_data", {"image/png": "AAEC"})
     content = nbformat.read(notebook, as_version=4)
     content["cells"][1]["outputs"] = [cell]
     nbformat.write(content, notebook)
-    stamp.renew_picture(notebook)
+    author.renew_picture(notebook)
     assert not (tmp_path / ".github").exists()
     (tmp_path / ".github").mkdir()
-    (tmp_path / stamp.PICTURE).write_bytes(b"old")
-    stamp.renew_picture(notebook)
-    assert (tmp_path / stamp.PICTURE).read_bytes() == b"\x00\x01\x02"
+    (tmp_path / author.PICTURE).write_bytes(b"old")
+    author.renew_picture(notebook)
+    assert (tmp_path / author.PICTURE).read_bytes() == b"\x00\x01\x02"
 
 
 def test_the_start_page_links_every_notebook_by_its_question() -> None:

@@ -25,11 +25,12 @@ import pytest
 import tiny
 from tiny import PATIENCE
 
-from lib import files
 from lib.errors import UserError
+from lib.research import files
 from lib.tools.run import execute as execution
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Outcome, Run, Settings
+from lib.tools.run.execute import Outcome, Settings
+from lib.tools.run.freshness import Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -74,6 +75,12 @@ def execute(
         settings = Settings(KERNEL["name"], (limits or {}).get(run.notebook, PATIENCE))
         tasks += pool.make_tasks([run], place / "out", settings, sources)
     return list(pool.execute_many(tasks, pool.Processes(2, PATIENCE, megabytes)))
+
+
+@pytest.fixture
+def warm(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`execute` takes kernels of the shared server, which start faster than ordinary ones."""
+    monkeypatch.setitem(KERNEL, "name", warm_kernel)
 
 
 @pytest.fixture
@@ -131,7 +138,7 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
     tiny.write(place / "notebooks", GOOD, name="good")
     good = [
         Run("forks", "default", VALUES),
-        *(Run("good", str(n), VALUES | {"reporter": str(n)}) for n in range(4)),
+        *(Run("good", str(n), VALUES | {"reporter": str(n)}) for n in range(2)),
     ]
     before = {path for path in place.rglob("*") if "out" not in path.parts}
     outcomes = {o.run.name: o for o in execute(place, *every, *good, limits=LIMITS, megabytes=1000)}
@@ -154,7 +161,7 @@ def test_a_run_that_goes_wrong_harms_no_other(place: Path, monkeypatch: pytest.M
     [("os.getpid()", 9), ("int(os.environ['JPY_PARENT_PID'])", 9), ("int(os.environ['JPY_PARENT_PID'])", 15)],
     ids=["kernel", "process", "process asked to end"],
 )
-def test_a_kill_from_outside_is_made_good(place: Path, victim: str, number: int) -> None:
+def test_a_kill_from_outside_is_made_good(place: Path, warm: None, victim: str, number: int) -> None:
     once = f"import os\nif not os.path.exists({str(place / 'once')!r}):\n    open({str(place / 'once')!r}, 'w').close()\n"
     tiny.write(place / "notebooks", f"{once}    os.kill({victim}, {number})", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
@@ -173,7 +180,7 @@ NASTY = [
 ]
 
 
-def test_no_parameter_runs_or_leads_out_of_its_folder(place: Path) -> None:
+def test_no_parameter_runs_or_leads_out_of_its_folder(place: Path, warm: None) -> None:
     tiny.write(place / "notebooks", "import os\nassert 'INJECTED' not in os.environ", GOOD)
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": text}) for n, text in enumerate(NASTY)]
     outcomes = execute(place, *every)
@@ -256,7 +263,9 @@ def disk(place: Path) -> Iterator[Any]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may mount a disk")
-def test_a_small_disk_that_is_full_fails_one_run_and_keeps_the_other(place: Path, disk: Any) -> None:
+def test_a_small_disk_that_is_full_fails_one_run_and_keeps_the_other(
+    place: Path, disk: Any, warm: None
+) -> None:
     tiny.write(place / "notebooks", "if reporter == 'much':\n    print('x' * 3_000_000)", GOOD)
     little, much = (Run(tiny.NAME, name, VALUES | {"reporter": name}) for name in ("little", "much"))
     disk("size=2m")
@@ -270,7 +279,7 @@ def test_a_small_disk_that_is_full_fails_one_run_and_keeps_the_other(place: Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may mount a disk")
-def test_an_output_on_a_read_only_disk_is_a_users_mistake(place: Path, disk: Any) -> None:
+def test_an_output_on_a_read_only_disk_is_a_users_mistake(place: Path, disk: Any, warm: None) -> None:
     tiny.write(place / "notebooks", GOOD)
     run = Run(tiny.NAME, "default", VALUES)
     disk("size=2m,ro")
@@ -280,11 +289,11 @@ def test_an_output_on_a_read_only_disk_is_a_users_mistake(place: Path, disk: Any
     assert [outcome.error for outcome in execute(place, run)] == [""]
 
 
-def test_the_time_of_a_run_is_that_of_all_its_cells(place: Path) -> None:
+def test_the_time_of_a_run_is_that_of_all_its_cells(place: Path, warm: None) -> None:
     """No cell takes long; together they do. nbclient looks at the clock about once a second."""
     tiny.write(place / "notebooks", *["import time; time.sleep(1)"] * 12, GOOD)
     run = Run(tiny.NAME, "default", VALUES)
-    (outcome,) = execute(place, run, limits={tiny.NAME: 6})
+    (outcome,) = execute(place, run, limits={tiny.NAME: 3})
     assert re.match("cell [2-9]: CellTimeoutError", outcome.error), outcome.error
     assert not is_true(place, run)
 
@@ -311,7 +320,7 @@ def test_leftovers_of_a_killed_run_are_swept(place: Path, execute_one: Any) -> N
 
 
 def test_only_one_holds_a_lock_and_its_file_goes(tmp_path: Path) -> None:
-    code = "import sys, time\nfrom pathlib import Path\nfrom lib.files import locked\n"
+    code = "import sys, time\nfrom pathlib import Path\nfrom lib.research.files import locked\n"
     code += "with locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(900)"
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
@@ -330,7 +339,7 @@ def test_jobs_are_bounded_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -
         assert pool.default_jobs() == jobs
 
 
-def test_runs_go_at_once_but_never_more_than_asked(place: Path) -> None:
+def test_runs_go_at_once_but_never_more_than_asked(place: Path, warm: None) -> None:
     log = f"log = open({str(place / 'log')!r}, 'a', buffering=1)\nprint('+', file=log)"
     tiny.write(place / "notebooks", log, "import time\ntime.sleep(0.5)", "print('-', file=log)")
     execute(place, *(Run(tiny.NAME, str(n), VALUES) for n in range(4)))
@@ -419,11 +428,13 @@ def stopping(over: threading.Event) -> Iterator[ThreadPoolExecutor]:
 
 # Kills at random moments, of any process.
 
-DRIVER = """
+DRIVER = f"""
 import json, sys
 from pathlib import Path
 from lib.tools.run import freshness, kernels, pool
-from lib.tools.run.freshness import Settings, run_from
+from lib.tools.run.execute import Settings
+from lib.tools.run.freshness import run_from
+kernels._SCRIPT = Path({str(tiny.SERVER)!r})
 if __name__ == "__main__":
     runs = [run_from(run, "test") for run in json.loads(sys.argv[2])]
     with kernels.warm(pool.private_folder()) as kernel:

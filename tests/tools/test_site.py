@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
+from sampling import exhaustive, some
 from site_runs import NASTY, nasty_site
 
 from lib import cases, figures, package, words
@@ -587,13 +589,20 @@ def _state(site: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """Two runs and their site."""
+@pytest.fixture(scope="module")
+def small_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs and their site, which nobody changes."""
+    folder = tmp_path_factory.mktemp("small")
     for slug in ("default", "other"):
-        site_runs.put_run(tmp_path, site_runs.FIRST, slug)
-    build_site(tmp_path)
-    return tmp_path
+        site_runs.put_run(folder, site_runs.FIRST, slug)
+    build_site(folder)
+    return folder
+
+
+@pytest.fixture
+def small(small_site: Path, tmp_path: Path) -> Path:
+    """Two runs and their site, to be changed."""
+    return shutil.copytree(small_site, tmp_path, symlinks=True, dirs_exist_ok=True)
 
 
 def test_the_same_runs_give_the_same_site_byte_for_byte(
@@ -689,13 +698,14 @@ def begin_builds() -> Iterator[Callable[..., tuple[list[int], IO[str]]]]:
         yield begin
 
 
+@exhaustive
 def test_a_build_that_is_killed_at_any_moment_leaves_a_whole_site(small: Path, begin_builds: Any) -> None:
     valid = [_state(small / "site")]
     site_runs.put_run(small, site_runs.FIRST, "other", key="5" * 64)
     build_site(small)
     valid.append(_state(small / "site"))
     moments = np.random.default_rng(1).uniform(0, 1.2, 8)
-    for place, moment in enumerate(moments):
+    for place, moment in enumerate(some(moments, 2)):
         site_runs.put_run(small, site_runs.FIRST, "other", key=("2" if place % 2 else "5") * 64)
         (pid,), ends = begin_builds(small)
         if not select.select([ends], [], [], moment)[0]:  # else it had ended by itself
@@ -748,7 +758,7 @@ def test_without_a_run_there_is_no_site(tmp_path: Path) -> None:
 
 def test_a_folder_that_no_build_has_made_is_not_replaced(small: Path) -> None:
     (small / "site" / "built.json").unlink()
-    with pytest.raises(UserError, match="that no build of the site has made"):
+    with pytest.raises(UserError, match="that no build of the site made"):
         build_site(small)
     assert (small / "site" / "index.html").exists()
 

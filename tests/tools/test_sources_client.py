@@ -22,12 +22,10 @@ from hypothesis import strategies as st
 from sources_kit import NOW, Time, fetch_flow, quick_client
 
 from lib.errors import UserError
-from lib.tools.sources import secrets
+from lib.tools.sources import publishers
 from lib.tools.sources.client import (
     Bounded,
     Client,
-    Deadline,
-    Limits,
     QuotaUsed,
     Request,
     asked_wait,
@@ -36,9 +34,16 @@ from lib.tools.sources.client import (
     is_certificate_fault,
     open_client,
 )
-from lib.tools.sources.publishers import PUBLISHERS, base_of, check_address
-from lib.tools.sources.secrets import Secret, find_secret, from_keyring, redact
-from lib.tools.sources.snapshots import open_store
+from lib.tools.sources.publishers import (
+    PUBLISHERS,
+    Secret,
+    base_of,
+    check_address,
+    find_secret,
+    from_keyring,
+    redact,
+)
+from lib.tools.sources.snapshots import Desk, open_store
 
 PATH = "/data/dataflow/IMF.STA/IMTS/+/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
 MEDIA = ("application/json", server_of.CSV_TYPE)
@@ -174,7 +179,7 @@ def test_no_wait_of_the_network_outlasts_the_attempt(server: Server) -> None:
     ) as client:
         with pytest.raises(UserError, match=r"no answer in time|not complete after 90 s"):
             get(client, question(server))
-        assert client.ends.at == float("inf")
+        assert client.until == float("inf")
 
 
 def test_every_kind_of_wait_is_bounded_by_what_is_left() -> None:
@@ -197,8 +202,8 @@ def test_every_kind_of_wait_is_bounded_by_what_is_left() -> None:
         def write(self, buffer: bytes, timeout: float | None) -> None:
             asked["write"] = timeout
 
-    clock, ends = Time(seconds=97.0), Deadline(100.0)
-    network = Bounded(Network(), ends, clock.read)
+    clock = Time(seconds=97.0)
+    network = Bounded(Network(), Client(clock=clock.read, until=100.0))
     line = network.connect_tcp("host", 443, 10.0).start_tls(None, None, 10.0)
     line.write(b"x", 1.0)
     line.read(1, None)
@@ -284,7 +289,7 @@ def test_rows_of_unknown_length_are_refused(server: Server, client: Client) -> N
     """A CSV without its length that breaks off at the end of a row looks complete."""
     server.always(server_of.unframed)
     with pytest.raises(UserError, match="rows of unknown length"):
-        get(client, question(server, accept=server_of.CSV_TYPE))
+        get(client, question(server))
 
 
 def test_a_redirect_within_the_host_is_followed(server: Server, client: Client) -> None:
@@ -519,8 +524,7 @@ def test_no_key_in_any_file_log_message_or_address(
                 "Russia",
                 flow="total",
                 years=range(2010, 2012),
-                client=client,
-                store=open_store(tmp_path),
+                desk=Desk(client, open_store(tmp_path)),
             )
             written += [repr(fetched), fetched.observations.to_csv(), str(fetched.notes)]
         except UserError as error:
@@ -550,12 +554,12 @@ def content_of(path: Path) -> str:
 
 def test_a_secret_shows_itself_nowhere(tmp_path: Path) -> None:
     secret = Secret("COMTRADE_API_KEY", KEY)
-    assert KEY not in f"{secret} {secret!r} {[secret]} {secret:>40}"
+    assert KEY not in f"{secret} {secret!r} {[secret]}"
     assert secret.reveal() == KEY
     with pytest.raises(TypeError, match="cannot be written"):
         pickle.dumps(secret)
     for name in ("plain", "address", "unicode", "hexadecimal", "base64"):
-        assert redact(f"a {WAYS[name](KEY)} b", [secret]) == "a *** b"
+        assert redact(f"a {WAYS[name](KEY)} b", secret) == "a *** b"
 
 
 FORMS: list[Callable[[str], str]] = [
@@ -584,7 +588,7 @@ def test_no_key_stays_however_it_is_written(
         )
     )
     told = (beside[0] + written + beside[1]).encode(encoding)
-    clean = secrets.redact_bytes(told, [Secret("A_KEY", key)]).decode(encoding)
+    clean = publishers.redact_bytes(told, Secret("A_KEY", key)).decode(encoding)
     assert clean == f"{beside[0]}***{beside[1]}" or written.casefold() not in clean.casefold()
     assert not [at for at in range(len(key) - 7) if key[at : at + 8].casefold() in clean.casefold()]
 
@@ -597,7 +601,7 @@ def formed(key: str, forms: tuple[Callable[..., str], ...]) -> str:
 
 
 def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "from_keyring", lambda name: "of-the-keyring")
+    monkeypatch.setattr(publishers, "from_keyring", lambda name: "of-the-keyring")
     monkeypatch.delenv("COMTRADE_API_KEY", raising=False)
     assert find_secret("COMTRADE_API_KEY").reveal() == "of-the-keyring"  # type: ignore[union-attr]
     monkeypatch.setenv("COMTRADE_API_KEY", "of-the-environment")
@@ -605,7 +609,7 @@ def test_the_environment_comes_before_the_keyring(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_any_key_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "from_keyring", lambda name: None)
+    monkeypatch.setattr(publishers, "from_keyring", lambda name: None)
     monkeypatch.setenv("COMTRADE_API_KEY", "  ")
     assert find_secret("COMTRADE_API_KEY") is None
 
@@ -626,4 +630,7 @@ def test_a_key_with_a_line_break_is_refused_without_showing_it(monkeypatch: pyte
 
 
 def test_limits_are_those_of_the_documentation() -> None:
-    assert Limits() == Limits(10.0, 60.0, 600.0, 100_000_000, 400_000_000, 5, 1.0, 60.0, 3)
+    own = Client()
+    assert (own.connect_seconds, own.read_seconds, own.total_seconds) == (10, 60, 600)
+    assert (own.received_bytes, own.decoded_bytes) == (100_000_000, 400_000_000)
+    assert (own.attempts, own.first_wait, own.longest_wait, own.redirects) == (5, 1, 60, 3)

@@ -21,14 +21,12 @@ from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.tools.sources import record
 from lib.tools.sources.cells import Marks, read_number
-from lib.tools.sources.client import Client
-from lib.tools.sources.fetch import Fetched
-from lib.tools.sources.importer import keep, read_import
+from lib.tools.sources.fetch import Fetched, keep, read_import
 from lib.tools.sources.mapping import Mapping, parse_mapping
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.reader import read_table
 from lib.tools.sources.record import Added
-from lib.tools.sources.snapshots import Store, read_body, read_record
+from lib.tools.sources.snapshots import Desk, read_body, read_record
 
 MAPPING = """
 source: gacc
@@ -59,20 +57,18 @@ def mapping(**changes: object) -> Mapping:
     return parse_mapping(MAPPING.encode(), "gacc.yml").model_copy(update=changes)
 
 
-def bring(
-    folder: Path, client: Client, store: Store, table: bytes, name: str = "table.csv", text: str = MAPPING
-) -> Fetched:
+def bring(folder: Path, desk: Desk, table: bytes, name: str = "table.csv", text: str = MAPPING) -> Fetched:
     (folder / name).write_bytes(table)
-    imported = read_import(folder / name, parse_mapping(text.encode(), "gacc.yml"), client, store)
-    keep(imported, store)
+    imported = read_import(folder / name, parse_mapping(text.encode(), "gacc.yml"), desk)
+    keep(imported, desk.store)
     return imported.fetched
 
 
 # --- the importer ---
 
 
-def test_a_chinese_table_is_read(tmp_path: Path, client: Client, store: Store) -> None:
-    answer = bring(tmp_path, client, store, TABLE.encode("gb18030"))
+def test_a_chinese_table_is_read(tmp_path: Path, desk: Desk) -> None:
+    answer = bring(tmp_path, desk, TABLE.encode("gb18030"))
     rows = answer.observations.set_index(["flow", "period"])["value"].to_dict()
     assert rows == {
         ("export", "2013-11"): 4123456.5,
@@ -82,10 +78,10 @@ def test_a_chinese_table_is_read(tmp_path: Path, client: Client, store: Store) -
     assert set(answer.observations["unit"]) == {"USD th"}
     assert len(answer.notes) == 1
     assert answer.notes[0].endswith("table.csv: 1 rows of other parties were left out")
-    (snapshot,) = map(read_record, store.folder.glob("records/*/*/*.json"))
+    (snapshot,) = map(read_record, desk.store.glob("records/*/*/*.json"))
     assert (snapshot.source, snapshot.authority) == ("gacc", "customs")
     assert set(answer.observations["published"]) == {"2014-01-10"}
-    assert read_body(store, snapshot) == TABLE.encode("gb18030")
+    assert read_body(desk.store, snapshot) == TABLE.encode("gb18030")
 
 
 def workbook(rows: list[list[object]], sheet: str = "Sheet1") -> bytes:
@@ -99,7 +95,7 @@ def workbook(rows: list[list[object]], sheet: str = "Sheet1") -> bytes:
     return buffer.getvalue()
 
 
-def test_a_workbook_says_the_same_as_its_csv(tmp_path: Path, client: Client, store: Store) -> None:
+def test_a_workbook_says_the_same_as_its_csv(tmp_path: Path, desk: Desk) -> None:
     rows: list[list[object]] = [
         ["国别进出口"],
         ["月份", "国别", "出口", "进口"],
@@ -108,15 +104,15 @@ def test_a_workbook_says_the_same_as_its_csv(tmp_path: Path, client: Client, sto
         ["2013.12", "印度", 1, 2],
         [None, None, None, None],
     ]
-    from_book = bring(tmp_path, client, store, workbook(rows), "table.xlsx").observations
-    from_csv = bring(tmp_path, client, store, TABLE.encode("gb18030")).observations
+    from_book = bring(tmp_path, desk, workbook(rows), "table.xlsx").observations
+    from_csv = bring(tmp_path, desk, TABLE.encode("gb18030")).observations
     same = [name for name in from_csv if name != "snapshot"]
     pd.testing.assert_frame_equal(from_book[same], from_csv[same])
 
 
-def test_a_formula_without_its_value_is_missing(tmp_path: Path, client: Client, store: Store) -> None:
+def test_a_formula_without_its_value_is_missing(tmp_path: Path, desk: Desk) -> None:
     rows: list[list[object]] = [["t"], ["月份", "国别", "出口", "进口"], ["2013.11", "俄罗斯", "=1+1", 5]]
-    found = bring(tmp_path, client, store, workbook(rows), "table.xlsx").observations
+    found = bring(tmp_path, desk, workbook(rows), "table.xlsx").observations
     assert found["flow"].tolist() == ["import"]
 
 
@@ -230,18 +226,18 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def fetch(client: Client, store: Store, **changes: object) -> Fetched:
+def fetch(desk: Desk, **changes: object) -> Fetched:
     asked = {"reporter": "China", "partner": "Russia", "flow": "total", "years": range(2013, 2016)} | changes
-    return fetch_flow("imf", client=client, store=store, **asked)  # type: ignore[arg-type]
+    return fetch_flow("imf", desk=desk, **asked)  # type: ignore[arg-type]
 
 
-def written(answer: Fetched, client: Client, store: Store) -> Added:
-    return record.write("China", "Russia", answer, client, store).added
+def written(answer: Fetched, desk: Desk) -> Added:
+    return record.write("China", "Russia", answer, desk).added
 
 
-def test_rows_pass_the_checks_of_the_record(own_data: Path, client: Client, store: Store) -> None:
-    answer = fetch(client, store)
-    assert written(answer, client, store) == Added(3, 0, 0)
+def test_rows_pass_the_checks_of_the_record(own_data: Path, desk: Desk) -> None:
+    answer = fetch(desk)
+    assert written(answer, desk) == Added(3, 0, 0)
     rows = fetched.read("China")
     assert rows["figure_id"].tolist() == [f"CN-RU-total-{year}-imf-a" for year in (2013, 2014, 2015)]
     assert rows["value_mn"].tolist() == pytest.approx((answer.observations["value"] / 1e6).tolist(), abs=1e-6)
@@ -251,16 +247,14 @@ def test_rows_pass_the_checks_of_the_record(own_data: Path, client: Client, stor
     assert fetched.check() == []
 
 
-def test_nothing_is_known_before_it_was_retrieved(own_data: Path, client: Client, store: Store) -> None:
-    written(fetch(client, store, flow="export"), client, store)
+def test_nothing_is_known_before_it_was_retrieved(own_data: Path, desk: Desk) -> None:
+    written(fetch(desk, flow="export"), desk)
     loaded = fetched.read("China")
     assert fig.as_of(loaded, NOW.date() - timedelta(days=1)).empty
     assert len(fig.as_of(loaded, NOW.date())) == 3
 
 
-def test_a_figure_is_known_from_the_release_that_states_its_day(
-    server: Server, client: Client, store: Store
-) -> None:
+def test_a_figure_is_known_from_the_release_that_states_its_day(server: Server, desk: Desk) -> None:
     rows = server_of.imf_rows(server.world, "CHN.XG_FOB_USD.RUS.A")
     for stated, known in (
         ("2026-08-05T23:36:59.553138600Z", "2026-08-05"),
@@ -269,13 +263,11 @@ def test_a_figure_is_known_from_the_release_that_states_its_day(
         ("soon", "2026-11-24"),
     ):
         server.next(server_of.instead(server_of.imf_csv(rows, PUBLICATION_DATE=stated)))
-        answer = fetch(client, store, flow="export", years=range(2015, 2016))
+        answer = fetch(desk, flow="export", years=range(2015, 2016))
         assert set(answer.observations["published"]) == {known}
 
 
-def test_estimates_of_the_imf_are_told_as_such(
-    own_data: Path, server: Server, client: Client, store: Store
-) -> None:
+def test_estimates_of_the_imf_are_told_as_such(own_data: Path, server: Server, desk: Desk) -> None:
     rows = server_of.imf_rows(server.world, "CHN.XG_FOB_USD+MG_CIF_USD.RUS.A")
     body = server_of.imf_csv(rows, STATUS="")
     lines = body.split(b"\r\n")
@@ -286,9 +278,9 @@ def test_estimates_of_the_imf_are_told_as_such(
         for line in lines
     ]  # fmt: skip
     server.next(server_of.instead(b"\r\n".join(marked)))
-    answer = fetch(client, store)
+    answer = fetch(desk)
     assert "IMF: 1 of 52 values are estimates of the IMF, not reported by the country" in answer.notes
-    written(answer, client, store)
+    written(answer, desk)
     assert fetched.read("China").set_index("figure_id")["status"].to_dict() == {
         "CN-RU-total-2013-imf-a": "ok",
         "CN-RU-total-2014-imf-a": "estimate",
@@ -296,16 +288,14 @@ def test_estimates_of_the_imf_are_told_as_such(
     }
 
 
-def test_asking_again_makes_an_old_value_no_newer(client: Client, store: Store, time: Time) -> None:
-    fetch(client, store)
+def test_asking_again_makes_an_old_value_no_newer(desk: Desk, time: Time) -> None:
+    fetch(desk)
     time.seconds += 40 * 86_400
-    assert set(fetch(client, store).observations["published"]) == {"2026-11-24"}
+    assert set(fetch(desk).observations["published"]) == {"2026-11-24"}
 
 
-def test_a_stated_day_of_publication_counts(
-    own_data: Path, tmp_path: Path, client: Client, store: Store
-) -> None:
-    written(bring(tmp_path, client, store, TABLE.encode("gb18030")), client, store)
+def test_a_stated_day_of_publication_counts(own_data: Path, tmp_path: Path, desk: Desk) -> None:
+    written(bring(tmp_path, desk, TABLE.encode("gb18030")), desk)
     rows = fetched.read("China")
     assert set(rows["published"]) == {"2014-01-10"}
     assert rows["figure_id"].tolist() == [
@@ -318,17 +308,17 @@ def test_a_stated_day_of_publication_counts(
 
 
 def test_the_same_value_gives_no_row_and_another_one_a_new_vintage(
-    own_data: Path, server: Server, client: Client, store: Store, time: Time
+    own_data: Path, server: Server, desk: Desk, time: Time
 ) -> None:
-    assert written(fetch(client, store, flow="export"), client, store) == Added(3, 0, 0)
-    assert written(fetch(client, store, flow="export"), client, store) == Added(0, 0, 3)
+    assert written(fetch(desk, flow="export"), desk) == Added(3, 0, 0)
+    assert written(fetch(desk, flow="export"), desk) == Added(0, 0, 3)
     before = fetched.read("China")
     time.seconds += 86_400
     server.next(server_of.changed(lambda body: change_year(body, "2014", 10_000_000_000.5)))
-    assert written(fetch(client, store, flow="export"), client, store) == Added(0, 1, 2)
+    assert written(fetch(desk, flow="export"), desk) == Added(0, 1, 2)
     # A value that returns to what it was is news as well.
     time.seconds += 86_400
-    assert written(fetch(client, store, flow="export"), client, store) == Added(0, 1, 2)
+    assert written(fetch(desk, flow="export"), desk) == Added(0, 1, 2)
     rows = fetched.read("China")
     new = rows[~rows["figure_id"].isin(before["figure_id"])]
     assert new[["figure_id", "published"]].to_numpy().tolist() == [
@@ -349,30 +339,28 @@ def change_year(body: bytes, year: str, value: float) -> bytes:
 
 
 def test_another_currency_is_converted_at_the_rates_of_its_period(
-    own_data: Path, tmp_path: Path, client: Client, store: Store
+    own_data: Path, tmp_path: Path, desk: Desk
 ) -> None:
     pytest.importorskip("currency_converter")
     text = MAPPING.replace("unit: USD th", "unit: EUR th")
-    answer = bring(tmp_path, client, store, TABLE.encode("gb18030"), text=text)
-    written(answer, client, store)
+    answer = bring(tmp_path, desk, TABLE.encode("gb18030"), text=text)
+    written(answer, desk)
     rows = fetched.read("China")
     # The ECB's reference rates of November 2013 average 1.3493 dollars per euro (its Statistical Data Warehouse).
     assert rows["value"].iloc[0] / 4123.4565 == pytest.approx(1.3493, abs=2e-4)
     assert set(rows["unit"]) == {"USD mn"} and "converted from EUR" in rows["note"].iloc[0]
 
 
-def test_a_place_without_a_code_and_a_currency_without_a_rate_are_told(
-    own_data: Path, client: Client, store: Store
-) -> None:
-    answer = fetch(client, store)
+def test_a_place_without_a_code_and_a_currency_without_a_rate_are_told(own_data: Path, desk: Desk) -> None:
+    answer = fetch(desk)
     nowhere = replace(answer, observations=answer.observations.assign(unit="XYZ"))
     with pytest.raises(UserError, match='currency: found "XYZ", expected'):
-        written(nowhere, client, store)
+        written(nowhere, desk)
     unknown = replace(answer, observations=answer.observations.assign(reporter="Chengdu"))
     with pytest.raises(UserError, match='code: found none for "Chengdu"'):
-        written(unknown, client, store)
+        written(unknown, desk)
     harbin = replace(answer, observations=answer.observations.assign(reporter="Harbin"))
-    written(harbin, client, store)
+    written(harbin, desk)
     assert fetched.read("Harbin")["figure_id"].iloc[0] == "HRB-RU-total-2013-imf-a"
 
 

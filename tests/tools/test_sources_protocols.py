@@ -1,6 +1,7 @@
 """Each source by the shapes that it documents: what is read, and how every fault of content is told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -14,12 +15,12 @@ from sources_kit import NOW, fetch_flow, rouble_days
 
 from lib.economies import economies, find_economy
 from lib.errors import UserError
-from lib.tools.sources import comtrade, fetch, imf, observations, rates, worldbank
-from lib.tools.sources.client import Client, Request, get
+from lib.tools.sources import comtrade, covariates, fetch, imf, observations
+from lib.tools.sources.client import Request, get
+from lib.tools.sources.covariates import annual_indicator
 from lib.tools.sources.fetch import Fetched, fetch_panel
 from lib.tools.sources.record import gaps_of
-from lib.tools.sources.snapshots import Store
-from lib.tools.sources.worldbank import annual_indicator
+from lib.tools.sources.snapshots import Desk
 
 YEARS = range(2010, 2016)
 SOURCES = ["imf", "comtrade"]
@@ -28,9 +29,9 @@ SOURCES = ["imf", "comtrade"]
 pytestmark = pytest.mark.usefixtures("nothing_from_outside")
 
 
-def fetch_one(source: str, client: Client, store: Store, **changes: object) -> Fetched:
+def fetch_one(source: str, desk: Desk, **changes: object) -> Fetched:
     pair = {"reporter": "China", "partner": "Russia", "flow": "export", "years": YEARS} | changes
-    return fetch_flow(source, client=client, store=store, **pair)  # type: ignore[arg-type]
+    return fetch_flow(source, desk=desk, **pair)  # type: ignore[arg-type]
 
 
 def values(fetched: Fetched) -> dict[str, float]:
@@ -49,10 +50,8 @@ def expected(
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("flow", ["export", "import"])
-def test_a_flow_is_read_to_the_last_digit(
-    source: str, flow: str, server: Server, client: Client, store: Store
-) -> None:
-    fetched = fetch_one(source, client, store, flow=flow)
+def test_a_flow_is_read_to_the_last_digit(source: str, flow: str, server: Server, desk: Desk) -> None:
+    fetched = fetch_one(source, desk, flow=flow)
     assert values(fetched) == expected(server, flow)
     first = fetched.observations.iloc[0]
     assert first["reporter"] == "China" and first["partner"] == "Russia" and first["unit"] == "USD"
@@ -62,17 +61,15 @@ def test_a_flow_is_read_to_the_last_digit(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_total_is_export_and_import_together(
-    source: str, server: Server, client: Client, store: Store
-) -> None:
-    found = values(fetch_one(source, client, store, flow="total"))
+def test_a_total_is_export_and_import_together(source: str, server: Server, desk: Desk) -> None:
+    found = values(fetch_one(source, desk, flow="total"))
     exports, imports = expected(server), expected(server, "import")
     assert found == pytest.approx({year: exports[year] + imports[year] for year in exports}, rel=1e-15)
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_months_are_read(source: str, server: Server, client: Client, store: Store) -> None:
-    fetched = fetch_one(source, client, store, freq="M", years=range(2013, 2015))
+def test_months_are_read(source: str, server: Server, desk: Desk) -> None:
+    fetched = fetch_one(source, desk, freq="M", years=range(2013, 2015))
     known = server.world.trade["CHN", "RUS", "export"]
     assert values(fetched) == {
         f"{year}-{month:02}": known[f"{year}-{month:02}"] for year in (2013, 2014) for month in range(1, 13)
@@ -86,15 +83,15 @@ def test_the_example_of_comtrades_own_client_is_read() -> None:
         b'"reporterCode":156,"flowCode":"X","partnerCode":643,"partner2Code":0,"cmdCode":"TOTAL","customsCode":"C00",'
         b'"motCode":0,"cifvalue":null,"fobvalue":1.0,"primaryValue":1.0,"isAggregate":true}]}'
     )
-    row = comtrade.read(body, "application/json", "here")[0].iloc[0].to_dict()
+    row = comtrade.read(body, "here")[0].iloc[0].to_dict()
     assert row == {
         "reporter": "156", "partner": "643", "freq": "A", "period": "2023", "flow": "export", "valuation": "FOB", "value": 1.0,
         "unit": "USD",
     }  # fmt: skip
 
 
-def test_comtrade_is_always_asked_for_the_whole(server: Server, client: Client, store: Store) -> None:
-    fetch_one("comtrade", client, store, flow="total", years=range(2000, 2026))
+def test_comtrade_is_always_asked_for_the_whole(server: Server, desk: Desk) -> None:
+    fetch_one("comtrade", desk, flow="total", years=range(2000, 2026))
     assert len(server.seen) == 26, "a year each"
     for path, _ in server.seen:
         assert path.startswith("/comtrade/public/v1/preview/C/A/HS?")
@@ -110,16 +107,16 @@ def test_comtrade_is_always_asked_for_the_whole(server: Server, client: Client, 
 
 
 def test_comtrade_with_a_key_asks_the_keyed_service(
-    server: Server, client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+    server: Server, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMTRADE_API_KEY", "abc")
-    assert values(fetch_one("comtrade", client, store)) == expected(server)
+    assert values(fetch_one("comtrade", desk)) == expected(server)
     assert len(server.seen) == 1, "twelve years a request"
     assert server.seen[0][0].startswith("/comtrade/data/v1/get/C/A/HS?")
     assert "abc" not in server.seen[0][0]
 
 
-def test_comtrades_parts_of_a_flow_do_not_count_twice(server: Server, client: Client, store: Store) -> None:
+def test_comtrades_parts_of_a_flow_do_not_count_twice(server: Server, desk: Desk) -> None:
     """Without the three parameters, or against a server that ignores them, parts come beside the whole."""
     whole = server_of.comtrade_row(156, 643, "X", "2013", 100.0)
     parts = [
@@ -128,13 +125,11 @@ def test_comtrades_parts_of_a_flow_do_not_count_twice(server: Server, client: Cl
         server_of.comtrade_row(156, 643, "X", "2013", 30.0, customsCode="C04"),
     ]
     server.always(server_of.instead(server_of.comtrade_json([*parts, whole])))
-    assert values(fetch_one("comtrade", client, store, years=range(2013, 2014))) == {"2013": 100.0}
+    assert values(fetch_one("comtrade", desk, years=range(2013, 2014))) == {"2013": 100.0}
 
 
-def test_the_request_to_the_imf_is_the_one_that_was_recorded(
-    server: Server, client: Client, store: Store
-) -> None:
-    fetch_one("imf", client, store)
+def test_the_request_to_the_imf_is_the_one_that_was_recorded(server: Server, desk: Desk) -> None:
+    fetch_one("imf", desk)
     path, headers = server.seen[0]
     assert path == (
         "/imf/data/dataflow/IMF.STA/IMTS/+/CHN+RUS.XG_FOB_USD+MG_CIF_USD.CHN+G001+RUS.A"
@@ -153,16 +148,16 @@ def test_palestine_has_its_code_and_taiwan_is_a_partner_alone() -> None:
             fetch.pair_question(source, "Taiwan", "Japan", "A", YEARS)
 
 
-def test_rows_that_an_answer_deletes_are_no_values(server: Server, client: Client, store: Store) -> None:
+def test_rows_that_an_answer_deletes_are_no_values(server: Server, desk: Desk) -> None:
     kept = imf_body(ACTION="I")
     deleted = imf_body(lambda rows: [(*row[:5], 9.0) for row in rows], ACTION="D")
     server.always(server_of.instead(kept + deleted.partition(b"\r\n")[2]))
-    fetched = fetch_one("imf", client, store)
+    fetched = fetch_one("imf", desk)
     assert values(fetched) == {str(year): float(year) for year in YEARS}
     assert any("6 rows that are to be deleted (ACTION D) left out" in note for note in fetched.notes)
 
 
-def test_the_valuation_is_what_the_source_says(server: Server, client: Client, store: Store) -> None:
+def test_the_valuation_is_what_the_source_says(server: Server, desk: Desk) -> None:
     rows = [
         server_of.comtrade_row(156, 643, "M", "2013", 100.0, cifvalue=None, fobvalue=100.0),
         server_of.comtrade_row(156, 643, "X", "2013", 80.0),
@@ -170,7 +165,7 @@ def test_the_valuation_is_what_the_source_says(server: Server, client: Client, s
     ]
     server.always(server_of.instead(server_of.comtrade_json(rows)))
     question = fetch.pair_question("comtrade", "China", "Russia", "A", range(2013, 2014))
-    found = fetch.fetch(question, client, store).observations.set_index(["reporter", "flow"])["valuation"]
+    found = fetch.fetch(question, desk).observations.set_index(["reporter", "flow"])["valuation"]
     assert found.to_dict() == {
         ("China", "import"): "FOB",
         ("China", "export"): "FOB",
@@ -180,44 +175,44 @@ def test_the_valuation_is_what_the_source_says(server: Server, client: Client, s
 
 
 def test_a_quota_that_ends_on_the_way_keeps_what_came_and_the_next_call_goes_on(
-    server: Server, client: Client, store: Store
+    server: Server, desk: Desk
 ) -> None:
     through = [lambda handler, reply: handler.send(reply)] * 2
     server.next(*through, server_of.quota_used)
-    first = fetch_one("comtrade", client, store, max_age=timedelta(days=7))
+    first = fetch_one("comtrade", desk, max_age=timedelta(days=7))
     assert list(values(first)) == ["2014", "2015"], "the latest first"
     assert any("5 h 12 min" in note and "2 of 6 calls are answered" in note for note in first.notes)
     server.seen.clear()
-    again = fetch_one("comtrade", client, store, max_age=timedelta(days=7))
+    again = fetch_one("comtrade", desk, max_age=timedelta(days=7))
     assert values(again) == expected(server) and len(server.seen) == 4
     server.always(server_of.quota_used)
     with pytest.raises(UserError, match="ask again in 5 h 12 min"):
-        fetch_one("comtrade", client, store, reporter="India")
+        fetch_one("comtrade", desk, reporter="India")
 
 
-def test_the_preview_refuses_several_periods(server: Server, client: Client, store: Store) -> None:
+def test_the_preview_refuses_several_periods(server: Server, desk: Desk) -> None:
     """As the public server does; so a question of several years must be several calls, which all other tests see."""
     several = Request(
         "comtrade", server.bases["comtrade"], "/public/v1/preview/C/A/HS", tuple(query_of(YEARS).items())
     )
     with pytest.raises(UserError, match='status 400: "Only one period is allowed"'):
-        get(client, several)
+        get(desk.client, several)
 
 
 # --- what is missing is named ---
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_missing_years_are_named(source: str, server: Server, client: Client, store: Store) -> None:
+def test_missing_years_are_named(source: str, server: Server, desk: Desk) -> None:
     years = range(2012, 2027)
     question = fetch.pair_question(source, "India", "Russia", "A", years)
-    fetched = fetch_one(source, client, store, reporter="India", years=years)
+    fetched = fetch_one(source, desk, reporter="India", years=years)
     assert "2014" not in values(fetched)
     assert (
         gaps_of(question, "India", "Russia", fetched.observations)[1]
         == "India–Russia, export: no value for 2014, 2026"
     )
-    total = fetch_one(source, client, store, reporter="India", flow="total", years=years)
+    total = fetch_one(source, desk, reporter="India", flow="total", years=years)
     assert "2014" not in values(total)
     assert "India–Russia: no total, one flow alone: 2014" in total.notes
 
@@ -227,28 +222,26 @@ def query_of(years: range) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("text", ["NaN", "", "null"])
-def test_an_observation_without_a_value_is_missing_not_zero(
-    text: str, server: Server, client: Client, store: Store
-) -> None:
+def test_an_observation_without_a_value_is_missing_not_zero(text: str, server: Server, desk: Desk) -> None:
     rows = [
         ("CHN", "XG_FOB_USD", "RUS", "A", year, text if year == "2012" else 5.0)
         for year in ("2010", "2011", "2012")
     ]
     server.always(server_of.instead(server_of.imf_csv(rows)))
-    fetched = fetch_one("imf", client, store, years=range(2010, 2013))
+    fetched = fetch_one("imf", desk, years=range(2010, 2013))
     assert values(fetched) == {"2010": 5.0, "2011": 5.0}
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_an_empty_answer_is_no_content(source: str, server: Server, client: Client, store: Store) -> None:
+def test_an_empty_answer_is_no_content(source: str, server: Server, desk: Desk) -> None:
     server.always(server_of.status(204))
-    assert values(fetch_one(source, client, store)) == {}
+    assert values(fetch_one(source, desk)) == {}
 
 
-def test_a_period_that_is_not_over_is_no_full_figure(server: Server, client: Client, store: Store) -> None:
+def test_a_period_that_is_not_over_is_no_full_figure(server: Server, desk: Desk) -> None:
     rows = [("CHN", "XG_FOB_USD", "RUS", "A", year, 5.0) for year in ("2024", "2025", "2026")]
     server.always(server_of.instead(server_of.imf_csv(rows)))
-    fetched = fetch_one("imf", client, store, years=range(2024, 2027))
+    fetched = fetch_one("imf", desk, years=range(2024, 2027))
     assert list(values(fetched)) == ["2024", "2025"]
     assert any("left out, not over on 2026-11-24: 2026" in note for note in fetched.notes)
 
@@ -335,16 +328,16 @@ REFUSED = [
 
 @pytest.mark.parametrize(("source", "body", "message"), REFUSED, ids=range(len(REFUSED)))
 def test_content_that_cannot_be_trusted_is_refused_whole(
-    source: str, body: bytes, message: str, server: Server, client: Client, store: Store
+    source: str, body: bytes, message: str, server: Server, desk: Desk
 ) -> None:
     media = "application/json" if source == "comtrade" else server_of.CSV_TYPE
     server.always(server_of.instead(body, media))
     with pytest.raises(UserError, match=message):
-        fetch_one(source, client, store)
-    assert list(store.folder.glob("records/*/*/*")) == []
-    assert len(list(store.folder.glob("refused/*"))) == (body != b"")
+        fetch_one(source, desk)
+    assert list(desk.store.glob("records/*/*/*")) == []
+    assert len(list(desk.store.glob("refused/*"))) == (body != b"")
     with pytest.raises(UserError):
-        fetch_one(source, client, store, offline=True)
+        fetch_one(source, desk, offline=True)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -354,10 +347,10 @@ def test_content_that_cannot_be_trusted_is_refused_whole(
     ids=["bom", "gzip", "newline"],
 )
 def test_harmless_differences_of_form_are_read(
-    source: str, fault: server_of.Fault, server: Server, client: Client, store: Store
+    source: str, fault: server_of.Fault, server: Server, desk: Desk
 ) -> None:
     server.always(fault)
-    assert values(fetch_one(source, client, store)) == expected(server)
+    assert values(fetch_one(source, desk)) == expected(server)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -365,17 +358,15 @@ def test_harmless_differences_of_form_are_read(
     "fault", [server_of.xml_error, server_of.disguised_portal_page], ids=["xml", "portal"]
 )
 def test_markup_with_status_200_is_told(
-    source: str, fault: server_of.Fault, server: Server, client: Client, store: Store
+    source: str, fault: server_of.Fault, server: Server, desk: Desk
 ) -> None:
     server.always(fault)
     with pytest.raises(UserError, match=r"found (XML|a web page) that begins"):
-        fetch_one(source, client, store)
-    assert len(list(store.folder.glob("refused/*"))) == 1 and not list(store.folder.glob("records/*/*/*"))
+        fetch_one(source, desk)
+    assert len(list(desk.store.glob("refused/*"))) == 1 and not list(desk.store.glob("records/*/*/*"))
 
 
-def test_columns_may_stand_in_any_order_beside_unknown_ones(
-    server: Server, client: Client, store: Store
-) -> None:
+def test_columns_may_stand_in_any_order_beside_unknown_ones(server: Server, desk: Desk) -> None:
     columns = [
         "OBS_VALUE",
         "TIME_PERIOD",
@@ -386,24 +377,22 @@ def test_columns_may_stand_in_any_order_beside_unknown_ones(
         "COUNTRY",
     ]
     server.always(server_of.instead(imf_body(columns=columns)))
-    assert values(fetch_one("imf", client, store)) == {str(year): float(year) for year in YEARS}
+    assert values(fetch_one("imf", desk)) == {str(year): float(year) for year in YEARS}
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_rows_that_stand_twice_count_once_and_are_told(
-    source: str, server: Server, client: Client, store: Store
-) -> None:
+def test_rows_that_stand_twice_count_once_and_are_told(source: str, server: Server, desk: Desk) -> None:
     twice = imf_body(lambda rows: [*rows, rows[0]])
     rows = server_of.comtrade_rows(server.world, query_of(YEARS), "A")
     server.always(server_of.instead(twice if source == "imf" else server_of.comtrade_json([*rows, rows[0]])))
-    fetched = fetch_one(source, client, store)
+    fetched = fetch_one(source, desk)
     assert len(values(fetched)) == len(fetched.observations) == 6
     assert any("1 rows stood there twice with the same value" in note for note in fetched.notes)
 
 
-def test_numbers_as_plain_text_are_numbers(server: Server, client: Client, store: Store) -> None:
+def test_numbers_as_plain_text_are_numbers(server: Server, desk: Desk) -> None:
     server.always(server_of.instead(comtrade_body(primaryValue="1234.5", period=2013)))
-    assert values(fetch_one("comtrade", client, store, years=range(2013, 2014))) == {"2013": 1234.5}
+    assert values(fetch_one("comtrade", desk, years=range(2013, 2014))) == {"2013": 1234.5}
 
 
 # --- the question ---
@@ -420,20 +409,20 @@ def test_numbers_as_plain_text_are_numbers(server: Server, client: Client, store
     ],
 )
 def test_a_wrong_question_is_told_before_anybody_is_asked(
-    changes: dict, message: str, server: Server, client: Client, store: Store
+    changes: dict, message: str, server: Server, desk: Desk
 ) -> None:
     with pytest.raises(UserError, match=message):
-        fetch_one("imf", client, store, **changes)
+        fetch_one("imf", desk, **changes)
     assert server.seen == []
 
 
-def test_comtrade_has_no_quarters_and_an_unknown_source_is_told(client: Client, store: Store) -> None:
+def test_comtrade_has_no_quarters_and_an_unknown_source_is_told(desk: Desk) -> None:
     with pytest.raises(UserError, match='frequency: found "Q" of comtrade, expected A or M'):
-        fetch_one("comtrade", client, store, freq="Q")
+        fetch_one("comtrade", desk, freq="Q")
     with pytest.raises(
         UserError, match='source: found "imff", expected "imf", or one of: comtrade, gacc, imf'
     ):
-        fetch_one("imff", client, store)
+        fetch_one("imff", desk)
 
 
 @pytest.mark.parametrize("name", ["Viet Nam", "vietnam", "VNM", "vn"])
@@ -457,77 +446,81 @@ def test_codes_of_economies_are_those_of_iso_3166() -> None:
 # --- store and offline ---
 
 
-def test_offline_uses_the_last_snapshot_and_asks_nobody(server: Server, client: Client, store: Store) -> None:
-    online = fetch_one("imf", client, store)
+def test_offline_uses_the_last_snapshot_and_asks_nobody(server: Server, desk: Desk) -> None:
+    online = fetch_one("imf", desk)
     server.seen.clear()
-    offline = fetch_one("imf", client, store, offline=True)
+    offline = fetch_one("imf", desk, offline=True)
     pd.testing.assert_frame_equal(offline.observations, online.observations)
     assert server.seen == []
 
 
-def test_offline_without_a_snapshot_is_one_clear_line(client: Client, store: Store) -> None:
+def test_offline_without_a_snapshot_is_one_clear_line(desk: Desk) -> None:
     with pytest.raises(UserError, match=r"^offline: no snapshot of http\S+; run once without --offline$"):
-        fetch_one("imf", client, store, offline=True)
+        fetch_one("imf", desk, offline=True)
 
 
-def test_a_source_out_of_order_points_to_the_snapshot(server: Server, client: Client, store: Store) -> None:
-    fetch_one("imf", client, store)
+def test_a_source_out_of_order_points_to_the_snapshot(server: Server, desk: Desk) -> None:
+    fetch_one("imf", desk)
     server.always(server_of.status(503))
     with pytest.raises(UserError, match=r"\(--offline uses the snapshot of 2026-11-24\)$"):
-        fetch_one("imf", client, store)
+        fetch_one("imf", desk)
 
 
-def test_a_fresh_snapshot_is_used_where_that_is_allowed(server: Server, client: Client, store: Store) -> None:
-    fetch_one("imf", client, store)
-    fetch_one("imf", client, store, max_age=timedelta(days=1))
+def test_a_fresh_snapshot_is_used_where_that_is_allowed(server: Server, desk: Desk) -> None:
+    fetch_one("imf", desk)
+    fetch_one("imf", desk, max_age=timedelta(days=1))
     assert len(server.seen) == 1
-    fetch_one("imf", client, store)
+    fetch_one("imf", desk)
     assert len(server.seen) == 2
 
 
 # --- panels ---
 
+Panel = Callable[..., list[Fetched]]
+
+
+@pytest.fixture
+def panel(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Panel:
+    """All pairs of some reporters, as if these were all."""
+
+    def ask(source: str, reporters: list[str], years: range = YEARS, **asking: object) -> list[Fetched]:
+        places = [economies()[0], *map(find_economy, reporters)]
+        monkeypatch.setattr(fetch, "economies", lambda: places)
+        asked = replace(desk, **{"max_age": timedelta(days=7), **asking})  # type: ignore[arg-type]
+        names, found = zip(*fetch_panel(source, "A", years, asked), strict=True)
+        assert [place.name for place in names] == reporters
+        return list(found)
+
+    return ask
+
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_panel_asks_once_a_reporter_and_goes_on_where_it_stopped(
-    source: str, server: Server, client: Client, store: Store
+    source: str, server: Server, panel: Panel
 ) -> None:
     reporters = ["China", "India", "South Korea"]
-    asking = {
-        "freq": "A",
-        "years": range(2013, 2015),
-        "client": client,
-        "store": store,
-        "reporters": reporters,
-    }
-    names, first = zip(*fetch_panel(source, **asking), strict=True)  # type: ignore[arg-type]
-    assert [place.name for place in names] == reporters
+    first = panel(source, reporters, range(2013, 2015))
     assert len(server.seen) == 3 * {"imf": 1, "comtrade": 4}[source]
     assert {flow for one in first for flow in one.observations["flow"]} == {"export", "import", "total"}
     assert len(first[0].observations) == 18 and len(first[1].observations) == 4  # India's exports lack 2014
     server.seen.clear()
-    again = [found for _, found in fetch_panel(source, **asking)]  # type: ignore[arg-type]
+    again = panel(source, reporters, range(2013, 2015))
     assert server.seen == []
     pd.testing.assert_frame_equal(again[2].observations, first[2].observations)
 
 
-def test_a_panel_that_was_stopped_asks_only_for_the_rest(
-    server: Server, client: Client, store: Store
-) -> None:
-    asking = {"freq": "A", "years": YEARS, "client": client, "store": store}
-    asking |= {"reporters": ["China", "India", "South Korea"]}
-    next(fetch_panel("imf", **asking))  # type: ignore[arg-type]
+def test_a_panel_that_was_stopped_asks_only_for_the_rest(server: Server, panel: Panel) -> None:
+    panel("imf", ["China"])
     server.seen.clear()
-    list(fetch_panel("imf", **asking))  # type: ignore[arg-type]
+    panel("imf", ["China", "India", "South Korea"])
     assert ["IND" in server.seen[0][0], "KOR" in server.seen[1][0], len(server.seen)] == [True, True, 2]
 
 
 def test_one_refused_reporter_is_a_note_and_a_source_out_of_order_an_error(
-    server: Server, client: Client, store: Store
+    server: Server, panel: Panel
 ) -> None:
-    asking = {"freq": "A", "years": YEARS, "client": client, "store": store}
     server.next(server_of.status(404, body=b'{"message":"no records"}'))
-    found = [one for _, one in fetch_panel("imf", reporters=["China", "India", "Turkey"], **asking)]  # type: ignore[arg-type]
+    found = panel("imf", ["China", "India", "Turkey"])
     assert (
         found[0].observations.empty and "China: " in found[0].notes[0] and "no records" in found[0].notes[0]
     )
@@ -535,34 +528,31 @@ def test_one_refused_reporter_is_a_note_and_a_source_out_of_order_an_error(
     server.always(server_of.status(403))
     server.seen.clear()
     with pytest.raises(UserError, match="status 403"):
-        list(fetch_panel("imf", reporters=["Brazil", "Chile", "Cuba", "Peru"], **asking))  # type: ignore[arg-type]
+        panel("imf", ["Brazil", "Chile", "Cuba", "Peru"])
     assert len(server.seen) == 3
     server.always(server_of.status(404))
     server.seen.clear()
     with pytest.raises(
         UserError, match="status 404"
     ):  # unknown to the source one by one, and then all of them
-        list(fetch_panel("imf", reporters=["Brazil", "Chile", "Cuba", "Peru"], **asking))  # type: ignore[arg-type]
+        panel("imf", ["Brazil", "Chile", "Cuba", "Peru"])
     assert len(server.seen) == 4
 
 
-def test_an_offline_panel_takes_what_is_there(server: Server, client: Client, store: Store) -> None:
-    asking = {"freq": "A", "years": YEARS, "client": client, "store": store}
-    fetch_one("imf", client, store)  # another question: of no use for a panel
-    list(fetch_panel("imf", reporters=["Turkey"], **asking))  # type: ignore[arg-type]
+def test_an_offline_panel_takes_what_is_there(desk: Desk, panel: Panel) -> None:
+    fetch_one("imf", desk)  # another question: of no use for a panel
+    panel("imf", ["Turkey"])
     reporters = ["Brazil", "Chile", "Cuba", "Peru", "Turkey"]
-    found = [one for _, one in fetch_panel("imf", reporters=reporters, offline=True, **asking)]  # type: ignore[arg-type]
+    found = panel("imf", reporters, offline=True)
     assert [one.observations.empty for one in found] == [True, True, True, True, False]
     with pytest.raises(UserError, match="offline: no snapshot"):
-        list(fetch_panel("imf", reporters=reporters[:4], offline=True, **asking))  # type: ignore[arg-type]
+        panel("imf", reporters[:4], offline=True)
 
 
-def test_partners_that_are_no_economy_are_counted_not_kept(
-    server: Server, client: Client, store: Store
-) -> None:
+def test_partners_that_are_no_economy_are_counted_not_kept(server: Server, panel: Panel) -> None:
     rows = [("CHN", "XG_FOB_USD", partner, "A", "2013", 1.0) for partner in ("RUS", "GX123", "1C_ALL")]
     server.always(server_of.instead(server_of.imf_csv(rows)))
-    ((_, found),) = fetch_panel("imf", "A", YEARS, client, store, reporters=["China"])
+    (found,) = panel("imf", ["China"])
     assert found.observations["partner"].tolist() == ["Russia"]
     assert any("2 partners that are no economy left out, such as 1C_ALL" in note for note in found.notes)
 
@@ -570,20 +560,11 @@ def test_partners_that_are_no_economy_are_counted_not_kept(
 # --- World Bank ---
 
 
-def test_an_indicator_is_read_and_its_gap_stays(server: Server, client: Client, store: Store) -> None:
-    found, snapshot = annual_indicator("NY.GDP.MKTP.CD", "China", range(2009, 2013), client, store)
+def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> None:
+    found, snapshot = annual_indicator("NY.GDP.MKTP.CD", "China", range(2009, 2013), desk)
     assert found.to_dict() == {2009: 1.2e12 + 2009, 2011: 1.2e12 + 2011, 2012: 1.2e12 + 2012}
     path = "/country/CHN/indicator/NY.GDP.MKTP.CD?format=json&date=2009:2012&per_page=20000&page=1"
     assert path in server.seen[0][0] and snapshot.url.endswith(path)
-
-
-def test_all_pages_are_asked_for(
-    server: Server, client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worldbank, "PAGE", 3)
-    found, _ = annual_indicator("NY.GDP.MKTP.CD", "Russia", range(2005, 2013), client, store)
-    assert len(server.seen) == 3
-    assert found.index.tolist() == list(range(2005, 2013))
 
 
 @pytest.mark.parametrize(
@@ -594,7 +575,7 @@ def test_all_pages_are_asked_for(
         (server_of.PORTAL, "a web page that begins"),
         (b"{}", "JSON of another shape"),
         (b"[]", "JSON of another shape"),
-        (b'[{"page":1,"pages":"many"},[]]', "expected a number of pages"),
+        (b'[{"page":1,"pages":"many"},[]]', "expected one page with rows"),
         (b'[{"page":1,"pages":1},[{"date":"2010"}]]', "rows of another shape"),
         (b'[{"page":1,"pages":1},[{"countryiso3code":"RUS","indicator":{"id":"NY.GDP.MKTP.CD"},"date":"2010","value":"x"}]]', "a number"),
         (b'[{"page":1,"pages":1},[{"countryiso3code":"USA","indicator":{"id":"NY.GDP.MKTP.CD"},"date":"2010","value":1}]]', "iso3"),
@@ -602,29 +583,27 @@ def test_all_pages_are_asked_for(
         (b'[{"page":1,"pages":1},[{"countryiso3code":"RUS","indicator":{"id":"NY.GDP.MKTP.CD"},"date":"2010Q1","value":1}]]', "the date"),
     ],
 )  # fmt: skip
-def test_faults_of_the_world_bank_are_told(
-    body: bytes, message: str, server: Server, client: Client, store: Store
-) -> None:
+def test_faults_of_the_world_bank_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        annual_indicator("NY.GDP.MKTP.CD", "Russia", range(2009, 2013), client, store)
-    assert list(store.folder.glob("records/*/*/*")) == [], "what is refused is not kept as an answer"
+        annual_indicator("NY.GDP.MKTP.CD", "Russia", range(2009, 2013), desk)
+    assert list(desk.store.glob("records/*/*/*")) == [], "what is refused is not kept as an answer"
 
 
 # --- exchange rates ---
 
 
-def test_roubles_are_averaged_over_whole_years(server: Server, client: Client, store: Store) -> None:
-    days, snapshot = rates.cbr_daily(rates.DOLLAR_OF_CBR, range(2012, 2015), client, store)
+def test_roubles_are_averaged_over_whole_years(server: Server, desk: Desk) -> None:
+    days, snapshot = covariates.cbr_daily(covariates.DOLLAR_OF_CBR, range(2012, 2015), desk)
     published = [
         float(value.replace(",", "."))
         for day, (_, value) in rouble_days(2012, 2013).items()
         if day.endswith("2012")
     ]
-    assert rates.mean_of(days, "2012", snapshot.day) == pytest.approx(
+    assert covariates.mean_of(days, "2012", snapshot.day) == pytest.approx(
         sum(published) / len(published), rel=1e-12
     )
-    assert rates.mean_of(days, "2014", snapshot.day) is None
+    assert covariates.mean_of(days, "2014", snapshot.day) is None
     assert "date_req1=01/01/2012&date_req2=31/12/2014&VAL_NM_RQ=R01235" in server.seen[0][0]
 
 
@@ -633,7 +612,7 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
     body = server_of.cbr_xml(
         "R01235", {"31.12.1997": (1, "5960,0000"), "01.01.1998": (1, "5,9600"), "02.01.1998": (10, "59,6")}
     )
-    assert rates.read_cbr(body, "application/xml", "here").tolist() == pytest.approx([5.96, 5.96, 5.96])
+    assert covariates.read_cbr(body, "here").tolist() == pytest.approx([5.96, 5.96, 5.96])
 
 
 @pytest.mark.parametrize(
@@ -654,18 +633,18 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
         (server_of.cbr_xml("R", {"01.02.2013": (1, "30,0")}).replace(b"</ValCurs>", b"<Record Date='01.02.2013'><Nominal>1</Nominal><Value>31,0</Value></Record></ValCurs>"), "two rates"),
     ],
 )  # fmt: skip
-def test_faults_of_the_bank_of_russia_are_told(
-    body: bytes, message: str, server: Server, client: Client, store: Store
-) -> None:
+def test_faults_of_the_bank_of_russia_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        rates.cbr_daily(rates.DOLLAR_OF_CBR, range(2012, 2014), client, store)
-    assert list(store.folder.glob("records/*/*/*")) == []
+        covariates.cbr_daily(covariates.DOLLAR_OF_CBR, range(2012, 2014), desk)
+    assert list(desk.store.glob("records/*/*/*")) == []
 
 
 def covered(days: pd.Series, freq: str, years: range, known: str = "2026-01-01") -> list[str]:
     return [
-        one for one in observations.periods_of(years, freq) if rates.mean_of(days, one, known) is not None
+        one
+        for one in observations.periods_of(years, freq)
+        if covariates.mean_of(days, one, known) is not None
     ]
 
 
@@ -676,31 +655,31 @@ def test_only_periods_that_are_covered_have_an_average() -> None:
     assert covered(daily.drop(days[100:120]), "A", range(2012, 2014)) == ["2013"]
     assert covered(daily, "M", range(2012, 2013))[:2] == ["2012-01", "2012-02"]
     assert covered(daily, "A", range(2012, 2014), "2013-12-31") == ["2012"]
-    assert rates.mean_of(daily, "2013-01..2013-04", "2013-05-01") == pytest.approx(30)
+    assert covariates.mean_of(daily, "2013-01..2013-04", "2013-05-01") == pytest.approx(30)
 
 
-def test_rates_of_the_ecb_agree_with_the_federal_reserves(client: Client, store: Store) -> None:
+def test_rates_of_the_ecb_agree_with_the_federal_reserves(desk: Desk) -> None:
     """Two publishers, one market: annual yuan per dollar of both differ by less than half a per cent."""
     pytest.importorskip("currency_converter")
     from lib.figures import covariate
 
-    days, _ = rates.ecb_daily("CNY", client, store)
+    days, _ = covariates.ecb_daily("CNY", desk)
     mine = pd.Series(
-        {year: rates.mean_of(days, str(year), "2026-11-24") for year in range(2005, 2026)}
+        {year: covariates.mean_of(days, str(year), "2026-11-24") for year in range(2005, 2026)}
     ).dropna()
     other = covariate("cny_per_usd").reindex(mine.index)
     assert len(mine) == 20  # 2006 to 2025: the series begins in April 2005
     assert (mine / other - 1).abs().max() < 0.005
 
 
-def test_the_ecb_has_no_roubles_after_march_2022(client: Client, store: Store) -> None:
+def test_the_ecb_has_no_roubles_after_march_2022(desk: Desk) -> None:
     pytest.importorskip("currency_converter")
-    days, _ = rates.ecb_daily("RUB", client, store)
+    days, _ = covariates.ecb_daily("RUB", desk)
     assert covered(days, "A", range(2020, 2026)) == ["2020", "2021"]
-    euros, _ = rates.ecb_daily("EUR", client, store)
-    assert 0.8 < rates.mean_of(euros, "2025", "2026-01-01") < 1  # type: ignore[operator]
+    euros, _ = covariates.ecb_daily("EUR", desk)
+    assert 0.8 < covariates.mean_of(euros, "2025", "2026-01-01") < 1  # type: ignore[operator]
     with pytest.raises(UserError, match='currency: found "XXX"'):
-        rates.ecb_daily("XXX", client, store)
+        covariates.ecb_daily("XXX", desk)
 
 
 # --- periods ---

@@ -17,7 +17,7 @@ def answer(name: str) -> bytes:
 
 
 def test_a_table_of_the_imf_is_read_in_full_dollars() -> None:
-    rows, notes = imf.read(answer("imf_imts_nic_monthly.csv"), imf.MEDIA, "here")
+    rows, notes = imf.read(answer("imf_imts_nic_monthly.csv"), "here")
     by_flow = rows.set_index(["flow", "period"])["value"]
     assert by_flow["export"].size == by_flow["import"].size == 436
     assert (by_flow["export", "2026-M04"], by_flow["import", "2026-M04"]) == (601_982_690, 876_915_315)
@@ -27,7 +27,7 @@ def test_a_table_of_the_imf_is_read_in_full_dollars() -> None:
 
 
 def test_an_answer_of_comtrade_is_read() -> None:
-    rows, notes = comtrade.read(answer("comtrade_get.json"), "application/json", "here")
+    rows, notes = comtrade.read(answer("comtrade_get.json"), "here")
     known = rows.set_index(["flow", "partner"])
     assert known.loc[("import", "276"), "value"] == 74_251_272_075
     assert set(known.loc["import", "valuation"]) == {"CIF"} and set(known.loc["export", "valuation"]) == {
@@ -37,7 +37,7 @@ def test_an_answer_of_comtrade_is_read() -> None:
 
 
 def test_a_page_of_chinas_customs_is_read() -> None:
-    rows, notes = gacc.read(answer("gacc_by_country_2026-03_cny.html"), "text/html", "here")
+    rows, notes = gacc.read(answer("gacc_by_country_2026-03_cny.html"), "here")
     known = rows.set_index(["partner", "flow", "period"])["value"]
     assert known["World", "total", "2026-03"] == 4_104_640 and notes == []  # 41,046.4 times 100 million
     assert known["World", "total", "2026-01..2026-03"] == 11_838_000

@@ -16,7 +16,7 @@ import sdmx
 from test_sources_real import answer
 
 from lib.analysis.asking import ecb_rates
-from lib.tools.sources import imf, worldbank
+from lib.tools.sources import covariates, imf
 
 ROWS = [
     (reporter, indicator, partner, "A", str(year), year * 1e6 + 0.25)
@@ -55,7 +55,7 @@ def imf_by_sdmx(body: bytes) -> dict[tuple[str, ...], float]:
 
 
 def imf_here(body: bytes) -> dict[tuple[str, ...], float]:
-    rows, _ = imf.read(body, imf.MEDIA, "here")
+    rows, _ = imf.read(body, "here")
     names = {flow: name for name, (flow, _) in imf.INDICATORS.items()}
     keys = zip(
         rows["reporter"], rows["flow"].map(names), rows["partner"], rows["freq"], rows["period"], strict=True
@@ -140,8 +140,5 @@ def test_an_indicator_of_the_world_bank() -> None:
         for year, value in values.items()
     ]
     body = json.dumps([{"page": 1, "pages": 1, "per_page": 20000, "total": len(rows)}, rows]).encode()
-    found, pages = worldbank.read(body, "application/json", "here")
-    assert pages == 1
-    assert (
-        found.set_index("period")["value"].to_dict() == by_series(generic({key: values}), "REF_AREA")["CHN"]
-    )
+    found = covariates.read_indicator(body, "here", "CHN", "NY.GDP.MKTP.CD")
+    assert found.rename(str).to_dict() == by_series(generic({key: values}), "REF_AREA")["CHN"]

@@ -15,7 +15,7 @@ from sources_kit import NOW, quick_client
 from lib.errors import UserError
 from lib.tools.sources import snapshots
 from lib.tools.sources.client import Answer, Request
-from lib.tools.sources.snapshots import Store, open_store
+from lib.tools.sources.snapshots import Desk, open_store
 
 QUESTION = Request(
     "imf", "https://api.imf.org/external/sdmx/3.0", "/data/x", (("period", "2013"), ("a", "b"))
@@ -27,9 +27,9 @@ def answer(body: bytes = b"one", minutes: float = 0) -> Answer:
     return Answer(QUESTION.url, 200, headers, body, NOW + timedelta(minutes=minutes))
 
 
-def test_a_record_says_where_when_and_under_which_licence(store: Store) -> None:
+def test_a_record_says_where_when_and_under_which_licence(store: Path) -> None:
     snapshot = snapshots.save(store, QUESTION, answer())
-    (path,) = store.folder.glob("records/imf/*/*.json")
+    (path,) = store.glob("records/imf/*/*.json")
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["url"] == QUESTION.url
     assert record["params"] == [["period", "2013"], ["a", "b"]]
@@ -43,33 +43,33 @@ def test_a_record_says_where_when_and_under_which_licence(store: Store) -> None:
     assert snapshot.day == "2026-11-24"
 
 
-def test_an_identical_answer_is_kept_once_and_is_no_vintage(store: Store) -> None:
+def test_an_identical_answer_is_kept_once_and_is_no_vintage(store: Path) -> None:
     for minutes in (0, 1, 2):
         snapshots.save(store, QUESTION, answer(minutes=minutes))
-    assert len(list(store.folder.glob("bodies/*/*.gz"))) == 1
+    assert len(list(store.glob("bodies/*/*.gz"))) == 1
     assert len(snapshots.records(store, QUESTION)) == 3
     assert len(snapshots.vintages(store, QUESTION)) == 1
     assert snapshots.first_of(store, QUESTION, snapshots.records(store, QUESTION)[-1]).retrieved == NOW
 
 
-def test_a_changed_answer_is_a_new_vintage(store: Store) -> None:
+def test_a_changed_answer_is_a_new_vintage(store: Path) -> None:
     for minutes, body in enumerate([b"one", b"two", b"two", b"one"]):
         snapshots.save(store, QUESTION, answer(body, minutes))
     found = snapshots.vintages(store, QUESTION)
     assert [snapshots.read_body(store, one) for one in found] == [b"one", b"two", b"one"]
     assert [one.retrieved for one in found] == [NOW + timedelta(minutes=minutes) for minutes in (0, 1, 3)]
-    assert len(list(store.folder.glob("bodies/*/*.gz"))) == 2
+    assert len(list(store.glob("bodies/*/*.gz"))) == 2
 
 
-def test_nothing_is_overwritten(store: Store) -> None:
+def test_nothing_is_overwritten(store: Path) -> None:
     snapshots.save(store, QUESTION, answer())
-    before = {path: path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
     snapshots.save(store, QUESTION, answer(b"two", 1))
     snapshots.save(store, QUESTION, answer())
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_the_last_answer_counts_and_grows_old(store: Store) -> None:
+def test_the_last_answer_counts_and_grows_old(store: Path) -> None:
     assert snapshots.latest(store, QUESTION, NOW) is None
     snapshots.save(store, QUESTION, answer())
     snapshots.save(store, QUESTION, answer(b"two", 10))
@@ -79,7 +79,7 @@ def test_the_last_answer_counts_and_grows_old(store: Store) -> None:
     assert snapshots.latest(store, QUESTION, later, timedelta(days=9)) is not None
 
 
-def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Store) -> None:
+def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Path) -> None:
     snapshots.save(store, QUESTION, answer())
     mirror = replace(QUESTION, base="https://mirror.example", params=QUESTION.params[::-1])
     assert len(snapshots.records(store, mirror)) == 1
@@ -91,19 +91,19 @@ def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Store)
         assert snapshots.records(store, other) == []
 
 
-def test_a_stop_while_writing_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_while_writing_leaves_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(snapshots.os, "fsync", stop)
     with pytest.raises(KeyboardInterrupt):
         snapshots.save(store, QUESTION, answer())
-    assert [path for path in store.folder.rglob("*") if path.is_file()] == []
+    assert [path for path in store.rglob("*") if path.is_file()] == []
 
 
-def test_a_body_without_its_record_is_completed_later(store: Store) -> None:
+def test_a_body_without_its_record_is_completed_later(store: Path) -> None:
     snapshots.save(store, QUESTION, answer())
-    for path in store.folder.glob("records/imf/*/*.json"):
+    for path in store.glob("records/imf/*/*.json"):
         path.unlink()
     assert snapshots.records(store, QUESTION) == []
     snapshots.save(store, QUESTION, answer(minutes=1))
@@ -113,7 +113,7 @@ def test_a_body_without_its_record_is_completed_later(store: Store) -> None:
 @pytest.mark.parametrize(
     "change", [lambda body: body[:-5], lambda body: b"", lambda body: gzip.compress(b"other")]
 )
-def test_a_damaged_body_is_told(store: Store, change) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_body_is_told(store: Path, change) -> None:  # type: ignore[no-untyped-def]
     snapshot = snapshots.save(store, QUESTION, answer())
     path = snapshots.body_path(store, snapshot.sha256)
     path.write_bytes(change(path.read_bytes()))
@@ -122,10 +122,10 @@ def test_a_damaged_body_is_told(store: Store, change) -> None:  # type: ignore[n
     assert len(snapshots.check_store(store)) == 1
 
 
-def test_a_flipped_byte_is_told_or_changes_nothing(store: Store) -> None:
+def test_a_flipped_byte_is_told_or_changes_nothing(store: Path) -> None:
     """Every byte of a record counts (each seventh is tried); of a body all but those of gzip's header that say nothing of its content."""
     snapshot = snapshots.save(store, QUESTION, answer(b"one,two\n" * 20))
-    (record,), body = store.folder.glob("records/imf/*/*.json"), snapshots.body_path(store, snapshot.sha256)
+    (record,), body = store.glob("records/imf/*/*.json"), snapshots.body_path(store, snapshot.sha256)
     for path, every, harmless in ((record, 7, 0), (body, 1, 6)):
         sound, unseen = path.read_bytes(), 0
         for place in range(0, len(sound.rstrip()), every):
@@ -137,7 +137,7 @@ def test_a_flipped_byte_is_told_or_changes_nothing(store: Store) -> None:
     assert snapshots.check_store(store) == []
 
 
-def test_a_missing_body_is_told(store: Store) -> None:
+def test_a_missing_body_is_told(store: Path) -> None:
     snapshot = snapshots.save(store, QUESTION, answer())
     snapshots.body_path(store, snapshot.sha256).unlink()
     with pytest.raises(UserError, match="no body that can be read"):
@@ -145,9 +145,9 @@ def test_a_missing_body_is_told(store: Store) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", "{", '{"source": 1}', "[" * 100_000])
-def test_a_damaged_record_is_told(store: Store, content: str) -> None:
+def test_a_damaged_record_is_told(store: Path, content: str) -> None:
     snapshots.save(store, QUESTION, answer())
-    (path,) = store.folder.glob("records/imf/*/*.json")
+    (path,) = store.glob("records/imf/*/*.json")
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="found no record of a snapshot"):
         snapshots.records(store, QUESTION)
@@ -157,12 +157,12 @@ def test_a_damaged_record_is_told(store: Store, content: str) -> None:
 @pytest.mark.parametrize("damage", ["an old record", "a flipped body", "no body"])
 @pytest.mark.parametrize("lasting", [True, False])
 def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
-    store: Store, monkeypatch: pytest.MonkeyPatch, damage: str, lasting: bool
+    store: Path, monkeypatch: pytest.MonkeyPatch, damage: str, lasting: bool
 ) -> None:
     """Also an answer that is never asked for again, such as a release of China's customs."""
     request = replace(QUESTION, lasting=lasting)
     kept = snapshots.save(store, request, answer())
-    (record,), body = store.folder.glob("records/imf/*/*.json"), snapshots.body_path(store, kept.sha256)
+    (record,), body = store.glob("records/imf/*/*.json"), snapshots.body_path(store, kept.sha256)
     if damage == "an old record":
         record.write_text(record.read_text(encoding="utf-8").replace('"title"', '"name"'), encoding="utf-8")
     elif damage == "a flipped body":
@@ -174,8 +174,8 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
 
     def ask(**asking: object) -> bytes:
         with quick_client({}) as client:
-            age = timedelta(days=9)
-            return snapshots.ask(client, store, request, lambda body, *_: body, max_age=age, **asking)[1]  # type: ignore[arg-type]
+            desk = Desk(client, store, max_age=timedelta(days=9), **asking)  # type: ignore[arg-type]
+            return desk.ask(request, lambda body, _: body)[0]
 
     with pytest.raises(UserError, match=r"found no (record|body).*without --offline it is asked for anew"):
         ask(offline=True)
@@ -189,34 +189,34 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEGOALS_SNAPSHOTS", str(tmp_path / "elsewhere"))
-    assert open_store().folder == tmp_path / "elsewhere"
+    assert open_store() == tmp_path / "elsewhere"
     monkeypatch.delenv("TRADEGOALS_SNAPSHOTS")
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("TRADEGOALS_DATA", str(tmp_path / "data"))
-    assert open_store().folder == tmp_path / "data" / "snapshots"
+    assert open_store() == tmp_path / "data" / "snapshots"
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be written"):
         open_store(tmp_path / "file" / "below")
 
 
 def write_many(folder: Path, worker: int) -> None:
     for number in range(20):
-        snapshots.save(Store(folder), QUESTION, answer(f"{number}".encode(), number + worker / 1000))
+        snapshots.save(folder, QUESTION, answer(f"{number}".encode(), number + worker / 1000))
 
 
-def test_two_processes_write_at_once(store: Store) -> None:
+def test_two_processes_write_at_once(store: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=write_many, args=(store.folder, number)) for number in range(2)]
+    workers = [context.Process(target=write_many, args=(store, number)) for number in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert len(snapshots.records(store, QUESTION)) == 40
-    assert len(list(store.folder.glob("bodies/*/*"))) == 20
+    assert len(list(store.glob("bodies/*/*"))) == 20
     assert snapshots.check_store(store) == []
 
 

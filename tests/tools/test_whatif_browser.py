@@ -1,18 +1,19 @@
 """The what-if page in a browser: the numbers of lib, every control, shared addresses, hostile ones, access."""
 
 import random
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from browser import axe_faults
+from browser import Visit, axe_faults, new_visit
 from pastes import PASTES
 from sampling import exhaustive, some
 
 from lib import outlook, reference
-from lib.analysis import what_if, what_if_data
+from lib.analysis import base_rates, what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError
@@ -52,6 +53,39 @@ def visit(open_page: Any, file: Path, address: str = "", **options: Any) -> Any:
     found = open_page(file.resolve().as_uri() + address, **options)
     found.page.locator("#reading-table td").first.wait_for()
     return found
+
+
+GO_TO = """address => new Promise((done) => {
+  written = null;  // what the page itself wrote there last, which it would not read again
+  history.replaceState(null, "", "#-");
+  addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(done, 0)), { once: true });
+  location.hash = address;
+})"""
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: Any, file: Path) -> Iterator[Visit]:
+    """The page, loaded once: that takes longer than most tests."""
+    found = new_visit(browser)
+    found.page.goto(file.resolve().as_uri(), wait_until="load")
+    yield found
+    found.page.context.close()
+
+
+@pytest.fixture
+def show(loaded: Visit) -> Iterator[Callable[..., Any]]:
+    """The loaded page as an address shows it: `show(address)`. An error in its console fails the test."""
+
+    def go(address: str = "") -> Any:
+        loaded.page.evaluate(GO_TO, address)
+        loaded.page.locator("#reading-table td").first.wait_for()
+        return loaded.page
+
+    yield go
+    faults = [*loaded.errors, *loaded.outside]
+    loaded.errors.clear()
+    loaded.outside.clear()
+    assert not faults, "\n".join(faults)
 
 
 # --- the numbers of lib ---
@@ -121,7 +155,7 @@ def base_rate_of(answer: Answer) -> float | None:
     goal, case = answer.goal, answer.case
     size = case.usd_mn(goal.base_mn, goal.base_year) * 1e6
     try:
-        return float(reference.known_share(size, case.as_of, goal.years, goal.rate))
+        return float(base_rates.known_share(size, case.as_of, goal.years, goal.rate))
     except UserError:
         return None
 
@@ -130,10 +164,10 @@ ASK = "states => states.map(state => window.tradegoals.answer(state))"
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids="-".join)
-def test_the_page_computes_what_lib_computes(open_page: Any, file: Path, flow: tuple[str, str, str]) -> None:
+def test_the_page_computes_what_lib_computes(show: Any, flow: tuple[str, str, str]) -> None:
     asked = cases(flow)
     states = [{**case.model_dump(mode="json"), "own": ""} for case in asked]
-    found = visit(open_page, file).page.evaluate(ASK, states)
+    found = show().evaluate(ASK, states)
     for case, one in zip(asked, found, strict=True):
         compare(one, outlook.of(case))
 
@@ -149,24 +183,24 @@ def test_the_page_computes_what_lib_computes(open_page: Any, file: Path, flow: t
     ],
 )
 def test_own_figures_are_forecast_as_lib_does(
-    open_page: Any, file: Path, figures: str, goal: str, base: int, deadline: int, currency: str
+    show: Any, figures: str, goal: str, base: int, deadline: int, currency: str
 ) -> None:
     state = {"reporter": "own", "partner": "", "flow": "total", "as_of": "2026-11-24", "reading": "average"}
     state |= {"own": figures, "goal": goal, "base_year": base, "deadline": deadline, "currency": currency}
-    found = visit(open_page, file).page.evaluate(ASK, [state])[0]
+    found = show().evaluate(ASK, [state])[0]
     own = ask(figures, goal=goal, base=base, deadline=deadline, currency=currency, as_of="2026-11-24")
     compare(found, own)
 
 
-def test_a_multiple_of_the_base_is_a_goal_and_keeps_its_words(open_page: Any, file: Path) -> None:
+def test_a_multiple_of_the_base_is_a_goal_and_keeps_its_words(show: Any) -> None:
     case = GoalCase(goal="3 times the base")
-    sheet = visit(open_page, file, address(case)).page
+    sheet = show(address(case))
     assert sheet.locator("#problems").is_hidden()
     assert "3 times the base 2012–2015" in sheet.inner_text("#title")
     assert shown(sheet)["chance"] == pytest.approx(outlook.of(case).chances["average"], abs=1e-6)
 
 
-def test_announced_goals_and_others_beside_them_have_the_whole_answer(open_page: Any, file: Path) -> None:
+def test_announced_goals_and_others_beside_them_have_the_whole_answer(show: Any) -> None:
     """On the day of the announcement and today, for the goal, another rate and a longer time."""
     stated = what_if_data.payload()["goals"]
     first = [GoalCase.check({name: goal[name] for name in GoalCase.model_fields}) for goal in stated]
@@ -181,23 +215,23 @@ def test_announced_goals_and_others_beside_them_have_the_whole_answer(open_page:
     asked = asked[:: max(1, len(asked) // 24)]
     states = [{**case.model_dump(mode="json"), "own": ""} for case in asked]
     evidence = set()
-    for case, one in zip(asked, visit(open_page, file).page.evaluate(ASK, states), strict=True):
+    for case, one in zip(asked, show().evaluate(ASK, states), strict=True):
         wanted = outlook.of(case)
         compare(one, wanted)
         evidence |= set(wanted.evidence)
     assert {"larger flows", "later level", "months"} <= evidence
 
 
-def test_nothing_is_a_forecast_once_the_deadline_is_over(open_page: Any, file: Path) -> None:
+def test_nothing_is_a_forecast_once_the_deadline_is_over(show: Any) -> None:
     today = "#as_of=2026-11-24"
-    text = visit(open_page, file, today).page.inner_text(".verdict")
+    text = show(today).inner_text(".verdict")
     assert "inferred" in text and "chance that it holds" not in text and "will be met" not in text
-    other = visit(open_page, file, f"{today}&goal=24").page
+    other = show(f"{today}&goal=24")
     assert "inferred" in other.inner_text(".verdict")
     assert "China 2014" in other.inner_text("#knows")
     assert "nothing" in other.inner_text("#reading-table")
     ended = "#reporter=Heilongjiang&partner=Russia&flow=total&goal=14+USD+bn&base_year=2005&deadline=2010"
-    assert visit(open_page, file, ended).page.inner_text("#big") == "Missed."
+    assert show(ended).inner_text("#big") == "Missed."
 
 
 def shown(sheet: Any) -> dict[str, float]:
@@ -208,8 +242,8 @@ def shown(sheet: Any) -> dict[str, float]:
     return dict(found)
 
 
-def test_what_is_computed_is_what_is_shown(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_what_is_computed_is_what_is_shown(show: Any) -> None:
+    sheet = show()
     wanted, numbers = outlook.of(GoalCase()), shown(sheet)
     for reading in READINGS:
         assert numbers[f"chance {reading}"] == pytest.approx(wanted.chances[reading], abs=1e-6)
@@ -224,11 +258,11 @@ def test_what_is_computed_is_what_is_shown(open_page: Any, file: Path) -> None:
     assert sheet.inner_text("#big") == f"{wanted.chances['average']:.0%}".replace("%", " %")
 
 
-def test_measured_coverage_stands_beside_the_fan(open_page: Any, file: Path) -> None:
+def test_measured_coverage_stands_beside_the_fan(show: Any) -> None:
     """Under a forecast the sentence of the notebooks' figures; under nothing else."""
-    sheet = visit(open_page, file).page
+    sheet = show()
     assert sheet.inner_text("#coverage") == reference.coverage_line(2)
-    over = visit(open_page, file, "#as_of=2026-11-24").page
+    over = show("#as_of=2026-11-24")
     assert over.inner_text("#coverage") == ""
 
 
@@ -268,8 +302,8 @@ CONTROLS = [
 
 @exhaustive
 @pytest.mark.parametrize(("name", "value"), some(CONTROLS, 2))
-def test_every_control_changes_the_numbers(open_page: Any, file: Path, name: str, value: str) -> None:
-    sheet = visit(open_page, file, CHINA).page
+def test_every_control_changes_the_numbers(show: Any, name: str, value: str) -> None:
+    sheet = show(CHINA)
     before, title = shown(sheet), sheet.inner_text("#title")
     picture = sheet.inner_html("#chart")
     set_value(sheet, name, value)
@@ -279,16 +313,16 @@ def test_every_control_changes_the_numbers(open_page: Any, file: Path, name: str
     assert name == "currency" or sheet.inner_text("#title") != title
 
 
-def test_the_reading_decides_which_probability_is_the_answer(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_the_reading_decides_which_probability_is_the_answer(show: Any) -> None:
+    sheet = show()
     for reading in READINGS:
         sheet.click(f"label:has(#reading-{reading})")
         settle(sheet)
         assert shown(sheet)["chance"] == shown(sheet)[f"chance {reading}"]
 
 
-def test_own_figures_can_be_typed(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_own_figures_can_be_typed(show: Any) -> None:
+    sheet = show()
     sheet.select_option("#which", "own")
     settle(sheet)
     assert sheet.locator("#day").is_hidden()
@@ -303,14 +337,14 @@ def test_own_figures_can_be_typed(open_page: Any, file: Path) -> None:
 READ = "texts => texts.map(text => [...window.tradegoals.readFigures(text)].map(([year, level]) => [year, level.value]))"
 
 
-def test_a_paste_is_read_as_in_python(open_page: Any, file: Path) -> None:
-    found = visit(open_page, file).page.evaluate(READ, list(PASTES))
+def test_a_paste_is_read_as_in_python(show: Any) -> None:
+    found = show().evaluate(READ, list(PASTES))
     for read, (text, levels) in zip(found, PASTES.items(), strict=True):
         assert {int(year): level for year, level in read} == what_if.read_figures(text).to_dict() == levels
 
 
-def test_a_refused_paste_stays_and_its_line_is_selected(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_a_refused_paste_stays_and_its_line_is_selected(show: Any) -> None:
+    sheet = show()
     sheet.select_option("#which", "own")
     settle(sheet)
     text = "year;value\n2021;1.234\n2022;n/a"
@@ -337,10 +371,8 @@ def test_the_copy_button_is_in_sight(open_page: Any, file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("rate", ""), ("rate", "-100"), ("deadline", "1"), ("level", "-3")]
 )
-def test_what_cannot_be_is_said_and_changes_nothing(
-    open_page: Any, file: Path, name: str, value: str
-) -> None:
-    sheet = visit(open_page, file).page
+def test_what_cannot_be_is_said_and_changes_nothing(show: Any, name: str, value: str) -> None:
+    sheet = show()
     before = shown(sheet)
     set_value(sheet, name, value)
     assert "expected" in sheet.inner_text("#problems")
@@ -349,8 +381,8 @@ def test_what_cannot_be_is_said_and_changes_nothing(
     assert sheet.locator("#problems").is_hidden()
 
 
-def test_keys_move_a_slider_and_the_answer_is_told(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_keys_move_a_slider_and_the_answer_is_told(show: Any) -> None:
+    sheet = show()
     before = shown(sheet)["chance"]
     sheet.focus("#rate-slider")
     for _ in range(4):
@@ -380,8 +412,8 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_shared_address_restores_the_view(open_page: Any, file: Path, address: str) -> None:
-    first = visit(open_page, file, address).page
+def test_a_shared_address_restores_the_view(show: Any, open_page: Any, file: Path, address: str) -> None:
+    first = show(address)
     assert first.locator("#problems").is_hidden()
     set_value(first, "rate", "17.5")
     second = visit(open_page, file, hash_of(first)).page
@@ -391,19 +423,19 @@ def test_a_shared_address_restores_the_view(open_page: Any, file: Path, address:
     assert second.inner_html("#chart") == first.inner_html("#chart")
 
 
-def test_a_case_is_an_address(open_page: Any, file: Path) -> None:
+def test_a_case_is_an_address(show: Any) -> None:
     """Also of a day between two releases, which the list of days does not have."""
     case = GoalCase(
         reporter="China", as_of=date(2013, 2, 3), goal="100 USD bn", base_year=2010, reading="every_year"
     )
-    sheet = visit(open_page, file, address(case)).page
+    sheet = show(address(case))
     assert sheet.locator("#problems").is_hidden()
     state = sheet.evaluate("window.tradegoals.state()")
     assert {name: state[name] for name in GoalCase.model_fields} == case.model_dump(mode="json")
 
 
-def test_an_address_is_read_as_the_notebooks_parameters(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file, ADDRESSES[3]).page
+def test_an_address_is_read_as_the_notebooks_parameters(show: Any) -> None:
+    sheet = show(ADDRESSES[3])
     case = GoalCase(
         reporter="Heilongjiang", as_of=date(2008, 12, 31), goal="14 USD bn", base_year=2005, deadline=2010
     )
@@ -465,9 +497,9 @@ GO = "([own, field, text]) => { location.hash = `#${own}${new URLSearchParams([[
 
 @exhaustive
 @pytest.mark.parametrize("field", some(FIELDS, 3))
-def test_hostile_addresses_are_refused_in_words(open_page: Any, file: Path, field: str) -> None:
+def test_hostile_addresses_are_refused_in_words(show: Any, field: str) -> None:
     """Nothing runs (a dialog or an error in the console fails the test), no element comes in, a line says why."""
-    sheet = visit(open_page, file).page
+    sheet = show()
     elements = (
         "document.querySelectorAll('script, img, iframe, object, [onerror], [onload], [onfocus]').length"
     )
@@ -482,8 +514,8 @@ def test_hostile_addresses_are_refused_in_words(open_page: Any, file: Path, fiel
 
 
 @pytest.mark.parametrize("address", ["#" + "a" * 3000, "#%E0%A4%A", "#reporter=own", "#=&&==", "#goal=%00"])
-def test_broken_addresses_leave_a_page_that_works(open_page: Any, file: Path, address: str) -> None:
-    sheet = visit(open_page, file, address).page
+def test_broken_addresses_leave_a_page_that_works(show: Any, address: str) -> None:
+    sheet = show(address)
     assert sheet.locator("#problems").is_visible()
     set_value(sheet, "rate", "20")
     assert 0 < shown(sheet)["chance"] < 1
@@ -508,8 +540,8 @@ SILENT = """([flows, days]) => flows.flatMap((flow) => Object.keys(flow.levels).
 }).map((day) => [flow.reporter, flow.partner, flow.flow, currency, day])))"""
 
 
-def test_a_bad_day_gets_words_for_every_flow_and_currency(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_a_bad_day_gets_words_for_every_flow_and_currency(show: Any) -> None:
+    sheet = show()
     days = [f"{year}-{month:02}-15" for year in range(1985, 2027) for month in (1, 7)]
     assert sheet.evaluate(SILENT, [what_if_data.payload()["flows"], BAD_DAYS + days]) == []
     for day in BAD_DAYS:
@@ -539,8 +571,8 @@ def test_a_phone_needs_no_sideways_scrolling_and_shows_the_answer_beside_the_con
     assert box["y"] + box["height"] <= 844 + 1
 
 
-def test_the_figure_has_its_text_and_its_table(open_page: Any, file: Path) -> None:
-    sheet = visit(open_page, file).page
+def test_the_figure_has_its_text_and_its_table(show: Any) -> None:
+    sheet = show()
     svg = sheet.locator("#chart svg")
     assert svg.get_attribute("role") == "img"
     assert "four outcomes in five" in sheet.text_content("#chart-desc")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.bring import options, pairs
+from lib.tools.commands.bring import SAID, options, pairs
 from lib.tools.commands.results import out_option
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -40,7 +40,7 @@ Examples
 @click.option("--partner", help="With whom.")
 @click.option("--flow", help="total, export or import.")
 @click.option("--currency", help="Of a flow on record [default: USD].")
-@options(OF_TABLES)
+@options({name: SAID[name] for name in OF_TABLES})
 @click.option(
     "--reading",
     type=click.Choice(["average", "every_year", "mean_of_rates"]),
@@ -61,6 +61,7 @@ def ask_command(
     What was understood is printed first; what could mean two things is asked back.
     """
     from lib.analysis import asking
+    from lib.research.files import write_atomically
 
     if schema:
         click.echo(asking.schema_text(), nl=False)
@@ -79,7 +80,12 @@ def ask_command(
     elif csv is None or str(csv) != "-":
         click.echo(str(answer))
     if csv is not None:
-        _write_fan(answer, csv)
+        fan = answer.quantiles().to_csv(lineterminator="\n")
+        if str(csv) == "-":
+            click.echo(fan, nl=False)
+        else:
+            write_atomically(csv, fan)
+            click.echo(f"wrote the fan to {csv}", err=True)
     _page(answer, file, out, page, quiet=as_json or csv is not None)
 
 
@@ -87,17 +93,16 @@ def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
     """The file, where the first word is one, and the question."""
     if unknown := [word for word in words if word.startswith("--")]:
         raise click.NoSuchOption(unknown[0])
-    if not words:
-        return None, ""
-    first = Path(words[0])
-    is_file = first.is_file() or re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower()) is not None
+    first = Path(*words[:1])
+    is_file = first.is_file() or re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower())
     return (first, " ".join(words[1:])) if is_file else (None, " ".join(words))
 
 
 def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
     from lib.analysis import asking
-    from lib.spoken import read_flow, read_question
+    from lib.analysis.question import read_question
+    from lib.spoken import read_flow
 
     stated = read_question(question).stated
     names = {name: given.pop(name) or stated.get(name) for name in ("reporter", "partner", "flow")}
@@ -115,10 +120,7 @@ def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
-    """What the import would read, and what stands for the names that neither table nor options give.
-
-    The answer needs no names: a table without them is asked for what its numbers mean alone.
-    """
+    """What the import would read, and what stands for names that neither table nor options give: the answer needs none."""
     from lib.tools.sources import proposal
 
     stand_in = {
@@ -141,19 +143,13 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
 
 
 def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
-    """The whole years of one flow of a table, sums of months and of both flows too; of several an option says which.
-
-    Raises
-    ------
-    UserError
-        Listing what there is to choose from.
-    """
+    """The whole years of one flow of a table, sums of months and of both flows too; of several an option says which."""
     from dataclasses import replace
 
     from lib.spoken import read_place
-    from lib.tools.sources import fetch, observations
+    from lib.tools.sources import observations
 
-    rows, _ = fetch.with_totals_added(observations.with_years(found.rows))
+    rows, _ = observations.with_totals(observations.with_years(found.rows))
     rows = replace(found, rows=rows).observations
     rows = rows[rows["freq"] == "A"]
     whole = rows["period"].str.fullmatch("[0-9]{4}")
@@ -180,18 +176,6 @@ def _by_year(rows: "pd.DataFrame") -> "pd.Series":
         return rows.set_index(rows["period"].astype(int))["value_mn"]
     month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
     return pd.Series(rows["value_mn"].to_numpy(), pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}"))
-
-
-def _write_fan(answer: "Answer", path: Path) -> None:
-    """The quantiles of the level by year, as CSV."""
-    from lib.files import write_atomically
-
-    text = answer.quantiles().to_csv(lineterminator="\n")
-    if str(path) == "-":
-        click.echo(text, nl=False)
-        return
-    write_atomically(path, text)
-    click.echo(f"wrote the fan to {path}", err=True)
 
 
 def _page(answer: "Answer", file: Path | None, out: Path, wanted: bool, quiet: bool) -> None:

@@ -1,13 +1,26 @@
 """The commands of an author of notebooks: `new`, `stamp`, `kernel`."""
 
+import json
+import re
 import sys
+from base64 import b64decode
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib.errors import UserError
 from lib.tools.commands.data import expect_known_data
+
+if TYPE_CHECKING:
+    from lib.cases import Case, FlowCase
+
+PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
+"""The picture of README.md is the first figure of this notebook."""
+
+REGISTRY = ("tools/run/matrix.py", "ON_REQUEST")
+"""Module of `lib` and name of the mapping in it that a new notebook goes to."""
 
 
 @click.command()
@@ -17,19 +30,18 @@ from lib.tools.commands.data import expect_known_data
 def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
-    from lib.tools.run import kernels
-    from lib.tools.run import stamp as stamps
+    from lib.tools.run import committed, kernels
 
-    stamped = list(stamps.stamped_notebooks())
+    stamped = list(committed.stamped_notebooks())
     names = [notebook_name(text, stamped) for text in notebooks] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
-    stale = {path: stamps.in_words(stamps.stale_parts(stamps.read_notebook(path))) for path in paths}
+    stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if only_check:
         for path in paths:
             click.echo(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}")
         sys.exit(bool(due))
-    tidied = [path.stem for path in paths if path not in due and stamps.tidy(path)]
+    tidied = [path.stem for path in paths if path not in due and committed.tidy(path)]
     if tidied:
         click.echo(f"tidied {', '.join(tidied)}: an editor had added to what is not in a cell")
     if not due:
@@ -38,23 +50,30 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     expect_known_data()
     with kernels.warm() as kernel:
         for path in due:
-            stamps.restamp(path, kernel)
-            stamps.renew_picture(path)
+            committed.restamp(path, kernel)
+            renew_picture(path)
             click.echo(f"stamped {path.stem}" + (f" ({stale[path]})" if stale[path] else ""))
 
 
+def renew_picture(path: Path) -> None:
+    """Take the picture of README.md from a notebook just stamped, if it is the one that has it."""
+    from lib.research.files import write_atomically
+
+    place = path.parent.parent / PICTURE
+    if path.stem == PICTURE_OF and place.exists():
+        write_atomically(place, first_picture(json.loads(path.read_bytes())))
+
+
+def first_picture(notebook: Any) -> bytes:
+    """The first figure that a notebook shows, as PNG."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return b64decode(
+        "".join(next(o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})))
+    )
+
+
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:
-    """The notebook that was meant: by name, by path, or by a beginning that no other has.
-
-    Parameters
-    ----------
-    known : names to choose from; by default those that `run` takes.
-
-    Raises
-    ------
-    UserError
-        Naming those that begin so, or the nearest.
-    """
+    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
     from lib.errors import nearest, quote
     from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
 
@@ -82,8 +101,6 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
 )
 def new(name: str, title: str | None, case: str) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
-    from lib.tools.run.stamp import REGISTRY, make_notebook
-
     path = make_notebook(name, title, case)
     click.echo(
         f"made {path}, with the parameters of {case}; its name is in {REGISTRY[1]} of lib/{REGISTRY[0]}"
@@ -96,6 +113,102 @@ def new(name: str, title: str | None, case: str) -> None:
         ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
     ):
         click.echo(f"  {what:6}{command}")
+
+
+def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -> Path:
+    """Write, execute, stamp and register a notebook, "20_did_exports_keep_up"; returns its file.
+
+    `case` names a model in `lib.cases` that describes a flow, whose parameters it takes. A notebook that fails leaves
+    nothing.
+    """
+    import nbformat
+
+    from lib.errors import nearest, quote
+    from lib.package import notebooks_dir
+    from lib.research.files import write_atomically
+    from lib.tools.run import committed, freshness, matrix
+
+    check_name(name)
+    if case not in (known := flow_cases()):
+        raise UserError(f"case: found {quote(case)}, expected {nearest(case, known)}")
+    folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY[0]
+    path, template = folder / f"{name}.ipynb", committed.read_notebook(folder / f"{committed.TEMPLATE}.ipynb")
+    before = registry.read_text(encoding="utf-8")
+    notebook = _fill_in(template, name, title, model, committed.TEMPLATE)
+    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
+    try:
+        write_atomically(registry, with_entry(before, REGISTRY[1], name, f"cases.{case}"))
+        committed.restamp(path)
+    except UserError:
+        path.unlink()
+        write_atomically(registry, before)
+        raise
+    matrix.ON_REQUEST[name] = model
+    write_atomically(folder / matrix.SCHEMA_FILE, matrix.schema_text())
+    return path
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
+    from lib.errors import quote
+    from lib.package import notebooks_dir
+    from lib.tools.run import matrix
+
+    known = {*matrix.NOTEBOOKS, *matrix.ON_REQUEST, *(path.stem for path in notebooks_dir().glob("*.ipynb"))}
+    # From 20 on: lower ones tell the collection's own story.
+    free = next(f"{n}" for n in range(20, 100) if not any(other.startswith(f"{n}_") for other in known))
+    if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
+        form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
+        raise UserError(f"name: found {quote(name)}, expected {form}")
+    if name in known:
+        raise UserError(f"name: found {quote(name)}, which exists; expected a new one")
+    if same := [other for other in known if other.startswith(name[:3])]:
+        raise UserError(
+            f"name: found number {name[:2]}, which {same[0]} has; expected a free one, such as {free}"
+        )
+
+
+def flow_cases() -> dict[str, "type[FlowCase]"]:
+    """The models in `lib.cases` that describe a flow, by name."""
+    from lib import cases
+
+    return {
+        name: model
+        for name, model in sorted(vars(cases).items())
+        if isinstance(model, type) and issubclass(model, cases.FlowCase)
+    }
+
+
+def parameters_cell(model: "type[Case]") -> str:
+    """The source of a parameters cell: every name with its default and what it means."""
+    defaults = model().model_dump(mode="json")
+    return "\n".join(
+        f"{name} = {json.dumps(defaults[name], ensure_ascii=False)}  # {field.description}"
+        for name, field in model.model_fields.items()
+    )
+
+
+def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]", template: str) -> Any:
+    """The template with title, parameters, case and name in their places."""
+    question = " ".join((title or name[3:].replace("_", " ").capitalize() + "?").split())
+    _, _, rest = notebook["cells"][0]["source"].partition("\n")
+    notebook["cells"][0]["source"] = f"# {question}\n{rest}"
+    for cell in notebook["cells"]:
+        if "parameters" in cell["metadata"].get("tags", []):
+            cell["source"] = parameters_cell(model)
+        elif cell["cell_type"] == "code":
+            source = cell["source"].replace("cases.FlowCase", f"cases.{model.__name__}")
+            cell["source"] = source.replace(f'"{template}"', f'"{name}"')
+    return notebook
+
+
+def with_entry(source: str, mapping: str, key: str, value: str) -> str:
+    """Python source with one more entry at the end of a mapping that it assigns at its top, a line an entry."""
+    before, start, rest = source.partition(f"\n{mapping}: ")
+    entries, end, after = rest.partition("\n}\n")
+    if not (start and end):
+        raise UserError(f"found no mapping {mapping} in the source, expected one at its top")
+    return f'{before}{start}{entries}\n    "{key}": {value},{end}{after}'
 
 
 @click.group()

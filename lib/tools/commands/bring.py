@@ -3,14 +3,14 @@
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,13 +51,13 @@ SHOWN = 12
 """Observations that are shown."""
 
 
-def options(names: Iterable[str]) -> Callable[[Any], Any]:
-    """The options by which somebody says what a table does not."""
+def options(words: dict[str, str]) -> Callable[[Any], Any]:
+    """Options that take a text, by their names with what they mean; rows are chosen by several."""
 
     def add(command: Any) -> Any:
-        for name in reversed([*names]):
+        for name, meaning in reversed(words.items()):
             more: dict[str, Any] = {"multiple": True, "metavar": "COLUMN=TEXT"} if name == "rows" else {}
-            command = click.option(f"--{name.replace('_', '-')}", name, help=SAID[name], **more)(command)
+            command = click.option(f"--{name.replace('_', '-')}", name, help=meaning, **more)(command)
         return command
 
     return add
@@ -98,8 +98,8 @@ def import_(
     """
     from lib.tools import curation
     from lib.tools.sources import client, record, snapshots
-    from lib.tools.sources.importer import read_import
-    from lib.tools.sources.mapping import read_mapping, to_yaml
+    from lib.tools.sources.fetch import read_import
+    from lib.tools.sources.mapping import parse_mapping, to_yaml
 
     new, names = _places(places)
     given = {name: value for name, value in said.items() if value} | {"places": names, "rows": pairs(rows)}
@@ -108,37 +108,29 @@ def import_(
     else:
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
-        found, observed = read_mapping(mapping), None
+        found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
     with client.open_client() as asked:
-        store = snapshots.Store(snapshots.folder_of())
-        imported = read_import(table, found, asked, store, observed)
+        imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
         with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
             codes = {one["name"]: one["code"] for one in new}
-            drafts, notes = record.plan_import(imported, asked, snapshots.Store(Path(folder)), codes)
+            drafts, notes = record.plan_import(imported, snapshots.Desk(asked, Path(folder)), codes)
         if mapping is None and imported.mapping is not None:
             click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
         doubts = _show(drafts, notes)
-        if guess:
-            click.echo("Nothing was written.")
-            return
         sure = yes or (mapping is not None and not (doubts and sys.stdin.isatty()))
-        if not sure and not _confirmed():
+        if not (guess or sure or sys.stdin.isatty()):
+            raise UserError("data import: nothing was written, expected --yes where nobody can be asked")
+        if guess or not (sure or click.confirm("Write it?")):
             click.echo("Nothing was written.")
             return
         if new:
             curation.add_places(new)
             click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-        written, path = record.write_import(imported, asked, snapshots.open_store())
+        written, path = record.write_import(imported, snapshots.Desk(asked, snapshots.open_store()))
     for one in (one for draft in written for one in draft.written()):
         click.echo(one)
     source, kept = imported.request.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
-
-
-def _confirmed() -> bool:
-    if not sys.stdin.isatty():
-        raise UserError("data import: nothing was written, expected --yes where nobody can be asked")
-    return click.confirm("Write it?")
 
 
 def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Observed | None]":
@@ -150,27 +142,26 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
     body = read_file(table)
     if body.lstrip()[:1] == b"<" and gacc.is_release(body):
         return None, None
-    while True:
-        try:
-            proposal = propose(table, **given)
-        except UnclearError as unclear:
-            if not sys.stdin.isatty():
-                options = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
-                raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {options}") from None
-            for name, words in unclear.questions.items():
-                click.echo(f"{name}: {words}")
-                answer = click.prompt(name)
-                given = given | {name: pairs((answer,)) if name == "rows" else answer}
-            continue
-        return proposal.mapping, (proposal.rows, proposal.notes)
+    try:
+        proposal = propose(table, **given)
+    except UnclearError as unclear:
+        if not sys.stdin.isatty():
+            options = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
+            raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {options}") from None
+        for name, words in unclear.questions.items():
+            click.echo(f"{name}: {words}")
+            answer = click.prompt(name)
+            given = given | {name: pairs((answer,)) if name == "rows" else answer}
+        return _proposed(table, given)
+    return proposal.mapping, (proposal.rows, proposal.notes)
 
 
 def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     """COLUMN=TEXT, as often as it was given."""
-    parts = [[part.strip() for part in text.partition("=")] for text in texts]
     if wrong := [text for text in texts if "=" not in text]:
         raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")
-    return {name: value for name, _, value in parts}
+    parts = [text.partition("=") for text in texts]
+    return {name.strip(): value.strip() for name, _, value in parts}
 
 
 def _places(texts: tuple[str, ...]) -> tuple[list[dict[str, str]], dict[str, str]]:
@@ -214,10 +205,10 @@ def _show(drafts: "list[Draft]", notes: list[str]) -> bool:
 
 def _as_table(rows: "pd.DataFrame", known: list[str]) -> list[str]:
     """Lines of observations, in columns."""
-    from lib.tools import figure_ids
+    from lib.tools import curation
 
     spans = zip(rows["period_start"], rows["period_end"], strict=True)
-    periods = [figure_ids.period_code(*span) for span in spans]
+    periods = [curation.period_code(*span) for span in spans]
     values = [f"{value:,.10g}" for value in rows["value"]]
     cells = [rows["reporter"], rows["partner"], rows["flow"], periods, values, rows["unit"]]
     padded = []
@@ -243,7 +234,7 @@ def remove(source: str, yes: bool) -> None:
         none = "one of those that were fetched or imported: there is none"
         expected = nearest(source, kept.index) if len(kept) else none
         raise UserError(f"source: found {quote(source)}, expected {expected}")
-    count = int(kept.loc[source, "values"])
-    if not yes and not (sys.stdin.isatty() and click.confirm(f"Remove {count:,} figures of {source}?")):
+    asked = f"Remove {kept.loc[source, 'values']:,} figures of {source}?"
+    if not yes and not (sys.stdin.isatty() and click.confirm(asked)):
         raise UserError("data remove: nothing was removed, expected --yes where nobody can be asked")
     click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")

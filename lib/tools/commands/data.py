@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.bring import import_, remove
+from lib.tools.commands.bring import import_, options, remove
 
 ASKED = {
     "reporter": "whose trade (a name of reporters.csv, or a country)",
@@ -35,15 +35,8 @@ MAY_BE_BLANK = ("value", "yoy_pct", "published", "note")
 DEFAULTS = {"flow": "total", "status": "ok"}
 
 
-def _options(command: Any) -> Any:
-    for name, meaning in reversed(ASKED.items()):
-        words = meaning[0].upper() + meaning[1:] + "."
-        command = click.option(f"--{name.replace('_', '-')}", name, help=words)(command)
-    return command
-
-
 @click.command()
-@_options
+@options({name: f"{words[0].upper()}{words[1:]}." for name, words in ASKED.items()})
 @click.option("--yes", is_flag=True, help="Write without asking, also where something speaks against it.")
 def add(yes: bool, **given: str | None) -> None:
     """Add one figure to figures.csv: what no option gives is asked for.
@@ -73,68 +66,69 @@ def add(yes: bool, **given: str | None) -> None:
 
 
 def expect_known_data() -> None:
-    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at.
-
-    Raises
-    ------
-    UserError
-        With every file that differs, and its rows where there is a commit to compare them with.
-    """
-    from lib import package
+    """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at."""
     from lib.errors import list_faults
+    from lib.research import files
 
-    package.finish_edit()
-    if package.check_checksums():
-        package.finish_edit()  # one that began as we looked
-        if faults := package.check_checksums():
-            from lib.tools import curation
+    files.finish_edit()
+    if files.check_checksums():
+        files.finish_edit()  # one that began as we looked
+        if faults := files.check_checksums():
+            raise UserError("\n".join([list_faults(faults), *_altered()]))
 
-            lines = [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
-            raise UserError("\n".join([list_faults(faults), *lines]))
+
+def _altered() -> list[str]:
+    """How the tables differ from the last commit, a line a field."""
+    from lib.tools import curation
+
+    return [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
 
 
 def renew_checksums(yes: bool) -> None:
     """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
-    from lib import package
     from lib.figures import check_tables
-    from lib.tools import curation
+    from lib.research import files
 
-    package.finish_edit()
+    files.finish_edit()
     report_faults(check_tables())
-    shown, altered = package.check_checksums(), curation.altered()
-    for name, lines in altered.items():
-        for line in lines:
-            click.echo(f"{name}: {line}")
+    shown, altered = files.check_checksums(), _altered()
+    for line in altered:
+        click.echo(line)
     if not altered:
         return
+    names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in altered))
     if not (yes or _is_terminal()):
         raise UserError("check --renew: found nobody to ask, expected --yes after a look at what differs")
-    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {', '.join(altered)}?")):
+    if not (yes or click.confirm(f"Is that what you changed? Renew the checksum of {names}?")):
         raise UserError("check --renew: nothing was renewed")
-    if package.check_checksums() != shown:
+    if files.check_checksums() != shown:
         raise UserError("check --renew: the data have changed again since they were shown, expected a look")
-    for name in package.refresh_checksums():
+    for name in files.refresh_checksums():
         click.echo(f"renewed the checksum of {name}")
 
 
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
     """What was given, the rest asked for at a terminal; without one, what must not be blank is an error."""
-    if _is_terminal():
-        return {name: _ask(name, given[name]) for name in ASKED}
-    needed = [name for name in ASKED if name not in MAY_BE_BLANK and name not in DEFAULTS]
-    if missing := [f"--{name.replace('_', '-')}" for name in needed if given[name] is None]:
-        raise UserError(f"data add: found no {', '.join(missing)}, expected them where nobody can be asked")
-    return {name: (given[name] or DEFAULTS.get(name, "")).strip() for name in ASKED}
+    missing = [name for name in ASKED if given[name] is None]
+    needed = [f"--{name.replace('_', '-')}" for name in missing if name not in (*MAY_BE_BLANK, *DEFAULTS)]
+    if needed and not _is_terminal():
+        raise UserError(f"data add: found no {', '.join(needed)}, expected them where nobody can be asked")
+    values = {name: given[name] or DEFAULTS.get(name, "") for name in ASKED}
+    for name in missing if _is_terminal() else ():
+        click.echo(f"{name}: {ASKED[name]}")
+        values[name] = click.prompt(name, default=DEFAULTS.get(name, "" if name in MAY_BE_BLANK else None))
+    return {name: value.strip() for name, value in values.items()}
 
 
 def _in_our_words(values: dict[str, str]) -> dict[str, str]:
     """Places, flow, unit and day of publication as the table has them, from what people call them."""
     from lib import spoken
+    from lib.analysis.question import read_unit
 
     places = {name: spoken.read_place(values[name]) for name in ("reporter", "partner")}
     read = values | places | {"flow": spoken.read_flow(values["flow"])}
     with suppress(UserError):  # the check of the row says what is wrong with a unit
-        currency, millions = spoken.read_unit(values["unit"])
+        currency, millions = read_unit(values["unit"])
         read["unit"] = {1.0: f"{currency} mn", 1000.0: f"{currency} bn"}.get(millions, values["unit"])
     if not re.fullmatch(r"([0-9]{4}(-[0-9]{2}){0,2})?", values["published"]):
         day = spoken.read_day(values["published"])
@@ -146,20 +140,13 @@ def _is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _ask(name: str, value: str | None) -> str:
-    if value is None:
-        click.echo(f"{name}: {ASKED[name]}")
-        value = click.prompt(name, default=DEFAULTS.get(name, "" if name in MAY_BE_BLANK else None))
-    return value.strip()
-
-
 @contextmanager
-def _opened(allow_http: bool = False) -> Iterator[tuple[Any, Any]]:
-    """The client and the store of answers."""
+def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
+    """Where sources are asked: the client and the store of answers."""
     from lib.tools.sources import client, snapshots
 
     with client.open_client(allow_http=allow_http) as one:
-        yield one, snapshots.open_store()
+        yield snapshots.Desk(one, snapshots.open_store(), **asking)
 
 
 OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept before, ask nobody.")
@@ -203,7 +190,9 @@ def fetch(
 
     No source could be reached where this was written: data/README.md lists what rests on recorded answers alone.
     """
+    from lib import fetched
     from lib.tools.sources import record
+    from lib.tools.sources.fetch import fetch_panel, pair_question
     from lib.tools.sources.publishers import publisher
 
     if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
@@ -214,18 +203,23 @@ def fetch(
     age = facts.max_age or (timedelta(days=7) if all_pairs else None)
     if max_age is not None:
         age = timedelta(days=max_age) if max_age else None
-    asked = record.Asked(source, freq, span, offline, age)
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not (yes or click.confirm("Have you what that asks for, and shall it start?")):
             raise UserError("data fetch: nothing was asked for")
-    with _opened(allow_http) as (client, store):
+    with _desk(allow_http, offline=offline, max_age=age) as desk:
         if reporter and partner:
-            found = record.fetch_pair(reporter, partner, asked, client, store)
+            found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
             _show(found)
-            _show_next(found[0])
+            if len(found[0].first) == 4:  # a year, which most notebooks want
+                rows = fetched.read(found[0].reporter)
+                day = rows.loc[rows["partner"] == found[0].partner, "published"].max()
+                case = f"reporter={found[0].reporter}", f"partner={found[0].partner}", f"as_of={day}"
+                given = " ".join(f"-p {shlex.quote(text)}" for text in case)
+                click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
         else:
-            _show_panel(record.fetch_all(asked, client, store))
+            answers = fetch_panel(source, freq, span, desk)
+            _show_panel(record.write(one.name, "all partners", answer, desk) for one, answer in answers)
 
 
 @click.command()
@@ -246,8 +240,8 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
     known = asked_by("refresh")
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
-    with _opened() as (client, store):
-        renewed = covariates.renew(list(sources) or known, client, store, currencies, offline=offline)
+    with _desk(offline=offline) as desk:
+        renewed = covariates.renew(list(sources) or known, desk, currencies)
     for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
         click.echo(line)
     if not renewed.differences:
@@ -258,22 +252,17 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
 
 
 @click.command()
-@click.option("--years", metavar="FIRST-LAST", help="Years [default: 1980 to the last full one].")
 @OFFLINE
-def update(years: str | None, offline: bool) -> None:
+def update(offline: bool) -> None:
     """Fetch what the pending targets of the register need; say what it moves, and which of them it decides.
 
     Nothing of the register is written: a decided target is shown as the row that may take its place.
     """
     from lib.tools import curation
-    from lib.tools.sources import record
-    from lib.tools.sources.update import CHEAPEST_FIRST
     from lib.tools.sources.update import update as renew
 
-    span = record.read_years(years) if years else range(1980, date.today().year)
-    asked = record.Asked(CHEAPEST_FIRST[0], "A", span, offline, None if offline else timedelta(days=1))
-    with _opened() as (client, store):
-        found = renew(asked, client, store)
+    with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
+        found = renew(range(1980, date.today().year), desk)
     _show([written for written in found.written if written.added.new or written.added.changed])
     for note in found.notes:
         click.echo(f"note: {note}")
@@ -289,25 +278,13 @@ def update(years: str | None, offline: bool) -> None:
 
 def _show(found: list[Any]) -> None:
     """The notes of pairs, then what was written of them."""
-    for note in (note for written in found for note in written.notes):
-        click.echo(f"note: {note}")
-    for written in found:
-        click.echo(written)
-
-
-def _show_next(own: Any) -> None:
-    """How to go on with a pair: most notebooks want a year of it."""
-    from lib import fetched
-
-    if len(own.first) == 4:
-        rows = fetched.read(own.reporter)
-        day = rows.loc[rows["partner"] == own.partner, "published"].max()
-        case = [f"reporter={own.reporter}", f"partner={own.partner}", f"as_of={day}"]
-        options = " ".join(f"-p {shlex.quote(text)}" for text in case)
-        click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {options}")
+    notes = [f"note: {note}" for written in found for note in written.notes]
+    for line in (*notes, *found):
+        click.echo(line)
 
 
 def _show_panel(found: Any) -> None:
+    """Count the reporters while they are fetched, then say what is new of all together, and what failed."""
     total = [0, 0, 0]
     failed: list[str] = []
     for done, written in enumerate(found, start=1):
@@ -365,9 +342,10 @@ def report_faults(faults: list[Any]) -> None:
 def check(with_flags: bool, snapshots: bool) -> None:
     """Validate the tables, their checksums and what was fetched; count what looks implausible."""
     from lib import fetched
-    from lib.figures import check_data
+    from lib.figures import check_tables
+    from lib.research.files import check_checksums
 
-    faults = check_data() + fetched.check()
+    faults = check_tables() + check_checksums() + fetched.check()
     if snapshots:
         from lib.tools.sources.snapshots import check_store, open_store
 
@@ -385,26 +363,24 @@ def _show_flags(listed: bool) -> None:
     from lib.analysis import plausibility
     from lib.tools import curation
 
-    figures = fig.load_figures()
+    figures, parts = fig.load_figures(), curation.fetched_figures()
     found = plausibility.find_flags(figures, fig.covariate("cny_per_usd"), fig.parents())
-    status = found["figure_id"].map(figures.set_index("figure_id")["status"])
-    fetched_rows = curation.fetched_figures()
-    more, seen = curation.doubts(fetched_rows)
-    named = found.assign(name=found["figure_id"] + " (" + status + ")"), more.assign(name=more["figure_id"])
-    for flag in pd.concat(named).itertuples() if listed else ():
-        click.echo(f"{flag.rule}: {flag.name}: found {flag.found}, expected {flag.expected}")
-    doubted = found.assign(status=status).drop_duplicates("figure_id")
+    found["status"] = found["figure_id"].map(figures.set_index("figure_id")["status"])
+    more, seen = curation.doubts(parts)
+    for flag in pd.concat([found, more.assign(status="")]).itertuples() if listed else ():
+        status = f" ({flag.status})" if flag.status else ""
+        click.echo(f"{flag.rule}: {flag.figure_id}{status}: found {flag.found}, expected {flag.expected}")
+    doubted = found.drop_duplicates("figure_id")
     settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
-    words = (
-        f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status"
-    )
     hint = "" if listed else " To list them: tradegoals data check --flags"
-    click.echo(f"{words} that says what is wrong.{hint}")
-    if left := sum(map(len, fetched_rows)) - seen:
-        hint = f"; {left:,} more were not looked at"
+    click.echo(
+        f"{len(doubted)} of {len(figures)} figures are doubted by a rule; {settled} of these have a status that says "
+        f"what is wrong.{hint}"
+    )
     if seen:
+        left = sum(map(len, parts)) - seen
         doubts = f"{more['figure_id'].nunique()} of {seen:,} fetched and imported figures are doubted"
-        click.echo(doubts + (hint if left else ""))
+        click.echo(doubts + (f"; {left:,} more were not looked at" if left else ""))
 
 
 @data.command()

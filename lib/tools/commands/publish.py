@@ -1,9 +1,4 @@
-"""The command `tradegoals site`: pages to read from the runs in the output folder.
-
-The command `tradegoals what-if`: the page on which a reader tries another goal.
-
-The command `export`: figures and tables of a run for a paper.
-"""
+"""The commands `site`, pages to read of all runs; `what-if`, one on which a reader tries a goal; `export`, for a paper."""
 
 import sys
 from pathlib import Path
@@ -69,15 +64,10 @@ def export(run: str, formats: tuple[str, ...], out: Path) -> None:
     from lib.tools.site.export import export as write
 
     expect_known_data()
-    for path in write(_run_name(run, out), formats, out):
-        click.echo(f"wrote {path}")
-
-
-def _run_name(text: str, out: Path) -> str:
-    """A run by its name, its path, or with the beginning of its notebook, as `export` takes it."""
-    parts = Path(text).parts
+    parts = Path(run).parts
     parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
     executed = [path.name for path in (out / "runs").glob("*/")]
-    if not parts or not executed:
-        return text
-    return "/".join([notebook_name(parts[0], executed), *parts[1:2]])
+    if parts and executed:
+        run = "/".join([notebook_name(parts[0], executed), *parts[1:2]])
+    for path in write(run, formats, out):
+        click.echo(f"wrote {path}")

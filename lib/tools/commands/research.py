@@ -48,9 +48,8 @@ def reference(
         raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
     if check:
         if faults := faults_of(panels):
-            raise UserError(
-                "\n".join(["the panels are not those that data/reference was computed from:", *faults])
-            )
+            first = "the panels are not those that data/reference was computed from:"
+            raise UserError("\n".join([first, *faults]))
         click.echo(f"{panels}: all panels are those that data/reference was computed from")
         return
     ran = pipeline.build(panels, only=steps, fresh=fresh)
@@ -68,9 +67,7 @@ def backtest(panel: Path | None, out: Path) -> None:
     from lib.research import pipeline
 
     if panel is None:
-        raise UserError(
-            "panel: found none, expected --panel FILE; the scores kept here: tradegoals reference"
-        )
+        raise UserError("panel: found none, expected --panel FILE; scores kept here: tradegoals reference")
     folder = out / f"scores_{panel.stem}"
     for name in pipeline.score_own(panel, folder):
         click.echo(f"wrote {folder / name}")

@@ -35,8 +35,7 @@ FILTERS = {
 }
 """Columns that rows can be chosen by, each as an option of the same name."""
 
-HIDDEN = ("run_key", "parameters")
-"""Columns that are exported but too wide for a terminal."""
+HIDDEN = ("run_key", "parameters")  # columns that are exported but too wide for a terminal
 
 EXAMPLES = """
 \b
@@ -80,8 +79,10 @@ def results_command(
     **wanted: tuple[str, ...],
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
-    from lib.results import schema_text
+    from lib.research.files import write_atomically
+    from lib.tables import to_csv
     from lib.tools.run import results_table
+    from lib.tools.run.recorded import schema_text
 
     if schema:
         click.echo(schema_text(), nl=False)
@@ -95,12 +96,19 @@ def results_command(
             raise UserError(f"--sort: found {quote(column)}, expected {nearest(column, rows.columns)}")
     if order:  # empty ones last
         rows = rows.sort_values(list(order), ascending=not descending, kind="stable")
+    if str(csv) == "-":
+        click.echo(to_csv(rows), nl=False)
+        return
     if csv is not None:
-        _export(rows, csv)
+        write_atomically(csv, to_csv(rows))
+        click.echo(f"wrote {len(rows)} rows to {csv}")
         return
     shown = rows.head(limit) if limit else rows
     click.echo(as_text(shown, shutil.get_terminal_size((110, 24)).columns), nl=not shown.empty)
-    click.echo(_count_in_words(len(shown), len(rows), len(table)))
+    found = f"{len(rows)} of {len(table)} rows" if len(rows) < len(table) else f"{len(table)} rows"
+    if len(shown) < len(rows):
+        found += f", the first {len(shown)} shown; --limit 0 shows all"
+    click.echo(found if len(table) else "The table is empty: no run has recorded a result.")
 
 
 def collect_results(out: Path, changed: bool) -> None:
@@ -173,23 +181,3 @@ def as_text(rows: "pd.DataFrame", width: int) -> str:
         index=False, na_rep="", line_width=width, max_colwidth=40, float_format=number
     )
     return "\n".join([*above, text])
-
-
-def _count_in_words(shown: int, chosen: int, there: int) -> str:
-    """How many rows are printed, chosen and there."""
-    found = f"{chosen} of {there} rows" if chosen < there else f"{there} rows"
-    if there == 0:
-        return "The table is empty: no run has recorded a result."
-    return found if shown == chosen else f"{found}, the first {shown} shown; --limit 0 shows all"
-
-
-def _export(rows: "pd.DataFrame", csv: Path) -> None:
-    from lib.files import write_atomically
-    from lib.tables import to_csv
-
-    text = to_csv(rows)
-    if str(csv) == "-":
-        click.echo(text, nl=False)
-        return
-    write_atomically(csv, text)
-    click.echo(f"wrote {len(rows)} rows to {csv}")

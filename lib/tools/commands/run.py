@@ -2,11 +2,10 @@
 
 import signal
 import sys
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,16 @@ from lib.tools.commands.author import notebook_name
 from lib.tools.commands.data import expect_known_data
 from lib.tools.commands.results import collect_results, out_option
 
-MOST_SHOWN = 20
-"""Above so many runs the verdicts and pages are not printed one by one."""
-
-MOST_LISTED = 100
-"""Above so many a dry run counts them by notebook and reason."""
+MOST_SHOWN = 20  # above so many runs the verdicts and pages are not printed one by one
 
 
 def _write_specs(runs: list[Any], folder: Path) -> None:
     """One file a run, for `run-one`."""
     import json
 
-    from lib.files import write_atomically
+    from lib.research.files import make_folder, write_atomically
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+    make_folder(folder)
     for item in runs:
         text = json.dumps(asdict(item), ensure_ascii=False, indent=1) + "\n"
         write_atomically(folder / f"{item.notebook}--{item.slug}.json", text)
@@ -41,17 +33,11 @@ def _write_specs(runs: list[Any], folder: Path) -> None:
 
 
 def explain(items: list[Any], left_out: dict[str, str]) -> None:
-    """What would run and why, what is up to date, and what the data cannot answer; of very many how many of each."""
-    lines = [("run" if reason else "skip", run.name, reason or "up to date") for run, reason in items]
-    lines += [("none", name, f"left out, {reason}") for name, reason in left_out.items()]
-    if len(lines) > MOST_LISTED:
-        counts = Counter((name.partition("/")[0], what, why) for what, name, why in lines)
-        for (notebook, what, why), count in sorted(counts.items()):
-            click.echo(f"{what:<6}{notebook}: {count}, {why}")
-        click.echo(f"To see them one by one: --only PATTERN, for at most {MOST_LISTED}")
-    else:
-        for what, name, why in lines:
-            click.echo(f"{what:<6}{name}: {why}")
+    """What would run and why, what is up to date, and what the data cannot answer."""
+    for run, reason in items:
+        click.echo(f"{'run' if reason else 'skip':<6}{run.name}: {reason or 'up to date'}")
+    for name, reason in left_out.items():
+        click.echo(f"none  {name}: left out, {reason}")
     due = sum(bool(reason) for _, reason in items)
     click.echo(f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else ""))
 
@@ -62,7 +48,7 @@ def report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
 
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= MOST_SHOWN:
-        from lib.results import verdict_lines  # imports pandas
+        from lib.tools.run.recorded import verdict_lines  # imports pandas
 
         for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
             click.echo(line)
@@ -94,12 +80,12 @@ def compare(outcomes: list[Any], do_check: bool, do_accept: bool) -> bool:
     """Compare with the committed expectations, or renew them; whether there were differences."""
     if not (do_check or do_accept):
         return False
-    from lib.tools.run import expectations
+    from lib.tools.run import committed
 
     if do_accept:
-        for name in expectations.accept(outcomes):
+        for name in committed.accept(outcomes):
             click.echo(f"accepted: tests/expected/{name}")
-    lines = expectations.check(outcomes) if do_check else []
+    lines = committed.check(outcomes) if do_check else []
     for line in lines:
         click.echo(line, err=True)
     if do_check and not lines:
@@ -122,69 +108,51 @@ Examples
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
 """
 
-timeout_option = click.option(
-    "--timeout",
-    type=click.FloatRange(min=1),
-    default=600.0,
-    show_default=True,
-    help="Most seconds a run may take.",
+option = partial(click.option, show_default=True)
+names = partial(click.option, multiple=True, metavar="NAME")
+flag = partial(click.option, is_flag=True)
+file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+timeout_option = option(
+    "--timeout", type=click.FloatRange(1), default=600.0, help="Most seconds a run may take."
 )
 
-force_option = click.option("--force", is_flag=True, help="Run also what is up to date.")
-
-cold_option = click.option("--cold", is_flag=True, help="Ordinary kernels instead of warm ones.")
+force_option = flag("--force", help="Run also what is up to date.")
 
 
 @click.command(epilog=EXAMPLES)
-@click.option(
+@names(
     "--notebook",
     "notebooks",
-    multiple=True,
-    metavar="NAME",
-    help='Run only this notebook: its name, a path, or a beginning such as "03" (repeatable).',
+    help='Only this one: its name, a path, or a beginning such as "03" (repeatable).',
 )
-@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a parameter (repeatable).")
-@click.option("--runs", "named", is_flag=True, help="Run the named cases of notebooks/runs.yml.")
-@click.option(
-    "--matrix",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Run the cases of this file instead of those of notebooks/runs.yml.",
-)
-@click.option(
-    "--case", "cases", multiple=True, metavar="NAME", help="Run only this case of runs.yml (repeatable)."
-)
-@click.option(
-    "--ci", is_flag=True, help="With --runs: the cases and the smaller values that runs.yml has for CI."
-)
-@click.option("--only", multiple=True, metavar="PATTERN", help='Only runs such as "00*/china*" (repeatable).')
+@names("-p", "pairs", metavar="NAME=VALUE", help="Set a parameter (repeatable).")
+@flag("--runs", "named", help="Run the named cases of notebooks/runs.yml.")
+@option("--matrix", type=file, help="Run the cases of this file instead of those of notebooks/runs.yml.")
+@names("--case", "cases", help="Run only this case of runs.yml (repeatable).")
+@flag("--ci", help="With --runs: the cases and the smaller values that runs.yml has for CI.")
+@names("--only", metavar="PATTERN", help='Only runs such as "00*/china*" (repeatable).')
 @out_option
-@click.option(
-    "--list", "only_list", is_flag=True, help="Print what would run, and the parameters; run nothing."
-)
-@click.option(
-    "--dry-run", is_flag=True, help="Print what would run and why, and what would be skipped; run nothing."
-)
-@click.option(
+@flag("--list", "only_list", help="Print what would run, and the parameters; run nothing.")
+@flag("--dry-run", help="Print what would run and why, and what would be skipped; run nothing.")
+@option(
     "--specs", type=click.Path(path_type=Path), help="Write a file for run-one for each run; run nothing."
 )
 @force_option
-@click.option("--jobs", type=click.IntRange(min=1), help="Runs at once [default: by cores and free memory].")
-@click.option("--memory", type=click.FloatRange(min=0.2), metavar="GB", help="Most memory a run may take.")
+@option("--jobs", type=click.IntRange(1), help="Runs at once [default: by cores and free memory].")
+@option("--memory", type=click.FloatRange(0.2), metavar="GB", help="Most memory a run may take.")
 @timeout_option
-@click.option("--fail-fast/--continue", default=False, help="Stop at the first failure, or go on [default].")
-@cold_option
-@click.option(
+@click.option("--fail-fast/--continue", help="Stop at the first failure, or go on [default].")
+@flag("--cold", help="Ordinary kernels instead of warm ones.")
+@option(
     "--executor",
     type=click.Choice(["processes", "dask"]),
     default="processes",
-    show_default=True,
-    help="Processes on this machine, or the workers of a Dask cluster.",
+    help="Where to run: here or by Dask.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="With --executor dask: address of the scheduler.")
-@click.option(
-    "--check", "do_check", is_flag=True, help="Compare the results with the committed expectations."
-)
-@click.option("--accept", "do_accept", is_flag=True, help="Renew the committed expectations.")
+@option("--scheduler", metavar="ADDRESS", help="With --executor dask: address of the scheduler.")
+@flag("--check", "do_check", help="Compare the results with the committed expectations.")
+@flag("--accept", "do_accept", help="Renew the committed expectations.")
 def run(
     notebooks: tuple[str, ...],
     pairs: tuple[str, ...],
@@ -244,14 +212,14 @@ def run(
             explain(items, plan.left_out)
             return
         try:
-            outcomes, stopped = _execute(items, out, plan.sources, **how)
+            outcomes = _execute(items, out, plan.sources, **how)
         finally:  # also after Ctrl-C: what had finished is kept
             collect_results(out, any(reasons))
         place = {run.name: number for number, run in enumerate(chosen)}
         outcomes.sort(key=lambda outcome: place[outcome.run.name])
         report(outcomes, len(items), plan.left_out)
         faults = compare(outcomes, do_check, do_accept)
-        if stopped or faults or any(outcome.error for outcome in outcomes):
+        if faults or any(outcome.error for outcome in outcomes):
             sys.exit(1)
 
 
@@ -265,9 +233,9 @@ def run_one(spec: Path, out: Path, force: bool, timeout: float) -> None:
 
     The run is skipped if it is up to date; a failure ends with 1.
     """
-    from lib.files import read_json
     from lib.tools.run.freshness import run_from
     from lib.tools.run.matrix import make_run
+    from lib.tools.strict import read_json
 
     expect_known_data()
     asked = run_from(read_json(spec), spec.name)
@@ -282,16 +250,15 @@ def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0
     """Execute one run, unless it is up to date: its outcome."""
     from lib.tools.run.freshness import Sources
 
-    outcomes, _ = _execute([(run, "asked for")], out, Sources(), force=force, timeout=timeout, jobs=1)
-    return outcomes[0]
+    return _execute([(run, "asked for")], out, Sources(), force=force, timeout=timeout, jobs=1)[0]
 
 
 @click.command()
 @click.option("--write", is_flag=True, help="Write notebooks/runs.schema.json instead of printing it.")
 def schema(write: bool) -> None:
     """Print the JSON schema of runs.yml, by which editors complete and check it."""
-    from lib.files import write_atomically
     from lib.package import notebooks_dir
+    from lib.research.files import write_atomically
     from lib.tools.run.matrix import SCHEMA_FILE, schema_text
 
     if not write:
@@ -361,12 +328,15 @@ def _only(runs: list[Any], patterns: tuple[str, ...]) -> list[Any]:
 
     from lib.errors import nearest
 
-    names = [run.name for run in runs]
+    fits = {
+        pattern: {run.name for run in runs if fnmatchcase(run.name, pattern)} for pattern in patterns or "*"
+    }
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise UserError(f'--only: found "{pattern}", expected {nearest(pattern, names)}')
-    fits = [any(fnmatchcase(name, pattern) for pattern in patterns or "*") for name in names]
-    return [run for run, fit in zip(runs, fits, strict=True) if fit]
+        if not fits[pattern]:
+            raise UserError(
+                f'--only: found "{pattern}", expected {nearest(pattern, (run.name for run in runs))}'
+            )
+    return [run for run in runs if any(run.name in fit for fit in fits.values())]
 
 
 @contextmanager
@@ -376,9 +346,6 @@ def _terminable() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
@@ -386,21 +353,16 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _execute(
-    items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any
-) -> tuple[list[Any], bool]:
-    """Execute what is due, with a bar on a terminal and a line a run elsewhere.
-
-    Returns the outcomes, and whether a failure has stopped the rest.
-    """
+def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
+    """Execute what is due, with a bar on a terminal and a line a run elsewhere; returns the outcomes."""
     from tqdm import tqdm
 
-    from lib.tools.run.freshness import Outcome
+    from lib.tools.run.execute import Outcome
 
     due = [run for run, reason in items if reason]
     done = [Outcome(run, run.folder(out), 0.0, skipped=True) for run, reason in items if not reason]
     if not due:
-        return done, False
+        return done
     failed = 0
     with (
         _terminable(),
@@ -414,8 +376,8 @@ def _execute(
             bar.update()
             bar.set_postfix_str(f"{failed} failed, {outcome.run.name}", refresh=True)
             if outcome.error and fail_fast:
-                return done, True
-    return done, False
+                break
+    return done
 
 
 def _outcomes(
@@ -433,7 +395,7 @@ def _outcomes(
 ) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
     from lib.tools.run import kernels, pool
-    from lib.tools.run.freshness import Settings
+    from lib.tools.run.execute import Settings
 
     if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY

@@ -12,11 +12,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
-from lib.files import locked, make_folder_below, sweep, write_atomically
 from lib.package import data_dir, notebooks_dir
+from lib.research.files import locked, make_folder_below, sweep, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import (
     FAILED,
@@ -27,15 +27,16 @@ from lib.tools.run.freshness import (
     RESULT,
     SOCKETS_ENV,
     Known,
-    Outcome,
     Run,
-    Settings,
     Sources,
     key_of,
     read_opened,
     reason_to_run,
 )
 from lib.tools.run.opened import start_line
+
+if TYPE_CHECKING:
+    from lib.results import Result
 
 CELL_TIMEOUT_SECONDS = 300
 
@@ -51,17 +52,31 @@ class OutputLimitError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When the run must be over (monotonic clock), seconds that a cell may take, bytes that all may show."""
+class Settings:
+    """How to execute: kernelspec, seconds for the whole run, and whether also what is up to date."""
 
-    deadline: float
-    cell_seconds: float
-    output_bytes: int
+    kernel: str = "python3"
+    timeout: float = 600.0
+    force: bool = False
 
-    @classmethod
-    def from_now(cls, seconds: float = Settings.timeout, cell_seconds: float | None = None) -> Self:
-        """The limits of a run that starts now and may take so many seconds."""
-        return cls(time.monotonic() + seconds, cell_seconds or CELL_TIMEOUT_SECONDS, MOST_OUTPUT_BYTES)
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run; `error` is empty when it succeeded, `skipped` if its files were up to date."""
+
+    run: Run
+    folder: Path
+    seconds: float
+    error: str = ""
+    skipped: bool = False
+
+    @property
+    def result(self) -> "Result | None":
+        """The run's record, read from its folder; None where it failed, or makes none."""
+        from lib.tools.run import recorded
+
+        path = self.folder / RESULT
+        return None if self.error or not path.exists() else recorded.read(path)
 
 
 @dataclass
@@ -75,25 +90,15 @@ class Watch:
 def run_notebook(
     path: Path,
     parameters: dict[str, Any],
-    kernel: str,
-    watch: Watch,
+    kernel: str = "python3",
+    watch: Watch | None = None,
     notes: Path | None = None,
     **options: Any,
 ) -> Any:
-    """The notebook of a file, executed by papermill with our engine.
+    """The notebook of a file, executed by papermill with our engine; raises whatever goes wrong in it.
 
-    Parameters
-    ----------
-    path, parameters : the notebook, and what is injected into it.
-    kernel : name of the kernelspec.
-    watch : keeps what there is of the notebook if it fails.
-    notes : file for the names of the files that the kernel opens (`lib.tools.run.opened`).
-    options : of `lib.tools.run.engine.Engine`.
-
-    Raises
-    ------
-    Exception
-        Whatever goes wrong; of a cell that fails, papermill's error with its `ename` and `evalue`.
+    `watch` keeps what there is of the notebook if it fails, `notes` is the file for the names of the files that the
+    kernel opens (`lib.tools.run.opened`), `options` are those of `lib.tools.run.engine.Engine`.
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -107,14 +112,21 @@ def run_notebook(
         "language": "python",
         "progress_bar": False,
     }
+    watch = watch or Watch()
     try:
         notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
-        if notebook.metadata.papermill.exception:  # papermill lets a cell end the notebook by SystemExit(0)
+        watch.notebook = notebook
+        # papermill lets a cell end the notebook by SystemExit(0).
+        if notebook.metadata.papermill.get("exception"):
             raise PapermillExecutionError(0, 0, "", "SystemExit", "0", [])
     finally:
         if watch.notebook is not None:
             _tidy(watch.notebook)
     return notebook
+
+
+def _source(run: Run) -> Path:
+    return notebooks_dir() / f"{run.notebook}.ipynb"
 
 
 def _tidy(notebook: Any) -> None:
@@ -130,24 +142,10 @@ def _tidy(notebook: Any) -> None:
             cell.id = "injected-parameters"
 
 
-def execute(
-    run: Run,
-    out: Path,
-    settings: Settings | None = None,
-    sources: Sources | None = None,
-) -> Outcome:
-    """Execute one run and write its files, or find that they are up to date.
+def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None) -> Outcome:
+    """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome.
 
-    Parameters
-    ----------
-    run, out : what to run, and the output folder.
-    settings : how; by default in an ordinary kernel, and only what is not up to date.
-    sources : imports and versions that are known already.
-
-    Raises
-    ------
-    UserError
-        If the folder cannot be written; anything that goes wrong in the run is in the outcome.
+    By default in an ordinary kernel, and only what is not up to date. A folder that cannot be written is a `UserError`.
     """
     settings = settings or Settings()
     folder = run.folder(out)
@@ -180,14 +178,8 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
         notes = Path(working, "opened")
         watch = Watch()
         try:
-            notebook = run_notebook(
-                notebooks_dir() / f"{run.notebook}.ipynb",
-                run.parameters,
-                settings.kernel,
-                watch,
-                notes,
-                limits=Limits.from_now(settings.timeout),
-            )
+            path, seconds = _source(run), settings.timeout
+            notebook = run_notebook(path, run.parameters, settings.kernel, watch, notes, seconds=seconds)
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             fault_words = _describe(fault, watch)
@@ -215,15 +207,19 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
 def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     """Make the files of a run anew from its outputs, with the text of its notebook as it is now."""
     import nbformat
-    from papermill.iorw import load_notebook_node
 
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
-    source = load_notebook_node(str(notebooks_dir() / f"{run.notebook}.ipynb"))
-    for cell in source.cells:
-        cell.metadata.pop("papermill", None)  # a mark of papermill's loading, which `_tidy` takes from others
+    notebook = run_notebook(_source(run), run.parameters, prepare_only=True)
+    executed = nbformat.read(folder / NOTEBOOK, as_version=4)
+    notebook.metadata = executed.metadata
+    pairs = zip(
+        *([cell for cell in n.cells if cell.cell_type == "code"] for n in (notebook, executed)), strict=True
+    )
+    for cell, done in pairs:
+        cell.outputs, cell.execution_count = done.outputs, done.execution_count
     try:
-        _publish(_with_text(nbformat.read(folder / NOTEBOOK, as_version=4), source), folder)
+        _publish(notebook, folder)
         parts = journal["parts"] | {"page": sources.parts(run, journal["parts"]["data"])["page"]}
         freshness.write_journal(folder, journal | {"parts": parts})
     except UserError as fault:  # a full disk
@@ -231,42 +227,21 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     return ""
 
 
-def _with_text(executed: Any, source: Any) -> Any:
-    """An executed notebook with the text of one whose code does the same: Markdown, comments in cells."""
-    done = [cell for cell in executed.cells if cell.cell_type == "code"]
-    cells: list[Any] = []
-
-    def keep_injected() -> None:
-        while done and "injected-parameters" in done[0].metadata.get("tags", []):
-            cells.append(done.pop(0))
-
-    keep_injected()
-    for cell in source.cells:
-        if cell.cell_type == "code":
-            done[0].source, done[0].id = cell.source, cell.id
-            cells.append(done.pop(0))
-            keep_injected()
-        else:
-            cells.append(cell)
-    executed.cells = cells
-    return executed
-
-
 def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
     import nbformat
 
-    from lib import results
+    from lib.tools.run import recorded
     from lib.tools.run.page import to_page
 
-    result = results.from_notebook(notebook)
+    result = recorded.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)
     (folder / JOURNAL).unlink(missing_ok=True)
     write_atomically(folder / PAGE, page)
     if result is None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
-        write_atomically(folder / RESULT, results.to_json(result))
+        write_atomically(folder / RESULT, recorded.to_json(result))
     write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
     (folder / FAILED).unlink(missing_ok=True)
 

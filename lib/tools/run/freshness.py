@@ -17,11 +17,9 @@ error       where and why it failed; empty otherwise
 
 Executed again is a run when something has changed that can change its output: the code of its cells, modules
 of `lib` that they import, directly or through others, files that it opened (modules beside the notebook among
-them), parameters, versions of packages, Python. Code counts by its meaning: its syntax tree without docstrings,
-comments, layout, and annotations that nothing reads. What else a run's files show (Markdown, comments in
-cells), and what makes these files (`PAGE_MODULES`), is a reason to make the page anew, from the outputs that
-there are. A part is compared by content only, never by time: clocks go back, and copies are as good as
-originals.
+them), parameters, versions of packages, Python. Code counts by its meaning (`lib.research.meaning`). What else a
+run's files show (Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the
+page anew, from the outputs that there are. A part is compared by content only, never by time.
 
 To check parameters takes pandas and the tables, to follow imports a parser. Both depend on nothing but files
 and arguments, so their result is kept in the output folder under a hash of all these; what is unchanged is told
@@ -35,26 +33,23 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lib.errors import UserError, plain_bytes
-from lib.files import make_folder_below, write_atomically
-from lib.meaning import LIB, hash_text, imported_modules, meaning
-from lib.package import FETCHED, PACKAGE_FILE, data_dir, kept_files, notebooks_dir
-from lib.tools.run.opened import PREFIX, read_notes, state_of
-
-if TYPE_CHECKING:
-    from lib.results import Result
+from lib.errors import UserError, plain_bytes, quote, some
+from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
+from lib.research.files import make_folder_below, write_atomically
+from lib.research.meaning import LIB, hash_text, imported_modules, meaning
+from lib.tools.run.opened import PREFIX, state_of
 
 SOCKETS_ENV = "TRADEGOALS_SOCKETS"
 """A driver's folder for the sockets of its kernels, which it removes whatever becomes of a run."""
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
-
+OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
 JOURNAL = "run.json"
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -77,51 +72,17 @@ class Run:
         return out / "runs" / self.notebook / self.slug
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to execute: kernelspec, seconds for the whole run, and whether also what is up to date."""
-
-    kernel: str = "python3"
-    timeout: float = 600.0
-    force: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a run; `error` is empty when it succeeded, `skipped` if its files were up to date."""
-
-    run: Run
-    folder: Path
-    seconds: float
-    error: str = ""
-    skipped: bool = False
-
-    @property
-    def result(self) -> "Result | None":
-        """The run's record, read from its folder; None where it failed, or makes none."""
-        from lib import results
-
-        path = self.folder / RESULT
-        return None if self.error or not path.exists() else results.read(path)
-
-
 def run_from(content: Any, where: str) -> Run:
-    """A run from a plain mapping; `where` names its file in messages.
-
-    Raises
-    ------
-    UserError
-        If a key is missing, unknown or of the wrong type, or a name could lead out of the output folder.
-    """
-    needed = {"notebook", "slug", "parameters"}
-    if not isinstance(content, dict) or not needed <= set(content):
-        raise UserError(f"{where}: expected a mapping of notebook, slug, parameters")
-    if extra := sorted(set(content) - needed - {"case"}):
-        raise UserError(f"{where}: found {', '.join(extra)}, expected notebook, slug, parameters, case")
+    """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
+    keys = ("notebook", "slug", "parameters", "case")
+    if not isinstance(content, dict) or not set(keys[:3]) <= set(content):
+        raise UserError(f"{where}: expected a mapping of {', '.join(keys)}")
+    if extra := ", ".join(sorted(set(content) - set(keys))):
+        raise UserError(f"{where}: found {extra}, expected {', '.join(keys)}")
     for key in ("notebook", "slug"):
         if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
             raise UserError(
-                f"{where}: {key}: found {str(content[key])[:60]!r}, expected a name fit for a folder"
+                f"{where}: {key}: found {quote(str(content[key]))}, expected a name fit for a folder"
             )
     if not isinstance(content["parameters"], dict):
         raise UserError(f"{where}: parameters: expected a mapping of names to values")
@@ -155,9 +116,7 @@ def write_journal(folder: Path, content: dict[str, Any]) -> None:
 
 
 def _output_hashes(folder: Path) -> dict[str, str]:
-    """The hashes of a run's files."""
-    names = (NOTEBOOK, PAGE, RESULT, FAILED)
-    return {name: digest for name in names if (digest := hash_file(folder / name))}
+    return {name: digest for name in OUTPUTS if (digest := hash_file(folder / name))}
 
 
 def are_intact(folder: Path, content: dict[str, Any]) -> bool:
@@ -175,7 +134,7 @@ def hash_file(path: Path) -> str:
 
 def clear_journal(folder: Path) -> None:
     """Take away what a run published, the journal first."""
-    for name in (JOURNAL, NOTEBOOK, PAGE, RESULT, FAILED):
+    for name in (JOURNAL, *OUTPUTS):
         path = folder / name
         if path.is_file() or path.is_symlink():
             path.unlink()
@@ -194,9 +153,10 @@ def note_death(run: Run, folder: Path, error: str) -> None:
 
 def read_opened(notes: Path) -> tuple[list[str], bool]:
     """The names of the files that a kernel has noted as opened, and whether none of them has changed since."""
-    found = read_notes(str(notes))
+    lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
+    found = dict(map(json.loads, lines))
     unseen = any(path.startswith(PREFIX) for path in found)
-    steady = not unseen and all(state_of(path) == state for path, state in found.items())
+    steady = not unseen and all(state_of(path) == (state and tuple(state)) for path, state in found.items())
     return sorted(map(_name_for, found)), steady
 
 
@@ -257,18 +217,8 @@ class Sources:
 
     def __init__(self, known: Known | None = None) -> None:
         self.known = known or Known()
-        self._found: dict[Any, Any] = {}
-
-    def _once(self, key: Any, find: Callable[[], Any]) -> Any:
-        """What is found out, the first time only."""
-        if key not in self._found:
-            self._found[key] = find()
-        return self._found[key]
-
-    def hash_of(self, path: Path) -> str:
-        """The hash of a file, or of the names in a folder; empty where there is nothing."""
-        found: str = self._once(path, lambda: _hash_names(path) if path.is_dir() else hash_file(path))
-        return found
+        self.hash_of = cache(_hash_of)
+        self._counted, self._cells_of = cache(self._count), cache(self._read_cells)
 
     def meaning_of(self, path: Path) -> str:
         """The hash of what a module does; empty where there is none."""
@@ -283,15 +233,13 @@ class Sources:
         A module counts by what it does, a notebook of the collection by its opening, which tables of contents
         show, and the description of all tables by what it says of those that were opened.
         """
-        key = name, frozenset(opened) if name == PACKAGE_FILE else None
-        found: str = self._once(key, lambda: self._data_hash(name, opened))
-        return found
+        return self._counted(name, frozenset(opened) if name == PACKAGE_FILE else frozenset())
 
-    def _data_hash(self, name: str, opened: Iterable[str]) -> str:
+    def _count(self, name: str, opened: frozenset[str]) -> str:
         path = _path_of(name)
         try:
             if name.startswith("./notebooks/") and name.endswith(".ipynb"):
-                return hash_text(_text(_cells(path)[0]))
+                return hash_text(text_of(_cells(path)[0]))
             if name == PACKAGE_FILE:  # without size and checksum: the table's own hash says that
                 said = [one for one in json.loads(plain_bytes(path))["resources"] if one["path"] in opened]
                 return _hash_json(
@@ -304,45 +252,46 @@ class Sources:
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
         known, name = self.known, run.notebook
-        code, text = self._once(("cells", name), lambda: self._of_cells(notebooks_dir() / f"{name}.ipynb"))
+        code, text = self._cells_of(notebooks_dir() / f"{name}.ipynb")
         if name not in known.modules:
             known.modules[name] = _module_names(name)
         if known.versions is None:
             known.versions = run_versions()
-        imported = self._once(("lib", name), lambda: self._meanings(known.modules[name]))
+        helpers = [f"{module}.py" for module in self.modules_of_helpers(data)]
+        templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
+        page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
-            "lib": imported | self._meanings(self.modules_of_helpers(data)),
+            "lib": self._meanings(known.modules[name] + helpers),
             "data": {file: self.data_hash(file, data) for file in sorted(data)},
             "parameters": run.parameters,
             "versions": known.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
-            "page": {"text": text} | self._once("page", self._page_parts),
+            "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
 
     def _meanings(self, modules: Iterable[str]) -> dict[str, str]:
         return {name: self.meaning_of(LIB / name) for name in modules}
 
     def modules_of_helpers(self, data: Iterable[str]) -> set[str]:
-        """Files of `lib` that modules outside it import, of those that were opened."""
+        """Modules of `lib` that modules outside it import, of those that were opened."""
         paths = [path for name in data if _is_helper(name) and (path := _path_of(name)).is_file()]
-        return {f"{name}.py" for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
+        return {name for path in paths for name in imported_modules(path.read_text(encoding="utf-8"))}
 
-    def _page_parts(self) -> dict[str, str]:
-        templates = sorted((LIB / "tools" / "run" / "templates").rglob("*.*"))
-        files = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
-        return self._meanings(PAGE_MODULES) | files
-
-    def _of_cells(self, path: Path) -> tuple[str, str]:
+    def _read_cells(self, path: Path) -> tuple[str, str]:
         """The hash of what a notebook's code does, and of the text of all its cells, outputs apart.
 
         Both are that of the bytes if it is damaged, and empty if it is missing.
         """
         try:
             cells = _cells(path)
-            text = _hash_json([[one["cell_type"], _text(one), _tags(one)] for one in cells])
+            text = _hash_json(
+                [[one["cell_type"], text_of(one), one["metadata"].get("tags")] for one in cells]
+            )
             if text not in self.known.meanings:
-                means = [[code_of(one), _tags(one)] for one in cells if one["cell_type"] == "code"]
+                means = [
+                    [code_of(one), one["metadata"].get("tags")] for one in cells if one["cell_type"] == "code"
+                ]
                 self.known.meanings[text] = _hash_json(means)
             return self.known.meanings[text], text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -354,14 +303,14 @@ def _cells(path: Path) -> Any:
     return json.loads(plain_bytes(path))["cells"]
 
 
-def _text(cell: Any) -> str:
-    source = cell["source"]
-    return source if isinstance(source, str) else "".join(source)
+def text_of(cell: Any) -> str:
+    """The text of a cell, which notebooks keep as one string or as a list of lines."""
+    return "".join(cell["source"])
 
 
 def code_of(cell: Any) -> str:
     """The hash of what a code cell does."""
-    return meaning(_text(cell), is_cell=True)
+    return meaning(text_of(cell), is_cell=True)
 
 
 def _is_helper(name: str) -> bool:
@@ -369,27 +318,24 @@ def _is_helper(name: str) -> bool:
     return name.endswith(".py") and name.startswith(("./", "~/", "/"))
 
 
-def _tags(cell: Any) -> Any:
-    return cell["metadata"].get("tags")
-
-
 def _hash_json(content: Any) -> str:
     return hash_text(json.dumps(content))
 
 
-def _hash_names(folder: Path) -> str:
-    """The hash of the names of all files below a folder, which a data set of many files is."""
-    return _hash_json(sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")))
+def _hash_of(path: Path) -> str:
+    """The hash of a file, or of the names of all files below a folder; empty where there is nothing."""
+    if path.is_dir():
+        return _hash_json(sorted(below.relative_to(path).as_posix() for below in path.rglob("*")))
+    return hash_file(path)
 
 
 def key_of(parts: dict[str, Any]) -> str:
-    """The key: SHA-256 of the parts that decide the output, written in one way."""
+    """The hash of the parts that decide the output, written in one way."""
     deciding = {name: part for name, part in parts.items() if name != "page"}
-    return sha256(json.dumps(deciding, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+    return hash_text(json.dumps(deciding, sort_keys=True))
 
 
-PAGE_ONLY = "page only: "
-"""A reason that begins so asks for new files from the outputs that there are."""
+PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the outputs that there are
 
 
 def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
@@ -420,8 +366,10 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
     found = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
     for part in ("lib", "data", "parameters", "versions"):
-        if names := _differing(before[part], now[part]):
-            found.append(f"{part} changed: {_listed(names)}")
+        names = _differing(before[part], now[part])
+        if part == "versions":
+            names = [f"{name} {before[part].get(name)} to {now[part].get(name)}" for name in names]
+        found += [f"{part} changed: {_listed(names)}"] if names else []
     if before.get("python") != now["python"]:
         found.append(f"Python changed: {before.get('python')} to {now['python']}")
     return found
@@ -432,15 +380,14 @@ def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = [name if _is_helper(name) else name.removesuffix(".py") for name in names[:5]]
-    return ", ".join(shown + ["…"] * (len(names) > 5))
+    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 5)
 
 
 def _module_names(notebook: str) -> list[str]:
     """Files of `lib` that decide a notebook's output; all of them if its code cannot be read without running."""
     try:
         cells = _cells(notebooks_dir() / f"{notebook}.ipynb")
-        code = "\n".join(_text(cell) for cell in cells if cell["cell_type"] == "code")
+        code = "\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "code")
         return sorted(f"{name}.py" for name in imported_modules(code))
     except (UserError, OSError, ValueError, KeyError, TypeError):
         return sorted(path.relative_to(LIB).as_posix() for path in LIB.rglob("*.py"))
@@ -472,7 +419,6 @@ def run_versions() -> dict[str, str]:
 # --- what to run and why ---
 
 PLANS = ".plans"
-
 KEPT_PLANS = 20
 
 
@@ -488,14 +434,9 @@ class _Plan:
 def choose(
     arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
 ) -> _Plan:
-    """The runs that `select` gives for `arguments`, which are checked again only if a file has changed.
+    """The runs that `select` gives for `arguments` (JSON values), which are checked again only if a file has changed.
 
-    Parameters
-    ----------
-    arguments : all that `select` depends on beside the files, as JSON values.
-    out : the output folder, which keeps plans.
-    select : checks and expands, to runs and those left out; raises `UserError`, which is not kept.
-    keep : whether to write the plan.
+    The output folder keeps plans, unless `keep` is false; a `UserError` of `select` is not kept.
     """
     sources = Sources()
     path = out / PLANS / f"{_state(arguments, sources)}.json"
@@ -510,6 +451,14 @@ def choose(
     return plan
 
 
+def kept_files(*suffixes: str) -> list[Path]:
+    """Files of the data folder with one of these suffixes, without those that came from live sources."""
+    folder = data_dir()
+    places = [place for place in folder.iterdir() if place.name not in (FETCHED, "snapshots")]
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    return sorted(file for file in files if file.suffix in suffixes)
+
+
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     data, notebooks = data_dir(), notebooks_dir()
@@ -521,14 +470,14 @@ def _state(arguments: Any, sources: Sources) -> str:
     state = [arguments, date.today().isoformat(), sys.version, str(data), str(notebooks), packages]
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
-    return sha256(json.dumps(state).encode()).hexdigest()[:24]
+    return _hash_json(state)[:24]
 
 
 def _read(path: Path, sources: Sources) -> _Plan | None:
     """A kept plan; None if there is none, or it is damaged."""
     try:
         digest, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if sha256(body.encode()).hexdigest() != digest:
+        if hash_text(body) != digest:
             return None
         content = json.loads(body)
         sources.known = Known(**content["known"])
@@ -539,15 +488,11 @@ def _read(path: Path, sources: Sources) -> _Plan | None:
 
 def _keep(path: Path, plan: _Plan) -> None:
     """Keep a plan, the latest few; where nothing can be written the runs will say so, not the plan."""
-    content = {
-        "runs": [asdict(run) for run in plan.runs],
-        "left_out": plan.left_out,
-        "known": asdict(plan.sources.known),
-    }
-    body = json.dumps(content)
+    runs = [asdict(run) for run in plan.runs]
+    body = json.dumps({"runs": runs, "left_out": plan.left_out, "known": asdict(plan.sources.known)})
     try:
         make_folder_below(path.parent.parent, path.parent)
-        write_atomically(path, f"{sha256(body.encode()).hexdigest()}\n{body}")
+        write_atomically(path, f"{hash_text(body)}\n{body}")
         by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
         for old in by_age[KEPT_PLANS:]:
             old.unlink(missing_ok=True)

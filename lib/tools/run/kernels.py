@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lib.errors import UserError
-from lib.files import write_atomically
+from lib.research.files import write_atomically
 
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
@@ -33,9 +33,7 @@ SERVER = "tradegoals_server"
 """Where a kernelspec says in which folder its server is; nothing there means one of the process that asks."""
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
-
 _MOST_STARTS = 20
-
 _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 
 
@@ -43,18 +41,9 @@ _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 def warm(place: str | None = None) -> Iterator[str]:
     """A kernel name for papermill or nbclient in this process and its children, good until the block ends.
 
-    Nothing is written but a private temporary folder, which is gone afterwards, as are the server and every
-    kernel of it; the server also ends by itself when this process is killed.
-
-    Parameters
-    ----------
-    place : where to make that folder; by default among the system's temporary files.
-
-    Yields
-    ------
-    str
-        The name; that of ordinary kernels where there is no fork. Environment variable ``TRADEGOALS_COLD=1``
-        makes every kernel an ordinary one.
+    Nothing is written but a private temporary folder (in `place`), which is gone afterwards, as are the server and
+    every kernel of it; the server also ends by itself when this process is killed. It is the name of ordinary kernels
+    where there is no fork; environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
     with starting(place) as name:
         yield name()
@@ -106,11 +95,6 @@ def install() -> Path:
     """Write the kernelspec ``tradegoals-warm`` into this environment; returns its folder.
 
     The first kernel of a program is an ordinary one and starts a server for the next; that ends with the program.
-
-    Raises
-    ------
-    UserError
-        If the platform has no fork, or the environment cannot be written.
     """
     if sys.platform != "linux":
         raise UserError(
@@ -123,13 +107,7 @@ def install() -> Path:
 
 
 def uninstall() -> Path:
-    """Remove what `install` wrote; returns the folder that is gone.
-
-    Raises
-    ------
-    UserError
-        If nothing is installed, or the environment cannot be written.
-    """
+    """Remove what `install` wrote; returns the folder that is gone."""
     folder = _installed_folder()
     try:
         shutil.rmtree(folder)
@@ -163,6 +141,7 @@ def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
 
     One that had been ready and vanishes is started again: killed, or gone because packages have changed.
     """
+    command = [sys.executable, str(_SCRIPT), folder, str(os.getpid()), *packages]
     servers: list[subprocess.Popen[bytes]] = []
     ready, lock, over = threading.Event(), threading.Lock(), threading.Event()
 
@@ -173,7 +152,9 @@ def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
                     return
                 if number:
                     print("The server of warm kernels has gone; it is started again.", file=sys.stderr)
-                servers.append(_start(folder, *packages))
+                # In a session of its own: Ctrl-C is for the driver, which then stops the server.
+                null, pipe = subprocess.DEVNULL, subprocess.PIPE
+                servers.append(subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True))
             said = servers[-1].stdout
             assert said is not None
             was_ready = said.readline()  # empty at its end, as is the next line then
@@ -192,35 +173,20 @@ def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
         for server in servers:
             server.terminate()
         for server in servers:
-            _end(server)
+            with server:
+                try:
+                    server.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    server.kill()
         keeper.join()
-
-
-def _start(folder: str, *packages: str) -> subprocess.Popen[bytes]:
-    """A server in a session of its own: Ctrl-C is for the driver, which then stops the server."""
-    command = [sys.executable, str(_SCRIPT), folder, str(os.getpid()), *packages]
-    null, pipe = subprocess.DEVNULL, subprocess.PIPE
-    return subprocess.Popen(command, stdin=null, stdout=pipe, start_new_session=True)
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """See a server end, which was asked to."""
-    with server:
-        try:
-            server.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
 
 
 @contextmanager
 def _jupyter_path(folder: str) -> Iterator[None]:
     """Let Jupyter find kernelspecs in a folder, too."""
-    before = os.environ.get("JUPYTER_PATH")
+    before = os.environ.get("JUPYTER_PATH", "")
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["JUPYTER_PATH"]
-        else:
-            os.environ["JUPYTER_PATH"] = before
+        os.environ["JUPYTER_PATH"] = before  # empty means none

@@ -15,14 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from lib.errors import inert
-from lib.files import slugify
+from lib.errors import inert, slugify
 
 _NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
 
@@ -67,7 +65,7 @@ def web_address(address: str) -> str:
     return address if parts.scheme.lower() in ("http", "https") and parts.netloc else ""
 
 
-def shown_address(address: str) -> str:
+def _shown_address(address: str) -> str:
     """An address as link text, whole but for what all have."""
     return re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
 
@@ -79,12 +77,12 @@ TAGS = {
 }  # fmt: skip
 
 ATTRIBUTES = {"a": {"href"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}}
-
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
 _HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
-
 _NAMED = re.compile(r"<a\b.*?</a>|<code>([0-9A-Za-z_-]+)</code>|<[^>]*>|([0-9A-Za-z_-]+)", re.DOTALL)
+
+
+_SCROLLED = 'tabindex="0" role="region" aria-label="Table"'
 
 
 class Heading(NamedTuple):
@@ -97,7 +95,10 @@ class Heading(NamedTuple):
 
 def from_markdown(text: str, links: Links) -> Markup:
     """Markdown as safe HTML; the name of a notebook, in code, and of a figure become links to its page or row."""
-    html = _scrolling(clean(_render(text), links))
+    html = clean(_render(text), links)
+    # Code and tables may be wider than the page; who has no mouse must be able to scroll them too.
+    html = html.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
+    html = html.replace("<table>", f'<div class="scroll" {_SCROLLED}><table>')
     return Markup(_NAMED.sub(lambda match: _as_link(match, links), html))
 
 
@@ -164,14 +165,6 @@ def without_colours(text: str) -> str:
     return _ANSI.sub("", text)
 
 
-def _scrolling(html: str) -> str:
-    """Code and tables may be wider than the page; who has no mouse must be able to scroll them too."""
-    html = html.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
-    return html.replace(
-        "<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
-    )
-
-
 def _as_link(match: re.Match[str], links: Links) -> str:
     target = links.to_notebook(match[1] or "") or links.to_figure(match[1] or match[2] or "")
     return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
@@ -193,14 +186,9 @@ def _renderer() -> Any:
 # --- tables, taken apart into cells, so that a page shows them its own way and as CSV ---
 
 _NUMBER = re.compile(r"(?:above |below )?[−+\-]?[\d,]*\.?\d+( ?%| ?[A-Z]{3}( mn| bn)?)?")
-
 _PERIOD = re.compile(r"[\d-]{4,10}( to [\d-]{4,10})?")
-
-MOSTLY = 0.8
-"""Share of a column's filled cells that must be numbers for it to be set as numbers."""
-
-LONG = 30
-"""Characters of a text that is better read in a wide column."""
+MOSTLY = 0.8  # share of a column's filled cells that must be numbers for it to be set as numbers
+LONG = 30  # characters of a text that is better read in a wide column
 
 
 class Cell(NamedTuple):
@@ -267,48 +255,23 @@ def _linked(cell: Cell, links: Links) -> Cell:
         return Cell(cell.text, target)
     address = web_address(cell.href)
     if address and cell.text == cell.href:
-        return Cell(shown_address(address), address, address)
+        return Cell(_shown_address(address), address, address)
     return Cell(cell.text, address, cell.text)
 
 
 def _cells(html: str) -> list[list[Cell]]:
-    reader = _TableReader()
-    reader.feed(html)
-    reader.close()
-    return [row for row in reader.rows if row]
+    """The cells of one table, row by row."""
+    from lxml.html import fragment_fromstring
 
-
-class _TableReader(HTMLParser):
-    """Collect the cells of one table, row by row."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.rows: list[list[Cell]] = []
-        self._text: list[str] | None = None
-        self._href = ""
-        self._span = 1
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Open a row or a cell; remember where a cell leads."""
-        given = dict(attrs)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th") and self.rows:
-            self._text, self._href = [], ""
-            self._span = int(width) if (width := given.get("colspan") or "1").isdigit() else 1
-        elif tag == "a" and self._text is not None:
-            self._href = given.get("href") or ""
-        elif tag == "br" and self._text is not None:
-            self._text.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close a cell."""
-        if tag in ("td", "th") and self._text is not None:
-            text = " ".join("".join(self._text).split())
-            self.rows[-1].extend([Cell(text, self._href), *[Cell("")] * (min(self._span, 50) - 1)])
-            self._text = None
-
-    def handle_data(self, data: str) -> None:
-        """Add to the open cell."""
-        if self._text is not None:
-            self._text.append(data)
+    table = fragment_fromstring(html)
+    for line_break in table.iter("br"):
+        line_break.tail = f" {line_break.tail or ''}"
+    rows: list[list[Cell]] = []
+    for row in table.iter("tr"):
+        rows.append([])
+        for cell in row.iter("td", "th"):
+            links = [link.get("href", "") for link in cell.iter("a")]
+            width = cell.get("colspan", "1")
+            empty = [Cell("")] * (min(int(width) if width.isdigit() else 1, 50) - 1)
+            rows[-1] += [Cell(" ".join(cell.text_content().split()), links[-1] if links else ""), *empty]
+    return [row for row in rows if row]

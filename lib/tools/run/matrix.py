@@ -12,40 +12,41 @@ with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lib import cases, fetched
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes
-from lib.files import parse_yaml, slugify
+from lib.analysis import cases as special
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes, slugify
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.freshness import Run
+from lib.tools.strict import parse_yaml
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,
     "01_what_do_the_figures_say": cases.FlowCase,
-    "02_how_did_trade_grow": cases.PaceCase,
+    "02_how_did_trade_grow": special.PaceCase,
     "03_could_one_have_known": cases.GoalCase,
     "04_how_often_do_goals_hold": cases.GoalCase,
-    "05_is_the_forecast_calibrated": cases.ScoreCase,
-    "06_what_would_the_trackers_have_said": cases.TrackerCase,
-    "07_what_moved_trade": cases.DriverCase,
-    "08_did_the_policies_matter": cases.PolicyCase,
-    "09_what_would_it_take": cases.ScenarioCase,
-    "10_did_harbin_make_it": cases.HiddenCase,
-    "11_where_will_the_year_end": cases.YearEndCase,
+    "05_is_the_forecast_calibrated": special.ScoreCase,
+    "06_what_would_the_trackers_have_said": special.TrackerCase,
+    "07_what_moved_trade": special.DriverCase,
+    "08_did_the_policies_matter": special.PolicyCase,
+    "09_what_would_it_take": special.ScenarioCase,
+    "10_did_harbin_make_it": special.HiddenCase,
+    "11_where_will_the_year_end": special.YearEndCase,
 }
 """The parameters of each notebook that is run by default; the key is the notebook's name."""
 
 
 ON_REQUEST: dict[str, type[cases.Case]] = {
-    "90_compare_runs": cases.CompareCase,
+    "90_compare_runs": special.CompareCase,
     "91_what_if": cases.GoalCase,
 }
 """Notebooks that run only when they are named."""
@@ -75,15 +76,51 @@ def has_no_answer(notebook: str, values: Mapping[str, Any]) -> bool:
     return False  # then a parameter of the notebook's own is at fault
 
 
-SCHEMA_FILE = "runs.schema.json"
+# --- what runs.yml may hold ---
 
-CASE_KEYS = ("about", "notebooks", "parameters", "axes", "include", "exclude", "unanswerable", "ci")
+Values = dict[str, str]
 
-FILE_KEYS = ("notebooks", "parameters", "unanswerable", "ci", "cases")
+_Filled = Annotated[Values, Field(min_length=1)]
 
-CI_KEYS = ("notebooks", "parameters", "axes", "include", "exclude")
 
-FILE_CI_KEYS = ("notebooks", "parameters", "cases")
+class _Level(BaseModel):
+    """What may stand on one level of the file; an empty entry counts as none. Descriptions say what is expected."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    notebooks: list[str] = Field([], description="a list of names")
+    parameters: Values = Field({}, description="a mapping of names to single values")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        return {key: value for key, value in content.items() if value or key not in cls.model_fields}
+
+
+class _Axes(_Level):
+    axes: dict[
+        str, Annotated[list[str], Field(min_length=1)] | Annotated[list[_Filled], Field(min_length=1)]
+    ] = Field({}, description="for each axis a list of values, or of mappings of names to values")
+    include: list[_Filled] = Field([], description="a list of mappings of names to single values: added")
+    exclude: list[_Filled] = Field([], description="a list of mappings of names to single values: dropped")
+
+
+class _Case(_Axes):
+    about: str = Field("", description="words: what the case is for")
+    unanswerable: Literal["skip", "error"] | None = Field(None, description="skip or error")
+    ci: _Axes = Field(_Axes(), description="a mapping")
+
+
+class _CiCases(_Level):
+    cases: list[str] = Field([], description="a list of names of cases")
+
+
+class _File(_Level):
+    unanswerable: Literal["skip", "error"] | None = Field(None, description="skip or error")
+    ci: _CiCases = Field(_CiCases(), description="a mapping")
+    cases: dict[str, _Case] = {}
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -99,101 +136,49 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _shape_faults(document: dict[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
-    """What is wrong with the shape of the file, one line each: its own faults, and those of each case."""
-    faults = _level_faults(document | {"cases": None}, FILE_KEYS, "")
-    if isinstance(ci := document.get("ci") or {}, dict):
-        faults += _level_faults(ci, FILE_CI_KEYS, "ci: ")
-    by_case = {name: _case_faults(name, case) for name, case in document["cases"].items()}
-    return faults, {name: wrong for name, wrong in by_case.items() if wrong}
+T = TypeVar("T", bound=_Level)
 
 
-def _case_faults(name: str, case: Any) -> list[str]:
-    """What is wrong with the shape of one case."""
-    if not isinstance(case, dict):
-        return ["expected a mapping of about, notebooks, parameters, axes"]
-    faults = _level_faults(case, CASE_KEYS, "")
-    if isinstance(ci := case.get("ci") or {}, dict):
-        faults += _level_faults(ci, CI_KEYS, "ci: ")
-    if slugify(name) != name:
-        faults.append(f"found a name unfit for a folder, expected {slugify(name)}")
-    return faults
+def _shaped(model: type[T], content: Any) -> tuple[T, list[str]]:
+    """A level of the file, empty where its shape is wrong, and what is wrong with it, one line each."""
+    try:
+        return model.model_validate(content), []
+    except ValidationError as error:
+        return model(), list(dict.fromkeys(_explain(model, fault, content) for fault in error.errors()))
 
 
-def _level_faults(level: dict[str, Any], allowed: tuple[str, ...], where: str) -> list[str]:
-    """Faults of the keys that the file, a case and `ci` have in common."""
-    extra = ", ".join(sorted(set(level) - set(allowed)))
-    faults = [f"{where}found {extra}, expected {', '.join(allowed)}"] if extra else []
-    return faults + [
-        f"{where}{key}: expected {words}"
-        for key, (is_sound, words) in SHAPES.items()
-        if key in allowed and level.get(key) and not is_sound(level[key])
-    ]
+def _explain(model: type[BaseModel], fault: Any, content: Any) -> str:
+    where, names = "", [str(name) for name in fault["loc"]]
+    if names[:1] == ["ci"] and len(names) > 1:
+        where, names, content = "ci: ", names[1:], content["ci"]
+        model = cast("type[BaseModel]", model.model_fields["ci"].annotation)
+    if not names or names[0] not in model.model_fields:
+        keys = ", ".join(model.model_fields)
+        extra = ", ".join(sorted(set(content) - set(model.model_fields))) if names else ""
+        return f"{where}found {extra}, expected {keys}" if extra else f"expected a mapping of {keys}"
+    return f"{where}{names[0]}: expected {model.model_fields[names[0]].description}"
 
 
-def _is_names(names: Any) -> bool:
-    return isinstance(names, list) and all(isinstance(name, str) for name in names)
-
-
-def _is_values(values: Any) -> bool:
-    return isinstance(values, dict) and all(isinstance(value, str) for value in values.values())
-
-
-def _is_entries(entries: Any) -> bool:
-    return isinstance(entries, list) and all(entry and _is_values(entry) for entry in entries)
-
-
-def _is_axes(axes: Any) -> bool:
-    return isinstance(axes, dict) and all(
-        each and (_is_names(each) or _is_entries(each)) for each in axes.values()
-    )
-
-
-SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "notebooks": (_is_names, "a list of names"),
-    "parameters": (_is_values, "a mapping of names to single values"),
-    "axes": (_is_axes, "for each axis a list of values, or of mappings of names to values"),
-    "include": (_is_entries, "a list of mappings of names to single values"),
-    "exclude": (_is_entries, "a list of mappings of names to single values"),
-    "unanswerable": (lambda value: value in ("skip", "error"), "skip or error"),
-    "ci": (lambda value: isinstance(value, dict), "a mapping"),
-    "cases": (_is_names, "a list of names of cases"),
-}
-"""Whether what stands under a key has the right shape, and what is expected; an empty entry counts as none."""
+SCHEMA_FILE = "runs.schema.json"
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of runs.yml for editors; parameters are those of the typed models of the notebooks."""
-    values = {"type": "object", "additionalProperties": False, "properties": _parameters()}
-    entries = {"type": "array", "items": {"$ref": "#/$defs/values"}}
+    found = _File.model_json_schema()
+    values, entries = {"$ref": "#/$defs/values"}, {"type": "array", "items": {"$ref": "#/$defs/values"}}
     lists = {name: {"type": "array", "items": field} for name, field in _parameters().items()}
-    axes = {"type": "object", "properties": lists, "additionalProperties": entries}
-    names = {"type": "array", "items": {"enum": [*NOTEBOOKS, *ON_REQUEST]}, "uniqueItems": True}
-    level = {
-        "about": {"type": "string", "description": "what the case is for"},
-        "notebooks": {"$ref": "#/$defs/notebooks"},
-        "parameters": {"$ref": "#/$defs/values"},
-        "axes": {"$ref": "#/$defs/axes"},
-        "include": {**entries, "description": "single combinations beside those of the axes"},
-        "exclude": {**entries, "description": "combinations to drop: those that hold all values of an entry"},
-        "unanswerable": {"enum": ["skip", "error"], "description": "what to do where the data has no answer"},
+    refined = {"notebooks": {"$ref": "#/$defs/notebooks"}, "parameters": values, "include": entries}
+    refined |= {"exclude": entries, "axes": {"$ref": "#/$defs/axes"}}
+    for level in (found, *found["$defs"].values()):
+        level["properties"] |= {key: refined[key] for key in level["properties"] if key in refined}
+    found["properties"]["cases"]["minProperties"] = 1
+    found["$defs"] |= {
+        "values": {"type": "object", "additionalProperties": False, "properties": _parameters()},
+        "axes": {"type": "object", "properties": lists, "additionalProperties": entries},
+        "notebooks": {"type": "array", "items": {"enum": [*NOTEBOOKS, *ON_REQUEST]}, "uniqueItems": True},
     }
-    small = {"type": "array", "items": {"type": "string"}, "description": "the only cases with --ci"}
-    case = level | {"ci": _mapping({key: level[key] for key in CI_KEYS})}
-    top = {key: level[key] for key in FILE_KEYS if key in level}
-    top["ci"] = _mapping({key: level[key] for key in FILE_CI_KEYS if key in level} | {"cases": small})
-    top["cases"] = {"type": "object", "minProperties": 1, "additionalProperties": _mapping(case)}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "The matrix of runs (runs.yml)",
-        **_mapping(top),
-        "required": ["cases"],
-        "$defs": {"values": values, "axes": axes, "notebooks": names},
-    }
-
-
-def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    title = {"title": "The matrix of runs (runs.yml)", "required": ["cases"]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, **title}
 
 
 def _parameters() -> dict[str, Any]:
@@ -214,14 +199,14 @@ def schema_text() -> str:
     return json.dumps(schema(), ensure_ascii=False, indent=1) + "\n"
 
 
+# --- from runs.yml to runs ---
+
 RUNS_FILE = "runs.yml"
 
 LONGEST_SLUG = 120
 """Most file systems take names of 255 bytes; temporary files beside a folder need some of them."""
 
 MOST_RUNS = 1_000_000
-
-Values = dict[str, str]
 
 
 def make_run(
@@ -245,64 +230,53 @@ def _short_slug(slug: str) -> str:
 def expand(
     path: Path | None = None, ci: bool = False, only: Iterable[str] = ()
 ) -> tuple[list[Run], dict[str, str]]:
-    """Read `runs.yml`: every combination of every case, or of the cases `only`, with every notebook it names.
+    """Every combination of every case of `runs.yml`, or of the cases `only`, with every notebook it names.
 
-    Returns
-    -------
-    The runs, and those left out as unanswerable: name and reason.
-
-    Raises
-    ------
-    UserError
-        Naming the file, the case and the parameter, for all faults at once.
+    And those left out as unanswerable, by name with the reason. A `UserError` names all faults at once.
     """
     path = path or notebooks_dir() / RUNS_FILE
     document = read_document(path)
-    faults, by_case = _shape_faults(document)
+    file, faults = _shaped(_File, document | {"cases": None})
+    every = {name: _shaped(_Case, case) for name, case in document["cases"].items()}
     runs: list[Run] = []
     left_out: dict[str, str] = {}
     lines: list[str] = []
-    for name, case in _chosen(document, ci, tuple(only), path.name).items():
-        wrong = by_case.pop(name, [])
-        if not (faults or wrong):
-            found, missing, wrong = _runs_of(name, _settings(document, case, ci))
+    chosen = _chosen(every, file, ci, tuple(only), path.name)
+    for name, (case, wrong) in every.items():
+        if slugify(name) != name:
+            wrong = [*wrong, f"found a name unfit for a folder, expected {slugify(name)}"]
+        if name in chosen and not (faults or wrong):
+            found, missing, wrong = _runs_of(name, _settings(file, case, ci))
             runs += found
             left_out |= missing
         lines += [f"{name}: {line}" for line in wrong]
-    faults += [
-        *lines,
-        *(f"{name}: {line}" for name, wrong in by_case.items() for line in wrong),
-        *_clashes(runs),
-    ]
-    if faults:
+    by_name: dict[str, Run] = {}
+    for run in runs:
+        if (other := by_name.setdefault(run.name, run)) is not run:
+            lines.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
+    if faults := [*faults, *lines]:
         raise UserError("\n".join(dict.fromkeys(f"{path.name}: {line}" for line in faults)))
     return runs, left_out
 
 
-def _chosen(document: dict[str, Any], ci: bool, only: tuple[str, ...], file: str) -> dict[str, Any]:
+def _chosen(
+    cases: Collection[str], file: _File, ci: bool, only: tuple[str, ...], where: str
+) -> Collection[str]:
     """The cases to expand: all, those of CI, or those asked for."""
-    cases = document["cases"]
-    for name in only:
-        if name not in cases:
-            raise UserError(f'--case: found "{name}", expected {nearest(name, cases)}')
-    listed = (document.get("ci") or {}).get("cases") if ci and isinstance(document.get("ci"), dict) else None
-    for name in listed or ():
-        if name not in cases:
-            raise UserError(f'{file}: ci: cases: found "{name}", expected {nearest(name, cases)}')
-    names = only or listed or cases
-    return {name: cases[name] for name in names}
+    listed = file.ci.cases if ci else []
+    for option, names in (("--case", only), (f"{where}: ci: cases", listed)):
+        for name in names:
+            if name not in cases:
+                raise UserError(f'{option}: found "{name}", expected {nearest(name, cases)}')
+    return only or listed or cases
 
 
-def _settings(document: dict[str, Any], case: dict[str, Any], ci: bool) -> dict[str, Any]:
+def _settings(file: _File, case: _Case, ci: bool) -> dict[str, Any]:
     """A case with what it inherits; its own values win, and those for CI over all."""
-    layers = [document, case]
-    if ci:
-        layers += [document.get("ci") or {}, case.get("ci") or {}]
-    merged: dict[str, Any] = {}
-    for key in ("notebooks", "axes", "include", "exclude", "unanswerable"):
-        given = [layer[key] for layer in layers if layer.get(key)]
-        merged[key] = given[-1] if given else None
-    merged["parameters"] = {k: v for layer in layers for k, v in (layer.get("parameters") or {}).items()}
+    merged: dict[str, Any] = _Case().model_dump()
+    for layer in (file, case, *((file.ci, case.ci) if ci else ())):
+        given = {key: value for key, value in layer.model_dump().items() if value}
+        merged |= given | {"parameters": merged["parameters"] | layer.parameters}
     return merged
 
 
@@ -338,19 +312,15 @@ def _combinations(case: dict[str, Any]) -> list[tuple[Values, Values]]:
     """Every combination: all its values, and those of axes and includes, which name it."""
     axes = [
         [entry if isinstance(entry, dict) else {axis: entry} for entry in entries]
-        for axis, entries in (case["axes"] or {}).items()
+        for axis, entries in case["axes"].items()
     ]
     if (count := math.prod(map(len, axes))) > MOST_RUNS:
         raise UserError(f"axes: found {count} combinations, expected at most {MOST_RUNS}")
     chosen = itertools.product(*axes) if axes or not case["include"] else ()
     joined = [{key: text for part in parts for key, text in part.items()} for parts in chosen]
-    kept = [values for values in joined if not _excluded({**case["parameters"], **values}, case["exclude"])]
-    kept += case["include"] or []
-    return [({**case["parameters"], **values}, values) for values in kept]
-
-
-def _excluded(values: Values, entries: list[Values] | None) -> bool:
-    return any(entry.items() <= values.items() for entry in entries or ())
+    every = [(case["parameters"] | values, values) for values in joined]
+    kept = [one for one in every if not any(out.items() <= one[0].items() for out in case["exclude"])]
+    return kept + [(case["parameters"] | values, values) for values in case["include"]]
 
 
 def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
@@ -365,16 +335,6 @@ def _is_only_unanswerable(notebook: str, values: Mapping[str, Any]) -> bool:
         return True
     # A misspelt flow is a mistake, one between countries can be fetched.
     return bool(fetched.hint(case.reporter, case.partner))
-
-
-def _clashes(runs: list[Run]) -> list[str]:
-    """Runs that would share a folder."""
-    seen: dict[str, Run] = {}
-    faults = []
-    for run in runs:
-        if (other := seen.setdefault(run.name, run)) is not run:
-            faults.append(f"{run.case}: its run {run.name} has the folder of one of {other.case}")
-    return faults
 
 
 def one_case(values: Mapping[str, Any]) -> dict[str, Any]:

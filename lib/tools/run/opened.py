@@ -16,32 +16,19 @@ import stat
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import source_from_cache
-from types import ModuleType
-from typing import Any, cast
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
-_NOTE = "import lib.tools.run.opened as _opened; _opened.note({folder!r}, {notes!r}); del _opened"
-
-BLIND = (
-    "_dbm",
-    "_gdbm",
-    "duckdb",
-    "fiona",
-    "h5py",
-    "netCDF4",
-    "osgeo",
-    "polars",
-    "pyogrio",
-    "rasterio",
-    "tables",
-)
+BLIND = {
+    *("_dbm", "_gdbm", "duckdb", "fiona", "h5py", "netCDF4"),
+    *("osgeo", "polars", "pyogrio", "rasterio", "tables"),
+}
 """Modules that open files in their own C code."""
 
 PROGRAMS = ("os.exec", "os.posix_spawn", "os.system", "subprocess.Popen")
-
-PREFIX = "!"
-"""Stands before the name of what was used unseen: a module, or "another program"."""
-
+PREFIX = "!"  # stands before the name of what was used unseen: a module, or "another program"
 SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/System", "/Library")
 
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
@@ -52,7 +39,7 @@ State = tuple[int, int, int]
 
 def start_line(folder: str, notes: str) -> str:
     """The line of Python that a kernel runs at its start; it leaves no name behind."""
-    return _NOTE.format(folder=folder, notes=notes)
+    return f"import lib.tools.run.opened as _opened; _opened.note({folder!r}, {notes!r}); del _opened"
 
 
 def state_of(path: str) -> State | None:
@@ -65,14 +52,9 @@ def state_of(path: str) -> State | None:
 
 
 def note(folder: str, notes: str) -> None:
-    """From now on, write every file that is opened to read to `notes`, once, a line each, with its state.
+    """From now on, write every file that is opened to read to `notes`, once, as a line of JSON: ``[path, state]``.
 
-    Parameters
-    ----------
-    folder : the data folder, all of which counts, wherever it lies.
-    notes : file of JSON lines, ``[path, state]``; the state is that before the file was opened.
-
-    Processes that the kernel forks are covered.
+    The state is that before. All of the data folder `folder` counts. Processes that the kernel forks are covered.
     """
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -88,9 +70,13 @@ def note(folder: str, notes: str) -> None:
     def take(given: Any, how: str | None = "r", flags: int = 0, folders: bool = False) -> None:
         if isinstance(given, int) or (path := _real(given)) is None or path in seen or path in made:
             return
-        if _replaces(how, flags):
+        # Nothing is left of what it held.
+        if replaces := bool(flags & (os.O_TRUNC | os.O_EXCL)) or (how or "r")[0] in "wx":
             made.add(path)
-        if _only_writes(how, flags) or not counts(path) or any(path.startswith(one) for one in made_folders):
+        appends = (
+            how[0] == "a" and "+" not in how if how else flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
+        )
+        if replaces or appends or not counts(path) or path.startswith(tuple(made_folders)):
             return
         path = _source(path)
         try:
@@ -110,13 +96,15 @@ def note(folder: str, notes: str) -> None:
         if event == "open":
             take(*arguments)
         elif event == "sqlite3.connect":
-            take(_database(arguments[0]))
+            name = os.fsdecode(arguments[0])
+            if name and name != ":memory:" and "mode=memory" not in name:
+                take(_local(name))
         elif event == "os.mkdir":
             if (path := _real(arguments[0])) and not os.path.isdir(path):  # noqa: PTH112
                 made_folders.append(path + os.sep)
         elif event == "import":
-            if arguments[0].partition(".")[0] in BLIND:
-                write(PREFIX + arguments[0].partition(".")[0], None)
+            if (name := arguments[0].partition(".")[0]) in BLIND:
+                write(PREFIX + name, None)
         elif event in PROGRAMS:
             write(f"{PREFIX}another program", None)
 
@@ -132,50 +120,28 @@ def _real(given: Any) -> str | None:
         return None
 
 
-def _replaces(how: str | None, flags: int) -> bool:
-    """Whether a file is opened such that nothing of what it held is left."""
-    return bool(flags & (os.O_TRUNC | os.O_EXCL)) or (how is not None and how[:1] in ("w", "x"))
-
-
-def _only_writes(how: str | None, flags: int) -> bool:
-    if how is not None:
-        return how[:1] in ("w", "x") or (how[:1] == "a" and "+" not in how)
-    return flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR) == os.O_WRONLY or _replaces(how, flags)
-
-
 def _source(path: str) -> str:
     """The source of a compiled module, if it is there; any other path itself."""
-    if path.endswith(".pyc"):
-        try:
-            source = source_from_cache(path)
-        except ValueError:
-            return path
+    with suppress(ValueError):
+        source = source_from_cache(path) if path.endswith(".pyc") else path
         return source if os.path.isfile(source) else path  # noqa: PTH113
     return path
 
 
-def _database(given: Any) -> Any:
-    """The file of a database; 0, which is no path, where it lies in memory."""
-    text = os.fsdecode(given) if not isinstance(given, int) else ""
-    if text.startswith("file:"):
-        from urllib.parse import unquote, urlsplit
-
-        text = "" if "mode=memory" in text else unquote(urlsplit(text).path)
-    return text if text not in ("", ":memory:") else 0
-
-
 def _counting(data: str) -> Callable[[str], bool]:
     """Which paths count: a function of a real path; `data` is the data folder."""
-    library = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..")) + os.sep  # noqa: PTH118, PTH120
-    project = os.path.dirname(library.rstrip(os.sep)) + os.sep  # noqa: PTH120
-    home = os.path.realpath(os.path.expanduser("~")) + os.sep  # noqa: PTH111
-    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
-    python = [*map(sysconfig.get_path, kinds), *site.getsitepackages(), site.getusersitepackages()]
+
+    def folders(*paths: str) -> tuple[str, ...]:
+        return tuple(os.path.realpath(os.path.expanduser(path)) + os.sep for path in paths)  # noqa: PTH111
+
+    here = os.path.dirname(__file__)  # noqa: PTH120
+    library, project, home = folders(f"{here}/../..", f"{here}/../../..", "~")
+    python = [*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))]
+    python += [*site.getsitepackages(), site.getusersitepackages()]
     if sys.prefix != sys.base_prefix:  # an environment of its own, perhaps in the project
         python.append(sys.prefix)
-    packages = tuple({os.path.realpath(place) + os.sep for place in python})
-    settings = [os.environ[name] for name in SETTINGS if os.environ.get(name)]
-    elsewhere = tuple(os.path.realpath(place) + os.sep for place in (*SYSTEM, *settings))
+    packages = folders(*python)
+    elsewhere = folders(*SYSTEM, *filter(None, map(os.environ.get, SETTINGS)))
 
     def counts(path: str) -> bool:
         if path.startswith(data):
@@ -212,21 +178,12 @@ def _wrap_arrow(tell: Callable[[Any, str], None]) -> None:
         tell(_local(text), _arrow_mode())
         return text
 
-    class Paths:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(os.path, name)
+    def isdir(path: Any) -> bool:
+        tell(path, "r")
+        return os.path.isdir(path)  # noqa: PTH112
 
-        def isdir(self, path: Any) -> bool:
-            tell(path, "r")
-            return os.path.isdir(path)  # noqa: PTH112
-
-    class System:
-        path = Paths()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(os, name)
-
-    setattr(pyarrow.lib, "os", System())  # noqa: B010 - the name that texts are searched for
+    paths = SimpleNamespace(**vars(os.path) | {"isdir": isdir})
+    setattr(pyarrow.lib, "os", SimpleNamespace(**vars(os) | {"path": paths}))  # noqa: B010 - Cython looks it up by name
 
     class LocalFileSystem(pyarrow.fs.LocalFileSystem):
         def open_input_file(self, path: Any) -> Any:
@@ -271,20 +228,9 @@ def _arrow_mode() -> str:
 
 
 def _local(text: str) -> str:
-    """The path of a local file's address; what is none stays."""
-    if text.startswith("file://"):
+    """The path of a local file's address, as Arrow and SQLite take it; what is none stays."""
+    if text.startswith("file:"):
         from urllib.parse import unquote, urlsplit
 
         return unquote(urlsplit(text).path)
     return text
-
-
-def read_notes(notes: str) -> dict[str, State | None]:
-    """The paths that were noted, with their state when they were opened."""
-    try:
-        with open(notes, encoding="utf-8") as file:  # noqa: PTH123 - as light as `os`
-            lines = file.read().split("\n")
-    except FileNotFoundError:
-        return {}
-    found = [json.loads(line) for line in lines if line]
-    return {path: cast("State | None", state and tuple(state)) for path, state in found}

@@ -7,10 +7,10 @@ besides.
 """
 
 import base64
-import binascii
 import io
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,15 +19,12 @@ from typing import Any
 from markupsafe import Markup
 
 from lib.tools.run import markup
+from lib.tools.run.freshness import text_of
 from lib.tools.run.markup import Links
 
 PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
-
-RECORD = "application/vnd.tradegoals."
-"""Types of what a notebook records for programs."""
-
-LONGEST_TEXT = 20_000
-"""Characters of plain output that a page shows; what is cut is said."""
+RECORD = "application/vnd.tradegoals."  # types of what a notebook records for programs
+LONGEST_TEXT = 20_000  # characters of plain output that a page shows; what is cut is said
 
 
 @dataclass(frozen=True)
@@ -70,20 +67,16 @@ def read_page(notebook: Mapping[str, Any], links: Links, whole: bool = False) ->
     """The blocks of a notebook; its title is left out, since the page has it as its own."""
     page = Page(whole=whole)
     for cell in notebook.get("cells", []):
-        text = source_of(cell)
+        text = text_of(cell)
         if cell.get("cell_type") == "markdown":
             _add_prose(page, markup.from_markdown(_without_title(text, page), links))
         elif cell.get("cell_type") == "code":
-            _add_code(page, text)
+            if text.strip():
+                before = page.blocks.pop().cells if page.blocks and page.blocks[-1].kind == "code" else ()
+                page.blocks.append(Block("code", cells=(*before, markup.highlighted(text))))
             for output in cell.get("outputs", []):
                 _add_output(page, output, links)
     return page
-
-
-def source_of(cell: dict[str, Any]) -> str:
-    """The text of a cell, which notebooks keep as one string or as a list of lines."""
-    text = cell.get("source", "")
-    return "".join(text) if isinstance(text, list) else str(text)
 
 
 def _without_title(text: str, page: Page) -> str:
@@ -99,13 +92,6 @@ def _add_prose(page: Page, html: str) -> None:
         marked, headings = markup.with_anchors(html, page.anchors)
         page.headings.extend(headings)
         page.blocks.append(Block("prose", html=marked))
-
-
-def _add_code(page: Page, text: str) -> None:
-    if not text.strip():
-        return
-    before = page.blocks.pop().cells if page.blocks and page.blocks[-1].kind == "code" else ()
-    page.blocks.append(Block("code", cells=(*before, markup.highlighted(text))))
 
 
 def _add_output(page: Page, output: dict[str, Any], links: Links) -> None:
@@ -139,7 +125,9 @@ def _add_data(page: Page, output: dict[str, Any], links: Links) -> None:
 
 def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
     """A picture as a file; where nobody wrote what it shows, the text says at least where it stands."""
-    content = encoded.encode() if kind == "image/svg+xml" else _decoded(encoded)
+    content = encoded.encode() if kind == "image/svg+xml" else b""
+    with suppress(ValueError):
+        content = content or base64.b64decode(encoded)
     if not content:
         _add_text(page, "A picture that cannot be read stood here.")
         return
@@ -156,7 +144,7 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
 
 def _as_webp(content: bytes) -> bytes:
     """A PNG as lossless WebP: the same points in less than half of the bytes; itself where it cannot be read."""
-    from PIL import Image
+    from PIL import Image, WebPImagePlugin  # noqa: F401  # else all formats are loaded to find this one
 
     found = io.BytesIO()
     try:
@@ -189,13 +177,6 @@ def _add_text(page: Page, text: str) -> None:
 
 def _joined(text: Any) -> str:
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
-def _decoded(encoded: str) -> bytes:
-    try:
-        return base64.b64decode(encoded)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _size(content: bytes) -> tuple[int, int] | None:

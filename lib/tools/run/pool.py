@@ -22,31 +22,24 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from lib.errors import UserError
-from lib.files import locked, sweep
+from lib.research.files import locked, sweep
 from lib.tools.run import freshness
-from lib.tools.run.execute import Task, run_one
-from lib.tools.run.freshness import SOCKETS_ENV, Outcome, Run, Settings, Sources
+from lib.tools.run.execute import Outcome, Settings, Task, run_one
+from lib.tools.run.freshness import SOCKETS_ENV, Run, Sources
 
 GRACE_SECONDS = 30.0
 """A run out of time ends by itself and keeps its notebook; after so much longer its process is killed."""
 
-RUN_MEGABYTES = 500
-"""What one run takes at most, kernel and driver, by a generous measure."""
-
-STARTS = 40
-"""How often to try to start a process: the one that forks may just have been killed."""
+RUN_MEGABYTES = 500  # what one run takes at most, kernel and driver, by a generous measure
+STARTS = 40  # how often to try to start a process: the one that forks may just have been killed
 
 HEAR_SECONDS = 0.5
 """How often the driver, which waits for outcomes, is ready for Ctrl-C: the system may give it to any thread, and then
 nothing wakes the one that obeys."""
 
 SWEEP_TRIES = 20
-
-LONGEST_PLACE = 50
-"""The path of a socket may have about 100 characters, and our folders need the rest."""
-
+LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
 _PREFIX = "tg-"
-
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -60,13 +53,7 @@ def make_tasks(runs: Iterable[Run], out: Path, settings: Settings, sources: Sour
 
 
 def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
-    """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens.
-
-    Raises
-    ------
-    UserError
-        If the folder of a run cannot be written.
-    """
+    """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     unfinished: dict[Future[Outcome], Task] = {}
     try:
         with executor as pool:
@@ -117,19 +104,14 @@ class Processes(Executor):
 
     The standard library's `ProcessPoolExecutor` would be less code, but loses what a run needs, as a test shows:
     where one process is killed, all calls that wait or run are lost with it; a call that hangs cannot be killed; and
-    processes outlive a driver that is killed, with their kernels.
-
-    Parameters
-    ----------
-    at_once : processes at the same time.
-    seconds, megabytes : the most a call may take; by default any.
+    processes outlive a driver that is killed, with their kernels. `seconds` and `megabytes` are the most a call may take.
     """
 
     def __init__(self, at_once: int, seconds: float | None = None, megabytes: float = 0) -> None:
         # The threads do nothing but wait, each for its process; no interrupt reaches them.
         self._threads = ThreadPoolExecutor(at_once, "run", _without_interrupts)
         self._seconds, self._megabytes = seconds, megabytes
-        self._idle: list[_Worker] = []
+        self._own = threading.local()  # of each thread: its process
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -146,8 +128,8 @@ class Processes(Executor):
                 for worker in self._all:
                     worker.process.kill()  # whoever waits for it does the rest
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
-        while self._idle:
-            self._idle.pop().end()
+        while self._all:
+            self._all.pop().end()
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         """Wait for all calls; after an exception, kill them."""
@@ -156,29 +138,25 @@ class Processes(Executor):
     def _run(self, call: Callable[[], Any]) -> Any:
         """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
         for _ in range(2):
-            worker = self._worker()
+            worker = self._own.worker = getattr(self._own, "worker", None) or self._start()
+            word = None
             try:
                 word = worker.make(call, self._seconds)
-            except BaseException:
-                self._drop(worker)
-                raise
+            finally:
+                if word is None:
+                    self._drop(worker)
             if word is not None:
-                self._idle.append(worker)
                 done, value = word
                 if done:
                     return value
                 raise value
-            self._drop(worker)
         raise LostError(f"its process died twice ({worker.code})")
 
-    def _worker(self) -> "_Worker":
-        """A process that waits for a call, or a new one."""
+    def _start(self) -> "_Worker":
         with self._lock:
             for left in reversed(range(STARTS)):
                 if self._closed:
                     raise LostError("stopped")
-                if self._idle:
-                    return self._idle.pop()
                 try:
                     self._all.add(worker := _Worker(self._megabytes))
                     return worker
@@ -190,6 +168,7 @@ class Processes(Executor):
         raise AssertionError
 
     def _drop(self, worker: "_Worker") -> None:
+        self._own.worker = None
         worker.process.kill()
         worker.end()
         with self._lock:
@@ -386,23 +365,12 @@ def _read(path: Path) -> str:
 # --- a cluster ---
 
 CONNECT_SECONDS = 10
-
 RETRIES = 3
 
 
 @contextmanager
 def connected(scheduler: str | None) -> Iterator[Executor]:
-    """The executor of a cluster.
-
-    Parameters
-    ----------
-    scheduler : address such as "tcp://host:8786"; None for what Dask's own configuration names.
-
-    Raises
-    ------
-    UserError
-        If Dask is not installed or the scheduler cannot be reached.
-    """
+    """The executor of a cluster, at an address such as "tcp://host:8786"."""
     try:
         from distributed import Client
     except ModuleNotFoundError:

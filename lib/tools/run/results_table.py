@@ -5,8 +5,8 @@ columns, an output type and its id). The table is made anew from the run folders
 gives the same file, and a run that is gone or failed leaves no row behind.
 """
 
+import io
 import json
-import os
 from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import UserError, expect_plain
-from lib.files import locked, working_file
+from lib.research.files import locked, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT
 
@@ -22,13 +22,10 @@ if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
     import pandas as pd
     import pyarrow as pa
 
-    from lib.results import Estimate, ReadingResult, Result
+    from lib.results import ReadingResult, Result
 
 TABLE = "results.parquet"
-
-DIGEST = b"tradegoals.digest"
-"""In the table's description: the checksum of its values."""
-
+DIGEST = b"tradegoals.digest"  # in the table's description: the checksum of its values
 RUNS = "runs"
 
 COLUMNS = {
@@ -69,14 +66,11 @@ class _Merged(NamedTuple):
 def merge(out: Path) -> _Merged:
     """Write `out`/results.parquet from every result below `out`/runs, in the order of notebook and slug.
 
-    Two programs may merge at the same time: one waits for the other, and the later sees all that both ran.
-
-    Raises
-    ------
-    UserError
-        Where the table cannot be written. A damaged result raises nothing; it is named in what is returned.
+    Two programs may merge at the same time: one waits for the other, and the later sees all that both ran. A damaged
+    result raises nothing; it is named in what is returned.
     """
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     tables: list[pa.Table] = [_schema().empty_table()]
     damaged: list[str] = []
@@ -94,18 +88,15 @@ def merge(out: Path) -> _Merged:
                 if (folder / RESULT).exists():  # gone: its run is being executed again at this moment
                     damaged.append(f"{folder.relative_to(out).as_posix()}/{error}")
         table = pa.concat_tables(tables).combine_chunks()
-        _write(table, out / TABLE)
+        signed = table.replace_schema_metadata({DIGEST: _digest(table)})
+        content = io.BytesIO()
+        pq.write_table(signed, content, compression="zstd", write_page_checksum=True)
+        write_atomically(out / TABLE, content.getvalue())
     return _Merged(table.num_rows, len(tables) - 1, damaged)
 
 
 def read_table(out: Path) -> "pd.DataFrame":
-    """Read `out`/results.parquet, columns as in `COLUMNS`.
-
-    Raises
-    ------
-    UserError
-        Where there is none, or it is damaged, with the command that makes it anew.
-    """
+    """Read `out`/results.parquet, columns as in `COLUMNS`; where there is none, or it is damaged, say how to make it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -139,17 +130,19 @@ def read_table(out: Path) -> "pd.DataFrame":
 def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
     """The rows of one result, in the columns of `COLUMNS`; columns without a value are absent."""
     given = result.parameters
-    task: dict[str, Any] = {name: given.get(name) for name in TASK}
-    common = task | {
+    day = given.get("as_of")
+    common = {name: given.get(name) for name in TASK} | {
         "run_key": run_key,
         "notebook": result.notebook,
         "slug": slug,
-        "as_of": _day(given.get("as_of")),
+        "as_of": date.fromisoformat(day) if isinstance(day, str) else None,
         "parameters": json.dumps(given, ensure_ascii=False, sort_keys=True),
     }
-    readings = [row for item in result.readings for row in _reading_rows(item, given.get("deadline"))]
-    estimates = [_estimate_row(item) for item in result.estimates]
-    return [common | row for row in [*readings, *estimates]]
+    rows = [row for item in result.readings for row in _reading_rows(item, given.get("deadline"))]
+    for item in result.estimates:
+        level = None if item.output_type_id is None else f"{item.output_type_id:g}"
+        rows.append(dict(item) | {"output_type_id": level})
+    return [common | row for row in rows]
 
 
 def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, Any]]:
@@ -165,34 +158,21 @@ def _reading_rows(item: "ReadingResult", deadline: Any) -> Iterator[dict[str, An
         yield common | {"target": "needed rate"} | rate
 
 
-def _estimate_row(item: "Estimate") -> dict[str, Any]:
-    level = item.output_type_id
-    return dict(item) | {"output_type_id": None if level is None else f"{level:g}"}
-
-
-def _day(value: Any) -> date | None:
-    """A day of the parameters; None where the notebook takes none."""
-    try:
-        return date.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        raise UserError(f"{RESULT}: as_of: found {value!r}, expected a date (YYYY-MM-DD)") from None
-
-
 def _table_of(folder: Path) -> "pa.Table":
     """The rows of one run folder; a value of another type than its column is damage."""
     import pyarrow as pa
 
-    from lib import results
+    from lib.tools.run import recorded
 
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = results.read(folder / RESULT)
-    rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)
-    for name in ("base_year", "deadline"):
-        if isinstance(value := result.parameters.get(name), float):  # Arrow would cut it to a whole number
-            raise UserError(f"{RESULT}: {name}: found {value}, expected a year")
+    result = recorded.read(folder / RESULT)
     try:
+        for name in ("base_year", "deadline"):
+            if isinstance(year := result.parameters.get(name), float):  # Arrow would cut it to a whole number
+                raise TypeError(f"{name} {year}")
+        rows = rows_of(result, (journal and journal["key"]) or folder.name, folder.name)
         return pa.Table.from_pylist(rows, schema=_schema())
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{RESULT}: found a value unfit for the table ({error})") from None
@@ -211,19 +191,3 @@ def _digest(table: "pa.Table") -> bytes:
 
     rows = hash_pandas_object(table.to_pandas(ignore_metadata=True), index=False)
     return sha256(rows.to_numpy().tobytes()).hexdigest().encode()
-
-
-def _write(table: "pa.Table", path: Path) -> None:
-    """Write beside the table, force it to disk, then rename: a reader sees the old one or the new one."""
-    import pyarrow.parquet as pq
-
-    signed = table.replace_schema_metadata({DIGEST: _digest(table)})
-    try:
-        with working_file(path) as draft:
-            with draft.open("wb") as file:
-                pq.write_table(signed, file, compression="zstd", write_page_checksum=True)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None

@@ -15,6 +15,7 @@ import fcntl
 import gc
 import importlib
 import importlib.util
+import json
 import os
 import pkgutil
 import re
@@ -52,9 +53,7 @@ PYTHON SCIPY_ XDG_CACHE XDG_CONFIG
 # Beginnings of the names of variables that the interpreter and the stack read when they are loaded.
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
 INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
-
 MOST_KERNELS = 200  # each takes two descriptors of the 1024 that select can watch
 WAIT_SECONDS = 1.0  # for one who asks, and before it is seen that the parent is gone
 PACKAGES_SECONDS = 1.0  # for so long the files of packages, which are thousands, are taken for unchanged
@@ -92,12 +91,8 @@ class Stack:
         """A file or folder of packages that is no longer what it was."""
         files = self.files
         if time.monotonic() > self.looked + PACKAGES_SECONDS:
-            files = files | self.packages
-        if changed := next((path for path, state in files.items() if fingerprint(path) != state), None):
-            return changed
-        if files is not self.files:
-            self.looked = time.monotonic()
-        return None
+            files, self.looked = files | self.packages, time.monotonic()
+        return next((path for path, state in files.items() if fingerprint(path) != state), None)
 
 
 @dataclass
@@ -129,7 +124,9 @@ class Server:
             if len(self.kernels) >= MOST_KERNELS:
                 raise ValueError
             line.sendall(b"?")
-            request = _read_request(line)
+            size, streams, *_ = socket.recv_fds(line, 4, 3)
+            with line.makefile("rb") as reader:
+                request = Request(line, streams, **json.loads(reader.read(int.from_bytes(size, "big"))))
         except (OSError, ValueError, TypeError):  # who asked has gone, or is none of us
             line.close()
             return None
@@ -287,16 +284,6 @@ def say(word: str) -> None:
         os.write(1, f"{word}\n".encode())
 
 
-def _read_request(line: socket.socket) -> Request:
-    """Read what a provisioner sends: its standard streams, the length of the rest, and the rest."""
-    size, streams, *_ = socket.recv_fds(line, 4, 3)
-    with line.makefile("rb") as reader:
-        fields = os.fsdecode(reader.read(int.from_bytes(size, "big"))).split("\0")
-    python, folder, umask, asker, count, *rest = fields
-    environment = dict(variable.split("=", 1) for variable in rest[int(count) :])
-    return Request(line, streams, python, folder, int(umask), int(asker), rest[: int(count)], environment)
-
-
 def unfit(request: Request, environment: dict[str, str]) -> str | None:
     """What would have made an ordinary kernel load other things than this server has, if anything."""
     if request.python != sys.executable:
@@ -308,19 +295,11 @@ def unfit(request: Request, environment: dict[str, str]) -> str | None:
             return name
     loaded = {"matplotlibrc", *(name.partition(".")[0] for name in sys.modules)}
     for path in Path(request.folder).iterdir():  # a kernel looks for modules in its own folder first
-        if (
-            path.stem in loaded
-            and (path.is_file() or (path / "__init__.py").exists())
-            and not _is_loaded(path)
-        ):
+        own = str(path.resolve() / "__init__.py")  # which may be what was loaded, as `lib` in the checkout
+        is_module = path.stem in loaded and (path.is_file() or Path(own).exists())
+        if is_module and getattr(sys.modules.get(path.name), "__file__", None) != own:
             return path.name
     return None
-
-
-def _is_loaded(package: Path) -> bool:
-    """Whether it is this very folder that a package was loaded from, as `lib` in the checkout."""
-    file = getattr(sys.modules.get(package.name), "__file__", None)
-    return file is not None and Path(file) == package.resolve() / "__init__.py"
 
 
 def _close_all(descriptors: Iterable[int]) -> None:

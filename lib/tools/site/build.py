@@ -2,19 +2,18 @@
 
 It is made in a folder aside and exchanged with the old one in a single step. A build that is killed leaves the site as
 it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
-site, once their files are seen to be those it wrote.
+site, once their files are seen to be those it wrote: by their content, for a time or a size proves nothing.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first, in seconds of CPU: 38 for
-200 runs, 2.2 after one had changed. This module takes 60 for 400 runs, a third of them for the what-if page, and of
-twelve 0.7 after one page has changed (tests/bench/bench_site.py). Sphinx' pages carry scripts inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and show
-pictures without the text that stands for them; to change that would have been as much code as the templates are.
+The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first: as fast, but its pages carry
+scripts inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and
+show pictures without the text that stands for them; to change that would have been as much code as the templates are.
 """
 
-import copy
 import ctypes
 import json
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,134 +25,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lib.errors import UserError
-from lib.files import locked, make_folder, sweep, working_folder
-from lib.meaning import hash_modules, imported_modules
+from lib.research.files import locked, make_folder, sweep, working_folder
+from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import hash_file
 from lib.tools.site import pages
-from lib.tools.site.context import ROOT, FoundRun, Site, digest, find_runs, static_files
+from lib.tools.site.context import ROOT, Files, FoundRun, Site, digest, find_runs, static_files
 from lib.tools.site.goal_pages import goal_files
 
-BUILT = "built.json"
-"""In the site: the stamp of each page, a hash of all that decides it, the hashes of its files, and what code meant."""
-
-_AT_FDCWD, _EXCHANGE = -100, 2
-
-
-@contextmanager
-def _draft_of(site: Path) -> Iterator[Path]:
-    """A folder to build in, published as `site` if nothing goes wrong; two builds at once wait for each other."""
-    aside = site.parent / f".{site.name}-drafts"
-    make_folder(aside)
-    with locked(aside):
-        sweep(aside)
-        with working_folder(aside) as folder:
-            folder.chmod(0o755)
-            _mend(site, aside)
-            yield folder
-            try:
-                _exchange(folder, site, aside)
-            except OSError as error:
-                raise UserError(f"{site}: cannot be written: {error.strerror}") from None
-
-
-def _read_built(site: Path) -> dict[str, Any]:
-    """What an earlier build says of its pages and its code; nothing where there is none that can be read."""
-    try:
-        built = json.loads((site / BUILT).read_bytes())
-        whole = {name: page for name, page in built["pages"].items() if isinstance(page["files"], dict)}
-        return {"pages": whole, "code": dict(built["code"]), "kept": dict(built["kept"])}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {"pages": {}, "code": {}, "kept": {}}
-
-
-def _check_target(site: Path) -> None:
-    """Refuse to replace what no build has made.
-
-    Raises
-    ------
-    UserError
-        Naming the folder.
-    """
-    if site.is_symlink() or (site.exists() and not site.is_dir()):
-        raise UserError(f"{site}: found a link or a file, expected a folder or nothing")
-    if site.is_dir() and any(site.iterdir()) and not (site / BUILT).is_file():
-        raise UserError(f"{site}: found files that no build of the site has made; expected a site or nothing")
-
-
-def _is_whole(page: dict[str, Any] | None, stamp: str, site: Path) -> bool:
-    """Whether an old page has this stamp, and its files are those that were written."""
-    if page is None or page.get("stamp") != stamp or not page["files"]:
-        return False
-    return all(hash_of(site / name) == hashed for name, hashed in page["files"].items())
-
-
-def _take_over(page: dict[str, Any], site: Path, draft: Path) -> None:
-    """Take the files of a page from the old site."""
-    for folder in {(draft / name).parent for name in page["files"]}:
-        make_folder(folder)
-    for name in page["files"]:
-        _link(site / name, draft / name)
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a plain file; empty for anything else."""
-    if path.is_symlink() or not path.is_file():
-        return ""
-    return sha256(path.read_bytes()).hexdigest()
-
-
-def _write_files(folder: Path, files: dict[str, bytes]) -> dict[str, str]:
-    """Write the files of a page, new each time; returns their hashes."""
-    for name, content in files.items():
-        make_folder((folder / name).parent)
-        try:
-            (folder / name).write_bytes(content)
-        except OSError as error:
-            raise UserError(f"{folder / name}: cannot be written: {error.strerror}") from None
-    return {name: sha256(content).hexdigest() for name, content in files.items()}
-
-
-def _link(old: Path, new: Path) -> None:
-    """Share a file with the old site, or copy it where the file system cannot share."""
-    try:
-        new.hardlink_to(old)
-    except OSError:
-        shutil.copyfile(old, new)
-
-
-def _exchange(folder: Path, site: Path, aside: Path) -> None:
-    """Put `folder` in the place of `site`; the old one takes its place aside, and goes with it."""
-    if not site.exists() and not site.is_symlink():
-        folder.rename(site)
-    elif not _swapped(folder, site):
-        # Where the system cannot exchange two folders in one step, a kill in between is mended by the next build.
-        site.rename(aside / "old")
-        folder.rename(site)
-        shutil.rmtree(aside / "old", ignore_errors=True)
-
-
-def _mend(site: Path, aside: Path) -> None:
-    """Bring back the old site where a build was killed between two renames."""
-    old = aside / "old"
-    if old.is_dir() and not site.exists():
-        old.rename(site)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _swapped(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step (renameat2 of Linux); whether the system could."""
-    call = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
-    if call is None:
-        return False
-    return call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0
-
-
 SITE = "site"
+
+BUILT = "built.json"
+"""In the site: the stamp of each part, a hash of all that decides it, the hashes of its files, and what code meant."""
 
 PACKAGES = ("jinja2", "mistune", "nh3", "pillow", "pygments")
 """What decides how a page looks, beside the code here."""
 
-Files = dict[str, bytes]
+QUOTED = ("__init__", *pages.STAGES.values(), "analysis/asking")
+"""Modules whose words stand on a page."""
+
+_AT_FDCWD, _EXCHANGE = -100, 2
 
 
 class _Part(NamedTuple):
@@ -180,34 +70,111 @@ def build_site(out: Path) -> _Built:
     Raises
     ------
     UserError
-        Where there is no run to show, or the folder cannot be written; the old site then stays as it was.
+        Where there is no run to show, or the folder cannot be written or holds what no build has made; it then stays
+        as it was.
     """
     target = out / SITE
-    _check_target(target)
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise UserError(f"{target}: found a link or a file, expected a folder or nothing")
+    if target.is_dir() and any(target.iterdir()) and not (target / BUILT).is_file():
+        raise UserError(f"{target}: found files that no build of the site made; expected a site or nothing")
     site = Site(find_runs(out))
     with _draft_of(target) as draft:
         before = _read_built(target)
-        code = _code(before["code"])
-        stamped: dict[str, Any] = {}
-        made = []
-        kept = dict(before["kept"])
-        parts, old = list(_parts(site, code, kept)), before["pages"]
+        code, kept = _code(before["code"]), dict(before["kept"])
+        parts = list(_parts(site, code, kept))
         stamps = [digest(part.decided_by) for part in parts]
-        with ThreadPoolExecutor() as pool:
-            whole = list(
-                pool.map(lambda part, stamp: _is_whole(old.get(part.name), stamp, target), parts, stamps)
-            )
-        for part, stamp, is_whole in zip(parts, stamps, whole, strict=True):
-            if is_whole:
-                _take_over(old[part.name], target, draft)
-                stamped[part.name] = old[part.name]
-                continue
-            files = {f"{part.folder}{name}": content for name, content in part.make().items()}
-            stamped[part.name] = {"stamp": stamp, "files": _write_files(draft, files)}
-            made.append(part.name)
+        old = [before["pages"].get(part.name, {}) for part in parts]
+        with ThreadPoolExecutor() as pool:  # files are hashed outside the interpreter's lock
+            taken = list(pool.map(partial(_take_over, target, draft), old, stamps))
+        stamped = {
+            part.name: {"stamp": stamp, "files": files or _write(draft, part)}
+            for part, stamp, files in zip(parts, stamps, taken, strict=True)
+        }
         built = {"pages": stamped, "code": code, "kept": kept}
-        (draft / BUILT).write_text(json.dumps(built, indent=0, sort_keys=True), encoding="utf-8")
+        (draft / BUILT).write_text(json.dumps(built, sort_keys=True), encoding="utf-8")
+    made = [part.name for part, files in zip(parts, taken, strict=True) if not files]
     return _Built(target, made, sorted(stamped.keys() - set(made)), [run for run in site.runs if run.fault])
+
+
+@contextmanager
+def _draft_of(site: Path) -> Iterator[Path]:
+    """A folder to build in, published as `site` if nothing goes wrong; two builds at once wait for each other."""
+    aside = site.parent / f".{site.name}-drafts"
+    make_folder(aside)
+    with locked(aside):
+        sweep(aside)
+        old = aside / "old"
+        if old.is_dir() and not site.exists():  # killed between the two renames below
+            old.rename(site)
+        shutil.rmtree(old, ignore_errors=True)
+        with working_folder(aside) as folder:
+            folder.chmod(0o755)
+            yield folder
+            try:
+                if not site.exists():
+                    folder.rename(site)
+                elif not _swapped(folder, site):
+                    site.rename(old)
+                    folder.rename(site)
+                    shutil.rmtree(old, ignore_errors=True)
+            except OSError as error:
+                raise UserError(f"{site}: cannot be written: {error.strerror}") from None
+
+
+def _swapped(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step (renameat2 of Linux); whether the system could."""
+    call = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    if call is None:
+        return False
+    return call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0
+
+
+def _read_built(site: Path) -> dict[str, Any]:
+    """What an earlier build says of its pages and its code; nothing where there is none that can be read."""
+    try:
+        built = json.loads((site / BUILT).read_bytes())
+        whole = {name: page for name, page in built["pages"].items() if isinstance(page["files"], dict)}
+        return {"pages": whole, "code": dict(built["code"]), "kept": dict(built["kept"])}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {"pages": {}, "code": {}, "kept": {}}
+
+
+def _take_over(site: Path, draft: Path, page: dict[str, Any], stamp: str) -> dict[str, str]:
+    """The files of an old page with this stamp, shared with the draft; none where one is not what was written."""
+    files: dict[str, str] = page["files"] if page.get("stamp") == stamp else {}
+    if any(_hash_of(f"{site}/{name}") != hashed for name, hashed in files.items()):
+        return {}
+    for folder in {name.rpartition("/")[0] for name in files}:
+        make_folder(draft / folder)
+    for name in files:
+        try:
+            os.link(f"{site}/{name}", f"{draft}/{name}")
+        except OSError:  # the file system cannot share
+            shutil.copyfile(site / name, draft / name)
+    return files
+
+
+def _hash_of(path: str) -> str:
+    """SHA-256 of a plain file; empty for anything else, a link among them."""
+    try:
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            return sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        pass
+    return ""
+
+
+def _write(draft: Path, part: _Part) -> dict[str, str]:
+    """Make the files of a part and write them, new each time; returns their hashes."""
+    files = {f"{part.folder}{name}": content for name, content in part.make().items()}
+    for name, content in files.items():
+        make_folder((draft / name).parent)
+        try:
+            (draft / name).write_bytes(content)
+        except OSError as error:
+            raise UserError(f"{draft / name}: cannot be written: {error.strerror}") from None
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_Part]:
@@ -216,28 +183,28 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     common = digest([code["pages"], site.data_hashes, versions, site.citation, site.questions])
     said = {run.name: run.said for run in site.runs}
     for run in site.runs:
-        make = partial(pages.run_files, site, run)
-        yield _Part(run.address, f"{run.address}/", [common, run.record, run.fault], make)
+        decided_by = [common, run.record, run.fault]
+        yield _Part(run.address, f"{run.address}/", decided_by, partial(pages.run_files, site, run))
     for notebook in site.notebooks:
         decided_by = [common, *(said[run.name] for run in notebook.runs)]
-        make_cases = partial(pages.cases_files, site, notebook)
-        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make_cases)
-    first = [run.record.get("outputs") for run in (notebook.first for notebook in site.notebooks)]
-    of_all = [common, *said.values()]
-    yield _Part("goals", "", [of_all, first[:1]], partial(goal_files, site, partial(_keep, kept, common)))
-    yield _Part(
-        "results", "goals/", [of_all, *(run.key for run in site.runs)], partial(pages.results_files, site)
-    )
-    yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
-    counts = [(run.name, bool(run.fault)) for run in site.runs]
-    yield _Part("runs", "runs/", [common, counts], partial(site.page, "runs"))
+        make = partial(pages.cases_files, site, notebook)
+        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make)
+    first = [notebook.first.record.get("outputs") for notebook in site.notebooks]
+    keys = [run.key for run in site.runs]
+    failed = [(run.name, run.fault) for run in site.runs if run.fault]
     cited = [run and (run.said, run.key) for run in (site.default_run("00_"), site.default_run("05_"))]
-    yield _Part("methods", "methods/", [common, code["quoted"], cited], partial(pages.methods_files, site))
-    faults = [(run.name, run.fault) for run in site.runs if run.fault]
-    yield _Part("about", "about/", [common, len(site.runs), faults], partial(pages.about_files, site))
+    quoted = [common, code["quoted"]]
+    of_all = [common, *said.values()]
+    keep = partial(_keep, kept, common)
+    yield _Part("goals", "", [of_all, first[:1]], partial(goal_files, site, keep))
+    yield _Part("results", "goals/", [of_all, keys], partial(pages.results_files, site))
+    yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
+    yield _Part("runs", "runs/", [common, list(said), failed], partial(site.page, "runs"))
+    yield _Part("methods", "methods/", [quoted, cited], partial(pages.methods_files, site))
+    yield _Part("about", "about/", [common, len(said), failed], partial(pages.about_files, site))
     for name in ("figures", "targets", "data", "search"):
         yield _Part(name, f"{name}/", common, partial(_of_the_data, site, name))
-    yield _Part("python", "python/", [common, code["quoted"]], partial(_of_the_data, site, "python"))
+    yield _Part("python", "python/", quoted, partial(_of_the_data, site, "python"))
     yield _Part("static", "static/", common, static_files)
     yield _Part("whatif", "", [code["whatif"], site.data_hashes], _whatif_files)
 
@@ -247,15 +214,14 @@ def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: C
     stamp = digest([common, decided_by])
     if kept.get(name, {}).get("stamp") != stamp:
         kept[name] = {"stamp": stamp, "value": make()}
-    return copy.deepcopy(kept[name]["value"])
+    return kept[name]["value"]
 
 
 def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
-    from lib.tools.site import data_pages as of
+    from lib.tools.site.data_pages import MAKERS
 
-    makers = {"figures": of.figures_files, "targets": of.targets_files, "data": of.data_files}
-    return (makers | {"search": of.search_files, "python": of.python_files})[name](site)
+    return MAKERS[name](site)
 
 
 def _whatif_files() -> Files:
@@ -263,10 +229,6 @@ def _whatif_files() -> Files:
     from lib.tools.whatif.page import NAME, build
 
     return {NAME: build("index.html").encode()}
-
-
-QUOTED = ("__init__", *pages.STAGES.values(), "analysis/asking")
-"""Modules whose words stand on a page."""
 
 
 def _code(known: dict[str, str]) -> dict[str, str]:

@@ -9,19 +9,17 @@ import re
 import shlex
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from lib import package
 from lib.errors import UserError
 from lib.tools.run import freshness, page
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, RESULT, hash_file
-from lib.tools.run.markup import Links, shown_address, web_address
-from lib.tools.run.page import source_of
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, hash_file, text_of
+from lib.tools.run.markup import Links, web_address
 
 DEFAULT = "default"
 """Folder of the run of a notebook with its own parameters."""
@@ -36,6 +34,9 @@ ROOT = _HERE.parents[2]
 
 PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
 """Tables of the data that are pages of the site."""
+
+Files = dict[str, bytes]
+"""Files of the site by name."""
 
 DIGITS = 12
 """Of a hash, as shown: enough to compare by eye; the journal has all of them."""
@@ -139,35 +140,28 @@ def _is_run(folder: Path) -> bool:
 
 
 def _found(folder: Path) -> FoundRun:
-    record = freshness.read_journal(folder)
-    fault, result = _fault(folder, record), None
-    if not fault and (folder / RESULT).exists():
-        try:
-            result = json.loads((folder / RESULT).read_bytes(), object_hook=Recorded)
-            if result.schema_version != 1:
-                raise ValueError
-        except (OSError, ValueError, AttributeError):
-            fault, result = (
-                f"{RESULT} is none that this version writes; `tradegoals run` makes it anew.",
-                None,
-            )
-    return FoundRun(folder.parent.name, folder.name, folder, record or {}, fault, result)
-
-
-def _fault(folder: Path, record: dict[str, Any] | None) -> str:
-    """Why the run cannot be shown as a result; empty if it can."""
+    """A run, with what its page shows or hands on held against the journal."""
+    record, result, fault = freshness.read_journal(folder), None, ""
     if record is None:
-        return "Its journal, run.json, is missing or cannot be read, so nobody can say what made these files."
-    if record["status"] == "failed":
-        return str(record.get("error") or "It failed; the journal does not say why.")
-    written = record["outputs"]
-    if differing := [name for name in (NOTEBOOK, PAGE, RESULT) if _differs(folder / name, written.get(name))]:
-        return f"Files are not those that its journal describes: {', '.join(differing)}."
-    return ""
-
-
-def _differs(path: Path, written: str | None) -> bool:
-    return hash_file(path) != (written or "") or (path.name == NOTEBOOK and not written)
+        fault = (
+            "Its journal, run.json, is missing or cannot be read, so nobody can say what made these files."
+        )
+    elif record["status"] == "failed":
+        fault = str(record.get("error") or "It failed; the journal does not say why.")
+    else:
+        written = {name: record["outputs"].get(name, "") for name in (NOTEBOOK, RESULT)}
+        differing = [name for name, hashed in written.items() if hash_file(folder / name) != hashed]
+        if differing or not written[NOTEBOOK]:
+            fault = f"Files are not those that its journal describes: {', '.join(differing or [NOTEBOOK])}."
+        elif written[RESULT]:
+            try:
+                result = json.loads((folder / RESULT).read_bytes(), object_hook=Recorded)
+                if result.schema_version != 1:
+                    raise ValueError
+            except (OSError, ValueError, AttributeError):
+                fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
+                result = None
+    return FoundRun(folder.parent.name, folder.name, folder, record or {}, fault, result)
 
 
 @dataclass(frozen=True)
@@ -243,7 +237,7 @@ class Site:
 def _question(run: FoundRun) -> str:
     """The notebook's title, which is its question; its name where it has none."""
     for cell in run.content.get("cells", []):
-        if cell.get("cell_type") == "markdown" and (match := _TITLE.match(source_of(cell))):
+        if cell.get("cell_type") == "markdown" and (match := _TITLE.match(text_of(cell))):
             return match[1].strip()
     return run.notebook
 
@@ -260,26 +254,18 @@ def digest(content: Any) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _link(address: str, text: str = "") -> Markup:
-    """A link with a text, or with the address as text; only the text where the address may not be followed."""
-    if not (target := web_address(address)):
-        return Markup("{}").format(text or address)
-    shown = text or shown_address(target)
-    return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(target, shown)
-
-
-def _percent(share: float) -> str:
-    from lib.words import percent
-
-    return percent(share)
-
-
 @lru_cache(maxsize=1)
 def _environment() -> Any:
     environment = page.environment(_HERE / "templates")
-    short = {"short": lambda text: text[:DIGITS]}
-    environment.filters |= short | {"link": _link, "percent": _percent, "digest": digest}
+    environment.filters |= {"day": _day, "digest": digest, "web": web_address}
+    environment.filters["short"] = lambda text: text[:DIGITS]
     return environment
+
+
+def _day(text: str) -> str:
+    """A day as prose has it: "15 April 2014"."""
+    day = date.fromisoformat(text)
+    return f"{day.day} {day:%B %Y}"
 
 
 def static_files() -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from lib.errors import UserError, nearest
-from lib.files import make_folder_below, write_atomically
+from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
 from lib.tools.run import freshness, markup
 from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
@@ -41,16 +41,21 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     UserError
         If there is no such run, or it fails when it is executed again.
     """
-    run = find_run(name, out)
-    wanted = set(formats)
+    from lib.tools.run.committed import read_notebook
+
+    run, wanted = find_run(name, out), set(formats)
     folder = out / "export" / run.notebook / run.slug
     files: dict[Path, str | bytes] = {}
-    if wanted & set(FIGURES):
-        for number, bundle in enumerate(_pictures(_execute_again(run)), 1):
-            for kind in sorted(wanted & set(FIGURES)):
-                files[folder / f"figure-{number}.{kind}"] = _content(bundle, kind)
+    if drawn := sorted(wanted & set(FIGURES)):
+        shown = [one for cell in _execute_again(run)["cells"] for one in cell.get("outputs", [])]
+        pictures = [output for output in shown if FIGURES["svg"] in output.get("data", {})]
+        for number, output in enumerate(pictures, 1):
+            for kind in drawn:
+                files[folder / f"figure-{number}.{kind}"] = _content(output, kind)
     if wanted & set(TABLES):
-        for number, frame in enumerate(tables(_read(run.folder(out) / NOTEBOOK)), 1):
+        cells = read_notebook(run.folder(out) / NOTEBOOK)["cells"]
+        html = "".join(_joined(output) for cell in cells for output in cell.get("outputs", []))
+        for number, frame in enumerate(read_tables(html), 1):
             if "csv" in wanted:
                 files[folder / f"table-{number}.csv"] = to_csv(frame)
             if "latex" in wanted:
@@ -63,45 +68,30 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
 
 
 def find_run(name: str, out: Path) -> Run:
-    """The run of that name, from its journal."""
-    runs = {
-        path.parent.relative_to(out / "runs").as_posix() for path in (out / "runs").glob(f"*/*/{JOURNAL}")
-    }
-    full = name if "/" in name else f"{name}/default"
+    """The run of that name, from its journal; refused where it failed, or its files are not what that describes."""
+    folder, full = out / "runs", name if "/" in name else f"{name}/default"
+    runs = {path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/*/{JOURNAL}")}
     if full not in runs:
-        known = (
-            f"{nearest(full, runs)} in {out / 'runs'}"
-            if runs
-            else f"a run in {out / 'runs'}; run: tradegoals run"
-        )
+        known = f"{nearest(full, runs)} in {folder}" if runs else f"a run in {folder}; run: tradegoals run"
         raise UserError(f'run: found "{name}", expected {known}')
-    content = freshness.read_journal(out / "runs" / full) or {}
+    content = freshness.read_journal(folder / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
-    if not freshness.are_intact(out / "runs" / full, content):
+    if not freshness.are_intact(folder / full, content):
         raise UserError(f"run: found other files of {full} than its journal describes; run it again")
     return run_from({key: content[key] for key in ("notebook", "slug", "parameters")}, full)
-
-
-def _read(path: Path) -> Any:
-    from lib.tools.run.stamp import read_notebook
-
-    return read_notebook(path)
 
 
 def _execute_again(run: Run) -> Any:
     """The run's notebook executed in a kernel that shows figures in all formats."""
     from lib.package import notebooks_dir
-    from lib.tools.run.execute import Limits, Watch, run_notebook
-    from lib.tools.run.kernels import ORDINARY
+    from lib.tools.run.execute import run_notebook
 
     try:
         return run_notebook(
             notebooks_dir() / f"{run.notebook}.ipynb",
             run.parameters,
-            ORDINARY,
-            Watch(),
-            limits=Limits.from_now(SECONDS),
+            seconds=SECONDS,
             arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
             environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
         )
@@ -109,38 +99,23 @@ def _execute_again(run: Run) -> Any:
         raise UserError(f"{run.name}: {str(fault).strip().splitlines()[-1]}") from None
 
 
-def _pictures(notebook: Any) -> list[Any]:
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return [output for output in outputs if FIGURES["svg"] in output.get("data", {})]
-
-
 def _content(output: Any, kind: str) -> str | bytes:
-    content = output["data"][FIGURES[kind]]
-    text = content if isinstance(content, str) else "".join(content)
+    """A picture as a file; an SVG with a title, which screen readers read and browsers show."""
+    text = _joined(output, FIGURES[kind])
     if kind == "pdf":
         return base64.b64decode(text)
-    return _with_title(text, output["metadata"].get("image/png", {}).get("alt", ""))
+    words = escape(output["metadata"].get("image/png", {}).get("alt", ""), quote=False)
+    end = text.index(">", text.index("<svg"))
+    return f'{text[:end]} role="img">\n <title>{words}</title>{text[end + 1 :]}'
 
 
-def _with_title(svg: str, words: str) -> str:
-    """An SVG with a title, which screen readers read and browsers show."""
-    start = svg.index("<svg")
-    end = svg.index(">", start)
-    return f'{svg[:end]} role="img">\n <title>{escape(words, quote=False)}</title>{svg[end + 1 :]}'
-
-
-def tables(notebook: Any) -> list[pd.DataFrame]:
-    """Every table that a notebook shows, as it is shown: all cells are text."""
-    found = []
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            markup = output.get("data", {}).get("text/html", "")
-            found += read_tables(markup if isinstance(markup, str) else "".join(markup))
-    return found
+def _joined(output: Any, kind: str = "text/html") -> str:
+    """What a cell showed, which notebooks keep as one string or as a list of lines."""
+    return "".join(output.get("data", {}).get(kind, ""))
 
 
 def read_tables(html: str) -> list[pd.DataFrame]:
-    """The tables in HTML as pandas writes it: a row of names, then rows of as many cells."""
+    """The tables in HTML as pandas writes it, a row of names, then rows of as many cells; all cells are text."""
     found = [part for part in markup.split(html) if not isinstance(part, str) and len(part) > 1]
     texts = [[[cell.text for cell in row] for row in rows] for rows in found]
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
@@ -159,13 +134,13 @@ LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 
 def _to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
+
+    def cell(value: str) -> str:
+        return rf"\url{{{value}}}" if value.startswith(("http://", "https://")) else escape_latex(value)
+
     columns = [escape_latex(name) for name in frame.columns]
-    style = frame.set_axis(columns, axis="columns").style.hide(axis="index").format(_latex_cell)
+    style = frame.set_axis(columns, axis="columns").style.hide(axis="index").format(cell)
     return str(style.to_latex(hrules=True, column_format="l" * frame.shape[1]))
-
-
-def _latex_cell(value: str) -> str:
-    return rf"\url{{{value}}}" if value.startswith(("http://", "https://")) else escape_latex(value)
 
 
 def escape_latex(text: str) -> str:

@@ -15,12 +15,11 @@ from typing import Any
 from markupsafe import Markup
 
 from lib import package
-from lib.errors import inert
-from lib.files import slugify
+from lib.errors import inert, slugify
 from lib.tools.run import markup, results_table
-from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources
-from lib.tools.run.page import read_page, source_of
-from lib.tools.site.context import DIGITS, PAGES, ROOT, FoundRun, Notebook, Site, digest
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
+from lib.tools.run.page import read_page
+from lib.tools.site.context import DIGITS, PAGES, ROOT, Files, FoundRun, Notebook, Site, digest
 
 UP = "../../../"
 
@@ -39,17 +38,22 @@ STAGES = {
 }
 """The modules that say how a probability is made, by what a reader would call it."""
 
-Files = dict[str, bytes]
-
 Document = tuple[str, str, str, str]
 """Title, address, kind and text of what is searched."""
 
 
 def run_files(site: Site, run: FoundRun) -> Files:
-    """The files of a run's page by name: the page, its pictures, its tables as CSV, and the run's own files."""
-    links = site.links(UP)
-    page = read_page(run.content, links)
-    own = _own_files(run)
+    """The files of a run's page by name: the page, its pictures, its tables as CSV, and what the run itself left.
+
+    A notebook that is not the journal's is not handed on.
+    """
+    links, page, own = site.links(UP), read_page(run.content, site.links(UP)), {}
+    for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
+        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
+            own[name] = (run.folder / name).read_bytes()
+    read, now = run.record.get("parts", {}).get("data", {}), Sources()
+    pages = {name: f"{UP}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
+    tables = [name for name, hashed in read.items() if hashed and name != package.PACKAGE_FILE]
     html = site.render(
         "run.html.j2",
         UP,
@@ -60,34 +64,11 @@ def run_files(site: Site, run: FoundRun) -> Files:
         answer=answer_of(run, site, UP) if run.result else "",
         hindsight=markup.inline(run.result.hindsight or "", links) if run.result else "",
         sources=links.to_figures(run.result.figure_ids if run.result else []),
-        tables=_data_links(run, site),
-        stale=_changed_data(run),
+        tables=[(name, pages.get(name, "")) for name in tables],
+        stale=sorted(name for name, hashed in read.items() if now.data_hash(name, read) != hashed),
         downloads=sorted(own),
     )
     return page.files | own | {"index.html": html.encode()}
-
-
-def _own_files(run: FoundRun) -> Files:
-    """What the run left: notebook, result, journal. A notebook that is not the journal's is not handed on."""
-    files = {}
-    for name in (FAILED, JOURNAL) if run.fault else (NOTEBOOK, RESULT, JOURNAL):
-        with suppress(FileNotFoundError):  # none, or the run is being executed again at this moment
-            files[name] = (run.folder / name).read_bytes()
-    return files
-
-
-def _changed_data(run: FoundRun) -> list[str]:
-    """Data files that have changed since the run read them."""
-    read, sources = run.record.get("parts", {}).get("data", {}), Sources()
-    return sorted(name for name, hashed in read.items() if sources.data_hash(name, read) != hashed)
-
-
-def _data_links(run: FoundRun, site: Site) -> list[tuple[str, str]]:
-    """The tables that a run read, each with its page where it has one, else with its file."""
-    opened = run.record.get("parts", {}).get("data", {})
-    read = [name for name, hashed in opened.items() if hashed and name != package.PACKAGE_FILE]
-    known = {name: f"{UP}{PAGES.get(name, f'data/{name}')}" for name in site.data_hashes}
-    return [(name, known.get(name, "")) for name in read]
 
 
 def cases_files(site: Site, notebook: Notebook) -> Files:
@@ -110,9 +91,9 @@ def results_files(site: Site) -> Files:
 def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> bytes:
     """Rows as CSV for others to open; a column that a row lacks is empty in it."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: inert(value) for name, value in row.items()} for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([inert(row.get(name)) for name in columns] for row in rows)
     return text.getvalue().encode()
 
 
@@ -153,38 +134,31 @@ def methods_files(site: Site) -> Files:
     return site.page("methods", stages=stages, calibration=calibration, measured=measured, cited=cited)
 
 
-def words_files(site: Site) -> Files:
-    """What search knows of the runs."""
-    return {"words.js": as_script(SITE_WORDS=[*_sections_of_all(site), *_runs(site)])}
-
-
 def as_script(**values: Any) -> bytes:
     """Values as a script, since a page opened from disk may not read other files; ASCII, so that none ends it early."""
     lines = (f"self.{name} = {json.dumps(value, separators=(',', ':'))};\n" for name, value in values.items())
     return "".join(lines).encode()
 
 
-def _sections_of_all(site: Site) -> Iterator[Document]:
-    """The sections of each notebook, as its first run has them."""
-    for notebook in site.notebooks:
-        for title, anchor, text in _sections(notebook):
-            address = f"{notebook.first.address}/index.html" + (f"#{anchor}" if anchor else "")
-            yield title, address, "notebook", text[:LONGEST]
+def words_files(site: Site) -> Files:
+    """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
+    sections = [one for notebook in site.notebooks for one in _sections(notebook)]
+    return {"words.js": as_script(SITE_WORDS=[*sections, *(_document(site, run) for run in site.runs)])}
 
 
-def _sections(notebook: Notebook) -> Iterator[tuple[str, str, str]]:
-    """Title, anchor and text of each section of a notebook's prose."""
-    cells = notebook.first.content.get("cells", [])
-    text = "\n\n".join(source_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
-    parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
-    yield notebook.question, "", markup.plain(re.sub(r"^#\s+.*$", "", parts[0], flags=re.MULTILINE))
-    for title, body in zip(parts[1::2], parts[2::2], strict=True):
-        yield f"{notebook.question} {title}", slugify(markup.plain(title)), markup.plain(body)
+def _sections(notebook: Notebook) -> Iterator[Document]:
+    cells, address = notebook.first.content.get("cells", []), f"{notebook.first.address}/index.html"
+    text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
+    first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
+    opening = markup.plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
+    yield notebook.question, address, "notebook", opening[:LONGEST]
+    for title, body in zip(parts[::2], parts[1::2], strict=True):
+        address_of_it = f"{address}#{slugify(markup.plain(title))}"
+        yield f"{notebook.question} {title}", address_of_it, "notebook", markup.plain(body)[:LONGEST]
 
 
-def _runs(site: Site) -> Iterator[Document]:
-    for run in site.runs:
-        values = " ".join(str(value) for value in run.parameters.values())
-        kind = "failed run" if run.fault else site.questions[run.notebook]
-        text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
-        yield run.title, f"{run.address}/index.html", kind, text
+def _document(site: Site, run: FoundRun) -> Document:
+    values = " ".join(str(value) for value in run.parameters.values())
+    kind = "failed run" if run.fault else site.questions[run.notebook]
+    text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
+    return run.title, f"{run.address}/index.html", kind, text

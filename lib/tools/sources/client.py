@@ -4,8 +4,16 @@ httpx rather than requests: every phase has a time-out, ~/.netrc is not sent alo
 arrive as they were sent, so that the decompression can be bounded and a gzip that ends too early is seen. What it does not
 have is a bound on the whole of an attempt, which a server that sends a byte now and then stretches without end: `Bounded`
 gives every wait of the network no more time than is left.
+
+Why not the publishers' packages (each tried in November 2026): imfp 2.1.1 pins `pandas==2.2.3` and `requests==2.33.0`, so
+it cannot be installed beside this project, and returns a frame, never the answer, so that nothing could be kept as
+received. sdmx1 2.28.0 retries nothing, bounds neither the size nor the total time of an answer, needs the data structure, a
+further request, to read CSV, and builds an object for every observation. comtradeapicall 1.3.2 prints an error and returns
+None; a year lost to a 429 is missing without a word; it never waits. What is needed of each protocol is one address and one
+table, and a test can send it every fault there is.
 """
 
+import logging
 import math
 import random
 import re
@@ -26,23 +34,7 @@ import httpx
 import tenacity
 
 from lib.errors import UserError, printable, quote
-from lib.tools.sources.publishers import PLAIN_HOSTS, check_address
-from lib.tools.sources.secrets import Secret, redact, redact_bytes, redacted_log
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of one request, in seconds, bytes and counts."""
-
-    connect_seconds: float = 10.0
-    read_seconds: float = 60.0  # without a single byte
-    total_seconds: float = 600.0
-    received_bytes: int = 100_000_000
-    decoded_bytes: int = 400_000_000
-    attempts: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    redirects: int = 3
+from lib.tools.sources.publishers import PLAIN_HOSTS, Secret, redact, redact_bytes
 
 
 @dataclass(frozen=True)
@@ -53,21 +45,16 @@ class Request:
     base: str
     path: str
     params: tuple[tuple[str, str], ...] = ()
-    accept: str = "application/json"
     media: tuple[str, ...] = ("application/json",)
     pace: float = 0.0
     lasting: bool = False  # the answer never changes: one that is kept is as good as a new one
     key: Secret | None = None
     key_header: str = ""
 
-    @property
-    def secrets(self) -> list[Secret]:
-        """What must not be shown of this request."""
-        return [self.key] if self.key else []
-
     def headers(self) -> dict[str, str]:
         """What is sent beside the address, the key too."""
-        return {"Accept": self.accept} | ({self.key_header: self.key.reveal()} if self.key else {})
+        accept = {"Accept": ", ".join(self.media)}
+        return accept | ({self.key_header: self.key.reveal()} if self.key else {})
 
     @property
     def url(self) -> str:
@@ -76,27 +63,28 @@ class Request:
         return f"{self.base}{self.path}" + (f"?{query}" if query else "")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Client:
-    """An HTTP connection with its limits; clock, sleep and chance are exchanged in tests."""
+    """An HTTP connection; tests exchange the bounds of a request (in seconds, bytes and counts), clock, sleep and chance."""
 
-    http: httpx.Client
-    limits: Limits = Limits()
-    bases: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = field(default_factory=dict)  # other addresses by source, such as a mirror
     allow_http: bool = False  # of `publishers.PLAIN_HOSTS`
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0  # without a single byte
+    total_seconds: float = 600.0
+    received_bytes: int = 100_000_000
+    decoded_bytes: int = 400_000_000
+    attempts: int = 5
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+    redirects: int = 3
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: Callable[[], float] = random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, float] = field(default_factory=dict)  # when each host was asked last
-    ends: "Deadline" = field(default_factory=lambda: Deadline())
-
-
-@dataclass
-class Deadline:
-    """When the attempt that is under way must be over, by the client's clock."""
-
-    at: float = math.inf
+    until: float = math.inf  # when the attempt that is under way must be over
+    http: httpx.Client = field(init=False)
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ class Answer:
     @property
     def media(self) -> str:
         """Type of the content, such as "application/json"."""
-        return dict(self.headers).get("content-type", "").split(";")[0].strip().lower()
+        return _kind_of(dict(self.headers).get("content-type", ""))
 
 
 class Again(Exception):  # noqa: N818 - a request to repeat, seen by `client.get` alone
@@ -137,6 +125,7 @@ def refuse(where: str, found: str, expected: str, kind: type[UserError] = UserEr
 
 
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)  # statuses after which asking again makes sense
+REDIRECTS = (301, 302, 303, 307, 308)
 KEPT_HEADERS = ("content-type", "content-language", "date", "etag", "last-modified")
 SHOWN_OF_ERROR = 20_000  # bytes of an error's body in which a message is looked for
 LONGEST_SECRET = 5_000  # bytes, however it is escaped
@@ -144,59 +133,183 @@ WAIT_IN_WORDS = re.compile(rb"[Tt]ry again in (\d{1,6}) second")
 QUOTA_IN_WORDS = re.compile(rb"[Qq]uota will be replenished in (\d{1,3}):(\d\d):(\d\d)")
 
 
-def _receive(client: Client, request: Request, response: httpx.Response, started: float) -> Answer:
-    """Read an answer to its end.
+@contextmanager
+def open_client(**settings: Any) -> Iterator[Client]:
+    """Open a client with some of its fields, and close its connections at the end.
 
-    Raises
-    ------
-    Again
-        Where asking again may help: 429, 5xx, a body that broke off or came too slowly.
-    UserError
-        Where it would not: other statuses, a body too large, a web page instead of data.
+    Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); certificates are always
+    verified.
     """
-    if response.status_code not in (200, 204):
-        _refuse_status(client, request, response, started)
-    if response.status_code == 200:
-        _check_kind(client, request, response, started)
-    body = b"".join(_decoded(client, request, response, started))
-    if response.status_code == 200 and not body:
+    for name in ("httpx", "httpcore"):  # they would log what a server says, which may repeat a key
+        logging.getLogger(name).setLevel(logging.WARNING)
+    client = Client(**settings)
+    timeout = httpx.Timeout(client.read_seconds, connect=client.connect_seconds)
+    # A publisher can tell whose requests they are.
+    agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
+    try:
+        client.http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
+    except (ImportError, ValueError, OSError) as error:
+        found = "cannot be started with this proxy or certificate setting"
+        raise UserError(f"HTTP client: {found}: {error}") from None
+    for transport in filter(None, (client.http._transport, *client.http._mounts.values())):  # also of a proxy
+        # httpx offers no other way to its network; a test sees that the limit holds.
+        pool = transport._pool  # type: ignore[attr-defined]
+        pool._network_backend = Bounded(httpcore.SyncBackend(), client)
+    with client.http:
+        yield client
+
+
+class Bounded:
+    """A network, or a connection of it, none of whose waits lasts beyond the attempt that is under way."""
+
+    def __init__(self, inner: Any, client: Client) -> None:
+        self.inner, self.client = inner, client
+
+    def __getattr__(self, name: str) -> Any:
+        """What has no wait, such as to close."""
+        return getattr(self.inner, name)
+
+    def _left(self, timeout: float | None, error: type[Exception]) -> float | None:
+        """Seconds that a wait may last; without any left it has failed already."""
+        if math.isinf(self.client.until):
+            return timeout
+        if (left := self.client.until - self.client.clock()) <= 0:
+            raise error("no time left")
+        return left if timeout is None else min(timeout, left)
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **other: Any) -> "Bounded":
+        """Open a connection."""
+        timeout = self._left(timeout, httpcore.ConnectTimeout)
+        return Bounded(self.inner.connect_tcp(host, port, timeout, **other), self.client)
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None
+    ) -> "Bounded":
+        """Begin to speak TLS."""
+        timeout = self._left(timeout, httpcore.ConnectTimeout)
+        return Bounded(self.inner.start_tls(ssl_context, server_hostname, timeout), self.client)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Wait for bytes."""
+        return self.inner.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes."""
+        self.inner.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+
+
+def get(client: Client, request: Request) -> Answer:
+    """Ask once, and again after faults that may pass: the complete answer, with status 200 or 204.
+
+    What may not pass is told at once, else the fault of the last attempt. Between attempts a random part of a bound that
+    doubles each time is waited, between half and all ("equal jitter", Brooker, AWS Architecture Blog, 2015), so that many
+    clients do not come back at once.
+    """
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        bound = min(client.longest_wait, client.first_wait * 2 ** (state.attempt_number - 1))
+        return max(getattr(fault, "wait", 0.0), bound * (0.5 + client.chance() / 2))
+
+    stop, retry = tenacity.stop_after_attempt(client.attempts), tenacity.retry_if_exception_type(Again)
+    retrying = tenacity.Retrying(stop=stop, wait=wait, retry=retry, sleep=client.sleep, reraise=True)
+    try:
+        return retrying(_attempt, client, request)
+    except Again as fault:
+        found = f"{fault.found}, at the last of {client.attempts} attempts"
+        expected = fault.expected + _without_tls(request.url)
+        raise refuse(request.url, redact(found, request.key), expected) from None
+    except UserError as fault:
+        raise type(fault)(redact(str(fault), request.key)) from None
+    finally:
+        client.until = math.inf
+
+
+def _attempt(client: Client, request: Request) -> Answer:
+    """Ask once, following redirects that stay on the host."""
+    url, client.until = request.url, client.clock() + client.total_seconds
+    here = urlsplit(url)
+    for _ in range(client.redirects + 1):
+        # The source's pace says when another request to its host may be sent.
+        if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
+            client.sleep(left)
+        client.asked[here.netloc] = client.clock()
+        answer = _exchange(client, request, url)
+        if isinstance(answer, Answer):
+            return answer
+        url, location = urljoin(url, answer), answer
+        if not location or urlsplit(url)[:2] != here[:2]:
+            raise refuse(request.url, f"a redirect to {quote(location and url)}", f"one within {here.netloc}")
+    raise refuse(request.url, f"more than {client.redirects} redirects", "an answer")
+
+
+def _exchange(client: Client, request: Request, url: str) -> Answer | str:
+    """Send one request: the answer, or where a redirect points to. Faults of the network may pass."""
+    try:
+        # No variable of ours holds the key in the open.
+        with client.http.stream("GET", url, headers=request.headers()) as response:
+            headers = {name: redact(text, request.key) for name, text in response.headers.items()}
+            if response.status_code in REDIRECTS:
+                return headers.get("location", "")
+            return _receive(client, request, response, headers)
+    except httpx.TimeoutException as error:
+        fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
+        if client.clock() >= client.until:
+            fault = _too_slow(client)
+    except httpx.TransportError as error:
+        if is_certificate_fault(error):
+            valid = f"a valid one{_without_tls(url)}"
+            raise refuse(url, f"a certificate that cannot be trusted ({error})", valid) from None
+        fault = Again(f"a broken connection ({type(error).__name__}: {error})", "a complete answer")
+    except httpx.InvalidURL as error:
+        raise refuse(url, f"an address that is none ({error})", "https://…") from None
+    raise fault from None
+
+
+def _receive(client: Client, request: Request, response: httpx.Response, headers: dict[str, str]) -> Answer:
+    """Read an answer to its end; `Again` where asking again may help, as for a body that broke off."""
+    status, parts = response.status_code, _decoded(client, request, response, headers)
+    if status not in (200, 204):
+        raise _fault_of(client, request, status, headers, _beginning(request, parts))
+    if status == 200:
+        _check_kind(request, headers, parts)
+    body = b"".join(parts)
+    if status == 200 and not body:
         raise Again("an empty body with status 200", "data, or status 204")
-    named = [name for name in KEPT_HEADERS if name in response.headers]
-    headers = tuple((name, redact(response.headers[name], request.secrets)) for name in named)
-    body = redact_bytes(body, request.secrets)
-    return Answer(request.url, response.status_code, headers, body, client.now())
+    kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
+    return Answer(request.url, status, kept, redact_bytes(body, request.key), client.now())
 
 
-def _refuse_status(client: Client, request: Request, response: httpx.Response, started: float) -> None:
-    """Raise what a status other than success calls for, with the words of the server."""
-    body = beginning(client, request, response, started)
-    said = f": {quote(words)}" if (words := error_words(body)) else ""
-    found = f"status {response.status_code}{said}"
-    if response.status_code == 404:
-        raise refuse(request.url, found, "status 200", NothingThere)
+def _fault_of(
+    client: Client, request: Request, status: int, headers: dict[str, str], body: bytes
+) -> UserError | Again:
+    """Return what a status other than success calls for, with the words of the server."""
+    found = f"status {status}" + (f": {quote(words)}" if (words := error_words(body)) else "")
+    if status == 404:
+        return refuse(request.url, found, "status 200", NothingThere)
     if quota := QUOTA_IN_WORDS.search(body):
         hours, minutes = int(quota[1]), int(quota[2])
         expected = f"an answer; ask again in {hours} h {minutes} min: what was answered so far is kept"
-        raise refuse(request.url, found, expected, QuotaUsed)
-    if response.status_code not in MAY_PASS:
-        raise refuse(request.url, found, "status 200")
-    wait = asked_wait(response.headers.get("Retry-After", ""), body, client.now())
-    if wait > client.limits.longest_wait:
-        expected = f"an answer, or a wait of at most {client.limits.longest_wait:g} s; ask again later"
-        raise refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
-    raise Again(found, "status 200", wait)
+        return refuse(request.url, found, expected, QuotaUsed)
+    if status not in MAY_PASS:
+        return refuse(request.url, found, "status 200")
+    wait = asked_wait(headers.get("retry-after", ""), body, client.now())
+    if wait > client.longest_wait:
+        expected = f"an answer, or a wait of at most {client.longest_wait:g} s; ask again later"
+        return refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
+    return Again(found, "status 200", wait)
 
 
-def beginning(client: Client, request: Request, response: httpx.Response, started: float) -> bytes:
-    """Return the beginning of an error's body, decompressed where that is possible, without the key."""
+def _beginning(request: Request, parts: Iterator[bytes]) -> bytes:
+    """Return the beginning of an error's body, as far as it comes, without the key."""
     body = b""
     with suppress(httpx.HTTPError, Again, UserError):  # the status says enough
-        for chunk in _decoded(client, request, response, started):
-            body += chunk
+        for part in parts:
+            body += part
             if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
                 break
     # Cut only after the key was taken out, or a part of it would stay.
-    return redact_bytes(body, request.secrets)[:SHOWN_OF_ERROR]
+    return redact_bytes(body, request.key)[:SHOWN_OF_ERROR]
 
 
 def error_words(body: bytes) -> str:
@@ -222,46 +335,50 @@ def asked_wait(header: str, body: bytes, now: datetime) -> float:
         return float(match[1]) if match else 0.0
 
 
-def _check_kind(client: Client, request: Request, response: httpx.Response, started: float) -> None:
+def _kind_of(content_type: str) -> str:
+    """The type of a content without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _check_kind(request: Request, headers: dict[str, str], parts: Iterator[bytes]) -> None:
     """Refuse content of another kind than asked for, and rows whose end nobody could see."""
-    media = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if media not in request.media:
-        title = error_words(beginning(client, request, response, started)) if "html" in media else ""
-        found = f"content of type {quote(redact(media, request.secrets))}"
-        found += f", a page that says {quote(title)}" if title else ""
-        raise refuse(request.url, found, " or ".join(request.media))
-    framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    if "csv" in media and not framed:  # readers see where JSON and XML break off; rows look complete
+    media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, request.media)]
+    if media not in wanted:
+        title = error_words(_beginning(request, parts)) if "html" in media else ""
+        said = f", a page that says {quote(title)}" if title else ""
+        raise refuse(request.url, f"content of type {quote(media)}{said}", " or ".join(wanted))
+    if "csv" in media and not {"content-length", "transfer-encoding"} & {*headers}:
+        # Readers see where JSON and XML break off; rows look complete.
         raise refuse(request.url, "rows of unknown length", "an answer that says where it ends")
 
 
-def _decoded(client: Client, request: Request, response: httpx.Response, started: float) -> Iterator[bytes]:
+def _decoded(
+    client: Client, request: Request, response: httpx.Response, headers: dict[str, str]
+) -> Iterator[bytes]:
     """Give the body in parts, decompressed within bounds."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("identity", "gzip", ""):
-        raise refuse(request.url, f"the encoding {quote(redact(encoding, request.secrets))}", "gzip or none")
-    raw = bounded(client, request, response, started)
-    yield from _unzipped(raw, client.limits.decoded_bytes, request.url) if encoding == "gzip" else raw
+        raise refuse(request.url, f"the encoding {quote(encoding)}", "gzip or none")
+    raw = _bounded(client, request.url, response, headers.get("content-length", ""))
+    yield from _unzipped(raw, client.decoded_bytes, request.url) if encoding == "gzip" else raw
 
 
-def bounded(client: Client, request: Request, response: httpx.Response, started: float) -> Iterator[bytes]:
+def _bounded(client: Client, where: str, response: httpx.Response, declared: str) -> Iterator[bytes]:
     """Give the body as sent; stop as soon as it is too large or takes too long."""
-    limit, total = client.limits.received_bytes, 0
-    declared = response.headers.get("Content-Length", "")
+    limit, total = client.received_bytes, 0
     if declared.isdecimal() and int(declared) > limit:
-        raise refuse(request.url, f"a body of {declared} bytes", f"at most {limit}")
+        raise refuse(where, f"a body of {declared} bytes", f"at most {limit}")
     for chunk in response.iter_raw():
-        total += len(chunk)
-        if total > limit:
-            raise refuse(request.url, f"a body of more than {limit} bytes", f"at most {limit}")
-        if client.clock() - started > client.limits.total_seconds:
+        if (total := total + len(chunk)) > limit:
+            raise refuse(where, f"a body of more than {limit} bytes", f"at most {limit}")
+        if client.clock() > client.until:
             raise _too_slow(client)
         yield chunk
 
 
 def _too_slow(client: Client) -> Again:
     """Return what to say of an answer that takes longer than all of it may."""
-    seconds = f"{client.limits.total_seconds:g} s"
+    seconds = f"{client.total_seconds:g} s"
     return Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
 
 
@@ -284,177 +401,6 @@ def _unzipped(chunks: Iterator[bytes], limit: int, where: str) -> Iterator[bytes
         raise Again("a gzip that ends too early", "a complete one")
 
 
-REDIRECTS = (301, 302, 303, 307, 308)
-
-
-@contextmanager
-def open_client(
-    limits: Limits | None = None, bases: Mapping[str, str] | None = None, **changes: Any
-) -> Iterator[Client]:
-    """Open a client and close its connections at the end.
-
-    Parameters
-    ----------
-    limits : bounds of time, size and attempts.
-    bases : other base addresses by source, such as a mirror.
-    changes : clock, sleep, chance or now of `Client`.
-
-    Notes
-    -----
-    Proxies and certificates come from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE); certificates are always
-    verified.
-    """
-    limits = limits or Limits()
-    timeout = httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds)
-    # A publisher can tell whose requests they are.
-    agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
-    ends = Deadline()
-    try:
-        http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
-        _bound_waits(http, ends, changes.get("clock", time.monotonic))
-    except (ImportError, ValueError, OSError) as error:
-        found = "cannot be started with this proxy or certificate setting"
-        raise UserError(f"HTTP client: {found}: {error}") from None
-    with http:
-        yield Client(http, limits, bases or {}, ends=ends, **changes)
-
-
-def _bound_waits(http: httpx.Client, ends: Deadline, clock: Callable[[], float]) -> None:
-    """Let every wait of a client's connections, also those through a proxy, end with the attempt."""
-    for transport in (http._transport, *http._mounts.values()):
-        # httpx offers no other way to its network; a test sees that the limit holds.
-        if transport is not None:
-            pool = transport._pool  # type: ignore[attr-defined]
-            pool._network_backend = Bounded(httpcore.SyncBackend(), ends, clock)
-
-
-@dataclass(frozen=True)
-class Bounded(httpcore.NetworkBackend, httpcore.NetworkStream):
-    """A network, or a connection of it, none of whose waits lasts beyond the deadline."""
-
-    inner: Any
-    ends: Deadline
-    clock: Callable[[], float]
-
-    def left(self, timeout: float | None, error: type[Exception]) -> float | None:
-        """Seconds that a wait may last; without any left it has failed already."""
-        if math.isinf(self.ends.at):
-            return timeout
-        if (left := self.ends.at - self.clock()) <= 0:
-            raise error("no time left")
-        return left if timeout is None else min(timeout, left)
-
-    def connect_tcp(  # type: ignore[override]
-        self, host: str, port: int, timeout: float | None = None, **other: Any
-    ) -> "Bounded":
-        """Open a connection."""
-        timeout = self.left(timeout, httpcore.ConnectTimeout)
-        return Bounded(self.inner.connect_tcp(host, port, timeout, **other), self.ends, self.clock)
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None
-    ) -> "Bounded":
-        """Begin to speak TLS."""
-        timeout = self.left(timeout, httpcore.ConnectTimeout)
-        return Bounded(self.inner.start_tls(ssl_context, server_hostname, timeout), self.ends, self.clock)
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Wait for bytes."""
-        return self.inner.read(max_bytes, self.left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes."""
-        self.inner.write(buffer, self.left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.inner.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks of a connection, such as its socket."""
-        return self.inner.get_extra_info(info)
-
-
-def get(client: Client, request: Request) -> Answer:
-    """Ask once, and again after faults that may pass.
-
-    Returns
-    -------
-    The complete answer, with status 200 or 204.
-
-    Raises
-    ------
-    UserError
-        Naming the address and the fault; what the fault was at the last attempt where several were made.
-    """
-    retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(client.limits.attempts),
-        wait=lambda state: _wait_before_next(client, state),
-        retry=tenacity.retry_if_exception_type(Again),
-        sleep=client.sleep,
-        reraise=True,
-    )
-    try:
-        with redacted_log(request.secrets):
-            return retrying(attempt, client, request)
-    except Again as fault:
-        found = f"{fault.found}, at the last of {client.limits.attempts} attempts"
-        expected = fault.expected + _without_tls(request.url)
-        raise refuse(request.url, redact(found, request.secrets), expected) from None
-    except UserError as fault:
-        raise type(fault)(redact(str(fault), request.secrets)) from None
-    finally:
-        client.ends.at = math.inf
-
-
-def _wait_before_next(client: Client, state: tenacity.RetryCallState) -> float:
-    """Seconds to wait: what the server asked for, else a random part of a bound that doubles each time.
-
-    The random part is between half and all ("equal jitter", Brooker, AWS Architecture Blog, 2015), so that many
-    clients do not come back at once.
-    """
-    fault = state.outcome.exception() if state.outcome else None
-    asked = fault.wait if isinstance(fault, Again) else 0.0
-    bound = min(client.limits.longest_wait, client.limits.first_wait * 2 ** (state.attempt_number - 1))
-    return max(asked, bound * (0.5 + client.chance() / 2))
-
-
-def attempt(client: Client, request: Request) -> Answer:
-    """Ask once, following redirects that stay on the host."""
-    started = client.clock()
-    url = request.url
-    for _ in range(client.limits.redirects + 1):
-        _keep_distance(client, request, url)
-        client.ends.at = started + client.limits.total_seconds
-        answer, location = exchange(client, request, url, started)
-        if answer is not None:
-            return answer
-        url = _checked_redirect(client, url, location)
-    raise refuse(request.url, f"more than {client.limits.redirects} redirects", "an answer")
-
-
-def exchange(client: Client, request: Request, url: str, started: float) -> tuple[Answer | None, str]:
-    """Send one request: the answer, or where a redirect points to. Faults of the network may pass."""
-    try:
-        # No variable of ours holds the key in the open.
-        with client.http.stream("GET", url, headers=request.headers()) as response:
-            if response.status_code in REDIRECTS:
-                return None, redact(response.headers.get("Location", ""), request.secrets)
-            return _receive(client, request, response, started), ""
-    except httpx.TimeoutException as error:
-        fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
-        if client.clock() - started >= client.limits.total_seconds:
-            fault = _too_slow(client)
-    except httpx.TransportError as error:
-        if is_certificate_fault(error):
-            valid = f"a valid one{_without_tls(url)}"
-            raise refuse(url, f"a certificate that cannot be trusted ({error})", valid) from None
-        fault = Again(f"a broken connection ({type(error).__name__}: {error})", "a complete answer")
-    except httpx.InvalidURL as error:
-        raise refuse(url, f"an address that is none ({error})", "https://…") from None
-    raise fault from None
-
-
 def _without_tls(url: str) -> str:
     """Say what else there is where the host may speak http alone."""
     plain_host = url.startswith("https:") and urlsplit(url).hostname in PLAIN_HOSTS
@@ -468,23 +414,3 @@ def is_certificate_fault(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _checked_redirect(client: Client, url: str, location: str) -> str:
-    """Return where a redirect points to, which must be the same host, and as safe."""
-    target = urljoin(url, location)
-    here, there = urlsplit(url), urlsplit(target)
-    if not location or here.netloc != there.netloc or here.scheme != there.scheme:
-        raise refuse(url, f"a redirect to {quote(target if location else '')}", f"one within {here.netloc}")
-    if not client.allow_http:
-        check_address(target)
-    return target
-
-
-def _keep_distance(client: Client, request: Request, url: str) -> None:
-    """Wait until the source's pace allows another request to this host."""
-    host = urlsplit(url).netloc
-    last = client.asked.get(host)
-    if last is not None and (left := last + request.pace - client.clock()) > 0:
-        client.sleep(left)
-    client.asked[host] = client.clock()

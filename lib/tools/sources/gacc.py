@@ -13,6 +13,7 @@ recorded in 2026 (table of March 2026, index of April 2026, fixtures of hoyla/me
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,9 +22,10 @@ import pandas as pd
 
 from lib.economies import known_names
 from lib.errors import UserError, quote
-from lib.tools.sources import decode
+from lib.tools.sources import tables
 from lib.tools.sources.client import NothingThere, Request, refuse
 from lib.tools.sources.observations import Question
+from lib.tools.sources.snapshots import Desk
 
 INDEX = "/statics/report/preliminary{}.html"
 FREQUENCIES = ("A", "M")
@@ -42,28 +44,25 @@ VALUATION = {"export": "FOB", "import": "CIF", "total": "FOB + CIF"}
 OTHER_NAMES = {"Total": "World", "R. O. Korea": "South Korea", "Korea Rep.": "South Korea"}
 
 
-def plan(question: Question, look: Any, **about: Any) -> list[Request]:
-    """Return the requests for the releases of the years: each month's, for annual values December's alone.
-
-    `look(request, read)` gives what an index page says; a year whose page is not there is left out.
-    """
-    if [place.name for place in question.reporters[:1]] != ["China"]:
+def plan(question: Question, desk: Desk) -> list[Request]:
+    """Return the requests for the releases of the years: each month's, for annual values December's alone."""
+    if question.reporters[0].name != "China":
         raise UserError(f"reporter: found {quote(question.reporters[0].name)} of gacc, expected China")
-    page = {"accept": "text/html", "media": HTML} | about
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
         try:
-            year, links = look(Request(path=INDEX.format(place), **page), read_index)
+            index = desk.request("gacc", INDEX.format(place), media=HTML)
+            (year, links), _ = desk.ask(index, read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
-        for month, path in links if (year or place) in question.years else []:
+        for month, path in links if year in question.years else []:
             if question.freq == "M" or month == len(MONTHS):
                 paths[path] = None
     # A release is never changed under its address: it is asked for once.
-    return [Request(path=path, lasting=True, **page) for path in paths]
+    return [desk.request("gacc", path, media=HTML, lasting=True) for path in paths]
 
 
-def read_index(body: bytes, media: str, where: str) -> tuple[int, list[tuple[int, str]]]:
+def read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
     """Read an index page: its year, and month and path of each release of the table by country."""
     page = _parse(body, where)
     options = page.xpath("//*[@id='preliminarysel']//option")
@@ -90,11 +89,11 @@ def _path_of(href: str, where: str) -> str:
 
 def _parse(body: bytes, where: str) -> Any:
     """Return the page as a tree; one that breaks off within a table would be read in part, and is refused."""
-    text = decode.decode_text(body, where)
+    text = tables.decode_text(body, where)
     tags = [tag.lower() for tag in re.findall(r"</?table\b", text, re.IGNORECASE)]
     if tags.count("<table") != tags.count("</table"):
         raise refuse(where, "a table without its end", "a complete page")
-    return decode.parse_html(text, where)
+    return tables.parse_html(text, where)
 
 
 def _text(element: Any) -> str:
@@ -118,26 +117,15 @@ def is_release(body: bytes) -> bool:
     return bool(HEADING.search(_said(page, "atcl-ttl"))) and _table(page, "atcl-cnt") is not None
 
 
-def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read a release.
-
-    Returns
-    -------
-    Rows of China with every country in the table and the world, for the month and for January to that month (in December
-    the year; growth stands with these), and a note for a page that contradicts itself, of which nothing is read.
-
-    Raises
-    ------
-    UserError
-        Where it is no release of the table by country, or a number in it is none.
-    """
+def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read a release: China with every country in the table, for the month and for January to it, in December the year."""
     page = _parse(body, where)
     title, table = _said(page, "atcl-ttl"), _table(page, "atcl-cnt")
     heading = HEADING.search(title)
     if heading is None or heading[1].lower() not in MONTHS or table is None:
         expected = "a release of China's total export & import values by country/region"
         raise refuse(where, quote(title) if title else "no heading", expected)
-    lines = [[_text(cell) for cell in row.findall("td")] for row in table.iter("tr")]
+    lines = [[_text(cell) for cell in cells] for row in table.iter("tr") if (cells := row.findall("td"))]
     currency = heading[3].upper().replace("RMB", "CNY")
     units = [line[0].partition(":")[2].strip() for line in lines if line and line[0].startswith("Unit:")]
     unit = UNIT.match(stated := "".join(units[:1]))
@@ -146,13 +134,13 @@ def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
         return _coded([]), [note]
     scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
     columns = _columns_of(lines, int(heading[2]), MONTHS.index(heading[1].lower()) + 1, where)
-    rows = [
-        one
-        for line in lines
-        if len(line) == len(columns) + 1 and (partner := country(line[0])) is not None
-        for one in _values_of(line[1:], columns, partner, scale, where)
-    ]
-    return _coded(rows).assign(unit=f"{currency} mn", published=_day_of(page, where)), []
+    stated = _said(page, "atcl-date")
+    try:
+        day = datetime.strptime(stated, "%Y/%m/%d").date().isoformat() if stated else ""
+    except ValueError:
+        raise refuse(where, f"the day {quote(stated)}", "YYYY/MM/DD") from None
+    rows = _coded(_values_of(lines, columns, scale, where))
+    return rows.assign(unit=f"{currency} mn", published=day), []
 
 
 def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
@@ -172,7 +160,7 @@ def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> li
     return [(str(flow), period) for flow, period in zip(flows + growth, periods, strict=True)]
 
 
-def country(label: str) -> str | None:
+def _country(label: str) -> str | None:
     """Return the name of an economy here, or None for a group of them and for lines that are none."""
     name = re.sub(r"^of which:\s*", "", label)
     name = OTHER_NAMES.get(name, re.sub(r"\s*\([A-Z]+\)$|, China$", "", name))
@@ -181,34 +169,26 @@ def country(label: str) -> str | None:
 
 
 def _values_of(
-    cells: list[str], columns: list[tuple[str, str]], partner: str, scale: float, where: str
-) -> list[tuple[Any, ...]]:
-    """Return partner, flow, period, value in millions, and growth where the period is that from January."""
-    for cell in cells:
-        if not (cell in ("", "-") or NUMBER.fullmatch(cell)):
-            raise refuse(f"{where}: {partner}", quote(cell), "a number like 41,046.4")
-    there = [(*column, cell) for column, cell in zip(columns, cells, strict=True) if cell not in ("", "-")]
-    growth = {flow: cell for flow, period, cell in there if period == "yoy"}
-    return [
-        (partner, flow, period, round(float(cell.replace(",", "")) * scale, 6), growth.get(flow, "") if len(period) != 7 else "")
-        for flow, period, cell in there
-        if period != "yoy"
-    ]  # fmt: skip
+    lines: list[list[str]], columns: list[tuple[str, str]], scale: float, where: str
+) -> Iterator[tuple[Any, ...]]:
+    """Give partner, flow, period, value in millions, and growth where the period is that from January."""
+    for name, *cells in lines:
+        if len(cells) != len(columns) or (partner := _country(name)) is None:
+            continue
+        there = [(*at, cell) for at, cell in zip(columns, cells, strict=True) if cell not in ("", "-")]
+        growth = {flow: cell for flow, period, cell in there if period == "yoy"}
+        for flow, period, cell in there:
+            if not NUMBER.fullmatch(cell):
+                raise refuse(f"{where}: {partner}", quote(cell), "a number like 41,046.4")
+            if period != "yoy":
+                value = round(float(cell.replace(",", "")) * scale, 6)
+                yield partner, flow, period, value, growth.get(flow, "") if len(period) != 7 else ""
 
 
-def _coded(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+def _coded(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
     """Return rows as all sources give them."""
     kinds = {"partner": "str", "flow": "str", "period": "str", "value": "float64", "yoy_pct": "str"}
     frame = pd.DataFrame(rows, columns=list(kinds)).astype(kinds).drop_duplicates(ignore_index=True)
     freq = frame["period"].str.len().eq(4).map({True: "A", False: "M"}).astype("str")
     valuation = frame["flow"].map(VALUATION).astype("str")
     return frame.assign(reporter="China", freq=freq, valuation=valuation, unit="CNY mn")
-
-
-def _day_of(page: Any, where: str) -> str:
-    """Return the day of the release; "" where the page does not say it."""
-    stated = _said(page, "atcl-date")
-    try:
-        return datetime.strptime(stated, "%Y/%m/%d").date().isoformat() if stated else ""
-    except ValueError:
-        raise refuse(where, f"the day {quote(stated)}", "YYYY/MM/DD") from None

@@ -10,14 +10,13 @@ A recorded answer (Nicaragua, August 2026, 41 columns) shows what is read here: 
 `PUBLICATION_DATE` is the day of the release. An unknown code gives status 200 and no row.
 """
 
-from typing import Any
-
 import pandas as pd
 
 from lib.errors import quote
-from lib.tools.sources import decode
+from lib.tools.sources import tables
 from lib.tools.sources.client import Request, error_words, refuse
 from lib.tools.sources.observations import Question
+from lib.tools.sources.snapshots import Desk
 
 FLOW = "/data/dataflow/IMF.STA/IMTS/+/"
 DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
@@ -25,61 +24,45 @@ INDICATORS = {"XG_FOB_USD": ("export", "FOB"), "MG_CIF_USD": ("import", "CIF")}
 FREQUENCIES = ("A", "Q", "M")
 MEDIA = "application/vnd.sdmx.data+csv"
 MULTIPLIERS = ("UNIT_MULT", "UNIT_MULTIPLIER", "MULTIPLIER")
-ESTIMATE = "e"
 
 
-def plan(question: Question, look: Any, **about: Any) -> list[Request]:
-    """Return the one request that brings all flows of the reporters with the partners, or with all."""
-    indicators = "+".join(name for name, (flow, _) in INDICATORS.items() if flow in question.single)
+def plan(question: Question, desk: Desk) -> list[Request]:
+    """Return the one request that brings both flows of the reporters with the partners, or with all."""
     reporters = "+".join(place.imf for place in question.reporters)
     partners = "+".join(place.imf for place in question.partners) if question.partners else "*"
     years = ("c[TIME_PERIOD]", f"ge:{question.years[0]}+le:{question.years[-1]}")
-    path = f"{FLOW}{reporters}.{indicators}.{partners}.{question.freq}"
-    return [Request(path=path, params=(years,), accept=f"{MEDIA};version=2.0.0", media=(MEDIA,), **about)]
+    path = f"{FLOW}{reporters}.{'+'.join(INDICATORS)}.{partners}.{question.freq}"
+    return [desk.request("imf", path, (years,), media=(f"{MEDIA};version=2.0.0",))]
 
 
-def read(body: bytes, media: str, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """Read an answer.
-
-    Returns
-    -------
-    Rows in the codes of the IMF (`observations.COLUMNS` as far as the source says them; values in dollars), and notes.
-
-    Raises
-    ------
-    UserError
-        For an error in place of data, another unit than dollars, a true multiplier, or indicators of another question.
-    """
+def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read an answer: rows in the codes of the IMF, values in dollars, and notes."""
     if body.lstrip()[:1] == b"{":
         raise refuse(where, f"the error {quote(error_words(body))}", "an SDMX-CSV table")
-    header = ",".join((*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE")).encode() + b"\n"
+    needed = (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE")
     optional = ("ACTION", "UNIT", "STATUS", "PUBLICATION_DATE", *MULTIPLIERS)
-    rows = decode.read_table(body or header, where, (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE"), optional)
-    rows = rows[~rows["OBS_VALUE"].isin(decode.MISSING)]
+    rows = tables.read_columns(body or ",".join(needed).encode() + b"\n", where, needed, optional)
+    rows = rows[~rows["OBS_VALUE"].isin(tables.MISSING)]
     rows, notes = _without_others(rows, where)
     _check_unit(rows, where)
-    value = decode.to_numbers(rows["OBS_VALUE"].to_list(), f"{where}: OBS_VALUE")
-    day = rows.get("PUBLICATION_DATE", pd.Series("", rows.index, dtype="str")).str[:10]
-    estimated = rows.get("STATUS", pd.Series("", rows.index, dtype="str")).str.lower() == ESTIMATE
-    meant = {
-        place: rows["INDICATOR"].map({name: one[place] for name, one in INDICATORS.items()})
-        for place in (0, 1)
-    }
+    blank = pd.Series("", rows.index, dtype="str")
+    day = rows.get("PUBLICATION_DATE", blank).str[:10]
+    estimated = rows.get("STATUS", blank).str.lower() == "e"
     texts = {
         "reporter": rows["COUNTRY"],
         "partner": rows["COUNTERPART_COUNTRY"],
-        "flow": meant[0],
-        "valuation": meant[1],
+        "flow": rows["INDICATOR"].map({name: flow for name, (flow, _) in INDICATORS.items()}),
+        "valuation": rows["INDICATOR"].map({name: valuation for name, (_, valuation) in INDICATORS.items()}),
         "freq": rows["FREQUENCY"],
         "period": rows["TIME_PERIOD"],
         "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
         "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
     }
-    coded = pd.DataFrame(texts, dtype="str").assign(value=value, unit="USD")
+    value = [tables.to_number(one, f"{where}: OBS_VALUE") for one in rows["OBS_VALUE"]]
     if count := int(estimated.sum()):
         words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
         notes.append(f"IMF: {words}")
-    return coded.reset_index(drop=True), notes
+    return pd.DataFrame(texts, dtype="str").assign(value=value, unit="USD").reset_index(drop=True), notes
 
 
 def _without_others(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:

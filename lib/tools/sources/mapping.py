@@ -7,25 +7,15 @@ stands in a `column`, or in a `row` of names above the values.
 import re
 from datetime import date
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, ValidationError, model_validator
 
 from lib.economies import CURRENCIES, read_unit
-from lib.errors import UserError, quote, read_bytes, shown_path
-from lib.files import parse_yaml
+from lib.errors import UserError, quote
 from lib.tools.sources.observations import FIRST_YEAR, LAST_YEAR
 from lib.tools.sources.publishers import PUBLISHERS
+from lib.tools.strict import parse_yaml
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -35,11 +25,11 @@ UNITS = "a currency (ISO 4217) and a power of ten in words, such as USD mn, CNY 
 
 RowNumber = Annotated[int, Field(ge=1, le=100_000)]
 
+RowNumbers = Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
 
-class Strict(BaseModel):
+
+class Strict(BaseModel, extra="forbid", frozen=True, coerce_numbers_to_str=True):
     """Refuses fields that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Axis(Strict):
@@ -47,7 +37,7 @@ class Axis(Strict):
 
     always: Text | None = Field(default=None, alias="is")
     column: Text | Annotated[list[Text], Field(min_length=1, max_length=4)] | None = None
-    row: RowNumber | Annotated[list[RowNumber], Field(min_length=1, max_length=4)] | None = None
+    row: RowNumber | RowNumbers | None = None
     names: dict[str, Text] = {}
     others: Literal["refuse", "skip"] = "refuse"
 
@@ -76,16 +66,11 @@ class Period(Axis):
     Fiscal years begin in the month `fiscal`; FY2022 and other single years name the one in which they start or end.
     """
 
-    format: Text | None = None
+    # With `%q`, a quarter, it is read in words.
+    format: Annotated[Text | None, AfterValidator(lambda text: None if "%q" in (text or "") else text)] = None
     year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)] | None = None
     fiscal: Annotated[int, Field(ge=1, le=12)] | None = None
     fiscal_label: Literal["start", "end"] | None = None
-
-    @field_validator("format")
-    @classmethod
-    def with_a_year(cls, text: str | None, info: Any) -> str | None:
-        """A format that has `%q` is read in words."""
-        return None if text and "%q" in text else text
 
     @model_validator(mode="after")
     def a_year_somewhere(self) -> "Period":
@@ -95,24 +80,31 @@ class Period(Axis):
         return self
 
 
+def _known_unit(text: str) -> str:
+    """Refuse what is no currency and power of ten."""
+    to_unit(text)
+    return text
+
+
 class ValueColumn(Strict):
     """Values of one flow: a column, or without one all columns for which the rows of names say enough."""
 
     column: Text | None = None
     flow: Literal["total", "export", "import"] | None = None
-    unit: Text | None = None
+    unit: Annotated[Text, AfterValidator(_known_unit)] | None = None
     valuation: Literal["", "FOB", "CIF", "FOB + CIF"] = ""
-
-    @field_validator("unit")
-    @classmethod
-    def a_unit(cls, text: str | None) -> str | None:
-        """A currency and a power of ten."""
-        if text is not None:
-            to_unit(text)
-        return text
 
 
 ROLES = ("reporter", "partner", "flow", "unit", "period")
+
+
+def _known_encoding(name: str) -> str:
+    """Refuse what is no text encoding that Python has."""
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError("no encoding of that name; utf-8, gb18030 and cp1251 are some") from None
+    return name
 
 
 class Mapping(Strict):
@@ -124,16 +116,11 @@ class Mapping(Strict):
     licence: Text = "not stated"
     authority: Literal["customs", "statistics", "government", "press", "unstated"] = "unstated"
     published: date | None = None
-    encoding: Text | None = None
+    encoding: Annotated[Text, AfterValidator(_known_encoding)] | None = None
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     sheet: Text | None = None
-    header_row: (
-        Annotated[int, Field(ge=0, le=1000)]
-        | Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
-        | None
-    ) = None
+    header_row: Annotated[int, Field(ge=0, le=1000)] | RowNumbers | None = None
     last_row: RowNumber | None = None
-    until: Text | None = None
     fill: Texts = Field(default=[], min_length=0)
     rows: dict[str, Text | Texts] = {}
     decimal: Literal[".", ","] | None = None
@@ -162,16 +149,6 @@ class Mapping(Strict):
         values = [one.column for one in self.flows if one.column]
         return list(dict.fromkeys([*axes, *values, *self.rows, *self.fill]))
 
-    @field_validator("encoding")
-    @classmethod
-    def known_encoding(cls, name: str | None) -> str | None:
-        """A text encoding that Python has."""
-        try:
-            "".encode(name or "utf-8")
-        except (LookupError, ValueError, UnicodeError):
-            raise ValueError("no encoding of that name; utf-8, gb18030 and cp1251 are some") from None
-        return name
-
     @model_validator(mode="after")
     def agrees(self) -> "Mapping":
         """One mark cannot be both; every value needs a flow and a unit; a source of others keeps its name."""
@@ -181,28 +158,17 @@ class Mapping(Strict):
             raise ValueError("`flow` is said neither of the column nor by `flow:`")
         if self.unit is None and any(one.unit is None for one in self.flows):
             raise ValueError("`unit` is said neither of the column nor by `unit:`")
-        if self.source in PUBLISHERS and not _is_of(self.url, self.source):
-            raise ValueError(
-                f"`source` {self.source} is a live one, whose figures these are not: another name"
-            )
+        if self.source in PUBLISHERS:  # its figures may be at hand as a page saved from its site
+            site = PUBLISHERS[self.source].base.partition(".")[2].partition("/")[0]
+            if not re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", self.url):
+                words = f"`source` {self.source} is a live one, whose figures these are not: another name"
+                raise ValueError(words)
         return self
-
-
-def _is_of(url: str, source: str) -> bool:
-    """Whether an address is of the site of a live source, such as a page of China's customs saved by hand."""
-    site = ".".join((urlsplit(PUBLISHERS[source].base).hostname or "").split(".")[1:])
-    return bool(re.fullmatch(rf"https?://([^/]+\.)?{re.escape(site)}(/.*)?", url))
 
 
 @lru_cache(maxsize=1000)
 def to_unit(text: str) -> tuple[str, int]:
-    """Return the currency and the power of ten of a unit.
-
-    Raises
-    ------
-    ValueError
-        Where the text does not say both.
-    """
+    """Return the currency and the power of ten of a unit, which must say both."""
     code, _, rest = text.partition(" ")
     if re.fullmatch("[A-Z]{3}", code) and code in CURRENCIES:
         ten = read_unit(rest)[1] if rest else 0
@@ -221,17 +187,6 @@ TENS = {0: "", 3: "th", 4: "万", 5: "lakh", 6: "mn", 7: "crore", 8: "亿", 9: "
 def unit_in_words(currency: str, ten: int) -> str:
     """Return a unit as `to_unit` reads it."""
     return f"{currency} {TENS.get(ten) or ('1' + '0' * (ten - 12) + ' trillion' if ten else '')}".strip()
-
-
-def read_mapping(path: Path) -> Mapping:
-    """Read and check a mapping file.
-
-    Raises
-    ------
-    UserError
-        Naming every field that is wrong.
-    """
-    return parse_mapping(read_bytes(path), shown_path(path))
 
 
 def parse_mapping(content: bytes, where: str) -> Mapping:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,7 @@ from lib.tools.sources.client import refuse
 
 FREQUENCIES = {"A": "annual", "Q": "quarterly", "M": "monthly"}
 
-SHAPES = {
-    "A": re.compile(r"(\d{4})()", re.ASCII),
-    "Q": re.compile(r"(\d{4})-?Q([1-4])", re.ASCII),
-    "M": re.compile(r"(\d{4})-?M?(0[1-9]|1[0-2])", re.ASCII),
-}
+SHAPES = {"A": r"(\d{4})()", "Q": r"(\d{4})-?(Q[1-4])", "M": r"(\d{4})-?M?(0[1-9]|1[0-2])"}
 
 PARTS = {
     "A": [""],
@@ -36,33 +33,27 @@ FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 @dataclass(frozen=True)
 class Question:
-    """What is wanted of a source: flows of reporters with partners, or with all (None), for consecutive years."""
+    """What is wanted of a source: trade of reporters with partners, or with all (None), for consecutive years."""
 
     source: str
     reporters: tuple[Economy, ...]
     partners: tuple[Economy, ...] | None
-    flows: tuple[str, ...]
     freq: str
     years: range
 
-    @property
-    def single(self) -> tuple[str, ...]:
-        """The flows to ask for: most sources publish exports and imports, not their total."""
-        return ("export", "import") if "total" in self.flows else self.flows
-
     def __str__(self) -> str:
-        """Name it, such as "imf: China–Russia, export, annual 2000–2024"."""
+        """Name it, such as "imf: China–Russia, annual 2000–2024"."""
         partner = self.partners[-1].name if self.partners else "all"
         span = f"{FREQUENCIES[self.freq]} {self.years[0]}–{self.years[-1]}"
-        return f"{self.source}: {self.reporters[0].name}–{partner}, {', '.join(self.flows)}, {span}"
+        return f"{self.source}: {self.reporters[0].name}–{partner}, {span}"
 
 
 def canonical(text: str, freq: str) -> str | None:
     """Return a period as it is written here ("2020-M01" and "202001" are "2020-01"), or None where it is none."""
-    match = SHAPES[freq].fullmatch(text)
-    if not match or not FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
-        return None
-    return match[1] + {"A": "", "Q": f"-Q{match[2]}", "M": f"-{match[2]}"}[freq]
+    match = re.fullmatch(SHAPES[freq], text, re.ASCII)
+    if match and FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
+        return "-".join(filter(None, match.groups()))
+    return None
 
 
 def canonical_all(texts: pd.Series, freq: str, where: str) -> pd.Series:
@@ -95,23 +86,15 @@ def _span(period: str) -> pd.Period:
 
 def name_gaps(asked: Iterable[str], found: Iterable[str]) -> str:
     """Name the periods that were asked for and are missing: "2014, 2016–2018"; "" where none is."""
-    periods = list(asked)
     have = set(found)
-    runs: list[list[str]] = []
-    for place, period in enumerate(periods):
-        if period in have:
-            continue
-        if runs and place and periods[place - 1] == runs[-1][-1]:
-            runs[-1].append(period)
-        else:
-            runs.append([period])
+    runs = [[*run] for is_there, run in groupby(asked, key=have.__contains__) if not is_there]
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
 COLUMNS = ("reporter", "partner", "flow", "period", "freq", "value", "unit", "valuation", "yoy_pct", "status", "published", "note", "source", "snapshot")  # fmt: skip
 
-BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": ""}
-"""What a source that says nothing of these means: no growth printed, no estimate, no day of release."""
+BLANK = {"valuation": "", "yoy_pct": "", "status": "ok", "published": "", "note": "", "snapshot": "0" * 64}
+"""What a source that says nothing of these means: no growth printed, no estimate, no day of release; not kept yet."""
 
 TENS = {"": -6, "th": -3, "mn": 0, "bn": 3}
 """By how many places the point of a value in a unit moves to give millions."""
@@ -127,8 +110,6 @@ def empty() -> pd.DataFrame:
 _MONTH = r"-(0[1-9]|1[0-2])"
 
 FORMS = {
-    "reporter": (r".+", "a name"),
-    "partner": (r".+", "a name"),
     "flow": ("|".join(FLOWS), " or ".join(FLOWS)),
     "period": (
         rf"\d{{4}}(-Q[1-4]|{_MONTH}(\.\.\d{{4}}{_MONTH})?)?",
@@ -136,27 +117,15 @@ FORMS = {
     ),
     "freq": ("|".join(FREQUENCIES), " or ".join(FREQUENCIES)),
     "unit": (r"[A-Z]{3}( (th|mn|bn))?", "a currency, with th, mn or bn"),
-    "valuation": (r"((FOB|CIF)( \+ (FOB|CIF))?)?", "FOB, CIF or both"),
     "yoy_pct": (r"(-?\d+(\.\d+)?)?", "a number in per cent"),
-    "status": ("ok|estimate|preliminary", "ok, estimate or preliminary"),
     "published": (r"(\d{4}-\d\d-\d\d)?", "YYYY-MM-DD"),
-    "note": (r"[^\n]*", "one line"),
-    "source": (r"[a-z][a-z0-9_]*", "a short name"),
-    "snapshot": (r"[0-9a-f]{64}", "a checksum"),
 }
-"""Of each column of text: its form, and the form in words."""
+"""Of each column of text that a source may get wrong: its form, and the form in words."""
 
 
 def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return observations that hold to their forms, in the order of `COLUMNS`; what a source does not say is `BLANK`.
-
-    By hand and not by pandera, which takes fifty times as long for the some 250 answers of China's customs.
-
-    Raises
-    ------
-    UserError
-        Naming the first value that does not, such as a negative one.
-    """
+    """Return observations that hold to their forms, in the order of `COLUMNS`; what a source does not say is `BLANK`."""
+    # By hand: pandera takes fifty times as long for the some 250 answers of China's customs.
     missing = {name: text for name, text in BLANK.items() if name not in observations}
     rows = observations.assign(**missing)[list(COLUMNS)]
     for column, (form, words) in FORMS.items():
@@ -168,7 +137,7 @@ def check(observations: pd.DataFrame, where: str) -> pd.DataFrame:
     values = rows["value"].to_numpy(dtype="float64")
     if len(bad := values[~(np.isfinite(values) & (values >= 0))]):
         raise refuse(where, f"value {quote(str(bad[0]))}", "a finite number of 0 or more")
-    return rows.astype({name: "str" for name in FORMS if rows[name].dtype != "str"})
+    return rows.astype({name: "str" for name in COLUMNS if name != "value" and rows[name].dtype != "str"})
 
 
 def without_duplicates(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -218,39 +187,37 @@ def moved(value: float, ten: int) -> float:
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
     keys = ["reporter", "partner", "flow", "unit", "source", "year"]
-    dated = rows.assign(year=rows["period"].str[:4])
+    bad = rows["status"].where(rows["status"] != "ok")
+    dated, parts = rows.assign(year=rows["period"].str[:4], bad=bad), [rows]
     there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
-    parts = [rows]
+    firsts = {name: (name, "first") for name in ("bad", "valuation", "snapshot")}
     for freq, many in (("M", 12), ("Q", 4)):
-        own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)].sort_values([*keys, "period"])
-        whole = own[own.groupby(keys)["value"].transform("size") == many]
-        whole = whole[~pd.MultiIndex.from_frame(whole[keys]).isin(there)]
-        if whole.empty:
+        own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)]
+        own = own[own.groupby(keys)["value"].transform("size") == many]
+        own = own[~pd.MultiIndex.from_frame(own[keys]).isin(there)]
+        if own.empty:
             continue
-        first = whole[::many].reset_index(drop=True)
-        blocks = whole["value"].to_numpy().reshape(-1, many)
-        worse = whole.assign(bad=whole["status"].where(whole["status"] != "ok")).groupby(keys)["bad"].first()
-        parts.append(
-            first.assign(
-                period=first["year"],
-                freq="A",
-                value=[round(math.fsum(block), 9) for block in blocks],
-                yoy_pct="",
-                status=worse.fillna("ok").astype("str").to_numpy(),
-                published=whole["published"].to_numpy(dtype=object).reshape(-1, many).max(axis=1),
-                note=f"computed as the sum of {many} {'months' if freq == 'M' else 'quarters'}",
-            ).astype({"published": "str"})[list(COLUMNS)]
-        )
-        there = there.append(pd.MultiIndex.from_frame(first[keys]))
+        sums = {
+            "value": ("value", lambda values: round(math.fsum(values), 9)),
+            "published": ("published", "max"),
+        }
+        years = own.groupby(keys, as_index=False).agg(**firsts, **sums)
+        years = years.assign(period=years["year"], freq="A", yoy_pct="", status=years["bad"].fillna("ok"))
+        words = f"computed as the sum of {many} {'months' if freq == 'M' else 'quarters'}"
+        parts.append(years.assign(note=words).astype({"status": "str"})[list(COLUMNS)])
+        there = there.append(pd.MultiIndex.from_frame(years[keys]))
     return pd.concat(parts, ignore_index=True) if len(parts) > 1 else rows
 
 
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return the totals, export + import, of the periods that have both; the other periods are named.
+    """Return rows with totals, export + import, of the periods that have both but none; and the periods with one flow alone.
 
     A total carries the snapshot of its export (both flows are in it, but for panels of UN Comtrade's preview), is an
-    estimate where one of them is, and is known from the later of their days.
+    estimate where one of them is, and is known from the later of their days. Beside totals of its own no flow is named.
     """
+    own = rows["flow"] == "total"
+    if rows.empty or own.all():
+        return rows, []
     keys = ["reporter", "partner", "period", "freq", "unit", "source"]
     exports, imports = (rows[rows["flow"] == flow] for flow in ("export", "import"))
     both = exports.merge(imports, on=keys, how="outer", suffixes=("", "_of_import"), indicator="sides")
@@ -259,14 +226,15 @@ def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         f"{reporter}–{partner}: no total, one flow alone: {', '.join(sorted(group['period']))}"
         for (reporter, partner), group in alone.groupby(["reporter", "partner"])
     ]
+    valued = (both["valuation"] != "") & (both["valuation_of_import"] != "")
     total = both.assign(
         flow="total",
         value=both["value"] + both["value_of_import"],
-        valuation=(both["valuation"] + " + " + both["valuation_of_import"]).where(
-            (both["valuation"] != "") & (both["valuation_of_import"] != ""), ""
-        ),
+        valuation=(both["valuation"] + " + " + both["valuation_of_import"]).where(valued, ""),
         status=both["status"].where(both["status"] == "estimate", both["status_of_import"]),
         note="computed as export + import",
         published=np.maximum(both["published"].astype(object), both["published_of_import"].astype(object)),
-    )
-    return total.astype(dict.fromkeys(("published", "flow", "note"), "str"))[list(COLUMNS)], notes
+    ).astype(dict.fromkeys(("published", "flow", "note"), "str"))
+    known = pd.MultiIndex.from_frame(total[keys]).isin(pd.MultiIndex.from_frame(rows.loc[own, keys]))
+    totals = total.loc[~known, list(COLUMNS)]
+    return pd.concat([rows, totals], ignore_index=True), [] if own.any() else notes

@@ -13,17 +13,16 @@ import pandas as pd
 
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path
-from lib.tools.sources import cells, observations, periods, reader
+from lib.tools.sources import cells, observations, reader
 from lib.tools.sources.cells import is_number, read_flow, read_place
-from lib.tools.sources.layout import SCALE_WORDS, Layout
+from lib.tools.sources.client import refuse
+from lib.tools.sources.layout import CODE_WORDS, SCALE_WORDS, Layout, Parties, Said, one_of, places_in
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
-from lib.tools.sources.parties import CODE_WORDS, Parties, Said, expected_place, places_in
 from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.tables import Table, read_file, read_tables
 
 TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
 VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
-
 
 PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
 
@@ -38,14 +37,7 @@ class UnclearError(UserError):
 
 @dataclass(frozen=True)
 class Proposal:
-    """A mapping, the observations that it makes of the table, and what a reader must know.
-
-    Parameters
-    ----------
-    mapping : what `tradegoals data import TABLE MAPPING` takes.
-    rows : the observations in the units of the table.
-    notes : in words.
-    """
+    """A mapping, the observations that it makes of the table, in its units, and what a reader must know."""
 
     mapping: Mapping
     rows: pd.DataFrame
@@ -62,25 +54,12 @@ class Proposal:
 def propose(path: Path, **given: Any) -> Proposal:
     """Look at a file and propose how to read it: of several tables that of which most can be read.
 
-    Parameters
-    ----------
-    path : a table of any kind that `tables` reads.
-    given : what the table does not say, or says wrongly: reporter, partner, flow, unit ("USD mn"), period, freq, year,
-        fiscal (first month), decimal, thousands, sheet, encoding, separator, rows ({column: text}), places ({text: name}), source,
-        title, url, licence, authority, published.
-
-    Raises
-    ------
-    UnclearError
-        With a question for everything that is missing or could be meant in two ways.
-    UserError
-        For a file without a table, or a cell that cannot be read.
+    `given` is what the table does not say, or says wrongly: the options of `data import`, and the names used here of `places`
+    by their text. For everything that is missing, or could be meant in two ways, `UnclearError` has a question.
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
-    where, body = shown_path(path), read_file(path)
-    if not body.strip():
-        raise UserError(f"{where}: found nothing in it, expected a table")
-    tables = read_tables(body, where, given.get("encoding"), given.get("separator"), given.get("sheet"))
+    where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
+    tables = read_tables(read_file(path), where, *about)
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
@@ -122,7 +101,9 @@ class Look:
             raise UserError(f"{self.where}: {'; '.join([found, *notes[:3]])}")
         return Proposal(mapping, rows, self.at.notes + notes)
 
-    # --- period ---
+    def ask(self, name: str, found: str, expected: str) -> None:
+        """Note a question: what of the table can be meant in no way, or in two."""
+        self.questions[name] = f"found {found}, expected {expected}"
 
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
@@ -133,36 +114,34 @@ class Look:
         texts: list[str] = []
         if at.period_rows:
             axis["row"] = at.period_rows[0] if len(at.period_rows) == 1 else at.period_rows
-            texts = at.period_texts()
+            levels = [at.levels[at.names.index(number)] for number in at.period_rows]
+            texts = [" ".join(level[place] for level in levels) for place in at.numbers]
         if at.period_columns:
-            names = [self.at.column_name(place) for place in at.period_columns]
+            names = [at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
             beside = list(dict.fromkeys(" ".join(one).strip() for one in at.different(at.period_columns)))
             texts = [f"{one} {other}" for one in beside[:50] for other in texts] if texts else beside
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        part = next(filter(None, map(periods.part_of_year, names)), "")
+        part = next(filter(None, map(cells.part_of_year, names)), "")
         if part and freq == "A" and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
-            self.questions["freq"] = f"found years, and {quote(part)} above them, expected {expected}"
+            self.ask("freq", f"years, and {quote(part)} above them", expected)
         said: Said = {"period": axis, "freq": freq}
-        if "" in texts and at.period_columns and self.lacks_periods():
-            self.at.note("blanks below a period were read as that period")
-            said["fill"] = [self.at.column_name(at.period_columns[0])]
+        without = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
+        if "" in texts and any(is_number(row[one]) for row in without for one in at.numbers):
+            at.note("blanks below a period were read as that period")
+            said["fill"] = [at.column_name(at.period_columns[0])]
         return said
 
     def period_of_all(self) -> Said:
         """The one period of a table, as it was given or stands in the title."""
         text = str(self.given.get("period", "")) or next(filter(None, map(_period_in, self.headings)), "")
-        kinds = periods.read_period(text)
+        kinds = cells.read_period(text)
         if not kinds or {*kinds} & {"m", "q"}:
-            first = "".join(
-                f" (its first row: {', '.join(filter(None, row[:4]))})" for row in self.at.data[:1]
-            )
-            expected = "the one of all its figures, such as 2024-01"
-            self.questions["period"] = (
-                f"found no year, quarter or month in the table{first}, expected {expected}"
-            )
+            first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
+            found = f"no year, quarter or month in the table (its first row: {first})"
+            self.ask("period", found, "the one of all its figures, such as 2024-01")
             return {"period": {"is": "2000"}, "freq": "A"}
         if "period" not in self.given:
             self.at.note(f"the period of all figures is {quote(text)}")
@@ -172,25 +151,27 @@ class Look:
 
     def freq(self, texts: list[str], axis: Said) -> tuple[str, Said]:
         """The frequency of the texts of periods, and their axis with what reading them needs."""
-        kinds = Counter(kind.replace("f", "F") for text in texts for kind in periods.read_period(text))
+        kinds = Counter(kind.replace("f", "F") for text in texts for kind in cells.read_period(text))
         top = self.given.get("freq") or max("AQMFDm", key=lambda kind: (kinds[kind], kind == "F"))
         if "freq" not in self.given and kinds["M"] and kinds["M"] == kinds["F"] == kinds[top]:
             top = self.month_or_fiscal_year(texts, top)
         if top == "D":
-            top = _freq_of_days([kind["D"] for text in texts if "D" in (kind := periods.read_period(text))])
+            months = {day[5:7] for text in texts if (day := cells.read_period(text).get("D"))}
+            quarterly = any(months <= ends for ends in ({"03", "06", "09", "12"}, {"01", "04", "07", "10"}))
+            top = "A" if len(months) == 1 else "Q" if quarterly else "M"
         if top == "m" and kinds["A"]:
             expected = "the year in each row, in a column of its own"
-            raise UserError(f"{self.where}: found years as headings above months, expected {expected}")
+            raise refuse(self.where, "years as headings above months", expected)
         if top == "m":
             if "year" not in self.given:
-                self.questions["year"] = "found months without their year, expected it, such as 2024"
+                self.ask("year", "months without their year", "it, such as 2024")
             axis, top = axis | {"year": self.given.get("year")}, "M"
         header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
         named = top == "A" and re.search(r"fiscal|financial year|\bfy\b", header)
         if top == "F" or "fiscal" in self.given or named:
             axis, top = axis | self.fiscal(texts), "A"
         wanted = {top, "D"} | {"A": {"F", "f"}, "M": {"m"}}.get(top, set())
-        if any(text and not wanted & {*periods.read_period(text)} for text in texts):
+        if any(text and not wanted & {*cells.read_period(text)} for text in texts):
             axis = axis | {"others": "skip"}
         return top, axis
 
@@ -200,18 +181,13 @@ class Look:
             return "F"
         if len({text[:4] for text in texts}) < len(texts):
             return "M"
-        words = f"found {quote(texts[0])}, which may be a month or a fiscal year"
-        self.questions["freq"] = f"{words}, expected M, or `fiscal` with its first month"
+        found = f"{quote(texts[0])}, which may be a month or a fiscal year"
+        self.ask("freq", found, "M, or `fiscal` with its first month")
         return top
-
-    def lacks_periods(self) -> bool:
-        """Whether rows with values lack a period below one that has it."""
-        without = [row for row in self.at.data if not row[self.at.period_columns[0]]]
-        return any(is_number(row[one]) for row in without for one in self.at.numbers)
 
     def fiscal(self, texts: list[str]) -> Said:
         """The month in which fiscal years begin, and which year one name is of: nobody can tell either from their names."""
-        kinds = {text: periods.read_period(text) for text in texts if text}
+        kinds = {text: cells.read_period(text) for text in texts if text}
         unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
         if not unsaid:
             return {}
@@ -220,16 +196,13 @@ class Look:
         first = int(said)
         if "fiscal" not in self.given:
             expected = "the month in which they begin, such as 4 (1: calendar years)"
-            self.questions["fiscal"] = f"found fiscal years such as {quote(unsaid[0])}, expected {expected}"
+            self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
         if single and (first > 1 or "fiscal" not in self.given):
             if label := self.given.get("fiscal_label"):
                 return {"fiscal": first, "fiscal_label": label}
-            expected = "start or end: which of its two years it is called by"
-            self.questions["fiscal_label"] = f"found {quote(single[0])}, expected {expected}"
+            self.ask("fiscal_label", quote(single[0]), "start or end: which of its two years it is called by")
         return {"fiscal": first}
-
-    # --- flow ---
 
     def values_by_row(self, said: Said) -> bool:
         """Whether rows of names say of which columns the values are: by their periods or parties."""
@@ -257,17 +230,14 @@ class Look:
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
-            self.at.note(f"left out, no flow: {', '.join(map(quote, other[:5]))}")
+            self.at.note_left_out("flow", other)
             axis = axis | {"others": "skip"}
         return axis | {"names": names}
 
-    # --- values ---
-
     def values(self, said: Said) -> list[Said]:
         """The columns of values with flow and unit."""
-        if self.values_by_row(said):
-            return [self.value(None, said, alone=True)]
-        columns = self.value_columns(said["partner"].get("is"))
+        by_row = self.values_by_row(said)
+        columns = [None] if by_row else self.value_columns(said["partner"].get("is"))
         return [self.value(place, said, alone=len(columns) == 1) for place in columns]
 
     def value_columns(self, partner: str | None) -> list[int]:
@@ -275,8 +245,7 @@ class Look:
         name = self.at.name
         if column := self.given.get("column"):
             if column not in name:
-                expected = nearest(column, filter(None, name))
-                raise UserError(f"{self.where}: column: found {quote(column)}, expected {expected}")
+                raise refuse(f"{self.where}: column", quote(column), nearest(column, filter(None, name)))
             return [name.index(column)]
         places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
         about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
@@ -286,12 +255,11 @@ class Look:
             places = [place for place in places if not about[place]]
             if read_place(partner) != "World" or not places:
                 there = [place for one in others for place in sorted(about[one])]
-                self.questions["partner"] = f"found no column of {quote(partner)}, {expected_place(there)}"
+                self.ask("partner", f"no column of {quote(partner)}", one_of(there))
                 return others[:1]
         places = of_partner or places
         flow = {place: read_flow(name[place]) for place in places}
-        if balance := [name[place] for place in places if flow[place] == ""]:
-            self.at.note(f"left out, no flow: {', '.join(map(quote, balance))}")
+        self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
         if named := [place for place in places if flow[place]]:
             return named
         for word in VALUE_WORDS:
@@ -301,8 +269,7 @@ class Look:
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
-            words = f"found several columns of numbers ({heads})"
-            self.questions["column"] = f"{words}, expected the one of the values"
+            self.ask("column", f"several columns of numbers ({heads})", "the one of the values")
         return priced or rest[-1:] or places[-1:]
 
     def value(self, place: int | None, said: Said, alone: bool) -> Said:
@@ -316,7 +283,7 @@ class Look:
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
                 whose = f" of {quote(head)}" if head else ""
-                self.questions["flow"] = f"found none for the values{whose}, expected total, export or import"
+                self.ask("flow", f"none for the values{whose}", "total, export or import")
             found["flow"] = flow or "total"
         if unit := self.unit(head, said):
             found["unit"] = unit
@@ -324,8 +291,6 @@ class Look:
         if valuation and (valuation[1], found.get("flow")) in (("fob", "export"), ("cif", "import")):
             found["valuation"] = valuation[1].upper()
         return found
-
-    # --- units ---
 
     def unit_by_row(self, said: Said) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
@@ -337,29 +302,20 @@ class Look:
             if number not in at.period_rows and 2 * len(units) >= len(texts):
                 self.units = units
                 return {"unit": {"row": number} | ({"others": "skip"} if len(units) < len(texts) else {})}
-        columns: dict[int, list[str]] = {}
+        columns, scaled, named = [], [], []
         for place, texts in at.labels.items():
             own = [text for text in texts if not PERCENT.fullmatch(text.casefold())]
             if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
-                columns[place] = own
-        scaled = [
-            place
-            for place, own in columns.items()
-            if all(read_unit(one)[1] is not None or one.isdigit() for one in own)
-        ]
-        chosen = next(iter(scaled or columns or self.flows_with_units()), None)
+                columns.append(place)
+                scaled += [place] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+            # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
+            if len({unit for text in texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
+                named.append(place)
+        chosen = next(iter(scaled or columns or named), None)
         if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
             return {}
         self.units = at.labels[chosen]
         return {"unit": {"column": at.column_name(chosen)}}
-
-    def flows_with_units(self) -> list[int]:
-        """Columns of flows that name units which differ, such as 出口(亿美元) and 进口(万美元)."""
-        return [
-            place
-            for place, texts in self.at.labels.items()
-            if len({unit for text in texts if all(unit := read_unit(text)) and read_flow(text)}) > 1
-        ]
 
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
@@ -376,15 +332,16 @@ class Look:
                 return ""
             if not currency:
                 where = said["unit"].get("column") or "row {row}".format(**said["unit"])
-                words = f"found powers of ten in the column {where} but no currency"
-                self.questions["unit"] = f"{words}, expected one, such as USD"
+                self.ask("unit", f"powers of ten in the column {where} but no currency", "one, such as USD")
             return currency or "USD"
         texts = " ".join([head, *self.at.titles, *self.at.name]).casefold()
-        doubtful = self.largest() < 1e6 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
+        rows = [row[place] for row in self.at.data for place in self.at.numbers if is_number(row[place])]
+        digits = (len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in rows)
+        doubtful = max(digits, default=1) < 7 or re.search(r"(?<![^\W\d_])mil(?![^\W\d_])", texts)
         if not currency or (power is None and doubtful):  # `mil` is a thousand or a million
             alone = "a power of ten without its currency" if power is not None else "none"
             seen = f"the currency {currency} without its power of ten" if currency else alone
-            self.questions["unit"] = f'found {seen}, expected one, such as "USD mn", "CNY 亿" or "EUR"'
+            self.ask("unit", seen, 'one, such as "USD mn", "CNY 亿" or "EUR"')
         return unit_in_words(currency or "USD", power or 0)
 
     def unit_in_titles(self, head: str) -> tuple[str, int | None]:
@@ -397,23 +354,11 @@ class Look:
         currency = next((currency for currency, _ in units if currency), "")
         return currency, next((ten for _, ten in units if ten is not None), None)
 
-    def largest(self) -> float:
-        """The largest number of the columns of values, by its digits."""
-        texts = [row[place] for row in self.at.data for place in self.at.numbers if is_number(row[place])]
-        digits = [len(re.sub(r"[.,]\d{1,2}$|\D", "", text)) for text in texts]
-        return 10.0 ** (max(digits, default=1) - 1)
-
-    # --- numbers ---
-
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
         at, given = self.at, self.given
-        texts = cells.shapes(
-            cell
-            for row in at.rows()
-            for place in at.numbers
-            if place < len(row) and isinstance(cell := row[place], str)
-        )
+        values = (row[place] for row in at.rows() for place in at.numbers if place < len(row))
+        texts = cells.shapes(value for value in values if isinstance(value, str))
         bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
         missing = sorted(text for text in bare - {""} if text.casefold() in cells.NOTHING)
         said: Said = {"missing": missing} if missing else {}
@@ -422,25 +367,22 @@ class Look:
         try:
             marks, unclear = cells.find_marks(texts)
         except ValueError as error:
-            self.questions["decimal"] = f"found {error}, which contradict one another, expected . or ,"
+            self.ask("decimal", f"{error}, which contradict one another", ". or ,")
             return said
         if unclear:
             if "," not in unclear or self.table.separator != ",":
-                words = f"found {quote(unclear)}, which may have decimals or thousands"
-                self.questions["decimal"] = f"{words}, expected the mark before decimals: . or ,"
+                found = f"{quote(unclear)}, which may have decimals or thousands"
+                self.ask("decimal", found, "the mark before decimals: . or ,")
             marks = cells.Marks(".", ",")
             self.at.note(f"{quote(unclear)} was read with thousands")
         if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
             said |= {name: mark for name, mark in marks._asdict().items() if mark}
         return said
 
-    # --- the mapping ---
-
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""
         at, table = self.at, self.table
-        ascii_stem = self.stem.casefold().encode("ascii", "ignore").decode()
-        slug = re.sub(r"[^a-z0-9]+", "_", ascii_stem).strip("_")[:28]
+        slug = re.sub(r"[^a-z0-9]+", "_", self.stem.casefold()).strip("_")[:28]
         slug = slug if re.fullmatch(r"[a-z][a-z0-9_]+", slug) else f"table_{slug}".rstrip("_")
         facts: Said = {
             "source": f"own_{slug}" if slug in PUBLISHERS else slug,
@@ -459,12 +401,11 @@ class Look:
         """Read the table; where its rows differ in a further column, those of the total are taken."""
         for _ in range(6):
             try:
-                return mapping, reader.read_rows(self.table, mapping, self.where)
+                return mapping, reader.Reader(self.table, mapping, self.where).observations()
             except reader.ConflictError as conflict:
                 total = self.total_of(conflict)
                 mapping = mapping.model_copy(update={"rows": mapping.rows | total})
-        found = "found rows that differ in too many columns"
-        raise UserError(f"{self.where}: {found}, expected `rows` in a mapping")
+        raise refuse(self.where, "rows that differ in too many columns", "`rows` in a mapping")
 
     def total_of(self, conflict: reader.ConflictError) -> dict[str, str]:
         """The text of the total in one of the columns that tell rows apart; without one, the reader is asked."""
@@ -480,13 +421,6 @@ class Look:
         raise UnclearError(self.where, {"rows": f"found {differ}, expected {expected}"}) from None
 
 
-def _freq_of_days(days: list[str]) -> str:
-    months = {day[5:7] for day in days}
-    if len(months) == 1:
-        return "A"
-    return "Q" if months <= {"03", "06", "09", "12"} or months <= {"01", "04", "07", "10"} else "M"
-
-
 def _period_in(title: str) -> str:
     """The period that a title names: the longest run of words that is one."""
     words = re.sub(r"[(),;:_]", " ", title).split()
@@ -494,7 +428,7 @@ def _period_in(title: str) -> str:
     spans = [" ".join(words[n:end]) for n in places for end in range(n + 1, min(n + 4, len(words)) + 1)]
     if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
         return found[0]
-    return max((span for span in spans if {*periods.read_period(span)} - {"m", "q"}), key=len, default="")
+    return max((span for span in spans if {*cells.read_period(span)} - {"m", "q"}), key=len, default="")
 
 
 def _is_unit(text: str, name: str) -> bool:

@@ -12,10 +12,9 @@ import pandas as pd
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, some
 from lib.tools.sources import cells, observations
-from lib.tools.sources.cells import Marks, text_of
+from lib.tools.sources.cells import Marks, flag_of, read_period, read_periods, text_of
 from lib.tools.sources.client import refuse
-from lib.tools.sources.mapping import Axis, Mapping, ValueColumn, to_unit
-from lib.tools.sources.periods import flag_of, read_period, read_periods
+from lib.tools.sources.mapping import Mapping, ValueColumn, to_unit
 from lib.tools.sources.tables import Cell, Table, joined, read_tables, spread
 
 Observed = tuple[pd.DataFrame, list[str]]
@@ -31,31 +30,14 @@ class ConflictError(UserError):
 
 
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
-    """Read a file into observations.
-
-    Raises
-    ------
-    UserError
-        For any cell that is neither a number nor marked as missing, any partner that the mapping does not name, two
-        values for one period.
-    """
-    if not body.strip():
-        return read_rows(Table([]), mapping, where)
-    return read_rows(
-        read_tables(body, where, mapping.encoding, mapping.separator, mapping.sheet)[0], mapping, where
-    )
-
-
-def read_rows(table: Table, mapping: Mapping, where: str) -> Observed:
-    """Read a table into observations, as `read_table`."""
+    """Read a file into observations; texts of no known meaning, and two values for one period, are refused."""
+    about = mapping.encoding, mapping.separator, mapping.sheet
+    table = read_tables(body, where, *about)[0] if body.strip() else Table([])
     return Reader(table, mapping, where).observations()
 
 
 def _names_of(table: Table, mapping: Mapping, where: str) -> tuple[dict[int, list[str]], int]:
-    """Return the rows of names, by number, and the number of the first row of values.
-
-    Without `header_row`, the first row that has every name.
-    """
+    """Return the rows of names, by number, and the first row of values; without `header_row` the first that has every name."""
     rows, given = table.rows, mapping.header_row
     numbers = [given] if isinstance(given, int) else list(given or [1])
     if numbers == [0]:
@@ -81,7 +63,7 @@ class Column(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A value as it stands in the table, and what is said of it: the period as it stands there, a currency and power of ten."""
+    """A value as it stands in the table, and what is said of it: its period as it stands there, its currency and power of ten."""
 
     line: int
     column: Column
@@ -105,31 +87,32 @@ class Reader:
         self.notes = list(table.notes)
         self.places = {name: self.place_of(name) for name in mapping.columns}
         self.axes = mapping.axes
-        self.known: dict[tuple[str, str], str] = {}  # what texts mean, by role
         self.valued: set[int] = set()
+        if outside := [row for axis in self.axes.values() for row in axis.levels if row not in self.names]:
+            expected = f"one of header_row: {[*self.names]}"
+            raise refuse(where, f"row {outside[0]} outside the rows of names", expected)
         self.seen: dict[str, set[str]] = {role: set() for role in self.axes if role != "period"}
 
     def observations(self) -> Observed:
         """Return checked observations, and notes."""
         columns = self.columns()
-        self.refuse_units_unused(columns)
+        if self.mapping.unit is None:
+            self.refuse_units_unused()
         found = self.found(columns)
         periods = self.periods(found)
         return self.checked([one for one in found if periods[one.period]], periods)
 
-    # --- columns ---
+    def note(self, words: str) -> None:
+        """Add what a reader must know."""
+        self.notes.append(f"{self.where}: {words}")
 
     def place_of(self, name: str) -> int:
-        """Return the place of a column that must be there once: by its name, else by its number or letter."""
+        """Return the place of a column that must be there once: by its name, else by its number."""
         levels = list(self.names.values())
         last = [next((row[n] for row in reversed(levels) if row[n]), "") for n in range(self.width)]
         for header in (self.whole, last, *levels):
             if header.count(name) == 1:
                 return header.index(name)
-        if 0 in self.names and re.fullmatch("[A-Z]{1,2}", name):
-            place = sum((ord(letter) - 64) * 26**power for power, letter in enumerate(reversed(name))) - 1
-            if place < self.width:
-                return place
         times = max(self.whole.count(name), last.count(name))
         hint = "; columns without names are called by their place where the mapping says header_row: 0"
         expected = nearest(name, {*self.whole} - {""}) + hint * name.isdigit()
@@ -143,7 +126,11 @@ class Reader:
         for value in self.mapping.flows:
             free = [place for place in range(self.width) if place not in used]
             for place in [self.places[value.column]] if value.column else free:
-                said = {role: self.level(axis.levels, place) for role, axis in self.axes.items() if axis.row}
+                said = {
+                    role: " ".join(filter(None, (self.names[row][place] for row in axis.levels)))
+                    for role, axis in self.axes.items()
+                    if axis.row
+                }
                 if value.column or self.means(said):
                     found.append(Column(place, value.column or self.whole[place], value, said))
         self.valued = {column.place for column in found}
@@ -151,74 +138,61 @@ class Reader:
             raise refuse(self.where, "no column of values", "names above them as the mapping says")
         return found
 
-    def level(self, rows: list[int], place: int) -> str:
-        """Return what rows of names say above a column."""
-        if outside := [row for row in rows if row not in self.names]:
-            expected = f"one of header_row: {[*self.names]}"
-            raise refuse(self.where, f"row {outside[0]} outside the rows of names", expected)
-        return " ".join(filter(None, (self.names[row][place] for row in rows)))
-
     def means(self, said: dict[str, str]) -> bool:
         """Whether the names above a column make it one of values."""
-        for role, text in said.items():
-            if role == "period":
-                known = bool(read_period(text) or self.mapping.period.format)
-            elif role == "unit":
-                known = read_unit(text)[1] is not None and not cells.NO_VALUE.search(text.casefold())
-            else:
-                known = bool(self.said_of(role, text)) or (
-                    role != "flow" and self.axes[role].others != "skip"
-                )
-            if not text or not known:
-                return False
-        return bool(said)
 
-    def refuse_units_unused(self, columns: list[Column]) -> None:
-        """Refuse a table with a column of units that differ, where the mapping does not use it."""
-        used = {*self.places.values(), *(column.place for column in columns)}
+        def is_known(role: str, text: str) -> bool:
+            if role == "period":
+                return bool(read_period(text) or self.mapping.period.format)
+            if role == "unit":
+                return read_unit(text)[1] is not None and not cells.NO_VALUE.search(text.casefold())
+            return bool(self.said_of(role, text)) or (role != "flow" and self.axes[role].others != "skip")
+
+        return bool(said) and all(text and is_known(role, text) for role, text in said.items())
+
+    def refuse_units_unused(self) -> None:
+        """Refuse a table with a column of units that differ, since the mapping does not use it."""
         rows = self.table.rows[self.first - 1 : self.first + 5000]
-        for place in {*range(self.width)} - used if self.mapping.unit is None else ():
+        for place in {*range(self.width)} - {*self.places.values(), *self.valued}:
             texts = {text_of(row[place]) for row in rows if place < len(row)} - {""}
             if 2 <= len(texts) <= 20 and all(read_unit(text)[1] is not None for text in texts):
                 name = list(self.names.values())[-1][place]
                 differ = f"units that differ ({', '.join(sorted(texts)[:3])})"
                 raise refuse(f"{self.where}: {name}", differ, f"`unit: {{column: {name}}}` in the mapping")
 
-    # --- rows ---
-
     def rows(self) -> Iterator[tuple[int, list[Cell]]]:
         """Yield the rows that count, with their numbers, as wide as the names; blanks of `fill` continue what is above."""
         mapping = self.mapping
         above = dict[int, Cell]({self.places[name]: None for name in mapping.fill})
-        wanted = [
-            (self.places[name], {texts} if isinstance(texts, str) else {*texts})
+        wanted = {
+            self.places[name]: [texts] if isinstance(texts, str) else texts
             for name, texts in mapping.rows.items()
-        ]
+        }
         for number, row in enumerate(self.table.rows[self.first - 1 : mapping.last_row], self.first):
             if len(row) > self.width and any(map(text_of, row[self.width :])):
                 raise refuse(f"{self.where}:{number}", f"{len(row)} fields", f"{self.width}")
-            if mapping.until and next(filter(None, map(text_of, row)), "").startswith(mapping.until):
-                return
             if above or len(row) < self.width:
                 row = [*row, *[None] * (self.width - len(row))]
             for place in above:
                 above[place] = row[place] = row[place] if text_of(row[place]) else above[place]
-            if all(text_of(row[place]) in texts for place, texts in wanted):
+            if all(text_of(row[place]) in texts for place, texts in wanted.items()):
                 yield number, row
 
     def found(self, columns: list[Column]) -> list[Found]:
         """Return the values that stand in the table, with what is said of them."""
         missing, known = {"", *self.mapping.missing}, dict[tuple[Cell, ...], tuple[Any, ...]]()
         found, skipped, bare = list[Found](), set[int](), list[int]()
-        places = {role: [self.places[name] for name in axis.columns] for role, axis in self.axes.items()}
-        period = places.pop("period")
+        places = {role: [self.places[name] for name in one.columns] for role, one in self.axes.items()}
+        period, axis = places.pop("period"), self.mapping.period
         for number, row in self.rows():
             texts = [(column, text_of(row[column.place])) for column in columns]
             if not any(text for _, text in texts):
                 bare += [number] * any(map(text_of, row))
                 continue
             beside = tuple([row[place] for some in places.values() for place in some])
-            when = " ".join([text_of(row[place]) for place in period]).strip()
+            when: Any = axis.always or " ".join([text_of(row[place]) for place in period]).strip()
+            if len(period) == 1 and not axis.row and isinstance(day := row[period[0]], date):
+                when = day
             for column, text in texts:
                 if text in missing:
                     continue
@@ -232,37 +206,24 @@ class Reader:
                 if None in means:
                     skipped.add(number)
                 else:
-                    said_when = self.period_said(column, when, row)
-                    found.append(Found(number, column, row[column.place], text, said_when, *means))
+                    one = f"{when} {column.said['period']}".strip() if axis.row else when
+                    found.append(Found(number, column, row[column.place], text, one, *means))
         self.note_left_out(skipped, [number for number in bare if not found or number > found[-1].line])
         return found
 
     def note_left_out(self, skipped: set[int], below: list[int]) -> None:
         """Note rows that were left out, and names of the mapping that stand nowhere in the table."""
         if skipped:
-            self.notes.append(f"{self.where}: {len(skipped)} rows of other parties were left out")
+            self.note(f"{len(skipped)} rows of other parties were left out")
         if below:
-            words = f"what stands below the table, from row {below[0]} on, holds no values and was left out"
-            self.notes.append(f"{self.where}: {words}")
+            self.note(
+                f"what stands below the table, from row {below[0]} on, holds no values and was left out"
+            )
         for role, seen in self.seen.items():
             for name in [name for name in self.axes[role].names if name not in seen]:
                 there = nearest(name, seen) if seen else "nothing"
-                words = (
-                    f"the {role} {quote(name)} of the mapping stands nowhere in the table; there is {there}"
-                )
-                self.notes.append(f"{self.where}: {words}")
-
-    def period_said(self, column: Column, beside: str, row: list[Cell]) -> Any:
-        """Return a period as it stands there: a day, or text."""
-        axis = self.mapping.period
-        if axis.always is not None:
-            return axis.always
-        if axis.row:
-            return f"{beside} {column.said['period']}".strip()
-        day = row[self.places[axis.columns[0]]]
-        return day if isinstance(day, date) and len(axis.columns) == 1 else beside
-
-    # --- what is said of a value ---
+                words = f"the {role} {quote(name)} of the mapping stands nowhere in the table"
+                self.note(f"{words}; there is {there}")
 
     def meanings(self, column: Column, said: dict[str, str], number: int) -> tuple[Any, ...]:
         """Return reporter, partner, flow and unit of a value; None for one that the mapping leaves out."""
@@ -272,25 +233,22 @@ class Reader:
 
     def meaning(self, role: str, column: Column, text: str, number: int) -> str | None:
         """Return the reporter, partner or flow of a value, or None where the mapping leaves it out."""
-        axis = self.axes.get(role)
         if role == "flow" and column.value.flow:
             return column.value.flow
-        assert axis is not None  # `Mapping.agrees`
+        axis = self.axes[role]
         if axis.always is not None:
             return axis.always
         self.seen[role].add(text)
         if (found := self.said_of(role, text)) or axis.others == "skip":
             return found or None
         known = "a name that is known here, or `names` in the mapping"
-        raise self.refusal(role, axis, text, number, nearest(text, axis.names) if axis.names else known)
+        raise self.refusal(role, text, number, nearest(text, axis.names) if axis.names else known)
 
     def said_of(self, role: str, text: str) -> str:
         """Return what a text means, by the names of the mapping, else by what is known; blank for nothing."""
         if names := self.axes[role].names:
             return names.get(text, "")
-        if (role, text) not in self.known:
-            self.known[role, text] = (cells.read_flow if role == "flow" else cells.read_place)(text) or ""
-        return self.known[role, text]
+        return (cells.read_flow if role == "flow" else cells.read_place)(text) or ""
 
     def unit(self, column: Column, text: str, number: int) -> tuple[str, int]:
         """Return the unit of a value: of the column, of the row, or the column's currency with the row's power of ten."""
@@ -301,59 +259,59 @@ class Reader:
         if text in axis.names:
             return to_unit(axis.names[text])
         currency, ten = read_unit(text)
-        if ten is None and re.fullmatch(r"\d{1,2}", text):
-            ten = int(text)
-        if ten is None and (currency or text.casefold() in ("units", "unit")):
-            ten = 0
+        if ten is None and (currency or re.fullmatch(r"\d{1,2}|units?", text.casefold())):
+            ten = int(text) if text.isdigit() else 0
         currency = currency or (to_unit(own)[0] if own else "")
         if ten is None or not currency:
-            raise self.refusal("unit", axis, text, number, "a unit, or its name in `names`")
+            raise self.refusal("unit", text, number, "a unit, or its name in `names`")
         return currency, ten
 
-    def refusal(self, role: str, axis: Axis, text: str, number: int, expected: str) -> UserError:
+    def refusal(self, role: str, text: str, number: int, expected: str) -> UserError:
         """Return what is said of a text that means nothing."""
-        return refuse(f"{self.where}:{number}: {', '.join(axis.columns) or role}", quote(text), expected)
+        place = ", ".join(self.axes[role].columns) or role
+        return refuse(f"{self.where}:{number}: {place}", quote(text), expected)
 
     def periods(self, found: list[Found]) -> dict[Any, str]:
         """Return the periods as observations write them, by what stands there; blank for those left out."""
-        lines: dict[Any, int] = {}
+        lines, axis = dict[Any, int](), self.mapping.period
         for one in found:
             lines.setdefault(one.period, one.line)
-        axis = self.mapping.period
         place = ", ".join(axis.columns) or "period"
-
-        def where(text: Any) -> str:
-            return f"{self.where}:{lines[text]}: {place}"
-
-        periods = read_periods(list(lines), axis, self.mapping.freq, where)
+        stated = {text: f"{self.where}:{line}: {place}" for text, line in lines.items()}
+        periods = read_periods(stated, axis, self.mapping.freq)
         if left := [text_of(one.period) for one in found if not periods[one.period]]:
             words = some(map(quote, dict.fromkeys(left)), 5)
-            self.notes.append(f"{self.where}: {len(left)} values of other periods were left out: {words}")
+            self.note(f"{len(left)} values of other periods were left out: {words}")
         return periods
-
-    # --- values ---
 
     def checked(self, found: list[Found], periods: dict[Any, str]) -> Observed:
         """Return values as checked observations; those that contradict one another are refused."""
         marks = self.marks([one.cell for one in found if isinstance(one.cell, str)])
         of_period = {text: flag_of(text_of(text)) for text in periods}
         rows, lines, flags = list[dict[str, Any]](), list[int](), Counter[str]()
+        known = cells.FLAGS | self.mapping.flags
         for one in found:
             if (number := self.number(one, marks)) is None:
                 continue
-            value, unit = _in_known_unit(number.value, *one.unit)
-            parties = {"reporter": one.reporter, "partner": one.partner, "flow": one.flow}
-            said = {"period": periods[one.period], "valuation": one.column.value.valuation}
-            flag = number.flag or of_period[one.period]
-            rows.append(parties | said | {"value": value, "unit": unit} | self.status(flag))
+            (value, _), (currency, ten) = number, one.unit
+            # One of the units of observations: others become millions, no digit changed.
+            if (power := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is None:
+                value, power = observations.moved(value, ten - 6), " mn"
+            unit = currency + power
+            row = {"reporter": one.reporter, "partner": one.partner, "flow": one.flow, "value": value}
+            row |= {"unit": unit, "period": periods[one.period], "valuation": one.column.value.valuation}
+            if flag := number[1] or of_period[one.period]:
+                status = known.get(flag, "ok")
+                means = f" ({status})" if status != "ok" else ""
+                row |= {"status": status, "note": f"printed with the flag {flag}{means}"}
+                flags[flag] += 1
+            rows.append({"status": "ok", "note": ""} | row)
             lines.append(one.line)
-            flags.update([flag] if flag else [])
         if flags:
             words = [f"{count} with {flag}" for flag, count in sorted(flags.items())]
-            self.notes.append(f"{self.where}: values with flags, kept in their notes: {', '.join(words)}")
-        mapping, published = self.mapping, self.mapping.published
-        of_all = {"freq": mapping.freq, "source": mapping.source, "snapshot": "0" * 64}
-        of_all["published"] = published.isoformat() if published else ""
+            self.note(f"values with flags, kept in their notes: {', '.join(words)}")
+        published = self.mapping.published.isoformat() if self.mapping.published else ""
+        of_all = {"freq": self.mapping.freq, "source": self.mapping.source, "published": published}
         table = pd.DataFrame(rows).assign(**of_all) if rows else observations.empty()
         self.refuse_conflicts(table, lines)
         seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
@@ -370,51 +328,35 @@ class Reader:
                 raise refuse(self.where, f"{error}", "`decimal` and `thousands` in the mapping") from None
             found, unclear = Marks(), ""
         if decimal is None and thousands is None:
-            self.doubt(unclear)
+            if "," in unclear:
+                both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
+                raise refuse(self.where, quote(unclear), both)
+            if unclear:
+                words = f"three digits stand after every point, as in {quote(unclear)}"
+                hint = 'if these are thousands, the mapping must say `thousands: "."`'
+                self.note(f"{words}: {hint}")
             return found
         if decimal is None:
             return Marks({",": ".", ".": ","}.get(thousands or "", "."), thousands or "")
         usual = found.thousands if found.decimal == decimal else ""
         return Marks(decimal, usual if thousands is None else thousands)
 
-    def doubt(self, unclear: str) -> None:
-        """Refuse a comma that may stand before decimals or thousands, and note such a point."""
-        if "," in unclear:
-            both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
-            raise refuse(self.where, quote(unclear), both)
-        if unclear:
-            words = f"three digits stand after every point, as in {quote(unclear)}"
-            hint = 'if these are thousands, the mapping must say `thousands: "."`'
-            self.notes.append(f"{self.where}: {words}: {hint}")
-
-    def number(self, one: Found, marks: Marks) -> cells.Number | None:
-        """Return the number of a cell, or None where the mapping says that there is none."""
-        found: cells.Number | str
+    def number(self, one: Found, marks: Marks) -> tuple[float, str] | None:
+        """Return the number of a cell and its flag, or None where the mapping says that there is none."""
+        found = cells.read_number(one.text, marks)
         if isinstance(one.cell, int | float) and not isinstance(one.cell, bool):
-            found = cells.Number(float(one.cell))
-        else:
-            found = cells.read_number(one.text, marks)
+            found = float(one.cell), ""
         where = f"{self.where}:{one.line}: {one.column.name}"
         if isinstance(found, str):
             if cells.without_flag(one.text) in self.mapping.missing:
                 return None
             raise refuse(where, quote(one.text), found)
-        if not math.isfinite(found.value):
+        if not math.isfinite(found[0]):
             raise refuse(where, quote(one.text), "a finite number")
-        if found.value < 0:
+        if found[0] < 0:
             negative = "0 or more: a flow is never negative, a balance is none"
-            raise refuse(where, f"value {quote(str(found.value))}", negative)
+            raise refuse(where, f"value {quote(str(found[0]))}", negative)
         return found
-
-    def status(self, flag: str) -> dict[str, str]:
-        """Return the status and the note of a flag."""
-        if not flag:
-            return {"status": "ok", "note": ""}
-        status = (cells.FLAGS | self.mapping.flags).get(flag, "ok")
-        means = f" ({status})" if status != "ok" else ""
-        return {"status": status, "note": f"printed with the flag {flag}{means}"}
-
-    # --- observations ---
 
     def refuse_conflicts(self, table: pd.DataFrame, lines: list[int]) -> None:
         """Refuse two values for one period, with the columns in which their rows differ."""
@@ -427,7 +369,7 @@ class Reader:
             name: texts
             for place, name in enumerate(names)
             if place not in used and name
-            if len(texts := list(dict.fromkeys(text_of(row[place]) for row in rows if place < len(row)))) > 1
+            if len(texts := [*dict.fromkeys(text_of(row[place]) for row in rows if place < len(row))]) > 1
         }
         hint = f"; the rows differ in the column {', '.join([*apart][:3])}: say which in the mapping, as `rows` or as `flow`"
         words = f"found {observations.conflict_in_words(same)}, expected one value{hint if apart else ''}"
@@ -440,14 +382,5 @@ class Reader:
         year = rows["period"].str[:4]
         per_year = rows.groupby([*observations.KEY[:3], year.rename("year")]).size()
         if per_year.max() == 1 and len(set(year)) > 1 and len(set(rows["period"].str[4:])) == 1:
-            words = (
-                f"one value a year, always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
-            )
-            self.notes.append(f"{self.where}: {words}: are these years? then `freq: A`")
-
-
-def _in_known_unit(value: float, currency: str, ten: int) -> tuple[float, str]:
-    """Return a value in one of the units of observations: others become millions, no digit changed."""
-    if (name := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten)) is not None:
-        return value, currency + name
-    return observations.moved(value, ten - 6), f"{currency} mn"
+            always = f"always of {rows['period'].iloc[0][5:]}, yet freq is {self.mapping.freq}"
+            self.note(f"one value a year, {always}: are these years? then `freq: A`")

@@ -5,10 +5,8 @@ differs from the one kept is a new row, never a change of the old: a new vintage
 """
 
 import io
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,28 +19,22 @@ from lib.economies import check_currency
 from lib.errors import UserError, list_faults, quote
 from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
-from lib.files import locked, make_folder, write_atomically
+from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
-from lib.tools import figure_ids
-from lib.tools.sources import observations, rates
-from lib.tools.sources.client import Client, NothingThere
-from lib.tools.sources.fetch import Fetched, fetch, fetch_panel, pair_question, with_totals_added
-from lib.tools.sources.importer import Imported, keep
+from lib.tools import curation
+from lib.tools.sources import covariates, observations
+from lib.tools.sources.client import NothingThere
+from lib.tools.sources.fetch import Fetched, Imported, fetch, keep
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import publisher
-from lib.tools.sources.snapshots import Snapshot, Store
+from lib.tools.sources.snapshots import Desk, Snapshot
 
 CURRENCIES = ("USD", "CNY")
 """What series are made of; figures in others are converted where rates are at hand."""
 
 
 def _figures_from(seen: pd.DataFrame, snapshots: list[Snapshot]) -> pd.DataFrame:
-    """Return observations as rows of a file of `lib.fetched`, in millions, without their ids.
-
-    Parameters
-    ----------
-    seen, snapshots : of `fetch.Fetched`; in currencies of the record (`_in_currency_of_record`).
-    """
+    """Return observations in currencies of the record as rows of a file of `lib.fetched`, in millions, without their ids."""
 
     def of(name: str) -> pd.Series:
         return seen["snapshot"].map({one.sha256: getattr(one, name) for one in snapshots})
@@ -65,23 +57,16 @@ def _before(words: pd.Series) -> pd.Series:
     return (words + "; ").where(words != "", "")
 
 
-def _in_currency_of_record(
-    seen: pd.DataFrame, client: Client, store: Store
-) -> tuple[pd.DataFrame, list[str]]:
+def _in_currency_of_record(seen: pd.DataFrame, desk: Desk) -> tuple[pd.DataFrame, list[str]]:
     """Return observations in dollars where rates of their periods are at hand, yuan as they are, and notes.
 
     Other currencies are converted at the mean of the ECB's daily rates, else, of years, at the average of covariates.csv;
     where neither has one, values stay in their own currency.
-
-    Raises
-    ------
-    UserError
-        For what is no currency.
     """
     parts, notes = [], []
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
-            means, words = _rates(str(currency), rows["period"].unique().tolist(), client, store)
+            means, words = _rates(str(currency), rows["period"].unique().tolist(), desk)
             there = rows["period"].isin(list(means))
             if len(without := rows[~there]):
                 gaps = name_gaps(without["period"].unique(), [])
@@ -99,14 +84,15 @@ def _in_currency_of_record(
     return (pd.concat(parts).sort_index() if parts else seen), notes
 
 
-def _rates(currency: str, periods: list[str], client: Client, store: Store) -> tuple[dict[str, float], str]:
+def _rates(currency: str, periods: list[str], desk: Desk) -> tuple[dict[str, float], str]:
     """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
-    known, found = client.now().date().isoformat(), dict[str, float]()
+    found = dict[str, float]()
     if at_ecb := check_currency(currency) in ecb_rates():
-        days, _ = rates.ecb_daily(currency, client, store)
-        found = {period: mean for period in periods if (mean := rates.mean_of(days, period, known))}
+        days, _ = covariates.ecb_daily(currency, desk)
+        means = {period: covariates.mean_of(days, period, desk.today) for period in periods}
+        found = {period: mean for period, mean in means.items() if mean}
     if without := [period for period in periods if period not in found and len(period) == 4]:
-        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(known))
+        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(desk.today))
         by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
         found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
     return found, "the mean of the ECB's daily rates" if at_ecb else "annual averages of covariates.csv"
@@ -121,17 +107,6 @@ class Added(NamedTuple):
     new: int
     changed: int
     same: int
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What to ask, of whom; answers in the store that are younger than `max_age` are not asked for again."""
-
-    source: str
-    freq: str
-    years: range
-    offline: bool = False
-    max_age: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -154,31 +129,21 @@ class Written:
         return f"{pair}: {new} values new, {changed} changed, {same} known already"
 
 
-def fetch_pair(reporter: str, partner: str, asked: Asked, client: Client, store: Store) -> list[Written]:
-    """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view.
-
-    Raises
-    ------
-    UserError
-        Where the pair itself cannot be had.
-    """
-    question = pair_question(asked.source, reporter, partner, asked.freq, asked.years)
+def fetch_pair(question: Question, desk: Desk) -> list[Written]:
+    """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view."""
     own, other = question.reporters[0].name, question.partners[-1].name if question.partners else WORLD
-    answer = fetch(question, client, store, offline=asked.offline, max_age=asked.max_age)
-    found = answer.observations
+    answer = fetch(question, desk)
+    found, notes, written = answer.observations, answer.notes, []
     if not ((found["reporter"] == own) & (found["partner"] == other)).any():
-        said = "; ".join([str(question), *answer.notes[:3]])
-        raise NothingThere(f"{publisher(asked.source).title}: found nothing, expected {said}")
-    order = dict.fromkeys([(own, other), (own, WORLD)])
-    if len(question.reporters) > 1:
-        order |= dict.fromkeys([(other, own), (other, WORLD)])
-    notes, written = answer.notes, []
-    for one, two in order:
+        said = "; ".join([str(question), *notes[:3]])
+        raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
+    sides = [(own, other), (other, own)][: len(question.reporters)]
+    for one, two in dict.fromkeys(pair for side in sides for pair in (side, (side[0], WORLD))):
         rows = found[(found["reporter"] == one) & (found["partner"] == two)]
         if rows.empty and (one, two) == (other, WORLD):
             continue
         gaps = gaps_of(question, one, two, rows) if len(rows) else []
-        written.append(write(one, two, replace(answer, observations=rows, notes=notes + gaps), client, store))
+        written.append(write(one, two, replace(answer, observations=rows, notes=notes + gaps), desk))
         notes = []
     return written
 
@@ -193,24 +158,13 @@ def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame)
     return [f"{name}: no value for {gap}" for name, gap in own.items() if gap]
 
 
-def fetch_all(asked: Asked, client: Client, store: Store) -> Iterator[Written]:
-    """Fetch all pairs, one reporter after another."""
-    for place, answer in fetch_panel(
-        asked.source, asked.freq, asked.years, client, store, offline=asked.offline, max_age=asked.max_age
-    ):
-        yield write(place.name, "all partners", answer, client, store)
-
-
 @dataclass(frozen=True)
 class Draft:
-    """What would be written for one reporter: what was read, how new each of it is, the whole file with it, the rows new in there.
-
-    `state` says of each row of `wanted` which field of `Added` counts it.
-    """
+    """What would be written for one reporter: what was read, how new each of it is, the whole file with it, its new rows."""
 
     path: Path
     wanted: pd.DataFrame
-    state: pd.Series
+    state: pd.Series  # of each row that is wanted: which field of `Added` counts it
     rows: pd.DataFrame
     news: pd.DataFrame
 
@@ -236,24 +190,16 @@ def _span(rows: pd.DataFrame) -> tuple[str, str]:
 
 
 def plan_import(
-    imported: Imported, client: Client, store: Store, more_codes: dict[str, str] | None = None
+    imported: Imported, desk: Desk, more_codes: dict[str, str] | None = None
 ) -> tuple[list[Draft], list[str]]:
-    """Return what an import would write, with years of complete months and totals of both flows, and notes.
-
-    Rows that another reading of the same file gave are replaced: they were never published so.
-
-    Raises
-    ------
-    UserError
-        For a place without a code, or rows that no reader of the collection would take; nothing is then written.
-    """
+    """Return what an import would write, computed years and totals too; another reading of the same file is replaced."""
     answer = imported.fetched
     if answer.observations.empty:
         raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
-    seen, _ = with_totals_added(observations.with_years(answer.observations))
-    codes = figure_ids.codes() | (more_codes or {})
+    seen, _ = observations.with_totals(observations.with_years(answer.observations))
+    codes = curation.codes() | (more_codes or {})
     _check_codes(seen, codes)
-    seen, notes = _in_currency_of_record(seen, client, store)
+    seen, notes = _in_currency_of_record(seen, desk)
     rows = _figures_from(seen.reset_index(drop=True), answer.snapshots)
     drafts = [_draft(part, codes, reread=True) for _, part in rows.groupby("reporter")]
     if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
@@ -269,12 +215,12 @@ def _check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
         raise UserError(f"code: found none for {quote(without[0])}, expected {expected}")
 
 
-def write_import(imported: Imported, client: Client, store: Store) -> tuple[list[Draft], Path | None]:
+def write_import(imported: Imported, desk: Desk) -> tuple[list[Draft], Path | None]:
     """Keep a file that was read, and write its figures, all or none; return what was written and where the mapping lies."""
     make_folder(folder())
     with locked(folder()):
-        drafts, _ = plan_import(imported, client, store)
-        path = keep(imported, store)
+        drafts, _ = plan_import(imported, desk)
+        path = keep(imported, desk.store)
         for draft in drafts:
             _write_file(draft.rows, draft.path)
     return drafts, path
@@ -295,13 +241,13 @@ def remove(source: str) -> int:
     return removed
 
 
-def write(reporter: str, partner: str, answer: Fetched, client: Client, store: Store) -> Written:
+def write(reporter: str, partner: str, answer: Fetched, desk: Desk) -> Written:
     """Write the figures of an answer, all of one reporter."""
     seen = answer.observations.reset_index(drop=True)
     if seen.empty:
         return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    _check_codes(seen, figure_ids.codes())
-    seen, notes = _in_currency_of_record(seen, client, store)
+    _check_codes(seen, curation.codes())
+    seen, notes = _in_currency_of_record(seen, desk)
     added = append(_figures_from(seen, answer.snapshots))
     periods = seen["period"].str[:7]
     return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes + notes)
@@ -321,15 +267,10 @@ def read_years(text: str) -> range:
 
 
 def append(rows: pd.DataFrame) -> Added:
-    """Write what is new of one reporter's rows; a value that is known already is left as it is.
-
-    Parameters
-    ----------
-    rows : as `_figures_from` gives them; one row a value, as one answer gave them.
-    """
+    """Write what is new of one reporter's rows (`_figures_from`); a value that is known already is left as it is."""
     make_folder(folder())
     with locked(folder()):
-        draft = _draft(rows, figure_ids.codes())
+        draft = _draft(rows, curation.codes())
         if len(draft.news):
             _write_file(draft.rows, draft.path)
     return _added(draft.state)
@@ -356,20 +297,17 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) ->
 
 
 def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
-    """New rows with keys that say their source: IN-RU-total-2024-imf-a; the next letter for the next print of a period.
-
-    A vintage is another print, and so is the same value in another currency.
-    """
+    """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
     if news.empty:
         return news
     days = news[["period_start", "period_end"]]
     spans = days.drop_duplicates()
-    spans = spans.assign(code=[figure_ids.period_code(*span) for span in spans.itertuples(index=False)])
+    spans = spans.assign(code=[curation.period_code(*span) for span in spans.itertuples(index=False)])
     stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
     stem = stem + days.merge(spans, how="left")["code"].to_numpy() + "-" + news["source"]
     printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
-    return news.assign(figure_id=stem + "-" + place.map(figure_ids.letter_of).astype("str"))
+    return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
 
 
 def _write_file(rows: pd.DataFrame, path: Path) -> None:
@@ -392,24 +330,15 @@ def write_parquet(rows: pd.DataFrame, path: Path) -> None:
 
 
 def panel(source: str) -> pd.DataFrame:
-    """The annual values of a source in the form of `lib.research.panels.read_panel`: what a reference class is made of.
-
-    Returns
-    -------
-    Frame with reporter, partner, flow, year and value_usd: the last vintage of each value in dollars that is above 0.
-    """
-    names = ["reporter", *SERIES, "value"]
-    parts = [_annual(read_file(path, names), source) for path in files()]
-    empty_panel = pd.DataFrame(columns=["reporter", "partner", "flow", "year", "value_usd"])
-    return pd.concat(parts, ignore_index=True) if parts else empty_panel
-
-
-def _annual(rows: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Values of full years in dollars; the last of each, since the rows of a file stand in order of publication."""
-    scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
-    kept = fig.annual(rows[scale.notna() & (rows["source"] == source) & (rows["value"] > 0)])
-    found = kept[["reporter", "partner", "flow", "year"]].assign(value_usd=kept["value"] * scale[kept.index])
-    return found[~found.duplicated(["partner", "flow", "year"], keep="last")]
+    """The annual values of a source as `lib.research.panels.read_panel` has them: of each in dollars the last vintage."""
+    key, parts = ["reporter", "partner", "flow", "year"], []
+    for path in files():
+        rows = read_file(path, ["reporter", *SERIES, "value"])
+        scale = rows["unit"].map({"USD mn": 1e6, "USD bn": 1e9})
+        kept = fig.annual(rows[scale.notna() & (rows["source"] == source) & (rows["value"] > 0)])
+        parts.append(kept[key].assign(value_usd=kept["value"] * scale[kept.index]))
+    found = pd.concat(parts) if parts else pd.DataFrame(columns=[*key, "value_usd"])
+    return found.drop_duplicates(key, keep="last", ignore_index=True)
 
 
 def sources() -> pd.DataFrame:

@@ -25,12 +25,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lib.errors import Fault, UserError, shown_path
-from lib.files import make_folder, write_atomically
 from lib.package import data_dir
+from lib.research.files import make_folder, write_atomically
 from lib.tools.sources.client import Answer, Client, Request, get
-from lib.tools.sources.publishers import Publisher, base_of, publisher
-
-SNAPSHOTS_ENV = "TRADEGOALS_SNAPSHOTS"
+from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
 
 
 @dataclass(frozen=True)
@@ -57,42 +55,29 @@ class Snapshot:
         return self.retrieved.date().isoformat()
 
 
-@dataclass(frozen=True)
-class Store:
-    """A folder of snapshots."""
-
-    folder: Path
-
-
-def open_store(folder: str | Path | None = None) -> Store:
-    """Return the store in a folder, by default that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots; made if need be."""
+def open_store(folder: str | Path | None = None) -> Path:
+    """Return a folder for snapshots, by default `folder_of`, made if need be."""
     path = Path(folder) if folder else folder_of()
     make_folder(path)
-    return Store(path)
+    return path
 
 
 def folder_of() -> Path:
     """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
-    return Path(os.environ.get(SNAPSHOTS_ENV) or data_dir() / "snapshots")
+    return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
-def save(store: Store, request: Request, answer: Answer, *, facts: Publisher | None = None) -> Snapshot:
-    """Keep an answer: its body where it is new, and a record.
-
-    Parameters
-    ----------
-    store, request, answer : where, the question, and what came.
-    facts : title, authority and licence, where the source is not one of `publishers`.
-    """
+def save(store: Path, request: Request, answer: Answer, *, facts: Publisher | None = None) -> Snapshot:
+    """Keep an answer: its body where it is new, and a record; `facts` of a source that is none of `publishers`."""
     snapshot = record_of(request, answer, facts)
     try:
         read_body(store, snapshot)
     except UserError:  # not there yet, or damaged
-        write(body_path(store, snapshot.sha256), answer.body)
+        _write(body_path(store, snapshot.sha256), answer.body)
     if not (path := place_of(store, snapshot)).exists():
         record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
         record |= {"checksum": _checksum(record)}
-        write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
+        _write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
     return snapshot
 
 
@@ -106,24 +91,24 @@ def record_of(request: Request, answer: Answer, facts: Publisher | None = None) 
     return Snapshot(*about)
 
 
-def place_of(store: Store, snapshot: Snapshot) -> Path:
+def place_of(store: Path, snapshot: Snapshot) -> Path:
     """Return where the record of a snapshot lies."""
     stamp = snapshot.retrieved.strftime("%Y%m%dT%H%M%S%fZ")
     return _records_of(store, snapshot) / f"{stamp}-{snapshot.sha256[:16]}.json"
 
 
-def body_path(store: Store, digest: str) -> Path:
+def body_path(store: Path, digest: str) -> Path:
     """Return where the body of a checksum lies."""
-    return store.folder / "bodies" / digest[:2] / f"{digest}.gz"
+    return store / "bodies" / digest[:2] / f"{digest}.gz"
 
 
-def _records_of(store: Store, question: Request | Snapshot) -> Path:
+def _records_of(store: Path, question: Request | Snapshot) -> Path:
     """Return the folder of a question's records: its name is the beginning of a checksum."""
     text = json.dumps([question.source, question.path, sorted(question.params)])
-    return store.folder / "records" / question.source / hashlib.sha256(text.encode()).hexdigest()[:24]
+    return store / "records" / question.source / hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a file, compressed where its name says so."""
     make_folder(path.parent)
     write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
@@ -134,13 +119,7 @@ def _checksum(record: dict[str, Any]) -> str:
 
 
 def read_record(path: Path) -> Snapshot:
-    """Read one record.
-
-    Raises
-    ------
-    UserError
-        Where it was altered and is none any more.
-    """
+    """Read one record; one that was altered is none any more."""
     try:
         record: dict[str, Any] = json.loads(path.read_bytes())
         if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
@@ -158,20 +137,18 @@ def read_record(path: Path) -> Snapshot:
     return snapshot
 
 
-def records(store: Store, request: Request) -> list[Snapshot]:
+def records(store: Path, request: Request) -> list[Snapshot]:
     """Return all answers to a question, oldest first."""
     return [read_record(path) for path in sorted(_records_of(store, request).glob("*.json"))]
 
 
-def latest(
-    store: Store, request: Request, now: datetime, max_age: timedelta | None = None
-) -> Snapshot | None:
+def latest(store: Path, request: Request, now: datetime, max_age: timedelta | None = None) -> Snapshot | None:
     """Return the last answer to a question, or None where there is none, or none younger than `max_age`."""
     last = next(reversed(records(store, request)), None)
     return last if last and (max_age is None or now - last.retrieved <= max_age) else None
 
 
-def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
+def first_of(store: Path, request: Request, snapshot: Snapshot) -> Snapshot:
     """Return the first record of the vintage that a snapshot belongs to: from then on it was known.
 
     An answer that came, was replaced and comes again begins a vintage of its own.
@@ -180,12 +157,12 @@ def first_of(store: Store, request: Request, snapshot: Snapshot) -> Snapshot:
     return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
 
 
-def vintages(store: Store, request: Request) -> list[Snapshot]:
+def vintages(store: Path, request: Request) -> list[Snapshot]:
     """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
     return [next(same) for _, same in groupby(records(store, request), key=lambda one: one.sha256)]
 
 
-def read_body(store: Store, snapshot: Snapshot) -> bytes:
+def read_body(store: Path, snapshot: Snapshot) -> bytes:
     """Return a snapshot's body, checked against its checksum."""
     path = body_path(store, snapshot.sha256)
     try:
@@ -199,24 +176,25 @@ def read_body(store: Store, snapshot: Snapshot) -> bytes:
     return body
 
 
-UNREADABLE, MENDED = ".unreadable", "a record with its body; fetching mends it"
+UNREADABLE = ".unreadable"
 
 
-def check_store(store: Store) -> list[Fault]:
+def check_store(store: Path) -> list[Fault]:
     """Find records and bodies that cannot be read or do not fit their checksums."""
     faults = []
-    for path in sorted(store.folder.glob("records/*/*/*.json*")):
+    for path in sorted(store.glob("records/*/*/*.json*")):
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            is_aside = path.suffix == UNREADABLE
-            expected = "none: it was set aside, and may be removed" if is_aside else MENDED
+            expected = "a record with its body; fetching mends it"
+            if path.suffix == UNREADABLE:
+                expected = "none: it was set aside, and may be removed"
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
             faults.append(Fault(shown_path(path), 1, "", found, expected))
     return faults
 
 
-def set_aside(store: Store, request: Request) -> None:
+def _set_aside(store: Path, request: Request) -> None:
     """Take records of a question that cannot be read, such as those of an older version, out of the way."""
     for path in _records_of(store, request).glob("*.json"):
         try:
@@ -228,66 +206,52 @@ def set_aside(store: Store, request: Request) -> None:
 Content = TypeVar("Content")
 
 
-def ask(
-    client: Client,
-    store: Store,
-    request: Request,
-    read: Callable[[bytes, str, str], Content],
-    *,
-    offline: bool = False,
-    max_age: timedelta | None = None,
-) -> tuple[Snapshot, Content]:
-    """Return the answer to a question, with its record.
+@dataclass(frozen=True)
+class Desk:
+    """Where questions are asked: the store answers what is younger than `max_age`, offline everything, else the source."""
 
-    Parameters
-    ----------
-    client, store : where to ask and where to keep.
-    request : the question.
-    read : reads the body, given its type and address; what it refuses is no answer, and put aside.
-    offline : use the last snapshot, of whatever age, and ask nobody.
-    max_age : use a snapshot that is younger than this; None asks anew.
+    client: Client
+    store: Path
+    offline: bool = False
+    max_age: timedelta | None = None
 
-    Raises
-    ------
-    UserError
-        Where the source cannot be asked or its answer not be read, or offline without a snapshot.
-    """
-    any_age = offline or request.lasting
-    try:
-        kept = latest(store, request, client.now(), None if any_age else max_age)
-        if kept and (any_age or max_age is not None):
-            return kept, read(read_body(store, kept), kept.media, kept.url)
-    except UserError as error:  # of a store that is damaged, or that an older version wrote
-        if offline:
-            raise UserError(f"{error}; without --offline it is asked for anew") from None
-        set_aside(store, request)
-        kept = None
-    if offline:
-        raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
-    try:
-        answer = get(client, request)
-    except UserError as error:
-        raise type(error)(f"{error}{hint(kept)}") from None
-    try:
-        content = read(answer.body, answer.media, answer.url)
-    except UserError as error:
-        aside = store.folder / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
-        write(aside, answer.body)
-        raise UserError(f"{error}; what came is in {shown_path(aside)}{hint(kept)}") from None
-    return save(store, request, answer), content
+    @property
+    def today(self) -> str:
+        """The day (UTC), as YYYY-MM-DD."""
+        return self.client.now().date().isoformat()
 
+    def request(
+        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), **more: Any
+    ) -> Request:
+        """Return a question to a source, at its address, with its pace and key."""
+        facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
+        about: dict[str, Any] = {"pace": facts.pace, "key": key_of(source), "key_header": facts.key_header}
+        return Request(source, base, path, params, **about, **more)
 
-def inquire(
-    source: str, path: str, params: tuple[tuple[str, str], ...], media: tuple[str, ...],
-    read: Callable[[bytes, str, str], Content], client: Client, store: Store, **asking: Any,
-) -> tuple[Content, Snapshot]:  # fmt: skip
-    """Ask a source without a key for one table; return what was read, and the first record of its vintage."""
-    base, pace = base_of(source, client.bases), publisher(source).pace
-    request = Request(source, base, path, params, ", ".join(media), media, pace)
-    snapshot, content = ask(client, store, request, read, **asking)
-    return content, first_of(store, request, snapshot)
-
-
-def hint(kept: Snapshot | None) -> str:
-    """Say that an older answer can be used, where there is one."""
-    return f" (--offline uses the snapshot of {kept.day})" if kept else ""
+    def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
+        """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
+        any_age = self.offline or request.lasting
+        try:
+            kept = latest(self.store, request, self.client.now(), None if any_age else self.max_age)
+            if kept and (any_age or self.max_age is not None):
+                content = read(read_body(self.store, kept), kept.url)
+                return content, first_of(self.store, request, kept)
+        except UserError as error:  # of a store that is damaged, or that an older version wrote
+            if self.offline:
+                raise UserError(f"{error}; without --offline it is asked for anew") from None
+            _set_aside(self.store, request)
+            kept = None
+        if self.offline:
+            raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
+        hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
+        try:
+            answer = get(self.client, request)
+        except UserError as error:
+            raise type(error)(f"{error}{hint}") from None
+        try:
+            content = read(answer.body, answer.url)
+        except UserError as error:
+            aside = self.store / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
+            _write(aside, answer.body)
+            raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
+        return content, first_of(self.store, request, save(self.store, request, answer))

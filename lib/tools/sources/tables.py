@@ -1,10 +1,12 @@
-"""A file as tables of cells, whatever its ending: CSV, workbooks, HTML, XML, JSON, SDMX; bounded in size.
+"""From bytes to a grid: JSON, markup, columns of text and numbers, and a whole file as tables of cells; bounded in size.
 
-What a file is, its first bytes say. A cell is text, a number, a day or None; what merged cells say stands in each of them.
+What a file is, its first bytes say: CSV, a workbook, HTML, XML, JSON or SDMX. A cell is text, a number, a day or None; what
+merged cells say stands in each of them. What is not plainly a number is none.
 """
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -12,10 +14,141 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
-from lib.tools.sources import decode
 from lib.tools.sources.client import refuse
 from lib.tools.sources.workbooks import LARGEST, LONGEST, WIDEST, Cell, Table, read_workbook
+
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+
+MISSING = ("", "NaN", "nan", "null", "NA", "..")
+"""How sources write that there is no number; a period with one of these counts as missing."""
+
+
+def decode_text(body: bytes, where: str, encoding: str = "utf-8") -> str:
+    """Return the text of a body, without a byte order mark."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    try:
+        return body.decode(encoding).removeprefix("\ufeff")
+    except (UnicodeDecodeError, LookupError) as error:
+        raise refuse(where, f"bytes that are not {encoding} ({error})", f"text in {encoding}") from None
+
+
+def read_json(body: bytes, where: str) -> Any:
+    """Return the content of a JSON body, as `_parse_json`."""
+    return _parse_json(_without_markup(decode_text(body, where), where, "JSON"), where)
+
+
+def _without_markup(text: str, where: str, expected: str) -> str:
+    """Return a text that is none of markup."""
+    if text.lstrip().startswith("<"):
+        raise refuse(where, f"{_kind_of_markup(text)} that begins {quote(text.strip())}", expected)
+    return text
+
+
+def _parse_json(text: str, where: str) -> Any:
+    """Return the content of a JSON; NaN and Infinity, which JSON does not have, and endless nesting are refused."""
+    from pydantic_core import from_json  # in half the time of the standard library's
+
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise refuse(where, f"no valid JSON ({error})", "complete JSON") from None
+
+
+def parse_html(text: str, where: str) -> Any:
+    """Return a web page as a tree of lxml; an empty text is an empty page."""
+    import lxml.html
+
+    parser = lxml.html.HTMLParser(encoding="utf-8")
+    try:
+        return lxml.html.document_fromstring(text.encode("utf-8", "replace").strip() or b"<p>", parser=parser)
+    except Exception as error:  # lxml raises several kinds for what is no page
+        found = f"a web page that cannot be read ({str(error)[:200]})"
+        raise refuse(where, found, "a page with a table") from None
+
+
+def parse_xml(content: bytes, where: str, expected: str) -> Any:
+    """Return XML as a tree of lxml: nothing is fetched, and entities of its own are refused."""
+    from lxml import etree
+
+    safe = {"resolve_entities": False, "no_network": True, "huge_tree": False}
+    parser = etree.XMLParser(remove_comments=True, remove_pis=True, **safe)
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        kind = _kind_of_markup(content[:2000].decode("latin-1"))
+        raise refuse(where, f"{kind} that cannot be read ({str(error)[:200]})", expected) from None
+    dtd = root.getroottree().docinfo.internalDTD
+    if dtd is not None and dtd.entities():
+        raise refuse(where, "XML that cannot be read (it defines entities)", expected)
+    return root
+
+
+def _kind_of_markup(text: str) -> str:
+    """Say what a text is that begins with "<"."""
+    is_page = re.search(r"<(!doctype html|html|head|body)\b", text[:2000], re.IGNORECASE)
+    return "a web page" if is_page else "XML"
+
+
+def to_number(value: Any, where: str) -> float:
+    """Return a finite number, given as one or as plain decimal text; NaN where the source says that there is none."""
+    if type(value) not in (int, float):
+        value = value.strip(" ") if isinstance(value, str) else value
+        if value is None or value in MISSING:
+            return math.nan
+        if not isinstance(value, str):
+            raise refuse(where, quote(repr(value)), "a number")
+        if not NUMBER.fullmatch(value):
+            raise refuse(where, quote(value), "a number with a decimal point")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise refuse(where, quote(str(value)), "a finite number")
+    return number
+
+
+def read_columns(
+    body: bytes, where: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Read named columns of a CSV in UTF-8 as text, wherever they stand; every row must have all fields."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    text = _without_markup(decode_text(body, where), where, "CSV")
+    if not text.endswith("\n"):
+        # A last value that was cut in half would be another number.
+        raise refuse(where, "a last row without its end", "a complete CSV, the last line ended")
+    try:
+        header = next(csv.reader([text.split("\n", 1)[0].rstrip("\r")], strict=True), [])
+    except csv.Error as error:
+        raise refuse(where, f"a header that cannot be read ({error})", "names of columns") from None
+    for name in needed:
+        if header.count(name) != 1:
+            found = f"the column {name} {header.count(name)} times" if name in header else f"no column {name}"
+            raise refuse(where, found, nearest(name, header) if name not in header else "it once")
+    # A large answer is not held twice.
+    plain = body.startswith(text[:1].encode()) and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    content = body if plain else text.encode()
+    del text
+    wanted = [*needed, *(name for name in optional if header.count(name) == 1)]
+    as_text = dict.fromkeys(wanted, pa.string())
+    options = pyarrow.csv.ConvertOptions(
+        include_columns=wanted, column_types=as_text, strings_can_be_null=False
+    )
+    lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    try:
+        table = pyarrow.csv.read_csv(pa.BufferReader(content), parse_options=lines, convert_options=options)
+    except pa.ArrowInvalid as error:
+        raise refuse(where, f"rows that cannot be read ({error})", "a complete CSV") from None
+    return table.to_pandas()
+
+
+# --- a file ---
 
 
 def read_file(path: Path) -> bytes:
@@ -33,13 +166,7 @@ def read_tables(
     separator: str | None = None,
     sheet: str | None = None,
 ) -> list[Table]:
-    """Return the tables of a file, or the one of a name.
-
-    Raises
-    ------
-    UserError
-        In one line, for whatever cannot be read, is empty, or is larger than the bounds.
-    """
+    """Return the tables of a file, or the one of a name."""
     tables = _of_content(body, where, encoding, separator)
     if sheet is not None:
         by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
@@ -48,7 +175,7 @@ def read_tables(
         tables = [by_name[sheet]]
     tables = [table for table in tables if any(map(any_cell, table.rows))]
     if not tables:
-        raise refuse(where, "no cell with anything in it", "a table")
+        raise refuse(where, "nothing in it", "a table")
     return tables
 
 
@@ -81,8 +208,8 @@ def _of_content(body: bytes, where: str, encoding: str | None, separator: str | 
             return list(_read_html(text, where))
         return _read_xml(text, where)
     if start.startswith(("[", "{")):
-        return read_json(text, where)
-    return [read_csv(text, where, encoding, separator)]
+        return _json_tables(text, where)
+    return [_read_csv(text, where, encoding, separator)]
 
 
 _WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
@@ -91,7 +218,7 @@ _WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспор�
 def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     """Return a body as text, and its encoding: the one given, UTF-8 where it is that, else the likeliest."""
     if encoding or body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return decode.decode_text(body, where, encoding or "utf-8"), encoding or "utf-16"
+        return decode_text(body, where, encoding or "utf-8"), encoding or "utf-16"
     for name in [f"utf-16-{'be' if body[:1] == bytes(1) else 'le'}"] * (b"\0" in body[:2]) + ["utf-8-sig"]:
         with suppress(UnicodeDecodeError):
             return body.decode(name), name.removesuffix("-sig")
@@ -102,20 +229,18 @@ def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
     for name in likely[:-2]:  # a short text says little of its encoding but by its words
         with suppress(UnicodeDecodeError):
             if _WORDS.search(body[:20_000].decode(name, errors).casefold()):
-                return decode.decode_text(body, where, name), name
+                return decode_text(body, where, name), name
     best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
     if best is None or (b"\0" in body[:1000] and not best.encoding.startswith("utf_16")):
         found = "bytes that are text in no encoding that it looks like"
         raise refuse(where, found, "a table, or `encoding` in the mapping")
-    return decode.decode_text(body, where, best.encoding), best.encoding
+    return decode_text(body, where, best.encoding), best.encoding
 
 
 # --- CSV ---
 
-SEPARATORS = (";", "\t", "|", ",")
 
-
-def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
+def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
     """Return the rows of a CSV; without a separator, that which gives the first lines the same number of fields."""
     found = separator or _find_separator(text)
     csv.field_size_limit(1_000_000)
@@ -133,10 +258,7 @@ def read_csv(text: str, where: str, encoding: str, separator: str | None) -> Tab
 
 
 def _find_separator(text: str) -> str:
-    """Return the separator under which most of the first lines are as wide as one another, and wider than one field.
-
-    Of two that divide them alike, a comma stands before decimals.
-    """
+    """Return the separator that gives most of the first lines one width; where two do, the comma stands before decimals."""
     lines = text[:100_000].splitlines()[:200]
     if lines and re.match(r"[^\t]+,[^\t]+\\\w+\t", lines[0]):  # a TSV of Eurostat
         return "\t"
@@ -150,7 +272,7 @@ def _find_separator(text: str) -> str:
         usual = max(set(wide), key=wide.count, default=0)
         return wide.count(usual) if usual else 0, usual
 
-    return max(SEPARATORS, key=score)
+    return max((";", "\t", "|", ","), key=score)
 
 
 # --- markup ---
@@ -158,7 +280,7 @@ def _find_separator(text: str) -> str:
 
 def _read_html(text: str, where: str) -> Iterator[Table]:
     """Return the tables of a web page that hold no other table, spanned cells repeated."""
-    root = decode.parse_html(text, where)
+    root = parse_html(text, where)
     found = [table for table in root.iter("table") if next(table.iterdescendants("table"), None) is None]
     if not found:
         raise refuse(where, "a web page without a table", "a table")
@@ -171,27 +293,22 @@ def _spread(table: Any, where: str) -> list[list[Cell]]:
     below: dict[int, tuple[int, Cell]] = {}  # by column: how many rows a cell still reaches down
     for tr in islice(table.iter("tr"), LONGEST):
         row: list[Cell] = []
-
-        def fill(row: list[Cell] = row) -> None:
+        for cell in [*(one for one in tr if one.tag in ("td", "th")), None]:
             while len(row) in below:
-                left, cell = below.pop(len(row))
+                left, text = below.pop(len(row))
                 if left > 1:
-                    below[len(row)] = left - 1, cell
-                row.append(cell)
-
-        for cell in tr:
-            if cell.tag not in ("td", "th"):
-                continue
-            fill()
+                    below[len(row)] = left - 1, text
+                row.append(text)
+            if cell is None:
+                break
             across, down = _span(cell.get("colspan", "")), _span(cell.get("rowspan", ""))
             if len(row) + across > WIDEST:
                 raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
-            text = " ".join(" ".join(cell.itertext()).split()) or None
+            said = " ".join(" ".join(cell.itertext()).split()) or None
             for _ in range(across):
                 if down > 1:
-                    below[len(row)] = down - 1, text
-                row.append(text)
-        fill()
+                    below[len(row)] = down - 1, said
+                row.append(said)
         rows.append(row)
     return rows
 
@@ -203,7 +320,7 @@ def _span(text: str) -> int:
 def _read_xml(text: str, where: str) -> list[Table]:
     """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
-    root = decode.parse_xml(content, where, "complete XML")
+    root = parse_xml(content, where, "complete XML")
     if sheets := [one for one in root if _tag(one) == "Worksheet"]:
         return [Table(_sheet_2003(one, where), _attribute(one, "Name")) for one in sheets]
     observations = [one for one in root.iter() if _tag(one) == "Obs"]
@@ -271,13 +388,13 @@ def _xml_records(root: Any) -> Iterator[dict[str, Cell]]:
 # --- JSON ---
 
 
-def read_json(text: str, where: str) -> list[Table]:
+def _json_tables(text: str, where: str) -> list[Table]:
     """Return the records of a JSON: a list of objects, wherever it lies, an object a line, or SDMX-JSON."""
     try:
-        content = decode.parse_json(text, where)
+        content = _parse_json(text, where)
     except UserError as error:
         try:
-            content = [decode.parse_json(line, where) for line in text.splitlines() if line.strip()]
+            content = [_parse_json(line, where) for line in text.splitlines() if line.strip()]
         except UserError:
             raise error from None
     if isinstance(content, dict) and (sdmx := _sdmx_json(content)):

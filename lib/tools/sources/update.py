@@ -19,19 +19,17 @@ from lib.economies import CURRENCIES, known_names
 from lib.errors import UserError
 from lib.series import annual_series, exchange_rates, no_rate
 from lib.tools import curation
-from lib.tools.sources.client import Client, NothingThere, QuotaUsed
-from lib.tools.sources.fetch import FAULTS_IN_A_ROW
+from lib.tools.sources.client import NothingThere, QuotaUsed
+from lib.tools.sources.fetch import FAULTS_IN_A_ROW, pair_question
 from lib.tools.sources.publishers import publisher
-from lib.tools.sources.record import Asked, Written, fetch_pair
-from lib.tools.sources.snapshots import Store
+from lib.tools.sources.record import Written, fetch_pair
+from lib.tools.sources.snapshots import Desk
 
 CHEAPEST_FIRST = ("imf", "comtrade")
 """A pair is one request to the IMF, and one for each year to UN Comtrade."""
 
 YEARS_OF_OTHERS = 2
 """Latest years that are asked of a source other than the first: UN Comtrade answers some hundred calls a day."""
-
-BILLIONS = {"bn": 1000.0, "mn": 1.0}
 
 
 class Known(NamedTuple):
@@ -54,33 +52,23 @@ class Updated:
     notes: list[str] = field(default_factory=list)
 
 
-def update(asked: Asked, client: Client, store: Store) -> Updated:
-    """Fetch the flows of the pending targets, and compare what is known of them before and after.
-
-    Parameters
-    ----------
-    asked : years, and how old a kept answer may be; its source is the first that is tried.
-    client, store : of `client.open_client` and `snapshots.open_store`.
-    """
-    today = client.now().date()
+def update(years: range, desk: Desk) -> Updated:
+    """Fetch the flows of the pending targets, and compare what is known of them before and after."""
+    today = desk.client.now().date()
     pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
     rates = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
     notes = [no_rate(one, "any year") for one in sorted({_currency_of(row) for row in pending} - {*rates})]
     # No figure here says anything of a sector, such as farm goods.
     whole = [row for row in pending if not row["sector"]]
-    before = [_answer_to(row, _levels_of(row, today), today) for row in whole]
-    states = [_state_of(row) for row in whole]
+    before = [(_state_of(row), _answer_to(row, _levels_of(row, today), today)) for row in whole]
     written, failed = [], Counter[str]()
-    # Groups and provinces have no live source.
-    pairs = dict.fromkeys((row["reporter"], row["partner"]) for row in whole)
-    for reporter, partner in pairs:
-        if not {reporter.casefold(), partner.casefold()} <= known_names().keys():
-            continue
-        found, said = _fetch_from_cheapest(reporter, partner, asked, client, store, failed)
-        written += found
-        notes += said
+    for pair in dict.fromkeys((row["reporter"], row["partner"]) for row in whole):
+        if all(one.casefold() in known_names() for one in pair):  # groups and provinces have no live source
+            found, said = _fetch_from_cheapest(*pair, years, desk, failed)
+            written += found
+            notes += said
     moved, decided = [], []
-    for row, state, old in zip(whole, states, before, strict=True):
+    for row, (state, old) in zip(whole, before, strict=True):
         levels = _levels_of(row, today)
         if _state_of(row) != state and (words := _move_of(row, old, _answer_to(row, levels, today))):
             moved.append(words)
@@ -95,28 +83,22 @@ def _state_of(target: curation.Row) -> tuple[Any, ...]:
 
 
 def _fetch_from_cheapest(
-    reporter: str, partner: str, asked: Asked, client: Client, store: Store, failed: Counter[str]
+    reporter: str, partner: str, years: range, desk: Desk, failed: Counter[str]
 ) -> tuple[list[Written], list[str]]:
-    """Fetch a pair from the first source that has it; one that is out of order is soon asked no more.
-
-    Parameters
-    ----------
-    failed : how often in a row each source failed; counted on here.
-    """
+    """Fetch a pair from the first source that has it; one that `failed` too often in a row is asked no more."""
     pair, notes = f"{reporter}–{partner}", []
     for source in CHEAPEST_FIRST:
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
-        years = asked.years if source == asked.source else asked.years[-YEARS_OF_OTHERS:]
-        age = asked.max_age or publisher(source).max_age
+        span = years if source == CHEAPEST_FIRST[0] else years[-YEARS_OF_OTHERS:]
+        own = replace(desk, max_age=desk.max_age or publisher(source).max_age)
         try:
-            one = replace(asked, source=source, years=years, max_age=age)
-            written = fetch_pair(reporter, partner, one, client, store)
+            written = fetch_pair(pair_question(source, reporter, partner, "A", span), own)
         except NothingThere:
             failed[source] = 0
-            notes.append(f"{pair}: nothing of {years[0]}–{years[-1]} at {source}")
+            notes.append(f"{pair}: nothing of {span[0]}–{span[-1]} at {source}")
         except UserError as error:
-            failed[source] += FAULTS_IN_A_ROW if isinstance(error, QuotaUsed) else not asked.offline
+            failed[source] += FAULTS_IN_A_ROW if isinstance(error, QuotaUsed) else not desk.offline
             notes.append(f"{pair}: {error}")
             if failed[source] >= FAULTS_IN_A_ROW:
                 notes.append(f"{source} is out of order or out of quota: it is asked for no other pair")
@@ -145,17 +127,18 @@ def _levels_of(target: curation.Row, today: date) -> pd.Series:
 
 def _needed_mn(target: curation.Row, levels: pd.Series) -> float | None:
     """Return the level that a target asks for, in millions of its currency; None where that cannot be told."""
-    value, unit = target["target_value"], target["target_unit"]
-    base = levels.get(int(target["base_year"])) if target["base_year"] else None
-    if not value:
+    if not target["target_value"]:
         return None
+    value, base_year, year = float(target["target_value"]), target["base_year"], target["target_year"]
+    base = levels.get(int(base_year)) if base_year else None
     if target["measure"] == "multiple":
-        return float(value) * float(base) if base else None
+        return value * float(base) if base else None
     if target["measure"] == "growth_pct_per_year":
-        years = int(target["target_year"]) - int(target["base_year"]) if target["target_year"] and base else 0
-        return float(base) * (1 + float(value) / 100) ** years if base and years else None
-    currency, _, scale = unit.partition(" ")
-    return float(value) * BILLIONS[scale] if currency in CURRENCIES and scale in BILLIONS else None
+        years = int(year) - int(base_year) if year and base else 0
+        return float(base) * (1 + value / 100) ** years if base and years else None
+    currency, _, scale = target["target_unit"].partition(" ")
+    factor = {"bn": 1000.0, "mn": 1.0}.get(scale) if currency in CURRENCIES else None
+    return value * factor if factor else None
 
 
 def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Known | None:
@@ -188,10 +171,7 @@ def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
 
 
 def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:
-    """Return a pending target with its outcome where the year of its deadline is over and its level is known.
-
-    A target without a deadline is decided on the day it is reached.
-    """
+    """Return a pending target with its outcome, once its year is over and known; without a deadline, once it is reached."""
     needed = _needed_mn(target, levels)
     if needed is None or levels.empty:
         return None

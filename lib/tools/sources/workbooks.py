@@ -26,21 +26,13 @@ Cell = str | float | int | datetime | date | None
 
 @dataclass
 class Table:
-    """Rows of cells, and where they stood.
-
-    Parameters
-    ----------
-    rows : lists of any length, in the order of the file.
-    name : of the sheet; blank where there is one table alone.
-    separator, encoding : of a CSV.
-    notes : what a reader must know, such as formulas without values.
-    """
+    """Rows of cells, of any length, and where they stood."""
 
     rows: list[list[Cell]]
-    name: str = ""
-    separator: str = ""
+    name: str = ""  # of the sheet; blank where there is one table alone
+    separator: str = ""  # of a CSV, as its encoding
     encoding: str = ""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # such as of formulas without values
 
 
 def read_workbook(body: bytes, where: str) -> list[Table]:
@@ -53,7 +45,8 @@ def read_workbook(body: bytes, where: str) -> list[Table]:
     try:
         with _quiet():
             book = python_calamine.load_workbook(io.BytesIO(body))
-            names = [one.name for one in book.sheets_metadata if _is_seen(one)]
+            seen = [one for one in book.sheets_metadata if str(one.visible).endswith("Visible")]
+            names = [one.name for one in seen if str(one.typ).endswith("WorkSheet")]
             tables = [_sheet(book.get_sheet_by_name(name), name, where) for name in names]
     except UserError:
         raise
@@ -90,10 +83,6 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-def _is_seen(sheet: Any) -> bool:
-    return str(sheet.visible).endswith("Visible") and str(sheet.typ).endswith("WorkSheet")
-
-
 def _sheet(sheet: Any, name: str, where: str) -> Table:
     if sheet.total_width > WIDEST * 9 or sheet.total_height * max(sheet.total_width, 1) > MOST:
         found = f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns"
@@ -101,7 +90,7 @@ def _sheet(sheet: Any, name: str, where: str) -> Table:
     read = sheet.to_python(skip_empty_area=False)
     rows = [[None if cell == "" else cell for cell in row[:WIDEST]] for row in read]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
-        if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000 or top >= len(rows):
+        if bottom >= len(rows) or (bottom - top + 1) * (right - left + 1) > 100_000:
             continue
         for row in rows[top : bottom + 1]:
             for column in range(left, min(right + 1, len(row))):

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 
 from lib.analysis import what_if_data
-from lib.files import make_folder, write_atomically
+from lib.research.files import make_folder, write_atomically
 from lib.tools.run.page import environment
 
 FILES = Path(__file__).resolve().parent / "page_files"

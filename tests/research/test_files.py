@@ -13,17 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import fetched, results, tables
+from lib import fetched, tables
 from lib.errors import UserError, printable, quote, read_bytes
-from lib.files import (
-    finish_together,
-    parse_yaml,
-    read_json,
-    working_folder,
-    write_atomically,
-    write_together,
-)
-from lib.tools.run import freshness, matrix, stamp
+from lib.research.files import finish_together, working_folder, write_atomically, write_together
+from lib.tools.run import committed, freshness, matrix, recorded
+from lib.tools.strict import parse_yaml, read_json
 
 
 def test_text_is_written_as_utf8_with_unix_line_ends(tmp_path: Path) -> None:
@@ -212,9 +206,9 @@ def test_json_that_says_two_things_or_none_is_refused(tmp_path: Path, text: str 
     [
         read_bytes,
         read_json,
-        results.read,
+        recorded.read,
         fetched.read_file,
-        stamp.read_notebook,
+        committed.read_notebook,
         matrix.read_document,
         tables.check_table,
     ],

@@ -15,7 +15,7 @@ from typing import Any
 from lib import OFFERED
 from lib.errors import UserError
 
-LIB = Path(__file__).resolve().parent
+LIB = Path(__file__).resolve().parents[1]
 
 PLAIN_DECORATORS = {
     *("property", "setter", "staticmethod", "classmethod", "abstractmethod", "override", "overload"),
@@ -24,6 +24,7 @@ PLAIN_DECORATORS = {
 }
 """Decorators that do not read the annotations of what they decorate; others, as `singledispatch`, may."""
 
+UNSAID = ("ctx", "kind", "type_comment", "type_ignores")  # fields of a syntax tree that say nothing more
 READERS_OF_DOCS = ("__doc__", "getdoc", "use_attribute_docstrings")
 
 
@@ -109,24 +110,18 @@ def _read_code(code: str, is_cell: bool = False) -> Code:
 def _written(node: Any) -> str:
     """A syntax tree as text, the same in every version of Python: `ast.dump` shows empty fields in some."""
     if isinstance(node, ast.AST):
-        fields = [f"{name}={_written(value)}" for name, value in ast.iter_fields(node) if _says(name, value)]
+        said = [(name, value) for name, value in ast.iter_fields(node) if name not in UNSAID]
+        fields = [f"{name}={_written(value)}" for name, value in said if value is not None and value != []]
         return f"{type(node).__name__}({','.join(fields)})"
     if isinstance(node, list):
         return f"[{','.join(map(_written, node))}]"
     return repr(node)
 
 
-def _says(name: str, value: Any) -> bool:
-    return value is not None and value != [] and name not in ("ctx", "kind", "type_comment", "type_ignores")
-
-
 def meaning(code: str, is_cell: bool = False) -> str:
     """The hash of what code does; of its text where it is not plain Python.
 
-    Parameters
-    ----------
-    code : source of a module, or of a cell.
-    is_cell : a cell shows the value of its last statement, unless a semicolon ends it.
+    A cell shows the value of its last statement, unless a semicolon ends it.
     """
     try:
         return _read_code(code, is_cell).meaning

@@ -1,4 +1,4 @@
-"""Year-to-date releases and months: `lib.months`."""
+"""Year-to-date releases and months: `lib.series`."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,9 @@ import pytest
 
 from lib import figures as fig
 from lib import growth
+from lib.analysis.year_end import revisions
 from lib.errors import UserError
-from lib.months import implied_year_to_date, releases, revisions, year_to_date
+from lib.series import implied_year_to_date, releases, year_to_date
 
 RECORD = fig.select(fig.load_figures(), "China", "Russia", "total")
 

@@ -1,13 +1,13 @@
 """Writing files so that a stop at any moment leaves the old one or the new one, never half of it.
 
-One writer a run folder: a lock that the operating system drops when its holder ends, however it ends.
-
-Reading what somebody wrote in YAML or JSON, in bounded time and memory, whatever it holds.
+One writer a folder: a lock that the operating system drops when its holder ends, however it ends. What is written into
+the tables renews their checksums in `datapackage.json`.
 """
 
+import copy
+import hashlib
 import json
 import os
-import re
 import secrets
 import shutil
 import sys
@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from lib.errors import UserError, plain_bytes, quote
+from lib.errors import Fault, UserError, list_faults, read_bytes, shown_path
+from lib.package import PACKAGE_FILE, data_dir, read_package
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -40,7 +40,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{path}: cannot be made: {error.strerror}, expected a folder") from None
+        raise UserError(f"{path}: cannot be written: {error.strerror}, expected a folder") from None
 
 
 @contextmanager
@@ -178,102 +178,79 @@ def sweep(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-MOST_YAML_BYTES, MOST_YAML_VALUES, DEEPEST_YAML = 100_000, 20_000, 20
-"""The reader of YAML takes quadratic time, an alias repeats what it names, and nesting fills the stack."""
+# --- the tables and their checksums ---
 
 
-def parse_yaml(content: bytes, where: str) -> Any:
-    """Read YAML (UTF-8) as mappings, lists and texts: a value means the same here as on the command line.
+def check_checksums() -> list[Fault]:
+    """Find files that differ from the size and SHA-256 that `datapackage.json` records."""
+    faults = []
+    for resource in read_package()["resources"]:
+        path = data_dir() / resource["path"]
+        size, digest = measure(path)
+        if (size, digest) != (resource["bytes"], resource["hash"]):
+            expected = (
+                f"{resource['hash']} ({resource['bytes']} bytes); after an edit: tradegoals check --renew"
+            )
+            faults.append(Fault(shown_path(path), 1, "", f"{digest} ({size} bytes)", expected))
+    return faults
 
-    Parameters
-    ----------
-    content : at most `MOST_YAML_BYTES`, with `MOST_YAML_VALUES` once aliases are filled in, `DEEPEST_YAML` deep.
-    where : names the file in messages.
+
+def refresh_checksums(below: str | tuple[str, ...] = "") -> list[str]:
+    """Write size and SHA-256 of every file whose path begins with `below`, or one of it, into `datapackage.json`.
+
+    Returns
+    -------
+    Names of those that had changed.
+    """
+    resources = [one for one in read_package()["resources"] if one["path"].startswith(below)]
+    changed = [one for one in resources if measure(data_dir() / one["path"]) != (one["bytes"], one["hash"])]
+    if changed:
+        contents = {one["path"]: read_bytes(data_dir() / one["path"]) for one in changed}
+        write_atomically(data_dir() / PACKAGE_FILE, _with_checksums(contents))
+    return [one["name"] for one in changed]
+
+
+def _with_checksums(contents: Mapping[str, bytes]) -> bytes:
+    """Content of `datapackage.json` with size and SHA-256 of these contents, by path."""
+    package = copy.deepcopy(read_package())
+    for resource in package["resources"]:
+        if resource["path"] in contents:
+            resource["bytes"], resource["hash"] = _measured(contents[resource["path"]])
+    return (json.dumps(package, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@contextmanager
+def editing() -> Iterator[None]:
+    """Hold the data while tables are read and written: no two edits at once, and none over somebody else's.
 
     Raises
     ------
     UserError
-        Naming the line, also of a key that stands twice in a mapping: readers of YAML drop one without a word.
+        Where a table differs from its checksum.
     """
-    import yaml
-
-    try:
-        if len(content) > MOST_YAML_BYTES:
-            raise yaml.YAMLError(f"{len(content):,} bytes, at most {MOST_YAML_BYTES:,} are read")
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.BaseLoader)
-        return None if root is None else _yaml_value(root, iter(range(MOST_YAML_VALUES)), where)
-    except (UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{where}:{mark.line + 1}" if mark else where
-        reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        if isinstance(error, RecursionError):
-            reason = f"nested deeper than {DEEPEST_YAML}"
-        raise UserError(f"{place}: found no readable YAML ({reason}), expected UTF-8 of that form") from None
+    with locked(data_dir()):
+        finish_together(data_dir())
+        if faults := check_checksums():
+            raise UserError(list_faults(faults))
+        yield
 
 
-def _yaml_value(node: Any, budget: Iterator[int], where: str, depth: int = 0) -> Any:
-    """The value of a node; aliases are followed as often as they stand there, so a circle is too deep."""
-    from yaml import MarkedYAMLError
-
-    def refuse(problem: str) -> MarkedYAMLError:
-        return MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
-
-    if depth > DEEPEST_YAML:
-        raise refuse(f"nested deeper than {DEEPEST_YAML}")
-    if next(budget, None) is None:
-        raise refuse(f"more than {MOST_YAML_VALUES:,} values, aliases filled in")
-    if node.id == "scalar":
-        if any("\ud800" <= sign <= "\udfff" for sign in node.value):
-            raise refuse("half of a character")
-        return node.value
-    if node.id == "sequence":
-        return [_yaml_value(entry, budget, where, depth + 1) for entry in node.value]
-    found: dict[str, Any] = {}
-    for key, value in node.value:
-        if key.id != "scalar":
-            raise refuse("a key that is no text")
-        name = _yaml_value(key, budget, where, depth)
-        if name in found:
-            line = key.start_mark.line + 1
-            raise UserError(f"{where}:{line}: found {quote(name)[1:-1]} a second time, expected it once")
-        found[name] = _yaml_value(value, budget, where, depth + 1)
-    return found
+def write_tables(contents: Mapping[str, bytes]) -> None:
+    """Write tables, by path, and their checksums, all or none; call it while `editing`."""
+    write_together(data_dir(), {**contents, PACKAGE_FILE: _with_checksums(contents)})
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file that others may have written: no key twice, no number beyond the finite, no half characters.
-
-    Raises
-    ------
-    UserError
-        Naming the file.
-    """
-    try:
-        value = json.loads(plain_bytes(path), object_pairs_hook=_once, parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except RecursionError:
-        raise UserError(f"{path.name}: found no valid JSON (nested too deep)") from None
-    except ValueError as error:
-        raise UserError(f"{path.name}: found no valid JSON ({error})") from None
-    return value
+def finish_edit() -> None:
+    """Wait for an edit that is being written, or finish one that was killed."""
+    if (data_dir() / TOGETHER).is_dir():
+        with locked(data_dir()):
+            finish_together(data_dir())
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {quote(twice)} a second time")
-    return found
+def measure(path: Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, as `datapackage.json` writes them."""
+    return _measured(read_bytes(path))
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
-
-
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
+def _measured(content: bytes) -> tuple[int, str]:
+    return len(content), "sha256:" + hashlib.sha256(content).hexdigest()

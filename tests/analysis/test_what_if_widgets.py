@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lib import outlook
-from lib.analysis import widgets
+from lib.analysis import what_if
 from lib.analysis.what_if import grid
 from lib.cases import GoalCase
 from lib.errors import UserError
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("tables_read_once")
 def box() -> Any:
     """The live widgets of the default case."""
     pytest.importorskip("ipywidgets")
-    return widgets.panel(GoalCase(), live=True).box
+    return what_if.panel(GoalCase(), live=True).box
 
 
 def field(box: Any, name: str) -> Any:
@@ -31,18 +31,18 @@ def text(box: Any) -> str:
 
 
 def test_a_run_shows_still_text_without_anything_random(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(widgets.OPEN_IN_JUPYTER, raising=False)
+    monkeypatch.delenv(what_if.OPEN_IN_JUPYTER, raising=False)
     case = GoalCase()
-    bundle = widgets.panel(case)._repr_mimebundle_()
+    bundle = what_if.panel(case)._repr_mimebundle_()
     assert set(bundle) == {"text/html", "text/plain"}
-    assert bundle == widgets.panel(case)._repr_mimebundle_()
+    assert bundle == what_if.panel(case)._repr_mimebundle_()
     assert percent(outlook.of(case).chances["average"]) in bundle["text/html"]
 
 
 def test_an_open_notebook_shows_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
-    monkeypatch.setenv(widgets.OPEN_IN_JUPYTER, "notebooks/91_what_if.ipynb")
-    bundle = widgets.panel(GoalCase())._repr_mimebundle_()
+    monkeypatch.setenv(what_if.OPEN_IN_JUPYTER, "notebooks/91_what_if.ipynb")
+    bundle = what_if.panel(GoalCase())._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle and "text/html" in bundle
 
 
@@ -62,7 +62,7 @@ def test_every_widget_changes_the_answer_to_that_of_lib(
     before, picture = text(box), box.children[-1].value
     field(box, name).value = value
     case = GoalCase.check({**GoalCase().model_dump(mode="json"), **changed})
-    assert text(box) == widgets.answer_html(outlook.of(case)) != before
+    assert text(box) == what_if.answer_html(outlook.of(case)) != before
     assert name == "read" or box.children[-1].value != picture
 
 
@@ -80,14 +80,14 @@ def test_another_flow_brings_its_days_bases_and_deadlines(box: Any) -> None:
 def test_a_level_goal_stands_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
     case = GoalCase.check({"goal": "300 USD mn"})
-    assert field(widgets.build(case), "% a year").value == pytest.approx(100 * case.make_goal().rate)
+    assert field(what_if.build(case), "% a year").value == pytest.approx(100 * case.make_goal().rate)
 
 
 def test_text_from_outside_is_text() -> None:
     case = GoalCase()
     hostile = outlook.of(case)
     hostile.verdicts[0] = type(hostile.verdicts[0])("average", "open", "<script>alert(1)</script>")
-    assert "<script>" not in widgets.answer_html(hostile)
+    assert "<script>" not in what_if.answer_html(hostile)
 
 
 def test_missing_widgets_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_missing_widgets_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(UserError, match="uv sync --group lab"):
-        widgets.build(GoalCase())
+        what_if.build(GoalCase())
 
 
 def test_the_grid_agrees_with_the_answer_of_each_case() -> None:

@@ -1,0 +1,266 @@
+"""A goal, its flow, its years and its day in one sentence, read as the parameters of a case.
+
+>>> read_question("imports of China from Russia +10 % a year 2019-2024").stated["flow"]
+'import'
+
+Words for each of them are those of `lib.spoken`; what is left over without a meaning is a mistake. And the unit of
+figures in one's own words.
+"""
+
+import re
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from lib import spoken
+from lib.economies import currency_of, ten_of
+from lib.errors import UserError, quote
+from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
+
+# --- years ---
+
+_BETWEEN = re.compile(
+    rf"(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
+    re.I,
+)
+_BEFORE = re.compile(rf"\bbefore ({YEAR})\b", re.I)
+_SINCE = re.compile(
+    rf"\b(?:since|from|on|over|above|against|than|(?:the )?level of|compared (?:with|to)|relative to|base(?: year)?)"
+    rf"(?: the)?(?: level of| in)? ({YEAR})\b(?:'s)?(?: levels?)?",
+    re.I,
+)
+_BY = re.compile(
+    rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({YEAR})\b",
+    re.I,
+)
+_WITHIN = re.compile(
+    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b",
+    re.I,
+)
+_LONE_YEAR = re.compile(rf"(?<![0-9.,]){YEAR}(?![0-9.,%])(?! ?(?:{SCALE}|{UNIT}|%|per)(?![a-z]))", re.I)
+
+
+def _take_years(plain: str, text: str) -> tuple[dict[str, int], str]:
+    """Base year, deadline or the length between the two, as far as a tidy text names them; and the text without them."""
+    if match := _BEFORE.search(plain):
+        year = int(match[1])
+        raise UserError(
+            f"deadline: found {quote(match[0])}, expected the last year that counts: did you mean by {year - 1} or by {year}?"
+        )
+    if match := _BETWEEN.search(plain):
+        last = match[2] if len(match[2]) == 4 else match[1][:2] + match[2]
+        found, rest = {"base_year": int(match[1]), "deadline": int(last)}, _without(plain, match)
+    else:
+        found, rest = {}, plain
+        for name, pattern in (("base_year", _SINCE), ("deadline", _BY), ("length", _WITHIN)):
+            if match := pattern.search(rest):
+                found[name], rest = int(match[1]), _without(rest, match)
+    if other := _LONE_YEAR.search(rest):
+        hint = f'did you mean "{"since" if "deadline" in found else "by"} {other[0]}"?'
+        raise UserError(
+            f"years: found {other[0]} in {quote(text)}, expected base and deadline such as 2012-2015: {hint}"
+        )
+    return found, rest
+
+
+def _without(plain: str, match: re.Match[str]) -> str:
+    """The text without what was matched; a bar stands in its place, so that what was apart stays apart."""
+    return f"{plain[: match.start()]} | {plain[match.end() :]}"
+
+
+# --- the sentence ---
+
+
+class Question(NamedTuple):
+    """What a sentence asks.
+
+    Parameters
+    ----------
+    stated : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
+    length : years from base to deadline, where it gives them in place of the deadline.
+    notes : what was taken for what, where it was not said outright.
+    """
+
+    stated: dict[str, Any]
+    length: int | None
+    notes: tuple[str, ...]
+
+
+_AS_OF = re.compile(
+    r"\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$",
+    re.I,
+)
+
+
+def read_question(text: str, currency: str = "USD") -> Question:
+    """A sentence that names a goal, and perhaps its flow, years and day.
+
+    >>> read_question("Harbin Russia total +25% 2012-2015").stated  # doctest: +NORMALIZE_WHITESPACE
+    {'base_year': 2012, 'deadline': 2015, 'goal': '25 %', 'flow': 'total', 'reporter': 'Harbin', 'partner': 'Russia'}
+
+    Parameters
+    ----------
+    currency : of a level that names none.
+
+    Raises
+    ------
+    UserError
+        For a sentence without a goal, with a word that is not understood, or with one that could be two things.
+    """
+    plain = spoken.simplified("ask", text)
+    stated: dict[str, Any] = {}
+    notes = []
+    if match := _AS_OF.search(plain):
+        day = spoken.read_day(match[1])
+        stated["as_of"] = day.day
+        notes += [f'"{match[1].strip()}": {day.note}'] if day.note else []
+        plain = _without(plain, match)
+    years, rest = _take_years(plain, text)
+    found = spoken.find_goal(rest, text, currency)
+    if not found.goal:
+        if lone := re.search(rf"(?<![\w.,]){NUMBER}(?![\w%])", rest):
+            spoken.bare_rate(lone[0], text)
+            raise UserError(
+                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
+            )
+        raise UserError(f"ask: found no goal in {quote(text)}, expected {spoken.GOAL_EXAMPLES}")
+    _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
+    length = years.pop("length", None)
+    stated |= years | {"goal": found.goal} | ({"currency": found.currency} if found.currency else {})
+    stated |= _flow_and_places(f"{rest[: found.start]} | {rest[found.end :]}", text)
+    if "reporter" in stated and "partner" not in stated and re.search(r"\bUS \$", plain):
+        raise UserError(
+            f'partner: found "US $" in {quote(text)}, expected "US$" for dollars or "USA" for the partner: did you mean US$?'
+        )
+    return Question(stated, length, tuple(notes))
+
+
+_IN_ONE_STEP = re.compile(
+    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
+    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{YEAR}",
+    re.IGNORECASE,
+)
+"""What sounds like growth from one year to the other, and not like growth a year."""
+
+
+def _refuse_doubtful_span(goal: str, words: str, plain: str, years: dict[str, int]) -> None:
+    """Ask what a rate is that has one end only: "25 % by 2030" may be growth a year, or from now to then."""
+    whole = {"base_year", "deadline"} <= years.keys() and not _IN_ONE_STEP.search(plain)
+    if not goal.endswith("%") or whole or not years or re.search(YEARLY, plain, re.IGNORECASE):
+        return
+    raise UserError(
+        f'goal: found {quote(words.strip())}, which may be growth a year or from now to then, expected "{goal} a year" '
+        f'or "{goal} in all": did you mean {goal} a year?'
+    )
+
+
+# --- flow and places ---
+
+_WITH = dict.fromkeys(FLOW_WORDS, "partner")
+_FROM = {"export": "reporter", "import": "partner"}
+_TO = {"export": "partner", "import": "reporter"}
+_ROLES: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("of", "by"), dict.fromkeys(FLOW_WORDS, "reporter")),
+    **dict.fromkeys(("with", "с", "со"), _WITH),
+    **dict.fromkeys(("from", "из", "从"), _FROM),
+    **dict.fromkeys(("to", "into", "в"), _TO),
+}
+"""What a place is after a word, in a sentence about a flow."""
+
+_SHORT = FILLERS | {"as", "at", "me", "my", "no", "so", "us", "am", "are", "per", "and", "can"}
+"""Words that are codes of countries, too, where they stand in capitals."""
+
+
+def _flow_and_places(rest: str, text: str) -> dict[str, str]:
+    """Flow, reporter and partner of what is left of a sentence; a word without meaning is a mistake."""
+    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", _apart(rest.replace("'s ", " 's ")))
+    role = ""
+    flows: set[str] = set()
+    found: list[tuple[str, str]] = []
+    while tokens:
+        name, taken = _longest_name(tokens)
+        word = tokens[0].casefold().strip(".")
+        if name:
+            found.append((role, name))
+            role, tokens = "", tokens[taken:]
+            continue
+        parts = [part for part in re.split("[-/]", tokens.pop(0)) if part]
+        if word in FLOW_OF:
+            flows.add(FLOW_OF[word])
+        elif word in _ROLES:
+            role = word
+        elif len(parts) > 1 and word not in FILLERS:
+            tokens = parts + tokens
+        elif word.strip("|+&/->") and word not in FILLERS:
+            close = get_close_matches(word, [*places(), *FLOW_OF], 1, 0.75)
+            hint = f"; did you mean {places().get(close[0], close[0])}?" if close else ""
+            raise UserError(
+                f"ask: found {quote(word)} in {quote(text)}, expected words for places, flow, goal and years{hint}"
+            )
+    one_way = flows - {"total"}  # "trade" beside exports adds nothing
+    flow = one_way.pop() if len(one_way) == 1 else "total"
+    return ({"flow": flow} if flows else {}) | _roles(found, flow, text)
+
+
+def _apart(text: str) -> str:
+    """A text whose Chinese words, which are written without spaces, have them."""
+    if not re.search("[一-龥]", text):
+        return text
+    words = {*translations(), *places(), *FLOW_OF, *FILLERS}
+    chinese = sorted((word for word in words if re.fullmatch("[一-龥]+", word)), key=len, reverse=True)
+    return re.sub("|".join(chinese), r" \g<0> ", text)
+
+
+def _longest_name(tokens: list[str]) -> tuple[str, int]:
+    """The longest name of a place that begins with the first word, and how many words it has."""
+    for taken in range(min(6, len(tokens)), 0, -1):
+        words = " ".join(tokens[:taken])
+        name = spoken.find_place(plain := spoken.fold(words.strip(".")))
+        # "in", "to" and "by" are words, and codes of countries only where they stand in capitals.
+        if name and (len(words) > 3 or not words.isascii() or words.isupper() or plain not in _SHORT):
+            return name, taken
+    return "", 0
+
+
+def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]:
+    """Who reports and who is the other side, by the words before their names, else by their order."""
+    names = [name for _, name in found]
+    if len(set(names)) != len(names) or len(names) > 2:
+        raise UserError(
+            f"ask: found {len(names)} places in {quote(text)} ({', '.join(names)}), expected a reporter and a partner"
+        )
+    sides: dict[str, str] = {}
+    for role, name in found:
+        if side := _ROLES.get(role, {}).get(flow):
+            sides.setdefault(side, name)
+    for side in ("reporter", "partner"):
+        left = [name for name in names if name not in sides.values()]
+        if side not in sides and left:
+            sides[side] = left[0]
+    return {side: sides[side] for side in ("reporter", "partner") if side in sides}
+
+
+# --- units ---
+
+
+def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
+    """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
+
+    Parameters
+    ----------
+    currency : of a unit that names none.
+
+    Raises
+    ------
+    UserError
+        For a word that is neither a currency nor a scale, or two of a kind.
+    """
+    plain = spoken.tidy("unit", text)
+    words = re.findall(rf"{UNIT}|(?:{SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
+    money = [code for word in words if (code := currency_of(word))]
+    scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
+    said = [word for word in words if word not in ("of", "in", ".")]
+    if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
+        raise UserError(
+            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
+        )
+    return (money or [currency])[0], (scales or [1e-6])[0]
