@@ -14,7 +14,6 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
-from lib import reference
 from lib.analysis.cases import PolicyCase
 from lib.errors import UserError, quote
 from lib.growth import log_growth
@@ -310,24 +309,3 @@ def when(date: str) -> float:
     month = (parts[1] - 1) if len(parts) > 1 else 6
     day = (parts[2] - 1) / 31 if len(parts) > 2 else 0.5 * (len(parts) > 1)
     return round(parts[0] + (month + day) / 12, 4)
-
-
-def detectable(view: View) -> dict[str, Any]:
-    """How large an effect would have to be to be seen at a flow of this size, with a full record.
-
-    Returns
-    -------
-    kind ("none": no level, "rare": too few flows of its size, "known"), and then size (class in words), before
-    (years), low and high (nine gaps in ten, fractions).
-    """
-    level = view.levels[view.case.reporter]
-    if level.empty:
-        return {"kind": "none"}
-    size = int(reference.size_class(float(level.median()) * 1e6))
-    rows = read_kept("placebo_rates.csv").query("size_class == @size and chosen == 'any'")
-    if rows.empty:
-        return {"kind": "rare"}
-    row = rows.loc[rows["before"].idxmax()]
-    low, high = np.expm1([row["gap_low"], row["gap_high"]])
-    label, before = reference.size_label(size), int(row["before"])
-    return {"kind": "known", "size": label, "before": before, "low": low, "high": high}

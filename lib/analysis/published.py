@@ -1,6 +1,6 @@
 """What the record holds for a flow and the larger ones: coverage, status, conflicts, mirrors, revisions, doubts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,8 @@ from lib.series import Level, annual_series, exchange_rates, offers
 def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
     """Every level of every flow of a family in dollars (`candidates`), labelled as in `record_of`."""
     rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
-    return _together(family, lambda member: candidates(member.vintage(), "USD", rates))
+    levels = {one.label_beside(family[0]): candidates(one.vintage(), "USD", rates) for one in family}
+    return pd.concat([rows.assign(reporter=name) for name, rows in levels.items()], ignore_index=True)
 
 
 def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
@@ -36,12 +37,8 @@ def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Se
 
 def record_of(family: list[FlowCase]) -> pd.DataFrame:
     """The figures of a family as known on its day; `reporter` is the label of the flow beside the first one."""
-    return _together(family, FlowCase.vintage)
-
-
-def _together(family: list[FlowCase], rows: Callable[[FlowCase], pd.DataFrame]) -> pd.DataFrame:
-    frames = [rows(member).assign(reporter=member.label_beside(family[0])) for member in family]
-    return pd.concat(frames, ignore_index=True)
+    known = [one.vintage().assign(reporter=one.label_beside(family[0])) for one in family]
+    return pd.concat(known, ignore_index=True)
 
 
 def coverage(record: pd.DataFrame) -> pd.DataFrame:

@@ -84,7 +84,10 @@ def steps(case: CompareCase) -> pd.DataFrame:
             [now.reporter, *(larger.label_beside(now) for larger in lineage(now))] if row is None else [name]
         )
         levels = levels | {label: _levels(now, label) for label in family}
-        if (rests_on := _basis(now, levels)) != basis:
+        # All that verdicts and probability rest on; where it is the same, so are they.
+        so_far = year_to_date(releases(now.vintage(), now.currency))
+        known = [tuple(series.items()) for series in (*levels.values(), so_far)]
+        if (rests_on := (now.as_of.year, now.as_of_time < _overdue(now), *known)) != basis:
             basis, state = rests_on, _state(now)
         words = "" if row is None else _changes(before[name].to_dict(), levels[name].to_dict())
         # As text, in which a probability that is not known equals itself.
@@ -143,13 +146,6 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
 def _overdue(case: GoalCase) -> pd.Timestamp:
     """The day from which a reading without its last figure is unknown, no longer open (`lib.goals.judge`)."""
     return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
-
-
-def _basis(case: PartialCase, levels: dict[str, pd.Series]) -> tuple[Any, ...]:
-    """All that verdicts and probability of a case rest on; where it is the same, so are they."""
-    so_far = year_to_date(releases(case.vintage(), case.currency))
-    known = [tuple(series.items()) for series in (*levels.values(), so_far)]
-    return (case.as_of.year, case.as_of_time < _overdue(case), *known)
 
 
 def _state(case: PartialCase) -> dict[str, Any]:

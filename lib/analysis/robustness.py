@@ -13,26 +13,10 @@ from lib import evidence, growth, outlook
 from lib import law as laws
 from lib.analysis.cases import HiddenCase
 from lib.cases import GoalCase
-from lib.evidence import ANALOGUES, Inferred
+from lib.evidence import ANALOGUES
 from lib.goals import Goal
 from lib.law import MIN_GROWTH_RATES
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
-
-
-def shares(expected: Expectation) -> pd.DataFrame:
-    """How much of the expected drift and of the variance comes from where.
-
-    Returns
-    -------
-    Frame: source, drift_share and variance_share (fractions), rate (that the source says, a fraction a year).
-    """
-    own_df = 1 - expected.prior.df / float(expected.posterior.df)
-    found = expected.shares
-    variance = [own_df, *[0.0] * (len(found) - 2), 1 - own_df]
-    rates = np.expm1(found["drift"])
-    return pd.DataFrame(
-        {"source": found["source"], "drift_share": found["share"], "rate": rates, "variance_share": variance}
-    )
 
 
 def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
@@ -104,23 +88,6 @@ def rows_used(answer: Answer) -> pd.DataFrame:
             behind |= set(stretches.loc[stretches["year"].isin(unknown), "figure_id"])
         found.append(rows[rows["figure_id"].isin(behind)])
     return pd.concat(found, ignore_index=True)
-
-
-def spreads(found: Inferred) -> pd.DataFrame:
-    """How far each part strays from its whole, before the record was looked at and after.
-
-    Returns
-    -------
-    Frame: part, whole, yearly (standard deviation of the change of the log share), lasting (share of its variance),
-    df, scale (times as erratic as usual, after the record), source.
-    """
-    columns = ["part", "whole", "yearly", "lasting", "df", "scale", "source"]
-    rows = []
-    for link, whole, scale in zip(found.chain.links, found.chain.members, found.scales, strict=True):
-        spread = link.spread
-        share, yearly = spread.walk / spread.yearly, np.sqrt(spread.yearly)
-        rows.append((link.name, whole, yearly, share, spread.df, scale, spread.source))
-    return pd.DataFrame(rows, columns=columns)
 
 
 def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:

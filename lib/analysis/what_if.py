@@ -26,7 +26,7 @@ from lib.analysis.answers import plainly, source_line
 from lib.cases import MAX_HORIZON_YEARS, GoalCase, TrendCase
 from lib.economies import pair_name
 from lib.errors import UserError, quote
-from lib.goals import READING_LABELS, READINGS, Goal
+from lib.goals import READING_LABELS, READINGS
 from lib.law import FAN
 from lib.outlook import SUREST, Answer
 from lib.words import fill
@@ -46,20 +46,15 @@ def grid(case: GoalCase, rates: Sequence[float], deadlines: Sequence[int]) -> pd
     for deadline in deadlines:
         answer = outlook.of(case.model_copy(update={"deadline": deadline, "goal": f"{100 * max(rates):g} %"}))
         for rate in rates:
-            table.loc[rate, deadline] = _chance(answer, replace(answer.goal, rate=rate))
+            goal = replace(answer.goal, rate=rate)
+            verdicts = goals.judge(goal, answer.levels, case.as_of_time)
+            outcome = next(one.outcome for one in verdicts if one.reading == case.reading)
+            if outcome in ("met", "missed"):
+                table.loc[rate, deadline] = float(outcome == "met")
+            elif answer.law is not None:
+                odds = laws.chances(answer.law, goal, answer.levels).get(case.reading, np.nan)
+                table.loc[rate, deadline] = float(np.clip(odds, SUREST, 1 - SUREST))
     return table
-
-
-def _chance(answer: Answer, goal: Goal) -> float:
-    """Probability of the case's reading of another rate, from the answer's law; 1 or 0 where the figures decide."""
-    verdicts = goals.judge(goal, answer.levels, answer.case.as_of_time)
-    outcome = next(one.outcome for one in verdicts if one.reading == answer.case.reading)
-    if outcome in ("met", "missed"):
-        return float(outcome == "met")
-    if answer.law is None:
-        return np.nan
-    odds = laws.chances(answer.law, goal, answer.levels).get(answer.case.reading, np.nan)
-    return float(np.clip(odds, SUREST, 1 - SUREST))
 
 
 def years_ahead(answer: Answer) -> pd.DataFrame:

@@ -186,3 +186,17 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     }
     found = pd.DataFrame.from_dict(rows, orient="index", columns=list(scores.Interval._fields))
     return found.rename_axis("month")
+
+
+def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
+    """By how much the year so far was revised within a year: as printed, against the base that next year implies.
+
+    Returns
+    -------
+    Frame: year, last_month, printed_mn, implied_mn, change (log; positive where the figure was raised).
+    """
+    printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
+    implied = series.implied_year_to_date(stretches)
+    both = printed.merge(implied, on=["year", "last_month"], suffixes=("", "_implied"))
+    both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
+    return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))

@@ -1,11 +1,10 @@
 """Exponential smoothing, ARIMA, unobserved components and Theta: statsmodels fits as laws of the coming path.
 
-Each takes a series on the modelling scale (logs, standardised) and a horizon. The laws are normal, with the
-library's own variance estimates, as published intervals are; what it drops of the drift's uncertainty is
-added. A fit that cannot be used raises `UnusableError`. `drift` is a closed form. All are fitted to
-z = (log level − last log level) / sd of yearly log growth, so that optimisers see numbers near one whatever
-the unit: on M3 and Tourism that ends the convergence failures (up to 7 % of fits to raw logs). A fit that did
-not converge or is absurd gives way to `drift`, and the result says so.
+Each takes a series on the modelling scale and a horizon: z = (log level − last log level) / sd of yearly log growth, so that
+optimisers see numbers near one whatever the unit (on M3 and Tourism that ends the convergence failures, up to 7 % of fits
+to raw logs). The laws are normal, with the library's own variance estimates, as published intervals are; what it drops of
+the drift's uncertainty is added. A fit that did not converge or is absurd gives way to `drift`, a closed form, and the
+result says so.
 """
 
 import warnings
@@ -17,12 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lib import law
 from lib.law import Law
-
-Array = NDArray[np.float64]
+from lib.reference import Array
 
 
 class UnusableError(Exception):
@@ -70,19 +68,16 @@ def arima_drift_law(x: Array, horizon: int) -> Law:
     The drift is a state with a diffuse start, not a parameter, so that its uncertainty is in the forecast:
     statsmodels' ARIMA(0,1,0) with trend leaves it out.
     """
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
     clock = np.arange(x.size) - x.size + 1.0  # the coming years are 1, 2, …
     orders = ((0, 1, 0), (0, 1, 1), (1, 1, 0))
-    best = _best([partial(_fit_arima, x, clock, order) for order in orders])
+    form = {"exog": clock, "mle_regression": False, "use_exact_diffuse": True}
+    models = [SARIMAX(x, order=order, **form) for order in orders]
+    best = _best([partial(_fit_checked, partial(model.fit, disp=False)) for model in models])
     designs = np.tile(best.filter_results.design[0, :, -1], (horizon, 1))
     designs[:, -1] = np.arange(1, horizon + 1)
     return _state_space_path(best.filter_results, designs)
-
-
-def _fit_arima(x: Array, clock: NDArray, order: tuple[int, int, int]) -> Any:
-    from statsmodels.tsa.statespace.sarimax import SARIMAX
-
-    model = SARIMAX(x, exog=clock, order=order, mle_regression=False, use_exact_diffuse=True)
-    return _fit_checked(lambda: model.fit(disp=False))
 
 
 def uc_law(x: Array, horizon: int) -> Law:

@@ -29,10 +29,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from lib import figures as fig
 from lib import reference
+from lib.reference import Array
 from lib.research import panels
 from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, find, first_columns
-
-Array = NDArray[np.float64]
 
 
 class Placebo(NamedTuple):

@@ -1,6 +1,6 @@
 """What the tests of single publishers share: publishers of a small world on this machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,25 +72,17 @@ READ: dict[Any, Any] = {}
 @pytest.fixture
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sound tables of the same content are read once, in whatever copy of the data they lie."""
+    read, keys = tables._read_once, {}
 
-    def shared(read: Callable[..., Any]) -> Callable[..., Any]:
-        keys: dict[Any, Any] = {}
+    def found(name: str, file: Path, *more: Any) -> Any:  # the last two are the state of the files
+        if (asked := (name, file, *more)) not in keys:
+            paths = (file, *filter(Path.is_file, sorted(data_dir().iterdir())))
+            keys[asked] = (name, more[:-2], *(hash(path.read_bytes()) for path in paths))
+        if keys[asked] not in READ:
+            READ[keys[asked]] = read(name, file, *more)
+        return READ[keys[asked]]
 
-        def found(name: str, file: Path, *more: Any) -> Any:  # the last two are the state of the files
-            if (asked := (name, file, *more)) not in keys:
-                paths = (file, *filter(Path.is_file, sorted(data_dir().iterdir())))
-                keys[asked] = (read, name, more[:-2], *(hash(path.read_bytes()) for path in paths))
-            if (key := keys[asked]) in READ:
-                return READ[key]
-            result = read(name, file, *more)
-            if not (isinstance(result, tuple) and result[1]):  # faults name their file
-                READ[key] = result
-            return result
-
-        return found
-
-    for name in ("_check_once", "_read_once"):
-        monkeypatch.setattr(tables, name, shared(getattr(tables, name)))
+    monkeypatch.setattr(tables, "_read_once", found)
 
 
 @pytest.fixture

@@ -47,11 +47,8 @@ from lib.tools.run.opened import PREFIX, state_of
 SOCKETS_ENV = "TRADEGOALS_SOCKETS"
 """A driver's folder for the sockets of its kernels, which it removes whatever becomes of a run."""
 
-OUTPUTS = NOTEBOOK, PAGE, RESULT, FAILED = (
-    *("notebook.ipynb", "page.html"),
-    *("result.json", "notebook.failed.ipynb"),
-)
-
+NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
+OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
 JOURNAL = "run.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
