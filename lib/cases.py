@@ -47,7 +47,9 @@ class Case(BaseModel):
             Naming each parameter, what was found, what was expected, and the nearest valid name.
         """
         try:
-            case = cls.model_validate({name: _plain(value) for name, value in values.items()})
+            case = cls.model_validate(
+                {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
+            )
         except ValidationError as error:
             raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
         case.check_against_data()
@@ -70,11 +72,6 @@ def slug(case: Case) -> str:
         if getattr(case, name) != getattr(defaults, name)
     ]
     return "_".join(parts) or "default"
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of NumPy become plain ones; all else stays."""
-    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
 
 
 def _explain(model: type[BaseModel], fault: Any) -> str:
@@ -126,7 +123,7 @@ class FlowCase(Case):
     def _is_flow(cls, value: Any) -> Any:
         return spoken.read_flow(value) if isinstance(value, str) else value
 
-    @field_validator("as_of", mode="before")
+    @field_validator("as_of", "until", mode="before", check_fields=False)
     @classmethod
     def _is_day(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -286,12 +283,9 @@ class GoalCase(TrendCase):
 
     def check_against_data(self) -> None:
         """Refuse also a deadline at or before the base, and a base without a level."""
-        faults = []
-        if not 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS:
-            faults.append(
-                f"deadline: found {self.deadline}, expected 1 to {MAX_HORIZON_YEARS} years after "
-                f"base_year {self.base_year}"
-            )
+        ahead = f"1 to {MAX_HORIZON_YEARS} years after base_year {self.base_year}"
+        inside = 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS
+        faults = [] if inside else [f"deadline: found {self.deadline}, expected {ahead}"]
         try:
             super().check_against_data()
         except UserError as error:

@@ -482,12 +482,12 @@ def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> 
 
 
 @lru_cache(maxsize=256)
-def kept_link(month: int, origin: int) -> tuple[float, float]:
+def _kept_link(month: int, origin: int) -> tuple[float, float]:
     """Correlation and stretch after a month, from the kept scores of years up to `origin`."""
     return link(read_kept(ERRORS_FILE), month, origin)
 
 
-class SoFar(NamedTuple):
+class _SoFar(NamedTuple):
     """The total of a year that its first months suggest: log of millions, with variance and df of its error."""
 
     year: int
@@ -498,7 +498,7 @@ class SoFar(NamedTuple):
     correlation: float
 
 
-def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[SoFar]:
+def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[_SoFar]:
     """What the first months say of those of `years` for which a year so far but no level was known.
 
     Parameters
@@ -521,10 +521,10 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
         month, value = so_far[year]
         before = own[month].loc[: year - 1].dropna()
         ratio = ratio_model(before, ratio_prior(size_usd, max(year - 1, first), month))
-        correlation, stretch = kept_link(month, year - 1)
+        correlation, stretch = _kept_link(month, year - 1)
         located = np.log(value) + float(laws.location(ratio, 1))
         variance = (stretch * float(laws.spread(ratio, 1))) ** 2
-        found.append(SoFar(year, month, located, variance, float(ratio.df), correlation))
+        found.append(_SoFar(year, month, located, variance, float(ratio.df), correlation))
     return found
 
 

@@ -157,7 +157,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
         for field in Use._fields
     }
     return rows.assign(
-        known_from=first_known(rows),
+        known_from=_first_known(rows),
         currency=money[0].fillna(""),
         value_mn=value_mn,
         level_usable=use["level"] & rows["value"].notna(),
@@ -166,7 +166,7 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def first_known(rows: pd.DataFrame) -> pd.Series:
+def _first_known(rows: pd.DataFrame) -> pd.Series:
     """Return the first day on which each figure counts as known, never earlier than it was.
 
     A day counts as itself, a month as its last day, a year as 31 December; without a date

@@ -267,8 +267,8 @@ def contributions(parts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of the same shape, fractions
-        Each row adds up to `yoy` of the total; the year after a total of 0 is missing. A missing part makes the total unknown: that year and the
-        next are missing in all columns.
+        Each row adds up to `yoy` of the total; the year after a total of 0 is missing. A missing part makes the
+        total unknown: that year and the next are missing in all columns.
     """
     levels = parts.apply(lambda part: read(**{str(part.name): (part, NOT_NEGATIVE)})[0])
     total, total_before = _with_year_before(levels.sum(axis=1, skipna=False))

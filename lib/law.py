@@ -11,9 +11,9 @@ The law of a flow's own record: log growth is Gaussian given its variance σ²,
     σ² ~ (1 − share)·v·df/χ²(df) + share·v₀·df₀/χ²(df₀),
 
 with a drift shrunk to the prior's (Efron & Morris 1973), which is itself known to an error that all flows of a class
-share, a moderated variance (Smyth 2004, eq. 3), recent rates weighed more, and T tridiagonal: the years ahead of a first-order moving average, given its latest value. σ² is
-integrated by 12 nodes for each of its two parts, so that the sum over h years is Student-t to five digits
-(two t, mixed), and everything else follows from 24 Gaussians.
+share, a moderated variance (Smyth 2004, eq. 3), recent rates weighed more, and T tridiagonal: the years ahead of
+a first-order moving average, given its latest value. σ² is integrated by 12 nodes for each of its two parts, so that
+the sum over h years is Student-t to five digits (two t, mixed), and everything else follows from 24 Gaussians.
 
 All rates are fractions (0.25 is 25 %), growth is log growth, levels are in the unit that the maker of the law
 chose (millions of a currency); shapes name k components and n years.
@@ -59,9 +59,10 @@ _LARGEST_LOG = 700.0  # exp of more overflows
 class Posterior(NamedTuple):
     """What rates and prior say about the growth ahead; each field of shape (…), one entry for each series.
 
-    `mean` and `weight`: the drift m and how many years it is worth, n* (the error of the prior's drift included); `variance`, `df`: scaled inverse χ² of σ²;
-    `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds to the first year ahead;
-    `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24), or (…, 12) without a prior.
+    `mean` and `weight`: the drift m and how many years it is worth, n* (the error of the prior's drift included);
+    `variance`, `df`: scaled inverse χ² of σ²; `autocorrelation`: of growth (lag 1); `echo`: what the latest rate adds
+    to the first year ahead; `shares`, `sigmas`: the Gaussians that σ² is integrated by, shape (…, 24), or (…, 12)
+    without a prior.
     """
 
     mean: Array
@@ -344,8 +345,8 @@ def _condition(
 ) -> tuple[Array, Array, Array]:
     """Log weight, mean and covariance of each component given ``row @ x + noise = value`` (Kalman 1960).
 
-    `error` is the variance of the noise by component. `correlation` is that of the two errors, forecast and observation each taken from the truth;
-    the noise is tied to the other years through the sum alone.
+    `error` is the variance of the noise by component. `correlation` is that of the two errors, forecast and
+    observation each taken from the truth; the noise is tied to the other years through the sum alone.
     """
     reach = law.covariances @ row
     own = reach @ row

@@ -120,7 +120,7 @@ def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
     return share, prior.drift + (float(found.mean) - prior.drift) / share
 
 
-def kept_weight() -> float:
+def _kept_weight() -> float:
     """Weight of a parent: the median of the kept slopes, within 0 and 1."""
     return float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
 
@@ -153,7 +153,7 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     rates = growth.log_growth(levels)
     parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
     own_class = prior_for(case, level, origin)
-    prior, shares = prior_with_parents(own_class, [one for one in parents if one], rates, kept_weight())
+    prior, shares = prior_with_parents(own_class, [one for one in parents if one], rates, _kept_weight())
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
     return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)

@@ -152,7 +152,7 @@ def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
         raise UserError("series: found figures of several flows, expected one reporter, partner and flow")
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
-    rows = list(ranked(annual(figures[USED])).itertuples(index=False))
+    rows = list(_ranked(annual(figures[USED])).itertuples(index=False))
     own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
     converted = _converter(currency, rates)
     offers = [
@@ -201,13 +201,13 @@ def _converter(
     return convert
 
 
-def ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
+def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
     status, authority = _place(STATUS_ORDER), _place(AUTHORITIES)
     keys = [  # the last one counts first
         -known["known_from"].astype("int64").to_numpy(),
-        [-significant_digits(value) for value in known["value"]],
+        [-_significant_digits(value) for value in known["value"]],
         [authority.get(name, len(authority)) for name in known["authority"]],
         [status.get(name, len(status)) for name in known["status"]],
         known[period].to_numpy(),
@@ -219,7 +219,7 @@ def _place(order: Iterable[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(order)}
 
 
-def significant_digits(value: float) -> int:
+def _significant_digits(value: float) -> int:
     """Significant digits of a published number: 69.525 has 5, 0.67 has 2, 80 counts as 1."""
     return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
 
@@ -269,7 +269,7 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a stretch: the best level, the growth of the best figure that has one, the earliest day."""
     stretch = rows["year"] * 10_000 + rows["first_month"] * 100 + rows["last_month"]
-    order = ranked(rows.assign(stretch=stretch), "stretch")
+    order = _ranked(rows.assign(stretch=stretch), "stretch")
     first = np.flatnonzero(np.diff(order["stretch"], prepend=-1))
     if not len(first):
         return order

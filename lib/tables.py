@@ -221,7 +221,7 @@ def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Find
     for field in fields:
         column, texts = field["name"], rows[field["name"]]
         distinct = set(texts)  # columns repeat themselves
-        for test, expected in field_tests(field):
+        for test, expected in _field_tests(field):
             bad = {text for text in distinct if not test(text)}
             for line, text in texts[texts.isin(bad)].items() if bad else ():
                 right = nearest(text, field["constraints"]["enum"]) if expected == "enum" else expected
@@ -229,7 +229,7 @@ def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Find
     return findings
 
 
-def field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
+def _field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
     """Give the tests of one field, each with what it expects; only the first lets no blank pass."""
     constraints = field.get("constraints", {})
     if constraints.get("required"):

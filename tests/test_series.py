@@ -211,7 +211,7 @@ def test_no_figures_give_an_empty_series_of_the_same_columns():
     [(69.525, 5), (0.67, 2), (80, 1), (22.36, 4), (100.5, 4), (5.0, 1), (0.0, 0), (1e7, 1)],
 )
 def test_significant_digits(value, digits):
-    assert series.significant_digits(value) == digits
+    assert series._significant_digits(value) == digits
 
 
 def test_exchange_rates_of_a_day_are_those_of_years_that_were_over():

@@ -85,11 +85,14 @@ class OwnCase(GoalCase):
 
     def title(self) -> str:
         """One line that names flow, goal and day, and that years are fiscal ones."""
-        return super().title() + ("" if self.year_ends == 12 else f", in {_fiscal_in_words(self.year_ends)}")
+        if (month := self.year_ends) == 12:
+            return super().title()
+        first, last = (calendar.month_name[one] for one in (month + 1, month))
+        return f"{super().title()}, in fiscal years: 2023 is {first} 2022 to {last} 2023"
 
     def releases(self) -> pd.DataFrame:
-        """No months."""
-        return series.releases(fetched.with_derived(fetched.empty()), self.currency)
+        """No months: the figures are of years."""
+        return series.releases(self.vintage(), self.currency)
 
     def lineage(self) -> list[Self]:
         """No larger flows."""
@@ -111,11 +114,6 @@ class OwnCase(GoalCase):
 def _end_of(year: int, month: int) -> date:
     """The last day of a year that ends with a month."""
     return date(year, month, calendar.monthrange(year, month)[1])
-
-
-def _fiscal_in_words(month: int) -> str:
-    first = calendar.month_name[month % 12 + 1]
-    return f"fiscal years: 2023 is {first} 2022 to {calendar.month_name[month]} 2023"
 
 
 # --- asking ---
@@ -243,30 +241,25 @@ def _name_partner(values: dict[str, Any]) -> list[str]:
 
 
 def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> GoalCase:
-    """The case, its base the last known year where none was named; what was taken is noted."""
+    """The case, its base the last known year before the deadline where none was named; what was taken is noted."""
     model: type[GoalCase] = OwnCase if "levels" in values else GoalCase
+    day, deadline = values["as_of"], values.get("deadline")
     if "base_year" not in values:
-        values["base_year"] = _last_known(values, values.get("deadline"))
-        notes.append(f"base: {values['base_year']}, the last year known on {values['as_of']}")
-    if "deadline" not in values:
+        known = values.get("levels")
+        if known is None:
+            names = TrendCase.model_fields.keys() - {"goal"}
+            known = TrendCase.check({name: values[name] for name in names if name in values}).series().index
+        before = [int(year) for year in known if deadline is None or year < int(deadline)]
+        if not before:
+            raise UserError(f"base: found no level known on {day} before {deadline}, expected one")
+        values["base_year"] = max(before)
+        notes.append(f"base: {values['base_year']}, the last year known on {day}")
+    if deadline is None:
         if count is None:
             raise UserError('deadline: found none, expected the last year that counts, such as "by 2030"')
         values["deadline"] = int(values["base_year"]) + count
         notes.append(f"deadline: {values['deadline']}, {count} years after the base")
     return model.check(values)
-
-
-def _last_known(values: Mapping[str, Any], deadline: Any) -> int:
-    """The last year with a level before the deadline, of the figures or of the record."""
-    known = values.get("levels")
-    if known is None:
-        names = TrendCase.model_fields.keys() - {"goal"}
-        case = TrendCase.check({name: values[name] for name in names if name in values})
-        known = case.series().index
-    before = [year for year in known if deadline is None or year < int(deadline)]
-    if not before:
-        raise UserError(f"base: found no level known on {values['as_of']} before {deadline}, expected one")
-    return int(max(before))
 
 
 def _year_ends(about: Any) -> int:
@@ -427,11 +420,6 @@ class Answer(outlook.Answer):
         except UserError:
             return np.nan
 
-    @property
-    def base_years(self) -> int:
-        """The years over which the base rate looks: those of the goal, or the longest that is kept."""
-        return min(self.goal.years, base_rates.HORIZON)
-
     def facts(self) -> dict[str, str]:
         """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""
         goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
@@ -446,7 +434,7 @@ class Answer(outlook.Answer):
             told["still needed"] = fill("{rate:rate} a year from {last} on", rate=needed, last=self.last)
         if not np.isnan(self.base_rate):
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
-            told["base rate"] = fill(share, share=self.base_rate, years=self.base_years)
+            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:
@@ -476,7 +464,7 @@ class Answer(outlook.Answer):
             growth_asked=goal.rate,
             growth_needed=None if np.isnan(needed) else float(needed),
             base_rate=None if np.isnan(self.base_rate) else self.base_rate,
-            base_rate_years=self.base_years,
+            base_rate_years=min(goal.years, base_rates.HORIZON),
             evidence=dict(self.evidence),
             prior=[PriorShare.model_validate(row) for row in shares.to_dict("records")],
             levels={int(year): float(level) for year, level in self.levels.items()},

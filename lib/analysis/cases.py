@@ -1,9 +1,9 @@
 """What single notebooks ask beside a flow and a goal: the parameters of their runs, checked as those of `lib.cases`."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from lib import figures as fig
 from lib import words
@@ -32,6 +32,9 @@ class PaceCase(TrendCase):
         return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
 
 
+Digits = BeforeValidator(lambda value: int(value) if str(value).strip().isdigit() else value)
+"""A number may be written as text, which `Literal` alone would refuse."""
+
 LAST_OUTCOME = 2020
 """Last year of the panel on which forecasts are scored."""
 
@@ -39,29 +42,19 @@ LAST_OUTCOME = 2020
 class DriverCase(TrendCase):
     """A flow, the larger flows that contain it, and what may have moved them."""
 
-    set_aside: int = Field(
-        2011, ge=1900, le=2100, description="year whose growth is told apart from the rest"
-    )
+    set_aside: int = Field(2011, ge=1900, le=2100, description="year whose growth is told apart")
     trim: float = Field(
-        0.15,
-        ge=0.05,
-        le=0.3,
-        description="share of years that a segment has at least, in the search for breaks",
+        0.15, ge=0.05, le=0.3, description="least share of years in a segment, where breaks are searched"
     )
 
 
 class PolicyCase(FlowCase):
     """The events around a flow, and how strict the tests of their effects are."""
 
-    level_pct: Literal[1, 5, 10] = Field(5, description="level of the tests, per cent")
+    level_pct: Annotated[Literal[1, 5, 10], Digits] = Field(5, description="level of the tests, per cent")
     span: int = Field(
         3, ge=1, le=10, description="years before and after an event within which a level must be known"
     )
-
-    @field_validator("level_pct", mode="before")
-    @classmethod
-    def _as_number(cls, value: Any) -> Any:
-        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
     @property
     def level(self) -> float:
@@ -90,11 +83,6 @@ class CompareCase(GoalCase):
     base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
     deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
     until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
-
-    @field_validator("until", mode="before")
-    @classmethod
-    def _is_later_day(cls, value: Any) -> Any:
-        return cls._is_day(value)
 
     def check_against_data(self) -> None:
         """Refuse also a last day before the first."""
@@ -129,10 +117,7 @@ class ScenarioCase(GoalCase):
     """A goal and what might have changed its prospects; every assumption is a parameter."""
 
     oil_pct: float = Field(
-        25.0,
-        gt=-95,
-        le=500,
-        description="change of the oil price from the last known year to the deadline, %",
+        25.0, gt=-95, le=500, description="change of the oil price, last known year to deadline, %"
     )
     rouble_pct: float = Field(
         20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
@@ -147,16 +132,17 @@ class ScenarioCase(GoalCase):
         40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
     )
     sanctions_undone: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="share of the growth above expectation since 2022 that lifting them undoes",
+        0.5, ge=0, le=1, description="share of the unexpected growth since 2022 that lifting them undoes"
     )
 
     def check_against_data(self) -> None:
         """Refuse also a goal whose outcome the day knew: nothing is left that could change it."""
         super().check_against_data()
-        _refuse_known_outcome(self)
+        if self.deadline in self.series().index:
+            raise UserError(
+                f"deadline: found {self.deadline}, whose level was known on {self.as_of}; expected a year without a "
+                "level in this notebook, or an earlier as_of"
+            )
 
 
 class HiddenCase(GoalCase):
@@ -164,19 +150,13 @@ class HiddenCase(GoalCase):
 
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
     scope_same: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="probability that levels after years of silence have the scope of the base",
+        0.5, ge=0, le=1, description="probability that levels after silence have the scope of the base"
     )
     spread_factor: float = Field(
         1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
     )
     parcels_counted: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="probability that the parcels of the press were real and counted as trade",
+        0.0, ge=0, le=1, description="probability that the press's parcels were real and counted as trade"
     )
     analogue: str = Field(
         "country pair in reporter's total",
@@ -195,32 +175,13 @@ class HiddenCase(GoalCase):
             )
 
 
-def _refuse_known_outcome(case: GoalCase) -> None:
-    if case.deadline in case.series().index:
-        raise UserError(
-            f"deadline: found {case.deadline}, whose level was known on {case.as_of}; expected a year without a "
-            "level in this notebook, or an earlier as_of"
-        )
-
-
 class ScoreCase(Case):
     """Forecasts of earlier years that are scored: which goal, over how many years, from which origins."""
 
-    goal_pct: Literal[10, 15, 25, 40] = Field(
-        25, description="growth a year that the goal asks for, per cent"
-    )
-    years: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] = Field(
-        3, description="years from the origin to the deadline"
-    )
-    first_origin: int = Field(
-        2005, ge=2005, le=2019, description="first year from which forecasts are scored"
-    )
+    goal_pct: Annotated[Literal[10, 15, 25, 40], Digits] = Field(25, description="growth a year asked for, %")
+    years: int = Field(3, ge=1, le=10, description="years from the origin to the deadline")
+    first_origin: int = Field(2005, ge=2005, le=2019, description="first origin of the forecasts scored")
     last_origin: int = Field(2019, ge=2005, le=2019, description="last such year; outcomes are known to 2020")
-
-    @field_validator("goal_pct", "years", mode="before")
-    @classmethod
-    def _as_number(cls, value: Any) -> Any:
-        return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
     def check_against_data(self) -> None:
         """Refuse origins whose outcomes lie after the panel's last year."""

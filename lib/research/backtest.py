@@ -242,14 +242,24 @@ def score_events(of: Batch, reading: str, horizon: int, base: dict[str, Array]) 
     """Mean Brier score (brier), probability (p) and outcome (rate) by model, goal and size class."""
     labels, place = np.unique(of.classes, return_inverse=True)
     n = np.bincount(place)
-    tables = []
-    for name, p in forecasts(of, reading, horizon, base).items():
-        for goal, given in zip(GOALS, p, strict=True):
-            hit = (of.outcome >= _threshold(reading, goal)).astype(float)
-            values = {"rate": hit, "p": given, "brier": (given - hit) ** 2}
-            means = {what: np.bincount(place, x) / n for what, x in values.items()}
-            tables.append(pd.DataFrame({"size_class": labels, **means, "n": n, "goal": goal, "model": name}))
-    scores = pd.concat(tables).dropna(subset="brier")  # no base rate is known before its horizon has passed
+    hit = np.stack([of.outcome >= _threshold(reading, goal) for goal in GOALS]).astype(float)
+    found = forecasts(of, reading, horizon, base)
+
+    def means(values: Array) -> Array:
+        """By goal and size class, one after the other."""
+        return np.concatenate([np.bincount(place, row) / n for row in values])
+
+    scores = pd.DataFrame(
+        {
+            "size_class": np.tile(labels, len(GOALS) * len(found)),
+            "rate": np.tile(means(hit), len(found)),
+            "p": np.concatenate([means(p) for p in found.values()]),
+            "brier": np.concatenate([means((p - hit) ** 2) for p in found.values()]),
+            "n": np.tile(n, len(GOALS) * len(found)),
+            "goal": np.tile(np.repeat(GOALS, len(n)), len(found)),
+            "model": np.repeat(list(found), len(GOALS) * len(n)),
+        }
+    ).dropna(subset="brier")  # no base rate is known before its horizon has passed
     return scores.assign(origin=of.origin, horizon=horizon, reading=reading)
 
 

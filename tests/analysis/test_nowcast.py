@@ -285,10 +285,10 @@ def test_a_panel_that_has_ended_stays_in_the_reference_class() -> None:
 
 def test_correlation_and_stretch_come_from_earlier_years_alone() -> None:
     kept = read_kept(ERRORS_FILE)
-    assert evidence.kept_link(6, 2003) == (0.0, 1.0)  # fewer than three scored years
+    assert evidence._kept_link(6, 2003) == (0.0, 1.0)  # fewer than three scored years
     later = kept.assign(stretch=kept["stretch"].where(kept["year"] <= 2012, 99.0))
-    assert evidence.link(later, 6, 2012) == evidence.kept_link(6, 2012)
-    assert evidence.link(later, 6, 2013) != evidence.kept_link(6, 2013)
+    assert evidence.link(later, 6, 2012) == evidence._kept_link(6, 2012)
+    assert evidence.link(later, 6, 2013) != evidence._kept_link(6, 2013)
 
 
 def test_kept_scores_improve_with_the_months_and_cover_what_they_promise() -> None:

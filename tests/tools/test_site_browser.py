@@ -24,6 +24,7 @@ KINDS = {
     "failed run": f"{FIRST}/goal-9/index.html",
     **{name: f"runs/{name}/default/index.html" for name in some(site_runs.NAMES, 3)},
 }
+SHORTEN = "document.querySelectorAll('tbody').forEach(body => [...body.rows].slice(40).forEach(row => row.remove()))"
 PAINTED = "new Promise(done => new PerformanceObserver(done).observe({type: 'paint', buffered: true})).then(() => 1)"
 Open = Callable[..., Visit]
 
@@ -84,8 +85,10 @@ def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
     visit.errors.clear()
     visit.outside.clear()
     visit.page.goto((site / KINDS[kind]).as_uri(), wait_until="load")
-    assert axe_faults(visit.page) == []
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    if not thorough():  # rows are alike, and axe takes seconds for hundreds
+        visit.page.evaluate(SHORTEN)
+    assert axe_faults(visit.page) == []
     assert (visit.errors, visit.outside) == ([], [])
 
 

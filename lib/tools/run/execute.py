@@ -116,12 +116,17 @@ def run_notebook(
     try:
         notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
         watch.notebook = notebook
-        if notebook.metadata.papermill.exception:  # papermill lets a cell end the notebook by SystemExit(0)
+        # papermill lets a cell end the notebook by SystemExit(0).
+        if notebook.metadata.papermill.get("exception"):
             raise PapermillExecutionError(0, 0, "", "SystemExit", "0", [])
     finally:
         if watch.notebook is not None:
             _tidy(watch.notebook)
     return notebook
+
+
+def _source(run: Run) -> Path:
+    return notebooks_dir() / f"{run.notebook}.ipynb"
 
 
 def _tidy(notebook: Any) -> None:
@@ -137,12 +142,7 @@ def _tidy(notebook: Any) -> None:
             cell.id = "injected-parameters"
 
 
-def execute(
-    run: Run,
-    out: Path,
-    settings: Settings | None = None,
-    sources: Sources | None = None,
-) -> Outcome:
+def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sources | None = None) -> Outcome:
     """Execute one run and write its files, or find that they are up to date; what goes wrong in it is in the outcome.
 
     By default in an ordinary kernel, and only what is not up to date. A folder that cannot be written is a `UserError`.
@@ -178,14 +178,8 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
         notes = Path(working, "opened")
         watch = Watch()
         try:
-            notebook = run_notebook(
-                notebooks_dir() / f"{run.notebook}.ipynb",
-                run.parameters,
-                settings.kernel,
-                watch,
-                notes,
-                seconds=settings.timeout,
-            )
+            path, seconds = _source(run), settings.timeout
+            notebook = run_notebook(path, run.parameters, settings.kernel, watch, notes, seconds=seconds)
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             fault_words = _describe(fault, watch)
@@ -216,7 +210,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
-    notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, prepare_only=True)
+    notebook = run_notebook(_source(run), run.parameters, prepare_only=True)
     executed = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.metadata = executed.metadata
     pairs = zip(

@@ -73,7 +73,7 @@ function learn(goal, record, gap, state) {
   return { law: prune(marginal(law, (year) => !record.has(year))), evidence };
 }
 
-/** The law from the own yearly levels; the first after the deadline is taken in, in doubt of its scope (lib.outlook._own_law). */
+/** The law from the own yearly levels; the first after the deadline is taken in, in doubt of its scope (lib.outlook.own_law). */
 function fromOwn(goal, record, gap) {
   const first = upTo(goal.years).map((k) => goal.baseYear + 1 + k).find((year) => !record.has(year)), start = first - 1;
   const [after, errors] = record.has(goal.deadline) ? [] : gap.later ?? [];

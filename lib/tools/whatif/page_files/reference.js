@@ -45,7 +45,7 @@ function ownExpectation(record, usd) {
   };
 }
 
-/** Share of flows of a size that grew by a rate a year or more, as known at an origin (lib.reference.base_rate). */
+/** Share of flows of a size that grew by a rate a year or more, as known at an origin (lib.analysis.base_rates.base_rate). */
 function baseRate(usd, origin, horizon, rate) {
   for (const panel of ["BACI", "OEC"]) {
     const byOrigin = TABLES.distributions[panel], known = whole(byOrigin).filter((year) => year <= origin);
