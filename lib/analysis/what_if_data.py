@@ -54,7 +54,7 @@ def own_priors() -> dict[int, list[list[Any]]]:
 
 
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
-    """Where `lib.reference.base_rate` looks from an origin: of each panel its longest horizon and places in `growth`.
+    """Where `lib.analysis.base_rates.base_rate` looks from an origin: of each panel its longest horizon and places in `growth`.
 
     There is a place for each size class. There stand the quantiles of growth a year at `PROBABILITIES`, one row for each of the first of `HORIZONS`.
     """
