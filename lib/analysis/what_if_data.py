@@ -54,9 +54,10 @@ def own_priors() -> dict[int, list[list[Any]]]:
 
 
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
-    """Where `lib.analysis.base_rates.base_rate` looks from an origin: of each panel its longest horizon and places in `growth`.
+    """Where `lib.analysis.base_rates.base_rate` looks from an origin: of each panel the longest horizon, and places.
 
-    There is a place for each size class. There stand the quantiles of growth a year at `PROBABILITIES`, one row for each of the first of `HORIZONS`.
+    There is a place in `growth` for each size class: quantiles of growth a year at `PROBABILITIES`, a row for each of
+    the first of `HORIZONS`.
     """
     table, names = read_kept("growth_distributions.csv"), [str(p) for p in PROBABILITIES]
     panels: dict[str, dict[int, list[Any]]] = {}

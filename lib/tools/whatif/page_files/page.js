@@ -228,6 +228,7 @@ function rest() {
 
 function fromAddress() {
   if (location.hash === written && shown) return;
+  written = null;
   const read = readAddress(location.hash);
   state = read.state;
   show(read.problems);

@@ -125,18 +125,15 @@ function otherReadings({ h, n, pieces, stray }, rate, average) {
 
 /** P(ζ ≥ root), the largest ζ where the mean of exp(slope_j·ζ − needed_j) is 1 (lib.mixtures._p_beyond). */
 function beyondRoot(needed, slopes, start) {
-  const n = needed.length;
   for (let x = start, step = 0; ; step++) {
-    let top = -Infinity, total = 0, slope = 0, bend = 0;
-    for (let j = 0; j < n; j++) top = Math.max(top, slopes[j] * x - needed[j]);
-    if (step === 0 && x >= FAR && top < 0) return 0;  // no term reaches 1, nor does their mean
-    for (let j = 0; j < n; j++) {
-      const share = Math.exp(slopes[j] * x - needed[j] - top), pull = share * slopes[j];
+    let total = 0, slope = 0, bend = 0;
+    for (let j = 0; j < needed.length; j++) {
+      const share = Math.exp(slopes[j] * x - needed[j]), pull = share * slopes[j];
       total += share;
       slope += pull;
       bend += pull * slopes[j];
     }
-    const excess = top + Math.log(total / n);
+    const excess = Math.log(total / needed.length);
     if (step === 0 && x >= FAR && excess < 0) return 0;
     slope /= total;
     const move = excess / slope, bent = move * (bend / total - slope * slope) / slope / 2;
