@@ -223,10 +223,11 @@ def broken_paths(text: str) -> set[str]:
 
 
 def texts() -> dict[str, str]:
-    """Every text in which modules are named: code, notebooks, guides, workflows, the matrix; tests make some up."""
+    """Every text in which modules are named: code, notebooks, guides, data, the matrix; tests make some up."""
     endings = {".py", ".md", ".yml", ".yaml", ".toml", ".ipynb", ".js", ".j2", ".html", ""}
     names = {path.relative_to(ROOT).as_posix(): path for path in tracked_files() if path.suffix in endings}
     kept = {name: path for name, path in names.items() if not name.startswith("tests/")}
+    kept["data/datapackage.json"] = ROOT / "data/datapackage.json"
     return {name: text for name, path in kept.items() if (text := read_text(path))}
 
 

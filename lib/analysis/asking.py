@@ -30,7 +30,7 @@ from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import read_figures
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote
-from lib.goals import READING_LABELS
+from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
 
@@ -364,9 +364,7 @@ class AnswerRecord(BaseModel):
     understood: list[str] = Field(description="what was taken for what, where it was not said outright")
     doubts: list[str] = Field(description="what the rules of plausibility doubt of the figures")
     answer: str = Field(description="one sentence, plain text")
-    kind: Literal["forecast", "nowcast", "inferred"] | None = Field(
-        description="of the probabilities, where any is"
-    )
+    kind: Kind | None = Field(description="of the probabilities, where any is")
     readings: list[results.ReadingResult]
     base_mn: float
     level_needed_mn: float = Field(description="at the deadline, millions, by the reading on average")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +52,15 @@ def estimate_weight(
                 frame -= frame.groupby(classes[known]).transform("mean")
                 cross, square = float((frame["x"] * frame["y"]).sum()), float((frame["x"] ** 2).sum())
                 sums[horizon].append((cross, square, len(frame), *score))
-    return pd.DataFrame([{"horizon": h, **_slope(np.array(rows))} for h, rows in sums.items() if rows])
+    found = []
+    for horizon, rows in sums.items():
+        if rows:
+            cross, square, n, without, with_it = np.array(rows).T
+            low, high = bounds(cross, square, draws=1000)
+            row = {"horizon": horizon, "slope": cross.sum() / square.sum(), "low": low, "high": high}
+            row |= {"n": int(n.sum()), "brier_without": np.average(without, weights=n)}
+            found.append(row | {"brier_with": np.average(with_it, weights=n)})
+    return pd.DataFrame(found)
 
 
 def _differences(parent: Levels, origin: int) -> Array:
@@ -81,18 +88,6 @@ def _brier(
         hit = outcome[members] >= np.log1p(np.array(backtest.GOALS))[:, None]
         scores.append(((p - hit) ** 2).ravel())
     return float(np.concatenate(scores).mean())
-
-
-def _slope(rows: Array) -> dict[str, Any]:
-    low, high = bounds(rows[:, 0], rows[:, 1], draws=1000)
-    brier = np.average(rows[:, 3:], axis=0, weights=rows[:, 2])
-    found = {
-        "slope": rows[:, 0].sum() / rows[:, 1].sum(),
-        "low": low,
-        "high": high,
-        "n": int(rows[:, 2].sum()),
-    }
-    return found | {"brier_without": brier[0], "brier_with": brier[1]}
 
 
 def estimate_spread(

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib.analysis import plausibility
@@ -118,7 +119,8 @@ def test_the_order_is_that_of_the_whole_file(own_data):
     assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n"])
+@exhaustive
+@pytest.mark.parametrize("answer", some(["\n", "n\n"], 2))
 def test_nothing_is_written_unless_somebody_says_so(own_data, answer: str):
     before = (own_data / "figures.csv").read_bytes(), (own_data / "datapackage.json").read_bytes()
     result = add(typed=answer)
@@ -151,31 +153,38 @@ def test_faults_are_refused_and_nothing_is_written(own_data, change: dict[str, s
     assert [path.name for path in own_data.iterdir() if path.name.startswith(".")] == []
 
 
+@exhaustive
 @pytest.mark.parametrize(
     ("change", "words"),
-    [
-        ({"value": "31"}, "part_above_whole: HRB-RU-total-2014-a: found 31 USD bn"),
-        ({"reporter": "China", "period": "2013", "value": "8.92"}, "power_of_ten: CN-RU-total-2013"),
-        (
-            {
-                "reporter": "Heilongjiang",
-                "period": "2012",
-                "value": "21.3",
-                "unit": "CNY bn",
-                "published": "2013",
-            },
-            "other_currency: HLJ-RU-total-2012-g",
-        ),
-        ({"reporter": "China", "period": "2013", "value": "88.8"}, "growth_against_levels: CN-RU-total-2013"),
-        (
-            {"reporter": "China", "period": "2016", "value": "75", "published": "2017", "yoy-pct": None},
-            "parts_against_total: CN-RU-total-2016",
-        ),
-        (
-            {"period": "2013", "value": "0.23"},
-            "already there for this period: HRB-RU-total-2013-a, 230 USD mn",
-        ),
-    ],
+    some(
+        [
+            ({"value": "31"}, "part_above_whole: HRB-RU-total-2014-a: found 31 USD bn"),
+            ({"reporter": "China", "period": "2013", "value": "8.92"}, "power_of_ten: CN-RU-total-2013"),
+            (
+                {
+                    "reporter": "Heilongjiang",
+                    "period": "2012",
+                    "value": "21.3",
+                    "unit": "CNY bn",
+                    "published": "2013",
+                },
+                "other_currency: HLJ-RU-total-2012-g",
+            ),
+            (
+                {"reporter": "China", "period": "2013", "value": "88.8"},
+                "growth_against_levels: CN-RU-total-2013",
+            ),
+            (
+                {"reporter": "China", "period": "2016", "value": "75", "published": "2017", "yoy-pct": None},
+                "parts_against_total: CN-RU-total-2016",
+            ),
+            (
+                {"period": "2013", "value": "0.23"},
+                "already there for this period: HRB-RU-total-2013-a, 230 USD mn",
+            ),
+        ],
+        2,
+    ),
 )
 def test_what_speaks_against_a_figure_is_said_before_it_is_written(change: dict[str, str | None], words: str):
     result = add(typed="n\n", **change)

@@ -56,10 +56,9 @@ def visit(open_page: Any, file: Path, address: str = "", **options: Any) -> Any:
 
 
 GO_TO = """address => new Promise((done) => {
-  written = null;  // what the page itself wrote there last, which it would not read again
   history.replaceState(null, "", "#-");
   addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(done, 0)), { once: true });
-  location.hash = address;
+  location.hash = `#&${address.slice(1)}`;  // as the page itself never writes it: that it would not read again
 })"""
 
 

@@ -86,7 +86,11 @@ def ask_command(
         else:
             write_atomically(csv, fan)
             click.echo(f"wrote the fan to {csv}", err=True)
-    _page(answer, file, out, page, quiet=as_json or csv is not None)
+    if file is None:
+        _page(answer, out, page, quiet=as_json or csv is not None)
+    elif page:
+        first = f"first: tradegoals data import {file}"
+        raise UserError(f"--page: needs the figures in the collection; {first}")
 
 
 def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
@@ -178,16 +182,11 @@ def _by_year(rows: "pd.DataFrame") -> "pd.Series":
     return pd.Series(rows["value_mn"].to_numpy(), pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}"))
 
 
-def _page(answer: "Answer", file: Path | None, out: Path, wanted: bool, quiet: bool) -> None:
+def _page(answer: "Answer", out: Path, wanted: bool, quiet: bool) -> None:
     """Say where the page of the question is, or write it."""
     from lib.tools.run import matrix
     from lib.tools.run.freshness import PAGE
 
-    if file is not None:
-        if wanted:
-            first = f"first: tradegoals data import {file}"
-            raise UserError(f"--page: needs the figures in the collection; {first}")
-        return
     run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
     path = run.folder(out) / PAGE
     if wanted:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from lib.errors import UserError
+from lib.tools.commands.results import out_option
 
 PANELS_ENV = "TRADEGOALS_PANELS"
 
@@ -12,10 +13,6 @@ panel_option = click.option(
     "--panel",
     type=click.Path(path_type=Path),
     help="A panel of your own (parquet; data/reference/README.md).",
-)
-
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), help="With --panel: output folder."
 )
 
 

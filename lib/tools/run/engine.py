@@ -22,7 +22,7 @@ from papermill.utils import nb_kernel_name
 from traitlets.config import Config
 
 from lib.tools.run import execute, kernels
-from lib.tools.run.execute import MOST_OUTPUT_BYTES, OutputLimitError, Settings, Watch
+from lib.tools.run.execute import MOST_OUTPUT_BYTES, OutputLimitError, Watch
 from lib.tools.run.freshness import SOCKETS_ENV
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -127,7 +127,7 @@ class Engine(NBClientEngine):
         kernel_name: str,
         start_timeout: float = 60,
         execution_timeout: float | None = None,
-        seconds: float = Settings.timeout,
+        seconds: float = execute.TIMEOUT_SECONDS,
         watch: Watch | None = None,
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),

@@ -38,7 +38,7 @@ from lib.tools.run.opened import start_line
 if TYPE_CHECKING:
     from lib.results import Result
 
-CELL_TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS, CELL_TIMEOUT_SECONDS = 600.0, 300  # of a run, of a cell
 
 MOST_OUTPUT_BYTES = 50_000_000
 """A run that prints more is a failure: its page could not be read, and would fill memory and disk."""
@@ -56,7 +56,7 @@ class Settings:
     """How to execute: kernelspec, seconds for the whole run, and whether also what is up to date."""
 
     kernel: str = "python3"
-    timeout: float = 600.0
+    timeout: float = TIMEOUT_SECONDS
     force: bool = False
 
 

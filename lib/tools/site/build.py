@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,7 +160,8 @@ def _hash_of(path: str) -> str:
     """SHA-256 of a plain file; empty for anything else, a link among them."""
     try:
         if stat.S_ISREG(os.lstat(path).st_mode):
-            return sha256(Path(path).read_bytes()).hexdigest()
+            with FileIO(path) as file:  # thousands of them: each layer above it costs as much as the hash
+                return sha256(file.read()).hexdigest()
     except OSError:
         pass
     return ""

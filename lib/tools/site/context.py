@@ -47,10 +47,9 @@ class Recorded(dict[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         """A value by its name."""
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,7 @@ def _found(folder: Path) -> FoundRun:
     """A run, with what its page shows or hands on held against the journal."""
     record, result, fault = freshness.read_journal(folder), None, ""
     if record is None:
-        fault = (
-            "Its journal, run.json, is missing or cannot be read, so nobody can say what made these files."
-        )
+        fault = "Its journal, run.json, is missing or cannot be read: nobody can say what made these files."
     elif record["status"] == "failed":
         fault = str(record.get("error") or "It failed; the journal does not say why.")
     else:

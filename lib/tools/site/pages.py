@@ -93,7 +93,7 @@ def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([inert(row.get(name)) for name in columns] for row in rows)
+    writer.writerows(map(inert, map(row.get, columns)) for row in rows)
     return text.getvalue().encode()
 
 
