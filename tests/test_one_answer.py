@@ -84,6 +84,12 @@ def cells_for(notebook: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
         nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
         names = [node for node in nodes if isinstance(node, ast.Name)]
         made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        columns = [
+            node.value
+            for node in nodes
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        ]
+        made |= {node.id for node in columns if isinstance(node, ast.Name)}
         made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
         imports = "import " in "".join(cell["source"])
         if not kept or made & needed or imports or "parameters" in cell["metadata"].get("tags", []):
