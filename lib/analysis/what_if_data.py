@@ -53,6 +53,19 @@ def own_priors() -> dict[int, list[list[Any]]]:
     return {year: [row(year, size) for size in sizes] for year in years}
 
 
+def _size_of(index: int) -> float:
+    """A size in US dollars a year that lies in a class."""
+    return float(SIZES[index] or SIZES[1] / 2)
+
+
+def measured(index: int) -> list[str]:
+    """What intervals have held for flows of a size class, for 1 to 10 years ahead: the end of `coverage_line`."""
+    return [
+        coverage_line(years, _size_of(index)).partition("later, the ")[2]
+        for years in range(1, HORIZONS[-1] + 1)
+    ]
+
+
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
     """Where `lib.analysis.base_rates.base_rate` looks from an origin: of each panel the longest horizon, and places.
 
@@ -309,7 +322,7 @@ class Knowledge:
             expected = outlook.expect(case, levels)
         except UserError as error:
             return str(error), None
-        prior, of = expected.prior, expected.posterior
+        prior, of, size = expected.prior, expected.posterior, int(size_class(expected.size_usd))
         own = (of.mean, of.weight, of.variance, of.df, of.autocorrelation, of.echo)
         shares = expected.shares[["source", "share", "drift"]].itertuples(index=False)
         found = {
@@ -317,8 +330,9 @@ class Knowledge:
             "source": self.classes.place(prior.source),
             "warning": age_warning(prior, expected.origin),
             "shares": [[name, *_rounded(numbers)] for name, *numbers in shares],
+            "size": size,
         }
-        return self.expected.place(found), int(size_class(expected.size_usd))
+        return self.expected.place(found), size
 
     def _chains(
         self, case: cases.GoalCase, levels: pd.Series, unknown: list[int], start: int, deadline: int
@@ -345,7 +359,7 @@ AFTER_GAP = 3
 
 def _months(case: cases.GoalCase, levels: pd.Series, unknown: list[int], index: int) -> list[list[float]]:
     """The year so far of each year without a level: year, last month, log total, its variance, df and correlation."""
-    size_usd = float(SIZES[index] or SIZES[1] / 2)
+    size_usd = _size_of(index)
     return [
         [one.year, one.month, *_rounded(one[2:])]
         for one in evidence.years_begun(case, levels, unknown, size_usd)
@@ -397,7 +411,7 @@ def _payload(state: Any) -> dict[str, Any]:
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
-        "coverage": {years: coverage_line(years) for years in range(1, cases.MAX_HORIZON_YEARS + 1)},
+        "coverage": [measured(index) for index in range(len(SIZES) - 1)],
         "own": own_priors(),
         "base_rates": rates,
         "growth": growth.values(),

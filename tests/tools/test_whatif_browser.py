@@ -258,9 +258,14 @@ def test_what_is_computed_is_what_is_shown(show: Any) -> None:
 
 
 def test_measured_coverage_stands_beside_the_fan(show: Any) -> None:
-    """Under a forecast the sentence of the notebooks' figures; under nothing else."""
-    sheet = show()
-    assert sheet.inner_text("#coverage") == reference.coverage_line(2)
+    """Under a forecast the sentence of the notebooks' figures, of its size and horizon; under nothing else."""
+    sheet, forecast = show(), outlook.of(GoalCase())
+    assert forecast.expected is not None
+    assert sheet.inner_text("#coverage") == reference.coverage_line(2, forecast.expected.size_usd)
+    far = show(
+        "#reporter=China&as_of=2026-11-24&partner=Russia&flow=total&goal=300+USD+bn&base_year=2022&deadline=2045"
+    )
+    assert far.inner_text("#coverage") == reference.coverage_line(20, 245e9)
     over = show("#as_of=2026-11-24")
     assert over.inner_text("#coverage") == ""
 

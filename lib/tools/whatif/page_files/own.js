@@ -54,7 +54,7 @@ const sizeClass = (usd) => MODEL.sizes.filter((edge) => edge <= usd).length;
 
 /** What is to be expected after own figures; recent rates weigh more, and the latest one echoes. */
 function ownExpectation(record, usd) {
-  const years = [...record.keys()], last = years.at(-1), prior = DATA.own[last][sizeClass(usd)];
+  const years = [...record.keys()], last = years.at(-1), size = sizeClass(usd), prior = DATA.own[last][size];
   const [drift, driftSd, classVariance, classDf, autocorrelation, driftError, source, warning] = prior;
   const rates = years.filter((year) => record.has(year - 1)).map((year) => ({
     rate: Math.log(record.get(year).value / record.get(year - 1).value),
@@ -70,5 +70,5 @@ function ownExpectation(record, usd) {
   const echo = autocorrelation * (record.has(last - 1) ? clip(rates.at(-1).rate - mean, -most, most) : 0);
   const posterior = [mean, worth, variance, df, autocorrelation, echo, classVariance, classDf];
   const shares = [["own figures", share, share ? own : drift], ["reference class", 1 - share, drift]];
-  return { posterior, source, warning, shares };
+  return { posterior, source, warning, shares, size };
 }

@@ -98,6 +98,12 @@ function tell(problems) {
   at("problems").replaceChildren(...lines);
 }
 
+/** What intervals of the law have held for flows of a size so many years ahead, as under the notebooks' figures. */
+function measured(years, size) {
+  const held = DATA.coverage[size][Math.min(years, DATA.coverage[size].length) - 1];
+  return `Measured: of what came ${years} year${years > 1 ? "s" : ""} later, the ${held}`;
+}
+
 /** What the sentences of the page speak of: the answer, and how it stands. */
 function said(found) {
   const { record, chances, verdicts, kind, needed, gap, evidence, day, open, base, ahead } = found;
@@ -111,7 +117,7 @@ function said(found) {
     learnt: gap && !own, alone: gap && own, unlearnt: !gap && open.length > 0, shared: base.share !== null,
     unshared: base.share === null, used: Object.values(evidence).join("; ") || "the flow’s own yearly levels",
     since: gap?.since < day && gap.since, over: !end, last: record.get(needed.from), command: callOf(state),
-    coverage: end && kind === "forecast" && DATA.coverage[end.year - needed.from], currency: state.currency,
+    coverage: end && kind === "forecast" && measured(end.year - needed.from, gap.size), currency: state.currency,
   };
 }
 
