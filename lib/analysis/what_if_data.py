@@ -58,7 +58,7 @@ def _size_of(index: int) -> float:
     return float(SIZES[index] or SIZES[1] / 2)
 
 
-def measured(index: int) -> list[str]:
+def _measured(index: int) -> list[str]:
     """What intervals have held for flows of a size class, for 1 to 10 years ahead: the end of `coverage_line`."""
     return [
         coverage_line(years, _size_of(index)).partition("later, the ")[2]
@@ -411,7 +411,7 @@ def _payload(state: Any) -> dict[str, Any]:
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
-        "coverage": [measured(index) for index in range(len(SIZES) - 1)],
+        "coverage": [_measured(index) for index in range(len(SIZES) - 1)],
         "own": own_priors(),
         "base_rates": rates,
         "growth": growth.values(),

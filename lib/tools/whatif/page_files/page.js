@@ -98,7 +98,7 @@ function tell(problems) {
   at("problems").replaceChildren(...lines);
 }
 
-/** What intervals of the law have held for flows of a size so many years ahead, as under the notebooks' figures. */
+/** What intervals have held for flows of a size so many years ahead, as under the notebooks’ figures. */
 function measured(years, size) {
   const held = DATA.coverage[size][Math.min(years, DATA.coverage[size].length) - 1];
   return `Measured: of what came ${years} year${years > 1 ? "s" : ""} later, the ${held}`;
@@ -117,7 +117,8 @@ function said(found) {
     learnt: gap && !own, alone: gap && own, unlearnt: !gap && open.length > 0, shared: base.share !== null,
     unshared: base.share === null, used: Object.values(evidence).join("; ") || "the flow’s own yearly levels",
     since: gap?.since < day && gap.since, over: !end, last: record.get(needed.from), command: callOf(state),
-    coverage: end && kind === "forecast" && measured(end.year - needed.from, gap.size), currency: state.currency,
+    coverage: end && kind === "forecast" && measured(end.year - needed.from, gap.size),
+    currency: state.currency,
   };
 }
 
