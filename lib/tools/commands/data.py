@@ -200,9 +200,8 @@ def fetch(
     facts = publisher(source)
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
-    age = facts.max_age or (timedelta(days=7) if all_pairs else None)
-    if max_age is not None:
-        age = timedelta(days=max_age) if max_age else None
+    days = facts.good_days or 7 * all_pairs if max_age is None else max_age
+    age = timedelta(days=days) if days else None
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not (yes or click.confirm("Have you what that asks for, and shall it start?")):

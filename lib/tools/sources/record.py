@@ -88,7 +88,7 @@ def _rates(currency: str, periods: list[str], desk: Desk) -> tuple[dict[str, flo
     """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
     found = dict[str, float]()
     if at_ecb := check_currency(currency) in ecb_rates():
-        days, _ = covariates.ecb_daily(currency, desk)
+        days = ecb_rates()[currency].dropna()
         means = {period: covariates.mean_of(days, period, desk.today) for period in periods}
         found = {period: mean for period, mean in means.items() if mean}
     if without := [period for period in periods if period not in found and len(period) == 4]:

@@ -7,7 +7,7 @@ what the target counts: many announcements include services, or another year tha
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -91,7 +91,7 @@ def _fetch_from_cheapest(
         if failed[source] >= FAULTS_IN_A_ROW:
             continue
         span = years if source == CHEAPEST_FIRST[0] else years[-YEARS_OF_OTHERS:]
-        own = replace(desk, max_age=desk.max_age or publisher(source).max_age)
+        own = replace(desk, max_age=desk.max_age or timedelta(days=publisher(source).good_days))
         try:
             written = fetch_pair(pair_question(source, reporter, partner, "A", span), own)
         except NothingThere:
