@@ -217,8 +217,7 @@ def fetch(
                 given = " ".join(f"-p {shlex.quote(text)}" for text in case)
                 click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
         else:
-            answers = fetch_panel(source, freq, span, desk)
-            _show_panel(record.write(one.name, "all partners", answer, desk) for one, answer in answers)
+            _write_panel(fetch_panel(source, freq, span, desk), desk.today)
 
 
 @click.command()
@@ -282,14 +281,18 @@ def _show(found: list[Any]) -> None:
         click.echo(line)
 
 
-def _show_panel(found: Any) -> None:
-    """Count the reporters while they are fetched, then say what is new of all together, and what failed."""
+def _write_panel(answers: Any, today: str) -> None:
+    """Write and count the reporters while they are fetched, then say what is new of all together, and what failed."""
+    from lib.tools.sources import record
+
     total = [0, 0, 0]
     failed: list[str] = []
-    for done, written in enumerate(found, start=1):
-        click.echo(f"{done} {written.reporter}", err=True)
-        total = [a + b for a, b in zip(total, written.added, strict=True)]
-        failed += written.notes if not any(written.added) else []
+    for done, (place, answer) in enumerate(answers, start=1):
+        rows, notes = record.figures_of(answer, today)
+        written = record.append(rows) if len(rows) else []
+        click.echo(f"{done} {place.name}", err=True)
+        total = [sum(counts) for counts in zip(total, *(one.added for one in written), strict=True)]
+        failed += notes if not written else []
     for note in failed:
         click.echo(f"note: {note}")
     click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
