@@ -96,13 +96,15 @@ def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> tup
     """Return the rows whose periods were over on a day, each with the day from which it was known, and notes.
 
     That is the release where the source states one that can be true, else the first retrieval: asking again makes no answer
-    newer.
+    newer. What was not over is no full figure yet.
     """
-    rows, early = observations.finished_only(rows, over, where)
     ends = {period: observations.last_day(period).date().isoformat() for period in rows["period"].unique()}
+    early = sorted(period for period, end in ends.items() if end >= over)
+    notes = [f"{where}: left out, not over on {over}: {', '.join(early)}"] * bool(early)
+    rows = rows[~rows["period"].isin(early)]
     stated, day = rows["published"], snapshot.day
     known = stated.where((stated > rows["period"].map(ends).astype("str")) & (stated <= day), day)
-    return rows.assign(snapshot=snapshot.sha256, published=known), early
+    return rows.assign(snapshot=snapshot.sha256, published=known), notes
 
 
 def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tuple[Economy, Fetched]]:
