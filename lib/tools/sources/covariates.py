@@ -54,7 +54,7 @@ def ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
     facts, iso3 = publisher(recipe.source), find_economy(recipe.place).iso3
     about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
     params = tuple((name, text.format(**about)) for name, text in facts.params.items())
-    request = desk.request(recipe.source, facts.path.format(**about), params, media=tuple(facts.media))
+    request = desk.request(recipe.source, facts.path.format(**about), params)
     return desk.ask(request, partial(READ[recipe.source], series=recipe.series, place=iso3))
 
 

@@ -206,12 +206,12 @@ class Desk:
         return self.client.now().date().isoformat()
 
     def request(
-        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), **more: Any
+        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
         """Return a question to a source, at its address, with its pace and key."""
         facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
-        about: dict[str, Any] = {"pace": facts.pace, "key": key_of(source), "key_header": facts.key_header}
-        return Request(source, base, path, params, **about, **more)
+        sent = facts.pace, lasting, key_of(source), facts.key_header
+        return Request(source, base, path, params, tuple(facts.media), *sent)
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
