@@ -233,9 +233,9 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
     """
     from lib.errors import nearest, quote
     from lib.tools.sources import covariates
-    from lib.tools.sources.publishers import asked_by
+    from lib.tools.sources.publishers import PUBLISHERS
 
-    known = asked_by("refresh")
+    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _desk(offline=offline) as desk:
@@ -397,9 +397,8 @@ def diff(before: str, after: str, reporter: str | None) -> None:
     if reporter:
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     found = curation.compare(old, new)
-    earlier = curation.replaced(found.added, old)
-    for row, was in zip(found.added.itertuples(), earlier, strict=True):
-        click.echo(f"+ {_data_in_words(row)}" + (f" (before: {was})" if was else ""))
+    for row in found.added.itertuples():
+        click.echo(f"+ {_data_in_words(row)}")
     for row in found.removed.itertuples():
         click.echo(f"- {_data_in_words(row)}")
     for change in found.changed.itertuples():
