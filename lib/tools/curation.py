@@ -234,7 +234,7 @@ def _country_row(name: str, code: str) -> Row:
 def add_places(rows: list[Row]) -> None:
     """Write rows of reporters.csv in their places, and its checksum."""
     with editing():
-        write_tables(_with_reporters(rows))
+        write_tables(with_rows("reporters", rows))
 
 
 def add(row: Row) -> Row:
@@ -247,17 +247,18 @@ def add(row: Row) -> Row:
         countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        # In the order of the table, behind its equals.
-        rows = sorted([*read_rows("figures"), row], key=lambda one: [one[name] for name in ORDER])
-        own = {describe("figures")["path"]: to_text(rows).encode()}
-        write_tables(own | (_with_reporters(countries) if countries else {}))
+        write_tables(with_rows("figures", [row]) | (with_rows("reporters", countries) if countries else {}))
     return row
 
 
-def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
-    """reporters.csv with more rows, in order, by its path."""
-    known = sorted([*read_rows("reporters"), *rows], key=lambda one: one["name"])
-    return {describe("reporters")["path"]: to_text(known).encode()}
+def with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
+    """A table with more rows, or others of the same keys, in its order, by its path."""
+    key = describe(table)["schema"]["primaryKey"]
+    names = [key] if isinstance(key, str) else key
+    by_key = {tuple(row[name] for name in names): row for row in [*read_rows(table), *rows]}
+    order = ORDER if table == "figures" else names
+    text = to_text(sorted(by_key.values(), key=lambda row: [row[name] for name in order]))
+    return {describe(table)["path"]: text.encode()}
 
 
 def to_text(rows: list[Row]) -> str:

@@ -8,7 +8,6 @@ import io
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,21 +86,13 @@ def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame
 WORLD = "World"
 
 
-class Added(NamedTuple):
-    """How many fetched rows were new, a changed value, or known already."""
-
-    new: int
-    changed: int
-    same: int
-
-
 @dataclass(frozen=True)
 class Written:
     """What a fetch wrote for one pair of countries, or one reporter with all, and what a reader must know of it."""
 
     reporter: str
     partner: str
-    added: Added
+    added: tuple[int, ...]  # how many values were new, changed, or known already
     first: str = ""
     last: str = ""
     notes: list[str] = field(default_factory=list)
@@ -117,7 +108,7 @@ class Written:
 
 def fetch_pair(question: Question, desk: Desk) -> list[Written]:
     """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view."""
-    own, other = question.reporters[0].name, question.partners[-1].name if question.partners else WORLD
+    own, other = question.reporters[0].name, (question.partners or ())[-1].name
     answer = fetch(question, desk)
     sides = [(own, other), (other, own)][: len(question.reporters)]
     wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], WORLD)))
@@ -132,7 +123,7 @@ def fetch_pair(question: Question, desk: Desk) -> list[Written]:
         if pair in found:
             notes += gaps_of(question, *pair, found[pair])
             written[pair], notes = replace(written[pair], notes=notes), []
-    nothing = Added(0, 0, 0)
+    nothing = 0, 0, 0
     return [written.get(pair, Written(*pair, nothing)) for pair in wanted if pair in found or pair[0] == own]
 
 
@@ -140,10 +131,9 @@ def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame)
     """Name the periods of a pair without a value: together where its flows lack the same, else flow by flow."""
     asked_for = periods_of(question.years, question.freq)
     gaps = {flow: name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
-    if len(set(gaps.values())) == 1:
-        gaps = {"": gaps[FLOWS[0]]}
-    own = {", ".join(filter(None, [f"{reporter}–{partner}", flow])): gap for flow, gap in gaps.items()}
-    return [f"{name}: no value for {gap}" for name, gap in own.items() if gap]
+    together = len(set(gaps.values())) == 1
+    named = {"": gaps[FLOWS[0]]} if together else {f", {flow}": gap for flow, gap in gaps.items()}
+    return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in named.items() if gap]
 
 
 @dataclass(frozen=True)
@@ -163,7 +153,7 @@ def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
         start, end = rows["period_start"], rows["period_end"]
         whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
         first, last = (day.dt.strftime("%Y-%m").mask(whole, day.dt.strftime("%Y")) for day in (start, end))
-        added = Added(*(int((state[rows.index] == name).sum()) for name in Added._fields))
+        added = tuple(int((state[rows.index] == name).sum()) for name in ("new", "changed", "same"))
         found.append(Written(str(reporter), str(partner), added, first.min(), last.max()))
     return found
 
