@@ -30,7 +30,7 @@ from lib.tools.run import matrix
 from lib.tools.site import build
 from lib.tools.sources import client, covariates, fetch, update
 from lib.tools.sources.publishers import PUBLISHERS
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk, folder_of
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -480,7 +480,7 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
 
     def found() -> update.Updated:
         with quick_client(server.bases) as client:
-            return update.update(range(2000, 2026), Desk(client, open_store()))
+            return update.update(range(2000, 2026), Desk(client, folder_of()))
 
     without = found()
     assert without.decided == [] and without.pending == 2

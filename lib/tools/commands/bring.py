@@ -125,7 +125,7 @@ def import_(
     if new:
         curation.add_places(new)
         click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-    path = keep(imported, snapshots.open_store())
+    path = keep(imported, snapshots.folder_of())
     for one in record.append(figures, reread=True):
         click.echo(one)
     source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""

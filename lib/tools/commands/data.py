@@ -146,7 +146,7 @@ def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
     from lib.tools.sources import client, snapshots
 
     with client.open_client(allow_http=allow_http) as one:
-        yield snapshots.Desk(one, snapshots.open_store(), **asking)
+        yield snapshots.Desk(one, snapshots.folder_of(), **asking)
 
 
 OFFLINE = click.option("--offline", is_flag=True, help="Use the answers kept before, ask nobody.")
@@ -349,9 +349,9 @@ def check(with_flags: bool, snapshots: bool) -> None:
 
     faults = check_tables() + check_checksums() + fetched.check()
     if snapshots:
-        from lib.tools.sources.snapshots import check_store, open_store
+        from lib.tools.sources.snapshots import check_store, folder_of
 
-        faults += check_store(open_store())
+        faults += check_store(folder_of())
     report_faults(faults)
     _show_flags(with_flags)
     click.echo("Data are in order.")

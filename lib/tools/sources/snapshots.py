@@ -58,14 +58,8 @@ class Snapshot:
 
 
 def folder_of() -> Path:
-    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    """Return the folder of the snapshots: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
-
-
-def open_store(folder: Path | None = None) -> Path:
-    """Return a folder for snapshots, by default `folder_of`, made if need be."""
-    make_folder(path := folder or folder_of())
-    return path
 
 
 def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
