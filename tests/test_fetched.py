@@ -30,6 +30,11 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
+def appended(table: pd.DataFrame) -> Added:
+    (written,) = record.append(table)
+    return written.added
+
+
 def rows(values: dict[int, float], day: str = "2026-11-24", **other: str) -> pd.DataFrame:
     """Rows of one flow as a source gives them."""
     same = {"reporter": "India", "partner": "Russia", "flow": "total", "unit": "USD mn", "published": day}
@@ -53,9 +58,9 @@ def rows(values: dict[int, float], day: str = "2026-11-24", **other: str) -> pd.
 
 
 def test_a_changed_value_is_a_new_row_and_the_old_one_stays():
-    assert record.append(rows({2023: 57.0, 2024: 66.0})) == Added(2, 0, 0)
-    assert record.append(rows({2023: 57.0, 2024: 66.0}, "2026-12-01")) == Added(0, 0, 2)
-    assert record.append(rows({2023: 57.0, 2024: 68.7, 2025: 70.1}, "2027-01-15")) == Added(1, 1, 1)
+    assert appended(rows({2023: 57.0, 2024: 66.0})) == Added(2, 0, 0)
+    assert appended(rows({2023: 57.0, 2024: 66.0}, "2026-12-01")) == Added(0, 0, 2)
+    assert appended(rows({2023: 57.0, 2024: 68.7, 2025: 70.1}, "2027-01-15")) == Added(1, 1, 1)
     found = fetched.read("India").set_index("figure_id")[["value", "published", "status"]]
     assert found.to_numpy().tolist() == [
         [57.0, "2026-11-24", "ok"],
@@ -82,7 +87,7 @@ def test_a_value_is_known_from_the_day_of_its_retrieval():
 
 def test_sources_of_one_flow_have_vintages_of_their_own():
     record.append(rows({2024: 66.0}))
-    assert record.append(rows({2024: 65.2}, source="comtrade", publisher="UN")) == Added(1, 0, 0)
+    assert appended(rows({2024: 65.2}, source="comtrade", publisher="UN")) == Added(1, 0, 0)
     assert set(fetched.read("India")["status"]) == {"ok"}
     assert set(fetched.read("India")["figure_id"]) == {
         "IN-RU-total-2024-imf-a",

@@ -113,16 +113,13 @@ def countries_to_add(row: Row) -> list[Row]:
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
     """What is wrong with a row, or with the table once it is in there; the file of the row's own is "new figure"."""
-    place, text = _inserted(row)
     with working_file(data_dir() / "figures.csv") as draft:
-        draft.write_text(text, encoding="utf-8")
-        found = check_table("figures", draft, [fig.check_figure])[1]
+        draft.write_text(to_text([*read_rows("figures"), row]), encoding="utf-8")
+        table, found = check_table("figures", draft, [fig.check_figure])
     named = {quote(one["name"]) for one in countries}  # these will be known
-    above = to_text([*read_rows("figures")[:place], row]).removesuffix(to_text([row]).partition("\n")[2])
-    line = above.count("\n") + 1
     found = [one for one in found if not (one.column in ("reporter", "partner") and one.found in named)]
     own = {"file": "new figure", "line": 2}
-    return [one._replace(**own if one.line == line else {"file": "figures.csv"}) for one in found]
+    return [one._replace(**own if one.line == table.index[-1] else {"file": "figures.csv"}) for one in found]
 
 
 def warnings(row: Row) -> list[str]:
@@ -136,16 +133,14 @@ def warnings(row: Row) -> list[str]:
         for one in _of_period(curated, typed.iloc[0]).itertuples()
     ]
     near = curated[curated["reporter"].isin({row["partner"], *_family(row["reporter"], parents)})]
-    before = plausibility.find_flags(near, rates, parents)
+    both = pd.concat([near, typed], ignore_index=True)
+    before, after = (plausibility.find_flags(rows, rates, parents) for rows in (near, both))
     known = set(zip(before["rule"], before["figure_id"], strict=True))
-    for flag in plausibility.find_flags(
-        pd.concat([near, typed], ignore_index=True), rates, parents
-    ).itertuples():
+    for flag in after.itertuples():
         if (flag.rule, flag.figure_id) not in known:
             against = f" (against {flag.against})" if flag.against else ""
-            lines.append(
-                f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}{against}"
-            )
+            found = f"{flag.rule}: {flag.figure_id}: found {flag.found}"
+            lines.append(f"{found}, expected {flag.expected}{against}")
     return lines
 
 
@@ -259,7 +254,9 @@ def add(row: Row) -> Row:
         countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        own = {describe("figures")["path"]: _inserted(row)[1].encode()}
+        # In the order of the table, behind its equals.
+        rows = sorted([*read_rows("figures"), row], key=lambda one: [one[name] for name in ORDER])
+        own = {describe("figures")["path"]: to_text(rows).encode()}
         write_tables(own | (_with_reporters(countries) if countries else {}))
     return row
 
@@ -268,13 +265,6 @@ def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
     """reporters.csv with more rows, in order, by its path."""
     known = sorted([*read_rows("reporters"), *rows], key=lambda one: one["name"])
     return {describe("reporters")["path"]: to_text(known).encode()}
-
-
-def _inserted(row: Row) -> tuple[int, str]:
-    """The place of one more figure, behind those that come before it or are its equals, and the table with it."""
-    rows, key = read_rows("figures"), [row[name] for name in ORDER]
-    place = sum([one[name] for name in ORDER] <= key for one in rows)
-    return place, to_text([*rows[:place], row, *rows[place:]])
 
 
 def to_text(rows: list[Row]) -> str:
@@ -374,9 +364,13 @@ def _by_key(content: bytes, key: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
-    """What differs between two vintages, by key."""
-    columns = [field["name"] for field in describe("figures")["schema"]["fields"]]
-    old, new = (_as_text(rows[columns]) for rows in (before, after))
+    """What differs between two vintages, by key: in the texts of fields, so that equal numbers are equal."""
+    names = [field["name"] for field in describe("figures")["schema"]["fields"]]
+    form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
+    old, new = (
+        pd.read_csv(io.StringIO(rows[names].to_csv(**form)), dtype="str", keep_default_na=False, index_col=0)
+        for rows in (before, after)
+    )
     both = new.index.intersection(old.index)
     one, other = old.loc[both], new.loc[both]
     rows, places = (one != other).to_numpy().nonzero()
@@ -384,19 +378,6 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     changed = pd.DataFrame({"figure_id": both[rows], "column": one.columns[places], **sides}, dtype="str")
     added, removed = after[~after["figure_id"].isin(old.index)], before[~before["figure_id"].isin(new.index)]
     return Difference(added, removed, changed)
-
-
-def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every field as text, by key; numbers so that equal ones are equal texts."""
-    texts = rows.set_index("figure_id")
-    for name in texts:
-        column = texts[name]
-        if pd.api.types.is_numeric_dtype(column):
-            column = column.map("{:.12g}".format).where(column.notna(), "")
-        elif pd.api.types.is_datetime64_any_dtype(column):
-            column = column.dt.strftime("%Y-%m-%d")
-        texts[name] = column.fillna("").astype("str")
-    return texts
 
 
 def replaced(added: pd.DataFrame, before: pd.DataFrame) -> pd.Series:

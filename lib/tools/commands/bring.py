@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
@@ -98,7 +97,7 @@ def import_(
     """
     from lib.tools import curation
     from lib.tools.sources import client, record, snapshots
-    from lib.tools.sources.fetch import read_import
+    from lib.tools.sources.fetch import keep, read_import
     from lib.tools.sources.mapping import parse_mapping, to_yaml
 
     new, names = _places(places)
@@ -109,27 +108,27 @@ def import_(
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
         found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
+    codes = {one["name"]: one["code"] for one in new}
     with client.open_client() as asked:
         imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
-        with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
-            codes = {one["name"]: one["code"] for one in new}
-            drafts, notes = record.plan_import(imported, snapshots.Desk(asked, Path(folder)), codes)
-        if mapping is None and imported.mapping is not None:
-            click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
-        doubts = _show(drafts, notes)
-        sure = yes or (mapping is not None and not (doubts and sys.stdin.isatty()))
-        if not (guess or sure or sys.stdin.isatty()):
-            raise UserError("data import: nothing was written, expected --yes where nobody can be asked")
-        if guess or not (sure or click.confirm("Write it?")):
-            click.echo("Nothing was written.")
-            return
-        if new:
-            curation.add_places(new)
-            click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-        written, path = record.write_import(imported, snapshots.Desk(asked, snapshots.open_store()))
-    for one in (one for draft in written for one in draft.written()):
+    figures, notes = record.figures_of(imported.fetched, imported.snapshot.day, codes, imported=True)
+    drafts = record.drafts_of(figures, codes, reread=True)
+    if mapping is None and imported.mapping is not None:
+        click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
+    doubts = _show(drafts, notes)
+    sure = yes or (mapping is not None and not (doubts and sys.stdin.isatty()))
+    if not (guess or sure or sys.stdin.isatty()):
+        raise UserError("data import: nothing was written, expected --yes where nobody can be asked")
+    if guess or not (sure or click.confirm("Write it?")):
+        click.echo("Nothing was written.")
+        return
+    if new:
+        curation.add_places(new)
+        click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
+    path = keep(imported, snapshots.open_store())
+    for one in record.append(figures, reread=True):
         click.echo(one)
-    source, kept = imported.request.source, f"; mapping: {path}" if path else ""
+    source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
 

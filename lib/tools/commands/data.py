@@ -200,9 +200,8 @@ def fetch(
     facts = publisher(source)
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
-    age = facts.max_age or (timedelta(days=7) if all_pairs else None)
-    if max_age is not None:
-        age = timedelta(days=max_age) if max_age else None
+    days = facts.good_days or 7 * all_pairs if max_age is None else max_age
+    age = timedelta(days=days) if days else None
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not (yes or click.confirm("Have you what that asks for, and shall it start?")):
@@ -218,8 +217,7 @@ def fetch(
                 given = " ".join(f"-p {shlex.quote(text)}" for text in case)
                 click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
         else:
-            answers = fetch_panel(source, freq, span, desk)
-            _show_panel(record.write(one.name, "all partners", answer, desk) for one, answer in answers)
+            _write_panel(fetch_panel(source, freq, span, desk), desk.today)
 
 
 @click.command()
@@ -283,14 +281,18 @@ def _show(found: list[Any]) -> None:
         click.echo(line)
 
 
-def _show_panel(found: Any) -> None:
-    """Count the reporters while they are fetched, then say what is new of all together, and what failed."""
+def _write_panel(answers: Any, today: str) -> None:
+    """Write and count the reporters while they are fetched, then say what is new of all together, and what failed."""
+    from lib.tools.sources import record
+
     total = [0, 0, 0]
     failed: list[str] = []
-    for done, written in enumerate(found, start=1):
-        click.echo(f"{done} {written.reporter}", err=True)
-        total = [a + b for a, b in zip(total, written.added, strict=True)]
-        failed += written.notes if not any(written.added) else []
+    for done, (place, answer) in enumerate(answers, start=1):
+        rows, notes = record.figures_of(answer, today)
+        written = record.append(rows) if len(rows) else []
+        click.echo(f"{done} {place.name}", err=True)
+        total = [sum(counts) for counts in zip(total, *(one.added for one in written), strict=True)]
+        failed += notes if not written else []
     for note in failed:
         click.echo(f"note: {note}")
     click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")

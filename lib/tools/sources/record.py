@@ -24,7 +24,7 @@ from lib.series import exchange_rates
 from lib.tools import curation
 from lib.tools.sources import covariates, observations
 from lib.tools.sources.client import NothingThere
-from lib.tools.sources.fetch import Fetched, Imported, fetch, keep
+from lib.tools.sources.fetch import Fetched, fetch
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import publisher
 from lib.tools.sources.snapshots import Desk, Snapshot
@@ -57,7 +57,7 @@ def _before(words: pd.Series) -> pd.Series:
     return (words + "; ").where(words != "", "")
 
 
-def _in_currency_of_record(seen: pd.DataFrame, desk: Desk) -> tuple[pd.DataFrame, list[str]]:
+def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
     """Return observations in dollars where rates of their periods are at hand, yuan as they are, and notes.
 
     Other currencies are converted at the mean of the ECB's daily rates, else, of years, at the average of covariates.csv;
@@ -66,7 +66,7 @@ def _in_currency_of_record(seen: pd.DataFrame, desk: Desk) -> tuple[pd.DataFrame
     parts, notes = [], []
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
-            means, words = _rates(str(currency), rows["period"].unique().tolist(), desk)
+            means, words = _rates(str(currency), rows["period"].unique().tolist(), today)
             there = rows["period"].isin(list(means))
             if len(without := rows[~there]):
                 gaps = name_gaps(without["period"].unique(), [])
@@ -84,15 +84,15 @@ def _in_currency_of_record(seen: pd.DataFrame, desk: Desk) -> tuple[pd.DataFrame
     return (pd.concat(parts).sort_index() if parts else seen), notes
 
 
-def _rates(currency: str, periods: list[str], desk: Desk) -> tuple[dict[str, float], str]:
+def _rates(currency: str, periods: list[str], today: str) -> tuple[dict[str, float], str]:
     """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
     found = dict[str, float]()
     if at_ecb := check_currency(currency) in ecb_rates():
-        days, _ = covariates.ecb_daily(currency, desk)
-        means = {period: covariates.mean_of(days, period, desk.today) for period in periods}
+        days = ecb_rates()[currency].dropna()
+        means = {period: covariates.mean_of(days, period, today) for period in periods}
         found = {period: mean for period, mean in means.items() if mean}
     if without := [period for period in periods if period not in found and len(period) == 4]:
-        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(desk.today))
+        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
         by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
         found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
     return found, "the mean of the ECB's daily rates" if at_ecb else "annual averages of covariates.csv"
@@ -133,19 +133,21 @@ def fetch_pair(question: Question, desk: Desk) -> list[Written]:
     """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view."""
     own, other = question.reporters[0].name, question.partners[-1].name if question.partners else WORLD
     answer = fetch(question, desk)
-    found, notes, written = answer.observations, answer.notes, []
-    if not ((found["reporter"] == own) & (found["partner"] == other)).any():
-        said = "; ".join([str(question), *notes[:3]])
-        raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
     sides = [(own, other), (other, own)][: len(question.reporters)]
-    for one, two in dict.fromkeys(pair for side in sides for pair in (side, (side[0], WORLD))):
-        rows = found[(found["reporter"] == one) & (found["partner"] == two)]
-        if rows.empty and (one, two) == (other, WORLD):
-            continue
-        gaps = gaps_of(question, one, two, rows) if len(rows) else []
-        written.append(write(one, two, replace(answer, observations=rows, notes=notes + gaps), desk))
-        notes = []
-    return written
+    wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], WORLD)))
+    by_pair = dict(list(answer.observations.groupby(["reporter", "partner"])))
+    if (own, other) not in by_pair:
+        said = "; ".join([str(question), *answer.notes[:3]])
+        raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
+    found = {pair: by_pair[pair] for pair in wanted if pair in by_pair}
+    rows, notes = figures_of(replace(answer, observations=pd.concat(found.values())), desk.today)
+    written = {(one.reporter, one.partner): one for one in append(rows)}
+    for pair in wanted:
+        if pair in found:
+            notes += gaps_of(question, *pair, found[pair])
+            written[pair], notes = replace(written[pair], notes=notes), []
+    nothing = Added(0, 0, 0)
+    return [written.get(pair, Written(*pair, nothing)) for pair in wanted if pair in found or pair[0] == own]
 
 
 def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
@@ -169,61 +171,57 @@ class Draft:
     news: pd.DataFrame
 
     def written(self) -> list[Written]:
-        """What is written of each pair."""
-        pairs = self.wanted.groupby(["reporter", "partner"], sort=True)
-        return [
-            Written(str(one), str(other), _added(self.state[rows.index]), *_span(rows))
-            for (one, other), rows in pairs
-        ]
+        """What is written of each pair, and its first and last period: a year, else a month."""
+        found = []
+        for (reporter, partner), rows in self.wanted.groupby(["reporter", "partner"]):
+            start, end = rows["period_start"], rows["period_end"]
+            whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
+            first, last = (
+                day.dt.strftime("%Y-%m").mask(whole, day.dt.strftime("%Y")) for day in (start, end)
+            )
+            added = Added(*(int((self.state[rows.index] == name).sum()) for name in Added._fields))
+            found.append(Written(str(reporter), str(partner), added, first.min(), last.max()))
+        return found
 
 
-def _added(state: pd.Series) -> Added:
-    return Added(*(int((state == name).sum()) for name in Added._fields))
-
-
-def _span(rows: pd.DataFrame) -> tuple[str, str]:
-    """The first and last period of figures: years where all are whole ones, else months."""
-    first, last = rows["period_start"].min(), rows["period_end"].max()
-    longest = (rows["period_end"] - rows["period_start"]).dt.days.min() > 300
-    form = "%Y" if longest and (first.month, last.month) == (1, 12) else "%Y-%m"
-    return first.strftime(form), last.strftime(form)
-
-
-def plan_import(
-    imported: Imported, desk: Desk, more_codes: dict[str, str] | None = None
-) -> tuple[list[Draft], list[str]]:
-    """Return what an import would write, computed years and totals too; another reading of the same file is replaced."""
-    answer = imported.fetched
-    if answer.observations.empty:
-        raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
-    seen, _ = observations.with_totals(observations.with_years(answer.observations))
-    codes = curation.codes() | (more_codes or {})
-    _check_codes(seen, codes)
-    seen, notes = _in_currency_of_record(seen, desk)
-    rows = _figures_from(seen.reset_index(drop=True), answer.snapshots)
-    drafts = [_draft(part, codes, reread=True) for _, part in rows.groupby("reporter")]
-    if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
-        raise UserError(list_faults(faults))
-    return drafts, answer.notes + notes
-
-
-def _check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
-    """Refuse places of which no key can be made."""
-    if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(codes)):
+def figures_of(
+    answer: Fetched, today: str, more_codes: dict[str, str] | None = None, imported: bool = False
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return an answer as figures of the record without their ids, and notes; of an import with computed years and totals."""
+    seen = answer.observations.reset_index(drop=True)
+    if imported:
+        if seen.empty:
+            raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
+        seen, _ = observations.with_totals(observations.with_years(seen))
+    places = {*seen["reporter"].unique(), *seen["partner"].unique()}
+    if without := sorted(places - set(curation.codes() | (more_codes or {}))):
         option = f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
         expected = f"a row of it in reporters.csv, which `data import` adds with {option}"
         raise UserError(f"code: found none for {quote(without[0])}, expected {expected}")
+    seen, notes = _in_currency_of_record(seen, today)
+    return _figures_from(seen, answer.snapshots), answer.notes + notes
 
 
-def write_import(imported: Imported, desk: Desk) -> tuple[list[Draft], Path | None]:
-    """Keep a file that was read, and write its figures, all or none; return what was written and where the mapping lies."""
+def drafts_of(
+    rows: pd.DataFrame, more_codes: dict[str, str] | None = None, reread: bool = False
+) -> list[Draft]:
+    """Return what would be written of figures; with `reread` another reading of the same answers is replaced."""
+    codes = curation.codes() | (more_codes or {})
+    drafts = [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
+    if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
+        raise UserError(list_faults(faults))
+    return drafts
+
+
+def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
+    """Write what is new of figures (`figures_of`), all or none; a value that is known already is left as it is."""
     make_folder(folder())
     with locked(folder()):
-        drafts, _ = plan_import(imported, desk)
-        path = keep(imported, desk.store)
+        drafts = drafts_of(rows, reread=reread)
         for draft in drafts:
-            _write_file(draft.rows, draft.path)
-    return drafts, path
+            if len(draft.news) or reread:
+                _write_file(draft.rows, draft.path)
+    return [one for draft in drafts for one in draft.written()]
 
 
 def remove(source: str) -> int:
@@ -241,18 +239,6 @@ def remove(source: str) -> int:
     return removed
 
 
-def write(reporter: str, partner: str, answer: Fetched, desk: Desk) -> Written:
-    """Write the figures of an answer, all of one reporter."""
-    seen = answer.observations.reset_index(drop=True)
-    if seen.empty:
-        return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    _check_codes(seen, curation.codes())
-    seen, notes = _in_currency_of_record(seen, desk)
-    added = append(_figures_from(seen, answer.snapshots))
-    periods = seen["period"].str[:7]
-    return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes + notes)
-
-
 def read_years(text: str) -> range:
     """Years as a user writes them: "2000-2024" or "2024"."""
     first, _, last = text.partition("-")
@@ -264,16 +250,6 @@ def read_years(text: str) -> range:
         expected = "a year, or the first and the last, such as 2000-2024"
         raise UserError(f"years: found {quote(text)}, expected {expected}")
     return years
-
-
-def append(rows: pd.DataFrame) -> Added:
-    """Write what is new of one reporter's rows (`_figures_from`); a value that is known already is left as it is."""
-    make_folder(folder())
-    with locked(folder()):
-        draft = _draft(rows, curation.codes())
-        if len(draft.news):
-            _write_file(draft.rows, draft.path)
-    return _added(draft.state)
 
 
 def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) -> Draft:

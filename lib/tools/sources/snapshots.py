@@ -18,6 +18,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -67,28 +68,27 @@ def folder_of() -> Path:
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
-def save(store: Path, request: Request, answer: Answer, *, facts: Publisher | None = None) -> Snapshot:
-    """Keep an answer: its body where it is new, and a record; `facts` of a source that is none of `publishers`."""
-    snapshot = record_of(request, answer, facts)
-    try:
-        read_body(store, snapshot)
-    except UserError:  # not there yet, or damaged
-        _write(body_path(store, snapshot.sha256), answer.body)
-    if not (path := place_of(store, snapshot)).exists():
-        record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
-        record |= {"checksum": _checksum(record)}
-        _write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
-    return snapshot
-
-
 def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
-    """Return the record of an answer, not yet kept."""
+    """Return the record of an answer, not yet kept; `facts` of a source that is none of `publishers`."""
     facts = facts or publisher(request.source)
     question = request.source, request.path, request.params
     came = answer.url, answer.received, answer.status, answer.media, answer.headers
     body = hashlib.sha256(answer.body).hexdigest(), len(answer.body)
     about = (*question, *came, *body, facts.title, facts.authority, facts.licence)
     return Snapshot(*about)
+
+
+def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
+    """Keep an answer: its body where it is new, and its record; return the first record of its vintage."""
+    try:
+        read_body(store, snapshot)
+    except UserError:  # not there yet, or damaged
+        _write(body_path(store, snapshot.sha256), body)
+    if not (path := place_of(store, snapshot)).exists():
+        record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
+        record |= {"checksum": _checksum(record)}
+        _write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
+    return first_of(store, snapshot)
 
 
 def place_of(store: Path, snapshot: Snapshot) -> Path:
@@ -137,29 +137,23 @@ def read_record(path: Path) -> Snapshot:
     return snapshot
 
 
-def records(store: Path, request: Request) -> list[Snapshot]:
+def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
     """Return all answers to a question, oldest first."""
-    return [read_record(path) for path in sorted(_records_of(store, request).glob("*.json"))]
+    return [read_record(path) for path in sorted(_records_of(store, question).glob("*.json"))]
 
 
-def latest(store: Path, request: Request, now: datetime, max_age: timedelta | None = None) -> Snapshot | None:
-    """Return the last answer to a question, or None where there is none, or none younger than `max_age`."""
-    last = next(reversed(records(store, request)), None)
-    return last if last and (max_age is None or now - last.retrieved <= max_age) else None
+def vintages(store: Path, question: Request | Snapshot) -> list[Snapshot]:
+    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
+    return [next(same) for _, same in groupby(records(store, question), key=lambda one: one.sha256)]
 
 
-def first_of(store: Path, request: Request, snapshot: Snapshot) -> Snapshot:
+def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
     """Return the first record of the vintage that a snapshot belongs to: from then on it was known.
 
     An answer that came, was replaced and comes again begins a vintage of its own.
     """
-    same = [one for one in vintages(store, request) if one.sha256 == snapshot.sha256]
+    same = [one for one in vintages(store, snapshot) if one.sha256 == snapshot.sha256]
     return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
-
-
-def vintages(store: Path, request: Request) -> list[Snapshot]:
-    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
-    return [next(same) for _, same in groupby(records(store, request), key=lambda one: one.sha256)]
 
 
 def read_body(store: Path, snapshot: Snapshot) -> bytes:
@@ -194,15 +188,6 @@ def check_store(store: Path) -> list[Fault]:
     return faults
 
 
-def _set_aside(store: Path, request: Request) -> None:
-    """Take records of a question that cannot be read, such as those of an older version, out of the way."""
-    for path in _records_of(store, request).glob("*.json"):
-        try:
-            read_record(path)
-        except UserError:
-            path.replace(path.with_name(path.name + UNREADABLE))
-
-
 Content = TypeVar("Content")
 
 
@@ -230,17 +215,20 @@ class Desk:
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
-        any_age = self.offline or request.lasting
+        any_age, kept = self.offline or request.lasting, None
         try:
-            kept = latest(self.store, request, self.client.now(), None if any_age else self.max_age)
-            if kept and (any_age or self.max_age is not None):
-                content = read(read_body(self.store, kept), kept.url)
-                return content, first_of(self.store, request, kept)
+            kept = next(reversed(records(self.store, request)), None)
+            age = self.client.now() - kept.retrieved if kept else timedelta(0)
+            if kept and (any_age or (self.max_age is not None and age <= self.max_age)):
+                return read(read_body(self.store, kept), kept.url), first_of(self.store, kept)
         except UserError as error:  # of a store that is damaged, or that an older version wrote
             if self.offline:
                 raise UserError(f"{error}; without --offline it is asked for anew") from None
-            _set_aside(self.store, request)
-            kept = None
+            for path in _records_of(self.store, request).glob("*.json"):
+                with suppress(UserError):
+                    read_record(path)
+                    continue
+                path.replace(path.with_name(path.name + UNREADABLE))
         if self.offline:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
@@ -248,10 +236,10 @@ class Desk:
             answer = get(self.client, request)
         except UserError as error:
             raise type(error)(f"{error}{hint}") from None
+        snapshot = record_of(request, answer)
         try:
             content = read(answer.body, answer.url)
         except UserError as error:
-            aside = self.store / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
-            _write(aside, answer.body)
+            _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", answer.body)
             raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
-        return content, first_of(self.store, request, save(self.store, request, answer))
+        return content, save(self.store, snapshot, answer.body)
