@@ -253,7 +253,8 @@ def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> 
         if not before:
             raise UserError(f"base: found no level known on {day} before {deadline}, expected one")
         values["base_year"] = max(before)
-        notes.append(f"base: {values['base_year']}, the last year known on {day}")
+        bound = f" before {deadline}" if len(before) < len(known) else ""
+        notes.append(f"base: {values['base_year']}, the last year known on {day}{bound}")
     if deadline is None:
         if count is None:
             raise UserError('deadline: found none, expected the last year that counts, such as "by 2030"')
@@ -439,7 +440,8 @@ class Answer(outlook.Answer):
             shares = self.expected.shares.set_index("source")["share"]
             words = listed(f"{name} ({percent(share)})" for name, share in shares.items() if share > 0)
             told["expected growth"] = f"from {words}"
-        if mind := "; ".join(filter(None, [self.warning, *self.doubts])):
+        doubtful = f"Doubtful: {'; '.join(self.doubts)}." if self.doubts else ""
+        if mind := " ".join(filter(None, [self.warning, doubtful])):
             told["mind"] = mind
         return told
 
