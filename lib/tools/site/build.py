@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
-from importlib.metadata import version
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +29,7 @@ from lib.research.files import locked, make_folder, sweep, working_folder
 from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import hash_file
 from lib.tools.site import pages
-from lib.tools.site.context import ROOT, Files, FoundRun, Site, digest, find_runs, static_files
+from lib.tools.site.context import CITATION, ROOT, Files, FoundRun, Site, digest, find_runs, static_files
 from lib.tools.site.goal_pages import goal_files
 
 SITE = "site"
@@ -38,8 +37,8 @@ SITE = "site"
 BUILT = "built.json"
 """In the site: the stamp of each part, a hash of all that decides it, the hashes of its files, and what code meant."""
 
-PACKAGES = ("jinja2", "mistune", "nh3", "pillow", "pygments")
-"""What decides how a page looks, beside the code here."""
+PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
+"""What decides how a page looks, beside the code here: how the folders begin that say which version is installed."""
 
 QUOTED = ("__init__", *pages.STAGES.values(), "analysis/asking")
 """Modules whose words stand on a page."""
@@ -86,16 +85,17 @@ def build_site(out: Path) -> _Built:
         parts = list(_parts(site, code, kept))
         stamps = [digest(part.decided_by) for part in parts]
         old = [before["pages"].get(part.name, {}) for part in parts]
-        with ThreadPoolExecutor() as pool:  # files are hashed outside the interpreter's lock
-            taken = list(pool.map(partial(_take_over, target, draft), old, stamps))
-        stamped = {
-            part.name: {"stamp": stamp, "files": files or _write(draft, part)}
-            for part, stamp, files in zip(parts, stamps, taken, strict=True)
-        }
-        built = {"pages": stamped, "code": code, "kept": kept}
+        pages: dict[str, Any] = {}
+        made = []
+        # Files are hashed outside the interpreter's lock, while pages are made inside it.
+        with ThreadPoolExecutor() as pool:
+            taken = pool.map(partial(_take_over, target, draft), old, stamps)
+            for part, stamp, files in zip(parts, stamps, taken, strict=True):
+                made += [] if files else [part.name]
+                pages[part.name] = {"stamp": stamp, "files": files or _write(draft, part)}
+        built = {"pages": pages, "code": code, "kept": kept}
         (draft / BUILT).write_text(json.dumps(built, sort_keys=True), encoding="utf-8")
-    made = [part.name for part, files in zip(parts, taken, strict=True) if not files]
-    return _Built(target, made, sorted(stamped.keys() - set(made)), [run for run in site.runs if run.fault])
+    return _Built(target, made, sorted(pages.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
 @contextmanager
@@ -115,12 +115,22 @@ def _draft_of(site: Path) -> Iterator[Path]:
             try:
                 if not site.exists():
                     folder.rename(site)
-                elif not _swapped(folder, site):
+                elif _swapped(folder, site):
+                    _remove(folder)
+                else:
                     site.rename(old)
                     folder.rename(site)
-                    shutil.rmtree(old, ignore_errors=True)
+                    _remove(old)
             except OSError as error:
                 raise UserError(f"{site}: cannot be written: {error.strerror}") from None
+
+
+def _remove(site: Path) -> None:
+    """Remove an old site, its folders side by side: a file system may let each of them wait for a tick of the clock."""
+    remove = partial(shutil.rmtree, ignore_errors=True)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(remove, site.glob("runs/*/*")))
+    remove(site)
 
 
 def _swapped(one: Path, other: Path) -> bool:
@@ -181,8 +191,10 @@ def _write(draft: Path, part: _Part) -> dict[str, str]:
 
 def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_Part]:
     """Everything that the site is made of; code that needs tables is imported only where a page is to be made."""
-    versions = [version(name) for name in PACKAGES]
-    common = digest([code["pages"], site.data_hashes, versions, site.citation, site.questions])
+    # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
+    installed = [path.name for folder in sys.path for path in Path(folder).glob("*-info")]
+    versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
+    common = digest([code["pages"], site.data_hashes, versions, hash_file(CITATION), site.questions])
     said = {run.name: run.said for run in site.runs}
     for run in site.runs:
         decided_by = [common, run.record, run.fault]

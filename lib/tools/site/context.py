@@ -32,6 +32,8 @@ _HERE = Path(__file__).resolve().parent
 
 ROOT = _HERE.parents[2]
 
+CITATION = ROOT / "CITATION.cff"
+
 PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
 """Tables of the data that are pages of the site."""
 
@@ -209,7 +211,7 @@ class Site:
         """How to cite the collection, from CITATION.cff."""
         import yaml
 
-        return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+        return yaml.safe_load(CITATION.read_text(encoding="utf-8"))
 
     def default_run(self, start: str) -> FoundRun | None:
         """The run with its own parameters of the notebook whose name begins so, if it has a result."""
