@@ -21,7 +21,7 @@ import pandas as pd
 from lib import figures as fig
 from lib import law as laws
 from lib import outlook
-from lib.analysis import regressions
+from lib.analysis import movers
 from lib.analysis.base_rates import HORIZON, known_share
 from lib.analysis.cases import ScenarioCase
 from lib.cases import GoalCase
@@ -121,7 +121,7 @@ MIN_YEARS = 6
 
 def drivers(case: GoalCase) -> pd.DataFrame:
     """Yearly log change of the price of Brent (oil), the rouble in dollars and Russia's real GDP known on the day."""
-    return regressions.drivers(fig.load_covariates(), case.as_of.year).rename(columns={"russia_gdp": "gdp"})
+    return movers.drivers(case.as_of.year).rename(columns={"russia_gdp": "gdp"})
 
 
 def largest(case: GoalCase) -> GoalCase:
@@ -140,10 +140,10 @@ def estimate(case: GoalCase, driver: str) -> Elasticity | None:
     None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
     rouble and GDP move together and cannot be told apart.
     """
-    both = regressions.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
+    both = movers.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
     if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
-    fitted = regressions.ols(both, lags=1)
+    fitted = movers.ols(both, lags=1)
     slope, sd = float(fitted.params[driver]), float(fitted.bse[driver])
     return Elasticity(
         driver, slope, sd, len(both), both.index.min(), both.index.max(), float(fitted.rsquared)

@@ -9,7 +9,7 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import plots
-from lib.analysis import breaks, movers, policies, regressions
+from lib.analysis import movers, policies, trends
 from lib.analysis.cases import DriverCase, PolicyCase
 from lib.analysis.policies import Evidence, Policy, Step, read_policies
 from lib.errors import UserError
@@ -58,15 +58,15 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         if case is None:
             continue
         found = movers.look(case)
-        table = regressions.with_drivers(found.usd, found.drivers)
-        scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
-        best, gains = breaks.find(found.run, found.case.trim), movers.gains(scores)
+        table = movers.with_drivers(found.usd, found.drivers)
+        scores = movers.summary(movers.forecasts(found.usd, found.drivers))
+        best, gains = trends.find_break(found.run, found.case.trim), movers.gains(scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
         assert movers.currency_parts(found).notna().all(axis=None)
-        assert regressions.coefficients(table).notna().all(axis=None)
-        assert len(regressions.explained(table)) in (0, len(table))
-        assert len(breaks.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
+        assert movers.coefficients(table).notna().all(axis=None)
+        assert len(movers.explained(table)) in (0, len(table))
+        assert len(trends.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
         assert movers.parts_of_whole(found)["share"].notna().all()
         assert movers.both_flows(found).notna().all(axis=None) and movers.aside(
             found.family, found.case.set_aside
@@ -80,9 +80,9 @@ def test_the_longest_run_of_growth_decides_what_is_read(view):
 
 
 def test_the_longest_run_is_unbroken_and_the_later_of_two():
-    rates = pd.Series(1.0, index=[2001, 2002, 2005, 2006, 2009])
-    assert list(movers._longest_run(rates).index) == [2005, 2006]
-    assert movers._longest_run(rates.iloc[:0]).empty
+    levels = pd.Series(1.0, index=[2000, 2001, 2002, 2004, 2005, 2006, 2009])
+    assert list(movers._longest_run(levels).index) == [2005, 2006]
+    assert movers._longest_run(levels.iloc[:0]).empty
 
 
 def test_currency_prices_and_quantity_add_up_in_the_table(view):
@@ -120,7 +120,7 @@ def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
 
 def test_few_forecasts_are_not_compared():
     found = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
-    scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
+    scores = movers.summary(movers.forecasts(found.usd, found.drivers))
     assert movers.gains(scores) == {"n": 2, "kind": "few"}
     assert movers.gains(pd.DataFrame()) == {"n": 0, "kind": "without"}
 
@@ -138,20 +138,20 @@ def test_a_gain_is_named_by_its_size(known, foreseen, kind, foresight):
 
 
 def explained(view: movers.View) -> pd.DataFrame:
-    return regressions.explained(regressions.with_drivers(view.usd, view.drivers))
+    return movers.explained(movers.with_drivers(view.usd, view.drivers))
 
 
 def test_the_figures_of_07_are_drawn_or_left_out(view):
     drawn = [
         why.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
-        why.segments(view.run, breaks.find(view.run, 0.15).get("place"), False, "x"),
+        why.segments(view.run, trends.find_break(view.run, 0.15).get("place"), False, "x"),
         why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
     ]
     nothing = view.usd.iloc[:0]
     empty = replace(view, usd=nothing, family={"Harbin": nothing}, subject="Harbin")
     left_out = [
         why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
-        why.segments(empty.run, breaks.find(empty.run, 0.15).get("place"), False, "x"),
+        why.segments(empty.run, trends.find_break(empty.run, 0.15).get("place"), False, "x"),
         why.explained(explained(empty), {}, "x"),
     ]
     assert all(figure is not None for figure in drawn)

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from lib import law as laws
 from lib import outlook
-from lib.analysis import regressions, scenarios
+from lib.analysis import movers, scenarios
 from lib.analysis.base_rates import base_rate
 from lib.analysis.cases import ScenarioCase
 from lib.analysis.scenarios import Scenario, at_once, steady
@@ -170,7 +170,7 @@ def test_the_regression_is_least_squares_and_its_error_that_of_newey_and_west():
     rng = np.random.default_rng(2)
     x = rng.normal(size=40)
     y = 0.1 + 0.6 * x + rng.normal(scale=0.3, size=40)
-    fitted = regressions.ols(pd.DataFrame({"growth": y, "x": x}), lags=1)
+    fitted = movers.ols(pd.DataFrame({"growth": y, "x": x}), lags=1)
     slope, sd, r2 = fitted.params["x"], fitted.bse["x"], fitted.rsquared
     assert slope == pytest.approx(np.polyfit(x, y, 1)[0])
     assert r2 == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
