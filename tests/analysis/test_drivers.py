@@ -10,7 +10,10 @@ from statsmodels.datasets import longley
 
 from lib import figures as fig
 from lib.analysis import movers, policies
+from lib.analysis.cases import PolicyCase
+from lib.analysis.policies import read_policies
 from lib.growth import log_growth
+from lib.reference import read_kept
 
 CERTIFIED = {
     "GNPDEFL": 15.0618722713733,
@@ -216,8 +219,9 @@ def test_short_records_give_no_step():
 
 
 def test_a_year_is_read_where_levels_stand_on_both_sides_of_it():
-    level = walk(1).drop([2008, 2010])
-    policy = policies.Policy("x", "Harbin", "2012-01")
-    found = policies._weigh(policy, True, level, walk(2), 3)
-    assert found.near == (2009, 2011, 2012, 2013, 2014) and found.step is not None
-    assert policies._weigh(policy, True, level.loc[:2011], walk(2), 3).step is None
+    level, case = walk(1).drop([2008, 2010]), PolicyCase()
+    policy = read_policies(fig.load_events()).query("policy == 'crude pipeline'").iloc[0]
+    events, tests = fig.load_events(), read_kept("policy_tests.csv")
+    found = policies._evidence(case, policy, level, events, tests)
+    assert found["near"] == [2009, 2011, 2012, 2013] and found["tested"]
+    assert not policies._evidence(case, policy, level.loc[:2010], events, tests)["tested"]
