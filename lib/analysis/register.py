@@ -23,9 +23,11 @@ from scipy.special import expit, logit, ndtri
 
 from lib import law
 from lib.analysis.scores import contest
+from lib.economies import economies
 from lib.figures import load_reporters
 from lib.law import Posterior
 from lib.reference import SIZES, Array, last_released, prior_for, read_kept, size_class
+from lib.spoken import read_place
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
@@ -44,7 +46,7 @@ UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
 
 
 def score_register(targets: pd.DataFrame) -> pd.DataFrame:
-    """Probability at announcement of every resolved target whose implied growth is known.
+    """Probability at announcement of every resolved target of a whole trade whose implied growth is known.
 
     Parameters
     ----------
@@ -59,14 +61,41 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     with hindsight p_base_other_years (share met among targets due in other years) and p_base_others (share met among
     all others).
     """
-    rows = _read_resolved(targets)
+    t = targets[targets["met"].isin(["yes", "no"]) & (left_out(targets) == "")]
+    stated = t["target_value"].where(t["measure"] == "growth_pct_per_year")
+    year = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
+    # The day; of a year or month alone its first, of which nothing later was surely known.
+    first_day = t["announced"].where(t["announced"] != "", year.map("{:.0f}-01-01".format))
+    unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
+    size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
+    rows = pd.DataFrame(
+        {"target_id": t["target_id"], "announced": year, "due": t["target_year"].astype(float)}
+    )
+    rows = rows.assign(
+        horizon=rows["due"] - t["base_year"].astype(float).fillna(year - 1),
+        rate=t["implied_growth_pct_per_year"].fillna(stated) / 100,
+        size_usd=size.fillna((t["partner"] == "World").map(TYPICAL_USD)),
+        world=t["partner"] == "World",
+        kind=t["measure"],
+        family=t["family"],
+        primary=t["primary"],
+        doubtful=t["note"].str.contains(UNCERTAIN, case=False) | (t["outcome_year"] < t["target_year"]),
+        first=~t.duplicated(["announcer", "partner", "target_year"]),
+        met=(t["met"] == "yes").astype(int),
+        day=pd.to_datetime(first_day, format="ISO8601", errors="coerce").dt.date,
+        resolved=t["outcome_year"].astype(float),
+    )
+    usable = rows[["announced", "due", "rate"]].notna().all(axis=1) & (rows["horizon"] >= 1)
+    rows = rows[usable].astype({"announced": int, "due": int, "horizon": int}).reset_index(drop=True)
     rows["p_law"] = [chance(r.size_usd, r.day, r.world, r.horizon, r.rate) for r in rows.itertuples()]
-    rows["p_pulled"] = _pulled(rows)
-    rows["p_half"] = 0.5
     known = [rows["met"][known_before(rows, year)] for year in rows["announced"]]
-    rows["p_base_known"] = [(met.sum() + 0.5) / (len(met) + 1) for met in known]
-    rows["p_base_other_years"] = [rows["met"][rows["due"] != due].mean() for due in rows["due"]]
-    rows["p_base_others"] = (rows["met"].sum() - rows["met"]) / (len(rows) - 1)
+    rows = rows.assign(
+        p_pulled=_pulled(rows),
+        p_half=0.5,
+        p_base_known=[(met.sum() + 0.5) / (len(met) + 1) for met in known],
+        p_base_other_years=[rows["met"][rows["due"] != due].mean() for due in rows["due"]],
+        p_base_others=(rows["met"].sum() - rows["met"]) / (len(rows) - 1),
+    )
     return rows.drop(columns=["resolved", "day"])
 
 
@@ -124,46 +153,6 @@ def left_out(targets: pd.DataFrame) -> pd.Series:
     return found.mask(targets["sector"] != "", "a sector")
 
 
-def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
-    """Resolved targets of a whole trade with a deadline and an implied growth, as numbers."""
-    t = targets[targets["met"].isin(["yes", "no"]) & (left_out(targets) == "")]
-    stated = t["target_value"].where(t["measure"] == "growth_pct_per_year")
-    announced = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
-    base_year = t["base_year"].astype(float).fillna(announced - 1)
-    due = t["target_year"].astype(float)
-    unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
-    size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
-    world = t["partner"] == "World"
-    found = pd.DataFrame(
-        {
-            "target_id": t["target_id"],
-            "announced": announced,
-            "day": [_day(text, year) for text, year in zip(t["announced"], announced, strict=True)],
-            "due": due,
-            "resolved": t["outcome_year"].astype(float),
-            "horizon": due - base_year,
-            "rate": t["implied_growth_pct_per_year"].fillna(stated) / 100,
-            "size_usd": size.fillna(world.map(TYPICAL_USD)),
-            "world": world,
-            "kind": t["measure"],
-            "family": t["family"],
-            "primary": t["primary"],
-            "doubtful": t["note"].str.contains(UNCERTAIN, case=False)
-            | (t["outcome_year"] < t["target_year"]),
-            "first": ~t.duplicated(["announcer", "partner", "target_year"]),
-            "met": (t["met"] == "yes").astype(int),
-        }
-    )
-    usable = found[["announced", "due", "rate"]].notna().all(axis=1) & (found["horizon"] >= 1)
-    whole = {"announced": int, "due": int, "horizon": int}
-    return found[usable].astype(whole).reset_index(drop=True)
-
-
-def _day(announced: str, year: float) -> date | None:
-    """The day of an announcement; of a year or month alone its first, of which nothing later was surely known."""
-    return None if np.isnan(year) else pd.Timestamp(announced or f"{year:.0f}-01-01").date()
-
-
 def chance(size_usd: float, day: date, world: bool, years: int, rate: float) -> float:
     """Probability of `rate` a year on average over `years` for a flow of a size of which no figure is known."""
     of = _expected(int(size_class(size_usd)), last_released(day, world), world)
@@ -213,16 +202,6 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
 
 # --- which features go with a target being met ---
 
-SUB_NATIONAL = frozenset(
-    {
-        "Chongqing", "Dong Nai", "Fujian", "Guangdong", "Guizhou", "Hai Phong", "Harbin", "Hebei", "Heilongjiang",
-        "Ho Chi Minh City", "Jiangsu", "Jiaxing", "Leningrad region", "Northern Ireland", "Odisha", "Scotland",
-        "Shaanxi", "Shandong", "South Australia", "Telangana", "Tien Giang", "Uttar Pradesh", "Vinh Phuc",
-        "West Bengal", "Xinjiang", "Yunnan", "Zhejiang",
-    }
-)  # fmt: skip
-"""Reporters of ``targets.csv`` below the level of a country."""
-
 FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
 """Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
 government is below the national level; whether the target is stated as growth."""
@@ -247,13 +226,10 @@ def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     resolved.
     """
     known = targets.set_index("target_id").loc[scores["target_id"]].reset_index()
-    found = _features(
-        scores["p_law"],
-        scores["horizon"],
-        scores["size_usd"],
-        known["reporter"].isin(SUB_NATIONAL),
-        scores["kind"] == "growth_pct_per_year",
-    )
+    nations = {economy.name for economy in economies()}
+    below = ~known["reporter"].map(read_place).isin(nations)
+    as_growth = scores["kind"] == "growth_pct_per_year"
+    found = _features(scores["p_law"], scores["horizon"], scores["size_usd"], below, as_growth)
     rest = scores[["target_id", "due", "announced", "met", "p_law"]]
     resolved = known["outcome_year"].astype(float)
     return pd.concat([found, rest, known["reporter"], resolved.rename("resolved")], axis=1)
@@ -335,7 +311,7 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
     rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
     class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
     rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
-    return rows[["outcome", "condition", "share", "low", "high"]].reset_index(drop=True)
+    return rows[["outcome", "condition", "share", "low", "high"]]
 
 
 def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:

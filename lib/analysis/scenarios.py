@@ -12,22 +12,23 @@ Break-even: which growth a year would have had a given chance, and how unusual t
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib import figures as fig
 from lib import law as laws
 from lib import outlook
-from lib.analysis import regressions
+from lib.analysis import movers
 from lib.analysis.base_rates import HORIZON, known_share
 from lib.analysis.cases import ScenarioCase
 from lib.cases import GoalCase
 from lib.goals import READINGS, Goal
+from lib.growth import yoy
 from lib.law import Law
 from lib.outlook import Answer
+from lib.reference import Array
 
 
 class Elasticity(NamedTuple):
@@ -46,8 +47,7 @@ class Elasticity(NamedTuple):
     r2: float
 
 
-@dataclass(frozen=True)
-class Scenario:
+class Scenario(NamedTuple):
     """A change of what is expected.
 
     Parameters
@@ -55,38 +55,23 @@ class Scenario:
     kind : "none", a driver ("oil", "rouble", "gdp"), "step", "parcels", "sanctions", or a driver as it came in
         hindsight ("oil came", "rouble came").
     change : what is assumed, in the unit of its parameter: a fraction, points a year, or millions.
-    mean : shift of the log growth of each year from the first unknown one to the deadline.
-    sd : standard deviation of those shifts, which move together.
+    mean : shift of the log growth of each year from the first unknown one to the deadline, shape (years,).
+    sd : standard deviation of those shifts, which move together; shape (years,).
     elasticity : what the shift was computed with, if with one.
     """
 
     kind: str
     change: float
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
+    mean: Array
+    sd: Array
     elasticity: Elasticity | None = None
-
-    @property
-    def total(self) -> float:
-        """Shift of the log level at the deadline."""
-        return float(sum(self.mean))
-
-    @property
-    def total_sd(self) -> float:
-        """Standard deviation of that shift; steps up and down of one driver make up for one another."""
-        return abs(float(sum(self.sd)))
 
 
 def steady(
-    kind: str, change: float, total: float, total_sd: float, years: int, by: Elasticity | None = None
+    kind: str, change: float, total: float, sd: float, years: int, by: Elasticity | None = None
 ) -> Scenario:
     """A shift of the log level at the deadline that comes in equal steps."""
-    return Scenario(kind, change, (total / years,) * years, (abs(total_sd) / years,) * years, by)
-
-
-def at_once(kind: str, change: float, total: float, years: int) -> Scenario:
-    """A shift of the log level that comes in the first year ahead and stays."""
-    return Scenario(kind, change, (total, *(0.0,) * (years - 1)), (0.0,) * years)
+    return Scenario(kind, change, np.full(years, total / years), np.full(years, sd / years), by)
 
 
 def chances(scenario: Scenario, answer: Answer) -> pd.Series:
@@ -105,10 +90,10 @@ def chances(scenario: Scenario, answer: Answer) -> pd.Series:
 def by_scenario(listed: list[Scenario], answer: Answer) -> pd.DataFrame:
     """One row a scenario: kind, change, total, total_sd (log level at the deadline), and the chance of each reading.
 
-    Readings that the figures decide are NaN.
+    Steps up and down of one driver make up for one another. Readings that the figures decide are NaN.
     """
     rows = [
-        {"kind": one.kind, "change": one.change, "total": one.total, "total_sd": one.total_sd}
+        {"kind": one.kind, "change": one.change, "total": sum(one.mean), "total_sd": abs(sum(one.sd))}
         | chances(one, answer).to_dict()
         for one in listed
     ]
@@ -121,7 +106,7 @@ MIN_YEARS = 6
 
 def drivers(case: GoalCase) -> pd.DataFrame:
     """Yearly log change of the price of Brent (oil), the rouble in dollars and Russia's real GDP known on the day."""
-    return regressions.drivers(fig.load_covariates(), case.as_of.year).rename(columns={"russia_gdp": "gdp"})
+    return movers.drivers(case.as_of.year).rename(columns={"russia_gdp": "gdp"})
 
 
 def largest(case: GoalCase) -> GoalCase:
@@ -140,10 +125,10 @@ def estimate(case: GoalCase, driver: str) -> Elasticity | None:
     None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
     rouble and GDP move together and cannot be told apart.
     """
-    both = regressions.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
+    both = movers.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
     if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
-    fitted = regressions.ols(both, lags=1)
+    fitted = movers.ols(both, lags=1)
     slope, sd = float(fitted.params[driver]), float(fitted.bse[driver])
     return Elasticity(
         driver, slope, sd, len(both), both.index.min(), both.index.max(), float(fitted.rsquared)
@@ -167,7 +152,7 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
     None but the first applies once the deadline's year is over: what drove those years is in the figures.
     """
     years = answer.goal.deadline - answer.last
-    listed = [Scenario("none", 0.0, (0.0,) * years, (0.0,) * years)]
+    listed = [steady("none", 0.0, 0.0, 0.0, years)]
     if answer.kind == "inferred":
         return listed
     assumed = {"oil": case.oil_pct / 100, "rouble": case.rouble_pct / 100, "gdp": case.gdp_points / 100}
@@ -177,18 +162,20 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
         if (slope := by[driver]) is not None:
             size = math.log1p(change) * (years if driver == "gdp" else 1)
             listed.append(steady(driver, change, slope.value * size, slope.sd * size, years, slope))
-    step = case.level_shift_pct / 100
-    listed.append(at_once("step", step, math.log1p(step), years))
-    if case.parcels_mn and is_with_russia(case):  # as a step: their share in the last level known
-        share = math.log1p(case.parcels_mn / float(answer.levels[answer.last]))
-        listed.append(at_once("parcels", case.parcels_mn, share, years))
+    step, share = case.level_shift_pct / 100, case.parcels_mn / float(answer.levels[answer.last])
+    at_once = [("step", step, step)]  # in the first year ahead, to stay
+    at_once += [("parcels", case.parcels_mn, share)] * (share > 0 and is_with_russia(case))
+    still = np.zeros(years)
+    listed += [
+        Scenario(kind, change, np.append(np.log1p(by), still[1:]), still) for kind, change, by in at_once
+    ]
     if seen := since_sanctions(case):  # part of what was gained beyond expectation is undone
         undone = case.sanctions_undone
-        listed.append(steady("sanctions", undone, -undone * seen.beyond, undone * seen.sd, years))
+        listed.append(steady("sanctions", undone, -undone * seen["beyond"], undone * seen["sd"], years))
     for driver in ("oil", "rouble"):  # the paths that they took in fact: hindsight
         path = drivers(case.today())[driver].reindex(range(answer.last + 1, answer.goal.deadline + 1))
         if (slope := by[driver]) is not None and path.notna().all():
-            mean, sd = (tuple(float(value) for value in part * path) for part in (slope.value, slope.sd))
+            mean, sd = (part * path.to_numpy() for part in (slope.value, slope.sd))
             listed.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, slope))
     return listed
 
@@ -198,45 +185,31 @@ def pipeline_steps(case: GoalCase) -> pd.Series:
 
     Empty where the trade is not with Russia.
     """
-    family = [
-        case.model_copy(update={"reporter": name, "partner": "Russia", "flow": "total"})
-        for name in (PROVINCE, "China")
-    ]
-    if not (is_with_russia(case) and all(member.is_on_record() for member in family)):
+    asked = {"partner": "Russia", "flow": "total"}
+    pair = [case.model_copy(update=asked | {"reporter": name}) for name in (PROVINCE, "China")]
+    if not (is_with_russia(case) and all(one.is_on_record() for one in pair)):
         return pd.Series(dtype=float)
-    province, country = (member.series()["value_mn"] for member in family)
-    share = province / country
-    steps = {
-        year: share[year] / share[year - 1] - 1
-        for year in PIPELINES
-        if share.reindex([year - 1, year]).notna().all()
-    }
-    return pd.Series(steps, dtype=float)
+    province, country = (one.series()["value_mn"] for one in pair)
+    return yoy(province / country).reindex(list(PIPELINES)).dropna()
 
 
-class SinceSanctions(NamedTuple):
+def since_sanctions(case: GoalCase) -> dict[str, float]:
     """What the largest flow gained from the year before the sanctions to the one in which trade had been turned.
 
-    gained : log growth; beyond : the part above what was to be expected; sd : of that expectation.
+    Returns
+    -------
+    gained (log growth), beyond (the part above what was to be expected) and sd (of that expectation); nothing where
+    the goal or the day came before it was known.
     """
-
-    gained: float
-    beyond: float
-    sd: float
-
-
-def since_sanctions(case: GoalCase) -> SinceSanctions | None:
-    """The growth beyond expectation since the sanctions; None where the goal or the day came before it was known."""
-    top = largest(case)
+    top, before, seen = largest(case), SANCTIONS_SINCE - 1, SANCTIONS_SEEN
     levels = top.series()["value_mn"]
-    before, seen = SANCTIONS_SINCE - 1, SANCTIONS_SEEN
     known = {before, seen} <= set(levels.index) and is_with_russia(case)
     if case.deadline < SANCTIONS_SINCE or not known:
-        return None
+        return {}
     found = outlook.expect(top, levels.loc[:before]).posterior
-    gained = math.log(levels[seen] / levels[before])
-    sd = float(np.sqrt(found.variance) * laws.years_worth(found, seen - before))
-    return SinceSanctions(gained, gained - float(laws.location(found, seen - before)), sd)
+    gained, years = math.log(levels[seen] / levels[before]), seen - before
+    sd = float(np.sqrt(found.variance) * laws.years_worth(found, years))
+    return {"gained": gained, "beyond": gained - float(laws.location(found, years)), "sd": sd}
 
 
 # --- break-even, and what the goal says ---
@@ -286,16 +259,18 @@ def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
     that grew as fast, as the day knew it; NaN beyond ten years).
     """
     goal, left = answer.goal, answer.needed.loc["average"]
-    seen_from = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
+    rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
     if answer.last > goal.base_year and left["years_left"] > 0:
-        last = float(answer.levels[answer.last])
-        seen_from.append((answer.last, int(left["years_left"]), float(left["needed"]), last))
-    rows = []
-    for origin, years, needed, level in seen_from:
-        size = case.usd_mn(level, origin) * 1e6
-        share = float(known_share(size, case.as_of, years, needed)) if years <= HORIZON else np.nan
-        rows.append((origin, years, needed, size, share))
-    return pd.DataFrame(rows, columns=["origin", "years", "needed", "size_usd", "share"])
+        rows.append((answer.last, int(left["years_left"]), left["needed"], answer.levels[answer.last]))
+    found = pd.DataFrame(rows, columns=["origin", "years", "needed", "level"])
+    found["size_usd"] = [case.usd_mn(one.level, one.origin) * 1e6 for one in found.itertuples()]
+    found["share"] = [
+        float(known_share(one.size_usd, case.as_of, one.years, one.needed))
+        if one.years <= HORIZON
+        else np.nan
+        for one in found.itertuples()
+    ]
+    return found.drop(columns="level")
 
 
 def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import goals, plots
-from lib.analysis import standards, tracking
+from lib.analysis import tracking
 from lib.analysis.cases import TrackerCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -132,8 +132,7 @@ def test_nothing_to_read_gives_empty_tables_and_says_so():
     case = TrackerCase(reporter="China", goal="25 %", base_year=2025, deadline=2028)
     found = read(case)
     assert found.empty
-    classes, marks = tracking.verdict_grid(found)
-    assert classes.empty and marks.empty and tracking.by_day(found).empty
+    assert tracking.by_day(found).empty
     assert tracking.most_hopeful(found, case.deadline) == {}
 
 
@@ -168,13 +167,16 @@ def test_a_day_does_not_depend_on_the_day_of_the_case():
 
 
 def test_the_grid_holds_classes_and_what_they_mean():
-    classes, marks = tracking.verdict_grid(read(PROVINCE))
-    assert classes.index.to_list() == marks.index.to_list() == FIVE
-    assert classes.columns.to_list() == sorted(set(read(PROVINCE)["day"]))
+    trackers = read(PROVINCE).query("who != 'probability'")
+    classes, marks = (
+        trackers.pivot(index="who", columns="day", values=name) for name in ("progress_class", "on_track")
+    )
+    marks = marks.astype("Float64").astype(float)
+    assert set(classes.index) == set(FIVE)
     assert classes.notna().all(axis=None)
     assert marks.loc["ESCAP current status"].isna().all()
     assert set(np.unique(marks.drop("ESCAP current status"))) == {0.0, 1.0}
-    known = {name for cuts in (standards.EUROSTAT_CLASSES, standards.UN_CLASSES) for _, name in cuts}
+    known = {name for cuts in (tracking.EUROSTAT_CLASSES, tracking.UN_CLASSES) for _, name in cuts}
     assert set(classes.loc[FIVE[:2]].to_numpy().ravel()) <= known
     matplotlib.use("agg")
     assert plots.verdict_grid(classes, marks, "a goal") is not None
@@ -191,7 +193,7 @@ def test_the_table_has_a_row_a_day():
 def test_a_goal_that_is_met_already_is_counted_without_the_status_index():
     case = CHINA.model_copy(update={"goal": "-5 %"})
     found = read(case)
-    assert on(found, date(2012, 12, 31)).loc["ESCAP current status", "progress_class"] == standards.MET
+    assert on(found, date(2012, 12, 31)).loc["ESCAP current status", "progress_class"] == tracking.MET
     hope = tracking.most_hopeful(found, case.deadline)
     assert (hope["on_track"], hope["trackers"]) == (4, 4)
 
