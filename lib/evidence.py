@@ -172,13 +172,10 @@ def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -
 
 DIFFUSE = 1e4
 """Variance of the log share of the first year: nothing is known of it."""
-
 LOG_SCALES = np.linspace(-5.0, 7.0, 25)
 """Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown (steps of 0.3 give the same)."""
-
 NEGLIGIBLE = 1e-5
 """Probability that may be left out: two digits below what is shown."""
-
 UNLIKELY = 5
 """By so many natural logarithms the record may favour a scale that was unlikely beforehand."""
 
@@ -318,7 +315,6 @@ def _share_covariance(chain: Chain, index: int, points: list[tuple[int, int]]) -
 
 
 LAST_PANEL_YEAR = 2020
-
 LONG_GAP = 5
 """A level published after so many years of silence may be of another scope than the earlier ones."""
 
@@ -397,7 +393,6 @@ def after_silence(levels: pd.Series) -> tuple[int, ...]:
 
 LARGEST = 3.0
 """Standard deviations beyond which a flow's own value is pulled in: a misdated release must not count in full."""
-
 PRIOR_FILE = "nowcast_priors.csv"
 
 
@@ -459,7 +454,6 @@ def ratio_model(own: ArrayLike, prior: Prior) -> Posterior:
 
 
 ERRORS_FILE = "nowcast_errors.csv"
-
 LINK_YEARS = 3
 """Scored years that the correlation and the stretch need; before that they are 0 and 1."""
 

@@ -32,13 +32,9 @@ class Bound(NamedTuple):
 
 
 FINITE = Bound(np.isfinite, "a finite number")
-
 POSITIVE = Bound(lambda x: x > 0, "a positive number")
-
 NOT_NEGATIVE = Bound(lambda x: x >= 0, "a number that is not negative")
-
 ABOVE_MINUS_ONE = Bound(lambda x: x > -1, "a rate above −1 (−100 %)")
-
 RATE = Bound(lambda x: x >= -1, "a rate of −1 (−100 %) or more")
 
 

@@ -34,13 +34,10 @@ from lib.goals import Goal
 from lib.reference import Prior
 
 Array = NDArray[np.float64]
-
 FAN = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 """Probabilities of the quantiles that make a fan: 50, 80 and 95 % intervals around the median."""
-
 MIN_GROWTH_RATES = 4
 """Fewer growth rates than this say too little about their own variance to stand without a prior."""
-
 HALF_LIFE = 6.0
 """Years after which a growth rate weighs half as much (weights 2^(−age/6)): better on all panels measured."""
 LONG_RUN_DRIFT, PULL = 0.04, 0.5
@@ -52,7 +49,6 @@ CLASS_SHARE = 0.3
 """Chance that the variance of the years ahead is drawn anew from the class, whatever the record was."""
 LARGEST_SURPRISE = 2.0
 """Standard deviations of the latest rate that echo at most: an error of the record must not echo in full."""
-
 _LARGEST_LOG = 700.0  # exp of more overflows
 
 

@@ -44,13 +44,10 @@ from lib.results import Estimate
 from lib.words import year_spans
 
 Case = TypeVar("Case", bound=FlowCase)
-
 WORLD = "World"
 """The partner that stands for all of them."""
-
 SUREST = 1e-6
 """No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
-
 CERTAIN = 5e-4
 """A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
 OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
