@@ -81,6 +81,11 @@ def size_label(index: int) -> str:
     return f"{low} to {high}" if high else f"{low} and more"
 
 
+def nearest_class(table: pd.DataFrame, index: int) -> pd.Series:
+    """The row of a size class, or of the nearest class there is."""
+    return table.loc[(table["size_class"] - index).abs().idxmin()]
+
+
 def reference_folder() -> Path:
     """Where the compact results are kept: ``reference`` in the data folder."""
     return data_dir() / "reference"
