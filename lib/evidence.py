@@ -362,14 +362,9 @@ PRIOR_FILE = "nowcast_priors.csv"
 def pick_ratio(table: pd.DataFrame, month: int, index: int, source: str = "") -> Prior:
     """Prior of the log ratio after a month from the row of a size class, or of the nearest class there is."""
     row = nearest_class(table[table["month"] == month], index)
-    numbers = {
-        "drift": row["mean"],
-        "drift_sd": row["between_sd"],
-        "variance": row["variance"],
-        "df": row["df"],
-    }
+    drift, spread, variance, df = (float(row[name]) for name in ("mean", "between_sd", "variance", "df"))
     who = f"{row['series']:,.0f} flows of {size_label(int(row['size_class']))}"
-    return Prior(**{name: float(value) for name, value in numbers.items()}, source=f"{source}: {who}")
+    return Prior(drift, spread, variance, df, f"{source}: {who}")
 
 
 @lru_cache(maxsize=512)

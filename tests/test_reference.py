@@ -381,4 +381,4 @@ def test_parent_weight_is_recovered_from_a_simulated_panel():
 
 
 def test_kept_parent_weight_is_a_weight():
-    assert 0 <= outlook._kept_weight() <= 1
+    assert 0 <= reference.read_kept("parent_weights.csv")["slope"].median() <= 1

@@ -116,8 +116,8 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     low, high = percent(found["probability"].min()), percent(found["probability"].max())
     told = f"probabilities from {low} to {high}; the goal was then met after {int(found['met'].sum())} of "
     told += f"{len(found)} origins"
-    words = {"xlabel": "origin: the last year known to the forecast", "ylabel": "probability given, %"}
-    return finish(figure, axes, told, sources, legend="upper left", ylim=(0, 100), **words)
+    axes.set(xlabel="origin: the last year known to the forecast", ylabel="probability given, %")
+    return finish(figure, axes, told, sources, legend="upper left", ylim=(0, 100))
 
 
 def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
@@ -130,8 +130,8 @@ def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
         beside(axes, percent(value), (day, value * 100), (0, 7), ha="center")
     axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
     told = "; ".join(f"{day} {percent(value)}" for day, value in zip(days, odds, strict=True))
-    scale = {"ylim": (-4, 112), "yticks": range(0, 101, 20), "ylabel": CHANCE}
-    return finish(figure, axes, f"probability of the goal by day, {told}", sources, years=False, **scale)
+    axes.set(ylim=(-4, 112), yticks=range(0, 101, 20), ylabel=CHANCE)
+    return finish(figure, axes, f"probability of the goal by day, {told}", sources, years=False)
 
 
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -182,8 +182,8 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
     top = min(max(rows[list(labels)].max().max() * 115, 20), 102)
     told = f"probability of the goal by day of release, {first:%Y-%m-%d} to {end:%Y-%m-%d}; at the end: "
     told += "; ".join(last) or "none"
-    scale = {"ylim": (-top / 50, top), "ylabel": CHANCE}
-    return finish(figure, axes, told, sources, years=False, legend="best", **scale)
+    axes.set(ylim=(-top / 50, top), ylabel=CHANCE)
+    return finish(figure, axes, told, sources, years=False, legend="best")
 
 
 def fan_by_release(
@@ -213,13 +213,13 @@ def fan_by_release(
     axes.grid(axis="x", visible=False)
     ends = []
     for _, row in rows.iloc[[0, -1]].iterrows():
-        low, middle, high = (about(row[p] / divisor) for p in (0.1, 0.5, 0.9))
-        ends.append(f"{row.label}: {middle} ({low} to {high})".replace("\n", ", "))
+        least, middle, most = (about(row[p] / divisor) for p in (0.1, 0.5, 0.9))
+        ends.append(f"{row.label}: {middle} ({least} to {most})".replace("\n", ", "))
     told = (
         f"median and 80 % interval of the year, {currency} {unit}, first and last release: {'; '.join(ends)}"
     )
-    scale = {"ylim": (0, None), "ylabel": f"{currency} {unit}, nominal"}
-    return finish(figure, axes, told, sources, years=False, **scale)
+    axes.set(ylim=(0, None), ylabel=f"{currency} {unit}, nominal")
+    return finish(figure, axes, told, sources, years=False)
 
 
 def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -241,8 +241,8 @@ def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: s
     axes.set_xticks(range(1, 12), month_abbr[1:12])
     low, middle, high = (f"{band.loc[6, p] * 100:.0f} %" for p in (0.1, 0.5, 0.9))
     told = f"by the end of June {middle} of a year is done, 80 % interval {low.removesuffix(' %')} to {high}"
-    scale = {"ylim": (0, 100), "xlabel": "year to the end of", "ylabel": "done of the year's total, %"}
-    return finish(figure, axes, told, sources, years=False, legend="upper left", **scale)
+    axes.set(ylim=(0, 100), xlabel="year to the end of", ylabel="done of the year's total, %")
+    return finish(figure, axes, told, sources, years=False, legend="upper left")
 
 
 def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | None = None) -> Any:
@@ -277,10 +277,6 @@ def odds_by_goal(
     axes.axvline(goal_rate * 100, color="black", linewidth=1)
     beside(axes, "the goal", (goal_rate * 100, 100), (4, -4), va="top", fontsize=8)
     asked = " to ".join(percent(odds.index[end]) for end in (0, -1))
-    words = {
-        "xlabel": "growth a year that the goal asks for, %",
-        "ylabel": "probability, %",
-        "ylim": (0, 100),
-    }
+    axes.set(xlabel="growth a year that the goal asks for, %", ylabel="probability, %", ylim=(0, 100))
     told_of = f"probability for goals of {asked} a year: {'; '.join(told)}"
-    return finish(figure, axes, told_of, sources, years=False, legend="upper right", **words)
+    return finish(figure, axes, told_of, sources, years=False, legend="upper right")

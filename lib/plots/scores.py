@@ -18,8 +18,8 @@ def shares(found: pd.Series, title: str, sources: str = "") -> Any:
     for horizon, share in found.items():
         beside(axes, percent(share), (horizon, share * 100), (0, 6), ha="center")
     told = "; ".join(f"over {years(horizon)} {percent(share)}" for horizon, share in found.items())
-    scale = {"ylim": (0, max(found.max() * 125, 10)), "xlabel": "years", "ylabel": "share of flows, %"}
-    return finish(figure, axes, told, sources, **scale)
+    axes.set(ylim=(0, max(found.max() * 125, 10)), xlabel="years", ylabel="share of flows, %")
+    return finish(figure, axes, told, sources)
 
 
 def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -36,8 +36,8 @@ def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     axes.set_xlabel("below each group: number of targets; bars: 90 % interval of the share", fontsize=8)
     axes.grid(axis="x", visible=False)
     told = "; ".join(f"{row.Index} {row.share * 100:.0f} % of {row.n}" for row in found.itertuples())
-    scale = {"ylim": (-3, 104), "yticks": range(0, 101, 20), "ylabel": "met, %"}
-    return finish(figure, axes, f"share met, {told}", sources, years=False, **scale)
+    axes.set(ylim=(-3, 104), yticks=range(0, 101, 20), ylabel="met, %")
+    return finish(figure, axes, f"share met, {told}", sources, years=False)
 
 
 def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -56,9 +56,9 @@ def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
         beside(axes, f"{row.n:,}", (row.p * 100, row.met * 100), (6, -10), fontsize=7.5)
     rows = zip(found["p"] * 100, found["met"] * 100, strict=True)
     told = "; ".join(f"of {p:.0f} % given {met:.0f} % came true" for p, met in rows)
-    scale = {"xlim": (0, 100), "ylim": (0, 100), "xlabel": "probability given, %", "ylabel": "came true, %"}
+    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
     note = "Small numbers: forecasts in each group."
-    return finish(figure, axes, told, note, sources, years=False, **scale)
+    return finish(figure, axes, told, note, sources, years=False)
 
 
 def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str, sources: str = "") -> Any:
@@ -71,9 +71,9 @@ def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str
         ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), look["color"]))
         told.append(f"{label} {values.iloc[-1]:.3g}")
     style.label_ends(axes, ends, size=8)
-    words = {"xlabel": "origin: the last year known to the forecast", "ylabel": what}
+    axes.set(xlabel="origin: the last year known to the forecast", ylabel=what)
     told_of = f"{what}; at the last origin, {found.index[-1]}, {'; '.join(told)}"
-    return finish(figure, axes, told_of, sources, **words)
+    return finish(figure, axes, told_of, sources)
 
 
 def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources: str = "") -> Any:

@@ -133,8 +133,5 @@ def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str 
     axes.axhline(nominal * 100, color="black", linestyle=":", label="what the test promises")
     axes.set_xticks(places, table.index, fontsize=8)
     axes.grid(axis="x", visible=False)
-    scale = {
-        "ylim": (0, table["boom_high"].max() * 130),
-        "ylabel": "called an effect, %",
-    }  # room for the legend
-    return finish(figure, axes, "", sources, years=False, legend="upper left", **scale)
+    axes.set(ylim=(0, table["boom_high"].max() * 130), ylabel="called an effect, %")  # room for the legend
+    return finish(figure, axes, "", sources, years=False, legend="upper left")
