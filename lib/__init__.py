@@ -14,7 +14,6 @@ from typing import Any
 
 OFFERED = {"ask": "lib.analysis.asking"}
 """What is offered here by its own name, and the module that it lives in."""
-
 _MODULES = (
     "cases",
     "figures",
@@ -28,7 +27,6 @@ _MODULES = (
     "spoken",
     "words",
 )
-
 __all__ = ["ask", *_MODULES]
 
 

@@ -99,9 +99,7 @@ def _expected() -> Iterator[None]:
 
 
 MAX_HORIZON_YEARS = 30
-
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
-
 GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
 
 

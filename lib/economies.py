@@ -15,7 +15,6 @@ from typing import NamedTuple
 from lib.errors import UserError, did_you_mean, nearest, quote
 
 CODES = Path(__file__).with_name("economies.csv")
-
 _IN_USE = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF
     CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
@@ -25,7 +24,6 @@ _IN_USE = """
     SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF
     XPF YER ZAR ZMW ZWG
 """
-
 CURRENCIES = tuple(_IN_USE.split())
 """ISO 4217, the currencies in use in 2026, without funds, metals and units of account."""
 
@@ -119,23 +117,19 @@ SCALES = (
     (3, r"thousands?|thous|(?<![,.])'?000s?|th|тыс|тысяч\w*|tausend|tsd|miles|milliers", "千"),
 )  # fmt: skip
 """Powers of ten by their words, in letters and in Chinese characters, the longer before what they contain."""
-
 LETTERS = {"k": 3, "m": 6, "b": 9, "t": 12}
 """What stands for a power of ten only beside a currency or a number."""
-
 MONEY = {
     "USD": r"us-?dollars?|u\.?s\.?[ -]?dollars?|dollars?|долл\w*|доллар\w*|d[oó]lares", "EUR": r"euros?|евро", "CNY": r"rmb|yuan|renminbi|cn¥|юан\w*",
     "RUB": r"roubles?|rubles?|руб\w*|rubel", "INR": r"rupees?|rs|рупи\w*|rupien|rupias", "JPY": r"yen|иен\w*",
     "GBP": r"pounds?(?: sterling)?|sterling|фунт\w*", "KRW": r"won", "BRL": r"reais", "CHF": r"franken", "KZT": r"tenge|тенге",
 }  # fmt: skip
 """Currencies by their words."""
-
 SIGNS = {
     "人民币元": "CNY", "人民币": "CNY", "人民幣": "CNY", "美元": "USD", "美金": "USD", "欧元": "EUR", "歐元": "EUR", "卢布": "RUB", "日元": "JPY", "日圆": "JPY",
     "英镑": "GBP", "韩元": "KRW", "r$": "BRL", "us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "₽": "RUB", "₹": "INR", "₩": "KRW", "₸": "KZT", "円": "JPY", "元": "CNY",
 }  # fmt: skip
 """Signs of currencies; ¥ may be yen or yuan, and is none."""
-
 _LETTER = r"[a-zа-яёäöüßáéíóúñãõç]"
 _POWER = r"(?<![\d,.])1(?:00?(?![\d,])|0{0,2}(?:[, ]?000)+(?![\d,]))"
 _SCALES = [

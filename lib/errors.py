@@ -25,9 +25,7 @@ class UserError(ValueError):
 
 
 SHOWN_FAULTS = 50
-
 SHOWN_NAMES = 12
-
 SHOWN_CHARACTERS = 60
 
 

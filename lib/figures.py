@@ -13,12 +13,9 @@ from lib.package import read_package
 
 # The day on which the record was read: a figure without any date counts as known only from then.
 UNDATED_KNOWN_FROM = date(2026, 11, 24)
-
 FLOWS = ("total", "export", "import")
-
 FLOW_NAMES = {"total": "total trade", "export": "exports", "import": "imports"}
 """Flows as a title says them."""
-
 AUTHORITIES = {
     "customs": "customs of either country, also where a text quotes them",
     "statistics": "a statistical bureau, communiqué or gazetteer",
@@ -64,7 +61,6 @@ STATUS = {
     "unlinked": Use("read, but its address was not kept, so that nobody can check it", False, False),
     "goal": Use("a goal, not an outcome", False, False),
 }
-
 # Millions in one of each unit of money; other units have no value in millions.
 MILLIONS = {"mn": 1, "bn": 1000}
 

@@ -17,37 +17,27 @@ from lib.economies import CURRENCIES
 from lib.errors import UserError, quote
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
-
 READINGS: tuple[Reading, ...] = get_args(Reading)
-
 READING_LABELS = {
     "average": "on average",
     "every_year": "every year",
     "mean_of_rates": "mean of yearly rates",
 }
-
 READ_AS = {
     "average": "on average",
     "every_year": "year by year",
     "mean_of_rates": "by the mean of the yearly rates",
 }
 """A reading as the end of "the goal, read …"."""
-
 Outcome = Literal["met", "missed", "open", "unknown"]
-
 Kind = Literal["forecast", "nowcast", "inferred"]
 """What a probability is: of years ahead, of the running year, of years that are over and unpublished."""
-
 PUBLICATION_LAG_YEARS = 1
 """A year whose figure is not there is *open* for this long after its end; then it is *unknown*."""
-
 # Nine digits at most: longer numbers overflow when they compound, and make the folder of a run unreadable.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-
 _LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(CURRENCIES)}) *(mn|bn)", re.IGNORECASE)
-
 _MULTIPLE = re.compile(rf"({_NUMBER}) times the base")
-
 _RATE = re.compile(rf"([+−-]?{_NUMBER}) *%?(?: *a year)?")
 
 

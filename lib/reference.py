@@ -22,18 +22,12 @@ from lib.words import money, years
 
 DRIFT_SD_FLOOR = 0.02
 """Small flows show no lasting difference in drift; the floor keeps their own record from being ignored."""
-
 LASTING = 0.25
 """Share of the variance of drifts within an era that lasts into the next: growth of two decades correlates by
 0.1 to 0.3 (Easterly, Kremer, Pritchett & Summers 1993). Checked on OEC 1967–1995 and BACI 2005–2019."""
-
 ALL_SIZES = -1
-
 FIRST_BACI_ORIGIN = 2004  # four growth rates
-
-
 Array = NDArray[np.float64]
-
 SIZES = np.array([0, 1e6, 1e7, 1e8, 5e8, 2e9, 1e10, np.inf])
 """Edges of the size classes in current US dollars a year: growth is the less regular the smaller the flow."""
 
@@ -85,6 +79,11 @@ def size_label(index: int) -> str:
     if not SIZES[index]:
         return f"below {high}"
     return f"{low} to {high}" if high else f"{low} and more"
+
+
+def nearest_class(table: pd.DataFrame, index: int) -> pd.Series:
+    """The row of a size class, or of the nearest class there is."""
+    return table.loc[(table["size_class"] - index).abs().idxmin()]
 
 
 def reference_folder() -> Path:
@@ -158,8 +157,6 @@ def last_released(day: date, world: bool = False) -> int:
 
 OLD = 3
 """Years before the origin of a forecast beyond which its reference class is old: panels appear within two."""
-
-
 OLD_WARNING = (
     "The reference class ends in {last}, {age} years before the last figure used: how flows of this size have grown "
     "since then is not in the probabilities."
@@ -194,7 +191,6 @@ def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
 
 USED = "law"
 """The forecast used here, as the kept scores name it."""
-
 WHAT = "trade flows of 10 million USD a year and more"
 
 

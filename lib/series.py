@@ -30,10 +30,8 @@ from lib.growth import implied_base
 
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
 """From the most to the least trusted way to know a year's level."""
-
 LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
 """Grade of the levels whose status makes them a last resort."""
-
 STATUS_ORDER = (
     "ok",
     "date_trap",
@@ -45,7 +43,6 @@ STATUS_ORDER = (
     "rounded",
     "secondary",
 )
-
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
 
@@ -228,7 +225,6 @@ def _significant_digits(value: float) -> int:
 
 MONTHS = range(1, 12)
 """Months after which a year is still running."""
-
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
 
 

@@ -12,7 +12,6 @@ from lib.goals import READING_LABELS, Verdict
 from lib.words import about, form, is_missing, number, percent, printed, rate, web_address
 
 Heading = str | tuple[str, str]
-
 LONGEST_WHOLE = 30
 """Characters of a day, a level or a row's name, which no line may break."""
 

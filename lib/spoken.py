@@ -23,12 +23,9 @@ from lib.errors import UserError, quote
 
 LONGEST = 300
 """Characters that are read."""
-
 LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
 """In which countries and months are known by name."""
-
 NUMBER = r"(?:[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]{1,9})?|[0-9]{1,15}(?:[.,][0-9]{1,9})?)"
-
 _ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = {"fifteen": 15, "hundred": 100} | {word: number for number, word in enumerate(_ONES, 1)}
@@ -44,7 +41,6 @@ SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in wor
 _CODES = "|".join(CURRENCIES)
 UNIT = "|".join([r"us ?\$", *MONEY.values(), *map(re.escape, SIGNS)])
 UNIT = rf"(?:{UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
-
 _MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
 
@@ -54,11 +50,8 @@ FLOW_WORDS = {
     "import": "import imports importing purchases 进口 进口额 импорт импорта",
 }
 FLOW_OF = {word: flow for flow, words in FLOW_WORDS.items() for word in words.split()}
-
 YEAR = r"(?:19|20|21)[0-9]{2}"
-
 _FALLING = r"\b(?:fall|falls|decline|declines|decrease|decreases|drop|drops|shrink|shrinks|cut|reduce|minus|down|less|lower)\b"
-
 YEARLY = r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|/ ?a\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
 _IN_ALL = r"(?:in all|in total|altogether|overall|cumulatively|over the whole period)"
 
@@ -136,14 +129,12 @@ _RATE = re.compile(
     rf"(?: ?(?P<yearly>{YEARLY})| ?(?P<all>{_IN_ALL}))?",
     re.IGNORECASE,
 )
-
 _LEVEL = re.compile(
     rf"(?<![\w.,-])(?:(?P<before>{UNIT}) ?)?(?P<number>{NUMBER})"
     rf"(?: ?(?P<scale>{SCALE})(?![a-z])\.?)?(?: ?(?:of )?(?:us )?(?P<after>{UNIT})(?![a-z]))?"
     rf"(?: ?(?P<last>{SCALE})(?![a-z0-9]))?",
     re.IGNORECASE,
 )
-
 _MULTIPLES = {
     r"doubl(?:e|es|ed|ing)|twice(?: as much| the base)?|two-?fold": 2.0,
     r"(?:tripl|trebl)(?:e|es|ed|ing)|three-?fold": 3.0,
@@ -161,7 +152,6 @@ _PART = rf"(?:(?:a |one )?(?P<word>{'|'.join(_PARTS)})|(?P<over>[1-9])/(?P<under
 _BY_PART = re.compile(
     rf"\bby {_PART}\b|\b{_PART.replace('P<', 'P<_')} (?:more|less|higher|lower|up|down)\b", re.IGNORECASE
 )
-
 _FILLING = """
 the a an will would shall should to is does do did grow grows growing growth increase increases increased
 rise rises expand expands reach reaches hit raise boost achieve attain at least about around nearly than
@@ -172,10 +162,8 @@ minus down less lower higher aim aims want wants plan plans i we how likely are 
 province city region average mean rate
 对 和 与 同 的 间 之间 增长 增加 达到 达 自 年 и между рост вырастет увеличить увеличится достигнет на
 """
-
 FILLERS = frozenset(_FILLING.split())
 """Words that say nothing of their own in a sentence about a goal."""
-
 GOAL_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
 
 

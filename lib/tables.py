@@ -22,21 +22,14 @@ from lib.errors import Fault, UserError, inert, list_faults, nearest, quote, rea
 from lib.package import data_dir, describe
 
 LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
-
 NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
 YEAR = re.compile(r"\d{4}", re.ASCII)
-
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
-
 # What a check finds, before the name of the file is known: line, column, found, expected.
 Finding = tuple[int, str, str, str]
-
 # A rule of one table beyond its description: line, column and what was expected, for each bad row.
 Rule = Callable[[pd.DataFrame], Iterable[tuple[int, str, str]]]
-
 Derive = Callable[[pd.DataFrame], pd.DataFrame]
 
 

@@ -174,11 +174,8 @@ _FORMATS = {
     "p": _p_value,
     "url": web_address,
 }
-
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
-
 _PLURAL = re.compile(r"([^|]+)\|([^|]+)")
-
 _NUMERIC = re.compile(r"[+]?,?(\.\d+)?[fgd]")
 
 
