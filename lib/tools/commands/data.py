@@ -233,20 +233,20 @@ def refresh(sources: tuple[str, ...], currencies: tuple[str, ...], offline: bool
     """
     from lib.errors import nearest, quote
     from lib.tools.sources import covariates
-    from lib.tools.sources.publishers import asked_by
+    from lib.tools.sources.publishers import PUBLISHERS
 
-    known = asked_by("refresh")
+    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
     if other := [name for name in sources if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _desk(offline=offline) as desk:
         renewed = covariates.renew(list(sources) or known, desk, currencies)
-    for line in [*(f"note: {note}" for note in renewed.notes), *renewed.differences]:
+    for line in [*(f"note: {note}" for note in renewed.notes), *renewed.changed]:
         click.echo(line)
-    if not renewed.differences:
+    if not renewed.changed:
         click.echo("Nothing differs from data/covariates.csv.")
-    elif yes or click.confirm(f"Write these {len(renewed.differences)} values to data/covariates.csv?"):
+    elif yes or click.confirm(f"Write these {len(renewed.changed)} values to data/covariates.csv?"):
         covariates.write(renewed)
-        click.echo(f"wrote {len(renewed.differences)} values to data/covariates.csv")
+        click.echo(f"wrote {len(renewed.changed)} values to data/covariates.csv")
 
 
 @click.command()
@@ -261,7 +261,7 @@ def update(offline: bool) -> None:
 
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
-    _show([written for written in found.written if written.added.new or written.added.changed])
+    _show([written for written in found.written if any(written.added[:2])])
     for note in found.notes:
         click.echo(f"note: {note}")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
@@ -397,9 +397,8 @@ def diff(before: str, after: str, reporter: str | None) -> None:
     if reporter:
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     found = curation.compare(old, new)
-    earlier = curation.replaced(found.added, old)
-    for row, was in zip(found.added.itertuples(), earlier, strict=True):
-        click.echo(f"+ {_data_in_words(row)}" + (f" (before: {was})" if was else ""))
+    for row in found.added.itertuples():
+        click.echo(f"+ {_data_in_words(row)}")
     for row in found.removed.itertuples():
         click.echo(f"- {_data_in_words(row)}")
     for change in found.changed.itertuples():

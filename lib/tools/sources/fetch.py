@@ -121,16 +121,13 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
     for place in places:
         try:
             fetched = fetch(Question(source, (place,), None, freq, years), desk)
-            in_a_row = 0
-        except QuotaUsed:
-            raise
+            in_a_row, found = 0, found or not fetched.observations.empty
         except UserError as error:
             # Offline the store may hold a few reporters alone, and a source does not know them all.
             in_a_row += not (desk.offline or isinstance(error, NothingThere))
-            if in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
+            if isinstance(error, QuotaUsed) or in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
                 raise
             fetched, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
-        found = found or not fetched.observations.empty
         yield place, fetched
     if fault and not found:
         raise fault
@@ -169,13 +166,11 @@ def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.Dat
     """Return what was asked for of tables that have more; a partner that none of them lists is told."""
     if question.freq == "A":
         rows = rows[rows["freq"] == "A"]
-    if question.partners is None:
-        return rows
-    listed, wanted = set(rows["partner"]), [place.name for place in question.partners]
-    if len(rows) and (missing := [name for name in wanted if name not in listed]):
+    listed, wanted = set(rows["partner"]), {place.name for place in question.partners or ()}
+    if listed and (missing := wanted - listed):
         expected = f"one of the {len(listed) - 1} that the table lists; --source imf has every country"
-        raise refuse(where, f"no row of {missing[0]}", expected)
-    return rows[rows["partner"].isin(wanted)]
+        raise refuse(where, f"no row of {missing.pop()}", expected)
+    return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ A record's folder is named by the question (source, path and parameters, not the
 is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
 may write at once, and a stop at any moment leaves a file whole or absent.
 
-One question, answered from the store where it holds a fresh enough answer, else by the source.
 """
 
 import gzip
@@ -56,16 +55,15 @@ class Snapshot:
         return self.retrieved.date().isoformat()
 
 
-def open_store(folder: str | Path | None = None) -> Path:
-    """Return a folder for snapshots, by default `folder_of`, made if need be."""
-    path = Path(folder) if folder else folder_of()
-    make_folder(path)
-    return path
-
-
 def folder_of() -> Path:
     """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
+
+
+def open_store(folder: Path | None = None) -> Path:
+    """Return a folder for snapshots, by default `folder_of`, made if need be."""
+    make_folder(path := folder or folder_of())
+    return path
 
 
 def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
@@ -109,7 +107,6 @@ def _records_of(store: Path, question: Request | Snapshot) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file, compressed where its name says so."""
     make_folder(path.parent)
     write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
@@ -180,11 +177,11 @@ def check_store(store: Path) -> list[Fault]:
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            expected = "a record with its body; fetching mends it"
-            if path.suffix == UNREADABLE:
-                expected = "none: it was set aside, and may be removed"
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
-            faults.append(Fault(shown_path(path), 1, "", found, expected))
+            aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
+            faults.append(
+                Fault(shown_path(path), 1, "", found, aside or "a record with its body; fetching mends it")
+            )
     return faults
 
 
@@ -206,12 +203,12 @@ class Desk:
         return self.client.now().date().isoformat()
 
     def request(
-        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), **more: Any
+        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
         """Return a question to a source, at its address, with its pace and key."""
         facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
-        about: dict[str, Any] = {"pace": facts.pace, "key": key_of(source), "key_header": facts.key_header}
-        return Request(source, base, path, params, **about, **more)
+        sent = facts.pace, lasting, key_of(source), facts.key_header
+        return Request(source, base, path, params, tuple(facts.media), *sent)
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
