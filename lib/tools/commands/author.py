@@ -1,17 +1,24 @@
-"""The commands of an author of notebooks: `new`, `stamp`, `kernel`."""
+"""The commands of an author: `new`, `stamp` and `kernel` for notebooks, `check` for all that is committed."""
 
 import json
 import re
 import sys
 from base64 import b64decode
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
-from lib.errors import UserError
-from lib.tools.commands.data import expect_known_data
+from lib.errors import UserError, nearest, quote
+from lib.tools.commands import (
+    Texts,
+    agreed,
+    altered,
+    expect_known_data,
+    notebook_name,
+    options,
+    report_faults,
+)
 
 if TYPE_CHECKING:
     from lib.cases import Case, FlowCase
@@ -24,20 +31,58 @@ REGISTRY = ("tools/run/matrix.py", "ON_REQUEST")
 
 
 @click.command()
-@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--force", is_flag=True, help="Stamp also what is fresh.")
-@click.option("--check", "only_check", is_flag=True, help="Say what is stale and why; execute nothing.")
-def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
+@options
+def check(
+    renew: Annotated[bool, "After an edit of data: show what differs, ask, and renew the checksums."] = False,
+    yes: Annotated[bool, "With --renew: do not ask."] = False,
+) -> None:
+    """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
+    from lib.tools.run import committed
+
+    if renew:
+        _renew_checksums(yes)
+    report_faults(committed.all_faults(in_short=renew))
+    click.echo("Data, runs.yml and notebooks are in order.")
+
+
+def _renew_checksums(yes: bool) -> None:
+    """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
+    from lib.figures import check_tables
+    from lib.research import files
+
+    files.finish_edit()
+    report_faults(check_tables())
+    shown, differences = files.check_checksums(), altered()
+    for line in differences:
+        click.echo(line)
+    if not differences:
+        return
+    names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in differences))
+    if not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
+        raise UserError("check --renew: nothing was renewed")
+    if files.check_checksums() != shown:
+        raise UserError("check --renew: the data have changed again since they were shown, expected a look")
+    for name in files.refresh_checksums():
+        click.echo(f"renewed the checksum of {name}")
+
+
+@click.command()
+@options
+def stamp(
+    notebook: Texts = (),
+    force: Annotated[bool, "Stamp also what is fresh."] = False,
+    check: Annotated[bool, "Say what is stale and why; execute nothing."] = False,
+) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
     from lib.tools.run import committed, kernels
 
     stamped = list(committed.stamped_notebooks())
-    names = [notebook_name(text, stamped) for text in notebooks] or stamped
+    names = [notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
-    if only_check:
+    if check:
         for path in paths:
             click.echo(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}")
         sys.exit(bool(due))
@@ -72,34 +117,13 @@ def first_picture(notebook: Any) -> bytes:
     )
 
 
-def notebook_name(text: str, known: Iterable[str] = ()) -> str:
-    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
-    from lib.errors import nearest, quote
-    from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
-
-    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
-    asked = Path(text).name.removesuffix(".ipynb")
-    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(
-            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
-        )
-    return found[0]
-
-
 @click.command()
-@click.argument("name", metavar="NN_QUESTION")
-@click.option("--title", help="The question, as the notebook's title [default: from the name].")
-@click.option(
-    "--case",
-    default="FlowCase",
-    show_default=True,
-    metavar="CASE",
-    help="Whose parameters it takes: FlowCase (a flow on a day), TrendCase (and a rate), GoalCase (a whole goal), …",
-)
-def new(name: str, title: str | None, case: str) -> None:
+@options
+def new(
+    name: str,
+    title: Annotated[str | None, "The question, as the notebook's title [default: from the name]."] = None,
+    case: Annotated[str, "Whose parameters: FlowCase (a flow on a day), TrendCase, GoalCase …"] = "FlowCase",
+) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
     path = make_notebook(name, title, case)
     click.echo(
@@ -123,7 +147,6 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     """
     import nbformat
 
-    from lib.errors import nearest, quote
     from lib.package import notebooks_dir
     from lib.research.files import write_atomically
     from lib.tools.run import committed, freshness, matrix
@@ -150,7 +173,6 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
 
 def check_name(name: str) -> None:
     """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
-    from lib.errors import quote
     from lib.package import notebooks_dir
     from lib.tools.run import matrix
 

@@ -1,38 +1,27 @@
 """The commands `reference` and `backtest`: what data/reference holds, and the same of a panel of one's own."""
 
 from pathlib import Path
+from typing import Annotated
 
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.results import out_option
+from lib.tools.commands import OUT, Out, Texts, options
 
 PANELS_ENV = "TRADEGOALS_PANELS"
 
-panel_option = click.option(
-    "--panel",
-    type=click.Path(path_type=Path),
-    help="A panel of your own (parquet; data/reference/README.md).",
-)
+Panel = Annotated[Path | None, "A panel of your own (parquet; data/reference/README.md)."]
 
 
 @click.command()
-@click.argument("steps", nargs=-1, metavar="[STEP]...")
-@click.option(
-    "--panels",
-    type=click.Path(path_type=Path),
-    envvar=PANELS_ENV,
-    show_envvar=True,
-    help="Folder of the panels.",
-)
-@click.option(
-    "--check", is_flag=True, help="Say whether the panels are the ones that were used; compute nothing."
-)
-@click.option("--fresh", is_flag=True, help="Compute again what is up to date.")
-@panel_option
-@out_option
+@options
 def reference(
-    steps: tuple[str, ...], panels: Path | None, check: bool, fresh: bool, panel: Path | None, out: Path
+    step: Texts = (),
+    panels: Annotated[Path | None, "Their folder.", {"envvar": PANELS_ENV, "show_envvar": True}] = None,
+    check: Annotated[bool, "Say whether the panels are those that were used; compute nothing."] = False,
+    fresh: Annotated[bool, "Compute again what is up to date."] = False,
+    panel: Panel = None,
+    out: Out = OUT,
 ) -> None:
     """Compute data/reference from the panels: all of it, or some steps; or priors of a panel of your own."""
     from lib.research import pipeline
@@ -49,7 +38,7 @@ def reference(
             raise UserError("\n".join([first, *faults]))
         click.echo(f"{panels}: all panels are those that data/reference was computed from")
         return
-    ran = pipeline.build(panels, only=steps, fresh=fresh)
+    ran = pipeline.build(panels, only=step, fresh=fresh)
     for name, why in ran.items():
         click.echo(f"computed {name} ({why})")
     if not ran:
@@ -57,9 +46,8 @@ def reference(
 
 
 @click.command()
-@panel_option
-@out_option
-def backtest(panel: Path | None, out: Path) -> None:
+@options
+def backtest(panel: Panel = None, out: Out = OUT) -> None:
     """Score the forecasts out of sample on a panel of your own."""
     from lib.research import pipeline
 

@@ -30,7 +30,6 @@ from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import hash_file
 from lib.tools.site import pages
 from lib.tools.site.context import CITATION, ROOT, Files, FoundRun, Site, digest, find_runs, static_files
-from lib.tools.site.goal_pages import goal_files
 
 SITE = "site"
 
@@ -210,7 +209,7 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     quoted = [common, code["quoted"]]
     of_all = [common, *said.values()]
     keep = partial(_keep, kept, common)
-    yield _Part("goals", "", [of_all, first[:1]], partial(goal_files, site, keep))
+    yield _Part("goals", "", [of_all, first[:1]], partial(pages.goal_files, site, keep))
     yield _Part("results", "goals/", [of_all, keys], partial(pages.results_files, site))
     yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
     yield _Part("runs", "runs/", [common, list(said), failed], partial(site.page, "runs"))
@@ -233,9 +232,10 @@ def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: C
 
 def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
-    from lib.tools.site.data_pages import MAKERS
+    from lib.tools.site import data_pages
 
-    return MAKERS[name](site)
+    files: Files = getattr(data_pages, f"{name}_files")(site)
+    return files
 
 
 def _whatif_files() -> Files:
@@ -254,7 +254,7 @@ def _code(known: dict[str, str]) -> dict[str, str]:
     page, whatif = (
         hash_modules(imported_modules(code))
         for code in (
-            "from lib.tools.site import pages, data_pages, goal_pages, context",
+            "from lib.tools.site import pages, data_pages, context",
             "from lib.tools.whatif import page",
         )
     )

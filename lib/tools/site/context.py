@@ -258,6 +258,7 @@ def _environment() -> Any:
     environment = page.environment(_HERE / "templates")
     environment.filters |= {"day": _day, "digest": digest, "web": web_address}
     environment.filters["short"] = lambda text: text[:DIGITS]
+    environment.filters["signed"] = lambda value: "" if value is None else f"{value:+g}".replace("-", "−")
     return environment
 
 
