@@ -5,7 +5,7 @@ import re
 import sys
 from base64 import b64decode
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
@@ -111,10 +111,8 @@ def renew_picture(path: Path) -> None:
 
 def first_picture(notebook: Any) -> bytes:
     """The first figure that a notebook shows, as PNG."""
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return b64decode(
-        "".join(next(o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})))
-    )
+    shown = (one.get("data", {}) for cell in notebook["cells"] for one in cell.get("outputs", []))
+    return b64decode("".join(next(data["image/png"] for data in shown if "image/png" in data)))
 
 
 @click.command()
@@ -129,14 +127,11 @@ def new(
     click.echo(
         f"made {path}, with the parameters of {case}; its name is in {REGISTRY[1]} of lib/{REGISTRY[0]}"
     )
-    click.echo("Next")
-    for what, command in (
-        ("edit", f"uv run --group lab jupyter lab notebooks/{name}.ipynb"),
-        ("stamp", f"tradegoals stamp {name}"),
-        ("run", f"tradegoals run --notebook {name} -p as_of=2014-04-15"),
-        ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
-    ):
-        click.echo(f"  {what:6}{command}")
+    click.echo(
+        f"Next\n  edit  uv run --group lab jupyter lab notebooks/{name}.ipynb\n  stamp tradegoals stamp {name}\n"
+        f"  run   tradegoals run --notebook {name} -p as_of=2014-04-15\n"
+        f"  test  uv run --group test pytest -n 0 notebooks/{name}.ipynb"
+    )
 
 
 def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -> Path:
@@ -182,8 +177,6 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
         form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
         raise UserError(f"name: found {quote(name)}, expected {form}")
-    if name in known:
-        raise UserError(f"name: found {quote(name)}, which exists; expected a new one")
     if same := [other for other in known if other.startswith(name[:3])]:
         raise UserError(
             f"name: found number {name[:2]}, which {same[0]} has; expected a free one, such as {free}"
@@ -194,11 +187,8 @@ def flow_cases() -> dict[str, "type[FlowCase]"]:
     """The models in `lib.cases` that describe a flow, by name."""
     from lib import cases
 
-    return {
-        name: model
-        for name, model in sorted(vars(cases).items())
-        if isinstance(model, type) and issubclass(model, cases.FlowCase)
-    }
+    models = ((name, one) for name, one in sorted(vars(cases).items()) if isinstance(one, type))
+    return {name: model for name, model in models if issubclass(model, cases.FlowCase)}
 
 
 def parameters_cell(model: "type[Case]") -> str:
@@ -233,23 +223,16 @@ def with_entry(source: str, mapping: str, key: str, value: str) -> str:
     return f'{before}{start}{entries}\n    "{key}": {value},{end}{after}'
 
 
-@click.group()
-def kernel() -> None:
-    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux)."""
+@click.command()
+@options
+def kernel(what: Literal["install", "uninstall"]) -> None:
+    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux).
 
-
-@kernel.command()
-def install() -> None:
-    """Add "Python 3 (tradegoals, warm)" to the kernels of this environment."""
+    It is chosen in JupyterLab as "Python 3 (tradegoals, warm)".
+    """
     from lib.tools.run import kernels
 
-    click.echo(f"installed {kernels.install()}")
-    click.echo(f"Choose it in JupyterLab, or by name: papermill -k {kernels.INSTALLED} …")
-
-
-@kernel.command()
-def uninstall() -> None:
-    """Remove it again."""
-    from lib.tools.run import kernels
-
-    click.echo(f"removed {kernels.uninstall()}")
+    if what == "uninstall":
+        click.echo(f"removed {kernels.uninstall()}")
+    else:
+        click.echo(f"installed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")

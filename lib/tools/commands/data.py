@@ -29,26 +29,8 @@ ASKED = {
 
 DEFAULTS = {"flow": "total", "status": "ok"} | dict.fromkeys(("value", "yoy_pct", "published", "note"), "")
 
-EXAMPLES = """
-\b
-Examples
-  tradegoals data fetch India Russia               a flow from the IMF, with its larger flow and mirror
-  tradegoals data fetch --all-pairs --years 2000-2024
-  tradegoals data fetch China India --source gacc --freq M   months and year to date from China's customs
-  tradegoals data import exports.xlsx              a table of one's own: looked at, shown, written once confirmed
-  tradegoals data import customs.xlsx customs.yml  the same, read as the mapping says
-  tradegoals data remove exports                   an import taken back
-  tradegoals data refresh --currency EUR           the rates of a currency, for goals and figures in it
-  tradegoals data update                           what pending targets need, what it moves and decides
-  tradegoals data add                              one figure, asked for column by column
-  tradegoals data check --flags                    faults, and every figure that a rule doubts
-  tradegoals data diff 2014-04-15 2015-12-31       what was published between two days
-  tradegoals data diff HEAD~5 now                  what the last five commits changed
-  tradegoals data panel imf.parquet                all pairs that were fetched, for backtest --panel
-"""
 
-
-@click.group(epilog=EXAMPLES)
+@click.group()
 def data() -> None:
     """Fetch, add, check and compare figures."""
 

@@ -14,21 +14,10 @@ from lib.tools.commands import OUT, Out, Texts, expect_known_data, notebook_name
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
 
-FILTERS = {
-    "notebook": "name of the notebook, a path, or a beginning such as 03",
-    "slug": "name of the case or of the run's folder",
-    "reporter": "who reports the trade",
-    "partner": "the other side",
-    "flow": "total, export or import",
-    "currency": "USD, CNY, or another of ISO 4217",
-    "goal": '"25 %" or "100 USD bn"',
-    "as_of": "the day whose knowledge was used",
-    "period": "calendar year that a value is for",
-    "target": '"goal met", "needed rate", "level", …',
-    "reading": "average, every_year or mean_of_rates",
-    "kind": "of a probability: forecast, nowcast or inferred",
-    "output_type": "point, quantile, probability or verdict",
-}
+FILTERS = (
+    *("notebook", "slug", "reporter", "partner", "flow", "currency", "goal", "as_of"),
+    *("period", "target", "reading", "kind", "output_type"),
+)
 """Columns that rows can be chosen by, each as an option of the same name."""
 
 HIDDEN = ("run_key", "parameters")  # columns that are exported but too wide for a terminal
@@ -43,7 +32,7 @@ Examples
 
 
 @click.command(epilog=EXAMPLES)
-@texts({name: f"Only this: {about} (repeatable)." for name, about in FILTERS.items()}, several=True)
+@texts(dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any."), several=True)
 @options
 def results(
     out: Out = OUT,

@@ -15,9 +15,6 @@ from lib.errors import UserError, nearest, read_bytes
 from lib.tools.commands import OUT, Out, Texts, expect_known_data, notebook_name, options
 from lib.tools.commands.results import collect_results
 
-MOST_SHOWN = 20
-"""Runs of which verdicts and pages are printed one by one."""
-
 EXAMPLES = """
 \b
 Examples
@@ -27,7 +24,6 @@ Examples
   tradegoals run --runs                            every named case of notebooks/runs.yml
   tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
   tradegoals run --runs --dry-run                  what would run and why, and what is up to date
-  tradegoals run --matrix mine.yml                 the cases of a file of your own
   tradegoals run --runs --jobs 4 --fail-fast       four at a time, and stop at the first failure
   tradegoals reference --panels FOLDER              data/reference again, from panels read in place
   tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
@@ -112,15 +108,27 @@ def run(
     if dry_run:
         _explain(items, plan.left_out)
         return
-    how = {"executor": executor, "cold": cold, "jobs": jobs, "memory": memory, "scheduler": scheduler}
+    how: dict[str, Any] = {"force": force, "timeout": timeout, "fail_fast": fail_fast, "cold": cold}
+    how |= {"jobs": jobs, "memory": memory, "dask": executor == "dask", "scheduler": scheduler}
     try:
-        outcomes = _execute(items, out, plan.sources, fail_fast, force=force, timeout=timeout, **how)
+        outcomes = _execute(items, out, plan.sources, how)
     finally:  # also after Ctrl-C: what had finished is kept
         collect_results(out, any(reason for _, reason in items))
     place = {one.name: number for number, one in enumerate(chosen)}
     outcomes.sort(key=lambda outcome: place[outcome.run.name])
     _report(outcomes, len(items), plan.left_out)
-    if _compare(outcomes, check, accept) or any(outcome.error for outcome in outcomes):
+    differences: list[str] = []
+    if check or accept:
+        from lib.tools.run import committed  # imports pandas
+
+        for name in committed.accept(outcomes) if accept else ():
+            click.echo(f"accepted: tests/expected/{name}")
+        differences = committed.check(outcomes) if check else []
+        for line in differences:
+            click.echo(line, err=True)
+        if check and not differences:
+            click.echo(f"all as expected ({len(outcomes)} compared)")
+    if differences or any(outcome.error for outcome in outcomes):
         sys.exit(1)
 
 
@@ -148,7 +156,7 @@ def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0
     """Execute one run, unless it is up to date: its outcome."""
     from lib.tools.run.freshness import Sources
 
-    return _execute([(run, "asked for")], out, Sources(), force=force, timeout=timeout)[0]
+    return _execute([(run, "asked for")], out, Sources(), {"force": force, "timeout": timeout})[0]
 
 
 @click.command()
@@ -248,7 +256,7 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     from lib.tools.run.freshness import FAILED, PAGE
 
     good = [outcome for outcome in outcomes if not outcome.error]
-    if good and len(outcomes) <= MOST_SHOWN:
+    if good and len(outcomes) <= 20:  # more are not shown one by one
         from lib.tools.run.recorded import verdict_lines  # imports pandas
 
         for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
@@ -276,24 +284,10 @@ def _spent(outcome: Any) -> str:
     return "FAILED" if outcome.error else "up to date" if outcome.skipped else f"{outcome.seconds:.1f} s"
 
 
-def _compare(outcomes: list[Any], check: bool, accept: bool) -> bool:
-    """Compare with the committed expectations, or renew them; whether there were differences."""
-    from lib.tools.run import committed
-
-    for name in committed.accept(outcomes) if accept else ():
-        click.echo(f"accepted: tests/expected/{name}")
-    lines = committed.check(outcomes) if check else []
-    for line in lines:
-        click.echo(line, err=True)
-    if check and not lines:
-        click.echo(f"all as expected ({len(outcomes)} compared)")
-    return bool(lines)
-
-
 # --- running them ---
 
 
-def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False, **how: Any) -> list[Any]:
+def _execute(items: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> list[Any]:
     """Execute what is due, with a bar on a terminal and a line a run elsewhere; returns the outcomes."""
     from tqdm import tqdm
 
@@ -308,48 +302,36 @@ def _execute(items: list[Any], out: Path, sources: Any, fail_fast: bool = False,
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tqdm(total=len(due), unit="run", file=sys.stderr, disable=None, dynamic_ncols=True) as bar:
-            for number, outcome in enumerate(_outcomes(due, out, sources, **how), 1):
+            for number, outcome in enumerate(_outcomes(due, out, sources, how), 1):
                 done.append(outcome)
                 failed += bool(outcome.error)
                 if bar.disable:
                     click.echo(f"[{number}/{len(due)}] {outcome.run.name}  {_spent(outcome)}", err=True)
                 bar.update()
                 bar.set_postfix_str(f"{failed} failed, {outcome.run.name}", refresh=True)
-                if outcome.error and fail_fast:
+                if outcome.error and how.get("fail_fast"):
                     break
     finally:
         signal.signal(signal.SIGTERM, before)
     return done
 
 
-def _outcomes(
-    due: list[Any],
-    out: Path,
-    sources: Any,
-    *,
-    force: bool,
-    timeout: float,
-    executor: str = "processes",
-    cold: bool = False,
-    jobs: int | None = None,
-    memory: float | None = None,
-    scheduler: str | None = None,
-) -> Iterator[Any]:
+def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
     from lib.tools.run import kernels, pool
     from lib.tools.run.execute import Settings
 
-    if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
+    dask, timeout = how.get("dask"), how["timeout"]
+    if how.get("cold") or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
     else:
-        name = kernels.INSTALLED if executor == "dask" else _start_servers()()
-    tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
-    if executor == "dask":
-        yield from pool.execute_many(tasks, pool.connected(scheduler))
-        return
-    at_once = min(jobs or pool.default_jobs(), len(due))
+        name = kernels.INSTALLED if dask else _start_servers()()
+    tasks = pool.make_tasks(due, out, Settings(name, timeout, how["force"]), sources)
+    at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
+    memory = how.get("memory")
     most = memory * 1000 if memory else pool.free_megabytes() / at_once
-    yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))
+    workers = pool.connected(how["scheduler"]) if dask else pool.Processes(at_once, timeout, most)
+    yield from pool.execute_many(tasks, workers)
 
 
 def _start_servers() -> Callable[[], str]:
