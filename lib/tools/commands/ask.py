@@ -29,7 +29,7 @@ Examples
   tradegoals ask "Harbin Russia total +25% 2012-2015" --as-of 2014-04-15
   tradegoals ask "trade of China with Russia to double by 2030"
   tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027
-  tradegoals ask "Harbin Russia +25% 2012-2015" --json    every number as a field; --schema describes them
+  tradegoals ask "Harbin Russia +25% 2012-2015" --json    every number as a field
 """
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
@@ -52,7 +52,6 @@ def ask(
     json: Annotated[bool, "Print every number as a field."] = False,
     csv: Annotated[Path | None, "Write the fan; - for the terminal."] = None,
     page: Annotated[bool, "Write the page, too, as `run` does."] = False,
-    schema: Annotated[bool, "Print the JSON schema of --json and stop."] = False,
     out: Out = OUT,
     **of_table: str | None,
 ) -> None:
@@ -65,9 +64,6 @@ def ask(
     from lib.tools.run import matrix
     from lib.tools.run.freshness import PAGE
 
-    if schema:
-        click.echo(asking.schema_text(), nl=False)
-        return
     if unknown := [word for word in words if word.startswith("--")]:
         raise click.NoSuchOption(unknown[0])
     first = Path(*words[:1])

@@ -1,6 +1,5 @@
 """The commands `data …` that bring figures: `fetch`, `refresh`, `update` and `panel` from publishers, `import`, `remove`."""
 
-import json
 import shlex
 import tempfile
 from collections.abc import Iterator
@@ -232,19 +231,8 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
 # --- a table of one's own: looked at, confirmed, written ---
 
 
-def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
-    from lib.tools.sources.mapping import schema
-
-    if wanted:
-        click.echo(json.dumps(schema(), ensure_ascii=False, indent=1))
-        context.exit()
-
-
 @click.command("import")
 @texts(SAID)
-@click.option(
-    "--schema", is_flag=True, is_eager=True, callback=_print_schema, help="Print that of a mapping."
-)
 @options
 def import_(
     table: Path,
@@ -253,7 +241,6 @@ def import_(
     place: Annotated[Texts, PLACE, {"metavar": '"NAME, KIND, PARENT"'}] = (),
     guess: Annotated[bool, "Show how the table would be read, and write nothing."] = False,
     yes: Annotated[bool, "Write without asking."] = False,
-    schema: bool = False,
     **said: str | None,
 ) -> None:
     """Read TABLE, downloaded by hand: CSV, Excel, ODS, HTML, XML, JSON or SDMX, told by its content.

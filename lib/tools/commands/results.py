@@ -41,17 +41,12 @@ def results(
     limit: Annotated[int, "Rows to print; 0 for all.", {"type": click.IntRange(0)}] = 40,
     csv: Annotated[Path | None, "Write the chosen rows, with all columns; - for the terminal."] = None,
     merge: Annotated[bool, "First collect again what the run folders hold."] = False,
-    schema: Annotated[bool, "Print the JSON schema of result.json and stop."] = False,
     **wanted: Texts,
 ) -> None:
     """Print the results of all runs, from out/results.parquet."""
     from lib.tables import to_csv
     from lib.tools.run import results_table
-    from lib.tools.run.recorded import schema_text
 
-    if schema:
-        click.echo(schema_text(), nl=False)
-        return
     if merge:
         collect_results(out, True)
     table = results_table.read_table(out)
@@ -97,32 +92,26 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
 
     Goals are compared by what they mean: "25" is "25 %".
     """
-    rows = table
-    for column, values in wanted.items():
-        if values:
-            plain = {held: _plain(column, str(held)) for held in table[column].dropna().unique()}
-            known = [_known(column, value, plain) for value in values]
-            rows = rows[rows[column].map(plain).isin(known)]
-    return rows
-
-
-def _plain(column: str, text: str) -> str:
     from lib.spoken import read_goal
 
-    try:
-        return read_goal(text) if column == "goal" else text.strip()
-    except UserError:
-        return text
+    def plain(text: str) -> str:
+        try:
+            return read_goal(text) if column == "goal" else text.strip()
+        except UserError:
+            return text
 
-
-def _known(column: str, value: str, plain: dict[Any, str]) -> str:
-    """The value in the spelling of the rows, which hold the keys of `plain`."""
-    if column == "notebook" and plain:
-        return notebook_name(value, plain.values())
-    if (asked := _plain(column, value)) not in plain.values():
-        expected = nearest(value, map(str, plain)) if plain else "nothing: no row has this column"
-        raise UserError(f"--{column.replace('_', '-')}: found {quote(value)}, expected {expected}")
-    return asked
+    rows = table
+    for column, values in wanted.items():
+        held = {one: plain(str(one)) for one in table[column].dropna().unique()} if values else {}
+        if column == "notebook" and held:
+            values = tuple(notebook_name(value, held.values()) for value in values)
+        for value in values:
+            if plain(value) not in held.values():
+                expected = nearest(value, map(str, held)) if held else "nothing: no row has this column"
+                raise UserError(f"--{column.replace('_', '-')}: found {quote(value)}, expected {expected}")
+        if values:
+            rows = rows[rows[column].map(held).isin(list(map(plain, values)))]
+    return rows
 
 
 def as_text(rows: "pd.DataFrame", width: int) -> str:

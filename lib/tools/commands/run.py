@@ -69,6 +69,7 @@ def run(
 
     What is up to date is skipped: the same notebook, code, data files, parameters and versions.
     """
+    from lib.research.files import make_folder, write_atomically
     from lib.tools.run.freshness import choose, reason_to_run
 
     notebooks = tuple(map(notebook_name, notebook))
@@ -102,7 +103,11 @@ def run(
             )
         return
     if specs:
-        _write_specs(chosen, specs)
+        make_folder(specs)
+        for one in chosen:
+            text = json.dumps(asdict(one), ensure_ascii=False, indent=1) + "\n"
+            write_atomically(specs / f"{one.notebook}--{one.slug}.json", text)
+        click.echo(f"wrote {len(chosen)} files to {specs}")
         return
     items = [(one, "forced" if force else reason_to_run(one, out, plan.sources)) for one in chosen]
     if dry_run:
@@ -162,16 +167,27 @@ def execute_one(run: Any, out: Path, force: bool = False, timeout: float = 600.0
 @click.command()
 @options
 def schema(
-    write: Annotated[bool, "Write notebooks/runs.schema.json instead of printing it."] = False,
+    of: Literal["runs", "result", "answer", "import"] = "runs",
+    write: Annotated[bool, "Write all four where they are kept, instead of printing one."] = False,
 ) -> None:
-    """Print the JSON schema of runs.yml, by which editors complete and check it."""
-    from lib.package import notebooks_dir
+    """Print a JSON schema: of runs.yml, of result.json, of `ask --json`, of a mapping for `data import`."""
+    from lib.analysis import asking
+    from lib.package import data_dir, notebooks_dir
     from lib.research.files import write_atomically
-    from lib.tools.run.matrix import SCHEMA_FILE, schema_text
+    from lib.tools.run import matrix, recorded
+    from lib.tools.sources import mapping
 
-    if write:
-        write_atomically(notebooks_dir() / SCHEMA_FILE, schema_text())
-    click.echo(f"wrote {SCHEMA_FILE}\n" if write else schema_text(), nl=False)
+    for make, folder, name in (
+        (matrix.schema_text, notebooks_dir(), "runs"),
+        (recorded.schema_text, notebooks_dir(), "result"),
+        (asking.schema_text, notebooks_dir(), "answer"),
+        (mapping.schema_text, data_dir(), "import"),
+    ):
+        if write:
+            write_atomically(folder / f"{name}.schema.json", make())
+            click.echo(f"wrote {folder / name}.schema.json")
+        elif name == of:
+            click.echo(make(), nl=False)
 
 
 # --- which runs ---
@@ -225,17 +241,6 @@ def _only(runs: list[Any], patterns: Texts) -> list[Any]:
             expected = nearest(pattern, (run.name for run in runs))
             raise UserError(f'--only: found "{pattern}", expected {expected}')
     return [run for run in runs if any(fnmatchcase(run.name, pattern) for pattern in patterns or "*")]
-
-
-def _write_specs(runs: list[Any], folder: Path) -> None:
-    """One file a run, for `run-one`."""
-    from lib.research.files import make_folder, write_atomically
-
-    make_folder(folder)
-    for one in runs:
-        text = json.dumps(asdict(one), ensure_ascii=False, indent=1) + "\n"
-        write_atomically(folder / f"{one.notebook}--{one.slug}.json", text)
-    click.echo(f"wrote {len(runs)} files to {folder}")
 
 
 # --- what came of them ---
