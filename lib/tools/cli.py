@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from lib.errors import UserError, printable
+from lib.tools.commands import examples
 from lib.tools.commands.ask import ask
-from lib.tools.commands.author import check, kernel, new, stamp
+from lib.tools.commands.author import backtest, check, kernel, new, reference, stamp
 from lib.tools.commands.data import data
-from lib.tools.commands.research import backtest, reference
 from lib.tools.commands.results import export, results, site, what_if
-from lib.tools.commands.run import EXAMPLES, run, run_one, schema
+from lib.tools.commands.run import run, run_one, schema
 
 
 class _Group(click.Group):
@@ -95,7 +95,7 @@ def _settings_elsewhere() -> Iterator[None]:
                 del os.environ[name]
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("run"))
 @click.version_option(package_name="tradegoals", prog_name="tradegoals", message="%(prog)s %(version)s")
 def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""

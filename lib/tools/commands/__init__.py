@@ -4,14 +4,18 @@ A parameter annotated with words is an option, one without is an argument; its t
 """
 
 import inspect
+import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
 from lib.errors import UserError
+
+WORDS: dict[str, Any] = json.loads((Path(__file__).parent / "words.json").read_text(encoding="utf-8"))
+"""What the columns of a figure and of a table are, as commands ask for them; examples of commands."""
 
 Texts = tuple[str, ...]
 """An option that may be repeated, or an argument of several words."""
@@ -58,6 +62,11 @@ def texts(words: dict[str, str], several: bool = False) -> Callable[[Any], Any]:
     return add
 
 
+def examples(command: str) -> str:
+    """What the help of a command ends with."""
+    return "\n".join(["\b", "Examples", *(f"  {line}" for line in WORDS["examples"][command])])
+
+
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
     from lib.errors import nearest, quote
@@ -94,13 +103,25 @@ def altered() -> list[str]:
     return [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
 
 
-def report_faults(faults: Iterable[Any]) -> None:
+def tell(lines: Iterable[Any], before: str = "", err: bool = False) -> None:
+    """Print lines, each after the same words."""
+    for line in lines:
+        click.echo(f"{before}{line}", err=err)
+
+
+def report_faults(faults: list[Any]) -> None:
     """Print faults, a line each, and end with 1 where there are any."""
-    lines = list(map(str, faults))
-    if lines:
-        click.echo("\n".join(lines))
-        click.echo(f"{len(lines)} fault{'s' * (len(lines) > 1)} found.", err=True)
+    tell(faults)
+    if faults:
+        click.echo(f"{len(faults)} fault{'s' * (len(faults) > 1)} found.", err=True)
         sys.exit(1)
+
+
+def in_words(flags: Any) -> Iterator[str]:
+    """What rules of plausibility doubt, a line a figure."""
+    for flag in flags.itertuples():
+        status = f" ({flag.status})" if getattr(flag, "status", "") else ""
+        yield f"{flag.rule}: {flag.figure_id}{status}: found {flag.found}, expected {flag.expected}"
 
 
 def is_terminal() -> bool:

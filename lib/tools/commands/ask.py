@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError
-from lib.tools.commands import OUT, Out, Texts, options, texts
+from lib.tools.commands import OUT, Out, Texts, examples, options, tell, texts
 from lib.tools.commands.bring import SAID, Rows, pairs
 from lib.tools.commands.results import write_csv
 
@@ -23,19 +23,10 @@ NOTEBOOK = "00_did_the_goal_hold"
 OF_TABLES = ("unit", "column", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
 """What a file may not say, as `data import` asks for it; with the rows."""
 
-EXAMPLES = """
-\b
-Examples
-  tradegoals ask "Harbin Russia total +25% 2012-2015" --as-of 2014-04-15
-  tradegoals ask "trade of China with Russia to double by 2030"
-  tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027
-  tradegoals ask "Harbin Russia +25% 2012-2015" --json    every number as a field
-"""
-
 Reading = Literal["average", "every_year", "mean_of_rates"]
 
 
-@click.command(epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
+@click.command(epilog=examples("ask"), context_settings={"ignore_unknown_options": True})
 @texts({name: SAID[name] for name in OF_TABLES})
 @options
 def ask(
@@ -113,8 +104,7 @@ def _of_file(
     names = {name: value or stated.get(name) for name, value in names.items()}
     names["flow"] = names["flow"] and read_flow(names["flow"])
     found, missing = _proposed(path, names | said)
-    for note in [*found.notes, *(f"{name}: {told}" for name, told in missing.items())]:
-        click.echo(f"note: {note}", err=True)
+    tell([*found.notes, *(f"{name}: {told}" for name, told in missing.items())], "note: ", err=True)
     rows = _one_flow(found, names | {"currency": given["currency"] or stated.get("currency")})
     named = {name: str(rows[name].iloc[0]) for name in (*names, "currency") if name not in missing}
     return asking.ask(_by_year(rows), goal=question, **{"reporter": path.stem} | given | named)

@@ -1,4 +1,4 @@
-"""The commands of an author: `new`, `stamp` and `kernel` for notebooks, `check` for all that is committed."""
+"""The commands of an author: `check`, `stamp`, `new` and `kernel` for notebooks, `reference` and `backtest` for research."""
 
 import json
 import re
@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, quote
-from lib.tools.commands import (
-    Texts,
-    agreed,
-    altered,
-    expect_known_data,
-    notebook_name,
-    options,
-    report_faults,
-)
+from lib.tools import commands
+from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell
 
 if TYPE_CHECKING:
     from lib.cases import Case, FlowCase
@@ -52,9 +45,8 @@ def _renew_checksums(yes: bool) -> None:
 
     files.finish_edit()
     report_faults(check_tables())
-    shown, differences = files.check_checksums(), altered()
-    for line in differences:
-        click.echo(line)
+    shown, differences = files.check_checksums(), commands.altered()
+    tell(differences)
     if not differences:
         return
     names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in differences))
@@ -62,8 +54,7 @@ def _renew_checksums(yes: bool) -> None:
         raise UserError("check --renew: nothing was renewed")
     if files.check_checksums() != shown:
         raise UserError("check --renew: the data have changed again since they were shown, expected a look")
-    for name in files.refresh_checksums():
-        click.echo(f"renewed the checksum of {name}")
+    tell(files.refresh_checksums(), "renewed the checksum of ")
 
 
 @click.command()
@@ -78,13 +69,12 @@ def stamp(
     from lib.tools.run import committed, kernels
 
     stamped = list(committed.stamped_notebooks())
-    names = [notebook_name(text, stamped) for text in notebook] or stamped
+    names = [commands.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
     if check:
-        for path in paths:
-            click.echo(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}")
+        tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
     tidied = [path.stem for path in paths if path not in due and committed.tidy(path)]
     if tidied:
@@ -92,7 +82,7 @@ def stamp(
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
-    expect_known_data()
+    commands.expect_known_data()
     with kernels.warm() as kernel:
         for path in due:
             committed.restamp(path, kernel)
@@ -236,3 +226,53 @@ def kernel(what: Literal["install", "uninstall"]) -> None:
         click.echo(f"removed {kernels.uninstall()}")
     else:
         click.echo(f"installed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
+
+
+# --- data/reference, and the same of a panel of one's own ---
+
+PANELS_ENV = "TRADEGOALS_PANELS"
+
+Panel = Annotated[Path | None, "A panel of your own (parquet; data/reference/README.md)."]
+
+
+@click.command()
+@options
+def reference(
+    step: Texts = (),
+    panels: Annotated[Path | None, "Their folder.", {"envvar": PANELS_ENV, "show_envvar": True}] = None,
+    check: Annotated[bool, "Say whether the panels are those that were used; compute nothing."] = False,
+    fresh: Annotated[bool, "Compute again what is up to date."] = False,
+    panel: Panel = None,
+    out: Out = OUT,
+) -> None:
+    """Compute data/reference from the panels: all of it, or some steps; or priors of a panel of your own."""
+    from lib.research import pipeline
+    from lib.research.panels import check as faults_of
+
+    if panel is not None:
+        click.echo(f"wrote {pipeline.write_priors(panel, out)}")
+        return
+    if panels is None:
+        raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
+    if check:
+        if faults := faults_of(panels):
+            first = "the panels are not those that data/reference was computed from:"
+            raise UserError("\n".join([first, *faults]))
+        click.echo(f"{panels}: all panels are those that data/reference was computed from")
+        return
+    ran = pipeline.build(panels, only=step, fresh=fresh)
+    tell((f"{name} ({why})" for name, why in ran.items()), "computed ")
+    if not ran:
+        click.echo("everything is up to date")
+
+
+@click.command()
+@options
+def backtest(panel: Panel = None, out: Out = OUT) -> None:
+    """Score the forecasts out of sample on a panel of your own."""
+    from lib.research import pipeline
+
+    if panel is None:
+        raise UserError("panel: found none, expected --panel FILE; scores kept here: tradegoals reference")
+    folder = out / f"scores_{panel.stem}"
+    tell((folder / name for name in pipeline.score_own(panel, folder)), "wrote ")

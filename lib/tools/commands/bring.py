@@ -13,33 +13,12 @@ import click
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools import commands
-from lib.tools.commands import Texts, agreed, options, texts
+from lib.tools.commands import WORDS, Texts, agreed, in_words, options, tell, texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SAID = {
-    "reporter": "Whose trade it is.",
-    "partner": "With whom; World for all together.",
-    "flow": "total, export or import.",
-    "unit": 'Of the values, such as "USD mn", "CNY 亿", "INR crore" or EUR.',
-    "column": "Of the values, where several may be meant.",
-    "period": "The one of all figures, such as 2024 or 2024-01.",
-    "freq": "A, Q or M.",
-    "year": "Of months without one.",
-    "fiscal": "Month in which fiscal years begin (1: calendar years).",
-    "fiscal_label": "start or end: which of its two years a fiscal year such as FY2022 is called by.",
-    "decimal": "Mark before decimals: . or ,",
-    "sheet": "Of a workbook, or number of the table of a page.",
-    "encoding": "Of a text.",
-    "separator": "Of a CSV.",
-    "source": "Short name for what is written.",
-    "title": "Who publishes the table, and which it is.",
-    "url": "Where it was downloaded.",
-    "licence": "Of the publisher.",
-    "authority": "customs, statistics, government, press or unstated.",
-    "published": "Day of publication (YYYY-MM-DD).",
-}
+SAID: dict[str, str] = WORDS["data import"]
 """What a table may not say itself, or says wrongly."""
 
 Rows = Annotated[Texts, "Only the rows where this stands; may be repeated.", {"metavar": "COLUMN=TEXT"}]
@@ -59,11 +38,6 @@ def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
 
     with client.open_client(allow_http=allow_http) as one:
         yield snapshots.Desk(one, snapshots.open_store(), **asking)
-
-
-def _note(notes: Any) -> None:
-    for note in notes:
-        click.echo(f"note: {note}")
 
 
 @click.command()
@@ -122,9 +96,8 @@ def fetch(
 
 def _show_pairs(found: list[Any]) -> None:
     """The notes of pairs, then what was written of them."""
-    _note(note for written in found for note in written.notes)
-    for written in found:
-        click.echo(written)
+    tell((note for written in found for note in written.notes), "note: ")
+    tell(found)
 
 
 def _show_panel(found: Iterator[Any]) -> None:
@@ -135,7 +108,7 @@ def _show_panel(found: Iterator[Any]) -> None:
         click.echo(f"{done} {written.reporter}", err=True)
         total = [a + b for a, b in zip(total, written.added, strict=True)]
         failed += written.notes if not any(written.added) else []
-    _note(failed)
+    tell(failed, "note: ")
     click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
 
 
@@ -160,9 +133,8 @@ def refresh(
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _desk(offline=offline) as desk:
         renewed = covariates.renew(list(source) or known, desk, currency)
-    _note(renewed.notes)
-    for line in renewed.differences:
-        click.echo(line)
+    tell(renewed.notes, "note: ")
+    tell(renewed.differences)
     if not renewed.differences:
         click.echo("Nothing differs from data/covariates.csv.")
     elif agreed(f"Write these {len(renewed.differences)} values to data/covariates.csv?", yes):
@@ -183,10 +155,9 @@ def update(offline: Offline = False) -> None:
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
     _show_pairs([written for written in found.written if written.added.new or written.added.changed])
-    _note(found.notes)
+    tell(found.notes, "note: ")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
-    for line in found.moved:
-        click.echo(f"  {line}")
+    tell(found.moved, "  ")
     names = ": " * bool(found.decided) + ", ".join(row["target_id"] for row in found.decided)
     click.echo(f"{len(found.decided)} of {found.pending} pending targets are decided{names}")
     if found.decided:
@@ -278,8 +249,7 @@ def import_(
             curation.add_places(new)
             click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
         written, path = record.write_import(imported, snapshots.Desk(asked, snapshots.open_store()))
-    for one in (one for draft in written for one in draft.written()):
-        click.echo(one)
+    tell(one for draft in written for one in draft.written())
     source, kept = imported.request.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
@@ -335,16 +305,14 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
 
     from lib.tools import curation
 
-    _note(notes)
+    tell(notes, "note: ")
     news = [draft.news for draft in drafts]
     total = sum(map(len, news))
     click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
-    for line in _as_table(*curation.beside(news, SHOWN)):
-        click.echo(line)
+    tell(_as_table(*curation.beside(news, SHOWN)))
     keys = pd.concat(news)["figure_id"] if news else None
     flags, seen = curation.doubts([draft.rows for draft in drafts], keys)
-    for flag in flags.head(SHOWN).itertuples():
-        click.echo(f"look: {flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}")
+    tell(in_words(flags.head(SHOWN)), "look: ")
     if len(flags) > SHOWN:
         click.echo(f"look: and {len(flags) - SHOWN:,} more")
     if seen < total:

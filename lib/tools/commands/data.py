@@ -8,23 +8,19 @@ import click
 
 from lib.errors import UserError
 from lib.tools import commands
-from lib.tools.commands import agreed, bring, expect_known_data, options, report_faults, texts
+from lib.tools.commands import (
+    WORDS,
+    agreed,
+    bring,
+    expect_known_data,
+    in_words,
+    options,
+    report_faults,
+    tell,
+    texts,
+)
 
-ASKED = {
-    "reporter": "whose trade (a name of reporters.csv, or a country)",
-    "partner": "with whom",
-    "flow": "total, export or import",
-    "period": "a year (2013), a month (2013-05), or first..last (2013-01..2013-10)",
-    "value": "the number as printed, in the unit below; blank where only growth was printed",
-    "unit": "USD bn, USD mn, CNY bn or CNY mn (亿 is 0.1 bn, 万 is 0.01 mn)",
-    "yoy_pct": "growth on the same period a year before, per cent, as printed; blank without",
-    "published": "day, month or year of the text; blank where it is undated",
-    "publisher": 'who printed it, and after "citing" whose figure it is',
-    "authority": "customs, statistics, government, press or unstated",
-    "url": "address of the page that was read",
-    "status": "what the number is good for",
-    "note": "what a reader must know; blank without",
-}
+ASKED: dict[str, str] = WORDS["data add"]
 """What a user gives, in the order in which it is asked for."""
 
 DEFAULTS = {"flow": "total", "status": "ok"} | dict.fromkeys(("value", "yoy_pct", "published", "note"), "")
@@ -63,10 +59,8 @@ def add(
         raise UserError(list_faults(faults))
     warnings = curation.warnings(row)
     click.echo(", ".join(text for text in row.values() if text))
-    for country in countries:
-        click.echo(f"reporters.csv gets a row: {country['name']}, {country['code']}")
-    for warning in warnings:
-        click.echo(f"look: {warning}")
+    tell((f"{country['name']}, {country['code']}" for country in countries), "reporters.csv gets a row: ")
+    tell(warnings, "look: ")
     if agreed("Write it?", yes):
         click.echo(f"wrote {curation.add(row)['figure_id']} to data/figures.csv")
 
@@ -130,9 +124,8 @@ def _show_flags(listed: bool) -> None:
     found = plausibility.find_flags(figures, fig.covariate("cny_per_usd"), fig.parents())
     found["status"] = found["figure_id"].map(figures.set_index("figure_id")["status"])
     more, seen = curation.doubts(parts)
-    for flag in pd.concat([found, more.assign(status="")]).itertuples() if listed else ():
-        status = f" ({flag.status})" if flag.status else ""
-        click.echo(f"{flag.rule}: {flag.figure_id}{status}: found {flag.found}, expected {flag.expected}")
+    if listed:
+        tell(in_words(pd.concat([found, more.assign(status="")])))
     doubted = found.drop_duplicates("figure_id")
     settled = int((~doubted["status"].isin(plausibility.UNDOUBTED)).sum())
     click.echo(
@@ -157,13 +150,11 @@ def diff(
     if reporter:
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     found = curation.compare(old, new)
-    earlier = curation.replaced(found.added, old)
-    for row, was in zip(found.added.itertuples(), earlier, strict=True):
-        click.echo(f"+ {_in_words(row)}" + (f" (before: {was})" if was else ""))
-    for row in found.removed.itertuples():
-        click.echo(f"- {_in_words(row)}")
-    for change in found.changed.itertuples():
-        click.echo(f'~ {change.figure_id}: {change.column}: "{change.before}" → "{change.after}"')
+    was = [f" (before: {words})" if words else "" for words in curation.replaced(found.added, old)]
+    tell(map("".join, zip(map(_in_words, found.added.itertuples()), was, strict=True)), "+ ")
+    tell(map(_in_words, found.removed.itertuples()), "- ")
+    changes = found.changed.itertuples()
+    tell((f'{one.figure_id}: {one.column}: "{one.before}" → "{one.after}"' for one in changes), "~ ")
     changed = found.changed["figure_id"].nunique()
     click.echo(f"{len(found.added)} added, {len(found.removed)} removed, {changed} changed")
 

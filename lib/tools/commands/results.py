@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import click
 
 from lib.errors import UserError, nearest, quote
-from lib.tools.commands import OUT, Out, Texts, expect_known_data, notebook_name, options, texts
+from lib.tools.commands import (
+    OUT,
+    Out,
+    Texts,
+    examples,
+    expect_known_data,
+    notebook_name,
+    options,
+    tell,
+    texts,
+)
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
@@ -22,16 +32,8 @@ FILTERS = (
 
 HIDDEN = ("run_key", "parameters")  # columns that are exported but too wide for a terminal
 
-EXAMPLES = """
-\b
-Examples
-  tradegoals results --output-type probability --sort value
-  tradegoals results --reporter Harbin --reading average --output-type verdict
-  tradegoals results --target level --csv levels.csv
-"""
 
-
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=examples("results"))
 @texts(dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any."), several=True)
 @options
 def results(
@@ -83,8 +85,7 @@ def collect_results(out: Path, changed: bool) -> None:
     from lib.tools.run import results_table
 
     if changed or not (out / results_table.TABLE).exists():
-        for line in results_table.merge(out).damaged:
-            click.echo(f"left out of the results table: {line}", err=True)
+        tell(results_table.merge(out).damaged, "left out of the results table: ", err=True)
 
 
 def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFrame":
@@ -143,8 +144,7 @@ def site(out: Out = OUT) -> None:
     expect_known_data()
     built = build_site(out)
     click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
-    for run in built.failed:
-        click.echo(f"FAILED {run.name}: {run.fault.splitlines()[0]}", err=True)
+    tell((f"{run.name}: {run.fault.splitlines()[0]}" for run in built.failed), "FAILED ", err=True)
     if built.failed:
         sys.exit(1)
 
@@ -181,5 +181,4 @@ def export(
     executed = [path.name for path in (out / "runs").glob("*/")]
     if parts and executed:
         run = "/".join([notebook_name(parts[0], executed), *parts[1:2]])
-    for path in write(run, format_, out):
-        click.echo(f"wrote {path}")
+    tell(write(run, format_, out), "wrote ")

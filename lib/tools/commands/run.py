@@ -12,29 +12,15 @@ from typing import Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, read_bytes
-from lib.tools.commands import OUT, Out, Texts, expect_known_data, notebook_name, options
+from lib.tools.commands import OUT, Out, Texts, examples, expect_known_data, notebook_name, options, tell
 from lib.tools.commands.results import collect_results
-
-EXAMPLES = """
-\b
-Examples
-  tradegoals run                                   the default notebooks, at their defaults
-  tradegoals run -p as_of=2026-11-24               the same with all that is known today
-  tradegoals run --notebook 03 -p reporter=China -p base_year=2011 -p "goal=100 USD bn"
-  tradegoals run --runs                            every named case of notebooks/runs.yml
-  tradegoals run --runs --case harbin-2014 --list  what one case would run, without running it
-  tradegoals run --runs --dry-run                  what would run and why, and what is up to date
-  tradegoals run --runs --jobs 4 --fail-fast       four at a time, and stop at the first failure
-  tradegoals reference --panels FOLDER              data/reference again, from panels read in place
-  tradegoals backtest --panel my_panel.parquet     score the forecasts on a panel of your own
-"""
 
 NAME = {"metavar": "NAME"}
 Force = Annotated[bool, "Run also what is up to date."]
 Timeout = Annotated[float, "Most seconds a run may take.", {"type": click.FloatRange(1)}]
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=examples("run"))
 @options
 def run(
     notebook: Annotated[
@@ -97,10 +83,8 @@ def run(
         if taken and taken != [given.replace("−", "-")]:
             click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
     if list_:
-        for one in chosen:
-            click.echo(
-                f"{one.name}: " + " ".join(f"{name}={value}" for name, value in one.parameters.items())
-            )
+        values = (" ".join(f"{name}={value}" for name, value in one.parameters.items()) for one in chosen)
+        tell(f"{one.name}: {shown}" for one, shown in zip(chosen, values, strict=True))
         return
     if specs:
         make_folder(specs)
@@ -126,11 +110,9 @@ def run(
     if check or accept:
         from lib.tools.run import committed  # imports pandas
 
-        for name in committed.accept(outcomes) if accept else ():
-            click.echo(f"accepted: tests/expected/{name}")
+        tell(committed.accept(outcomes) if accept else (), "accepted: tests/expected/")
         differences = committed.check(outcomes) if check else []
-        for line in differences:
-            click.echo(line, err=True)
+        tell(differences, err=True)
         if check and not differences:
             click.echo(f"all as expected ({len(outcomes)} compared)")
     if differences or any(outcome.error for outcome in outcomes):
@@ -248,10 +230,8 @@ def _only(runs: list[Any], patterns: Texts) -> list[Any]:
 
 def _explain(items: list[Any], left_out: dict[str, str]) -> None:
     """What would run and why, what is up to date, and what the data cannot answer."""
-    for run, reason in items:
-        click.echo(f"{'run' if reason else 'skip':<6}{run.name}: {reason or 'up to date'}")
-    for name, reason in left_out.items():
-        click.echo(f"none  {name}: left out, {reason}")
+    tell(f"{'run' if reason else 'skip':<6}{run.name}: {reason or 'up to date'}" for run, reason in items)
+    tell((f"{name}: left out, {reason}" for name, reason in left_out.items()), "none  ")
     due = sum(bool(reason) for _, reason in items)
     click.echo(f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else ""))
 
@@ -264,8 +244,7 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     if good and len(outcomes) <= 20:  # more are not shown one by one
         from lib.tools.run.recorded import verdict_lines  # imports pandas
 
-        for line in verdict_lines([outcome.result for outcome in good if outcome.result]):
-            click.echo(line)
+        tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
         click.echo("\nPages")
         for outcome in good:
             page, here = outcome.folder / PAGE, Path.cwd()  # shown as it is typed here
@@ -274,8 +253,7 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
     skipped = sum(outcome.skipped for outcome in good)
     counts = {"executed": len(good) - skipped, "up to date": skipped, "failed": len(outcomes) - len(good)}
     counts |= {"not run": asked - len(outcomes), "left out": len(left_out)}
-    for reason in dict.fromkeys(left_out.values()) if not asked else ():
-        click.echo(f"left out: {reason}")
+    tell(dict.fromkeys(left_out.values()) if not asked else (), "left out: ")
     if asked != 1:
         click.echo("\n" + ", ".join(f"{count} {what}" for what, count in counts.items() if count))
     for outcome in outcomes:
