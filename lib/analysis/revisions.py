@@ -25,8 +25,6 @@ from lib.series import releases, year_to_date
 from lib.show import periods
 from lib.words import fill, number
 
-START, FIGURE, TIME = "start", "figure", "time"
-
 DECIDED = {"met": 1.0, "missed": 0.0}
 """Probability that a decided reading counts with, so that its decision is a change like any other."""
 
@@ -79,26 +77,24 @@ def steps(case: CompareCase) -> pd.DataFrame:
     basis: tuple[Any, ...] | None = None
     state: dict[str, Any] = {}
     for now, row in _moments(case):
-        before, old, name = levels, state, "" if row is None else row["reporter"]
-        family = (
-            [now.reporter, *(larger.label_beside(now) for larger in lineage(now))] if row is None else [name]
-        )
-        levels = levels | {label: _levels(now, label) for label in family}
+        before, old, name = levels, state, row["reporter"] if row else ""
+        names = [name] if row else [now.reporter, *(larger.label_beside(now) for larger in lineage(now))]
+        levels = levels | {label: _levels(now, label) for label in names}
         # All that verdicts and probability rest on; where it is the same, so are they.
         so_far = year_to_date(releases(now.vintage(), now.currency))
         known = [tuple(series.items()) for series in (*levels.values(), so_far)]
         if (rests_on := (now.as_of.year, now.as_of_time < _overdue(now), *known)) != basis:
             basis, state = rests_on, _state(now)
-        words = "" if row is None else _changes(before[name].to_dict(), levels[name].to_dict())
+        words = _changes(before[name].to_dict(), levels[name].to_dict()) if row else ""
         # As text, in which a probability that is not known equals itself.
         if old and not words and str(state) == str(old):
             continue
-        kind = FIGURE if row is not None else TIME if old else START
-        if row is not None and not words:  # months of a year that is not known whole
-            period = periods(pd.DataFrame([row]))[0]
-            words = fill("{period}: {value:number}", period=period, value=row["value_mn"])
-        figure_id = "" if row is None else row["figure_id"]
-        about = {"day": now.as_of, "kind": kind, "figure_id": figure_id, "reporter": name, "levels": words}
+        if row and not words:  # months of a year that is not known whole
+            words = fill(
+                "{period}: {value:number}", period=periods(pd.DataFrame([row]))[0], value=row["value_mn"]
+            )
+        about = {"day": now.as_of, "kind": "figure" if row else "time" if old else "start"}
+        about |= {"figure_id": row["figure_id"] if row else "", "reporter": name, "levels": words}
         rows.append(about | state)
     return pd.DataFrame(rows)
 
@@ -121,16 +117,11 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
     now = PartialCase(**case.first().model_dump())
     yield now, None
     new = arrivals(case)  # of other flows than the case's own, their months are no evidence
-    own = (new["reporter"] == case.reporter) & new["period_end"].dt.year.between(
-        case.base_year, case.deadline
-    )
-    new = new[own | new.index.isin(fig.annual(new).index)]
+    inside = new["period_end"].dt.year.between(case.base_year, case.deadline)
+    new = new[((new["reporter"] == case.reporter) & inside) | new.index.isin(fig.annual(new).index)]
     # Days on which a year's exchange rate is known, or the deadline's figure is overdue.
-    clock = [
-        *(pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)),
-        _overdue(case),
-    ]
-    clock = [day for day in clock if case.as_of_time < day <= pd.Timestamp(case.until)]
+    years = [pd.Timestamp(year, 1, 1) for year in range(case.as_of.year, case.until.year + 1)]
+    clock = [day for day in (*years, _overdue(case)) if case.as_of_time < day <= pd.Timestamp(case.until)]
     for day in sorted({*new["known_from"], *clock}):
         rows = new[new["known_from"] == day]
         waiting = list(rows["figure_id"])
@@ -151,10 +142,9 @@ def _overdue(case: GoalCase) -> pd.Timestamp:
 def _state(case: PartialCase) -> dict[str, Any]:
     """Probability and verdict of each reading, from what the case knows."""
     answer = of(case)
-    verdicts: dict[str, Any] = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
-    chances = {name: DECIDED.get(verdicts[name], answer.chances.get(name, np.nan)) for name in READINGS}
-    state = {f"p_{name}": chances[name] for name in READINGS}
-    return state | {f"verdict_{name}": verdicts[name] for name in READINGS}
+    said = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
+    state = {f"p_{name}": DECIDED.get(said[name], answer.chances.get(name, np.nan)) for name in READINGS}
+    return state | {f"verdict_{name}": said[name] for name in READINGS}
 
 
 def _levels(case: PartialCase, label: str) -> pd.Series:
@@ -180,13 +170,13 @@ def contributions(found: pd.DataFrame) -> pd.DataFrame:
 
 def verdict_changes(found: pd.DataFrame) -> pd.DataFrame:
     """Every change of a verdict: reading, day, figure_id (blank: time alone), before, after."""
-    rows = []
-    for name in READINGS:
-        verdict = found[f"verdict_{name}"]
-        changed = found[verdict != verdict.shift()].iloc[1:]
-        for place, step in changed.iterrows():
-            rows.append((name, step["day"], step["figure_id"], verdict[place - 1], verdict[place]))
-    return pd.DataFrame(rows, columns=["reading", "day", "figure_id", "before", "after"])
+    changes = [
+        found[["day", "figure_id"]]
+        .assign(reading=name, before=said.shift(), after=said)[said != said.shift()]
+        .iloc[1:]
+        for name, said in ((name, found[f"verdict_{name}"]) for name in READINGS)
+    ]
+    return pd.concat(changes, ignore_index=True)[["reading", "day", "figure_id", "before", "after"]]
 
 
 def attribution(
@@ -200,12 +190,10 @@ def attribution(
     """
     moved = contributions(found)[list(readings)]
     size = moved.abs().max(axis=1)
-    some, few = found.loc[size.index[size > least]], moved[(size > 0) & (size <= least)]
-    what = some["figure_id"].replace("", "time alone")
-    rows = [some[["day", "levels"]].assign(what=what).join(moved)]
-    if len(few):
-        rows.append(few.sum().to_frame().T.assign(what=f"{len(few)} with smaller moves"))
-    rows.append(moved.sum(min_count=1).to_frame().T.assign(what="all together"))
+    large, few = found.loc[size.index[size > least]], moved[(size > 0) & (size <= least)]
+    rows = [large[["day", "levels"]].assign(what=large["figure_id"].replace("", "time alone")).join(moved)]
+    rows += [few.sum().to_frame().T.assign(what=f"{len(few)} with smaller moves")] * (len(few) > 0)
+    rows += [moved.sum(min_count=1).to_frame().T.assign(what="all together")]
     table = pd.concat([row for row in rows if len(row)], ignore_index=True)
     return table.reindex(columns=["day", "what", "levels", *readings]).replace(0.0, np.nan)
 
@@ -218,18 +206,16 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
     Frame with label, low and high (fractions, ends of the bar) and moved (NaN for start and end).
     """
     steps = attribution(found, [case.reading], least).iloc[:-1]
-    moved, probability = steps[case.reading], found[f"p_{case.reading}"]
-    after = probability.iloc[0] + moved.cumsum()
+    moved, odds, said = steps[case.reading], found[f"p_{case.reading}"], found[f"verdict_{case.reading}"]
+    after = odds.iloc[0] + moved.cumsum()
     labels = [
         what.replace("with smaller moves", "smaller") + ("" if pd.isna(day) else f"\n{day:%-d %b %Y}")
         for what, day in zip(steps["what"], steps["day"], strict=True)
     ]
-    low, high = np.minimum(after, after - moved), np.maximum(after, after - moved)
-    moves = pd.DataFrame({"label": labels, "low": low, "high": high, "moved": moved})
-    verdict = found[f"verdict_{case.reading}"]
-    ends = [f"{case.as_of:%-d %b %Y}\n{verdict.iloc[0]}", f"{case.until:%-d %b %Y}\n{verdict.iloc[-1]}"]
-    start, end = (
-        pd.DataFrame({"label": [label], "low": 0.0, "high": [p], "moved": np.nan})
-        for label, p in zip(ends, probability.iloc[[0, -1]], strict=True)
-    )
-    return pd.concat([start, moves, end], ignore_index=True)
+    ends = [f"{case.as_of:%-d %b %Y}\n{said.iloc[0]}", f"{case.until:%-d %b %Y}\n{said.iloc[-1]}"]
+    shown = {"label": [ends[0], *labels, ends[1]], "low": [0.0, *np.minimum(after, after - moved), 0.0]}
+    shown |= {
+        "high": [odds.iloc[0], *np.maximum(after, after - moved), odds.iloc[-1]],
+        "moved": [np.nan, *moved, np.nan],
+    }
+    return pd.DataFrame(shown).astype({"low": float, "high": float, "moved": float})

@@ -98,16 +98,13 @@ def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
     Frame: name, first, last (years), change (fraction), rows (the figures behind both levels); flows that are not
     known in both years are absent.
     """
-    first = int(levels.loc[: case.deadline - 1].index[-1])
-    rows = []
+    first, rows = int(levels.loc[: case.deadline - 1].index[-1]), []
     for one in family(case)[:-1]:
         theirs = one.series()
-        after = theirs.loc[case.deadline :]
-        if first in theirs.index and len(after):
-            ends = theirs.loc[[first, after.index[0]]]
+        ends = theirs.loc[[year for year in (first, *theirs.loc[case.deadline :].index[:1]) if year in theirs.index]]
+        if len(ends) == 2:
             change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
-            behind = ", ".join(dict.fromkeys(ends["figure_id"]))
-            rows.append((one.reporter, first, int(after.index[0]), change, behind))
+            rows.append((one.reporter, *ends.index, change, ", ".join(ends["figure_id"].unique())))
     return pd.DataFrame(rows, columns=["name", "first", "last", "change", "rows"])
 
 

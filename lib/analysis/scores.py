@@ -43,8 +43,7 @@ def _resampled(groups: ArrayLike, *values: ArrayLike, seed: int = 0) -> Array:
 
 
 def _interval(estimate: float, drawn: Array) -> Interval:
-    low, high = np.quantile(drawn, [0.05, 0.95])
-    return Interval(float(estimate), float(low), float(high))
+    return Interval(float(estimate), *np.quantile(drawn, [0.05, 0.95]).tolist())
 
 
 def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
@@ -85,22 +84,6 @@ def contest(
         return "level", Interval(float(np.average(apart, weights=weights)), -np.inf, np.inf)
     found = mean_interval(apart, groups, weights)
     return ("better" if found.high < 0 else "worse" if found.low > 0 else "level"), found
-
-
-def worst_expected(common: float, origins: int) -> tuple[float, float]:
-    """Range (90 %) of the coverage of 80 % intervals in the worst of some origins, were they calibrated.
-
-    The probit of the PIT is √common·(shock of the year) + √(1 − common)·(of the flow), both standard normal; an interval
-    covers least in the year whose shock is largest. The years are taken as independent; those that overlap show less.
-
-    Parameters
-    ----------
-    common : share of the variance that flows of one origin have in common, 0 to 1.
-    """
-    largest = np.array([0.95, 0.05]) ** (1 / origins)  # of the shocks of so many years, by size
-    shock, half, own = np.sqrt(common) * ndtri((1 + largest) / 2), ndtri(0.9), np.sqrt(1 - common)
-    low, high = ndtr((half - shock) / own) - ndtr((-half - shock) / own)
-    return float(low), float(high)
 
 
 def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -> pd.DataFrame:
@@ -186,32 +169,37 @@ def intervals(case: ScoreCase) -> pd.DataFrame:
     return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)].set_index("origin").sort_index()
 
 
-class Worst(NamedTuple):
-    """The origin whose 80 % intervals held least, beside what calibrated ones would show (90 % range).
+def _worst_expected(common: float, origins: int) -> tuple[float, float]:
+    """Range (90 %) of the coverage of 80 % intervals in the worst of some origins, were they calibrated.
 
-    `common` is the share of the variance that flows of one origin have in common; `told`: whether the coverage lies within
-    the range, below or above. One origin alone says nothing of it: they are then None, and `told` is unknown.
+    The probit of the PIT is √common·(shock of the year) + √(1 − common)·(of the flow), both standard normal; an interval
+    covers least in the year whose shock is largest. The years are taken as independent; those that overlap show less.
     """
-
-    origin: int
-    coverage: float
-    common: float | None = None
-    low: float | None = None
-    high: float | None = None
-    told: str = "unknown"
+    largest = np.array([0.95, 0.05]) ** (1 / origins)  # of the shocks of so many years, by size
+    shock, half, own = np.sqrt(common) * ndtri((1 + largest) / 2), ndtri(0.9), np.sqrt(1 - common)
+    low, high = ndtr((half - shock) / own) - ndtr((-half - shock) / own)
+    return float(low), float(high)
 
 
-def worst_origin(case: ScoreCase) -> Worst:
-    """The worst origin of the case (`Worst`)."""
+def worst_origin(case: ScoreCase) -> dict[str, Any]:
+    """The origin whose 80 % intervals held least, beside what calibrated ones would show.
+
+    Returns
+    -------
+    origin, coverage, common (share of the variance that flows of one origin have in common), low, high (90 % range of
+    calibrated ones) and told: whether the coverage lies within the range, below or above. One origin alone says
+    nothing of it: then told is "unknown", and common, low and high are absent.
+    """
     rows = intervals(case)
-    origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
+    worst = {"origin": int(rows["cover80"].idxmin()), "coverage": float(rows["cover80"].min())}
     if len(rows) < 2:
-        return Worst(origin, least)
+        return worst | {"told": "unknown"}
     within = float(np.average(rows["zz"] - rows["z"] ** 2, weights=rows["n"]))
     between = float(rows["z"].var(ddof=1))
-    low, high = worst_expected(between / (between + within), len(rows))
-    told = "below" if least < low else "above" if least > high else "within"
-    return Worst(origin, least, between / (between + within), low, high, told)
+    common = between / (between + within)
+    low, high = _worst_expected(common, len(rows))
+    told = "below" if worst["coverage"] < low else "above" if worst["coverage"] > high else "within"
+    return worst | {"common": common, "low": low, "high": high, "told": told}
 
 
 def reliability(case: ScoreCase) -> pd.DataFrame:

@@ -5,7 +5,7 @@ years before. `lib.outlook` combines them (Bates & Granger 1969); here each is a
 that such nowcasts made are read from the kept backtest.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,8 +25,7 @@ RELEASE = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate",
 """Columns of `by_release`."""
 
 
-@dataclass(frozen=True)
-class RunningYear:
+class RunningYear(NamedTuple):
     """A running year as a day knew it.
 
     Parameters
@@ -34,7 +33,8 @@ class RunningYear:
     year, month : the running year, and its last month in the year so far (0: nothing of it is known).
     so_far_mn : the year so far, millions; NaN at month 0.
     stretches : everything known of months, all years (`lib.series.releases`).
-    levels : by year, millions, up to the last full year.
+    levels : by year, millions, up to the last full year (`last`).
+    own : the flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown.
     """
 
     year: int
@@ -42,16 +42,8 @@ class RunningYear:
     so_far_mn: float
     stretches: pd.DataFrame
     levels: pd.Series
-
-    @property
-    def last(self) -> int:
-        """The last full year."""
-        return int(self.levels.index[-1])
-
-    @property
-    def own(self) -> pd.DataFrame:
-        """The flow's own ln(total / year so far), earlier years × months 1 to 11, NaN where unknown."""
-        return series.own_ratios(self.stretches, self.levels)
+    last: int
+    own: pd.DataFrame
 
 
 def look(case: GoalCase) -> RunningYear:
@@ -60,15 +52,14 @@ def look(case: GoalCase) -> RunningYear:
     Without any, the year after the last level. The case's goal is not looked at.
     """
     levels = case.series()["value_mn"].dropna()
-    last = int(levels.index[-1])
-    stretches = case.releases()
+    last, stretches = int(levels.index[-1]), case.releases()
+    known = stretches, levels, last, series.own_ratios(stretches, levels)
     so_far = series.year_to_date(stretches[stretches["year"] > last])
     so_far = so_far[so_far.index.get_level_values("last_month") <= MONTHS[-1]]
     if so_far.empty:
-        return RunningYear(last + 1, 0, np.nan, stretches, levels)
+        return RunningYear(last + 1, 0, np.nan, *known)
     year = int(so_far.index.get_level_values("year").max())
-    month = int(so_far[year].index[-1])
-    return RunningYear(year, month, float(so_far[year].iloc[-1]), stretches, levels)
+    return RunningYear(year, int(so_far[year].index[-1]), float(so_far[year].iloc[-1]), *known)
 
 
 def total(case: GoalCase, running: RunningYear, without: tuple[str, ...] = ()) -> Answer:
@@ -134,21 +125,15 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
     for day in sorted(inside["known_from"].unique()):
         then = case.model_copy(update={"as_of": day.date()})
-        levels = then.series()["value_mn"]
-        if case.base_year not in levels.index or (running := look(then)).year > case.deadline:
+        running = look(then)
+        if case.base_year not in running.levels.index or running.year > case.deadline:
             continue
         so_far = running.so_far_mn if running.month else 0.0
-        state = {"year": running.year, "month": running.month, "so_far_mn": so_far}
-        state["last_mn"] = float(levels.iloc[-1])
+        state = (running.year, running.month, so_far, float(running.levels.iloc[-1]))
         if state != before:
             answer = outlook.of(then)
-            quantiles = dict(zip(FAN, _quantiles(answer.law, running.year), strict=True))
-            odds = (
-                dict.fromkeys(READINGS, np.nan)
-                | p_this_year(answer, running).to_dict()
-                | answer.chances.to_dict()
-            )
-            rows.append({"day": day, **state, **quantiles, **odds})
+            odds = [*p_this_year(answer, running), *answer.chances.reindex(list(READINGS))]
+            rows.append((day, *state, *_quantiles(answer.law, running.year), *odds))
         before = state
     return pd.DataFrame(rows, columns=RELEASE)
 
@@ -177,15 +162,15 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     -------
     Frame indexed by month: estimate, low, high (fractions; 0 is no better, 1 perfect).
     """
-    kept = read_kept(ERRORS_FILE)
-    kept = kept.assign(total=kept["mae"] * kept["n"])
-    sums = kept.pivot_table(index=["month", "year"], columns="method", values="total", aggfunc="sum")
+    kept = read_kept(ERRORS_FILE).assign(total=lambda rows: rows["mae"] * rows["n"])
+    sums = kept.pivot_table(
+        index=["month", "year"], columns="method", values="total", aggfunc="sum"
+    ).reset_index(1)
     rows = {
-        month: scores.skill_interval(part["combined"], part[rival], part.index.get_level_values("year"))
+        month: scores.skill_interval(part["combined"], part[rival], part["year"])._asdict()
         for month, part in sums.groupby("month")
     }
-    found = pd.DataFrame.from_dict(rows, orient="index", columns=list(scores.Interval._fields))
-    return found.rename_axis("month")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("month")
 
 
 def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
