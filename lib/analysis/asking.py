@@ -34,8 +34,7 @@ from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
 
-OWN = "your figures"
-"""Stands for the reporter of figures that come without a name."""
+OWN = "your figures"  # stands for the reporter of figures that come without a name
 
 
 class OwnCase(GoalCase):
@@ -64,20 +63,15 @@ class OwnCase(GoalCase):
 
     def record(self) -> pd.DataFrame:
         """The levels as figures of the years that they are called by, each known once its year was over."""
+        levels = pd.Series(self.levels).sort_index()
+        year = levels.index.astype("str")
+        days = [_end_of(year, self.year_ends) + timedelta(days=1) for year in levels.index]
+        rows = pd.DataFrame({"value": levels.to_numpy(), "figure_id": year, "published": map(str, days)})
+        rows = rows.assign(
+            period_start=year + "-01-01", period_end=year + "-12-31", flow=self.flow, status="ok"
+        )
         about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
-        about |= {"flow": self.flow, "status": "ok"}
-        rows = [
-            about
-            | {
-                "value": level,
-                "figure_id": str(year),
-                "period_start": f"{year}-01-01",
-                "period_end": f"{year}-12-31",
-            }
-            | {"published": (_end_of(year, self.year_ends) + timedelta(days=1)).isoformat()}
-            for year, level in sorted(self.levels.items())
-        ]
-        return fetched.with_derived(fetched.typed(pd.DataFrame(rows)))
+        return fetched.with_derived(fetched.typed(rows.assign(**about)))
 
     def vintage(self) -> pd.DataFrame:
         """The figures that were known on `as_of`."""
@@ -172,8 +166,8 @@ def ask(
         notes += _name_partner(values)
     else:
         levels = read_levels(about) * scale
-        ends = {one.end_time.month for one in getattr(about, "index", ()) if isinstance(one, pd.Period)}
-        month = int(ends.pop()) if len(ends) == 1 else 12
+        index = about.index if isinstance(about, pd.Series | pd.DataFrame) else None
+        month = int(index[-1].end_time.month) if isinstance(index, pd.PeriodIndex) and len(index) else 12
         late = [year for year in levels.index if _end_of(year, month) >= pd.Timestamp(values["as_of"]).date()]
         notes += [f"left out: {year_spans(late)}, not over on {values['as_of']}"] if late else []
         values |= {"currency": money, "per_usd": _rates(per_usd, levels, money)}

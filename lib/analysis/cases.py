@@ -32,11 +32,17 @@ class PaceCase(TrendCase):
         return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
 
 
+# A number may be written as text, which `Literal` alone would refuse.
 Digits = BeforeValidator(lambda value: int(value) if str(value).strip().isdigit() else value)
-"""A number may be written as text, which `Literal` alone would refuse."""
 
-LAST_OUTCOME = 2020
-"""Last year of the panel on which forecasts are scored."""
+# The fields of a goal whose defaults are a notebook's own.
+Place = Annotated[str, Field(description=REPORTER)]
+Stated = Annotated[str, Field(description=GOAL)]
+Day = Annotated[date, Field(description="use only what had been published by this day")]
+Base = Annotated[int, Field(ge=1900, le=2100, description="the level of this year is the base")]
+Deadline = Annotated[int, Field(ge=1900, le=2100, description="the last year that counts")]
+
+LAST_OUTCOME = 2020  # last year of the panel on which forecasts are scored
 
 
 class DriverCase(TrendCase):
@@ -65,23 +71,23 @@ class PolicyCase(FlowCase):
 class TrackerCase(GoalCase):
     """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
 
-    reporter: str = Field("Heilongjiang", description=REPORTER)
+    reporter: Place = "Heilongjiang"
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="read the goal each year up to this day")
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    goal: Stated = "14 USD bn"
+    base_year: Base = 2005
+    deadline: Deadline = 2010
 
 
 class CompareCase(GoalCase):
     """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
 
-    reporter: str = Field("Heilongjiang", description=REPORTER)
+    reporter: Place = "Heilongjiang"
     as_of: date = Field(
         date(2007, 12, 31), description="the first day: use only what had been published by it"
     )
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    goal: Stated = "14 USD bn"
+    base_year: Base = 2005
+    deadline: Deadline = 2010
     until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
 
     def check_against_data(self) -> None:
@@ -90,13 +96,9 @@ class CompareCase(GoalCase):
             raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
         super().check_against_data()
 
-    def first(self) -> GoalCase:
-        """The goal on the first day."""
-        return GoalCase(**self.model_dump(exclude={"until"}))
-
-    def last(self) -> GoalCase:
-        """The goal on the last day."""
-        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
+    def on(self, day: date) -> GoalCase:
+        """The goal on one day."""
+        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": day})
 
     def title(self) -> str:
         """One line that names flow, goal and both days."""
@@ -106,11 +108,11 @@ class CompareCase(GoalCase):
 class YearEndCase(GoalCase):
     """A goal seen from within a year; the defaults are a goal of 2019 in a year with many releases."""
 
-    reporter: str = Field("China", description=REPORTER)
-    as_of: date = Field(date(2021, 12, 31), description="use only what had been published by this day")
-    goal: str = Field("200 USD bn", description=GOAL)
-    base_year: int = Field(2018, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
+    reporter: Place = "China"
+    as_of: Day = date(2021, 12, 31)
+    goal: Stated = "200 USD bn"
+    base_year: Base = 2018
+    deadline: Deadline = 2024
 
 
 class ScenarioCase(GoalCase):
@@ -148,7 +150,7 @@ class ScenarioCase(GoalCase):
 class HiddenCase(GoalCase):
     """A goal whose last years nobody published, with the doubts that their inference rests on."""
 
-    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+    as_of: Day = fig.UNDATED_KNOWN_FROM
     scope_same: float = Field(
         0.5, ge=0, le=1, description="probability that levels after silence have the scope of the base"
     )

@@ -32,14 +32,9 @@ DRIVERS = {
 }
 """Drivers by short name, all as log growth of the year's average (prices) or of the year (GDP)."""
 
-LEAST_YEARS = 12
-"""Four drivers and a constant leave seven degrees of freedom then; with fewer years nothing is fitted."""
-
-LEAST_RATES = 10
-"""Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
-
-LEAST_FORECASTS = 8
-"""With fewer forecasts than this, no word on which is better."""
+LEAST_YEARS = 12  # for a fit: four drivers and a constant leave seven degrees of freedom then
+LEAST_RATES = 10  # before the first origin of a forecast: they leave five then
+LEAST_FORECASTS = 8  # with fewer forecasts than this, no word on which is better
 
 
 @dataclass(frozen=True)

@@ -104,26 +104,22 @@ def _percent(values: pd.Series) -> pd.Series:
     return values.map("{:+,.1f} %".format).astype("str").str.replace("-", "−")
 
 
-SAME_NUMBER = 0.05
-"""Log distance within which two prints are the same number; a year's rates spread a conversion by so much."""
+# Log distances.
+SAME_NUMBER = 0.05  # within it two prints are the same number; a year's rates spread a conversion by so much
+SAME_SIZE = (
+    0.35  # within it a level fits the years around: a country pair's trade seldom changes more in a year
+)
+CONFLICT = 0.02  # prints of a level in one currency differ by rounding to two or three digits at most
+JUMP = float(np.log(3))  # beyond three times the pace of the years around, growth is rarer than a slip
+APART = float(np.log(2))  # beyond it the paces of neighbours contradict one another
+MIRROR = float(np.log(1.25))  # freight and insurance explain 6 to 10 % (IMF, DOTS), re-exports some more
 
-SAME_SIZE = 0.35
-"""Log distance within which a level fits the years around it: yearly trade of a country pair seldom changes more."""
-
-CONFLICT = 0.02
-"""Two prints of a level in one currency differ by rounding to two or three digits at most: 2 per cent."""
-
-JUMP = float(np.log(3))
-"""Beyond three times the pace of the years around, growth is rarer than a slip."""
-
-NEAR_DAYS = 800
-"""Two periods are neighbours when their middles lie within a little more than two years of one another."""
-
-APART = float(np.log(2))
-"""Neighbours contradict one another when their paces differ by more than a factor of two."""
-
-MIRROR = float(np.log(1.25))
-"""Freight and insurance explain 6 to 10 per cent (IMF, Direction of Trade Statistics), re-exports some more."""
+NEAR_DAYS = 800  # neighbours' middles lie within a little more than two years of one another
+GROWTH_POINTS = 2.0  # between printed growth and that of the levels: revisions of the base explain up to two
+PARTS_POINTS = (
+    0.3  # between the growth of a total and that of its parts, beside the rounding of what is printed
+)
+PARTS_SHARE = 0.01  # of the total: exports and imports may be rounded and revised apart
 
 SLIPS = {
     1: "a decimal, or yi (亿, 0.1 bn) taken for bn",
@@ -267,16 +263,6 @@ def _same_number(rows: pd.DataFrame) -> pd.DataFrame:
     of = other + " to " + pairs["period_end_o"].dt.strftime("%Y-%m-%d")
     bad = (pairs["period_end"] > pairs["period_end_o"]) | (mine != other)
     return pairs.assign(expected="another number: this is that of " + of)[bad]
-
-
-GROWTH_POINTS = 2.0
-"""Points between printed growth and growth of the levels: revisions of the base explain up to two."""
-
-PARTS_POINTS = 0.3
-"""Points between the growth of a total and that of its parts, beside the rounding of what is printed."""
-
-PARTS_SHARE = 0.01
-"""Of the total: exports and imports may be rounded and revised apart."""
 
 
 def _growth_against_levels(rows: pd.DataFrame) -> pd.DataFrame:

@@ -26,10 +26,7 @@ WITH_OIL, ORDINARY = "Not to be told from the oil price", "Not to be told from a
 EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 """Who exports in a flow seen from China: the synthetic controls that speak to it."""
 
-LEAST_YEARS = 6
-"""Growth rates needed beside the event's own."""
-
-LEAST_LEVELS = 10
+LEAST_YEARS, LEAST_LEVELS = 6, 10  # growth rates needed beside the event's own; levels across a gap
 
 
 class Step(NamedTuple):

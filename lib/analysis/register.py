@@ -35,14 +35,14 @@ USD_PER_UNIT = {
 }  # fmt: skip
 """Rough rates, good enough to place a flow in a size class tens of times wider; nothing else uses them."""
 
+# Size where the row states none, near the median of the others: trade with the world, with one country.
 TYPICAL_USD = {True: 5e10, False: 2e9}
-"""Size where the row states none, near the median of the others: trade with the world, with one country."""
 
+# The probabilities of the register that are compared with a constant ½.
 SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
-"""The probabilities of the register that are compared with a constant ½."""
 
+# Words in a note by which a verdict was taken early or from a part of the period.
 UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
-"""Words in a note by which a verdict was taken early or from a part of the period."""
 
 
 def score_register(targets: pd.DataFrame) -> pd.DataFrame:
@@ -107,8 +107,7 @@ def known_before(rows: pd.DataFrame, year: float) -> pd.Series:
     return (rows["resolved"] < year) & (rows["announced"] < year)
 
 
-PULL_SD = 0.5
-"""Standard deviation, in log odds, of the pull before any target has been resolved: fixed beforehand."""
+PULL_SD = 0.5  # log odds, of the pull before any target has been resolved: fixed beforehand
 
 
 def _pulled(rows: pd.DataFrame) -> pd.Series:
@@ -206,11 +205,8 @@ FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
 """Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
 government is below the national level; whether the target is stated as growth."""
 
-PRIOR_SD = 0.5
-"""Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
-
-MIN_KNOWN = 20
-"""Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
+PRIOR_SD = 0.5  # of a coefficient: one standard deviation of a feature changes the odds by 1.6 or so
+MIN_KNOWN = 20  # resolved targets from which the model is fitted; before that the share known is taken
 
 
 def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:

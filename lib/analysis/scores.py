@@ -21,8 +21,7 @@ if TYPE_CHECKING:  # research uses the means and intervals, which rest on no cas
 
 BASE = "base_rate_long"
 
-DRAWS = 1000
-"""Bootstrap samples: the ends of a 90 % interval rest on 50 of them each."""
+DRAWS = 1000  # bootstrap samples: the ends of a 90 % interval rest on 50 of them each
 
 
 class Interval(NamedTuple):

@@ -174,13 +174,11 @@ def sdsn(target: TrackedTarget) -> Assessment:
 
 # --- day by day ---
 
+# Trackers that need no more than base, latest and target; the anticipated progress also takes the levels.
 TRACKERS = (eurostat, un_progress_chart, escap_current_status, sdsn)
-"""Trackers that need no more than base, latest and target; the anticipated progress also takes the levels."""
 
 PROBABILITY = "probability"
-
-NO_FORECAST = "ESCAP current status"
-"""The tracker that says how much of the way is done, and not whether the rest will be."""
+NO_FORECAST = "ESCAP current status"  # says how much of the way is done, and not whether the rest will be
 
 
 def reading_days(case: GoalCase) -> list[date]:
@@ -224,22 +222,6 @@ def _read(case: GoalCase) -> list[tuple[Any, ...]]:
     value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
     rows += [escap_anticipated(target, since), (PROBABILITY, value, verdict, None)]
     return [(case.as_of, year, level, *row) for row in rows]
-
-
-def by_day(found: pd.DataFrame) -> pd.DataFrame:
-    """The readings of `year_by_year` with one row a day.
-
-    Returns
-    -------
-    Frame with day, latest_year, latest_mn, one column a tracker (its value), probability (NaN once decided, and
-    where there is none) and verdict.
-    """
-    key = ["day", "latest_year", "latest_mn"]
-    odds = found[found["who"] == PROBABILITY].set_index(key)
-    wide = found.pivot(index=key, columns="who", values="value").rename_axis(columns=None).astype(float)
-    decided = odds["progress_class"].isin(["met", "missed"])
-    wide[PROBABILITY] = odds["value"].astype(float).mask(decided)
-    return wide.assign(verdict=odds["progress_class"]).reset_index()
 
 
 def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:

@@ -15,16 +15,10 @@ from scipy.optimize import bisect
 from lib.growth import cagr, doubling_time, yoy
 from lib.reference import Array
 
-MIN_TREND_YEARS = 6
-"""Fewer levels than this do not carry a trend with an interval."""
-
+MIN_TREND_YEARS = 6  # fewer levels than this do not carry a trend with an interval
 DRAWS = 9999
-
-LEAST_VALUES = 8
-"""Fewer values than this leave no room for two segments of three and a choice between break years."""
-
-STILL = 1e-4
-"""Log growth whose range is less stands still: published digits could not tell it from that."""
+LEAST_VALUES = 8  # fewer leave no room for two segments of three and a choice between break years
+STILL = 1e-4  # log growth whose range is less stands still: published digits could not tell it from that
 
 
 def log_trend(levels: pd.Series) -> tuple[float, float, float]:
