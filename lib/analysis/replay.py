@@ -32,9 +32,6 @@ from lib.reference import Array, read_kept
 from lib.show import periods
 from lib.words import fill, number
 
-RELEASE = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate", *READINGS]
-"""Columns of `by_release`."""
-
 
 class RunningYear(NamedTuple):
     """A running year as a day knew it.
@@ -121,16 +118,12 @@ def p_this_year(answer: Answer, running: RunningYear) -> pd.Series:
 def by_release(case: GoalCase) -> pd.DataFrame:
     """How the nowcast and the probabilities moved, release by release, since the base of the goal was known.
 
-    Parameters
-    ----------
-    case : flow, goal and the last day.
-
     Returns
     -------
-    One row a day that moved the last full year or the year so far: day, year (the running one), month (0: nothing of
-    it known yet), so_far_mn, last_mn, the quantiles of its total (`lib.law.FAN`, millions), path and rate
-    (`p_this_year`), average, every_year and mean_of_rates (NaN where absent). Each row knows only what had been
-    published by its day. Days on which the running year lies after the deadline are left out.
+    One row a day that moved the last full year or the year so far, with what had been published by it: day,
+    year (the running one), month (0: nothing of it known yet), so_far_mn, last_mn, the quantiles of its total (millions),
+    path and rate (`p_this_year`), and the readings (NaN where absent). Days on which the running year lies after the
+    deadline are left out.
     """
     record, rows, before = case.vintage(), [], None
     inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
@@ -146,7 +139,8 @@ def by_release(case: GoalCase) -> pd.DataFrame:
             odds = [*p_this_year(answer, running), *answer.chances.reindex(list(READINGS))]
             rows.append((day, *state, *_quantiles(answer.law, running.year), *odds))
         before = state
-    return pd.DataFrame(rows, columns=RELEASE)
+    head = ["day", "year", "month", "so_far_mn", "last_mn", *FAN, "path", "rate"]
+    return pd.DataFrame(rows, columns=[*head, *READINGS])
 
 
 def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
@@ -157,9 +151,8 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     for month in MONTHS:
         prior = evidence.ratio_prior(size, origin, month)
         fitted = evidence.ratio_model(own[month].dropna().to_numpy(), prior)
-        rows[month] = np.exp(
-            -laws.location(fitted, 1) - laws.spread(fitted, 1) * stdtrit(fitted.df, [0.9, 0.5, 0.1])
-        )
+        t = stdtrit(fitted.df, [0.9, 0.5, 0.1])
+        rows[month] = np.exp(-laws.location(fitted, 1) - laws.spread(fitted, 1) * t)
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
 
 
@@ -174,13 +167,10 @@ def skill_by_month(rival: str) -> pd.DataFrame:
     Frame indexed by month: estimate, low, high (fractions; 0 is no better, 1 perfect).
     """
     kept = read_kept(ERRORS_FILE).assign(total=lambda rows: rows["mae"] * rows["n"])
-    sums = kept.pivot_table(
-        index=["month", "year"], columns="method", values="total", aggfunc="sum"
-    ).reset_index(1)
-    rows = {
-        month: scores.skill_interval(part["combined"], part[rival], part["year"])._asdict()
-        for month, part in sums.groupby("month")
-    }
+    sums = kept.groupby(["method", "month", "year"])["total"].sum().unstack("method").reset_index("year")
+    rows = {}
+    for month, part in sums.groupby("month"):
+        rows[month] = scores.skill_interval(part["combined"], part[rival], part["year"])._asdict()
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("month")
 
 
@@ -200,10 +190,7 @@ def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
 
 # --- between two days ---
 
-DECIDED = {"met": 1.0, "missed": 0.0}
-"""Probability that a decided reading counts with, so that its decision is a change like any other."""
-
-
+DECIDED = {"met": 1.0, "missed": 0.0}  # what these count with, so that a decision is a change like any other
 LEAST_SHOWN = 0.0005  # moves up to 0.05 points of a per cent are told together
 
 
@@ -225,10 +212,7 @@ class PartialCase(GoalCase):
 def arrivals(case: CompareCase) -> pd.DataFrame:
     """Figures of the flow and of the larger flows that became known after the first day, up to the last.
 
-    Returns
-    -------
-    Rows as `lib.figures.load_figures` gives them, `reporter` as `FlowCase.label_beside`, in order of `known_from`,
-    then of the file.
+    `reporter` is `FlowCase.label_beside`, the order that of `known_from`, then of the file.
     """
     last = case.on(case.until)
     family = [last, *outlook.lineage(last)]
@@ -251,11 +235,8 @@ def steps(case: CompareCase) -> pd.DataFrame:
     basis: tuple[Any, ...] | None = None
     state: dict[str, Any] = {}
     for now, row in _moments(case):
-        before, old, name = levels, state, row["reporter"] if row else ""
-        names = (
-            [name] if row else [now.reporter, *(larger.label_beside(now) for larger in outlook.lineage(now))]
-        )
-        for label in names:
+        before, old, name = levels, state, row.get("reporter", "")
+        for label in [name] if row else [one.label_beside(now) for one in [now, *outlook.lineage(now)]]:
             reporter, _, partner = label.partition("–")
             member = now.model_copy(update={"reporter": reporter, "partner": partner or now.partner})
             levels = levels | {label: member.series()["value_mn"]}
@@ -263,17 +244,19 @@ def steps(case: CompareCase) -> pd.DataFrame:
         so_far = series.year_to_date(series.releases(now.vintage(), now.currency))
         known = [tuple(one.items()) for one in (*levels.values(), so_far)]
         if (rests_on := (now.as_of.year, now.as_of_time < _overdue(now), *known)) != basis:
-            basis, state = rests_on, _state(now)
+            basis, answer = rests_on, outlook.of(now)
+            said = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
+            odds = {name: DECIDED.get(said[name], answer.chances.get(name, np.nan)) for name in READINGS}
+            state = {f"p_{name}": p for name, p in odds.items()} | {f"verdict_{r}": said[r] for r in READINGS}
         words = _changes(before[name].to_dict(), levels[name].to_dict()) if row else ""
         # As text, in which a probability that is not known equals itself.
         if old and not words and str(state) == str(old):
             continue
         if row and not words:  # months of a year that is not known whole
-            words = fill(
-                "{period}: {value:number}", period=periods(pd.DataFrame([row]))[0], value=row["value_mn"]
-            )
+            period = periods(pd.DataFrame([row]))[0]
+            words = fill("{period}: {value:number}", period=period, value=row["value_mn"])
         about = {"day": now.as_of, "kind": "figure" if row else "time" if old else "start"}
-        about |= {"figure_id": row["figure_id"] if row else "", "reporter": name, "levels": words}
+        about |= {"figure_id": row.get("figure_id", ""), "reporter": name, "levels": words}
         rows.append(about | state)
     return pd.DataFrame(rows)
 
@@ -288,13 +271,13 @@ def _changes(old: dict[int, float], new: dict[int, float]) -> str:
     return "; ".join(words)
 
 
-def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | None]]:
+def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[Any, Any]]]:
     """The case at every moment that can matter, with the figure of a full year that has just arrived.
 
     First the first day; then each day on which time itself can change something, before its figures.
     """
     now = PartialCase(**case.on(case.as_of).model_dump())
-    yield now, None
+    yield now, {}
     new = arrivals(case)  # of other flows than the case's own, their months are no evidence
     inside = new["period_end"].dt.year.between(case.base_year, case.deadline)
     new = new[((new["reporter"] == case.reporter) & inside) | new.index.isin(fig.annual(new).index)]
@@ -306,7 +289,7 @@ def _moments(case: CompareCase) -> Iterator[tuple[PartialCase, dict[str, Any] | 
         waiting = list(rows["figure_id"])
         now = now.model_copy(update={"as_of": day.date(), "held_back": frozenset(waiting)})
         if day in clock:
-            yield now, None
+            yield now, {}
         for row in rows.to_dict("records"):
             waiting.remove(row["figure_id"])
             now = now.model_copy(update={"held_back": frozenset(waiting)})
@@ -318,23 +301,11 @@ def _overdue(case: GoalCase) -> pd.Timestamp:
     return pd.Timestamp(case.deadline + PUBLICATION_LAG_YEARS, 12, 31)
 
 
-def _state(case: PartialCase) -> dict[str, Any]:
-    """Probability and verdict of each reading, from what the case knows."""
-    answer = outlook.of(case)
-    said = {verdict.reading: verdict.outcome for verdict in answer.verdicts}
-    state = {f"p_{name}": DECIDED.get(said[name], answer.chances.get(name, np.nan)) for name in READINGS}
-    return state | {f"verdict_{name}": said[name] for name in READINGS}
-
-
 def contributions(found: pd.DataFrame) -> pd.DataFrame:
-    """What each step moved of the probability of each reading, a fraction.
+    """What each step moved of the probability of each reading (columns), a fraction; the start is left out.
 
     Where a step has no probability the last one stands, so the column adds up to the change from the first
     probability to the last; it is NaN throughout where none was ever known.
-
-    Returns
-    -------
-    Frame with a column a reading, indexed like the steps without their start.
     """
     odds = found[[f"p_{name}" for name in READINGS]].set_axis(list(READINGS), axis="columns")
     return odds.ffill().diff().iloc[1:]
@@ -374,9 +345,9 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
         for what, day in zip(steps["what"], steps["day"], strict=True)
     ]
     ends = [f"{case.as_of:%-d %b %Y}\n{said.iloc[0]}", f"{case.until:%-d %b %Y}\n{said.iloc[-1]}"]
-    shown = {"label": [ends[0], *labels, ends[1]], "low": [0.0, *np.minimum(after, after - moved), 0.0]}
-    shown |= {
-        "high": [odds.iloc[0], *np.maximum(after, after - moved), odds.iloc[-1]],
-        "moved": [np.nan, *moved, np.nan],
-    }
-    return pd.DataFrame(shown).astype({"low": float, "high": float, "moved": float})
+    low, high = (
+        [0.0, *np.minimum(after, after - moved), 0.0],
+        [*np.maximum(after, after - moved), odds.iloc[-1]],
+    )
+    parts = {"low": low, "high": [odds.iloc[0], *high], "moved": [np.nan, *moved, np.nan]}
+    return pd.DataFrame({"label": [ends[0], *labels, ends[1]]} | parts).astype(dict.fromkeys(parts, float))

@@ -61,12 +61,8 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
 def hindcasts(answer: Answer) -> pd.DataFrame:
     """Forecasts that the same method gave at earlier years, for the flow and the larger ones.
 
-    Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up
-    to the origin alone, of levels as known on the case's day.
-
-    Returns
-    -------
-    Frame indexed by origin: flow of (`FlowCase.label_beside`), probability and met (bool).
+    Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up to the origin
+    alone, of levels as known on the case's day: by origin flow of (`FlowCase.label_beside`), probability and met.
     """
     case, goal, rows = answer.case, answer.goal, []
     years = max(goal.deadline - answer.last, 1)
@@ -110,9 +106,8 @@ def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
     first, rows = int(levels.loc[: case.deadline - 1].index[-1]), []
     for one in reversed(case.lineage()):
         theirs = one.series()
-        ends = theirs.loc[
-            [year for year in (first, *theirs.loc[case.deadline :].index[:1]) if year in theirs.index]
-        ]
+        after = theirs.loc[case.deadline :].head(1)
+        ends = pd.concat([theirs.loc[theirs.index == first], after])
         if len(ends) == 2:
             change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
             rows.append((one.reporter, *ends.index, change, ", ".join(ends["figure_id"].unique())))
@@ -128,16 +123,15 @@ def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float
     if not doubtful or doubtful[0] - 1 in levels.index:
         return {}
     year, rows = doubtful[0], case.vintage()
-    part = rows[(rows["period_end"].dt.year == year) & (rows["period_start"].dt.year == year)]
-    part = part[part["growth_usable"] & part["yoy_pct"].notna()].sort_values("period_end")
+    inside = (rows["period_end"].dt.year == year) & (rows["period_start"].dt.year == year)
+    part = rows[inside & rows["growth_usable"] & rows["yoy_pct"].notna()].sort_values("period_end")
     if part.empty:
         return {}
-    grown, rates = 1 + part["yoy_pct"].iloc[-1] / 100, case.rates()
-    factor, printed = 1.0, part["currency"].iloc[-1]
-    if printed != case.currency:
-        moved = rates[case.currency] / rates[printed]
+    longest, factor = part.iloc[-1], 1.0
+    if longest["currency"] != case.currency:
+        moved = case.rates()[case.currency] / case.rates()[longest["currency"]]
         factor = moved[year - 1] / moved[year]
-    return {year - 1: levels[year] / grown * factor}
+    return {year - 1: levels[year] / (1 + longest["yoy_pct"] / 100) * factor}
 
 
 def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
@@ -171,35 +165,26 @@ def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
 
 
-PACE = [
-    *("larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"),
-    *("first_row", "last_row"),
-]
-
-
 def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
     """Where the flow would have ended had it grown as each larger flow did, from its last known year.
 
-    Uses the whole record, whenever published.
-
     Returns
     -------
-    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
-    deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
+    By the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the deadline; NaN where
+    one of the two years is missing), level_mn (at that pace), target_mn, missing (the years without a level, as text),
+    first_row and last_row (ids of the published figures behind it, whenever published).
     """
     before = levels.loc[: goal.deadline].dropna()
     last, rows = int(before.index[-1]), []
     for larger in lineage(case.today()):
         published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
         (start, first_row), (end, last_row) = published.itertuples(index=False)
-        missing = published.index[published["value_mn"].isna()]
-        ids = ("", "") if len(missing) else (first_row, last_row)
-        level = before[last] * end / start
-        absent = " and ".join(map(str, missing))
-        name = larger.label_beside(case)
-        rows.append((name, last, before[last], end / start - 1, level, goal.target_mn, absent, *ids))
-    return pd.DataFrame(rows, columns=PACE).set_index("larger flow")
+        missing = " and ".join(map(str, published.index[published["value_mn"].isna()]))
+        ids = ("", "") if missing else (first_row, last_row)
+        known = larger.label_beside(case), last, before[last], end / start - 1, before[last] * end / start
+        rows.append((*known, goal.target_mn, missing, *ids))
+    columns = ["larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
+    return pd.DataFrame(rows, columns=[*columns, "first_row", "last_row"]).set_index("larger flow")
 
 
 # --- scenarios ---
@@ -229,8 +214,8 @@ class Scenario(NamedTuple):
     kind : "none", a driver ("oil", "rouble", "gdp"), "step", "parcels", "sanctions", or a driver as it came in
         hindsight ("oil came", "rouble came").
     change : what is assumed, in the unit of its parameter: a fraction, points a year, or millions.
-    mean : shift of the log growth of each year from the first unknown one to the deadline, shape (years,).
-    sd : standard deviation of those shifts, which move together; shape (years,).
+    mean, sd : shift of the log growth of each year from the first unknown one to the deadline, shape (years,), and its
+        standard deviation; the shifts move together.
     elasticity : what the shift was computed with, if with one.
     """
 

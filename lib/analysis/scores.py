@@ -50,9 +50,8 @@ def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, see
 
     Parameters
     ----------
-    values : one score per forecast, or the mean of some of one group, shape (n,).
-    groups : origin year (or other cluster) of each, shape (n,); at least two different ones.
-    weights : number of forecasts behind each value; 1 by default.
+    values : one score per forecast, or the mean of some of one group; groups : origin year (or other cluster) of each,
+        at least two different ones; weights : number of forecasts behind each value, 1 by default. All of shape (n,).
     """
     values = np.asarray(values, dtype=float)
     each = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
@@ -69,14 +68,10 @@ def skill_interval(score: pd.Series, reference: pd.Series, groups: ArrayLike) ->
 def contest(
     score: ArrayLike, other: ArrayLike, groups: ArrayLike, weights: Any = None
 ) -> tuple[str, Interval]:
-    """Whether a forecast's scores are better or worse than another's of the same events, or level with them.
+    """Whether a forecast's scores are "better" or "worse" than another's of the same events, or "level" with them.
 
-    Arguments as in `mean_interval`, paired.
-
-    Returns
-    -------
-    "better", "worse" or "level" (the interval of the mean difference holds zero, or there is one group alone), and
-    that difference: negative where the first is better.
+    Level they are where the interval of the mean difference (`mean_interval`, paired) holds zero, or there is one group
+    alone. That difference comes second: negative where the first is better.
     """
     apart = np.asarray(score, dtype=float) - np.asarray(other, dtype=float)
     if len(np.unique(np.asarray(groups))) < 2:

@@ -43,12 +43,7 @@ MET = "target achieved"
 
 @dataclass(frozen=True)
 class TrackedTarget:
-    """What a tracker sees: levels above 0 in one unit, more is better.
-
-    Parameters
-    ----------
-    base, latest, target : levels of base_year, latest_year and target_year, base_year ≤ latest_year ≤ target_year.
-    """
+    """What a tracker sees: levels above 0 in one unit, more is better; base_year ≤ latest_year ≤ target_year."""
 
     base: float
     base_year: int
