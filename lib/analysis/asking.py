@@ -107,9 +107,6 @@ def _end_of(year: int, month: int) -> date:
     return date(year, month, calendar.monthrange(year, month)[1])
 
 
-# --- asking ---
-
-
 def ask(
     about: Any = None,
     *,
@@ -314,9 +311,6 @@ def _year(label: Any) -> int:
     if not re.fullmatch(r"(?:19|20|21)[0-9]{2}(?:\.0)?", text):
         raise UserError(f"figures: found {quote(text)} in the index, expected years such as 2013")
     return int(float(text))
-
-
-# --- the answer ---
 
 
 class PriorShare(BaseModel):

@@ -135,11 +135,9 @@ def parts_of_whole(view: View) -> pd.DataFrame:
 
 
 def both_flows(view: View) -> pd.DataFrame:
-    """Exports and imports of the subject, by year of which both and those a year before are known.
+    """Exports and imports of the subject, by year of which both and those a year before are known; fractions.
 
-    Returns
-    -------
-    Frame with year, growth (of their sum), export and import (contributions), import_share; fractions.
+    `growth` is that of their sum, `export` and `import` what each contributed to it.
     """
     names, parts = ["year", "growth", "export", "import", "import_share"], {}
     for flow in ("export", "import") if view.case.flow == "total" else ():
@@ -316,11 +314,9 @@ def _scored(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Scores by model over all years: rmse, mae, crps, inside (share), better (years in which its CRPS beat the core's).
+    """Scores by model over all years, in the order of `forecasts`, in log growth; empty without any.
 
-    Returns
-    -------
-    Frame indexed by model in the order of `forecasts`, with years (their number), in log growth; empty without any.
+    `inside` is the share of intervals that held, `better` counts years in which its CRPS beat the core's, of `years`.
     """
     if found.empty:
         return pd.DataFrame()

@@ -25,11 +25,9 @@ NUMBERS = ["value_mn", "yoy_pct", "log", "pace", "middle", "half", "half_yoy"]
 def prepare(figures: pd.DataFrame, rates: pd.Series) -> pd.DataFrame:
     """What the rules compare, under a plain index; goals and amounts without a beginning are left out.
 
-    Returns
-    -------
-    The figures with log (of the level in millions of US dollars), pace (log of the same a day), middle (of the
-    period), rate (yuan per dollar), half (half a unit of the last printed digit, as a fraction of the value),
-    half_yoy (the same of the growth, points), and the numbers of their flow and period.
+    Added are log (of the level in millions of US dollars), pace (log of the same a day), middle (of the period), rate (yuan
+    per dollar), half (half a unit of the last printed digit, as a fraction of the value), half_yoy (the same of the growth,
+    points), and the numbers of their flow and period.
     """
     rows = figures[(figures["status"] != "goal") & figures["period_start"].notna()].reset_index(drop=True)
     year = rows["period_end"].dt.year

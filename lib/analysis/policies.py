@@ -108,10 +108,7 @@ def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> 
 def read_policies(events: pd.DataFrame) -> pd.DataFrame:
     """The policies and shocks among the events, a row each reporter, those that the article of April 2014 names first.
 
-    Raises
-    ------
-    UserError
-        For a reporter that `reporters.csv` does not have.
+    Refused is a reporter that `reporters.csv` does not have.
     """
     rows = events[events["policy"] != ""]
     rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")

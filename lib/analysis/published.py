@@ -82,10 +82,7 @@ def _prepared(known: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
 def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
     """Periods of which several texts print levels in one currency that differ by more than their rounding.
 
-    Returns
-    -------
-    Frame with pair, period_start, period_end, unit, prints, low, high (in the unit), spread (fraction) and
-    figure_ids, the widest spread first.
+    `low`, `high` and the number of `prints` are those of a period, `spread` is high against low, a fraction, the widest first.
     """
     rows = _prepared(known, known["ours"] & (known["flow"] == flow) & known["value"].notna())
     rows = rows.assign(unit=rows["currency"] + " mn")
@@ -108,7 +105,7 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
-    averages where need be) and gap (theirs against ours, fraction), in order of pair, flow and period.
+    averages where need be) and gap (theirs against ours, fraction).
     """
     rows = _prepared(known, known["level_usable"])
     pairs = mirror_pairs(rows)

@@ -16,8 +16,6 @@ from lib.economies import currency_of, ten_of
 from lib.errors import UserError, quote
 from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
 
-# --- years ---
-
 _BETWEEN = re.compile(
     rf"(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
     re.I,
@@ -65,9 +63,6 @@ def _take_years(plain: str, text: str) -> tuple[dict[str, int], str]:
 def _without(plain: str, match: re.Match[str]) -> str:
     """The text without what was matched; a bar stands in its place, so that what was apart stays apart."""
     return f"{plain[: match.start()]} | {plain[match.end() :]}"
-
-
-# --- the sentence ---
 
 
 class Question(NamedTuple):
@@ -145,8 +140,8 @@ def read_question(text: str, currency: str = "USD") -> Question:
 _ROLES: dict[str, dict[str, str]] = {
     **dict.fromkeys(("of", "by"), dict.fromkeys(FLOW_WORDS, "reporter")),
     **dict.fromkeys(("with", "с", "со"), dict.fromkeys(FLOW_WORDS, "partner")),
-    **dict.fromkeys(("from", "из", "从"), {"export": "reporter", "import": "partner"}),
-    **dict.fromkeys(("to", "into", "в"), {"export": "partner", "import": "reporter"}),
+    **{word: {"export": "reporter", "import": "partner"} for word in ("from", "из", "从")},
+    **{word: {"export": "partner", "import": "reporter"} for word in ("to", "into", "в")},
 }
 
 # Words that are codes of countries, too, where they stand in capitals.
@@ -214,9 +209,6 @@ def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]
     left = [name for name in names if name not in sides.values()]
     free = [side for side in ("reporter", "partner") if side not in sides]
     return sides | dict(zip(free, left, strict=False))
-
-
-# --- units ---
 
 
 def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:

@@ -199,8 +199,6 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     return found.rename_axis("group").reset_index()
 
 
-# --- which features go with a target being met ---
-
 # Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
 # government is below the national level; whether the target is stated as growth.
 FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
@@ -278,9 +276,6 @@ def for_goal(
     one = _features([p_law], [years], [size_usd], [below], [as_growth])
     fitted = fit(known[list(FEATURES)].to_numpy(), known["met"].to_numpy(dtype=float))
     return float(predict(fitted, one.to_numpy())[0]), known
-
-
-# --- shares met, scores, and what flows of a size did ---
 
 
 def hindsight(size: float, flow: str) -> pd.DataFrame:

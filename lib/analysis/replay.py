@@ -77,12 +77,7 @@ def total(case: GoalCase, running: RunningYear, without: tuple[str, ...] = ()) -
 
 
 def forecasts(case: GoalCase, running: RunningYear) -> pd.DataFrame:
-    """The forecasts of the running year's total, alone and together, one row each.
-
-    Returns
-    -------
-    Frame: forecast (annual, year_so_far and combined), and the quantiles of the total (`lib.law.FAN`), millions.
-    """
+    """The forecasts of the running year's total (annual, year_so_far and combined): quantiles (`lib.law.FAN`), millions."""
     rows = {"annual": _quantiles(total(case, running, (evidence.YEAR_SO_FAR,)).law, running.year)}
     levels = case.series()["value_mn"].dropna()
     size = case.usd_mn(float(levels.iloc[-1]), running.last) * 1e6
@@ -160,11 +155,9 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
 
 
 def skill_by_month(rival: str) -> pd.DataFrame:
-    """Absolute error saved against a rival by month with 90 % intervals; whole years are resampled.
+    """Absolute error saved against a rival by month, a fraction (0 is no better, 1 perfect), with 90 % intervals.
 
-    Returns
-    -------
-    Frame indexed by month: estimate, low, high (fractions; 0 is no better, 1 perfect).
+    Whole years are resampled.
     """
     kept = read_kept(ERRORS_FILE).assign(total=lambda rows: rows["mae"] * rows["n"])
     sums = kept.groupby(["method", "month", "year"])["total"].sum().unstack("method").reset_index("year")
@@ -177,9 +170,7 @@ def skill_by_month(rival: str) -> pd.DataFrame:
 def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
     """By how much the year so far was revised within a year: as printed, against the base that next year implies.
 
-    Returns
-    -------
-    Frame: year, last_month, printed_mn, implied_mn, change (log; positive where the figure was raised).
+    `change` is the log of their ratio: positive where the figure was raised.
     """
     printed = stretches[stretches["first_month"] == 1][["year", "last_month", "value_mn"]]
     implied = series.implied_year_to_date(stretches)
@@ -333,9 +324,7 @@ def attribution(
 def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
     """The way of the probability of the stated reading: start, moves of more than `least`, the others, end.
 
-    Returns
-    -------
-    Frame with label, low and high (fractions, ends of the bar) and moved (NaN for start and end).
+    `low` and `high` are the ends of a bar, fractions; `moved` is NaN for start and end.
     """
     steps = attribution(found, [case.reading], least).iloc[:-1]
     moved, odds, said = steps[case.reading], found[f"p_{case.reading}"], found[f"verdict_{case.reading}"]

@@ -98,10 +98,7 @@ def rows_used(answer: Answer) -> pd.DataFrame:
 def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
     """How the larger flows moved from the last known year of this one before the deadline to it or the next year known.
 
-    Returns
-    -------
-    Frame: name, first, last (years), change (fraction), rows (the figures behind both levels); flows that are not
-    known in both years are absent.
+    `change` is a fraction, `rows` the figures behind both levels; flows not known in both years are absent.
     """
     first, rows = int(levels.loc[: case.deadline - 1].index[-1]), []
     for one in reversed(case.lineage()):
@@ -410,8 +407,8 @@ def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
 
     Returns
     -------
-    Frame, one row a standpoint: origin, years, needed (a year, on average), size_usd, share (of flows of that size
-    that grew as fast, as the day knew it; NaN beyond ten years).
+    One row a standpoint: origin, years, needed (a year, on average), size_usd, share (of flows of that size that grew as
+    fast, as the day knew it; NaN beyond ten years).
     """
     goal, left = answer.goal, answer.needed.loc["average"]
     rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]

@@ -81,11 +81,9 @@ def contest(
 
 
 def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -> pd.DataFrame:
-    """Observed frequency against forecast probability in bins of one width, with 90 % bands that resample groups.
+    """Observed frequency (met) against forecast probability (p) in bins of one width, with 90 % bands that resample groups.
 
-    Returns
-    -------
-    Frame: p (mean forecast of the bin), met (frequency), n, low, high; one row a bin that is not empty.
+    One row a bin that is not empty, with its number of forecasts (n).
     """
     p, outcome = np.asarray(p, dtype=float), np.asarray(outcome, dtype=float)
     cell = np.minimum((p * bins).astype(int), bins - 1)
@@ -149,8 +147,8 @@ def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame indexed by model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate,
-    fraction), used (the forecast used here beside this model: better, worse or level; empty for itself).
+    By model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate, fraction), used
+    (the forecast used here beside this model: better, worse or level; empty for itself).
     """
     found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
     used = ["" if model == USED else against(rows, model) for model in found.index]

@@ -188,35 +188,29 @@ def reading_days(case: GoalCase) -> list[date]:
 
 
 def year_by_year(case: GoalCase) -> pd.DataFrame:
-    """What could be read on each of the `reading_days`, from what had been published by then.
+    """What could be read on each of the `reading_days`, from what had been published by then: one row a day and source.
 
-    Returns
-    -------
-    Long frame: day, latest_year, latest_mn, who (tracker, or "probability"), value, progress_class, on_track
-    (True, False or missing), one row a day and source. Days on which the record had no base or no later level
-    are absent.
+    `who` is a tracker or "probability", `latest_year` the last whose level was known, `on_track` True, False or missing. Days
+    on which the record had no base or no later level are absent.
     """
-    rows = [row for day in reading_days(case) for row in _read(case.model_copy(update={"as_of": day}))]
+    rows: list[tuple[Any, ...]] = []
+    for day in reading_days(case):
+        try:
+            answer = outlook.of(case.model_copy(update={"as_of": day}))
+        except UserError:  # on that day the record had no level for the base yet: nobody could judge
+            continue
+        goal = answer.goal
+        since = answer.levels.loc[goal.base_year : goal.deadline]
+        if len(since) < 2:
+            continue
+        year, level = int(since.index[-1]), float(since.iloc[-1])
+        target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
+        found = [*(tracker(target) for tracker in TRACKERS), escap_anticipated(target, since)]
+        # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
+        verdict = answer.verdicts[READINGS.index(case.reading)].outcome
+        value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
+        rows += [(day, year, level, *row) for row in (*found, (PROBABILITY, value, verdict, None))]
     return pd.DataFrame(rows, columns=["day", "latest_year", "latest_mn", "who", *Assessment._fields[1:]])
-
-
-def _read(case: GoalCase) -> list[tuple[Any, ...]]:
-    try:
-        answer = outlook.of(case)
-    except UserError:  # on that day the record had no level for the base yet: nobody could judge
-        return []
-    goal = answer.goal
-    since = answer.levels.loc[goal.base_year : goal.deadline]
-    if len(since) < 2:
-        return []
-    year, level = int(since.index[-1]), float(since.iloc[-1])
-    target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
-    rows: list[tuple[Any, ...]] = [tracker(target) for tracker in TRACKERS]
-    # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
-    verdict = answer.verdicts[READINGS.index(case.reading)].outcome
-    value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
-    rows += [escap_anticipated(target, since), (PROBABILITY, value, verdict, None)]
-    return [(case.as_of, year, level, *row) for row in rows]
 
 
 def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:
