@@ -6,7 +6,6 @@ autocorrelation mean nothing here; the honest yardsticks are the spread of the o
 error of their mean) and the rank of the year among all years (placebo in time).
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +25,7 @@ WITH_OIL, ORDINARY = "Not to be told from the oil price", "Not to be told from a
 EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 """Who exports in a flow seen from China: the synthetic controls that speak to it."""
 
-LEAST_YEARS = 6
-"""Growth rates needed beside the event's own."""
-
-LEAST_LEVELS = 10
+LEAST_YEARS, LEAST_LEVELS = 6, 10  # growth rates needed beside the event's own; levels across a gap
 
 
 class Step(NamedTuple):
@@ -57,11 +53,8 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
     Parameters
     ----------
     growth : log growth by year.
-    controls : by year, such as the growth of the oil price; years in which one is missing are not used.
-
-    Returns
-    -------
-    None where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    controls : by year, such as the growth of the oil price; years in which one is missing are not used. None is returned
+        where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
     """
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
@@ -84,19 +77,12 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
 def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> Step | None:
     """The step by unobserved components: random walk with drift and an intervention from `year` on.
 
-    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin &
-    Koopman 2012, section 6.2). Gaps in the record are no harm: series with missing years can be read where `step`
-    cannot. Without gaps the two agree.
+    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin & Koopman
+    2012, section 6.2). Gaps in the record are no harm: `level` by year can be read where `step` cannot. Without gaps the
+    two agree. A price may be held constant, such as that of oil, known in every year of the record.
 
-    Parameters
-    ----------
-    level : Series by year, positive, gaps allowed.
-    price : a price to hold constant, such as that of oil, by year, positive, known in every year of the record.
-
-    Returns
-    -------
-    None for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that does not
-    converge.
+    None is returned for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that
+    does not converge.
     """
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
@@ -122,10 +108,7 @@ def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> 
 def read_policies(events: pd.DataFrame) -> pd.DataFrame:
     """The policies and shocks among the events, a row each reporter, those that the article of April 2014 names first.
 
-    Raises
-    ------
-    UserError
-        For a reporter that `reporters.csv` does not have.
+    Refused is a reporter that `reporters.csv` does not have.
     """
     rows = events[events["policy"] != ""]
     rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")
@@ -142,8 +125,7 @@ def _first_years(dates: pd.Series) -> pd.Series:
     return day.dt.year + (day.dt.month > 6)
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What the notebook looks at.
 
     Parameters

@@ -35,14 +35,14 @@ USD_PER_UNIT = {
 }  # fmt: skip
 """Rough rates, good enough to place a flow in a size class tens of times wider; nothing else uses them."""
 
+# Size where the row states none, near the median of the others: trade with the world, with one country.
 TYPICAL_USD = {True: 5e10, False: 2e9}
-"""Size where the row states none, near the median of the others: trade with the world, with one country."""
 
+# The probabilities of the register that are compared with a constant ½.
 SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
-"""The probabilities of the register that are compared with a constant ½."""
 
+# Words in a note by which a verdict was taken early or from a part of the period.
 UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
-"""Words in a note by which a verdict was taken early or from a part of the period."""
 
 
 def score_register(targets: pd.DataFrame) -> pd.DataFrame:
@@ -107,8 +107,7 @@ def known_before(rows: pd.DataFrame, year: float) -> pd.Series:
     return (rows["resolved"] < year) & (rows["announced"] < year)
 
 
-PULL_SD = 0.5
-"""Standard deviation, in log odds, of the pull before any target has been resolved: fixed beforehand."""
+PULL_SD = 0.5  # log odds, of the pull before any target has been resolved: fixed beforehand
 
 
 def _pulled(rows: pd.DataFrame) -> pd.Series:
@@ -162,8 +161,8 @@ def chance(size_usd: float, day: date, world: bool, years: int, rate: float) -> 
 @lru_cache(maxsize=256)
 def _expected(size_index: int, origin: int, world: bool) -> Posterior:
     """What the panels up to a year say of the growth of flows of a size class."""
-    prior = prior_for(float(SIZES[size_index]) + 1, origin, world)
-    return law.posterior(np.array([np.nan]), law.drawn(prior))
+    prior = law.drawn(prior_for(float(SIZES[size_index]) + 1, origin, world))
+    return law.posterior(np.array([np.nan]), prior)
 
 
 GROUPS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -200,25 +199,15 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     return found.rename_axis("group").reset_index()
 
 
-# --- which features go with a target being met ---
-
+# Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
+# government is below the national level; whether the target is stated as growth.
 FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
-"""Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
-government is below the national level; whether the target is stated as growth."""
-
-PRIOR_SD = 0.5
-"""Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
-
-MIN_KNOWN = 20
-"""Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
+PRIOR_SD = 0.5  # of a coefficient: one standard deviation of a feature changes the odds by 1.6 or so
+MIN_KNOWN = 20  # resolved targets from which the model is fitted; before that the share known is taken
 
 
 def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """Features of resolved targets, and what they are grouped by.
-
-    Parameters
-    ----------
-    scores : as `score_register` gives them; targets : as `lib.figures.load_targets` does.
+    """Features of resolved targets, and what they are grouped by, from `score_register`'s rows and the targets.
 
     Returns
     -------
@@ -244,13 +233,10 @@ def _features(p_law: Any, years: Any, size_usd: Any, sub_national: Any, as_growt
 def fit(x: Array, met: Array, prior_sd: float = PRIOR_SD) -> tuple[Array, Array, Array]:
     """Ridge logistic regression: maximises ``sum(log p) − sum(b²) / (2 prior_sd²)``, with an intercept without a prior.
 
-    Parameters
-    ----------
-    x : features, shape (targets, features); met : 0 or 1, shape (targets,).
-
     Returns
     -------
-    Coefficients of the standardised features with the intercept first, and mean and standard deviation of each feature.
+    Coefficients of the standardised features with the intercept first, and mean and standard deviation of each feature;
+    `x` has the shape (targets, features).
     """
     centre, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
@@ -279,11 +265,8 @@ def for_goal(
     Parameters
     ----------
     rows : as `features` gives them.
-    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade.
-
-    Returns
-    -------
-    Probability, or None where fewer than `MIN_KNOWN` targets were resolved; and those targets.
+    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade. The probability is None where
+        fewer than `MIN_KNOWN` targets were resolved.
     """
     known = rows[rows["resolved"] < year]
     if len(known) < MIN_KNOWN:
@@ -295,15 +278,10 @@ def for_goal(
     return float(predict(fitted, one.to_numpy())[0]), known
 
 
-# --- shares met, scores, and what flows of a size did ---
-
-
 def hindsight(size: float, flow: str) -> pd.DataFrame:
-    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
+    """Shares over the whole panel with 90 % bands (low, high): flows of the size, and those after a jump.
 
-    Returns
-    -------
-    Frame: outcome and condition (as `lib.research.base_rates` names them), share, low, high.
+    Outcome and condition are named as `lib.research.base_rates` does.
     """
     kept = read_kept("base_rates.csv")
     panel = "BACI two-way total" if flow == "total" else "BACI directed"
@@ -315,15 +293,9 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
 
 
 def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
-    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared.
+    """Share met by group (`key`) with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001): share, n, low, high.
 
-    Parameters
-    ----------
-    scores : as `lib.analysis.register.score_register` gives them; key : the group of each row.
-
-    Returns
-    -------
-    Frame indexed by group: share, n (targets), low, high.
+    The interval ignores that a year is shared.
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -333,17 +305,16 @@ def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
 
 
 def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Brier scores of probabilities of targets beside a constant ½; due years are resampled (90 %).
+    """Brier scores of probabilities of targets (`SCORES`) beside a constant ½; due years are resampled (90 %).
 
     Returns
     -------
-    Frame indexed by `SCORES`: brier, mean (probability), against_half (better, worse, level), low, high (of the
-    difference to ½).
+    Frame: brier, mean (probability), against_half (better, worse, level), low, high (of the difference to ½).
     """
-    met, rows = scores["met"], {}
+    rows = {}
     for name in SCORES:
-        brier = (scores[name] - met) ** 2
-        told, apart = contest(brier, (0.5 - met) ** 2, scores["due"])
-        rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
-    columns = ["brier", "mean", "against_half", "low", "high"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        brier = (scores[name] - scores["met"]) ** 2
+        told, apart = contest(brier, (0.5 - scores["met"]) ** 2, scores["due"])
+        rows[name] = {"brier": brier.mean(), "mean": scores[name].mean(), "against_half": told}
+        rows[name] |= {"low": apart.low, "high": apart.high}
+    return pd.DataFrame.from_dict(rows, orient="index")

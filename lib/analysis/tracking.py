@@ -43,12 +43,7 @@ MET = "target achieved"
 
 @dataclass(frozen=True)
 class TrackedTarget:
-    """What a tracker sees: levels above 0 in one unit, more is better.
-
-    Parameters
-    ----------
-    base, latest, target : levels of base_year, latest_year and target_year, base_year ≤ latest_year ≤ target_year.
-    """
+    """What a tracker sees: levels above 0 in one unit, more is better; base_year ≤ latest_year ≤ target_year."""
 
     base: float
     base_year: int
@@ -174,13 +169,11 @@ def sdsn(target: TrackedTarget) -> Assessment:
 
 # --- day by day ---
 
+# Trackers that need no more than base, latest and target; the anticipated progress also takes the levels.
 TRACKERS = (eurostat, un_progress_chart, escap_current_status, sdsn)
-"""Trackers that need no more than base, latest and target; the anticipated progress also takes the levels."""
 
 PROBABILITY = "probability"
-
-NO_FORECAST = "ESCAP current status"
-"""The tracker that says how much of the way is done, and not whether the rest will be."""
+NO_FORECAST = "ESCAP current status"  # says how much of the way is done, and not whether the rest will be
 
 
 def reading_days(case: GoalCase) -> list[date]:
@@ -195,51 +188,29 @@ def reading_days(case: GoalCase) -> list[date]:
 
 
 def year_by_year(case: GoalCase) -> pd.DataFrame:
-    """What could be read on each of the `reading_days`, from what had been published by then.
+    """What could be read on each of the `reading_days`, from what had been published by then: one row a day and source.
 
-    Returns
-    -------
-    Long frame: day, latest_year, latest_mn, who (tracker, or "probability"), value, progress_class, on_track
-    (True, False or missing), one row a day and source. Days on which the record had no base or no later level
-    are absent.
+    `who` is a tracker or "probability", `latest_year` the last whose level was known, `on_track` True, False or missing. Days
+    on which the record had no base or no later level are absent.
     """
-    rows = [row for day in reading_days(case) for row in _read(case.model_copy(update={"as_of": day}))]
+    rows: list[tuple[Any, ...]] = []
+    for day in reading_days(case):
+        try:
+            answer = outlook.of(case.model_copy(update={"as_of": day}))
+        except UserError:  # on that day the record had no level for the base yet: nobody could judge
+            continue
+        goal = answer.goal
+        since = answer.levels.loc[goal.base_year : goal.deadline]
+        if len(since) < 2:
+            continue
+        year, level = int(since.index[-1]), float(since.iloc[-1])
+        target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
+        found = [*(tracker(target) for tracker in TRACKERS), escap_anticipated(target, since)]
+        # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
+        verdict = answer.verdicts[READINGS.index(case.reading)].outcome
+        value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
+        rows += [(day, year, level, *row) for row in (*found, (PROBABILITY, value, verdict, None))]
     return pd.DataFrame(rows, columns=["day", "latest_year", "latest_mn", "who", *Assessment._fields[1:]])
-
-
-def _read(case: GoalCase) -> list[tuple[Any, ...]]:
-    try:
-        answer = outlook.of(case)
-    except UserError:  # on that day the record had no level for the base yet: nobody could judge
-        return []
-    goal = answer.goal
-    since = answer.levels.loc[goal.base_year : goal.deadline]
-    if len(since) < 2:
-        return []
-    year, level = int(since.index[-1]), float(since.iloc[-1])
-    target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
-    rows: list[tuple[Any, ...]] = [tracker(target) for tracker in TRACKERS]
-    # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
-    verdict = answer.verdicts[READINGS.index(case.reading)].outcome
-    value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
-    rows += [escap_anticipated(target, since), (PROBABILITY, value, verdict, None)]
-    return [(case.as_of, year, level, *row) for row in rows]
-
-
-def by_day(found: pd.DataFrame) -> pd.DataFrame:
-    """The readings of `year_by_year` with one row a day.
-
-    Returns
-    -------
-    Frame with day, latest_year, latest_mn, one column a tracker (its value), probability (NaN once decided, and
-    where there is none) and verdict.
-    """
-    key = ["day", "latest_year", "latest_mn"]
-    odds = found[found["who"] == PROBABILITY].set_index(key)
-    wide = found.pivot(index=key, columns="who", values="value").rename_axis(columns=None).astype(float)
-    decided = odds["progress_class"].isin(["met", "missed"])
-    wide[PROBABILITY] = odds["value"].astype(float).mask(decided)
-    return wide.assign(verdict=odds["progress_class"]).reset_index()
 
 
 def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:
