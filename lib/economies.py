@@ -119,9 +119,9 @@ _MONEY = [(re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), code) for cod
 def read_unit(text: str) -> tuple[str, int | None]:
     """Return the currency that a text names (blank without one), and the power of ten (None without one)."""
     plain = text.casefold()
-    found = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if one in CURRENCIES]
+    capitals = [one for one in re.findall(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", text) if one in CURRENCIES]
     head = text.strip()[:3] if len(text) < 20 else ""  # where a word that is a code, too, is one
-    codes = [one for one in found if one == head or one not in PHRASES["words_like_codes"].split()]
+    codes = [one for one in capitals if one == head or one not in PHRASES["words_like_codes"].split()]
     small = re.findall(r"(?<![a-z])(?:usd|eur|cny|rub|inr|jpy|gbp)(?=[kmb]n?\b|[^a-z]|$)", plain)
     words = [code for pattern, code in _MONEY if pattern.search(plain)]
     signs = [code for sign, code in SIGNS.items() if sign in plain]
