@@ -65,10 +65,8 @@ class Case(BaseModel):
 def slug(case: Case) -> str:
     """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
     mine, usual = case.model_dump(), type(case)().model_dump()
-    return (
-        "_".join(f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name])
-        or "default"
-    )
+    parts = [f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name]]
+    return "_".join(parts) or "default"
 
 
 def _explain(model: type[BaseModel], fault: Any) -> str:

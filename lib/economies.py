@@ -101,17 +101,10 @@ def pair_name(reporter: str, partner: str) -> str:
 
 _LETTER = r"[a-zа-яёäöüßáéíóúñãõç]"
 _POWER = r"(?<![\d,.])1(?:00?(?![\d,])|0{0,2}(?:[, ]?000)+(?![\d,]))"
-_SCALES = [
-    (
-        re.compile(
-            rf"(?:({_POWER})\s*)?(?:(?<!{_LETTER})(?<!\d)(?:{words or '(?!)'})(?!{_LETTER}|\d)"
-            + f"|{signs}" * bool(signs)
-            + ")"
-        ),
-        ten,
-    )
-    for ten, words, signs in PHRASES["scales"]
-]
+_SCALES = []
+for _ten, _words, _signs in PHRASES["scales"]:
+    _word = rf"(?<!{_LETTER})(?<!\d)(?:{_words or '(?!)'})(?!{_LETTER}|\d)"
+    _SCALES.append((re.compile(rf"(?:({_POWER})\s*)?(?:{_word}{_signs and '|' + _signs})"), _ten))
 _MONEY = [(re.compile(rf"(?<!{_LETTER})(?:{words})(?!{_LETTER})"), code) for code, words in MONEY.items()]
 
 

@@ -122,11 +122,9 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
     if not size_usd > 0 or np.isinf(size_usd):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
     index = int(size_class(size_usd))
-    return (
-        _prior(table, index, origin, world)
-        if table is not None
-        else _kept_prior(index, origin, world, read_kept)
-    )
+    if table is None:
+        return _kept_prior(index, origin, world, read_kept)
+    return _prior(table, index, origin, world)
 
 
 @lru_cache(maxsize=512)

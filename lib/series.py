@@ -32,17 +32,8 @@ GRADES = ("published", "implied", "converted", "implied, converted", "press conv
 """From the most to the least trusted way to know a year's level."""
 LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
 """Grade of the levels whose status makes them a last resort."""
-STATUS_ORDER = [
-    "ok",
-    "date_trap",
-    "growth_swapped",
-    "growth_conflict",
-    "relabelled",
-    "preliminary",
-    "estimate",
-    "rounded",
-    "secondary",
-]
+STATUS_ORDER = ["ok", "date_trap", "growth_swapped", "growth_conflict", "relabelled"]
+STATUS_ORDER += ["preliminary", "estimate", "rounded", "secondary"]
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
 
@@ -77,11 +68,8 @@ def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> f
 
 def no_rate(currency: str, when: str) -> str:
     """What to say where a rate is missing, and how to get it."""
-    found, first = (
-        f"no average rate of {currency} for {when}",
-        f"tradegoals data refresh --currency {currency}",
-    )
-    return f"currency: found {found} in data/covariates.csv, expected one; first: {first}"
+    found = f"no average rate of {currency} for {when} in data/covariates.csv"
+    return f"currency: found {found}, expected one; first: tradegoals data refresh --currency {currency}"
 
 
 class Level(NamedTuple):
@@ -96,18 +84,8 @@ class Level(NamedTuple):
     currency: str
 
 
-USED = [
-    "period_start",
-    "period_end",
-    "value_mn",
-    "value",
-    "yoy_pct",
-    "currency",
-    "figure_id",
-    "status",
-    "authority",
-]
-USED += ["known_from", "level_usable", "growth_usable", "last_resort"]
+USED = ["period_start", "period_end", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status"]
+USED += ["authority", "known_from", "level_usable", "growth_usable", "last_resort"]
 """Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
 
 

@@ -19,17 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib.economies import (
-    CURRENCIES,
-    LETTERS,
-    MONEY,
-    PHRASES,
-    SIGNS,
-    currency_of,
-    economies,
-    known_names,
-    ten_of,
-)
+from lib.economies import CURRENCIES, PHRASES, currency_of, economies, known_names, ten_of
 from lib.errors import UserError, quote
 
 LONGEST = 300
@@ -44,9 +34,9 @@ _NUMBERS |= {word: 10 * number for number, word in enumerate(_TENS, 2)}
 _NUMBER = rf"(?:{'|'.join(_TENS)})[- ](?:{'|'.join(_COUNT[:9])})|{'|'.join(_NUMBERS)}"
 
 _SCALES = "|".join(f"{words}|{signs}" for _, words, signs in PHRASES["scales"]).split("|")
-SCALE = "|".join([*(word for word in _SCALES if word and "0" not in word), *LETTERS])
+SCALE = "|".join([*(word for word in _SCALES if word and "0" not in word), *PHRASES["letters"]])
 _CODES = "|".join(CURRENCIES)
-UNIT = "|".join([r"us ?\$", *MONEY.values(), *map(re.escape, SIGNS)])
+UNIT = "|".join([r"us ?\$", *PHRASES["money"].values(), *map(re.escape, dict(PHRASES["signs"]))])
 UNIT = rf"(?:{UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
 FLOW_WORDS = PHRASES["flows"]
 FLOW_OF = {word: flow for flow, words in FLOW_WORDS.items() for word in words.split()}
