@@ -73,10 +73,8 @@ def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> list[Any]:
     """Draw the levels, the range of their sources, and the years inside the record that have none; marks for a legend."""
     levels = series["value_mn"] / divisor
     line = style.whole(levels)
-    gaps = [
-        axes.axvspan(year - 0.5, year + 0.5, color="#f2f2f2", zorder=0, label="no figure")
-        for year in line.index[line.isna()]
-    ]
+    years = line.index[line.isna()]
+    gaps = [axes.axvspan(y - 0.5, y + 0.5, color="#f2f2f2", zorder=0, label="no figure") for y in years]
     axes.plot(line.index, line, color=BLUE, linewidth=1.2, zorder=2)
     spread = series[series["high_mn"] > series["low_mn"] * 1.01]
     low, high = spread["low_mn"] / divisor, spread["high_mn"] / divisor
