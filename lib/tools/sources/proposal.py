@@ -14,17 +14,12 @@ import pandas as pd
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path
 from lib.tools.sources import cells, observations, reader
-from lib.tools.sources.cells import is_number, read_flow, read_place
+from lib.tools.sources.cells import WORDS, is_number, read_flow, read_place
 from lib.tools.sources.client import refuse
-from lib.tools.sources.layout import CODE_WORDS, SCALE_WORDS, Layout, Parties, Said, one_of, places_in
+from lib.tools.sources.grids import Table, read_file, read_tables
+from lib.tools.sources.layout import Layout, Parties, Said, one_of, places_in
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
-from lib.tools.sources.tables import Table, read_file, read_tables
-
-TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
-VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
-
-PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
 
 
 class UnclearError(UserError):
@@ -113,20 +108,21 @@ class Look:
         axis: Said = {}
         texts: list[str] = []
         if at.period_rows:
-            axis["row"] = at.period_rows[0] if len(at.period_rows) == 1 else at.period_rows
+            numbers = [row + 1 for row in at.period_rows]
+            axis["row"] = numbers[0] if len(numbers) == 1 else numbers
             levels = [at.levels[at.names.index(number)] for number in at.period_rows]
             texts = [" ".join(level[place] for level in levels) for place in at.numbers]
         if at.period_columns:
             names = [at.column_name(place) for place in at.period_columns]
             axis["column"] = names[0] if len(names) == 1 else names
-            beside = list(dict.fromkeys(" ".join(one).strip() for one in at.different(at.period_columns)))
+            beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
             texts = [f"{one} {other}" for one in beside[:50] for other in texts] if texts else beside
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        part = next(filter(None, map(cells.part_of_year, names)), "")
+        part = next(filter(cells.is_part_of_year, names), "")
         if part and freq == "A" and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
-            self.ask("freq", f"years, and {quote(part)} above them", expected)
+            self.ask("freq", f"years, and {quote(part.casefold())} above them", expected)
         said: Said = {"period": axis, "freq": freq}
         without = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
         if "" in texts and any(is_number(row[one]) for row in without for one in at.numbers):
@@ -214,18 +210,20 @@ class Look:
         for number, level in zip(at.names, at.levels, strict=True) if self.values_by_row(said) else ():
             texts = [level[place] for place in at.numbers]
             if sum(read_flow(one) is not None for one in texts) > 0.5 * len(texts):
-                return {"flow": self.axis_of_flow({"row": number}, list(dict.fromkeys(texts)))}
+                return {"flow": self.axis_of_flow({"row": number + 1}, list(dict.fromkeys(texts)))}
         few = {place: texts for place, texts in self.at.labels.items() if len(texts) <= 200}
         flows = {place: list(map(read_flow, texts)) for place, texts in few.items()}
         found = [place for place, names in flows.items() if 2 * names.count(None) <= len(names)]
         if not found:
             return {}
-        best = min(found, key=lambda n: (-len({*flows[n]}), bool(CODE_WORDS.search(at.name[n])), n))
+        best = min(
+            found, key=lambda n: (-len({*flows[n]}), bool(WORDS["code"].search(at.name[n].casefold())), n)
+        )
         return {"flow": self.axis_of_flow({"column": self.at.column_name(best)}, self.at.labels[best])}
 
     def axis_of_flow(self, axis: Said, texts: list[str]) -> Said:
         """An axis of flows, with the texts that name one; other series are left out."""
-        values = [text for text in texts if not cells.NO_VALUE.search(text.casefold())]
+        values = [text for text in texts if not WORDS["no_value"].search(text.casefold())]
         names = {text: flow for text in values if (flow := read_flow(text))}
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
@@ -247,7 +245,7 @@ class Look:
             if column not in name:
                 raise refuse(f"{self.where}: column", quote(column), nearest(column, filter(None, name)))
             return [name.index(column)]
-        places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
+        places = [place for place in self.at.numbers if not WORDS["no_value"].search(name[place].casefold())]
         about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
         of_partner = [place for place in places if read_place(partner or "") in about[place]]
         others = [place for place in places if about[place]]
@@ -262,10 +260,14 @@ class Look:
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
         if named := [place for place in places if flow[place]]:
             return named
-        for word in VALUE_WORDS:
-            if found := [place for place in places if word in name[place].casefold()]:
+        for words in WORDS["value"].pattern.split("|"):
+            if found := [place for place in places if words in name[place].casefold()]:
                 return found[:1]
-        rest = [place for place in places if flow[place] is None and not CODE_WORDS.search(name[place])]
+        rest = [
+            place
+            for place in places
+            if flow[place] is None and not WORDS["code"].search(name[place].casefold())
+        ]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
@@ -301,10 +303,10 @@ class Look:
             units = [text for text in texts if read_unit(text)[1] is not None and _is_unit(text, "unit")]
             if number not in at.period_rows and 2 * len(units) >= len(texts):
                 self.units = units
-                return {"unit": {"row": number} | ({"others": "skip"} if len(units) < len(texts) else {})}
+                return {"unit": {"row": number + 1} | ({"others": "skip"} if len(units) < len(texts) else {})}
         columns, scaled, named = [], [], []
         for place, texts in at.labels.items():
-            own = [text for text in texts if not PERCENT.fullmatch(text.casefold())]
+            own = [text for text in texts if not WORDS["percent"].fullmatch(text.casefold())]
             if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
                 columns.append(place)
                 scaled += [place] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
@@ -357,10 +359,10 @@ class Look:
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
         at, given = self.at, self.given
-        values = (row[place] for row in at.rows() for place in at.numbers if place < len(row))
-        texts = cells.shapes(value for value in values if isinstance(value, str))
+        own = self.table.exact[at.first : at.last][:, at.numbers]
+        texts = cells.shapes(at.rows[:, at.numbers][~own])
         bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
-        missing = sorted(text for text in bare - {""} if text.casefold() in cells.NOTHING)
+        missing = sorted(filter(cells.is_nothing, bare - {""}))
         said: Said = {"missing": missing} if missing else {}
         if stated := {name: given[name] for name in ("decimal", "thousands") if name in given}:
             return said | stated
@@ -394,7 +396,7 @@ class Look:
         }
         names = ("source", "title", "url", "licence", "authority", "published", "rows")
         facts |= {name: self.given[name] for name in names if name in self.given}
-        header = at.names[0] if len(at.names) == 1 else at.names or 0
+        header = at.names[0] + 1 if len(at.names) == 1 else [number + 1 for number in at.names] or 0
         return checked({name: fact for name, fact in facts.items() if fact} | {"header_row": header} | said)
 
     def read(self, mapping: Mapping) -> tuple[Mapping, reader.Observed]:
@@ -412,7 +414,7 @@ class Look:
         if not conflict.columns:
             raise conflict
         for column, texts in conflict.columns.items():
-            if totals := [text for text in texts if text.casefold() in TOTALS]:
+            if totals := [text for text in texts if WORDS["whole"].fullmatch(text.casefold())]:
                 self.at.note(f"of the column {column} the rows {quote(totals[-1])} were read")
                 return {column: totals[-1]}
         column, texts = next(iter(conflict.columns.items()))
@@ -434,8 +436,8 @@ def _period_in(title: str) -> str:
 def _is_unit(text: str, name: str) -> bool:
     """Whether a text of a column is a unit, or a power of ten as SDMX writes it."""
     name = name.casefold()
-    if SCALE_WORDS.search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
+    if WORDS["scale"].search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
         return True
     currency, ten = read_unit(text)
-    of_units = re.search(r"unit|curr|einheit|ед|单位|moneda|währung|scal", name)
+    of_units = WORDS["unit"].search(name)
     return len(text) < 40 and read_flow(text) is None and (ten is not None or bool(currency and of_units))
