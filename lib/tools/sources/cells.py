@@ -333,11 +333,6 @@ def _translations() -> dict[str, str]:
     return {fold(word): economies()[0].name for word in _LISTS["world"]} | spoken.translations()
 
 
-def places() -> dict[str, str]:
-    """The name used here by every name, code and translation of a place, folded; cities and regions of reporters.csv too."""
-    return _translations() | spoken.places()
-
-
 def read_place(text: str) -> str:
     """Return the name used here of a place, blank for what is none."""
     plain = fold(text).strip(" *.")
@@ -346,3 +341,22 @@ def read_place(text: str) -> str:
         if found := known.get(name) or translated.get(name):
             return found
     return ""
+
+
+def places_in(title: str) -> dict[str, str]:
+    """The places that a title names, in order, each with what stands before it."""
+    plain = title.casefold().replace("_", " ")
+    plain = fold(re.sub(r"(доллар\w*|долл\w*\.?) сша|u\.?s\.?[ -]dollars?|us\$", " ", plain))
+    spans = []
+    for word, name in (_translations() | spoken.places()).items():
+        if len(word) > (3 if word.isascii() else 1) and name != "World" and (at := plain.find(word)) >= 0:
+            end = at + len(word)
+            goes_on = plain[end : end + 1].isalpha() and word[-1].isascii()
+            if not goes_on and not (plain[at - 1 : at].isalpha() and word[0].isascii()):
+                spans.append((at, -end, name))
+    found, past = dict[str, str](), 0
+    for at, end, name in sorted(spans):  # of two that begin at one place the longer
+        if at >= past:
+            found.setdefault(name, plain[:at])
+            past = -end
+    return found

@@ -1,21 +1,17 @@
-"""Where things stand in a table that nobody described: its periods, the rows of names, the values, its parties.
+"""Where things stand in a table that nobody described: its periods, the rows of names, the values.
 
-Rows and columns are counted from 0 here. Told from the first rows; all are read afterwards. Whose trade it is, and with whom,
-is told by what was given, by columns of places, or by the title.
+Rows and columns are counted from 0 here. Told from the first rows; all are read afterwards.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.errors import quote, some
+from lib.errors import quote
 from lib.spoken import fold
-from lib.tools.sources import cells
-from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_flow, read_period, read_place
+from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_flow, read_period
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table, each
 from lib.tools.sources.reader import joined, spread
@@ -220,155 +216,3 @@ class Layout:
 def _said(row: Iterable[str]) -> str:
     """What a row says, each text once."""
     return " ".join(dict.fromkeys(filter(None, row)))
-
-
-# --- parties ---
-
-Said = dict[str, Any]
-"""Part of a mapping, as its file would have it."""
-
-UNKNOWN = {
-    "reporter": "found none in the table, expected whose trade this is",
-    "partner": "found none in the table, expected with whom it is (World for all together)",
-}
-
-
-class Parties:
-    """Reporter and partner of one table, by what was given and by its headings, the names of sheet and file too."""
-
-    def __init__(self, at: Layout, given: dict[str, Any], headings: list[str]) -> None:
-        self.at, self.given, self.headings = at, given, headings
-        self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in UNKNOWN}
-        self.unknown: dict[str, str] = {}
-        self.about: dict[str, str] = {}  # the place that a text of a column of such texts is about
-
-    def found(self) -> tuple[Said, dict[str, str]]:
-        """Where reporter and partner stand, and the questions that are left; these count as World meanwhile."""
-        role, found = {place: self.role(place) for place in self.columns_of_places()}, Said()
-        for name in UNKNOWN:
-            if own := [place for place in role if role[place] == name]:
-                found[name] = self.party(name, own[0])
-            elif name in self.given:
-                found[name] = {"is": self.given[name]}
-        self.add_from_names(found)
-        free = sorted(place for place in role if not role[place])
-        for name in UNKNOWN:
-            if name not in found and len(free) > (name == "reporter" and "partner" not in found):
-                found[name] = self.party(name, free.pop(0))
-        self.add_from_titles(found)
-        unknown = {name: words for name, words in UNKNOWN.items() if name not in found} | self.unknown
-        return {name: {"is": "World"} for name in unknown} | found, unknown
-
-    def add_from_names(self, found: Said) -> None:
-        """Add the party whose places stand in a row above the values, such as a column for each partner."""
-        for number, level in zip(self.at.names, self.at.levels, strict=True):
-            texts = [level[place] for place in self.at.numbers]
-            names = {text: name for text in texts if (name := self.place(text) or _only_place(text))}
-            role = next((name for name in ("partner", "reporter") if name not in found), "")
-            if role and number not in self.at.period_rows and len({*names.values()}) > 1:
-                left = [text for text in dict.fromkeys(texts) if text not in names]
-                self.at.note_left_out("place that is known", left)
-                found[role] = {"row": number + 1, "names": names, "others": "skip"}
-                return
-
-    def columns_of_places(self) -> list[int]:
-        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        known = {}
-        for place, texts in self.at.labels.items():
-            known[place] = [*map(self.place, texts)]
-            looks = len(texts) <= 50 and not any(known[place])
-            about = [*map(_only_place, texts)] if looks else []  # "Exports to Russia", "vers la Chine (M€)"
-            if len({*about} - {"", self.given.get("reporter")}) > 1:
-                self.about |= zip(texts, about, strict=True)
-                known[place] = about
-        share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
-        wanted = {*self.wanted.values()} - {"", "World"}
-        order = {place: bool(WORDS["code"].search(self.at.column_name(place).casefold())) for place in known}
-        kept: list[int] = []
-        for place in sorted(known, key=lambda n: (-share[n], order[n], n)):
-            enough = share[place] >= (0.25 if len(known[place]) > 4 else 0.5)
-            if (enough or wanted & {*known[place]}) and not any(self.same_places(place, one) for one in kept):
-                kept.append(place)
-        return kept
-
-    def place(self, text: str) -> str:
-        """The name used here of a place, also by what was given."""
-        return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
-
-    def same_places(self, one: int, other: int) -> bool:
-        """Whether two columns name the same places, such as names and codes."""
-        pairs = {(row[one], row[other]) for row in self.at.data}
-        return all(self.place(text) == self.place(beside) for text, beside in pairs)
-
-    def role(self, place: int) -> str:
-        """Which party a column names: by its own name, or since it holds the place that was given."""
-        name, known = self.at.column_name(place).casefold(), set(map(self.place, self.at.labels[place]))
-        by_name = [role for role in UNKNOWN if WORDS[role].search(name)]
-        return [
-            *by_name,
-            *(role for role in ("partner", "reporter") if self.wanted[role] in known - {""}),
-            "",
-        ][0]
-
-    def party(self, role: str, place: int) -> Said:
-        """A column of places; where one was given, its rows alone."""
-        texts, axis = self.at.labels[place], {"column": self.at.column_name(place)}
-        names = {text: name for text in texts if (name := self.place(text))}
-        if wanted := self.given.get(role):
-            own = self.wanted[role]
-            rows = {text: name for text, name in names.items() if name == own}
-            rows = rows or {text: wanted for text in texts if text == wanted}
-            left = {"others": "skip"} if len(rows) < len(texts) else {}
-            if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                words = f"found {quote(wanted)} nowhere in the column {axis['column']}"
-                self.unknown[role] = f"{words}, expected {one_of(names.values())}"
-            return axis | {"names": rows} | left if rows else {"is": wanted}
-        if unknown := [quote(text) for text in texts if text not in names]:
-            words = f"left out of the column {axis['column']}, no place that is known"
-            self.at.note(f"{words}: {some(unknown, 5)}")
-            axis["others"] = "skip"
-        return axis | ({"names": names} if len(texts) <= 30 or "places" in self.given else {})
-
-    def add_from_titles(self, found: Said) -> None:
-        """Add parties that the title names, such as "Exports of China to Russia"."""
-        first = [self.at.name[place] for place in self.at.numbers[:1]]
-        for title in [*self.at.titles, *first, *self.headings[-2:]]:
-            places = places_in(title)
-            for name, before in places:
-                second = "reporter" in found and len(places) > 1
-                role = (
-                    "partner" if second or WORDS["before_partner"].search(before.casefold()) else "reporter"
-                )
-                if role not in found and name not in {axis.get("is") for axis in found.values()}:
-                    found[role] = {"is": name}
-                    self.at.note(f"the {role} is {name}, by {quote(title)}")
-
-
-def one_of(names: Iterable[str]) -> str:
-    """What could have been given instead of a place that is not there."""
-    return f"one of {some(dict.fromkeys(names), 8)}"
-
-
-def _only_place(text: str) -> str:
-    """The place that a name of a column is about, such as "To Russia"; blank for none or several."""
-    found = places_in(text)
-    return found[0][0] if len(found) == 1 else ""
-
-
-def places_in(title: str) -> list[tuple[str, str]]:
-    """The places that a title names, in order, each with what stands before it."""
-    plain = re.sub(r"(?i)(доллар\w*|долл\w*\.?) сша|u\.?s\.?[ -]dollars?|us\$", " ", title.replace("_", " "))
-    plain = fold(plain)
-    found: list[tuple[int, int, str]] = []
-    for word, name in cells.places().items():
-        if len(word) > (3 if word.isascii() else 1) and name != "World" and (at := plain.find(word)) >= 0:
-            end = at + len(word)
-            goes_on = plain[end : end + 1].isalpha() and word[-1].isascii()
-            if not goes_on and not (plain[at - 1 : at].isalpha() and word[0].isascii()):
-                found.append((at, -end, name))
-    kept, past = list[tuple[str, str]](), 0
-    for at, end, name in sorted(found):  # of two that begin at one place the longer
-        if at >= past:
-            kept.append((name, plain[:at]))
-            past = -end
-    return kept
