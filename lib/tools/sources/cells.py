@@ -68,8 +68,8 @@ def without_flag(text: str) -> str:
     return re.sub(r"\s*(?:\(\w\)|\b\w|\*+)$", "", text)
 
 
-_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)*,\d{3}|\d{1,4}(?:,\d{4})+", re.ASCII)
-"""Three digits, two before the last three (as in India), or four between marks."""
+_GROUPS = re.compile(r"(?!0)(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d\d)*,\d{3})", re.ASCII)
+"""Three digits between marks, or two before the last three (as in India)."""
 
 
 def read_number(text: str, marks: Marks) -> tuple[float, str]:
@@ -100,32 +100,21 @@ def shapes(texts: Iterable[str]) -> list[str]:
     return [*{text if text.startswith("0") else text.translate(_ONES): text for text in texts}.values()]
 
 
-def find_marks(texts: Iterable[str]) -> tuple[Marks, str]:
-    """Return the marks that numbers use, and one that could be read in two ways; a ValueError for two that contradict."""
-    # Marks before decimals, between thousands, or before three digits alone; each with a text that shows it.
-    decimal, thousands, doubtful = dict[str, str](), dict[str, str](), dict[str, str]()
-    for text in shapes(text for text in texts if "." in text or "," in text):
-        if (parts := _split_number(text)) is None:
-            continue
-        body = parts["body"].strip()
-        first, *others = sorted((mark for mark in ".," if mark in body), key=body.rindex) or [""]
-        head, *groups = body.split(first) if first else [body]
-        if others:
-            decimal.setdefault(others[0], text)
-        if others or len(groups) > 1:
-            thousands.setdefault(first, text)
-        elif groups and len(groups[0]) == 3 and 1 <= len(head) <= 3 and head.strip("0"):
-            doubtful.setdefault(first, text)
-        elif groups:
-            decimal.setdefault(first, text)
-    if clash := [(decimal[mark], thousands[mark]) for mark in ".," if mark in decimal and mark in thousands]:
-        raise ValueError(f'"{clash[0][0]}" and "{clash[0][1]}"')
-    point = next(iter(decimal), next((mark for mark in ".," if mark not in thousands and thousands), ""))
-    free = {mark: text for mark, text in doubtful.items() if mark not in decimal and mark not in thousands}
-    unclear = next((text for mark, text in free.items() if point in ("", mark)), "")
-    if not unclear and len(doubtful) == 1 and not thousands and point not in ("", *doubtful):
-        thousands |= doubtful  # 1,234 beside 0.5
-    return Marks(point or ("," if "." in thousands else "."), next(iter(thousands), "")), unclear
+def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks, str]:
+    """Return the marks that numbers use, and a text that could be read in two ways; a ValueError where none fit all."""
+    shown = [text for text in shapes(text for text in texts if "." in text or "," in text) if is_number(text)]
+    read: dict[Marks, list[float | None]] = {Marks(".", ","): [], Marks(",", "."): []}
+    for marks, values in read.items():
+        for text in shown:
+            with suppress(ValueError):
+                values.append(read_number(text, marks)[0])
+                continue
+            values.append(None)
+    fit = [marks for marks in read if None not in read[marks] and decimal in (None, marks.decimal)]
+    if not fit and decimal is None:
+        raise ValueError(" and ".join(quote(shown[values.index(None)]) for values in read.values()))
+    differ = (text for text, one, other in zip(shown, *read.values(), strict=True) if one != other)
+    return fit[0] if shown and fit else Marks(decimal or "."), next(differ, "") if len(fit) > 1 else ""
 
 
 # --- periods ---

@@ -464,22 +464,18 @@ class Look:
         bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
         missing = sorted(filter(cells.is_nothing, bare - {""}))
         said: Said = {"missing": missing} if missing else {}
-        if stated := {name: given[name] for name in ("decimal", "thousands") if name in given}:
-            return said | stated
+        said |= {name: given[name] for name in ("decimal", "thousands") if name in given}
         try:
-            marks, unclear = cells.find_marks(texts)
+            marks, unclear = cells.find_marks(texts) if "decimal" not in given else (cells.Marks(), "")
         except ValueError as error:
             self.ask("decimal", f"{error}, which contradict one another", ". or ,")
             return said
+        if unclear and ("," not in unclear or self.table.separator != ","):
+            found = f"{quote(unclear)}, which may have decimals or thousands"
+            self.ask("decimal", found, "the mark before decimals: . or ,")
         if unclear:
-            if "," not in unclear or self.table.separator != ",":
-                found = f"{quote(unclear)}, which may have decimals or thousands"
-                self.ask("decimal", found, "the mark before decimals: . or ,")
-            marks = cells.Marks(".", ",")
             at.note(f"{quote(unclear)} was read with thousands")
-        if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
-            said |= {name: mark for name, mark in marks._asdict().items() if mark}
-        return said
+        return marks._asdict() | said if marks != cells.Marks() else said
 
     # --- the mapping ---
 

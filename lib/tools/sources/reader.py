@@ -91,10 +91,8 @@ class Reader:
             return {0: [str(place + 1) for place in range(text.shape[1])]}, 1
         numbers = [given] if isinstance(given, int) else list(given or [1])
         if given is None:
-            wanted, axes = (
-                {*self.mapping.columns},
-                {row for axis in self.axes.values() for row in axis.levels},
-            )
+            wanted = {*self.mapping.columns}
+            axes = {row for axis in self.axes.values() for row in axis.levels}
             has_all = (n for n, row in enumerate(text[:60], 1) if wanted <= {*row})
             numbers = sorted(axes | {next(has_all, 1)} if wanted or not axes else axes)
         if len(text) < numbers[-1]:
@@ -160,9 +158,8 @@ class Reader:
             return bool(read_period(text) or (text and self.mapping.period.format))
         if role == "unit":
             return read_unit(text)[1] is not None and not cells.WORDS["no_value"].search(text.casefold())
-        return bool(
-            text and (self.said_of(role, text) or (role != "flow" and self.axes[role].others != "skip"))
-        )
+        known = self.said_of(role, text) or (role != "flow" and self.axes[role].others != "skip")
+        return bool(text and known)
 
     def refuse_units_unused(self) -> None:
         """Refuse a table with a column of units that differ, since the mapping does not use it."""
@@ -187,7 +184,7 @@ class Reader:
         counts = np.ones(len(text), dtype=bool)
         for name, wanted in self.mapping.rows.items():
             counts &= np.isin(text[:, self.places[name]], [wanted] if isinstance(wanted, str) else wanted)
-        said = {
+        said = {"unit": ""} | {
             role: axis.always or [*map(" ".join, text[:, [self.places[name] for name in axis.columns]])]
             for role, axis in self.axes.items()
             if axis.always or axis.columns
@@ -195,13 +192,7 @@ class Reader:
         missing, parts = ["", *self.mapping.missing], []
         for number, column in enumerate(self.columns):
             own = text[:, column.place]
-            facts = {
-                "line": lines,
-                "column": number,
-                "text": own,
-                "exact": exact[:, column.place],
-                "unit": "",
-            }
+            facts = {"line": lines, "column": number, "text": own, "exact": exact[:, column.place]}
             part = pd.DataFrame(facts | said, dtype=object)[counts & ~np.isin(own, missing)]
             for role, words in column.said.items():
                 part[role] = part[role] + f" {words}" if role == "period" and role in said else words
@@ -310,17 +301,12 @@ class Reader:
     def marks(self, texts: Iterable[str]) -> Marks:
         """Return the marks of the numbers: said by the mapping, else found; two possible readings are refused, or told."""
         decimal, thousands = self.mapping.decimal, self.mapping.thousands
-        try:
-            found, unclear = cells.find_marks(texts)
-        except ValueError as error:
-            if decimal is None:
-                raise refuse(self.where, f"{error}", "`decimal` and `thousands` in the mapping") from None
-            found, unclear = Marks(), ""
-        if decimal is not None:
-            usual = found.thousands if found.decimal == decimal else ""
-            return Marks(decimal, usual if thousands is None else thousands)
         if thousands is not None:
-            return Marks({",": ".", ".": ","}.get(thousands, "."), thousands)
+            return Marks(decimal or {",": ".", ".": ","}.get(thousands, "."), thousands)
+        try:
+            found, unclear = cells.find_marks(texts, decimal)
+        except ValueError as error:
+            raise refuse(self.where, f"{error}", "`decimal` and `thousands` in the mapping") from None
         if "," in unclear:
             both = '`thousands: ","` or `decimal: ","` in the mapping: it can be read in two ways'
             raise refuse(self.where, quote(unclear), both)
