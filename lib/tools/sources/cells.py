@@ -104,11 +104,10 @@ def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks,
     """Return the marks that numbers use, and a text that could be read in two ways; a ValueError where none fit all."""
     shown = [text for text in shapes(text for text in texts if "." in text or "," in text) if is_number(text)]
     read: dict[Marks, list[float | None]] = {Marks(".", ","): [], Marks(",", "."): []}
-    for marks, values in read.items():
-        for text in shown:
-            with suppress(ValueError):
-                values.append(read_number(text, marks)[0])
-                continue
+    for text, (marks, values) in product(shown, read.items()):
+        try:
+            values.append(read_number(text, marks)[0])
+        except ValueError:
             values.append(None)
     fit = [marks for marks in read if None not in read[marks] and decimal in (None, marks.decimal)]
     if not fit and decimal is None:

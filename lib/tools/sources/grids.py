@@ -70,7 +70,7 @@ def _plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
 
 
-def _table(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
+def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
     """Return rows of any length as a table; more than can be held are refused."""
     kept: list[list[Any]] = []
     for row in islice(rows, LONGEST + 1):
@@ -95,14 +95,9 @@ def read_file(path: Path) -> bytes:
     return read_bytes(path)
 
 
-def read_tables(
-    body: bytes,
-    where: str,
-    encoding: str | None = None,
-    separator: str | None = None,
-    sheet: str | None = None,
-) -> list[Table]:
-    """Return the tables of a file in which something stands, or the one of a name."""
+def read_tables(body: bytes, where: str, about: Iterable[str | None]) -> list[Table]:
+    """Return the tables of a file in which something stands; `about` are encoding, separator and the name of one, or None."""
+    encoding, separator, sheet = about
     tables = _of_content(body, where, encoding, separator)
     if sheet is not None:
         by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
@@ -161,13 +156,13 @@ def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Ta
     csv.field_size_limit(1_000_000)
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
-        table = _table(lines, where, separator=found, encoding=encoding)
+        table = table_of(lines, where, separator=found, encoding=encoding)
     except csv.Error as error:
         raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
     if found == "\t" and re.fullmatch(_EUROSTAT, table.text[0, 0]):
         many = table.text[0, 0].count(",") + 1
         rows = ([*re.split(r"[,\\]", first)[:many], *rest] for first, *rest in table.text)
-        return _table(rows, where, separator=found, encoding=encoding)
+        return table_of(rows, where, separator=found, encoding=encoding)
     return table
 
 
@@ -199,31 +194,46 @@ def _read_html(text: str, where: str) -> list[Table]:
     if not found:
         raise refuse(where, "a web page without a table", "a table")
     names = map(str, range(1, len(found) + 1)) if len(found) > 1 else [""]
-    return [_table(_spread(one), where, name=name) for one, name in zip(found, names, strict=True)]
+    return [
+        table_of(_spread(one.iter("tr")), where, name=name) for one, name in zip(found, names, strict=True)
+    ]
 
 
-def _spread(table: Any) -> Iterator[list[Cell]]:
-    """Rows of a table of a page, what spanned cells say in each of them."""
-
-    def span(cell: Any, name: str) -> int:
-        text = cell.get(name, "")
-        return min(int(text), 1000) or 1 if re.fullmatch("[0-9]{1,8}", text) else 1
-
+def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
+    """Rows of a page's table, or of an Excel 2003 sheet, what spanned cells say in each of them."""
     below: dict[int, tuple[int, Cell]] = {}  # by column: how many rows a cell still reaches down
-    for tr in table.iter("tr"):
+    number = 0
+    for one in rows:
+        index = max(_count(one, "Index"), number + 1)
+        yield from ([] for _ in range(number + 1, index))
+        number = index
         row: list[Cell] = []
-        for cell in [*tr.xpath("td|th")[: WIDEST + 1], None]:
+        cells = [cell for cell in one if _tag(cell) in ("td", "th", "Cell")]
+        for cell in [*cells[: WIDEST + 1], None]:
             while len(row) in below:
                 left, said = below.pop(len(row))
                 below |= {len(row): (left - 1, said)} if left > 1 else {}
                 row.append(said)
             if cell is None:
                 break
-            said, down = " ".join(" ".join(cell.itertext()).split()) or None, span(cell, "rowspan")
-            for _ in range(span(cell, "colspan")):
+            row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
+            said, down = (
+                " ".join(cell.itertext()),
+                max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1),
+            )
+            for _ in range(min(max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1), 1000)):
                 below |= {len(row): (down - 1, said)} if down > 1 else {}
                 row.append(said)
         yield row
+
+
+def _count(element: Any, name: str) -> int:
+    """A number that an attribute says, 0 without one."""
+    text = element.get(name) or element.get(f"{_EXCEL}{name}") or ""
+    return min(int(text), LONGEST) if re.fullmatch("[0-9]{1,8}", text) else 0
+
+
+_EXCEL = "{urn:schemas-microsoft-com:office:spreadsheet}"
 
 
 def _read_xml(text: str, where: str) -> list[Table]:
@@ -231,40 +241,17 @@ def _read_xml(text: str, where: str) -> list[Table]:
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
     root = parse_xml(content, where, "complete XML")
     if sheets := root.findall("{*}Worksheet"):
-        return [_table(_sheet_2003(one), where, name=_attribute(one, "Name")) for one in sheets]
+        return [
+            table_of(_spread(one.iter("{*}Row")), where, name=one.get(f"{_EXCEL}Name", "")) for one in sheets
+        ]
     records = [_sdmx_record(one) for one in root.iter("{*}Obs")]
-    others = (
-        {_tag(leaf): leaf.get("value") or leaf.text for leaf in one if not len(leaf)} for one in root.iter()
-    )
-    return [_of_records(records or [one for one in others if len(one) > 1], where)]
+    fields = ([leaf for leaf in one if not len(leaf)] for one in root.iter())
+    others = [{_tag(leaf): leaf.get("value") or leaf.text for leaf in one} for one in fields if len(one) > 1]
+    return [_of_records(records or others, where)]
 
 
 def _tag(element: Any) -> str:
     return str(element.tag).rpartition("}")[2]
-
-
-def _attribute(element: Any, name: str) -> str:
-    return str(element.xpath(f"string(@*[local-name() = '{name}'])"))
-
-
-def _sheet_2003(sheet: Any) -> Iterator[list[Cell]]:
-    number = 0
-    for one in sheet.iter("{*}Row"):
-        for number in range(number + 1, min(_count(one, "Index"), LONGEST + 2)):  # noqa: B007, B020
-            yield []
-        row = list[Cell]()
-        for cell in one:
-            row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
-            said = next(("".join(data.itertext()) for data in cell.iter("{*}Data")), None)
-            row += [said] * (1 + min(_count(cell, "MergeAcross"), WIDEST))
-        number += 1
-        yield row
-
-
-def _count(element: Any, name: str) -> int:
-    """A number that an attribute says, 0 without one."""
-    text = _attribute(element, name)[:9]
-    return int(text) if re.fullmatch("[0-9]+", text) else 0
 
 
 def _sdmx_record(obs: Any) -> dict[str, Cell]:
@@ -353,7 +340,7 @@ def _of_records(records: list[dict[str, Any]], where: str) -> Table:
     names = [*dict.fromkeys(name for record in flat for name in record)]
     if not names:
         raise refuse(where, "nothing that repeats", "a list of records")
-    return _table([list(names), *([record.get(name) for name in names] for record in flat)], where)
+    return table_of([list(names), *([record.get(name) for name in names] for record in flat)], where)
 
 
 # --- workbooks ---
@@ -408,7 +395,7 @@ def _sheet(sheet: Any, name: str, notes: list[str], where: str) -> Table:
         if bottom < len(rows) and (bottom - top + 1) * (right - left + 1) <= 100_000:
             for row in rows[top : bottom + 1]:
                 row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
-    return _table(rows, where, name=name, notes=list(notes))
+    return table_of(rows, where, name=name, notes=list(notes))
 
 
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^<>]*?\br="(\d+)"')

@@ -3,7 +3,6 @@
 Rows and columns are counted from 0 here. Told from the first rows; all are read afterwards.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from lib.errors import quote
 from lib.spoken import fold
-from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_flow, read_period
+from lib.tools.sources.cells import WORDS, is_nothing, is_number, read_period
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table, each
 from lib.tools.sources.reader import joined, spread
@@ -34,7 +33,11 @@ class Layout:
         self.text = table.text[:LOOKED_AT, :500]
         self.width = self.text.shape[1]
         self.filled = self.text != ""
-        self.kinds = each(read_period, self.text)
+        kinds = each(read_period, self.text)
+        self.whole, self.part, self.year = (
+            ~each({*of}.isdisjoint, kinds).astype(bool) for of in ("AQMDFf", "mq", "A")
+        )
+        self.dated = self.whole | self.part
         self.number = each(is_number, self.text).astype(bool)
         self.figure = self.number | each(is_nothing, self.text).astype(bool)
         self.period_columns: list[int] = []
@@ -79,60 +82,42 @@ class Layout:
         """How a mapping calls a column: by its name, or its place where it has none of its own."""
         return self.name[place] if self.names else str(place + 1)
 
-    def are(self, kind: str, row: int, places: list[int]) -> bool:
-        """Whether all of these texts of a row are periods of a kind, or of one of several."""
-        return all({*self.kinds[row, place]} & {*kind} for place in places)
-
-    def is_row_of_periods(self, number: int) -> bool:
-        """Whether a row names periods, in order, above numbers."""
-        places = [place for place in range(self.width) if self.kinds[number, place]]
-        periods = [next(iter(self.kinds[number, place].values())) for place in places]
-        if len(set(periods)) < 2:
-            # One alone is a year above values, not one beside them.
-            others = [
-                place for place in range(self.width) if self.filled[number, place] and place not in places
-            ]
-            alone = len(periods) == 1 and others and not self.number[number, others].any()
-            if not alone or not self.are("A", number, places) or self.columns_of_periods(number + 1):
-                return False
-        elif periods not in (sorted(periods), sorted(periods, reverse=True)):
-            texts = self.text[number, places]  # Exports 2020, …, Imports 2020, …
-            if len({*texts}) < len(texts) or not all(map(read_flow, texts)):
-                return False
-        below = [n for n in range(number + 1, min(number + 31, len(self.text))) if self.filled[n].any()]
-        while below and not self.number[below[0], places].any():
-            below = below[1:]
-        filled = self.filled[below][:, places]
-        if not filled.any() or self.figure[below][:, places][filled].mean() < 0.5:
+    def is_row_of_periods(self, row: int) -> bool:
+        """Whether a row names periods above figures that are none; one alone must be a year, with no number beside it."""
+        places = np.flatnonzero(self.dated[row])
+        beside = self.filled[row] & ~self.dated[row]
+        alone = len({*self.text[row, places]}) == 1
+        if alone and (not beside.any() or self.number[row, beside].any() or not self.year[row, places].all()):
             return False
-        again = [p for p in places if sum(map(bool, self.kinds[below, p])) > 0.9 * len(below)]
-        return not again or (len(again) < len(places) and len(places) > 2 and len(below) < 3)
+        values = np.flatnonzero(self.number[row + 1 :, places].any(axis=1))
+        if not len(values) or (alone and self.columns_of_periods(row + 1)):
+            return False
+        below = slice(row + 1 + values[0], row + 31)
+        filled, figures = self.filled[below, places], (self.figure & ~self.dated)[below, places]
+        seen, good = filled.any(axis=0), 2 * figures.sum(axis=0) >= filled.sum(axis=0)
+        return bool(2 * (seen & good).sum() > seen.sum())
 
-    def find_values_below(self, number: int) -> None:
+    def find_values_below(self, row: int) -> None:
         """The values below a row of periods."""
-        numbers = [place for place in range(self.width) if self.kinds[number, place]]
-        values = [n for n in range(number + 1, len(self.text)) if self.number[n, numbers].any()]
-        self.first = values[0]
-        between = [n for n in range(number + 1, self.first) if self.filled[n].sum() > 1]
-        above = [n for n in range(max(number - 2, 0), number) if self.is_level(n, numbers[0])]
-        self.names = [*above, number, *between]
+        numbers = np.flatnonzero(self.dated[row]).tolist()
+        self.first = row + 1 + int(self.number[row + 1 :, numbers].any(axis=1).argmax())
+        between = [n for n in range(row + 1, self.first) if self.filled[n].sum() > 1]
+        above = [n for n in range(max(row - 2, 0), row) if self.is_level(n, numbers[0])]
+        self.names = [*above, row, *between]
         if between:  # a period reaches to the right, as a merged cell does
-            reached = spread(self.text[[number, between[-1]]])[0]
-            more = (
-                self.filled[between[-1]]
-                & ~self.filled[number]
-                & np.array([bool(read_period(one)) for one in reached])
-            )
-            numbers = sorted({*numbers, *np.flatnonzero(more).tolist()})
-            if self.are("mq", between[-1], numbers):
-                self.period_rows = [number, between[-1]]
+            lower = between[-1]
+            reached = spread(self.text[[row, lower]])[0]
+            free = np.flatnonzero(self.filled[lower] & ~self.filled[row])
+            numbers = sorted([*numbers, *(place for place in free.tolist() if read_period(reached[place]))])
+            if self.part[lower, numbers].all():
+                self.period_rows = [row, lower]
         self.numbers = numbers
-        if self.are("mq", number, numbers):
+        if self.part[row, numbers].all():
             self.period_columns = [p for p in self.columns_of_periods(self.first) if p < numbers[0]][:1]
-        elif self.are("A", number, numbers) and len(self.period_rows) == 1:
-            rows = [n for n in range(self.first, len(self.text)) if self.filled[n].sum() > 1]
-            named = [sum(self.are("mq", n, [place]) for n in rows) for place in range(numbers[0])]
-            self.period_columns = [place for place, count in enumerate(named) if count > 0.9 * len(rows)][:1]
+        elif self.year[row, numbers].all() and len(self.period_rows) == 1:
+            rows = self.first + np.flatnonzero(self.filled[self.first :].sum(axis=1) > 1)
+            named = np.flatnonzero(self.part[rows, : numbers[0]].mean(axis=0) > 0.9)
+            self.period_columns = named.tolist()[:1]
 
     def is_level(self, number: int, start: int) -> bool:
         """Whether a row above the names says something of the columns from one on."""
@@ -141,18 +126,18 @@ class Layout:
 
     def find_values_beside(self) -> None:
         """The values beside periods, or of a table that has one period in all."""
-        whole = each(lambda kinds: bool({*kinds} - {"m", "q"}), self.kinds).astype(bool)
-        beside = self.number.any(axis=1) & whole.any(axis=1) & ((self.number | whole).sum(axis=1) > 1)
+        beside = (
+            self.number.any(axis=1) & self.whole.any(axis=1) & ((self.number | self.whole).sum(axis=1) > 1)
+        )
         start = int(beside.argmax()) if beside.any() else len(self.text)
         columns = self.columns_of_periods(start) if beside.any() else []
         if not columns:
             many = self.number.sum(axis=1)
-            mixed = [n for n in range(1, len(self.text)) if 0 < many[n] < self.filled[n].sum()]
-            start = mixed[0] if mixed else len(self.text)
-            rows = [n for n in range(start, len(self.text)) if self.filled[n].any()]
-            months = [sum("m" in kinds for kinds in self.kinds[rows, place]) for place in range(self.width)]
-            columns = [place for place, count in enumerate(months) if count > 0.5 * len(rows)]
-        while columns and start and "A" in self.kinds[start - 1, columns[0]]:
+            mixed = np.flatnonzero((many > 0) & (many < self.filled.sum(axis=1)))
+            start = next((int(row) for row in mixed if row), len(self.text))
+            rows = start + np.flatnonzero(self.filled[start:].any(axis=1))
+            columns = np.flatnonzero(self.part[rows].sum(axis=0) > 0.5 * len(rows)).tolist()
+        while columns and start and self.year[start - 1, columns[0]]:
             start -= 1  # a row without a number, or with one that is none
         self.first = start
         above = np.flatnonzero(self.filled[:start].any(axis=1))[-2:].tolist()
@@ -164,29 +149,21 @@ class Layout:
             self.period_columns = columns[:1] + self.second_of_period(columns[0], header)
         filled, number, figure = self.filled[start:], self.number[start:], self.figure[start:]
         numeric = number.any(axis=0) & ((figure & filled).sum(axis=0) > 0.6 * filled.sum(axis=0))
-        free = [
-            place
-            for place in range(self.width)
-            if numeric[place] and not WORDS["scale"].search(header[place])
-        ]
-        self.numbers = [place for place in free if place not in self.period_columns]
+        free = {*np.flatnonzero(numeric).tolist()} - {*self.period_columns}
+        self.numbers = sorted(place for place in free if not WORDS["scale"].search(header[place]))
 
     def columns_of_periods(self, first: int) -> list[int]:
-        """Columns in which most of what stands are periods of one kind, the likeliest first."""
-        rows = [n for n in range(first, len(self.text)) if self.filled[n].sum() > 1]
-        found = []
-        for place in range(self.width):
-            kinds = Counter(kind for one in self.kinds[rows, place] for kind in one if kind not in "mq")
-            many = int(self.filled[rows, place].sum())
-            if many and max(kinds.values(), default=0) >= 0.6 * many:
-                name = self.text[first - 1, place].casefold() if first else ""
-                found.append((not WORDS["period"].search(name), -many, place))
-        return [place for *_, place in sorted(found)]
+        """Columns in which most of what stands are periods, the likeliest first."""
+        rows = first + np.flatnonzero(self.filled[first:].sum(axis=1) > 1)
+        many, whole = self.filled[rows].sum(axis=0), self.whole[rows].sum(axis=0)
+        found = np.flatnonzero((many > 0) & (whole >= 0.6 * many)).tolist()
+        named = [bool(first and WORDS["period"].search(text.casefold())) for text in self.text[first - 1]]
+        return sorted(found, key=lambda place: (not named[place], -many[place], place))
 
     def second_of_period(self, year: int, header: list[str]) -> list[int]:
         """The column of months or quarters beside one of years."""
         rows = self.first + np.flatnonzero(self.filled[self.first :, year])
-        if not all(self.are("A", n, [year]) for n in rows[:50]):
+        if not self.year[rows[:50], year].all():
             return []
         for place in [place for place in range(self.width) if place != year]:
             texts = {*self.text[rows, place]} - {""}

@@ -63,7 +63,7 @@ def propose(path: Path, **given: Any) -> Proposal:
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
     where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
-    tables = read_tables(read_file(path), where, *about)
+    tables = read_tables(read_file(path), where, about)
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:

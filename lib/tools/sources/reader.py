@@ -16,7 +16,7 @@ from lib.figures import FLOWS
 from lib.tools.sources import cells, observations
 from lib.tools.sources.cells import Marks, read_period
 from lib.tools.sources.client import refuse
-from lib.tools.sources.grids import Grid, Table, read_tables
+from lib.tools.sources.grids import Grid, Table, read_tables, table_of
 from lib.tools.sources.mapping import Mapping, ValueColumn, to_unit
 
 Observed = tuple[pd.DataFrame, list[str]]
@@ -34,11 +34,7 @@ class ConflictError(UserError):
 def read_table(body: bytes, mapping: Mapping, where: str) -> Observed:
     """Read a file into observations; texts of no known meaning, and two values for one period, are refused."""
     about = mapping.encoding, mapping.separator, mapping.sheet
-    table = (
-        read_tables(body, where, *about)[0]
-        if body.strip()
-        else Table(np.empty((0, 0), object), np.empty((0, 0), bool), [])
-    )
+    table = read_tables(body, where, about)[0] if body.strip() else table_of([], where)
     return Reader(table, mapping, where).observations()
 
 
