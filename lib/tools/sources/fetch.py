@@ -13,12 +13,12 @@ from lib.errors import UserError, nearest, printable, quote, shown_path
 from lib.research.files import write_atomically
 from lib.tools.sources import comtrade, gacc, imf, observations
 from lib.tools.sources.client import Answer, NothingThere, QuotaUsed, Request, refuse
+from lib.tools.sources.grids import read_file
 from lib.tools.sources.mapping import Mapping, to_yaml
 from lib.tools.sources.observations import Question
 from lib.tools.sources.publishers import Publisher, publisher
 from lib.tools.sources.reader import Observed, read_table
 from lib.tools.sources.snapshots import Desk, Snapshot, first_of, place_of, record_of, save
-from lib.tools.sources.tables import read_file
 
 TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade, "gacc": gacc}
 """Sources of trade between countries. Each has `plan`, from a question to requests, and `read`, from a body to rows."""
