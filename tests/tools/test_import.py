@@ -24,11 +24,11 @@ from sampling import exhaustive, some
 
 from lib import fetched
 from lib.economies import read_unit
-from lib.errors import Fault, UserError
+from lib.errors import UserError
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.research.files import check_checksums
+from lib.tools import curation
 from lib.tools.cli import main
-from lib.tools.sources import record
 from lib.tools.sources.mapping import Mapping, parse_mapping, schema_text, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
@@ -616,10 +616,10 @@ def test_a_value_ten_times_too_high_is_doubted_when_it_is_imported_and_afterward
 def test_an_import_that_would_lock_the_collection_is_refused_whole(
     own_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = [Fault("CHAD.parquet", 2, "figure_id", "TD-CN-export-2022-mine-a", "a key used once")]
-    monkeypatch.setattr(record, "faults_of", lambda *_: wrong)
-    table = file("mine.csv", "year,exports\n2022,1500\n")
-    assert "expected a key used once" in run("import", table, *SAID, "--yes", ends=2)
+    monkeypatch.setattr(curation, "letter_of", lambda place: "a")
+    table = file("mine.csv", "year,usd,cny\n2021,100,645\n")
+    refused = run("import", table, *SAID, "--flow", "export", "--yes", ends=2)
+    assert 'figure_id "TD-CN-export-2021-mine-a" beside others, expected keys used once' in refused
     assert fetched.files() == [] and not (own_data / "snapshots").exists()
 
 

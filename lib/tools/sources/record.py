@@ -9,14 +9,13 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
 from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency
-from lib.errors import Fault, UserError, list_faults, quote, shown_path
+from lib.errors import UserError, quote, shown_path
 from lib.fetched import SERIES, empty, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
@@ -181,23 +180,7 @@ def drafts_of(
 ) -> list[Draft]:
     """Return what would be written of figures; with `reread` another reading of the same answers is replaced."""
     codes = curation.codes() | (more_codes or {})
-    drafts = [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
-    if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
-        raise UserError(list_faults(faults))
-    return drafts
-
-
-def faults_of(rows: pd.DataFrame, path: Path) -> list[Fault]:
-    """Find what would lock the collection: a key that is used twice, a second reporter whose name makes the same file."""
-    bad = {
-        "a key used once": ("figure_id", rows["figure_id"].duplicated()),
-        "one reporter": ("reporter", rows["reporter"] != rows["reporter"].iloc[0]),
-    }
-    return [
-        Fault(shown_path(path), int(np.argmax(where)) + 1, name, str(rows[name][where].iloc[0]), expected)
-        for expected, (name, where) in bad.items()
-        if where.any()
-    ]
+    return [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
 
 
 def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
@@ -252,6 +235,13 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) ->
         state = state.mask(known["there"].notna(), "changed").mask(known["value"] == wanted["value"], "same")
     news = _with_ids(wanted[state != "same"], before, codes)
     rows = pd.concat([before, news], ignore_index=True) if len(news) else before
+    for name, is_other in (
+        ("figure_id", rows["figure_id"].duplicated()),
+        ("reporter", rows["reporter"] != wanted["reporter"].iloc[0]),
+    ):
+        if is_other.any():  # two names may make one file; it would lock the collection
+            found = f"{name} {quote(rows.loc[is_other, name].iloc[0])} beside others"
+            raise UserError(f"{shown_path(path)}: found {found}, expected keys used once, of one reporter")
     return Draft(path, rows, news, _written(wanted, state))
 
 
