@@ -25,6 +25,7 @@ from sampling import exhaustive, some
 from lib import fetched
 from lib.economies import read_unit
 from lib.errors import UserError
+from lib.figures import covariate
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.research.files import check_checksums
 from lib.tools import curation
@@ -645,6 +646,11 @@ def test_other_currencies_are_converted_or_kept_and_said(own_data: Path) -> None
     assert "kept in XAF" in kept and fetched.read("Chad")[["value", "unit"]].to_numpy().tolist() == [
         [1500000.0, "XAF mn"]
     ]
+    table = file("roubles.csv", "year,exports\n2021,1500\n2024,1500\n")  # the ECB has none since March 2022
+    run("import", table, "--reporter", "Russia", "--partner", "China", "--unit", "RUB bn", "--yes")
+    at_ecb, annual = 1.5e6 / fetched.read("Russia")["value_mn"]
+    assert annual == pytest.approx(covariate("rub_per_usd")[2024])
+    assert at_ecb == pytest.approx(covariate("rub_per_usd")[2021], rel=5e-3) and at_ecb != annual
 
 
 def test_a_new_place_is_added_by_one_option(own_data: Path) -> None:

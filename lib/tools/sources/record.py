@@ -19,6 +19,7 @@ from lib.errors import UserError, quote, shown_path
 from lib.fetched import SERIES, empty, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
+from lib.series import exchange_rates
 from lib.tools import curation
 from lib.tools.sources import covariates, observations
 from lib.tools.sources.client import NothingThere
@@ -56,26 +57,27 @@ def _before(words: pd.Series) -> pd.Series:
 
 
 def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return observations in dollars where the ECB has daily rates of their periods, others as they are, and notes."""
+    """Return observations in dollars at the average rate of their periods, yuan and what has none as they are, and notes."""
     parts, notes = [seen.iloc[:0]], []
+    by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
-            days = (
-                ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([]))).dropna()
-            )
-            means = rows["period"].map(
-                {one: covariates.mean_of(days, one, today) for one in set(rows["period"])}
-            )
+            days = ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([])))
+            known = {one: covariates.mean_of(days.dropna(), one, today) for one in rows["period"].unique()}
+            annual = by_year.get(currency, pd.Series()).rename(str).to_dict()
+            means = rows["period"].map({one: mean or annual.get(one) for one, mean in known.items()})
             means = means.astype("float64")
             if gaps := name_gaps(rows["period"][means.isna()].unique(), []):
                 hint = f"for goals first: tradegoals data refresh --currency {currency}"
                 notes.append(f"kept in {currency}, for there is no rate at hand: {gaps}; {hint}")
             parts.append(rows[means.isna()])
+            words = (
+                f"converted from {currency} at the average of the ECB's daily rates, else of covariates.csv"
+            )
             rows = rows.assign(
                 value=rows["value"] / means,
                 unit="USD" + rows["unit"].str[3:],
-                note=_before(rows["note"])
-                + f"converted from {currency} at the mean of the ECB's daily rates",
+                note=_before(rows["note"]) + words,
                 yoy_pct="",
             )[means.notna()]
         parts.append(rows)
