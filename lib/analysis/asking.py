@@ -432,7 +432,8 @@ class Answer(outlook.Answer):
         from lib import plots
 
         of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), ""
-        sureness, size = "" if self.kind == "inferred" else None, self.expected and self.expected.size_usd
+        sureness = "" if self.kind == "inferred" else None
+        size = None if self.expected is None else self.expected.size_usd
         return plots.goal_fan(self.case.series(), *of_goal, sureness, size)
 
     def __str__(self) -> str:
