@@ -10,7 +10,6 @@ answer comes from `lib.outlook.of`.
 """
 
 import calendar
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,10 +67,9 @@ class OwnCase(GoalCase):
         year = levels.index.astype("str")
         days = [_end_of(year, self.year_ends) + timedelta(days=1) for year in levels.index]
         rows = pd.DataFrame({"value": levels.to_numpy(), "figure_id": year, "published": map(str, days)})
-        rows = rows.assign(
-            period_start=year + "-01-01", period_end=year + "-12-31", flow=self.flow, status="ok"
-        )
-        about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
+        rows = rows.assign(period_start=year + "-01-01", period_end=year + "-12-31", status="ok")
+        about = {"reporter": self.reporter, "partner": self.partner, "flow": self.flow}
+        about["unit"] = f"{self.currency} mn"
         return fetched.with_derived(fetched.typed(rows.assign(**about)))
 
     def vintage(self) -> pd.DataFrame:
@@ -176,12 +174,10 @@ def ask(
 
 def _doubts_of(case: GoalCase) -> list[str]:
     """What the rules of plausibility doubt of the usable figures that the case knows, in words."""
-    rows = case.vintage()
-    rows = rows[rows["level_usable"]]
-    flags = plausibility.find_flags(rows, fig.covariate("cny_per_usd"))
-    words = list(
-        flags["figure_id"] + " is " + flags["found"] + ", where " + flags["expected"] + " is expected"
-    )
+    usable = case.vintage().query("level_usable")
+    flags = plausibility.find_flags(usable, fig.covariate("cny_per_usd"))
+    expected = ", where " + flags["expected"] + " is expected"
+    words = list(flags["figure_id"] + " is " + flags["found"] + expected)
     return [*words[:3], *[f"and {len(words) - 3} more"] * (len(words) > 3)]
 
 
@@ -271,15 +267,8 @@ def ecb_rates(path: str = "") -> pd.DataFrame:
 def read_levels(about: Any) -> pd.Series:
     """Figures of one's own as a level by year, in the unit in which they stand.
 
-    Parameters
-    ----------
-    about : a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a mapping;
-        or lines as `lib.analysis.what_if.read_figures` takes them.
-
-    Raises
-    ------
-    UserError
-        Naming the row, what was found and what was expected.
+    They may be a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a
+    mapping; or lines as `lib.analysis.what_if.read_figures` takes them.
     """
     if isinstance(about, str):
         return read_figures(about)
@@ -394,9 +383,8 @@ class Answer(outlook.Answer):
         years = {"year": goal.deadline, "first": goal.base_year, "rate": goal.rate}
         told = {"asks for": fill(asks, c=goal.currency, base=goal.base_mn, target=goal.target_mn, **years)}
         if self.growth_needed is not None:
-            told["still needed"] = fill(
-                "{rate:rate} a year from {last} on", rate=self.growth_needed, last=self.last
-            )
+            needed = {"rate": self.growth_needed, "last": self.last}
+            told["still needed"] = fill("{rate:rate} a year from {last} on", **needed)
         if self.base_rate is not None:
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
             told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
@@ -412,10 +400,8 @@ class Answer(outlook.Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
-        goal, known = (
-            self.goal,
-            ("understood", "doubts", "readings", "growth_needed", "base_rate", "evidence"),
-        )
+        goal = self.goal
+        known = ("understood", "doubts", "readings", "growth_needed", "base_rate", "evidence")
         told: dict[str, Any] = {name: getattr(self, name) for name in known}
         told |= {"title": self.case.title(), "parameters": self.case.model_dump(mode="json")}
         told |= {"answer": plainly(self), "kind": self.kind if len(self.chances) else None}
@@ -430,8 +416,8 @@ class Answer(outlook.Answer):
         from lib import plots
 
         of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), ""
-        sureness, size = "" if self.kind == "inferred" else None, self.expected and self.expected.size_usd
-        return plots.goal_fan(self.case.series(), *of_goal, sureness, size)
+        size = self.expected.size_usd if self.expected else None
+        return plots.goal_fan(self.case.series(), *of_goal, "" if self.kind == "inferred" else None, size)
 
     def __str__(self) -> str:
         """What the command prints."""
@@ -474,13 +460,3 @@ class Answer(outlook.Answer):
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.understood)
         facts = show.table(pd.DataFrame(self.facts().items(), columns=["", "what"])).data
         return f'{notes}{answer_html(self)}{facts}<img alt="{alt}" src="data:image/png;base64,{image}">'
-
-
-def as_json(answer: Answer) -> str:
-    """The answer as readable JSON text."""
-    return json.dumps(answer.to_dict(), ensure_ascii=False, indent=1) + "\n"
-
-
-def schema_text() -> str:
-    """The JSON schema of an answer, as `notebooks/answer.schema.json` keeps it."""
-    return json.dumps(AnswerRecord.model_json_schema(), ensure_ascii=False, indent=1) + "\n"

@@ -168,11 +168,8 @@ def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
     for name, level in family.items():
         log = np.log(level.dropna())
         if {year - 1, year} <= set(log.index) and len(log) >= 3:
-            total, own, years = (
-                log.iloc[-1] - log.iloc[0],
-                log[year] - log[year - 1],
-                log.index[-1] - log.index[0],
-            )
+            total, own = log.iloc[-1] - log.iloc[0], log[year] - log[year - 1]
+            years = log.index[-1] - log.index[0]
             rates = np.expm1([total / years, (total - own) / (years - 1), own])
             rows.append((name, log.index[0], log.index[-1], *rates, own / total if total else np.nan))
     columns = ["name", "first", "last", "with_year", "without_year", "in_year", "share"]
@@ -252,10 +249,8 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = ols(table)
     slopes, growth = fitted.params.drop("const"), table["growth"]
-    parts = table[slopes.index] * slopes
-    return parts.assign(
-        const=fitted.params["const"], residual=fitted.resid, growth=growth, fit=growth - fitted.resid
-    )
+    rest = {"const": fitted.params["const"], "residual": fitted.resid}
+    return (table[slopes.index] * slopes).assign(**rest, growth=growth, fit=growth - fitted.resid)
 
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
@@ -303,13 +298,9 @@ def _scored(found: pd.DataFrame) -> pd.DataFrame:
         return found
     import scoringrules
 
-    error, scale = (
-        found["location"] - found["came"],
-        found["scale"].clip(lower=1e-6),
-    )  # some records never move
-    crps = scoringrules.crps_t(
-        *(part.to_numpy() for part in (found["came"], found["df"], found["location"], scale))
-    )
+    error, scale = found["location"] - found["came"], found["scale"].clip(lower=1e-6)
+    law = (found[name].to_numpy() for name in ("came", "df", "location"))
+    crps = scoringrules.crps_t(*law, scale.to_numpy())
     return found.assign(error=error, crps=crps, inside=error.abs() <= scale * stdtrit(found["df"], 0.9))
 
 

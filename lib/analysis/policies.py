@@ -14,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib.analysis.cases import PolicyCase
-from lib.errors import UserError, quote
+from lib.errors import quote, unclear
 from lib.growth import log_growth
 from lib.reference import read_kept
 from lib.series import annual_series, exchange_rates
@@ -113,9 +113,7 @@ def read_policies(events: pd.DataFrame) -> pd.DataFrame:
     rows = events[events["policy"] != ""]
     rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")
     for line, name in rows["reporter"][~rows["reporter"].isin(fig.load_reporters()["name"])].items():
-        raise UserError(
-            f"events.csv:{line}: reporters: found {quote(name)}, expected names of reporters.csv joined by '; '"
-        )
+        raise unclear(f"events.csv:{line}: reporters", quote(name), "names of reporters.csv joined by '; '")
     return rows.sort_values("named", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -152,10 +150,8 @@ class View(NamedTuple):
 def look(case: PolicyCase) -> View:
     """Read the record around each policy, as known on the case's day."""
     rates = exchange_rates(fig.load_covariates(), case.as_of_time)
-    levels: dict[str, pd.Series] = {
-        member.reporter: annual_series(member.vintage(), "USD", rates)["value_mn"]
-        for member in [case, *case.lineage()]
-    }
+    family = {one.reporter: one.vintage() for one in [case, *case.lineage()]}
+    levels = {name: annual_series(rows, "USD", rates)["value_mn"] for name, rows in family.items()}
     everything = fig.load_events()
     events = everything[fig.last_days(everything["date"]) <= case.as_of_time]
     policies = read_policies(everything)
@@ -179,10 +175,8 @@ def _evidence(
     near = [int(y) for y in level.dropna().index if year - case.span <= y < year + case.span]
     alone = oil = None
     if near and near[0] < year <= near[-1]:
-        rates, price = (
-            log_growth(level).dropna(),
-            fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1],
-        )
+        price = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
+        rates = log_growth(level).dropna()
         alone, oil = step(rates, year), step(rates, year, log_growth(price).rename("oil").to_frame())
         if alone is None:
             alone, oil = step_across(level, year), step_across(level, year, price)

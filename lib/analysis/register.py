@@ -38,7 +38,7 @@ USD_PER_UNIT = {
 # Size where the row states none, near the median of the others: trade with the world, with one country.
 TYPICAL_USD = {True: 5e10, False: 2e9}
 
-# The probabilities of the register that are compared with a constant ½.
+# The probabilities that are compared with a constant ½.
 SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
 
 # Words in a note by which a verdict was taken early or from a part of the period.
@@ -47,10 +47,6 @@ UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
 
 def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     """Probability at announcement of every resolved target of a whole trade whose implied growth is known.
-
-    Parameters
-    ----------
-    targets : as `lib.figures.load_targets` gives them.
 
     Returns
     -------
@@ -68,17 +64,13 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     first_day = t["announced"].where(t["announced"] != "", year.map("{:.0f}-01-01".format))
     unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
     size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
-    rows = pd.DataFrame(
-        {"target_id": t["target_id"], "announced": year, "due": t["target_year"].astype(float)}
-    )
+    rows = t[["target_id", "family", "primary"]].assign(announced=year, due=t["target_year"].astype(float))
     rows = rows.assign(
         horizon=rows["due"] - t["base_year"].astype(float).fillna(year - 1),
         rate=t["implied_growth_pct_per_year"].fillna(stated) / 100,
         size_usd=size.fillna((t["partner"] == "World").map(TYPICAL_USD)),
         world=t["partner"] == "World",
         kind=t["measure"],
-        family=t["family"],
-        primary=t["primary"],
         doubtful=t["note"].str.contains(UNCERTAIN, case=False) | (t["outcome_year"] < t["target_year"]),
         first=~t.duplicated(["announcer", "partner", "target_year"]),
         met=(t["met"] == "yes").astype(int),
@@ -143,9 +135,8 @@ def left_out(targets: pd.DataFrame) -> pd.Series:
 
     A goal below the level of its base year is met by a fall; that judgement is made here and alters no value.
     """
-    asks_for = targets["implied_growth_pct_per_year"].fillna(
-        targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
-    )
+    stated = targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
+    asks_for = targets["implied_growth_pct_per_year"].fillna(stated)
     same = targets["target_unit"] == targets["base_unit"]
     below = (asks_for < 0) | (same & (targets["target_value"] < targets["base_value"]))
     found = pd.Series("", index=targets.index).mask(below, "below its base")

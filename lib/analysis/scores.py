@@ -92,10 +92,8 @@ def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -
     inside = [cell == one for one in found.index]
     totals, events = np.split(_resampled(groups, *inside, *(outcome * x for x in inside)), 2, axis=1)
     # Bins that a resample left empty take the value between their neighbours.
-    drawn = [
-        np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0])
-        for n, m in zip(totals, events, strict=True)
-    ]
+    both = zip(totals, events, strict=True)
+    drawn = [np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0]) for n, m in both]
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     return found.assign(low=low, high=high).reset_index(drop=True)
 

@@ -101,13 +101,8 @@ def find_break(run: pd.Series, trim: float) -> dict[str, Any]:
         return {"kind": "still", **about}
     f, place, p = _sup_f(run, trim)
     limit = _critical_value(len(run), trim)
-    about |= {
-        "kind": "break" if p <= 0.05 else "none",
-        "year": run.index[place],
-        "f": f,
-        "place": place,
-        "p": p,
-    }
+    about |= {"kind": "break" if p <= 0.05 else "none", "year": run.index[place]}
+    about |= {"f": f, "place": place, "p": p}
     about |= {"before": float(run.iloc[:place].mean()), "after": float(run.iloc[place:].mean())}
     return about | {"limit": limit, "seen": _detectable(len(run), limit, trim) * float(run.std())}
 

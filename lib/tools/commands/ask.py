@@ -1,5 +1,6 @@
 """The command `tradegoals ask`: one goal, answered in the terminal."""
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def ask_command(
     from lib.research.files import write_atomically
 
     if schema:
-        click.echo(asking.schema_text(), nl=False)
+        click.echo(json.dumps(asking.AnswerRecord.model_json_schema(), ensure_ascii=False, indent=1))
         return
     file, question = _split(words)
     if not question:
@@ -76,7 +77,7 @@ def ask_command(
     else:
         answer = _of_file(file, question, given)
     if as_json:
-        click.echo(asking.as_json(answer), nl=False)
+        click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, indent=1))
     elif csv is None or str(csv) != "-":
         click.echo(str(answer))
     if csv is not None:
