@@ -29,7 +29,7 @@ from lib.analysis.answers import plainly
 from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import answer_html, read_figures
 from lib.cases import GoalCase, TrendCase
-from lib.errors import UserError, quote
+from lib.errors import UserError, quote, unclear
 from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
@@ -40,12 +40,9 @@ OWN = "your figures"  # stands for the reporter of figures that come without a n
 class OwnCase(GoalCase):
     """A goal for figures of one's own: `levels` by year, millions of any currency.
 
-    Parameters
-    ----------
-    per_usd : units of the currency in a US dollar by year, which place the flow in its size class; by default the
-        averages of data/covariates.csv.
-    year_ends : the month in which its years end, by which fiscal years are called: 2023 is April 2022 to March 2023
-        where it is 3.
+    `per_usd` are units of the currency in a US dollar by year, which place the flow in its size class, by default the
+    averages of data/covariates.csv; `year_ends` is the month in which its years end, by which fiscal years are called: 2023
+    is April 2022 to March 2023 where it is 3.
     """
 
     reporter: str = OWN
@@ -199,8 +196,7 @@ def _understand(
             raise UserError(f"{name}: found {quote(str(named[name]))}, expected a year such as 2027")
     for name in named.keys() & question.stated.keys() - {"currency"}:
         if str(named[name]) != str(question.stated[name]):
-            found = f"{named[name]} beside {question.stated[name]} in {quote(text)}"
-            raise UserError(f"{name}: found {found}, expected it once")
+            raise unclear(name, f"{named[name]} beside {question.stated[name]} in {quote(text)}", "it once")
     today = max(fig.UNDATED_KNOWN_FROM, date.today())
     return {"as_of": today} | question.stated | named, question.length, notes
 
@@ -208,8 +204,7 @@ def _understand(
 def _name_partner(values: dict[str, Any]) -> list[str]:
     """Fill in the partner where none is named: that of every case here, else all partners; what was taken is noted."""
     if "reporter" not in values:
-        expected = 'whose trade it is, such as "Harbin"; or figures of your own'
-        raise UserError(f"reporter: found none, expected {expected}")
+        raise unclear("reporter", "none", 'whose trade it is, such as "Harbin"; or figures of your own')
     if "partner" in values:
         return []
     name, usual = spoken.read_place(values["reporter"]), GoalCase.model_fields["partner"].default
@@ -272,7 +267,14 @@ def read_levels(about: Any) -> pd.Series:
     """
     if isinstance(about, str):
         return read_figures(about)
-    levels = _one_column(about) if isinstance(about, pd.DataFrame) else pd.Series(about)
+    if isinstance(about, pd.DataFrame):
+        years = [name for name in about if str(name).casefold() in ("year", "period", "date")]
+        about = about.set_index(years[0]) if years else about
+        if about.shape[1] != 1:
+            found = f"the columns {', '.join(map(str, about.columns))}"
+            raise unclear("figures", found, "years and one column: frame.set_index('year')['…']")
+        about = about.iloc[:, 0]
+    levels = pd.Series(about)
     values = pd.to_numeric(levels, errors="coerce")
     bad = levels.notna() & ~((values > 0) & np.isfinite(values))
     for year, level in levels[bad].head(1).items():
@@ -283,15 +285,6 @@ def read_levels(about: Any) -> pd.Series:
     if (values := values.dropna().sort_index()).empty:
         raise UserError("figures: found none, expected a level by year")
     return values.astype(float)
-
-
-def _one_column(frame: pd.DataFrame) -> pd.Series:
-    years = [name for name in frame if str(name).casefold() in ("year", "period", "date")]
-    by_year = frame.set_index(years[0]) if years else frame
-    if by_year.shape[1] != 1:
-        found, expected = ", ".join(map(str, by_year.columns)), "frame.set_index('year')['…']"
-        raise UserError(f"figures: found the columns {found}, expected years and one column: {expected}")
-    return by_year.iloc[:, 0]
 
 
 def _year(label: Any) -> int:

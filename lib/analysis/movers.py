@@ -86,9 +86,6 @@ def _longest_run(level: pd.Series) -> pd.Series:
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
 
 
-# --- growth taken apart into pieces that add up exactly: log growth, or contributions to growth ---
-
-
 def currency_parts(view: View) -> pd.DataFrame:
     """Log growth in dollars of the subject (growth) as that of yuan, Chinese prices and the rest (`PARTS`), by year.
 
@@ -176,9 +173,6 @@ def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-# --- drivers ---
-
-
 def drivers(before: int) -> pd.DataFrame:
     """Log growth of each driver (columns, `DRIVERS`) by year, from years that ended before a calendar year.
 
@@ -213,11 +207,7 @@ def _is_thin(table: pd.DataFrame) -> bool:
 
 
 def coefficients(table: pd.DataFrame) -> pd.DataFrame:
-    """Least squares of growth on the drivers, and how fragile it is.
-
-    Parameters
-    ----------
-    table : column growth and one column a driver, by year.
+    """Least squares of growth on the drivers (a column each, by year), and how fragile it is.
 
     Returns
     -------

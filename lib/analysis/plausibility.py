@@ -1,8 +1,5 @@
 """Rules that catch the usual slips of published trade figures: units, decimals, currencies, dates, sums.
 
-Levels are held against other prints of the same period and the pace of the years around; growth against levels, exports
-and imports against their total.
-
 A rule sees numbers alone, never the status that somebody gave a row, and says which row it doubts, what would be
 expected, and which rows speak against it. A flag is a question for a reader, not a verdict: nothing is changed.
 """

@@ -48,13 +48,10 @@ class Step(NamedTuple):
 
 
 def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
-    """The step of one year against the other years, with or without controls of the same year.
+    """The step of one year's log growth against the other years, with or without controls of the same year.
 
-    Parameters
-    ----------
-    growth : log growth by year.
-    controls : by year, such as the growth of the oil price; years in which one is missing are not used. None is returned
-        where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    Years in which a control is missing, such as the growth of the oil price, are not used. None is returned where the year
+    itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
     """
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
@@ -130,11 +127,11 @@ class View(NamedTuple):
     ----------
     levels : trade in million dollars by year, of the flow and of each larger one, as known on the day.
     events : the rows of data/events.csv that were past on the day.
-    evidence : event × evidence × conclusion, one row a policy and reporter: policy, named, date, reporter, year, near
-        (years within the span for which a level is known), effect, low, high (the step, 95 %), p, rank and n (of the
-        year among all), oil_effect and oil_p (beside the oil price), fuels (what their quantity added in the country's
-        trade), p_low and p_high (of its synthetic controls), beside (other events of that year), tested and conclusion;
-        effects are fractions. NaN where not known, date blank and year 0 where it had not begun.
+    evidence : one row a policy and reporter: policy, named, date, reporter, year, near (years within the span for which a
+        level is known), effect, low, high (the step, 95 %), p, rank and n (of the year among all), oil_effect and oil_p
+        (beside the oil price), fuels (what their quantity added in the country's trade), p_low and p_high (of its synthetic
+        controls), beside (other events of that year), tested and conclusion; effects are fractions. NaN where not known,
+        date blank and year 0 where it had not begun.
     tests, gaps, weights : kept synthetic controls of events that were past and flows that are asked about (`flow`, such as
         "RUS to CHN"), their gaps by year, and the weights of their donors, the largest first.
     """

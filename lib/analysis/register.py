@@ -4,8 +4,8 @@ The law knows no figure of the flow itself here, only what the row states: size 
 target implies, years from base to target, whether it is trade with one country or with the world; and the
 reference class as the panels released by the day of the announcement had it.
 
-Those who announce a target know more, most often how the year goes. A pull towards that, one number for trade with one
-country and one for trade with the world, is learnt from targets resolved before (`_pulled`).
+Those who announce a target know more, most often how the year goes. A pull towards that is learnt from targets resolved
+before (`_pulled`).
 
 Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
 Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
@@ -64,13 +64,15 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     first_day = t["announced"].where(t["announced"] != "", year.map("{:.0f}-01-01".format))
     unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
     size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
-    rows = t[["target_id", "family", "primary"]].assign(announced=year, due=t["target_year"].astype(float))
+    rows = t[["target_id"]].assign(announced=year, due=t["target_year"].astype(float))
     rows = rows.assign(
         horizon=rows["due"] - t["base_year"].astype(float).fillna(year - 1),
         rate=t["implied_growth_pct_per_year"].fillna(stated) / 100,
         size_usd=size.fillna((t["partner"] == "World").map(TYPICAL_USD)),
         world=t["partner"] == "World",
         kind=t["measure"],
+        family=t["family"],
+        primary=t["primary"],
         doubtful=t["note"].str.contains(UNCERTAIN, case=False) | (t["outcome_year"] < t["target_year"]),
         first=~t.duplicated(["announcer", "partner", "target_year"]),
         met=(t["met"] == "yes").astype(int),
@@ -105,8 +107,7 @@ PULL_SD = 0.5  # log odds, of the pull before any target has been resolved: fixe
 def _pulled(rows: pd.DataFrame) -> pd.Series:
     """The probabilities of the law, their log odds moved by what the targets resolved before the announcement teach.
 
-    One shift for trade with one country and one for trade with the world, with a normal prior around none (`PULL_SD`);
-    its most probable value.
+    One shift for trade with one country and one for trade with the world, the most probable under a normal prior.
     """
     found = pd.Series(index=rows.index, dtype=float)
     for (year, world), group in rows.groupby(["announced", "world"]):
@@ -253,11 +254,8 @@ def for_goal(
 ) -> tuple[float | None, pd.DataFrame]:
     """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
 
-    Parameters
-    ----------
-    rows : as `features` gives them.
-    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade. The probability is None where
-        fewer than `MIN_KNOWN` targets were resolved.
+    `rows` are as `features` gives them, `p_law` is that of the goal from its reference class alone (`chance`). The
+    probability is None where fewer than `MIN_KNOWN` targets were resolved.
     """
     known = rows[rows["resolved"] < year]
     if len(known) < MIN_KNOWN:

@@ -124,8 +124,8 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
     for day in sorted(inside["known_from"].unique()):
         then = case.model_copy(update={"as_of": day.date()})
-        running = look(then)
-        if case.base_year not in running.levels.index or running.year > case.deadline:
+        base_is_known = case.base_year in then.series().index
+        if not base_is_known or (running := look(then)).year > case.deadline:
             continue
         so_far = running.so_far_mn if running.month else 0.0
         state = (running.year, running.month, so_far, float(running.levels.iloc[-1]))

@@ -3,13 +3,9 @@
 Of a forecast: its drift and variance, and forecasts of earlier years. Of years that nobody published: what is known of the
 flows around them.
 
-A scenario moves the log growth of each year after the last one known by a stated amount. Where the amount is an
-estimate, it has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The law
-is read as one with its drivers unchanged, and its variance is kept: what a known driver would take away from it is
-not, so that scenarios err to the side of doubt. How much trade moved with oil, the rouble and Russian growth is
-estimated on the record of the day.
-
-Break-even: which growth a year would have had a given chance, and how unusual the growth asked for is.
+A scenario moves the log growth of each year after the last one known by a stated amount. Where that is an estimate, it
+has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The variance of the law
+is kept: what a known driver would take away from it is not, so that scenarios err to the side of doubt.
 """
 
 import math
@@ -190,10 +186,9 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
 
 
 class Elasticity(NamedTuple):
-    """Per cent of trade for a per cent of a driver.
+    """Per cent of trade for a per cent of a driver, from `years` growth rates; `r2` is the share of their variance.
 
-    `sd` is the standard error (Newey & West 1987, one lag); `years` is how many growth rates it rests on, from
-    `first` to `last`; `r2` the share of their variance that the driver goes with.
+    `sd` is the standard error (Newey & West 1987, one lag).
     """
 
     driver: str

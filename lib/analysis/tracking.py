@@ -163,8 +163,6 @@ def sdsn(target: TrackedTarget) -> Assessment:
     return _assess("SDSN trend", target, ratio, SDSN_CLASSES, SDSN_CLASSES[0][1])
 
 
-# --- day by day ---
-
 # Trackers that need no more than base, latest and target; the anticipated progress also takes the levels.
 TRACKERS = (eurostat, un_progress_chart, escap_current_status, sdsn)
 

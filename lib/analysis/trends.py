@@ -77,9 +77,6 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     return found.sort_values("years", ascending=False, kind="stable").sort_values("name", kind="stable")
 
 
-# --- breaks ---
-
-
 def is_still(rates: pd.Series) -> bool:
     """Whether log growth never changes, to the digits that a level may have: then there is nothing to explain."""
     return len(rates) > 0 and bool(np.ptp(rates) < STILL)
@@ -160,12 +157,9 @@ def _detectable(n: int, limit: float, trim: float = 0.15) -> float:
 
 
 def partitions(run: pd.Series, trim: float = 0.15, most: int = 3) -> pd.DataFrame:
-    """Best partitions into 1, 2, … segments of constant mean, by dynamic programming (Bai & Perron 2003).
+    """Best partitions into 1, 2, … `most` + 1 segments of constant mean, by dynamic programming (Bai & Perron 2003).
 
-    Parameters
-    ----------
-    trim : share of the values that each segment has at least.
-    most : largest number of breaks; fewer if the segments do not fit.
+    Each segment has a share `trim` of the values at least.
 
     Returns
     -------
