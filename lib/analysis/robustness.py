@@ -11,7 +11,7 @@ is kept: what a known driver would take away from it is not, so that scenarios e
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
     rates = growth.log_growth(levels.loc[: goal.deadline])
     own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
 
-    def other(**changed: float) -> Posterior:
+    def other(**changed: Any) -> Posterior:
         return laws.posterior(rates, replace(prior, **changed))
 
     posteriors = {
