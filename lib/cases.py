@@ -46,10 +46,9 @@ class Case(BaseModel):
         UserError
             Naming each parameter, what was found, what was expected, and the nearest valid name.
         """
+        plain = {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
         try:
-            case = cls.model_validate(
-                {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
-            )
+            case = cls.model_validate(plain)
         except ValidationError as error:
             raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
         case.check_against_data()
@@ -65,28 +64,21 @@ class Case(BaseModel):
 
 def slug(case: Case) -> str:
     """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
-    defaults = type(case)()
-    parts = [
-        f"{name}-{slugify(str(getattr(case, name)))}"
-        for name in type(case).model_fields
-        if getattr(case, name) != getattr(defaults, name)
-    ]
+    mine, usual = case.model_dump(), type(case)().model_dump()
+    parts = [f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name]]
     return "_".join(parts) or "default"
 
 
 def _explain(model: type[BaseModel], fault: Any) -> str:
     """One line of plain words for one pydantic fault."""
-    name = str(fault["loc"][0])
-    found = shorten(repr(fault["input"]))
+    name, given, hint = str(fault["loc"][0]), fault["input"], ""
     if fault["type"] == "extra_forbidden":
-        names = ", ".join(model.model_fields)
-        hint = did_you_mean(name, model.model_fields)
+        names, hint = ", ".join(model.model_fields), did_you_mean(name, model.model_fields)
         return f"{shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
+    if fault["type"] == "literal_error" and isinstance(given, str):
+        hint = did_you_mean(given, re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     expected = re.sub("^(Value error, |Input should be |String should have )", "", fault["msg"])
-    hint = ""
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        hint = did_you_mean(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
-    return f"{name}: found {found}, expected {expected}{hint}"
+    return f"{name}: found {shorten(repr(given))}, expected {expected}{hint}"
 
 
 @contextmanager
@@ -99,9 +91,7 @@ def _expected() -> Iterator[None]:
 
 
 MAX_HORIZON_YEARS = 30
-
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
-
 GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
 
 
@@ -165,9 +155,8 @@ class FlowCase(Case):
         """The figures of the flow that were known on `as_of`."""
         days = _days(self.reporter, self.partner, self.flow, "figures", fig.load_figures, self._state())
         if len(days) and days[0] > np.datetime64(self.as_of):  # told without a copy of the record
-            raise UserError(
-                f"as_of: found {self.as_of}, expected {days[0]} or later, when the first figure is known"
-            )
+            expected = f"{days[0]} or later, when the first figure is known"
+            raise UserError(f"as_of: found {self.as_of}, expected {expected}")
         return fig.as_of(self.record(), self.as_of_time)
 
     def today(self) -> Self:
@@ -177,10 +166,9 @@ class FlowCase(Case):
 
     def lineage(self) -> list[Self]:
         """The case for each larger reporter's trade with the same partner, as on record: province, country."""
-        parent, names = _parents(fig.load_reporters, data_state()), [self.reporter]
-        while above := parent.get(names[-1], ""):
-            names.append(above)
-        larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
+        parent, name, larger = _parents(fig.load_reporters, data_state()), self.reporter, []
+        while name := parent.get(name, ""):
+            larger.append(self.model_copy(update={"reporter": name}))
         return [case for case in larger if case.is_on_record()]
 
     def is_on_record(self) -> bool:
@@ -231,10 +219,9 @@ class TrendCase(FlowCase):
             return
         if self.currency not in self.rates():
             raise UserError(no_rate(self.currency, "any year"))
-        raise UserError(
-            f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
-            f"{self.currency}; expected a later day, another flow or another currency"
-        )
+        found = f"no level of a full year was known for {self.flow_name} in {self.currency}"
+        expected = "a later day, another flow or another currency"
+        raise UserError(f"as_of: on {self.as_of} {found}; expected {expected}")
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
@@ -265,8 +252,8 @@ class TrendCase(FlowCase):
 
     def mirror(self) -> Self:
         """The same trade as the partner reports it: its imports are the other's exports."""
-        seen = {"total": "total", "export": "import", "import": "export"}[self.flow]
-        return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": seen})
+        flow = {"export": "import", "import": "export"}.get(self.flow, self.flow)
+        return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": flow})
 
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
@@ -283,9 +270,10 @@ class GoalCase(TrendCase):
 
     def check_against_data(self) -> None:
         """Refuse also a deadline at or before the base, and a base without a level."""
-        ahead = f"1 to {MAX_HORIZON_YEARS} years after base_year {self.base_year}"
-        inside = 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS
-        faults = [] if inside else [f"deadline: found {self.deadline}, expected {ahead}"]
+        faults = []
+        if not 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS:
+            expected = f"1 to {MAX_HORIZON_YEARS} years after base_year {self.base_year}"
+            faults.append(f"deadline: found {self.deadline}, expected {expected}")
         try:
             super().check_against_data()
         except UserError as error:
@@ -299,8 +287,7 @@ class GoalCase(TrendCase):
 
     def make_goal(self) -> Goal:
         """The goal on the base level known on `as_of`."""
-        levels = self.series()["value_mn"]
-        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency)
+        return make_goal(self.goal, self.base_year, self.deadline, self.series()["value_mn"], self.currency)
 
     def title(self) -> str:
         """One line that names flow, goal and day."""

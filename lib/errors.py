@@ -30,9 +30,7 @@ def unclear(name: str, found: str, expected: str) -> UserError:
 
 
 SHOWN_FAULTS = 50
-
 SHOWN_NAMES = 12
-
 SHOWN_CHARACTERS = 60
 
 
@@ -100,11 +98,8 @@ def printable(text: str) -> str:
 def quote(text: str) -> str:
     """Return a text in quotes on one line, shortened, without what a terminal would obey."""
     flat = printable(text.replace("\n", "\\n").replace("\t", "\\t"))
-    return (
-        f'"{flat}"'
-        if len(flat) <= SHOWN_CHARACTERS
-        else f'"{flat[:SHOWN_CHARACTERS]}…" ({len(text)} characters)'
-    )
+    more = f'…" ({len(text)} characters)' if len(flat) > SHOWN_CHARACTERS else '"'
+    return f'"{flat[:SHOWN_CHARACTERS]}{more}'
 
 
 _FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")

@@ -16,15 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammainccinv, gammaincinv, ndtr, ndtri, wrightomega
 
 Array = NDArray[np.float64]
-
 SLACK = 1e-9
 """Of a logarithm: 1.25 ** 3 in floating point must not turn an exact hit into a miss."""
 TINY = 1e-12
 """Standard deviation that stands for none."""
-
 NODES, ERROR_NODES = 12, 10
 """Nodes of the variance of a law's years, and of the error of an observation, by which components multiply."""
-
 _FAR = 9.0  # standard deviations: beyond lies a chance of 1e-19
 _AT_ONCE = 2048  # points, so that what is computed of them stays in the cache
 _STEPS = 30  # at most; three are usual

@@ -10,6 +10,7 @@ answer comes from `lib.outlook.of`.
 """
 
 import calendar
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -227,7 +228,8 @@ def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> 
         if not before:
             raise UserError(f"base: found no level known on {day} before {deadline}, expected one")
         values["base_year"] = max(before)
-        notes.append(f"base: {values['base_year']}, the last year known on {day}")
+        bound = f" before {deadline}" if len(before) < len(known) else ""
+        notes.append(f"base: {values['base_year']}, the last year known on {day}{bound}")
     if deadline is None:
         if count is None:
             raise UserError('deadline: found none, expected the last year that counts, such as "by 2030"')
@@ -387,7 +389,8 @@ class Answer(outlook.Answer):
             shares = self.expected.shares.set_index("source")["share"]
             words = listed(f"{name} ({percent(share)})" for name, share in shares.items() if share > 0)
             told["expected growth"] = f"from {words}"
-        if mind := "; ".join(filter(None, [self.warning, *self.doubts])):
+        doubtful = f"Doubtful: {'; '.join(self.doubts)}." if self.doubts else ""
+        if mind := " ".join(filter(None, [self.warning, doubtful])):
             told["mind"] = mind
         return told
 
@@ -453,3 +456,13 @@ class Answer(outlook.Answer):
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.understood)
         facts = show.table(pd.DataFrame(self.facts().items(), columns=["", "what"])).data
         return f'{notes}{answer_html(self)}{facts}<img alt="{alt}" src="data:image/png;base64,{image}">'
+
+
+def as_json(answer: Answer) -> str:
+    """The answer as readable JSON text."""
+    return json.dumps(answer.to_dict(), ensure_ascii=False, indent=1) + "\n"
+
+
+def schema_text() -> str:
+    """The JSON schema of an answer, as `notebooks/answer.schema.json` keeps it."""
+    return json.dumps(AnswerRecord.model_json_schema(), ensure_ascii=False, indent=1) + "\n"
