@@ -268,7 +268,11 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     depth, year = np.array([(i, y) for i, y, _ in published] + [(end, y) for y in chain.hidden]).T
     n = len(published)
     surprise = np.log([level for *_, level in published]) - log_whole[year[:n]].to_numpy()
-    shares = np.stack([_share_covariance(chain, i, depth, year) for i in range(end)])
+    since = year - chain.years[0]
+    lasting, passing = np.minimum.outer(since, since), np.equal.outer(year, year)
+    # What the share of each link brings into the levels inside it; scale 1, start left out.
+    parts = [link.spread.walk * lasting + link.spread.noise * passing for link in chain.links]
+    shares = np.stack([part * np.outer(depth > i, depth > i) for i, part in enumerate(parts)])
     joint = np.einsum("cl,lij->cij", scales, shares)
     joint += DIFFUSE * np.minimum.outer(depth, depth)
     joint[:, :n, :n] += np.diag(scope_sd**2 * ((depth == end) & np.isin(year, chain.doubtful))[:n])
@@ -280,14 +284,6 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     pulled = cross.transpose(0, 2, 1) @ solved
     mean = pulled[..., 0] + log_whole[chain.hidden].to_numpy()
     return log_density, mean, joint[:, n:, n:] - pulled[..., 1:]
-
-
-def _share_covariance(chain: Chain, index: int, depth: Array, year: Array) -> Array:
-    """Covariance that the share of one link brings into log levels at (depth, year); scale 1, start left out."""
-    spread, since = chain.links[index].spread, year - chain.years[0]
-    walk, noise = spread.walk * np.minimum.outer(since, since), spread.noise * np.equal.outer(year, year)
-    inside = depth > index
-    return (walk + noise) * np.outer(inside, inside)
 
 
 LAST_PANEL_YEAR = 2020

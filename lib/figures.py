@@ -30,21 +30,19 @@ class Use(NamedTuple):
     """What a status means and what may be taken from a figure that has it."""
 
     meaning: str
-    level: bool
-    growth: bool
+    level: bool = True
+    growth: bool = True
     last_resort: bool = False  # the level may fill a gap that nothing better fills, and must be shown as such
 
 
 STATUS = {
-    "ok": Use("nothing speaks against it", True, True),
-    "preliminary": Use("an early value that a later text replaced", True, True),
-    "estimate": Use("an estimate of who published it, not reported by the country itself", True, True),
-    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
-    "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
-    "relabelled": Use(
-        "printed under the other flow, assigned by consistency with other releases", True, True
-    ),
-    "date_trap": Use("right, but the words of the text point to another year", True, True),
+    "ok": Use("nothing speaks against it"),
+    "preliminary": Use("an early value that a later text replaced"),
+    "estimate": Use("an estimate of who published it, not reported by the country itself"),
+    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure"),
+    "secondary": Use("at second hand, from a paper or page that cites no dated release"),
+    "relabelled": Use("printed under the other flow, assigned by consistency with other releases"),
+    "date_trap": Use("right, but the words of the text point to another year"),
     "growth_swapped": Use("the printed growth belongs to the other flow", True, False),
     "growth_conflict": Use("the printed growth does not fit the levels", True, False),
     "converted": Use(
