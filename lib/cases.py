@@ -39,13 +39,7 @@ class Case(BaseModel):
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> Self:
-        """Check values by name; every fault is reported at once.
-
-        Raises
-        ------
-        UserError
-            Naming each parameter, what was found, what was expected, and the nearest valid name.
-        """
+        """Check values by name; a `UserError` tells of each fault: parameter, found, expected, nearest valid name."""
         plain = {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
         try:
             case = cls.model_validate(plain)

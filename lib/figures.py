@@ -169,11 +169,6 @@ def as_of(figures: pd.DataFrame, day: str | date | pd.Timestamp) -> pd.DataFrame
 
     The status of a figure is today's judgement at every day: what was found out later about a number
     is not forgotten, but no later number enters.
-
-    Raises
-    ------
-    UserError
-        Where `day` is not a date.
     """
     return figures[figures["known_from"] <= read_day(day)]
 
@@ -187,13 +182,7 @@ def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
 
 
 def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.DataFrame:
-    """Return the figures of one reporter, partner and flow.
-
-    Raises
-    ------
-    UserError
-        Where the figures hold none, with the nearest name and what exists.
-    """
+    """Return the figures of a reporter, partner and flow; a `UserError` with the nearest name where there are none."""
     rows, given = figures, ""
     for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
         known = rows[column].unique()

@@ -53,13 +53,7 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFram
 
 
 def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> float:
-    """A value in US dollars at the average rate of its year (`exchange_rates`).
-
-    Raises
-    ------
-    UserError
-        Where the rate is not known, with the command that brings it.
-    """
+    """A value in US dollars at the average rate of its year; a `UserError` says how to get a rate that is not known."""
     rate = 1.0 if currency == "USD" else rates[currency].get(year, np.nan) if currency in rates else np.nan
     if np.isnan(rate):
         raise UserError(no_rate(currency, str(year)))

@@ -122,14 +122,7 @@ GOAL_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "doubl
 def read_goal(text: str, currency: str = "USD") -> str:
     """A goal in people's words as the parameter `goal` takes it: "25 %", "100 USD bn" or "2 times the base".
 
-    Parameters
-    ----------
-    currency : of a level that names none.
-
-    Raises
-    ------
-    UserError
-        For what is no goal, or could be two.
+    `currency` is that of a level that names none. What is no goal, or could be two, is a `UserError`.
     """
     plain = simplified("goal", text)
     found = find_goal(plain, text, currency)
@@ -233,10 +226,7 @@ _MONTHS = ["%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%Y %b", "%Y %B"]
 def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     """A day in people's words: "15 April 2014", "2014-4-15", "15/4/2014", "April 2014" (its last day), "today".
 
-    Raises
-    ------
-    UserError
-        For what is no day, or could be two: 4/5/2014.
+    What is no day, or could be two (4/5/2014), is a `UserError`.
     """
     plain = tidy("day", text).casefold().rstrip(".")
     if plain in ("today", "now", "今天"):
