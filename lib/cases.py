@@ -8,8 +8,7 @@ A flow, seen from one day; against a yearly rate; and with a goal. What single n
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, Self
@@ -48,6 +47,20 @@ class Case(BaseModel):
         case.check_against_data()
         return case
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_words(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        if name == "goal" and isinstance(value, int | float) and not isinstance(value, bool):
+            value = np.format_float_positional(value, trim="-")
+        try:
+            if name in READERS and isinstance(value, str):
+                return READERS[name](value, info.data)
+            # A plain number would be read as seconds since 1970.
+            return fig.read_day(value).date() if name in ("as_of", "until") else value
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
+
     def check_against_data(self) -> None:
         """Refuse what no data can answer; a case that needs no data refuses nothing."""
 
@@ -75,15 +88,16 @@ def _explain(model: type[BaseModel], fault: Any) -> str:
     return f"{name}: found {shorten(repr(given))}, expected {expected}{hint}"
 
 
-@contextmanager
-def _expected() -> Iterator[None]:
-    """What a reader of words expected, as pydantic wants to hear it."""
-    try:
-        yield
-    except UserError as error:
-        raise ValueError(str(error).partition("expected ")[2]) from None
-
-
+# How people's words for a parameter are read; what was read before is known.
+READERS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "reporter": lambda text, known: spoken.read_place(text),
+    "partner": lambda text, known: spoken.read_place(text),
+    "flow": lambda text, known: spoken.read_flow(text),
+    "as_of": lambda text, known: spoken.read_day(text).day,
+    "until": lambda text, known: spoken.read_day(text).day,
+    "currency": lambda text, known: check_currency(text),
+    "goal": lambda text, known: spoken.read_goal(text, known.get("currency", "USD")),
+}
 MAX_HORIZON_YEARS = 30
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
 GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
@@ -96,28 +110,6 @@ class FlowCase(Case):
     partner: str = Field("Russia", description="the other side")
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
-
-    @field_validator("reporter", "partner", mode="before")
-    @classmethod
-    def _is_place(cls, value: Any) -> Any:
-        return spoken.read_place(value) if isinstance(value, str) else value
-
-    @field_validator("flow", mode="before")
-    @classmethod
-    def _is_flow(cls, value: Any) -> Any:
-        return spoken.read_flow(value) if isinstance(value, str) else value
-
-    @field_validator("as_of", "until", mode="before", check_fields=False)
-    @classmethod
-    def _is_day(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            with _expected():
-                return spoken.read_day(value).day
-        # A plain number would be read as seconds since 1970.
-        try:
-            return fig.read_day(value).date()
-        except UserError:
-            raise ValueError("a date (YYYY-MM-DD), or today") from None
 
     def check_against_data(self) -> None:
         """Refuse a flow that the record does not have, or a day before its first figure."""
@@ -188,24 +180,6 @@ class TrendCase(FlowCase):
         description="currency of the series (ISO 4217, such as EUR); others are converted, and marked",
     )
     goal: str = Field("25 %", description=GOAL)
-
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _is_currency(cls, value: Any) -> Any:
-        with _expected():
-            return check_currency(value) if isinstance(value, str) else value
-
-    @field_validator("goal", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return np.format_float_positional(value, trim="-") if is_number else value
-
-    @field_validator("goal")
-    @classmethod
-    def _is_goal(cls, value: str, info: ValidationInfo) -> str:
-        with _expected():
-            return spoken.read_goal(value, info.data.get("currency", "USD"))
 
     def check_against_data(self) -> None:
         """Refuse also a flow for which the day knew no level of a full year, or a currency without rates."""

@@ -195,13 +195,9 @@ def plain(said: str) -> str:
 class Prose(str):
     """Markdown that a notebook wrote itself, with fields: not data, so that its marks stay marks."""
 
-    __slots__ = ()
-
 
 class Said(Prose):
     """Markdown that has been shown: as the last value of a cell it is not shown again."""
-
-    __slots__ = ()
 
     def _ipython_display_(self) -> None:
         return
