@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from lib.errors import UserError
 from lib.reference import last_released, read_kept, size_class
 
-HORIZON = 10
-"""Longest horizon looked at, years."""
+HORIZON = 10  # longest horizon looked at, years
 
 PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 

@@ -32,11 +32,19 @@ class PaceCase(TrendCase):
         return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
 
 
+# A number may be written as text, which `Literal` alone would refuse.
 Digits = BeforeValidator(lambda value: int(value) if str(value).strip().isdigit() else value)
-"""A number may be written as text, which `Literal` alone would refuse."""
 
-LAST_OUTCOME = 2020
-"""Last year of the panel on which forecasts are scored."""
+# The fields of a goal whose defaults are a notebook's own.
+Place = Annotated[str, Field(description=REPORTER)]
+Stated = Annotated[str, Field(description=GOAL)]
+Day = Annotated[date, Field(description="use only what had been published by this day")]
+Base = Annotated[int, Field(ge=1900, le=2100, description="the level of this year is the base")]
+Percent = Annotated[float, Field(gt=-95, le=500)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Deadline = Annotated[int, Field(ge=1900, le=2100, description="the last year that counts")]
+
+LAST_OUTCOME = 2020  # last year of the panel on which forecasts are scored
 
 
 class DriverCase(TrendCase):
@@ -65,23 +73,23 @@ class PolicyCase(FlowCase):
 class TrackerCase(GoalCase):
     """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
 
-    reporter: str = Field("Heilongjiang", description=REPORTER)
+    reporter: Place = "Heilongjiang"
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="read the goal each year up to this day")
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    goal: Stated = "14 USD bn"
+    base_year: Base = 2005
+    deadline: Deadline = 2010
 
 
 class CompareCase(GoalCase):
     """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
 
-    reporter: str = Field("Heilongjiang", description=REPORTER)
+    reporter: Place = "Heilongjiang"
     as_of: date = Field(
         date(2007, 12, 31), description="the first day: use only what had been published by it"
     )
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
+    goal: Stated = "14 USD bn"
+    base_year: Base = 2005
+    deadline: Deadline = 2010
     until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
 
     def check_against_data(self) -> None:
@@ -90,13 +98,9 @@ class CompareCase(GoalCase):
             raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
         super().check_against_data()
 
-    def first(self) -> GoalCase:
-        """The goal on the first day."""
-        return GoalCase(**self.model_dump(exclude={"until"}))
-
-    def last(self) -> GoalCase:
-        """The goal on the last day."""
-        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
+    def on(self, day: date) -> GoalCase:
+        """The goal on one day."""
+        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": day})
 
     def title(self) -> str:
         """One line that names flow, goal and both days."""
@@ -106,33 +110,31 @@ class CompareCase(GoalCase):
 class YearEndCase(GoalCase):
     """A goal seen from within a year; the defaults are a goal of 2019 in a year with many releases."""
 
-    reporter: str = Field("China", description=REPORTER)
-    as_of: date = Field(date(2021, 12, 31), description="use only what had been published by this day")
-    goal: str = Field("200 USD bn", description=GOAL)
-    base_year: int = Field(2018, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
+    reporter: Place = "China"
+    as_of: Day = date(2021, 12, 31)
+    goal: Stated = "200 USD bn"
+    base_year: Base = 2018
+    deadline: Deadline = 2024
 
 
 class ScenarioCase(GoalCase):
     """A goal and what might have changed its prospects; every assumption is a parameter."""
 
-    oil_pct: float = Field(
-        25.0, gt=-95, le=500, description="change of the oil price, last known year to deadline, %"
-    )
-    rouble_pct: float = Field(
-        20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
+    oil_pct: Percent = Field(25.0, description="change of the oil price, last known year to deadline, %")
+    rouble_pct: Percent = Field(
+        20.0, description="change of the rouble's value in dollars over the same years, %"
     )
     gdp_points: float = Field(
         2.0, ge=-20, le=20, description="growth of Russia's GDP above unchanged, percentage points a year"
     )
-    level_shift_pct: float = Field(
-        25.0, gt=-95, le=500, description="a step of trade that stays, such as a new pipeline, %"
+    level_shift_pct: Percent = Field(
+        25.0, description="a step of trade that stays, such as a new pipeline, %"
     )
     parcels_mn: float = Field(
         40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
     )
-    sanctions_undone: float = Field(
-        0.5, ge=0, le=1, description="share of the unexpected growth since 2022 that lifting them undoes"
+    sanctions_undone: Share = Field(
+        0.5, description="share of the unexpected growth since 2022 that lifting them undoes"
     )
 
     def check_against_data(self) -> None:
@@ -148,15 +150,15 @@ class ScenarioCase(GoalCase):
 class HiddenCase(GoalCase):
     """A goal whose last years nobody published, with the doubts that their inference rests on."""
 
-    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
-    scope_same: float = Field(
-        0.5, ge=0, le=1, description="probability that levels after silence have the scope of the base"
+    as_of: Day = fig.UNDATED_KNOWN_FROM
+    scope_same: Share = Field(
+        0.5, description="probability that levels after silence have the scope of the base"
     )
     spread_factor: float = Field(
         1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
     )
-    parcels_counted: float = Field(
-        0.0, ge=0, le=1, description="probability that the press's parcels were real and counted as trade"
+    parcels_counted: Share = Field(
+        0.0, description="probability that the press's parcels were real and counted as trade"
     )
     analogue: str = Field(
         "country pair in reporter's total",

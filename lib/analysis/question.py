@@ -16,8 +16,6 @@ from lib.economies import currency_of, ten_of
 from lib.errors import UserError, quote
 from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
 
-# --- years ---
-
 _BETWEEN = re.compile(
     rf"(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
     re.I,
@@ -67,23 +65,23 @@ def _without(plain: str, match: re.Match[str]) -> str:
     return f"{plain[: match.start()]} | {plain[match.end() :]}"
 
 
-# --- the sentence ---
-
-
 class Question(NamedTuple):
-    """What a sentence asks.
+    """What a sentence asks: the parameters of a case that it names, and what was taken for what without being said.
 
-    Parameters
-    ----------
-    stated : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
-    length : years from base to deadline, where it gives them in place of the deadline.
-    notes : what was taken for what, where it was not said outright.
+    `length` is the number of years from base to deadline, where it gives them in place of the deadline.
     """
 
     stated: dict[str, Any]
     length: int | None
     notes: tuple[str, ...]
 
+
+# What sounds like growth from one year to the other, and not like growth a year.
+_IN_ONE_STEP = re.compile(
+    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
+    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{YEAR}",
+    re.IGNORECASE,
+)
 
 _AS_OF = re.compile(
     r"\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$",
@@ -92,14 +90,10 @@ _AS_OF = re.compile(
 
 
 def read_question(text: str, currency: str = "USD") -> Question:
-    """A sentence that names a goal, and perhaps its flow, years and day.
+    """A sentence that names a goal, and perhaps its flow, years and day; `currency` is that of a level that names none.
 
     >>> read_question("Harbin Russia total +25% 2012-2015").stated  # doctest: +NORMALIZE_WHITESPACE
     {'base_year': 2012, 'deadline': 2015, 'goal': '25 %', 'flow': 'total', 'reporter': 'Harbin', 'partner': 'Russia'}
-
-    Parameters
-    ----------
-    currency : of a level that names none.
 
     Raises
     ------
@@ -123,7 +117,13 @@ def read_question(text: str, currency: str = "USD") -> Question:
                 f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
             )
         raise UserError(f"ask: found no goal in {quote(text)}, expected {spoken.GOAL_EXAMPLES}")
-    _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
+    whole = {"base_year", "deadline"} <= years.keys() and not _IN_ONE_STEP.search(plain)
+    if found.goal.endswith("%") and years and not whole and not re.search(YEARLY, plain, re.IGNORECASE):
+        words = quote(rest[found.start : found.end].strip())
+        raise UserError(
+            f'goal: found {words}, which may be growth a year or from now to then, expected "{found.goal} a year" or '
+            f'"{found.goal} in all": did you mean {found.goal} a year?'
+        )
     length = years.pop("length", None)
     stated |= years | {"goal": found.goal} | ({"currency": found.currency} if found.currency else {})
     stated |= _flow_and_places(f"{rest[: found.start]} | {rest[found.end :]}", text)
@@ -134,45 +134,28 @@ def read_question(text: str, currency: str = "USD") -> Question:
     return Question(stated, length, tuple(notes))
 
 
-_IN_ONE_STEP = re.compile(
-    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
-    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{YEAR}",
-    re.IGNORECASE,
-)
-"""What sounds like growth from one year to the other, and not like growth a year."""
-
-
-def _refuse_doubtful_span(goal: str, words: str, plain: str, years: dict[str, int]) -> None:
-    """Ask what a rate is that has one end only: "25 % by 2030" may be growth a year, or from now to then."""
-    whole = {"base_year", "deadline"} <= years.keys() and not _IN_ONE_STEP.search(plain)
-    if not goal.endswith("%") or whole or not years or re.search(YEARLY, plain, re.IGNORECASE):
-        return
-    raise UserError(
-        f'goal: found {quote(words.strip())}, which may be growth a year or from now to then, expected "{goal} a year" '
-        f'or "{goal} in all": did you mean {goal} a year?'
-    )
-
-
 # --- flow and places ---
 
-_WITH = dict.fromkeys(FLOW_WORDS, "partner")
-_FROM = {"export": "reporter", "import": "partner"}
-_TO = {"export": "partner", "import": "reporter"}
+# What a place is after a word, in a sentence about a flow.
 _ROLES: dict[str, dict[str, str]] = {
     **dict.fromkeys(("of", "by"), dict.fromkeys(FLOW_WORDS, "reporter")),
-    **dict.fromkeys(("with", "с", "со"), _WITH),
-    **dict.fromkeys(("from", "из", "从"), _FROM),
-    **dict.fromkeys(("to", "into", "в"), _TO),
+    **dict.fromkeys(("with", "с", "со"), dict.fromkeys(FLOW_WORDS, "partner")),
+    **{word: {"export": "reporter", "import": "partner"} for word in ("from", "из", "从")},
+    **{word: {"export": "partner", "import": "reporter"} for word in ("to", "into", "в")},
 }
-"""What a place is after a word, in a sentence about a flow."""
 
+# Words that are codes of countries, too, where they stand in capitals.
 _SHORT = FILLERS | {"as", "at", "me", "my", "no", "so", "us", "am", "are", "per", "and", "can"}
-"""Words that are codes of countries, too, where they stand in capitals."""
 
 
 def _flow_and_places(rest: str, text: str) -> dict[str, str]:
     """Flow, reporter and partner of what is left of a sentence; a word without meaning is a mistake."""
-    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", _apart(rest.replace("'s ", " 's ")))
+    plain = rest.replace("'s ", " 's ")
+    if re.search("[一-龥]", plain):  # Chinese words are written without spaces
+        words = {*translations(), *places(), *FLOW_OF, *FILLERS}
+        chinese = sorted((one for one in words if re.fullmatch("[一-龥]+", one)), key=len, reverse=True)
+        plain = re.sub("|".join(chinese), r" \g<0> ", plain)
+    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", plain)
     role = ""
     flows: set[str] = set()
     found: list[tuple[str, str]] = []
@@ -201,15 +184,6 @@ def _flow_and_places(rest: str, text: str) -> dict[str, str]:
     return ({"flow": flow} if flows else {}) | _roles(found, flow, text)
 
 
-def _apart(text: str) -> str:
-    """A text whose Chinese words, which are written without spaces, have them."""
-    if not re.search("[一-龥]", text):
-        return text
-    words = {*translations(), *places(), *FLOW_OF, *FILLERS}
-    chinese = sorted((word for word in words if re.fullmatch("[一-龥]+", word)), key=len, reverse=True)
-    return re.sub("|".join(chinese), r" \g<0> ", text)
-
-
 def _longest_name(tokens: list[str]) -> tuple[str, int]:
     """The longest name of a place that begins with the first word, and how many words it has."""
     for taken in range(min(6, len(tokens)), 0, -1):
@@ -232,27 +206,16 @@ def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]
     for role, name in found:
         if side := _ROLES.get(role, {}).get(flow):
             sides.setdefault(side, name)
-    for side in ("reporter", "partner"):
-        left = [name for name in names if name not in sides.values()]
-        if side not in sides and left:
-            sides[side] = left[0]
-    return {side: sides[side] for side in ("reporter", "partner") if side in sides}
-
-
-# --- units ---
+    left = [name for name in names if name not in sides.values()]
+    free = [side for side in ("reporter", "partner") if side not in sides]
+    return sides | dict(zip(free, left, strict=False))
 
 
 def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
 
-    Parameters
-    ----------
-    currency : of a unit that names none.
-
-    Raises
-    ------
-    UserError
-        For a word that is neither a currency nor a scale, or two of a kind.
+    `currency` is that of a unit that names none. Raised is a `UserError` for a word that is neither a currency nor a scale,
+    or two of a kind.
     """
     plain = spoken.tidy("unit", text)
     words = re.findall(rf"{UNIT}|(?:{SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
@@ -260,7 +223,6 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
     said = [word for word in words if word not in ("of", "in", ".")]
     if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
-        raise UserError(
-            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
-        )
+        expected = 'currency and scale such as "USD mn" or "bn euros"'
+        raise UserError(f"unit: found {quote(text)}, expected {expected}")
     return (money or [currency])[0], (scales or [1e-6])[0]

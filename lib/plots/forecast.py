@@ -135,7 +135,7 @@ def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 
-    `bars` is as `lib.analysis.revisions.bars` gives it.
+    `bars` is as `lib.analysis.replay.bars` gives it.
     """
     figure, axes = new_axes(title, height=1.6 + 0.38 * len(bars), width=60)
     moved = bars["moved"]

@@ -46,7 +46,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: None)
+    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: "")
 
 
 @pytest.fixture

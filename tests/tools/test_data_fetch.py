@@ -29,7 +29,7 @@ from lib.tools.cli import main
 from lib.tools.run import matrix
 from lib.tools.site import build
 from lib.tools.sources import client, covariates, fetch, update
-from lib.tools.sources.publishers import PUBLISHERS, asked_by
+from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.snapshots import Desk, open_store
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
@@ -299,8 +299,11 @@ def test_sources_that_are_listed_are_those_that_can_be_asked(server):
     lines = invoke("data", "sources").output.splitlines()
     listed = [line.split(": tradegoals ")[1].split() for line in lines if "asked by: tradegoals" in line]
     assert [name for *_, name in listed] == list(PUBLISHERS)
-    assert set(asked_by("fetch")) == set(fetch.TRADE)
-    assert set(asked_by("refresh")) == {recipe.source for recipe in covariates.RECIPES.values()}
+    asked = {
+        command: {name for _, one, _, name in listed if one == command} for command in ("fetch", "refresh")
+    }
+    assert asked["fetch"] == set(fetch.TRADE)
+    assert asked["refresh"] == {recipe.source for recipe in covariates.RECIPES.values()}
     for data, command, option, name in listed:
         pair = ("China", "Russia", "--years", "2024") if command == "fetch" else ()
         taken = invoke(data, command, *pair, option, name, "--offline")

@@ -7,7 +7,7 @@ from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,8 @@ from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
-TABLES = ("csv", "latex")
 
-SECONDS = 600.0
-
-
-def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
+def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
     """Write figures and tables of a run below ``out/export``; returns the files.
 
     Parameters
@@ -43,23 +39,21 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     """
     from lib.tools.run.committed import read_notebook
 
-    run, wanted = find_run(name, out), set(formats)
+    run = find_run(name, out)
     folder = out / "export" / run.notebook / run.slug
-    files: dict[Path, str | bytes] = {}
-    if drawn := sorted(wanted & set(FIGURES)):
+    files: dict[Path, Any] = {}
+    if drawn := [kind for kind in FIGURES if kind in formats]:
         shown = [one for cell in _execute_again(run)["cells"] for one in cell.get("outputs", [])]
         pictures = [output for output in shown if FIGURES["svg"] in output.get("data", {})]
         for number, output in enumerate(pictures, 1):
-            for kind in drawn:
+            for kind in sorted(drawn):
                 files[folder / f"figure-{number}.{kind}"] = _content(output, kind)
-    if wanted & set(TABLES):
-        cells = read_notebook(run.folder(out) / NOTEBOOK)["cells"]
-        html = "".join(_joined(output) for cell in cells for output in cell.get("outputs", []))
-        for number, frame in enumerate(read_tables(html), 1):
-            if "csv" in wanted:
-                files[folder / f"table-{number}.csv"] = to_csv(frame)
-            if "latex" in wanted:
-                files[folder / f"table-{number}.tex"] = _to_latex(frame)
+    cells = read_notebook(run.folder(out) / NOTEBOOK)["cells"]
+    html = "".join(_joined(output) for cell in cells for output in cell.get("outputs", []))
+    for number, frame in enumerate(read_tables(html), 1):
+        for kind, (ending, write) in TABLES.items():
+            if kind in formats:
+                files[folder / f"table-{number}.{ending}"] = write(frame)
     if files:
         make_folder_below(out, folder)
     for path, content in files.items():
@@ -91,7 +85,7 @@ def _execute_again(run: Run) -> Any:
         return run_notebook(
             notebooks_dir() / f"{run.notebook}.ipynb",
             run.parameters,
-            seconds=SECONDS,
+            seconds=600.0,
             arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
             environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
         )
@@ -121,28 +115,19 @@ def read_tables(html: str) -> list[pd.DataFrame]:
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 
 
-LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": r"\ensuremath{-}",
-    "<": r"\ensuremath{<}",
-    ">": r"\ensuremath{>}",
-}
-"""What stands for each sign that LaTeX takes for a command, or that its old fonts lack."""
+TYPED = str.maketrans({"−": r"\ensuremath{-}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}"})
+"""What stands for signs that the old fonts of LaTeX lack."""
 
 
-def _to_latex(frame: pd.DataFrame) -> str:
+def to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
+    is_web = frame.apply(lambda column: column.str.match(r"https?://"))
+    shown = frame.style.hide(axis="index").format_index(escape="latex", axis=1).format(escape="latex")
+    for name in frame:
+        shown = shown.format(r"\url{{{}}}".format, subset=(is_web[name], name))
+    latex = str(shown.to_latex(hrules=True, column_format="l" * frame.shape[1]))
+    return latex.translate(TYPED)
 
-    def cell(value: str) -> str:
-        return rf"\url{{{value}}}" if value.startswith(("http://", "https://")) else escape_latex(value)
 
-    columns = [escape_latex(name) for name in frame.columns]
-    style = frame.set_axis(columns, axis="columns").style.hide(axis="index").format(cell)
-    return str(style.to_latex(hrules=True, column_format="l" * frame.shape[1]))
-
-
-def escape_latex(text: str) -> str:
-    """Text as LaTeX prints it, sign by sign."""
-    return "".join(LATEX.get(sign, sign) for sign in text)
+TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", to_latex)}
+"""How the files of a table end, and what writes them."""
