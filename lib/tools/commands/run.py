@@ -191,7 +191,7 @@ def run(
 
     def select() -> tuple[list[Any], dict[str, str]]:
         if early:
-            _start_servers()  # which get ready while parameters are checked
+            _start_server()  # which gets ready while parameters are checked
         return _select(*arguments, matrix)
 
     plan = choose((*arguments, str(matrix), content), out, select, keep=writes)
@@ -400,23 +400,21 @@ def _outcomes(
     if cold or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
     else:
-        name = kernels.INSTALLED if executor == "dask" else _start_servers()()
-    tasks = pool.make_tasks(due, out, Settings(name, timeout, force), sources)
-    if executor == "dask":
-        yield from pool.execute_many(tasks, pool.connected(scheduler))
-        return
+        name = kernels.INSTALLED if executor == "dask" else _start_server()()
     at_once = min(jobs or pool.default_jobs(), len(due))
-    most = memory * 1000 if memory else pool.free_megabytes() / at_once
-    yield from pool.execute_many(tasks, pool.Processes(at_once, timeout, most))
+    most = memory * 1000 if memory else 0 if executor == "dask" else pool.free_megabytes() / at_once
+    tasks = pool.make_tasks(due, out, Settings(name, timeout, force, most), sources)
+    yield from pool.execute_many(
+        tasks, pool.connected(scheduler) if executor == "dask" else pool.threads(at_once)
+    )
 
 
-def _start_servers() -> Callable[[], str]:
-    """Start what processes and warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
-    from lib.tools.run import kernels, pool
+def _start_server() -> Callable[[], str]:
+    """Start what warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
+    from lib.tools.run import kernels
 
     context = click.get_current_context()
     if __name__ not in context.meta:
-        pool.start_forkserver()
-        context.meta[__name__] = context.with_resource(kernels.starting(pool.private_folder()))
+        context.meta[__name__] = context.with_resource(kernels.starting())
     waits: Callable[[], str] = context.meta[__name__]
     return waits

@@ -16,8 +16,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from lib.errors import UserError
@@ -34,29 +35,31 @@ SERVER = "tradegoals_server"
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
 _MOST_STARTS = 20
+_PREFIX = "tg-"
+_LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
 _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 
 
 @contextmanager
-def warm(place: str | None = None) -> Iterator[str]:
+def warm() -> Iterator[str]:
     """A kernel name for papermill or nbclient in this process and its children, good until the block ends.
 
-    Nothing is written but a private temporary folder (in `place`), which is gone afterwards, as are the server and
+    Nothing is written but a private temporary folder, which is gone afterwards, as are the server and
     every kernel of it; the server also ends by itself when this process is killed. It is the name of ordinary kernels
     where there is no fork; environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
-    with starting(place) as name:
+    with starting() as name:
         yield name()
 
 
 @contextmanager
-def starting(place: str | None = None) -> Iterator[Callable[[], str]]:
+def starting() -> Iterator[Callable[[], str]]:
     """As `warm`, without waiting for the server: that does the function which is yielded, and gives the name."""
     if sys.platform != "linux":
         yield lambda: ORDINARY
         return
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
-    with tempfile.TemporaryDirectory(prefix="tradegoals-", dir=place) as folder:
+    with tempfile.TemporaryDirectory(prefix="s-", dir=private_folder()) as folder:
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
         with _server(folder, "lib") as ready, _jupyter_path(folder):
             yield lambda: name if ready.wait(_START_SECONDS) else ORDINARY
@@ -80,7 +83,7 @@ def own_server() -> str:
     It does not import `lib`, which the author who uses these kernels edits between two of them.
     """
     stack = _until_the_end()
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tradegoals-"))
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="s-", dir=private_folder()))
     stack.enter_context(_server(folder))
     return folder
 
@@ -190,3 +193,40 @@ def _jupyter_path(folder: str) -> Iterator[None]:
         yield
     finally:
         os.environ["JUPYTER_PATH"] = before  # empty means none
+
+
+@lru_cache(maxsize=1)
+def private_folder() -> str:
+    """A temporary folder of this process for all sockets, gone at its end; those of killed ones are removed."""
+    place = Path(tempfile.gettempdir())
+    if len(str(place)) > _LONGEST_PLACE and os.access("/tmp", os.W_OK):
+        place = Path("/tmp")
+    for left in place.glob(f"{_PREFIX}*-*"):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{_namespace()}-{os.getpid()}-", dir=place)
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)  # not by who is forked
+    return folder
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
+    import psutil
+
+    space, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
+    pid = rest.partition("-")[0]
+    with suppress(OSError):
+        return (
+            space == _namespace()
+            and pid.isdigit()
+            and folder.stat().st_uid == os.getuid()
+            and not psutil.pid_exists(int(pid))
+        )
+    return False
+
+
+def _namespace() -> str:
+    """The numbering of processes that ours belongs to: containers have their own."""
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    return "0"

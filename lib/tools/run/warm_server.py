@@ -15,6 +15,7 @@ import fcntl
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import os
 import pkgutil
@@ -222,6 +223,7 @@ def preload(parent: int, with_library: bool) -> Stack:
     if with_library:
         _import_library()
     sys.dont_write_bytecode = usual
+    _draw()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
@@ -236,6 +238,20 @@ def preload(parent: int, with_library: bool) -> Stack:
     state = {path: fingerprint(path) for path in sources}
     packages = {path: state.pop(path) for path in sources if path in state and path.startswith(tuple(places))}
     return Stack(files | state, given, added, packages, modules)
+
+
+def _draw() -> None:
+    """Draw once what is thrown away: of much that drawing needs the first use is dear, and each kernel has one."""
+    with suppress(ImportError):
+        import pandas as pd
+        import seaborn as sns
+        from matplotlib.figure import Figure
+
+        months = pd.Series(range(24), pd.date_range("2012-01-01", periods=24, freq="MS"))
+        months.describe().to_frame().to_html()
+        figure = Figure(layout="constrained")
+        sns.lineplot(months, ax=figure.subplots())
+        figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
 
 
 def _import_library() -> None:
