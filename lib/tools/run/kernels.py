@@ -16,13 +16,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import TypeVar
 
 from lib.errors import UserError
 from lib.research.files import write_atomically
+
+T = TypeVar("T")
 
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
@@ -41,28 +44,32 @@ _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 
 
 @contextmanager
-def warm() -> Iterator[str]:
-    """A kernel name for papermill or nbclient in this process and its children, good until the block ends.
+def starting() -> Iterator[Callable[[], str]]:
+    """What waits for a server and gives a kernel's name for papermill or nbclient, in this process and its children.
 
     Nothing is written but a private temporary folder, which is gone afterwards, as are the server and
     every kernel of it; the server also ends by itself when this process is killed. It is the name of ordinary kernels
     where there is no fork; environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
-    with starting() as name:
-        yield name()
-
-
-@contextmanager
-def starting() -> Iterator[Callable[[], str]]:
-    """As `warm`, without waiting for the server: that does the function which is yielded, and gives the name."""
     if sys.platform != "linux":
         yield lambda: ORDINARY
         return
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
-    with tempfile.TemporaryDirectory(prefix="s-", dir=private_folder()) as folder:
+    before = os.environ.get("JUPYTER_PATH", "")
+    with _server("lib") as (folder, ready):
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
-        with _server(folder, "lib") as ready, _jupyter_path(folder):
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
+        try:
             yield lambda: name if ready.wait(_START_SECONDS) else ORDINARY
+        finally:
+            os.environ["JUPYTER_PATH"] = before  # empty means none
+
+
+@contextmanager
+def warm() -> Iterator[str]:
+    """As `starting`, with the name itself."""
+    with starting() as name:
+        yield name()
 
 
 def find(name: str) -> str:
@@ -73,7 +80,7 @@ def find(name: str) -> str:
 @lru_cache(maxsize=1)
 def _of_this_process() -> str:
     """The name of warm kernels whose server lives as long as this process."""
-    return _until_the_end().enter_context(warm())
+    return _until_the_end(warm())
 
 
 @lru_cache(maxsize=1)
@@ -82,16 +89,13 @@ def own_server() -> str:
 
     It does not import `lib`, which the author who uses these kernels edits between two of them.
     """
-    stack = _until_the_end()
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="s-", dir=private_folder()))
-    stack.enter_context(_server(folder))
-    return folder
+    return _until_the_end(_server())[0]
 
 
-def _until_the_end() -> ExitStack:
+def _until_the_end(context: AbstractContextManager[T]) -> T:
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack
+    return stack.enter_context(context)
 
 
 def install() -> Path:
@@ -139,11 +143,12 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
 
 
 @contextmanager
-def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
-    """A server in a private folder, and when it is ready; if it fails it says why, and kernels are ordinary.
+def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
+    """The folder of a server, and when it is ready; if it fails it says why, and kernels are ordinary.
 
     One that had been ready and vanishes is started again: killed, or gone because packages have changed.
     """
+    folder = tempfile.mkdtemp(prefix="s-", dir=private_folder())
     command = [sys.executable, str(_SCRIPT), folder, str(os.getpid()), *packages]
     servers: list[subprocess.Popen[bytes]] = []
     ready, lock, over = threading.Event(), threading.Lock(), threading.Event()
@@ -169,30 +174,19 @@ def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
     keeper = threading.Thread(target=keep, name="warm kernels", daemon=True)
     keeper.start()
     try:
-        yield ready
+        yield folder, ready
     finally:
         with lock:
             over.set()
         for server in servers:
-            server.terminate()
-        for server in servers:
             with server:
+                server.terminate()
                 try:
                     server.wait(_STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     server.kill()
         keeper.join()
-
-
-@contextmanager
-def _jupyter_path(folder: str) -> Iterator[None]:
-    """Let Jupyter find kernelspecs in a folder, too."""
-    before = os.environ.get("JUPYTER_PATH", "")
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
-    try:
-        yield
-    finally:
-        os.environ["JUPYTER_PATH"] = before  # empty means none
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=1)
