@@ -67,6 +67,19 @@ def examples(command: str) -> str:
     return "\n".join(["\b", "Examples", *(f"  {line}" for line in WORDS["examples"][command])])
 
 
+def pairs(texts: Texts, option: str) -> dict[str, str]:
+    """NAME=VALUE, as often as it was given, each name once."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise UserError(f"{option}: found {text!r}, expected name=value")
+        if name in values:
+            raise UserError(f"{option}: found {name} a second time, expected it once")
+        values[name] = value
+    return values
+
+
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
     from lib.errors import nearest, quote

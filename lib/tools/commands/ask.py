@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError
-from lib.tools.commands import OUT, Out, Texts, examples, options, tell, texts
-from lib.tools.commands.bring import SAID, Rows, pairs
+from lib.tools.commands import OUT, Out, Texts, examples, options, pairs, tell, texts
+from lib.tools.commands.bring import SAID, Rows
 from lib.tools.commands.results import write_csv
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -65,7 +65,7 @@ def ask(
     names: dict[str, Any] = {"reporter": reporter, "partner": partner, "flow": flow}
     given: dict[str, Any] = {"base": base, "deadline": deadline, "as_of": as_of}
     given |= {"currency": currency, "reading": reading}
-    said = of_table | {"rows": pairs(rows)}
+    said = of_table | {"rows": pairs(rows, "--rows")}
     if is_file:
         answer = _of_file(first, question, given, names, said)
     elif extra := [name for name, text in said.items() if text]:
