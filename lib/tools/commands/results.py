@@ -176,9 +176,4 @@ def export(
     from lib.tools.site.export import export as write
 
     expect_known_data()
-    parts = Path(run).parts
-    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
-    executed = [path.name for path in (out / "runs").glob("*/")]
-    if parts and executed:
-        run = "/".join([notebook_name(parts[0], executed), *parts[1:2]])
     tell(write(run, format_, out), "wrote ")

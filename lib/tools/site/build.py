@@ -4,9 +4,8 @@ It is made in a folder aside and exchanged with the old one in a single step. A 
 it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
 site, once their files are seen to be those it wrote: by their content, for a time or a size proves nothing.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first: as fast, but its pages carry
-scripts inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and
-show pictures without the text that stands for them; to change that would have been as much code as the templates are.
+The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to folders, which do not open from disk, and
+show pictures without the text that stands for them.
 """
 
 import ctypes
