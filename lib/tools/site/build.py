@@ -183,11 +183,10 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     for run in site.runs:
         decided_by = [common, run.record, run.fault]
         yield _Part(run.address, f"{run.address}/", decided_by, partial(pages.run_files, site, run))
-    for notebook in site.notebooks:
-        decided_by = [common, *(said[run.name] for run in notebook.runs)]
-        make = partial(pages.cases_files, site, notebook)
-        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make)
-    first = [notebook.first.record.get("outputs") for notebook in site.notebooks]
+    for name, runs in site.notebooks.items():
+        decided_by = [common, *(said[run.name] for run in runs)]
+        yield _Part(f"cases of {name}", f"runs/{name}/", decided_by, partial(pages.cases_files, site, name))
+    first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.key for run in site.runs]
     failed = [(run.name, run.fault) for run in site.runs if run.fault]
     cited = [run and (run.said, run.key) for run in (site.default_run("00_"), site.default_run("05_"))]

@@ -22,7 +22,7 @@ from lib.errors import inert, slugify
 from lib.tools.run import markup, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
 from lib.tools.run.page import read_page
-from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Notebook, Site
+from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Site
 
 UP = "../../../"
 
@@ -84,13 +84,13 @@ def run_files(site: Site, run: FoundRun) -> Files:
     return page.files | own | {"index.html": html.encode()}
 
 
-def cases_files(site: Site, notebook: Notebook) -> Files:
+def cases_files(site: Site, name: str) -> Files:
     """The list of a notebook's cases with the answer of each."""
-    up = "../../"
-    cases = [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]]
-    more = max(0, len(notebook.runs) - MOST_CASES)
-    html = site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases, more=more)
-    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in notebook.runs]
+    up, runs = "../../", site.notebooks[name]
+    cases = [(run, answer_of(run, site, up)) for run in runs[:MOST_CASES]]
+    more = max(0, len(runs) - MOST_CASES)
+    html = site.render("notebook.html.j2", up, place="", name=name, cases=cases, more=more)
+    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
     return {"index.html": html.encode(), "cases.csv": as_csv(rows)}
 
 
@@ -147,19 +147,20 @@ def as_script(**values: Any) -> bytes:
 
 def words_files(site: Site) -> Files:
     """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
-    sections = [one for notebook in site.notebooks for one in _sections(notebook)]
+    sections = [one for name in site.notebooks for one in _sections(site, name)]
     return {"words.js": as_script(SITE_WORDS=[*sections, *(_document(site, run) for run in site.runs)])}
 
 
-def _sections(notebook: Notebook) -> Iterator[Document]:
-    cells, address = notebook.first.content.get("cells", []), f"{notebook.first.address}/index.html"
+def _sections(site: Site, name: str) -> Iterator[Document]:
+    run, question = site.notebooks[name][0], site.questions[name]
+    cells, address = run.content.get("cells", []), f"{run.address}/index.html"
     text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
     opening = markup.plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
-    yield notebook.question, address, "notebook", opening[:LONGEST]
+    yield question, address, "notebook", opening[:LONGEST]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
         address_of_it = f"{address}#{slugify(markup.plain(title))}"
-        yield f"{notebook.question} {title}", address_of_it, "notebook", markup.plain(body)[:LONGEST]
+        yield f"{question} {title}", address_of_it, "notebook", markup.plain(body)[:LONGEST]
 
 
 def _document(site: Site, run: FoundRun) -> Document:
@@ -205,7 +206,7 @@ def _index_files(site: Site, keep: Keep, rows: list[Row], words: dict[str, Any])
         "",
         head=head,
         facts=[*head["facts"], words["register"]] if head else [],
-        answers=[(notebook, answer_of(notebook.first, site, "")) for notebook in site.notebooks],
+        answers=[(runs, answer_of(runs[0], site, "")) for runs in site.notebooks.values()],
         rows=list(last.values())[:MOST_ON_INDEX],
         goals=len(last),
         total=len(rows),
