@@ -198,7 +198,7 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
     yield _Part("runs", "runs/", [common, list(said), failed], partial(site.page, "runs"))
     yield _Part("methods", "methods/", [quoted, cited], partial(pages.methods_files, site))
-    yield _Part("about", "about/", [common, len(said), failed], partial(pages.about_files, site))
+    yield _Part("about", "about/", [common, len(said), failed], partial(site.page, "about"))
     for name in ("figures", "targets", "data", "search"):
         yield _Part(name, f"{name}/", common, partial(_of_the_data, site, name))
     yield _Part("python", "python/", quoted, partial(_of_the_data, site, "python"))
