@@ -47,7 +47,12 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Any], Any]:
     about: dict[str, Any] = {"help": words[0], "default": default, "show_default": bool(default)}
     about |= {"is_flag": True} if kind is bool else {"type": kind, "multiple": several}
     about |= dict(*words[1:])
-    return click.option(about.pop("flag", f"--{name.strip('_').replace('_', '-')}"), name, **about)
+    return click.option(about.pop("flag", flag(name)), name, **about)
+
+
+def flag(name: str) -> str:
+    """The option of a parameter."""
+    return f"--{name.strip('_').replace('_', '-')}"
 
 
 def texts(words: dict[str, str], several: bool = False) -> Callable[[Any], Any]:

@@ -13,10 +13,7 @@ import click
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools import commands
-from lib.tools.commands import WORDS, Texts, agreed, in_words, options, pairs, tell, texts
-
-SAID: dict[str, str] = WORDS["data import"]
-"""What a table may not say itself, or says wrongly."""
+from lib.tools.commands import WORDS, Texts, agreed, flag, in_words, options, pairs, tell, texts
 
 Rows = Annotated[Texts, "Only the rows where this stands; may be repeated.", {"metavar": "COLUMN=TEXT"}]
 PLACE = 'To add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.'
@@ -194,7 +191,7 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
 
 
 @click.command("import")
-@texts(SAID)
+@texts(WORDS["data import"])
 @options
 def import_(
     table: Path,
@@ -261,7 +258,7 @@ def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
         proposal = propose(table, **given)
     except UnclearError as unclear:
         if not commands.is_terminal():
-            wanted = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
+            wanted = " ".join(f"{flag(name)} …" for name in unclear.questions)
             raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {wanted}") from None
         for name, words in unclear.questions.items():
             click.echo(f"{name}: {words}")
