@@ -47,7 +47,12 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Any], Any]:
     about: dict[str, Any] = {"help": words[0], "default": default, "show_default": bool(default)}
     about |= {"is_flag": True} if kind is bool else {"type": kind, "multiple": several}
     about |= dict(*words[1:])
-    return click.option(about.pop("flag", f"--{name.strip('_').replace('_', '-')}"), name, **about)
+    return click.option(about.pop("flag", flag(name)), name, **about)
+
+
+def flag(name: str) -> str:
+    """The option of a parameter."""
+    return f"--{name.strip('_').replace('_', '-')}"
 
 
 def texts(words: dict[str, str], several: bool = False) -> Callable[[Any], Any]:
@@ -65,6 +70,19 @@ def texts(words: dict[str, str], several: bool = False) -> Callable[[Any], Any]:
 def examples(command: str) -> str:
     """What the help of a command ends with."""
     return "\n".join(["\b", "Examples", *(f"  {line}" for line in WORDS["examples"][command])])
+
+
+def pairs(texts: Texts, option: str) -> dict[str, str]:
+    """NAME=VALUE, as often as it was given, each name once."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise UserError(f"{option}: found {text!r}, expected name=value")
+        if name in values:
+            raise UserError(f"{option}: found {name} a second time, expected it once")
+        values[name] = value
+    return values
 
 
 def notebook_name(text: str, known: Iterable[str] = ()) -> str:

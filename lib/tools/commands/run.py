@@ -12,7 +12,17 @@ from typing import Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, read_bytes
-from lib.tools.commands import OUT, Out, Texts, examples, expect_known_data, notebook_name, options, tell
+from lib.tools.commands import (
+    OUT,
+    Out,
+    Texts,
+    examples,
+    expect_known_data,
+    notebook_name,
+    options,
+    pairs,
+    tell,
+)
 from lib.tools.commands.results import collect_results
 
 NAME = {"metavar": "NAME"}
@@ -78,7 +88,7 @@ def run(
 
     plan = choose((*arguments, str(matrix), content), out, select, keep=writes)
     chosen = _only(plan.runs, only)
-    for name, given in _parse_pairs(p).items():  # how words were understood: "April 2014" as its last day
+    for name, given in pairs(p, "-p").items():  # how words were understood: "April 2014" as its last day
         taken = list(dict.fromkeys(str(one.parameters[name]) for one in chosen if name in one.parameters))
         if taken and taken != [given.replace("−", "-")]:
             click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
@@ -176,7 +186,7 @@ def schema(
 
 
 def _select(
-    notebooks: Texts, pairs: Texts, named: bool, cases: Texts, ci: bool, file: Path | None
+    notebooks: Texts, given_pairs: Texts, named: bool, cases: Texts, ci: bool, file: Path | None
 ) -> tuple[list[Any], dict[str, str]]:
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
@@ -187,7 +197,7 @@ def _select(
         if notebooks and not chosen:
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
         return chosen, left_out
-    values = _parse_pairs(pairs)
+    values = pairs(given_pairs, "-p")
     wanted = list(dict.fromkeys(notebooks or matrix.NOTEBOOKS))
     if len(wanted) > 1:
         values = matrix.one_case(values)
@@ -202,18 +212,6 @@ def _select(
                 raise
             left_out[notebook] = str(error).splitlines()[0]
     return chosen, left_out
-
-
-def _parse_pairs(pairs: Texts) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name:
-            raise UserError(f"-p: found {pair!r}, expected name=value")
-        if name in values:
-            raise UserError(f"-p: found {name} a second time, expected it once")
-        values[name] = value
-    return values
 
 
 def _only(runs: list[Any], patterns: Texts) -> list[Any]:
