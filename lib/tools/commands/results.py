@@ -85,6 +85,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
     Goals are compared by what they mean: "25" is "25 %".
     """
     from lib.spoken import read_goal
+    from lib.tools.run.matrix import notebook_name
 
     def plain(text: str) -> str:
         try:
@@ -96,7 +97,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
     for column, values in wanted.items():
         held = {one: plain(str(one)) for one in table[column].dropna().unique()} if values else {}
         if column == "notebook" and held:
-            values = tuple(commands.notebook_name(value, held.values()) for value in values)
+            values = tuple(notebook_name(value, held.values()) for value in values)
         for value in values:
             if plain(value) not in held.values():
                 expected = nearest(value, map(str, held)) if held else "nothing: no row has this column"

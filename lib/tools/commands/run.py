@@ -18,7 +18,6 @@ from lib.tools.commands import (
     Texts,
     examples,
     expect_known_data,
-    notebook_name,
     options,
     pairs,
     tell,
@@ -68,7 +67,10 @@ def run(
     from lib.research.files import make_folder, write_atomically
     from lib.tools.run.freshness import choose, reason_to_run
 
-    notebooks = tuple(map(notebook_name, notebook))
+    if notebook:
+        from lib.tools.run.matrix import notebook_name
+
+        notebook = tuple(map(notebook_name, notebook))
     named = runs or bool(case) or matrix is not None
     if named and p:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
@@ -78,11 +80,11 @@ def run(
         raise UserError("--scheduler: found without --executor dask, expected both")
     expect_known_data()
     writes = not (list_ or dry_run or specs)
-    arguments = (notebooks, p, named, case, ci)
+    arguments = (notebook, p, named, case, ci)
     content = read_bytes(matrix).decode(errors="replace") if matrix else ""
 
     def select() -> tuple[list[Any], dict[str, str]]:
-        if writes and executor == "processes" and not cold and (named or len(notebooks) != 1):
+        if writes and executor == "processes" and not cold and (named or len(notebook) != 1):
             _start_server()  # which gets ready while parameters are checked
         return _select(*arguments, matrix)
 

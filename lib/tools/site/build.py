@@ -218,8 +218,14 @@ def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
     from lib.tools.site import data_pages
 
-    files: Files = getattr(data_pages, f"{name}_files")(site)
-    return files
+    makers = {
+        "data": data_pages.data_files,
+        "figures": data_pages.figures_files,
+        "targets": data_pages.targets_files,
+        "python": data_pages.python_files,
+        "search": data_pages.search_files,
+    }
+    return makers[name](site)
 
 
 def _whatif_files() -> Files:

@@ -18,9 +18,9 @@ import pandas as pd
 from lib.errors import UserError, nearest
 from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
-from lib.tools.commands import notebook_name
 from lib.tools.run import freshness, markup
 from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
+from lib.tools.run.matrix import notebook_name
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
