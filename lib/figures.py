@@ -30,21 +30,19 @@ class Use(NamedTuple):
     """What a status means and what may be taken from a figure that has it."""
 
     meaning: str
-    level: bool
-    growth: bool
+    level: bool = True
+    growth: bool = True
     last_resort: bool = False  # the level may fill a gap that nothing better fills, and must be shown as such
 
 
 STATUS = {
-    "ok": Use("nothing speaks against it", True, True),
-    "preliminary": Use("an early value that a later text replaced", True, True),
-    "estimate": Use("an estimate of who published it, not reported by the country itself", True, True),
-    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
-    "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
-    "relabelled": Use(
-        "printed under the other flow, assigned by consistency with other releases", True, True
-    ),
-    "date_trap": Use("right, but the words of the text point to another year", True, True),
+    "ok": Use("nothing speaks against it"),
+    "preliminary": Use("an early value that a later text replaced"),
+    "estimate": Use("an estimate of who published it, not reported by the country itself"),
+    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure"),
+    "secondary": Use("at second hand, from a paper or page that cites no dated release"),
+    "relabelled": Use("printed under the other flow, assigned by consistency with other releases"),
+    "date_trap": Use("right, but the words of the text point to another year"),
     "growth_swapped": Use("the printed growth belongs to the other flow", True, False),
     "growth_conflict": Use("the printed growth does not fit the levels", True, False),
     "converted": Use(
@@ -171,11 +169,6 @@ def as_of(figures: pd.DataFrame, day: str | date | pd.Timestamp) -> pd.DataFrame
 
     The status of a figure is today's judgement at every day: what was found out later about a number
     is not forgotten, but no later number enters.
-
-    Raises
-    ------
-    UserError
-        Where `day` is not a date.
     """
     return figures[figures["known_from"] <= read_day(day)]
 
@@ -189,13 +182,7 @@ def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
 
 
 def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.DataFrame:
-    """Return the figures of one reporter, partner and flow.
-
-    Raises
-    ------
-    UserError
-        Where the figures hold none, with the nearest name and what exists.
-    """
+    """Return the figures of a reporter, partner and flow; a `UserError` with the nearest name where there are none."""
     rows, given = figures, ""
     for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
         known = rows[column].unique()

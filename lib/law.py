@@ -309,9 +309,7 @@ def given_all(
 def _given(law: Law, rows: Array, values: ArrayLike, errors: Array, shares: Array, correlation: float) -> Law:
     """The law after m independent observations, each component once for each node of their errors.
 
-    Parameters
-    ----------
-    rows : shape (m, n); values : shape (m,); errors : their variances, shape (m, nodes); shares : of the nodes.
+    Rows have the shape (m, n), values (m,), errors (their variances) (m, nodes), shares (nodes,).
     """
     k, nodes = len(law.weights), len(shares)
     means, covariances = np.tile(law.means, (nodes, 1)), np.tile(law.covariances, (nodes, 1, 1))

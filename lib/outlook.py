@@ -103,24 +103,15 @@ def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Expectation:
-    """The growth of a flow that was to be expected at an origin, and where that comes from.
+    """The growth of a flow that was to be expected at an origin, and where that comes from."""
 
-    Parameters
-    ----------
-    origin : year of the last level.
-    level_mn : that level; size_usd : the same in US dollars.
-    world : whether the partner is the world, whose flows have a reference class of their own.
-    prior, posterior : what other flows say, and what remains after the flow's own rates.
-    shares : how much of the expected drift comes from where (`prior_with_parents`).
-    """
-
-    origin: int
+    origin: int  # year of the last level
     level_mn: float
-    size_usd: float
-    world: bool
-    prior: Prior
-    posterior: Posterior
-    shares: pd.DataFrame
+    size_usd: float  # that level in US dollars
+    world: bool  # whether the partner is the world, whose flows have a reference class of their own
+    prior: Prior  # what other flows say
+    posterior: Posterior  # what remains after the flow's own rates
+    shares: pd.DataFrame  # how much of the expected drift comes from where (`prior_with_parents`)
 
 
 def expect(case: GoalCase, levels: pd.Series) -> Expectation:
@@ -335,9 +326,7 @@ def own_law(
 ) -> Law:
     """The law of the years to the deadline from the own yearly levels up to it, which are known exactly.
 
-    Parameters
-    ----------
-    later : a year after the deadline whose level is taken in too, in doubt of its scope after a silence.
+    The level of `later`, a year after the deadline, is taken in too, in doubt of its scope after a silence.
     """
     first = next(year for year in range(goal.base_year + 1, goal.deadline + 1) if year not in levels.index)
     start, end = first - 1, later or goal.deadline
