@@ -88,7 +88,7 @@ def results_command(
         click.echo(schema_text(), nl=False)
         return
     if again:
-        _report_damaged(results_table.merge(out).damaged)
+        _report_damaged(results_table.merge(out))
     table = results_table.read_table(out)
     rows = _choose_rows(table, wanted)
     for column in order:
@@ -116,7 +116,7 @@ def collect_results(out: Path, changed: bool) -> None:
     from lib.tools.run import results_table
 
     if changed or not (out / results_table.TABLE).exists():
-        _report_damaged(results_table.merge(out).damaged)
+        _report_damaged(results_table.merge(out))
 
 
 def _report_damaged(damaged: list[str]) -> None:

@@ -12,7 +12,6 @@ decision, never an accident.
 """
 
 import ast
-import difflib
 import json
 import tempfile
 from collections.abc import Iterable
@@ -81,7 +80,9 @@ def stale_parts(notebook: Any) -> dict[str, list[str]]:
     match notebook["metadata"].get(KEY):
         case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
             now = _parts(notebook, list(files))
-            found = {"cells": _changed_cells(list(map(str, cells)), now["cells"])}
+            new = [number for number, digest in now["cells"].items() if digest not in cells]
+            same = cells == list(now["cells"].values())
+            found = {"cells": new or ([] if same else ["some removed or moved"])}
             found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
             return {part: names for part, names in found.items() if names}
     return {"stamp": []}
@@ -92,18 +93,6 @@ def in_words(stale: dict[str, list[str]]) -> str:
     if "stamp" in stale:
         return "never stamped"
     return "; ".join(f"{part} changed: {some(names, MOST_NAMED)}" for part, names in stale.items())
-
-
-def _changed_cells(before: list[str], now: dict[str, str]) -> list[str]:
-    """Numbers of cells that are new or do something else; of one removed, where it was."""
-    numbers, found = ["0", *now], []
-    matcher = difflib.SequenceMatcher(None, before, list(now.values()), autojunk=False)
-    for kind, i, j, first, last in matcher.get_opcodes():
-        if kind == "delete":
-            found.append(f"{j - i} removed after {numbers[first]}")
-        elif kind != "equal":
-            found += numbers[first + 1 : last + 1]
-    return found
 
 
 def restamp(path: Path, kernel: str = "python3") -> None:
