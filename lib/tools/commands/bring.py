@@ -64,9 +64,9 @@ def options(words: dict[str, str]) -> Callable[[Any], Any]:
 
 
 def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
-    from lib.tools.sources.mapping import schema
-
     if wanted:
+        from lib.tools.sources.mapping import schema
+
         click.echo(json.dumps(schema(), ensure_ascii=False, indent=1))
         context.exit()
 

@@ -198,14 +198,11 @@ def _kind(said: dict[str, str]) -> dict[str, str]:
         return {"A": year} if (month, last) == (1, 12) else {"M": span} if 1 <= month < last <= 12 else {}
     with suppress(ValueError):
         day = date(int(year or 2000), month if "m" in said else 1, int(said.get("d", 1)))
-        if "m" not in said:
-            return {"A": year}
-        return {"D": day.isoformat()} if "d" in said else _of_month(year, month)
+        if "d" in said:
+            return {"D": day.isoformat()}
+        own = {"M": f"{year}-{month:02}"} if year else {"m": f"{month:02}"}
+        return own if "m" in said else {"A": year}
     return {}
-
-
-def _of_month(year: str, month: int) -> dict[str, str]:
-    return {"M": f"{year}-{month:02}"} if year else {"m": f"{month:02}"}
 
 
 def flag_of(text: str) -> str:
@@ -219,12 +216,6 @@ def is_part_of_year(title: str) -> bool:
     spans = re.findall(r"m(\d+)-m(\d+)", _in_digits(title))
     part = any((first, last) != ("1", "12") and int(first) < int(last) for first, last in spans)
     return part or WORDS["share_of_year"].search(title.casefold()) is not None
-
-
-def _as_period(day: str, freq: str) -> str:
-    """Return the year, quarter or month of a day."""
-    year, month, _ = day.split("-")
-    return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
 
 
 def _fiscal_span(year: int, month: int) -> str:
@@ -261,8 +252,11 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
         found = kinds.get(freq) or kinds.get("D", "")
     if found and not FIRST_YEAR <= int(found[:4]) <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR}")
+    if len(found) == 10:
+        year, month, _ = found.split("-")
+        return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
     if found or axis.others == "skip":
-        return _as_period(found, freq) if len(found) == 10 else found
+        return found
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
     words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}"
     raise ValueError(f"a period like {axis.format}" if axis.format else words)
