@@ -22,8 +22,11 @@ from lib.tools.sources.mapping import Period
 from lib.tools.sources.observations import FIRST_YEAR, FREQUENCIES, LAST_YEAR
 from lib.tools.sources.tables import NUMBER
 
-_LISTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-WORDS = {name: re.compile("|".join(words)) for name, words in _LISTS.items()}
+_DATA = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+_PARTS, _ORDER = _DATA.pop("parts"), _DATA.pop("order")
+_WRITTEN = [re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form) for form in _DATA.pop("forms")]
+_FORMS = [*map(re.compile, _WRITTEN)]
+WORDS = {name: re.compile("|".join(words)) for name, words in _DATA.items()}
 """Patterns by what they mean, for texts in lower case."""
 
 # --- numbers ---
@@ -118,7 +121,6 @@ def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks,
 
 # --- periods ---
 
-_ORDER = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}  # fmt: skip
 _NTH = rf"([1-4]|{'|'.join(sorted(_ORDER, key=len, reverse=True))})"
 _QUARTER = re.compile(
     rf"(?<![^\W\d_])(?:{WORDS['quarter'].pattern}|t)\W?{_NTH}(?![^\W\d_])"
@@ -154,18 +156,6 @@ def _in_digits(text: str) -> str:
     plain = _QUARTER.sub(lambda found: f" q{_ORDER.get(found[1] or found[2], found[1] or found[2])} ", plain)
     plain = re.sub(r"[(),' ]+", " ", WORDS["about_period"].sub(" ", plain))
     return re.sub(r" ?(?:[-–至]| (?:to|bis) ) ?", "-", plain).strip(" :-")
-
-
-_Y, _M, _N = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>\d{1,2})", r"(?P<n>\d{1,2})"
-_FORMS = [re.compile(form) for form in (
-    _Y, r"fy ?(?P<f>\d\d|(?:19|20)\d\d)", rf"(?:fy ?)?{_Y} ?[-/] ?(?P<z>\d\d|\d{{4}})",
-    rf"{_Y}(?:[-./ ]?m|[-./ ]){_M}", rf"{_Y}(?P<m>\d\d)", rf"{_M}[-./ ]{_Y}", rf"m{_M}\W*{_Y}", rf"m{_M}\W(?P<s>\d\d)", rf"m{_M}",
-    rf"{_Y}([-/.]){_M}\2(?P<d>\d{{1,2}})(?:[t ].*)?", rf"{_Y} m{_M} (?P<d>\d{{1,2}})日", rf"(?P<d>\d{{1,2}})\.{_M}\.{_Y}",
-    rf"{_Y}(?: ?m|\.){_M}-m?{_N}", rf"m{_M}-m{_N} (?:{_Y}|(?P<s>\d\d))", rf"{_Y}-{_M}\.\.(?P=y)-{_N}",
-    rf"(?:{_Y}\W?)?q(?P<q>\d)", rf"q(?P<q>\d)\W*{_Y}", r"q(?P<q>\d)\W?(?P<s>\d\d)", r"(?P<s>\d\d)\W?q(?P<q>\d)",
-    rf"m{_M} {_Y}-m{_N} (?P<z>\d{{4}})", rf"{_Y} m{_M}-(?P<z>\d{{4}}) m{_N}", rf"{_Y}-(?P<z>\d\d|\d{{4}}) m{_M}-m{_N}",
-)]  # fmt: skip
-"""Of years y to z, months m to n, days d, quarters q, years s of two digits, fiscal years f."""
 
 
 @lru_cache(maxsize=50_000)
@@ -310,7 +300,7 @@ _ONE_FLOW = {
 @lru_cache(maxsize=1)
 def _translations() -> dict[str, str]:
     """The name used here by every translation of a country or of the world, folded."""
-    return {fold(word): economies()[0].name for word in _LISTS["world"]} | spoken.translations()
+    return {fold(word): economies()[0].name for word in _DATA["world"]} | spoken.translations()
 
 
 def read_place(text: str) -> str:
