@@ -410,17 +410,16 @@ class Look:
             if 2 * len(units) >= len(spot.texts):
                 self.units = units
                 return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
-        columns, scaled, named = list[Spot](), list[Spot](), list[Spot]()
-        for spot in self.columns:
+
+        def score(spot: Spot) -> int:
             own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
             if own and len(spot.texts) <= 50 and all(_is_unit(text, spot.axis["column"]) for text in own):
-                columns.append(spot)
-                scaled += [spot] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+                return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
-            if len({unit for text in spot.texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
-                named.append(spot)
-        chosen = next(iter(scaled or columns or named), None)
-        if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
+            return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1
+
+        chosen = max(self.columns, key=score, default=None)
+        if chosen is None or not score(chosen) or (score(chosen) == 2 and "unit" in self.given):
             return {}
         self.units = chosen.texts
         return {"unit": chosen.axis}
