@@ -24,6 +24,11 @@ class UserError(ValueError):
         return [f"Error: {self}"]
 
 
+def unclear(name: str, found: str, expected: str) -> UserError:
+    """The error of a parameter or of words: what was found there and what was expected."""
+    return UserError(f"{name}: found {found}, expected {expected}")
+
+
 SHOWN_FAULTS = 50
 SHOWN_NAMES = 12
 SHOWN_CHARACTERS = 60

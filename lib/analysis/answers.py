@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from lib.cases import FlowCase, GoalCase
-from lib.errors import UserError
+from lib.errors import unclear
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_targets, sources
 from lib.goals import READ_AS, Goal, Verdict, parse_goal
@@ -14,9 +14,6 @@ from lib.package import notebooks_dir
 from lib.words import Said, fill, markdown, pick, plain, year_spans
 
 IN_TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-SURE_ENOUGH = 0.6  # below this probability of the likelier outcome nobody can tell
-
 
 HEADLINE = {
     "met": "**Met.** Read {reading}, {reason}.",
@@ -39,7 +36,7 @@ def headline(answer: Answer, **words: str) -> Said:
     """
     outcome, p = _stated(answer).outcome, answer.chances.get(answer.case.reading)
     likelier = 0.0 if p is None else max(p, 1 - p)
-    unsure = answer.kind == "inferred" and likelier < SURE_ENOUGH
+    unsure = answer.kind == "inferred" and likelier < 0.6  # nobody can tell
     state = "unknown" if p is None else "unsure" if unsure else answer.kind
     said = pick(outcome if outcome in ("met", "missed") else state, **HEADLINE | words)
     # A probability above one half in words and figures: "of about nine in ten (91 %)", "above 99 %".
@@ -139,9 +136,7 @@ def contents() -> Said:
     for path in sorted(notebooks_dir().glob("[0-9]*.ipynb")):
         title, _, words = "".join(json.loads(path.read_bytes())["cells"][0]["source"]).partition("\n")
         if not title.startswith("# "):
-            raise UserError(
-                f"{path.name}: cell 1: found {title[:40]!r}, expected the question as a title, # …"
-            )
+            raise unclear(f"{path.name}: cell 1", repr(title[:40]), "the question as a title, # …")
         said = ". ".join(words.strip().partition("\n")[0].split(". ")[:2]).removesuffix(".")
         rows.append(f"| [{title.removeprefix('# ')}]({path.name}) | {said}. |")
     return Said("\n".join(rows))

@@ -30,7 +30,7 @@ from lib.analysis.answers import plainly
 from lib.analysis.question import read_question, read_unit
 from lib.analysis.what_if import answer_html, read_figures
 from lib.cases import GoalCase, TrendCase
-from lib.errors import UserError, quote
+from lib.errors import UserError, quote, unclear
 from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
@@ -41,12 +41,9 @@ OWN = "your figures"  # stands for the reporter of figures that come without a n
 class OwnCase(GoalCase):
     """A goal for figures of one's own: `levels` by year, millions of any currency.
 
-    Parameters
-    ----------
-    per_usd : units of the currency in a US dollar by year, which place the flow in its size class; by default the
-        averages of data/covariates.csv.
-    year_ends : the month in which its years end, by which fiscal years are called: 2023 is April 2022 to March 2023
-        where it is 3.
+    `per_usd` are units of the currency in a US dollar by year, which place the flow in its size class, by default the
+    averages of data/covariates.csv; `year_ends` is the month in which its years end, by which fiscal years are called: 2023
+    is April 2022 to March 2023 where it is 3.
     """
 
     reporter: str = OWN
@@ -68,10 +65,9 @@ class OwnCase(GoalCase):
         year = levels.index.astype("str")
         days = [_end_of(year, self.year_ends) + timedelta(days=1) for year in levels.index]
         rows = pd.DataFrame({"value": levels.to_numpy(), "figure_id": year, "published": map(str, days)})
-        rows = rows.assign(
-            period_start=year + "-01-01", period_end=year + "-12-31", flow=self.flow, status="ok"
-        )
-        about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
+        rows = rows.assign(period_start=year + "-01-01", period_end=year + "-12-31", status="ok")
+        about = {"reporter": self.reporter, "partner": self.partner, "flow": self.flow}
+        about["unit"] = f"{self.currency} mn"
         return fetched.with_derived(fetched.typed(rows.assign(**about)))
 
     def vintage(self) -> pd.DataFrame:
@@ -176,12 +172,10 @@ def ask(
 
 def _doubts_of(case: GoalCase) -> list[str]:
     """What the rules of plausibility doubt of the usable figures that the case knows, in words."""
-    rows = case.vintage()
-    rows = rows[rows["level_usable"]]
-    flags = plausibility.find_flags(rows, fig.covariate("cny_per_usd"))
-    words = list(
-        flags["figure_id"] + " is " + flags["found"] + ", where " + flags["expected"] + " is expected"
-    )
+    usable = case.vintage().query("level_usable")
+    flags = plausibility.find_flags(usable, fig.covariate("cny_per_usd"))
+    expected = ", where " + flags["expected"] + " is expected"
+    words = list(flags["figure_id"] + " is " + flags["found"] + expected)
     return [*words[:3], *[f"and {len(words) - 3} more"] * (len(words) > 3)]
 
 
@@ -203,8 +197,7 @@ def _understand(
             raise UserError(f"{name}: found {quote(str(named[name]))}, expected a year such as 2027")
     for name in named.keys() & question.stated.keys() - {"currency"}:
         if str(named[name]) != str(question.stated[name]):
-            found = f"{named[name]} beside {question.stated[name]} in {quote(text)}"
-            raise UserError(f"{name}: found {found}, expected it once")
+            raise unclear(name, f"{named[name]} beside {question.stated[name]} in {quote(text)}", "it once")
     today = max(fig.UNDATED_KNOWN_FROM, date.today())
     return {"as_of": today} | question.stated | named, question.length, notes
 
@@ -212,8 +205,7 @@ def _understand(
 def _name_partner(values: dict[str, Any]) -> list[str]:
     """Fill in the partner where none is named: that of every case here, else all partners; what was taken is noted."""
     if "reporter" not in values:
-        expected = 'whose trade it is, such as "Harbin"; or figures of your own'
-        raise UserError(f"reporter: found none, expected {expected}")
+        raise unclear("reporter", "none", 'whose trade it is, such as "Harbin"; or figures of your own')
     if "partner" in values:
         return []
     name, usual = spoken.read_place(values["reporter"]), GoalCase.model_fields["partner"].default
@@ -272,19 +264,19 @@ def ecb_rates(path: str = "") -> pd.DataFrame:
 def read_levels(about: Any) -> pd.Series:
     """Figures of one's own as a level by year, in the unit in which they stand.
 
-    Parameters
-    ----------
-    about : a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a mapping;
-        or lines as `lib.analysis.what_if.read_figures` takes them.
-
-    Raises
-    ------
-    UserError
-        Naming the row, what was found and what was expected.
+    They may be a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a
+    mapping; or lines as `lib.analysis.what_if.read_figures` takes them.
     """
     if isinstance(about, str):
         return read_figures(about)
-    levels = _one_column(about) if isinstance(about, pd.DataFrame) else pd.Series(about)
+    if isinstance(about, pd.DataFrame):
+        years = [name for name in about if str(name).casefold() in ("year", "period", "date")]
+        about = about.set_index(years[0]) if years else about
+        if about.shape[1] != 1:
+            found = f"the columns {', '.join(map(str, about.columns))}"
+            raise unclear("figures", found, "years and one column: frame.set_index('year')['…']")
+        about = about.iloc[:, 0]
+    levels = pd.Series(about)
     values = pd.to_numeric(levels, errors="coerce")
     bad = levels.notna() & ~((values > 0) & np.isfinite(values))
     for year, level in levels[bad].head(1).items():
@@ -295,15 +287,6 @@ def read_levels(about: Any) -> pd.Series:
     if (values := values.dropna().sort_index()).empty:
         raise UserError("figures: found none, expected a level by year")
     return values.astype(float)
-
-
-def _one_column(frame: pd.DataFrame) -> pd.Series:
-    years = [name for name in frame if str(name).casefold() in ("year", "period", "date")]
-    by_year = frame.set_index(years[0]) if years else frame
-    if by_year.shape[1] != 1:
-        found, expected = ", ".join(map(str, by_year.columns)), "frame.set_index('year')['…']"
-        raise UserError(f"figures: found the columns {found}, expected years and one column: {expected}")
-    return by_year.iloc[:, 0]
 
 
 def _year(label: Any) -> int:
@@ -395,9 +378,8 @@ class Answer(outlook.Answer):
         years = {"year": goal.deadline, "first": goal.base_year, "rate": goal.rate}
         told = {"asks for": fill(asks, c=goal.currency, base=goal.base_mn, target=goal.target_mn, **years)}
         if self.growth_needed is not None:
-            told["still needed"] = fill(
-                "{rate:rate} a year from {last} on", rate=self.growth_needed, last=self.last
-            )
+            needed = {"rate": self.growth_needed, "last": self.last}
+            told["still needed"] = fill("{rate:rate} a year from {last} on", **needed)
         if self.base_rate is not None:
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
             told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
@@ -414,10 +396,8 @@ class Answer(outlook.Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
-        goal, known = (
-            self.goal,
-            ("understood", "doubts", "readings", "growth_needed", "base_rate", "evidence"),
-        )
+        goal = self.goal
+        known = ("understood", "doubts", "readings", "growth_needed", "base_rate", "evidence")
         told: dict[str, Any] = {name: getattr(self, name) for name in known}
         told |= {"title": self.case.title(), "parameters": self.case.model_dump(mode="json")}
         told |= {"answer": plainly(self), "kind": self.kind if len(self.chances) else None}
@@ -432,8 +412,8 @@ class Answer(outlook.Answer):
         from lib import plots
 
         of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), ""
-        sureness, size = "" if self.kind == "inferred" else None, self.expected and self.expected.size_usd
-        return plots.goal_fan(self.case.series(), *of_goal, sureness, size)
+        size = self.expected.size_usd if self.expected else None
+        return plots.goal_fan(self.case.series(), *of_goal, "" if self.kind == "inferred" else None, size)
 
     def __str__(self) -> str:
         """What the command prints."""

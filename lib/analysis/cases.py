@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from lib import figures as fig
 from lib import words
 from lib.cases import GOAL, REPORTER, Case, FlowCase, GoalCase, TrendCase
-from lib.errors import UserError
+from lib.errors import UserError, unclear
 from lib.goals import make_goal, parse_goal
 
 
@@ -34,15 +34,6 @@ class PaceCase(TrendCase):
 
 # A number may be written as text, which `Literal` alone would refuse.
 Digits = BeforeValidator(lambda value: int(value) if str(value).strip().isdigit() else value)
-
-# The fields of a goal whose defaults are a notebook's own.
-Place = Annotated[str, Field(description=REPORTER)]
-Stated = Annotated[str, Field(description=GOAL)]
-Day = Annotated[date, Field(description="use only what had been published by this day")]
-Base = Annotated[int, Field(ge=1900, le=2100, description="the level of this year is the base")]
-Percent = Annotated[float, Field(gt=-95, le=500)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Deadline = Annotated[int, Field(ge=1900, le=2100, description="the last year that counts")]
 
 LAST_OUTCOME = 2020  # last year of the panel on which forecasts are scored
 
@@ -73,23 +64,23 @@ class PolicyCase(FlowCase):
 class TrackerCase(GoalCase):
     """A goal read year by year; the defaults are the province's goal of 2006, whose outcome is known."""
 
-    reporter: Place = "Heilongjiang"
+    reporter: str = Field("Heilongjiang", description=REPORTER)
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="read the goal each year up to this day")
-    goal: Stated = "14 USD bn"
-    base_year: Base = 2005
-    deadline: Deadline = 2010
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
 
 
 class CompareCase(GoalCase):
     """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
 
-    reporter: Place = "Heilongjiang"
+    reporter: str = Field("Heilongjiang", description=REPORTER)
     as_of: date = Field(
         date(2007, 12, 31), description="the first day: use only what had been published by it"
     )
-    goal: Stated = "14 USD bn"
-    base_year: Base = 2005
-    deadline: Deadline = 2010
+    goal: str = Field("14 USD bn", description=GOAL)
+    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
     until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
 
     def check_against_data(self) -> None:
@@ -110,55 +101,55 @@ class CompareCase(GoalCase):
 class YearEndCase(GoalCase):
     """A goal seen from within a year; the defaults are a goal of 2019 in a year with many releases."""
 
-    reporter: Place = "China"
-    as_of: Day = date(2021, 12, 31)
-    goal: Stated = "200 USD bn"
-    base_year: Base = 2018
-    deadline: Deadline = 2024
+    reporter: str = Field("China", description=REPORTER)
+    as_of: date = Field(date(2021, 12, 31), description="use only what had been published by this day")
+    goal: str = Field("200 USD bn", description=GOAL)
+    base_year: int = Field(2018, ge=1900, le=2100, description="the level of this year is the base")
+    deadline: int = Field(2024, ge=1900, le=2100, description="the last year that counts")
 
 
 class ScenarioCase(GoalCase):
     """A goal and what might have changed its prospects; every assumption is a parameter."""
 
-    oil_pct: Percent = Field(25.0, description="change of the oil price, last known year to deadline, %")
-    rouble_pct: Percent = Field(
-        20.0, description="change of the rouble's value in dollars over the same years, %"
+    oil_pct: float = Field(
+        25.0, gt=-95, le=500, description="change of the oil price, last known year to deadline, %"
+    )
+    rouble_pct: float = Field(
+        20.0, gt=-95, le=500, description="change of the rouble's value in dollars over the same years, %"
     )
     gdp_points: float = Field(
         2.0, ge=-20, le=20, description="growth of Russia's GDP above unchanged, percentage points a year"
     )
-    level_shift_pct: Percent = Field(
-        25.0, description="a step of trade that stays, such as a new pipeline, %"
+    level_shift_pct: float = Field(
+        25.0, gt=-95, le=500, description="a step of trade that stays, such as a new pipeline, %"
     )
     parcels_mn: float = Field(
         40.0, ge=0, le=1e6, description="parcels counted as trade from the first year ahead, millions a year"
     )
-    sanctions_undone: Share = Field(
-        0.5, description="share of the unexpected growth since 2022 that lifting them undoes"
+    sanctions_undone: float = Field(
+        0.5, ge=0, le=1, description="share of the unexpected growth since 2022 that lifting them undoes"
     )
 
     def check_against_data(self) -> None:
         """Refuse also a goal whose outcome the day knew: nothing is left that could change it."""
         super().check_against_data()
         if self.deadline in self.series().index:
-            raise UserError(
-                f"deadline: found {self.deadline}, whose level was known on {self.as_of}; expected a year without a "
-                "level in this notebook, or an earlier as_of"
-            )
+            found = f"deadline: found {self.deadline}, whose level was known on {self.as_of}"
+            raise UserError(f"{found}; expected a year without a level in this notebook, or an earlier as_of")
 
 
 class HiddenCase(GoalCase):
     """A goal whose last years nobody published, with the doubts that their inference rests on."""
 
-    as_of: Day = fig.UNDATED_KNOWN_FROM
-    scope_same: Share = Field(
-        0.5, description="probability that levels after silence have the scope of the base"
+    as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
+    scope_same: float = Field(
+        0.5, ge=0, le=1, description="probability that levels after silence have the scope of the base"
     )
     spread_factor: float = Field(
         1.0, gt=0.05, le=20, description="times the usual variance of a part around its whole"
     )
-    parcels_counted: Share = Field(
-        0.0, description="probability that the press's parcels were real and counted as trade"
+    parcels_counted: float = Field(
+        0.0, ge=0, le=1, description="probability that the press's parcels were real and counted as trade"
     )
     analogue: str = Field(
         "country pair in reporter's total",
@@ -171,10 +162,8 @@ class HiddenCase(GoalCase):
         """Refuse also a deadline that is not over: nothing is hidden yet."""
         super().check_against_data()
         if self.deadline >= self.as_of.year:
-            raise UserError(
-                f"deadline: found {self.deadline}, expected a year that was over on {self.as_of}: before, nothing is "
-                "hidden, and 03_could_one_have_known has the forecast"
-            )
+            before = "before, nothing is hidden, and 03_could_one_have_known has the forecast"
+            raise unclear("deadline", str(self.deadline), f"a year that was over on {self.as_of}: {before}")
 
 
 class ScoreCase(Case):
@@ -188,14 +177,12 @@ class ScoreCase(Case):
     def check_against_data(self) -> None:
         """Refuse origins whose outcomes lie after the panel's last year."""
         if self.last_origin < self.first_origin:
-            raise UserError(
-                f"last_origin: found {self.last_origin}, expected {self.first_origin} (first_origin) or later"
+            raise unclear(
+                "last_origin", str(self.last_origin), f"{self.first_origin} (first_origin) or later"
             )
         if self.first_origin + self.years > LAST_OUTCOME:
-            raise UserError(
-                f"first_origin: found {self.first_origin}, expected {LAST_OUTCOME - self.years} or earlier: "
-                f"outcomes are known to {LAST_OUTCOME}"
-            )
+            known = f"{LAST_OUTCOME - self.years} or earlier: outcomes are known to {LAST_OUTCOME}"
+            raise unclear("first_origin", str(self.first_origin), known)
 
     def title(self) -> str:
         """One line that names the goal and the origins."""

@@ -86,9 +86,6 @@ def _longest_run(level: pd.Series) -> pd.Series:
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
 
 
-# --- growth taken apart into pieces that add up exactly: log growth, or contributions to growth ---
-
-
 def currency_parts(view: View) -> pd.DataFrame:
     """Log growth in dollars of the subject (growth) as that of yuan, Chinese prices and the rest (`PARTS`), by year.
 
@@ -168,18 +165,12 @@ def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
     for name, level in family.items():
         log = np.log(level.dropna())
         if {year - 1, year} <= set(log.index) and len(log) >= 3:
-            total, own, years = (
-                log.iloc[-1] - log.iloc[0],
-                log[year] - log[year - 1],
-                log.index[-1] - log.index[0],
-            )
+            total, own = log.iloc[-1] - log.iloc[0], log[year] - log[year - 1]
+            years = log.index[-1] - log.index[0]
             rates = np.expm1([total / years, (total - own) / (years - 1), own])
             rows.append((name, log.index[0], log.index[-1], *rates, own / total if total else np.nan))
     columns = ["name", "first", "last", "with_year", "without_year", "in_year", "share"]
     return pd.DataFrame(rows, columns=columns)
-
-
-# --- drivers ---
 
 
 def drivers(before: int) -> pd.DataFrame:
@@ -216,11 +207,7 @@ def _is_thin(table: pd.DataFrame) -> bool:
 
 
 def coefficients(table: pd.DataFrame) -> pd.DataFrame:
-    """Least squares of growth on the drivers, and how fragile it is.
-
-    Parameters
-    ----------
-    table : column growth and one column a driver, by year.
+    """Least squares of growth on the drivers (a column each, by year), and how fragile it is.
 
     Returns
     -------
@@ -252,10 +239,8 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = ols(table)
     slopes, growth = fitted.params.drop("const"), table["growth"]
-    parts = table[slopes.index] * slopes
-    return parts.assign(
-        const=fitted.params["const"], residual=fitted.resid, growth=growth, fit=growth - fitted.resid
-    )
+    rest = {"const": fitted.params["const"], "residual": fitted.resid}
+    return (table[slopes.index] * slopes).assign(**rest, growth=growth, fit=growth - fitted.resid)
 
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
@@ -303,13 +288,9 @@ def _scored(found: pd.DataFrame) -> pd.DataFrame:
         return found
     import scoringrules
 
-    error, scale = (
-        found["location"] - found["came"],
-        found["scale"].clip(lower=1e-6),
-    )  # some records never move
-    crps = scoringrules.crps_t(
-        *(part.to_numpy() for part in (found["came"], found["df"], found["location"], scale))
-    )
+    error, scale = found["location"] - found["came"], found["scale"].clip(lower=1e-6)
+    law = (found[name].to_numpy() for name in ("came", "df", "location"))
+    crps = scoringrules.crps_t(*law, scale.to_numpy())
     return found.assign(error=error, crps=crps, inside=error.abs() <= scale * stdtrit(found["df"], 0.9))
 
 

@@ -1,8 +1,5 @@
 """Rules that catch the usual slips of published trade figures: units, decimals, currencies, dates, sums.
 
-Levels are held against other prints of the same period and the pace of the years around; growth against levels, exports
-and imports against their total.
-
 A rule sees numbers alone, never the status that somebody gave a row, and says which row it doubts, what would be
 expected, and which rows speak against it. A flag is a question for a reader, not a verdict: nothing is changed.
 """
@@ -101,9 +98,7 @@ def _percent(values: pd.Series) -> pd.Series:
 
 # Log distances.
 SAME_NUMBER = 0.05  # within it two prints are the same number; a year's rates spread a conversion by so much
-SAME_SIZE = (
-    0.35  # within it a level fits the years around: a country pair's trade seldom changes more in a year
-)
+SAME_SIZE = 0.35  # within it a level fits the years around: yearly trade of a pair seldom changes more
 CONFLICT = 0.02  # prints of a level in one currency differ by rounding to two or three digits at most
 JUMP = float(np.log(3))  # beyond three times the pace of the years around, growth is rarer than a slip
 APART = float(np.log(2))  # beyond it the paces of neighbours contradict one another
@@ -111,9 +106,7 @@ MIRROR = float(np.log(1.25))  # freight and insurance explain 6 to 10 % (IMF, DO
 
 NEAR_DAYS = 800  # neighbours' middles lie within a little more than two years of one another
 GROWTH_POINTS = 2.0  # between printed growth and that of the levels: revisions of the base explain up to two
-PARTS_POINTS = (
-    0.3  # between the growth of a total and that of its parts, beside the rounding of what is printed
-)
+PARTS_POINTS = 0.3  # between the growth of a total and that of its parts, beside their rounding
 PARTS_SHARE = 0.01  # of the total: exports and imports may be rounded and revised apart
 
 SLIPS = {
@@ -148,12 +141,10 @@ def _expectations(rows: pd.DataFrame) -> pd.DataFrame:
     named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
     named = named[named["row"].isin(rows.index[doubted | lonely])]  # no rule doubts another
     compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(_names)
-    found = pd.DataFrame(
-        {"others": others, "around": around, "off": rows["log"] - others.where(twin, around)}
-    )
-    said = compared.reindex(rows.index).fillna("")
+    off, said = rows["log"] - others.where(twin, around), compared.reindex(rows.index).fillna("")
+    found = pd.DataFrame({"others": others, "around": around, "off": off, "lonely": lonely})
     fits = np.where(twin, SAME_NUMBER, SAME_SIZE)
-    return found.assign(fits=fits, lonely=lonely, doubted=doubted, compared=said)
+    return found.assign(fits=fits, doubted=doubted, compared=said)
 
 
 def _slips(rows: pd.DataFrame) -> pd.Series:
@@ -309,9 +300,8 @@ def _growth_of_parts(rows: pd.DataFrame) -> pd.DataFrame:
     bad = bad.assign(found=_percent(bad["yoy_pct"]), expected=_percent(bad["implied"]))
     listed = [_against_parts(bad)]
     for part in ("_x", "_m"):
-        own = pd.DataFrame(
-            {"row": bad[f"row{part}"], "row_o": bad["row"], "found": _percent(bad[f"yoy_pct{part}"])}
-        )
+        own = pd.DataFrame({"row": bad[f"row{part}"], "row_o": bad["row"]})
+        own["found"] = _percent(bad[f"yoy_pct{part}"])
         listed.append(own.assign(expected="growth that makes the total " + bad["found"]))
     return pd.concat(listed)
 

@@ -14,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib.analysis.cases import PolicyCase
-from lib.errors import UserError, quote
+from lib.errors import quote, unclear
 from lib.growth import log_growth
 from lib.reference import read_kept
 from lib.series import annual_series, exchange_rates
@@ -48,13 +48,10 @@ class Step(NamedTuple):
 
 
 def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
-    """The step of one year against the other years, with or without controls of the same year.
+    """The step of one year's log growth against the other years, with or without controls of the same year.
 
-    Parameters
-    ----------
-    growth : log growth by year.
-    controls : by year, such as the growth of the oil price; years in which one is missing are not used. None is returned
-        where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    Years in which a control is missing, such as the growth of the oil price, are not used. None is returned where the year
+    itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
     """
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
@@ -113,9 +110,7 @@ def read_policies(events: pd.DataFrame) -> pd.DataFrame:
     rows = events[events["policy"] != ""]
     rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")
     for line, name in rows["reporter"][~rows["reporter"].isin(fig.load_reporters()["name"])].items():
-        raise UserError(
-            f"events.csv:{line}: reporters: found {quote(name)}, expected names of reporters.csv joined by '; '"
-        )
+        raise unclear(f"events.csv:{line}: reporters", quote(name), "names of reporters.csv joined by '; '")
     return rows.sort_values("named", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -132,11 +127,11 @@ class View(NamedTuple):
     ----------
     levels : trade in million dollars by year, of the flow and of each larger one, as known on the day.
     events : the rows of data/events.csv that were past on the day.
-    evidence : event × evidence × conclusion, one row a policy and reporter: policy, named, date, reporter, year, near
-        (years within the span for which a level is known), effect, low, high (the step, 95 %), p, rank and n (of the
-        year among all), oil_effect and oil_p (beside the oil price), fuels (what their quantity added in the country's
-        trade), p_low and p_high (of its synthetic controls), beside (other events of that year), tested and conclusion;
-        effects are fractions. NaN where not known, date blank and year 0 where it had not begun.
+    evidence : one row a policy and reporter: policy, named, date, reporter, year, near (years within the span for which a
+        level is known), effect, low, high (the step, 95 %), p, rank and n (of the year among all), oil_effect and oil_p
+        (beside the oil price), fuels (what their quantity added in the country's trade), p_low and p_high (of its synthetic
+        controls), beside (other events of that year), tested and conclusion; effects are fractions. NaN where not known,
+        date blank and year 0 where it had not begun.
     tests, gaps, weights : kept synthetic controls of events that were past and flows that are asked about (`flow`, such as
         "RUS to CHN"), their gaps by year, and the weights of their donors, the largest first.
     """
@@ -152,10 +147,8 @@ class View(NamedTuple):
 def look(case: PolicyCase) -> View:
     """Read the record around each policy, as known on the case's day."""
     rates = exchange_rates(fig.load_covariates(), case.as_of_time)
-    levels: dict[str, pd.Series] = {
-        member.reporter: annual_series(member.vintage(), "USD", rates)["value_mn"]
-        for member in [case, *case.lineage()]
-    }
+    family = {one.reporter: one.vintage() for one in [case, *case.lineage()]}
+    levels = {name: annual_series(rows, "USD", rates)["value_mn"] for name, rows in family.items()}
     everything = fig.load_events()
     events = everything[fig.last_days(everything["date"]) <= case.as_of_time]
     policies = read_policies(everything)
@@ -179,10 +172,8 @@ def _evidence(
     near = [int(y) for y in level.dropna().index if year - case.span <= y < year + case.span]
     alone = oil = None
     if near and near[0] < year <= near[-1]:
-        rates, price = (
-            log_growth(level).dropna(),
-            fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1],
-        )
+        price = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
+        rates = log_growth(level).dropna()
         alone, oil = step(rates, year), step(rates, year, log_growth(price).rename("oil").to_frame())
         if alone is None:
             alone, oil = step_across(level, year), step_across(level, year, price)

@@ -134,12 +134,10 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
     rows = _prepared(known, known["ours"] & known["level_usable"])
     found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
     found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
-    for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
-        found[name] = rows[name].reindex(found["row"]).array
-    found["before"] = found["row_o"].map(rows["figure_id"])
     dated = (rows["published"] != "") | rows["known_by"].notna()
-    released = rows["known_from"].dt.year.astype("str").where(dated, "undated")
-    found["released"] = found["row"].map(released)
+    rows = rows.assign(released=rows["known_from"].dt.year.astype("str").where(dated, "undated"))
+    of = rows[["figure_id", "pair", "flow", "period_start", "period_end", "released"]]
+    found = found.join(of, on="row").assign(before=found["row_o"].map(rows["figure_id"]))
     return found.drop(columns=["row", "row_o"])
 
 

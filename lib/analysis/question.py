@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 from lib import spoken
 from lib.economies import currency_of, ten_of
-from lib.errors import UserError, quote
+from lib.errors import quote, unclear
 from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
 
 _BETWEEN = re.compile(
-    rf"(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
-    re.I,
+    rf"(?i)(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])"
 )
 _BEFORE = re.compile(rf"\bbefore ({YEAR})\b", re.I)
 _SINCE = re.compile(
@@ -27,12 +26,10 @@ _SINCE = re.compile(
     re.I,
 )
 _BY = re.compile(
-    rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({YEAR})\b",
-    re.I,
+    rf"(?i)\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({YEAR})\b"
 )
 _WITHIN = re.compile(
-    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b",
-    re.I,
+    r"(?i)\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b"
 )
 _LONE_YEAR = re.compile(rf"(?<![0-9.,]){YEAR}(?![0-9.,%])(?! ?(?:{SCALE}|{UNIT}|%|per)(?![a-z]))", re.I)
 
@@ -41,9 +38,8 @@ def _take_years(plain: str, text: str) -> tuple[dict[str, int], str]:
     """Base year, deadline or the length between the two, as far as a tidy text names them; and the text without them."""
     if match := _BEFORE.search(plain):
         year = int(match[1])
-        raise UserError(
-            f"deadline: found {quote(match[0])}, expected the last year that counts: did you mean by {year - 1} or by {year}?"
-        )
+        expected = f"the last year that counts: did you mean by {year - 1} or by {year}?"
+        raise unclear("deadline", quote(match[0]), expected)
     if match := _BETWEEN.search(plain):
         last = match[2] if len(match[2]) == 4 else match[1][:2] + match[2]
         found, rest = {"base_year": int(match[1]), "deadline": int(last)}, _without(plain, match)
@@ -54,9 +50,7 @@ def _take_years(plain: str, text: str) -> tuple[dict[str, int], str]:
                 found[name], rest = int(match[1]), _without(rest, match)
     if other := _LONE_YEAR.search(rest):
         hint = f'did you mean "{"since" if "deadline" in found else "by"} {other[0]}"?'
-        raise UserError(
-            f"years: found {other[0]} in {quote(text)}, expected base and deadline such as 2012-2015: {hint}"
-        )
+        raise unclear("years", f"{other[0]} in {quote(text)}", f"base and deadline such as 2012-2015: {hint}")
     return found, rest
 
 
@@ -84,8 +78,7 @@ _IN_ONE_STEP = re.compile(
 )
 
 _AS_OF = re.compile(
-    r"\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$",
-    re.I,
+    r"(?i)\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$"
 )
 
 
@@ -113,24 +106,19 @@ def read_question(text: str, currency: str = "USD") -> Question:
     if not found.goal:
         if lone := re.search(rf"(?<![\w.,]){NUMBER}(?![\w%])", rest):
             spoken.bare_rate(lone[0], text)
-            raise UserError(
-                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
-            )
-        raise UserError(f"ask: found no goal in {quote(text)}, expected {spoken.GOAL_EXAMPLES}")
+            raise unclear("goal", f"{lone[0]} in {quote(text)}", f'its unit: did you mean "{lone[0]} %"?')
+        raise unclear("ask", f"no goal in {quote(text)}", spoken.GOAL_EXAMPLES)
     whole = {"base_year", "deadline"} <= years.keys() and not _IN_ONE_STEP.search(plain)
     if found.goal.endswith("%") and years and not whole and not re.search(YEARLY, plain, re.IGNORECASE):
         words = quote(rest[found.start : found.end].strip())
-        raise UserError(
-            f'goal: found {words}, which may be growth a year or from now to then, expected "{found.goal} a year" or '
-            f'"{found.goal} in all": did you mean {found.goal} a year?'
-        )
+        expected = f'"{found.goal} a year" or "{found.goal} in all": did you mean {found.goal} a year?'
+        raise unclear("goal", f"{words}, which may be growth a year or from now to then", expected)
     length = years.pop("length", None)
     stated |= years | {"goal": found.goal} | ({"currency": found.currency} if found.currency else {})
     stated |= _flow_and_places(f"{rest[: found.start]} | {rest[found.end :]}", text)
     if "reporter" in stated and "partner" not in stated and re.search(r"\bUS \$", plain):
-        raise UserError(
-            f'partner: found "US $" in {quote(text)}, expected "US$" for dollars or "USA" for the partner: did you mean US$?'
-        )
+        expected = '"US$" for dollars or "USA" for the partner: did you mean US$?'
+        raise unclear("partner", f'"US $" in {quote(text)}', expected)
     return Question(stated, length, tuple(notes))
 
 
@@ -176,9 +164,8 @@ def _flow_and_places(rest: str, text: str) -> dict[str, str]:
         elif word.strip("|+&/->") and word not in FILLERS:
             close = get_close_matches(word, [*places(), *FLOW_OF], 1, 0.75)
             hint = f"; did you mean {places().get(close[0], close[0])}?" if close else ""
-            raise UserError(
-                f"ask: found {quote(word)} in {quote(text)}, expected words for places, flow, goal and years{hint}"
-            )
+            expected = f"words for places, flow, goal and years{hint}"
+            raise unclear("ask", f"{quote(word)} in {quote(text)}", expected)
     one_way = flows - {"total"}  # "trade" beside exports adds nothing
     flow = one_way.pop() if len(one_way) == 1 else "total"
     return ({"flow": flow} if flows else {}) | _roles(found, flow, text)
@@ -199,9 +186,8 @@ def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]
     """Who reports and who is the other side, by the words before their names, else by their order."""
     names = [name for _, name in found]
     if len(set(names)) != len(names) or len(names) > 2:
-        raise UserError(
-            f"ask: found {len(names)} places in {quote(text)} ({', '.join(names)}), expected a reporter and a partner"
-        )
+        found_names = f"{len(names)} places in {quote(text)} ({', '.join(names)})"
+        raise unclear("ask", found_names, "a reporter and a partner")
     sides: dict[str, str] = {}
     for role, name in found:
         if side := _ROLES.get(role, {}).get(flow):
@@ -214,7 +200,7 @@ def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]
 def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
 
-    `currency` is that of a unit that names none. Raised is a `UserError` for a word that is neither a currency nor a scale,
+    `currency` is that of a unit that names none. Refused is a word that is neither a currency nor a scale,
     or two of a kind.
     """
     plain = spoken.tidy("unit", text)
@@ -223,6 +209,5 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
     said = [word for word in words if word not in ("of", "in", ".")]
     if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
-        expected = 'currency and scale such as "USD mn" or "bn euros"'
-        raise UserError(f"unit: found {quote(text)}, expected {expected}")
+        raise unclear("unit", quote(text), 'currency and scale such as "USD mn" or "bn euros"')
     return (money or [currency])[0], (scales or [1e-6])[0]

@@ -4,8 +4,8 @@ The law knows no figure of the flow itself here, only what the row states: size 
 target implies, years from base to target, whether it is trade with one country or with the world; and the
 reference class as the panels released by the day of the announcement had it.
 
-Those who announce a target know more, most often how the year goes. A pull towards that, one number for trade with one
-country and one for trade with the world, is learnt from targets resolved before (`_pulled`).
+Those who announce a target know more, most often how the year goes. A pull towards that is learnt from targets resolved
+before (`_pulled`).
 
 Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
 Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
@@ -38,7 +38,7 @@ USD_PER_UNIT = {
 # Size where the row states none, near the median of the others: trade with the world, with one country.
 TYPICAL_USD = {True: 5e10, False: 2e9}
 
-# The probabilities of the register that are compared with a constant ½.
+# The probabilities that are compared with a constant ½.
 SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
 
 # Words in a note by which a verdict was taken early or from a part of the period.
@@ -47,10 +47,6 @@ UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
 
 def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     """Probability at announcement of every resolved target of a whole trade whose implied growth is known.
-
-    Parameters
-    ----------
-    targets : as `lib.figures.load_targets` gives them.
 
     Returns
     -------
@@ -68,9 +64,7 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     first_day = t["announced"].where(t["announced"] != "", year.map("{:.0f}-01-01".format))
     unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
     size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
-    rows = pd.DataFrame(
-        {"target_id": t["target_id"], "announced": year, "due": t["target_year"].astype(float)}
-    )
+    rows = t[["target_id"]].assign(announced=year, due=t["target_year"].astype(float))
     rows = rows.assign(
         horizon=rows["due"] - t["base_year"].astype(float).fillna(year - 1),
         rate=t["implied_growth_pct_per_year"].fillna(stated) / 100,
@@ -113,8 +107,7 @@ PULL_SD = 0.5  # log odds, of the pull before any target has been resolved: fixe
 def _pulled(rows: pd.DataFrame) -> pd.Series:
     """The probabilities of the law, their log odds moved by what the targets resolved before the announcement teach.
 
-    One shift for trade with one country and one for trade with the world, with a normal prior around none (`PULL_SD`);
-    its most probable value.
+    One shift for trade with one country and one for trade with the world, the most probable under a normal prior.
     """
     found = pd.Series(index=rows.index, dtype=float)
     for (year, world), group in rows.groupby(["announced", "world"]):
@@ -143,9 +136,8 @@ def left_out(targets: pd.DataFrame) -> pd.Series:
 
     A goal below the level of its base year is met by a fall; that judgement is made here and alters no value.
     """
-    asks_for = targets["implied_growth_pct_per_year"].fillna(
-        targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
-    )
+    stated = targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
+    asks_for = targets["implied_growth_pct_per_year"].fillna(stated)
     same = targets["target_unit"] == targets["base_unit"]
     below = (asks_for < 0) | (same & (targets["target_value"] < targets["base_value"]))
     found = pd.Series("", index=targets.index).mask(below, "below its base")
@@ -262,11 +254,8 @@ def for_goal(
 ) -> tuple[float | None, pd.DataFrame]:
     """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
 
-    Parameters
-    ----------
-    rows : as `features` gives them.
-    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade. The probability is None where
-        fewer than `MIN_KNOWN` targets were resolved.
+    `rows` are as `features` gives them, `p_law` is that of the goal from its reference class alone (`chance`). The
+    probability is None where fewer than `MIN_KNOWN` targets were resolved.
     """
     known = rows[rows["resolved"] < year]
     if len(known) < MIN_KNOWN:

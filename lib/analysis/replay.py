@@ -124,8 +124,8 @@ def by_release(case: GoalCase) -> pd.DataFrame:
     inside = record[record["period_end"].dt.year.between(case.base_year, case.deadline)]
     for day in sorted(inside["known_from"].unique()):
         then = case.model_copy(update={"as_of": day.date()})
-        running = look(then)
-        if case.base_year not in running.levels.index or running.year > case.deadline:
+        base_is_known = case.base_year in then.series().index
+        if not base_is_known or (running := look(then)).year > case.deadline:
             continue
         so_far = running.so_far_mn if running.month else 0.0
         state = (running.year, running.month, so_far, float(running.levels.iloc[-1]))
@@ -329,14 +329,9 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
     steps = attribution(found, [case.reading], least).iloc[:-1]
     moved, odds, said = steps[case.reading], found[f"p_{case.reading}"], found[f"verdict_{case.reading}"]
     after = odds.iloc[0] + moved.cumsum()
-    labels = [
-        what.replace("with smaller moves", "smaller") + ("" if pd.isna(day) else f"\n{day:%-d %b %Y}")
-        for what, day in zip(steps["what"], steps["day"], strict=True)
-    ]
+    days = steps["day"].map(lambda day: f"\n{day:%-d %b %Y}", na_action="ignore").fillna("")
+    labels = steps["what"].str.replace("with smaller moves", "smaller") + days
     ends = [f"{case.as_of:%-d %b %Y}\n{said.iloc[0]}", f"{case.until:%-d %b %Y}\n{said.iloc[-1]}"]
-    low, high = (
-        [0.0, *np.minimum(after, after - moved), 0.0],
-        [*np.maximum(after, after - moved), odds.iloc[-1]],
-    )
-    parts = {"low": low, "high": [odds.iloc[0], *high], "moved": [np.nan, *moved, np.nan]}
+    parts = {"low": [0.0, *np.minimum(after, after - moved), 0.0], "moved": [np.nan, *moved, np.nan]}
+    parts["high"] = [odds.iloc[0], *np.maximum(after, after - moved), odds.iloc[-1]]
     return pd.DataFrame({"label": [ends[0], *labels, ends[1]]} | parts).astype(dict.fromkeys(parts, float))

@@ -3,19 +3,15 @@
 Of a forecast: its drift and variance, and forecasts of earlier years. Of years that nobody published: what is known of the
 flows around them.
 
-A scenario moves the log growth of each year after the last one known by a stated amount. Where the amount is an
-estimate, it has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The law
-is read as one with its drivers unchanged, and its variance is kept: what a known driver would take away from it is
-not, so that scenarios err to the side of doubt. How much trade moved with oil, the rouble and Russian growth is
-estimated on the record of the day.
-
-Break-even: which growth a year would have had a given chance, and how unusual the growth asked for is.
+A scenario moves the log growth of each year after the last one known by a stated amount. Where that is an estimate, it
+has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The variance of the law
+is kept: what a known driver would take away from it is not, so that scenarios err to the side of doubt.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +24,7 @@ from lib.analysis.cases import HiddenCase, ScenarioCase
 from lib.cases import GoalCase
 from lib.evidence import ANALOGUES
 from lib.goals import READINGS, Goal
-from lib.law import MIN_GROWTH_RATES, Law
+from lib.law import MIN_GROWTH_RATES, Law, Posterior
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
 from lib.reference import Array
 
@@ -38,15 +34,17 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
     case, goal, levels = answer.case, answer.goal, answer.levels
     rates = growth.log_growth(levels.loc[: goal.deadline])
     own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
+
+    def other(**changed: Any) -> Posterior:
+        return laws.posterior(rates, replace(prior, **changed))
+
     posteriors = {
         "own yearly levels": base.posterior,
         "without the larger flows": laws.posterior(rates, own_class),
         "the reference class alone": laws.posterior(np.array([]), own_class),
-        "drift free to differ twice as much": laws.posterior(
-            rates, replace(prior, drift_sd=2 * prior.drift_sd)
-        ),
-        "no drift expected": laws.posterior(rates, replace(prior, drift=0.0)),
-        "a third more erratic": laws.posterior(rates, replace(prior, variance=prior.variance * (4 / 3) ** 2)),
+        "drift free to differ twice as much": other(drift_sd=2 * prior.drift_sd),
+        "no drift expected": other(drift=0.0),
+        "a third more erratic": other(variance=prior.variance * (4 / 3) ** 2),
         "all years weighed alike": laws.posterior(rates, prior, half_life=np.inf),
     }
     if rates.notna().sum() >= MIN_GROWTH_RATES and rates.std() > 1e-12:
@@ -188,10 +186,9 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
 
 
 class Elasticity(NamedTuple):
-    """Per cent of trade for a per cent of a driver.
+    """Per cent of trade for a per cent of a driver, from `years` growth rates; `r2` is the share of their variance.
 
-    `sd` is the standard error (Newey & West 1987, one lag); `years` is how many growth rates it rests on, from
-    `first` to `last`; `r2` the share of their variance that the driver goes with.
+    `sd` is the standard error (Newey & West 1987, one lag).
     """
 
     driver: str
@@ -248,12 +245,10 @@ def by_scenario(listed: list[Scenario], answer: Answer) -> pd.DataFrame:
 
     Steps up and down of one driver make up for one another. Readings that the figures decide are NaN.
     """
-    rows = [
-        {"kind": one.kind, "change": one.change, "total": sum(one.mean), "total_sd": abs(sum(one.sd))}
-        | chances(one, answer).to_dict()
-        for one in listed
-    ]
-    return pd.DataFrame(rows, columns=["kind", "change", "total", "total_sd", *READINGS])
+    rows = [(one.kind, one.change, sum(one.mean), abs(sum(one.sd))) for one in listed]
+    found = pd.DataFrame(rows, columns=["kind", "change", "total", "total_sd"])
+    odds = pd.DataFrame([chances(one, answer) for one in listed]).reindex(columns=list(READINGS))
+    return found.join(odds.reset_index(drop=True))
 
 
 MIN_YEARS = 6  # fewer yearly growth rates say nothing of an elasticity
@@ -284,16 +279,12 @@ def estimate(case: GoalCase, driver: str) -> Elasticity | None:
     if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
     fitted = movers.ols(both, lags=1)
-    slope, sd = float(fitted.params[driver]), float(fitted.bse[driver])
-    return Elasticity(
-        driver, slope, sd, len(both), both.index.min(), both.index.max(), float(fitted.rsquared)
-    )
+    slope, sd, years = float(fitted.params[driver]), float(fitted.bse[driver]), both.index
+    return Elasticity(driver, slope, sd, len(both), years.min(), years.max(), float(fitted.rsquared))
 
 
 PIPELINES = {2011: "the first crude pipeline", 2018: "its second line"}
 """Years in which pipelines lifted the province's trade at once (data/README.md, traps)."""
-
-PROVINCE = "Heilongjiang"
 
 # Growth above expectation is measured from the year before to the one in which trade had been turned around.
 SANCTIONS_SINCE, SANCTIONS_SEEN = 2022, 2023
@@ -318,10 +309,8 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
     step, share = case.level_shift_pct / 100, case.parcels_mn / float(answer.levels[answer.last])
     at_once = [("step", step, step)]  # in the first year ahead, to stay
     at_once += [("parcels", case.parcels_mn, share)] * (share > 0 and is_with_russia(case))
-    still = np.zeros(years)
-    listed += [
-        Scenario(kind, change, np.append(np.log1p(by), still[1:]), still) for kind, change, by in at_once
-    ]
+    for kind, change, jump in at_once:
+        listed.append(Scenario(kind, change, np.log1p(jump) * (np.arange(years) == 0), np.zeros(years)))
     if seen := since_sanctions(case):  # part of what was gained beyond expectation is undone
         undone = case.sanctions_undone
         listed.append(steady("sanctions", undone, -undone * seen["beyond"], undone * seen["sd"], years))
@@ -339,7 +328,7 @@ def pipeline_steps(case: GoalCase) -> pd.Series:
     Empty where the trade is not with Russia.
     """
     asked = {"partner": "Russia", "flow": "total"}
-    pair = [case.model_copy(update=asked | {"reporter": name}) for name in (PROVINCE, "China")]
+    pair = [case.model_copy(update=asked | {"reporter": name}) for name in ("Heilongjiang", "China")]
     if not (is_with_russia(case) and all(one.is_on_record() for one in pair)):
         return pd.Series(dtype=float)
     province, country = (one.series()["value_mn"] for one in pair)
@@ -367,8 +356,6 @@ def since_sanctions(case: GoalCase) -> dict[str, float]:
 
 # --- break-even, and what the goal says ---
 
-LOWEST, HIGHEST = -0.9, 4.0  # growth a year between which a break-even goal is looked for
-
 
 def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -> float:
     """Growth a year, as the goal would state it, whose probability in a reading is `p`; NaN where there is none.
@@ -386,7 +373,7 @@ def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -
         other = replace(goal, rate=float(np.expm1(log_rate)))
         return float(laws.chances(law, other, levels)[reading]) - p
 
-    low, high = np.log1p(LOWEST), np.log1p(HIGHEST)
+    low, high = np.log1p([-0.9, 4.0])  # growth a year between which the goal is looked for
     if reading == "every_year":  # never likelier than on average
         high = np.log1p(rate_with(p, law, goal, levels, "average")) + 1e-6
     if excess(low) < 0 or excess(high) > 0:
@@ -416,13 +403,12 @@ def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
         rows.append((answer.last, int(left["years_left"]), left["needed"], answer.levels[answer.last]))
     found = pd.DataFrame(rows, columns=["origin", "years", "needed", "level"])
     found["size_usd"] = [case.usd_mn(one.level, one.origin) * 1e6 for one in found.itertuples()]
-    found["share"] = [
-        float(known_share(one.size_usd, case.as_of, one.years, one.needed))
-        if one.years <= HORIZON
-        else np.nan
-        for one in found.itertuples()
+    asked = zip(found["size_usd"], found["years"], found["needed"], strict=True)
+    share = [
+        float(known_share(size, case.as_of, years, needed)) if years <= HORIZON else np.nan
+        for size, years, needed in asked
     ]
-    return found.drop(columns="level")
+    return found.assign(share=share).drop(columns="level")
 
 
 def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:

@@ -48,10 +48,8 @@ def _interval(estimate: float, drawn: Array) -> Interval:
 def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
     """Mean with an interval that resamples groups.
 
-    Parameters
-    ----------
-    values : one score per forecast, or the mean of some of one group; groups : origin year (or other cluster) of each,
-        at least two different ones; weights : number of forecasts behind each value, 1 by default. All of shape (n,).
+    `values` are one score per forecast, or the mean of some of one group, `groups` their origin years (or other clusters;
+    at least two), `weights` the number of forecasts behind each, 1 by default; all of shape (n,).
     """
     values = np.asarray(values, dtype=float)
     each = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
@@ -92,15 +90,10 @@ def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -
     inside = [cell == one for one in found.index]
     totals, events = np.split(_resampled(groups, *inside, *(outcome * x for x in inside)), 2, axis=1)
     # Bins that a resample left empty take the value between their neighbours.
-    drawn = [
-        np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0])
-        for n, m in zip(totals, events, strict=True)
-    ]
+    both = zip(totals, events, strict=True)
+    drawn = [np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0]) for n, m in both]
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     return found.assign(low=low, high=high).reset_index(drop=True)
-
-
-# --- the kept scores: nothing is fitted, only averaged ---
 
 
 def of_goal(case: ScoreCase, name: str) -> pd.DataFrame:
@@ -210,10 +203,8 @@ def reliability(case: ScoreCase) -> pd.DataFrame:
 def places(case: ScoreCase) -> pd.DataFrame:
     """The forecast among its competitors, a row for each set of series.
 
-    Returns
-    -------
-    Frame: panel, best (of the others), best_score, own_score, place (1: the best), models (how many), told
-    (better, worse or level; unknown for a contest, whose one origin says nothing of luck).
+    `best` is the best of the others, `place` 1 for the best of all, `models` their number, and `told` whether the forecast
+    is better, worse or level; unknown for a contest, whose one origin says nothing of luck.
     """
     found = []
     for panel, part in of_goal(case, "competitors").groupby("panel"):

@@ -21,7 +21,7 @@ from scipy.stats import linregress
 
 from lib import growth, outlook
 from lib.cases import GoalCase
-from lib.errors import UserError
+from lib.errors import UserError, unclear
 from lib.goals import READINGS
 
 Classes = tuple[tuple[float, str], ...]
@@ -56,12 +56,10 @@ class TrackedTarget:
         """Refuse years out of order, and what is no level."""
         if not self.base_year <= self.latest_year <= self.target_year or self.base_year == self.target_year:
             years = f"{self.base_year}, {self.latest_year} and {self.target_year}"
-            raise UserError(
-                f"years of base, latest and target: found {years}, expected them in order, the last later"
-            )
+            raise unclear("years of base, latest and target", years, "them in order, the last later")
         for name in ("base", "latest", "target"):
             if not (level := getattr(self, name)) > 0 or math.isinf(level):
-                raise UserError(f"{name}: found {level}, expected a finite level above 0")
+                raise unclear(name, str(level), "a finite level above 0")
 
     @property
     def met(self) -> bool:
@@ -91,16 +89,14 @@ class Assessment(NamedTuple):
     on_track: bool | None
 
 
-def _assess(
-    standard: str, target: TrackedTarget, value: float | None, classes: Classes, met: str
-) -> Assessment:
+def _assess(name: str, target: TrackedTarget, value: float | None, classes: Classes, met: str) -> Assessment:
     """The class of a value: the first whose limit it reaches; `met` for a target that is met, on track as the best."""
     if target.met:
-        return Assessment(standard, value, met, True)
+        return Assessment(name, value, met, True)
     if value is None:
-        return Assessment(standard, None, "not assessed", None)
+        return Assessment(name, None, "not assessed", None)
     label = next(label for limit, label in classes if value >= limit)
-    return Assessment(standard, value, label, label == classes[0][1])
+    return Assessment(name, value, label, label == classes[0][1])
 
 
 def eurostat(target: TrackedTarget) -> Assessment:
@@ -166,8 +162,6 @@ def sdsn(target: TrackedTarget) -> Assessment:
         ratio = target.share_done / (years[0] / years[1])
     return _assess("SDSN trend", target, ratio, SDSN_CLASSES, SDSN_CLASSES[0][1])
 
-
-# --- day by day ---
 
 # Trackers that need no more than base, latest and target; the anticipated progress also takes the levels.
 TRACKERS = (eurostat, un_progress_chart, escap_current_status, sdsn)

@@ -77,9 +77,6 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
     return found.sort_values("years", ascending=False, kind="stable").sort_values("name", kind="stable")
 
 
-# --- breaks ---
-
-
 def is_still(rates: pd.Series) -> bool:
     """Whether log growth never changes, to the digits that a level may have: then there is nothing to explain."""
     return len(rates) > 0 and bool(np.ptp(rates) < STILL)
@@ -101,13 +98,8 @@ def find_break(run: pd.Series, trim: float) -> dict[str, Any]:
         return {"kind": "still", **about}
     f, place, p = _sup_f(run, trim)
     limit = _critical_value(len(run), trim)
-    about |= {
-        "kind": "break" if p <= 0.05 else "none",
-        "year": run.index[place],
-        "f": f,
-        "place": place,
-        "p": p,
-    }
+    about |= {"kind": "break" if p <= 0.05 else "none", "year": run.index[place]}
+    about |= {"f": f, "place": place, "p": p}
     about |= {"before": float(run.iloc[:place].mean()), "after": float(run.iloc[place:].mean())}
     return about | {"limit": limit, "seen": _detectable(len(run), limit, trim) * float(run.std())}
 
@@ -165,12 +157,9 @@ def _detectable(n: int, limit: float, trim: float = 0.15) -> float:
 
 
 def partitions(run: pd.Series, trim: float = 0.15, most: int = 3) -> pd.DataFrame:
-    """Best partitions into 1, 2, … segments of constant mean, by dynamic programming (Bai & Perron 2003).
+    """Best partitions into 1, 2, … `most` + 1 segments of constant mean, by dynamic programming (Bai & Perron 2003).
 
-    Parameters
-    ----------
-    trim : share of the values that each segment has at least.
-    most : largest number of breaks; fewer if the segments do not fit.
+    Each segment has a share `trim` of the values at least.
 
     Returns
     -------

@@ -36,7 +36,7 @@ def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
     from lib.tools.sources import client, snapshots
 
     with client.open_client(allow_http=allow_http) as one:
-        yield snapshots.Desk(one, snapshots.open_store(), **asking)
+        yield snapshots.Desk(one, snapshots.folder_of(), **asking)
 
 
 @click.command()
@@ -249,7 +249,7 @@ def import_(
     if new:
         curation.add_places(new)
         click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-    path = keep(imported, snapshots.open_store())
+    path = keep(imported, snapshots.folder_of())
     tell(record.append(figures, reread=True))
     source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")

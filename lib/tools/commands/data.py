@@ -104,10 +104,10 @@ def check(
     from lib import fetched
     from lib.figures import check_tables
     from lib.research.files import check_checksums
-    from lib.tools.sources.snapshots import check_store, open_store
+    from lib.tools.sources.snapshots import check_store, folder_of
 
     faults = check_tables() + check_checksums() + fetched.check()
-    report_faults(faults + (check_store(open_store()) if snapshots else []))
+    report_faults(faults + (check_store(folder_of()) if snapshots else []))
     _show_flags(flags)
     click.echo("Data are in order.")
 

@@ -191,18 +191,16 @@ def _kind(said: dict[str, str]) -> dict[str, str]:
     if "q" in said:
         return {"Q": f"{year}-Q{said['q']}"} if year else {"q": said["q"]}
     if "z" in said:
-        follows = int(said["z"]) % 100 == (int(year) + 1) % 100 and (
-            not month or (last == month - 1 and last)
-        )
+        follows = int(said["z"]) % 100 == (int(year) + 1) % 100 and (not month or 0 < last == month - 1)
         return {"F": _fiscal_span(int(year), month) if month else year} if follows else {}
     if last:
         span = f"{year}-{month:02}..{year}-{last:02}"
         return {"A": year} if (month, last) == (1, 12) else {"M": span} if 1 <= month < last <= 12 else {}
     with suppress(ValueError):
         day = date(int(year or 2000), month if "m" in said else 1, int(said.get("d", 1)))
-        return (
-            {"D": day.isoformat()} if "d" in said else _of_month(year, month) if "m" in said else {"A": year}
-        )
+        if "m" not in said:
+            return {"A": year}
+        return {"D": day.isoformat()} if "d" in said else _of_month(year, month)
     return {}
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -79,6 +79,18 @@ def propose(path: Path, **given: Any) -> Proposal:
     return best
 
 
+class Spot(NamedTuple):
+    """Where something may be said of observations: a row of names above the values or a column; and its different texts."""
+
+    axis: Said
+    texts: list[str]
+    place: int
+
+    def __str__(self) -> str:
+        """How messages call it."""
+        return " ".join(map(str, *self.axis.items()))
+
+
 class Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
@@ -88,9 +100,16 @@ class Look:
         self.questions: dict[str, str] = {}
         self.headings = [*self.at.titles, table.name, stem]
         self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
-        self.about: dict[str, str] = {}  # the place that a text of a column of such texts is about
-        levels = zip(self.at.names, self.at.levels, strict=True)  # what rows of names say above the values
+        self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
+        levels = zip(self.at.names, self.at.levels, strict=True)
         self.above = {row: [level[place] for place in self.at.numbers] for row, level in levels}
+        self.spots = [
+            Spot({"row": row + 1}, [*dict.fromkeys(texts)], row) for row, texts in self.above.items()
+        ]
+        names = self.at.column_name
+        self.spots += [
+            Spot({"column": names(place)}, texts, place) for place, texts in self.at.labels.items()
+        ]
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
@@ -130,11 +149,8 @@ class Look:
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        if (
-            freq == "A"
-            and "freq" not in self.given
-            and (part := next(filter(cells.is_part_of_year, names), ""))
-        ):
+        part = next(filter(cells.is_part_of_year, names), "") if freq == "A" else ""
+        if part and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
             self.ask("freq", f"years, and {quote(part.casefold())} above them", expected)
         said: Said = {"period": axis, "freq": freq}
@@ -203,108 +219,95 @@ class Look:
             self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
         axis: Said = {"fiscal": int(said)}
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
-        if (single and self.given.get("fiscal") != 1 and said != "1") or (
-            single and "fiscal" not in self.given
-        ):
+        if single and (said != "1" or "fiscal" not in self.given):
+            expected = "start or end: which of its two years it is called by"
             if label := self.given.get("fiscal_label"):
                 axis["fiscal_label"] = label
             else:
-                self.ask(
-                    "fiscal_label", quote(single[0]), "start or end: which of its two years it is called by"
-                )
+                self.ask("fiscal_label", quote(single[0]), expected)
         return axis
 
     # --- parties ---
 
     def parties(self) -> Said:
         """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
-        role, found = {place: self.role(place) for place in self.columns_of_places()}, Said()
-        for name in PARTIES:
-            if own := [place for place in role if role[place] == name]:
-                found[name] = self.party(
-                    name, {"column": self.at.column_name(own[0])}, self.at.labels[own[0]]
-                )
-        found |= self.party_above({*PARTIES} - {*found})
+        found, free = Said(), list[Spot]()
+        for spot in self.spots_of_places():
+            if not (role := self.role(spot, found)):
+                free += [spot] * ("column" in spot.axis)
+            elif role not in found:
+                found[role] = self.party(role, spot)
         found = {name: {"is": self.given[name]} for name in PARTIES if name in self.given} | found
-        free = sorted(place for place in role if not role[place])
+        free.sort(key=lambda spot: spot.place)
         for name in PARTIES:
             if name not in found and len(free) > (name == "reporter" and "partner" not in found):
-                place = free.pop(0)
-                found[name] = self.party(name, {"column": self.at.column_name(place)}, self.at.labels[place])
+                found[name] = self.party(name, free.pop(0))
         self.add_from_titles(found)
         self.questions |= {name: words for name, words in PARTIES.items() if name not in found}
         return {name: {"is": "World"} for name in PARTIES} | found
 
-    def party_above(self, missing: set[str]) -> Said:
-        """The party whose places stand in a row above the values, such as a column for each partner."""
-        for row in (row for row in self.at.names if row not in self.at.period_rows):
-            texts = [*dict.fromkeys(self.above[row])]
-            there = {self.place(text) or self.only_place(text) for text in texts} - {""}
-            for name in sorted(missing):
-                if self.wanted[name] in there or (len(there) > 1 and not self.wanted[name]):
-                    self.about |= {text: self.only_place(text) for text in texts}
-                    return {name: self.party(name, {"row": row + 1}, texts)}
-            if len(there) > 1 and self.wanted["partner"] not in ("", "World") and "partner" in missing:
-                self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(there))
-        return {}
+    def spots_of_places(self) -> list[Spot]:
+        """Columns, then rows, that name places, or one that was given; of columns that name the same the likelier alone."""
+        order = list[tuple[bool, float, bool, int, Spot]]()
+        wanted, kept = {*self.wanted.values()} - {"", "World"}, list[Spot]()
+        for spot in self.spots:
+            is_row, texts = "row" in spot.axis, spot.texts
+            if is_row and spot.place in self.at.period_rows:
+                continue
+            if len(texts) <= 50 and (is_row or not any(map(self.place, texts))):
+                about = {text: self.only_place(text) for text in texts}
+                self.about |= about if is_row or len({*about.values()} - {""}) > 1 else {}
+            names = [*map(self.place, texts)]
+            share = sum(map(bool, names)) / len(names)
+            enough = len({*names} - {""}) > 1 if is_row else share >= (0.25 if len(names) > 4 else 0.5)
+            if enough or wanted & {*names}:
+                is_code = WORDS["code"].search(str(spot).casefold()) is not None
+                order.append((is_row, -share, is_code, spot.place, spot))
+        for *_, spot in sorted(order, key=lambda one: one[:4]):
+            beside = kept if "column" in spot.axis else []
+            pairs = [{(row[spot.place], row[one.place]) for row in self.at.data} for one in beside]
+            if not any(all(self.place(one) == self.place(other) for one, other in some) for some in pairs):
+                kept.append(spot)  # not codes beside the same names
+        return kept
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
         found = {*places_in(text)} - {self.wanted["reporter"]}
         return found.pop() if len(found) == 1 else ""
 
-    def columns_of_places(self) -> list[int]:
-        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        known = {}
-        for place, texts in self.at.labels.items():
-            known[place] = [*map(self.place, texts)]
-            looks = len(texts) <= 50 and not any(known[place])
-            about = (
-                [*map(self.only_place, texts)] if looks else []
-            )  # "Exports to Russia", "vers la Chine (M€)"
-            if len({*about} - {"", self.given.get("reporter")}) > 1:
-                self.about |= zip(texts, about, strict=True)
-                known[place] = about
-        share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
-        is_code = {
-            place: bool(WORDS["code"].search(self.at.column_name(place).casefold())) for place in known
-        }
-        wanted, kept = {*self.wanted.values()} - {"", "World"}, list[int]()
-        for place in sorted(known, key=lambda n: (-share[n], is_code[n], n)):
-            enough = share[place] >= (0.25 if len(known[place]) > 4 else 0.5) or wanted & {*known[place]}
-            pairs = [{(row[place], row[one]) for row in self.at.data} for one in kept]
-            same = [all(self.place(text) == self.place(beside) for text, beside in one) for one in pairs]
-            if enough and not any(same):  # such as names and codes
-                kept.append(place)
-        return kept
-
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
         return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
 
-    def role(self, place: int) -> str:
-        """Which party a column names: by its own name, or since it holds the place that was given."""
-        name, known = self.at.column_name(place).casefold(), {*map(self.place, self.at.labels[place])} - {""}
-        by_name = [role for role in PARTIES if WORDS[role].search(name)]
-        return [*by_name, *(role for role in ("partner", "reporter") if self.wanted[role] in known), ""][0]
+    def role(self, spot: Spot, found: Said) -> str:
+        """Which party a column or row names: by its own name, or since it holds the place that was given."""
+        known = [*filter(None, map(self.place, spot.texts))]
+        roles = [role for role in ("partner", "reporter") if self.wanted[role] in known]
+        if "column" in spot.axis:
+            named = [role for role in PARTIES if WORDS[role].search(str(spot.axis["column"]).casefold())]
+            return [*named, *roles, ""][0]
+        missing = [role for role in ("partner", "reporter") if role not in found]
+        roles = [role for role in missing if role in roles or not self.wanted[role]]
+        if not roles and "partner" in missing and self.wanted["partner"] != "World":
+            self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(known))
+        return [*roles, ""][0]
 
-    def party(self, role: str, axis: Said, texts: list[str]) -> Said:
+    def party(self, role: str, spot: Spot) -> Said:
         """Texts that name places, as an axis; where one was given, its alone."""
-        names = {text: name for text in texts if (name := self.place(text))}
-        where = f"column {axis['column']}" if "column" in axis else f"row {axis['row']}"
+        names = {text: name for text in spot.texts if (name := self.place(text))}
         if wanted := self.given.get(role):
             own = self.wanted[role]
             rows = {text: name for text, name in names.items() if name == own}
-            rows = rows or {text: wanted for text in texts if text == wanted}
-            left = {"others": "skip"} if len(rows) < len(texts) else {}
+            rows = rows or {text: wanted for text in spot.texts if text == wanted}
+            left = {"others": "skip"} if len(rows) < len(spot.texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                self.ask(role, f"{quote(wanted)} nowhere in the {where}", _one_of(names.values()))
-            return axis | {"names": rows} | left if rows else {"is": wanted}
-        if unknown := [quote(text) for text in texts if text not in names]:
-            self.at.note(f"left out of the {where}, no place that is known: {some(unknown, 5)}")
-            axis["others"] = "skip"
-        named = len(texts) <= 30 or "row" in axis or "places" in self.given
-        return axis | ({"names": names} if named else {})
+                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", _one_of(names.values()))
+            return spot.axis | {"names": rows} | left if rows else {"is": wanted}
+        unknown = [quote(text) for text in spot.texts if text not in names]
+        if unknown:
+            self.at.note(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
+        named = len(spot.texts) <= 30 or "row" in spot.axis or "places" in self.given
+        return spot.axis | ({"others": "skip"} if unknown else {}) | ({"names": names} if named else {})
 
     def add_from_titles(self, found: Said) -> None:
         """Add parties that the title names, such as "Exports of China to Russia"."""
@@ -323,27 +326,23 @@ class Look:
     def flow(self) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
         at = self.at
-        places: list[tuple[Said, list[str]]] = [
-            ({"row": row + 1}, list(dict.fromkeys(texts)))
-            for row, texts in self.above.items()
-            if self.by_row and sum(read_flow(one) is not None for one in texts) > 0.5 * len(texts)
-        ]
-        flows = {
-            place: list(map(read_flow, texts)) for place, texts in at.labels.items() if len(texts) <= 200
-        }
-        found = [place for place, names in flows.items() if 2 * names.count(None) <= len(names)]
-        found.sort(key=lambda n: (-len({*flows[n]}), bool(WORDS["code"].search(at.name[n].casefold())), n))
-        places += [({"column": at.column_name(place)}, at.labels[place]) for place in found]
-        if not places:
+        spots = list[tuple[bool, int, bool, int, Spot]]()
+        for spot in self.spots:
+            flows, is_row = [*map(read_flow, spot.texts)], "row" in spot.axis
+            enough = 2 * flows.count(None) < len(flows) + (not is_row)
+            if enough and (self.by_row if is_row else len(flows) <= 200):
+                is_code = WORDS["code"].search(str(spot).casefold()) is not None
+                spots.append((not is_row, -len({*flows}) * (not is_row), is_code, spot.place, spot))
+        if not spots:
             return {}
-        axis, texts = places[0]
+        axis, texts, _ = min(spots, key=lambda one: one[:4])[-1]
         values = [text for text in texts if not WORDS["no_value"].search(text.casefold())]
         names = {text: flow for text in values if (flow := read_flow(text))}
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
             at.note_left_out("flow", other)
-            axis["others"] = "skip"
+            axis = axis | {"others": "skip"}
         return {"flow": axis | {"names": names}}
 
     def value_columns(self, partner: str | None) -> list[int]:
@@ -399,27 +398,32 @@ class Look:
 
     def unit_by_row(self) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
-        at, self.units = self.at, list[str]()
-        for row in [row for row in self.above if self.by_row and row not in at.period_rows]:
-            texts = self.above[row]
-            units = [text for text in texts if read_unit(text)[1] is not None and _is_unit(text, "unit")]
-            if 2 * len(units) >= len(texts):
-                self.units = units
-                return {"unit": {"row": row + 1} | ({"others": "skip"} if len(units) < len(texts) else {})}
-        columns, scaled, named = [], [], []
-        for place, texts in at.labels.items():
-            own = [text for text in texts if not WORDS["percent"].fullmatch(text.casefold())]
-            if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
-                columns.append(place)
-                scaled += [place] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+        self.units = list[str]()
+        columns, scaled, named = list[Spot](), list[Spot](), list[Spot]()
+        for spot in self.spots:
+            own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
+            if "row" in spot.axis:
+                units = [text for text in own if read_unit(text)[1] is not None and _is_unit(text, "unit")]
+                if (
+                    self.by_row
+                    and spot.place not in self.at.period_rows
+                    and 2 * len(units) >= len(spot.texts)
+                ):
+                    self.units = units
+                    left = {"others": "skip"} if len(units) < len(spot.texts) else {}
+                    return {"unit": spot.axis | left}
+                continue
+            if own and len(spot.texts) <= 50 and all(_is_unit(text, spot.axis["column"]) for text in own):
+                columns.append(spot)
+                scaled += [spot] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
-            if len({unit for text in texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
-                named.append(place)
+            if len({unit for text in spot.texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
+                named.append(spot)
         chosen = next(iter(scaled or columns or named), None)
         if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
             return {}
-        self.units = at.labels[chosen]
-        return {"unit": {"column": at.column_name(chosen)}}
+        self.units = chosen.texts
+        return {"unit": chosen.axis}
 
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
