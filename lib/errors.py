@@ -111,12 +111,6 @@ def inert(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
-
-
 def shown_path(path: Path) -> str:
     """Return a path as messages show it: from the project's folder where it lies in there."""
     root = Path(__file__).resolve().parent.parent

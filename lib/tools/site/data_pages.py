@@ -13,10 +13,10 @@ import lib
 from lib import figures, package, show, spoken
 from lib.analysis import asking
 from lib.analysis.register import left_out
-from lib.errors import slugify
 from lib.tools.run import markup
 from lib.tools.site.context import Files, Site
 from lib.tools.site.pages import Document, as_script
+from lib.tools.strict import slugify
 from lib.words import percent
 
 
