@@ -29,9 +29,7 @@ def unclear(name: str, found: str, expected: str) -> UserError:
     return UserError(f"{name}: found {found}, expected {expected}")
 
 
-SHOWN_FAULTS = 50
-SHOWN_NAMES = 12
-SHOWN_CHARACTERS = 60
+SHOWN_FAULTS, SHOWN_NAMES, SHOWN_CHARACTERS = 50, 12, 60
 
 
 class Fault(NamedTuple):

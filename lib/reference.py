@@ -165,21 +165,14 @@ def age_warning(prior: Prior, origin: int) -> str:
 
 def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
     """Prior from the row of a size class in what `estimate` returned, or of the nearest class there is."""
-    distance = (table["size_class"] - index).abs().mask(table["size_class"] == ALL_SIZES, len(SIZES))
-    if index == ALL_SIZES:
-        distance = (table["size_class"] != ALL_SIZES).astype(int)
-    row = table.loc[distance.idxmin()]
-    used = int(row["size_class"])
-    who = "all sizes" if used == ALL_SIZES else size_label(used)
-    return Prior(
-        drift=float(row["drift"]),
-        drift_sd=max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"])),
-        variance=float(row["variance"]),
-        df=float(row["df"]),
-        source=f"{source}: {row['series']:,.0f} flows of {who}",
-        autocorrelation=float(row["autocorrelation"]),
-        drift_error=float(row["drift_error"]),
-    )
+    rows = table[(table["size_class"] == ALL_SIZES) == (index == ALL_SIZES)]
+    row = nearest_class(rows if len(rows) else table, index)
+    who = "all sizes" if row["size_class"] == ALL_SIZES else size_label(int(row["size_class"]))
+    names = ("drift", "variance", "df", "autocorrelation", "drift_error")
+    drift, variance, df, turn, error = (float(row[name]) for name in names)
+    spread = max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"]))
+    what = f"{source}: {row['series']:,.0f} flows of {who}"
+    return Prior(drift, spread, variance, df, what, turn, drift_error=error)
 
 
 USED = "law"

@@ -1,9 +1,4 @@
-"""A goal and its chances: the record with goal path and fan, and probabilities over time.
-
-The year so far: its share of the year, the fan that narrows by release, and the odds that follow.
-
-What a goal would take: probabilities under scenarios, and for other goals.
-"""
+"""A goal and its chances: record, path and fan, probabilities over time, the year so far, and what it would take."""
 
 import textwrap
 from calendar import month_abbr
