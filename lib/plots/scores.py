@@ -48,7 +48,7 @@ def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     figure, axes = new_axes(title, height=4.4)
     axes.plot([0, 100], [0, 100], color=GREY, linestyle=":")
     along = {"rotation": 45, "transform_rotates_text": True, "rotation_mode": "anchor", "ha": "center"}
-    beside(axes, "perfect calibration", (62, 64), (0, 0), fontsize=8, color=GREY, **along)
+    axes.text(62, 64, "perfect calibration", fontsize=8, color=GREY, path_effects=style.halo(), **along)
     if {"low", "high"} <= set(found.columns):
         axes.fill_between(found["p"] * 100, found["low"] * 100, found["high"] * 100, color=BLUE, alpha=0.15)
     axes.plot(found["p"] * 100, found["met"] * 100, color=BLUE, marker="o", label="observed", clip_on=False)
