@@ -167,4 +167,9 @@ def export(
     from lib.tools.site.export import export as write
 
     commands.expect_known_data()
-    tell(write(run, format_, out), "wrote ")
+    parts, executed = Path(run).parts, [path.name for path in (out / "runs").glob("*/")]
+    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
+    if not (parts and executed):
+        raise UserError(f'run: found "{run}", expected a run in {out / "runs"}; run: tradegoals run')
+    full = f"{commands.notebook_name(parts[0], executed)}/{(*parts, 'default')[1]}"
+    tell(write(full, format_, out), "wrote ")

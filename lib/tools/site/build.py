@@ -216,10 +216,10 @@ def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: C
 
 def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
-    from lib.tools.site import data_pages
+    from lib.tools.site import data_pages as of
 
-    files: Files = getattr(data_pages, f"{name}_files")(site)
-    return files
+    tables = {"figures": of.figures_files, "targets": of.targets_files, "search": of.search_files}
+    return (tables | {"data": of.data_files, "python": of.python_files})[name](site)
 
 
 def _whatif_files() -> Files:
