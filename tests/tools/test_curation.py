@@ -292,15 +292,6 @@ def test_what_is_no_vintage_is_refused(name: str):
         curation.read_vintage(name)
 
 
-def test_a_later_print_of_one_publisher_names_the_earlier():
-    record = fig.load_figures()
-    old = record[record["figure_id"] == "HRB-RU-total-2013-a"]
-    new = old.assign(figure_id="HRB-RU-total-2013-b", value=240.0, published="2014-06-01")
-    found = curation.compare(old, pd.concat([old, new]))
-    assert found.added["figure_id"].tolist() == ["HRB-RU-total-2013-b"] and found.removed.empty
-    assert curation.replaced(found.added, old).tolist() == ["HRB-RU-total-2013-a, 230 USD mn"]
-
-
 # --- data sources ---
 
 

@@ -164,7 +164,7 @@ def test_a_journal_that_is_no_run_is_refused(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"status": "ok"}))
     with pytest.raises(UserError):
-        export.find_run("a/default", tmp_path)
+        export.find_run("a", tmp_path)
 
 
 @pytest.mark.parametrize("home", ["writable", "none"])

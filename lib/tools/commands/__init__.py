@@ -85,23 +85,6 @@ def pairs(texts: Texts, option: str) -> dict[str, str]:
     return values
 
 
-def notebook_name(text: str, known: Iterable[str] = ()) -> str:
-    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
-    from lib.errors import nearest, quote
-    from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
-
-    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
-    asked = Path(text).name.removesuffix(".ipynb")
-    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(
-            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
-        )
-    return found[0]
-
-
 def expect_known_data() -> None:
     """Refuse data that differ from their checksums, and show how: nothing is made of what nobody has looked at."""
     from lib.errors import list_faults

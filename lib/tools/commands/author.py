@@ -60,10 +60,10 @@ def stamp(
 ) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
-    from lib.tools.run import committed, kernels
+    from lib.tools.run import committed, kernels, matrix
 
     stamped = list(committed.stamped_notebooks())
-    names = [commands.notebook_name(text, stamped) for text in notebook] or stamped
+    names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]

@@ -1,7 +1,6 @@
 """The commands `data …` that bring figures: `fetch`, `refresh`, `update` and `panel` from publishers, `import`, `remove`."""
 
 import shlex
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -31,7 +30,7 @@ def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
     from lib.tools.sources import client, snapshots
 
     with client.open_client(allow_http=allow_http) as one:
-        yield snapshots.Desk(one, snapshots.open_store(), **asking)
+        yield snapshots.Desk(one, snapshots.folder_of(), **asking)
 
 
 @click.command()
@@ -66,9 +65,8 @@ def fetch(
     facts = publisher(source)
     last = date.today().year + (freq != "A")
     span = record.read_years(years) if years else range(facts.first_year, last)
-    age = facts.max_age or (timedelta(days=7) if all_pairs else None)
-    if max_age is not None:
-        age = timedelta(days=max_age) if max_age else None
+    days = facts.good_days or 7 * all_pairs if max_age is None else max_age
+    age = timedelta(days=days) if days else None
     if all_pairs and not offline:
         click.echo(f"{facts.title}: {facts.licence}.")
         if not agreed("Have you what that asks for, and shall it start?", yes):
@@ -77,10 +75,11 @@ def fetch(
         if not (reporter and partner):
             total, failed = [0, 0, 0], []
             for done, (one, answer) in enumerate(fetch_panel(source, freq, span, desk), start=1):
+                figures, notes = record.figures_of(answer, desk.today)
+                written = record.append(figures) if len(figures) else []
                 click.echo(f"{done} {one.name}", err=True)
-                written = record.write(one.name, "all partners", answer, desk)
-                total = [a + b for a, b in zip(total, written.added, strict=True)]
-                failed += [] if any(written.added) else written.notes
+                total = [sum(counts) for counts in zip(total, *(each.added for each in written), strict=True)]
+                failed += notes if not written else []
             tell(failed, "note: ")
             click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
             return
@@ -114,20 +113,20 @@ def refresh(
     all others.
     """
     from lib.tools.sources import covariates
-    from lib.tools.sources.publishers import asked_by
+    from lib.tools.sources.publishers import PUBLISHERS
 
-    known = asked_by("refresh")
+    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
     if other := [name for name in source if name not in known]:
         raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
     with _desk(offline=offline) as desk:
         renewed = covariates.renew(list(source) or known, desk, currency)
     tell(renewed.notes, "note: ")
-    tell(renewed.differences)
-    if not renewed.differences:
+    tell(renewed.changed)
+    if not renewed.changed:
         click.echo("Nothing differs from data/covariates.csv.")
-    elif agreed(f"Write these {len(renewed.differences)} values to data/covariates.csv?", yes):
+    elif agreed(f"Write these {len(renewed.changed)} values to data/covariates.csv?", yes):
         covariates.write(renewed)
-        click.echo(f"wrote {len(renewed.differences)} values to data/covariates.csv")
+        click.echo(f"wrote {len(renewed.changed)} values to data/covariates.csv")
 
 
 @click.command()
@@ -142,7 +141,7 @@ def update(offline: Offline = False) -> None:
 
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
-    _show_pairs([written for written in found.written if written.added.new or written.added.changed])
+    _show_pairs([written for written in found.written if any(written.added[:2])])
     tell(found.notes, "note: ")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
     tell(found.moved, "  ")
@@ -210,7 +209,7 @@ def import_(
     """
     from lib.tools import curation
     from lib.tools.sources import client, record, snapshots
-    from lib.tools.sources.fetch import read_import
+    from lib.tools.sources.fetch import keep, read_import
     from lib.tools.sources.mapping import parse_mapping, to_yaml
 
     new, names = _places(place)
@@ -224,32 +223,32 @@ def import_(
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
         found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
+    codes = {one["name"]: one["code"] for one in new}
     with client.open_client() as asked:
         imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
-        with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
-            codes = {one["name"]: one["code"] for one in new}
-            drafts, notes = record.plan_import(imported, snapshots.Desk(asked, Path(folder)), codes)
-        if mapping is None and imported.mapping is not None:
-            click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
-        doubts = _show(drafts, notes)
-        sure = yes or (mapping is not None and not (doubts and commands.is_terminal()))
-        if guess or not agreed("Write it?", sure):
-            click.echo("Nothing was written.")
-            return
-        if new:
-            curation.add_places(new)
-            click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-        written, path = record.write_import(imported, snapshots.Desk(asked, snapshots.open_store()))
-    tell(one for draft in written for one in draft.written())
-    source, kept = imported.request.source, f"; mapping: {path}" if path else ""
+    figures, notes = record.figures_of(imported.fetched, imported.snapshot.day, codes, imported=True)
+    drafts = record.drafts_of(figures, codes, reread=True)
+    if mapping is None and imported.mapping is not None:
+        click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
+    doubts = _show(drafts, notes)
+    sure = yes or (mapping is not None and not (doubts and commands.is_terminal()))
+    if guess or not agreed("Write it?", sure):
+        click.echo("Nothing was written.")
+        return
+    if new:
+        curation.add_places(new)
+        click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
+    path = keep(imported, snapshots.folder_of())
+    tell(record.append(figures, reread=True))
+    source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
 
 def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The mapping that the table itself suggests; what it does not say is asked for at a terminal. None for a page of customs."""
     from lib.tools.sources import gacc
+    from lib.tools.sources.grids import read_file
     from lib.tools.sources.proposal import UnclearError, propose
-    from lib.tools.sources.tables import read_file
 
     body = read_file(table)
     if body.lstrip()[:1] == b"<" and gacc.is_release(body):

@@ -94,10 +94,10 @@ def check(
     from lib import fetched
     from lib.figures import check_tables
     from lib.research.files import check_checksums
-    from lib.tools.sources.snapshots import check_store, open_store
+    from lib.tools.sources.snapshots import check_store, folder_of
 
     faults = check_tables() + check_checksums() + fetched.check()
-    commands.report_faults(faults + (check_store(open_store()) if snapshots else []))
+    commands.report_faults(faults + (check_store(folder_of()) if snapshots else []))
     _show_flags(flags)
     click.echo("Data are in order.")
 
@@ -140,8 +140,7 @@ def diff(
     if reporter:
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
     found = curation.compare(old, new)
-    was = [f" (before: {words})" if words else "" for words in curation.replaced(found.added, old)]
-    tell(map("".join, zip(map(_in_words, found.added.itertuples()), was, strict=True)), "+ ")
+    tell(map(_in_words, found.added.itertuples()), "+ ")
     tell(map(_in_words, found.removed.itertuples()), "- ")
     changes = found.changed.itertuples()
     tell((f'{one.figure_id}: {one.column}: "{one.before}" → "{one.after}"' for one in changes), "~ ")

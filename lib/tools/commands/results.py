@@ -85,6 +85,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
     Goals are compared by what they mean: "25" is "25 %".
     """
     from lib.spoken import read_goal
+    from lib.tools.run.matrix import notebook_name
 
     def plain(text: str) -> str:
         try:
@@ -96,7 +97,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
     for column, values in wanted.items():
         held = {one: plain(str(one)) for one in table[column].dropna().unique()} if values else {}
         if column == "notebook" and held:
-            values = tuple(commands.notebook_name(value, held.values()) for value in values)
+            values = tuple(notebook_name(value, held.values()) for value in values)
         for value in values:
             if plain(value) not in held.values():
                 expected = nearest(value, map(str, held)) if held else "nothing: no row has this column"
@@ -167,9 +168,4 @@ def export(
     from lib.tools.site.export import export as write
 
     commands.expect_known_data()
-    parts, executed = Path(run).parts, [path.name for path in (out / "runs").glob("*/")]
-    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
-    if not (parts and executed):
-        raise UserError(f'run: found "{run}", expected a run in {out / "runs"}; run: tradegoals run')
-    full = f"{commands.notebook_name(parts[0], executed)}/{(*parts, 'default')[1]}"
-    tell(write(full, format_, out), "wrote ")
+    tell(write(run, format_, out), "wrote ")

@@ -20,6 +20,7 @@ from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
 from lib.tools.run import freshness, markup
 from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
+from lib.tools.run.matrix import notebook_name
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
@@ -50,12 +51,17 @@ def _shown(notebook: Any) -> list[Any]:
     return [one for cell in notebook["cells"] for one in cell.get("outputs", []) if "data" in one]
 
 
-def find_run(full: str, out: Path) -> Run:
-    """The run NOTEBOOK/CASE; refused where it failed, or other files lie there than it left."""
-    folder = out / "runs"
+def find_run(name: str, out: Path) -> Run:
+    """The run of that name, "03/default", "03" or a path; refused where it failed, or other files lie there than it left."""
+    folder, parts = out / "runs", Path(name).parts
+    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
     runs = {path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/*/{JOURNAL}")}
+    if not (parts and runs):
+        raise UserError(f'run: found "{name}", expected a run in {folder}; run: tradegoals run')
+    notebook = notebook_name(parts[0], {path.name for path in folder.iterdir()})
+    full = f"{notebook}/{(*parts, 'default')[1]}"
     if full not in runs:
-        raise UserError(f'run: found "{full}", expected {nearest(full, runs)} in {folder}')
+        raise UserError(f'run: found "{name}", expected {nearest(full, runs)} in {folder}')
     content = freshness.read_journal(folder / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")

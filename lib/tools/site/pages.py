@@ -247,24 +247,24 @@ def _chance(item: Any) -> dict[str, Any]:
     return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
 
 
+def met_in_register() -> tuple[int, int, str]:
+    """How many targets of a whole trade above its base were met, of how many whose outcome is known, and the share."""
+    from lib import figures
+    from lib.analysis.register import left_out
+    from lib.words import percent
+
+    targets = figures.load_targets()
+    known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
+    met = int((known == "yes").sum())
+    return met, len(known), percent(met / len(known)) if len(known) else "–"
+
+
 def _words_of_goals() -> dict[str, Any]:
     """The names of the readings, and how announced targets fared."""
     from lib.goals import READING_LABELS
 
     _, resolved, share = met_in_register()
     return {"labels": READING_LABELS, "resolved": resolved, "share": share}
-
-
-def met_in_register() -> tuple[int, int, str]:
-    """How many targets of a whole trade above its base were met, of how many whose outcome is known, and the share."""
-    from lib.analysis.register import left_out
-    from lib.figures import load_targets
-    from lib.words import percent
-
-    targets = load_targets()
-    known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
-    met = int((known == "yes").sum())
-    return met, len(known), percent(met / len(known)) if len(known) else "–"
 
 
 def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
