@@ -166,8 +166,9 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     """The flags on figures of `lib.fetched`, a frame a reporter, all or those with a key in `of`; and how many were seen."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     found, seen, left = [pd.DataFrame(columns=plausibility.COLUMNS)], 0, MOST_PAIRS
+    wanted = set() if of is None else set(of)  # `isin` of pandas makes a scalar of each key each time
     for part in parts:
-        own = part if of is None else part[part["figure_id"].isin(of)]
+        own = part if of is None else part.loc[[key in wanted for key in part["figure_id"]]]
         rows = part[part["partner"].isin(own["partner"].unique())]
         if len(rows) > 2_000:  # months are in their years
             rows = rows[(rows["period_end"] - rows["period_start"]).dt.days > 360]

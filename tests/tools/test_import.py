@@ -191,6 +191,7 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "two currencies": ("year,usd,cny\n2020,5.5,35\n2021,6,39\n", {}, TWO | export(("2020", 35), ("2021", 39))),
     "german thousands": ("Jahr;Ausfuhr\n2020;14.980\n2021;1.015.152\n", {}, export(("2020", 14980.0), ("2021", 1015152.0))),
     "a column of the partner": ("Year,Total,To Russia,To India\n2020,50,5.5,7\n2021,60,6,8\n", {"partner": "Russia"}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
+    "a column whose name has the partner": ("Year,Exports to Russia (USD mn)\n2020,5.5\n2021,6\n", {"partner": None, "flow": None, "unit": None}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
     "columns of the partner and its flows": ("Year,Exports,Exports to Russia,Imports,Imports from Russia\n2020,50,5.5,40,4\n", {"partner": "Russia", "flow": None}, export(("2020", 5.5), partner="Russia") | export(("2020", 4.0), partner="Russia", flow="import")),
     "quarters across, in Russian": ("Показатель;I кв. 2023;II кв. 2023\nЭкспорт;1,5;2\nИмпорт;5;6\n", {"flow": None}, export(("2023-Q1", 1.5), ("2023-Q2", 2)) | export(("2023-Q1", 5), ("2023-Q2", 6), flow="import")),
     "years above quarters": (book([["Экспорт, млрд долл. США"], ["", 2022, None, 2023], ["Страна", "I квартал", "II квартал", "I квартал"], ["Китай", 1, 2, 5]], ("B2:C2",)),
