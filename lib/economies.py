@@ -58,12 +58,9 @@ def known_names() -> dict[str, Economy]:
 
 
 def find_economy(name: str) -> Economy:
-    """Return the economy of a name ("Viet Nam", "Vietnam") or an ISO code ("VNM", "VN").
+    """Return the economy of a name ("Viet Nam", "Vietnam") or an ISO code ("VNM", "VN"), or a `UserError` with the nearest.
 
-    Raises
-    ------
-    UserError
-        With the nearest name. Cities and provinces are none: no international source has their trade.
+    Cities and provinces are none: no international source has their trade.
     """
     if (found := known_names().get(name.strip().casefold())) is None:
         names = [economy.name for economy in economies()]
@@ -72,13 +69,7 @@ def find_economy(name: str) -> Economy:
 
 
 def check_currency(code: str) -> str:
-    """Return a currency of ISO 4217 in capitals.
-
-    Raises
-    ------
-    UserError
-        With the nearest codes for one that is none.
-    """
+    """Return a currency of ISO 4217 in capitals; a `UserError` names the nearest codes for one that is none."""
     if (known := code.strip().upper()) not in CURRENCIES:
         of_country = [one for one in CURRENCIES if one[:2] == known[:2]]
         hint = did_you_mean(code, of_country or CURRENCIES)
@@ -96,8 +87,6 @@ def pair_name(reporter: str, partner: str) -> str:
     named = partner in reporter and reporter.casefold() not in known_names()
     return reporter if named else f"{reporter}–{partner}"
 
-
-# --- units: a currency and a power of ten ---
 
 _LETTER = r"[a-zа-яёäöüßáéíóúñãõç]"
 _POWER = r"(?<![\d,.])1(?:00?(?![\d,])|0{0,2}(?:[, ]?000)+(?![\d,]))"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,21 +31,19 @@ class Use(NamedTuple):
     """What a status means and what may be taken from a figure that has it."""
 
     meaning: str
-    level: bool
-    growth: bool
+    level: bool = True
+    growth: bool = True
     last_resort: bool = False  # the level may fill a gap that nothing better fills, and must be shown as such
 
 
 STATUS = {
-    "ok": Use("nothing speaks against it", True, True),
-    "preliminary": Use("an early value that a later text replaced", True, True),
-    "estimate": Use("an estimate of who published it, not reported by the country itself", True, True),
-    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
-    "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
-    "relabelled": Use(
-        "printed under the other flow, assigned by consistency with other releases", True, True
-    ),
-    "date_trap": Use("right, but the words of the text point to another year", True, True),
+    "ok": Use("nothing speaks against it"),
+    "preliminary": Use("an early value that a later text replaced"),
+    "estimate": Use("an estimate of who published it, not reported by the country itself"),
+    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure"),
+    "secondary": Use("at second hand, from a paper or page that cites no dated release"),
+    "relabelled": Use("printed under the other flow, assigned by consistency with other releases"),
+    "date_trap": Use("right, but the words of the text point to another year"),
     "growth_swapped": Use("the printed growth belongs to the other flow", True, False),
     "growth_conflict": Use("the printed growth does not fit the levels", True, False),
     "converted": Use(
@@ -95,30 +94,20 @@ def load_goals_table() -> pd.DataFrame:
     return tables.read_table("goals", rules=[_check_goal])
 
 
-def load_targets() -> pd.DataFrame:
-    """Read the register of announced trade targets."""
-    return tables.read_table("targets")
-
-
-def load_events() -> pd.DataFrame:
-    """Read the policy events; `date` is a day, a month or a year, as text."""
-    return tables.read_table("events")
-
-
-def load_reporters() -> pd.DataFrame:
-    """Read the reporters and partners with their codes and parents."""
-    return tables.read_table("reporters")
+load_targets = partial(tables.read_table, "targets")
+"""Read the register of announced trade targets."""
+load_events = partial(tables.read_table, "events")
+"""Read the policy events; `date` is a day, a month or a year, as text."""
+load_reporters = partial(tables.read_table, "reporters")
+"""Read the reporters and partners with their codes and parents."""
+load_covariates = partial(tables.read_table, "covariates")
+"""Read the annual covariates in long form: year, variable, value, unit, source_url."""
 
 
 def parents() -> dict[str, str]:
     """The larger reporter that contains each, by name; those without one are left out."""
     table = load_reporters()
     return {name: parent for name, parent in zip(table["name"], table["parent"], strict=True) if parent}
-
-
-def load_covariates() -> pd.DataFrame:
-    """Read the annual covariates in long form: year, variable, value, unit, source_url."""
-    return tables.read_table("covariates")
 
 
 def covariate(variable: str) -> pd.Series:
@@ -171,11 +160,6 @@ def as_of(figures: pd.DataFrame, day: str | date | pd.Timestamp) -> pd.DataFrame
 
     The status of a figure is today's judgement at every day: what was found out later about a number
     is not forgotten, but no later number enters.
-
-    Raises
-    ------
-    UserError
-        Where `day` is not a date.
     """
     return figures[figures["known_from"] <= read_day(day)]
 
@@ -189,13 +173,7 @@ def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
 
 
 def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.DataFrame:
-    """Return the figures of one reporter, partner and flow.
-
-    Raises
-    ------
-    UserError
-        Where the figures hold none, with the nearest name and what exists.
-    """
+    """Return the figures of a reporter, partner and flow; a `UserError` with the nearest name where there are none."""
     rows, given = figures, ""
     for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
         known = rows[column].unique()

@@ -16,7 +16,7 @@ January and February together, some are rounded, many were never found. So a yea
 a month that no figure covers stays missing, and stretches that were published together stay together.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -53,13 +53,7 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFram
 
 
 def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> float:
-    """A value in US dollars at the average rate of its year (`exchange_rates`).
-
-    Raises
-    ------
-    UserError
-        Where the rate is not known, with the command that brings it.
-    """
+    """A value in US dollars at the average rate of its year; a `UserError` says how to get a rate that is not known."""
     rate = 1.0 if currency == "USD" else rates[currency].get(year, np.nan) if currency in rates else np.nan
     if np.isnan(rate):
         raise UserError(no_rate(currency, str(year)))
@@ -89,9 +83,7 @@ USED += ["authority", "known_from", "level_usable", "growth_usable", "last_resor
 """Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
 
 
-def annual_series(
-    figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
-) -> pd.DataFrame:
+def annual_series(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None = None) -> pd.DataFrame:
     """One level a year by the rules above, with what the other sources say.
 
     Returns
@@ -110,15 +102,15 @@ def annual_series(
     return pd.DataFrame(rows, columns=list(kinds)).astype(kinds).set_index("year")
 
 
-def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
+def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None) -> list[Level]:
     """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation.
 
     Parameters
     ----------
     figures : figures of one reporter, partner and flow, already cut to a vintage (`lib.figures.as_of`).
     currency : of ISO 4217, such as "USD".
-    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left
-        out, with None all that are not in `currency`.
+    rates : of `exchange_rates`; figures in currencies without a rate are left out, with None all that are not in
+        `currency`.
     """
     check_currency(currency)
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
@@ -126,12 +118,12 @@ def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
     rows = list(_ranked(annual(figures[USED])).itertuples(index=False))
     own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
-    converted = _converter(currency, rates)
+    table = {} if rates is None else {str(name): column.to_dict() for name, column in rates.items()}
     offers = [
         *(_level(row, "published") for row in own if row.level_usable),
         *_implied(own, "implied"),
-        *converted(_level(row, "converted") for row in other if row.level_usable),
-        *converted(_implied(other, "implied, converted")),
+        *_converted((_level(row, "converted") for row in other if row.level_usable), currency, table),
+        *_converted(_implied(other, "implied, converted"), currency, table),
         *(_level(row, LAST_RESORT[row.status]) for row in own if row.last_resort),
     ]
     return sorted(offers, key=lambda one: (one.year, GRADES.index(one.grade)))
@@ -153,21 +145,12 @@ def _implied(rows: list[Any], grade: str) -> Iterator[Level]:
         yield _level(row, grade)._replace(year=row.year - 1, value_mn=base)
 
 
-def _converter(
-    currency: str, rates: pd.DataFrame | pd.Series | None
-) -> Callable[[Iterable[Level]], Iterator[Level]]:
-    """What turns levels of other currencies into this one, at the average rates of their years; the rest is left out."""
-    if isinstance(rates, pd.Series):
-        rates = pd.DataFrame({"CNY": rates, "USD": 1.0})
-    table = {} if rates is None else {str(name): column.to_dict() for name, column in rates.items()}
-
-    def convert(levels: Iterable[Level]) -> Iterator[Level]:
-        for one in levels:
-            paid, asked = (table.get(name, {}).get(one.year, np.nan) for name in (one.currency, currency))
-            if not np.isnan(value := one.value_mn / paid * asked):
-                yield one._replace(value_mn=value, currency=currency)
-
-    return convert
+def _converted(levels: Iterable[Level], currency: str, rates: dict[str, dict[int, float]]) -> Iterator[Level]:
+    """Levels of other currencies in this one, at the average rates of their years; the rest is left out."""
+    for one in levels:
+        paid, asked = (rates.get(name, {}).get(one.year, np.nan) for name in (one.currency, currency))
+        if not np.isnan(value := one.value_mn / paid * asked):
+            yield one._replace(value_mn=value, currency=currency)
 
 
 def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
@@ -188,8 +171,6 @@ def _significant_digits(value: float) -> int:
     """Significant digits of a published number: 69.525 has 5, 0.67 has 2, 80 counts as 1."""
     return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
 
-
-# --- stretches of months, and the year so far ---
 
 MONTHS = range(1, 12)
 """Months after which a year is still running."""

@@ -32,7 +32,6 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _NUMBERS = {word: number for number, word in enumerate(_COUNT, 1)} | {"fifteen": 15, "hundred": 100}
 _NUMBERS |= {word: 10 * number for number, word in enumerate(_TENS, 2)}
 _NUMBER = rf"(?:{'|'.join(_TENS)})[- ](?:{'|'.join(_COUNT[:9])})|{'|'.join(_NUMBERS)}"
-
 _SCALES = "|".join(f"{words}|{signs}" for _, words, signs in PHRASES["scales"]).split("|")
 SCALE = "|".join([*(word for word in _SCALES if word and "0" not in word), *PHRASES["letters"]])
 _CODES = "|".join(CURRENCIES)
@@ -40,7 +39,6 @@ UNIT = "|".join([r"us ?\$", *PHRASES["money"].values(), *map(re.escape, dict(PHR
 UNIT = rf"(?:{UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
 FLOW_WORDS = PHRASES["flows"]
 FLOW_OF = {word: flow for flow, words in FLOW_WORDS.items() for word in words.split()}
-
 YEAR = r"(?:19|20|21)[0-9]{2}"
 YEARLY = PHRASES["yearly"]
 
@@ -56,8 +54,14 @@ def tidy(name: str, text: str) -> str:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     """A pattern of `phrases.toml`, where capitals stand for patterns of this module."""
-    named = {"NUMBER": NUMBER, "COUNT": "|".join(_COUNT), "YEAR": YEAR}
-    named["OF_IT"] = r" ?(?:года|году|год\b|г\.|年)?"
+    named = {
+        "NUMBER": NUMBER,
+        "COUNT": "|".join(_COUNT),
+        "UNIT": UNIT,
+        "SCALE": SCALE,
+        "IN_ALL": PHRASES["in_all"],
+    }
+    named |= {"YEARLY": YEARLY, "YEAR": YEAR, "OF_IT": r" ?(?:года|году|год\b|г\.|年)?"}
     return re.compile(re.sub("|".join(named), lambda found: named[found[0]], pattern), re.IGNORECASE)
 
 
@@ -90,9 +94,6 @@ def _written(value: float) -> str:
     return np.format_float_positional(round(value, 9), trim="-")
 
 
-# --- goals ---
-
-
 class _Found(NamedTuple):
     """A goal in a text: in canonical words ("" where there is none), where it stands, and its currency where it names one."""
 
@@ -102,23 +103,9 @@ class _Found(NamedTuple):
     currency: str = ""
 
 
-_RATE = re.compile(
-    rf"(?P<sign>[+-])? ?(?P<number>{NUMBER}) ?(?:%|percent\b|per cent\b|pct\b|pc\b|процент\w*)(?: ?(?:growth|of growth))?"
-    rf"(?: ?(?P<yearly>{YEARLY})| ?(?P<all>{PHRASES['in_all']}))?",
-    re.IGNORECASE,
-)
-_LEVEL = re.compile(
-    rf"(?<![\w.,-])(?:(?P<before>{UNIT}) ?)?(?P<number>{NUMBER})"
-    rf"(?: ?(?P<scale>{SCALE})(?![a-z])\.?)?(?: ?(?:of )?(?:us )?(?P<after>{UNIT})(?![a-z]))?"
-    rf"(?: ?(?P<last>{SCALE})(?![a-z0-9]))?",
-    re.IGNORECASE,
-)
+_RATE, _LEVEL, _TIMES = (_compiled(PHRASES["patterns"][name]) for name in ("rate", "level", "times"))
 _MULTIPLES = {_compiled(rf"\b(?:{words})\b"): float(times) for times, words in PHRASES["multiples"].items()}
 _PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10, "two thirds": 2 / 3, "three quarters": 3 / 4}  # fmt: skip
-_TIMES = re.compile(
-    rf"\bx ?(?P<x>{NUMBER})(?![\w%])|(?<![\w.,])(?P<times>{NUMBER}) ?(?:x\b|-?fold\b|times\b(?: the base| as much)?)",
-    re.IGNORECASE,
-)
 _PART = rf"(?:(?:a |one )?(?P<word>{'|'.join(_PARTS)})|(?P<over>[1-9])/(?P<under>[2-9]))"
 _BY_PART = re.compile(
     rf"\bby {_PART}\b|\b{_PART.replace('P<', 'P<_')} (?:more|less|higher|lower|up|down)\b", re.IGNORECASE
@@ -130,14 +117,7 @@ GOAL_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "doubl
 def read_goal(text: str, currency: str = "USD") -> str:
     """A goal in people's words as the parameter `goal` takes it: "25 %", "100 USD bn" or "2 times the base".
 
-    Parameters
-    ----------
-    currency : of a level that names none.
-
-    Raises
-    ------
-    UserError
-        For what is no goal, or could be two.
+    `currency` is that of a level that names none. What is no goal, or could be two, is a `UserError`.
     """
     plain = simplified("goal", text)
     found = find_goal(plain, text, currency)
@@ -222,9 +202,6 @@ def bare_rate(plain: str, text: str) -> list[_Found]:
     return [_Found(f"{_written(rate)} %", *match.span())]
 
 
-# --- days ---
-
-
 class Day(NamedTuple):
     """A day, and what was taken for it where the text named a longer time: "the last day of April 2014"."""
 
@@ -241,10 +218,7 @@ _MONTHS = ["%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%Y %b", "%Y %B"]
 def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     """A day in people's words: "15 April 2014", "2014-4-15", "15/4/2014", "April 2014" (its last day), "today".
 
-    Raises
-    ------
-    UserError
-        For what is no day, or could be two: 4/5/2014.
+    What is no day, or could be two (4/5/2014), is a `UserError`.
     """
     plain = tidy("day", text).casefold().rstrip(".")
     if plain in ("today", "now", "今天"):
@@ -277,9 +251,6 @@ def _read_by(text: str, forms: list[str]) -> list[date]:
         with suppress(ValueError):
             found[datetime.strptime(text, form).date()] = form
     return list(found)
-
-
-# --- flows and places ---
 
 
 def read_flow(text: str) -> str:

@@ -243,21 +243,13 @@ def is_date(text: str) -> bool:
         return False
 
 
-# The types of the description: whether a text is one, what was expected where it is not, and values from text.
-TYPES: dict[str, tuple[Callable[[str], bool], str, Callable[[Any], Any]]] = {
-    "string": (lambda text: True, "text", str),
-    "number": (is_number, "a number", lambda given: pd.to_numeric(given).astype("float64")),
-    "year": (
-        lambda text: len(text) == 4 and text.isascii() and text.isdigit(),
-        "a year",
-        lambda given: pd.to_numeric(given).astype("Int64"),
-    ),
-    "date": (
-        is_date,
-        "a date (YYYY-MM-DD)",
-        lambda given: pd.to_datetime(given, format="%Y-%m-%d").astype("datetime64[us]"),
-    ),
-    "boolean": (("true", "false").__contains__, "true, false or blank", lambda given: given == "true"),
+# The types of the description: whether a text is one, what was expected where it is not, and its kind.
+TYPES: dict[str, tuple[Callable[[str], bool], str, str]] = {
+    "string": (lambda text: True, "text", "str"),
+    "number": (is_number, "a number", "float64"),
+    "year": (lambda text: bool(re.fullmatch(r"\d{4}", text, re.ASCII)), "a year", "Int64"),
+    "date": (is_date, "a date (YYYY-MM-DD)", "datetime64[us]"),
+    "boolean": (("true", "false").__contains__, "true, false or blank", "bool"),
 }
 
 
@@ -290,5 +282,9 @@ def _check_references(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Fi
 
 def give_types(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> pd.DataFrame:
     """Turn checked text into numbers, years, dates and booleans, of the same kind however few the rows."""
-    kinds = {field["name"]: TYPES[field["type"]] for field in fields if field["type"] != "string"}
-    return rows.assign(**{name: to(rows[name].where(rows[name] != "")) for name, (*_, to) in kinds.items()})
+    typed = rows.copy()
+    for name, kind in ((field["name"], TYPES[field["type"]][2]) for field in fields):
+        if kind != "str":
+            given = rows[name].where(rows[name] != "")
+            typed[name] = given == "true" if kind == "bool" else given.astype(kind)
+    return typed

@@ -63,10 +63,7 @@ def money(value_mn: float, currency: str) -> str:
 def percent(fraction: float) -> str:
     """A probability or share in words that never claims certainty: "38 %", "below 1 %", "above 99 %".
 
-    Raises
-    ------
-    UserError
-        For what is no number: a missing probability must be said in words of its own.
+    A missing one is a `UserError`: it must be said in words of its own.
     """
     if np.isnan(fraction):
         raise UserError("probability: found nan, expected a number from 0 to 1")
@@ -168,10 +165,7 @@ def is_missing(value: Any) -> bool:
 def form(value: Any, spec: str) -> str:
     """One value by one of the formats above, as plain text.
 
-    Raises
-    ------
-    UserError
-        For a missing value, an unknown format, or a fraction without one: its digits would be an accident.
+    A `UserError` for a missing value, an unknown format, or a fraction without one: its digits would be an accident.
     """
     if is_missing(value):
         found = f"no value ({value})"
@@ -201,13 +195,9 @@ def plain(said: str) -> str:
 class Prose(str):
     """Markdown that a notebook wrote itself, with fields: not data, so that its marks stay marks."""
 
-    __slots__ = ()
-
 
 class Said(Prose):
     """Markdown that has been shown: as the last value of a cell it is not shown again."""
-
-    __slots__ = ()
 
     def _ipython_display_(self) -> None:
         return
@@ -282,10 +272,7 @@ def say(template: str, **values: Any) -> Said:
 def pick(outcome: Any, **alternatives: str) -> Prose:
     """The words for an outcome: `pick(verdict, met="…", missed="…")`; of true or false `yes="…"`, `no="…"`.
 
-    Raises
-    ------
-    UserError
-        For an outcome without words.
+    An outcome without words is a `UserError`.
     """
     name = ("no", "yes")[bool(outcome)] if isinstance(outcome, bool | np.bool_) else str(outcome)
     if name not in alternatives:

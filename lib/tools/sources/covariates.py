@@ -104,19 +104,14 @@ def read_cbr(body: bytes, where: str, series: str, place: str = "") -> pd.Series
         raise refuse(where, f"the currency {quote(other)}", series)
     records = list(root.iter("Record"))
     nominal, value = (
-        np.array([_rate(one.findtext(name, ""), where) for one in records], dtype="float64")
+        [tables.to_number(one.findtext(name, "").replace(",", "."), f"{where}: the rate") for one in records]
         for name in ("Nominal", "Value")
     )
-    found = _series([one.get("Date", "") for one in records], value / nominal, "%d.%m.%Y", where)
+    if wrong := [one for one in zip(value, nominal, strict=True) if not min(one) > 0]:
+        raise refuse(where, f"the rate {wrong[0][0]:g} for {wrong[0][1]:g} units", "one above 0")
+    days = [one.get("Date", "") for one in records]
+    found = _series(days, np.divide(value, nominal), "%d.%m.%Y", where)
     return found.where(found.index >= NEW_ROUBLE, found / 1000)
-
-
-def _rate(text: str, where: str) -> float:
-    """Return a number above 0 with a decimal comma."""
-    number = tables.to_number(text.replace(",", "."), f"{where}: the rate")
-    if not number > 0:
-        raise refuse(where, f"the rate {quote(text)}", "one above 0")
-    return number
 
 
 def read_fred(body: bytes, where: str, series: str, place: str = "") -> pd.Series:

@@ -217,10 +217,8 @@ def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
             if cell is None:
                 break
             row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
-            said, down = (
-                " ".join(cell.itertext()),
-                max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1),
-            )
+            said = " ".join(cell.itertext())
+            down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
             for _ in range(min(max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1), 1000)):
                 below |= {len(row): (down - 1, said)} if down > 1 else {}
                 row.append(said)
@@ -331,11 +329,8 @@ def _of_records(records: list[dict[str, Any]], where: str) -> Table:
     for record in records:
         flat.append({})
         for name, value in record.items():
-            parts = (
-                {f"{name}.{key}": one for key, one in value.items()}
-                if isinstance(value, dict)
-                else {name: value}
-            )
+            inner = value if isinstance(value, dict) else {}
+            parts = {f"{name}.{key}": one for key, one in inner.items()} or {name: value}
             flat[-1] |= {key: one for key, one in parts.items() if not isinstance(one, dict | list)}
     names = [*dict.fromkeys(name for record in flat for name in record)]
     if not names:

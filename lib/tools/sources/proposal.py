@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -79,6 +79,22 @@ def propose(path: Path, **given: Any) -> Proposal:
     return best
 
 
+class Spot(NamedTuple):
+    """Where something may be said of observations: a row of names above the values or a column; and its different texts."""
+
+    axis: Said
+    texts: list[str]
+    place: int
+
+    def __str__(self) -> str:
+        """How messages call it."""
+        return " ".join(map(str, *self.axis.items()))
+
+    def is_code(self) -> bool:
+        """Whether it is a column of codes, by its name."""
+        return WORDS["code"].search(str(self.axis.get("column", "")).casefold()) is not None
+
+
 class Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
@@ -88,9 +104,14 @@ class Look:
         self.questions: dict[str, str] = {}
         self.headings = [*self.at.titles, table.name, stem]
         self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
-        self.about: dict[str, str] = {}  # the place that a text of a column of such texts is about
-        levels = zip(self.at.names, self.at.levels, strict=True)  # what rows of names say above the values
-        self.above = {row: [level[place] for place in self.at.numbers] for row, level in levels}
+        self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
+        self.above = {
+            row: Spot({"row": row + 1}, [level[place] for place in self.at.numbers], row)
+            for row, level in zip(self.at.names, self.at.levels, strict=True)
+        }
+        self.rows = [spot for row, spot in self.above.items() if row not in self.at.period_rows]
+        labels = self.at.labels.items()
+        self.columns = [Spot({"column": self.at.column_name(place)}, texts, place) for place, texts in labels]
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
@@ -123,18 +144,15 @@ class Look:
             return self.period_of_all()
         if at.period_rows:
             axis["row"] = _one([row + 1 for row in at.period_rows])
-            texts = [*map(" ".join, zip(*(self.above[row] for row in at.period_rows), strict=True))]
+            texts = [*map(" ".join, zip(*(self.above[row].texts for row in at.period_rows), strict=True))]
         if at.period_columns:
             axis["column"] = _one([at.column_name(place) for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
             texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        if (
-            freq == "A"
-            and "freq" not in self.given
-            and (part := next(filter(cells.is_part_of_year, names), ""))
-        ):
+        part = next(filter(cells.is_part_of_year, names), "") if freq == "A" else ""
+        if part and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
             self.ask("freq", f"years, and {quote(part.casefold())} above them", expected)
         said: Said = {"period": axis, "freq": freq}
@@ -203,108 +221,99 @@ class Look:
             self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
         axis: Said = {"fiscal": int(said)}
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
-        if (single and self.given.get("fiscal") != 1 and said != "1") or (
-            single and "fiscal" not in self.given
-        ):
+        if single and (said != "1" or "fiscal" not in self.given):
+            expected = "start or end: which of its two years it is called by"
             if label := self.given.get("fiscal_label"):
                 axis["fiscal_label"] = label
             else:
-                self.ask(
-                    "fiscal_label", quote(single[0]), "start or end: which of its two years it is called by"
-                )
+                self.ask("fiscal_label", quote(single[0]), expected)
         return axis
 
     # --- parties ---
 
     def parties(self) -> Said:
         """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
-        role, found = {place: self.role(place) for place in self.columns_of_places()}, Said()
+        columns, found = self.columns_of_places(), Said()
         for name in PARTIES:
-            if own := [place for place in role if role[place] == name]:
-                found[name] = self.party(
-                    name, {"column": self.at.column_name(own[0])}, self.at.labels[own[0]]
-                )
-        found |= self.party_above({*PARTIES} - {*found})
+            if own := [spot for spot in columns if self.role(spot) == name]:
+                found[name] = self.party(name, own[0])
+        for spot in self.rows:
+            if role := self.role_of_row(
+                spot, [name for name in ("partner", "reporter") if name not in found]
+            ):
+                found[role] = self.party(role, spot)
         found = {name: {"is": self.given[name]} for name in PARTIES if name in self.given} | found
-        free = sorted(place for place in role if not role[place])
+        free = sorted((spot for spot in columns if not self.role(spot)), key=lambda spot: spot.place)
         for name in PARTIES:
             if name not in found and len(free) > (name == "reporter" and "partner" not in found):
-                place = free.pop(0)
-                found[name] = self.party(name, {"column": self.at.column_name(place)}, self.at.labels[place])
+                found[name] = self.party(name, free.pop(0))
         self.add_from_titles(found)
         self.questions |= {name: words for name, words in PARTIES.items() if name not in found}
         return {name: {"is": "World"} for name in PARTIES} | found
 
-    def party_above(self, missing: set[str]) -> Said:
-        """The party whose places stand in a row above the values, such as a column for each partner."""
-        for row in (row for row in self.at.names if row not in self.at.period_rows):
-            texts = [*dict.fromkeys(self.above[row])]
-            there = {self.place(text) or self.only_place(text) for text in texts} - {""}
-            for name in sorted(missing):
-                if self.wanted[name] in there or (len(there) > 1 and not self.wanted[name]):
-                    self.about |= {text: self.only_place(text) for text in texts}
-                    return {name: self.party(name, {"row": row + 1}, texts)}
-            if len(there) > 1 and self.wanted["partner"] not in ("", "World") and "partner" in missing:
-                self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(there))
-        return {}
+    def columns_of_places(self) -> list[Spot]:
+        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
+        share, kept = dict[int, float](), list[Spot]()
+        for spot in self.columns:
+            looks = len(spot.texts) <= 50 and not any(map(self.place, spot.texts))
+            about = {text: self.only_place(text) for text in spot.texts if looks}
+            self.about |= about if len({*about.values()} - {""}) > 1 else {}
+            names = [*map(self.place, spot.texts)]
+            share[spot.place] = sum(map(bool, names)) / len(names)
+            given = {*names} & {*self.wanted.values()} - {"", "World"}
+            if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
+                kept.append(spot)
+        kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
+        return [spot for n, spot in enumerate(kept) if not any(self.same(spot, one) for one in kept[:n])]
+
+    def same(self, spot: Spot, other: Spot) -> bool:
+        """Whether two columns name the same places, such as names and codes."""
+        pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
+        return all(self.place(one) == self.place(beside) for one, beside in pairs)
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
         found = {*places_in(text)} - {self.wanted["reporter"]}
         return found.pop() if len(found) == 1 else ""
 
-    def columns_of_places(self) -> list[int]:
-        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
-        known = {}
-        for place, texts in self.at.labels.items():
-            known[place] = [*map(self.place, texts)]
-            looks = len(texts) <= 50 and not any(known[place])
-            about = (
-                [*map(self.only_place, texts)] if looks else []
-            )  # "Exports to Russia", "vers la Chine (M€)"
-            if len({*about} - {"", self.given.get("reporter")}) > 1:
-                self.about |= zip(texts, about, strict=True)
-                known[place] = about
-        share = {place: sum(map(bool, names)) / len(names) for place, names in known.items()}
-        is_code = {
-            place: bool(WORDS["code"].search(self.at.column_name(place).casefold())) for place in known
-        }
-        wanted, kept = {*self.wanted.values()} - {"", "World"}, list[int]()
-        for place in sorted(known, key=lambda n: (-share[n], is_code[n], n)):
-            enough = share[place] >= (0.25 if len(known[place]) > 4 else 0.5) or wanted & {*known[place]}
-            pairs = [{(row[place], row[one]) for row in self.at.data} for one in kept]
-            same = [all(self.place(text) == self.place(beside) for text, beside in one) for one in pairs]
-            if enough and not any(same):  # such as names and codes
-                kept.append(place)
-        return kept
-
     def place(self, text: str) -> str:
         """The name used here of a place, also by what was given."""
         return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
 
-    def role(self, place: int) -> str:
+    def role(self, spot: Spot) -> str:
         """Which party a column names: by its own name, or since it holds the place that was given."""
-        name, known = self.at.column_name(place).casefold(), {*map(self.place, self.at.labels[place])} - {""}
+        name, known = spot.axis["column"].casefold(), {*map(self.place, spot.texts)} - {""}
         by_name = [role for role in PARTIES if WORDS[role].search(name)]
         return [*by_name, *(role for role in ("partner", "reporter") if self.wanted[role] in known), ""][0]
 
-    def party(self, role: str, axis: Said, texts: list[str]) -> Said:
+    def role_of_row(self, spot: Spot, missing: list[str]) -> str:
+        """Which of the parties that are missing a row names, such as one with a column for each partner."""
+        self.about |= {text: self.only_place(text) for text in spot.texts}
+        known = [name for name in map(self.place, spot.texts) if name]
+        for role in missing:
+            if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
+                return role
+        if len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World":
+            self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(known))
+        return ""
+
+    def party(self, role: str, spot: Spot) -> Said:
         """Texts that name places, as an axis; where one was given, its alone."""
+        texts = dict.fromkeys(spot.texts)
         names = {text: name for text in texts if (name := self.place(text))}
-        where = f"column {axis['column']}" if "column" in axis else f"row {axis['row']}"
         if wanted := self.given.get(role):
             own = self.wanted[role]
             rows = {text: name for text, name in names.items() if name == own}
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                self.ask(role, f"{quote(wanted)} nowhere in the {where}", _one_of(names.values()))
-            return axis | {"names": rows} | left if rows else {"is": wanted}
-        if unknown := [quote(text) for text in texts if text not in names]:
-            self.at.note(f"left out of the {where}, no place that is known: {some(unknown, 5)}")
-            axis["others"] = "skip"
-        named = len(texts) <= 30 or "row" in axis or "places" in self.given
-        return axis | ({"names": names} if named else {})
+                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", _one_of(names.values()))
+            return spot.axis | {"names": rows} | left if rows else {"is": wanted}
+        unknown = [quote(text) for text in texts if text not in names]
+        if unknown:
+            self.at.note(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
+        named = len(texts) <= 30 or "row" in spot.axis or "places" in self.given
+        return spot.axis | ({"others": "skip"} if unknown else {}) | ({"names": names} if named else {})
 
     def add_from_titles(self, found: Said) -> None:
         """Add parties that the title names, such as "Exports of China to Russia"."""
@@ -322,28 +331,23 @@ class Look:
 
     def flow(self) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
-        at = self.at
-        places: list[tuple[Said, list[str]]] = [
-            ({"row": row + 1}, list(dict.fromkeys(texts)))
-            for row, texts in self.above.items()
-            if self.by_row and sum(read_flow(one) is not None for one in texts) > 0.5 * len(texts)
-        ]
-        flows = {
-            place: list(map(read_flow, texts)) for place, texts in at.labels.items() if len(texts) <= 200
-        }
-        found = [place for place, names in flows.items() if 2 * names.count(None) <= len(names)]
-        found.sort(key=lambda n: (-len({*flows[n]}), bool(WORDS["code"].search(at.name[n].casefold())), n))
-        places += [({"column": at.column_name(place)}, at.labels[place]) for place in found]
-        if not places:
+
+        def share(spot: Spot) -> float:
+            return sum(flow is not None for flow in map(read_flow, spot.texts)) / len(spot.texts)
+
+        spots = [spot for spot in self.above.values() if self.by_row and share(spot) > 0.5]
+        columns = [spot for spot in self.columns if len(spot.texts) <= 200 and share(spot) >= 0.5]
+        spots += sorted(columns, key=lambda spot: (-len({*map(read_flow, spot.texts)}), spot.is_code()))
+        if not spots:
             return {}
-        axis, texts = places[0]
+        axis, texts = spots[0].axis, [*dict.fromkeys(spots[0].texts)]
         values = [text for text in texts if not WORDS["no_value"].search(text.casefold())]
         names = {text: flow for text in values if (flow := read_flow(text))}
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
-            at.note_left_out("flow", other)
-            axis["others"] = "skip"
+            self.at.note_left_out("flow", other)
+            axis = axis | {"others": "skip"}
         return {"flow": axis | {"names": names}}
 
     def value_columns(self, partner: str | None) -> list[int]:
@@ -355,11 +359,12 @@ class Look:
             return [name.index(column)]
         places = [place for place in self.at.numbers if not WORDS["no_value"].search(name[place].casefold())]
         if partner:  # not the columns of others
-            of_all = [place for place in places if not self.only_place(name[place])]
-            if places and not of_all:
-                there = [self.only_place(name[place]) for place in places]
-                self.ask("partner", f"no column of {quote(partner)}", _one_of(there))
-            places = of_all or places[:1]
+            about = {place: self.only_place(name[place]) for place in places}
+            own = [place for place in places if about[place] == read_place(partner)]
+            own = own or [place for place in places if not about[place]]
+            if places and not own:
+                self.ask("partner", f"no column of {quote(partner)}", _one_of(about.values()))
+            places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
         if named := [place for place in places if flow[place]]:
@@ -399,27 +404,25 @@ class Look:
 
     def unit_by_row(self) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
-        at, self.units = self.at, list[str]()
-        for row in [row for row in self.above if self.by_row and row not in at.period_rows]:
-            texts = self.above[row]
-            units = [text for text in texts if read_unit(text)[1] is not None and _is_unit(text, "unit")]
-            if 2 * len(units) >= len(texts):
+        self.units = list[str]()
+        for spot in self.rows if self.by_row else ():
+            units = [text for text in spot.texts if _is_unit(text, "") and read_unit(text)[1] is not None]
+            if 2 * len(units) >= len(spot.texts):
                 self.units = units
-                return {"unit": {"row": row + 1} | ({"others": "skip"} if len(units) < len(texts) else {})}
-        columns, scaled, named = [], [], []
-        for place, texts in at.labels.items():
-            own = [text for text in texts if not WORDS["percent"].fullmatch(text.casefold())]
-            if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
-                columns.append(place)
-                scaled += [place] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+                return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
+
+        def score(spot: Spot) -> int:
+            own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
+            if own and len(spot.texts) <= 50 and all(_is_unit(text, spot.axis["column"]) for text in own):
+                return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
-            if len({unit for text in texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
-                named.append(place)
-        chosen = next(iter(scaled or columns or named), None)
-        if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
+            return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1
+
+        chosen = max(self.columns, key=score, default=None)
+        if chosen is None or not score(chosen) or (score(chosen) == 2 and "unit" in self.given):
             return {}
-        self.units = at.labels[chosen]
-        return {"unit": {"column": at.column_name(chosen)}}
+        self.units = chosen.texts
+        return {"unit": chosen.axis}
 
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""

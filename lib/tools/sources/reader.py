@@ -120,19 +120,16 @@ class Reader:
         if below := [line for line in self.bare if rows.empty or line > rows["line"].max()]:
             words = f"what stands below the table, from row {below[0]} on, holds no values and was left out"
             self.note(words)
-        table, lines = self.as_observations(self.with_values(rows))
-        self.refuse_conflicts(table, lines)
+        table = self.as_observations(self.with_values(rows))
+        self.refuse_conflicts(table)
         seen, twice = observations.without_duplicates(observations.check(table, self.where), self.where)
         self.note_lonely_months(seen)
         return seen.reset_index(drop=True), self.notes + twice
 
     def columns_of_values(self) -> list[Column]:
         """Return the columns of values."""
-        used = {
-            self.places[name]
-            for name in self.places
-            if name not in {one.column for one in self.mapping.flows}
-        }
+        values = {one.column for one in self.mapping.flows}
+        used = {place for name, place in self.places.items() if name not in values}
         free = [place for place in range(self.width) if place not in used]
         found = []
         for value in self.mapping.flows:
@@ -197,9 +194,7 @@ class Reader:
         self.bare = lines[counts & (text != "").any(axis=1) & (text[:, valued] == "").all(axis=1)]
         return pd.concat(parts).sort_values(["line", "column"], ignore_index=True)
 
-    def read(
-        self, rows: pd.DataFrame, names: list[str], mean: Callable[..., Any], place: str = ""
-    ) -> "pd.Series[Any]":
+    def read(self, rows: pd.DataFrame, names: list[str], mean: Callable[..., Any], place: str = "") -> Any:
         """What the texts of some columns mean, each read once; the first of which `mean` raises what it expected is refused."""
         texts, known = [*zip(*(rows[name] for name in names), strict=True)], dict[tuple[Any, ...], Any]()
         for one in dict.fromkeys(texts):
@@ -213,7 +208,7 @@ class Reader:
 
     def place(self, role: str) -> str:
         """Where something of a role stands, for messages."""
-        return ", ".join(self.axes[role].columns) or role
+        return ", ".join(self.axes[role].columns if role in self.axes else []) or role
 
     def with_meanings(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the values whose reporter, partner and flow are known, texts replaced; others are refused or left out."""
@@ -234,9 +229,8 @@ class Reader:
         """Return what a text means; blank for one that the mapping leaves out."""
         names = self.axes[role].names
         if not (found := self.said_of(role, text)) and self.axes[role].others == "refuse":
-            raise ValueError(
-                nearest(text, names) if names else "a name that is known here, or `names` in the mapping"
-            )
+            known = "a name that is known here, or `names` in the mapping"
+            raise ValueError(nearest(text, names) if names else known)
         return found
 
     def said_of(self, role: str, text: str) -> str:
@@ -247,9 +241,7 @@ class Reader:
 
     def with_values(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return the values of periods that are wanted, with currency and power of ten, number and flag."""
-        rows["unit"] = self.read(
-            rows, ["unit", "column"], self.unit, self.place("unit") if "unit" in self.axes else "unit"
-        )
+        rows["unit"] = self.read(rows, ["unit", "column"], self.unit, self.place("unit"))
         october = cells.october(rows["period"].unique())
         mean = partial(cells.as_period, axis=self.mapping.period, freq=self.mapping.freq, october=october)
         periods = self.read(rows, ["period"], mean, self.place("period"))
@@ -260,10 +252,8 @@ class Reader:
         marks = self.marks(rows.loc[~rows["exact"].astype(bool), "text"].unique())
         numbers = self.read(rows, ["text", "exact"], partial(self.number, marks))
         rows, numbers = rows[there := numbers.notna()], numbers[there]
-        flags = numbers.str[1].astype(object)
-        return rows.assign(
-            value=numbers.str[0].astype("float64"), flag=flags.where(flags != "", rows["flag"])
-        )
+        flags = numbers.str[1].where(numbers.str[1] != "", rows["flag"])
+        return rows.assign(value=numbers.str[0].astype("float64"), flag=flags.astype(object))
 
     def unit(self, text: str, number: int) -> tuple[str, int]:
         """Return the unit of a value: of its column, of a text beside, or the currency of the one, the power of ten of the other."""
@@ -289,9 +279,8 @@ class Reader:
                 return None
             raise
         if not 0 <= value < math.inf:
-            raise ValueError(
-                "0 or more: a flow is never negative, a balance is none", f"value {quote(str(value))}"
-            )
+            expected = "0 or more: a flow is never negative, a balance is none"
+            raise ValueError(expected, f"value {quote(str(value))}")
         return value, flag
 
     def marks(self, texts: Iterable[str]) -> Marks:
@@ -311,43 +300,36 @@ class Reader:
             self.note(f'{words}: if these are thousands, the mapping must say `thousands: "."`')
         return found
 
-    def as_observations(self, rows: pd.DataFrame) -> "tuple[pd.DataFrame, pd.Series[int]]":
-        """Return values as observations, in their units: other powers of ten become millions, no digit changed; and their lines."""
-        flags, units = rows["flag"], dict[tuple[str, int], str]()
+    def as_observations(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return values as observations by line, in their units: other powers of ten become millions, no digit changed."""
+        flags = rows["flag"]
         if counts := Counter(flags[flags != ""]):
             words = ", ".join(f"{count} with {flag}" for flag, count in sorted(counts.items()))
             self.note(f"values with flags, kept in their notes: {words}")
         status = {flag: (cells.FLAGS | self.mapping.flags).get(flag, "ok") for flag in counts}
-        notes = {
-            flag: f"printed with the flag {flag}" + f" ({one})" * (one != "ok")
-            for flag, one in status.items()
-        }
-        for currency, ten in dict.fromkeys(rows["unit"]):
-            units[currency, ten] = currency + (power := {0: "", 3: " th", 6: " mn", 9: " bn"}.get(ten, ""))
-            if ten and not power:
-                odd = rows["unit"] == (currency, ten)
-                rows.loc[odd, "value"] = [
-                    observations.moved(value, ten - 6) for value in rows.loc[odd, "value"]
-                ]
-                units[currency, ten] = f"{currency} mn"
+        means = {flag: "" if one == "ok" else f" ({one})" for flag, one in status.items()}
+        notes = {flag: f"printed with the flag {flag}{means[flag]}" for flag in counts}
+        powers = {0: "", 3: " th", 6: " mn", 9: " bn"}
+        pairs = [*zip(rows["value"], rows["unit"], strict=True)]
+        values = [value if ten in powers else observations.moved(value, ten - 6) for value, (_, ten) in pairs]
         published = self.mapping.published.isoformat() if self.mapping.published else ""
-        table = rows[["reporter", "partner", "flow", "period", "value"]].assign(
+        return rows.set_index("line")[["reporter", "partner", "flow", "period"]].assign(
+            value=np.array(values, "float64"),
             freq=self.mapping.freq,
-            unit=rows["unit"].map(units),
+            unit=[currency + powers.get(ten, " mn") for _, (currency, ten) in pairs],
             valuation=[self.columns[number].value.valuation for number in rows["column"]],
-            status=flags.map(status | {"": "ok"}),
-            note=flags.map(notes | {"": ""}),
+            status=[status.get(flag, "ok") for flag in flags],
+            note=[notes.get(flag, "") for flag in flags],
             source=self.mapping.source,
             published=published,
         )
-        return table.reset_index(drop=True), rows["line"]
 
-    def refuse_conflicts(self, table: pd.DataFrame, lines: "pd.Series[int]") -> None:
+    def refuse_conflicts(self, table: pd.DataFrame) -> None:
         """Refuse two values for one period, with the columns in which their rows differ."""
         same = observations.first_conflict(table)
         if same.empty:
             return
-        rows = self.table.text[lines.to_numpy(int)[same.index[:200]] - 1]
+        rows = self.table.text[same.index[:200].astype(int) - 1]
         used = {*self.places.values(), *(column.place for column in self.columns)}
         apart = {
             name: texts

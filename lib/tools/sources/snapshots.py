@@ -14,15 +14,17 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AwareDatetime, Field
+from pydantic.dataclasses import dataclass as checked
 
 from lib.errors import Fault, UserError, shown_path
 from lib.package import data_dir
@@ -31,7 +33,7 @@ from lib.tools.sources.client import Answer, Client, Request, get
 from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
 
 
-@dataclass(frozen=True)
+@checked(frozen=True, config={"extra": "forbid"})
 class Snapshot:
     """The record of one answer."""
 
@@ -39,11 +41,11 @@ class Snapshot:
     path: str
     params: tuple[tuple[str, str], ...]
     url: str
-    retrieved: datetime
+    retrieved: AwareDatetime
     status: int
     media: str
     headers: tuple[tuple[str, str], ...]
-    sha256: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: int
     title: str
     authority: str
@@ -56,14 +58,8 @@ class Snapshot:
 
 
 def folder_of() -> Path:
-    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    """Return the folder of the snapshots: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
-
-
-def open_store(folder: Path | None = None) -> Path:
-    """Return a folder for snapshots, by default `folder_of`, made if need be."""
-    make_folder(path := folder or folder_of())
-    return path
 
 
 def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
@@ -121,17 +117,12 @@ def read_record(path: Path) -> Snapshot:
         record: dict[str, Any] = json.loads(path.read_bytes())
         if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
             raise ValueError("its checksum is another")
-        pairs = {name: tuple((str(a), str(b)) for a, b in record[name]) for name in ("params", "headers")}
-        retrieved = datetime.fromisoformat(record["retrieved"])
-        snapshot = Snapshot(**{**record, **pairs, "retrieved": retrieved})
-        if retrieved.tzinfo is None or not re.fullmatch("[0-9a-f]{64}", snapshot.sha256):
-            raise ValueError("time without a zone, or no checksum")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        found = f"no record of a snapshot ({error})"
+        return Snapshot(**record)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        found = f"no record of a snapshot ({str(error).partition(chr(10))[0]})"
         raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read: {error.strerror}") from None
-    return snapshot
 
 
 def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:

@@ -3,6 +3,8 @@
 import csv
 import math
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -85,25 +87,20 @@ def _kind_of_markup(text: str) -> str:
 
 def to_number(value: Any, where: str) -> float:
     """Return a finite number, given as one or as plain decimal text; NaN where the source says that there is none."""
-    if type(value) not in (int, float):
-        value = value.strip(" ") if isinstance(value, str) else value
-        if value is None or value in MISSING:
-            return math.nan
-        if not isinstance(value, str):
-            raise refuse(where, quote(repr(value)), "a number")
-        if not NUMBER.fullmatch(value):
-            raise refuse(where, quote(value), "a number with a decimal point")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise refuse(where, quote(str(value)), "a finite number")
-    return number
+    value = value.strip(" ") if isinstance(value, str) else value
+    if value is None or value in MISSING:
+        return math.nan
+    is_text = isinstance(value, str)
+    if not (NUMBER.fullmatch(value) if is_text else type(value) in (int, float)):
+        raise refuse(where, quote(value if is_text else repr(value)), "a number with a decimal point")
+    with suppress(OverflowError):
+        if math.isfinite(number := float(value)):
+            return number
+    raise refuse(where, quote(str(value)), "a finite number")
 
 
 def read_columns(
-    body: bytes, where: str, needed: tuple[str, ...], optional: tuple[str, ...] = ()
+    body: bytes, where: str, needed: tuple[str, ...], optional: Iterable[str] = ()
 ) -> pd.DataFrame:
     """Read named columns of a CSV in UTF-8 as text, wherever they stand; every row must have all fields."""
     import pyarrow as pa
@@ -117,19 +114,17 @@ def read_columns(
         header = next(csv.reader([text.split("\n", 1)[0].rstrip("\r")], strict=True), [])
     except csv.Error as error:
         raise refuse(where, f"a header that cannot be read ({error})", "names of columns") from None
-    for name in needed:
-        if header.count(name) != 1:
-            found = f"the column {name} {header.count(name)} times" if name in header else f"no column {name}"
-            raise refuse(where, found, nearest(name, header) if name not in header else "it once")
+    for name, times in ((name, header.count(name)) for name in needed):
+        if times != 1:
+            found = f"the column {name} {times} times" if times else f"no column {name}"
+            raise refuse(where, found, "it once" if times else nearest(name, header))
     # A large answer is not held twice.
-    plain = body.startswith(text[:1].encode()) and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
-    content = body if plain else text.encode()
+    content = body if body.startswith(text[:1].encode()) else text.encode()
     del text
     wanted = [*needed, *(name for name in optional if header.count(name) == 1)]
     as_text = dict.fromkeys(wanted, pa.string())
-    options = pyarrow.csv.ConvertOptions(
-        include_columns=wanted, column_types=as_text, strings_can_be_null=False
-    )
+    types = {"column_types": as_text, "strings_can_be_null": False}
+    options = pyarrow.csv.ConvertOptions(include_columns=wanted, **types)
     lines = pyarrow.csv.ParseOptions(newlines_in_values=True)
     try:
         table = pyarrow.csv.read_csv(pa.BufferReader(content), parse_options=lines, convert_options=options)
