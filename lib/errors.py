@@ -24,10 +24,13 @@ class UserError(ValueError):
         return [f"Error: {self}"]
 
 
+def unclear(name: str, found: str, expected: str) -> UserError:
+    """The error of a parameter or of words: what was found there and what was expected."""
+    return UserError(f"{name}: found {found}, expected {expected}")
+
+
 SHOWN_FAULTS = 50
-
 SHOWN_NAMES = 12
-
 SHOWN_CHARACTERS = 60
 
 
@@ -95,11 +98,8 @@ def printable(text: str) -> str:
 def quote(text: str) -> str:
     """Return a text in quotes on one line, shortened, without what a terminal would obey."""
     flat = printable(text.replace("\n", "\\n").replace("\t", "\\t"))
-    return (
-        f'"{flat}"'
-        if len(flat) <= SHOWN_CHARACTERS
-        else f'"{flat[:SHOWN_CHARACTERS]}…" ({len(text)} characters)'
-    )
+    more = f'…" ({len(text)} characters)' if len(flat) > SHOWN_CHARACTERS else '"'
+    return f'"{flat[:SHOWN_CHARACTERS]}{more}'
 
 
 _FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")

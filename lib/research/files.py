@@ -125,9 +125,7 @@ def locked(folder: Path, wait: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(
-            missing_ok=True
-        )  # while it is held: whoever waits for this file will see that it has gone
+        path.unlink(missing_ok=True)  # while it is held: whoever waits for this file sees that it has gone
         os.close(handle)
 
 

@@ -19,7 +19,7 @@ from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
 from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main
-from lib.tools.commands.research import PANELS_ENV
+from lib.tools.commands.author import PANELS_ENV
 
 COMMANDS = ("reference", "backtest")
 

@@ -14,7 +14,7 @@ from lib import tables
 from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: None)
+    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: "")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    return open_store(tmp_path / "kept")
+    return tmp_path / "kept"
 
 
 READ: dict[Any, Any] = {}

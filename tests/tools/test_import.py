@@ -29,7 +29,7 @@ from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.research.files import check_checksums
 from lib.tools.cli import main
 from lib.tools.sources import record
-from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
+from lib.tools.sources.mapping import Mapping, parse_mapping, schema_text, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
 from lib.tools.sources.reader import read_table
@@ -782,8 +782,8 @@ def test_the_documented_mappings_are_mappings() -> None:
 
 
 def test_the_committed_schema_is_that_of_the_model() -> None:
-    kept = json.loads((data_dir() / "import.schema.json").read_text(encoding="utf-8"))
-    assert kept == schema(), "run: tradegoals data import --schema > data/import.schema.json"
+    kept = (data_dir() / "import.schema.json").read_text(encoding="utf-8")
+    assert kept == schema_text(), "run: tradegoals schema --write"
 
 
 # --- cases that are kept outside the repository ---
@@ -979,6 +979,6 @@ def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
 
 
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
-    from lib.tools.site import goal_pages
+    from lib.tools.site import pages
 
-    assert goal_pages.goal_rows([], lambda name, decided_by, make: make()) == []
+    assert pages.goal_rows([], lambda name, decided_by, make: make()) == []

@@ -267,7 +267,7 @@ def test_a_link_in_place_of_the_lock_or_table_is_not_followed(tmp_path: Path) ->
 
 def test_the_schema_that_is_kept_is_the_current_one() -> None:
     kept = (package.notebooks_dir() / "result.schema.json").read_text(encoding="utf-8")
-    assert kept == recorded.schema_text(), "run: tradegoals results --schema > notebooks/result.schema.json"
+    assert kept == recorded.schema_text(), "run: tradegoals schema --write"
     assert json.loads(kept)["properties"].keys() == results.Result.model_fields.keys()
 
 
@@ -402,5 +402,5 @@ def test_merge_names_what_it_leaves_out(out: Path) -> None:
     assert len(answer.stdout.splitlines()) == 15
 
 
-def test_the_schema_is_printed(tmp_path: Path) -> None:
-    assert ask(tmp_path, "--schema").output == recorded.schema_text()
+def test_the_schema_is_printed() -> None:
+    assert CliRunner().invoke(main, ["schema", "result"]).output == recorded.schema_text()
