@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from lib.errors import inert, slugify
+from lib.errors import inert
+from lib.tools.strict import slugify
 
 _NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
 
