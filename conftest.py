@@ -114,8 +114,10 @@ SERVER = ExitStack()
 
 @functools.cache
 def name_of_warm_kernels() -> str:
-    """The name of kernels forked from the server, which begins with the first call."""
-    return SERVER.enter_context(kernels.warm())
+    """The name of kernels forked from the server, which begins with the first call, and knows what no kernel is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
+        return SERVER.enter_context(kernels.warm())
 
 
 @pytest.fixture(scope="session")
