@@ -122,7 +122,7 @@ def warm_kernel() -> str:
 def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
     monkeypatch.setattr(kernels, "warm", lambda: nullcontext(warm_kernel))
-    monkeypatch.setattr(kernels, "starting", lambda place: nullcontext(lambda: warm_kernel))
+    monkeypatch.setattr(kernels, "starting", lambda: nullcontext(lambda: warm_kernel))
 
 
 @pytest.fixture(scope="module")

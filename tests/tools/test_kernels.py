@@ -508,7 +508,7 @@ def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
     kernels.own_server.cache_clear()
     with ExitStack() as program:
-        monkeypatch.setattr(kernels, "_until_the_end", lambda: program)
+        monkeypatch.setattr(kernels, "_until_the_end", program.enter_context)
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
         home = Path(kernels.own_server())
         assert eventually((home / "socket").exists)

@@ -47,7 +47,12 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Any], Any]:
     about: dict[str, Any] = {"help": words[0], "default": default, "show_default": bool(default)}
     about |= {"is_flag": True} if kind is bool else {"type": kind, "multiple": several}
     about |= dict(*words[1:])
-    return click.option(about.pop("flag", f"--{name.strip('_').replace('_', '-')}"), name, **about)
+    return click.option(about.pop("flag", flag(name)), name, **about)
+
+
+def flag(name: str) -> str:
+    """The option of a parameter."""
+    return f"--{name.strip('_').replace('_', '-')}"
 
 
 def texts(words: dict[str, str], several: bool = False) -> Callable[[Any], Any]:
@@ -67,21 +72,17 @@ def examples(command: str) -> str:
     return "\n".join(["\b", "Examples", *(f"  {line}" for line in WORDS["examples"][command])])
 
 
-def notebook_name(text: str, known: Iterable[str] = ()) -> str:
-    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
-    from lib.errors import nearest, quote
-    from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
-
-    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
-    asked = Path(text).name.removesuffix(".ipynb")
-    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(
-            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
-        )
-    return found[0]
+def pairs(texts: Texts, option: str) -> dict[str, str]:
+    """NAME=VALUE, as often as it was given, each name once."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise UserError(f"{option}: found {text!r}, expected name=value")
+        if name in values:
+            raise UserError(f"{option}: found {name} a second time, expected it once")
+        values[name] = value
+    return values
 
 
 def expect_known_data() -> None:

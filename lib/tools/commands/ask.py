@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import click
 
 from lib.errors import UserError
-from lib.tools.commands import OUT, Out, Texts, examples, options, tell, texts
-from lib.tools.commands.bring import SAID, Rows, pairs
+from lib.tools.commands import OUT, WORDS, Out, Texts, examples, flag, options, pairs, tell, texts
+from lib.tools.commands.bring import Rows
 from lib.tools.commands.results import write_csv
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
@@ -27,24 +27,19 @@ Reading = Literal["average", "every_year", "mean_of_rates"]
 
 
 @click.command(epilog=examples("ask"), context_settings={"ignore_unknown_options": True})
-@texts({name: SAID[name] for name in OF_TABLES})
+@texts(WORDS["ask"] | {name: WORDS["data import"][name] for name in OF_TABLES})
 @options
 def ask(
     words: Texts = (),
     base: Annotated[int | None, "Base [default: the last known year].", {"metavar": "YEAR"}] = None,
     deadline: Annotated[int | None, "The last year that counts.", {"metavar": "YEAR"}] = None,
-    as_of: Annotated[str | None, "Use only what had been published by this day [default: today]."] = None,
-    reporter: Annotated[str | None, "Whose trade; in a file of several, which."] = None,
-    partner: Annotated[str | None, "With whom."] = None,
-    flow: Annotated[str | None, "total, export or import."] = None,
-    currency: Annotated[str | None, "Of a flow on record [default: USD]."] = None,
     rows: Rows = (),
     reading: Annotated[Reading, "In which the goal was stated."] = "average",
     json: Annotated[bool, "Print every number as a field."] = False,
     csv: Annotated[Path | None, "Write the fan; - for the terminal."] = None,
     page: Annotated[bool, "Write the page, too, as `run` does."] = False,
     out: Out = OUT,
-    **of_table: str | None,
+    **more: str | None,
 ) -> None:
     """Judge a goal in people's words: of a flow on record, or of the table in a file, "ask mine.xlsx QUESTION".
 
@@ -62,16 +57,14 @@ def ask(
     question = " ".join(words[is_file:])
     if not question:
         raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
-    names: dict[str, Any] = {"reporter": reporter, "partner": partner, "flow": flow}
-    given: dict[str, Any] = {"base": base, "deadline": deadline, "as_of": as_of}
-    given |= {"currency": currency, "reading": reading}
-    said = of_table | {"rows": pairs(rows)}
+    said: dict[str, Any] = {name: more.pop(name) for name in OF_TABLES} | {"rows": pairs(rows, "--rows")}
+    given: dict[str, Any] = {"base": base, "deadline": deadline, "reading": reading} | more
     if is_file:
-        answer = _of_file(first, question, given, names, said)
+        answer = _of_file(first, question, given, said)
     elif extra := [name for name, text in said.items() if text]:
         raise UserError(f"--{extra[0]}: found it without a file, expected it with one")
     else:
-        answer = asking.ask(question, **given, **names)
+        answer = asking.ask(question, **given)
     if json:
         click.echo(asking.as_json(answer), nl=False)
     elif str(csv) != "-":
@@ -92,22 +85,21 @@ def ask(
         click.echo(f"\npage: {path}" + ("" if path.exists() else " (--page writes it)"), err=quiet)
 
 
-def _of_file(
-    path: Path, question: str, given: dict[str, Any], names: dict[str, Any], said: dict[str, Any]
-) -> "Answer":
+def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
     from lib.analysis import asking
     from lib.analysis.question import read_question
     from lib.spoken import read_flow
 
     stated = read_question(question).stated
-    names = {name: value or stated.get(name) for name, value in names.items()}
-    names["flow"] = names["flow"] and read_flow(names["flow"])
-    found, missing = _proposed(path, names | said)
+    named = {name: given[name] or stated.get(name) for name in ("reporter", "partner", "flow", "currency")}
+    named["flow"] = named["flow"] and read_flow(named["flow"])
+    found, missing = _proposed(path, {name: named[name] for name in named if name != "currency"} | said)
     tell([*found.notes, *(f"{name}: {told}" for name, told in missing.items())], "note: ", err=True)
-    rows = _one_flow(found, names | {"currency": given["currency"] or stated.get("currency")})
-    named = {name: str(rows[name].iloc[0]) for name in (*names, "currency") if name not in missing}
-    return asking.ask(_by_year(rows), goal=question, **{"reporter": path.stem} | given | named)
+    rows = _one_flow(found, named)
+    there = {name: str(rows[name].iloc[0]) for name in named if name not in missing}
+    unnamed = {"reporter": path.stem} | dict.fromkeys(missing.keys() - {"reporter"})
+    return asking.ask(_by_year(rows), goal=question, **given | unnamed | there)
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -125,12 +117,10 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
         asked = error.questions
         missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
         if rest := asked.keys() - missing.keys():
-            told = [
-                f"{name}: {asked[name]}; give it with --{name.replace('_', '-')}"
-                for name in asked
-                if name in rest
+            lines = [
+                f"{path}: {name}: {asked[name]}; give it with {flag(name)}" for name in asked if name in rest
             ]
-            raise UserError("\n".join(f"{path}: {words}" for words in told)) from None
+            raise UserError("\n".join(lines)) from None
     return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 

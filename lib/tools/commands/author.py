@@ -30,31 +30,25 @@ def check(
     yes: Annotated[bool, "With --renew: do not ask."] = False,
 ) -> None:
     """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
+    from lib.figures import check_tables
+    from lib.research import files
     from lib.tools.run import committed
 
     if renew:
-        _renew_checksums(yes)
+        files.finish_edit()
+        report_faults(check_tables())
+        shown, differences = files.check_checksums(), commands.altered()
+        tell(differences)
+        names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in differences))
+        if names and not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
+            raise UserError("check --renew: nothing was renewed")
+        if files.check_checksums() != shown:
+            raise UserError(
+                "check --renew: the data have changed again since they were shown, expected a look"
+            )
+        tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
     report_faults(committed.all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
-
-
-def _renew_checksums(yes: bool) -> None:
-    """Renew the checksums of tables without faults, once somebody has seen what differs and said so."""
-    from lib.figures import check_tables
-    from lib.research import files
-
-    files.finish_edit()
-    report_faults(check_tables())
-    shown, differences = files.check_checksums(), commands.altered()
-    tell(differences)
-    if not differences:
-        return
-    names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in differences))
-    if not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
-        raise UserError("check --renew: nothing was renewed")
-    if files.check_checksums() != shown:
-        raise UserError("check --renew: the data have changed again since they were shown, expected a look")
-    tell(files.refresh_checksums(), "renewed the checksum of ")
 
 
 @click.command()
@@ -66,10 +60,10 @@ def stamp(
 ) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
-    from lib.tools.run import committed, kernels
+    from lib.tools.run import committed, kernels, matrix
 
     stamped = list(committed.stamped_notebooks())
-    names = [commands.notebook_name(text, stamped) for text in notebook] or stamped
+    names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
@@ -114,14 +108,11 @@ def new(
 ) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
     path = make_notebook(name, title, case)
+    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY[0]}")
     click.echo(
-        f"made {path}, with the parameters of {case}; its name is in {REGISTRY[1]} of lib/{REGISTRY[0]}"
+        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
     )
-    click.echo(
-        f"Next\n  edit  uv run --group lab jupyter lab notebooks/{name}.ipynb\n  stamp tradegoals stamp {name}\n"
-        f"  run   tradegoals run --notebook {name} -p as_of=2014-04-15\n"
-        f"  test  uv run --group test pytest -n 0 notebooks/{name}.ipynb"
-    )
+    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
 
 
 def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -> Path:
@@ -251,19 +242,16 @@ def reference(
 
     if panel is not None:
         click.echo(f"wrote {pipeline.write_priors(panel, out)}")
-        return
-    if panels is None:
+    elif panels is None:
         raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
-    if check:
+    elif check:
         if faults := faults_of(panels):
             first = "the panels are not those that data/reference was computed from:"
             raise UserError("\n".join([first, *faults]))
         click.echo(f"{panels}: all panels are those that data/reference was computed from")
-        return
-    ran = pipeline.build(panels, only=step, fresh=fresh)
-    tell((f"{name} ({why})" for name, why in ran.items()), "computed ")
-    if not ran:
-        click.echo("everything is up to date")
+    else:
+        ran = pipeline.build(panels, only=step, fresh=fresh)
+        tell([f"computed {name} ({why})" for name, why in ran.items()] or ["everything is up to date"])
 
 
 @click.command()

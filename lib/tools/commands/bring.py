@@ -6,19 +6,13 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import click
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 from lib.tools import commands
-from lib.tools.commands import WORDS, Texts, agreed, in_words, options, tell, texts
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-SAID: dict[str, str] = WORDS["data import"]
-"""What a table may not say itself, or says wrongly."""
+from lib.tools.commands import WORDS, Texts, agreed, flag, in_words, options, pairs, tell, texts
 
 Rows = Annotated[Texts, "Only the rows where this stands; may be repeated.", {"metavar": "COLUMN=TEXT"}]
 PLACE = 'To add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.'
@@ -79,7 +73,15 @@ def fetch(
             return
     with _desk(allow_http, offline=offline, max_age=age) as desk:
         if not (reporter and partner):
-            _write_panel(fetch_panel(source, freq, span, desk), desk.today)
+            total, failed = [0, 0, 0], []
+            for done, (one, answer) in enumerate(fetch_panel(source, freq, span, desk), start=1):
+                figures, notes = record.figures_of(answer, desk.today)
+                written = record.append(figures) if len(figures) else []
+                click.echo(f"{done} {one.name}", err=True)
+                total = [sum(counts) for counts in zip(total, *(each.added for each in written), strict=True)]
+                failed += notes if not written else []
+            tell(failed, "note: ")
+            click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
             return
         found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
     _show_pairs(found)
@@ -95,22 +97,6 @@ def _show_pairs(found: list[Any]) -> None:
     """The notes of pairs, then what was written of them."""
     tell((note for written in found for note in written.notes), "note: ")
     tell(found)
-
-
-def _write_panel(answers: Iterator[Any], today: str) -> None:
-    """Write and count the reporters while they are fetched, then say what is new of all together, and what failed."""
-    from lib.tools.sources import record
-
-    total = [0, 0, 0]
-    failed: list[str] = []
-    for done, (place, answer) in enumerate(answers, start=1):
-        rows, notes = record.figures_of(answer, today)
-        written = record.append(rows) if len(rows) else []
-        click.echo(f"{done} {place.name}", err=True)
-        total = [sum(counts) for counts in zip(total, *(one.added for one in written), strict=True)]
-        failed += notes if not written else []
-    tell(failed, "note: ")
-    click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
 
 
 @click.command()
@@ -204,7 +190,7 @@ def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None
 
 
 @click.command("import")
-@texts(SAID)
+@texts(WORDS["data import"])
 @options
 def import_(
     table: Path,
@@ -227,7 +213,10 @@ def import_(
     from lib.tools.sources.mapping import parse_mapping, to_yaml
 
     new, names = _places(place)
-    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": pairs(rows)}
+    given = {name: value for name, value in said.items() if value} | {
+        "places": names,
+        "rows": pairs(rows, "--rows"),
+    }
     if mapping is None:
         found, observed = _proposed(table, given)
     else:
@@ -268,22 +257,14 @@ def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
         proposal = propose(table, **given)
     except UnclearError as unclear:
         if not commands.is_terminal():
-            wanted = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
+            wanted = " ".join(f"{flag(name)} …" for name in unclear.questions)
             raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {wanted}") from None
         for name, words in unclear.questions.items():
             click.echo(f"{name}: {words}")
             answer = click.prompt(name)
-            given = given | {name: pairs((answer,)) if name == "rows" else answer}
+            given = given | {name: pairs((answer,), "--rows") if name == "rows" else answer}
         return _proposed(table, given)
     return proposal.mapping, (proposal.rows, proposal.notes)
-
-
-def pairs(texts: Texts) -> dict[str, str]:
-    """COLUMN=TEXT, as often as it was given."""
-    if wrong := [text for text in texts if "=" not in text]:
-        raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")
-    parts = [text.partition("=") for text in texts]
-    return {name.strip(): value.strip() for name, _, value in parts}
 
 
 def _places(texts: Texts) -> tuple[list[dict[str, str]], dict[str, str]]:
@@ -310,7 +291,14 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     news = [draft.news for draft in drafts]
     total = sum(map(len, news))
     click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
-    tell(_as_table(*curation.beside(news, SHOWN)))
+    rows, known = curation.beside(news, SHOWN)
+    names = [
+        rows[name].str.pad(rows[name].str.len().max(), "right") for name in ("reporter", "partner", "flow")
+    ]
+    periods = map(curation.period_code, rows["period_start"], rows["period_end"])
+    values = rows["value"].map("{:>14,.10g}".format)
+    for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):
+        click.echo("  ".join(["", *cells, *([f"known: {beside}"] if beside else [])]))
     keys = pd.concat(news)["figure_id"] if news else None
     flags, seen = curation.doubts([draft.rows for draft in drafts], keys)
     tell(in_words(flags.head(SHOWN)), "look: ")
@@ -319,15 +307,3 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     if seen < total:
         click.echo(f"note: the rules of plausibility looked at {seen:,} of {total:,} figures")
     return bool(len(flags))
-
-
-def _as_table(rows: "pd.DataFrame", known: list[str]) -> Iterator[str]:
-    """Lines of observations, in columns."""
-    from lib.tools import curation
-
-    for row, words in zip(rows.itertuples(), known, strict=True):
-        period = curation.period_code(row.period_start, row.period_end)
-        wide = {name: rows[name].str.len().max() for name in ("reporter", "partner", "flow")}
-        names = "  ".join(f"{getattr(row, name):{size}}" for name, size in wide.items())
-        beside = f"  known: {words}" if words else ""
-        yield f"  {names}  {period:9}  {row.value:>14,.10g}  {row.unit}{beside}"

@@ -8,17 +8,7 @@ import click
 
 from lib.errors import UserError
 from lib.tools import commands
-from lib.tools.commands import (
-    WORDS,
-    agreed,
-    bring,
-    expect_known_data,
-    in_words,
-    options,
-    report_faults,
-    tell,
-    texts,
-)
+from lib.tools.commands import WORDS, agreed, bring, flag, in_words, options, tell, texts
 
 ASKED: dict[str, str] = WORDS["data add"]
 """What a user gives, in the order in which it is asked for."""
@@ -50,7 +40,7 @@ def add(
     from lib.errors import list_faults
     from lib.tools import curation
 
-    expect_known_data()
+    commands.expect_known_data()
     values = _in_our_words(_complete(given))
     start, end = curation.read_period(values.pop("period"))
     row = curation.make_row(values | {"period_start": start, "period_end": end})
@@ -68,7 +58,7 @@ def add(
 def _complete(given: dict[str, str | None]) -> dict[str, str]:
     """What was given, the rest asked for at a terminal; without one, what must not be blank is an error."""
     missing = [name for name in ASKED if given[name] is None]
-    needed = [f"--{name.replace('_', '-')}" for name in missing if name not in DEFAULTS]
+    needed = [flag(name) for name in missing if name not in DEFAULTS]
     if needed and not commands.is_terminal():
         raise UserError(f"data add: found no {', '.join(needed)}, expected them where nobody can be asked")
     values = {name: given[name] or DEFAULTS.get(name, "") for name in ASKED}
@@ -107,7 +97,7 @@ def check(
     from lib.tools.sources.snapshots import check_store, folder_of
 
     faults = check_tables() + check_checksums() + fetched.check()
-    report_faults(faults + (check_store(folder_of()) if snapshots else []))
+    commands.report_faults(faults + (check_store(folder_of()) if snapshots else []))
     _show_flags(flags)
     click.echo("Data are in order.")
 
@@ -174,10 +164,10 @@ def sources() -> None:
     curated, kept = fig.load_figures(), record.sources()
     flows = len(curated.drop_duplicates(["reporter", "partner", "flow"]))
     span = f"{curated['period_start'].dt.year.min()}–{curated['period_end'].dt.year.max()}"
-    click.echo("record: data/figures.csv, collected by hand")
     click.echo(
-        f"  {len(curated)} figures of {flows} flows, {span}, last published {curated['published'].max()}"
+        f"record: data/figures.csv, collected by hand\n  {len(curated)} figures of {flows} flows, {span}"
     )
+    click.echo(f"  last published {curated['published'].max()}")
     for name, publisher in PUBLISHERS.items():
         click.echo(f"{name}: {publisher.title}\n  {publisher.covers}\n  licence: {publisher.licence}")
         click.echo(f"  asked by: tradegoals data {publisher.command} --source {name}")

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import click
 
 from lib.errors import UserError, nearest, quote
-from lib.tools.commands import (
-    OUT,
-    Out,
-    Texts,
-    examples,
-    expect_known_data,
-    notebook_name,
-    options,
-    tell,
-    texts,
-)
+from lib.tools import commands
+from lib.tools.commands import OUT, Out, Texts, examples, flag, options, tell, texts
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
@@ -94,6 +85,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
     Goals are compared by what they mean: "25" is "25 %".
     """
     from lib.spoken import read_goal
+    from lib.tools.run.matrix import notebook_name
 
     def plain(text: str) -> str:
         try:
@@ -109,7 +101,7 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
         for value in values:
             if plain(value) not in held.values():
                 expected = nearest(value, map(str, held)) if held else "nothing: no row has this column"
-                raise UserError(f"--{column.replace('_', '-')}: found {quote(value)}, expected {expected}")
+                raise UserError(f"{flag(column)}: found {quote(value)}, expected {expected}")
         if values:
             rows = rows[rows[column].map(held).isin(list(map(plain, values)))]
     return rows
@@ -141,7 +133,7 @@ def site(out: Out = OUT) -> None:
     """
     from lib.tools.site.build import build_site
 
-    expect_known_data()
+    commands.expect_known_data()
     built = build_site(out)
     click.echo(f"{len(built.made)} parts made, {len(built.kept)} kept: {built.folder / 'index.html'}")
     tell((f"{run.name}: {run.fault.splitlines()[0]}" for run in built.failed), "FAILED ", err=True)
@@ -155,7 +147,7 @@ def what_if(out: Out = OUT) -> None:
     """Write whatif.html, a page that answers any goal for any flow in the browser, offline."""
     from lib.tools.whatif.page import write_page
 
-    expect_known_data()
+    commands.expect_known_data()
     click.echo(f"wrote {write_page(out)}: open it in a browser")
 
 
@@ -175,10 +167,5 @@ def export(
     """
     from lib.tools.site.export import export as write
 
-    expect_known_data()
-    parts = Path(run).parts
-    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
-    executed = [path.name for path in (out / "runs").glob("*/")]
-    if parts and executed:
-        run = "/".join([notebook_name(parts[0], executed), *parts[1:2]])
+    commands.expect_known_data()
     tell(write(run, format_, out), "wrote ")

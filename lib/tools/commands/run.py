@@ -12,7 +12,16 @@ from typing import Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, read_bytes
-from lib.tools.commands import OUT, Out, Texts, examples, expect_known_data, notebook_name, options, tell
+from lib.tools.commands import (
+    OUT,
+    Out,
+    Texts,
+    examples,
+    expect_known_data,
+    options,
+    pairs,
+    tell,
+)
 from lib.tools.commands.results import collect_results
 
 NAME = {"metavar": "NAME"}
@@ -58,7 +67,10 @@ def run(
     from lib.research.files import make_folder, write_atomically
     from lib.tools.run.freshness import choose, reason_to_run
 
-    notebooks = tuple(map(notebook_name, notebook))
+    if notebook:
+        from lib.tools.run.matrix import notebook_name
+
+        notebook = tuple(map(notebook_name, notebook))
     named = runs or bool(case) or matrix is not None
     if named and p:
         raise UserError("-p: found beside --runs, expected one or the other (runs.yml holds the parameters)")
@@ -68,17 +80,17 @@ def run(
         raise UserError("--scheduler: found without --executor dask, expected both")
     expect_known_data()
     writes = not (list_ or dry_run or specs)
-    arguments = (notebooks, p, named, case, ci)
+    arguments = (notebook, p, named, case, ci)
     content = read_bytes(matrix).decode(errors="replace") if matrix else ""
 
     def select() -> tuple[list[Any], dict[str, str]]:
-        if writes and executor == "processes" and not cold and (named or len(notebooks) != 1):
-            _start_servers()  # which get ready while parameters are checked
+        if writes and executor == "processes" and not cold and (named or len(notebook) != 1):
+            _start_server()  # which gets ready while parameters are checked
         return _select(*arguments, matrix)
 
     plan = choose((*arguments, str(matrix), content), out, select, keep=writes)
     chosen = _only(plan.runs, only)
-    for name, given in _parse_pairs(p).items():  # how words were understood: "April 2014" as its last day
+    for name, given in pairs(p, "-p").items():  # how words were understood: "April 2014" as its last day
         taken = list(dict.fromkeys(str(one.parameters[name]) for one in chosen if name in one.parameters))
         if taken and taken != [given.replace("−", "-")]:
             click.echo(f"{name}: {given} read as {', '.join(taken)}", err=True)
@@ -176,7 +188,7 @@ def schema(
 
 
 def _select(
-    notebooks: Texts, pairs: Texts, named: bool, cases: Texts, ci: bool, file: Path | None
+    notebooks: Texts, given_pairs: Texts, named: bool, cases: Texts, ci: bool, file: Path | None
 ) -> tuple[list[Any], dict[str, str]]:
     """The runs that the options ask for; every fault is found before the first of them starts."""
     from lib.tools.run import matrix
@@ -187,7 +199,7 @@ def _select(
         if notebooks and not chosen:
             raise UserError(f"--notebook: found {', '.join(notebooks)}, which none of the cases runs")
         return chosen, left_out
-    values = _parse_pairs(pairs)
+    values = pairs(given_pairs, "-p")
     wanted = list(dict.fromkeys(notebooks or matrix.NOTEBOOKS))
     if len(wanted) > 1:
         values = matrix.one_case(values)
@@ -202,18 +214,6 @@ def _select(
                 raise
             left_out[notebook] = str(error).splitlines()[0]
     return chosen, left_out
-
-
-def _parse_pairs(pairs: Texts) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name:
-            raise UserError(f"-p: found {pair!r}, expected name=value")
-        if name in values:
-            raise UserError(f"-p: found {name} a second time, expected it once")
-        values[name] = value
-    return values
 
 
 def _only(runs: list[Any], patterns: Texts) -> list[Any]:
@@ -308,22 +308,20 @@ def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> I
     if how.get("cold") or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
     else:
-        name = kernels.INSTALLED if dask else _start_servers()()
-    tasks = pool.make_tasks(due, out, Settings(name, timeout, how["force"]), sources)
+        name = kernels.INSTALLED if dask else _start_server()()
     at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
     memory = how.get("memory")
-    most = memory * 1000 if memory else pool.free_megabytes() / at_once
-    workers = pool.connected(how["scheduler"]) if dask else pool.Processes(at_once, timeout, most)
-    yield from pool.execute_many(tasks, workers)
+    most = memory * 1000 if memory else 0 if dask else pool.free_megabytes() / at_once
+    tasks = pool.make_tasks(due, out, Settings(name, timeout, how["force"], most), sources)
+    yield from pool.execute_many(tasks, pool.connected(how["scheduler"]) if dask else pool.threads(at_once))
 
 
-def _start_servers() -> Callable[[], str]:
-    """Start what processes and warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
-    from lib.tools.run import kernels, pool
+def _start_server() -> Callable[[], str]:
+    """Start what warm kernels are forked from, until the command ends: waits and gives the kernel's name."""
+    from lib.tools.run import kernels
 
     context = click.get_current_context()
     if __name__ not in context.meta:
-        pool.start_forkserver()
-        context.meta[__name__] = context.with_resource(kernels.starting(pool.private_folder()))
+        context.meta[__name__] = context.with_resource(kernels.starting())
     waits: Callable[[], str] = context.meta[__name__]
     return waits

@@ -44,9 +44,6 @@ from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
 
-SOCKETS_ENV = "TRADEGOALS_SOCKETS"
-"""A driver's folder for the sockets of its kernels, which it removes whatever becomes of a run."""
-
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
 JOURNAL = "run.json"

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lib import cases, fetched
 from lib.analysis import cases as special
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes, quote
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.freshness import Run
@@ -50,6 +50,20 @@ ON_REQUEST: dict[str, type[cases.Case]] = {
     "91_what_if": cases.GoalCase,
 }
 """Notebooks that run only when they are named."""
+
+
+def notebook_name(text: str, known: Iterable[str] = ()) -> str:
+    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
+    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
+    asked = Path(text).name.removesuffix(".ipynb")
+    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
+    if not asked or not found:
+        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
+    if len(found) > 1:
+        raise UserError(
+            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
+        )
+    return found[0]
 
 
 def model_of(notebook: str) -> type[cases.Case]:

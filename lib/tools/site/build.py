@@ -4,9 +4,8 @@ It is made in a folder aside and exchanged with the old one in a single step. A 
 it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
 site, once their files are seen to be those it wrote: by their content, for a time or a size proves nothing.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first: as fast, but its pages carry
-scripts inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and
-show pictures without the text that stands for them; to change that would have been as much code as the templates are.
+The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to folders, which do not open from disk, and
+show pictures without the text that stands for them.
 """
 
 import ctypes
@@ -184,11 +183,10 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     for run in site.runs:
         decided_by = [common, run.record, run.fault]
         yield _Part(run.address, f"{run.address}/", decided_by, partial(pages.run_files, site, run))
-    for notebook in site.notebooks:
-        decided_by = [common, *(said[run.name] for run in notebook.runs)]
-        make = partial(pages.cases_files, site, notebook)
-        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make)
-    first = [notebook.first.record.get("outputs") for notebook in site.notebooks]
+    for name, runs in site.notebooks.items():
+        decided_by = [common, *(said[run.name] for run in runs)]
+        yield _Part(f"cases of {name}", f"runs/{name}/", decided_by, partial(pages.cases_files, site, name))
+    first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.key for run in site.runs]
     failed = [(run.name, run.fault) for run in site.runs if run.fault]
     cited = [run and (run.said, run.key) for run in (site.default_run("00_"), site.default_run("05_"))]
@@ -200,7 +198,7 @@ def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_
     yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
     yield _Part("runs", "runs/", [common, list(said), failed], partial(site.page, "runs"))
     yield _Part("methods", "methods/", [quoted, cited], partial(pages.methods_files, site))
-    yield _Part("about", "about/", [common, len(said), failed], partial(pages.about_files, site))
+    yield _Part("about", "about/", [common, len(said), failed], partial(site.page, "about"))
     for name in ("figures", "targets", "data", "search"):
         yield _Part(name, f"{name}/", common, partial(_of_the_data, site, name))
     yield _Part("python", "python/", quoted, partial(_of_the_data, site, "python"))
@@ -220,8 +218,14 @@ def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
     from lib.tools.site import data_pages
 
-    files: Files = getattr(data_pages, f"{name}_files")(site)
-    return files
+    makers = {
+        "data": data_pages.data_files,
+        "figures": data_pages.figures_files,
+        "targets": data_pages.targets_files,
+        "python": data_pages.python_files,
+        "search": data_pages.search_files,
+    }
+    return makers[name](site)
 
 
 def _whatif_files() -> Files:

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lib import package
 from lib.errors import UserError
@@ -48,11 +48,7 @@ DIGITS = 12
 class Recorded(dict[str, Any]):
     """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
 
-    def __getattr__(self, name: str) -> Any:
-        """A value by its name."""
-        if name not in self:
-            raise AttributeError(name)
-        return self[name]
+    __getattr__ = dict.__getitem__
 
 
 @dataclass(frozen=True)
@@ -148,56 +144,26 @@ def _found(folder: Path) -> FoundRun:
                 result = json.loads((folder / RESULT).read_bytes(), object_hook=Recorded)
                 if result.schema_version != 1:
                     raise ValueError
-            except (OSError, ValueError, AttributeError):
+            except (OSError, ValueError, AttributeError, KeyError):
                 fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
                 result = None
     return FoundRun(folder.parent.name, folder.name, folder, record or {}, fault, result)
 
 
-class Notebook(NamedTuple):
-    """A notebook with its question and its runs, the default run first where there is one."""
-
-    name: str
-    question: str
-    runs: list[FoundRun]
-
-    @property
-    def first(self) -> FoundRun:
-        """The run that stands for the notebook."""
-        return self.runs[0]
-
-
-@dataclass(frozen=True)
 class Site:
-    """Everything that pages are made of."""
+    """Everything that pages are made of; the runs of each notebook, its default run first, and its question."""
 
-    runs: list[FoundRun]
-
-    @cached_property
-    def notebooks(self) -> list[Notebook]:
-        """Notebooks in the order of the collection."""
-        groups = [list(group) for _, group in groupby(self.runs, lambda run: run.notebook)]
-        return [Notebook(group[0].notebook, _question(group[0]), group) for group in groups]
-
-    @cached_property
-    def questions(self) -> dict[str, str]:
-        """The question of each notebook by its name."""
-        return {notebook.name: notebook.question for notebook in self.notebooks}
-
-    @cached_property
-    def data_hashes(self) -> dict[str, str]:
-        """The hash of each data file as it is now, by its path in data/."""
-        return hash_data()
-
-    @cached_property
-    def figure_ids(self) -> frozenset[str]:
-        """The rows of the published figures, which pages lead to."""
-        text = (package.data_dir() / "figures.csv").read_text(encoding="utf-8")
-        return frozenset(row["figure_id"] for row in csv.DictReader(text.splitlines()))
+    def __init__(self, runs: list[FoundRun]) -> None:
+        self.runs = runs
+        self.notebooks = {name: list(group) for name, group in groupby(runs, lambda run: run.notebook)}
+        self.questions = {name: _question(group[0]) for name, group in self.notebooks.items()}
+        self.data_hashes = hash_data()
+        figures = (package.data_dir() / "figures.csv").read_text(encoding="utf-8")
+        self.figure_ids = frozenset(row["figure_id"] for row in csv.DictReader(figures.splitlines()))
 
     @cached_property
     def citation(self) -> dict[str, Any]:
-        """How to cite the collection, from CITATION.cff."""
+        """How to cite the collection."""
         import yaml
 
         return yaml.safe_load(CITATION.read_text(encoding="utf-8"))

@@ -12,10 +12,9 @@ import pandas as pd
 import lib
 from lib import figures, package, show, spoken
 from lib.analysis import asking
-from lib.analysis.register import left_out
 from lib.tools.run import markup
 from lib.tools.site.context import Files, Site
-from lib.tools.site.pages import Document, as_script
+from lib.tools.site.pages import Document, as_script, met_in_register
 from lib.tools.strict import slugify
 from lib.words import percent
 
@@ -63,14 +62,6 @@ def targets_files(site: Site) -> Files:
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table; None stands for what is missing."""
     return table.astype(object).where(table.notna(), None).to_dict("records")
-
-
-def met_in_register() -> tuple[int, int, str]:
-    """How many targets of a whole trade above its base were met, of how many whose outcome is known, and the share."""
-    targets = figures.load_targets()
-    known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
-    met = int((known == "yes").sum())
-    return met, len(known), percent(met / len(known)) if len(known) else "–"
 
 
 def data_files(site: Site) -> Files:

@@ -22,16 +22,13 @@ from lib.errors import inert
 from lib.tools.run import markup, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
 from lib.tools.run.page import read_page
-from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Notebook, Site
+from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Site
 from lib.tools.strict import slugify
 
 UP = "../../../"
 
 MOST_CASES, MOST_GOALS, MOST_ON_INDEX = 1500, 3000, 15
 """Rows of a list of cases, of the page of all goals, of the first page; more would make them too heavy."""
-
-LONGEST = 1200
-"""Characters of a section that are searched."""
 
 STAGES = {
     "From figures to one level a year": "series",
@@ -43,8 +40,6 @@ STAGES = {
 """The modules that say how a probability is made, by what a reader would call it."""
 
 KEY = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline", "as_of")
-
-SHADES = 10
 
 Document = tuple[str, str, str, str]
 """Title, address, kind and text of what is searched."""
@@ -85,13 +80,13 @@ def run_files(site: Site, run: FoundRun) -> Files:
     return page.files | own | {"index.html": html.encode()}
 
 
-def cases_files(site: Site, notebook: Notebook) -> Files:
+def cases_files(site: Site, name: str) -> Files:
     """The list of a notebook's cases with the answer of each."""
-    up = "../../"
-    cases = [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]]
-    more = max(0, len(notebook.runs) - MOST_CASES)
-    html = site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases, more=more)
-    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in notebook.runs]
+    up, runs = "../../", site.notebooks[name]
+    cases = [(run, answer_of(run, site, up)) for run in runs[:MOST_CASES]]
+    more = max(0, len(runs) - MOST_CASES)
+    html = site.render("notebook.html.j2", up, place="", name=name, cases=cases, more=more)
+    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
     return {"index.html": html.encode(), "cases.csv": as_csv(rows)}
 
 
@@ -123,11 +118,6 @@ def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
     return markup.inline(run.result.answer if run.result else "No result is recorded.", site.links(up))
 
 
-def about_files(site: Site) -> Files:
-    """How to find a source, how the pages were made, how to cite, licences."""
-    return site.page("about", faults=[run for run in site.runs if run.fault])
-
-
 def methods_files(site: Site) -> Files:
     """How a probability is made, in the words of the modules that make it; how to cite one; what it cannot know."""
     links = site.links("../")
@@ -148,26 +138,25 @@ def as_script(**values: Any) -> bytes:
 
 def words_files(site: Site) -> Files:
     """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
-    sections = [one for notebook in site.notebooks for one in _sections(notebook)]
-    return {"words.js": as_script(SITE_WORDS=[*sections, *(_document(site, run) for run in site.runs)])}
+    documents = [one for name in site.notebooks for one in _sections(site, name)]
+    for run in site.runs:
+        values = " ".join(str(value) for value in run.parameters.values())
+        kind = "failed run" if run.fault else site.questions[run.notebook]
+        text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
+        documents.append((run.title, f"{run.address}/index.html", kind, text))
+    return {"words.js": as_script(SITE_WORDS=documents)}
 
 
-def _sections(notebook: Notebook) -> Iterator[Document]:
-    cells, address = notebook.first.content.get("cells", []), f"{notebook.first.address}/index.html"
+def _sections(site: Site, name: str) -> Iterator[Document]:
+    run, question = site.notebooks[name][0], site.questions[name]
+    cells, address = run.content.get("cells", []), f"{run.address}/index.html"
     text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
     opening = markup.plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
-    yield notebook.question, address, "notebook", opening[:LONGEST]
+    yield question, address, "notebook", opening[:1200]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
         address_of_it = f"{address}#{slugify(markup.plain(title))}"
-        yield f"{notebook.question} {title}", address_of_it, "notebook", markup.plain(body)[:LONGEST]
-
-
-def _document(site: Site, run: FoundRun) -> Document:
-    values = " ".join(str(value) for value in run.parameters.values())
-    kind = "failed run" if run.fault else site.questions[run.notebook]
-    text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
-    return run.title, f"{run.address}/index.html", kind, text
+        yield f"{question} {title}", address_of_it, "notebook", markup.plain(body)[:1200]
 
 
 # --- goals: flow × goal × day, with the probability or the verdict of each reading ---
@@ -175,8 +164,11 @@ def _document(site: Site, run: FoundRun) -> Document:
 
 def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    words = keep("words of goals", None, _words_of_goals)
-    rows = goal_rows(site.runs, keep)
+    words, rows, links = (
+        keep("words of goals", None, _words_of_goals),
+        goal_rows(site.runs, keep),
+        site.links(""),
+    )
     below = site.page(
         "goals",
         rows=rows[:MOST_GOALS],
@@ -186,33 +178,21 @@ def goal_files(site: Site, keep: Keep) -> Files:
         labels=words["labels"],
     )
     below["goals.csv"] = as_csv(list(map(_flat, rows)))
-    return _index_files(site, keep, rows, words) | {f"goals/{name}": one for name, one in below.items()}
-
-
-def _index_files(site: Site, keep: Keep, rows: list[Row], words: dict[str, Any]) -> Files:
-    head, run, links = None, site.default_run("00_"), site.links("")
+    head, run = None, site.default_run("00_")
     if run is not None:
-        head = keep("head", run.said, partial(_head, run, site)) | {
+        head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, links)) | {
             "run": run,
             "answer": answer_of(run, site, ""),
             "hindsight": markup.inline(run.result.hindsight or "", links),
-            "picture": keep("picture", run.record["outputs"], partial(_picture, run, site)),
             "sources": links.to_figures(run.result.figure_ids),
         }
     last: dict[tuple[str, str, str], Row] = {}
     for row in rows:  # each goal as it was seen last
         last.setdefault((row["flow"], row["goal"], row["years"]), row)
-    return site.page(
-        "",
-        head=head,
-        facts=[*head["facts"], words["register"]] if head else [],
-        answers=[(notebook, answer_of(notebook.first, site, "")) for notebook in site.notebooks],
-        rows=list(last.values())[:MOST_ON_INDEX],
-        goals=len(last),
-        total=len(rows),
-        labels=words["labels"],
-        faults=[run for run in site.runs if run.fault],
-    )
+    answers = [(runs, answer_of(runs[0], site, "")) for runs in site.notebooks.values()]
+    shown = {"rows": list(last.values())[:MOST_ON_INDEX], "goals": len(last), "total": len(rows)}
+    first = site.page("", head=head, answers=answers, **shown, **words)
+    return first | {f"goals/{name}": one for name, one in below.items()}
 
 
 def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
@@ -262,56 +242,45 @@ def _chance(item: Any) -> dict[str, Any]:
 
     outcome, chance = (item.outcome, item.probability) if item else ("", None)
     if chance is None:
-        text, shade = outcome, {"met": SHADES, "missed": 0}.get(outcome)
+        text, shade = outcome, {"met": 10, "missed": 0}.get(outcome)
     else:
-        text, shade = ", ".join(filter(None, [percent(chance), item.kind])), round(chance * SHADES)
+        text, shade = ", ".join(filter(None, [percent(chance), item.kind])), round(chance * 10)
     return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
+
+
+def met_in_register() -> tuple[int, int, str]:
+    """How many targets of a whole trade above its base were met, of how many whose outcome is known, and the share."""
+    from lib import figures
+    from lib.analysis.register import left_out
+    from lib.words import percent
+
+    targets = figures.load_targets()
+    known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
+    met = int((known == "yes").sum())
+    return met, len(known), percent(met / len(known)) if len(known) else "–"
 
 
 def _words_of_goals() -> dict[str, Any]:
     """The names of the readings, and how announced targets fared."""
     from lib.goals import READING_LABELS
-    from lib.tools.site.data_pages import met_in_register
 
     _, resolved, share = met_in_register()
-    register = {
-        "number": share,
-        "flow": "Announced targets of all governments",
-        "words": f"share met, of {resolved} to raise a whole trade whose outcome is known",
-        "address": "targets/index.html",
-    }
-    return {"labels": READING_LABELS, "register": register}
+    return {"labels": READING_LABELS, "resolved": resolved, "share": share}
 
 
-def _head(run: FoundRun, site: Site) -> dict[str, Any]:
-    """What the first page opens with: what was asked, and the probability of each reading that is open."""
+def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
+    """What the first page opens with: what was asked, the probability of each reading that is open, the first picture."""
     from lib.analysis.answers import goal_in_words
     from lib.cases import GoalCase
-    from lib.goals import READING_LABELS
     from lib.words import percent
 
     case = GoalCase.check(run.result.parameters)
-    facts = [
-        {
-            "number": percent(item.probability),
-            "flow": case.flow_name,
-            "words": f"{READING_LABELS[item.reading]}: {item.kind or 'probability'} of {case.as_of:%-d %B %Y}",
-            "address": f"{run.address}/index.html",
-        }
-        for item in run.result.readings
-        if item.probability is not None
-    ]
-    return {
-        "asked": markup.inline(str(goal_in_words(case, case.make_goal())), site.links("")),
-        "facts": facts,
-    }
-
-
-def _picture(run: FoundRun, site: Site) -> dict[str, Any] | None:
-    """The first picture of a run's page."""
-    blocks = read_page(run.content, site.links("")).blocks
-    found = next((block for block in blocks if block.kind == "picture"), None)
-    return None if found is None else {"name": found.name, "label": found.label, "size": found.size}
+    asked = markup.inline(str(goal_in_words(case, case.make_goal())), links)
+    is_open = [item for item in run.result.readings if item.probability is not None]
+    facts = [(percent(item.probability), item.reading, item.kind or "probability") for item in is_open]
+    pictures = (block for block in read_page(run.content, links).blocks if block.kind == "picture")
+    picture = [{"name": one.name, "label": one.label, "size": one.size} for one in pictures][:1]
+    return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
 
 
 def _flat(row: Row) -> dict[str, Any]:
