@@ -445,8 +445,6 @@ def first_ratio_year() -> int:
     return int(read_kept(PRIOR_FILE)["origin"].min())
 
 
-# --- the partner's figures ---
-
 MIN_COMMON = 3
 """Years that both sides must have published before one can stand in for the other."""
 LEAST_GAP_SD = 0.02
@@ -472,9 +470,6 @@ def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> Observati
     covariance = max(float(gap.std(ddof=1)), LEAST_GAP_SD) ** 2 * (np.eye(len(wanted)) + 1 / n)
     what = f"{case.partner}'s figures of {year_spans(wanted)}"
     return Observation(what, np.log(other[wanted]) + gap.mean(), covariance, n - 1.0)
-
-
-# --- parcels ---
 
 
 def parcels(case: GoalCase) -> pd.DataFrame:

@@ -127,13 +127,11 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
         raise UserError(f"base_year: found {base_year}, expected a year with a known level: {known}")
     base = float(levels[base_year])
     kind, number, unit = parse_goal(text)
-    if kind == "level":
-        if unit != currency:
-            expected = f'one in {currency} (parameter "currency")'
-            raise UserError(f"goal: found a level in {unit}, expected {expected}")
-        number = float(growth.cagr(base, number, deadline - base_year))
-    if kind == "multiple":
-        number = float(growth.cagr(1.0, number, deadline - base_year))
+    if kind == "level" and unit != currency:
+        expected = f'one in {currency} (parameter "currency")'
+        raise UserError(f"goal: found a level in {unit}, expected {expected}")
+    if kind != "rate":
+        number = float(growth.cagr(base if kind == "level" else 1.0, number, deadline - base_year))
     if number <= -1:
         raise UserError(f"goal: found {quote(text)}, expected a fall of less than 100 % a year")
     return Goal(number, base_year, deadline, base, currency, text.strip())
@@ -142,9 +140,7 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
 def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFrame:
     """Growth a year still needed from the last known year before the deadline, by reading.
 
-    Parameters
-    ----------
-    over : whether the deadline is: no years are left then, also where its level is not known.
+    Where the deadline is `over`, no years are left, also where its level is not known.
 
     Returns
     -------

@@ -113,23 +113,19 @@ def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     """What was to be expected from the last year of `levels` (by year, millions) on, as the case's day knew it."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     rates = growth.log_growth(levels)
-    parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
+    parents = []
+    for larger in lineage(case):
+        before = larger.series()["value_mn"].loc[:origin]
+        if len(before) > 1:
+            its_class = prior_for(larger, float(before.iloc[-1]), int(before.index[-1]))
+            parents.append(Parent(larger.label_beside(case), growth.log_growth(before), its_class))
     # Of a parent's difference from its class the median of the kept slopes counts.
     weight = float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
     own_class = prior_for(case, level, origin)
-    prior, shares = prior_with_parents(own_class, [one for one in parents if one], rates, weight)
+    prior, shares = prior_with_parents(own_class, parents, rates, weight)
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
     return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
-
-
-def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
-    """A larger flow up to the origin; None where two levels of it were not known by then."""
-    levels = larger.series()["value_mn"].loc[:origin]
-    if len(levels) < 2:
-        return None
-    prior = prior_for(larger, float(levels.iloc[-1]), int(levels.index[-1]))
-    return Parent(name, growth.log_growth(levels), prior)
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:

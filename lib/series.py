@@ -225,11 +225,7 @@ def _best(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def year_to_date(stretches: pd.DataFrame) -> pd.Series:
-    """The year so far by year and last month.
-
-    Parameters
-    ----------
-    stretches : rows with year, first_month, last_month, value_mn, as `releases` gives them.
+    """The year so far by year and last month, from stretches as `releases` gives them.
 
     Returns
     -------
