@@ -94,14 +94,14 @@ def expect_known_data() -> None:
     if files.check_checksums():
         files.finish_edit()  # one that began as we looked
         if faults := files.check_checksums():
-            raise UserError("\n".join([list_faults(faults), *altered()]))
+            raise UserError("\n".join([list_faults(faults), *differences()]))
 
 
-def altered() -> list[str]:
+def differences() -> list[str]:
     """How the tables differ from the last commit, a line a field."""
-    from lib.tools import curation
+    from lib.tools.curation import altered
 
-    return [f"{name}: {line}" for name, lines in curation.altered().items() for line in lines]
+    return [f"{name}: {line}" for name, lines in altered().items() for line in lines]
 
 
 def tell(lines: Iterable[Any], before: str = "", err: bool = False) -> None:

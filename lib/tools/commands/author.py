@@ -37,9 +37,9 @@ def check(
     if renew:
         files.finish_edit()
         report_faults(check_tables())
-        shown, differences = files.check_checksums(), commands.altered()
-        tell(differences)
-        names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in differences))
+        shown, changes = files.check_checksums(), commands.differences()
+        tell(changes)
+        names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in changes))
         if names and not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
             raise UserError("check --renew: nothing was renewed")
         if files.check_checksums() != shown:

@@ -292,9 +292,8 @@ def _show(drafts: list[Any], notes: list[str]) -> bool:
     total = sum(map(len, news))
     click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
     rows, known = curation.beside(news, SHOWN)
-    names = [
-        rows[name].str.pad(rows[name].str.len().max(), "right") for name in ("reporter", "partner", "flow")
-    ]
+    wide = {name: max(map(len, rows[name]), default=0) for name in ("reporter", "partner", "flow")}
+    names = [rows[name].str.ljust(size) for name, size in wide.items()]
     periods = map(curation.period_code, rows["period_start"], rows["period_end"])
     values = rows["value"].map("{:>14,.10g}".format)
     for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):

@@ -12,16 +12,8 @@ from typing import Annotated, Any, Literal
 import click
 
 from lib.errors import UserError, nearest, read_bytes
-from lib.tools.commands import (
-    OUT,
-    Out,
-    Texts,
-    examples,
-    expect_known_data,
-    options,
-    pairs,
-    tell,
-)
+from lib.tools import commands
+from lib.tools.commands import OUT, Out, Texts, examples, options, pairs, tell
 from lib.tools.commands.results import collect_results
 
 NAME = {"metavar": "NAME"}
@@ -78,7 +70,7 @@ def run(
         raise UserError("--ci: found without --runs, expected both (runs.yml holds the values for CI)")
     if scheduler and executor != "dask":
         raise UserError("--scheduler: found without --executor dask, expected both")
-    expect_known_data()
+    commands.expect_known_data()
     writes = not (list_ or dry_run or specs)
     arguments = (notebook, p, named, case, ci)
     content = read_bytes(matrix).decode(errors="replace") if matrix else ""
@@ -106,8 +98,11 @@ def run(
         click.echo(f"wrote {len(chosen)} files to {specs}")
         return
     items = [(one, "forced" if force else reason_to_run(one, out, plan.sources)) for one in chosen]
-    if dry_run:
-        _explain(items, plan.left_out)
+    if dry_run:  # what would run and why, what is up to date, and what the data cannot answer
+        tell(f"{'run' if reason else 'skip':<6}{one.name}: {reason or 'up to date'}" for one, reason in items)
+        tell((f"{name}: left out, {reason}" for name, reason in plan.left_out.items()), "none  ")
+        left_out = f"; {len(plan.left_out)} left out" if plan.left_out else ""
+        click.echo(f"{sum(bool(reason) for _, reason in items)} of {len(items)} would run{left_out}")
         return
     how: dict[str, Any] = {"force": force, "timeout": timeout, "fail_fast": fail_fast, "cold": cold}
     how |= {"jobs": jobs, "memory": memory, "dask": executor == "dask", "scheduler": scheduler}
@@ -142,7 +137,7 @@ def run_one(spec: Path, out: Out = OUT, force: Force = False, timeout: Timeout =
     from lib.tools.run.matrix import make_run
     from lib.tools.strict import read_json
 
-    expect_known_data()
+    commands.expect_known_data()
     asked = run_from(read_json(spec), spec.name)
     checked = make_run(asked.notebook, asked.parameters, asked.slug, asked.case, f"{spec.name}: ")
     outcome = execute_one(checked, out, force, timeout)
@@ -226,14 +221,6 @@ def _only(runs: list[Any], patterns: Texts) -> list[Any]:
 
 
 # --- what came of them ---
-
-
-def _explain(items: list[Any], left_out: dict[str, str]) -> None:
-    """What would run and why, what is up to date, and what the data cannot answer."""
-    tell(f"{'run' if reason else 'skip':<6}{run.name}: {reason or 'up to date'}" for run, reason in items)
-    tell((f"{name}: left out, {reason}" for name, reason in left_out.items()), "none  ")
-    due = sum(bool(reason) for _, reason in items)
-    click.echo(f"{due} of {len(items)} would run" + (f"; {len(left_out)} left out" if left_out else ""))
 
 
 def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:

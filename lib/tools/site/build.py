@@ -216,16 +216,10 @@ def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: C
 
 def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
-    from lib.tools.site import data_pages
+    from lib.tools.site import data_pages as of
 
-    makers = {
-        "data": data_pages.data_files,
-        "figures": data_pages.figures_files,
-        "targets": data_pages.targets_files,
-        "python": data_pages.python_files,
-        "search": data_pages.search_files,
-    }
-    return makers[name](site)
+    tables = {"figures": of.figures_files, "targets": of.targets_files, "search": of.search_files}
+    return (tables | {"data": of.data_files, "python": of.python_files})[name](site)
 
 
 def _whatif_files() -> Files:
