@@ -214,10 +214,14 @@ def coverage(horizon: int, size_usd: float | None = None) -> pd.Series:
     return pd.Series([*shares, rows["n"].sum(), origins.min(), origins.max(), flows], index=names)
 
 
+def held(horizon: int, size_usd: float | None = None) -> str:
+    """What each interval held of what came so many years later, of which flows and forecasts; arguments of `coverage`."""
+    found = coverage(horizon, size_usd)
+    shares = [f"the {name[5:]} % interval {found[name] * 100:.0f} %" for name in COVERS]
+    told = ", ".join(shares).replace("interval", "interval held", 1)
+    return f"{told} ({found['flows']}, forecasts of {found['first']:.0f}–{found['last']:.0f})"
+
+
 def coverage_line(horizon: int, size_usd: float | None = None) -> str:
     """The sentence that stands under a fan of a forecast: what intervals like its own have held."""
-    found = coverage(horizon, size_usd)
-    first, *others = (f"{found[name] * 100:.0f} %" for name in COVERS)
-    shares = f"the 50 % interval held {first}, the 80 % interval {others[0]}, the 95 % interval {others[1]}"
-    whose = f"{found['flows']}, forecasts of {found['first']:.0f}–{found['last']:.0f}"
-    return f"Measured: of what came {years(horizon)} later, {shares} ({whose})."
+    return f"Measured: of what came {years(horizon)} later, {held(horizon, size_usd)}."

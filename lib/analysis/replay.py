@@ -329,8 +329,9 @@ def bars(case: CompareCase, found: pd.DataFrame, least: float = 0.005) -> pd.Dat
     steps = attribution(found, [case.reading], least).iloc[:-1]
     moved, odds, said = steps[case.reading], found[f"p_{case.reading}"], found[f"verdict_{case.reading}"]
     after = odds.iloc[0] + moved.cumsum()
-    days = steps["day"].map(lambda day: f"\n{day:%-d %b %Y}", na_action="ignore").fillna("")
-    labels = steps["what"].str.replace("with smaller moves", "smaller") + days
+    days = ["" if pd.isna(day) else f"\n{day:%-d %b %Y}" for day in steps["day"]]
+    labels = [f"{what}{day}" for what, day in zip(steps["what"], days, strict=True)]
+    labels = [label.replace("with smaller moves", "smaller") for label in labels]
     ends = [f"{case.as_of:%-d %b %Y}\n{said.iloc[0]}", f"{case.until:%-d %b %Y}\n{said.iloc[-1]}"]
     parts = {"low": [0.0, *np.minimum(after, after - moved), 0.0], "moved": [np.nan, *moved, np.nan]}
     parts["high"] = [odds.iloc[0], *np.maximum(after, after - moved), odds.iloc[-1]]

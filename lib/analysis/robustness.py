@@ -75,9 +75,6 @@ def hindcasts(answer: Answer) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["flow of", "origin", "probability", "met"]).set_index("origin")
 
 
-# --- years that nobody published ---
-
-
 def rows_used(answer: Answer) -> pd.DataFrame:
     """The figures behind the levels of the flow and of all others that the answer looked at, since the goal's base."""
     case, found = answer.case, []

@@ -11,7 +11,7 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import goals, plots
-from lib.analysis import tracking
+from lib.analysis import standards, tracking
 from lib.analysis.cases import TrackerCase
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
@@ -175,7 +175,7 @@ def test_the_grid_holds_classes_and_what_they_mean():
     assert classes.notna().all(axis=None)
     assert marks.loc["ESCAP current status"].isna().all()
     assert set(np.unique(marks.drop("ESCAP current status"))) == {0.0, 1.0}
-    known = {name for cuts in (tracking.EUROSTAT_CLASSES, tracking.UN_CLASSES) for _, name in cuts}
+    known = {name for cuts in (standards.EUROSTAT_CLASSES, standards.UN_CLASSES) for _, name in cuts}
     assert set(classes.loc[FIVE[:2]].to_numpy().ravel()) <= known
     matplotlib.use("agg")
     assert plots.verdict_grid(classes, marks, "a goal") is not None
@@ -191,7 +191,7 @@ def test_each_day_has_its_latest_level():
 def test_a_goal_that_is_met_already_is_counted_without_the_status_index():
     case = CHINA.model_copy(update={"goal": "-5 %"})
     found = read(case)
-    assert on(found, date(2012, 12, 31)).loc["ESCAP current status", "progress_class"] == tracking.MET
+    assert on(found, date(2012, 12, 31)).loc["ESCAP current status", "progress_class"] == standards.MET
     hope = tracking.most_hopeful(found, case.deadline)
     assert (hope["on_track"], hope["trackers"]) == (4, 4)
 

@@ -20,7 +20,7 @@ from lib.tools.sources.snapshots import Desk
 
 
 @pytest.fixture(scope="session")
-def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole_site(tmp_path_factory: pytest.TempPathFactory, what_if_payload: Any) -> Path:
     """Runs of all committed notebooks, one more case, one that failed, and in site/ the site of them."""
     folder = tmp_path_factory.mktemp("out")
     site_runs.put_all(folder)

@@ -936,11 +936,14 @@ def test_a_case_that_is_imported_answers_a_goal(case: str, own_data: Path) -> No
 @needs_cases
 def test_the_case_of_a_notebook_without_kernel_has_the_project_s() -> None:
     import nbformat
+    from papermill.engines import papermill_engines
 
-    from lib.tools.run import ENGINE, kernels
+    from lib.tools.run import kernels
+
+    engine = papermill_engines.get_engine("tradegoals")
 
     notebook = nbformat.read(CASES / "C49_notebook_without_kernelspec/20_mine.ipynb", as_version=4)
-    assert ENGINE.nb_kernel_name(notebook) == kernels.INSTALLED
+    assert engine.nb_kernel_name(notebook) == kernels.INSTALLED
 
 
 @needs_cases
@@ -978,11 +981,14 @@ def test_what_was_imported_answers_a_goal(kind: str, own_data: Path) -> None:
 
 def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
     import nbformat
+    from papermill.engines import papermill_engines
 
-    from lib.tools.run import ENGINE, kernels
+    from lib.tools.run import kernels
+
+    engine = papermill_engines.get_engine("tradegoals")
 
     notebook = nbformat.v4.new_notebook()
-    assert ENGINE.nb_kernel_name(notebook) == kernels.INSTALLED and ENGINE.nb_language(notebook) == "python"
+    assert engine.nb_kernel_name(notebook) == kernels.INSTALLED and engine.nb_language(notebook) == "python"
 
 
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:

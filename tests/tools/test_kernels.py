@@ -41,16 +41,10 @@ FORK = "import warnings\nwarnings.simplefilter('ignore')\nchild = os.fork()\n"
 # Kernels, and the processes that belong to a server: each has the server's folder in its command line.
 
 
-@pytest.fixture(scope="module")
-def name() -> Iterator[str]:
-    """The kernel name of a server for the tests of this module."""
-    os.environ["ONLY_THE_SERVER_KNOWS"] = "1"
-    with kernels.warm() as name:
-        del os.environ["ONLY_THE_SERVER_KNOWS"]
-        yield name
-        folder = folder_of(name)
-    assert processes(folder) == []
-    assert not folder.exists()
+@pytest.fixture
+def name(warm_kernel: str) -> str:
+    """The kernel name of the shared server."""
+    return warm_kernel
 
 
 @pytest.fixture
@@ -351,6 +345,7 @@ def test_a_server_that_vanishes_is_started_again_with_one_line(
         assert answer("import os\nprint(os.getppid())", name) in processes(folder)
     assert capfd.readouterr().err.count("The server of warm kernels has gone; it is started again.\n") == 1
     assert processes(folder) == []
+    assert not folder.exists()
     shutil.rmtree(base)
 
 

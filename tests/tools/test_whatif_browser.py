@@ -40,7 +40,7 @@ OWN = "2015 310|2016 290|2018 420|2019 505 +20.2 %"
 
 
 @pytest.fixture(scope="module")
-def file(tables_read_once: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(tables_read_once: Any, what_if_payload: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page.write_page(tmp_path_factory.mktemp("site"))
 
 

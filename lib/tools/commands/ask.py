@@ -87,6 +87,8 @@ def ask(
 
 def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
+    import pandas as pd
+
     from lib.analysis import asking
     from lib.analysis.question import read_question
     from lib.spoken import read_flow
@@ -99,7 +101,13 @@ def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, A
     rows = _one_flow(found, named)
     there = {name: str(rows[name].iloc[0]) for name in named if name not in missing}
     unnamed = {"reporter": path.stem} | dict.fromkeys(missing.keys() - {"reporter"})
-    return asking.ask(_by_year(rows), goal=question, **given | unnamed | there)
+    ends, levels = rows["period"].str.partition("..")[2], rows["value_mn"].to_numpy()
+    if (ends == "").all():
+        years: Any = rows["period"].astype(int)
+    else:  # fiscal years, as periods that end with their month
+        month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
+        years = pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}")
+    return asking.ask(pd.Series(levels, years), goal=question, **given | unnamed | there)
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -145,14 +153,3 @@ def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
             raise UserError(f"--{name}: found {wanted or 'none'}, expected one of: {', '.join(there)}")
         rows = rows[rows[name] == chosen]
     return rows
-
-
-def _by_year(rows: "pd.DataFrame") -> "pd.Series":
-    """Levels by year; fiscal years as periods that end with their month."""
-    import pandas as pd
-
-    ends = rows["period"].str.partition("..")[2]
-    if (ends == "").all():
-        return rows.set_index(rows["period"].astype(int))["value_mn"]
-    month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
-    return pd.Series(rows["value_mn"].to_numpy(), pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}"))

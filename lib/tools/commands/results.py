@@ -21,8 +21,6 @@ FILTERS = (
 )
 """Columns that rows can be chosen by, each as an option of the same name."""
 
-HIDDEN = ("run_key", "parameters")  # columns that are exported but too wide for a terminal
-
 
 @click.command(epilog=examples("results"))
 @texts(dict.fromkeys(FILTERS, "Only rows with this (repeatable); of several, any."), several=True)
@@ -110,13 +108,13 @@ def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFra
 def as_text(rows: "pd.DataFrame", width: int) -> str:
     """Rows as a table for a terminal `width` characters wide, folded by columns where it is wider.
 
-    What all rows share stands once above the table; empty columns are left out.
+    What all rows share stands once above the table; empty columns, and those too wide for a terminal, are left out.
     """
     from lib.words import number
 
     if rows.empty:
         return ""
-    filled = rows.drop(columns=list(HIDDEN)).dropna(axis="columns", how="all")
+    filled = rows.drop(columns=["run_key", "parameters"]).dropna(axis="columns", how="all")
     varying = [name for name in filled if len(filled[name].unique()) > 1 or name == "value"]
     shared = [f"{name}: {filled[name].iloc[0]}" for name in filled if name not in varying]
     above = textwrap.wrap("; ".join(part for part in shared if not part.endswith(": ")), width)

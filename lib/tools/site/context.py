@@ -89,12 +89,6 @@ class FoundRun:
         return [self.name, self.fault, self.parameters, self.record.get("outputs", {}).get(RESULT)]
 
     @property
-    def command(self) -> str:
-        """The command that executes the run again."""
-        values = [word for name, value in self.parameters.items() for word in ("-p", f"{name}={value}")]
-        return shlex.join(["tradegoals", "run", "--notebook", self.notebook, *values])
-
-    @property
     def content(self) -> dict[str, Any]:
         """The executed notebook, or what a failed run left of it; read each time, for all together are large."""
         paths = (self.folder / name for name in (NOTEBOOK, FAILED))
@@ -212,6 +206,7 @@ def digest(content: Any) -> str:
 def _environment() -> Any:
     environment = page.environment(_HERE / "templates")
     environment.filters |= {"digest": digest, "web": web_address, "short": lambda text: text[:DIGITS]}
+    environment.filters["quoted"] = shlex.quote
     environment.filters["day"] = lambda text: f"{date.fromisoformat(text):%-d %B %Y}"
     environment.filters["signed"] = lambda value: "" if value is None else f"{value:+g}".replace("-", "−")
     return environment
