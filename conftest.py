@@ -117,8 +117,10 @@ SERVER = ExitStack()
 
 @functools.cache
 def name_of_warm_kernels() -> str:
-    """The name of kernels forked from the server, which begins with the first call."""
-    return SERVER.enter_context(kernels.warm())
+    """The name of kernels forked from the server, which begins with the first call, and knows what no kernel is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
+        return SERVER.enter_context(kernels.warm())
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +133,7 @@ def warm_kernel() -> str:
 def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
     monkeypatch.setattr(kernels, "warm", lambda: nullcontext(warm_kernel))
-    monkeypatch.setattr(kernels, "starting", lambda place: nullcontext(lambda: warm_kernel))
+    monkeypatch.setattr(kernels, "starting", lambda: nullcontext(lambda: warm_kernel))
 
 
 @pytest.fixture(scope="module")

@@ -75,20 +75,13 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Observation:
-    """Log levels of some years, observed with an error: what `lib.law.given_all` takes.
+    """Log levels of some years, observed with an error: what `lib.law.given_all` takes."""
 
-    Parameters
-    ----------
-    what : whose figures of when, for a reader.
-    levels : log level (log of millions) by year.
-    covariance, df : of the errors, jointly Student-t; correlation : with the errors of the yearly forecast.
-    """
-
-    what: str
-    levels: pd.Series
-    covariance: Array
+    what: str  # whose figures of when, for a reader
+    levels: pd.Series  # log level (log of millions) by year
+    covariance: Array  # of the errors, jointly Student-t
     df: float
-    correlation: float = 0.0
+    correlation: float = 0.0  # with the errors of the yearly forecast
 
     def given(self, law: Law) -> Law:
         """The law after the observation."""
@@ -107,20 +100,12 @@ ANALOGUES = (
 
 
 class Spread(NamedTuple):
-    """Yearly variance of the log share of a part, and how it divides.
+    """Yearly variance of the log share of a part, and how it divides."""
 
-    Parameters
-    ----------
-    walk : variance of the lasting change of a year, ``eta²``.
-    noise : variance of the passing deviation of a year, ``epsilon²``.
-    df : degrees of freedom of the part's own scale: both are multiplied by ``df / chi²(df)``.
-    source : parts, size, years.
-    """
-
-    walk: float
-    noise: float
-    df: float
-    source: str
+    walk: float  # variance of the lasting change of a year, eta²
+    noise: float  # variance of the passing deviation of a year, epsilon²
+    df: float  # degrees of freedom of the part's own scale: both are multiplied by df / chi²(df)
+    source: str  # parts, size, years
 
     @property
     def yearly(self) -> float:
@@ -140,17 +125,14 @@ def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> Spread:
-    """The spread of parts of a size, from the years up to `last_year`.
+    """The spread of parts of a size (US dollars a year) like one of `ANALOGUES`.
 
-    Parameters
-    ----------
-    size_usd : US dollars a year of the part.
-    last_year : last year that may be used; the kept year not after it is taken, the earliest where all are.
-    analogue : one of `ANALOGUES`.
+    Of the kept years the last one up to `last_year` is taken, the earliest where all are later.
     """
     if analogue not in ANALOGUES:
         raise UserError(f"analogue: found {analogue}, expected one of {'; '.join(ANALOGUES)}")
-    rows = read_kept("part_spreads.csv").query("analogue == @analogue")
+    rows = read_kept("part_spreads.csv")
+    rows = rows[rows["analogue"] == analogue]
     year = max((y for y in rows["last_year"] if y <= last_year), default=rows["last_year"].min())
     row = nearest_class(rows[rows["last_year"] == year], int(size_class(size_usd)))
     walk, noise = divide(row["variance"], row["autocorrelation"])
@@ -179,19 +161,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """From the largest flow to the one that is asked for.
+    """From the largest flow to the one that is asked for."""
 
-    Parameters
-    ----------
-    top : name of the largest flow; whole : its levels by year, without gaps, millions.
-    links : each inside the one before it; the last one's hidden years are asked for.
-    doubtful : years whose level of the last link may be of another scope than the earlier ones.
-    """
-
-    top: str
-    whole: pd.Series
-    links: tuple[Link, ...]
-    doubtful: tuple[int, ...] = ()
+    top: str  # name of the largest flow
+    whole: pd.Series  # its levels by year, without gaps, millions
+    links: tuple[Link, ...]  # each inside the one before it; the last one's hidden years are asked for
+    doubtful: tuple[
+        int, ...
+    ] = ()  # years whose level of the last link may be of another scope than earlier ones
 
     @property
     def members(self) -> list[str]:
@@ -211,20 +188,12 @@ class Chain:
 
 
 class Inferred(NamedTuple):
-    """The law of the hidden years of a chain, and what was learnt on the way.
-
-    Parameters
-    ----------
-    chain : what was looked at.
-    law : of the log levels (millions) of the years of the chain in which its last flow is not known.
-    same_scope : probability that the doubtful levels have the scope of the earlier ones.
-    scales : posterior mean of the square root of each link's scale (1: as erratic as usual).
-    """
+    """The law of the hidden years of a chain, and what was learnt on the way."""
 
     chain: Chain
-    law: Law
-    same_scope: float
-    scales: tuple[float, ...]
+    law: Law  # of the log levels (millions) of the years of the chain in which its last flow is not known
+    same_scope: float  # probability that the doubtful levels have the scope of the earlier ones
+    scales: tuple[float, ...]  # posterior mean of the root of each link's scale (1: as erratic as usual)
 
 
 def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
@@ -268,7 +237,11 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     depth, year = np.array([(i, y) for i, y, _ in published] + [(end, y) for y in chain.hidden]).T
     n = len(published)
     surprise = np.log([level for *_, level in published]) - log_whole[year[:n]].to_numpy()
-    shares = np.stack([_share_covariance(chain, i, depth, year) for i in range(end)])
+    since = year - chain.years[0]
+    lasting, passing = np.minimum.outer(since, since), np.equal.outer(year, year)
+    # What the share of each link brings into the levels inside it; scale 1, start left out.
+    parts = [link.spread.walk * lasting + link.spread.noise * passing for link in chain.links]
+    shares = np.stack([part * np.outer(depth > i, depth > i) for i, part in enumerate(parts)])
     joint = np.einsum("cl,lij->cij", scales, shares)
     joint += DIFFUSE * np.minimum.outer(depth, depth)
     joint[:, :n, :n] += np.diag(scope_sd**2 * ((depth == end) & np.isin(year, chain.doubtful))[:n])
@@ -280,14 +253,6 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     pulled = cross.transpose(0, 2, 1) @ solved
     mean = pulled[..., 0] + log_whole[chain.hidden].to_numpy()
     return log_density, mean, joint[:, n:, n:] - pulled[..., 1:]
-
-
-def _share_covariance(chain: Chain, index: int, depth: Array, year: Array) -> Array:
-    """Covariance that the share of one link brings into log levels at (depth, year); scale 1, start left out."""
-    spread, since = chain.links[index].spread, year - chain.years[0]
-    walk, noise = spread.walk * np.minimum.outer(since, since), spread.noise * np.equal.outer(year, year)
-    inside = depth > index
-    return (walk + noise) * np.outer(inside, inside)
 
 
 LAST_PANEL_YEAR = 2020
@@ -410,17 +375,14 @@ LINK_YEARS = 3
 
 
 def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> tuple[float, float]:
-    """Correlation and stretch for `combine`, each the mean over panels and scored years.
+    """Correlation and stretch for `combine`, each the mean over panels and scored years up to `origin`, or all.
 
-    Parameters
-    ----------
-    errors : rows as in ``nowcast_errors.csv``; None where nothing has been scored.
-    origin : last year whose scores may be used; all by default.
+    `errors` has rows as in ``nowcast_errors.csv``, and is None where nothing has been scored.
     """
     if errors is None:
         return 0.0, 1.0
-    rows = errors[(errors["method"] == "combined") & (errors["month"] == month)]
-    rows = rows if origin is None else rows[rows["year"] <= origin]
+    known = errors["year"] <= (np.inf if origin is None else origin)
+    rows = errors[known & (errors["method"] == "combined") & (errors["month"] == month)]
     if rows["year"].nunique() < LINK_YEARS:
         return 0.0, 1.0
     return float(rows["correlation"].mean()), float(rows["stretch"].mean())
@@ -446,10 +408,7 @@ class _SoFar(NamedTuple):
 def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[_SoFar]:
     """What the first months say of those of `years` for which a year so far but no level was known.
 
-    Parameters
-    ----------
-    levels : level by year, millions, of the case's day.
-    size_usd : of the flow, US dollars a year.
+    `levels` are those of the case's day by year, millions, and `size_usd` of the flow, US dollars a year.
     """
     stretches = case.releases()
     known = sorted(year_to_date(stretches).items())
@@ -486,8 +445,6 @@ def first_ratio_year() -> int:
     return int(read_kept(PRIOR_FILE)["origin"].min())
 
 
-# --- the partner's figures ---
-
 MIN_COMMON = 3
 """Years that both sides must have published before one can stand in for the other."""
 LEAST_GAP_SD = 0.02
@@ -513,9 +470,6 @@ def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> Observati
     covariance = max(float(gap.std(ddof=1)), LEAST_GAP_SD) ** 2 * (np.eye(len(wanted)) + 1 / n)
     what = f"{case.partner}'s figures of {year_spans(wanted)}"
     return Observation(what, np.log(other[wanted]) + gap.mean(), covariance, n - 1.0)
-
-
-# --- parcels ---
 
 
 def parcels(case: GoalCase) -> pd.DataFrame:

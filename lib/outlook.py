@@ -13,7 +13,7 @@ The parent's drift is itself shrunk to its class, and moved by *its* parent in t
 panels in which sub-flows and totals are both known and kept in ``data/reference/parent_weights.csv``.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple, TypeVar
@@ -26,7 +26,7 @@ from lib import evidence, goals, growth, reference
 from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
-from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred, Observation
+from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred
 from lib.goals import Goal, Kind, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
@@ -43,9 +43,6 @@ CERTAIN = 5e-4
 """A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
 OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
 NEXT_TO_NOTHING = "Any flow like this one reaches the goal: probability 1.000."
-
-
-# --- what was to be expected before anything but the own yearly record is looked at ---
 
 
 class Parent(NamedTuple):
@@ -84,10 +81,8 @@ def prior_with_parents(
         left *= weight * (1 - share)
     names = ", ".join(parent.name for parent in parents)
     source = f"{reference.source}; drift moved by {names}" if parents else reference.source
-    rest = 1.0 - own_share - sum(share for _, share, _ in rows[1:])
-    table = pd.DataFrame(
-        [*rows, ("reference class", rest, reference.drift)], columns=["source", "share", "drift"]
-    )
+    rows.append(("reference class", 1.0 - sum(share for _, share, _ in rows), reference.drift))
+    table = pd.DataFrame(rows, columns=["source", "share", "drift"])
     return replace(reference, drift=reference.drift + moved, source=source), table
 
 
@@ -103,47 +98,34 @@ def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Expectation:
-    """The growth of a flow that was to be expected at an origin, and where that comes from.
+    """The growth of a flow that was to be expected at an origin, and where that comes from."""
 
-    Parameters
-    ----------
-    origin : year of the last level.
-    level_mn : that level; size_usd : the same in US dollars.
-    world : whether the partner is the world, whose flows have a reference class of their own.
-    prior, posterior : what other flows say, and what remains after the flow's own rates.
-    shares : how much of the expected drift comes from where (`prior_with_parents`).
-    """
-
-    origin: int
+    origin: int  # year of the last level
     level_mn: float
-    size_usd: float
-    world: bool
-    prior: Prior
-    posterior: Posterior
-    shares: pd.DataFrame
+    size_usd: float  # that level in US dollars
+    world: bool  # whether the partner is the world, whose flows have a reference class of their own
+    prior: Prior  # what other flows say
+    posterior: Posterior  # what remains after the flow's own rates
+    shares: pd.DataFrame  # how much of the expected drift comes from where (`prior_with_parents`)
 
 
 def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     """What was to be expected from the last year of `levels` (by year, millions) on, as the case's day knew it."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     rates = growth.log_growth(levels)
-    parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
+    parents = []
+    for larger in lineage(case):
+        before = larger.series()["value_mn"].loc[:origin]
+        if len(before) > 1:
+            its_class = prior_for(larger, float(before.iloc[-1]), int(before.index[-1]))
+            parents.append(Parent(larger.label_beside(case), growth.log_growth(before), its_class))
     # Of a parent's difference from its class the median of the kept slopes counts.
     weight = float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
     own_class = prior_for(case, level, origin)
-    prior, shares = prior_with_parents(own_class, [one for one in parents if one], rates, weight)
+    prior, shares = prior_with_parents(own_class, parents, rates, weight)
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
     return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
-
-
-def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
-    """A larger flow up to the origin; None where two levels of it were not known by then."""
-    levels = larger.series()["value_mn"].loc[:origin]
-    if len(levels) < 2:
-        return None
-    prior = prior_for(larger, float(levels.iloc[-1]), int(levels.index[-1]))
-    return Parent(name, growth.log_growth(levels), prior)
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
@@ -151,9 +133,6 @@ def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
     world = case.partner == WORLD
     known = min(year, reference.last_released(case.as_of, world))
     return laws.drawn(reference.prior_for(case.usd_mn(level_mn, year) * 1e6, known, world=world))
-
-
-# --- the answer ---
 
 
 @dataclass(frozen=True)
@@ -268,8 +247,8 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     if case.as_of > date(goal.deadline, 12, 31):
         kind = "inferred"
     needed = goals.needed_rates(goal, levels, kind == "inferred")
-    found = Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed)
-    found = replace(found, assume=Assumptions.of(case) if assume is None else assume)
+    assume, nothing = Assumptions.of(case) if assume is None else assume, pd.Series(dtype=float)
+    found = Answer(case, goal, levels, verdicts, kind, nothing, needed, assume=assume)
     undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
     if not undecided:
         return found
@@ -284,22 +263,17 @@ def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Lea
     case, goal, levels, assume = asked.case, asked.goal, asked.levels, asked.assume
     law, used, inferred = _from_levels(asked, expected, kinds)
     unknown = [year for year in law.years if year not in levels.index]
-    seen: dict[str, Callable[[], Observation | None]] = {
-        evidence.MIRROR: lambda: evidence.mirror(case, levels, unknown),
-        evidence.YEAR_SO_FAR: lambda: evidence.year_so_far(case, levels, unknown, expected.size_usd),
-    }
-    for kind, look in seen.items():
-        if kind in kinds and (found := look()) is not None:
-            law, used = found.given(law), used | {kind: found.what}
+    if evidence.MIRROR in kinds and (seen := evidence.mirror(case, levels, unknown)):
+        law, used[evidence.MIRROR] = seen.given(law), seen.what
+    size = expected.size_usd
+    if evidence.YEAR_SO_FAR in kinds and (seen := evidence.year_so_far(case, levels, unknown, size)):
+        law, used[evidence.YEAR_SO_FAR] = seen.given(law), seen.what
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
-    if (
-        evidence.PARCELS in kinds
-        and assume.parcels_counted > 0
-        and len(added := evidence.parcels_a_year(case))
-    ):
-        believed = (1 - assume.parcels_counted, assume.parcels_counted)
-        law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
-        used[evidence.PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
+    counted = assume.parcels_counted if evidence.PARCELS in kinds else 0.0
+    if counted > 0 and len(added := evidence.parcels_a_year(case)):
+        more = laws.plus(law, added.drop(known, errors="ignore").to_dict())
+        law = laws.pool([law, more], (1 - counted, counted))
+        used[evidence.PARCELS] = f"{case.reporter}, counted with a probability of {counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
     return laws.prune(law, evidence.NEGLIGIBLE), used, inferred
 
@@ -335,9 +309,7 @@ def own_law(
 ) -> Law:
     """The law of the years to the deadline from the own yearly levels up to it, which are known exactly.
 
-    Parameters
-    ----------
-    later : a year after the deadline whose level is taken in too, in doubt of its scope after a silence.
+    The level of `later`, a year after the deadline, is taken in too, in doubt of its scope after a silence.
     """
     first = next(year for year in range(goal.base_year + 1, goal.deadline + 1) if year not in levels.index)
     start, end = first - 1, later or goal.deadline
@@ -379,9 +351,6 @@ def _from(expected: Expectation, year: int) -> Posterior:
     """The growth to be expected from a year on: the latest rate echoes in the year after it alone."""
     of_all = expected.posterior
     return of_all if year == expected.origin else of_all._replace(echo=np.zeros_like(of_all.echo))
-
-
-# --- the larger flows ---
 
 
 def lineage(case: Case) -> list[Case]:

@@ -5,9 +5,8 @@ sample: *known* regressions use what the drivers did up to the origin, *foresigh
 year forecast, which nobody is. Both are fitted to the years up to the origin only.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,28 +31,24 @@ DRIVERS = {
 }
 """Drivers by short name, all as log growth of the year's average (prices) or of the year (GDP)."""
 
-LEAST_YEARS = 12
-"""Four drivers and a constant leave seven degrees of freedom then; with fewer years nothing is fitted."""
-
-LEAST_RATES = 10
-"""Growth rates before the first origin: four drivers and a constant then leave five degrees of freedom."""
-
-LEAST_FORECASTS = 8
-"""With fewer forecasts than this, no word on which is better."""
+LEAST_YEARS = 12  # for a fit: four drivers and a constant leave seven degrees of freedom then
+LEAST_RATES = 10  # before the first origin of a forecast: they leave five then
+LEAST_FORECASTS = 8  # with fewer forecasts than this, no word on which is better
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What the notebook looks at.
 
     Parameters
     ----------
-    case : the parameters.
     family : level by year of the flow and of each larger one, in the case's currency.
-    subject : reporter of the flow with the longest unbroken record of growth, on which breaks and drivers are read;
-        name : that flow in words; usd : its level in million dollars.
+    subject : reporter of the flow with the longest unbroken record of growth (`run`), on which breaks and drivers are
+        read; name : that flow in words; usd : its level in million dollars.
     drivers : log growth of the drivers by year, as far as over on the day; none where the trade is not that of China
         with Russia, of which they were chosen.
+    with_china : whether China or a place in it is one side of the trade.
+    state : why drivers explain nothing, where they do not: "other" trade, growth that stands "still", or "few" years.
+    run : the longest unbroken run of the subject's log growth, in the case's currency.
     """
 
     case: DriverCase
@@ -63,25 +58,9 @@ class View:
     usd: pd.Series
     drivers: pd.DataFrame
 
-    @property
-    def with_china(self) -> bool:
-        """Whether China or a place in it is one side of the trade."""
-        above, names = fig.parents(), [self.subject]
-        while parent := above.get(names[-1]):
-            names.append(parent)
-        return "China" in (*names, self.case.partner)
-
-    @property
-    def state(self) -> str:
-        """Why drivers explain nothing, where they do not: "other" trade, growth that stands "still", or "few" years."""
-        if self.drivers.empty:
-            return "other"
-        return "still" if is_still(log_growth(self.usd).dropna()) else "few"
-
-    @property
-    def run(self) -> pd.Series:
-        """The longest unbroken run of the subject's log growth, in the case's currency."""
-        return _longest_run(self.family[self.subject])
+    with_china: bool
+    state: str
+    run: pd.Series
 
 
 def look(case: DriverCase) -> View:
@@ -90,10 +69,14 @@ def look(case: DriverCase) -> View:
     family = {name: member.series()["value_mn"] for name, member in members.items()}
     subject = max(family, key=lambda name: len(_longest_run(family[name])))
     usd = members[subject].model_copy(update={"currency": "USD"}).series()["value_mn"]
-    driven_by = drivers(case.as_of.year)
+    driven_by, above, sides = drivers(case.as_of.year), fig.parents(), [subject]
+    while parent := above.get(sides[-1]):
+        sides.append(parent)
     if not {"China", "Russia"} <= {*family, case.partner}:
         driven_by = driven_by.iloc[:0]
-    return View(case, family, subject, members[subject].flow_name, usd, driven_by)
+    state = "other" if driven_by.empty else "still" if is_still(log_growth(usd).dropna()) else "few"
+    about = usd, driven_by, "China" in (*sides, case.partner), state, _longest_run(family[subject])
+    return View(case, family, subject, members[subject].flow_name, *about)
 
 
 def _longest_run(level: pd.Series) -> pd.Series:
@@ -101,9 +84,6 @@ def _longest_run(level: pd.Series) -> pd.Series:
     rates = log_growth(level).dropna()
     runs = rates.groupby((rates.index.to_series().diff() != 1).cumsum().to_numpy())
     return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
-
-
-# --- growth taken apart into pieces that add up exactly: log growth, or contributions to growth ---
 
 
 def currency_parts(view: View) -> pd.DataFrame:
@@ -123,9 +103,8 @@ def currency_parts(view: View) -> pd.DataFrame:
 
 def fuel_parts(view: View) -> pd.DataFrame:
     """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
-    case, kept = view.case, read_kept("fuel_split.csv")
-    if case.reporter == "Russia":
-        case = case.mirror()
+    kept = read_kept("fuel_split.csv")
+    case = view.case.mirror() if view.case.reporter == "Russia" else view.case
     ours = case.partner == "Russia" and "China" in (*view.family, case.reporter)
     rows = kept[ours & (kept["flow"] == case.flow) & (kept["year"] < case.as_of.year)]
     return rows.drop(columns="flow").set_index("year")
@@ -152,11 +131,9 @@ def parts_of_whole(view: View) -> pd.DataFrame:
 
 
 def both_flows(view: View) -> pd.DataFrame:
-    """Exports and imports of the subject, by year of which both and those a year before are known.
+    """Exports and imports of the subject, by year of which both and those a year before are known; fractions.
 
-    Returns
-    -------
-    Frame with year, growth (of their sum), export and import (contributions), import_share; fractions.
+    `growth` is that of their sum, `export` and `import` what each contributed to it.
     """
     names, parts = ["year", "growth", "export", "import", "import_share"], {}
     for flow in ("export", "import") if view.case.flow == "total" else ():
@@ -187,31 +164,19 @@ def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
     for name, level in family.items():
         log = np.log(level.dropna())
         if {year - 1, year} <= set(log.index) and len(log) >= 3:
-            total, own, years = (
-                log.iloc[-1] - log.iloc[0],
-                log[year] - log[year - 1],
-                log.index[-1] - log.index[0],
-            )
+            total, own = log.iloc[-1] - log.iloc[0], log[year] - log[year - 1]
+            years = log.index[-1] - log.index[0]
             rates = np.expm1([total / years, (total - own) / (years - 1), own])
             rows.append((name, log.index[0], log.index[-1], *rates, own / total if total else np.nan))
     columns = ["name", "first", "last", "with_year", "without_year", "in_year", "share"]
     return pd.DataFrame(rows, columns=columns)
 
 
-# --- drivers ---
-
-
 def drivers(before: int) -> pd.DataFrame:
-    """Log growth of each driver by year, from years that ended before a calendar year.
+    """Log growth of each driver (columns, `DRIVERS`) by year, from years that ended before a calendar year.
 
-    Parameters
-    ----------
-    before : only earlier years are used; the year of an as-of date, so that nothing of it leaks in.
-
-    Returns
-    -------
-    Frame by year with the columns of `DRIVERS`; NaN where a driver is not known. Growth of the rouble is that of
-    its price in dollars: positive when it gained.
+    Of an as-of date that is its year, so that nothing of it leaks in. Growth of the rouble is that of its price in
+    dollars: positive when it gained. NaN where a driver is not known.
     """
     rows = fig.load_covariates()
     wide = rows[rows["year"] < before].pivot(index="year", columns="variable", values="value")
@@ -241,11 +206,7 @@ def _is_thin(table: pd.DataFrame) -> bool:
 
 
 def coefficients(table: pd.DataFrame) -> pd.DataFrame:
-    """Least squares of growth on the drivers, and how fragile it is.
-
-    Parameters
-    ----------
-    table : column growth and one column a driver, by year.
+    """Least squares of growth on the drivers (a column each, by year), and how fragile it is.
 
     Returns
     -------
@@ -277,25 +238,18 @@ def explained(table: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["growth", "fit", "residual"])
     fitted = ols(table)
     slopes, growth = fitted.params.drop("const"), table["growth"]
-    parts = table[slopes.index] * slopes
-    return parts.assign(
-        const=fitted.params["const"], residual=fitted.resid, growth=growth, fit=growth - fitted.resid
-    )
+    rest = {"const": fitted.params["const"], "residual": fitted.resid}
+    return (table[slopes.index] * slopes).assign(**rest, growth=growth, fit=growth - fitted.resid)
 
 
 def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
     """Forecasts of each year's log growth from the year before, by model, with their scores.
 
-    Parameters
-    ----------
-    level_usd_mn : the flow by year, millions of dollars; years before a gap are not used.
-    drivers : as the function of that name gives them.
-
     Returns
     -------
     Frame: origin, year (the one forecast), model, location, scale, df, error (location − what came), crps, inside
     (whether the 80 % interval held it); origins from `LEAST_RATES` rates on for which all models can be fitted and
-    judged; no row where growth never changes.
+    judged, none before a gap; no row where growth never changes.
     """
     growth = log_growth(level_usd_mn).dropna()
     table = pd.concat([growth.rename("growth"), drivers], axis=1).sort_index()
@@ -333,22 +287,16 @@ def _scored(found: pd.DataFrame) -> pd.DataFrame:
         return found
     import scoringrules
 
-    error, scale = (
-        found["location"] - found["came"],
-        found["scale"].clip(lower=1e-6),
-    )  # some records never move
-    crps = scoringrules.crps_t(
-        *(part.to_numpy() for part in (found["came"], found["df"], found["location"], scale))
-    )
+    error, scale = found["location"] - found["came"], found["scale"].clip(lower=1e-6)
+    law = (found[name].to_numpy() for name in ("came", "df", "location"))
+    crps = scoringrules.crps_t(*law, scale.to_numpy())
     return found.assign(error=error, crps=crps, inside=error.abs() <= scale * stdtrit(found["df"], 0.9))
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Scores by model over all years: rmse, mae, crps, inside (share), better (years in which its CRPS beat the core's).
+    """Scores by model over all years, in the order of `forecasts`, in log growth; empty without any.
 
-    Returns
-    -------
-    Frame indexed by model in the order of `forecasts`, with years (their number), in log growth; empty without any.
+    `inside` is the share of intervals that held, `better` counts years in which its CRPS beat the core's, of `years`.
     """
     if found.empty:
         return pd.DataFrame()

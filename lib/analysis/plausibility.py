@@ -1,8 +1,5 @@
 """Rules that catch the usual slips of published trade figures: units, decimals, currencies, dates, sums.
 
-Levels are held against other prints of the same period and the pace of the years around; growth against levels, exports
-and imports against their total.
-
 A rule sees numbers alone, never the status that somebody gave a row, and says which row it doubts, what would be
 expected, and which rows speak against it. A flag is a question for a reader, not a verdict: nothing is changed.
 """
@@ -25,11 +22,9 @@ NUMBERS = ["value_mn", "yoy_pct", "log", "pace", "middle", "half", "half_yoy"]
 def prepare(figures: pd.DataFrame, rates: pd.Series) -> pd.DataFrame:
     """What the rules compare, under a plain index; goals and amounts without a beginning are left out.
 
-    Returns
-    -------
-    The figures with log (of the level in millions of US dollars), pace (log of the same a day), middle (of the
-    period), rate (yuan per dollar), half (half a unit of the last printed digit, as a fraction of the value),
-    half_yoy (the same of the growth, points), and the numbers of their flow and period.
+    Added are log (of the level in millions of US dollars), pace (log of the same a day), middle (of the period), rate (yuan
+    per dollar), half (half a unit of the last printed digit, as a fraction of the value), half_yoy (the same of the growth,
+    points), and the numbers of their flow and period.
     """
     rows = figures[(figures["status"] != "goal") & figures["period_start"].notna()].reset_index(drop=True)
     year = rows["period_end"].dt.year
@@ -57,12 +52,9 @@ def half_unit(value: float) -> float:
 
 
 def pair(left: pd.DataFrame, keys: list[str], right: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Each row beside the other rows with the same keys.
+    """Each row beside the other rows with the same keys: their places (row, row_o), `NUMBERS` and `PERIOD`.
 
-    Returns
-    -------
-    row and row_o, the places of the two in the index, and for both (the other's with the suffix _o) the
-    columns of `NUMBERS` and `PERIOD`.
+    What is the other's has the suffix _o.
     """
     by = {name: f"key{n}" for n, name in enumerate(keys)}
     one, other = (
@@ -104,26 +96,18 @@ def _percent(values: pd.Series) -> pd.Series:
     return values.map("{:+,.1f} %".format).astype("str").str.replace("-", "−")
 
 
-SAME_NUMBER = 0.05
-"""Log distance within which two prints are the same number; a year's rates spread a conversion by so much."""
+# Log distances.
+SAME_NUMBER = 0.05  # within it two prints are the same number; a year's rates spread a conversion by so much
+SAME_SIZE = 0.35  # within it a level fits the years around: yearly trade of a pair seldom changes more
+CONFLICT = 0.02  # prints of a level in one currency differ by rounding to two or three digits at most
+JUMP = float(np.log(3))  # beyond three times the pace of the years around, growth is rarer than a slip
+APART = float(np.log(2))  # beyond it the paces of neighbours contradict one another
+MIRROR = float(np.log(1.25))  # freight and insurance explain 6 to 10 % (IMF, DOTS), re-exports some more
 
-SAME_SIZE = 0.35
-"""Log distance within which a level fits the years around it: yearly trade of a country pair seldom changes more."""
-
-CONFLICT = 0.02
-"""Two prints of a level in one currency differ by rounding to two or three digits at most: 2 per cent."""
-
-JUMP = float(np.log(3))
-"""Beyond three times the pace of the years around, growth is rarer than a slip."""
-
-NEAR_DAYS = 800
-"""Two periods are neighbours when their middles lie within a little more than two years of one another."""
-
-APART = float(np.log(2))
-"""Neighbours contradict one another when their paces differ by more than a factor of two."""
-
-MIRROR = float(np.log(1.25))
-"""Freight and insurance explain 6 to 10 per cent (IMF, Direction of Trade Statistics), re-exports some more."""
+NEAR_DAYS = 800  # neighbours' middles lie within a little more than two years of one another
+GROWTH_POINTS = 2.0  # between printed growth and that of the levels: revisions of the base explain up to two
+PARTS_POINTS = 0.3  # between the growth of a total and that of its parts, beside their rounding
+PARTS_SHARE = 0.01  # of the total: exports and imports may be rounded and revised apart
 
 SLIPS = {
     1: "a decimal, or yi (亿, 0.1 bn) taken for bn",
@@ -137,13 +121,11 @@ SLIPS = {
 def _expectations(rows: pd.DataFrame) -> pd.DataFrame:
     """What the other rows of a flow say of each level, by the same index.
 
-    Returns
-    -------
-    others and around (log of millions of US dollars: median of the other prints of the period, and the median
-    pace of neighbouring periods; NaN where there are none), off (log distance from `others`, or else from
-    `around`), fits (the distance below which `off` is no surprise), lonely (most neighbouring periods contradict
-    the level: a sound one beside a wrong one is not), doubted (lonely; or, where there are other prints, the years
-    around do not side with it against them) and compared (of those the figures that they were compared with).
+    others and around (log of millions of US dollars: median of the other prints of the period, and the median pace of
+    neighbouring periods; NaN where there are none), off (log distance from `others`, or else from `around`), fits (the
+    distance below which `off` is no surprise), lonely (most neighbouring periods contradict the level: a sound one beside a
+    wrong one is not), doubted (lonely; or, where there are other prints, the years around do not side with it against them)
+    and compared (of those the figures that they were compared with).
     """
     pairs = pair(rows[rows["log"].notna()], ["flow_number"])
     same = (pairs["period_start"] == pairs["period_start_o"]) & (pairs["period_end"] == pairs["period_end_o"])
@@ -159,12 +141,10 @@ def _expectations(rows: pd.DataFrame) -> pd.DataFrame:
     named = pd.concat([twins, near[~near["row"].isin(rows.index[twin])]])
     named = named[named["row"].isin(rows.index[doubted | lonely])]  # no rule doubts another
     compared = named["row_o"].map(rows["figure_id"]).groupby(named["row"]).agg(_names)
-    found = pd.DataFrame(
-        {"others": others, "around": around, "off": rows["log"] - others.where(twin, around)}
-    )
-    said = compared.reindex(rows.index).fillna("")
+    off, said = rows["log"] - others.where(twin, around), compared.reindex(rows.index).fillna("")
+    found = pd.DataFrame({"others": others, "around": around, "off": off, "lonely": lonely})
     fits = np.where(twin, SAME_NUMBER, SAME_SIZE)
-    return found.assign(fits=fits, lonely=lonely, doubted=doubted, compared=said)
+    return found.assign(fits=fits, doubted=doubted, compared=said)
 
 
 def _slips(rows: pd.DataFrame) -> pd.Series:
@@ -181,33 +161,27 @@ def _slips(rows: pd.DataFrame) -> pd.Series:
 # --- the rules: each gives the rows that it doubts (row) beside those that speak against them (row_o) ---
 
 
-def _off(found: pd.DataFrame, logs: pd.Series, why: pd.Series | str = "") -> pd.DataFrame:
-    """Doubted levels, the logs of what was expected in their own currency, and what they were compared with."""
+def _off(found: pd.DataFrame, why: pd.Series | str = "", by: str = "off") -> pd.DataFrame:
+    """Doubted levels, what was expected ("off" from it, or "around") in their own currency, and what says so."""
     if found.empty:
         return found
-    places = found.index.to_series()
+    logs, places = found["log"] - found["off"] if by == "off" else found["around"], found.index.to_series()
     expected = np.exp(logs) * np.where(found["currency"] == "CNY", found["rate"], 1.0)
     about = "about " + _millions(expected, found, places) + why
     return pd.DataFrame({"row": places, "expected": about, "against": found["compared"]})
 
 
-def _other_currency(rows: pd.DataFrame) -> pd.DataFrame:
-    found = rows[rows["slip"] == "currency"]
-    return _off(found, found["log"] - found["off"])
-
-
 def _power_of_ten(rows: pd.DataFrame) -> pd.DataFrame:
     found = rows[rows["slip"] == "ten"]
     slip = (found["off"].abs() / np.log(10)).round().map(SLIPS).astype("str")
-    return _off(found, found["log"] - found["off"], " (" + slip + ")")
+    return _off(found, " (" + slip + ")")
 
 
 def _jump(rows: pd.DataFrame) -> pd.DataFrame:
     """Far off the pace of the periods around, and no other print of the period supports it."""
     alone = ~((rows["log"] - rows["others"]).abs() <= SAME_SIZE)
     far = (rows["log"] - rows["around"]).abs() > JUMP
-    found = rows[far & alone & rows["lonely"] & (rows["slip"] == "")]
-    return _off(found, found["around"])
+    return _off(rows[far & alone & rows["lonely"] & (rows["slip"] == "")], by="around")
 
 
 def _conflict(rows: pd.DataFrame) -> pd.DataFrame:
@@ -238,8 +212,7 @@ def _part_above_whole(rows: pd.DataFrame) -> pd.DataFrame:
 def _mirror_gap(rows: pd.DataFrame) -> pd.DataFrame:
     """The partner's own figures for the same goods all differ by more than freight and re-exports explain."""
     pairs = mirror_pairs(rows)
-    gap = (pairs["log"] - pairs["log_o"]).abs()
-    return pairs[gap.groupby(pairs["row"]).transform("min") > MIRROR]
+    return pairs[(pairs["log"] - pairs["log_o"]).abs().groupby(pairs["row"]).transform("min") > MIRROR]
 
 
 def mirror_pairs(rows: pd.DataFrame) -> pd.DataFrame:
@@ -269,16 +242,6 @@ def _same_number(rows: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(expected="another number: this is that of " + of)[bad]
 
 
-GROWTH_POINTS = 2.0
-"""Points between printed growth and growth of the levels: revisions of the base explain up to two."""
-
-PARTS_POINTS = 0.3
-"""Points between the growth of a total and that of its parts, beside the rounding of what is printed."""
-
-PARTS_SHARE = 0.01
-"""Of the total: exports and imports may be rounded and revised apart."""
-
-
 def _growth_against_levels(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth that fits no level of the same months a year earlier; the side with fewer texts is doubted."""
     pairs = with_growth(rows)
@@ -294,12 +257,10 @@ def _growth_against_levels(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_growth(rows: pd.DataFrame) -> pd.DataFrame:
-    """Figures that print growth beside levels of the same months a year earlier, in one currency.
+    """Figures that print growth beside levels of the same months a year earlier, in one currency (`pair`).
 
-    Returns
-    -------
-    As `pair`, with between (growth between the two levels, per cent) and fits (whether that is what is printed,
-    up to revisions and rounding).
+    `between` is the growth between the two levels, per cent, and `fits` whether that is what is printed, up to revisions
+    and rounding.
     """
     levels = rows[rows["log"].notna()]
     later = levels[levels["yoy_pct"].notna()]
@@ -328,20 +289,21 @@ def _growth_of_parts(rows: pd.DataFrame) -> pd.DataFrame:
     found = _triples(rows[rows["log"].notna() & (rows["yoy_pct"] > -100)])
     parts = found["value_mn_x"] + found["value_mn_m"]
     base = sum(implied_base(found[f"value_mn{part}"], found[f"yoy_pct{part}"] / 100) for part in ("_x", "_m"))
-    implied = (parts / base - 1) * 100
     # Growth is printed to a tenth or a whole; how the parts weigh is uncertain by their rounding.
     spread = (found["yoy_pct_x"] - found["yoy_pct_m"]).abs()
     allowed = PARTS_POINTS + (found["half_x"] + found["half_m"]) * spread
     allowed += found["half_yoy"] + found[["half_yoy_x", "half_yoy_m"]].max(axis=1)
-    bad = _closest(found.assign(implied=implied, excess=(implied - found["yoy_pct"]).abs() - allowed))
+    found = found.assign(implied=(parts / base - 1) * 100)
+    bad = _closest(found.assign(excess=(found["implied"] - found["yoy_pct"]).abs() - allowed))
     if bad.empty:
         return bad
     bad = bad.assign(found=_percent(bad["yoy_pct"]), expected=_percent(bad["implied"]))
-    fits, own = "growth that makes the total " + bad["found"], {}
+    listed = [_against_parts(bad)]
     for part in ("_x", "_m"):
-        own[part] = pd.DataFrame({"row": bad[f"row{part}"], "row_o": bad["row"], "expected": fits})
-        own[part]["found"] = _percent(bad[f"yoy_pct{part}"])
-    return pd.concat([_against_parts(bad), *own.values()])
+        own = pd.DataFrame({"row": bad[f"row{part}"], "row_o": bad["row"]})
+        own["found"] = _percent(bad[f"yoy_pct{part}"])
+        listed.append(own.assign(expected="growth that makes the total " + bad["found"]))
+    return pd.concat(listed)
 
 
 def _closest(found: pd.DataFrame) -> pd.DataFrame:
@@ -372,7 +334,7 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "other_currency": Rule("yuan and dollars exchanged", _other_currency),
+    "other_currency": Rule("yuan and dollars exchanged", lambda rows: _off(rows[rows["slip"] == "currency"])),
     "power_of_ten": Rule("a misplaced decimal, or a unit taken for another", _power_of_ten),
     "jump": Rule("far off the pace of the periods around", _jump),
     "conflict": Rule("other prints of the period differ by more than rounding", _conflict),

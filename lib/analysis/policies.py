@@ -6,7 +6,6 @@ autocorrelation mean nothing here; the honest yardsticks are the spread of the o
 error of their mean) and the rank of the year among all years (placebo in time).
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib.analysis.cases import PolicyCase
-from lib.errors import UserError, quote
+from lib.errors import quote, unclear
 from lib.growth import log_growth
 from lib.reference import read_kept
 from lib.series import annual_series, exchange_rates
@@ -26,10 +25,7 @@ WITH_OIL, ORDINARY = "Not to be told from the oil price", "Not to be told from a
 EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 """Who exports in a flow seen from China: the synthetic controls that speak to it."""
 
-LEAST_YEARS = 6
-"""Growth rates needed beside the event's own."""
-
-LEAST_LEVELS = 10
+LEAST_YEARS, LEAST_LEVELS = 6, 10  # growth rates needed beside the event's own; levels across a gap
 
 
 class Step(NamedTuple):
@@ -52,16 +48,10 @@ class Step(NamedTuple):
 
 
 def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
-    """The step of one year against the other years, with or without controls of the same year.
+    """The step of one year's log growth against the other years, with or without controls of the same year.
 
-    Parameters
-    ----------
-    growth : log growth by year.
-    controls : by year, such as the growth of the oil price; years in which one is missing are not used.
-
-    Returns
-    -------
-    None where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    Years in which a control is missing, such as the growth of the oil price, are not used. None is returned where the year
+    itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
     """
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
@@ -84,19 +74,12 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
 def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> Step | None:
     """The step by unobserved components: random walk with drift and an intervention from `year` on.
 
-    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin &
-    Koopman 2012, section 6.2). Gaps in the record are no harm: series with missing years can be read where `step`
-    cannot. Without gaps the two agree.
+    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin & Koopman
+    2012, section 6.2). Gaps in the record are no harm: `level` by year can be read where `step` cannot. Without gaps the
+    two agree. A price may be held constant, such as that of oil, known in every year of the record.
 
-    Parameters
-    ----------
-    level : Series by year, positive, gaps allowed.
-    price : a price to hold constant, such as that of oil, by year, positive, known in every year of the record.
-
-    Returns
-    -------
-    None for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that does not
-    converge.
+    None is returned for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that
+    does not converge.
     """
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
@@ -122,17 +105,12 @@ def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> 
 def read_policies(events: pd.DataFrame) -> pd.DataFrame:
     """The policies and shocks among the events, a row each reporter, those that the article of April 2014 names first.
 
-    Raises
-    ------
-    UserError
-        For a reporter that `reporters.csv` does not have.
+    Refused is a reporter that `reporters.csv` does not have.
     """
     rows = events[events["policy"] != ""]
     rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")
     for line, name in rows["reporter"][~rows["reporter"].isin(fig.load_reporters()["name"])].items():
-        raise UserError(
-            f"events.csv:{line}: reporters: found {quote(name)}, expected names of reporters.csv joined by '; '"
-        )
+        raise unclear(f"events.csv:{line}: reporters", quote(name), "names of reporters.csv joined by '; '")
     return rows.sort_values("named", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -142,19 +120,18 @@ def _first_years(dates: pd.Series) -> pd.Series:
     return day.dt.year + (day.dt.month > 6)
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What the notebook looks at.
 
     Parameters
     ----------
     levels : trade in million dollars by year, of the flow and of each larger one, as known on the day.
     events : the rows of data/events.csv that were past on the day.
-    evidence : event × evidence × conclusion, one row a policy and reporter: policy, named, date, reporter, year, near
-        (years within the span for which a level is known), effect, low, high (the step, 95 %), p, rank and n (of the
-        year among all), oil_effect and oil_p (beside the oil price), fuels (what their quantity added in the country's
-        trade), p_low and p_high (of its synthetic controls), beside (other events of that year), tested and conclusion;
-        effects are fractions. NaN where not known, date blank and year 0 where it had not begun.
+    evidence : one row a policy and reporter: policy, named, date, reporter, year, near (years within the span for which a
+        level is known), effect, low, high (the step, 95 %), p, rank and n (of the year among all), oil_effect and oil_p
+        (beside the oil price), fuels (what their quantity added in the country's trade), p_low and p_high (of its synthetic
+        controls), beside (other events of that year), tested and conclusion; effects are fractions. NaN where not known,
+        date blank and year 0 where it had not begun.
     tests, gaps, weights : kept synthetic controls of events that were past and flows that are asked about (`flow`, such as
         "RUS to CHN"), their gaps by year, and the weights of their donors, the largest first.
     """
@@ -170,10 +147,8 @@ class View:
 def look(case: PolicyCase) -> View:
     """Read the record around each policy, as known on the case's day."""
     rates = exchange_rates(fig.load_covariates(), case.as_of_time)
-    levels: dict[str, pd.Series] = {
-        member.reporter: annual_series(member.vintage(), "USD", rates)["value_mn"]
-        for member in [case, *case.lineage()]
-    }
+    family = {one.reporter: one.vintage() for one in [case, *case.lineage()]}
+    levels = {name: annual_series(rows, "USD", rates)["value_mn"] for name, rows in family.items()}
     everything = fig.load_events()
     events = everything[fig.last_days(everything["date"]) <= case.as_of_time]
     policies = read_policies(everything)
@@ -197,10 +172,8 @@ def _evidence(
     near = [int(y) for y in level.dropna().index if year - case.span <= y < year + case.span]
     alone = oil = None
     if near and near[0] < year <= near[-1]:
-        rates, price = (
-            log_growth(level).dropna(),
-            fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1],
-        )
+        price = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
+        rates = log_growth(level).dropna()
         alone, oil = step(rates, year), step(rates, year, log_growth(price).rename("oil").to_frame())
         if alone is None:
             alone, oil = step_across(level, year), step_across(level, year, price)

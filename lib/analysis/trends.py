@@ -15,27 +15,17 @@ from scipy.optimize import bisect
 from lib.growth import cagr, doubling_time, yoy
 from lib.reference import Array
 
-MIN_TREND_YEARS = 6
-"""Fewer levels than this do not carry a trend with an interval."""
-
+MIN_TREND_YEARS = 6  # fewer levels than this do not carry a trend with an interval
 DRAWS = 9999
-
-LEAST_VALUES = 8
-"""Fewer values than this leave no room for two segments of three and a choice between break years."""
-
-STILL = 1e-4
-"""Log growth whose range is less stands still: published digits could not tell it from that."""
+LEAST_VALUES = 8  # fewer leave no room for two segments of three and a choice between break years
+STILL = 1e-4  # log growth whose range is less stands still: published digits could not tell it from that
 
 
 def log_trend(levels: pd.Series) -> tuple[float, float, float]:
-    """Growth a year by least squares of log level on the calendar year, with a 95 % interval.
+    """Growth a year by least squares of log level on the calendar year, with a 95 % interval: (rate, low, high), fractions.
 
-    Gaps are no harm, nor years without trade, which are left out: the regressor is the year. Standard errors are
-    Newey & West's (1987), two lags, with the t distribution.
-
-    Returns
-    -------
-    (rate, low, high) as fractions; NaN for fewer than `MIN_TREND_YEARS` levels.
+    Gaps are no harm, nor years without trade, which are left out: the regressor is the year. Standard errors are Newey &
+    West's (1987), two lags, with the t distribution. NaN for fewer than `MIN_TREND_YEARS` levels.
     """
     known = levels[levels > 0]
     if len(known) < MIN_TREND_YEARS:
@@ -77,12 +67,7 @@ def summary(levels: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
 
 
 def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
-    """Runs of consecutive years that each reached the rate, longest first within a flow.
-
-    Returns
-    -------
-    Frame with name, first and last (years), years (their number).
-    """
+    """Runs of consecutive years that each reached the rate, longest first within a flow: name, first, last, years (number)."""
     rows = []
     for name, growth in rates.items():
         years = growth.index[growth >= goal_rate - 1e-9].astype(int).to_series()
@@ -90,9 +75,6 @@ def spells(rates: dict[str, pd.Series], goal_rate: float) -> pd.DataFrame:
             rows.append((name, run.iloc[0], run.iloc[-1], len(run)))
     found = pd.DataFrame(rows, columns=["name", "first", "last", "years"])
     return found.sort_values("years", ascending=False, kind="stable").sort_values("name", kind="stable")
-
-
-# --- breaks ---
 
 
 def is_still(rates: pd.Series) -> bool:
@@ -116,13 +98,8 @@ def find_break(run: pd.Series, trim: float) -> dict[str, Any]:
         return {"kind": "still", **about}
     f, place, p = _sup_f(run, trim)
     limit = _critical_value(len(run), trim)
-    about |= {
-        "kind": "break" if p <= 0.05 else "none",
-        "year": run.index[place],
-        "f": f,
-        "place": place,
-        "p": p,
-    }
+    about |= {"kind": "break" if p <= 0.05 else "none", "year": run.index[place]}
+    about |= {"f": f, "place": place, "p": p}
     about |= {"before": float(run.iloc[:place].mean()), "after": float(run.iloc[place:].mean())}
     return about | {"limit": limit, "seen": _detectable(len(run), limit, trim) * float(run.std())}
 
@@ -180,13 +157,9 @@ def _detectable(n: int, limit: float, trim: float = 0.15) -> float:
 
 
 def partitions(run: pd.Series, trim: float = 0.15, most: int = 3) -> pd.DataFrame:
-    """Best partitions into 1, 2, … segments of constant mean, by dynamic programming (Bai & Perron 2003).
+    """Best partitions into 1, 2, … `most` + 1 segments of constant mean, by dynamic programming (Bai & Perron 2003).
 
-    Parameters
-    ----------
-    run : values by year.
-    trim : share of n that each segment has at least.
-    most : largest number of breaks; fewer if the segments do not fit.
+    Each segment has a share `trim` of the values at least.
 
     Returns
     -------

@@ -85,11 +85,14 @@ def years_ahead(answer: Answer) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("year")
 
 
-_NUMBER = r"[0-9]{1,3}(?:[ .,'][0-9]{3})+(?:[.,][0-9]{1,9})?|[0-9]{1,12}(?:[.,][0-9]{1,9})?"
-
-LINE = re.compile(
-    rf'"?([0-9]{{4}})"?[ \t,;:=]+"?({_NUMBER})"?(?:[ \t,;:]+"?([+−-]?[0-9]{{1,4}}(?:[.,][0-9]{{1,9}})?) *%"?)?'
-)
+LINES = {
+    decimal: re.compile(
+        rf"""["]?([0-9]{{4}})"?[ \t,;:=]+"?([0-9]{{1,3}}(?:[ '{thousands}][0-9]{{3}})+(?:[{decimal}][0-9]{{1,9}})?"""
+        rf"""|[0-9]{{1,12}}(?:[{decimal}][0-9]{{1,9}})?)"?(?:[ \t,;:]+"?([+−-]?[0-9]{{1,4}}(?:[.,][0-9]{{1,9}})?) *%"?)?"""
+    )
+    for decimal, thousands in (".,", ",.")
+}
+"""A line by the sign that begins its decimals: a year, a level and perhaps its growth."""
 
 EXPECTED = 'a year, its level in millions and perhaps its growth, such as "2013 230 +50 %"'
 
@@ -115,17 +118,12 @@ def read_figures(text: str) -> pd.Series:
         raise UserError(
             f"own figures: found {len(lines)} lines, expected 1 to {OWN_MOST_FIGURES}: {EXPECTED}"
         )
-    parts = [LINE.fullmatch(line) for _, line in lines]
-    for (place, line), match in zip(lines, parts, strict=True):
-        if match is None:
-            raise UserError(f"own figures, line {place}: found {quote(line)}, expected {EXPECTED}")
-    decimal = _decimal_sign([match[2] for match in parts if match])
+    decimal, parts = _read_by_one_sign(lines)
     levels: dict[int, float] = {}
     implied: dict[int, float] = {}
     for (place, line), match in zip(lines, parts, strict=True):
-        assert match is not None
-        year, growing, plain = int(match[1]), match[3], re.sub("[ ']", "", match[2])
-        level = float(plain.replace(".", "").replace(",", ".") if decimal == "," else plain.replace(",", ""))
+        year, growing = int(match[1]), match[3]
+        level = float(re.sub(f"[^0-9{decimal}]", "", match[2]).replace(",", "."))
         rate = None if growing is None else float(growing.replace(",", ".").replace("−", "-")) / 100
         _check_line(place, line, year, level, rate, levels)
         levels[year] = level
@@ -134,31 +132,26 @@ def read_figures(text: str) -> pd.Series:
     return pd.Series(implied | levels, dtype=float).rename_axis("year").sort_index()
 
 
-def _decimal_sign(written: Sequence[str]) -> str:
-    """The decimal sign of numbers of one table: the sign that stands last, or not before three digits.
+def _read_by_one_sign(lines: list[tuple[int, str]]) -> tuple[str, list[re.Match[str]]]:
+    """The decimal sign by which all lines can be read, and their parts.
 
     Raises
     ------
     UserError
-        Where every point stands before three digits: 1.234 may be a thousand, or one and a bit.
+        For a line that no sign can read, or where both could: 1.234 may be a thousand, or one and a bit.
     """
-    for text in written:
-        signs = re.sub("[0-9 ']", "", text)
-        if len(set(signs)) == 2:
-            return signs[-1]
-        if len(signs) == 1 and len(text.partition(signs)[2]) != 3:
-            return signs
-        if len(signs) == 1 and len(text.partition(signs)[0]) > 3:
-            return signs
-        if len(signs) > 1:
-            return "." if signs[0] == "," else ","
-    if doubtful := [text for text in written if "." in text]:
-        found = doubtful[0]
-        raise UserError(
-            f"own figures: found {quote(found)}, expected a number that can be read in one way: did you mean "
-            f"{found.replace('.', '')} or {found}0?"
-        )
-    return "."
+    tried = {sign: [pattern.fullmatch(line) for _, line in lines] for sign, pattern in LINES.items()}
+    read = {sign: [part for part in parts if part] for sign, parts in tried.items() if all(parts)}
+    if not read:
+        place, line = lines[max(parts.index(None) for parts in tried.values())]
+        raise UserError(f"own figures, line {place}: found {quote(line)}, expected {EXPECTED}")
+    sign, parts = next(iter(read.items()))
+    doubtful = [part[2] for part in parts if len(read) > 1 and "." in part[2]]
+    if doubtful:
+        either = f"{doubtful[0].replace('.', '')} or {doubtful[0]}0"
+        expected = f"a number that can be read in one way: did you mean {either}?"
+        raise UserError(f"own figures: found {quote(doubtful[0])}, expected {expected}")
+    return sign, parts
 
 
 def _check_line(

@@ -28,7 +28,7 @@ from lib.law import FAN
 from lib.reference import (
     SIZES,
     age_warning,
-    coverage_line,
+    held,
     last_released,
     prior_for,
     read_kept,
@@ -56,14 +56,6 @@ def own_priors() -> dict[int, list[list[Any]]]:
 def _size_of(index: int) -> float:
     """A size in US dollars a year that lies in a class."""
     return float(SIZES[index] or SIZES[1] / 2)
-
-
-def _measured(index: int) -> list[str]:
-    """What intervals have held for flows of a size class, for 1 to 10 years ahead: the end of `coverage_line`."""
-    return [
-        coverage_line(years, _size_of(index)).partition("later, the ")[2]
-        for years in range(1, HORIZONS[-1] + 1)
-    ]
 
 
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
@@ -312,7 +304,7 @@ class Knowledge:
         if index is None:
             return self.gaps.place([start, place])
         later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
-        ended = [end, [[sd, weight] for sd, weight in later.items()]] if later else None
+        ended = [end, [[weight, sd**2] for sd, weight in later.items()]] if later else None
         chains = list(self._chains(case, levels, unknown, start, max(start, end - 1))) if larger else []
         return self.gaps.place([start, place, months(index), ended, chains])
 
@@ -411,7 +403,10 @@ def _payload(state: Any) -> dict[str, Any]:
         "grades": list(GRADES),
         "readings": goals.READING_LABELS,
         "default": cases.GoalCase().model_dump(mode="json"),  # the page opens with the case of the notebooks
-        "coverage": [_measured(index) for index in range(len(SIZES) - 1)],
+        "coverage": [
+            [held(years, _size_of(index)) for years in range(1, HORIZONS[-1] + 1)]
+            for index in range(len(SIZES) - 1)
+        ],
         "own": own_priors(),
         "base_rates": rates,
         "growth": growth.values(),
@@ -454,7 +449,7 @@ def _constants() -> dict[str, Any]:
         "own_most": what_if.OWN_MOST_FIGURES,
         "own_first": what_if.OWN_FIRST_YEAR + 1,
         "own_last": what_if.OWN_LAST_YEAR,
-        "line": what_if.LINE.pattern,
+        "lines": [line.pattern for line in what_if.LINES.values()],
         "figure": what_if.EXPECTED,
     }
 

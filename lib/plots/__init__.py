@@ -28,6 +28,8 @@ __all__ = [
     "fan_by_release",
     "goal_fan",
     "growth_table",
+]
+__all__ += [
     "hindcast",
     "levels_together",
     "met_by_group",
@@ -35,6 +37,8 @@ __all__ = [
     "odds_by_goal",
     "odds_by_release",
     "odds_by_row",
+]
+__all__ += [
     "probability_path",
     "probability_steps",
     "share_by_month",

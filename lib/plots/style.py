@@ -5,9 +5,8 @@ carries meaning differs in shape or line as well, so that the figures also work 
 where they end, not in a legend. Sources stand under the figure.
 
 The words: each function that draws ends with `finish(…, told)`, which keeps a sentence as the figure's label.
-`show` puts that sentence, or a better one from the notebook, into the output as
-``metadata["image/png"]["alt"]``, where the pages of runs, the site and nbconvert's classic template look for it
-(its lab template leaves it out).
+`show` puts that sentence, or a better one from the notebook, into the output as ``metadata["image/png"]["alt"]``,
+where the pages of runs, the site and nbconvert's classic template look for it.
 """
 
 import itertools

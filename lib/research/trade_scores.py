@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from lib import law
-from lib.analysis import tracking
+from lib.analysis import standards
 from lib.analysis.scores import pooled
-from lib.analysis.tracking import TrackedTarget
+from lib.analysis.standards import TrackedTarget
 from lib.errors import UserError
 from lib.reference import USED, Array
 from lib.research import backtest, panels
@@ -136,10 +136,10 @@ BASE_YEARS = range(2002, 2016)
 VERDICTS_PER_CLASS = 60
 
 TRACKERS = {
-    "Eurostat": tracking.eurostat,
-    "UN": tracking.un_progress_chart,
-    "ESCAP anticipated": tracking.escap_anticipated,
-    "SDSN": tracking.sdsn,
+    "Eurostat": standards.eurostat,
+    "UN": standards.un_progress_chart,
+    "ESCAP anticipated": standards.escap_anticipated,
+    "SDSN": standards.sdsn,
 }
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.analysis import tracking
-from lib.analysis.tracking import (
+from lib.analysis import standards
+from lib.analysis.standards import (
     TrackedTarget,
     escap_anticipated,
     escap_current_status,
@@ -126,7 +126,7 @@ def test_anticipated_progress_cut_points(latest, progress_class):
 
 
 def test_un_cut_points_through_the_deadline_value():
-    best, fair, worst = (name for _, name in tracking.UN_CLASSES)
+    best, fair, worst = (name for _, name in standards.UN_CLASSES)
     for latest, label in [(195.1, best), (194.9, fair), (110.1, fair), (109.9, worst)]:
         problem = TrackedTarget(100, 2010, latest, 2030, 200, 2030)
         assert un_progress_chart(problem).progress_class == label

@@ -16,7 +16,7 @@ from lib import tables
 from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    return open_store(tmp_path / "kept")
+    return tmp_path / "kept"
 
 
 READ: dict[Any, Any] = {}

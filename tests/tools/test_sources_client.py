@@ -41,7 +41,7 @@ from lib.tools.sources.publishers import (
     key_of,
     redact,
 )
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk
 
 PATH = "/data/dataflow/IMF.STA/IMTS/+/CHN.XG_FOB_USD+MG_CIF_USD.RUS.A"
 MEDIA = ("application/json", server_of.CSV_TYPE)
@@ -482,7 +482,7 @@ def test_no_key_in_any_file_log_message_or_address(
                 "Russia",
                 flow="total",
                 years=range(2010, 2012),
-                desk=Desk(client, open_store(tmp_path)),
+                desk=Desk(client, tmp_path),
             )
             written += [repr(fetched), fetched.observations.to_csv(), str(fetched.notes)]
         except UserError as error:

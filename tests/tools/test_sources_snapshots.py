@@ -15,7 +15,7 @@ from sources_kit import NOW, Time, quick_client
 from lib.errors import UserError
 from lib.tools.sources import snapshots
 from lib.tools.sources.client import Answer, Request
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk, folder_of
 
 QUESTION = Request(
     "imf", "https://api.imf.org/external/sdmx/3.0", "/data/x", (("period", "2013"), ("a", "b"))
@@ -194,17 +194,17 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEGOALS_SNAPSHOTS", str(tmp_path / "elsewhere"))
-    assert open_store() == tmp_path / "elsewhere"
+    assert folder_of() == tmp_path / "elsewhere"
     monkeypatch.delenv("TRADEGOALS_SNAPSHOTS")
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("TRADEGOALS_DATA", str(tmp_path / "data"))
-    assert open_store() == tmp_path / "data" / "snapshots"
+    assert folder_of() == tmp_path / "data" / "snapshots"
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        open_store(tmp_path / "file" / "below")
+        save(tmp_path / "file" / "below", answer())
 
 
 def write_many(folder: Path, worker: int) -> None:
@@ -229,7 +229,7 @@ def test_two_processes_write_at_once(store: Path) -> None:
 def test_vintages_are_the_answers_without_repetitions(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]
 ) -> None:
-    store = open_store(tmp_path_factory.mktemp("kept"))
+    store = tmp_path_factory.mktemp("kept")
     for minutes, body in enumerate(bodies):
         save(store, answer(body, minutes))
     changed = [body for before, body in zip([None, *bodies], bodies, strict=False) if body != before]

@@ -47,8 +47,8 @@ class Request:
 
     def headers(self) -> dict[str, str]:
         """What is sent beside the address, the key too."""
-        accept = {"Accept": ", ".join(self.media)}
-        return accept | ({self.key_header: self.key.reveal()} if self.key else {})
+        key = {self.key_header: self.key.reveal()} if self.key else {}
+        return {"Accept": ", ".join(self.media)} | key
 
     @property
     def url(self) -> str:
@@ -163,18 +163,17 @@ def get(client: Client, request: Request) -> Answer:
     """
 
     def wait(state: tenacity.RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
         bound = min(client.longest_wait, client.first_wait * 2 ** (state.attempt_number - 1))
-        return max(getattr(fault, "wait", 0.0), bound * (0.5 + client.chance() / 2))
+        asked = getattr(state.outcome and state.outcome.exception(), "wait", 0.0)
+        return max(asked, bound * (0.5 + client.chance() / 2))
 
     stop, retry = tenacity.stop_after_attempt(client.attempts), tenacity.retry_if_exception_type(Again)
     retrying = tenacity.Retrying(stop=stop, wait=wait, retry=retry, sleep=client.sleep, reraise=True)
     try:
         return retrying(lambda: client.loop.run(_attempt(client, request)))
     except Again as fault:
-        found = f"{fault.found}, at the last of {client.attempts} attempts"
-        expected = fault.expected + _without_tls(request.url)
-        raise refuse(request.url, redact(found, request.key), expected) from None
+        found = redact(f"{fault.found}, at the last of {client.attempts} attempts", request.key)
+        raise refuse(request.url, found, fault.expected + _without_tls(request.url)) from None
     except UserError as fault:
         raise type(fault)(redact(str(fault), request.key)) from None
 
@@ -287,9 +286,8 @@ def _fault_of(
     if status == 404:
         return refuse(request.url, found, "status 200", NothingThere)
     if quota := QUOTA_IN_WORDS.search(body):
-        hours, minutes = int(quota[1]), int(quota[2])
-        expected = f"an answer; ask again in {hours} h {minutes} min: what was answered so far is kept"
-        return refuse(request.url, found, expected, QuotaUsed)
+        left = f"ask again in {int(quota[1])} h {int(quota[2])} min"
+        return refuse(request.url, found, f"an answer; {left}: what was answered so far is kept", QuotaUsed)
     if status not in MAY_PASS:
         return refuse(request.url, found, "status 200")
     wait = asked_wait(headers.get("retry-after", ""), body, client.now())
@@ -311,12 +309,10 @@ def error_words(body: bytes) -> str:
 
 def asked_wait(header: str, body: bytes, now: datetime) -> float:
     """Seconds that a server asks to wait: `Retry-After` in seconds or as a date, else its words; 0 without."""
-    if re.fullmatch(r"\d{1,9}", header.strip(), flags=re.ASCII):
+    if re.fullmatch("[0-9]{1,9}", header.strip()):
         return float(header)
     try:
-        until = parsedate_to_datetime(header)
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(0.0, (until - now).total_seconds())
+        return max(0.0, (parsedate_to_datetime(header).astimezone(UTC) - now).total_seconds())
     except (ValueError, TypeError, OverflowError):  # no date, or none at all
         match = WAIT_IN_WORDS.search(body)
         return float(match[1]) if match else 0.0

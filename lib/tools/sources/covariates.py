@@ -24,7 +24,6 @@ from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency, find_economy
 from lib.errors import UserError, quote
 from lib.figures import load_covariates
-from lib.package import describe
 from lib.research.files import editing, write_tables
 from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
@@ -54,7 +53,7 @@ def ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
     facts, iso3 = publisher(recipe.source), find_economy(recipe.place).iso3
     about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
     params = tuple((name, text.format(**about)) for name, text in facts.params.items())
-    request = desk.request(recipe.source, facts.path.format(**about), params, media=tuple(facts.media))
+    request = desk.request(recipe.source, facts.path.format(**about), params)
     return desk.ask(request, partial(READ[recipe.source], series=recipe.series, place=iso3))
 
 
@@ -105,19 +104,14 @@ def read_cbr(body: bytes, where: str, series: str, place: str = "") -> pd.Series
         raise refuse(where, f"the currency {quote(other)}", series)
     records = list(root.iter("Record"))
     nominal, value = (
-        np.array([_rate(one.findtext(name, ""), where) for one in records], dtype="float64")
+        [tables.to_number(one.findtext(name, "").replace(",", "."), f"{where}: the rate") for one in records]
         for name in ("Nominal", "Value")
     )
-    found = _series([one.get("Date", "") for one in records], value / nominal, "%d.%m.%Y", where)
+    if wrong := [one for one in zip(value, nominal, strict=True) if not min(one) > 0]:
+        raise refuse(where, f"the rate {wrong[0][0]:g} for {wrong[0][1]:g} units", "one above 0")
+    days = [one.get("Date", "") for one in records]
+    found = _series(days, np.divide(value, nominal), "%d.%m.%Y", where)
     return found.where(found.index >= NEW_ROUBLE, found / 1000)
-
-
-def _rate(text: str, where: str) -> float:
-    """Return a number above 0 with a decimal comma."""
-    number = tables.to_number(text.replace(",", "."), f"{where}: the rate")
-    if not number > 0:
-        raise refuse(where, f"the rate {quote(text)}", "one above 0")
-    return number
 
 
 def read_fred(body: bytes, where: str, series: str, place: str = "") -> pd.Series:
@@ -171,28 +165,26 @@ AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
 """A country of each currency whose first two letters are not those of its country."""
 
 
-def _currency(code: str) -> Recipe:
-    """Rates of the ECB where it has them, else those of the World Bank for a country of the currency."""
-    if code in ecb_rates():
-        return Recipe("ecb", code, f"{code}/USD")
-    return Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", find_economy(AT_HOME.get(code, code[:2])).name)
-
-
 def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
-    """Return the recipe of each currency's rates by the name of the covariate."""
-    codes = [check_currency(code) for code in currencies]
-    if "USD" in codes:
-        raise UserError("currency: found USD, in which rates are quoted; expected another currency")
-    names = {f"{code.lower()}{PER_USD}": code for code in codes}
-    return {name: RECIPES.get(name) or _currency(code) for name, code in names.items()}
+    """Return by covariate the recipe of each currency's rates: of the ECB, else the World Bank's of a country that has it."""
+    found = {}
+    for code in map(check_currency, currencies):
+        if code == "USD":
+            raise UserError("currency: found USD, in which rates are quoted; expected another currency")
+        recipe = Recipe("ecb", code, f"{code}/USD")
+        if code not in ecb_rates():
+            home = find_economy(AT_HOME.get(code, code[:2])).name
+            recipe = Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", home)
+        name = f"{code.lower()}{PER_USD}"
+        found[name] = RECIPES.get(name, recipe)
+    return found
 
 
 @dataclass(frozen=True)
 class Renewed:
-    """Rows that are new or have another value, what differs (a line each), and what a reader must know."""
+    """Rows that are new or have another value, by what differs in words; and what a reader must know."""
 
-    changed: list[curation.Row] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
+    changed: dict[str, curation.Row] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -206,8 +198,7 @@ def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Ren
     renewed, faults = Renewed(), list[UserError]()
     for name, recipe in wanted.items():
         try:
-            years = range(publisher(recipe.source).first_year, this_year)
-            found, at = annual(recipe, years, desk)
+            found, at = annual(recipe, range(publisher(recipe.source).first_year, this_year), desk)
         except UserError as error:
             faults.append(error)
             renewed.notes.append(f"{name}: stays as it is: {error}")
@@ -218,9 +209,8 @@ def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Ren
         about = {"unit": recipe.unit, "source_url": at}
         for year, value in found.items():
             if words := _difference(f"{name} {year}", old.get((name, year)), value, recipe.unit):
-                renewed.differences.append(words)
                 written = np.format_float_positional(value, trim="-")
-                renewed.changed.append({"year": str(year), "variable": name, "value": written} | about)
+                renewed.changed[words] = {"year": str(year), "variable": name, "value": written} | about
     if faults and len(faults) == len(wanted):
         raise faults[0]
     return renewed
@@ -243,7 +233,4 @@ def _difference(what: str, before: float | None, value: float, unit: str) -> str
 def write(renewed: Renewed) -> None:
     """Write the file, with every row that stays as it is to the letter, and its checksum."""
     with editing():
-        rows = [*curation.read_rows("covariates"), *renewed.changed]
-        by_key = {(row["variable"], row["year"]): row for row in rows}
-        text = curation.to_text([by_key[key] for key in sorted(by_key)])
-        write_tables({describe("covariates")["path"]: text.encode()})
+        write_tables(curation.with_rows("covariates", [*renewed.changed.values()]))

@@ -46,9 +46,8 @@ class Question:
 def canonical(text: str, freq: str) -> str | None:
     """Return a period as it is written here ("2020-M01" and "202001" are "2020-01"), or None where it is none."""
     match = re.fullmatch(SHAPES[freq], text, re.ASCII)
-    if match and FIRST_YEAR <= int(match[1]) <= LAST_YEAR:
-        return "-".join(filter(None, match.groups()))
-    return None
+    is_period = match and FIRST_YEAR <= int(match[1]) <= LAST_YEAR
+    return "-".join(filter(None, match.groups())) if match and is_period else None
 
 
 def canonical_all(texts: pd.Series, freq: str, where: str) -> pd.Series:
@@ -151,26 +150,22 @@ def moved(value: float, ten: int) -> float:
 def with_years(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the years of which every month, or every quarter, is there, and which are not there themselves."""
     keys = ["reporter", "partner", "flow", "unit", "source", "year"]
-    bad = rows["status"].where(rows["status"] != "ok")
-    dated, parts = rows.assign(year=rows["period"].str[:4], bad=bad), [rows]
-    there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
+    dated = rows.assign(year=rows["period"].str[:4], bad=rows["status"].where(rows["status"] != "ok"))
     firsts = {name: (name, "first") for name in ("bad", "valuation", "snapshot")}
-    for freq, many in (("M", 12), ("Q", 4)):
+    latest = ("published", "max")
+    for freq, parts, many in (("M", "months", 12), ("Q", "quarters", 4)):
         own = dated[(dated["freq"] == freq) & (dated["period"].str.len() == 7)]
         own = own[own.groupby(keys)["value"].transform("size") == many]
+        there = pd.MultiIndex.from_frame(dated.loc[dated["freq"] == "A", keys])
         own = own[~pd.MultiIndex.from_frame(own[keys]).isin(there)]
         if own.empty:
             continue
-        sums = {
-            "value": ("value", lambda values: round(math.fsum(values), 9)),
-            "published": ("published", "max"),
-        }
-        years = own.groupby(keys, as_index=False).agg(**firsts, **sums)
+        total = ("value", lambda values: round(math.fsum(values), 9))
+        years = own.groupby(keys, as_index=False).agg(value=total, published=latest, **firsts)
         years = years.assign(period=years["year"], freq="A", yoy_pct="", status=years["bad"].fillna("ok"))
-        words = f"computed as the sum of {many} {'months' if freq == 'M' else 'quarters'}"
-        parts.append(years.assign(note=words).astype({"status": "str"})[list(COLUMNS)])
-        there = there.append(pd.MultiIndex.from_frame(years[keys]))
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else rows
+        years = years.assign(note=f"computed as the sum of {many} {parts}").astype({"status": "str"})
+        dated = pd.concat([dated, years], ignore_index=True)
+    return dated[list(COLUMNS)]
 
 
 def with_totals(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

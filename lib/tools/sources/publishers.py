@@ -24,6 +24,7 @@ class Publisher:
     covers: str = ""
     authority: str = "statistics"
     command: str = ""
+    freqs: tuple[str, ...] = ()
     pace: float = 1.0
     first_year: int = 1980
     good_days: int = 0
@@ -40,11 +41,6 @@ PUBLISHERS = {name: Publisher(**facts) for name, facts in DESCRIBED["sources"].i
 
 PLAIN_HOSTS = ("english.customs.gov.cn",)
 """Hosts that may be asked without TLS, and only where the user allows it."""
-
-
-def asked_by(command: str) -> list[str]:
-    """Return the names of the sources that a subcommand of `tradegoals data` asks."""
-    return [name for name, facts in PUBLISHERS.items() if facts.command == command]
 
 
 def publisher(source: str) -> Publisher:
@@ -67,10 +63,10 @@ def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: boo
 def check_address(url: str) -> None:
     """Refuse an address that is neither https nor http on the loopback interface, or that holds a password."""
     parts = urlsplit(url)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
     if parts.username or parts.password:
         raise UserError("address: found a name or password in it, expected it without")
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+    here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or here):
         raise UserError(f"address: found {quote(url)}, expected https:// (http:// only on this machine)")
 
 

@@ -8,22 +8,23 @@ A record's folder is named by the question (source, path and parameters, not the
 is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
 may write at once, and a stop at any moment leaves a file whole or absent.
 
-One question, answered from the store where it holds a fresh enough answer, else by the source.
 """
 
 import gzip
 import hashlib
 import json
 import os
-import re
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AwareDatetime, Field
+from pydantic.dataclasses import dataclass as checked
 
 from lib.errors import Fault, UserError, shown_path
 from lib.package import data_dir
@@ -32,7 +33,7 @@ from lib.tools.sources.client import Answer, Client, Request, get
 from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
 
 
-@dataclass(frozen=True)
+@checked(frozen=True, config={"extra": "forbid"})
 class Snapshot:
     """The record of one answer."""
 
@@ -40,11 +41,11 @@ class Snapshot:
     path: str
     params: tuple[tuple[str, str], ...]
     url: str
-    retrieved: datetime
+    retrieved: AwareDatetime
     status: int
     media: str
     headers: tuple[tuple[str, str], ...]
-    sha256: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: int
     title: str
     authority: str
@@ -56,15 +57,8 @@ class Snapshot:
         return self.retrieved.date().isoformat()
 
 
-def open_store(folder: str | Path | None = None) -> Path:
-    """Return a folder for snapshots, by default `folder_of`, made if need be."""
-    path = Path(folder) if folder else folder_of()
-    make_folder(path)
-    return path
-
-
 def folder_of() -> Path:
-    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    """Return the folder of the snapshots: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
@@ -109,7 +103,6 @@ def _records_of(store: Path, question: Request | Snapshot) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file, compressed where its name says so."""
     make_folder(path.parent)
     write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
@@ -124,17 +117,12 @@ def read_record(path: Path) -> Snapshot:
         record: dict[str, Any] = json.loads(path.read_bytes())
         if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
             raise ValueError("its checksum is another")
-        pairs = {name: tuple((str(a), str(b)) for a, b in record[name]) for name in ("params", "headers")}
-        retrieved = datetime.fromisoformat(record["retrieved"])
-        snapshot = Snapshot(**{**record, **pairs, "retrieved": retrieved})
-        if retrieved.tzinfo is None or not re.fullmatch("[0-9a-f]{64}", snapshot.sha256):
-            raise ValueError("time without a zone, or no checksum")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        found = f"no record of a snapshot ({error})"
+        return Snapshot(**record)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        found = f"no record of a snapshot ({str(error).partition(chr(10))[0]})"
         raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read: {error.strerror}") from None
-    return snapshot
 
 
 def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
@@ -180,11 +168,11 @@ def check_store(store: Path) -> list[Fault]:
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            expected = "a record with its body; fetching mends it"
-            if path.suffix == UNREADABLE:
-                expected = "none: it was set aside, and may be removed"
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
-            faults.append(Fault(shown_path(path), 1, "", found, expected))
+            aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
+            faults.append(
+                Fault(shown_path(path), 1, "", found, aside or "a record with its body; fetching mends it")
+            )
     return faults
 
 
@@ -206,12 +194,12 @@ class Desk:
         return self.client.now().date().isoformat()
 
     def request(
-        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), **more: Any
+        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
         """Return a question to a source, at its address, with its pace and key."""
         facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
-        about: dict[str, Any] = {"pace": facts.pace, "key": key_of(source), "key_header": facts.key_header}
-        return Request(source, base, path, params, **about, **more)
+        sent = facts.pace, lasting, key_of(source), facts.key_header
+        return Request(source, base, path, params, tuple(facts.media), *sent)
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""

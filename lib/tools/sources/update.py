@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -33,13 +33,8 @@ YEARS_OF_OTHERS = 2
 """Latest years that are asked of a source other than the first: UN Comtrade answers some hundred calls a day."""
 
 
-class Known(NamedTuple):
-    """What is known of a pending target: its last full year, the level then, the probability to reach it."""
-
-    year: int
-    level_mn: float
-    currency: str
-    probability: float | None
+Known = tuple[int, float, float | None]
+"""What is known of a pending target: its last full year, the level then (millions), the probability to reach it."""
 
 
 @dataclass(frozen=True)
@@ -145,31 +140,27 @@ def _answer_to(target: curation.Row, levels: pd.Series, today: date) -> Known | 
     """Return what is known of a target from its levels (`_levels_of`); None without any."""
     if levels.empty:
         return None
-    year, needed, deadline = (
-        int(levels.index[-1]),
-        _needed_mn(target, levels),
-        int(target["target_year"] or 0),
-    )
-    odds, currency = None, _currency_of(target)
-    if needed > 0 and deadline > year:
-        goal = {"goal": f"{needed:.0f} {currency} mn", "base_year": year, "deadline": deadline}
+    year, needed, odds = int(levels.index[-1]), _needed_mn(target, levels), None
+    if needed > 0 and int(target["target_year"] or 0) > year:
+        goal = {"goal": f"{needed:.0f} {_currency_of(target)} mn", "deadline": int(target["target_year"])}
         with suppress(UserError):  # such as a horizon beyond what is forecast
-            odds = outlook.of(GoalCase.check(_case_of(target, today) | goal)).chances.get("average")
-    return Known(year, float(levels.iloc[-1]), currency, odds)
+            case = GoalCase.check(_case_of(target, today) | goal | {"base_year": year})
+            odds = outlook.of(case).chances.get("average")
+    return year, float(levels.iloc[-1]), odds
 
 
 def _move_of(target: curation.Row, old: Known | None, new: Known | None) -> str:
     """Say what is now known of a target that was not before; "" where nothing is."""
     if new is None or new == old:
         return ""
-    level = f"{new.year}: {new.level_mn / 1000:,.1f} {new.currency} bn"
-    if old and (old.year, old.level_mn) != (new.year, new.level_mn):
-        level += f" (before {old.year}: {old.level_mn / 1000:,.1f})"
-    odds = "" if new.probability is None else f", probability {100 * new.probability:.0f} %"
-    if new.probability is not None and old and old.probability is not None:
-        points = 100 * (new.probability - old.probability)
-        odds += f" (before {100 * old.probability:.0f} %, {points:+.0f} points)"
-    return f"{target['target_id']}: {level}{odds}"
+    (year, level, odds), (year_before, level_before, odds_before) = new, old or (None, None, None)
+    said = f"{target['target_id']}: {year}: {level / 1000:,.1f} {_currency_of(target)} bn"
+    if level_before and (year, level) != (year_before, level_before):
+        said += f" (before {year_before}: {level_before / 1000:,.1f})"
+    said += "" if odds is None else f", probability {100 * odds:.0f} %"
+    if odds is not None and odds_before is not None:
+        said += f" (before {100 * odds_before:.0f} %, {100 * (odds - odds_before):+.0f} points)"
+    return said
 
 
 def decide(target: curation.Row, levels: pd.Series, today: date) -> curation.Row | None:

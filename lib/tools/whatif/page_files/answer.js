@@ -1,4 +1,4 @@
-// From a state (what the reader chose) to everything that is shown of it: lib.outlook, lib.analysis.what_if.
+// From a state (what the reader chose) to everything that is said of it: lib.outlook, lib.analysis.what_if.
 
 const OWN = "own", FLOW = ["reporter", "partner", "flow"];
 
@@ -12,24 +12,23 @@ const releaseDays = (state) =>
 /** The levels of a state's flow known on its day, by year: Map from year to { value, grade, id }. */
 function recordOf(state) {
   if (state.reporter === OWN) return readFigures(state.own);
-  const then = flowOf(state).levels[state.currency].filter(([day]) => day <= state.as_of), known = new Map();
-  for (const [year, value, grade, id] of then.flatMap(([, changes]) => changes)) {
-    if (value === undefined) known.delete(year); else known.set(year, { value, grade, id });
-  }
-  return new Map([...known].sort(([a], [b]) => a - b));
+  const then = flowOf(state).levels[state.currency].filter(([day]) => day <= state.as_of);
+  const changes = then.flatMap(([, changed]) => changed);  // a year without a value is no longer used
+  const record = new Map(changes.map(([year, value, grade, id]) => [year, { value, grade, id }]));
+  return new Map([...record].filter(([, { value }]) => value !== undefined).sort(([a], [b]) => a - b));
 }
 
 /** A level in US dollars; the average rate of a year is known once the year is over. */
 function inDollars(mn, year, { currency, as_of: day }) {
   const rate = currency === "USD" ? 1 : year < Number(day.slice(0, 4)) && DATA.per_usd[currency]?.[year];
-  if (rate) return mn / rate * 1e6;
-  return refuse("currency", "", "a year whose average exchange rate is known", `${currency} for ${year}`);
+  return rate ? mn / rate * 1e6
+    : refuse("currency", `${currency} for ${year}`, "a year whose average exchange rate is known");
 }
 
 /** What the last day that was shipped knew beside the levels, for the last level up to the deadline. */
 function gapOf(state, record) {
   const before = new Map([...record].filter(([year]) => year <= state.deadline));
-  const from = Math.max(...before.keys());
+  const from = [...before.keys()].at(-1);
   if (state.reporter === OWN) {
     const usd = inDollars(before.get(from).value, from, state);
     return { from, ...ownExpectation(before, usd), months: [], chains: [] };
@@ -39,45 +38,47 @@ function gapOf(state, record) {
   if (!gap) return null;  // begins before hidden years and ends long after them: the notebooks have it
   const [, expected, months, later, chains] = gap;
   if (typeof expected === "string") throw new Problem(expected);
-  const known = DATA.expected[expected], told = { from, months, later, mirror: then.mirror, since: then.day };
-  const larger = chains.map((place) => DATA.chains[place]);
-  return { ...known, ...told, source: DATA.classes[known.source], chains: larger };
+  return {
+    ...DATA.expected[expected], source: DATA.classes[DATA.expected[expected].source], from, months, later,
+    mirror: then.mirror, since: then.day, chains: chains.map((place) => DATA.chains[place]),
+  };
 }
 
-/** The law of the unknown years to the deadline, and the evidence in it by kind (lib.outlook.of). */
+/** The law to the deadline, its unknown years, and the evidence in it by kind (lib.outlook.of). */
 function learn({ baseYear, deadline }, record, gap, { reporter, partner }) {
-  const within = (year) => year > baseYear && year <= deadline, level = (year) => record.get(year)?.value;
-  const { mirror, months } = gap, evidence = {};
+  const within = (year) => year > baseYear && year <= deadline;
   const chain = gap.chains.find(({ whole: [first, last], years }) =>
     first <= baseYear && baseYear <= last && years.some(within));
-  const nothing = { years: [], parts: [{ log: 0, w: 0, mean: [], cov: [] }] };
-  const ground = chain ? marginal(unpacked(chain), within) : nothing;
   let end = chain?.whole[1] ?? baseYear;
   while (!chain && record.has(end + 1)) end++;
-  const [after, errors = []] = chain || record.has(deadline) ? [] : gap.later ?? [];
-  let law = followedBy(ground, gap, end, after ?? deadline, level(end));
-  const known = law.years.filter((year) => year <= deadline && record.has(year));
+  const [after, doubt] = (!chain && !record.has(deadline) && gap.later) || [deadline, [[1, 0]]];
+  const ground = unpacked(chain ?? { years: [], parts: [[1]] }, within);
+  let law = followedBy(ground, gap, end, after, record.get(end)?.value);
   const unknown = law.years.filter((year) => year <= deadline && !record.has(year));
-  const seenIn = (year, value = Math.log(level(year)), variance = 0) => [{ [year]: 1 }, value, variance];
-  law = given(law, known.map((year) => seenIn(year)));
-  const nodes = errors.map(([sd, weight]) => [weight, sd * sd]);
-  if (after) law = given(law, [seenIn(after, Math.log(level(after)), 1)], nodes);
-  const later = [...record.keys()].filter((year) => chain ? year > deadline && year <= end : year === after);
-  if (chain) evidence["larger flows"] = `${chain.top} ${yearSpans(chain.years.filter(within))}`;
-  if (later.length) evidence["later level"] = `${reporter} ${yearSpans(later)}`;
-  const theirs = unknown.filter((year) => mirror && year in mirror.levels);
+  const seenIn = (year, value, variance) => [{ [year]: 1 }, value, variance];
+  const known = law.years.filter((year) => record.has(year));
+  const levels = known.map((year) => seenIn(year, Math.log(record.get(year).value), Number(year > deadline)));
+  law = given(law, levels, doubt, 0);
+  const theirs = unknown.filter((year) => gap.mirror && year in gap.mirror.levels);
   if (theirs.length) {
-    law = prune(given(law, mirrored(theirs, mirror), varianceNodes(mirror.df, 10)));
-    evidence.mirror = `${partner}'s figures of ${yearSpans(theirs)}`;
+    law = prune(given(law, mirrored(theirs, gap.mirror), varianceNodes(gap.mirror.df, 10), 0));
   }
-  const running = months.filter(([year]) => unknown.includes(year));
+  const running = gap.months.filter(([year]) => unknown.includes(year));
   if (running.length) {
-    const seen = [...running].sort((a, b) => a[3] - b[3]).map(([year, , ...told]) => seenIn(year, ...told));
+    const seen = running.toSorted((a, b) => a[3] - b[3]).map(([year, , ...told]) => seenIn(year, ...told));
     const df = Math.min(...running.map((one) => one[4]));
     law = prune(given(law, seen, varianceNodes(df, 10), running.at(-1)[5]));
-    evidence.months = running.map(([year, month]) => `${reporter}, ${year} to month ${month}`).join(", ");
   }
-  return { law: prune(marginal(law, (year) => unknown.includes(year))), evidence };
+  const told = (whose, years) => years.length && `${whose} ${yearSpans(years)}`;
+  const later = [...record.keys()].filter((year) => year > deadline && year <= (chain ? end : after));
+  const evidence = {
+    "larger flows": chain && told(chain.top, chain.years.filter(within)),
+    "later level": told(reporter, later),
+    mirror: told(`${partner}'s figures of`, theirs),
+    months: running.map(([year, month]) => `${reporter}, ${year} to month ${month}`).join(", "),
+  };
+  const used = Object.entries(evidence).filter(([, text]) => text);
+  return { law: prune(law), unknown, evidence: Object.fromEntries(used) };
 }
 
 /** The partner's figures as independent sums: of all, of each and those before it (lib.evidence.mirror). */
@@ -91,22 +92,20 @@ function mirrored(years, { levels, df, variance }) {
   });
 }
 
-let last = {};
-
-/** What is said of a state by its law, whatever the rate; the last one is kept. */
+/** What is said of a state by its law, whatever the rate; null where the page has no law. */
 function lawOf(state, goal, record) {
-  const key = JSON.stringify({ ...state, goal: "", reading: "" });
-  if (last.key === key) return last;
   const gap = gapOf(state, record);
   if (!gap) return null;
-  const { law: { years, parts }, evidence } = learn(goal, record, gap, state);
-  const columns = years.map((_, at) => column(parts, at));
-  const fans = columns.map((one) => MODEL.fan.map((p) => Math.exp(quantile(one, p))));
-  const growth = growthOf({ years, parts }, goal, record);
-  const grown = years.map((year) => column(growth, year - goal.baseYear - 1));
-  last = { key, gap, years, evidence, columns, grown, fans, prepared: preparedFor(growth) };
-  return last;
+  const { law, unknown, evidence } = learn(goal, record, gap, state);
+  const years = unknown.map((year) => {
+    const levels = column(law, year), fan = quantiles(levels, MODEL.fan).map(Math.exp);
+    const start = law.years.includes(year - 1) ? 0 : Math.log(record.get(year - 1).value);
+    return { year, levels, fan, start, grown: column(law, year, year - 1) };
+  });
+  return { gap, evidence, years, prepared: preparedFor(law, goal, record) };
 }
+
+let last = {};  // the law of the state asked for last: it stays while rate and reading move
 
 /** Everything that is said of a state (lib.outlook.of). */
 function answer(state) {
@@ -114,20 +113,20 @@ function answer(state) {
   const day = state.as_of, { verdicts, needed } = judge(goal, record, day), year = Number(day.slice(0, 4));
   const kind = year > deadline ? "inferred" : year === deadline ? "nowcast" : "forecast";
   const open = READINGS.filter((name) => !["met", "missed"].includes(verdicts[name].outcome));
-  const base = baseRate(goal, state), nothing = { chances: {}, ahead: [], evidence: {} };
-  const found = { goal, record, day, verdicts, base, needed, kind, open, ...nothing };
-  const learnt = open.length ? lawOf(state, goal, record) : null;
-  if (!learnt) return found;
-  const { gap, evidence, years, columns, grown, fans } = learnt, { surest, certain } = MODEL;
+  const found = { goal, record, day, verdicts, needed, kind, open, base: baseRate(goal, state) };
+  const key = JSON.stringify({ ...state, goal: "", reading: "" });
+  if (open.length && last.key !== key) last = { key, learnt: lawOf(state, goal, record) };
+  if (!open.length || !last.learnt) return { ...found, chances: {}, ahead: [], evidence: {} };
+  const { gap, evidence, years, prepared } = last.learnt, { surest, certain } = MODEL;
   const surely = (p) => clip(p, surest, 1 - surest);
-  const ahead = years.map((one, k) => {
-    const path = pathAt(goal, one), onPath = surely(reaching(columns[k], Math.log(path)));
-    return { year: one, path, fan: fans[k], onPath, alone: surely(reaching(grown[k], Math.log1p(rate))) };
+  const ahead = years.map(({ year: one, levels, fan, start, grown }) => {
+    const path = pathAt(goal, one), onPath = surely(reaching(levels, Math.log(path)));
+    return { year: one, path, fan, onPath, alone: surely(reaching(grown, start + Math.log1p(rate))) };
   });
-  const target = Math.log(goal.base) + goal.years * Math.log1p(rate), end = columns[years.indexOf(deadline)];
-  const reached = () => Math.log(record.get(deadline).value) >= target - SLACK;
-  const average = end ? reaching(end, target) : Number(reached());
-  const all = { average, ...otherReadings(learnt.prepared, rate, average) };
+  const end = years.find((one) => one.year === deadline);
+  const target = Math.log(goal.base) + goal.years * Math.log1p(rate);
+  const average = end ? reaching(end.levels, target) : Number(verdicts.average.outcome === "met");
+  const all = { average, ...otherReadings(prepared, rate, average) };
   const chances = Object.fromEntries(open.map((name) => [name, surely(all[name])]));
   const chance = chances[state.reading] ?? 0.5;
   const absurd = [MODEL.absurd[0], "", MODEL.absurd[1]][(chance >= certain) + (chance > 1 - certain)];

@@ -1,14 +1,28 @@
-// Special functions, right to 1e-9. The Python side uses scipy.special.
+// Arrays, and special functions right to 1e-9. The Python side uses numpy and scipy.special.
 
-const upTo = (n) => Array.from({ length: n }, (_, k) => k);
-const clip = (x, low, high) => Math.min(Math.max(x, low), high);
-const sum = (values) => values.reduce((total, value) => total + value, 0);
+const SLACK = 1e-9, TINY = 1e-12, made = new Map();
 
 /** An array of n numbers: for few of them made faster than a typed one. */
 function numbers(n, value) {
-  const made = new Array(n);
-  for (let k = 0; k < n; k++) made[k] = value(k);
-  return made;
+  const found = new Array(n);
+  for (let k = 0; k < n; k++) found[k] = value(k);
+  return found;
+}
+
+/** An n × n matrix, row by row. */
+function square(n, value) {
+  const found = new Array(n * n);
+  for (let i = 0, k = 0; i < n; i++) for (let j = 0; j < n; j++) found[k++] = value(i, j);
+  return found;
+}
+
+const clip = (x, low, high) => Math.min(Math.max(x, low), high);
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+/** What `make` gives, made once for a key. */
+function kept(key, make) {
+  if (!made.has(key)) made.set(key, make());
+  return made.get(key);
 }
 
 /** Density of the standard normal. */
@@ -21,19 +35,11 @@ for (let k = 1; k < RISE.length; k++) {
   HEIGHT[k] = HEIGHT[k - 1] + (RISE[k - 1] + 4 * density((k - 0.5) / STEPS - END) / STEPS + RISE[k]) / 6;
 }
 
-const placeOf = (x) => Math.min(Math.max((x + END) * STEPS, 0), 2 * END * STEPS);
-
 /** Φ(x), by the cubic that has the heights and slopes of the two nearest steps. */
 function ndtr(x) {
-  const place = placeOf(x), k = place | 0, u = place - k, start = RISE[k], end = RISE[k + 1];
-  const whole = HEIGHT[k + 1] - HEIGHT[k];
+  const place = clip((x + END) * STEPS, 0, 2 * END * STEPS), k = place | 0, u = place - k;
+  const start = RISE[k], end = RISE[k + 1], whole = HEIGHT[k + 1] - HEIGHT[k];
   return HEIGHT[k] + u * (start + u * (3 * whole - 2 * start - end + u * (start + end - 2 * whole)));
-}
-
-/** Density to four digits, for the steps of a search. */
-function slopeAt(x) {
-  const place = placeOf(x), k = place | 0;
-  return STEPS * (RISE[k] + (place - k) * (RISE[k + 1] - RISE[k]));
 }
 
 /** Φ⁻¹(p) for 0 < p < 1: Abramowitz & Stegun 26.2.23 for a start, then one of Halley's steps. */

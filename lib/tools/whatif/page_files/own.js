@@ -1,14 +1,13 @@
 // A reader's own figures, as lib.analysis.what_if.read_figures takes them, and what is to be expected of them
 // (lib.law.posterior). Rates are fractions, growth is log growth.
 
-const MODEL = DATA.model, LINE = new RegExp(`^(?:${MODEL.line})$`);
+const MODEL = DATA.model, LINES = MODEL.lines.map((pattern) => RegExp(`^(?:${pattern})$`));
 
 /** What cannot be answered, as one line: where, what was found, what was expected. */
 class Problem extends Error {}
 
-/** Throw what is wrong; text from outside is quoted, a number or what this page says itself is not. */
-function refuse(where, found, expected, said = typeof found === "number" ? found : quoted(found)) {
-  throw new Problem(`${where}: found ${said}, expected ${expected}`);
+function refuse(where, found, expected) {
+  throw new Problem(`${where}: found ${found}, expected ${expected}`);
 }
 
 /** The record that the text holds: Map from year to { value, grade, id }. */
@@ -16,38 +15,35 @@ function readFigures(text) {
   const written = text.replace(/[\u00a0\u2009\u202f]/g, " ").split(/\r?\n|\|/).map((one) => one.trim());
   let lines = written.map((one, k) => [`own figures, line ${k + 1}`, one]).filter(([, one]) => one);
   if (lines.length > 1 && !/^"?[0-9]/.test(lines[0][1])) lines = lines.slice(1);
-  if (!(lines.length >= 1 && lines.length <= MODEL.own_most)) {
-    refuse("own figures", "", `1 to ${MODEL.own_most}: ${MODEL.figure}`, `${lines.length} lines`);
+  if (lines.length < 1 || lines.length > MODEL.own_most) {
+    refuse("own figures", `${lines.length} lines`, `1 to ${MODEL.own_most}: ${MODEL.figure}`);
   }
-  const parts = lines.map(([where, one]) => LINE.exec(one) ?? refuse(where, one, MODEL.figure));
-  const thousands = decimalSign(parts.map(([, , level]) => level)) === "." ? /[ ',]/g : /[ '.]/g;
+  // With a decimal point, and with a comma: thousands stand apart by the other sign.
+  const [point, comma] = LINES.map((pattern) => lines.map(([, one]) => pattern.exec(one)));
+  const [read, decimal] = point.every(Boolean) ? [point, "."] : [comma, ","];
+  if (!read.every(Boolean)) {
+    const [where, one] = lines[Math.max(point.indexOf(null), comma.indexOf(null))];
+    refuse(where, quoted(one), MODEL.figure);
+  }
+  const doubtful = read === point && comma.every(Boolean) && read.find(([, , level]) => level.includes("."));
+  if (doubtful) {
+    const [, , either] = doubtful, meant = `did you mean ${either.replace(".", "")} or ${either}0?`;
+    refuse("own figures", quoted(either), `a number that can be read in one way: ${meant}`);
+  }
   const levels = new Map(), implied = new Map();
-  parts.forEach(([line, first, level, growth], k) => {
+  read.forEach(([line, first, level, growth], k) => {
     const [where] = lines[k], year = Number(first);
-    const value = Number(level.replace(thousands, "").replace(",", "."));
+    const value = Number(level.replace(RegExp(`[^0-9${decimal}]`, "g"), "").replace(",", "."));
     const rate = Number(growth?.replace("−", "-").replace(",", ".")) / 100;
-    const expected = `a year from ${MODEL.own_first} to ${MODEL.own_last}`;
-    if (year < MODEL.own_first || year > MODEL.own_last) refuse(where, year, expected);
-    if (levels.has(year)) refuse(where, year, "each year once", `${year} twice`);
-    if (value <= 0 || rate <= -1) refuse(where, line, "a level above 0 that can grow");
+    if (year < MODEL.own_first || year > MODEL.own_last) {
+      refuse(where, year, `a year from ${MODEL.own_first} to ${MODEL.own_last}`);
+    }
+    if (levels.has(year)) refuse(where, `${year} twice`, "each year once");
+    if (value <= 0 || rate <= -1) refuse(where, quoted(line), "a level above 0 that can grow");
     levels.set(year, { value, grade: 0, id: "" });
-    if (!Number.isNaN(rate)) implied.set(year - 1, { value: value / (1 + rate), grade: 1, id: "" });
+    if (growth) implied.set(year - 1, { value: value / (1 + rate), grade: 1, id: "" });
   });
-  return new Map([...new Map([...implied, ...levels])].sort(([a], [b]) => a - b));
-}
-
-/** The decimal sign of the numbers of one table; a point always before three digits could be either. */
-function decimalSign(written) {
-  for (const text of written) {
-    const signs = text.replace(/[0-9 ']/g, ""), [before, after] = text.split(signs[0]);
-    if (new Set(signs).size === 2) return signs.at(-1);
-    if (signs.length > 1) return signs[0] === "," ? "." : ",";
-    if (signs && (after.length !== 3 || before.length > 3)) return signs;
-  }
-  const doubtful = written.find((text) => text.includes(".")), meant = doubtful?.replace(".", "");
-  if (!doubtful) return ".";
-  const either = `did you mean ${meant} or ${doubtful}0?`;
-  return refuse("own figures", doubtful, `a number that can be read in one way: ${either}`);
+  return new Map([...implied, ...levels].sort(([a], [b]) => a - b));
 }
 
 const sizeClass = (usd) => MODEL.sizes.filter((edge) => edge <= usd).length;

@@ -1,96 +1,76 @@
 // The three readings of a law of growth from the points of lib/mixtures.py, whose words are used here.
 
-const FAR = 9, NEAR = 3e-3, MOST_STEPS = 30, points = new Map();
-
-/** The parts of the law of the log growth of each year of a goal; a known year has its level, no variance. */
-function growthOf({ years, parts }, goal, record) {
-  const h = goal.years, n = years.length, asked = upTo(h).map((k) => goal.baseYear + 1 + k);
-  const place = asked.map((year) => years.indexOf(year));
-  const known = asked.map((year) => record.has(year) ? Math.log(record.get(year).value) : NaN);
-  return parts.map(({ w, mean, cov }) => {
-    const level = (k) => k < 0 ? Math.log(goal.base) : place[k] < 0 ? known[k] : mean[place[k]];
-    const grown = square(h, (i, j) => place[i] < 0 || place[j] < 0 ? 0 : cov[place[i] * n + place[j]]);
-    for (let k = h * h - 1; k >= h; k--) grown[k] -= grown[k - h];
-    for (let k = h * h - 1; k >= 0; k--) if (k % h) grown[k] -= grown[k - 1];
-    return { w, mean: numbers(h, (k) => level(k) - level(k - 1)), cov: grown };
-  });
-}
-
-function trace(shape, n) {
-  let total = 0;
-  for (let k = 0; k < n * n; k += n + 1) total += shape[k];
-  return total;
-}
+const NEAR = 3e-3, MOST_STEPS = 30;
 
 /** Take from a shape what its years have in common through a column. */
 function takeOff(left, column, n) {
   for (let i = 0; i < n; i++) {
-    const by = column[i];
-    for (let j = 0; j < n && Math.abs(by) > TINY; j++) left[i * n + j] -= by * column[j];
+    for (let j = 0; j < n && Math.abs(column[i]) > TINY; j++) left[i * n + j] -= column[i] * column[j];
   }
 }
 
-/** Pivoted Cholesky root: the year with most variance left is next, of equals the first; `least` is none. */
+/** Columns of the pivoted Cholesky root: the year with most variance left is next, of equals the first. */
 function rootOf(shape, n, least) {
-  const left = shape.slice(), root = numbers(n * n, () => 0);
-  for (let step = 0; step < n; step++) {
-    let most = -Infinity, pivot = 0;
-    for (let k = 0; k < n * n; k += n + 1) most = Math.max(most, left[k]);
+  const left = shape.slice(), columns = [];
+  while (columns.length < n - 1) {
+    const variances = numbers(n, (i) => left[i * n + i]), most = Math.max(...variances);
     if (!(most > least)) break;
-    while (left[pivot * n + pivot] < most - 1e-7 * most) pivot++;
-    const column = numbers(n, (i) => left[i * n + pivot] / Math.sqrt(most));
-    for (let i = 0; i < n; i++) root[i * n + step] = column[i];
-    takeOff(left, column, n);
+    const pivot = variances.findIndex((one) => one >= most - 1e-7 * most);
+    columns.push(left.slice(pivot * n, pivot * n + n).map((one) => one / Math.sqrt(most)));
+    takeOff(left, columns.at(-1), n);
   }
-  return root;
+  return columns;
 }
 
 /** Direction b of the sum and the columns of R, with bbᵀ + RRᵀ the shape (lib.mixtures._split). */
 function split(shape, n) {
-  const least = 1e-12 * trace(shape, n), rest = shape.slice();
+  const least = 1e-12 * sum(numbers(n, (i) => shape[i * n + i])), rest = shape.slice();
   let along = numbers(n, (i) => sum(shape.slice(i * n, (i + 1) * n)));
   const variance = sum(along);
   if (variance > least) along = along.map((one) => one / Math.sqrt(variance));
-  else along = rootOf(shape, n, least).filter((_, k) => k % n === 0);
+  else along = rootOf(shape, n, least)[0] ?? along.map(() => 0);
   takeOff(rest, along, n);
   return { along, across: rootOf(rest, n, least) };
 }
 
-/** Normal quantiles of the j-th coordinate of a lattice (lib.mixtures._points), made once. */
-function latticeRow([n, generator, shift], j) {
-  const key = `${n} ${j}`, step = upTo(j).reduce((power) => power * generator % n, 1);
-  if (!points.has(key)) points.set(key, numbers(n, (i) => ndtri(((i * step % n + 0.5) / n + shift * j) % 1)));
-  return points.get(key);
-}
+/** Normal quantiles of the j-th coordinate of a lattice (lib.mixtures._points). */
+const latticeRow = ([n, generator, shift], j) => kept(`points ${n} ${j}`, () => {
+  const step = new Array(j).fill(generator).reduce((power, by) => power * by % n, 1);
+  return numbers(n, (i) => ndtri(((i * step % n + 0.5) / n + shift * j) % 1));
+});
 
 /** What the readings need, whatever the rate: of each part its points, and there the growth of each year. */
-function preparedFor(growth) {
-  const h = growth[0].mean.length, lattice = h <= 5 ? [8191, 1163, 0] : [16381, 2847, 0.618034];
-  const normal = upTo(h - 1).map((j) => latticeRow(lattice, j + 1));
-  const [n] = lattice, stray = new Float64Array(n * h), pieces = [];
-  const ordered = growth.map((part) => [part, trace(part.cov, h)]).sort(([, a], [, b]) => a - b);
+function preparedFor({ years, parts }, { baseYear, years: h }, record) {
+  const asked = numbers(h + 1, (k) => baseYear + k), place = asked.map((year) => years.indexOf(year));
+  const known = asked.map((year) => Math.log(record.get(year)?.value));
+  const level = (mean, k) => place[k] < 0 ? known[k] : mean[place[k]];
+  const shared = (cov, i, j) => place[i] < 0 || place[j] < 0 ? 0 : cov[place[i] * years.length + place[j]];
+  const grown = (cov, i, j) =>
+    shared(cov, i + 1, j + 1) - shared(cov, i, j + 1) - shared(cov, i + 1, j) + shared(cov, i, j);
+  const traced = parts.map((part) => [part, sum(numbers(h, (k) => grown(part.cov, k, k)))]);
+  const lattice = h <= 5 ? [8191, 1163, 0] : [16381, 2847, 0.618034], [n] = lattice, pieces = [];
+  const normal = numbers(h - 1, (j) => latticeRow(lattice, j + 1)), stray = new Float64Array(n * h);
   let start = 0, weight = 0;
-  ordered.forEach(([{ w, mean, cov }], place) => {
+  for (const [{ w, mean, cov }] of traced.sort(([, a], [, b]) => a - b)) {
     weight += w;
-    const end = place === ordered.length - 1 ? n : Math.min(n, Math.floor(weight * n + 0.5));
-    if (end === start) return;
-    const { along, across } = split(cov, h);
-    scatter(stray, mean, across, normal, start, end);
+    const end = Math.min(n, Math.floor(weight * n + 0.5));
+    if (end === start) continue;
+    const { along, across } = split(square(h, (i, j) => grown(cov, i, j)), h);
+    scatter(stray, numbers(h, (k) => level(mean, k + 1) - level(mean, k)), across, normal, start, end);
     pieces.push({ start, end, along });
     start = end;
-  });
+  }
   return { h, n, pieces, stray };
 }
 
 /** Put the growth of each year at the points from `start` to `end`: its mean and what R brings. */
 function scatter(stray, mean, across, normal, start, end) {
-  const h = mean.length, at = new Array(h - 1);
-  for (let point = start, k = start * h; point < end; point++) {
-    for (let i = 0; i < h - 1; i++) at[i] = normal[i][point];
-    for (let j = 0; j < h; j++) {
-      let one = mean[j];
-      for (let i = 0; i < h - 1; i++) one += across[j * h + i] * at[i];
-      stray[k++] = one;
+  const h = mean.length;
+  for (let point = start; point < end; point++) {
+    for (let j = 0; j < h; j++) stray[point * h + j] = mean[j];
+    for (let i = 0; i < across.length; i++) {
+      const column = across[i], by = normal[i][point];
+      for (let j = 0; j < h; j++) stray[point * h + j] += by * column[j];
     }
   }
 }
@@ -112,9 +92,9 @@ function otherReadings({ h, n, pieces, stray }, rate, average) {
         else if (by < -SLACK) high = Math.min(high, need / by);
         else if (need > SLACK) low = Infinity;
       }
-      const from = slope > SLACK ? clip(short / slope, -FAR, FAR) : short > SLACK ? FAR : -FAR;
+      const from = slope > SLACK ? clip(short / slope, -END, END) : short > SLACK ? END : -END;
       if (low < high) every += ndtr(-low) - ndtr(-high);
-      const chance = ndtr(-from), other = falls ? beyondRoot(needed, against, FAR) : 0;
+      const chance = ndtr(-from), other = falls ? beyondRoot(needed, against, END) : 0;
       middle += chance;
       mean += Math.min(beyondRoot(needed, along, from) + other, 1) - chance;
     }
@@ -134,10 +114,10 @@ function beyondRoot(needed, slopes, start) {
       bend += pull * slopes[j];
     }
     const excess = Math.log(total / needed.length);
-    if (step === 0 && x >= FAR && excess < 0) return 0;
+    if (step === 0 && x >= END && excess < 0) return 0;
     slope /= total;
     const move = excess / slope, bent = move * (bend / total - slope * slope) / slope / 2;
-    const next = slope > 0 ? clip(x - move / (1 - (bent < 0.25 ? Math.max(bent, 0) : 0)), -FAR, FAR) : -FAR;
+    const next = slope > 0 ? clip(x - move / (1 - (bent < 0.25 ? Math.max(bent, 0) : 0)), -END, END) : -END;
     if (Math.abs(next - x) < NEAR || step === MOST_STEPS) return ndtr(-next);  // the next: as its cube
     x = next;
   }

@@ -4,97 +4,81 @@
 const FIELDS = [...FLOW, "own", "currency", "as_of", "base_year", "deadline", "goal", "reading"];
 const LONGEST_ADDRESS = 2000;
 
-const isDay = (text) => {
-  const day = new Date(text);
-  return !Number.isNaN(day.getTime()) && day.toISOString().slice(0, 10) === text;
+/** The values that a field may have beside the fields before it. */
+const CHOICES = {
+  currency: (state) => Object.keys(flowOf(state)?.levels ?? { USD: 1, ...DATA.per_usd }),
+  base_year: (state) => [...recordOf(state).keys()],
+  deadline: ({ base_year: base }) => numbers(MODEL.longest_goal, (k) => base + 1 + k),
+  reading: () => READINGS,
 };
 
-const currenciesOf = (state) =>
-  Object.keys(state.reporter === OWN ? { USD: 1, ...DATA.per_usd } : flowOf(state).levels);
-
-const yearOf = (field, text) => /^[0-9]{4}$/.test(text) ? Number(text) : refuse(field, text, "a year");
-
-/** What each field may say beside the fields before it. */
-const CHECKS = {
-  currency(text, state) {
-    const known = currenciesOf(state);
-    return known.includes(text) ? text : refuse("currency", text, known.join(" or "));
-  },
-  as_of(text, state) {
-    const [first] = releaseDays(state);
-    if (isDay(text) && text >= first && text <= DATA.day) return text;
-    return refuse("as_of", text, `a date from ${first} to ${DATA.day}`);
-  },
-  base_year(text, state) {
-    const year = yearOf("base_year", text), known = [...recordOf(state).keys()];
-    if (known.includes(year)) return year;
-    return refuse("base_year", year, `a year with a level known on ${state.as_of}: ${known.join(", ")}`);
-  },
-  deadline(text, { base_year: base }) {
-    const year = yearOf("deadline", text);
-    if (year > base && year - base <= MODEL.longest_goal) return year;
-    return refuse("deadline", year, `1 to ${MODEL.longest_goal} years after base_year ${base}`);
-  },
-  goal(text, state) {
-    const { kind, number, currency = state.currency } = parseGoal(text.trim());
-    if (currency !== state.currency) refuse("goal", `a level in ${currency}`, `one in ${state.currency}`);
-    if (kind === "rate" ? number >= -0.99 && number <= 10 : number > 0) return text.trim();
-    return refuse("goal", text, "−99 to 1000 % a year or a level above 0");
-  },
-  reading: (text) => READINGS.includes(text) ? text : refuse("reading", text, READINGS.join(", ")),
-};
+/** What a field says, where it fits the fields before it. */
+function check(field, text, state) {
+  const choices = CHOICES[field]?.(state), place = choices?.map(String).indexOf(text);
+  if (choices) return place >= 0 ? choices[place] : refuse(field, quoted(text), yearSpans(choices));
+  if (field === "as_of") {
+    const [first] = releaseDays(state), isDay = new Date(text).toJSON()?.slice(0, 10) === text;
+    if (isDay && text >= first && text <= DATA.day) return text;
+    return refuse("as_of", quoted(text), `a date from ${first} to ${DATA.day}`);
+  }
+  const { kind, number, currency = state.currency } = parseGoal(text.trim());
+  if (currency !== state.currency) refuse("goal", `a level in ${currency}`, `one in ${state.currency}`);
+  if (kind === "rate" ? number >= -0.99 && number <= 10 : number > 0) return text.trim();
+  return refuse("goal", quoted(text), "−99 to 1000 % a year or a level above 0");
+}
 
 /** What a field is where nothing fits: all that is known today, from the last level three years on. */
 const OPENING = {
-  currency: (state) => currenciesOf(state)[0],
+  currency: (state) => CHOICES.currency(state)[0],
   as_of: () => DATA.day,
-  base_year(state, wanted) {
-    const years = [...recordOf(state).keys()];
-    return years.findLast((year) => !(year > wanted)) ?? years[0];
-  },
+  base_year: (state, wanted, years = CHOICES.base_year(state)) =>
+    years.findLast((year) => !(year > wanted)) ?? years[0],
   deadline: (state) => state.base_year + 3,
-  goal: () => "25 %",
-  reading: () => "average",
+  goal: () => DATA.default.goal,
+  reading: () => DATA.default.reading,
 };
 
 /** Run a check; its complaint becomes a line. */
-function attempt(check, complain = () => undefined) {
+function attempt(run, problems = []) {
   try {
-    return check();
+    return run();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    complain(problem.message);
+    problems.push(problem.message);
     return undefined;
   }
 }
 
+/** The flow that is asked for, where there is such a one. */
+function flowIn(names) {
+  if (names.reporter === OWN && readFigures(names.own)) return { ...names, partner: "", flow: "total" };
+  const asked = FLOW.map((name) => names[name]).join(", ");
+  return flowOf(names) ? { ...names, own: "" } : refuse("flow", quoted(asked), "one of the list");
+}
+
 /** A state whose fields fit one another: as asked, else as before, else as it opens; problems as lines. */
-function settle(asked, complain, before = null) {
-  const names = {}, asks = (name) => asked[name] ?? (before ?? DATA.default)[name] ?? "";
-  for (const name of [...FLOW, "own"]) names[name] = asks(name);
-  let state = { ...DATA.default, own: "" };
-  if (names.reporter === OWN) {
-    if (attempt(() => readFigures(names.own), complain)) state = { ...names, partner: "", flow: "total" };
-  } else if (flowOf(names)) state = { ...names, own: "" };
-  else complain(`flow: found ${quoted(FLOW.map(asks).join(", "))}, expected a flow of the list`);
+function settle(asked, problems, before = null) {
+  const usual = before ?? DATA.default;
+  const names = Object.fromEntries([...FLOW, "own"].map((name) => [name, asked[name] ?? usual[name] ?? ""]));
+  const state = attempt(() => flowIn(names), problems) ?? { ...DATA.default, own: "" };
   const earlier = before ?? (sameFlow(state, DATA.default) ? DATA.default : {});
-  for (const [field, check] of Object.entries(CHECKS)) {
-    const tried = (from, told) => from[field] === undefined ? from[field]
-      : attempt(() => check(String(from[field]), state), told);
-    state[field] = tried(asked, complain) ?? tried(earlier) ?? OPENING[field](state, earlier[field]);
+  for (const [field, open] of Object.entries(OPENING)) {
+    const tried = (from, told) =>
+      field in from ? attempt(() => check(field, String(from[field]), state), told) : undefined;
+    state[field] = tried(asked, problems) ?? tried(earlier) ?? open(state, earlier[field]);
   }
   return state;
 }
 
 /** Read an address: the state it asks for as far as it is valid, and a line for each value that is not. */
 function readAddress(text) {
-  const long = text.length > LONGEST_ADDRESS, problems = [], complain = (line) => { problems.push(line); };
+  const long = text.length > LONGEST_ADDRESS, problems = [];
   const asked = Object.fromEntries(long ? [] : new URLSearchParams(text.replace(/^#/, "")));
-  if (long) complain(`address: found ${text.length} characters, expected at most ${LONGEST_ADDRESS}`);
+  if (long) problems.push(`address: found ${text.length} characters, expected at most ${LONGEST_ADDRESS}`);
   for (const key of Object.keys(asked).filter((one) => !FIELDS.includes(one))) {
-    complain(`${quoted(key)}: found an unknown parameter, expected one of ${FIELDS.join(", ")}`);
+    problems.push(`${quoted(key)}: found an unknown parameter, expected one of ${FIELDS.join(", ")}`);
   }
-  return { state: settle(asked, complain), problems };
+  return { state: settle(asked, problems), problems };
 }
 
 /** The address of a state: what differs from the view that the page opens with, of another flow all. */

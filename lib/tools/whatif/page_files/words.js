@@ -12,10 +12,8 @@ function money(mn, currency, least = 3) {
 }
 
 /** A probability or share that never claims certainty: "38 %", "below 1 %". */
-function percent(fraction) {
-  if (fraction < 0.01) return "below 1 %";
-  return fraction > 0.99 ? "above 99 %" : `${(fraction * 100).toFixed(0)} %`;
-}
+const percent = (fraction) => fraction < 0.01 ? "below 1 %" : fraction > 0.99 ? "above 99 %"
+  : `${(fraction * 100).toFixed(0)} %`;
 
 /** A growth rate with at most as many decimals: "+25 %", "−28.6 %", "0 %". */
 function rateText(fraction, decimals = 1) {
@@ -26,17 +24,14 @@ function rateText(fraction, decimals = 1) {
 /** A level with thousands separated and at most five significant digits; the last before the point stays. */
 const levelText = (value) => GROUPS.format(value >= 10000 ? Math.round(value) : Number(value.toPrecision(5)));
 
-/** "2014-04-15" → "15 April 2014". */
-const dayText = (day) => DAY.format(new Date(day));
-
 /** A text from outside, cut for a message. */
 const quoted = (text) => `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
 
-/** Years as ranges: "2012–2013, 2023". */
+/** Years as ranges: "2012–2013, 2023"; other names one by one. */
 function yearSpans(years) {
   const runs = [];
   for (const year of years) {
     if (runs.at(-1)?.[1] === year - 1) runs.at(-1)[1] = year; else runs.push([year, year]);
   }
-  return runs.map(([from, to]) => from === to ? `${from}` : `${from}–${to}`).join(", ");
+  return runs.map(([from, to]) => from === to ? from : `${from}–${to}`).join(", ");
 }
