@@ -13,9 +13,15 @@ from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
 from xdist.scheduler import LoadScopeScheduling
 
-from lib.tools.run import kernels
+from lib.tools.run import freshness, kernels
 
 sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all workers start faster
+
+# From it jsonschema, where JupyterLab is installed, builds a grammar of addresses, which takes a second.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+# Hundreds of runs ask, each for a tenth of a second; packages do not change while tests go.
+freshness.run_versions = functools.cache(freshness.run_versions)
 
 # Writes what `python -m tests.bench.slowest` prints.
 pytest_plugins = ["tests.bench.slowest"]

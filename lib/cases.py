@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from lib import fetched, series, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
-from lib.errors import UserError, did_you_mean, slugify
+from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
@@ -67,13 +67,6 @@ class Case(BaseModel):
     def title(self) -> str:
         """One line that names the case."""
         raise NotImplementedError
-
-
-def slug(case: Case) -> str:
-    """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
-    mine, usual = case.model_dump(), type(case)().model_dump()
-    parts = [f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name]]
-    return "_".join(parts) or "default"
 
 
 def _explain(model: type[BaseModel], fault: Any) -> str:

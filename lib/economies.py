@@ -88,8 +88,6 @@ def pair_name(reporter: str, partner: str) -> str:
     return reporter if named else f"{reporter}–{partner}"
 
 
-# --- units: a currency and a power of ten ---
-
 _LETTER = r"[a-zа-яёäöüßáéíóúñãõç]"
 _POWER = r"(?<![\d,.])1(?:00?(?![\d,])|0{0,2}(?:[, ]?000)+(?![\d,]))"
 _SCALES = []

@@ -29,9 +29,7 @@ def unclear(name: str, found: str, expected: str) -> UserError:
     return UserError(f"{name}: found {found}, expected {expected}")
 
 
-SHOWN_FAULTS = 50
-SHOWN_NAMES = 12
-SHOWN_CHARACTERS = 60
+SHOWN_FAULTS, SHOWN_NAMES, SHOWN_CHARACTERS = 50, 12, 60
 
 
 class Fault(NamedTuple):
@@ -109,12 +107,6 @@ _FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;)
 def inert(cell: Any) -> Any:
     """A cell for a CSV file: an apostrophe before text that a spreadsheet would compute, anything else as it is."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
-
-
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
 
 
 def shown_path(path: Path) -> str:

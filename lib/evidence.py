@@ -125,17 +125,14 @@ def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> Spread:
-    """The spread of parts of a size, from the years up to `last_year`.
+    """The spread of parts of a size (US dollars a year) like one of `ANALOGUES`.
 
-    Parameters
-    ----------
-    size_usd : US dollars a year of the part.
-    last_year : last year that may be used; the kept year not after it is taken, the earliest where all are.
-    analogue : one of `ANALOGUES`.
+    Of the kept years the last one up to `last_year` is taken, the earliest where all are later.
     """
     if analogue not in ANALOGUES:
         raise UserError(f"analogue: found {analogue}, expected one of {'; '.join(ANALOGUES)}")
-    rows = read_kept("part_spreads.csv").query("analogue == @analogue")
+    rows = read_kept("part_spreads.csv")
+    rows = rows[rows["analogue"] == analogue]
     year = max((y for y in rows["last_year"] if y <= last_year), default=rows["last_year"].min())
     row = nearest_class(rows[rows["last_year"] == year], int(size_class(size_usd)))
     walk, noise = divide(row["variance"], row["autocorrelation"])
@@ -378,17 +375,14 @@ LINK_YEARS = 3
 
 
 def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> tuple[float, float]:
-    """Correlation and stretch for `combine`, each the mean over panels and scored years.
+    """Correlation and stretch for `combine`, each the mean over panels and scored years up to `origin`, or all.
 
-    Parameters
-    ----------
-    errors : rows as in ``nowcast_errors.csv``; None where nothing has been scored.
-    origin : last year whose scores may be used; all by default.
+    `errors` has rows as in ``nowcast_errors.csv``, and is None where nothing has been scored.
     """
     if errors is None:
         return 0.0, 1.0
-    rows = errors[(errors["method"] == "combined") & (errors["month"] == month)]
-    rows = rows if origin is None else rows[rows["year"] <= origin]
+    known = errors["year"] <= (np.inf if origin is None else origin)
+    rows = errors[known & (errors["method"] == "combined") & (errors["month"] == month)]
     if rows["year"].nunique() < LINK_YEARS:
         return 0.0, 1.0
     return float(rows["correlation"].mean()), float(rows["stretch"].mean())
@@ -414,10 +408,7 @@ class _SoFar(NamedTuple):
 def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[_SoFar]:
     """What the first months say of those of `years` for which a year so far but no level was known.
 
-    Parameters
-    ----------
-    levels : level by year, millions, of the case's day.
-    size_usd : of the flow, US dollars a year.
+    `levels` are those of the case's day by year, millions, and `size_usd` of the flow, US dollars a year.
     """
     stretches = case.releases()
     known = sorted(year_to_date(stretches).items())

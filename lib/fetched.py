@@ -68,27 +68,21 @@ def read(reporter: str) -> pd.DataFrame:
     A value that a later answer of its source replaced has the status preliminary.
     """
     path = path_of(reporter)
-    if is_left_out():
-        return _nothing().copy()
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would make us wait
-        os.close(handle)
+        if not is_left_out():
+            os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))  # a pipe would make us wait
     except FileNotFoundError:
-        return _nothing().copy()
+        pass
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from None
-    return _read_once(path, state(reporter)).copy()
-
-
-@lru_cache(maxsize=1)
-def _nothing() -> pd.DataFrame:
-    return with_derived(empty())
+    now = state(reporter)
+    return (_read_once(path, now) if len(now) > 1 else _read_once(None, ())).copy()
 
 
 @lru_cache(maxsize=8)
-def _read_once(path: Path, state: tuple[Any, ...]) -> pd.DataFrame:
-    return with_derived(read_file(path))
+def _read_once(path: Path | None, state: tuple[Any, ...]) -> pd.DataFrame:
+    return with_derived(read_file(path) if path else empty())
 
 
 def with_derived(rows: pd.DataFrame) -> pd.DataFrame:

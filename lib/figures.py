@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,30 +94,20 @@ def load_goals_table() -> pd.DataFrame:
     return tables.read_table("goals", rules=[_check_goal])
 
 
-def load_targets() -> pd.DataFrame:
-    """Read the register of announced trade targets."""
-    return tables.read_table("targets")
-
-
-def load_events() -> pd.DataFrame:
-    """Read the policy events; `date` is a day, a month or a year, as text."""
-    return tables.read_table("events")
-
-
-def load_reporters() -> pd.DataFrame:
-    """Read the reporters and partners with their codes and parents."""
-    return tables.read_table("reporters")
+load_targets = partial(tables.read_table, "targets")
+"""Read the register of announced trade targets."""
+load_events = partial(tables.read_table, "events")
+"""Read the policy events; `date` is a day, a month or a year, as text."""
+load_reporters = partial(tables.read_table, "reporters")
+"""Read the reporters and partners with their codes and parents."""
+load_covariates = partial(tables.read_table, "covariates")
+"""Read the annual covariates in long form: year, variable, value, unit, source_url."""
 
 
 def parents() -> dict[str, str]:
     """The larger reporter that contains each, by name; those without one are left out."""
     table = load_reporters()
     return {name: parent for name, parent in zip(table["name"], table["parent"], strict=True) if parent}
-
-
-def load_covariates() -> pd.DataFrame:
-    """Read the annual covariates in long form: year, variable, value, unit, source_url."""
-    return tables.read_table("covariates")
 
 
 def covariate(variable: str) -> pd.Series:

@@ -211,12 +211,10 @@ def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
     last = levels.index.to_numpy(dtype=int)
     first = np.concatenate([[0], last])[: len(last)] + 1
     value = levels.diff().fillna(levels).to_numpy()
+    fell = "the year to month {} is {:g} below the year to month {}: one of the two was revised, rounded or misprinted"
+    stretches = zip(first, last, value, strict=True)
     faults = [
-        f"the year to month {month} is {-fall:g} below the year to month {start - 1}: one of the two was revised, "
-        "rounded or misprinted"
-        if fall < 0
-        else ""
-        for start, month, fall in zip(first, last, value, strict=True)
+        fell.format(month, -change, start - 1) if change < 0 else "" for start, month, change in stretches
     ]
     return pd.DataFrame({"first_month": first, "last_month": last, "value": value, "fault": faults})
 

@@ -193,14 +193,8 @@ def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) 
 
 
 def from_posterior(of: Posterior, last_year: int, last_level: float, horizon: int) -> Law:
-    """Law of the `horizon` years after `last_year` from a flow's own growth rates and a prior (`posterior`).
-
-    Parameters
-    ----------
-    of : of one series.
-    last_level : level of `last_year`, positive; its unit is that of the law.
-    """
-    if not (np.isfinite(last_level) and last_level > 0):
+    """Law of the `horizon` years after `last_year`, whose level is positive, from the `posterior` of one series."""
+    if not 0 < last_level < np.inf:
         raise UserError(f"level of {last_year}: found {last_level}, expected a positive number")
     if horizon < 1:
         raise UserError(f"horizon: found {horizon}, expected 1 year or more")
@@ -393,10 +387,7 @@ def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
 def followed_by(law: Law, growth: Law, start: int, level: float | None = None) -> Law:
     """The law with further years: the level of `start` times the growth since then, which is independent of it.
 
-    Parameters
-    ----------
-    growth : law of the log growth since `start`, to years after all of `law`.
-    level : of `start`, where it is known and so not in `law`.
+    `growth` is the law of the log growth to years after all of `law`; `level` is that of `start` where it is known.
     """
     n, m, k, j = len(law.years), len(growth.years), len(law.weights), len(growth.weights)
     means, covariances = np.zeros((k, j, n + m)), np.zeros((k, j, n + m, n + m))

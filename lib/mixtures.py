@@ -79,9 +79,6 @@ def quantiles(probabilities: Array, weights: Array, means: Array, sds: Array) ->
     return x
 
 
-# --- readings ---
-
-
 def readings(
     weights: Array, means: Array, covariances: Array, rate: float, average: float
 ) -> tuple[Array, float]:

@@ -13,7 +13,7 @@ The parent's drift is itself shrunk to its class, and moved by *its* parent in t
 panels in which sub-flows and totals are both known and kept in ``data/reference/parent_weights.csv``.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple, TypeVar
@@ -26,7 +26,7 @@ from lib import evidence, goals, growth, reference
 from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
-from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred, Observation
+from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred
 from lib.goals import Goal, Kind, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
@@ -43,9 +43,6 @@ CERTAIN = 5e-4
 """A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
 OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
 NEXT_TO_NOTHING = "Any flow like this one reaches the goal: probability 1.000."
-
-
-# --- what was to be expected before anything but the own yearly record is looked at ---
 
 
 class Parent(NamedTuple):
@@ -84,10 +81,8 @@ def prior_with_parents(
         left *= weight * (1 - share)
     names = ", ".join(parent.name for parent in parents)
     source = f"{reference.source}; drift moved by {names}" if parents else reference.source
-    rest = 1.0 - own_share - sum(share for _, share, _ in rows[1:])
-    table = pd.DataFrame(
-        [*rows, ("reference class", rest, reference.drift)], columns=["source", "share", "drift"]
-    )
+    rows.append(("reference class", 1.0 - sum(share for _, share, _ in rows), reference.drift))
+    table = pd.DataFrame(rows, columns=["source", "share", "drift"])
     return replace(reference, drift=reference.drift + moved, source=source), table
 
 
@@ -142,9 +137,6 @@ def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
     world = case.partner == WORLD
     known = min(year, reference.last_released(case.as_of, world))
     return laws.drawn(reference.prior_for(case.usd_mn(level_mn, year) * 1e6, known, world=world))
-
-
-# --- the answer ---
 
 
 @dataclass(frozen=True)
@@ -259,8 +251,8 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     if case.as_of > date(goal.deadline, 12, 31):
         kind = "inferred"
     needed = goals.needed_rates(goal, levels, kind == "inferred")
-    found = Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed)
-    found = replace(found, assume=Assumptions.of(case) if assume is None else assume)
+    assume, nothing = Assumptions.of(case) if assume is None else assume, pd.Series(dtype=float)
+    found = Answer(case, goal, levels, verdicts, kind, nothing, needed, assume=assume)
     undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
     if not undecided:
         return found
@@ -275,22 +267,17 @@ def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Lea
     case, goal, levels, assume = asked.case, asked.goal, asked.levels, asked.assume
     law, used, inferred = _from_levels(asked, expected, kinds)
     unknown = [year for year in law.years if year not in levels.index]
-    seen: dict[str, Callable[[], Observation | None]] = {
-        evidence.MIRROR: lambda: evidence.mirror(case, levels, unknown),
-        evidence.YEAR_SO_FAR: lambda: evidence.year_so_far(case, levels, unknown, expected.size_usd),
-    }
-    for kind, look in seen.items():
-        if kind in kinds and (found := look()) is not None:
-            law, used = found.given(law), used | {kind: found.what}
+    if evidence.MIRROR in kinds and (seen := evidence.mirror(case, levels, unknown)):
+        law, used[evidence.MIRROR] = seen.given(law), seen.what
+    size = expected.size_usd
+    if evidence.YEAR_SO_FAR in kinds and (seen := evidence.year_so_far(case, levels, unknown, size)):
+        law, used[evidence.YEAR_SO_FAR] = seen.given(law), seen.what
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
-    if (
-        evidence.PARCELS in kinds
-        and assume.parcels_counted > 0
-        and len(added := evidence.parcels_a_year(case))
-    ):
-        believed = (1 - assume.parcels_counted, assume.parcels_counted)
-        law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
-        used[evidence.PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
+    counted = assume.parcels_counted if evidence.PARCELS in kinds else 0.0
+    if counted > 0 and len(added := evidence.parcels_a_year(case)):
+        more = laws.plus(law, added.drop(known, errors="ignore").to_dict())
+        law = laws.pool([law, more], (1 - counted, counted))
+        used[evidence.PARCELS] = f"{case.reporter}, counted with a probability of {counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
     return laws.prune(law, evidence.NEGLIGIBLE), used, inferred
 
@@ -368,9 +355,6 @@ def _from(expected: Expectation, year: int) -> Posterior:
     """The growth to be expected from a year on: the latest rate echoes in the year after it alone."""
     of_all = expected.posterior
     return of_all if year == expected.origin else of_all._replace(echo=np.zeros_like(of_all.echo))
-
-
-# --- the larger flows ---
 
 
 def lineage(case: Case) -> list[Case]:

@@ -6,6 +6,7 @@ from years up to the origin only. They are kept in ``data/reference/priors.csv``
 without the panels. The kept scores of earlier forecasts say how its intervals fared.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -122,18 +123,13 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
     if not size_usd > 0 or np.isinf(size_usd):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
     index = int(size_class(size_usd))
-    if table is None:
-        return _kept_prior(index, origin, world, read_kept)
-    return _prior(table, index, origin, world)
+    return _prior(read_kept if table is None else lambda name: table, index, origin, world)
 
 
 @lru_cache(maxsize=512)
-def _kept_prior(index: int, origin: int, world: bool, read: Any) -> Prior:
-    """The prior of a size class from the kept table, as `read` gives it."""
-    return _prior(read("priors.csv"), index, origin, world)
-
-
-def _prior(table: pd.DataFrame, index: int, origin: int, world: bool) -> Prior:
+def _prior(read: Callable[[str], Any], index: int, origin: int, world: bool) -> Prior:
+    """The prior of a size class from the table that `read` gives."""
+    table = read("priors.csv")
     name = "WDI" if world else "OEC" if origin < FIRST_BACI_ORIGIN else "BACI"
     if name not in set(table["panel"]):  # a panel of a user's own
         name = str(table["panel"].iloc[0])
@@ -169,21 +165,14 @@ def age_warning(prior: Prior, origin: int) -> str:
 
 def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
     """Prior from the row of a size class in what `estimate` returned, or of the nearest class there is."""
-    distance = (table["size_class"] - index).abs().mask(table["size_class"] == ALL_SIZES, len(SIZES))
-    if index == ALL_SIZES:
-        distance = (table["size_class"] != ALL_SIZES).astype(int)
-    row = table.loc[distance.idxmin()]
-    used = int(row["size_class"])
-    who = "all sizes" if used == ALL_SIZES else size_label(used)
-    return Prior(
-        drift=float(row["drift"]),
-        drift_sd=max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"])),
-        variance=float(row["variance"]),
-        df=float(row["df"]),
-        source=f"{source}: {row['series']:,.0f} flows of {who}",
-        autocorrelation=float(row["autocorrelation"]),
-        drift_error=float(row["drift_error"]),
-    )
+    rows = table[(table["size_class"] == ALL_SIZES) == (index == ALL_SIZES)]
+    row = nearest_class(rows if len(rows) else table, index)
+    who = "all sizes" if row["size_class"] == ALL_SIZES else size_label(int(row["size_class"]))
+    names = ("drift", "variance", "df", "autocorrelation", "drift_error")
+    drift, variance, df, turn, error = (float(row[name]) for name in names)
+    spread = max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"]))
+    what = f"{source}: {row['series']:,.0f} flows of {who}"
+    return Prior(drift, spread, variance, df, what, turn, drift_error=error)
 
 
 USED = "law"

@@ -172,8 +172,6 @@ def _significant_digits(value: float) -> int:
     return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
 
 
-# --- stretches of months, and the year so far ---
-
 MONTHS = range(1, 12)
 """Months after which a year is still running."""
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")

@@ -32,7 +32,6 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _NUMBERS = {word: number for number, word in enumerate(_COUNT, 1)} | {"fifteen": 15, "hundred": 100}
 _NUMBERS |= {word: 10 * number for number, word in enumerate(_TENS, 2)}
 _NUMBER = rf"(?:{'|'.join(_TENS)})[- ](?:{'|'.join(_COUNT[:9])})|{'|'.join(_NUMBERS)}"
-
 _SCALES = "|".join(f"{words}|{signs}" for _, words, signs in PHRASES["scales"]).split("|")
 SCALE = "|".join([*(word for word in _SCALES if word and "0" not in word), *PHRASES["letters"]])
 _CODES = "|".join(CURRENCIES)
@@ -40,7 +39,6 @@ UNIT = "|".join([r"us ?\$", *PHRASES["money"].values(), *map(re.escape, dict(PHR
 UNIT = rf"(?:{UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
 FLOW_WORDS = PHRASES["flows"]
 FLOW_OF = {word: flow for flow, words in FLOW_WORDS.items() for word in words.split()}
-
 YEAR = r"(?:19|20|21)[0-9]{2}"
 YEARLY = PHRASES["yearly"]
 
@@ -94,9 +92,6 @@ def _figure(text: str) -> float:
 def _written(value: float) -> str:
     """A number with the digits that it needs, never as a power of ten."""
     return np.format_float_positional(round(value, 9), trim="-")
-
-
-# --- goals ---
 
 
 class _Found(NamedTuple):
@@ -207,9 +202,6 @@ def bare_rate(plain: str, text: str) -> list[_Found]:
     return [_Found(f"{_written(rate)} %", *match.span())]
 
 
-# --- days ---
-
-
 class Day(NamedTuple):
     """A day, and what was taken for it where the text named a longer time: "the last day of April 2014"."""
 
@@ -259,9 +251,6 @@ def _read_by(text: str, forms: list[str]) -> list[date]:
         with suppress(ValueError):
             found[datetime.strptime(text, form).date()] = form
     return list(found)
-
-
-# --- flows and places ---
 
 
 def read_flow(text: str) -> str:

@@ -165,21 +165,11 @@ def test_nothing_is_written_where_nothing_is_new(own_data):
     assert [item.name for item in (own_data / "fetched").iterdir()] == ["india.parquet"]
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "words"),
-    [
-        ("reporter", "China", "reporter: found China, expected one reporter"),
-        ("figure_id", "IN-RU-total-2023-imf-a", "found IN-RU-total-2023-imf-a, expected a key used once"),
-    ],
-)
-def test_what_would_lock_the_collection_is_a_fault(column: str, value: str, words: str):
-    record.append(rows({2023: 57.0, 2024: 66.0}))
-    path = fetched.path_of("India")
-    table = pd.read_parquet(path)
-    assert record.faults_of(table, path) == []
-    table.loc[1, column] = value
-    (fault,) = record.faults_of(table, path)
-    assert words in str(fault) and "india.parquet:2" in str(fault)
+def test_two_names_that_make_one_file_are_refused(monkeypatch):
+    record.append(rows({2023: 57.0}))
+    monkeypatch.setattr(record, "path_of", lambda reporter: fetched.path_of("India"))
+    with pytest.raises(UserError, match=r'india\.parquet: found reporter "India" beside others'):
+        record.append(rows({2023: 57.0}, reporter="China"))
 
 
 def test_a_file_that_is_damaged_or_of_other_columns_is_a_fault():

@@ -30,9 +30,7 @@ HEADLINE = {
 def headline(answer: Answer, **words: str) -> Said:
     """The verdict, or the likelier outcome with its probability and kind, for the reading in which the goal was stated.
 
-    Parameters
-    ----------
-    words : a notebook's own in place of `HEADLINE`, with the same fields.
+    A notebook may give words of its own in place of `HEADLINE`, with the same fields.
     """
     outcome, p = _stated(answer).outcome, answer.chances.get(answer.case.reading)
     likelier = 0.0 if p is None else max(p, 1 - p)

@@ -35,8 +35,6 @@ from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
 
-OWN = "your figures"  # stands for the reporter of figures that come without a name
-
 
 class OwnCase(GoalCase):
     """A goal for figures of one's own: `levels` by year, millions of any currency.
@@ -46,7 +44,7 @@ class OwnCase(GoalCase):
     is April 2022 to March 2023 where it is 3.
     """
 
-    reporter: str = OWN
+    reporter: str = "your figures"
     partner: str = ""
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     levels: dict[int, float]

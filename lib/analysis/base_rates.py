@@ -17,14 +17,10 @@ HORIZONS = (1, 2, 3, 5, 10)
 
 
 def base_rate(size_usd: float, origin: int, horizon: int, rate: ArrayLike) -> Any:
-    """Share of flows of this size that grew by `rate` a year or more on average, as known at the origin.
+    """Share of flows of this size that grew by `rate` a year (a fraction) or more on average, as known at the origin.
 
-    Parameters
-    ----------
-    size_usd : current US dollars a year at the start.
-    origin : last year known; the latest kept origin not after it is used, of BACI from 2002, else of OEC.
-    horizon : years, 1 to 10 (between kept horizons: of growth a year, linearly).
-    rate : growth a year, fractions.
+    Of origins that are kept the latest not after this one is used, of BACI from 2002, else of OEC; `size_usd` are current US
+    dollars a year at the start, horizons 1 to 10 years, between kept ones of growth a year, linearly.
     """
     if not 1 <= horizon <= HORIZON:
         raise UserError(f"horizon: found {horizon}, expected 1 to {HORIZON} years")

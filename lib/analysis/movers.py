@@ -103,9 +103,8 @@ def currency_parts(view: View) -> pd.DataFrame:
 
 def fuel_parts(view: View) -> pd.DataFrame:
     """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
-    case, kept = view.case, read_kept("fuel_split.csv")
-    if case.reporter == "Russia":
-        case = case.mirror()
+    kept = read_kept("fuel_split.csv")
+    case = view.case.mirror() if view.case.reporter == "Russia" else view.case
     ours = case.partner == "Russia" and "China" in (*view.family, case.reporter)
     rows = kept[ours & (kept["flow"] == case.flow) & (kept["year"] < case.as_of.year)]
     return rows.drop(columns="flow").set_index("year")

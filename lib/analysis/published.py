@@ -127,9 +127,8 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame with figure_id (of the release), pair, flow, period_start, period_end, released (its year, or "undated"),
-    before (figure_id of the earlier level), implied and printed (millions), revision (fraction) and rounding (what
-    the printed digits leave open, fraction).
+    Frame with figure_id, pair, flow, period_start, period_end, released (its year, or "undated"), before (figure_id of the
+    earlier level), implied and printed (millions), revision and rounding (what the printed digits leave open; fractions).
     """
     rows = _prepared(known, known["ours"] & known["level_usable"])
     found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)

@@ -1,9 +1,4 @@
-"""A goal and its chances: the record with goal path and fan, and probabilities over time.
-
-The year so far: its share of the year, the fan that narrows by release, and the odds that follow.
-
-What a goal would take: probabilities under scenarios, and for other goals.
-"""
+"""A goal and its chances: record, path and fan, probabilities over time, the year so far, and what it would take."""
 
 import textwrap
 from calendar import month_abbr
@@ -112,9 +107,9 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
         look = {"facecolor": face, "edgecolor": BLUE, "s": 46, "label": label, "zorder": 3}
         axes.scatter(group.index, group["probability"] * 100, **look)
     low, high = percent(found["probability"].min()), percent(found["probability"].max())
-    told = f"probabilities from {low} to {high}; the goal was then met after {int(found['met'].sum())} of "
-    told += f"{len(found)} origins"
+    met = f"the goal was then met after {found['met'].sum()} of {len(found)} origins"
     axes.set(xlabel="origin: the last year known to the forecast", ylabel="probability given, %")
+    told = f"probabilities from {low} to {high}; {met}"
     return finish(figure, axes, told, sources, legend="upper left", ylim=(0, 100))
 
 
@@ -143,23 +138,19 @@ def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     hatches = list(np.where(moved < 0, "//", ""))
     low, high = bars["low"] * 100, bars["high"] * 100
     look = {"color": colours, "hatch": hatches, "edgecolor": "white", "height": 0.6}
-    axes.barh(bars.index, high - low, left=low, **look)
+    drawn = axes.barh(bars.index, high - low, left=low, **look)
     # From each bar a thin line leads to where the next begins.
     after = np.where(moved.isna(), high, np.where(moved > 0, high, low))
     axes.vlines(after[:-1], bars.index[:-1] + 0.3, bars.index[1:] - 0.3, color=GREY, linewidth=0.8)
     words = [
-        f"{end:.0f} %" if np.isnan(by) else style.signed(by * 100, 1)
-        for end, by in zip(high, moved, strict=True)
+        f"{high[i]:.0f} %" if np.isnan(moved[i]) else style.signed(moved[i] * 100, 1) for i in bars.index
     ]
-    for place, (end, text) in enumerate(zip(high, words, strict=True)):
-        if np.isfinite(end):
-            beside(axes, text, (end, place), (5, 0), va="center", fontsize=8)
+    axes.bar_label(drawn, words, padding=5, fontsize=8, path_effects=style.halo())
     axes.set_yticks(bars.index, bars["label"])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    labels = bars["label"].str.split().str.join(" ")
-    told = "what moved the probability: "
-    told += "; ".join(f"{label} {text}" for label, text in zip(labels, words, strict=True))
+    told = "; ".join(bars["label"].str.split().str.join(" ") + " " + words)
+    told = f"what moved the probability: {told}"
     return finish(figure, axes, told, sources, years=False, xlim=(0, 112), xlabel=CHANCE)
 
 
@@ -213,8 +204,8 @@ def fan_by_release(
     for _, row in rows.iloc[[0, -1]].iterrows():
         least, middle, most = (about(row[p] / divisor) for p in (0.1, 0.5, 0.9))
         ends.append(f"{row.label}: {middle} ({least} to {most})".replace("\n", ", "))
-    told = (
-        f"median and 80 % interval of the year, {currency} {unit}, first and last release: {'; '.join(ends)}"
+    told = f"median and 80 % interval of the year, {currency} {unit}, first and last release: " + "; ".join(
+        ends
     )
     axes.set(ylim=(0, None), ylabel=f"{currency} {unit}, nominal")
     return finish(figure, axes, told, sources, years=False)

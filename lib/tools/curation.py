@@ -103,9 +103,9 @@ def read_rows(table: str) -> list[Row]:
 
 def countries_to_add(row: Row) -> list[Row]:
     """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
-    rows = read_rows("reporters")
-    known, pair = {one["name"] for one in rows}, dict.fromkeys((row["reporter"], row["partner"]))
-    return [_country_row(name, codes()[name]) for name in pair if name not in known]
+    known = {one["name"] for one in read_rows("reporters")}
+    names = dict.fromkeys(row[role] for role in ("reporter", "partner") if row[role] not in known)
+    return [{"name": name, "code": codes()[name], "kind": "country"} for name in names]
 
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
@@ -166,8 +166,9 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     """The flags on figures of `lib.fetched`, a frame a reporter, all or those with a key in `of`; and how many were seen."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     found, seen, left = [pd.DataFrame(columns=plausibility.COLUMNS)], 0, MOST_PAIRS
+    wanted = set() if of is None else set(of)  # `isin` of pandas makes a scalar of each key each time
     for part in parts:
-        own = part if of is None else part[part["figure_id"].isin(of)]
+        own = part if of is None else part.loc[[key in wanted for key in part["figure_id"]]]
         rows = part[part["partner"].isin(own["partner"].unique())]
         if len(rows) > 2_000:  # months are in their years
             rows = rows[(rows["period_end"] - rows["period_start"]).dt.days > 360]
@@ -218,17 +219,15 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     if parent and parent not in coded:
         expected = f"a place that is known, of which {name} is a part"
         raise UserError(f"--place: found {quote(parent)}, expected {expected}")
-    above = [_country_row(parent, coded[parent])] if parent and parent not in known else []
+    above = [{"name": parent, "code": coded[parent], "kind": "country"}] * bool(
+        parent and parent not in known
+    )
     # The first letters of a name that are no code yet, three or more.
     letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
     longer = (letters[:size] for size in range(3, len(letters) + 1))
     numbered = (f"{letters[:3]}{number}" for number in count(2))
     code = next(code for code in chain(longer, numbered) if code not in coded.values())
-    return [*above, dict.fromkeys(fields, "") | {"name": name, "code": code, "kind": kind, "parent": parent}]
-
-
-def _country_row(name: str, code: str) -> Row:
-    return {"name": name, "code": code, "kind": "country", "parent": "", "note": "", "other_names": ""}
+    return [*above, {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
 def add_places(rows: list[Row]) -> None:
@@ -253,9 +252,11 @@ def add(row: Row) -> Row:
 
 def with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
     """A table with more rows, or others of the same keys, in its order, by its path."""
-    key = describe(table)["schema"]["primaryKey"]
-    names = [key] if isinstance(key, str) else key
-    by_key = {tuple(row[name] for name in names): row for row in [*read_rows(table), *rows]}
+    schema, by_key = describe(table)["schema"], {}
+    blank = {field["name"]: "" for field in schema["fields"]}
+    names = [schema["primaryKey"]] if isinstance(schema["primaryKey"], str) else schema["primaryKey"]
+    for row in (*read_rows(table), *rows):
+        by_key[tuple(row[name] for name in names)] = blank | row
     order = ORDER if table == "figures" else names
     text = to_text(sorted(by_key.values(), key=lambda row: [row[name] for name in order]))
     return {describe(table)["path"]: text.encode()}

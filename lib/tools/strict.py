@@ -1,6 +1,7 @@
 """Reading what somebody wrote in YAML or JSON, in bounded time and memory, whatever it holds."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,3 +80,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
+
+
+def slugify(text: str) -> str:
+    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
+    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
+    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"

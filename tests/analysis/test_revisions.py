@@ -13,11 +13,11 @@ from lib import cases, outlook, plots
 from lib import figures as fig
 from lib.analysis import replay
 from lib.analysis.cases import CompareCase
-from lib.cases import GoalCase, slug
+from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
 from lib.tools.run.committed import parameter_faults, read_notebook
-from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of
+from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of, slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 

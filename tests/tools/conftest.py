@@ -1,5 +1,6 @@
 """What the tests of single publishers share: publishers of a small world on this machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import fault_server as server_of
 import pytest
 import site_runs
 from fault_server import Server
+from httpx._transports import default as transports
 from sources_kit import Time, quick_client, small_world
 
 from lib import tables
@@ -24,6 +26,22 @@ def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site_runs.put_all(folder)
     build_site(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Hundreds of clients are opened, and each would read the authorities for a fortieth of a second."""
+    make, made = transports.create_ssl_context, {}
+
+    def once(**asked: Any) -> Any:
+        key = (*asked.items(), os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        if key not in made:
+            made[key] = make(**asked)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transports, "create_ssl_context", once)
+        yield
 
 
 @pytest.fixture(scope="module")

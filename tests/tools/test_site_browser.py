@@ -22,9 +22,11 @@ KINDS = {
     "about": "about/index.html",
     "search": "search/index.html",
     "failed run": f"{FIRST}/goal-9/index.html",
-    **{name: f"runs/{name}/default/index.html" for name in some(site_runs.NAMES, 3)},
+    **{name: f"runs/{name}/default/index.html" for name in some(site_runs.NAMES, 5)},
 }
-SHORTEN = "document.querySelectorAll('tbody').forEach(body => [...body.rows].slice(40).forEach(row => row.remove()))"
+SHORTEN = (
+    "document.querySelectorAll('tbody').forEach(body => [...body.rows].slice(5).forEach(row => row.remove()))"
+)
 PAINTED = "new Promise(done => new PerformanceObserver(done).observe({type: 'paint', buffered: true})).then(() => 1)"
 Open = Callable[..., Visit]
 

@@ -20,6 +20,7 @@ from lib.tools.sources import comtrade, covariates, fetch, imf, observations
 from lib.tools.sources.client import Request, get
 from lib.tools.sources.covariates import RECIPES
 from lib.tools.sources.fetch import Fetched, fetch_panel
+from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.record import gaps_of
 from lib.tools.sources.snapshots import Desk
 
@@ -718,5 +719,5 @@ def test_periods_follow_one_another_without_gap(freq: str, first: int, more: int
 
 def test_sources_of_trade_have_the_same_form() -> None:
     for name, module in fetch.TRADE.items():
-        assert callable(module.plan) and callable(module.read) and module.FREQUENCIES, name
+        assert callable(module.plan) and callable(module.read) and PUBLISHERS[name].freqs, name
     assert imf.FLOW.startswith("/data/") and NOW.tzinfo

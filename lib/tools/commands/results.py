@@ -74,7 +74,7 @@ def collect_results(out: Path, changed: bool) -> None:
     from lib.tools.run import results_table
 
     if changed or not (out / results_table.TABLE).exists():
-        tell(results_table.merge(out).damaged, "left out of the results table: ", err=True)
+        tell(results_table.merge(out), "left out of the results table: ", err=True)
 
 
 def _choose_rows(table: "pd.DataFrame", wanted: dict[str, Texts]) -> "pd.DataFrame":

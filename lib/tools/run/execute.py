@@ -154,10 +154,6 @@ def run_notebook(
     return notebook
 
 
-def _source(run: Run) -> Path:
-    return notebooks_dir() / f"{run.notebook}.ipynb"
-
-
 def _tidy(notebook: Any) -> None:
     """Take out what differs from run to run, and papermill's marks: the same run gives the same bytes."""
     from papermill.execute import remove_error_markers
@@ -202,21 +198,30 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
     before = sources.parts(run, ())
     fault_words = ""
     # Not beside the result: of a run that is killed something would stay there.
-    place = kernels.private_folder()
+    place, watch = kernels.private_folder(), Watch()
     with tempfile.TemporaryDirectory(prefix="o-", dir=place, ignore_cleanup_errors=True) as working:
         notes = Path(working, "opened")
-        watch = Watch()
         try:
-            path, seconds = _source(run), settings.timeout
             notebook = run_notebook(
-                path, run.parameters, settings.kernel, watch, notes, settings.megabytes, seconds=seconds
+                notebooks_dir() / f"{run.notebook}.ipynb",
+                run.parameters,
+                settings.kernel,
+                watch,
+                notes,
+                settings.megabytes,
+                seconds=settings.timeout,
             )
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
             if STOPPING.is_set():
                 raise StoppedError from None
             fault_words = _describe(fault, watch)
-            _keep_failure(watch.notebook, folder)
+            freshness.clear_journal(
+                folder
+            )  # what an earlier run left must not pass for the result of this one
+            if watch.notebook is not None:
+                with suppress(UserError):  # a full disk, which is the failure
+                    _write_notebook(folder / FAILED, watch.notebook)
         opened, steady = read_opened(notes)
     known = Sources(sources.known)
     steady = steady and known.parts(run, ()) == before
@@ -243,7 +248,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
-    notebook = run_notebook(_source(run), run.parameters, prepare_only=True)
+    notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, prepare_only=True)
     executed = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.metadata = executed.metadata
     pairs = zip(
@@ -262,8 +267,6 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
 def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
-    import nbformat
-
     from lib.tools.run import recorded
     from lib.tools.run.page import to_page
 
@@ -275,20 +278,14 @@ def _publish(notebook: Any, folder: Path) -> None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
         write_atomically(folder / RESULT, recorded.to_json(result))
-    write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
+    _write_notebook(folder / NOTEBOOK, notebook)
     (folder / FAILED).unlink(missing_ok=True)
 
 
-def _keep_failure(notebook: Any, folder: Path) -> None:
-    """Keep the failed notebook; what an earlier run left must not pass for the result of this one."""
+def _write_notebook(path: Path, notebook: Any) -> None:
     import nbformat
 
-    freshness.clear_journal(folder)
-    if notebook is not None:
-        try:
-            write_atomically(folder / FAILED, nbformat.writes(notebook, indent=1) + "\n")
-        except UserError:  # a full disk, which is the failure
-            return
+    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
 def _describe(error: Exception, watch: Watch) -> str:

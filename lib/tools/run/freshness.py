@@ -355,7 +355,7 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
         return "; ".join(changed)
     if not are_intact(folder, journal):
         return "files differ from the journal"
-    names = _differing(journal["parts"].get("page", {}), now["page"])
+    names = differing(journal["parts"].get("page", {}), now["page"])
     return f"{PAGE_ONLY}{_listed(names)} changed" if names else ""
 
 
@@ -363,7 +363,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
     found = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
     for part in ("lib", "data", "parameters", "versions"):
-        names = _differing(before[part], now[part])
+        names = differing(before[part], now[part])
         if part == "versions":
             names = [f"{name} {before[part].get(name)} to {now[part].get(name)}" for name in names]
         found += [f"{part} changed: {_listed(names)}"] if names else []
@@ -372,7 +372,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return found
 
 
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The names under which two mappings do not hold the same."""
     return sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lib.errors import UserError
-from lib.research.files import write_atomically
+from lib.research.files import make_folder, write_atomically
 
 T = TypeVar("T")
 
@@ -135,10 +135,7 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
     how = {"kernel_provisioner": {"provisioner_name": "tradegoals"}, SERVER: server}
     spec = get_kernel_dict() | {"argv": command, "display_name": "Python 3 (tradegoals, warm)"}
     spec["metadata"] = spec.get("metadata", {}) | how
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+    make_folder(folder)
     write_atomically(folder / "kernel.json", json.dumps(spec, indent=1) + "\n")
 
 

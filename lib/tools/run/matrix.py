@@ -22,11 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lib import cases, fetched
 from lib.analysis import cases as special
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes, quote, slugify
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes, quote
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.freshness import Run
-from lib.tools.strict import parse_yaml
+from lib.tools.strict import parse_yaml, slugify
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,
@@ -223,6 +223,13 @@ LONGEST_SLUG = 120
 MOST_RUNS = 1_000_000
 
 
+def slug(case: cases.Case) -> str:
+    """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
+    mine, usual = case.model_dump(), type(case)().model_dump()
+    parts = [f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name]]
+    return "_".join(parts) or "default"
+
+
 def make_run(
     notebook: str, values: Mapping[str, Any], name: str | None = None, case: str = "", where: str = ""
 ) -> Run:
@@ -231,7 +238,7 @@ def make_run(
         checked = model_of(notebook).check(values)
     except UserError as error:
         raise UserError("\n".join(where + line for line in str(error).splitlines())) from None
-    return Run(notebook, _short_slug(name or cases.slug(checked)), checked.model_dump(mode="json"), case)
+    return Run(notebook, _short_slug(name or slug(checked)), checked.model_dump(mode="json"), case)
 
 
 def _short_slug(slug: str) -> str:

@@ -12,10 +12,10 @@ import pandas as pd
 import lib
 from lib import figures, package, show, spoken
 from lib.analysis import asking
-from lib.errors import slugify
 from lib.tools.run import markup
 from lib.tools.site.context import Files, Site
 from lib.tools.site.pages import Document, as_script, met_in_register
+from lib.tools.strict import slugify
 from lib.words import percent
 
 

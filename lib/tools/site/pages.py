@@ -18,11 +18,12 @@ from typing import Any
 from markupsafe import Markup
 
 from lib import package
-from lib.errors import inert, slugify
+from lib.errors import inert
 from lib.tools.run import markup, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
 from lib.tools.run.page import read_page
 from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Site
+from lib.tools.strict import slugify
 
 UP = "../../../"
 

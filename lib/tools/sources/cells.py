@@ -22,8 +22,11 @@ from lib.tools.sources.mapping import Period
 from lib.tools.sources.observations import FIRST_YEAR, FREQUENCIES, LAST_YEAR
 from lib.tools.sources.tables import NUMBER
 
-_LISTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
-WORDS = {name: re.compile("|".join(words)) for name, words in _LISTS.items()}
+_DATA = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+_PARTS, _ORDER = _DATA.pop("parts"), _DATA.pop("order")
+_WRITTEN = [re.sub("|".join(_PARTS), lambda part: _PARTS[part[0]], form) for form in _DATA.pop("forms")]
+_FORMS = [*map(re.compile, _WRITTEN)]
+WORDS = {name: re.compile("|".join(words)) for name, words in _DATA.items()}
 """Patterns by what they mean, for texts in lower case."""
 
 # --- numbers ---
@@ -118,7 +121,6 @@ def find_marks(texts: Iterable[str], decimal: str | None = None) -> tuple[Marks,
 
 # --- periods ---
 
-_ORDER = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "一": 1, "二": 2, "三": 3, "四": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}  # fmt: skip
 _NTH = rf"([1-4]|{'|'.join(sorted(_ORDER, key=len, reverse=True))})"
 _QUARTER = re.compile(
     rf"(?<![^\W\d_])(?:{WORDS['quarter'].pattern}|t)\W?{_NTH}(?![^\W\d_])"
@@ -156,18 +158,6 @@ def _in_digits(text: str) -> str:
     return re.sub(r" ?(?:[-–至]| (?:to|bis) ) ?", "-", plain).strip(" :-")
 
 
-_Y, _M, _N = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>\d{1,2})", r"(?P<n>\d{1,2})"
-_FORMS = [re.compile(form) for form in (
-    _Y, r"fy ?(?P<f>\d\d|(?:19|20)\d\d)", rf"(?:fy ?)?{_Y} ?[-/] ?(?P<z>\d\d|\d{{4}})",
-    rf"{_Y}(?:[-./ ]?m|[-./ ]){_M}", rf"{_Y}(?P<m>\d\d)", rf"{_M}[-./ ]{_Y}", rf"m{_M}\W*{_Y}", rf"m{_M}\W(?P<s>\d\d)", rf"m{_M}",
-    rf"{_Y}([-/.]){_M}\2(?P<d>\d{{1,2}})(?:[t ].*)?", rf"{_Y} m{_M} (?P<d>\d{{1,2}})日", rf"(?P<d>\d{{1,2}})\.{_M}\.{_Y}",
-    rf"{_Y}(?: ?m|\.){_M}-m?{_N}", rf"m{_M}-m{_N} (?:{_Y}|(?P<s>\d\d))", rf"{_Y}-{_M}\.\.(?P=y)-{_N}",
-    rf"(?:{_Y}\W?)?q(?P<q>\d)", rf"q(?P<q>\d)\W*{_Y}", r"q(?P<q>\d)\W?(?P<s>\d\d)", r"(?P<s>\d\d)\W?q(?P<q>\d)",
-    rf"m{_M} {_Y}-m{_N} (?P<z>\d{{4}})", rf"{_Y} m{_M}-(?P<z>\d{{4}}) m{_N}", rf"{_Y}-(?P<z>\d\d|\d{{4}}) m{_M}-m{_N}",
-)]  # fmt: skip
-"""Of years y to z, months m to n, days d, quarters q, years s of two digits, fiscal years f."""
-
-
 @lru_cache(maxsize=50_000)
 def read_period(text: str) -> dict[str, str]:
     """Return what periods a text can be, by kind; "2011-12" is December and a fiscal year.
@@ -198,14 +188,11 @@ def _kind(said: dict[str, str]) -> dict[str, str]:
         return {"A": year} if (month, last) == (1, 12) else {"M": span} if 1 <= month < last <= 12 else {}
     with suppress(ValueError):
         day = date(int(year or 2000), month if "m" in said else 1, int(said.get("d", 1)))
-        if "m" not in said:
-            return {"A": year}
-        return {"D": day.isoformat()} if "d" in said else _of_month(year, month)
+        if "d" in said:
+            return {"D": day.isoformat()}
+        own = {"M": f"{year}-{month:02}"} if year else {"m": f"{month:02}"}
+        return own if "m" in said else {"A": year}
     return {}
-
-
-def _of_month(year: str, month: int) -> dict[str, str]:
-    return {"M": f"{year}-{month:02}"} if year else {"m": f"{month:02}"}
 
 
 def flag_of(text: str) -> str:
@@ -219,12 +206,6 @@ def is_part_of_year(title: str) -> bool:
     spans = re.findall(r"m(\d+)-m(\d+)", _in_digits(title))
     part = any((first, last) != ("1", "12") and int(first) < int(last) for first, last in spans)
     return part or WORDS["share_of_year"].search(title.casefold()) is not None
-
-
-def _as_period(day: str, freq: str) -> str:
-    """Return the year, quarter or month of a day."""
-    year, month, _ = day.split("-")
-    return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
 
 
 def _fiscal_span(year: int, month: int) -> str:
@@ -261,8 +242,11 @@ def as_period(text: str, axis: Period, freq: str, october: dict[str, str]) -> st
         found = kinds.get(freq) or kinds.get("D", "")
     if found and not FIRST_YEAR <= int(found[:4]) <= LAST_YEAR:
         raise ValueError(f"a year from {FIRST_YEAR} to {LAST_YEAR}")
+    if len(found) == 10:
+        year, month, _ = found.split("-")
+        return {"A": year, "Q": f"{year}-Q{(int(month) + 2) // 3}", "M": f"{year}-{month}"}[freq]
     if found or axis.others == "skip":
-        return _as_period(found, freq) if len(found) == 10 else found
+        return found
     hint = "; `year:` says of which year a month is" if "m" in kinds else ""
     words = f"a {FREQUENCIES[freq].replace('annual', 'year').replace('ly', '')}{hint}"
     raise ValueError(f"a period like {axis.format}" if axis.format else words)
@@ -316,7 +300,7 @@ _ONE_FLOW = {
 @lru_cache(maxsize=1)
 def _translations() -> dict[str, str]:
     """The name used here by every translation of a country or of the world, folded."""
-    return {fold(word): economies()[0].name for word in _LISTS["world"]} | spoken.translations()
+    return {fold(word): economies()[0].name for word in _DATA["world"]} | spoken.translations()
 
 
 def read_place(text: str) -> str:

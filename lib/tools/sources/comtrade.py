@@ -22,7 +22,6 @@ PREVIEW_ROWS = 500
 KEYED_ROWS = 100_000
 PERIODS_A_CALL = 12  # with a key
 FLOWS = {"X": "export", "M": "import"}
-FREQUENCIES = ("A", "M")
 
 WHOLE = {"partner2Code": "0", "motCode": "0", "customsCode": "C00", "cmdCode": "TOTAL"}
 """What marks the row that counts everything: all second partners, means of transport, procedures and goods."""

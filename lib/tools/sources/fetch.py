@@ -60,10 +60,10 @@ def _check_source(source: str, freq: str) -> Publisher:
     """Return what is known of a source that can be asked for values of a frequency."""
     if source not in TRADE:
         raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
-    if freq not in TRADE[source].FREQUENCIES:
-        expected = " or ".join(TRADE[source].FREQUENCIES)
+    if freq not in (facts := publisher(source)).freqs:
+        expected = " or ".join(facts.freqs)
         raise UserError(f"frequency: found {quote(freq)} of {source}, expected {expected}")
-    return publisher(source)
+    return facts
 
 
 def fetch(question: Question, desk: Desk) -> Fetched:
@@ -135,31 +135,24 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
 
 def read_answer(question: Question, body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
-    rows, notes = TRADE[question.source].read(body, where)
-    if question.source in BY_CODE:
-        _check_answers(rows, question, where)
-        names = names_by(question.source)
+    source = question.source
+    rows, notes = TRADE[source].read(body, where)
+    if source in BY_CODE:
+        names, wanted = names_by(source), {"freq": [question.freq]}
+        for role, places in (("reporter", question.reporters), ("partner", question.partners or ())):
+            wanted[role] = [getattr(place, source) for place in places]
+        for column, valid in wanted.items():
+            if valid and (other := sorted(set(rows[column].unique()) - set(valid))):
+                raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
         if unknown := sorted(set(rows["partner"].unique()) - set(names)):
             left_out = f"{len(unknown)} partners that are no economy left out, such as {unknown[0]}"
             notes.append(printable(f"{where}: {left_out}"))
         rows = rows[~rows["partner"].isin(unknown)]
         named = {role: rows[role].map(names).astype("str") for role in ("reporter", "partner")}
         rows = rows.assign(**named, period=observations.canonical_all(rows["period"], question.freq, where))
-    table = observations.check(rows.assign(source=question.source).reset_index(drop=True), where)
+    table = observations.check(rows.assign(source=source).reset_index(drop=True), where)
     table, twice = observations.without_duplicates(table, where)
     return table, notes + twice
-
-
-def _check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
-    """Refuse rows of another reporter, partner or frequency than was asked for."""
-    wanted = {
-        "reporter": [getattr(place, question.source) for place in question.reporters],
-        "partner": [getattr(place, question.source) for place in question.partners or ()],
-        "freq": [question.freq],
-    }
-    for column, valid in wanted.items():
-        if valid and (other := sorted(set(rows[column].unique()) - set(valid))):
-            raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
 
 
 def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:

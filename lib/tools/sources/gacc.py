@@ -28,7 +28,6 @@ from lib.tools.sources.observations import Question
 from lib.tools.sources.snapshots import Desk
 
 INDEX = "/statics/report/preliminary{}.html"
-FREQUENCIES = ("A", "M")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 ROW = re.compile(r"^\(4\).*by Country/Region\s*\(in (CNY|RMB|USD)\)$", re.IGNORECASE)
 HEADING = re.compile(

@@ -21,7 +21,6 @@ from lib.tools.sources.snapshots import Desk
 FLOW = "/data/dataflow/IMF.STA/IMTS/+/"
 DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
 INDICATORS = {"XG_FOB_USD": ("export", "FOB"), "MG_CIF_USD": ("import", "CIF")}
-FREQUENCIES = ("A", "Q", "M")
 MULTIPLIERS = ("UNIT_MULT", "UNIT_MULTIPLIER", "MULTIPLIER")
 
 

@@ -90,6 +90,10 @@ class Spot(NamedTuple):
         """How messages call it."""
         return " ".join(map(str, *self.axis.items()))
 
+    def is_code(self) -> bool:
+        """Whether it is a column of codes, by its name."""
+        return WORDS["code"].search(str(self.axis.get("column", "")).casefold()) is not None
+
 
 class Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
@@ -101,15 +105,13 @@ class Look:
         self.headings = [*self.at.titles, table.name, stem]
         self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
         self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
-        levels = zip(self.at.names, self.at.levels, strict=True)
-        self.above = {row: [level[place] for place in self.at.numbers] for row, level in levels}
-        self.spots = [
-            Spot({"row": row + 1}, [*dict.fromkeys(texts)], row) for row, texts in self.above.items()
-        ]
-        names = self.at.column_name
-        self.spots += [
-            Spot({"column": names(place)}, texts, place) for place, texts in self.at.labels.items()
-        ]
+        self.above = {
+            row: Spot({"row": row + 1}, [level[place] for place in self.at.numbers], row)
+            for row, level in zip(self.at.names, self.at.levels, strict=True)
+        }
+        self.rows = [spot for row, spot in self.above.items() if row not in self.at.period_rows]
+        labels = self.at.labels.items()
+        self.columns = [Spot({"column": self.at.column_name(place)}, texts, place) for place, texts in labels]
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
@@ -142,7 +144,7 @@ class Look:
             return self.period_of_all()
         if at.period_rows:
             axis["row"] = _one([row + 1 for row in at.period_rows])
-            texts = [*map(" ".join, zip(*(self.above[row] for row in at.period_rows), strict=True))]
+            texts = [*map(" ".join, zip(*(self.above[row].texts for row in at.period_rows), strict=True))]
         if at.period_columns:
             axis["column"] = _one([at.column_name(place) for place in at.period_columns])
             beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
@@ -231,14 +233,17 @@ class Look:
 
     def parties(self) -> Said:
         """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
-        found, free = Said(), list[Spot]()
-        for spot in self.spots_of_places():
-            if not (role := self.role(spot, found)):
-                free += [spot] * ("column" in spot.axis)
-            elif role not in found:
+        columns, found = self.columns_of_places(), Said()
+        for name in PARTIES:
+            if own := [spot for spot in columns if self.role(spot) == name]:
+                found[name] = self.party(name, own[0])
+        for spot in self.rows:
+            if role := self.role_of_row(
+                spot, [name for name in ("partner", "reporter") if name not in found]
+            ):
                 found[role] = self.party(role, spot)
         found = {name: {"is": self.given[name]} for name in PARTIES if name in self.given} | found
-        free.sort(key=lambda spot: spot.place)
+        free = sorted((spot for spot in columns if not self.role(spot)), key=lambda spot: spot.place)
         for name in PARTIES:
             if name not in found and len(free) > (name == "reporter" and "partner" not in found):
                 found[name] = self.party(name, free.pop(0))
@@ -246,29 +251,25 @@ class Look:
         self.questions |= {name: words for name, words in PARTIES.items() if name not in found}
         return {name: {"is": "World"} for name in PARTIES} | found
 
-    def spots_of_places(self) -> list[Spot]:
-        """Columns, then rows, that name places, or one that was given; of columns that name the same the likelier alone."""
-        order = list[tuple[bool, float, bool, int, Spot]]()
-        wanted, kept = {*self.wanted.values()} - {"", "World"}, list[Spot]()
-        for spot in self.spots:
-            is_row, texts = "row" in spot.axis, spot.texts
-            if is_row and spot.place in self.at.period_rows:
-                continue
-            if len(texts) <= 50 and (is_row or not any(map(self.place, texts))):
-                about = {text: self.only_place(text) for text in texts}
-                self.about |= about if is_row or len({*about.values()} - {""}) > 1 else {}
-            names = [*map(self.place, texts)]
-            share = sum(map(bool, names)) / len(names)
-            enough = len({*names} - {""}) > 1 if is_row else share >= (0.25 if len(names) > 4 else 0.5)
-            if enough or wanted & {*names}:
-                is_code = WORDS["code"].search(str(spot).casefold()) is not None
-                order.append((is_row, -share, is_code, spot.place, spot))
-        for *_, spot in sorted(order, key=lambda one: one[:4]):
-            beside = kept if "column" in spot.axis else []
-            pairs = [{(row[spot.place], row[one.place]) for row in self.at.data} for one in beside]
-            if not any(all(self.place(one) == self.place(other) for one, other in some) for some in pairs):
-                kept.append(spot)  # not codes beside the same names
-        return kept
+    def columns_of_places(self) -> list[Spot]:
+        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
+        share, kept = dict[int, float](), list[Spot]()
+        for spot in self.columns:
+            looks = len(spot.texts) <= 50 and not any(map(self.place, spot.texts))
+            about = {text: self.only_place(text) for text in spot.texts if looks}
+            self.about |= about if len({*about.values()} - {""}) > 1 else {}
+            names = [*map(self.place, spot.texts)]
+            share[spot.place] = sum(map(bool, names)) / len(names)
+            given = {*names} & {*self.wanted.values()} - {"", "World"}
+            if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
+                kept.append(spot)
+        kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
+        return [spot for n, spot in enumerate(kept) if not any(self.same(spot, one) for one in kept[:n])]
+
+    def same(self, spot: Spot, other: Spot) -> bool:
+        """Whether two columns name the same places, such as names and codes."""
+        pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
+        return all(self.place(one) == self.place(beside) for one, beside in pairs)
 
     def only_place(self, text: str) -> str:
         """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
@@ -279,34 +280,39 @@ class Look:
         """The name used here of a place, also by what was given."""
         return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
 
-    def role(self, spot: Spot, found: Said) -> str:
-        """Which party a column or row names: by its own name, or since it holds the place that was given."""
-        known = [*filter(None, map(self.place, spot.texts))]
-        roles = [role for role in ("partner", "reporter") if self.wanted[role] in known]
-        if "column" in spot.axis:
-            named = [role for role in PARTIES if WORDS[role].search(str(spot.axis["column"]).casefold())]
-            return [*named, *roles, ""][0]
-        missing = [role for role in ("partner", "reporter") if role not in found]
-        roles = [role for role in missing if role in roles or not self.wanted[role]]
-        if not roles and "partner" in missing and self.wanted["partner"] != "World":
+    def role(self, spot: Spot) -> str:
+        """Which party a column names: by its own name, or since it holds the place that was given."""
+        name, known = spot.axis["column"].casefold(), {*map(self.place, spot.texts)} - {""}
+        by_name = [role for role in PARTIES if WORDS[role].search(name)]
+        return [*by_name, *(role for role in ("partner", "reporter") if self.wanted[role] in known), ""][0]
+
+    def role_of_row(self, spot: Spot, missing: list[str]) -> str:
+        """Which of the parties that are missing a row names, such as one with a column for each partner."""
+        self.about |= {text: self.only_place(text) for text in spot.texts}
+        known = [name for name in map(self.place, spot.texts) if name]
+        for role in missing:
+            if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
+                return role
+        if len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World":
             self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(known))
-        return [*roles, ""][0]
+        return ""
 
     def party(self, role: str, spot: Spot) -> Said:
         """Texts that name places, as an axis; where one was given, its alone."""
-        names = {text: name for text in spot.texts if (name := self.place(text))}
+        texts = dict.fromkeys(spot.texts)
+        names = {text: name for text in texts if (name := self.place(text))}
         if wanted := self.given.get(role):
             own = self.wanted[role]
             rows = {text: name for text, name in names.items() if name == own}
-            rows = rows or {text: wanted for text in spot.texts if text == wanted}
-            left = {"others": "skip"} if len(rows) < len(spot.texts) else {}
+            rows = rows or {text: wanted for text in texts if text == wanted}
+            left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
                 self.ask(role, f"{quote(wanted)} nowhere in the {spot}", _one_of(names.values()))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
-        unknown = [quote(text) for text in spot.texts if text not in names]
+        unknown = [quote(text) for text in texts if text not in names]
         if unknown:
             self.at.note(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
-        named = len(spot.texts) <= 30 or "row" in spot.axis or "places" in self.given
+        named = len(texts) <= 30 or "row" in spot.axis or "places" in self.given
         return spot.axis | ({"others": "skip"} if unknown else {}) | ({"names": names} if named else {})
 
     def add_from_titles(self, found: Said) -> None:
@@ -325,23 +331,22 @@ class Look:
 
     def flow(self) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
-        at = self.at
-        spots = list[tuple[bool, int, bool, int, Spot]]()
-        for spot in self.spots:
-            flows, is_row = [*map(read_flow, spot.texts)], "row" in spot.axis
-            enough = 2 * flows.count(None) < len(flows) + (not is_row)
-            if enough and (self.by_row if is_row else len(flows) <= 200):
-                is_code = WORDS["code"].search(str(spot).casefold()) is not None
-                spots.append((not is_row, -len({*flows}) * (not is_row), is_code, spot.place, spot))
+
+        def share(spot: Spot) -> float:
+            return sum(flow is not None for flow in map(read_flow, spot.texts)) / len(spot.texts)
+
+        spots = [spot for spot in self.above.values() if self.by_row and share(spot) > 0.5]
+        columns = [spot for spot in self.columns if len(spot.texts) <= 200 and share(spot) >= 0.5]
+        spots += sorted(columns, key=lambda spot: (-len({*map(read_flow, spot.texts)}), spot.is_code()))
         if not spots:
             return {}
-        axis, texts, _ = min(spots, key=lambda one: one[:4])[-1]
+        axis, texts = spots[0].axis, [*dict.fromkeys(spots[0].texts)]
         values = [text for text in texts if not WORDS["no_value"].search(text.casefold())]
         names = {text: flow for text in values if (flow := read_flow(text))}
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
-            at.note_left_out("flow", other)
+            self.at.note_left_out("flow", other)
             axis = axis | {"others": "skip"}
         return {"flow": axis | {"names": names}}
 
@@ -354,11 +359,12 @@ class Look:
             return [name.index(column)]
         places = [place for place in self.at.numbers if not WORDS["no_value"].search(name[place].casefold())]
         if partner:  # not the columns of others
-            of_all = [place for place in places if not self.only_place(name[place])]
-            if places and not of_all:
-                there = [self.only_place(name[place]) for place in places]
-                self.ask("partner", f"no column of {quote(partner)}", _one_of(there))
-            places = of_all or places[:1]
+            about = {place: self.only_place(name[place]) for place in places}
+            own = [place for place in places if about[place] == read_place(partner)]
+            own = own or [place for place in places if not about[place]]
+            if places and not own:
+                self.ask("partner", f"no column of {quote(partner)}", _one_of(about.values()))
+            places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
         if named := [place for place in places if flow[place]]:
@@ -399,28 +405,21 @@ class Look:
     def unit_by_row(self) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
         self.units = list[str]()
-        columns, scaled, named = list[Spot](), list[Spot](), list[Spot]()
-        for spot in self.spots:
+        for spot in self.rows if self.by_row else ():
+            units = [text for text in spot.texts if _is_unit(text, "") and read_unit(text)[1] is not None]
+            if 2 * len(units) >= len(spot.texts):
+                self.units = units
+                return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
+
+        def score(spot: Spot) -> int:
             own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
-            if "row" in spot.axis:
-                units = [text for text in own if read_unit(text)[1] is not None and _is_unit(text, "unit")]
-                if (
-                    self.by_row
-                    and spot.place not in self.at.period_rows
-                    and 2 * len(units) >= len(spot.texts)
-                ):
-                    self.units = units
-                    left = {"others": "skip"} if len(units) < len(spot.texts) else {}
-                    return {"unit": spot.axis | left}
-                continue
             if own and len(spot.texts) <= 50 and all(_is_unit(text, spot.axis["column"]) for text in own):
-                columns.append(spot)
-                scaled += [spot] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+                return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
-            if len({unit for text in spot.texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
-                named.append(spot)
-        chosen = next(iter(scaled or columns or named), None)
-        if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
+            return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1
+
+        chosen = max(self.columns, key=score, default=None)
+        if chosen is None or not score(chosen) or (score(chosen) == 2 and "unit" in self.given):
             return {}
         self.units = chosen.texts
         return {"unit": chosen.axis}

@@ -24,6 +24,7 @@ class Publisher:
     covers: str = ""
     authority: str = "statistics"
     command: str = ""
+    freqs: tuple[str, ...] = ()
     pace: float = 1.0
     first_year: int = 1980
     good_days: int = 0

@@ -9,17 +9,17 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lib import fetched
 from lib import figures as fig
 from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency
-from lib.errors import Fault, UserError, list_faults, quote, shown_path
+from lib.errors import UserError, quote, shown_path
 from lib.fetched import SERIES, empty, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
+from lib.series import exchange_rates
 from lib.tools import curation
 from lib.tools.sources import covariates, observations
 from lib.tools.sources.client import NothingThere
@@ -57,26 +57,27 @@ def _before(words: pd.Series) -> pd.Series:
 
 
 def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
-    """Return observations in dollars where the ECB has daily rates of their periods, others as they are, and notes."""
+    """Return observations in dollars at the average rate of their periods, yuan and what has none as they are, and notes."""
     parts, notes = [seen.iloc[:0]], []
+    by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
-            days = (
-                ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([]))).dropna()
-            )
-            means = rows["period"].map(
-                {one: covariates.mean_of(days, one, today) for one in set(rows["period"])}
-            )
+            days = ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([])))
+            known = {one: covariates.mean_of(days.dropna(), one, today) for one in rows["period"].unique()}
+            annual = by_year.get(currency, pd.Series()).rename(str).to_dict()
+            means = rows["period"].map({one: mean or annual.get(one) for one, mean in known.items()})
             means = means.astype("float64")
             if gaps := name_gaps(rows["period"][means.isna()].unique(), []):
                 hint = f"for goals first: tradegoals data refresh --currency {currency}"
                 notes.append(f"kept in {currency}, for there is no rate at hand: {gaps}; {hint}")
             parts.append(rows[means.isna()])
+            words = (
+                f"converted from {currency} at the average of the ECB's daily rates, else of covariates.csv"
+            )
             rows = rows.assign(
                 value=rows["value"] / means,
                 unit="USD" + rows["unit"].str[3:],
-                note=_before(rows["note"])
-                + f"converted from {currency} at the mean of the ECB's daily rates",
+                note=_before(rows["note"]) + words,
                 yoy_pct="",
             )[means.notna()]
         parts.append(rows)
@@ -181,23 +182,7 @@ def drafts_of(
 ) -> list[Draft]:
     """Return what would be written of figures; with `reread` another reading of the same answers is replaced."""
     codes = curation.codes() | (more_codes or {})
-    drafts = [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
-    if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
-        raise UserError(list_faults(faults))
-    return drafts
-
-
-def faults_of(rows: pd.DataFrame, path: Path) -> list[Fault]:
-    """Find what would lock the collection: a key that is used twice, a second reporter whose name makes the same file."""
-    bad = {
-        "a key used once": ("figure_id", rows["figure_id"].duplicated()),
-        "one reporter": ("reporter", rows["reporter"] != rows["reporter"].iloc[0]),
-    }
-    return [
-        Fault(shown_path(path), int(np.argmax(where)) + 1, name, str(rows[name][where].iloc[0]), expected)
-        for expected, (name, where) in bad.items()
-        if where.any()
-    ]
+    return [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
 
 
 def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
@@ -252,6 +237,13 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) ->
         state = state.mask(known["there"].notna(), "changed").mask(known["value"] == wanted["value"], "same")
     news = _with_ids(wanted[state != "same"], before, codes)
     rows = pd.concat([before, news], ignore_index=True) if len(news) else before
+    for name, is_other in (
+        ("figure_id", rows["figure_id"].duplicated()),
+        ("reporter", rows["reporter"] != wanted["reporter"].iloc[0]),
+    ):
+        if is_other.any():  # two names may make one file; it would lock the collection
+            found = f"{name} {quote(rows.loc[is_other, name].iloc[0])} beside others"
+            raise UserError(f"{shown_path(path)}: found {found}, expected keys used once, of one reporter")
     return Draft(path, rows, news, _written(wanted, state))
 
 

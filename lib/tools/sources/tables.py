@@ -114,10 +114,10 @@ def read_columns(
         header = next(csv.reader([text.split("\n", 1)[0].rstrip("\r")], strict=True), [])
     except csv.Error as error:
         raise refuse(where, f"a header that cannot be read ({error})", "names of columns") from None
-    if wrong := [name for name in needed if header.count(name) != 1]:
-        raise refuse(
-            where, f"the column {wrong[0]} {header.count(wrong[0])} times", nearest(wrong[0], header)
-        )
+    for name, times in ((name, header.count(name)) for name in needed):
+        if times != 1:
+            found = f"the column {name} {times} times" if times else f"no column {name}"
+            raise refuse(where, found, "it once" if times else nearest(name, header))
     # A large answer is not held twice.
     content = body if body.startswith(text[:1].encode()) else text.encode()
     del text
