@@ -234,7 +234,7 @@ def test_a_table_of_every_kind_is_read_without_a_mapping_and_with_the_one_that_w
 ) -> None:
     content, said, expected = KINDS[kind]
     found = look(tmp_path, content, **FACTS | said)
-    assert values(found.observations) == expected
+    assert values(found.rows) == expected
     again = parse_mapping(to_yaml(found.mapping).encode(), "m.yml")
     assert again == found.mapping
     body = content.encode() if isinstance(content, str) else content
@@ -279,7 +279,7 @@ def test_a_lone_column_of_regions_says_whose_trade_it_is(tmp_path: Path) -> None
         partner="World",
         published="2023-02-01",
     )
-    rows = found.observations
+    rows = found.rows
     assert set(rows["reporter"]) == {"Heilongjiang"} and rows["value"].tolist() == [199_500.0, 265_150.0]
 
 
@@ -424,7 +424,7 @@ def test_a_table_that_is_written_is_read_back(
     table: tuple[bytes, dict, Found], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     body, said, expected = table
-    assert values(look(tmp_path_factory.getbasetemp(), body, "written.dat", **said).observations) == expected
+    assert values(look(tmp_path_factory.getbasetemp(), body, "written.dat", **said).rows) == expected
 
 
 @pytest.mark.parametrize(
@@ -735,9 +735,38 @@ def sheet_of(xml: str) -> bytes:
     return buffer.getvalue()
 
 
+def repeating(rows: int, columns: int = 1, below: str = "") -> bytes:
+    """An .ods whose one row of figures is said to be repeated, and what stands below it."""
+    last = "</table:table-row></table:table>"
+    said = f'<table:table-row table:number-rows-repeated="{rows}">'
+    cell = f'<table:table-cell table:number-columns-repeated="{columns}"'
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(open_book([["year", "exports"], [2020, 5]]))) as old,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for part in old.infolist():
+            head, mark, row = old.read(part).decode().rpartition("<table:table-row>")
+            row = row.replace("<table:table-cell", cell) if columns > 1 else row
+            row = row.replace(last, f"</table:table-row>{below}</table:table>")
+            new.writestr(part, head + (said if mark else "") + row)
+    return buffer.getvalue()
+
+
+def test_blank_rows_that_programs_write_below_a_table_are_none(tmp_path: Path) -> None:
+    blank = '<table:table-cell table:number-columns-repeated="16382"/>'
+    below = f'<table:table-row table:number-rows-repeated="1048574">{blank}</table:table-row>'
+    body, said = repeating(1, below=below), {"reporter": "China", "partner": "Russia", "unit": "USD mn"}
+    assert values(look(tmp_path, body, **said).rows) == export(("2020", 5), partner="Russia")
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
+        (repeating(1_000_000, columns=20), "repeated up to 1000001 rows and 40 columns"),
+        (repeating(10**12), "repeated up to 1100002 rows"),
+        (repeating(99_999, columns=9_999), "repeated up to 100000 rows and 19998 columns"),
+        (repeating(1, below='<table:table-row table:number-rows-repeated="+99999999"/>' + "<table:table-row><table:table-cell office:value-type='float' office:value='1'/></table:table-row>"), "repeated up to 1100004 rows"),
         (sheet_of('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "a cell in row 1048576 and column 16384"),
         (sheet_of('<row r="99999999999999999999"><c r="A99999999999999999999"><v>1</v></c></row>'), "a cell in row"),
         (sheet_of('<row r="2"><c r="A2"><v>1</v></c></row><row r="2"><c r="A2"><v>2</v></c></row>'), "two rows with the number 2"),
@@ -858,7 +887,7 @@ def test_a_case_that_is_refused_says_why(case: str) -> None:
 @pytest.mark.parametrize("case", GUESSED)
 def test_a_case_without_its_mapping_is_read_right(case: str) -> None:
     said, expected = GUESSED[case]
-    assert values(propose(table_of(case), **said).observations) == expected
+    assert values(propose(table_of(case), **said).rows) == expected
 
 
 NOTED = {

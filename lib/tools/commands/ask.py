@@ -1,7 +1,6 @@
 """The command `tradegoals ask`: one goal, answered in the terminal."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -138,8 +137,9 @@ def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
     from lib.tools.sources import observations
 
     rows, _ = observations.with_totals(observations.with_years(found.rows))
-    rows = replace(found, rows=rows).observations
     rows = rows[rows["freq"] == "A"]
+    millions = observations.in_millions(rows["value"], rows["unit"])
+    rows = rows.assign(value_mn=millions, currency=rows["unit"].str[:3])
     whole = rows["period"].str.fullmatch("[0-9]{4}")
     rows = rows[whole] if whole.any() else rows
     if rows.empty:

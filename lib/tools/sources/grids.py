@@ -17,7 +17,7 @@ from datetime import date, datetime
 from functools import lru_cache, reduce
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -235,7 +235,7 @@ def _spans(cell: Any) -> tuple[int, int, int]:
 def _count(element: Any, name: str) -> int:
     """A number that an attribute says, 0 without one."""
     text = element.get(name) or element.get(f"{_EXCEL}{name}") or ""
-    return min(int(text), LONGEST) if re.fullmatch("[0-9]{1,8}", text) else 0
+    return min(int(text), LONGEST + 1) if re.fullmatch("[+]?[0-9]{1,99}", text) else 0
 
 
 _EXCEL = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -419,11 +419,34 @@ def _look_inside(body: bytes, where: str) -> list[str]:
                 _check_places(text, where)
                 bare += len(_BARE.findall(text))
             elif name == "content.xml":
-                repeated = re.search(rb'-repeated="\d{6,}"[^<>]*><text:p', archive.read(name))
-                if repeated:
-                    raise refuse(where, "a cell that is repeated too often", "a smaller table")
+                with archive.open(name) as part:
+                    _check_repeats(part, where)
     words = "cells hold a formula whose value was never stored, and count as blank"
     return [f"{bare} {words}: open the file in a spreadsheet and save it"] if bare else []
+
+
+def _check_repeats(part: IO[bytes], where: str) -> None:
+    """Refuse an .ods whose rows and cells, as often as they say to be repeated, are more than can be held."""
+    from lxml import etree
+
+    rows = last = width = 0  # up to the last row, and the last column, in which something stands
+    tags = ("{*}table", "{*}table-row")
+    for number, (_, one) in enumerate(etree.iterparse(part, tag=tags, resolve_entities=False)):
+        space = one.tag.rpartition("}")[0]
+        if _tag(one) == "table":
+            rows = last = width = 0
+        else:
+            at = filled = 0
+            for cell in one:
+                at += _count(cell, f"{space}}}number-columns-repeated") or 1
+                filled = at if len(cell) or any("value" in name for name in cell.attrib) else filled
+            rows += _count(one, f"{space}}}number-rows-repeated") or 1
+            last, width = rows if filled else last, max(width, filled)
+        if max(last, number) > LONGEST or last * width > MOST:
+            raise refuse(
+                where, f"rows or cells repeated up to {last} rows and {width} columns", "a smaller table"
+            )
+        one.clear()
 
 
 def _check_places(text: bytes, where: str) -> None:

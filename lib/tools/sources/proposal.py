@@ -6,7 +6,6 @@ Nothing is guessed in silence: what the table does not say is asked for, and eve
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import pandas as pd
 
 from lib.economies import read_unit
 from lib.errors import UserError, nearest, quote, shown_path, some
-from lib.tools.sources import cells, observations, reader
+from lib.tools.sources import cells, reader
 from lib.tools.sources.cells import WORDS, is_number, places_in, read_flow, read_place
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table, read_file, read_tables
@@ -39,20 +38,12 @@ class UnclearError(UserError):
         super().__init__("\n".join(f"{where}: {name}: {words}" for name, words in questions.items()))
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A mapping, the observations that it makes of the table, in its units, and what a reader must know."""
 
     mapping: Mapping
     rows: pd.DataFrame
     notes: list[str]
-
-    @property
-    def observations(self) -> pd.DataFrame:
-        """A row each: the columns of `observations.COLUMNS` in millions, value_mn the same and currency."""
-        currency = self.rows["unit"].str[:3]
-        millions = observations.in_millions(self.rows["value"], self.rows["unit"])
-        return self.rows.assign(value=millions, unit=currency + " mn", value_mn=millions, currency=currency)
 
 
 def propose(path: Path, **given: Any) -> Proposal:
