@@ -272,11 +272,11 @@ def to_text(rows: list[Row]) -> str:
 
 
 class Difference(NamedTuple):
-    """Rows of the later vintage alone, of the earlier alone, and figure_id, column, before, after of what differs."""
+    """Rows of the later vintage alone, of the earlier alone, by key; and key, column, before, after of what differs."""
 
     added: pd.DataFrame
     removed: pd.DataFrame
-    changed: pd.DataFrame
+    changed: list[tuple[str, str, str, str]]
 
 
 def read_vintage(name: str) -> pd.DataFrame:
@@ -330,46 +330,32 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
         return ["the same as in the last commit, which has another checksum for it"]
     if resource["format"] != "csv":
         return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
-    key = resource["schema"]["primaryKey"]
-    old, new = (_by_key(content, [key] if isinstance(key, str) else key) for content in (before, now))
-    lines = [f"- {name}" for name in old if name not in new]
+    try:
+        found = compare(resource["name"], before, now)
+    except ValueError as error:  # pandas finds no table in it
+        return [printable(str(error))]
+    lines = [f"- {name}" for name in found.removed.index]
     lines += [
-        f"+ {name}: {', '.join(filter(None, map(str, row.values())))}"
-        for name, row in new.items()
-        if name not in old
+        printable(f"+ {name}: {', '.join(filter(None, row))}") for name, *row in found.added.itertuples()
     ]
-    lines += [
-        f"~ {name}: {column}: {quote(str(row.get(column)))} → {quote(str(text))}"
-        for name, row in old.items()
-        for column, text in new.get(name, row).items()
-        if row.get(column) != text
-    ]
+    lines += [f"~ {name}: {column}: {quote(old)} → {quote(new)}" for name, column, old, new in found.changed]
     return lines or ["the same rows, written otherwise"]
 
 
-def _by_key(content: bytes, key: list[str]) -> dict[str, dict[str, Any]]:
-    """The rows of a table as text, faulty ones too, by the fields of its key; a key's second row counts by number."""
-    found: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(
-        csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline="")), 2
-    ):
-        name = printable(" ".join(str(row.get(part)) for part in key))
-        found[f"{name} (line {number})" if name in found else name] = row
-    return found
-
-
-def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
-    """What differs between two vintages, by key: in the texts of fields, so that equal numbers are equal."""
-    names = [field["name"] for field in describe("figures")["schema"]["fields"]]
-    form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
-    old, new = (
-        pd.read_csv(io.StringIO(rows[names].to_csv(**form)), dtype="str", keep_default_na=False, index_col=0)
-        for rows in (before, after)
-    )
-    both = new.index.intersection(old.index)
-    one, other = old.loc[both], new.loc[both]
+def compare(table: str, before: bytes, after: bytes) -> Difference:
+    """What differs between two contents of a table, as text, by the fields of its key; a key's second row counts by number."""
+    schema, sides = describe(table)["schema"], []
+    names = [schema["primaryKey"]] if isinstance(schema["primaryKey"], str) else schema["primaryKey"]
+    form: Any = {"dtype": "str", "keep_default_na": False, "on_bad_lines": "skip", "encoding_errors": "replace"}  # fmt: skip
+    for content in (before, after):
+        rows = pd.read_csv(io.BytesIO(content), **form)
+        rows = rows.reindex(columns=[field["name"] for field in schema["fields"]]).fillna("")
+        keys = pd.Series([printable(" ".join(key)) for key in rows[names].to_numpy()], dtype="str")
+        again = keys.groupby(keys).cumcount()
+        sides.append(rows.set_index(keys.mask(again > 0, keys + " again " + again.astype("str"))))
+    old, new = sides
+    one, other = (side.loc[new.index.intersection(old.index)] for side in sides)
     rows, places = (one != other).to_numpy().nonzero()
-    sides = {name: side.to_numpy()[rows, places] for name, side in (("before", one), ("after", other))}
-    changed = pd.DataFrame({"figure_id": both[rows], "column": one.columns[places], **sides}, dtype="str")
-    added, removed = after[~after["figure_id"].isin(old.index)], before[~before["figure_id"].isin(new.index)]
-    return Difference(added, removed, changed)
+    values = (side.to_numpy()[rows, places] for side in (one, other))
+    changed = [*zip(one.index[rows], one.columns[places], *values, strict=True)]
+    return Difference(new[~new.index.isin(old.index)], old[~old.index.isin(new.index)], changed)

@@ -137,17 +137,19 @@ def diff(
     before: str, after: str = "now", reporter: Annotated[str | None, "Only figures of this reporter."] = None
 ) -> None:
     """Compare the figures of two vintages: days, files, git revisions, or "now"."""
+    from lib.package import describe
     from lib.tools import curation
 
     old, new = curation.read_vintage(before), curation.read_vintage(after)
     if reporter:
         old, new = (rows[rows["reporter"] == reporter] for rows in (old, new))
-    found = curation.compare(old, new)
-    tell(map(_in_words, found.added.itertuples()), "+ ")
-    tell(map(_in_words, found.removed.itertuples()), "- ")
-    changes = found.changed.itertuples()
-    tell((f'{one.figure_id}: {one.column}: "{one.before}" → "{one.after}"' for one in changes), "~ ")
-    changed = found.changed["figure_id"].nunique()
+    names = [field["name"] for field in describe("figures")["schema"]["fields"]]
+    form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
+    found = curation.compare("figures", *(rows[names].to_csv(**form).encode() for rows in (old, new)))
+    for mark, rows, some in (("+ ", new, found.added), ("- ", old, found.removed)):
+        tell(map(_in_words, rows[rows["figure_id"].isin(some.index)].itertuples()), mark)
+    tell((f'{name}: {column}: "{one}" → "{other}"' for name, column, one, other in found.changed), "~ ")
+    changed = len({name for name, *_ in found.changed})
     click.echo(f"{len(found.added)} added, {len(found.removed)} removed, {changed} changed")
 
 
