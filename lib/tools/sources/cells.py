@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib import spoken
-from lib.economies import economies
+from lib.economies import economies, read_unit
 from lib.errors import quote
 from lib.spoken import fold
 from lib.tools.sources.mapping import Period
@@ -195,6 +195,16 @@ def _kind(said: dict[str, str]) -> dict[str, str]:
     return {}
 
 
+def period_in(title: str) -> str:
+    """The period that a title names: the longest run of words that is one."""
+    words = re.sub(r"[(),;:_]", " ", title).split()
+    places = range(len(words))
+    spans = [" ".join(words[n:end]) for n in places for end in range(n + 1, min(n + 4, len(words)) + 1)]
+    if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
+        return found[0]
+    return max((span for span in spans if {*read_period(span)} - {"m", "q"}), key=len, default="")
+
+
 def flag_of(text: str) -> str:
     """Return the flag beside a period, such as p of "2024 (P)"."""
     found = re.search(r"\((p|e|r|prov|prel)\.?\)|\d ?([pe])$", text.casefold())
@@ -330,3 +340,16 @@ def places_in(title: str) -> dict[str, str]:
             found.setdefault(name, plain[:at])
             past = -end
     return found
+
+
+# --- units ---
+
+
+def is_unit(text: str, name: str) -> bool:
+    """Whether a text of a column is a unit, or a power of ten as SDMX writes it."""
+    name = name.casefold()
+    if WORDS["scale"].search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
+        return True
+    currency, ten = read_unit(text)
+    of_units = bool(currency and WORDS["unit"].search(name))
+    return len(text) < 40 and read_flow(text) is None and (ten is not None or of_units)

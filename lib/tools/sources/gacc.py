@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from lib.economies import known_names
 from lib.errors import UserError, quote
 from lib.tools.sources import observations, tables
+from lib.tools.sources.cells import read_place
 from lib.tools.sources.client import NothingThere, Request, refuse
 from lib.tools.sources.observations import Question
 from lib.tools.sources.snapshots import Desk
@@ -158,20 +158,14 @@ def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> li
     return [(str(flow), period) for flow, period in zip(flows + growth, periods, strict=True)]
 
 
-def _country(label: str) -> str | None:
-    """Return the name of an economy here, or None for a group of them and for lines that are none."""
-    name = re.sub(r"^of which:\s*", "", label)
-    name = OTHER_NAMES.get(name, re.sub(r"\s*\([A-Z]+\)$|, China$", "", name))
-    found = known_names().get(name.casefold())
-    return found.name if found else None
-
-
 def _values_of(
     lines: list[list[str]], columns: list[tuple[str, str]], scale: float, where: str
 ) -> Iterator[tuple[Any, ...]]:
     """Give partner, flow, period, value in millions, and growth where the period is that from January."""
-    for name, *cells in lines:
-        if len(cells) != len(columns) or (partner := _country(name)) is None:
+    for label, *cells in lines:
+        name = re.sub(r"^of which:\s*", "", label)
+        partner = OTHER_NAMES.get(name) or read_place(name)  # none for groups such as ASEAN
+        if len(cells) != len(columns) or not partner:
             continue
         there = [(*at, cell) for at, cell in zip(columns, cells, strict=True) if cell not in ("", "-")]
         growth = {flow: cell for flow, period, cell in there if period == "yoy"}

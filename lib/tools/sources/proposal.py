@@ -155,7 +155,9 @@ class Look:
 
     def period_of_all(self) -> Said:
         """The one period of a table, as it was given or stands in the title."""
-        text = str(self.given.get("period", "")) or next(filter(None, map(_period_in, self.headings)), "")
+        text = str(self.given.get("period", "")) or next(
+            filter(None, map(cells.period_in, self.headings)), ""
+        )
         kinds = cells.read_period(text)
         if not kinds or {*kinds} & {"m", "q"}:
             first = ", ".join(filter(None, self.at.data[0][:4])) if self.at.data else ""
@@ -396,14 +398,20 @@ class Look:
         """The row of names or the column that says units, one with powers of ten first."""
         self.units = list[str]()
         for spot in self.rows if self.by_row else ():
-            units = [text for text in spot.texts if _is_unit(text, "") and read_unit(text)[1] is not None]
+            units = [
+                text for text in spot.texts if cells.is_unit(text, "") and read_unit(text)[1] is not None
+            ]
             if 2 * len(units) >= len(spot.texts):
                 self.units = units
                 return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
 
         def score(spot: Spot) -> int:
             own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
-            if own and len(spot.texts) <= 50 and all(_is_unit(text, spot.axis["column"]) for text in own):
+            if (
+                own
+                and len(spot.texts) <= 50
+                and all(cells.is_unit(text, spot.axis["column"]) for text in own)
+            ):
                 return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
             return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1
@@ -476,9 +484,9 @@ class Look:
         """The mapping as it would be written."""
         at, table = self.at, self.table
         slug = re.sub(r"[^a-z0-9]+", "_", self.stem.casefold()).strip("_")[:28]
-        slug = slug if re.fullmatch(r"[a-z][a-z0-9_]+", slug) else f"table_{slug}".rstrip("_")
+        own = slug not in PUBLISHERS and re.fullmatch(r"[a-z][a-z0-9_]+", slug)
         facts: Said = {
-            "source": f"own_{slug}" if slug in PUBLISHERS else slug,
+            "source": slug if own else f"own_{slug}".rstrip("_"),
             "title": (at.titles or [self.stem])[0][:200],
             "separator": table.separator if table.separator != "," else None,
             "encoding": table.encoding if table.encoding != "utf-8" else None,
@@ -492,28 +500,20 @@ class Look:
 
     def read(self, mapping: Mapping) -> tuple[Mapping, reader.Observed]:
         """Read the table; where its rows differ in a further column, those of the total are taken, or the reader is asked."""
-        for _ in range(6):
-            try:
-                return mapping, reader.Reader(self.table, mapping, self.where).observations()
-            except reader.ConflictError as conflict:
-                if not conflict.columns:
-                    raise
-                totals = {
-                    column: text
-                    for column, texts in conflict.columns.items()
-                    for text in texts
-                    if WORDS["whole"].fullmatch(text.casefold())
-                }
-                if not totals:
-                    column, texts = next(iter(conflict.columns.items()))
-                    found = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
-                    expected = f'which to take, such as "{column}={texts[0]}"'
-                    asked = {"rows": f"found {found}, expected {expected}"}
-                    raise UnclearError(self.where, asked) from None
-                column, text = next(iter(totals.items()))
-                self.at.note(f"of the column {column} the rows {quote(text)} were read")
-                mapping = mapping.model_copy(update={"rows": mapping.rows | {column: text}})
-        raise refuse(self.where, "rows that differ in too many columns", "`rows` in a mapping")
+        try:
+            return mapping, reader.Reader(self.table, mapping, self.where).observations()
+        except reader.ConflictError as conflict:
+            apart = [(column, text) for column, texts in conflict.columns.items() for text in texts]
+            if not apart:
+                raise
+            total = next((one for one in apart if WORDS["whole"].fullmatch(one[1].casefold())), None)
+            if total is None:
+                column, texts = next(iter(conflict.columns.items()))
+                found = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
+                self.ask("rows", found, f'which to take, such as "{column}={texts[0]}"')
+                raise UnclearError(self.where, self.questions) from None
+        self.at.note(f"of the column {total[0]} the rows {quote(total[1])} were read")
+        return self.read(mapping.model_copy(update={"rows": mapping.rows | dict([total])}))
 
 
 def _one_of(names: Iterable[str]) -> str:
@@ -524,23 +524,3 @@ def _one_of(names: Iterable[str]) -> str:
 def _one(found: list[Any]) -> Any:
     """The one of a list, or the whole list."""
     return found[0] if len(found) == 1 else found
-
-
-def _period_in(title: str) -> str:
-    """The period that a title names: the longest run of words that is one."""
-    words = re.sub(r"[(),;:_]", " ", title).split()
-    places = range(len(words))
-    spans = [" ".join(words[n:end]) for n in places for end in range(n + 1, min(n + 4, len(words)) + 1)]
-    if found := re.search(r"(?:19|20)\d\d年(?:\d{1,2}(?:[-至]\d{1,2})?月|第?[一二三四1-4]季度)", title):
-        return found[0]
-    return max((span for span in spans if {*cells.read_period(span)} - {"m", "q"}), key=len, default="")
-
-
-def _is_unit(text: str, name: str) -> bool:
-    """Whether a text of a column is a unit, or a power of ten as SDMX writes it."""
-    name = name.casefold()
-    if WORDS["scale"].search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
-        return True
-    currency, ten = read_unit(text)
-    of_units = bool(currency and WORDS["unit"].search(name))
-    return len(text) < 40 and read_flow(text) is None and (ten is not None or of_units)
