@@ -252,7 +252,7 @@ ASKED = [
     ("month,exports\nJanuary,5\nMarch,6\n", {}, "year", "without their year"),
     ("country,exports\nRussia,5\n", {"partner": None}, "period", "such as 2024-01"),
     ("year,hs,exports\n2020,01,5\n2020,02,6\n", {}, "rows", "column hs"),
-    ("Year,Total,To Russia,To India\n2020,50,5,7\n", {"partner": "Kazakhstan"}, "partner", "no column of \"Kazakhstan\", expected one of Russia, India"),
+    ("Year,Total,To Russia,To India\n2020,50,5,7\n", {"partner": "Kazakhstan"}, "partner", "no column of \"Kazakhstan\", expected one of: India, Russia"),
     ("Year,To Russia,To India\n2020,5,7\n2021,6,8\n", {}, "partner", "no column of \"World\""),
     ("Partner,2020,2021\nRussia,5,6\nIndia,1,2\n", {"partner": "Kazakhstan"}, "partner", "nowhere in the column Partner"),
     ("Year,Exports\nFY2022,5\nFY2023,6\n", {"fiscal": 4}, "fiscal_label", "start or end"),

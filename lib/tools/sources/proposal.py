@@ -5,7 +5,6 @@ Nothing is guessed in silence: what the table does not say is asked for, and eve
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -207,20 +206,17 @@ class Look:
         unsaid = [text for text, kind in kinds.items() if ".." not in kind.get("F", "")]
         if not unsaid:
             return {}
-        if not re.fullmatch(r"[1-9]|1[0-2]", said := str(self.given.get("fiscal", 1))):
-            raise UserError(f"fiscal: found {quote(said)}, expected the number of a month, 1 to 12")
         if "fiscal" not in self.given:
             expected = "the month in which they begin, such as 4 (1: calendar years)"
             self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
-        axis: Said = {"fiscal": int(said)}
+        axis: Said = {"fiscal": self.given.get("fiscal", 1)}
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
-        if single and (said != "1" or "fiscal" not in self.given):
+        if not single or str(self.given.get("fiscal")) == "1":
+            return axis
+        if "fiscal_label" not in self.given:
             expected = "start or end: which of its two years it is called by"
-            if label := self.given.get("fiscal_label"):
-                axis["fiscal_label"] = label
-            else:
-                self.ask("fiscal_label", quote(single[0]), expected)
-        return axis
+            self.ask("fiscal_label", quote(single[0]), expected)
+        return axis | {"fiscal_label": self.given.get("fiscal_label")}
 
     # --- parties ---
 
@@ -286,7 +282,11 @@ class Look:
             if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
                 return role
         if len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World":
-            self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(known))
+            self.ask(
+                "partner",
+                f"no column of {quote(self.given['partner'])}",
+                nearest(self.given["partner"], {*known}),
+            )
         return ""
 
     def party(self, role: str, spot: Spot) -> Said:
@@ -299,7 +299,7 @@ class Look:
             rows = rows or {text: wanted for text in texts if text == wanted}
             left = {"others": "skip"} if len(rows) < len(texts) else {}
             if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
-                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", _one_of(names.values()))
+                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", nearest(wanted, {*names.values()}))
             return spot.axis | {"names": rows} | left if rows else {"is": wanted}
         unknown = [quote(text) for text in texts if text not in names]
         if unknown:
@@ -355,7 +355,9 @@ class Look:
             own = [place for place in places if about[place] == read_place(partner)]
             own = own or [place for place in places if not about[place]]
             if places and not own:
-                self.ask("partner", f"no column of {quote(partner)}", _one_of(about.values()))
+                self.ask(
+                    "partner", f"no column of {quote(partner)}", nearest(partner, {*about.values()} - {""})
+                )
             places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
@@ -514,11 +516,6 @@ class Look:
                 raise UnclearError(self.where, self.questions) from None
         self.at.note(f"of the column {total[0]} the rows {quote(total[1])} were read")
         return self.read(mapping.model_copy(update={"rows": mapping.rows | dict([total])}))
-
-
-def _one_of(names: Iterable[str]) -> str:
-    """What could have been given instead of a place that is not there."""
-    return f"one of {some(dict.fromkeys(names), 8)}"
 
 
 def _one(found: list[Any]) -> Any:
