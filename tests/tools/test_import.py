@@ -481,6 +481,7 @@ def test_a_mapping_that_says_too_much_or_too_little_is_refused(text: str, messag
         ("year,hs,exports\n2020,1,5\n2020,2,6\n", mapping(), "5, 6 for Chad China export A 2020, expected one value; the rows differ in the column hs"),
         ("year,exports,scale\n2020,5,Millions\n2021,6,Thousands\n", mapping(), r"scale: found units that differ .*expected `unit: \{column: scale\}`"),
         ("month,exports\n2023.1,5\n2023.11,6\n", mapping("freq: A\nperiod: {column: year}", "freq: M\nperiod: {column: month}"), "January as 01 or October as 10"),
+        ("quarter,exports\n2020-Q1,5\n2020-Q5,6\n", mapping("freq: A\nperiod: {column: year}", "freq: Q\nperiod: {column: quarter}"), "t:3: quarter: found \"2020-Q5\", expected a quarter"),
     ],
 )  # fmt: skip
 def test_a_table_that_a_mapping_reads_wrongly_is_refused(table: str, made: Mapping, message: str) -> None:
