@@ -157,11 +157,6 @@ MOST_PAIRS = 100_000
 """Pairs of figures of one flow that the rules compare, half a second; of more, the flows with the largest jumps."""
 
 
-def fetched_figures() -> list[pd.DataFrame]:
-    """All figures that were fetched or imported, a frame a reporter."""
-    return [] if fetched.is_left_out() else [fetched.read_file(path) for path in fetched.files()]
-
-
 def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tuple[pd.DataFrame, int]:
     """The flags on figures of `lib.fetched`, a frame a reporter, all or those with a key in `of`; and how many were seen."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
@@ -230,10 +225,10 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     return [*above, {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
-def add_places(rows: list[Row]) -> None:
-    """Write rows of reporters.csv in their places, and its checksum."""
+def put(table: str, rows: list[Row]) -> None:
+    """Write rows of a table in their places, every other to the letter as it is, and the checksum."""
     with editing():
-        write_tables(with_rows("reporters", rows))
+        write_tables(with_rows(table, rows))
 
 
 def add(row: Row) -> Row:

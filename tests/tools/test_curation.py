@@ -23,7 +23,6 @@ from lib.research import files
 from lib.tools import commands, curation
 from lib.tools.cli import main
 from lib.tools.run import committed
-from lib.tools.sources import covariates
 
 GIVEN = {
     "reporter": "Harbin",
@@ -390,9 +389,8 @@ def test_faults_are_told_before_anything_is_renewed(own_data):
 
 def test_covariates_are_not_renewed_over_a_difference(own_data):
     alter(own_data, "covariates.csv")
-    nothing = covariates.Renewed()
     with pytest.raises(UserError, match=r"covariates\.csv:1: found sha256:"):
-        covariates.write(nothing)
+        curation.put("covariates", [])
 
 
 # --- several at once, and stops ---

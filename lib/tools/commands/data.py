@@ -109,11 +109,13 @@ def _show_flags(listed: bool) -> None:
     """How many figures the rules doubt, how many of them have a status that says so, and which they are."""
     import pandas as pd
 
+    from lib import fetched
     from lib import figures as fig
     from lib.analysis import plausibility
     from lib.tools import curation
 
-    figures, parts = fig.load_figures(), curation.fetched_figures()
+    figures = fig.load_figures()
+    parts = [] if fetched.is_left_out() else [*map(fetched.read_file, fetched.files())]
     found = plausibility.find_flags(figures, fig.covariate("cny_per_usd"), fig.parents())
     found["status"] = found["figure_id"].map(figures.set_index("figure_id")["status"])
     more, seen = curation.doubts(parts)

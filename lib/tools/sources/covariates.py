@@ -24,9 +24,8 @@ from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency, find_economy
 from lib.errors import UserError, quote
 from lib.figures import load_covariates
-from lib.research.files import editing, write_tables
 from lib.series import PER_USD, exchange_rates
-from lib.tools import curation
+from lib.tools.curation import Row
 from lib.tools.sources import observations, tables
 from lib.tools.sources.client import error_words, refuse
 from lib.tools.sources.publishers import DESCRIBED, publisher
@@ -184,7 +183,7 @@ def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
 class Renewed:
     """Rows that are new or have another value, by what differs in words; and what a reader must know."""
 
-    changed: dict[str, curation.Row] = field(default_factory=dict)
+    changed: dict[str, Row] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -228,9 +227,3 @@ def _difference(what: str, before: float | None, value: float, unit: str) -> str
         return ""
     change = f" ({100 * (value / before - 1):+.2f} %)" if before and unit != "percent" else ""
     return f"~ {what}: {before:.6g} → {value:.6g}{change}"
-
-
-def write(renewed: Renewed) -> None:
-    """Write the file, with every row that stays as it is to the letter, and its checksum."""
-    with editing():
-        write_tables(curation.with_rows("covariates", [*renewed.changed.values()]))
