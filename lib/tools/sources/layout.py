@@ -4,6 +4,7 @@ Rows and columns are counted from 0 here. Told from the first rows; all are read
 """
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,33 @@ from lib.tools.sources.reader import joined, spread
 LOOKED_AT = 400
 
 
+Said = dict[str, Any]
+"""Part of a mapping, as its file would have it."""
+
+
+class Spot(NamedTuple):
+    """Where something may be said of observations: a row of names above the values or a column; and its different texts."""
+
+    axis: Said
+    texts: list[str]
+    place: int
+
+    def __str__(self) -> str:
+        """How messages call it."""
+        return " ".join(map(str, *self.axis.items()))
+
+    def is_code(self) -> bool:
+        """Whether it is a column of codes, by its name."""
+        return WORDS["code"].search(str(self.axis.get("column", "")).casefold()) is not None
+
+
 class Layout:
     """One table, and where things stand in it.
 
     Of `period_columns` several say the period together, such as the year and the month; of `period_rows`, above the values,
     a second one says the quarter or month. `names` are the rows of names: `levels` is what they say above each column, `name`
-    all of it in one. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names,
-    `labels` are the different texts of every other column.
+    all of it in one. Values stand in the rows `first` to `last` and the columns `numbers`; `titles` stand above the names.
+    `above` are the rows of names, `columns` every column in which something else stands.
     """
 
     def __init__(self, table: Table, where: str) -> None:
@@ -57,8 +78,8 @@ class Layout:
             expected = f"as many: is a {quote(table.separator)} in a name without quotes?"
             found = f"{table.lengths[self.names[-1]]} names above {widest} columns"
             raise refuse(where, found, expected)
-        self.levels = spread(self.text[self.names]).tolist()
-        self.name = joined(self.levels) or [""] * self.width
+        levels = spread(self.text[self.names]).tolist()
+        self.name = joined(levels) or [""] * self.width
         above = self.text[: (self.names or [self.first])[0]]
         self.titles = [title for row in above if (title := _said(row))]
         below = table.text[self.first + 1 :][-20:]
@@ -66,8 +87,12 @@ class Layout:
         self.rows = table.text[self.first : self.last]
         self.data = [row for row in self.text[self.first : self.last].tolist() if any(row)]
         others = sorted({*range(self.width)} - {*self.numbers, *self.period_columns})
-        labels = {place: [text for text in pd.unique(self.rows[:, place]) if text] for place in others}
-        self.labels = {place: texts for place, texts in labels.items() if texts}
+        labels = ((place, [*filter(None, pd.unique(self.rows[:, place]))]) for place in others)
+        self.columns = [Spot({"column": self.column_name(n)}, texts, n) for n, texts in labels if texts]
+        self.above = {
+            row: Spot({"row": row + 1}, [level[place] for place in self.numbers], row)
+            for row, level in zip(self.names, levels, strict=True)
+        }
 
     def note(self, words: str) -> None:
         """Add what a reader must know."""

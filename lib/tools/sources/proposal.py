@@ -16,12 +16,9 @@ from lib.tools.sources import cells, reader
 from lib.tools.sources.cells import WORDS, is_number, places_in, read_flow, read_place
 from lib.tools.sources.client import refuse
 from lib.tools.sources.grids import Table, read_file, read_tables
-from lib.tools.sources.layout import Layout
+from lib.tools.sources.layout import Layout, Said, Spot
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
-
-Said = dict[str, Any]
-"""Part of a mapping, as its file would have it."""
 
 PARTIES = {
     "reporter": "found none in the table, expected whose trade this is",
@@ -69,22 +66,6 @@ def propose(path: Path, **given: Any) -> Proposal:
     return best
 
 
-class Spot(NamedTuple):
-    """Where something may be said of observations: a row of names above the values or a column; and its different texts."""
-
-    axis: Said
-    texts: list[str]
-    place: int
-
-    def __str__(self) -> str:
-        """How messages call it."""
-        return " ".join(map(str, *self.axis.items()))
-
-    def is_code(self) -> bool:
-        """Whether it is a column of codes, by its name."""
-        return WORDS["code"].search(str(self.axis.get("column", "")).casefold()) is not None
-
-
 class Look:
     """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
@@ -95,13 +76,8 @@ class Look:
         self.headings = [*self.at.titles, table.name, stem]
         self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
         self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
-        self.above = {
-            row: Spot({"row": row + 1}, [level[place] for place in self.at.numbers], row)
-            for row, level in zip(self.at.names, self.at.levels, strict=True)
-        }
+        self.columns, self.above = self.at.columns, self.at.above
         self.rows = [spot for row, spot in self.above.items() if row not in self.at.period_rows]
-        labels = self.at.labels.items()
-        self.columns = [Spot({"column": self.at.column_name(place)}, texts, place) for place, texts in labels]
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
@@ -380,7 +356,7 @@ class Look:
         found: Said = {} if place is None else {"column": self.at.column_name(place)}
         if "flow" not in said:
             given = self.given.get("flow") if alone or not read_flow(head) else None
-            above = [*self.headings, *(self.at.name[place] for place in self.at.labels)]
+            above = [*self.headings, *(self.at.name[spot.place] for spot in self.columns)]
             in_titles = (read_flow(title.replace("_", " ")) for title in above)
             flow = given or read_flow(head) or next(filter(None, in_titles), None)
             if not flow:
@@ -453,7 +429,7 @@ class Look:
 
     def unit_in_titles(self, head: str) -> tuple[str, int | None]:
         """The first currency and the first power of ten in names, titles, and labels that agree."""
-        series = [texts for texts in self.at.labels.values() if texts != self.units and len(texts) <= 200]
+        series = [one.texts for one in self.columns if one.texts != self.units and len(one.texts) <= 200]
         agreed = [" ".join(one) for one in series if len(set(map(read_unit, one))) == 1]
         names = [*self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
         units = [*map(read_unit, [head, *self.at.titles, *names, *self.at.notes_below])]
