@@ -498,8 +498,12 @@ class _SoFar(NamedTuple):
     correlation: float
 
 
-def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[_SoFar]:
-    """What the first months say of those of `years` for which a year so far but no level was known.
+def year_so_far(
+    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
+) -> Observation | None:
+    """What the first months say of those of `years` for which a year so far but no level was known; or None.
+
+    Years that were never published whole share the scale of their errors.
 
     Parameters
     ----------
@@ -514,7 +518,7 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
     }
     begun = [year for year in years if year in so_far and year not in levels.index]
     if not begun or levels.empty:
-        return []
+        return None
     own, first = own_ratios(stretches, levels), first_ratio_year()
     found = []
     for year in begun:
@@ -525,16 +529,6 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
         located = np.log(value) + float(laws.location(ratio, 1))
         variance = (stretch * float(laws.spread(ratio, 1))) ** 2
         found.append(_SoFar(year, month, located, variance, float(ratio.df), correlation))
-    return found
-
-
-def year_so_far(
-    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
-) -> Observation | None:
-    """`years_begun` as one observation, or None: years that were never published whole share the scale of their errors."""
-    found = years_begun(case, levels, years, size_usd)
-    if not found:
-        return None
     return Observation(
         ", ".join(f"{case.reporter}, {one.year} to month {one.month}" for one in found),
         pd.Series({one.year: one.value for one in found}),
