@@ -487,17 +487,6 @@ def _kept_link(month: int, origin: int) -> tuple[float, float]:
     return link(read_kept(ERRORS_FILE), month, origin)
 
 
-class _SoFar(NamedTuple):
-    """The total of a year that its first months suggest: log of millions, with variance and df of its error."""
-
-    year: int
-    month: int
-    value: float
-    variance: float
-    df: float
-    correlation: float
-
-
 def year_so_far(
     case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
 ) -> Observation | None:
@@ -528,14 +517,11 @@ def year_so_far(
         correlation, stretch = _kept_link(month, year - 1)
         located = np.log(value) + float(laws.location(ratio, 1))
         variance = (stretch * float(laws.spread(ratio, 1))) ** 2
-        found.append(_SoFar(year, month, located, variance, float(ratio.df), correlation))
-    return Observation(
-        ", ".join(f"{case.reporter}, {one.year} to month {one.month}" for one in found),
-        pd.Series({one.year: one.value for one in found}),
-        np.diag([one.variance for one in found]),
-        min(one.df for one in found),
-        found[-1].correlation,
-    )
+        what = f"{case.reporter}, {year} to month {month}"
+        found.append((what, located, variance, float(ratio.df), correlation))
+    told, located, variances, free, correlations = zip(*found, strict=True)
+    levels_so_far = pd.Series(located, index=begun)
+    return Observation(", ".join(told), levels_so_far, np.diag(variances), min(free), correlations[-1])
 
 
 def first_ratio_year() -> int:

@@ -57,18 +57,19 @@ function learn({ baseYear, deadline }, record, gap, { reporter }) {
   let law = followedBy(ground, gap, end, after, record.get(end)?.value);
   const unknown = law.years.filter((year) => year <= deadline && !record.has(year));
   const known = law.years.filter((year) => record.has(year)), evidence = {};
-  const levels = known.map((year) => [{ [year]: 1 }, Math.log(record.get(year).value), Number(year > deadline)]);
-  law = given(law, levels, doubt, 0);
+  const levels = known.map((year, k) =>
+    [known.map((_, i) => Number(i === k)), Math.log(record.get(year).value), Number(year > deadline)]);
+  law = given(law, known, levels, doubt, 0);
   const later = [...record.keys()].filter((year) => year > deadline && year <= (chain ? end : after));
   if (chain) evidence["larger flows"] = `${chain.top} ${yearSpans(chain.years.filter(within))}`;
   if (later.length) evidence["later level"] = `${reporter} ${yearSpans(later)}`;
   gap.pieces.forEach((stretches, k) => {
     const [years = [], sums, told] = stretches.find(([[first]]) => first > baseYear) ?? [];
-    const count = years.filter(within).length, named = (by) => Object.fromEntries(by.map((one, i) => [years[i], one]));
+    const count = years.filter(within).length;
     if (!count) return;
-    const [what, df, correlation] = told[count - 1], seen = sums.slice(0, count);
-    const rows = seen.map(([by, ...rest]) => [named(by), ...rest]).sort((a, b) => a[2] - b[2]);
-    law = prune(given(law, rows, varianceNodes(df, 10), correlation));
+    const [what, df, correlation] = told[count - 1];
+    const rows = sums.slice(0, count).sort((a, b) => a[2] - b[2]);
+    law = prune(given(law, years, rows, varianceNodes(df, 10), correlation));
     evidence[["mirror", "months"][k]] = what;
   });
   return { law: prune(law), unknown, evidence };

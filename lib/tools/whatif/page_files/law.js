@@ -69,9 +69,9 @@ function observe(part, row, value, error, correlation) {
   part.log -= (surprise ** 2 / spread + Math.log(spread)) / 2;
 }
 
-/** The law after sums of log levels, [factors by year, value, variance]; nodes of errors, [weight, scale]. */
-function given({ years, parts }, seen, nodes, correlation) {
-  const told = seen.map(([by, ...rest]) => [years.map((year) => by[year] ?? 0), ...rest]);
+/** The law after sums of log levels of `named`, [factors, value, variance]; nodes of errors, [weight, scale]. */
+function given({ years, parts }, named, sums, nodes, correlation) {
+  const told = sums.map(([by, ...rest]) => [years.map((year) => by[named.indexOf(year)] ?? 0), ...rest]);
   const after = ({ log, mean, cov }, [weight, scale]) => {
     const part = { log: log + Math.log(weight), mean: mean.slice(), cov: cov.slice() };
     for (const [row, value, variance] of told) observe(part, row, value, variance * scale, correlation);
