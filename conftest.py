@@ -13,9 +13,18 @@ from hypothesis import HealthCheck, settings
 from nbval.plugin import IPyNbFile
 from xdist.scheduler import LoadScopeScheduling
 
-from lib.tools.run import kernels
+from lib.tools.run import freshness, kernels
 
 sys.dont_write_bytecode = False  # many containers forbid it; compiled once, all workers start faster
+
+# From it jsonschema, where JupyterLab is installed, builds a grammar of addresses, which takes a second.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+# Hundreds of runs ask, each for a tenth of a second; packages do not change while tests go.
+freshness.run_versions = functools.cache(freshness.run_versions)
+
+# No test switches the machine off; whoever looks for a fault in here puts one in its place.
+os.fsync = lambda descriptor: None
 
 # Writes what `python -m tests.bench.slowest` prints.
 pytest_plugins = ["tests.bench.slowest"]
@@ -58,25 +67,25 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
         collector.skip_compare += (RESULT_MIME,)
 
 
-TOGETHER = (
-    "test_what_if.py",
-    "test_site.py",
-    "test_site_browser.py",
-    "test_whatif_browser.py",
-    "test_browser.py",
-)
-"""Modules of one site, with the page to try a goal, and of one browser: a single worker takes them, in this order."""
+TOGETHER = {
+    "test_what_if.py": "what-if",
+    "test_whatif_browser.py": "what-if",
+    "test_site.py": "site",
+    "test_site_browser.py": "site",
+    "test_browser.py": "site",
+}
+"""Modules of one page, or of one site, and of one browser, by what they share: a worker takes them, in this order."""
 
 # What takes longest begins first, so that no worker waits at the end for a long module of the other.
 FIRST = ("tests/tools/", "notebooks/", "tests/test_style.py", "tests/research/", "tests/analysis/", "tests/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The site, then the modules by their rooms, from the top down; the order inside a module stays."""
+    """Page and site, then the modules by their rooms, from the top down; the order inside a module stays."""
 
     def rank(item: pytest.Item) -> tuple[bool, int]:
         if (name := item.path.name) in TOGETHER:
-            return False, TOGETHER.index(name)
+            return False, [*TOGETHER].index(name)
         return True, next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), -1)
 
     items.sort(key=rank)
@@ -93,7 +102,7 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = super()._split_scope(nodeid)
-        return "site" if module.rpartition("/")[2] in TOGETHER else module
+        return TOGETHER.get(module.rpartition("/")[2], module)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -108,8 +117,10 @@ SERVER = ExitStack()
 
 @functools.cache
 def name_of_warm_kernels() -> str:
-    """The name of kernels forked from the server, which begins with the first call."""
-    return SERVER.enter_context(kernels.warm())
+    """The name of kernels forked from the server, which begins with the first call, and knows what no kernel is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONLY_THE_SERVER_KNOWS", "1")
+        return SERVER.enter_context(kernels.warm())
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +133,7 @@ def warm_kernel() -> str:
 def shared_server(warm_kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that a test calls in this process take the shared server instead of starting one each."""
     monkeypatch.setattr(kernels, "warm", lambda: nullcontext(warm_kernel))
-    monkeypatch.setattr(kernels, "starting", lambda place: nullcontext(lambda: warm_kernel))
+    monkeypatch.setattr(kernels, "starting", lambda: nullcontext(lambda: warm_kernel))
 
 
 @pytest.fixture(scope="module")

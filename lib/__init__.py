@@ -14,29 +14,15 @@ from typing import Any
 
 OFFERED = {"ask": "lib.analysis.asking"}
 """What is offered here by its own name, and the module that it lives in."""
-
-_MODULES = (
-    "cases",
-    "figures",
-    "goals",
-    "growth",
-    "law",
-    "outlook",
-    "plots",
-    "series",
-    "show",
-    "spoken",
-    "words",
-)
-
-__all__ = ["ask", *_MODULES]
+__all__ = ["ask", "cases", "figures", "goals", "growth", "law", "outlook", "plots"]
+__all__ += ["series", "show", "spoken", "words"]
 
 
 def __getattr__(name: str) -> Any:
     """Load a name when it is first used."""
     if name in OFFERED:
         return getattr(importlib.import_module(OFFERED[name]), name)
-    if name in _MODULES:
+    if name in __all__:
         return importlib.import_module(f"lib.{name}")
     raise AttributeError(f"module 'lib' has no attribute {name!r}")
 

@@ -8,8 +8,7 @@ A flow, seen from one day; against a yearly rate; and with a goal. What single n
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, Self
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from lib import fetched, series, spoken, words
 from lib import figures as fig
 from lib.economies import check_currency, pair_name
-from lib.errors import UserError, did_you_mean, slugify
+from lib.errors import UserError, did_you_mean
 from lib.goals import Goal, Reading, make_goal, parse_goal, shorten
 from lib.series import annual_series, exchange_rates, in_dollars, no_rate
 from lib.tables import data_state
@@ -39,21 +38,28 @@ class Case(BaseModel):
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> Self:
-        """Check values by name; every fault is reported at once.
-
-        Raises
-        ------
-        UserError
-            Naming each parameter, what was found, what was expected, and the nearest valid name.
-        """
+        """Check values by name; a `UserError` tells of each fault: parameter, found, expected, nearest valid name."""
+        plain = {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
         try:
-            case = cls.model_validate(
-                {name: one.item() if isinstance(one, np.generic) else one for name, one in values.items()}
-            )
+            case = cls.model_validate(plain)
         except ValidationError as error:
             raise UserError("\n".join(_explain(cls, fault) for fault in error.errors())) from None
         case.check_against_data()
         return case
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_words(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        if name == "goal" and isinstance(value, int | float) and not isinstance(value, bool):
+            value = np.format_float_positional(value, trim="-")
+        try:
+            if name in READERS and isinstance(value, str):
+                return READERS[name](value, info.data)
+            # A plain number would be read as seconds since 1970.
+            return fig.read_day(value).date() if name in ("as_of", "until") else value
+        except UserError as error:
+            raise ValueError(str(error).partition("expected ")[2]) from None
 
     def check_against_data(self) -> None:
         """Refuse what no data can answer; a case that needs no data refuses nothing."""
@@ -63,45 +69,30 @@ class Case(BaseModel):
         raise NotImplementedError
 
 
-def slug(case: Case) -> str:
-    """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
-    defaults = type(case)()
-    parts = [
-        f"{name}-{slugify(str(getattr(case, name)))}"
-        for name in type(case).model_fields
-        if getattr(case, name) != getattr(defaults, name)
-    ]
-    return "_".join(parts) or "default"
-
-
 def _explain(model: type[BaseModel], fault: Any) -> str:
     """One line of plain words for one pydantic fault."""
-    name = str(fault["loc"][0])
-    found = shorten(repr(fault["input"]))
+    name, given, hint = str(fault["loc"][0]), fault["input"], ""
     if fault["type"] == "extra_forbidden":
-        names = ", ".join(model.model_fields)
-        hint = did_you_mean(name, model.model_fields)
+        names, hint = ", ".join(model.model_fields), did_you_mean(name, model.model_fields)
         return f"{shorten(repr(name)[1:-1])}: found an unknown parameter, expected one of {names}{hint}"
+    if fault["type"] == "literal_error" and isinstance(given, str):
+        hint = did_you_mean(given, re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     expected = re.sub("^(Value error, |Input should be |String should have )", "", fault["msg"])
-    hint = ""
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        hint = did_you_mean(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
-    return f"{name}: found {found}, expected {expected}{hint}"
+    return f"{name}: found {shorten(repr(given))}, expected {expected}{hint}"
 
 
-@contextmanager
-def _expected() -> Iterator[None]:
-    """What a reader of words expected, as pydantic wants to hear it."""
-    try:
-        yield
-    except UserError as error:
-        raise ValueError(str(error).partition("expected ")[2]) from None
-
-
+# How people's words for a parameter are read; what was read before is known.
+READERS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "reporter": lambda text, known: spoken.read_place(text),
+    "partner": lambda text, known: spoken.read_place(text),
+    "flow": lambda text, known: spoken.read_flow(text),
+    "as_of": lambda text, known: spoken.read_day(text).day,
+    "until": lambda text, known: spoken.read_day(text).day,
+    "currency": lambda text, known: check_currency(text),
+    "goal": lambda text, known: spoken.read_goal(text, known.get("currency", "USD")),
+}
 MAX_HORIZON_YEARS = 30
-
 REPORTER = "who reports the trade: a city, province or country of data/figures.csv, or fetched"
-
 GOAL = 'growth a year, "25 %", or a level to reach, "100 USD bn" or "double"'
 
 
@@ -112,28 +103,6 @@ class FlowCase(Case):
     partner: str = Field("Russia", description="the other side")
     flow: Literal["total", "export", "import"] = Field("total", description="export + import, or one of them")
     as_of: date = Field(fig.UNDATED_KNOWN_FROM, description="use only what had been published by this day")
-
-    @field_validator("reporter", "partner", mode="before")
-    @classmethod
-    def _is_place(cls, value: Any) -> Any:
-        return spoken.read_place(value) if isinstance(value, str) else value
-
-    @field_validator("flow", mode="before")
-    @classmethod
-    def _is_flow(cls, value: Any) -> Any:
-        return spoken.read_flow(value) if isinstance(value, str) else value
-
-    @field_validator("as_of", "until", mode="before", check_fields=False)
-    @classmethod
-    def _is_day(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            with _expected():
-                return spoken.read_day(value).day
-        # A plain number would be read as seconds since 1970.
-        try:
-            return fig.read_day(value).date()
-        except UserError:
-            raise ValueError("a date (YYYY-MM-DD), or today") from None
 
     def check_against_data(self) -> None:
         """Refuse a flow that the record does not have, or a day before its first figure."""
@@ -151,11 +120,11 @@ class FlowCase(Case):
 
     def record(self) -> pd.DataFrame:
         """Every figure of the flow, whenever published."""
-        return _record(self.reporter, self.partner, self.flow, fig.load_figures, self._state()).copy()
+        return _record(self.reporter, self.partner, self.flow, *self._state()).copy()
 
     def _state(self) -> Any:
         """What the record of the flow is read from, as far as it can change."""
-        return data_state(), fetched.state(self.reporter)
+        return fig.load_figures, data_state(), fetched.state(self.reporter)
 
     def label_beside(self, case: "FlowCase") -> str:
         """A short name among the flows of a case: "China", or "China–World" where the partner is another."""
@@ -163,11 +132,10 @@ class FlowCase(Case):
 
     def vintage(self) -> pd.DataFrame:
         """The figures of the flow that were known on `as_of`."""
-        days = _days(self.reporter, self.partner, self.flow, "figures", fig.load_figures, self._state())
+        days = _days(self.reporter, self.partner, self.flow, "figures", *self._state())
         if len(days) and days[0] > np.datetime64(self.as_of):  # told without a copy of the record
-            raise UserError(
-                f"as_of: found {self.as_of}, expected {days[0]} or later, when the first figure is known"
-            )
+            expected = f"{days[0]} or later, when the first figure is known"
+            raise UserError(f"as_of: found {self.as_of}, expected {expected}")
         return fig.as_of(self.record(), self.as_of_time)
 
     def today(self) -> Self:
@@ -177,10 +145,9 @@ class FlowCase(Case):
 
     def lineage(self) -> list[Self]:
         """The case for each larger reporter's trade with the same partner, as on record: province, country."""
-        parent, names = _parents(fig.load_reporters, data_state()), [self.reporter]
-        while above := parent.get(names[-1], ""):
-            names.append(above)
-        larger = [self.model_copy(update={"reporter": name}) for name in names[1:]]
+        parent, name, larger = _made("parents", 0, fig.load_reporters, data_state()), self.reporter, []
+        while name := parent.get(name, ""):
+            larger.append(self.model_copy(update={"reporter": name}))
         return [case for case in larger if case.is_on_record()]
 
     def is_on_record(self) -> bool:
@@ -189,7 +156,7 @@ class FlowCase(Case):
 
     def _days_known(self, of: str = "figures") -> Any:
         """The days up to `as_of` on which something of the flow became known (`_days`), in order."""
-        days = _days(self.reporter, self.partner, self.flow, of, fig.load_figures, self._state())
+        days = _days(self.reporter, self.partner, self.flow, of, *self._state())
         return days[: np.searchsorted(days, np.datetime64(self.as_of), side="right")]
 
     def title(self) -> str:
@@ -207,41 +174,22 @@ class TrendCase(FlowCase):
     )
     goal: str = Field("25 %", description=GOAL)
 
-    @field_validator("currency", mode="before")
-    @classmethod
-    def _is_currency(cls, value: Any) -> Any:
-        with _expected():
-            return check_currency(value) if isinstance(value, str) else value
-
-    @field_validator("goal", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return np.format_float_positional(value, trim="-") if is_number else value
-
-    @field_validator("goal")
-    @classmethod
-    def _is_goal(cls, value: str, info: ValidationInfo) -> str:
-        with _expected():
-            return spoken.read_goal(value, info.data.get("currency", "USD"))
-
     def check_against_data(self) -> None:
         """Refuse also a flow for which the day knew no level of a full year, or a currency without rates."""
         if not self.series().empty:
             return
         if self.currency not in self.rates():
             raise UserError(no_rate(self.currency, "any year"))
-        raise UserError(
-            f"as_of: on {self.as_of} no level of a full year was known for {self.flow_name} in "
-            f"{self.currency}; expected a later day, another flow or another currency"
-        )
+        found = f"no level of a full year was known for {self.flow_name} in {self.currency}"
+        expected = "a later day, another flow or another currency"
+        raise UserError(f"as_of: on {self.as_of} {found}; expected {expected}")
 
     def series(self, record: pd.DataFrame | None = None) -> pd.DataFrame:
         """One level a year from what was known on `as_of`, or from `record`."""
         if record is not None:
             return annual_series(record, self.currency, self.rates())
         about = self._since_last_of(self._days_known("levels"))
-        return _series(about, fig.load_figures, fig.load_covariates, self._state()).copy()
+        return _made("series", about, fig.load_covariates, *self._state()).copy()
 
     def days(self) -> list[date]:
         """The days that can change a level: releases, and each January in which an exchange rate is known anew."""
@@ -250,7 +198,7 @@ class TrendCase(FlowCase):
     def releases(self) -> pd.DataFrame:
         """What was known of months on `as_of` (`lib.series.releases`)."""
         about = self._since_last_of(self._days_known("months"))
-        return _releases(about, fig.load_figures, self._state()).copy()
+        return _made("releases", about, *self._state()).copy()
 
     def _since_last_of(self, days: Any) -> "TrendCase":
         """The flow on the last of some days: the same for all goals, and for days that know the same."""
@@ -265,12 +213,12 @@ class TrendCase(FlowCase):
 
     def mirror(self) -> Self:
         """The same trade as the partner reports it: its imports are the other's exports."""
-        seen = {"total": "total", "export": "import", "import": "export"}[self.flow]
-        return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": seen})
+        flow = {"export": "import", "import": "export"}.get(self.flow, self.flow)
+        return self.model_copy(update={"reporter": self.partner, "partner": self.reporter, "flow": flow})
 
     def rates(self) -> pd.DataFrame:
         """Annual averages of what a dollar costs in each currency, for the years that were over on `as_of`."""
-        return _rates(self.as_of.year, fig.load_covariates, data_state()).copy()
+        return _made("rates", self.as_of.year, fig.load_covariates, data_state()).copy()
 
 
 class GoalCase(TrendCase):
@@ -283,9 +231,10 @@ class GoalCase(TrendCase):
 
     def check_against_data(self) -> None:
         """Refuse also a deadline at or before the base, and a base without a level."""
-        ahead = f"1 to {MAX_HORIZON_YEARS} years after base_year {self.base_year}"
-        inside = 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS
-        faults = [] if inside else [f"deadline: found {self.deadline}, expected {ahead}"]
+        faults = []
+        if not 1 <= self.deadline - self.base_year <= MAX_HORIZON_YEARS:
+            expected = f"1 to {MAX_HORIZON_YEARS} years after base_year {self.base_year}"
+            faults.append(f"deadline: found {self.deadline}, expected {expected}")
         try:
             super().check_against_data()
         except UserError as error:
@@ -299,8 +248,7 @@ class GoalCase(TrendCase):
 
     def make_goal(self) -> Goal:
         """The goal on the base level known on `as_of`."""
-        levels = self.series()["value_mn"]
-        return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency)
+        return make_goal(self.goal, self.base_year, self.deadline, self.series()["value_mn"], self.currency)
 
     def title(self) -> str:
         """One line that names flow, goal and day."""
@@ -321,16 +269,16 @@ class GoalCase(TrendCase):
 # A matrix asks for the same figures and series many times. What they are read from is part of the key: the
 # state of the data, and the readers themselves, so that another reader is never answered from memory.
 @lru_cache(maxsize=4)
-def _figures(reporter: str, load: Any, state: Any) -> pd.DataFrame:
+def _figures(reporter: str, load: Any, *state: Any) -> pd.DataFrame:
     """Every figure, curated and fetched for a reporter."""
     return fetched.beside(load(), reporter)
 
 
 @lru_cache(maxsize=64)
-def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd.DataFrame:
+def _record(reporter: str, partner: str, flow: str, *read_from: Any) -> pd.DataFrame:
     """The figures of a flow, curated and fetched."""
     try:
-        return fig.select(_figures(reporter, load, state), reporter, partner, flow)
+        return fig.select(_figures(reporter, *read_from), reporter, partner, flow)
     except UserError as error:
         if not (command := fetched.hint(reporter, partner)):
             raise
@@ -340,13 +288,13 @@ def _record(reporter: str, partner: str, flow: str, load: Any, state: Any) -> pd
 
 
 @lru_cache(maxsize=256)
-def _days(reporter: str, partner: str, flow: str, of: str, load: Any, state: Any) -> Any:
+def _days(reporter: str, partner: str, flow: str, of: str, *read_from: Any) -> Any:
     """The days on which figures of a flow, months of it, or levels became known, in order; none for a flow without any.
 
     The level of a year that is not over can change once more: when its exchange rate is known.
     """
     try:
-        rows = _record(reporter, partner, flow, load, state)
+        rows = _record(reporter, partner, flow, *read_from)
     except UserError:
         return np.array([], dtype="datetime64[D]")
     annual = fig.annual(rows)
@@ -357,25 +305,14 @@ def _days(reporter: str, partner: str, flow: str, of: str, load: Any, state: Any
     return np.unique(np.concatenate([days, np.maximum(days, over)]) if of == "levels" else days)
 
 
-@lru_cache(maxsize=4)
-def _parents(load: Any, state: Any) -> dict[str, str]:
-    """The reporter that contains each reporter, or nothing."""
-    return dict(load().set_index("name")["parent"])
-
-
-@lru_cache(maxsize=128)
-def _rates(year: int, load: Any, state: Any) -> pd.DataFrame:
-    """The exchange rates of the years that were over in a year."""
-    return exchange_rates(load(), pd.Timestamp(year, 1, 1))
-
-
 @lru_cache(maxsize=1024)
-def _series(case: TrendCase, *read_from: Any) -> pd.DataFrame:
-    """The series of a case."""
-    return annual_series(case.vintage(), case.currency, case.rates())
-
-
-@lru_cache(maxsize=64)
-def _releases(case: TrendCase, *read_from: Any) -> pd.DataFrame:
-    """The stretches of months of a case."""
-    return series.releases(case.vintage(), case.currency)
+def _made(what: str, about: Any, *read_from: Any) -> Any:
+    """What is computed from the data for a case, or for a year."""
+    match what:
+        case "parents":
+            return dict(fig.load_reporters().set_index("name")["parent"])
+        case "rates":
+            return exchange_rates(fig.load_covariates(), pd.Timestamp(about, 1, 1))
+        case "releases":
+            return series.releases(about.vintage(), about.currency)
+    return annual_series(about.vintage(), about.currency, about.rates())

@@ -24,11 +24,12 @@ class UserError(ValueError):
         return [f"Error: {self}"]
 
 
-SHOWN_FAULTS = 50
+def unclear(name: str, found: str, expected: str) -> UserError:
+    """The error of a parameter or of words: what was found there and what was expected."""
+    return UserError(f"{name}: found {found}, expected {expected}")
 
-SHOWN_NAMES = 12
 
-SHOWN_CHARACTERS = 60
+SHOWN_FAULTS, SHOWN_NAMES, SHOWN_CHARACTERS = 50, 12, 60
 
 
 class Fault(NamedTuple):
@@ -95,11 +96,8 @@ def printable(text: str) -> str:
 def quote(text: str) -> str:
     """Return a text in quotes on one line, shortened, without what a terminal would obey."""
     flat = printable(text.replace("\n", "\\n").replace("\t", "\\t"))
-    return (
-        f'"{flat}"'
-        if len(flat) <= SHOWN_CHARACTERS
-        else f'"{flat[:SHOWN_CHARACTERS]}…" ({len(text)} characters)'
-    )
+    more = f'…" ({len(text)} characters)' if len(flat) > SHOWN_CHARACTERS else '"'
+    return f'"{flat[:SHOWN_CHARACTERS]}{more}'
 
 
 _FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;))")
@@ -109,12 +107,6 @@ _FORMULA = re.compile(r"[=@＝＋－＠\t\r]|[+-](?!$|\s?[\d.,\s]*\d\s*%?(?:$|;)
 def inert(cell: Any) -> Any:
     """A cell for a CSV file: an apostrophe before text that a spreadsheet would compute, anything else as it is."""
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
-
-
-def slugify(text: str) -> str:
-    """Text as it may stand in a folder's name or an address; a leading minus becomes a word."""
-    signed = re.sub(r"^[−-](?=[0-9])", "minus-", text.strip().lower())
-    return re.sub(r"[^a-z0-9]+", "-", signed).strip("-") or "x"
 
 
 def shown_path(path: Path) -> str:

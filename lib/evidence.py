@@ -35,17 +35,12 @@ from lib import law as laws
 from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.law import Law, Posterior
-from lib.reference import Array, Prior, read_kept, size_class, size_label
+from lib.reference import Array, Prior, nearest_class, read_kept, size_class, size_label
 from lib.series import MONTHS, own_ratios, year_to_date
 from lib.words import year_spans
 
-LARGER, LATER, MIRROR, YEAR_SO_FAR, PARCELS = PIECES = (
-    "larger flows",
-    "later level",
-    "mirror",
-    "months",
-    "parcels",
-)
+PIECES = ("larger flows", "later level", "mirror", "months", "parcels")
+LARGER, LATER, MIRROR, YEAR_SO_FAR, PARCELS = PIECES
 """The kinds of evidence, in the order in which a law takes them in."""
 
 
@@ -80,20 +75,13 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Observation:
-    """Log levels of some years, observed with an error: what `lib.law.given_all` takes.
+    """Log levels of some years, observed with an error: what `lib.law.given_all` takes."""
 
-    Parameters
-    ----------
-    what : whose figures of when, for a reader.
-    levels : log level (log of millions) by year.
-    covariance, df : of the errors, jointly Student-t; correlation : with the errors of the yearly forecast.
-    """
-
-    what: str
-    levels: pd.Series
-    covariance: Array
+    what: str  # whose figures of when, for a reader
+    levels: pd.Series  # log level (log of millions) by year
+    covariance: Array  # of the errors, jointly Student-t
     df: float
-    correlation: float = 0.0
+    correlation: float = 0.0  # with the errors of the yearly forecast
 
     def given(self, law: Law) -> Law:
         """The law after the observation."""
@@ -112,29 +100,17 @@ ANALOGUES = (
 
 
 class Spread(NamedTuple):
-    """Yearly variance of the log share of a part, and how it divides.
+    """Yearly variance of the log share of a part, and how it divides."""
 
-    Parameters
-    ----------
-    walk : variance of the lasting change of a year, ``eta²``.
-    noise : variance of the passing deviation of a year, ``epsilon²``.
-    df : degrees of freedom of the part's own scale: both are multiplied by ``df / chi²(df)``.
-    source : parts, size, years.
-    """
-
-    walk: float
-    noise: float
-    df: float
-    source: str
+    walk: float  # variance of the lasting change of a year, eta²
+    noise: float  # variance of the passing deviation of a year, epsilon²
+    df: float  # degrees of freedom of the part's own scale: both are multiplied by df / chi²(df)
+    source: str  # parts, size, years
 
     @property
     def yearly(self) -> float:
         """Variance of the change of the log share in one year."""
         return self.walk + 2 * self.noise
-
-    def times(self, factor: float) -> "Spread":
-        """The same with `factor` times the variance."""
-        return self._replace(walk=self.walk * factor, noise=self.noise * factor)
 
 
 def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
@@ -149,22 +125,16 @@ def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -> Spread:
-    """The spread of parts of a size, from the years up to `last_year`.
+    """The spread of parts of a size (US dollars a year) like one of `ANALOGUES`.
 
-    Parameters
-    ----------
-    size_usd : US dollars a year of the part.
-    last_year : last year that may be used; the kept year not after it is taken, the earliest where all are.
-    analogue : one of `ANALOGUES`.
+    Of the kept years the last one up to `last_year` is taken, the earliest where all are later.
     """
     if analogue not in ANALOGUES:
         raise UserError(f"analogue: found {analogue}, expected one of {'; '.join(ANALOGUES)}")
-    table = read_kept("part_spreads.csv")
-    rows = table[table["analogue"] == analogue]
-    known = rows["last_year"][rows["last_year"] <= last_year]
-    year = int(known.max() if len(known) else rows["last_year"].min())
-    rows = rows[rows["last_year"] == year]
-    row = rows.loc[(rows["size_class"] - int(size_class(size_usd))).abs().idxmin()]
+    rows = read_kept("part_spreads.csv")
+    rows = rows[rows["analogue"] == analogue]
+    year = max((y for y in rows["last_year"] if y <= last_year), default=rows["last_year"].min())
+    row = nearest_class(rows[rows["last_year"] == year], int(size_class(size_usd)))
     walk, noise = divide(row["variance"], row["autocorrelation"])
     what = f"{analogue}, {row['series']:.0f} parts of {size_label(int(row['size_class']))}, years to {year}"
     return Spread(walk, noise, float(row["df"]), what)
@@ -172,13 +142,10 @@ def kept_spread(size_usd: float, last_year: int, analogue: str = ANALOGUES[0]) -
 
 DIFFUSE = 1e4
 """Variance of the log share of the first year: nothing is known of it."""
-
 LOG_SCALES = np.linspace(-5.0, 7.0, 25)
 """Grid of the logarithm of a scale; the sum over it is exact to more digits than are shown (steps of 0.3 give the same)."""
-
 NEGLIGIBLE = 1e-5
 """Probability that may be left out: two digits below what is shown."""
-
 UNLIKELY = 5
 """By so many natural logarithms the record may favour a scale that was unlikely beforehand."""
 
@@ -194,19 +161,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """From the largest flow to the one that is asked for.
+    """From the largest flow to the one that is asked for."""
 
-    Parameters
-    ----------
-    top : name of the largest flow; whole : its levels by year, without gaps, millions.
-    links : each inside the one before it; the last one's hidden years are asked for.
-    doubtful : years whose level of the last link may be of another scope than the earlier ones.
-    """
-
-    top: str
-    whole: pd.Series
-    links: tuple[Link, ...]
-    doubtful: tuple[int, ...] = ()
+    top: str  # name of the largest flow
+    whole: pd.Series  # its levels by year, without gaps, millions
+    links: tuple[Link, ...]  # each inside the one before it; the last one's hidden years are asked for
+    doubtful: tuple[
+        int, ...
+    ] = ()  # years whose level of the last link may be of another scope than earlier ones
 
     @property
     def members(self) -> list[str]:
@@ -226,20 +188,12 @@ class Chain:
 
 
 class Inferred(NamedTuple):
-    """The law of the hidden years of a chain, and what was learnt on the way.
-
-    Parameters
-    ----------
-    chain : what was looked at.
-    law : of the log levels (millions) of the years of the chain in which its last flow is not known.
-    same_scope : probability that the doubtful levels have the scope of the earlier ones.
-    scales : posterior mean of the square root of each link's scale (1: as erratic as usual).
-    """
+    """The law of the hidden years of a chain, and what was learnt on the way."""
 
     chain: Chain
-    law: Law
-    same_scope: float
-    scales: tuple[float, ...]
+    law: Law  # of the log levels (millions) of the years of the chain in which its last flow is not known
+    same_scope: float  # probability that the doubtful levels have the scope of the earlier ones
+    scales: tuple[float, ...]  # posterior mean of the root of each link's scale (1: as erratic as usual)
 
 
 def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
@@ -249,11 +203,11 @@ def infer(chain: Chain, assume: Assumptions = Assumptions()) -> Inferred:
     prior = np.array([sum(logs) for logs in product(*(log_weight for _, log_weight in grid))])
     likely = prior > prior.max() + np.log(NEGLIGIBLE) - UNLIKELY
     scales, prior = scales[likely], prior[likely]
-    sure, doubted = (assume.scope_same, 0.0), (1 - assume.scope_same, assume.scope_sd)
-    branches = [branch for branch in (sure, doubted) if branch[0] > 0] if chain.doubtful else [(1.0, 0.0)]
+    scopes = ((assume.scope_same, 0.0), (1 - assume.scope_same, assume.scope_sd))
+    branches = [branch for branch in scopes if branch[0] > 0] if chain.doubtful else [(1.0, 0.0)]
     parts = [_condition(chain, scales, sd) for _, sd in branches]
-    logs = [prior + np.log(p) + part[0] for (p, _), part in zip(branches, parts, strict=True)]
-    weight = np.exp(np.concatenate(logs) - logsumexp(np.concatenate(logs)))
+    logs = np.concatenate([prior + np.log(p) + part[0] for (p, _), part in zip(branches, parts, strict=True)])
+    weight = np.exp(logs - logsumexp(logs))
     same = np.repeat([sd == 0 for _, sd in branches], len(scales))
     typical = weight @ np.tile(np.sqrt(scales), (len(branches), 1))
     means, covariances = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
@@ -274,17 +228,23 @@ def _scale_prior(df: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Array, Array]:
-    """Log density of the published levels, and mean and covariance of the hidden ones, at each row of `scales`."""
-    seen, values, sd = _observations(chain, scope_sd)
-    wanted = [(len(chain.links), year) for year in chain.hidden]
-    log_whole = np.log(chain.whole)
-    surprise = values - log_whole[[year for _, year in seen]].to_numpy()
-    both = [*seen, *wanted]
-    shares = np.stack([_share_covariance(chain, i, both) for i in range(len(chain.links))])
+    """Log density of the published levels, and mean and covariance of the hidden ones, at each row of `scales`.
+
+    Points are (depth in the chain, year): the published ones first, then the hidden ones.
+    """
+    end, log_whole = len(chain.links), np.log(chain.whole)
+    published = [(i, y, level) for i, link in enumerate(chain.links, 1) for y, level in link.levels.items()]
+    depth, year = np.array([(i, y) for i, y, _ in published] + [(end, y) for y in chain.hidden]).T
+    n = len(published)
+    surprise = np.log([level for *_, level in published]) - log_whole[year[:n]].to_numpy()
+    since = year - chain.years[0]
+    lasting, passing = np.minimum.outer(since, since), np.equal.outer(year, year)
+    # What the share of each link brings into the levels inside it; scale 1, start left out.
+    parts = [link.spread.walk * lasting + link.spread.noise * passing for link in chain.links]
+    shares = np.stack([part * np.outer(depth > i, depth > i) for i, part in enumerate(parts)])
     joint = np.einsum("cl,lij->cij", scales, shares)
-    joint += DIFFUSE * np.minimum.outer([depth for depth, _ in both], [depth for depth, _ in both])
-    n = len(seen)
-    joint[:, :n, :n] += np.diag(sd**2)
+    joint += DIFFUSE * np.minimum.outer(depth, depth)
+    joint[:, :n, :n] += np.diag(scope_sd**2 * ((depth == end) & np.isin(year, chain.doubtful))[:n])
     known, cross = joint[:, :n, :n], joint[:, :n, n:]
     sides = np.concatenate([np.broadcast_to(surprise[:, None], (len(scales), n, 1)), cross], axis=2)
     solved = np.linalg.solve(known, sides)
@@ -295,30 +255,7 @@ def _condition(chain: Chain, scales: Array, scope_sd: float) -> tuple[Array, Arr
     return log_density, mean, joint[:, n:, n:] - pulled[..., 1:]
 
 
-def _observations(chain: Chain, scope_sd: float) -> tuple[list[tuple[int, int]], Array, Array]:
-    """Published levels: (depth in the chain, year), log level, standard deviation of its doubt."""
-    seen, values, sd = [], [], []
-    for depth, link in enumerate(chain.links, start=1):
-        for year, level in link.levels.items():
-            doubted = depth == len(chain.links) and year in chain.doubtful
-            seen.append((depth, int(year)))
-            values.append(np.log(level))
-            sd.append(scope_sd if doubted else 0.0)
-    return seen, np.array(values), np.array(sd)
-
-
-def _share_covariance(chain: Chain, index: int, points: list[tuple[int, int]]) -> Array:
-    """Covariance that the share of one link brings into log levels at (depth, year); scale 1, start left out."""
-    depth, year = np.array(points).T
-    spread, since = chain.links[index].spread, year - chain.years[0]
-    walk = spread.walk * np.minimum.outer(since, since)
-    noise = spread.noise * np.equal.outer(year, year)
-    inside = depth > index
-    return (walk + noise) * np.outer(inside, inside)
-
-
 LAST_PANEL_YEAR = 2020
-
 LONG_GAP = 5
 """A level published after so many years of silence may be of another scope than the earlier ones."""
 
@@ -337,44 +274,30 @@ def chain_of(
     larger = [one for one in case.lineage() if one.reporter not in without]
     if not larger or case.base_year not in own.index:
         return None
-    whole = _whole(larger[-1], case.base_year)
+    *inner, top = larger
+    whole = _whole(top.series()["value_mn"].dropna(), case.base_year)
     if not [y for y in whole.index if case.base_year < y <= case.deadline and y not in own.index]:
         return None
-    last_year = min(case.as_of.year - 1, LAST_PANEL_YEAR)
     implied = pd.Series(dict(assume.implied), dtype=float)
     own = pd.concat([own, implied[~implied.index.isin(own.index)]]).sort_index()
     own = own if later else own.loc[: case.deadline]
-    links = [
-        _link(one, one.series()["value_mn"].dropna(), whole, last_year, assume) for one in larger[-2::-1]
-    ]
-    links.append(_link(case, own, whole, last_year, assume, case.deadline))
+    links = [_link(one, one.series()["value_mn"].dropna(), whole, assume) for one in inner[::-1]]
+    links.append(_link(case, own, whole, assume, case.deadline))
     doubtful = {*after_silence(own), *(year for year in implied.index if year > case.base_year)}
-    return Chain(
-        larger[-1].reporter,
-        whole,
-        tuple(link for link in links if link is not None),
-        tuple(sorted(year for year in doubtful if year in whole.index)),
-    )
+    known = tuple(link for link in links if link is not None)
+    return Chain(top.reporter, whole, known, tuple(sorted(doubtful & set(whole.index))))
 
 
-def _whole(top: GoalCase, base_year: int) -> pd.Series:
-    """Levels of the largest flow in the years without a gap around the goal's base."""
-    levels = top.series()["value_mn"].dropna()
+def _whole(levels: pd.Series, base_year: int) -> pd.Series:
+    """Levels in the years without a gap around the goal's base."""
     if base_year not in levels.index:
         return levels.iloc[:0]
-    gap = np.flatnonzero(np.diff(levels.index.to_numpy()) > 1) + 1
-    blocks = np.split(np.arange(len(levels)), gap)
-    position = levels.index.get_loc(base_year)
-    return levels.iloc[next(block for block in blocks if position in block)]
+    block = levels.index.to_numpy() - np.arange(len(levels))
+    return levels[block == block[levels.index.get_loc(base_year)]]
 
 
 def _link(
-    case: GoalCase,
-    levels: pd.Series,
-    whole: pd.Series,
-    last_year: int,
-    assume: Assumptions,
-    until: int | None = None,
+    case: GoalCase, levels: pd.Series, whole: pd.Series, assume: Assumptions, until: int | None = None
 ) -> Link | None:
     """A flow inside the whole, its size that of its last level (up to a year); None where it has none in those years."""
     levels = levels[levels.index.isin(whole.index)]
@@ -382,8 +305,9 @@ def _link(
         return None
     before = levels if until is None or levels.index[0] > until else levels.loc[:until]
     size = case.usd_mn(float(before.iloc[-1]), int(before.index[-1])) * 1e6
-    spread = kept_spread(size, last_year, assume.analogue).times(assume.spread_factor)
-    return Link(case.reporter, levels, spread)
+    spread = kept_spread(size, min(case.as_of.year - 1, LAST_PANEL_YEAR), assume.analogue)
+    walk, noise = (part * assume.spread_factor for part in (spread.walk, spread.noise))
+    return Link(case.reporter, levels, spread._replace(walk=walk, noise=noise))
 
 
 def after_silence(levels: pd.Series) -> tuple[int, ...]:
@@ -397,22 +321,15 @@ def after_silence(levels: pd.Series) -> tuple[int, ...]:
 
 LARGEST = 3.0
 """Standard deviations beyond which a flow's own value is pulled in: a misdated release must not count in full."""
-
 PRIOR_FILE = "nowcast_priors.csv"
 
 
 def pick_ratio(table: pd.DataFrame, month: int, index: int, source: str = "") -> Prior:
     """Prior of the log ratio after a month from the row of a size class, or of the nearest class there is."""
-    rows = table[table["month"] == month]
-    row = rows.loc[(rows["size_class"] - index).abs().idxmin()]
-    who = size_label(int(row["size_class"]))
-    return Prior(
-        drift=float(row["mean"]),
-        drift_sd=float(row["between_sd"]),
-        variance=float(row["variance"]),
-        df=float(row["df"]),
-        source=f"{source}: {row['series']:,.0f} flows of {who}",
-    )
+    row = nearest_class(table[table["month"] == month], index)
+    drift, spread, variance, df = (float(row[name]) for name in ("mean", "between_sd", "variance", "df"))
+    who = f"{row['series']:,.0f} flows of {size_label(int(row['size_class']))}"
+    return Prior(drift, spread, variance, df, f"{source}: {who}")
 
 
 @lru_cache(maxsize=512)
@@ -429,12 +346,9 @@ def ratio_prior(size_usd: float, origin: int, month: int) -> Prior:
         raise UserError(f"month: found {month}, expected 1 to 11 (after December the year is over)")
     if not (size_usd > 0 and np.isfinite(size_usd)):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
-    table = read_kept(PRIOR_FILE)
-    first = int(table["origin"].min())
+    table, first = read_kept(PRIOR_FILE), first_ratio_year()
     if origin < first:
-        raise UserError(
-            f"origin: found {origin}, expected {first} or later: no monthly panel reaches back further"
-        )
+        raise UserError(f"origin: found {origin}, expected {first} or later, the first of the monthly panels")
     used = int(table["origin"][table["origin"] <= origin].max())
     source = f"UK and IMF monthly panels, years to {used}"
     return pick_ratio(table[table["origin"] == used], month, int(size_class(size_usd)), source)
@@ -449,33 +363,26 @@ def ratio_model(own: ArrayLike, prior: Prior) -> Posterior:
         standard deviations pulled in.
     prior : from `ratio_prior`; its fields may be arrays of shape (series,).
     """
-    values = np.asarray(own, dtype=float)
-    centre, spread = (
-        np.asarray(prior.drift),
-        np.sqrt(np.asarray(prior.variance) + np.asarray(prior.drift_sd) ** 2),
-    )
+    centre, spread = np.asarray(prior.drift), np.sqrt(np.square(prior.drift_sd) + prior.variance)
     low, high = (np.expand_dims(centre + side * LARGEST * spread, -1) for side in (-1, 1))
-    return laws.posterior(np.clip(values, low, high), prior, half_life=np.inf, class_share=0.0)
+    values = np.clip(np.asarray(own, dtype=float), low, high)
+    return laws.posterior(values, prior, half_life=np.inf, class_share=0.0)
 
 
 ERRORS_FILE = "nowcast_errors.csv"
-
 LINK_YEARS = 3
 """Scored years that the correlation and the stretch need; before that they are 0 and 1."""
 
 
 def link(errors: pd.DataFrame | None, month: int, origin: int | None = None) -> tuple[float, float]:
-    """Correlation and stretch for `combine`, each the mean over panels and scored years.
+    """Correlation and stretch for `combine`, each the mean over panels and scored years up to `origin`, or all.
 
-    Parameters
-    ----------
-    errors : rows as in ``nowcast_errors.csv``; None where nothing has been scored.
-    origin : last year whose scores may be used; all by default.
+    `errors` has rows as in ``nowcast_errors.csv``, and is None where nothing has been scored.
     """
     if errors is None:
         return 0.0, 1.0
-    rows = errors[(errors["method"] == "combined") & (errors["month"] == month)]
-    rows = rows if origin is None else rows[rows["year"] <= origin]
+    known = errors["year"] <= (np.inf if origin is None else origin)
+    rows = errors[known & (errors["method"] == "combined") & (errors["month"] == month)]
     if rows["year"].nunique() < LINK_YEARS:
         return 0.0, 1.0
     return float(rows["correlation"].mean()), float(rows["stretch"].mean())
@@ -494,22 +401,15 @@ def year_so_far(
 
     Years that were never published whole share the scale of their errors.
 
-    Parameters
-    ----------
-    levels : level by year, millions, of the case's day.
-    size_usd : of the flow, US dollars a year.
+    `levels` are those of the case's day by year, millions, and `size_usd` of the flow, US dollars a year.
     """
     stretches = case.releases()
-    so_far = {
-        year: (month, value)
-        for (year, month), value in sorted(year_to_date(stretches).items())
-        if month in MONTHS
-    }
+    known = sorted(year_to_date(stretches).items())
+    so_far = {year: (month, value) for (year, month), value in known if month in MONTHS}
     begun = [year for year in years if year in so_far and year not in levels.index]
     if not begun or levels.empty:
         return None
-    own, first = own_ratios(stretches, levels), first_ratio_year()
-    found = []
+    own, first, found = own_ratios(stretches, levels), first_ratio_year(), []
     for year in begun:
         month, value = so_far[year]
         before = own[month].loc[: year - 1].dropna()
@@ -528,8 +428,6 @@ def first_ratio_year() -> int:
     """The first year of which monthly panels tell how much of it is done by a month."""
     return int(read_kept(PRIOR_FILE)["origin"].min())
 
-
-# --- the partner's figures ---
 
 MIN_COMMON = 3
 """Years that both sides must have published before one can stand in for the other."""
@@ -553,16 +451,9 @@ def mirror(case: GoalCase, levels: pd.Series, years: Sequence[int]) -> Observati
     if len(common) < MIN_COMMON or not wanted:
         return None
     gap, n = np.log(own[common] / other[common]), len(common)
-    variance = max(float(gap.std(ddof=1)), LEAST_GAP_SD) ** 2
-    return Observation(
-        f"{case.partner}'s figures of {year_spans(wanted)}",
-        np.log(other[wanted]) + gap.mean(),
-        variance * (np.eye(len(wanted)) + 1 / n),
-        n - 1.0,
-    )
-
-
-# --- parcels ---
+    covariance = max(float(gap.std(ddof=1)), LEAST_GAP_SD) ** 2 * (np.eye(len(wanted)) + 1 / n)
+    what = f"{case.partner}'s figures of {year_spans(wanted)}"
+    return Observation(what, np.log(other[wanted]) + gap.mean(), covariance, n - 1.0)
 
 
 def parcels(case: GoalCase) -> pd.DataFrame:

@@ -17,12 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lib import figures as fig
-from lib.economies import CURRENCIES, known_names
-from lib.errors import Fault, UserError, expect_plain, list_faults, shown_path
+from lib.economies import known_names
+from lib.errors import Fault, UserError, expect_plain, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 
 EXTRA = ("source", "snapshot")
@@ -32,7 +31,6 @@ SEAL, UNSEALED = b"sha256_of_file", b"0" * 64
 """A key in the footer of a file, and what stands there while the checksum of the whole is computed."""
 
 EXPECTED = "one; remove it and fetch again, which with --offline takes the answers kept before"
-UNITS = frozenset(f"{currency} {scale}" for currency in CURRENCIES for scale in ("mn", "bn"))
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
 """What the vintages of one value have in common, within a reporter."""
@@ -70,30 +68,21 @@ def read(reporter: str) -> pd.DataFrame:
     A value that a later answer of its source replaced has the status preliminary.
     """
     path = path_of(reporter)
-    if is_left_out():
-        return _nothing().copy()
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would make us wait
-        os.close(handle)
+        if not is_left_out():
+            os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))  # a pipe would make us wait
     except FileNotFoundError:
-        return _nothing().copy()
+        pass
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from None
-    return _read_once(path, reporter, state(reporter)).copy()
-
-
-@lru_cache(maxsize=1)
-def _nothing() -> pd.DataFrame:
-    return with_derived(empty())
+    now = state(reporter)
+    return (_read_once(path, now) if len(now) > 1 else _read_once(None, ())).copy()
 
 
 @lru_cache(maxsize=8)
-def _read_once(path: Path, reporter: str, state: tuple[Any, ...]) -> pd.DataFrame:
-    rows = read_file(path)
-    if faults := faults_of(rows, path, reporter):
-        raise UserError(list_faults(faults))
-    return with_derived(rows)
+def _read_once(path: Path | None, state: tuple[Any, ...]) -> pd.DataFrame:
+    return with_derived(read_file(path) if path else empty())
 
 
 def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
@@ -155,7 +144,7 @@ def typed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
-    """The rows of a file, or some of their columns; `faults_of` says whether they are sound."""
+    """The rows of a file, or some of their columns."""
     try:
         expect_plain(path)
         content = path.read_bytes()
@@ -163,6 +152,8 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         place, digest = seal_of(content)
         if content[place:][: len(digest)] != digest:
             raise ValueError("its checksum is not that of its content")
+        if names is None and rows.columns.tolist() != columns():
+            raise ValueError(f"not the columns {', '.join(columns())}")
         return rows
     except Exception as error:  # damage makes pyarrow and pandas raise whatever their many parts raise
         found = f"a file that cannot be read as parquet ({' '.join(str(error).split())})"
@@ -181,37 +172,12 @@ def seal_of(content: bytes) -> tuple[int, bytes]:
 
 
 def check() -> list[Fault]:
-    """Find the faults of every file."""
+    """Find the files that cannot be read."""
     faults = []
     for path in files():
         try:
-            faults += faults_of(read_file(path), path)
+            read_file(path)
         except UserError as error:
             found = str(error).partition(": found ")[2].partition(", expected ")[0]
             faults.append(Fault(shown_path(path), 1, "", found, EXPECTED))
     return faults
-
-
-def faults_of(rows: pd.DataFrame, path: Path, reporter: str | None = None) -> list[Fault]:
-    """Find rows that no fetch can have written, the first of each kind; `line` counts rows from 1."""
-    file = shown_path(path)
-    if rows.columns.tolist() != columns():
-        return [Fault(file, 1, "", ", ".join(rows.columns), f"the columns {', '.join(columns())}")]
-    value, published = rows["value"], pd.to_datetime(rows["published"], format="%Y-%m-%d", errors="coerce")
-    owner = reporter or (str(rows["reporter"].iloc[0]) if len(rows) else "")
-    is_other = path_of(owner).name != path.name
-    bad: list[tuple[str, Any, str]] = [
-        ("figure_id", rows["figure_id"].duplicated() | (rows["figure_id"] == ""), "a key used once"),
-        ("reporter", (rows["reporter"] != owner) | is_other, "one reporter, its own"),
-        ("flow", ~rows["flow"].isin(fig.FLOWS), "total, export or import"),
-        ("period_end", ~(rows["period_end"] >= rows["period_start"]), "a day on or after period_start"),
-        ("value", ~(np.isfinite(value) & (value >= 0)), "a number of 0 or more"),
-        ("unit", ~rows["unit"].isin(UNITS), "a unit of figures.csv"),
-        ("published", ~(published > rows["period_end"]), "a day after period_end"),
-        ("snapshot", ~rows["snapshot"].str.fullmatch("[0-9a-f]{64}"), "the checksum of a snapshot"),
-    ]
-    return [
-        Fault(file, place + 1, column, str(rows[column].iloc[place]), expected)
-        for column, where, expected in bad
-        if where.any() and (place := int(np.argmax(where.to_numpy()))) >= 0
-    ]

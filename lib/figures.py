@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,9 @@ from lib.package import read_package
 
 # The day on which the record was read: a figure without any date counts as known only from then.
 UNDATED_KNOWN_FROM = date(2026, 11, 24)
-
 FLOWS = ("total", "export", "import")
-
 FLOW_NAMES = {"total": "total trade", "export": "exports", "import": "imports"}
 """Flows as a title says them."""
-
 AUTHORITIES = {
     "customs": "customs of either country, also where a text quotes them",
     "statistics": "a statistical bureau, communiqué or gazetteer",
@@ -33,21 +31,19 @@ class Use(NamedTuple):
     """What a status means and what may be taken from a figure that has it."""
 
     meaning: str
-    level: bool
-    growth: bool
+    level: bool = True
+    growth: bool = True
     last_resort: bool = False  # the level may fill a gap that nothing better fills, and must be shown as such
 
 
 STATUS = {
-    "ok": Use("nothing speaks against it", True, True),
-    "preliminary": Use("an early value that a later text replaced", True, True),
-    "estimate": Use("an estimate of who published it, not reported by the country itself", True, True),
-    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure", True, True),
-    "secondary": Use("at second hand, from a paper or page that cites no dated release", True, True),
-    "relabelled": Use(
-        "printed under the other flow, assigned by consistency with other releases", True, True
-    ),
-    "date_trap": Use("right, but the words of the text point to another year", True, True),
+    "ok": Use("nothing speaks against it"),
+    "preliminary": Use("an early value that a later text replaced"),
+    "estimate": Use("an estimate of who published it, not reported by the country itself"),
+    "rounded": Use("rounded in print: about, over, or two or three digits of a finer figure"),
+    "secondary": Use("at second hand, from a paper or page that cites no dated release"),
+    "relabelled": Use("printed under the other flow, assigned by consistency with other releases"),
+    "date_trap": Use("right, but the words of the text point to another year"),
     "growth_swapped": Use("the printed growth belongs to the other flow", True, False),
     "growth_conflict": Use("the printed growth does not fit the levels", True, False),
     "converted": Use(
@@ -64,9 +60,7 @@ STATUS = {
     "unlinked": Use("read, but its address was not kept, so that nobody can check it", False, False),
     "goal": Use("a goal, not an outcome", False, False),
 }
-
-# Millions in one of each unit of money; other units have no value in millions.
-MILLIONS = {"mn": 1, "bn": 1000}
+_USES = pd.DataFrame(STATUS, Use._fields).T.drop(columns="meaning").astype(bool)
 
 
 def load_figures(path: str | Path | None = None) -> pd.DataFrame:
@@ -100,19 +94,14 @@ def load_goals_table() -> pd.DataFrame:
     return tables.read_table("goals", rules=[_check_goal])
 
 
-def load_targets() -> pd.DataFrame:
-    """Read the register of announced trade targets."""
-    return tables.read_table("targets")
-
-
-def load_events() -> pd.DataFrame:
-    """Read the policy events; `date` is a day, a month or a year, as text."""
-    return tables.read_table("events")
-
-
-def load_reporters() -> pd.DataFrame:
-    """Read the reporters and partners with their codes and parents."""
-    return tables.read_table("reporters")
+load_targets = partial(tables.read_table, "targets")
+"""Read the register of announced trade targets."""
+load_events = partial(tables.read_table, "events")
+"""Read the policy events; `date` is a day, a month or a year, as text."""
+load_reporters = partial(tables.read_table, "reporters")
+"""Read the reporters and partners with their codes and parents."""
+load_covariates = partial(tables.read_table, "covariates")
+"""Read the annual covariates in long form: year, variable, value, unit, source_url."""
 
 
 def parents() -> dict[str, str]:
@@ -121,21 +110,13 @@ def parents() -> dict[str, str]:
     return {name: parent for name, parent in zip(table["name"], table["parent"], strict=True) if parent}
 
 
-def load_covariates() -> pd.DataFrame:
-    """Read the annual covariates in long form: year, variable, value, unit, source_url."""
-    return tables.read_table("covariates")
-
-
 def covariate(variable: str) -> pd.Series:
     """Return one annual covariate by year, such as "cny_per_usd": yuan per dollar, average of the year."""
     rows = load_covariates()
-    known = rows["variable"].unique()
-    if variable not in known:
+    if variable not in (known := rows["variable"].unique()):
         raise UserError(f"covariate: found {quote(variable)}, expected {nearest(variable, known)}")
-    rows = rows[rows["variable"] == variable]
-    return pd.Series(
-        rows["value"].to_numpy(), pd.Index(rows["year"].astype("int64"), name="year"), name=variable
-    )
+    rows = rows[rows["variable"] == variable].astype({"year": "int64"})
+    return rows.set_index("year")["value"].rename(variable)
 
 
 def derive(rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,37 +125,25 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     The rows in file order under a plain index, with `line` (of the file), `known_from` (the first day
-    on which the figure counts as known), `currency` (of ISO 4217, or blank), `value_mn` (millions of
-    that currency), `level_usable`, `growth_usable` and `last_resort` (bool, from `STATUS`, and only
+    on which the figure counts as known, never earlier than it was: the last day that `published` can mean, without
+    it `known_by`, and without that `UNDATED_KNOWN_FROM`), `currency` (of ISO 4217, or blank), `value_mn` (millions
+    of that currency), `level_usable`, `growth_usable` and `last_resort` (bool, from `STATUS`, and only
     where there is a level or a growth rate).
     """
     rows = rows.reset_index()
     money = rows["unit"].str.extract(r"^([A-Z]{3}) (mn|bn)$")
-    # Rounded, because 4.07 × 1000 is not 4070 in binary and would be shown so.
-    value_mn = (rows["value"] * money[1].map(MILLIONS).astype("float64")).round(6)
-    use = {
-        field: rows["status"].map({name: getattr(use, field) for name, use in STATUS.items()}).astype("bool")
-        for field in Use._fields
-    }
+    known = last_days(rows["published"]).fillna(rows["known_by"]).fillna(pd.Timestamp(UNDATED_KNOWN_FROM))
+    use = _USES.loc[rows["status"]].set_axis(rows.index)
+    has_value = rows["value"].notna()
     return rows.assign(
-        known_from=_first_known(rows),
+        known_from=known.astype("datetime64[us]"),
         currency=money[0].fillna(""),
-        value_mn=value_mn,
-        level_usable=use["level"] & rows["value"].notna(),
+        # Rounded, because 4.07 × 1000 is not 4070 in binary and would be shown so.
+        value_mn=(rows["value"] * money[1].map({"mn": 1, "bn": 1000}).astype("float64")).round(6),
+        level_usable=use["level"] & has_value,
         growth_usable=use["growth"] & rows["yoy_pct"].notna(),
-        last_resort=use["last_resort"] & rows["value"].notna(),
+        last_resort=use["last_resort"] & has_value,
     )
-
-
-def _first_known(rows: pd.DataFrame) -> pd.Series:
-    """Return the first day on which each figure counts as known, never earlier than it was.
-
-    A day counts as itself, a month as its last day, a year as 31 December; without a date
-    `known_by`, and without that `UNDATED_KNOWN_FROM`.
-    """
-    published = last_days(rows["published"])
-    known = published.fillna(rows["known_by"]).fillna(pd.Timestamp(UNDATED_KNOWN_FROM))
-    return known.astype("datetime64[us]")
 
 
 def last_days(dates: pd.Series) -> pd.Series:
@@ -191,44 +160,26 @@ def as_of(figures: pd.DataFrame, day: str | date | pd.Timestamp) -> pd.DataFrame
 
     The status of a figure is today's judgement at every day: what was found out later about a number
     is not forgotten, but no later number enters.
-
-    Raises
-    ------
-    UserError
-        Where `day` is not a date.
     """
     return figures[figures["known_from"] <= read_day(day)]
 
 
 def read_day(day: str | date | pd.Timestamp) -> pd.Timestamp:
     """Return a day given as YYYY-MM-DD, date or timestamp."""
-    if isinstance(day, str) and not tables.is_date(day):
-        raise UserError(f"as of: found {quote(day)}, expected a date (YYYY-MM-DD)")
-    if not isinstance(day, str | date) or day is pd.NaT:
-        raise UserError(f"as of: found {day!r}, expected a date (YYYY-MM-DD)")
-    stamp = pd.Timestamp(day)
-    return stamp.tz_localize(None).normalize()
+    if day is pd.NaT or not (tables.is_date(day) if isinstance(day, str) else isinstance(day, date)):
+        found = quote(day) if isinstance(day, str) else repr(day)
+        raise UserError(f"as of: found {found}, expected a date (YYYY-MM-DD)")
+    return pd.Timestamp(day).tz_localize(None).normalize()
 
 
 def select(figures: pd.DataFrame, reporter: str, partner: str, flow: str) -> pd.DataFrame:
-    """Return the figures of one reporter, partner and flow.
-
-    Raises
-    ------
-    UserError
-        Where the figures hold none, with the nearest name and what exists.
-    """
-    rows = figures
+    """Return the figures of a reporter, partner and flow; a `UserError` with the nearest name where there are none."""
+    rows, given = figures, ""
     for column, name in (("reporter", reporter), ("partner", partner), ("flow", flow)):
         known = rows[column].unique()
         if name not in known:
-            given = (
-                ""
-                if column == "reporter"
-                else f" with {reporter}" + (f" and {partner}" if column == "flow" else "")
-            )
             raise UserError(f"{column}: found {quote(name)}{given}, expected {nearest(name, known)}")
-        rows = rows[rows[column] == name]
+        rows, given = rows[rows[column] == name], f"{given} {'and' if given else 'with'} {name}"
     return rows
 
 
@@ -247,13 +198,8 @@ def sources(rows: pd.DataFrame) -> pd.DataFrame:
 
 def check_tables() -> list[Fault]:
     """Find every fault of every table."""
-    rules: dict[str, list[tables.Rule]] = {
-        "figures": [check_figure],
-        "investments": [check_figure],
-        "goals": [_check_goal],
-    }
-    tabular = [resource for resource in read_package()["resources"] if resource["format"] == "csv"]
-    names = [resource["name"] for resource in tabular]
+    rules = {"figures": [check_figure], "investments": [check_figure], "goals": [_check_goal]}
+    names = [one["name"] for one in read_package()["resources"] if one["format"] == "csv"]
     return [fault for name in names for fault in tables.check_table(name, rules=rules.get(name, []))[1]]
 
 
@@ -266,34 +212,36 @@ def check_figure(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
     published, status = last_days(rows["published"]), rows["status"]
     no_value, no_growth, no_url = rows["value"] == "", rows["yoy_pct"] == "", rows["url"] == ""
     outcome = status != "goal"  # a goal is published before its period ends, anything else after
-    bad = [
+    growth_only, unlinked = status == "growth_only", status == "unlinked"
+    yield from _where(
+        rows,
         ("period_end", start > end, "a day on or after period_start"),
         ("published", (rows["published"] != "") & published.isna(), "a day of the calendar"),
         ("published", outcome & (published < end), "a day on or after period_end"),
         ("known_by", outcome & (known_by < end), "a day on or after period_end"),
         ("known_by", known_by.notna() & published.notna(), "blank where published is given"),
-        ("value", no_value & (status != "growth_only"), "a number, or the status growth_only"),
-        ("value", ~no_value & (status == "growth_only"), "blank with the status growth_only"),
-        ("yoy_pct", no_growth & (status == "growth_only"), "a growth rate with the status growth_only"),
-        ("url", no_url & (status != "unlinked"), "an address, or the status unlinked"),
-        ("url", ~no_url & (status == "unlinked"), "blank with the status unlinked"),
-    ]
-    yield from ((line, column, expected) for column, where, expected in bad for line in rows.index[where])
+        ("value", no_value & ~growth_only, "a number, or the status growth_only"),
+        ("value", ~no_value & growth_only, "blank with the status growth_only"),
+        ("yoy_pct", no_growth & growth_only, "a growth rate with the status growth_only"),
+        ("url", no_url & ~unlinked, "an address, or the status unlinked"),
+        ("url", ~no_url & unlinked, "blank with the status unlinked"),
+    )
 
 
 def _check_goal(rows: pd.DataFrame) -> Iterator[tuple[int, str, str]]:
     """Find goals whose kind, numbers, years and reading contradict one another (rows still in text)."""
-    is_rate = rows["kind"] == "rate"
+    is_rate, on_level = rows["kind"] == "rate", rows["reading"] == "level"
     late = (rows["deadline"] != "") & (rows["deadline"] <= rows["base_year"])
-    bad = [
+    yield from _where(
+        rows,
         ("rate_pct", is_rate != (rows["rate_pct"] != ""), "a rate for a rate goal, blank for a level goal"),
         ("level", is_rate != (rows["level"] == ""), "a level for a level goal, blank for a rate goal"),
         ("unit", (rows["level"] == "") != (rows["unit"] == ""), "a unit where there is a level"),
-        (
-            "reading",
-            is_rate == (rows["reading"] == "level"),
-            "level for a level goal, another reading for a rate goal",
-        ),
+        ("reading", is_rate == on_level, "level for a level goal, another reading for a rate goal"),
         ("deadline", late, "a year after base_year"),
-    ]
-    yield from ((line, column, expected) for column, where, expected in bad for line in rows.index[where])
+    )
+
+
+def _where(rows: pd.DataFrame, *rules: tuple[str, pd.Series, str]) -> Iterator[tuple[int, str, str]]:
+    """The lines of bad rows, each with the column and what was expected there."""
+    return ((line, column, expected) for column, bad, expected in rules for line in rows.index[bad])

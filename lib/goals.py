@@ -5,6 +5,7 @@
 several-fold in probability, so each is judged by itself.
 """
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,37 +18,22 @@ from lib.economies import CURRENCIES
 from lib.errors import UserError, quote
 
 Reading = Literal["average", "every_year", "mean_of_rates"]
-
 READINGS: tuple[Reading, ...] = get_args(Reading)
-
-READING_LABELS = {
-    "average": "on average",
-    "every_year": "every year",
-    "mean_of_rates": "mean of yearly rates",
-}
-
-READ_AS = {
-    "average": "on average",
-    "every_year": "year by year",
-    "mean_of_rates": "by the mean of the yearly rates",
-}
+READING_LABELS: dict[str, str] = dict(
+    zip(READINGS, ("on average", "every year", "mean of yearly rates"), strict=True)
+)
+_READ_AS = "on average", "year by year", "by the mean of the yearly rates"
+READ_AS: dict[str, str] = dict(zip(READINGS, _READ_AS, strict=True))
 """A reading as the end of "the goal, read …"."""
-
 Outcome = Literal["met", "missed", "open", "unknown"]
-
 Kind = Literal["forecast", "nowcast", "inferred"]
 """What a probability is: of years ahead, of the running year, of years that are over and unpublished."""
-
 PUBLICATION_LAG_YEARS = 1
 """A year whose figure is not there is *open* for this long after its end; then it is *unknown*."""
-
 # Nine digits at most: longer numbers overflow when they compound, and make the folder of a run unreadable.
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
-
 _LEVEL = re.compile(rf"({_NUMBER}) *({'|'.join(CURRENCIES)}) *(mn|bn)", re.IGNORECASE)
-
 _MULTIPLE = re.compile(rf"({_NUMBER}) times the base")
-
 _RATE = re.compile(rf"([+−-]?{_NUMBER}) *%?(?: *a year)?")
 
 
@@ -111,9 +97,8 @@ def parse_goal(text: str) -> tuple[Literal["rate", "level", "multiple"], float, 
         return "rate", float(match.group(1).replace("−", "-")) / 100, None
     if match := _MULTIPLE.fullmatch(cleaned):
         return "multiple", float(match.group(1)), None
-    raise UserError(
-        f'goal: found {quote(text)}, expected a rate such as "25 %" or a level such as "100 USD bn"'
-    )
+    expected = 'a rate such as "25 %" or a level such as "100 USD bn"'
+    raise UserError(f"goal: found {quote(text)}, expected {expected}")
 
 
 def shorten(text: str, width: int = 60) -> str:
@@ -142,14 +127,11 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
         raise UserError(f"base_year: found {base_year}, expected a year with a known level: {known}")
     base = float(levels[base_year])
     kind, number, unit = parse_goal(text)
-    if kind == "level":
-        if unit != currency:
-            raise UserError(
-                f'goal: found a level in {unit}, expected one in {currency} (parameter "currency")'
-            )
-        number = float(growth.cagr(base, number, deadline - base_year))
-    if kind == "multiple":
-        number = float(growth.cagr(1.0, number, deadline - base_year))
+    if kind == "level" and unit != currency:
+        expected = f'one in {currency} (parameter "currency")'
+        raise UserError(f"goal: found a level in {unit}, expected {expected}")
+    if kind != "rate":
+        number = float(growth.cagr(base if kind == "level" else 1.0, number, deadline - base_year))
     if number <= -1:
         raise UserError(f"goal: found {quote(text)}, expected a fall of less than 100 % a year")
     return Goal(number, base_year, deadline, base, currency, text.strip())
@@ -158,9 +140,7 @@ def make_goal(text: str, base_year: int, deadline: int, levels: pd.Series, curre
 def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFrame:
     """Growth a year still needed from the last known year before the deadline, by reading.
 
-    Parameters
-    ----------
-    over : whether the deadline is: no years are left then, also where its level is not known.
+    Where the deadline is `over`, no years are left, also where its level is not known.
 
     Returns
     -------
@@ -168,29 +148,51 @@ def needed_rates(goal: Goal, levels: pd.Series, over: bool = False) -> pd.DataFr
     the reading needs yearly rates that are not known, or where *every year* is missed already).
     """
     inside = _inside(goal, levels)
-    last = int(inside.index[-1])
+    last, rates = int(inside.index[-1]), [rate for _, _, rate in _spans(inside)]
     left = 0 if over else goal.deadline - last
-    rates = [rate for _, _, rate in _spans(inside)]
-    complete = left > 0 and len(rates) == last - goal.base_year
-    unbroken = complete and _slow_span(goal, inside) is None
-    needed = {
-        "average": growth.required_rate(float(inside.iloc[-1]), goal.target_mn, left) if left else np.nan,
-        "every_year": goal.rate if unbroken else np.nan,
-        "mean_of_rates": growth.required_mean(goal.rate, goal.years, rates) if complete else np.nan,
-    }
-    columns = {"from_year": last, "years_left": left, "needed": [needed[name] for name in READINGS]}
+    needed = dict.fromkeys(READINGS, np.nan)
+    if left:
+        needed["average"] = growth.required_rate(float(inside.iloc[-1]), goal.target_mn, left)
+    if left and len(rates) == last - goal.base_year:
+        needed["mean_of_rates"] = growth.required_mean(goal.rate, goal.years, rates)
+        needed["every_year"] = np.nan if _slow_span(goal, inside) else goal.rate
+    columns = {"from_year": last, "years_left": left, "needed": list(needed.values())}
     return pd.DataFrame(columns, index=pd.Index(READINGS, name="reading"))
 
 
 def judge(goal: Goal, levels: pd.Series, as_of: pd.Timestamp) -> list[Verdict]:
-    """Whether each reading of the goal was met, from the levels known at `as_of`."""
-    inside = _inside(goal, levels)
-    waiting = as_of < pd.Timestamp(goal.deadline + PUBLICATION_LAG_YEARS, 12, 31)
-    return [
-        _judge_average(goal, inside, waiting),
-        _judge_every(goal, inside, waiting),
-        _judge_mean(goal, inside, waiting),
-    ]
+    """Whether each reading of the goal was met, from the levels known at `as_of`.
+
+    The mean of rates is met also with years missing, where the known ones suffice whatever the others were: the
+    mean of the rates of a span is never below its compound rate, and no rate is below −1.
+    """
+    inside, span = _inside(goal, levels), f"{goal.base_year}–{goal.deadline}"
+    missing = [year for year in goal.path().index if year not in inside.index]
+    unknown: Outcome = "open" if _is_awaited(goal.deadline, as_of) else "unknown"
+    gap = f"no figure for {', '.join(map(str, missing))}"
+    average = Verdict("average", unknown, f"no figure for {goal.deadline}")
+    if goal.deadline in inside.index:
+        actual = words.rate(growth.cagr(goal.base_mn, inside[goal.deadline], goal.years))
+        met = inside[goal.deadline] >= goal.target_mn * (1 - 1e-9)
+        average = Verdict("average", _outcome(met), f"{actual} a year {span}")
+    each = "in its only year" if goal.years == 1 else f"in each of {goal.years} years"
+    every = Verdict("every_year", unknown, gap) if missing else Verdict("every_year", "met", each)
+    if slow := _slow_span(goal, inside):
+        every = Verdict("every_year", "missed", slow)
+    spans, left = _spans(inside), goal.deadline - int(inside.index[-1])
+    least = (sum((year - before) * rate for year, before, rate in spans) - left) / goal.years
+    met = least >= goal.rate - 1e-9
+    mean = Verdict("mean_of_rates", _outcome(met), f"mean {'at least ' * bool(missing)}{words.rate(least)}")
+    return [average, every, Verdict("mean_of_rates", unknown, gap) if missing and not met else mean]
+
+
+def _outcome(met: bool) -> Outcome:
+    return "met" if met else "missed"
+
+
+def _is_awaited(year: int, as_of: pd.Timestamp) -> bool:
+    """Whether the figure of a year may still come."""
+    return as_of < pd.Timestamp(year + PUBLICATION_LAG_YEARS, 12, 31)
 
 
 def progress(goal: Goal, levels: pd.Series, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -214,8 +216,7 @@ def progress(goal: Goal, levels: pd.Series, as_of: pd.Timestamp) -> pd.DataFrame
 
 
 def _by_year(value: pd.Series, reached: pd.Series, as_of: pd.Timestamp) -> pd.Series:
-    waiting = np.array([as_of < pd.Timestamp(year + PUBLICATION_LAG_YEARS, 12, 31) for year in value.index])
-    absent = np.where(waiting, "open", "unknown")
+    absent = np.where([_is_awaited(year, as_of) for year in value.index], "open", "unknown")
     return pd.Series(np.where(value.isna(), absent, np.where(reached, "met", "missed")), index=value.index)
 
 
@@ -225,67 +226,17 @@ def _inside(goal: Goal, levels: pd.Series) -> pd.Series:
     return pd.concat([pd.Series({goal.base_year: goal.base_mn}), inside])
 
 
-def _undecided(waiting: bool) -> Outcome:
-    return "open" if waiting else "unknown"
-
-
-def _judge_average(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
-    if goal.deadline not in inside.index:
-        return Verdict("average", _undecided(waiting), f"no figure for {goal.deadline}")
-    level = inside[goal.deadline]
-    met = level >= goal.target_mn * (1 - 1e-9)
-    actual = growth.cagr(goal.base_mn, level, goal.years)
-    return Verdict(
-        "average", "met" if met else "missed", f"{words.rate(actual)} a year {goal.base_year}–{goal.deadline}"
-    )
-
-
-def _judge_every(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
-    if span := _slow_span(goal, inside):
-        return Verdict("every_year", "missed", span)
-    if missing := _missing(goal, inside):
-        return Verdict("every_year", _undecided(waiting), f"no figure for {missing}")
-    return Verdict("every_year", "met", _in_each(goal.years))
-
-
-def _in_each(years: int) -> str:
-    return "in its only year" if years == 1 else f"in each of {years} years"
-
-
-def _slow_span(goal: Goal, inside: pd.Series) -> str | None:
-    """The first span between known years that grew more slowly than the goal: one of its years did, too."""
+def _slow_span(goal: Goal, inside: pd.Series) -> str:
+    """The first span between known years that grew more slowly than the goal: one of its years did, too; or nothing."""
     for year, before, rate in _spans(inside):
         if rate < goal.rate - 1e-9:
-            span = f"in {year}" if year - before == 1 else f"a year in {before}–{year}"
-            return f"{words.rate(rate)} {span}"
-    return None
+            return f"{words.rate(rate)} " + (
+                f"in {year}" if year - before == 1 else f"a year in {before}–{year}"
+            )
+    return ""
 
 
 def _spans(inside: pd.Series) -> list[tuple[int, int, float]]:
     """Each known year with the known year before it and the compound rate a year between them."""
-    years, values = inside.index.to_list(), inside.to_numpy()
-    return [
-        (years[i], years[i - 1], float(growth.cagr(values[i - 1], values[i], years[i] - years[i - 1])))
-        for i in range(1, len(years))
-    ]
-
-
-def _judge_mean(goal: Goal, inside: pd.Series, waiting: bool) -> Verdict:
-    """Met also with years missing, where the known ones suffice whatever the others were.
-
-    The mean of the rates of a span is never below its compound rate, and no rate is below −1.
-    """
-    left = goal.deadline - int(inside.index[-1])
-    least = (sum((year - before) * rate for year, before, rate in _spans(inside)) - left) / goal.years
-    met = least >= goal.rate - 1e-9
-    missing = _missing(goal, inside)
-    if missing and not met:
-        return Verdict("mean_of_rates", _undecided(waiting), f"no figure for {missing}")
-    bound = "at least " if missing else ""
-    return Verdict("mean_of_rates", "met" if met else "missed", f"mean {bound}{words.rate(least)}")
-
-
-def _missing(goal: Goal, inside: pd.Series) -> str:
-    """The goal's years without a level, as text; empty when all are known."""
-    years = range(goal.base_year + 1, goal.deadline + 1)
-    return ", ".join(str(year) for year in years if year not in inside.index)
+    known = itertools.pairwise(zip(inside.index.to_list(), inside.to_numpy(), strict=True))
+    return [(y, b, float(growth.cagr(start, end, y - b))) for (b, start), (y, end) in known]

@@ -1,6 +1,4 @@
-"""Numeric arguments: read as float64, held to their bounds, with an error that names the bad one.
-
-Growth maths: pure functions on numbers, NumPy arrays and pandas Series alike.
+"""Growth maths: pure functions on numbers, NumPy arrays and pandas Series alike.
 
 Conventions that hold throughout the module:
 
@@ -12,7 +10,7 @@ Conventions that hold throughout the module:
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,23 +21,13 @@ from lib.errors import UserError
 # (pandas carries no types here, so that a union with Series would mean the same to the type checker.)
 Numbers: TypeAlias = Any
 
-
-class Bound(NamedTuple):
-    """What values of an argument must satisfy, as a test and in words."""
-
-    holds: Callable[[Numbers], Numbers]
-    words: str
-
-
-FINITE = Bound(np.isfinite, "a finite number")
-
-POSITIVE = Bound(lambda x: x > 0, "a positive number")
-
-NOT_NEGATIVE = Bound(lambda x: x >= 0, "a number that is not negative")
-
-ABOVE_MINUS_ONE = Bound(lambda x: x > -1, "a rate above −1 (−100 %)")
-
-RATE = Bound(lambda x: x >= -1, "a rate of −1 (−100 %) or more")
+# What values of an argument must satisfy, as a test and in words.
+Bound: TypeAlias = tuple[Callable[[Numbers], Numbers], str]
+FINITE: Bound = (np.isfinite, "a finite number")
+POSITIVE: Bound = (lambda x: x > 0, "a positive number")
+NOT_NEGATIVE: Bound = (lambda x: x >= 0, "a number that is not negative")
+ABOVE_MINUS_ONE: Bound = (lambda x: x > -1, "a rate above −1 (−100 %)")
+RATE: Bound = (lambda x: x >= -1, "a rate of −1 (−100 %) or more")
 
 
 def read(**arguments: tuple[Numbers, Bound]) -> list[Numbers]:
@@ -56,61 +44,43 @@ def read(**arguments: tuple[Numbers, Bound]) -> list[Numbers]:
     UserError
         Naming the argument, what was found (where in it) and what was expected.
     """
-    numbers = [_number(name, value) for name, (value, _) in arguments.items()]
-    for (name, (_, bound)), value in zip(arguments.items(), numbers, strict=True):
-        require(name, value, bound)
+    numbers = {name: _number(name, value, bound) for name, (value, bound) in arguments.items()}
     try:
-        np.broadcast_shapes(*map(np.shape, numbers))
+        np.broadcast_shapes(*map(np.shape, numbers.values()))
     except ValueError as error:
-        lengths = ", ".join(f"{name} {np.shape(x)}" for name, x in zip(arguments, numbers, strict=True))
+        lengths = ", ".join(f"{name} {np.shape(x)}" for name, x in numbers.items())
         raise UserError(f"found the shapes {lengths}, expected equal lengths or single numbers") from error
-    _require_one_index(
-        {name: x for name, x in zip(arguments, numbers, strict=True) if isinstance(x, pd.Series)}
-    )
-    return numbers
+    series = {name: x for name, x in numbers.items() if isinstance(x, pd.Series)}
+    first = next(iter(series), "")
+    for name, other in series.items():
+        if not other.index.equals(series[first].index):
+            found = f"its index differs from that of {first}"
+            raise UserError(f"{name}: {found}, expected the same labels in one order")
+    return list(numbers.values())
 
 
-def require(name: str, value: Numbers, bound: Bound) -> None:
-    """Refuse values outside the bound, and infinite ones; a missing value (NaN) passes."""
-    flat = np.ravel(value)
-    bad = ~np.isnan(flat) & ~(bound.holds(flat) & np.isfinite(flat))
+def _number(name: str, value: Numbers, bound: Bound) -> Numbers:
+    """A value as float64, inside its bound and finite; a missing one (NaN) passes."""
+    if isinstance(value, pd.DataFrame):
+        raise UserError(f"{name}: found a DataFrame, expected a number, an array or a Series")
+    is_series = isinstance(value, pd.Series)
+    try:
+        number = value.astype("float64") if is_series else np.asarray(value, dtype="float64")[()]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name}: found {value!r:.80}, expected numbers") from error
+    holds, words = bound
+    flat = np.ravel(number)
+    bad = ~np.isnan(flat) & ~(holds(flat) & np.isfinite(flat))
     if bad.any():
         at = int(np.argmax(bad))
-        where = (
-            f" at {value.index[at]}"
-            if isinstance(value, pd.Series)
-            else f" at position {at}"
-            if np.ndim(value)
-            else ""
-        )
-        raise UserError(f"{name}: found {flat[at]:g}{where}, expected {bound.words}")
+        where = f" at {value.index[at]}" if is_series else f" at position {at}" * bool(np.ndim(value))
+        raise UserError(f"{name}: found {flat[at]:g}{where}, expected {words}")
+    return number
 
 
 def plain(result: Numbers) -> Numbers:
     """Make a NumPy scalar a Python float: notebooks then show 0.25, not np.float64(0.25)."""
     return float(result) if np.ndim(result) == 0 else result
-
-
-def _number(name: str, value: Numbers) -> Numbers:
-    if isinstance(value, pd.DataFrame):
-        raise UserError(f"{name}: found a DataFrame, expected a number, an array or a Series")
-    try:
-        return (
-            value.astype("float64")
-            if isinstance(value, pd.Series)
-            else np.asarray(value, dtype="float64")[()]
-        )
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{name}: found {value!r:.80}, expected numbers") from error
-
-
-def _require_one_index(series: dict[str, pd.Series]) -> None:
-    first = next(iter(series), "")
-    for name, other in series.items():
-        if not other.index.equals(series[first].index):
-            raise UserError(
-                f"{name}: its index differs from that of {first}, expected the same labels in one order"
-            )
 
 
 def yoy(levels: Numbers) -> Numbers:
@@ -137,8 +107,7 @@ def log_growth(levels: Numbers) -> Numbers:
     As `yoy`; NaN also where the level is 0, which has no logarithm.
     """
     now, before = _with_year_before(levels)
-    now = _unless_zero(now)
-    return np.log(now) - np.log(before)
+    return np.log(_unless_zero(now)) - np.log(before)
 
 
 def cagr(start: Numbers, end: Numbers, years: Numbers) -> Numbers:
@@ -168,10 +137,7 @@ def implied_base(value: Numbers, growth: Numbers) -> Numbers:
 
 def required_rate(latest: Numbers, target: Numbers, years: Numbers) -> Numbers:
     """Growth a year still needed from `latest` to `target` in the `years` left; negative if above it."""
-    latest, target, years = read(
-        latest=(latest, POSITIVE), target=(target, NOT_NEGATIVE), years=(years, POSITIVE)
-    )
-    return cagr(latest, target, years)
+    return cagr(*read(latest=(latest, POSITIVE), target=(target, NOT_NEGATIVE), years=(years, POSITIVE)))
 
 
 def required_mean(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
@@ -187,9 +153,13 @@ def required_mean(rate: Numbers, years: int, past_rates: Numbers) -> Numbers:
     past_rates : shape (..., k), 0 ≤ k < years
         Yearly rates that already happened, from the first year on.
     """
-    (rate,), past = read(rate=(rate, RATE)), _past("past_rates", past_rates)
-    left = _years_left(years, past)
-    return plain((years * rate - past.sum(axis=-1)) / left)
+    (rate,), (past,) = read(rate=(rate, RATE)), read(past_rates=(past_rates, RATE))
+    past = np.atleast_1d(np.asarray(past))
+    if not float(years).is_integer() or years <= (k := past.shape[-1]):
+        raise UserError(
+            f"years: found {years}, expected a whole number above the {past.shape[-1]} past rates"
+        )
+    return plain((years * rate - past.sum(axis=-1)) / (int(years) - k))
 
 
 def goal_path(base: Numbers, rate: Numbers, years: Numbers) -> Numbers:
@@ -207,7 +177,8 @@ def goal_path(base: Numbers, rate: Numbers, years: Numbers) -> Numbers:
 def doubling_time(rate: Numbers) -> Numbers:
     """Years in which a level doubles at `rate` a year: ln 2 / ln(1 + rate); inf where it does not grow."""
     (rate,) = read(rate=(rate, ABOVE_MINUS_ONE))
-    return plain(_time_to_gain(np.log(2), np.log1p(rate)))
+    with np.errstate(divide="ignore"):
+        return plain(np.log(2) / np.log1p(rate * (rate > 0) + 0.0))
 
 
 def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
@@ -234,26 +205,18 @@ def unwind_ytd(cumulative: pd.Series) -> pd.DataFrame:
     """
     months = pd.Index(cumulative.index)
     if not (pd.api.types.is_integer_dtype(months) and months.isin(range(1, 13)).all() and months.is_unique):
-        raise UserError(
-            f"cumulative: found last months {list(months)}, expected distinct months from 1 to 12"
-        )
+        raise UserError(f"cumulative: found {list(months)}, expected distinct months from 1 to 12")
     (levels,) = read(cumulative=(cumulative, NOT_NEGATIVE))
     levels = levels.dropna().sort_index()
     last = levels.index.to_numpy(dtype=int)
     first = np.concatenate([[0], last])[: len(last)] + 1
     value = levels.diff().fillna(levels).to_numpy()
-    faults = [_fall(*stretch) for stretch in zip(first, last, value, strict=True)]
+    fell = "the year to month {} is {:g} below the year to month {}: one of the two was revised, rounded or misprinted"
+    stretches = zip(first, last, value, strict=True)
+    faults = [
+        fell.format(month, -change, start - 1) if change < 0 else "" for start, month, change in stretches
+    ]
     return pd.DataFrame({"first_month": first, "last_month": last, "value": value, "fault": faults})
-
-
-def _fall(first: int, last: int, value: float) -> str:
-    """What is wrong with a stretch of months in which the year so far fell; blank where it did not."""
-    if value >= 0:
-        return ""
-    return (
-        f"the year to month {last} is {-value:g} below the year to month {first - 1}: one of the two was revised, "
-        "rounded or misprinted"
-    )
 
 
 def contributions(parts: pd.DataFrame) -> pd.DataFrame:
@@ -282,16 +245,13 @@ def _with_year_before(levels: Numbers) -> tuple[Numbers, Numbers]:
     if np.ndim(now) == 0:
         raise UserError(f"levels: found the single number {now:g}, expected levels of several years")
     if isinstance(now, pd.Series):
-        before = _year_before(now)
-    else:
-        before = np.concatenate([np.full_like(now[..., :1], np.nan), now[..., :-1]], axis=-1)
+        return now, _unless_zero(_year_before(now))
+    before = np.concatenate([np.full_like(now[..., :1], np.nan), now[..., :-1]], axis=-1)
     return now, _unless_zero(before)
 
 
 def _unless_zero(levels: Numbers) -> Numbers:
-    return (
-        levels.where(levels != 0) if isinstance(levels, pd.Series) else np.where(levels == 0, np.nan, levels)
-    )
+    return levels.where(levels != 0) if hasattr(levels, "where") else np.where(levels == 0, np.nan, levels)
 
 
 def _year_before(table: Numbers) -> Numbers:
@@ -299,25 +259,3 @@ def _year_before(table: Numbers) -> Numbers:
     if not (pd.api.types.is_integer_dtype(table.index) and table.index.is_unique):
         raise UserError(f"levels: found the index {list(table.index)[:5]} …, expected distinct integer years")
     return table.reindex(table.index - 1).set_axis(table.index)
-
-
-def _time_to_gain(distance: Numbers, speed: Numbers) -> Numbers:
-    """Divide a distance by a speed; 0 where there is no distance, inf where the speed is not positive."""
-    # `where` on the divisor alone keeps the Series type; NaN compares false and so passes through.
-    years = distance / np.where(speed <= 0, np.inf, speed)
-    never = np.where((speed <= 0) & (distance > 0), np.inf, 0.0)
-    return (years + 0 * speed) * np.where(distance <= 0, 0.0, 1.0) + never
-
-
-def _years_left(years: int, past: np.ndarray) -> int:
-    """Years between the past rates and the deadline, at least one."""
-    if not float(years).is_integer() or years <= past.shape[-1]:
-        raise UserError(
-            f"years: found {years}, expected a whole number above the {past.shape[-1]} past rates"
-        )
-    return int(years) - past.shape[-1]
-
-
-def _past(name: str, rates: Numbers) -> np.ndarray:
-    """Yearly rates as an array, time on the last axis."""
-    return np.atleast_1d(np.asarray(read(**{name: (rates, RATE)})[0]))

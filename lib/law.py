@@ -19,7 +19,7 @@ All rates are fractions (0.25 is 25 %), growth is log growth, levels are in the 
 chose (millions of a currency); shapes name k components and n years.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -34,13 +34,10 @@ from lib.goals import Goal
 from lib.reference import Prior
 
 Array = NDArray[np.float64]
-
 FAN = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 """Probabilities of the quantiles that make a fan: 50, 80 and 95 % intervals around the median."""
-
 MIN_GROWTH_RATES = 4
 """Fewer growth rates than this say too little about their own variance to stand without a prior."""
-
 HALF_LIFE = 6.0
 """Years after which a growth rate weighs half as much (weights 2^(−age/6)): better on all panels measured."""
 LONG_RUN_DRIFT, PULL = 0.04, 0.5
@@ -52,7 +49,6 @@ CLASS_SHARE = 0.3
 """Chance that the variance of the years ahead is drawn anew from the class, whatever the record was."""
 LARGEST_SURPRISE = 2.0
 """Standard deviations of the latest rate that echo at most: an error of the record must not echo in full."""
-
 _LARGEST_LOG = 700.0  # exp of more overflows
 
 
@@ -96,15 +92,15 @@ class Law:
         """Refuse arrays that do not fit together."""
         k, n = len(self.weights), len(self.years)
         if self.means.shape != (k, n) or self.covariances.shape != (k, n, n):
-            found = f"{self.means.shape} and {self.covariances.shape}"
-            raise UserError(f"law: found means and covariances of shape {found}, expected k = {k}, n = {n}")
+            found = f"means and covariances of shape {self.means.shape} and {self.covariances.shape}"
+            raise UserError(f"law: found {found}, expected k = {k}, n = {n}")
         if list(self.years) != sorted(set(self.years)):
             raise UserError(f"law: found years {self.years}, expected each once, ascending")
         if not (np.isfinite(self.means).all() and np.isfinite(self.covariances).all()):
             raise UserError("law: found a mean or covariance that is not finite")
         if not (np.all(self.weights >= 0) and abs(self.weights.sum() - 1) < 1e-9):
             raise UserError(
-                f"law: found weights adding up to {self.weights.sum():g}, expected 1, none below 0"
+                f"law: found weights adding up to {self.weights.sum():g}, expected 1, none negative"
             )
 
     def column(self, year: int) -> int:
@@ -161,7 +157,13 @@ def posterior(
     squares = np.sum(weights * (seen - mean[..., None]) ** 2, axis=-1)
     free = np.maximum(total - np.sum(weights**2, axis=-1) / safe, 0.0)
     if prior is None:
-        _require_variation(rates, squares, mean)
+        if (n := known.sum(axis=-1)).min() < MIN_GROWTH_RATES:
+            wanted = f"at least {MIN_GROWTH_RATES} without a prior"
+            raise UserError(f"log growth: found {n.min()} rates, expected {wanted}")
+        if np.any(squares <= 1e-24 * n * (1 + mean**2)):
+            raise UserError(
+                "log growth: found a constant series, whose variance is unknown; expected a prior"
+            )
         parts = _variance_parts(squares / free, free, squares / free, free, 0.0)
         nothing = np.zeros_like(mean)
         return Posterior(mean, total, squares / free, free, nothing, nothing, *parts)
@@ -169,27 +171,13 @@ def posterior(
     variance = (prior.df * prior.variance + squares) / df
     weight = total + variance / prior.drift_sd**2
     drift = (total * mean + (weight - total) * prior.drift) / weight
-    echo = prior.autocorrelation * _latest_surprise(rates, drift, variance)
+    surprise = np.nan_to_num(rates[..., -1] - drift) if rates.shape[-1] else np.zeros_like(drift)
+    most = LARGEST_SURPRISE * np.sqrt(variance)
+    echo = prior.autocorrelation * np.clip(surprise, -most, most)
     worth = 1 / (1 / weight + prior.drift_error**2 / variance)
     parts = _variance_parts(variance, df, prior.variance, prior.df, class_share)
     turn = np.broadcast_to(np.asarray(prior.autocorrelation, dtype=float), drift.shape)
     return Posterior(drift, worth, variance, df, turn, echo, *parts)
-
-
-def _require_variation(rates: Array, squares: Array, mean: Array) -> None:
-    n = np.sum(~np.isnan(rates), axis=-1)
-    if np.any(n < MIN_GROWTH_RATES):
-        wanted = f"at least {MIN_GROWTH_RATES} without a prior"
-        raise UserError(f"log growth: found {int(np.min(n))} rates, expected {wanted}")
-    if np.any(squares <= 1e-24 * n * (1 + mean**2)):
-        raise UserError("log growth: found a constant series, whose variance is unknown; expected a prior")
-
-
-def _latest_surprise(rates: Array, drift: Array, variance: Array) -> Array:
-    if rates.shape[-1] == 0:
-        return np.zeros_like(drift)
-    most = LARGEST_SURPRISE * np.sqrt(variance)
-    return np.clip(np.nan_to_num(rates[..., -1] - drift), -most, most)
 
 
 def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) -> tuple[Array, Array]:
@@ -205,14 +193,8 @@ def _variance_parts(v: Any, df: Any, class_v: Any, class_df: Any, share: float) 
 
 
 def from_posterior(of: Posterior, last_year: int, last_level: float, horizon: int) -> Law:
-    """Law of the `horizon` years after `last_year` from a flow's own growth rates and a prior (`posterior`).
-
-    Parameters
-    ----------
-    of : of one series.
-    last_level : level of `last_year`, positive; its unit is that of the law.
-    """
-    if not (np.isfinite(last_level) and last_level > 0):
+    """Law of the `horizon` years after `last_year`, whose level is positive, from the `posterior` of one series."""
+    if not 0 < last_level < np.inf:
         raise UserError(f"level of {last_year}: found {last_level}, expected a positive number")
     if horizon < 1:
         raise UserError(f"horizon: found {horizon}, expected 1 year or more")
@@ -222,12 +204,9 @@ def from_posterior(of: Posterior, last_year: int, last_level: float, horizon: in
     growth[0, 0] -= r**2  # the latest rate is known
     summed = np.cumsum(np.cumsum(growth, axis=0), axis=1)
     mean = np.log(last_level) + years * float(of.mean) + float(of.echo)
-    return Law(
-        tuple(int(year) for year in last_year + years),
-        of.shares[used] / of.shares[used].sum(),
-        np.tile(mean, (int(used.sum()), 1)),
-        of.sigmas[used][:, None, None] ** 2 * summed,
-    )
+    shares, covariances = of.shares[used], of.sigmas[used][:, None, None] ** 2 * summed
+    named = tuple(int(year) for year in last_year + years)
+    return Law(named, shares / shares.sum(), np.tile(mean, (len(shares), 1)), covariances)
 
 
 # --- the same in closed form, for many series at once ---
@@ -257,7 +236,9 @@ def p_reach(of: Posterior, log_growth: ArrayLike, horizon: ArrayLike) -> Array:
 
     The reading *on average* of a goal of rate g is ``h * log1p(g)``; 1 minus it is the PIT of an outcome.
     """
-    x = (location(of, horizon) - _numbers("log growth", log_growth)) / years_worth(of, horizon)
+    if not np.isfinite(needed := np.asarray(log_growth, dtype=float)).all():
+        raise UserError("log growth: found one that is missing or infinite, expected finite numbers")
+    x = (location(of, horizon) - needed) / years_worth(of, horizon)
     return np.sum(of.shares * ndtr(x[..., None] / of.sigmas), axis=-1)
 
 
@@ -291,8 +272,7 @@ def given(
     row = np.zeros((1, len(law.years)))
     for year, coefficient in coefficients.items():
         row[0, law.column(year)] = coefficient
-    variances, shares = np.square(list(errors))[None], np.array(list(errors.values()))
-    return _given(law, row, np.array([value]), variances, shares, 0.0)
+    return _given(law, row, [value], np.square(list(errors))[None], np.array(list(errors.values())), 0.0)
 
 
 def given_all(
@@ -320,22 +300,16 @@ def given_all(
     return _given(law, rows, turned, np.outer(np.maximum(variances, 0.0), scales), shares, correlation)
 
 
-def _given(law: Law, rows: Array, values: Array, errors: Array, shares: Array, correlation: float) -> Law:
-    """The law after independent observations, each component once for each node of their errors.
+def _given(law: Law, rows: Array, values: ArrayLike, errors: Array, shares: Array, correlation: float) -> Law:
+    """The law after m independent observations, each component once for each node of their errors.
 
-    Parameters
-    ----------
-    rows : shape (m, n); values : shape (m,); errors : their variances, shape (m, nodes); shares : of the nodes.
+    Rows have the shape (m, n), values (m,), errors (their variances) (m, nodes), shares (nodes,).
     """
-    after = Law(
-        law.years,
-        np.outer(shares / shares.sum(), law.weights).ravel(),
-        np.tile(law.means, (len(shares), 1)),
-        np.tile(law.covariances, (len(shares), 1, 1)),
-    )
-    for row, value, error in zip(rows, values, errors, strict=True):
-        each = np.repeat(error, len(law.weights))
-        logs, means, covariances = _condition(after, row, float(value), each, correlation)
+    k, nodes = len(law.weights), len(shares)
+    means, covariances = np.tile(law.means, (nodes, 1)), np.tile(law.covariances, (nodes, 1, 1))
+    after = Law(law.years, np.outer(shares / shares.sum(), law.weights).ravel(), means, covariances)
+    for row, value, error in zip(rows, np.asarray(values), errors, strict=True):
+        logs, means, covariances = _condition(after, row, float(value), np.repeat(error, k), correlation)
         after = Law(law.years, np.exp(logs - logsumexp(logs)), means, covariances)
     return after
 
@@ -366,21 +340,19 @@ def _condition(
     left = (1 - pull) ** 2 * own + pull**2 * error - 2 * pull * (1 - pull) * shared
     after = law.covariances - ((own - left) / safe**2)[:, None, None] * reach[:, :, None] * reach[:, None, :]
     after[np.abs(after) <= 1e-13 * np.abs(law.covariances)] = 0.0
-    density = -0.5 * (
-        surprise**2 / np.maximum(total, mixtures.TINY) + np.log(np.maximum(total, mixtures.TINY))
-    )
-    with np.errstate(divide="ignore"):  # a component of no weight stays so
+    total = np.maximum(total, mixtures.TINY)
+    density = -0.5 * (surprise**2 / total + np.log(total))
+    with np.errstate(divide="ignore"):  # a component of no weight keeps none
         return np.log(law.weights) + density, law.means + gain * surprise[:, None], after
 
 
 def pool(laws: Sequence[Law], weights: Sequence[float]) -> Law:
     """Mixture of laws of the same years: the linear pool (Stone 1961). Weights are positive, of any sum."""
-    if len(laws) != len(weights) or not laws or not np.all(np.asarray(weights) >= 0) or sum(weights) <= 0:
-        raise UserError(
-            f"pool: found {len(laws)} laws and weights {list(weights)}, expected one weight ≥ 0 each"
-        )
-    if any(law.years != laws[0].years for law in laws):
-        raise UserError(f"pool: found laws of {len({law.years for law in laws})} sets of years, expected one")
+    if len(laws) != len(weights) or not laws or min(weights) < 0 or sum(weights) <= 0:
+        found = f"{len(laws)} laws and weights {list(weights)}"
+        raise UserError(f"pool: found {found}, expected one weight of 0 or more each")
+    if (sets := len({law.years for law in laws})) > 1:
+        raise UserError(f"pool: found laws of {sets} sets of years, expected one")
     parts = [law.weights * weight / sum(weights) for law, weight in zip(laws, weights, strict=True)]
     means, covariances = ([getattr(law, name) for law in laws] for name in ("means", "covariances"))
     return Law(laws[0].years, np.concatenate(parts), np.concatenate(means), np.concatenate(covariances))
@@ -397,9 +369,8 @@ def plus(law: Law, added: Mapping[int, float]) -> Law:
     level = np.exp(np.minimum(narrow.means, _LARGEST_LOG))
     slope = level / (level + sums)
     means = np.where(sums > 0, np.log(level + sums), narrow.means)
-    return replace(
-        narrow, means=means, covariances=narrow.covariances * slope[:, :, None] * slope[:, None, :]
-    )
+    covariances = narrow.covariances * slope[:, :, None] * slope[:, None, :]
+    return replace(narrow, means=means, covariances=covariances)
 
 
 def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
@@ -409,21 +380,14 @@ def _split(law: Law, parts: int = 13, kept: float = 0.1) -> Law:
     longest = axes[:, :, -1] * np.sqrt((1 - kept) * np.maximum(variances[:, -1:], 0.0))
     left = law.covariances - longest[:, :, None] * longest[:, None, :]
     means = law.means[:, None] + nodes[:, None] * longest[:, None]
-    return Law(
-        law.years,
-        np.outer(law.weights, weights / weights.sum()).ravel(),
-        means.reshape(-1, len(law.years)),
-        np.repeat(left, parts, axis=0),
-    )
+    shares = np.outer(law.weights, weights / weights.sum()).ravel()
+    return Law(law.years, shares, means.reshape(-1, len(law.years)), np.repeat(left, parts, axis=0))
 
 
 def followed_by(law: Law, growth: Law, start: int, level: float | None = None) -> Law:
     """The law with further years: the level of `start` times the growth since then, which is independent of it.
 
-    Parameters
-    ----------
-    growth : law of the log growth since `start`, to years after all of `law`.
-    level : of `start`, where it is known and so not in `law`.
+    `growth` is the law of the log growth to years after all of `law`; `level` is that of `start` where it is known.
     """
     n, m, k, j = len(law.years), len(growth.years), len(law.weights), len(growth.weights)
     means, covariances = np.zeros((k, j, n + m)), np.zeros((k, j, n + m, n + m))
@@ -437,21 +401,16 @@ def followed_by(law: Law, growth: Law, start: int, level: float | None = None) -
         covariances[..., n:, :n] = law.covariances[:, None, column, None, :]
     else:
         means[..., n:] += np.log(level)
-    weights = np.outer(law.weights, growth.weights).ravel()
-    return Law(
-        (*law.years, *growth.years),
-        weights,
-        means.reshape(k * j, n + m),
-        covariances.reshape(k * j, n + m, n + m),
-    )
+    weights, size = np.outer(law.weights, growth.weights).ravel(), n + m
+    years = (*law.years, *growth.years)
+    return Law(years, weights, means.reshape(-1, size), covariances.reshape(-1, size, size))
 
 
-def marginal(law: Law, years: Sequence[int]) -> Law:
+def marginal(law: Law, years: Iterable[int]) -> Law:
     """Law of some of its years."""
-    columns = [law.column(year) for year in sorted(years)]
-    return Law(
-        tuple(sorted(years)), law.weights, law.means[:, columns], law.covariances[:, columns][:, :, columns]
-    )
+    years = tuple(sorted(years))
+    at = [law.column(year) for year in years]
+    return Law(years, law.weights, law.means[:, at], law.covariances[:, at][:, :, at])
 
 
 def prune(law: Law, negligible: float = 1e-6) -> Law:
@@ -532,7 +491,9 @@ def _merged(law: Law, group: NDArray[np.int64]) -> Law:
 
 def quantiles(law: Law, year: int, probabilities: ArrayLike = FAN) -> Array:
     """Levels of a year that outcomes stay below with each probability, shape (probabilities,)."""
-    asked = _probabilities(probabilities)
+    asked = np.atleast_1d(np.asarray(probabilities, dtype=float))
+    if not np.all((asked > 0) & (asked < 1)):
+        raise UserError(f"probabilities: found {asked.tolist()}, expected numbers between 0 and 1")
     logs = mixtures.quantiles(asked, law.weights, law.means[:, law.column(year)], law.sds(year))
     return np.exp(np.minimum(logs, _LARGEST_LOG))
 
@@ -560,23 +521,20 @@ def chances(law: Law, goal: Goal, levels: pd.Series) -> pd.Series:
     Series by reading, 0 or 1 where the figures decide. *On average* is absent where the deadline is neither known
     nor in the law, the others also where a year on the way is.
     """
-    average, growth = _p_average(law, goal, levels), _growth(law, goal, levels)
-    if average is None:
-        return pd.Series(dtype=float)
-    if growth is None:
-        return pd.Series({"average": average})
-    every, mean = mixtures.readings(law.weights, *growth, goal.rate, average)
-    return pd.Series({"average": average, "every_year": float(every[-1]), "mean_of_rates": mean})
-
-
-def _p_average(law: Law, goal: Goal, levels: pd.Series) -> float | None:
-    """Probability that the level of the deadline suffices, in closed form; None where nothing is said of it."""
     end = _path(law, levels, [goal.deadline])
     if end is None:
-        return None
+        return pd.Series(dtype=float)
     target = np.log(goal.base_mn) + goal.years * np.log1p(goal.rate)
     sds = np.sqrt(np.maximum(end[1][:, 0, 0], 0.0))
-    return 1 - float(mixtures.below(target, law.weights, end[0][:, 0], sds))
+    average = 1 - float(mixtures.below(target, law.weights, end[0][:, 0], sds))
+    path = _path(law, levels, range(goal.base_year + 1, goal.deadline + 1))
+    if path is None:
+        return pd.Series({"average": average})
+    steps = np.eye(goal.years) - np.eye(goal.years, k=-1)
+    growth = path[0] @ steps.T
+    growth[:, 0] -= np.log(goal.base_mn)
+    every, mean = mixtures.readings(law.weights, growth, steps @ path[1] @ steps.T, goal.rate, average)
+    return pd.Series({"average": average, "every_year": float(every[-1]), "mean_of_rates": mean})
 
 
 def _path(law: Law, levels: pd.Series, years: Sequence[int]) -> tuple[Array, Array] | None:
@@ -591,35 +549,8 @@ def _path(law: Law, levels: pd.Series, years: Sequence[int]) -> tuple[Array, Arr
         if year in known.index:
             apart = np.abs(means[:, i] - np.log(known[year])) + law.sds(year) if i in inside else np.zeros(1)
             if apart.max() > 1e-6:
-                raise UserError(
-                    f"{year}: found a level that the law does not know, expected the law given it"
-                )
+                raise UserError(f"{year}: found a level that the law does not know, expected it given it")
             means[:, i] = np.log(known[year])
         elif i not in inside:
             return None
     return means, covariances
-
-
-def _growth(law: Law, goal: Goal, levels: pd.Series) -> tuple[Array, Array] | None:
-    """Means (k, h) and covariances (k, h, h) of the log growth of the goal's h years; None where one is not known."""
-    path = _path(law, levels, range(goal.base_year + 1, goal.deadline + 1))
-    if path is None:
-        return None
-    steps = np.eye(goal.years) - np.eye(goal.years, k=-1)
-    means = path[0] @ steps.T
-    means[:, 0] -= np.log(goal.base_mn)
-    return means, steps @ path[1] @ steps.T
-
-
-def _probabilities(values: ArrayLike) -> Array:
-    found = np.atleast_1d(np.asarray(values, dtype=float))
-    if not np.all((found > 0) & (found < 1)):
-        raise UserError(f"probabilities: found {found.tolist()}, expected numbers between 0 and 1")
-    return found
-
-
-def _numbers(name: str, value: ArrayLike) -> Array:
-    numbers = np.asarray(value, dtype=float)
-    if not np.isfinite(numbers).all():
-        raise UserError(f"{name}: found one that is missing or infinite, expected finite numbers")
-    return numbers

@@ -16,15 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammainccinv, gammaincinv, ndtr, ndtri, wrightomega
 
 Array = NDArray[np.float64]
-
 SLACK = 1e-9
 """Of a logarithm: 1.25 ** 3 in floating point must not turn an exact hit into a miss."""
 TINY = 1e-12
 """Standard deviation that stands for none."""
-
 NODES, ERROR_NODES = 12, 10
 """Nodes of the variance of a law's years, and of the error of an observation, by which components multiply."""
-
 _FAR = 9.0  # standard deviations: beyond lies a chance of 1e-19
 _AT_ONCE = 2048  # points, so that what is computed of them stays in the cache
 _STEPS = 30  # at most; three are usual
@@ -65,9 +62,8 @@ def quantiles(probabilities: Array, weights: Array, means: Array, sds: Array) ->
     weights, means = weights[..., None, :], means[..., None, :]
     ends = means + sds * z[:, None]
     low, high = ends.min(axis=-1), ends.max(axis=-1)
-    x = np.clip(
-        np.sum(weights * means, axis=-1) + z * np.exp(np.sum(weights * np.log(sds), axis=-1)), low, high
-    )
+    typical = np.exp(np.sum(weights * np.log(sds), axis=-1))
+    x = np.clip(np.sum(weights * means, axis=-1) + z * typical, low, high)
     for _ in range(100):
         u = (x[..., None] - means) / sds
         reached = np.sum(weights * ndtr(u), axis=-1)
@@ -81,9 +77,6 @@ def quantiles(probabilities: Array, weights: Array, means: Array, sds: Array) ->
         if settled.all():
             break
     return x
-
-
-# --- readings ---
 
 
 def readings(
@@ -114,12 +107,15 @@ def readings(
 
 def _sums(needed: Array, along: Array) -> Array:
     """Sums over points of the chances of the readings, shape (h + 2,); arguments of shape (h, points)."""
-    every = _p_every(needed, along)
-    start, middle = _p_average(needed, along)
+    short, slope = needed.sum(axis=0), along.sum(axis=0)
+    loose = slope > SLACK
+    # The value of ζ from which the sum suffices.
+    start = np.where(loose, short / np.where(loose, slope, 1.0), np.where(short > SLACK, np.inf, -np.inf))
+    middle, start = ndtr(-start), np.clip(start, -_FAR, _FAR)
     high = _p_beyond(needed, along, start)
     if np.any(along < -SLACK):
         high = np.minimum(high + _p_beyond(needed, -along, np.full_like(start, _FAR)), 1.0)
-    return np.array([*every.sum(axis=1), middle.sum(), high.sum()])
+    return np.array([*_p_every(needed, along).sum(axis=1), middle.sum(), high.sum()])
 
 
 def _split(covariances: Array) -> tuple[Array, Array]:
@@ -167,14 +163,6 @@ def _p_every(needed: Array, along: Array) -> Array:
         return ndtr(-low)
     high = np.minimum.accumulate(np.where(along < -SLACK, bound, np.inf), axis=0)
     return np.maximum(ndtr(-low) - ndtr(-high), 0.0)
-
-
-def _p_average(needed: Array, along: Array) -> tuple[Array, Array]:
-    """Value of ζ from which the sum suffices, within ±40, and the chance of it; both of shape (points,)."""
-    short, slope = needed.sum(axis=0), along.sum(axis=0)
-    loose = slope > SLACK
-    start = np.where(loose, short / np.where(loose, slope, 1.0), np.where(short > SLACK, np.inf, -np.inf))
-    return np.clip(start, -_FAR, _FAR), ndtr(-start)
 
 
 def _p_beyond(needed: Array, along: Array, start: Array) -> Array:

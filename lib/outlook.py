@@ -26,17 +26,7 @@ from lib import evidence, goals, growth, reference
 from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
-from lib.evidence import (
-    LARGER,
-    LATER,
-    MIRROR,
-    NEGLIGIBLE,
-    PARCELS,
-    PIECES,
-    YEAR_SO_FAR,
-    Assumptions,
-    Inferred,
-)
+from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred
 from lib.goals import Goal, Kind, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
@@ -44,20 +34,15 @@ from lib.results import Estimate
 from lib.words import year_spans
 
 Case = TypeVar("Case", bound=FlowCase)
-
+_Learnt = tuple[Law, dict[str, str], Inferred | None]
 WORLD = "World"
 """The partner that stands for all of them."""
-
 SUREST = 1e-6
 """No probability is closer to 0 or 1: the record of one flow cannot be that certain, whatever a tail says."""
-
 CERTAIN = 5e-4
 """A probability closer than this to 0 or 1 is just that to three digits: the goal is absurd, and a sentence says so."""
 OUT_OF_REACH = "No flow like this one comes near the goal: probability 0.000."
 NEXT_TO_NOTHING = "Any flow like this one reaches the goal: probability 1.000."
-
-
-# --- what was to be expected before anything but the own yearly record is looked at ---
 
 
 class Parent(NamedTuple):
@@ -69,10 +54,7 @@ class Parent(NamedTuple):
 
 
 def prior_with_parents(
-    reference: Prior,
-    parents: Sequence[Parent],
-    own: ArrayLike,
-    weight: float,
+    reference: Prior, parents: Sequence[Parent], own: ArrayLike, weight: float
 ) -> tuple[Prior, pd.DataFrame]:
     """Prior of a sub-flow from its reference class and its parents, and how much comes from where.
 
@@ -90,23 +72,17 @@ def prior_with_parents(
     share (of the posterior drift, adding up to 1) and drift (that the source states, log growth a year).
     """
     own_share, own_drift = _own_drift(own, reference)
-    shares, drifts, left = [], [], 1.0 - own_share
+    rows, left, moved = [("own figures", own_share, own_drift)], 1.0 - own_share, 0.0
     for parent in parents:
         share, drift = _own_drift(parent.growth, parent.prior)
-        shares.append(left * weight * share)
+        special = drift - parent.prior.drift
+        rows.append((parent.name, left * weight * share, reference.drift + special))
+        moved += left * weight * share * special / (1.0 - own_share)
         left *= weight * (1 - share)
-        drifts.append(reference.drift + drift - parent.prior.drift)
-    kept = 1.0 - own_share
-    moved = sum(s * (d - reference.drift) for s, d in zip(shares, drifts, strict=True)) / kept
     names = ", ".join(parent.name for parent in parents)
     source = f"{reference.source}; drift moved by {names}" if parents else reference.source
-    table = pd.DataFrame(
-        {
-            "source": ["own figures", *(parent.name for parent in parents), "reference class"],
-            "share": [own_share, *shares, kept - sum(shares)],
-            "drift": [own_drift, *drifts, reference.drift],
-        }
-    )
+    rows.append(("reference class", 1.0 - sum(share for _, share, _ in rows), reference.drift))
+    table = pd.DataFrame(rows, columns=["source", "share", "drift"])
     return replace(reference, drift=reference.drift + moved, source=source), table
 
 
@@ -120,52 +96,36 @@ def _own_drift(growth: ArrayLike, prior: Prior) -> tuple[float, float]:
     return share, prior.drift + (float(found.mean) - prior.drift) / share
 
 
-def _kept_weight() -> float:
-    """Weight of a parent: the median of the kept slopes, within 0 and 1."""
-    return float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
-
-
 @dataclass(frozen=True)
 class Expectation:
-    """The growth of a flow that was to be expected at an origin, and where that comes from.
+    """The growth of a flow that was to be expected at an origin, and where that comes from."""
 
-    Parameters
-    ----------
-    origin : year of the last level.
-    level_mn : that level; size_usd : the same in US dollars.
-    world : whether the partner is the world, whose flows have a reference class of their own.
-    prior, posterior : what other flows say, and what remains after the flow's own rates.
-    shares : how much of the expected drift comes from where (`prior_with_parents`).
-    """
-
-    origin: int
+    origin: int  # year of the last level
     level_mn: float
-    size_usd: float
-    world: bool
-    prior: Prior
-    posterior: Posterior
-    shares: pd.DataFrame
+    size_usd: float  # that level in US dollars
+    world: bool  # whether the partner is the world, whose flows have a reference class of their own
+    prior: Prior  # what other flows say
+    posterior: Posterior  # what remains after the flow's own rates
+    shares: pd.DataFrame  # how much of the expected drift comes from where (`prior_with_parents`)
 
 
 def expect(case: GoalCase, levels: pd.Series) -> Expectation:
     """What was to be expected from the last year of `levels` (by year, millions) on, as the case's day knew it."""
     origin, level = int(levels.index[-1]), float(levels.iloc[-1])
     rates = growth.log_growth(levels)
-    parents = [_parent(larger, larger.label_beside(case), origin) for larger in lineage(case)]
+    parents = []
+    for larger in lineage(case):
+        before = larger.series()["value_mn"].loc[:origin]
+        if len(before) > 1:
+            its_class = prior_for(larger, float(before.iloc[-1]), int(before.index[-1]))
+            parents.append(Parent(larger.label_beside(case), growth.log_growth(before), its_class))
+    # Of a parent's difference from its class the median of the kept slopes counts.
+    weight = float(np.clip(read_kept("parent_weights.csv")["slope"].median(), 0, 1))
     own_class = prior_for(case, level, origin)
-    prior, shares = prior_with_parents(own_class, [one for one in parents if one], rates, _kept_weight())
+    prior, shares = prior_with_parents(own_class, parents, rates, weight)
     size = case.usd_mn(level, origin) * 1e6
     posterior = laws.posterior(rates, prior)
     return Expectation(origin, level, size, case.partner == WORLD, prior, posterior, shares)
-
-
-def _parent(larger: GoalCase, name: str, origin: int) -> Parent | None:
-    """A larger flow up to the origin; None where two levels of it were not known by then."""
-    levels = larger.series()["value_mn"].loc[:origin]
-    if len(levels) < 2:
-        return None
-    prior = prior_for(larger, float(levels.iloc[-1]), int(levels.index[-1]))
-    return Parent(name, growth.log_growth(levels), prior)
 
 
 def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
@@ -173,9 +133,6 @@ def prior_for(case: GoalCase, level_mn: float, year: int) -> Prior:
     world = case.partner == WORLD
     known = min(year, reference.last_released(case.as_of, world))
     return laws.drawn(reference.prior_for(case.usd_mn(level_mn, year) * 1e6, known, world=world))
-
-
-# --- the answer ---
 
 
 @dataclass(frozen=True)
@@ -242,18 +199,12 @@ class Answer:
 
     def estimates(self) -> list[Estimate]:
         """The fan as long rows for the result, the years alone that are not known."""
-        fan = pd.DataFrame() if self.fan is None else self.fan
+        fan = pd.DataFrame() if self.fan is None else self.fan.drop(self.levels.index, errors="ignore")
+        what = {"target": "level", "output_type": "quantile", "unit": f"{self.goal.currency} mn"}
         return [
-            Estimate(
-                target="level",
-                period=int(year),
-                output_type="quantile",
-                output_type_id=float(probability),
-                value=float(value),
-                unit=f"{self.goal.currency} mn",
-            )
-            for year, row in fan.loc[~fan.index.isin(self.levels.index)].iterrows()
-            for probability, value in row.items()
+            Estimate(period=int(year), output_type_id=float(p), value=float(value), **what)
+            for year, row in fan.iterrows()
+            for p, value in row.items()
         ]
 
     def steps(self) -> pd.DataFrame:
@@ -261,8 +212,8 @@ class Answer:
 
         Of the larger flows the largest comes first, then those inside it one by one.
         """
-        left, rows = [*PIECES, *(larger.reporter for larger in self.case.lineage())], {}
-        rows["own yearly levels"] = of(self.case, left, self.assume).chances
+        left = [*PIECES, *(larger.reporter for larger in self.case.lineage())]
+        rows = {"own yearly levels": of(self.case, left, self.assume).chances}
         for kind, what in self.evidence.items():
             left.remove(kind)
             inside = self.inferred.chain.members if kind == LARGER and self.inferred else [kind]
@@ -290,58 +241,46 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     names = [*PIECES, *(larger.reporter for larger in case.lineage())]
     if unknown := set(without) - set(names):
         raise UserError(f"without: found {', '.join(sorted(unknown))}, expected some of {', '.join(names)}")
-    assume = Assumptions.of(case) if assume is None else assume
     levels, goal = case.series()["value_mn"].dropna(), case.make_goal()
     verdicts = goals.judge(goal, levels, case.as_of_time)
-    kind = _kind_of(case.as_of, goal.deadline)
+    kind: Kind = "nowcast" if case.as_of.year == goal.deadline else "forecast"
+    if case.as_of > date(goal.deadline, 12, 31):
+        kind = "inferred"
     needed = goals.needed_rates(goal, levels, kind == "inferred")
+    assume, nothing = Assumptions.of(case) if assume is None else assume, pd.Series(dtype=float)
+    found = Answer(case, goal, levels, verdicts, kind, nothing, needed, assume=assume)
     undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
     if not undecided:
-        return Answer(case, goal, levels, verdicts, kind, pd.Series(dtype=float), needed, assume=assume)
+        return found
     expected = expect(case, levels.loc[: goal.deadline])
-    law, used, inferred = _learn(case, goal, levels, expected, set(names) - set(without), assume)
+    law, used, inferred = _learn(found, expected, set(names) - set(without))
     odds = laws.chances(law, goal, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
-    return Answer(case, goal, levels, verdicts, kind, odds, needed, law, expected, used, inferred, assume)
+    return replace(found, chances=odds, law=law, expected=expected, evidence=used, inferred=inferred)
 
 
-def _learn(
-    case: GoalCase,
-    goal: Goal,
-    levels: pd.Series,
-    expected: Expectation,
-    kinds: Collection[str],
-    assume: Assumptions,
-) -> tuple[Law, dict[str, str], Inferred | None]:
+def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Learnt:
     """The law of the unknown years to the deadline, the evidence in it, and what larger flows taught."""
-    law, used, inferred = _from_levels(case, goal, levels, expected, kinds, assume)
+    case, goal, levels, assume = asked.case, asked.goal, asked.levels, asked.assume
+    law, used, inferred = _from_levels(asked, expected, kinds)
     unknown = [year for year in law.years if year not in levels.index]
-    seen = {
-        MIRROR: evidence.mirror(case, levels, unknown) if MIRROR in kinds else None,
-        YEAR_SO_FAR: evidence.year_so_far(case, levels, unknown, expected.size_usd)
-        if YEAR_SO_FAR in kinds
-        else None,
-    }
-    for kind, found in seen.items():
-        if found is not None:
-            law, used = found.given(law), used | {kind: found.what}
+    if evidence.MIRROR in kinds and (seen := evidence.mirror(case, levels, unknown)):
+        law, used[evidence.MIRROR] = seen.given(law), seen.what
+    size = expected.size_usd
+    if evidence.YEAR_SO_FAR in kinds and (seen := evidence.year_so_far(case, levels, unknown, size)):
+        law, used[evidence.YEAR_SO_FAR] = seen.given(law), seen.what
     known = [year for year in range(goal.base_year + 1, goal.deadline + 1) if year in levels.index]
-    if PARCELS in kinds and assume.parcels_counted > 0 and len(added := evidence.parcels_a_year(case)):
-        believed = (1 - assume.parcels_counted, assume.parcels_counted)
-        law = laws.pool([law, laws.plus(law, added.drop(known, errors="ignore").to_dict())], believed)
-        used[PARCELS] = f"{case.reporter}, counted with a probability of {assume.parcels_counted:g}"
+    counted = assume.parcels_counted if evidence.PARCELS in kinds else 0.0
+    if counted > 0 and len(added := evidence.parcels_a_year(case)):
+        more = laws.plus(law, added.drop(known, errors="ignore").to_dict())
+        law = laws.pool([law, more], (1 - counted, counted))
+        used[evidence.PARCELS] = f"{case.reporter}, counted with a probability of {counted:g}"
     law = laws.marginal(law, [year for year in law.years if year not in known])
-    return laws.prune(law, NEGLIGIBLE), used, inferred
+    return laws.prune(law, evidence.NEGLIGIBLE), used, inferred
 
 
-def _from_levels(
-    case: GoalCase,
-    goal: Goal,
-    levels: pd.Series,
-    expected: Expectation,
-    kinds: Collection[str],
-    assume: Assumptions,
-) -> tuple[Law, dict[str, str], Inferred | None]:
+def _from_levels(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Learnt:
     """The law from yearly levels, those of larger flows where they tell of an unknown year; what was used of them."""
+    case, goal, levels, assume = asked.case, asked.goal, asked.levels, asked.assume
     left_out = [larger.reporter for larger in case.lineage() if larger.reporter not in kinds]
     chain = evidence.chain_of(case, assume, LATER in kinds, left_out) if LARGER in kinds else None
     used, inferred = {}, None
@@ -352,8 +291,9 @@ def _from_levels(
     else:
         inferred = evidence.infer(chain, assume)
         law = _after_chain(laws.condense(inferred.law), goal, levels, expected, chain.years[-1])
-        asked = [year for year in chain.hidden if goal.base_year < year <= goal.deadline]
-        used[LARGER] = f"{chain.top} {year_spans(asked)}"
+        used[LARGER] = (
+            f"{chain.top} {year_spans(y for y in chain.hidden if goal.base_year < y <= goal.deadline)}"
+        )
         later = [int(year) for year in chain.links[-1].levels.index if year > goal.deadline]
     if later:
         used[LATER] = f"{case.reporter} {year_spans(later)}"
@@ -369,9 +309,7 @@ def own_law(
 ) -> Law:
     """The law of the years to the deadline from the own yearly levels up to it, which are known exactly.
 
-    Parameters
-    ----------
-    later : a year after the deadline whose level is taken in too, in doubt of its scope after a silence.
+    The level of `later`, a year after the deadline, is taken in too, in doubt of its scope after a silence.
     """
     first = next(year for year in range(goal.base_year + 1, goal.deadline + 1) if year not in levels.index)
     start, end = first - 1, later or goal.deadline
@@ -413,16 +351,6 @@ def _from(expected: Expectation, year: int) -> Posterior:
     """The growth to be expected from a year on: the latest rate echoes in the year after it alone."""
     of_all = expected.posterior
     return of_all if year == expected.origin else of_all._replace(echo=np.zeros_like(of_all.echo))
-
-
-def _kind_of(day: date, deadline: int) -> Kind:
-    """What a probability of a deadline's level is called on a day."""
-    if day > date(deadline, 12, 31):
-        return "inferred"
-    return "nowcast" if day.year == deadline else "forecast"
-
-
-# --- the larger flows ---
 
 
 def lineage(case: Case) -> list[Case]:

@@ -9,7 +9,7 @@ from typing import Any
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
 
 DATA_ENV = "TRADEGOALS_DATA"
-BESIDE = Path(__file__).resolve().parent.parent / "data"
+BESIDE = Path(__file__).resolve().parent.parent
 
 PACKAGE_FILE = "datapackage.json"
 
@@ -23,11 +23,10 @@ FETCHED = "fetched"
 def data_dir() -> Path:
     """Folder of the tables: `TRADEGOALS_DATA` where it is set, else data/ beside the package."""
     named = os.environ.get(DATA_ENV)
-    folder = Path(named) if named else BESIDE
+    folder = Path(named) if named else BESIDE / "data"
     if not folder.is_dir():
-        raise UserError(
-            f"{DATA_ENV if named else 'the package'} expects the data in {folder}: no such folder"
-        )
+        says = DATA_ENV if named else "the package"
+        raise UserError(f"{says} expects the data in {folder}: no such folder")
     return folder
 
 
@@ -48,16 +47,10 @@ def read_package() -> dict[str, Any]:
         raise UserError(f"{shown_path(path)}: not valid JSON ({error})") from error
 
 
-@lru_cache(maxsize=2)
-def _parse(content: bytes) -> dict[str, Any]:
-    """Parse a description once: every table that is read asks for it."""
-    return json.loads(content)
-
-
-NOTEBOOKS_ENV = "TRADEGOALS_NOTEBOOKS"
+_parse = lru_cache(maxsize=2)(json.loads)
+"""Once for each description: every table that is read asks for it."""
 
 
 def notebooks_dir() -> Path:
     """Folder of the notebooks: `TRADEGOALS_NOTEBOOKS` where it is set, else notebooks/ beside the package."""
-    named = os.environ.get(NOTEBOOKS_ENV)
-    return Path(named) if named else Path(__file__).resolve().parent.parent / "notebooks"
+    return Path(os.environ.get("TRADEGOALS_NOTEBOOKS") or BESIDE / "notebooks")

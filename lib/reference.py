@@ -6,6 +6,7 @@ from years up to the origin only. They are kept in ``data/reference/priors.csv``
 without the panels. The kept scores of earlier forecasts say how its intervals fared.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -22,18 +23,12 @@ from lib.words import money, years
 
 DRIFT_SD_FLOOR = 0.02
 """Small flows show no lasting difference in drift; the floor keeps their own record from being ignored."""
-
 LASTING = 0.25
 """Share of the variance of drifts within an era that lasts into the next: growth of two decades correlates by
 0.1 to 0.3 (Easterly, Kremer, Pritchett & Summers 1993). Checked on OEC 1967–1995 and BACI 2005–2019."""
-
 ALL_SIZES = -1
-
 FIRST_BACI_ORIGIN = 2004  # four growth rates
-
-
 Array = NDArray[np.float64]
-
 SIZES = np.array([0, 1e6, 1e7, 1e8, 5e8, 2e9, 1e10, np.inf])
 """Edges of the size classes in current US dollars a year: growth is the less regular the smaller the flow."""
 
@@ -87,6 +82,11 @@ def size_label(index: int) -> str:
     return f"{low} to {high}" if high else f"{low} and more"
 
 
+def nearest_class(table: pd.DataFrame, index: int) -> pd.Series:
+    """The row of a size class, or of the nearest class there is."""
+    return table.loc[(table["size_class"] - index).abs().idxmin()]
+
+
 def reference_folder() -> Path:
     """Where the compact results are kept: ``reference`` in the data folder."""
     return data_dir() / "reference"
@@ -123,18 +123,13 @@ def prior_for(size_usd: float, origin: int, world: bool = False, table: pd.DataF
     if not size_usd > 0 or np.isinf(size_usd):
         raise UserError(f"size_usd: found {size_usd}, expected a positive number of US dollars")
     index = int(size_class(size_usd))
-    return (
-        _kept_prior(index, origin, world, read_kept) if table is None else _prior(table, index, origin, world)
-    )
+    return _prior(read_kept if table is None else lambda name: table, index, origin, world)
 
 
 @lru_cache(maxsize=512)
-def _kept_prior(index: int, origin: int, world: bool, read: Any) -> Prior:
-    """The prior of a size class from the kept table, as `read` gives it."""
-    return _prior(read("priors.csv"), index, origin, world)
-
-
-def _prior(table: pd.DataFrame, index: int, origin: int, world: bool) -> Prior:
+def _prior(read: Callable[[str], Any], index: int, origin: int, world: bool) -> Prior:
+    """The prior of a size class from the table that `read` gives."""
+    table = read("priors.csv")
     name = "WDI" if world else "OEC" if origin < FIRST_BACI_ORIGIN else "BACI"
     if name not in set(table["panel"]):  # a panel of a user's own
         name = str(table["panel"].iloc[0])
@@ -160,42 +155,28 @@ OLD = 3
 """Years before the origin of a forecast beyond which its reference class is old: panels appear within two."""
 
 
-OLD_WARNING = (
-    "The reference class ends in {last}, {age} years before the last figure used: how flows of this size have grown "
-    "since then is not in the probabilities."
-)
-
-
 def age_warning(prior: Prior, origin: int) -> str:
     """A sentence for the reader where the reference class ends more than `OLD` years before the origin; or nothing."""
-    if prior.last_year is None or origin - prior.last_year <= OLD:
+    if prior.last_year is None or (age := origin - prior.last_year) <= OLD:
         return ""
-    return OLD_WARNING.format(last=prior.last_year, age=origin - prior.last_year)
+    ends = f"The reference class ends in {prior.last_year}, {age} years before the last figure used"
+    return f"{ends}: how flows of this size have grown since then is not in the probabilities."
 
 
 def pick_class(table: pd.DataFrame, index: int, source: str = "") -> Prior:
     """Prior from the row of a size class in what `estimate` returned, or of the nearest class there is."""
-    distance = (table["size_class"] - index).abs().mask(table["size_class"] == ALL_SIZES, len(SIZES))
-    if index == ALL_SIZES:
-        distance = (table["size_class"] != ALL_SIZES).astype(int)
-    row = table.loc[distance.idxmin()]
-    used = int(row["size_class"])
-    who = "all sizes" if used == ALL_SIZES else size_label(used)
-    return Prior(
-        drift=float(row["drift"]),
-        drift_sd=max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"])),
-        variance=float(row["variance"]),
-        df=float(row["df"]),
-        source=f"{source}: {row['series']:,.0f} flows of {who}",
-        autocorrelation=float(row["autocorrelation"]),
-        drift_error=float(row["drift_error"]),
-    )
+    rows = table[(table["size_class"] == ALL_SIZES) == (index == ALL_SIZES)]
+    row = nearest_class(rows if len(rows) else table, index)
+    who = "all sizes" if row["size_class"] == ALL_SIZES else size_label(int(row["size_class"]))
+    names = ("drift", "variance", "df", "autocorrelation", "drift_error")
+    drift, variance, df, turn, error = (float(row[name]) for name in names)
+    spread = max(DRIFT_SD_FLOOR, float(np.sqrt(LASTING) * row["drift_sd"]))
+    what = f"{source}: {row['series']:,.0f} flows of {who}"
+    return Prior(drift, spread, variance, df, what, turn, drift_error=error)
 
 
 USED = "law"
 """The forecast used here, as the kept scores name it."""
-
-WHAT = "trade flows of 10 million USD a year and more"
 
 
 @lru_cache(maxsize=16)
@@ -221,14 +202,13 @@ def coverage(horizon: int, size_usd: float | None = None) -> pd.Series:
     -------
     Series: cover50, cover80, cover95, n (forecasts), first and last (origins), flows (of whom it is told).
     """
-    rows = read_scores("trade_intervals" if size_usd is None else "trade_intervals_by_size")
-    rows = rows[rows["model"] == USED]
-    rows = rows[rows["horizon"] == min(horizon, rows["horizon"].max())]
-    flows, origins = WHAT, read_scores("trade_intervals")
+    rows, flows = read_scores("trade_intervals"), "trade flows of 10 million USD a year and more"
+    horizon = min(horizon, rows["horizon"].max())
+    origins = rows["origin"][rows["horizon"] == horizon]
     if size_usd is not None:
-        rows = rows[rows["size_class"] == int(size_class(size_usd))]
-        flows = f"trade flows of {size_label(int(size_class(size_usd)))} a year"
-    origins = origins["origin"][origins["horizon"] == rows["horizon"].iloc[0]]
+        index, rows = int(size_class(size_usd)), read_scores("trade_intervals_by_size")
+        rows, flows = rows[rows["size_class"] == index], f"trade flows of {size_label(index)} a year"
+    rows = rows[(rows["model"] == USED) & (rows["horizon"] == horizon)]
     shares = np.average(rows[COVERS], axis=0, weights=rows["n"])
     names = [*COVERS, "n", "first", "last", "flows"]
     return pd.Series([*shares, rows["n"].sum(), origins.min(), origins.max(), flows], index=names)

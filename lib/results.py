@@ -74,21 +74,11 @@ def readings(
     """Join verdicts, probabilities of a kind and needed growth by reading; a decided reading carries neither."""
     rows = []
     for verdict in verdicts:
-        decided = verdict.outcome in ("met", "missed")
-        chance = None if decided or probability is None else probability.get(verdict.reading)
-        rate = (
-            None if decided or needed is None or pd.isna(needed[verdict.reading]) else needed[verdict.reading]
-        )
-        rows.append(
-            ReadingResult(
-                reading=verdict.reading,
-                outcome=verdict.outcome,
-                reason=verdict.reason,
-                probability=chance,
-                kind=None if chance is None else kind,
-                needed_rate=None if rate is None else float(rate),
-            )
-        )
+        name, asked = verdict.reading, verdict.outcome not in ("met", "missed")
+        chance = probability.get(name) if asked and probability is not None else None
+        left = needed.dropna().get(name) if asked and needed is not None else None
+        found = {"probability": chance, "kind": None if chance is None else kind, "needed_rate": left}
+        rows.append(ReadingResult(**vars(verdict), **found))
     return rows
 
 
@@ -122,8 +112,7 @@ def record(notebook: str, case: Case, answer: str, **parts: Any) -> None:
 
 def in_words(item: ReadingResult) -> str:
     """One reading in words: "open: 38 %, forecast; needs +14.1 % a year; no figure for 2015"."""
-    odds = [] if item.probability is None else [percent(item.probability), *filter(None, [item.kind])]
-    words = [f"{item.outcome}: {', '.join(odds)}" if odds else item.outcome]
-    if item.needed_rate is not None:
-        words.append(f"needs {rate(item.needed_rate)} a year")
-    return "; ".join([*words, item.reason])
+    odds = "" if item.probability is None else ", ".join(filter(None, [percent(item.probability), item.kind]))
+    needs = "" if item.needed_rate is None else f"needs {rate(item.needed_rate)} a year"
+    words = [f"{item.outcome}: {odds}" if odds else item.outcome, needs, item.reason]
+    return "; ".join(filter(None, words))

@@ -16,7 +16,7 @@ January and February together, some are rounded, many were never found. So a yea
 a month that no figure covers stays missing, and stretches that were published together stay together.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -30,22 +30,10 @@ from lib.growth import implied_base
 
 GRADES = ("published", "implied", "converted", "implied, converted", "press conversion", "partial scope")
 """From the most to the least trusted way to know a year's level."""
-
 LAST_RESORT = {"converted": "press conversion", "partial_scope": "partial scope"}
 """Grade of the levels whose status makes them a last resort."""
-
-STATUS_ORDER = (
-    "ok",
-    "date_trap",
-    "growth_swapped",
-    "growth_conflict",
-    "relabelled",
-    "preliminary",
-    "estimate",
-    "rounded",
-    "secondary",
-)
-
+STATUS_ORDER = ["ok", "date_trap", "growth_swapped", "growth_conflict", "relabelled"]
+STATUS_ORDER += ["preliminary", "estimate", "rounded", "secondary"]
 PER_USD = "_per_usd"
 """How the names of covariates end that are rates: "cny_per_usd"."""
 
@@ -65,16 +53,8 @@ def exchange_rates(covariates: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFram
 
 
 def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> float:
-    """A value in US dollars at the average rate of its year (`exchange_rates`).
-
-    Raises
-    ------
-    UserError
-        Where the rate is not known, with the command that brings it.
-    """
-    if currency == "USD":
-        return float(value)
-    rate = rates[currency].get(year, np.nan) if currency in rates else np.nan
+    """A value in US dollars at the average rate of its year; a `UserError` says how to get a rate that is not known."""
+    rate = 1.0 if currency == "USD" else rates[currency].get(year, np.nan) if currency in rates else np.nan
     if np.isnan(rate):
         raise UserError(no_rate(currency, str(year)))
     return float(value) / float(rate)
@@ -82,10 +62,8 @@ def in_dollars(value: float, currency: str, year: int, rates: pd.DataFrame) -> f
 
 def no_rate(currency: str, when: str) -> str:
     """What to say where a rate is missing, and how to get it."""
-    return (
-        f"currency: found no average rate of {currency} for {when} in data/covariates.csv, expected one; first: "
-        f"tradegoals data refresh --currency {currency}"
-    )
+    found = f"no average rate of {currency} for {when} in data/covariates.csv"
+    return f"currency: found {found}, expected one; first: tradegoals data refresh --currency {currency}"
 
 
 class Level(NamedTuple):
@@ -100,24 +78,12 @@ class Level(NamedTuple):
     currency: str
 
 
-USED = [
-    "period_start",
-    "period_end",
-    "value_mn",
-    "value",
-    "yoy_pct",
-    "currency",
-    "figure_id",
-    "status",
-    "authority",
-]
-USED += ["known_from", "level_usable", "growth_usable", "last_resort"]
+USED = ["period_start", "period_end", "value_mn", "value", "yoy_pct", "currency", "figure_id", "status"]
+USED += ["authority", "known_from", "level_usable", "growth_usable", "last_resort"]
 """Columns that a choice among figures looks at: every copy of a frame costs by its columns."""
 
 
-def annual_series(
-    figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None = None
-) -> pd.DataFrame:
+def annual_series(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None = None) -> pd.DataFrame:
     """One level a year by the rules above, with what the other sources say.
 
     Returns
@@ -125,28 +91,26 @@ def annual_series(
     Frame indexed by year: value_mn, grade, figure_id (the figure it rests on), low_mn and high_mn (range of
     all candidates of the year), sources (their number). Years without a figure are absent.
     """
-    years = [list(of_year) for _, of_year in groupby(offers(figures, currency, rates), lambda one: one.year)]
-    kinds = {"value_mn": "float64", "grade": "str", "figure_id": "str"}
-    best = pd.DataFrame([[getattr(found[0], name) for name in kinds] for found in years], columns=list(kinds))
-    values = [[one.value_mn for one in found] for found in years]
-    beside = {
-        "low_mn": pd.Series(map(min, values), dtype="float64"),
-        "high_mn": pd.Series(map(max, values), dtype="float64"),
-        "sources": pd.Series([len({one.figure_id for one in found}) for found in years], dtype="int64"),
-    }
-    index = pd.Index([found[0].year for found in years], dtype="int64", name="year")
-    return best.astype(kinds).assign(**beside).set_index(index)
+    rows = []
+    for year, of_year in groupby(offers(figures, currency, rates), lambda one: one.year):
+        found = list(of_year)
+        best = found[0]
+        values, names = [one.value_mn for one in found], {one.figure_id for one in found}
+        rows.append((year, best.value_mn, best.grade, best.figure_id, min(values), max(values), len(names)))
+    kinds = {"year": "int64", "value_mn": "float64", "grade": "str", "figure_id": "str"}
+    kinds |= {"low_mn": "float64", "high_mn": "float64", "sources": "int64"}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds).set_index("year")
 
 
-def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> list[Level]:
+def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | None) -> list[Level]:
     """All offers by year, best first. Plain rows: a flow has some dozens, and frames cost by the operation.
 
     Parameters
     ----------
     figures : figures of one reporter, partner and flow, already cut to a vintage (`lib.figures.as_of`).
     currency : of ISO 4217, such as "USD".
-    rates : of `exchange_rates`, or a series of yuan per dollar by year; figures in currencies without a rate are left
-        out, with None all that are not in `currency`.
+    rates : of `exchange_rates`; figures in currencies without a rate are left out, with None all that are not in
+        `currency`.
     """
     check_currency(currency)
     if any(len(figures[name].unique()) > 1 for name in ("reporter", "partner", "flow")):
@@ -154,12 +118,12 @@ def offers(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series
     # Ranked once: what is taken out of it, or moved by a year as a whole, keeps the order.
     rows = list(_ranked(annual(figures[USED])).itertuples(index=False))
     own, other = ([row for row in rows if (row.currency == currency) == inside] for inside in (True, False))
-    converted = _converter(currency, rates)
+    table = {} if rates is None else {str(name): column.to_dict() for name, column in rates.items()}
     offers = [
         *(_level(row, "published") for row in own if row.level_usable),
         *_implied(own, "implied"),
-        *converted(_level(row, "converted") for row in other if row.level_usable),
-        *converted(_implied(other, "implied, converted")),
+        *_converted((_level(row, "converted") for row in other if row.level_usable), currency, table),
+        *_converted(_implied(other, "implied, converted"), currency, table),
         *(_level(row, LAST_RESORT[row.status]) for row in own if row.last_resort),
     ]
     return sorted(offers, key=lambda one: (one.year, GRADES.index(one.grade)))
@@ -181,30 +145,18 @@ def _implied(rows: list[Any], grade: str) -> Iterator[Level]:
         yield _level(row, grade)._replace(year=row.year - 1, value_mn=base)
 
 
-def _converter(
-    currency: str, rates: pd.DataFrame | pd.Series | None
-) -> Callable[[Iterable[Level]], Iterator[Level]]:
-    """What turns levels of other currencies into this one, at the average rates of their years; the rest is left out."""
-    if rates is None:
-        table: dict[str, dict[int, float]] = {}
-    elif isinstance(rates, pd.Series):
-        table = {"CNY": rates.to_dict(), "USD": dict.fromkeys(rates.index, 1.0)}
-    else:
-        table = {str(name): column.to_dict() for name, column in rates.items()}
-
-    def convert(levels: Iterable[Level]) -> Iterator[Level]:
-        for one in levels:
-            paid, asked = (table.get(name, {}).get(one.year, np.nan) for name in (one.currency, currency))
-            if not np.isnan(value := one.value_mn / paid * asked):
-                yield one._replace(value_mn=value, currency=currency)
-
-    return convert
+def _converted(levels: Iterable[Level], currency: str, rates: dict[str, dict[int, float]]) -> Iterator[Level]:
+    """Levels of other currencies in this one, at the average rates of their years; the rest is left out."""
+    for one in levels:
+        paid, asked = (rates.get(name, {}).get(one.year, np.nan) for name in (one.currency, currency))
+        if not np.isnan(value := one.value_mn / paid * asked):
+            yield one._replace(value_mn=value, currency=currency)
 
 
 def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     """Rows with a level, the preferred one of each period (a column, such as the year) first."""
     known = rows[rows["value_mn"].notna()]
-    status, authority = _place(STATUS_ORDER), _place(AUTHORITIES)
+    status, authority = ({name: i for i, name in enumerate(order)} for order in (STATUS_ORDER, AUTHORITIES))
     keys = [  # the last one counts first
         -known["known_from"].astype("int64").to_numpy(),
         [-_significant_digits(value) for value in known["value"]],
@@ -215,20 +167,13 @@ def _ranked(rows: pd.DataFrame, period: str = "year") -> pd.DataFrame:
     return known.iloc[np.lexsort(keys)]
 
 
-def _place(order: Iterable[str]) -> dict[str, int]:
-    return {name: place for place, name in enumerate(order)}
-
-
 def _significant_digits(value: float) -> int:
     """Significant digits of a published number: 69.525 has 5, 0.67 has 2, 80 counts as 1."""
     return len(np.format_float_positional(value, trim="-").replace(".", "").strip("0"))
 
 
-# --- stretches of months, and the year so far ---
-
 MONTHS = range(1, 12)
 """Months after which a year is still running."""
-
 COLUMNS = ("year", "first_month", "last_month", "value_mn", "growth", "known_from", "status", "figure_id")
 
 
@@ -261,9 +206,8 @@ def releases(record: pd.DataFrame, currency: str) -> pd.DataFrame:
         "last_month": (after - year).astype("int64")[kept],
     }
     rows = record[kept]
-    return _best(rows.assign(**months, growth=rows["yoy_pct"].where(rows["growth_usable"]) / 100))[
-        list(COLUMNS)
-    ]
+    rows = rows.assign(**months, growth=rows["yoy_pct"].where(rows["growth_usable"]) / 100)
+    return _best(rows)[list(COLUMNS)]
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:
@@ -273,24 +217,15 @@ def _best(rows: pd.DataFrame) -> pd.DataFrame:
     first = np.flatnonzero(np.diff(order["stretch"], prepend=-1))
     if not len(first):
         return order
-    growth = np.split(order["growth"].to_numpy(), first[1:])
+    groups = np.split(order["growth"].to_numpy(), first[1:])
+    growth = [next((one for one in group if not np.isnan(one)), np.nan) for group in groups]
     known = np.minimum.reduceat(order["known_from"].to_numpy().astype("int64"), first)
-    return (
-        order.take(first)
-        .assign(
-            growth=[next((one for one in group if not np.isnan(one)), np.nan) for group in growth],
-            known_from=known.astype(order["known_from"].dtype),
-        )
-        .reset_index(drop=True)
-    )
+    best = order.take(first).reset_index(drop=True)
+    return best.assign(growth=growth, known_from=known.astype(order["known_from"].dtype))
 
 
 def year_to_date(stretches: pd.DataFrame) -> pd.Series:
-    """The year so far by year and last month.
-
-    Parameters
-    ----------
-    stretches : rows with year, first_month, last_month, value_mn, as `releases` gives them.
+    """The year so far by year and last month, from stretches as `releases` gives them.
 
     Returns
     -------
@@ -315,9 +250,8 @@ def implied_year_to_date(stretches: pd.DataFrame) -> pd.DataFrame:
     -------
     Frame: year (the earlier one), last_month, value_mn. The base of a published growth rate is the revised one.
     """
-    both = stretches[
-        (stretches["first_month"] == 1) & stretches["value_mn"].notna() & (stretches["growth"] > -1)
-    ]
+    from_january, grown = stretches["first_month"] == 1, stretches["growth"] > -1
+    both = stretches[from_january & stretches["value_mn"].notna() & grown]
     base = implied_base(both["value_mn"], both["growth"])
     return pd.DataFrame({"year": both["year"] - 1, "last_month": both["last_month"], "value_mn": base})
 

@@ -9,10 +9,9 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lib.goals import READING_LABELS, Verdict
-from lib.words import about, form, is_missing, number, percent, printed, rate, web_address
+from lib.words import form, is_missing, percent, printed, rate, web_address
 
 Heading = str | tuple[str, str]
-
 LONGEST_WHOLE = 30
 """Characters of a day, a level or a row's name, which no line may break."""
 
@@ -32,22 +31,19 @@ def table(
     if frame.empty and otherwise:
         return Markdown(otherwise)
     if columns is not None:
-        shown = [_formatted(frame[name], head).rename(_heading(head)) for name, head in columns.items()]
-        frame = pd.concat(shown, axis=1)
+        shown = {name: head if isinstance(head, tuple) else (head, "") for name, head in columns.items()}
+        parts = [_formatted(frame[name], spec).rename(head) for name, (head, spec) in shown.items()]
+        frame = pd.concat(parts, axis=1)
     frame = frame.rename(columns=lambda name: escape(str(name), quote=False))
     frame = frame.map(lambda value: _cell(value) if isinstance(value, str) else value)
     return HTML(frame.to_html(index=False, escape=False, border=0, na_rep=""))
 
 
-def _heading(head: Heading) -> str:
-    return head if isinstance(head, str) else head[0]
-
-
-def _formatted(values: pd.Series, head: Heading) -> pd.Series:
-    if isinstance(head, str):
+def _formatted(values: pd.Series, spec: str) -> pd.Series:
+    if not spec:
         return values
-    texts = ["" if is_missing(value) else form(value, head[1]) for value in values]
-    if head[1] == "day":
+    texts = ["" if is_missing(value) else form(value, spec) for value in values]
+    if spec == "day":
         texts = [text.replace(" ", "\N{NO-BREAK SPACE}") for text in texts]
     return pd.Series(texts, index=values.index, dtype="str")
 
@@ -65,54 +61,39 @@ def readings(
     verdicts: list[Verdict], chances: pd.Series | None = None, needed: pd.Series | None = None
 ) -> HTML:
     """Verdict of each reading, with its probability and the growth still needed where they are given."""
-    frame = pd.DataFrame(
-        {
-            "reading": [READING_LABELS[v.reading] for v in verdicts],
-            "verdict": [v.outcome for v in verdicts],
-            "because": [v.reason for v in verdicts],
-        }
-    )
-    if chances is not None:
-        frame.insert(2, "probability", [_maybe(percent, chances.get(v.reading)) for v in verdicts])
+    frame = pd.DataFrame([vars(verdict) for verdict in verdicts])
+    columns: dict[str, Heading] = {"reading": "reading", "outcome": "verdict"}
     if needed is not None:
         none = "nothing any more" if needed.isna().all() else ""  # decided, or the deadline is over
-        shown = [_maybe(rate, needed.get(v.reading)) or none for v in verdicts]
-        frame.insert(2, "still needed a year", shown)
-    return table(frame)
+        frame["needed"] = [_maybe(rate, needed.get(name)) or none for name in frame["reading"]]
+        columns["needed"] = "still needed a year"
+    if chances is not None:
+        frame["chance"] = [_maybe(percent, chances.get(name)) for name in frame["reading"]]
+        columns["chance"] = "probability"
+    return table(frame.replace({"reading": READING_LABELS}), columns | {"reason": "because"})
 
 
 def progress(frame: pd.DataFrame, currency: str) -> HTML:
     """The year-by-year comparison of `lib.goals.progress`."""
-    return table(
-        pd.DataFrame(
-            {
-                "year": frame.index,
-                f"level, {currency} mn": frame["level_mn"].map(number),
-                f"goal path, {currency} mn": frame["path_mn"].map(about),
-                "level against path": frame["path"],
-                "growth": frame["growth"].map(lambda value: _maybe(rate, value)),
-                "growth against rate": frame["year"],
-            }
-        )
-    )
+    columns: dict[str, Heading] = {
+        "in": "year",
+        "level_mn": (f"level, {currency} mn", "number"),
+        "path_mn": (f"goal path, {currency} mn", "about"),
+        "path": "level against path",
+        "growth": ("growth", "rate"),
+        "year": "growth against rate",
+    }
+    return table(frame.reset_index(), columns)
 
 
 def sources(record: pd.DataFrame) -> HTML:
     """Every figure of a flow with its publisher, date, status and address."""
-    return table(
-        pd.DataFrame(
-            {
-                "figure": record["figure_id"],
-                "period": periods(record),
-                "value": values(record),
-                "growth, %": record["yoy_pct"].map(lambda value: _maybe(_signed, value)),
-                "published": record["published"].replace("", "undated"),
-                "publisher": record["publisher"],
-                "status": record["status"],
-                "address": record["url"],
-            }
-        )
-    )
+    signed = [_maybe("{:+,g}".format, growth).replace("-", "−") for growth in record["yoy_pct"]]
+    shown = record.assign(period=periods(record), value=values(record), growth=signed)
+    shown["published"] = record["published"].replace("", "undated")
+    columns = {"figure_id": "figure", "period": "period", "value": "value", "growth": "growth, %"}
+    names = ("published", "publisher", "status")
+    return table(shown, columns | {name: name for name in names} | {"url": "address"})
 
 
 def values(record: pd.DataFrame) -> list[str]:
@@ -121,22 +102,14 @@ def values(record: pd.DataFrame) -> list[str]:
     return ["" if pd.isna(value) else f"{printed(value)} {unit}".strip() for value, unit in pairs]
 
 
-def _signed(value: float) -> str:
-    return f"{value:+,g}".replace("-", "−")
-
-
 def periods(record: pd.DataFrame) -> list[str]:
     """Periods in words: "2013", "2023-10", "2023-01 to 2023-10"."""
-    return [
-        _period(start, end) for start, end in zip(record["period_start"], record["period_end"], strict=True)
-    ]
-
-
-def _period(start: pd.Timestamp, end: pd.Timestamp) -> str:
-    if (start.month, start.day, end.month, end.day) == (1, 1, 12, 31) and start.year == end.year:
-        return str(start.year)
-    first, last = start.strftime("%Y-%m"), end.strftime("%Y-%m")
-    return first if first == last else f"{first} to {last}"
+    texts = []
+    for start, end in zip(record["period_start"], record["period_end"], strict=True):
+        whole = f"{start:%m-%d}" == "01-01" and f"{end:%m-%d}" == "12-31" and start.year == end.year
+        spans = f"{start:%Y-%m}", f"{end:%Y-%m}"
+        texts.append(str(start.year) if whole else " to ".join(dict.fromkeys(spans)))
+    return texts
 
 
 def _maybe(form: Any, value: Any) -> str:

@@ -12,55 +12,35 @@ import calendar
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib.economies import CURRENCIES, LETTERS, MONEY, SCALES, SIGNS, currency_of, economies, ten_of
+from lib.economies import CURRENCIES, PHRASES, currency_of, economies, known_names, ten_of
 from lib.errors import UserError, quote
 
 LONGEST = 300
 """Characters that are read."""
-
 LANGUAGES = ("en", "zh", "ru", "de", "es", "fr", "pt", "it")
 """In which countries and months are known by name."""
-
 NUMBER = r"(?:[0-9]{1,3}(?:[ ,'][0-9]{3})+(?:\.[0-9]{1,9})?|[0-9]{1,15}(?:[.,][0-9]{1,9})?)"
-
-_ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_COUNT = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_WORDS = {"fifteen": 15, "hundred": 100} | {word: number for number, word in enumerate(_ONES, 1)}
-_WORDS |= {
-    f"{ten}{mark}{one}": 10 * tens + ones
-    for tens, ten in enumerate(_TENS, 2)
-    for ones, one in enumerate(["", *_ONES[:9]])
-    for mark in ("- " if one else [""])
-}
-
-_WORDS_OF_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in SCALES).split("|")
-SCALE = "|".join([*(word for word in _WORDS_OF_SCALES if word and "0" not in word), *LETTERS])
+_NUMBERS = {word: number for number, word in enumerate(_COUNT, 1)} | {"fifteen": 15, "hundred": 100}
+_NUMBERS |= {word: 10 * number for number, word in enumerate(_TENS, 2)}
+_NUMBER = rf"(?:{'|'.join(_TENS)})[- ](?:{'|'.join(_COUNT[:9])})|{'|'.join(_NUMBERS)}"
+_SCALES = "|".join(f"{words}|{signs}" for _, words, signs in PHRASES["scales"]).split("|")
+SCALE = "|".join([*(word for word in _SCALES if word and "0" not in word), *PHRASES["letters"]])
 _CODES = "|".join(CURRENCIES)
-UNIT = "|".join([r"us ?\$", *MONEY.values(), *map(re.escape, SIGNS)])
+UNIT = "|".join([r"us ?\$", *PHRASES["money"].values(), *map(re.escape, dict(PHRASES["signs"]))])
 UNIT = rf"(?:{UNIT}|usd|eur|cny|rub|gbp|inr|jpy|krw|kzt|(?-i:{_CODES})(?!\w))"
-
-_MONTHS = {name.casefold(): month for month, name in enumerate(calendar.month_name) if name}
-_MONTHS |= {name[:3]: month for name, month in _MONTHS.items()} | {"sept": 9}
-
-FLOW_WORDS = {
-    "total": "total trade turnover commerce total-trade 进出口 进出口总额 贸易 贸易额 贸易总额 товарооборот торговля",
-    "export": "export exports exporting shipments sales deliveries 出口 出口额 экспорт экспорта",
-    "import": "import imports importing purchases 进口 进口额 импорт импорта",
-}
+FLOW_WORDS = PHRASES["flows"]
 FLOW_OF = {word: flow for flow, words in FLOW_WORDS.items() for word in words.split()}
-
 YEAR = r"(?:19|20|21)[0-9]{2}"
-
-_FALLING = r"\b(?:fall|falls|decline|declines|decrease|decreases|drop|drops|shrink|shrinks|cut|reduce|minus|down|less|lower)\b"
-
-YEARLY = r"(?:(?:a|per|each|every|/) ?(?:year|annum|yr)\b|/ ?a\b|p\.? ?a\b\.?|annually|yearly|year on year|annual growth)"
-_IN_ALL = r"(?:in all|in total|altogether|overall|cumulatively|over the whole period)"
+YEARLY = PHRASES["yearly"]
 
 
 def tidy(name: str, text: str) -> str:
@@ -72,39 +52,34 @@ def tidy(name: str, text: str) -> str:
     return " ".join(plain.split())
 
 
-_OF_YEAR = r" ?(?:года|году|год\b|г\.|年)?"
-_SAME = (
-    (r"\b(?:[A-Za-z]\.){2,}", lambda found: found[0].replace(".", "")),
-    (r"[≥≤<>]=?|\bor (?:more|above|better)\b|\b(?:no|not) less than\b", " "),
-    (rf"\bover (?={NUMBER} ?(?:%|per ?cent))", " "),
-    (r"\b(?:(?:average|mean|compound) )*(?:annual|yearly) (?:average )?growth(?: rate)?\b|\bcagr\b|\bgrowth rate\b", " annually "),
-    (r"в год\b|ежегодно|年均|每年", " annually "),
-    (rf"(?:\bс|\bот|从|自) ?({YEAR}){_OF_YEAR} ?(?:по|до|到|至|-) ?({YEAR}){_OF_YEAR}|({YEAR})/({YEAR})", lambda found: f" {found[1] or found[3]}-{found[2] or found[4]} "),
-    (rf"(?:\bк|\bдо|\bв|到|至) ?(?:концу |конца )?({YEAR}){_OF_YEAR}", r" by \1 "),
-    (rf"({YEAR}) ?(?:года|году|г\.|年)", r"\1 "),
-    (r"удво\w+|вдвое|翻一番|翻番", " double "),
-    (r"утро\w+|втрое", " triple "),
-    (r"翻两番", " quadruple "),
-    (r"下降|减少|сни[зж]\w*|сокра\w*|упад\w*", " fall "),
-    (r"中俄", " 中国 俄罗斯 "),
-    (r"\bone and a half times|\bhalf (?:as much again|again as much)", "1.5 times"),
-    (rf"\b(?:by )?(?:a )?factor (?:of )?({NUMBER}|{'|'.join(_ONES)})\b", lambda found: f"{_WORDS.get(found[1].lower(), found[1])} times"),
-    (r"\b(?:a|one|the next|the coming) decade\b", "10 years"),
-)  # fmt: skip
-"""Phrases that say the same in words that the rest of this module reads."""
-_SAME_AS = [(re.compile(pattern, re.IGNORECASE), words) for pattern, words in _SAME]
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of `phrases.toml`, where capitals stand for patterns of this module."""
+    named = {
+        "NUMBER": NUMBER,
+        "COUNT": "|".join(_COUNT),
+        "UNIT": UNIT,
+        "SCALE": SCALE,
+        "IN_ALL": PHRASES["in_all"],
+    }
+    named |= {"YEARLY": YEARLY, "YEAR": YEAR, "OF_IT": r" ?(?:года|году|год\b|г\.|年)?"}
+    return re.compile(re.sub("|".join(named), lambda found: named[found[0]], pattern), re.IGNORECASE)
+
+
+_SAME = [(_compiled(pattern), words) for pattern, words in PHRASES["same"]]
 
 
 def simplified(name: str, text: str) -> str:
     """The text, tidy, in the simplest words that say the same, number words as digits."""
     plain = tidy(name, text.replace("½", ".5"))
-    for pattern, words in _SAME_AS:
+    plain = re.sub(r"\b(?:[A-Za-z]\.){2,}", lambda found: found[0].replace(".", ""), plain)  # U.S.
+    for pattern, words in _SAME:
         plain = " ".join(pattern.sub(words, plain).split())
-    number = "|".join(sorted(_WORDS, key=len, reverse=True))
     before = r"(?=[ -]?(?:%|per|pct|years?\b|times\b|fold\b|[mb]n?\b|[mbt]r?illion|thousand|hundred))"
-    return re.sub(
-        rf"\b(?:{number})\b{before}", lambda found: str(_WORDS[found[0].lower()]), plain, flags=re.I
-    )
+
+    def digits(found: re.Match[str]) -> str:
+        return str(sum(_NUMBERS[part] for part in re.split("[- ]", found[0].lower())))
+
+    return re.sub(rf"\b(?:{_NUMBER})\b{before}", digits, plain, flags=re.IGNORECASE)
 
 
 def _figure(text: str) -> float:
@@ -119,9 +94,6 @@ def _written(value: float) -> str:
     return np.format_float_positional(round(value, 9), trim="-")
 
 
-# --- goals ---
-
-
 class _Found(NamedTuple):
     """A goal in a text: in canonical words ("" where there is none), where it stands, and its currency where it names one."""
 
@@ -131,65 +103,21 @@ class _Found(NamedTuple):
     currency: str = ""
 
 
-_RATE = re.compile(
-    rf"(?P<sign>[+-])? ?(?P<number>{NUMBER}) ?(?:%|percent\b|per cent\b|pct\b|pc\b|процент\w*)(?: ?(?:growth|of growth))?"
-    rf"(?: ?(?P<yearly>{YEARLY})| ?(?P<all>{_IN_ALL}))?",
-    re.IGNORECASE,
-)
-
-_LEVEL = re.compile(
-    rf"(?<![\w.,-])(?:(?P<before>{UNIT}) ?)?(?P<number>{NUMBER})"
-    rf"(?: ?(?P<scale>{SCALE})(?![a-z])\.?)?(?: ?(?:of )?(?:us )?(?P<after>{UNIT})(?![a-z]))?"
-    rf"(?: ?(?P<last>{SCALE})(?![a-z0-9]))?",
-    re.IGNORECASE,
-)
-
-_MULTIPLES = {
-    r"doubl(?:e|es|ed|ing)|twice(?: as much| the base)?|two-?fold": 2.0,
-    r"(?:tripl|trebl)(?:e|es|ed|ing)|three-?fold": 3.0,
-    r"quadrupl(?:e|es|ed|ing)|four-?fold": 4.0,
-    r"quintupl(?:e|es|ed|ing)|five-?fold": 5.0,
-    r"ten-?fold": 10.0,
-    r"halv(?:e|es|ed|ing)": 0.5,
-}
+_RATE, _LEVEL, _TIMES = (_compiled(PHRASES["patterns"][name]) for name in ("rate", "level", "times"))
+_MULTIPLES = {_compiled(rf"\b(?:{words})\b"): float(times) for times, words in PHRASES["multiples"].items()}
 _PARTS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10, "two thirds": 2 / 3, "three quarters": 3 / 4}  # fmt: skip
-_TIMES = re.compile(
-    rf"\bx ?(?P<x>{NUMBER})(?![\w%])|(?<![\w.,])(?P<times>{NUMBER}) ?(?:x\b|-?fold\b|times\b(?: the base| as much)?)",
-    re.IGNORECASE,
-)
 _PART = rf"(?:(?:a |one )?(?P<word>{'|'.join(_PARTS)})|(?P<over>[1-9])/(?P<under>[2-9]))"
 _BY_PART = re.compile(
     rf"\bby {_PART}\b|\b{_PART.replace('P<', 'P<_')} (?:more|less|higher|lower|up|down)\b", re.IGNORECASE
 )
-
-_FILLING = """
-the a an will would shall should to is does do did grow grows growing growth increase increases increased
-rise rises expand expands reach reaches hit raise boost achieve attain at least about around nearly than
-more exceed goal target its their year yearly annual annually level levels volume value bilateral mutual
-two-way foreign external of from with and between vs versus for by on in 's what if can could be worth up it
-this that get trade fall falls decline declines decrease decreases drop drops shrink shrinks cut reduce
-minus down less lower higher aim aims want wants plan plans i we how likely are odds chance chances probability
-province city region average mean rate
-对 和 与 同 的 间 之间 增长 增加 达到 达 自 年 и между рост вырастет увеличить увеличится достигнет на
-"""
-
-FILLERS = frozenset(_FILLING.split())
-"""Words that say nothing of their own in a sentence about a goal."""
-
+FILLERS = frozenset(PHRASES["fillers"].split())
 GOAL_EXAMPLES = 'a rate such as "25 %" or a level such as "100 USD bn" or "double"'
 
 
 def read_goal(text: str, currency: str = "USD") -> str:
     """A goal in people's words as the parameter `goal` takes it: "25 %", "100 USD bn" or "2 times the base".
 
-    Parameters
-    ----------
-    currency : of a level that names none.
-
-    Raises
-    ------
-    UserError
-        For what is no goal, or could be two.
+    `currency` is that of a level that names none. What is no goal, or could be two, is a `UserError`.
     """
     plain = simplified("goal", text)
     found = find_goal(plain, text, currency)
@@ -208,7 +136,7 @@ def _unclear(text: str, expected: str) -> UserError:
 
 def find_goal(plain: str, text: str, currency: str) -> _Found:
     """The goal in a tidy text; of rates, multiples and levels there may be one in all."""
-    down = re.search(_FALLING, plain, re.IGNORECASE) is not None
+    down = re.search(PHRASES["falling"], plain, re.IGNORECASE) is not None
     found = [*_rates(plain, text, down), *_multiples(plain, down)]
     found = found or [*_levels(plain, text, currency)] or bare_rate(plain, text)
     if len({one.goal for one in found}) > 1:
@@ -235,11 +163,7 @@ def _rates(plain: str, text: str, down: bool) -> Iterator[_Found]:
 
 
 def _multiples(plain: str, down: bool) -> Iterator[_Found]:
-    said = [
-        (times, match)
-        for pattern, times in _MULTIPLES.items()
-        for match in re.finditer(rf"\b(?:{pattern})\b", plain, re.IGNORECASE)
-    ]
+    said = [(times, match) for pattern, times in _MULTIPLES.items() for match in pattern.finditer(plain)]
     said += [(_figure(match["x"] or match["times"]), match) for match in _TIMES.finditer(plain)]
     for match in _BY_PART.finditer(plain):
         named = {name.strip("_"): text for name, text in match.groupdict().items() if text}
@@ -278,9 +202,6 @@ def bare_rate(plain: str, text: str) -> list[_Found]:
     return [_Found(f"{_written(rate)} %", *match.span())]
 
 
-# --- days ---
-
-
 class Day(NamedTuple):
     """A day, and what was taken for it where the text named a longer time: "the last day of April 2014"."""
 
@@ -288,72 +209,48 @@ class Day(NamedTuple):
     note: str = ""
 
 
-_DAY_EXPECTED = (
-    'a date (YYYY-MM-DD), such as 2014-04-15 or "15 April 2014"; a month or a year for its last day; or today'
-)
+_NAMED = [form for month in ("%b", "%B") for form in (f"%d {month} %Y", f"{month} %d %Y", f"%Y {month} %d")]
+_DAYS = [f"%Y{mark}%m{mark}%d" for mark in "-/."] + [f"%d{mark}%m{mark}%Y" for mark in "-/."]
+_DAYS += ["%m/%d/%Y", "%m-%d-%Y", *_NAMED]
+_MONTHS = ["%Y-%m", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%Y %b", "%Y %B"]
 
 
 def read_day(text: str, today: Callable[[], date] = date.today) -> Day:
     """A day in people's words: "15 April 2014", "2014-4-15", "15/4/2014", "April 2014" (its last day), "today".
 
-    Raises
-    ------
-    UserError
-        For what is no day, or could be two: 4/5/2014.
+    What is no day, or could be two (4/5/2014), is a `UserError`.
     """
     plain = tidy("day", text).casefold().rstrip(".")
     if plain in ("today", "now", "今天"):
         return Day(today())
-    plain = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|\bof\b|,", " ", plain)
     plain = re.sub(r"[年月]", "-", plain).replace("日", "").strip("- ")
-    words = plain.split()
-    named = [_MONTHS[word.strip(".")] for word in words if word.strip(".") in _MONTHS]
-    numbers = [word.strip(".") for word in words if word.strip(".") not in _MONTHS]
-    try:
-        return _numeric_day(plain, text) if not named else _named_day(named, numbers)
-    except UserError:
-        raise
-    except ValueError:
-        raise UserError(f"day: found {quote(text)}, expected {_DAY_EXPECTED}") from None
-
-
-def _named_day(months: list[int], numbers: list[str]) -> Day:
-    """A day whose month is a word; `numbers` are its year and perhaps its day, in either order."""
-    years = [int(one) for one in numbers if re.fullmatch("[0-9]{4}", one)]
-    days = [int(one) for one in numbers if re.fullmatch("[0-9]{1,2}", one)]
-    if len(months) != 1 or len(years) != 1 or len(days) + 1 != len(numbers) or len(days) > 1:
-        raise ValueError
-    return Day(date(years[0], months[0], days[0])) if days else _last_day(years[0], months[0])
-
-
-def _last_day(year: int, month: int) -> Day:
-    last = date(year, month, calendar.monthrange(year, month)[1])
-    return Day(last, f"the last day of {calendar.month_name[month]} {year}")
-
-
-def _numeric_day(plain: str, text: str) -> Day:
-    """A day in digits: the year first, or the day first; with slashes day and month may be either."""
-    if match := re.fullmatch(r"([0-9]{4})([-/.]?)([0-9]{1,2})(?:\2([0-9]{1,2}))?", plain):
-        year, month, day = int(match[1]), int(match[3]), match[4]
-        if not match[2] and len(plain) != 8:
-            raise ValueError
-        return Day(date(year, month, int(day))) if day else _last_day(year, month)
+    plain = re.sub(r"(?<=[0-9])(?:st|nd|rd|th)\b|\bof\b|,|(?<=[a-z])\.", " ", plain).replace("sept ", "sep ")
+    plain = re.sub(r"(?<=[0-9]\.) (?=[0-9])", "", plain)  # 15. 4. 2014
+    plain = " ".join(re.sub(r"(?<=[0-9])\. ", " ", plain).split())  # 15. April 2014
+    days = _read_by(plain, _DAYS)
+    if len(days) > 1:
+        wanted = f"the month as a word or the year first: did you mean {' or '.join(map(str, days))}?"
+        raise UserError(f"day: found {quote(text)}, expected {wanted}")
+    if re.fullmatch("[0-9]{8}", plain):
+        days = _read_by(f"{plain[:4]}-{plain[4:6]}-{plain[6:]}", _DAYS)
+    if days:
+        return Day(days[0])
+    for first in _read_by(plain, _MONTHS):
+        last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
+        return Day(last, f"the last day of {first:%B %Y}")
     if re.fullmatch(YEAR, plain):
         return Day(date(int(plain), 12, 31), f"the last day of {plain}")
-    match = re.fullmatch(r"([0-9]{1,2})([-/.]) ?([0-9]{1,2})\2 ?([0-9]{4})", plain)
-    if match is None:
-        raise ValueError
-    first, second, year = int(match[1]), int(match[3]), int(match[4])
-    if match[2] != "." and first != second and max(first, second) <= 12:
-        either = f"{date(year, second, first)} or {date(year, first, second)}"
-        raise UserError(
-            f"day: found {quote(text)}, expected the month as a word or the year first: did you mean {either}?"
-        )
-    day, month = (second, first) if second > 12 and match[2] != "." else (first, second)
-    return Day(date(year, month, day))
+    wanted = 'a date (YYYY-MM-DD), such as 2014-04-15 or "15 April 2014"; a month or a year for its last day; or today'
+    raise UserError(f"day: found {quote(text)}, expected {wanted}")
 
 
-# --- flows and places ---
+def _read_by(text: str, forms: list[str]) -> list[date]:
+    """The days that a text means by any of some forms, each once."""
+    found = {}
+    for form in forms:
+        with suppress(ValueError):
+            found[datetime.strptime(text, form).date()] = form
+    return list(found)
 
 
 def read_flow(text: str) -> str:
@@ -374,10 +271,8 @@ def _places(read: Callable[[], Any], state: Any) -> dict[str, str]:
     for column in ("name", "other_names", "code"):
         for name, others in zip(table["name"], table[column], strict=True):
             known |= {fold(other): name for other in others.split("|") if other and fold(other) not in known}
-    for economy in economies():
-        for name in (economy.name, *economy.other_names.split("|"), economy.iso3, economy.code):
-            if name:
-                known.setdefault(fold(name), economy.name)
+    for name, economy in known_names().items():
+        known.setdefault(fold(name), economy.name)
     return known
 
 

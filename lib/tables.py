@@ -22,21 +22,11 @@ from lib.errors import Fault, UserError, inert, list_faults, nearest, quote, rea
 from lib.package import data_dir, describe
 
 LONGEST_FIELD = 10_000  # characters; a longer field is a quote that was never closed
-
-NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-
-ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-YEAR = re.compile(r"\d{4}", re.ASCII)
-
 CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # line breaks may stand in a quoted field
-
 # What a check finds, before the name of the file is known: line, column, found, expected.
 Finding = tuple[int, str, str, str]
-
 # A rule of one table beyond its description: line, column and what was expected, for each bad row.
 Rule = Callable[[pd.DataFrame], Iterable[tuple[int, str, str]]]
-
 Derive = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -104,18 +94,14 @@ def check_table(
     name: str, path: str | Path | None = None, rules: Iterable[Rule] = ()
 ) -> tuple[pd.DataFrame, list[Fault]]:
     """Read one table as text, indexed by line, and find all its faults, in the order of the file."""
-    file = Path(path) if path is not None else data_dir() / describe(name)["path"]
     schema = describe(name)["schema"]
+    file = Path(path) if path is not None else data_dir() / describe(name)["path"]
     rows, found = _check_content(read_bytes(file), json.dumps(schema["fields"]))
     findings = list(found)
     if not rows.empty:
-        findings += _check_unique(rows, schema)
-        findings += _check_references(rows, schema, name)
-        findings += [
-            (line, column, quote(rows[column][line]), expected)
-            for rule in rules
-            for line, column, expected in rule(rows)
-        ]
+        findings += [*_check_unique(rows, schema), *_check_references(rows, schema)]
+        broken = (fault for rule in rules for fault in rule(rows))
+        findings += [(line, column, quote(rows[column][line]), right) for line, column, right in broken]
     faults = [Fault(shown_path(file), *finding) for finding in dict.fromkeys(findings)]
     order = {column: place for place, column in enumerate(rows.columns)}
     return rows.copy(), sorted(faults, key=lambda fault: (fault.line, order.get(fault.column, -1)))
@@ -187,17 +173,15 @@ def _split_records(text: str, findings: list[Finding]) -> Iterator[tuple[int, li
 def _check_header(header: list[str], names: list[str]) -> list[Finding]:
     """Find missing, unknown and repeated columns; a wrong separator is recognised and named."""
     if len(header) <= 1:
-        separator = {";": "semicolons", "\t": "tabs"}
-        found = [word for mark, word in separator.items() if mark in "".join(header)]
-        return [
-            (1, "", " and ".join(found) or "no columns", f"columns separated by commas: {','.join(names)}")
-        ]
-    unknown = [
-        (1, "", f"the column {quote(name)}", nearest(name, names)) for name in header if name not in names
+        marks = [word for mark, word in ((";", "semicolons"), ("\t", "tabs")) if mark in "".join(header)]
+        found = " and ".join(marks) or "no columns"
+        return [(1, "", found, f"columns separated by commas: {','.join(names)}")]
+    strange = [name for name in header if name not in names]
+    return [
+        *((1, "", f"the column {quote(name)}", nearest(name, names)) for name in strange),
+        *((1, name, "no such column", "it in the header") for name in names if name not in header),
+        *((1, name, "the column more than once", "it once") for name in names if header.count(name) > 1),
     ]
-    missing = [(1, name, "no such column", "it in the header") for name in names if name not in header]
-    repeated = [(1, name, "the column more than once", "it once") for name in names if header.count(name) > 1]
-    return unknown + missing + repeated
 
 
 def check_record(line: int, record: list[str], header: list[str]) -> list[Finding]:
@@ -231,45 +215,41 @@ def _check_fields(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> list[Find
 
 def _field_tests(field: dict[str, Any]) -> Iterator[tuple[Callable[[str], bool], str]]:
     """Give the tests of one field, each with what it expects; only the first lets no blank pass."""
-    constraints = field.get("constraints", {})
-    if constraints.get("required"):
+    limits = field.get("constraints", {})
+    least, most = limits.get("minimum", -math.inf), limits.get("maximum", math.inf)
+    is_type, expected, _ = TYPES[field["type"]]
+    if limits.get("required"):
         yield bool, "a value"
-    is_type, expected = TYPES[field["type"]]
     yield (lambda text: not text or is_type(text)), expected
-    if "minimum" in constraints:
-        least = constraints["minimum"]
-        yield (lambda text: not is_number(text) or float(text) >= least), f"{least} or more"
-    if "maximum" in constraints:
-        most = constraints["maximum"]
-        yield (lambda text: not is_number(text) or float(text) <= most), f"{most} or less"
-    if "enum" in constraints:
-        valid = {*constraints["enum"], ""}
-        yield valid.__contains__, "enum"
-    if "pattern" in constraints:
-        pattern = re.compile(constraints["pattern"], re.ASCII)
+    yield (lambda text: not is_number(text) or float(text) >= least), f"{least} or more"
+    yield (lambda text: not is_number(text) or float(text) <= most), f"{most} or less"
+    if "enum" in limits:
+        yield {*limits["enum"], ""}.__contains__, "enum"
+    if "pattern" in limits:
+        pattern = re.compile(limits["pattern"], re.ASCII)
         yield (lambda text: not text or bool(pattern.search(text))), f"text like {field['example']}"
 
 
 def is_number(text: str) -> bool:
     """Whether a text is a finite number with a decimal point, without separators or exponent."""
-    return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text))
+    return bool(re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII)) and math.isfinite(float(text))
 
 
 def is_date(text: str) -> bool:
     """Whether a text is a day of the calendar, written YYYY-MM-DD."""
     try:
-        return bool(ISO_DATE.fullmatch(text)) and bool(date.fromisoformat(text))
+        return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) and date.fromisoformat(text))
     except ValueError:
         return False
 
 
-# The types of the description: whether a text is one, and what was expected where it is not.
-TYPES: dict[str, tuple[Callable[[str], bool], str]] = {
-    "string": (lambda text: True, "text"),
-    "number": (is_number, "a number"),
-    "year": (lambda text: bool(YEAR.fullmatch(text)), "a year"),
-    "date": (is_date, "a date (YYYY-MM-DD)"),
-    "boolean": (lambda text: text in ("true", "false"), "true, false or blank"),
+# The types of the description: whether a text is one, what was expected where it is not, and its kind.
+TYPES: dict[str, tuple[Callable[[str], bool], str, str]] = {
+    "string": (lambda text: True, "text", "str"),
+    "number": (is_number, "a number", "float64"),
+    "year": (lambda text: bool(re.fullmatch(r"\d{4}", text, re.ASCII)), "a year", "Int64"),
+    "date": (is_date, "a date (YYYY-MM-DD)", "datetime64[us]"),
+    "boolean": (("true", "false").__contains__, "true, false or blank", "bool"),
 }
 
 
@@ -287,36 +267,24 @@ def _check_unique(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Findin
                 yield line, names[0], quote(rows[names[0]][line]), f"{expected}: line {before} has the same"
 
 
-def _check_references(rows: pd.DataFrame, schema: dict[str, Any], name: str) -> Iterator[Finding]:
-    """Find names that the table they refer to does not have."""
+def _check_references(rows: pd.DataFrame, schema: dict[str, Any]) -> Iterator[Finding]:
+    """Find names that the table they refer to does not have, whatever its own faults."""
     for reference in schema.get("foreignKeys", []):
-        column, target = reference["fields"], reference["reference"]
-        known = rows if target["resource"] == "" else _read_named(target["resource"])
-        valid = set(known[target["fields"]]) | {""}
-        for line, text in rows.loc[~rows[column].isin(valid), column].items():
+        column, target, known = reference["fields"], reference["reference"], rows
+        if target["resource"]:
+            other = describe(target["resource"])
+            content = read_bytes(data_dir() / other["path"])
+            known, _ = _check_content(content, json.dumps(other["schema"]["fields"]))
+        valid = set(known[target["fields"]])
+        for line, text in rows.loc[~rows[column].isin(valid | {""}), column].items():
             yield line, column, quote(text), nearest(text, valid - {""})
-
-
-def _read_named(name: str) -> pd.DataFrame:
-    """Return a table as text for others to refer to, whatever its faults; not to be altered."""
-    resource = describe(name)
-    content = read_bytes(data_dir() / resource["path"])
-    return _check_content(content, json.dumps(resource["schema"]["fields"]))[0]
 
 
 def give_types(rows: pd.DataFrame, fields: list[dict[str, Any]]) -> pd.DataFrame:
     """Turn checked text into numbers, years, dates and booleans, of the same kind however few the rows."""
     typed = rows.copy()
-    for field in fields:
-        name = field["name"]
-        given = rows[name].where(rows[name] != "")
-        match field["type"]:
-            case "number":
-                typed[name] = pd.to_numeric(given).astype("float64")
-            case "year":
-                typed[name] = pd.to_numeric(given).astype("Int64")
-            case "date":
-                typed[name] = pd.to_datetime(given, format="%Y-%m-%d").astype("datetime64[us]")
-            case "boolean":
-                typed[name] = rows[name] == "true"
+    for name, kind in ((field["name"], TYPES[field["type"]][2]) for field in fields):
+        if kind != "str":
+            given = rows[name].where(rows[name] != "")
+            typed[name] = given == "true" if kind == "bool" else given.astype(kind)
     return typed

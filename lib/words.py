@@ -31,7 +31,7 @@ Whatever the format, thousands are separated from 1,000 on; only years stand wit
 
 import re
 from calendar import month_abbr, month_name
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from html import escape as escape_html
 from html import unescape
@@ -63,18 +63,11 @@ def money(value_mn: float, currency: str) -> str:
 def percent(fraction: float) -> str:
     """A probability or share in words that never claims certainty: "38 %", "below 1 %", "above 99 %".
 
-    Raises
-    ------
-    UserError
-        For what is no number: a missing probability must be said in words of its own.
+    A missing one is a `UserError`: it must be said in words of its own.
     """
     if np.isnan(fraction):
         raise UserError("probability: found nan, expected a number from 0 to 1")
-    if fraction < 0.01:
-        return "below 1 %"
-    if fraction > 0.99:
-        return "above 99 %"
-    return f"{fraction * 100:.0f} %"
+    return "below 1 %" if fraction < 0.01 else "above 99 %" if fraction > 0.99 else f"{fraction * 100:.0f} %"
 
 
 def rate(fraction: float) -> str:
@@ -106,11 +99,10 @@ def year_spans(found: Iterable[int]) -> str:
     """Years as ranges: [2012, 2013, 2023] → "2012–2013, 2023"."""
     runs: list[list[int]] = []
     for year in sorted(found):
-        if runs and year == runs[-1][-1] + 1:
-            runs[-1].append(year)
-        else:
-            runs.append([year])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs) or "none"
+        if not runs or year != runs[-1][-1] + 1:
+            runs.append([])
+        runs[-1].append(year)
+    return ", ".join("–".join(map(str, dict.fromkeys((run[0], run[-1])))) for run in runs) or "none"
 
 
 def listed(names: Iterable[Any]) -> str:
@@ -126,15 +118,9 @@ def exact_money(value_mn: float, currency: str) -> str:
 
 
 def _day(value: Any) -> str:
-    day = pd.Timestamp(value) if isinstance(value, str | date | pd.Timestamp) else None
-    if day is None:
+    if not isinstance(value, str | date | pd.Timestamp):
         raise UserError(f"day: found {value!r}, expected a date")
-    return f"{day.day} {day:%B %Y}"
-
-
-def _points(value: float) -> str:
-    text = f"{value * 100:+,.1f}".replace("-", "−")
-    return "0" if text in ("+0.0", "−0.0") else text
+    return f"{pd.Timestamp(value):%-d %B %Y}"
 
 
 def _months(span: tuple[int, int], names: Any = month_name, to: str = " to ") -> str:
@@ -142,12 +128,7 @@ def _months(span: tuple[int, int], names: Any = month_name, to: str = " to ") ->
     first, last = span
     if last <= first:
         return names[first] if last == first else "nothing"
-    between = " and " if to == " to " and last == first + 1 else to
-    return f"{names[first]}{between}{names[last]}"
-
-
-def _p_value(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.2g}"
+    return f"{names[first]}{' and ' if to == ' to ' and last == first + 1 else to}{names[last]}"
 
 
 def web_address(address: str) -> str:
@@ -157,11 +138,11 @@ def web_address(address: str) -> str:
     return quote_address(address, safe=":/?#[]@!$&*+,;=%-._~")
 
 
-_FORMATS = {
+_FORMATS: dict[str, Callable[[Any], str]] = {
     "pct": percent,
     "rate": rate,
     "size": lambda value: rate(value).lstrip("+−"),
-    "points": _points,
+    "points": lambda value: re.sub(r"^0\.0$", "0", form(value * 100, "+.1f")),
     "number": number,
     "about": about,
     "printed": printed,
@@ -171,15 +152,9 @@ _FORMATS = {
     "spans": year_spans,
     "months": _months,
     "stretch": lambda span: _months(span, month_abbr, "–"),
-    "p": _p_value,
+    "p": lambda value: "below 0.001" if value < 0.001 else f"{value:.2g}",
     "url": web_address,
 }
-
-_CURRENCY = re.compile(r"[A-Za-z]{3}")
-
-_PLURAL = re.compile(r"([^|]+)\|([^|]+)")
-
-_NUMERIC = re.compile(r"[+]?,?(\.\d+)?[fgd]")
 
 
 def is_missing(value: Any) -> bool:
@@ -190,35 +165,24 @@ def is_missing(value: Any) -> bool:
 def form(value: Any, spec: str) -> str:
     """One value by one of the formats above, as plain text.
 
-    Raises
-    ------
-    UserError
-        For a missing value, an unknown format, or a fraction without one: its digits would be an accident.
+    A `UserError` for a missing value, an unknown format, or a fraction without one: its digits would be an accident.
     """
     if is_missing(value):
-        raise UserError(
-            f"{spec or 'text'}: found no value ({value}), expected one; say in words what is missing"
-        )
+        found = f"no value ({value})"
+        raise UserError(f"{spec or 'text'}: found {found}, expected one; say in words what is missing")
     if spec in _FORMATS:
-        return _FORMATS[spec](value)  # type: ignore[operator]
-    if found := _PLURAL.fullmatch(spec):
-        count = f"{value:,}" if value else "no"
-        return f"{count} {found[1] if value == 1 else found[2]}"
-    if _CURRENCY.fullmatch(spec):
+        return _FORMATS[spec](value)
+    if nouns := re.fullmatch(r"([^|]+)\|([^|]+)", spec):
+        return f"{value:,} {nouns[1 + (value != 1)]}" if value else f"no {nouns[2]}"
+    if re.fullmatch("[A-Za-z]{3}", spec):
         return money(value, spec.upper())
-    if _NUMERIC.fullmatch(spec):
+    if re.fullmatch(r"[+]?,?(\.\d+)?[fgd]", spec):
         text = format(value, re.sub(r"^(\+?),?", r"\1,", spec)).replace("-", "−")
         return re.sub(r"^[+−](?=0(?:\.0+)?$)", "", text)
     if spec or isinstance(value, float | np.floating):
         known = ", ".join([*_FORMATS, "usd", "one|many", ".3f"])
         raise UserError(f"format: found {quote(spec)} for {value!r}, expected one of {known}")
     return str(value)
-
-
-def _escape_markdown(text: str) -> str:
-    """Text as Markdown that shows just that text: no markup, no HTML, no formula."""
-    marked = re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", str(text))
-    return escape_html(marked, quote=False)
 
 
 def plain(said: str) -> str:
@@ -231,13 +195,9 @@ def plain(said: str) -> str:
 class Prose(str):
     """Markdown that a notebook wrote itself, with fields: not data, so that its marks stay marks."""
 
-    __slots__ = ()
-
 
 class Said(Prose):
     """Markdown that has been shown: as the last value of a cell it is not shown again."""
-
-    __slots__ = ()
 
     def _ipython_display_(self) -> None:
         return
@@ -251,9 +211,8 @@ class _Sentence(Formatter):
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         if key not in kwargs:
-            raise UserError(
-                f"sentence: found a field {{{key}}} without a value, expected one of {listed(kwargs)}"
-            )
+            found = f"a field {{{key}}} without a value"
+            raise UserError(f"sentence: found {found}, expected one of {listed(kwargs)}")
         value = kwargs[key]  # type: ignore[index]
         # Words that were picked may hold fields themselves.
         return Prose(self.vformat(value, (), kwargs)) if type(value) is Prose else value
@@ -262,7 +221,10 @@ class _Sentence(Formatter):
         if isinstance(value, Prose):
             return str(value)
         text = form(value, format_spec)
-        return _escape_markdown(text) if self.escaped and format_spec != "url" else text
+        if not self.escaped or format_spec == "url":
+            return text
+        # Markdown that shows just that text: no markup, no HTML, no formula.
+        return escape_html(re.sub(r"([\\`*_\[\]#|~$])", r"\\\1", text), quote=False)
 
 
 def fill(template: str, **values: Any) -> str:
@@ -310,14 +272,10 @@ def say(template: str, **values: Any) -> Said:
 def pick(outcome: Any, **alternatives: str) -> Prose:
     """The words for an outcome: `pick(verdict, met="…", missed="…")`; of true or false `yes="…"`, `no="…"`.
 
-    Raises
-    ------
-    UserError
-        For an outcome without words.
+    An outcome without words is a `UserError`.
     """
     name = ("no", "yes")[bool(outcome)] if isinstance(outcome, bool | np.bool_) else str(outcome)
     if name not in alternatives:
-        raise UserError(
-            f"pick: found {quote(name)}, for which there are no words; expected {listed(alternatives)}"
-        )
+        found = f"{quote(name)}, for which there are no words"
+        raise UserError(f"pick: found {found}; expected {listed(alternatives)}")
     return Prose(alternatives[name])

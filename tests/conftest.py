@@ -2,16 +2,19 @@
 
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from browser import browser, open_page, pytest_runtest_teardown, served  # noqa: F401 - fixtures, and a hook
 
 from lib import figures as fig
+from lib.analysis import what_if_data
 from lib.package import notebooks_dir
 from lib.research.files import locked
+from lib.tables import data_state
 from lib.tools.run import matrix
 from lib.tools.run.freshness import Run
 
@@ -35,16 +38,32 @@ def tables_read_once() -> Iterator[None]:
         yield
 
 
+def made_once(name: str, make: Callable[[], Any], paths: pytest.TempPathFactory) -> Any:
+    """What takes seconds to make: the first worker leaves it in a file, for which others wait."""
+    own = paths.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    folder.mkdir(exist_ok=True)
+    with locked(folder):
+        if not (kept := folder / "kept").exists():
+            kept.write_bytes(pickle.dumps(make()))
+    return pickle.loads(kept.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def committed_matrix(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Run], dict[str, str]]:
-    """`matrix.expand` of the committed cases, which takes seconds: the first worker leaves it in a file for others."""
-    own = tmp_path_factory.getbasetemp()
-    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    with locked(folder):
-        if not (kept := folder / "matrix").exists():
-            kept.write_bytes(pickle.dumps(matrix.expand()))
-    found: tuple[list[Run], dict[str, str]] = pickle.loads(kept.read_bytes())
+    """`matrix.expand` of the committed cases."""
+    found: tuple[list[Run], dict[str, str]] = made_once("matrix", matrix.expand, tmp_path_factory)
     return found
+
+
+@pytest.fixture(scope="session")
+def what_if_payload(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """What the what-if page computes from, for all who ask for it while the data are as they are."""
+    state, make = data_state(), what_if_data._payload
+    found: dict[str, Any] = made_once("what-if", what_if_data.payload, tmp_path_factory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(what_if_data, "_payload", lambda now: found if now == state else make(now))
+        yield found
 
 
 @pytest.fixture(scope="session")

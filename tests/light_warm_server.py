@@ -15,6 +15,7 @@ NEEDED = ("numpy", "matplotlib.", "tornado", "IPython", "ipykernel", "faulthandl
 
 if __name__ == "__main__":
     warm_server.PRELOAD = " ".join(name for name in warm_server.PRELOAD.split() if name.startswith(NEEDED))
+    warm_server._draw = lambda: None
     if str(ROOT) in str((found := find_spec("lib")) and found.origin):
         del sys.argv[3:]
     warm_server.main()

@@ -199,11 +199,12 @@ def _through_packages(found: set[Name], trees: dict[str, ast.Module]) -> set[Nam
 def without_caller() -> dict[str, list[str]]:
     """Public functions and classes that neither another module nor a notebook uses, by module.
 
-    A package that hands on the names of its modules (`lib.plots`) counts as a user only of what is asked of it.
+    A package that hands on the names of its modules (`lib.plots`) counts as a user only of what is asked of it, and of
+    what its own functions call.
     """
     trees = sources()
     packages = {name for name in trees if any(other.startswith(f"{name}.") for other in trees)}
-    users = [tree for name, tree in trees.items() if name not in packages]
+    users = [_work_of(tree) if name in packages else tree for name, tree in trees.items()]
     found = set().union(*(used(tree, set(trees)) for tree in [*users, *notebooks().values()]))
     found = _through_packages(found, {name: trees[name] for name in packages})
     lonely = {
@@ -211,6 +212,11 @@ def without_caller() -> dict[str, list[str]]:
         for module, tree in trees.items()
     }
     return {module: names for module, names in lonely.items() if names}
+
+
+def _work_of(package: ast.Module) -> ast.Module:
+    """The functions and classes of a package, without what it imports to hand on."""
+    return ast.Module([node for node in package.body if isinstance(node, ast.FunctionDef | ast.ClassDef)], [])
 
 
 def used_at_home(tree: ast.Module, name: str) -> bool:

@@ -83,14 +83,12 @@ def rouble_days(first: int, last: int) -> dict[str, tuple[int, str]]:
 
 @dataclass
 class Time:
-    """A clock that moves by a fixed step when it is read, and by what somebody sleeps."""
+    """A clock that moves by what somebody sleeps."""
 
     seconds: float = 0.0
-    step: float = 0.0
     slept: list[float] = field(default_factory=list)
 
     def read(self) -> float:
-        self.seconds += self.step
         return self.seconds
 
     def sleep(self, seconds: float) -> None:

@@ -90,7 +90,7 @@ def mapping() -> Mapping:
 
 
 def world_bank(body: bytes) -> Any:
-    return covariates.read_indicator(body, WHERE, "CHN", "NY.GDP.MKTP.CD")
+    return covariates.read_indicator(body, WHERE, "NY.GDP.MKTP.CD", "CHN")
 
 
 def record(body: bytes) -> Any:
@@ -118,7 +118,7 @@ READERS = {
     "fred": Reader(lambda body: covariates.read_fred(body, WHERE, "AEXCHUS"), FRED),
     "comtrade": Reader(partial(of_source, "comtrade"), COMTRADE),
     "world bank": Reader(world_bank, WORLD_BANK),
-    "cbr": Reader(lambda body: covariates.read_cbr(body, WHERE), CBR),
+    "cbr": Reader(lambda body: covariates.read_cbr(body, WHERE, "R01235"), CBR),
     "table": Reader(lambda body: read_table(body, mapping(), "table.csv")[0], TABLE),
     "workbook": Reader(lambda body: read_table(body, mapping(), "table.xlsx")[0], workbook()),
     "mapping": Reader(lambda body: parse_mapping(body, "mapping.yml"), MAPPING_TEXT),

@@ -1,17 +1,13 @@
 """Parameters: what is accepted, and how each mistake is named before a kernel starts."""
 
-import re
 from datetime import date, datetime
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sampling import exhaustive, some
 
-from lib import cases, errors
 from lib import figures as fig
 from lib.cases import FlowCase, GoalCase, TrendCase
 from lib.errors import UserError
@@ -199,46 +195,6 @@ def test_a_misspelt_notebook_is_named_with_the_nearest():
     with pytest.raises(UserError) as error:
         matrix.model_of("00_did_the_goal_holds")
     assert "did you mean 00_did_the_goal_hold?" in str(error.value)
-
-
-# --- slugs ---
-
-
-def test_slugs_say_what_differs_from_the_defaults():
-    assert cases.slug(GoalCase()) == "default"
-    assert cases.slug(GoalCase.check({"as_of": "2026-11-24"})) == "as_of-2026-11-24"
-    case = GoalCase(reporter="Heilongjiang", goal="14 USD bn", base_year=2005, deadline=2010)
-    assert cases.slug(case) == "reporter-heilongjiang_goal-14-usd-bn_base_year-2005_deadline-2010"
-
-
-@given(text=st.text(max_size=200))
-def test_slugs_are_safe_in_paths_and_addresses(text):
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", errors.slugify(text))
-    assert errors.slugify(errors.slugify(text)) == errors.slugify(text)
-    assert re.fullmatch(
-        r"[a-z0-9_-]+", cases.slug(GoalCase.model_construct(**dict(GoalCase()) | {"reporter": text}))
-    )
-
-
-@given(pair=st.lists(st.integers(-300, 300), min_size=2, max_size=2, unique=True))
-def test_different_goals_have_different_slugs(pair):
-    first, second = (cases.slug(GoalCase(goal=f"{rate} %")) for rate in pair)
-    assert first != second
-
-
-def test_every_flow_has_a_slug_of_its_own_that_fits_a_file_name():
-    flows = fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
-    slugs = [
-        cases.slug(
-            GoalCase(
-                **flow, goal="123456789.123456789 USD bn", base_year=1999, deadline=2001, reading=reading
-            )
-        )
-        for flow in flows
-        for reading in ("every_year", "mean_of_rates")
-    ]
-    assert len(set(slugs)) == len(slugs)
-    assert max(map(len, slugs)) < 200  # file systems take 255 bytes
 
 
 # --- every flow, and the notebooks ---

@@ -411,7 +411,7 @@ def test_the_rows_of_all_flows_that_were_used_are_listed(harbin):
     used = robustness.rows_used(harbin[0])
     assert list(dict.fromkeys(used["reporter"])) == ["China", "Heilongjiang", "Harbin"]
     assert used["url"].str.startswith("http").all() and used["figure_id"].is_unique
-    for one in robustness.family(HARBIN):
+    for one in [*HARBIN.lineage(), HARBIN]:
         behind = one.series().loc[2012:, "figure_id"]
         assert set(behind) <= set(used["figure_id"])
 

@@ -49,7 +49,8 @@ def test_published_columns_come_first_unchanged_and_derived_ones_follow():
 )
 def test_a_figure_counts_as_known_from_the_last_day_its_date_can_mean(published, known_by, expected):
     rows = pd.DataFrame({"published": [published], "known_by": pd.to_datetime([known_by or None])})
-    assert fig._first_known(rows).tolist() == [pd.Timestamp(expected)]
+    rows = rows.assign(unit="USD mn", value=1.0, yoy_pct=1.0, status="ok")
+    assert fig.derive(rows)["known_from"].tolist() == [pd.Timestamp(expected)]
 
 
 @given(day=st.dates(date(1900, 1, 1), date(2100, 1, 1)), size=st.sampled_from([4, 7, 10]))

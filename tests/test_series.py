@@ -24,6 +24,10 @@ def levels(figures: pd.DataFrame, currency: str = "USD", day: str = "2026-11-24"
     return series.annual_series(fig.as_of(figures, day), currency, rates)
 
 
+def yuan(per_dollar: dict[int, float]) -> pd.DataFrame:
+    return pd.DataFrame({"CNY": pd.Series(per_dollar), "USD": 1.0})
+
+
 # --- the traps of the record ---
 
 
@@ -57,8 +61,8 @@ def test_without_an_exchange_rate_a_yuan_year_is_a_gap_in_dollars():
     yuan_only = CHINA[(CHINA["currency"] == "CNY") & (CHINA["period_start"].dt.year == 2015)]
     assert series.annual_series(yuan_only, "USD").empty
     # Yuan growth of 2015 implies a level of 2014 in yuan, which takes the rate of 2014.
-    assert series.annual_series(yuan_only, "USD", pd.Series({2014: 6.16})).index.to_list() == [2014]
-    assert series.annual_series(yuan_only, "USD", pd.Series({2015: 6.28})).index.to_list() == [2015]
+    assert series.annual_series(yuan_only, "USD", yuan({2014: 6.16})).index.to_list() == [2014]
+    assert series.annual_series(yuan_only, "USD", yuan({2015: 6.28})).index.to_list() == [2015]
 
 
 def test_the_21_3_billion_yuan_of_2012_are_dollars_and_the_misprint_is_out():
@@ -258,7 +262,7 @@ FIGURE = st.fixed_dictionaries(
         ),
     }
 )
-RATES = pd.Series({2007: 7.6, 2008: 6.9, 2009: 6.8, 2010: 6.8, 2011: 6.5})  # 2012 has none
+RATES = yuan({2007: 7.6, 2008: 6.9, 2009: 6.8, 2010: 6.8, 2011: 6.5})  # 2012 has none
 PLAIN = ["value_mn", "grade", "low_mn", "high_mn", "sources"]
 
 

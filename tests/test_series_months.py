@@ -6,7 +6,7 @@ import pytest
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis.year_end import revisions
+from lib.analysis.replay import revisions
 from lib.errors import UserError
 from lib.series import implied_year_to_date, releases, year_to_date
 

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from lib.cases import FlowCase, GoalCase
-from lib.errors import UserError
+from lib.errors import unclear
 from lib.fetched import place_of
 from lib.figures import load_goals_table, load_targets, sources
 from lib.goals import READ_AS, Goal, Verdict, parse_goal
@@ -14,10 +14,6 @@ from lib.package import notebooks_dir
 from lib.words import Said, fill, markdown, pick, plain, year_spans
 
 IN_TEN = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-SURE_ENOUGH = 0.6
-"""Below this probability of the likelier outcome nobody can tell."""
-
 
 HEADLINE = {
     "met": "**Met.** Read {reading}, {reason}.",
@@ -34,16 +30,18 @@ HEADLINE = {
 def headline(answer: Answer, **words: str) -> Said:
     """The verdict, or the likelier outcome with its probability and kind, for the reading in which the goal was stated.
 
-    Parameters
-    ----------
-    words : a notebook's own in place of `HEADLINE`, with the same fields.
+    A notebook may give words of its own in place of `HEADLINE`, with the same fields.
     """
     outcome, p = _stated(answer).outcome, answer.chances.get(answer.case.reading)
     likelier = 0.0 if p is None else max(p, 1 - p)
-    unsure = answer.kind == "inferred" and likelier < SURE_ENOUGH
+    unsure = answer.kind == "inferred" and likelier < 0.6  # nobody can tell
     state = "unknown" if p is None else "unsure" if unsure else answer.kind
     said = pick(outcome if outcome in ("met", "missed") else state, **HEADLINE | words)
-    facts = {"likely": "Met" if p and p > 0.5 else "Missed", "odds": _odds(likelier), "p": p}
+    # A probability above one half in words and figures: "of about nine in ten (91 %)", "above 99 %".
+    odds = fill("{p:pct}" if likelier > 0.99 else "of {p:pct}", p=likelier)
+    if likelier < 0.955:
+        odds = fill("of about {words} in ten ({p:pct})", words=IN_TEN[round(10 * likelier)], p=likelier)
+    facts = {"likely": "Met" if p and p > 0.5 else "Missed", "odds": odds, "p": p}
     # The deadline has no figure, or where its level is known, years before it have none.
     end, known = answer.goal.deadline, answer.levels.index
     silent = [end] if end not in known else set(range(answer.goal.base_year + 1, end)) - set(known)
@@ -62,14 +60,6 @@ def _stated(answer: Answer) -> Verdict:
     return next(item for item in answer.verdicts if item.reading == answer.case.reading)
 
 
-def _odds(p: float) -> str:
-    """A probability above one half in words and figures: "of about nine in ten (91 %)", "above 99 %"."""
-    if p >= 0.955:
-        said = fill("{p:pct}", p=p)
-        return said if said.startswith("above") else f"of {said}"
-    return fill("of about {words} in ten ({p:pct})", words=IN_TEN[round(10 * p)], p=p)
-
-
 def _reason(answer: Answer) -> str:
     """What decided it: of a level goal the level reached, of a rate the rate, and what was asked for."""
     goal, verdict = answer.goal, _stated(answer)
@@ -84,7 +74,11 @@ def _reason(answer: Answer) -> str:
 def announced(case: GoalCase) -> pd.Series | None:
     """The row of the goals' table, else of the register, in which a government stated the goal; None if none did."""
     kind, number, currency = parse_goal(case.goal)
-    table = _announced()
+    # Those of the table of goals, and after them those of the register, in the columns of the former.
+    names = {"measure": "kind", "target_unit": "unit", "target_year": "deadline", "source_target_url": "url"}
+    register = load_targets().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
+    register = register.assign(rate_pct=register["target_value"], level=register["target_value"])
+    table = pd.concat([load_goals_table().rename(columns={"measure": "flow"}), register], ignore_index=True)
     same = (
         (table["reporter"] == case.reporter)
         & (table["partner"] == case.partner)
@@ -110,14 +104,6 @@ def announcement(case: GoalCase) -> Said:
     told = form.format(when=row["announced"], day=pd.Timestamp(row["announced"]))
     who, url = row["announcer"], row["url"]
     return markdown("Announced {when} by {who} ([source]({url:url})).", when=told, who=who, url=url)
-
-
-def _announced() -> pd.DataFrame:
-    """The announced goals of the table of goals, and after them those of the register, in the columns of the former."""
-    names = {"measure": "kind", "target_unit": "unit", "target_year": "deadline", "source_target_url": "url"}
-    register = load_targets().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
-    register = register.assign(rate_pct=register["target_value"], level=register["target_value"])
-    return pd.concat([load_goals_table().rename(columns={"measure": "flow"}), register], ignore_index=True)
 
 
 def goal_in_words(case: GoalCase, goal: Goal) -> Said:
@@ -148,9 +134,7 @@ def contents() -> Said:
     for path in sorted(notebooks_dir().glob("[0-9]*.ipynb")):
         title, _, words = "".join(json.loads(path.read_bytes())["cells"][0]["source"]).partition("\n")
         if not title.startswith("# "):
-            raise UserError(
-                f"{path.name}: cell 1: found {title[:40]!r}, expected the question as a title, # …"
-            )
+            raise unclear(f"{path.name}: cell 1", repr(title[:40]), "the question as a title, # …")
         said = ". ".join(words.strip().partition("\n")[0].split(". ")[:2]).removesuffix(".")
         rows.append(f"| [{title.removeprefix('# ')}]({path.name}) | {said}. |")
     return Said("\n".join(rows))

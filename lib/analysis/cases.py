@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from lib import figures as fig
 from lib import words
 from lib.cases import GOAL, REPORTER, Case, FlowCase, GoalCase, TrendCase
-from lib.errors import UserError
+from lib.errors import UserError, unclear
 from lib.goals import make_goal, parse_goal
 
 
@@ -32,11 +32,10 @@ class PaceCase(TrendCase):
         return make_goal(self.goal, self.base_year, self.deadline, levels, self.currency).rate
 
 
+# A number may be written as text, which `Literal` alone would refuse.
 Digits = BeforeValidator(lambda value: int(value) if str(value).strip().isdigit() else value)
-"""A number may be written as text, which `Literal` alone would refuse."""
 
-LAST_OUTCOME = 2020
-"""Last year of the panel on which forecasts are scored."""
+LAST_OUTCOME = 2020  # last year of the panel on which forecasts are scored
 
 
 class DriverCase(TrendCase):
@@ -90,13 +89,9 @@ class CompareCase(GoalCase):
             raise UserError(f"until: found {self.until}, expected {self.as_of} (as_of) or later")
         super().check_against_data()
 
-    def first(self) -> GoalCase:
-        """The goal on the first day."""
-        return GoalCase(**self.model_dump(exclude={"until"}))
-
-    def last(self) -> GoalCase:
-        """The goal on the last day."""
-        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": self.until})
+    def on(self, day: date) -> GoalCase:
+        """The goal on one day."""
+        return GoalCase(**self.model_dump(exclude={"until"}) | {"as_of": day})
 
     def title(self) -> str:
         """One line that names flow, goal and both days."""
@@ -139,10 +134,8 @@ class ScenarioCase(GoalCase):
         """Refuse also a goal whose outcome the day knew: nothing is left that could change it."""
         super().check_against_data()
         if self.deadline in self.series().index:
-            raise UserError(
-                f"deadline: found {self.deadline}, whose level was known on {self.as_of}; expected a year without a "
-                "level in this notebook, or an earlier as_of"
-            )
+            found = f"deadline: found {self.deadline}, whose level was known on {self.as_of}"
+            raise UserError(f"{found}; expected a year without a level in this notebook, or an earlier as_of")
 
 
 class HiddenCase(GoalCase):
@@ -169,10 +162,8 @@ class HiddenCase(GoalCase):
         """Refuse also a deadline that is not over: nothing is hidden yet."""
         super().check_against_data()
         if self.deadline >= self.as_of.year:
-            raise UserError(
-                f"deadline: found {self.deadline}, expected a year that was over on {self.as_of}: before, nothing is "
-                "hidden, and 03_could_one_have_known has the forecast"
-            )
+            before = "before, nothing is hidden, and 03_could_one_have_known has the forecast"
+            raise unclear("deadline", str(self.deadline), f"a year that was over on {self.as_of}: {before}")
 
 
 class ScoreCase(Case):
@@ -186,14 +177,12 @@ class ScoreCase(Case):
     def check_against_data(self) -> None:
         """Refuse origins whose outcomes lie after the panel's last year."""
         if self.last_origin < self.first_origin:
-            raise UserError(
-                f"last_origin: found {self.last_origin}, expected {self.first_origin} (first_origin) or later"
+            raise unclear(
+                "last_origin", str(self.last_origin), f"{self.first_origin} (first_origin) or later"
             )
         if self.first_origin + self.years > LAST_OUTCOME:
-            raise UserError(
-                f"first_origin: found {self.first_origin}, expected {LAST_OUTCOME - self.years} or earlier: "
-                f"outcomes are known to {LAST_OUTCOME}"
-            )
+            known = f"{LAST_OUTCOME - self.years} or earlier: outcomes are known to {LAST_OUTCOME}"
+            raise unclear("first_origin", str(self.first_origin), known)
 
     def title(self) -> str:
         """One line that names the goal and the origins."""

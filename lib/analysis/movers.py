@@ -1,35 +1,54 @@
-"""What moved a flow: currency, prices, oil, parts of the whole, single years, breaks, drivers."""
+"""What moved a flow: currency, prices, oil, parts of the whole, single years, and drivers.
 
-from dataclasses import dataclass
+Drivers of the same year explain afterwards. What they add to a forecast of the next year's growth is tried out of
+sample: *known* regressions use what the drivers did up to the origin, *foresight* is told what they will do in the
+year forecast, which nobody is. Both are fitted to the years up to the origin only.
+"""
+
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from lib import figures as fig
 from lib import growth
-from lib.analysis import regressions
+from lib import law as laws
 from lib.analysis.cases import DriverCase
+from lib.analysis.trends import is_still
 from lib.errors import UserError
-from lib.reference import read_kept
+from lib.growth import log_growth
+from lib.reference import prior_for, read_kept
 
 PARTS = {"yuan": "yuan against dollar", "prices": "China's prices, in yuan", "real": "quantity (the rest)"}
 
+DRIVERS = {
+    "oil": "oil price (Brent, dollars)",
+    "rouble": "dollars a rouble",
+    "russia_gdp": "real GDP of Russia",
+    "china_gdp": "real GDP of China",
+}
+"""Drivers by short name, all as log growth of the year's average (prices) or of the year (GDP)."""
 
-@dataclass(frozen=True)
-class View:
+LEAST_YEARS = 12  # for a fit: four drivers and a constant leave seven degrees of freedom then
+LEAST_RATES = 10  # before the first origin of a forecast: they leave five then
+LEAST_FORECASTS = 8  # with fewer forecasts than this, no word on which is better
+
+
+class View(NamedTuple):
     """What the notebook looks at.
 
     Parameters
     ----------
-    case : the parameters.
     family : level by year of the flow and of each larger one, in the case's currency.
-    subject : reporter of the flow with the longest unbroken record of growth, on which breaks and drivers are read;
-        name : that flow in words.
-    usd : its level in million dollars.
+    subject : reporter of the flow with the longest unbroken record of growth (`run`), on which breaks and drivers are
+        read; name : that flow in words; usd : its level in million dollars.
     drivers : log growth of the drivers by year, as far as over on the day; none where the trade is not that of China
         with Russia, of which they were chosen.
+    with_china : whether China or a place in it is one side of the trade.
+    state : why drivers explain nothing, where they do not: "other" trade, growth that stands "still", or "few" years.
+    run : the longest unbroken run of the subject's log growth, in the case's currency.
     """
 
     case: DriverCase
@@ -39,96 +58,53 @@ class View:
     usd: pd.Series
     drivers: pd.DataFrame
 
-    @property
-    def with_china(self) -> bool:
-        """Whether China or a place in it is one side of the trade."""
-        above, names = fig.parents(), [self.subject]
-        while parent := above.get(names[-1]):
-            names.append(parent)
-        return "China" in (*names, self.case.partner)
-
-    @property
-    def state(self) -> str:
-        """Why drivers explain nothing, where they do not: "other" trade, growth that stands "still", or "few" years."""
-        if self.drivers.empty:
-            return "other"
-        return "still" if regressions.is_still(growth.log_growth(self.usd).dropna()) else "few"
-
-    @property
-    def run(self) -> pd.Series:
-        """The longest unbroken run of the subject's log growth, in the case's currency."""
-        return _longest_run(growth.log_growth(self.family[self.subject]).dropna())
+    with_china: bool
+    state: str
+    run: pd.Series
 
 
 def look(case: DriverCase) -> View:
     """Read the flow, the larger flows that contain it, and the drivers, as known on the case's day."""
     members = {member.reporter: member for member in [case, *case.lineage()]}
     family = {name: member.series()["value_mn"] for name, member in members.items()}
-    subject = max(family, key=lambda name: len(_longest_run(growth.log_growth(family[name]).dropna())))
+    subject = max(family, key=lambda name: len(_longest_run(family[name])))
     usd = members[subject].model_copy(update={"currency": "USD"}).series()["value_mn"]
-    driven_by = regressions.drivers(fig.load_covariates(), case.as_of.year)
+    driven_by, above, sides = drivers(case.as_of.year), fig.parents(), [subject]
+    while parent := above.get(sides[-1]):
+        sides.append(parent)
     if not {"China", "Russia"} <= {*family, case.partner}:
         driven_by = driven_by.iloc[:0]
-    return View(case, family, subject, members[subject].flow_name, usd, driven_by)
+    state = "other" if driven_by.empty else "still" if is_still(log_growth(usd).dropna()) else "few"
+    about = usd, driven_by, "China" in (*sides, case.partner), state, _longest_run(family[subject])
+    return View(case, family, subject, members[subject].flow_name, *about)
 
 
-def _longest_run(rates: pd.Series) -> pd.Series:
-    """The longest run of consecutive years; the later one of two."""
-    if rates.empty:
-        return rates
+def _longest_run(level: pd.Series) -> pd.Series:
+    """The longest run of log growth in consecutive years; the later one of two."""
+    rates = log_growth(level).dropna()
     runs = rates.groupby((rates.index.to_series().diff() != 1).cumsum().to_numpy())
-    return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]))
-
-
-# --- growth taken apart into pieces that add up exactly: log growth, or contributions to growth ---
-
-
-def log_parts(level: pd.Series, factors: dict[str, pd.Series], rest: str = "rest") -> pd.DataFrame:
-    """Log growth of a level as the sum of the log growth of its factors and what they leave.
-
-    A level in dollars is, for instance, dollars a yuan × price in yuan × quantity; the factors that are known
-    are taken off, and the remainder is named `rest`.
-
-    Parameters
-    ----------
-    level : Series by year, positive.
-    factors : names and Series by year, positive; each multiplies the level.
-
-    Returns
-    -------
-    Frame by year: growth, one column a factor, the remainder; the columns after the first add up to it. Years
-    in which any of them is not known are left out.
-    """
-    parts = pd.DataFrame({"growth": growth.log_growth(level)})
-    for name, factor in factors.items():
-        parts[name] = growth.log_growth(factor.reindex(level.index.union(factor.index)))
-    parts[rest] = parts["growth"] - parts[list(factors)].sum(axis=1, skipna=False)
-    return parts.dropna()
-
-
-def gdp_deflator(nominal_usd: pd.Series, real_growth_pct: pd.Series, cny_per_usd: pd.Series) -> pd.Series:
-    """Price level of China's output in yuan, an index by year: nominal GDP in yuan / real GDP; 1 in its first year."""
-    prices = growth.log_growth(nominal_usd * cny_per_usd).sub(np.log1p(real_growth_pct / 100)).dropna()
-    index = np.exp(prices.cumsum())
-    return pd.concat([pd.Series([1.0], index=[int(prices.index[0]) - 1]), index]).rename_axis("year")
+    return max((run for _, run in runs), key=lambda run: (len(run), run.index[-1]), default=rates)
 
 
 def currency_parts(view: View) -> pd.DataFrame:
-    """Log growth in dollars of the subject as yuan, Chinese prices and the rest, by year; none without China."""
+    """Log growth in dollars of the subject (growth) as that of yuan, Chinese prices and the rest (`PARTS`), by year.
+
+    Prices are those of China's output in yuan: nominal GDP in yuan / real GDP. Years in which any of them is not
+    known are left out; none is left without China.
+    """
     if not view.with_china:
         return pd.DataFrame(columns=["growth", *PARTS])
-    over = view.case.as_of.year - 1
-    cny = fig.covariate("cny_per_usd").loc[:over]
-    gdp, real = (fig.covariate(f"china_gdp_{name}").loc[:over] for name in ("current_usd", "real_growth_pct"))
-    prices = gdp_deflator(gdp, real, cny)
-    return log_parts(view.usd, {"yuan": 1 / cny, "prices": prices}, rest="real")
+    names = ("cny_per_usd", "china_gdp_current_usd", "china_gdp_real_growth_pct")
+    cny, gdp, real = (fig.covariate(name).loc[: view.case.as_of.year - 1] for name in names)
+    prices = log_growth(gdp * cny) - np.log1p(real / 100)
+    parts = pd.DataFrame({"growth": log_growth(view.usd), "yuan": log_growth(1 / cny), "prices": prices})
+    return parts.assign(real=parts["growth"] - parts["yuan"] - parts["prices"]).dropna()
 
 
 def fuel_parts(view: View) -> pd.DataFrame:
     """Kept contributions of fuel prices and quantities to China's flow with Russia, for years over on the day."""
-    case, kept = view.case, read_kept("fuel_split.csv")
-    if case.reporter == "Russia":
-        case = case.mirror()
+    kept = read_kept("fuel_split.csv")
+    case = view.case.mirror() if view.case.reporter == "Russia" else view.case
     ours = case.partner == "Russia" and "China" in (*view.family, case.reporter)
     rows = kept[ours & (kept["flow"] == case.flow) & (kept["year"] < case.as_of.year)]
     return rows.drop(columns="flow").set_index("year")
@@ -155,11 +131,9 @@ def parts_of_whole(view: View) -> pd.DataFrame:
 
 
 def both_flows(view: View) -> pd.DataFrame:
-    """Exports and imports of the subject, by year of which both and those a year before are known.
+    """Exports and imports of the subject, by year of which both and those a year before are known; fractions.
 
-    Returns
-    -------
-    Frame with year, growth (of their sum), export and import (contributions), import_share; fractions.
+    `growth` is that of their sum, `export` and `import` what each contributed to it.
     """
     names, parts = ["year", "growth", "export", "import", "import_share"], {}
     for flow in ("export", "import") if view.case.flow == "total" else ():
@@ -188,23 +162,154 @@ def aside(family: dict[str, pd.Series], year: int) -> pd.DataFrame:
     """
     rows = []
     for name, level in family.items():
-        known = level.dropna()
-        if not {year - 1, year} <= set(known.index) or len(known) < 3:
+        log = np.log(level.dropna())
+        if {year - 1, year} <= set(log.index) and len(log) >= 3:
+            total, own = log.iloc[-1] - log.iloc[0], log[year] - log[year - 1]
+            years = log.index[-1] - log.index[0]
+            rates = np.expm1([total / years, (total - own) / (years - 1), own])
+            rows.append((name, log.index[0], log.index[-1], *rates, own / total if total else np.nan))
+    columns = ["name", "first", "last", "with_year", "without_year", "in_year", "share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def drivers(before: int) -> pd.DataFrame:
+    """Log growth of each driver (columns, `DRIVERS`) by year, from years that ended before a calendar year.
+
+    Of an as-of date that is its year, so that nothing of it leaks in. Growth of the rouble is that of its price in
+    dollars: positive when it gained. NaN where a driver is not known.
+    """
+    rows = fig.load_covariates()
+    wide = rows[rows["year"] < before].pivot(index="year", columns="variable", values="value")
+    wide.index = wide.index.astype(int)
+    gdp = {f"{of}_gdp": np.log1p(wide[f"{of}_gdp_real_growth_pct"] / 100) for of in ("russia", "china")}
+    prices = {"oil": log_growth(wide["brent_usd_per_bbl"]), "rouble": -log_growth(wide["rub_per_usd"])}
+    return pd.DataFrame(prices | gdp)
+
+
+def with_drivers(level: pd.Series, driven_by: pd.DataFrame) -> pd.DataFrame:
+    """Log growth of a flow (column growth) beside its drivers, for the years in which all are known."""
+    return pd.concat([log_growth(level).rename("growth"), driven_by], axis=1).dropna().sort_index()
+
+
+def ols(table: pd.DataFrame, lags: int = 0) -> Any:
+    """Least squares of the column growth on the others and a constant; errors of Newey & West (1987) with some lags."""
+    from statsmodels.regression.linear_model import OLS
+
+    design = table.drop(columns="growth").assign(const=1.0)
+    errors = {"cov_type": "HAC", "cov_kwds": {"maxlags": lags, "use_correction": True}, "use_t": True}
+    return OLS(table["growth"], design).fit(**(errors if lags else {}))
+
+
+def _is_thin(table: pd.DataFrame) -> bool:
+    """Whether a table of growth and drivers is too short for a fit, or its growth never changes."""
+    return len(table) < LEAST_YEARS or is_still(table["growth"])
+
+
+def coefficients(table: pd.DataFrame) -> pd.DataFrame:
+    """Least squares of growth on the drivers (a column each, by year), and how fragile it is.
+
+    Returns
+    -------
+    Frame by driver: name, coefficient, low and high (95 %: Newey & West 1987, two lags, small-sample correction, t
+    distribution), p, vif (variance inflation factor: 1 / (1 − R² on the other drivers)), least and most (when each
+    year is left out in turn) and firm (significant at 5 % and of one sign throughout). R² stands in `attrs["r2"]`.
+    Empty for fewer than `LEAST_YEARS` years, or growth that never changes.
+    """
+    if _is_thin(table):
+        return pd.DataFrame()
+    fitted = ols(table, lags=2)
+    found = fitted.conf_int().set_axis(["low", "high"], axis=1).drop(index="const")
+    moved = pd.DataFrame({year: ols(table.drop(year)).params for year in table.index}).T
+    # On standardised drivers the variance of a slope is the diagonal of the inverse of their correlations.
+    vif = np.diag(np.linalg.inv(table.drop(columns="growth").corr()))
+    found = found.assign(coefficient=fitted.params, p=fitted.pvalues, vif=vif, name=pd.Series(DRIVERS))
+    found = found.assign(least=moved.min(), most=moved.max())
+    found = found.assign(firm=(found["p"] <= 0.05) & (found["least"] * found["most"] > 0))
+    found.attrs = {"r2": float(fitted.rsquared)}
+    return found
+
+
+def explained(table: pd.DataFrame) -> pd.DataFrame:
+    """Each year's growth as what each driver contributes, the constant and the residual: they add up exactly.
+
+    Columns are those, `growth`, and `fit` (growth without the residual); no row where `coefficients` has none.
+    """
+    if _is_thin(table):
+        return pd.DataFrame(columns=["growth", "fit", "residual"])
+    fitted = ols(table)
+    slopes, growth = fitted.params.drop("const"), table["growth"]
+    rest = {"const": fitted.params["const"], "residual": fitted.resid}
+    return (table[slopes.index] * slopes).assign(**rest, growth=growth, fit=growth - fitted.resid)
+
+
+def forecasts(level_usd_mn: pd.Series, drivers: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts of each year's log growth from the year before, by model, with their scores.
+
+    Returns
+    -------
+    Frame: origin, year (the one forecast), model, location, scale, df, error (location − what came), crps, inside
+    (whether the 80 % interval held it); origins from `LEAST_RATES` rates on for which all models can be fitted and
+    judged, none before a gap; no row where growth never changes.
+    """
+    growth = log_growth(level_usd_mn).dropna()
+    table = pd.concat([growth.rename("growth"), drivers], axis=1).sort_index()
+    complete = table.dropna().index
+    rows: list[tuple[Any, ...]] = []
+    for origin in () if is_still(growth) else complete:
+        if (complete <= origin).sum() < LEAST_RATES or origin + 1 not in complete:
             continue
-        first, last = int(known.index[0]), int(known.index[-1])
-        total, own = np.log(known[last] / known[first]), np.log(known[year] / known[year - 1])
-        row = {"name": name, "first": first, "last": last, "with_year": np.expm1(total / (last - first))}
-        row |= {"without_year": np.expm1((total - own) / (last - first - 1)), "in_year": np.expm1(own)}
-        rows.append(row | {"share": own / total if total else np.nan})
-    return pd.DataFrame(rows)
+        past = growth.loc[:origin]
+        # The law of the collection without its class part: own rates to the origin, shrunk to the class known then.
+        own_class = laws.drawn(prior_for(float(level_usd_mn[origin]) * 1e6, origin))
+        own = laws.posterior(past.to_numpy(), own_class)
+        scale = float(np.sqrt(own.variance)) * float(laws.years_worth(own, 1))
+        found = {"core": (float(laws.location(own, 1)), scale, float(own.df))}
+        found["walk"] = 0.0, float(np.sqrt(np.mean(past**2))), float(len(past))
+        for names, label in ((["oil"], "oil"), (list(drivers.columns), "all")):
+            lagged = pd.concat([table["growth"], table[names].set_axis(table.index + 1)], axis=1).sort_index()
+            found[f"{label}, known"] = _predicted(lagged.loc[: origin + 1], names)
+            found[f"{label}, foresight"] = _predicted(table.loc[complete].loc[: origin + 1], names)
+        rows += [(origin, origin + 1, model, *law, growth[origin + 1]) for model, law in found.items()]
+    return _scored(pd.DataFrame(rows, columns=["origin", "year", "model", "location", "scale", "df", "came"]))
 
 
-LEAST_FORECASTS = 8
-"""With fewer forecasts than this, no word on which is better."""
+def _predicted(table: pd.DataFrame, names: list[str]) -> tuple[float, float, float]:
+    """Least-squares prediction of the last row from those before, a Student-t: location, scale, degrees of freedom."""
+    past = table.iloc[:-1].dropna(subset=["growth", *names])
+    fitted = ols(past[["growth", *names]])
+    ahead = fitted.get_prediction(table[names].iloc[[-1]].assign(const=1.0))
+    return float(ahead.predicted_mean[0]), float(ahead.se_obs[0]), float(fitted.df_resid)
+
+
+def _scored(found: pd.DataFrame) -> pd.DataFrame:
+    """Forecasts with error, CRPS and whether the 80 % interval held what came."""
+    if found.empty:
+        return found
+    import scoringrules
+
+    error, scale = found["location"] - found["came"], found["scale"].clip(lower=1e-6)
+    law = (found[name].to_numpy() for name in ("came", "df", "location"))
+    crps = scoringrules.crps_t(*law, scale.to_numpy())
+    return found.assign(error=error, crps=crps, inside=error.abs() <= scale * stdtrit(found["df"], 0.9))
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """Scores by model over all years, in the order of `forecasts`, in log growth; empty without any.
+
+    `inside` is the share of intervals that held, `better` counts years in which its CRPS beat the core's, of `years`.
+    """
+    if found.empty:
+        return pd.DataFrame()
+    core = found[found["model"] == "core"].set_index("year")["crps"]
+    better = found["crps"] < found["year"].map(core)
+    rows = found.assign(better=better, rmse=found["error"] ** 2, mae=found["error"].abs(), years=1)
+    how = {"rmse": "mean", "mae": "mean", "crps": "mean", "inside": "mean", "better": "sum", "years": "sum"}
+    scores = rows.groupby("model", sort=False).agg(how)
+    return scores.assign(rmse=np.sqrt(scores["rmse"]))
 
 
 def gains(scores: pd.DataFrame) -> dict[str, Any]:
-    """What drivers add to a forecast of the next year, from `regressions.summary`.
+    """What drivers add to a forecast of the next year, from `summary`.
 
     Returns
     -------
@@ -214,9 +319,9 @@ def gains(scores: pd.DataFrame) -> dict[str, Any]:
     n = 0 if scores.empty else int(scores.loc["core", "years"])
     if n < LEAST_FORECASTS:
         return {"n": n, "kind": "few" if n else "without"}
-    core = scores.loc["core", "crps"]
-    known = scores.loc[["oil, known", "all, known"], "crps"].min()
-    foreseen = scores.loc[["oil, foresight", "all, foresight"], "crps"].min()
+    crps = scores["crps"]
+    core, known = crps["core"], crps[["oil, known", "all, known"]].min()
+    foreseen = crps[["oil, foresight", "all, foresight"]].min()
     gain, told = 1 - known / core, 1 - foreseen / core
     kind = "worse" if gain < 0 else "nothing" if gain < 0.05 else "some"
     found = {"core": core, "known": known, "foreseen": foreseen, "gain": gain, "told": told}

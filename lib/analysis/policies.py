@@ -6,7 +6,6 @@ autocorrelation mean nothing here; the honest yardsticks are the spread of the o
 error of their mean) and the rank of the year among all years (placebo in time).
 """
 
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 
 from lib import figures as fig
 from lib.analysis.cases import PolicyCase
-from lib.errors import UserError, quote
+from lib.errors import quote, unclear
 from lib.growth import log_growth
 from lib.reference import read_kept
 from lib.series import annual_series, exchange_rates
@@ -26,10 +25,7 @@ WITH_OIL, ORDINARY = "Not to be told from the oil price", "Not to be told from a
 EXPORTERS = {"total": ("RUS", "CHN"), "export": ("CHN",), "import": ("RUS",)}
 """Who exports in a flow seen from China: the synthetic controls that speak to it."""
 
-LEAST_YEARS = 6
-"""Growth rates needed beside the event's own."""
-
-LEAST_LEVELS = 10
+LEAST_YEARS, LEAST_LEVELS = 6, 10  # growth rates needed beside the event's own; levels across a gap
 
 
 class Step(NamedTuple):
@@ -52,16 +48,10 @@ class Step(NamedTuple):
 
 
 def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> Step | None:
-    """The step of one year against the other years, with or without controls of the same year.
+    """The step of one year's log growth against the other years, with or without controls of the same year.
 
-    Parameters
-    ----------
-    growth : log growth by year.
-    controls : by year, such as the growth of the oil price; years in which one is missing are not used.
-
-    Returns
-    -------
-    None where the year itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
+    Years in which a control is missing, such as the growth of the oil price, are not used. None is returned where the year
+    itself or too many others (fewer than `LEAST_YEARS` and the controls) are not known.
     """
     table = pd.concat([growth.rename("growth"), controls], axis=1).dropna().sort_index()
     if year not in table.index or len(table) - 1 < LEAST_YEARS + table.shape[1] - 1:
@@ -84,19 +74,12 @@ def step(growth: pd.Series, year: int, controls: pd.DataFrame | None = None) -> 
 def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> Step | None:
     """The step by unobserved components: random walk with drift and an intervention from `year` on.
 
-    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin &
-    Koopman 2012, section 6.2). Gaps in the record are no harm: series with missing years can be read where `step`
-    cannot. Without gaps the two agree.
+    The intervention is a state with a diffuse prior, so that its estimate is exact given the variance (Durbin & Koopman
+    2012, section 6.2). Gaps in the record are no harm: `level` by year can be read where `step` cannot. Without gaps the
+    two agree. A price may be held constant, such as that of oil, known in every year of the record.
 
-    Parameters
-    ----------
-    level : Series by year, positive, gaps allowed.
-    price : a price to hold constant, such as that of oil, by year, positive, known in every year of the record.
-
-    Returns
-    -------
-    None for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that does not
-    converge.
+    None is returned for a record too short (fewer than `LEAST_LEVELS` levels, or not two on either side) or a fit that
+    does not converge.
     """
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
@@ -119,57 +102,16 @@ def step_across(level: pd.Series, year: int, price: pd.Series | None = None) -> 
     return Step(effect, effect - half, effect + half)
 
 
-class Policy(NamedTuple):
-    """A policy or shock, and a reporter whose trade it was to move: of a row of data/events.csv.
+def read_policies(events: pd.DataFrame) -> pd.DataFrame:
+    """The policies and shocks among the events, a row each reporter, those that the article of April 2014 names first.
 
-    `date` of its event, as printed, is empty where the record holds none; `named`: whether the article of April 2014 names
-    it; `study`: its name in the kept synthetic controls, empty where the panel cannot see it; `fuels`: whether it is about
-    oil, so that the quantity of fuels speaks to it.
+    Refused is a reporter that `reporters.csv` does not have.
     """
-
-    name: str
-    reporter: str
-    date: str
-    named: bool = False
-    study: str = ""
-    fuels: bool = False
-
-
-def read_policies(events: pd.DataFrame) -> list[Policy]:
-    """The policies among the events by reporter, those that the article names first; else in the order of the table.
-
-    Raises
-    ------
-    UserError
-        For a reporter that `reporters.csv` does not have.
-    """
-    rows = events[events["policy"] != ""].rename(columns={"policy": "name"})
+    rows = events[events["policy"] != ""]
     rows = rows.assign(reporter=rows["reporters"].str.split("; ")).explode("reporter")
     for line, name in rows["reporter"][~rows["reporter"].isin(fig.load_reporters()["name"])].items():
-        raise UserError(
-            f"events.csv:{line}: reporters: found {quote(name)}, expected names of reporters.csv joined by '; '"
-        )
-    rows = rows.sort_values("named", ascending=False, kind="stable")
-    return [Policy(*row) for row in rows[list(Policy._fields)].itertuples(index=False)]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the record holds on the effect of one policy on one reporter's trade.
-
-    Parameters
-    ----------
-    date, year : the event's date as printed, and the first year that it could fill; empty and 0 without one.
-    near : years near the event for which a level is known.
-    step, with_oil : the step of that year, alone and beside the oil price; None where too little is known.
-    """
-
-    policy: Policy
-    date: str
-    year: int = 0
-    near: tuple[int, ...] = ()
-    step: Step | None = None
-    with_oil: Step | None = None
+        raise unclear(f"events.csv:{line}: reporters", quote(name), "names of reporters.csv joined by '; '")
+    return rows.sort_values("named", ascending=False, kind="stable", ignore_index=True)
 
 
 def _first_years(dates: pd.Series) -> pd.Series:
@@ -178,129 +120,89 @@ def _first_years(dates: pd.Series) -> pd.Series:
     return day.dt.year + (day.dt.month > 6)
 
 
-def _weigh(policy: Policy, begun: bool, level: pd.Series, oil: pd.Series, span: int) -> Evidence:
-    """Read the record of one reporter around one policy: trade and oil price by year, `span` years to both sides.
-
-    `begun`: whether its event was past on the day.
-    """
-    found = Evidence(policy, policy.date if begun else "")
-    if not found.date or level.empty:
-        return found
-    year = int(_first_years(pd.Series([found.date])).iloc[0])
-    near = tuple(int(y) for y in level.dropna().index if year - span <= y < year + span)
-    found = replace(found, year=year, near=near)
-    if not near or not near[0] < year <= near[-1]:
-        return found
-    rates = log_growth(level).dropna()
-    alone, beside = step(rates, year), step(rates, year, log_growth(oil).rename("oil").to_frame())
-    if alone is None:
-        alone, beside = step_across(level, year), step_across(level, year, oil)
-    return replace(found, step=alone, with_oil=beside)
-
-
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What the notebook looks at.
 
     Parameters
     ----------
-    case : the parameters.
     levels : trade in million dollars by year, of the flow and of each larger one, as known on the day.
     events : the rows of data/events.csv that were past on the day.
-    evidence : one a policy and reporter.
+    evidence : one row a policy and reporter: policy, named, date, reporter, year, near (years within the span for which a
+        level is known), effect, low, high (the step, 95 %), p, rank and n (of the year among all), oil_effect and oil_p
+        (beside the oil price), fuels (what their quantity added in the country's trade), p_low and p_high (of its synthetic
+        controls), beside (other events of that year), tested and conclusion; effects are fractions. NaN where not known,
+        date blank and year 0 where it had not begun.
     tests, gaps, weights : kept synthetic controls of events that were past and flows that are asked about (`flow`, such as
         "RUS to CHN"), their gaps by year, and the weights of their donors, the largest first.
-    fuels : kept contributions of fuels to the growth of trade.
     """
 
-    case: PolicyCase
     levels: dict[str, pd.Series]
     events: pd.DataFrame
-    evidence: list[Evidence]
+    evidence: pd.DataFrame
     tests: pd.DataFrame
     gaps: pd.DataFrame
     weights: pd.DataFrame
-    fuels: pd.DataFrame
 
 
 def look(case: PolicyCase) -> View:
     """Read the record around each policy, as known on the case's day."""
     rates = exchange_rates(fig.load_covariates(), case.as_of_time)
-    levels: dict[str, pd.Series] = {
-        member.reporter: annual_series(member.vintage(), "USD", rates)["value_mn"]
-        for member in [case, *case.lineage()]
-    }
+    family = {one.reporter: one.vintage() for one in [case, *case.lineage()]}
+    levels = {name: annual_series(rows, "USD", rates)["value_mn"] for name, rows in family.items()}
     everything = fig.load_events()
     events = everything[fig.last_days(everything["date"]) <= case.as_of_time]
-    begun = set(events["policy"])
-    oil = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
-    evidence = [
-        _weigh(policy, policy.name in begun, levels[policy.reporter], oil, case.span)
-        for policy in read_policies(everything)
-        if policy.reporter in levels and case.partner == "Russia"
-    ]
+    policies = read_policies(everything)
+    policies = policies[policies["reporter"].isin(levels) & (case.partner == "Russia")]
     tests = read_kept("policy_tests.csv")
     tests = tests.assign(flow=tests["exporter"] + " to " + tests["importer"])
     over = (tests["year"] + tests["after"] <= case.as_of.year) & tests["exporter"].isin(EXPORTERS[case.flow])
-    tests = tests[over & bool(evidence)]
+    tests = tests[over & (len(policies) > 0)]
     about = tests[["event", "exporter", "importer", "pool", "flow", "after"]]
     gaps, weights = (read_kept(f"policy_{name}.csv").merge(about) for name in ("gaps", "weights"))
-    fuels = read_kept("fuel_split.csv").query("flow == @case.flow and year < @case.as_of.year")
-    return View(case, levels, events, evidence, tests, gaps, weights, fuels.set_index("year"))
+    rows = [_evidence(case, one, levels[one.reporter], events, tests) for one in policies.itertuples()]
+    return View(levels, events, pd.DataFrame(rows), tests, gaps, weights)
 
 
-def conclude(view: View, item: Evidence) -> str:
-    """One of the five conclusions, by rule: a step must stand out alone, beside oil and against donors."""
-    if item.policy.date and not item.date:
-        return NOT_YET
-    if item.step is None:
+def _evidence(
+    case: PolicyCase, policy: Any, level: pd.Series, events: pd.DataFrame, tests: pd.DataFrame
+) -> dict[str, Any]:
+    """What the record holds on the effect of one policy on one reporter's trade: a row of `View.evidence`."""
+    begun = policy.policy in set(events["policy"])
+    year = int(_first_years(pd.Series([policy.date])).iloc[0]) if begun and len(level) else 0
+    near = [int(y) for y in level.dropna().index if year - case.span <= y < year + case.span]
+    alone = oil = None
+    if near and near[0] < year <= near[-1]:
+        price = fig.covariate("brent_usd_per_bbl").loc[: case.as_of.year - 1]
+        rates = log_growth(level).dropna()
+        alone, oil = step(rates, year), step(rates, year, log_growth(price).rename("oil").to_frame())
+        if alone is None:
+            alone, oil = step_across(level, year), step_across(level, year, price)
+    # Synthetic controls and fuels are those of the country's trade alone.
+    of_country = policy.reporter == "China"
+    controls = tests[(tests["event"] == policy.study) & bool(policy.study and of_country)]
+    kept = read_kept("fuel_split.csv").query("flow == @case.flow and year == @year < @case.as_of.year")
+    told, beside = (one or Step(*[np.nan] * 3) for one in (alone, oil))
+    row = {"policy": policy.policy, "named": policy.named, "reporter": policy.reporter}
+    row |= {"date": policy.date if begun else "", "year": year, "near": near}
+    row |= told._asdict() | dict(zip(("effect", "low", "high"), np.expm1(told[:3]), strict=True))
+    row |= {"oil_effect": np.expm1(beside.effect), "oil_p": beside.p}
+    row |= {"fuels": kept["fuel_volume"].iloc[0] if policy.fuels and of_country and len(kept) else np.nan}
+    row |= {"p_low": controls["p"].min(), "p_high": controls["p"].max(), "tested": alone is not None}
+    row |= {"beside": int((_first_years(events["date"]) == year).sum()) - 1 if year else np.nan}
+    said = conclude(alone, oil, controls, case.level)
+    return row | {"conclusion": NOT_YET if policy.date and not begun else said}
+
+
+def conclude(alone: Step | None, beside_oil: Step | None, controls: pd.DataFrame, level: float) -> str:
+    """One of four conclusions, by rule: a step must stand out alone, beside oil and against donors (`View.tests`)."""
+    if alone is None:
         return KNOWN_NOTHING
-    if not item.step.is_seen(view.case.level):
+    if not alone.is_seen(level):
         return ORDINARY
-    if item.with_oil is None or not item.with_oil.is_seen(view.case.level):
+    if beside_oil is None or not beside_oil.is_seen(level):
         return WITH_OIL
-    controls = _controls_of(view, item)
     worst = controls.groupby(["exporter", "importer"])["p"].max()  # over the pools of donors
-    return ORDINARY if len(worst) and worst.min() > view.case.level else STANDS_OUT
-
-
-def _controls_of(view: View, item: Evidence) -> pd.DataFrame:
-    """The kept synthetic controls that speak to a policy: of the country's trade alone."""
-    seen = (view.tests["event"] == item.policy.study) & (item.policy.reporter == "China")
-    return view.tests[seen & bool(item.policy.study)]
-
-
-def evidence_frame(view: View) -> pd.DataFrame:
-    """Event × evidence × conclusion, one row a policy and reporter.
-
-    Returns
-    -------
-    Frame with policy, named, date, reporter, year, near (years within the span for which a level is known), effect, low,
-    high (the step, 95 %), p, rank and n (of the year among all), oil_effect and oil_p (beside the oil price), fuels
-    (what their quantity added in the country's trade), p_low and p_high (of its synthetic controls), beside (other
-    events of that year), tested and conclusion; effects are fractions. NaN where not known.
-    """
-    return pd.DataFrame([_evidence_row(view, item) for item in view.evidence])
-
-
-def _evidence_row(view: View, item: Evidence) -> dict[str, Any]:
-    nothing = Step(np.nan, np.nan, np.nan)
-    alone, oil, controls = item.step or nothing, item.with_oil or nothing, _controls_of(view, item)["p"]
-    about_fuels = item.policy.fuels and item.policy.reporter == "China" and item.year in view.fuels.index
-    same_year = int((_first_years(view.events["date"]) == item.year).sum()) - 1
-    row = {"policy": item.policy.name, "named": item.policy.named, "reporter": item.policy.reporter}
-    row |= {"date": item.date, "year": item.year, "near": list(item.near)}
-    row |= dict(zip(("effect", "low", "high"), np.expm1(alone[:3]), strict=True))
-    row |= {
-        "p": alone.p,
-        "rank": alone.rank,
-        "n": alone.n,
-        "oil_effect": np.expm1(oil.effect),
-        "oil_p": oil.p,
-    }
-    row |= {"fuels": view.fuels["fuel_volume"].get(item.year) if about_fuels else np.nan}
-    row |= {"p_low": controls.min(), "p_high": controls.max(), "beside": same_year if item.year else np.nan}
-    return row | {"tested": item.step is not None, "conclusion": conclude(view, item)}
+    return ORDINARY if len(worst) and worst.min() > level else STANDS_OUT
 
 
 def when(date: str) -> float:

@@ -12,63 +12,45 @@ from lib.analysis.plausibility import mirror_pairs, prepare, with_growth
 from lib.cases import FlowCase
 from lib.economies import pair_name
 from lib.growth import implied_base, yoy
-from lib.series import Level, annual_series, exchange_rates, offers
-
-
-def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
-    """Every level of every flow of a family in dollars (`candidates`), labelled as in `record_of`."""
-    rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
-    levels = {one.label_beside(family[0]): candidates(one.vintage(), "USD", rates) for one in family}
-    return pd.concat([rows.assign(reporter=name) for name, rows in levels.items()], ignore_index=True)
+from lib.series import Level, annual_series, offers
 
 
 def candidates(figures: pd.DataFrame, currency: str, rates: pd.DataFrame | pd.Series | None) -> pd.DataFrame:
-    """Every level that the figures of a flow offer for a year (`lib.series.offers`), best first.
+    """Every level that the figures of a flow offer for a year (`lib.series.offers`), sorted by year and preference.
 
     Returns
     -------
-    Frame with columns year, value_mn, grade, figure_id, status, authority, chosen (one True a year), sorted
-    by year and preference.
+    Frame: year, value_mn, grade, figure_id, status, authority, chosen (one True a year).
     """
     found = pd.DataFrame(offers(figures, currency, rates), columns=list(Level._fields))
     found = found.drop(columns="currency").astype({"year": "int64", "value_mn": "float64"})
     return found.assign(chosen=~found.duplicated("year"))
 
 
-def record_of(family: list[FlowCase]) -> pd.DataFrame:
-    """The figures of a family as known on its day; `reporter` is the label of the flow beside the first one."""
-    known = [one.vintage().assign(reporter=one.label_beside(family[0])) for one in family]
-    return pd.concat(known, ignore_index=True)
-
-
 def coverage(record: pd.DataFrame) -> pd.DataFrame:
     """Number of figures by year (columns, without holes) and by reporter and kind of period (rows)."""
-    whole = record.index.to_series().isin(fig.annual(record).index)
-    kind = whole.map({True: "full year", False: "part of a year"})
-    counts = _by_year([record["reporter"], kind], record).reindex(record["reporter"].unique(), level=0)
-    return counts.set_axis([", ".join(names) for names in counts.index])
+    kind = np.where(record.index.isin(fig.annual(record).index), "full year", "part of a year")
+    place = pd.factorize(record["reporter"])[0]
+    order = np.lexsort((kind, place))
+    return _by_year((record["reporter"] + ", " + kind).iloc[order], record)
 
 
 def coverage_by_flow(known: pd.DataFrame) -> pd.DataFrame:
     """The same by pair and flow (rows), in the order of `around`."""
-    name = known["pair"] + ", " + known["flow"].map(fig.FLOW_NAMES)
-    return _by_year([name], known).loc[name.unique()]
+    return _by_year(known["pair"] + ", " + known["flow"].map(fig.FLOW_NAMES), known)
 
 
-def _by_year(names: list[pd.Series], record: pd.DataFrame) -> pd.DataFrame:
-    counts = pd.crosstab(names, record["period_end"].dt.year).rename_axis(columns=None)
-    counts = counts.reindex(columns=range(counts.columns.min(), counts.columns.max() + 1), fill_value=0)
-    return counts.rename_axis(index=[None] * len(names))
+def _by_year(names: pd.Series, record: pd.DataFrame) -> pd.DataFrame:
+    counts = pd.crosstab(names, record["period_end"].dt.year).rename_axis(index=None, columns=None)
+    years = range(counts.columns.min(), counts.columns.max() + 1)
+    return counts.reindex(index=names.unique(), columns=years, fill_value=0)
 
 
 def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
     """Printed growth of full years against growth between the levels used, for the figures of one flow.
 
-    Levels are compared within the currency of the figure; nothing is converted.
-
-    Returns
-    -------
-    Those of `rows` (as `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
+    Levels are compared within the currency of the figure; nothing is converted. Returned are those of `rows` (as
+    `lib.figures.annual` gives them) that print growth, with printed and between (fractions).
     """
     between = pd.Series(float("nan"), index=rows.index)
     for currency, own in rows[rows["currency"] != ""].groupby("currency"):
@@ -79,34 +61,30 @@ def growth_check(rows: pd.DataFrame) -> pd.DataFrame:
 def around(family: Iterable[FlowCase]) -> pd.DataFrame:
     """Everything that the day knew of the flows' pairs: all flows, and what the partner reports of the same trade.
 
-    Returns
-    -------
-    Rows as `lib.figures.load_figures` gives them, with `pair` ("China–Russia") and `ours` (whether the reporter is
-    one of the family, not the partner).
+    Rows are as `lib.figures.load_figures` gives them, with `pair` ("China–Russia") and `ours` (whether the reporter is one
+    of the family, not the partner).
     """
     members = list(family)
-    pairs = {(member.reporter, member.partner): True for member in members}
-    mirrored = {(partner, reporter): False for reporter, partner in pairs if (partner, reporter) not in pairs}
-    curated = fig.load_figures()
-    frames = []
-    for (reporter, partner), ours in (pairs | mirrored).items():
+    ours = {(one.reporter, one.partner): True for one in members}
+    mirrored = {(partner, reporter): False for reporter, partner in ours if (partner, reporter) not in ours}
+    curated, frames = fig.load_figures(), []
+    for (reporter, partner), own in (ours | mirrored).items():
         rows = fetched.beside(curated, reporter)
         rows = rows[(rows["reporter"] == reporter) & (rows["partner"] == partner)]
-        frames.append(rows.assign(pair=pair_name(reporter, partner), ours=ours))
+        frames.append(rows.assign(pair=pair_name(reporter, partner), ours=own))
     return fig.as_of(pd.concat(frames, ignore_index=True), members[0].as_of_time).reset_index(drop=True)
+
+
+def _prepared(known: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+    return prepare(known[which.astype("bool")], fig.covariate("cny_per_usd"))
 
 
 def conflicts(known: pd.DataFrame, flow: str) -> pd.DataFrame:
     """Periods of which several texts print levels in one currency that differ by more than their rounding.
 
-    Returns
-    -------
-    Frame with pair, period_start, period_end, unit, prints, low, high (in the unit), spread (fraction) and
-    figure_ids, the widest spread first.
+    `low`, `high` and the number of `prints` are those of a period, `spread` is high against low, a fraction, the widest first.
     """
-    rows = prepare(
-        known[known["ours"] & (known["flow"] == flow) & known["value"].notna()], fig.covariate("cny_per_usd")
-    )
+    rows = _prepared(known, known["ours"] & (known["flow"] == flow) & known["value"].notna())
     rows = rows.assign(unit=rows["currency"] + " mn")
     by_period = rows.groupby(["pair", "period_start", "period_end", "unit"], sort=False)
     found = by_period.agg(
@@ -127,17 +105,15 @@ def mirrors(known: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     Frame with pair, flow (of ours), period_start, period_end, ours_mn and theirs_mn (US dollars, converted at annual
-    averages where need be) and gap (theirs against ours, fraction), in order of pair, flow and period.
+    averages where need be) and gap (theirs against ours, fraction).
     """
-    rows = prepare(known[known["level_usable"]], fig.covariate("cny_per_usd"))
+    rows = _prepared(known, known["level_usable"])
     pairs = mirror_pairs(rows)
-    for name in ("ours", "pair", "flow"):
-        pairs[name] = pairs["row"].map(rows[name])
+    pairs = pairs.join(rows[["ours", "pair", "flow"]], on="row")
     by = ["pair", "flow", "period_start", "period_end"]
-    found = pairs[pairs["ours"].astype("bool")].groupby(by)[["log", "log_o"]].median().reset_index()
-    levels = np.exp(found[["log", "log_o"]].astype("float64"))
-    found = found.assign(ours_mn=levels["log"], theirs_mn=levels["log_o"])
-    return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1).drop(columns=["log", "log_o"])
+    medians = pairs[pairs["ours"].astype("bool")].groupby(by)[["log", "log_o"]].median().astype("float64")
+    found = np.exp(medians).set_axis(["ours_mn", "theirs_mn"], axis=1).reset_index()
+    return found.assign(gap=found["theirs_mn"] / found["ours_mn"] - 1)
 
 
 REVISION = ["row", "row_o", "implied", "printed", "revision", "rounding"]
@@ -151,19 +127,16 @@ def revisions(known: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame with figure_id (of the release), pair, flow, period_start, period_end, released (its year, or "undated"),
-    before (figure_id of the earlier level), implied and printed (millions), revision (fraction) and rounding (what
-    the printed digits leave open, fraction).
+    Frame with figure_id, pair, flow, period_start, period_end, released (its year, or "undated"), before (figure_id of the
+    earlier level), implied and printed (millions), revision and rounding (what the printed digits leave open; fractions).
     """
-    rows = prepare(known[known["ours"] & known["level_usable"]], fig.covariate("cny_per_usd"))
+    rows = _prepared(known, known["ours"] & known["level_usable"])
     found = pd.concat([_implied_again(rows), _printed_again(rows)], ignore_index=True)
     found = found.astype({"row": "int64", "row_o": "int64"})  # also where there is none
-    for name in ("figure_id", "pair", "flow", "period_start", "period_end"):
-        found[name] = rows[name].reindex(found["row"]).array
-    found["before"] = found["row_o"].map(rows["figure_id"])
     dated = (rows["published"] != "") | rows["known_by"].notna()
-    released = rows["known_from"].dt.year.astype("str").where(dated, "undated")
-    found["released"] = found["row"].map(released)
+    rows = rows.assign(released=rows["known_from"].dt.year.astype("str").where(dated, "undated"))
+    of = rows[["figure_id", "pair", "flow", "period_start", "period_end", "released"]]
+    found = found.join(of, on="row").assign(before=found["row_o"].map(rows["figure_id"]))
     return found.drop(columns=["row", "row_o"])
 
 
@@ -174,8 +147,8 @@ def _implied_again(rows: pd.DataFrame) -> pd.DataFrame:
     rounding = pairs["half"] + pairs["half_o"] + pairs["half_yoy"] / (100 + pairs["yoy_pct"])
     found = pairs.assign(implied=implied, printed=pairs["value_mn_o"], rounding=rounding)
     found = found.assign(revision=found["implied"] / found["printed"] - 1)
-    nearest = found["revision"].abs().sort_values(kind="stable").index
-    return found.loc[nearest].drop_duplicates("row").sort_values("row")[REVISION]
+    nearest = found.sort_values("revision", key=np.abs, kind="stable").drop_duplicates("row")
+    return nearest.sort_values("row")[REVISION]
 
 
 def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
@@ -183,18 +156,15 @@ def _printed_again(rows: pd.DataFrame) -> pd.DataFrame:
     ordered = rows.assign(row=rows.index).sort_values("known_from", kind="stable")
     before = ordered.groupby(["flow_number", "period_number", "currency", "publisher"]).shift()
     found = ordered.assign(implied=ordered["value_mn"], printed=before["value_mn"], row_o=before["row"])
-    revision, rounding = found["implied"] / found["printed"] - 1, ordered["half"] + before["half"]
-    found = found.assign(revision=revision, rounding=rounding)
+    rounding = ordered["half"] + before["half"]
+    found = found.assign(revision=found["implied"] / found["printed"] - 1, rounding=rounding)
     return found[ordered["known_from"] > before["known_from"]].sort_values("row")[REVISION]
 
 
 def flags(known: pd.DataFrame) -> pd.DataFrame:
-    """The flags of `lib.analysis.plausibility` on the reporters' figures.
+    """The flags of `lib.analysis.plausibility` on the reporters' figures, with the status that each figure has.
 
-    Returns
-    -------
-    Its rows with status (that the figure has), settled (whether that status says what is wrong) and meaning (of
-    the rule, in words).
+    `settled` is whether that status says what is wrong, `meaning` what the rule says, in words.
     """
     found = plausibility.find_flags(known, fig.covariate("cny_per_usd"), fig.parents())
     status = known.drop_duplicates("figure_id").set_index("figure_id")[["status", "ours"]]

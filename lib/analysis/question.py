@@ -13,14 +13,11 @@ from typing import Any, NamedTuple
 
 from lib import spoken
 from lib.economies import currency_of, ten_of
-from lib.errors import UserError, quote
+from lib.errors import quote, unclear
 from lib.spoken import FILLERS, FLOW_OF, FLOW_WORDS, NUMBER, SCALE, UNIT, YEAR, YEARLY, places, translations
 
-# --- years ---
-
 _BETWEEN = re.compile(
-    rf"(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])",
-    re.I,
+    rf"(?i)(?:\b(?:from|between|in|over|during|for) )?\b({YEAR}) ?(?:-|to|until|till|through|and|\.\.) ?({YEAR}|[0-9]{{2}})\b(?![.,]?[0-9%]|-[0-9])"
 )
 _BEFORE = re.compile(rf"\bbefore ({YEAR})\b", re.I)
 _SINCE = re.compile(
@@ -29,12 +26,10 @@ _SINCE = re.compile(
     re.I,
 )
 _BY = re.compile(
-    rf"\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({YEAR})\b",
-    re.I,
+    rf"(?i)\b(?:by|until|till|to|in|through|up to)(?: the)?(?: end of| end| year)?(?: (?:31 )?dec(?:ember|\.)?)?[ -]({YEAR})\b"
 )
 _WITHIN = re.compile(
-    r"\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b",
-    re.I,
+    r"(?i)\b(?:in|within|over|during|for)(?: the)?(?: next| coming| following)? ([0-9]{1,2}) ?(?:years?|yrs?|y)\b"
 )
 _LONE_YEAR = re.compile(rf"(?<![0-9.,]){YEAR}(?![0-9.,%])(?! ?(?:{SCALE}|{UNIT}|%|per)(?![a-z]))", re.I)
 
@@ -43,9 +38,8 @@ def _take_years(plain: str, text: str) -> tuple[dict[str, int], str]:
     """Base year, deadline or the length between the two, as far as a tidy text names them; and the text without them."""
     if match := _BEFORE.search(plain):
         year = int(match[1])
-        raise UserError(
-            f"deadline: found {quote(match[0])}, expected the last year that counts: did you mean by {year - 1} or by {year}?"
-        )
+        expected = f"the last year that counts: did you mean by {year - 1} or by {year}?"
+        raise unclear("deadline", quote(match[0]), expected)
     if match := _BETWEEN.search(plain):
         last = match[2] if len(match[2]) == 4 else match[1][:2] + match[2]
         found, rest = {"base_year": int(match[1]), "deadline": int(last)}, _without(plain, match)
@@ -56,9 +50,7 @@ def _take_years(plain: str, text: str) -> tuple[dict[str, int], str]:
                 found[name], rest = int(match[1]), _without(rest, match)
     if other := _LONE_YEAR.search(rest):
         hint = f'did you mean "{"since" if "deadline" in found else "by"} {other[0]}"?'
-        raise UserError(
-            f"years: found {other[0]} in {quote(text)}, expected base and deadline such as 2012-2015: {hint}"
-        )
+        raise unclear("years", f"{other[0]} in {quote(text)}", f"base and deadline such as 2012-2015: {hint}")
     return found, rest
 
 
@@ -67,17 +59,10 @@ def _without(plain: str, match: re.Match[str]) -> str:
     return f"{plain[: match.start()]} | {plain[match.end() :]}"
 
 
-# --- the sentence ---
-
-
 class Question(NamedTuple):
-    """What a sentence asks.
+    """What a sentence asks: the parameters of a case that it names, and what was taken for what without being said.
 
-    Parameters
-    ----------
-    stated : the parameters of a case that it names (goal, reporter, partner, flow, as_of, base_year, deadline, currency).
-    length : years from base to deadline, where it gives them in place of the deadline.
-    notes : what was taken for what, where it was not said outright.
+    `length` is the number of years from base to deadline, where it gives them in place of the deadline.
     """
 
     stated: dict[str, Any]
@@ -85,21 +70,23 @@ class Question(NamedTuple):
     notes: tuple[str, ...]
 
 
+# What sounds like growth from one year to the other, and not like growth a year.
+_IN_ONE_STEP = re.compile(
+    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
+    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{YEAR}",
+    re.IGNORECASE,
+)
+
 _AS_OF = re.compile(
-    r"\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$",
-    re.I,
+    r"(?i)\b(?:as of|as at|as known on|known on|seen on|as seen on) (?:the )?(?:end of )?([^|;?()]{4,24})\)?$"
 )
 
 
 def read_question(text: str, currency: str = "USD") -> Question:
-    """A sentence that names a goal, and perhaps its flow, years and day.
+    """A sentence that names a goal, and perhaps its flow, years and day; `currency` is that of a level that names none.
 
     >>> read_question("Harbin Russia total +25% 2012-2015").stated  # doctest: +NORMALIZE_WHITESPACE
     {'base_year': 2012, 'deadline': 2015, 'goal': '25 %', 'flow': 'total', 'reporter': 'Harbin', 'partner': 'Russia'}
-
-    Parameters
-    ----------
-    currency : of a level that names none.
 
     Raises
     ------
@@ -119,60 +106,44 @@ def read_question(text: str, currency: str = "USD") -> Question:
     if not found.goal:
         if lone := re.search(rf"(?<![\w.,]){NUMBER}(?![\w%])", rest):
             spoken.bare_rate(lone[0], text)
-            raise UserError(
-                f'goal: found {lone[0]} in {quote(text)}, expected its unit: did you mean "{lone[0]} %"?'
-            )
-        raise UserError(f"ask: found no goal in {quote(text)}, expected {spoken.GOAL_EXAMPLES}")
-    _refuse_doubtful_span(found.goal, rest[found.start : found.end], plain, years)
+            raise unclear("goal", f"{lone[0]} in {quote(text)}", f'its unit: did you mean "{lone[0]} %"?')
+        raise unclear("ask", f"no goal in {quote(text)}", spoken.GOAL_EXAMPLES)
+    whole = {"base_year", "deadline"} <= years.keys() and not _IN_ONE_STEP.search(plain)
+    if found.goal.endswith("%") and years and not whole and not re.search(YEARLY, plain, re.IGNORECASE):
+        words = quote(rest[found.start : found.end].strip())
+        expected = f'"{found.goal} a year" or "{found.goal} in all": did you mean {found.goal} a year?'
+        raise unclear("goal", f"{words}, which may be growth a year or from now to then", expected)
     length = years.pop("length", None)
     stated |= years | {"goal": found.goal} | ({"currency": found.currency} if found.currency else {})
     stated |= _flow_and_places(f"{rest[: found.start]} | {rest[found.end :]}", text)
     if "reporter" in stated and "partner" not in stated and re.search(r"\bUS \$", plain):
-        raise UserError(
-            f'partner: found "US $" in {quote(text)}, expected "US$" for dollars or "USA" for the partner: did you mean US$?'
-        )
+        meant = '"US$" for dollars or "USA" for the partner'
+        raise unclear("partner", f'"US $" in {quote(text)}', f"{meant}: did you mean US$?")
     return Question(stated, length, tuple(notes))
-
-
-_IN_ONE_STEP = re.compile(
-    rf"% (?:more|higher|above)|\b(?:by|increase of|growth of) \+?{NUMBER} ?(?:%|per ?cent)"
-    rf"|\b(?:over|above|than|compared (?:to|with)|relative to) (?:the )?(?:level of )?{YEAR}",
-    re.IGNORECASE,
-)
-"""What sounds like growth from one year to the other, and not like growth a year."""
-
-
-def _refuse_doubtful_span(goal: str, words: str, plain: str, years: dict[str, int]) -> None:
-    """Ask what a rate is that has one end only: "25 % by 2030" may be growth a year, or from now to then."""
-    whole = {"base_year", "deadline"} <= years.keys() and not _IN_ONE_STEP.search(plain)
-    if not goal.endswith("%") or whole or not years or re.search(YEARLY, plain, re.IGNORECASE):
-        return
-    raise UserError(
-        f'goal: found {quote(words.strip())}, which may be growth a year or from now to then, expected "{goal} a year" '
-        f'or "{goal} in all": did you mean {goal} a year?'
-    )
 
 
 # --- flow and places ---
 
-_WITH = dict.fromkeys(FLOW_WORDS, "partner")
-_FROM = {"export": "reporter", "import": "partner"}
-_TO = {"export": "partner", "import": "reporter"}
+# What a place is after a word, in a sentence about a flow.
 _ROLES: dict[str, dict[str, str]] = {
     **dict.fromkeys(("of", "by"), dict.fromkeys(FLOW_WORDS, "reporter")),
-    **dict.fromkeys(("with", "с", "со"), _WITH),
-    **dict.fromkeys(("from", "из", "从"), _FROM),
-    **dict.fromkeys(("to", "into", "в"), _TO),
+    **dict.fromkeys(("with", "с", "со"), dict.fromkeys(FLOW_WORDS, "partner")),
+    **{word: {"export": "reporter", "import": "partner"} for word in ("from", "из", "从")},
+    **{word: {"export": "partner", "import": "reporter"} for word in ("to", "into", "в")},
 }
-"""What a place is after a word, in a sentence about a flow."""
 
+# Words that are codes of countries, too, where they stand in capitals.
 _SHORT = FILLERS | {"as", "at", "me", "my", "no", "so", "us", "am", "are", "per", "and", "can"}
-"""Words that are codes of countries, too, where they stand in capitals."""
 
 
 def _flow_and_places(rest: str, text: str) -> dict[str, str]:
     """Flow, reporter and partner of what is left of a sentence; a word without meaning is a mistake."""
-    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", _apart(rest.replace("'s ", " 's ")))
+    plain = rest.replace("'s ", " 's ")
+    if re.search("[一-龥]", plain):  # Chinese words are written without spaces
+        words = {*translations(), *places(), *FLOW_OF, *FILLERS}
+        chinese = sorted((one for one in words if re.fullmatch("[一-龥]+", one)), key=len, reverse=True)
+        plain = re.sub("|".join(chinese), r" \g<0> ", plain)
+    tokens = re.findall(r"[^\s,;:!?()\"|]+|\|", plain)
     role = ""
     flows: set[str] = set()
     found: list[tuple[str, str]] = []
@@ -193,21 +164,11 @@ def _flow_and_places(rest: str, text: str) -> dict[str, str]:
         elif word.strip("|+&/->") and word not in FILLERS:
             close = get_close_matches(word, [*places(), *FLOW_OF], 1, 0.75)
             hint = f"; did you mean {places().get(close[0], close[0])}?" if close else ""
-            raise UserError(
-                f"ask: found {quote(word)} in {quote(text)}, expected words for places, flow, goal and years{hint}"
-            )
+            expected = f"words for places, flow, goal and years{hint}"
+            raise unclear("ask", f"{quote(word)} in {quote(text)}", expected)
     one_way = flows - {"total"}  # "trade" beside exports adds nothing
     flow = one_way.pop() if len(one_way) == 1 else "total"
     return ({"flow": flow} if flows else {}) | _roles(found, flow, text)
-
-
-def _apart(text: str) -> str:
-    """A text whose Chinese words, which are written without spaces, have them."""
-    if not re.search("[一-龥]", text):
-        return text
-    words = {*translations(), *places(), *FLOW_OF, *FILLERS}
-    chinese = sorted((word for word in words if re.fullmatch("[一-龥]+", word)), key=len, reverse=True)
-    return re.sub("|".join(chinese), r" \g<0> ", text)
 
 
 def _longest_name(tokens: list[str]) -> tuple[str, int]:
@@ -225,34 +186,22 @@ def _roles(found: list[tuple[str, str]], flow: str, text: str) -> dict[str, str]
     """Who reports and who is the other side, by the words before their names, else by their order."""
     names = [name for _, name in found]
     if len(set(names)) != len(names) or len(names) > 2:
-        raise UserError(
-            f"ask: found {len(names)} places in {quote(text)} ({', '.join(names)}), expected a reporter and a partner"
-        )
+        found_names = f"{len(names)} places in {quote(text)} ({', '.join(names)})"
+        raise unclear("ask", found_names, "a reporter and a partner")
     sides: dict[str, str] = {}
     for role, name in found:
         if side := _ROLES.get(role, {}).get(flow):
             sides.setdefault(side, name)
-    for side in ("reporter", "partner"):
-        left = [name for name in names if name not in sides.values()]
-        if side not in sides and left:
-            sides[side] = left[0]
-    return {side: sides[side] for side in ("reporter", "partner") if side in sides}
-
-
-# --- units ---
+    left = [name for name in names if name not in sides.values()]
+    free = [side for side in ("reporter", "partner") if side not in sides]
+    return sides | dict(zip(free, left, strict=False))
 
 
 def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     """The currency of a unit, and how many millions it is: "USD bn", "million euros", "亿美元", "mn", "dollars".
 
-    Parameters
-    ----------
-    currency : of a unit that names none.
-
-    Raises
-    ------
-    UserError
-        For a word that is neither a currency nor a scale, or two of a kind.
+    `currency` is that of a unit that names none. Refused is a word that is neither a currency nor a scale,
+    or two of a kind.
     """
     plain = spoken.tidy("unit", text)
     words = re.findall(rf"{UNIT}|(?:{SCALE})(?![a-z])|[^\s,]+", plain, re.IGNORECASE)
@@ -260,7 +209,5 @@ def read_unit(text: str, currency: str = "USD") -> tuple[str, float]:
     scales = [10.0 ** (ten - 6) for word in words if (ten := ten_of(word)) is not None]
     said = [word for word in words if word not in ("of", "in", ".")]
     if len(money) + len(scales) != len(said) or len(money) > 1 or len(scales) > 1 or not words:
-        raise UserError(
-            f'unit: found {quote(text)}, expected currency and scale such as "USD mn" or "bn euros"'
-        )
+        raise unclear("unit", quote(text), 'currency and scale such as "USD mn" or "bn euros"')
     return (money or [currency])[0], (scales or [1e-6])[0]

@@ -4,8 +4,8 @@ The law knows no figure of the flow itself here, only what the row states: size 
 target implies, years from base to target, whether it is trade with one country or with the world; and the
 reference class as the panels released by the day of the announcement had it.
 
-Those who announce a target know more, most often how the year goes. A pull towards that, one number for trade with one
-country and one for trade with the world, is learnt from targets resolved before (`_pulled`).
+Those who announce a target know more, most often how the year goes. A pull towards that is learnt from targets resolved
+before (`_pulled`).
 
 Which features of a target go with its being met is asked of a ridge logistic regression over the register (Hoerl &
 Kennard 1970, le Cessie & van Houwelingen 1992): five standardised features, and a normal prior of standard deviation
@@ -23,9 +23,11 @@ from scipy.special import expit, logit, ndtri
 
 from lib import law
 from lib.analysis.scores import contest
+from lib.economies import economies
 from lib.figures import load_reporters
 from lib.law import Posterior
 from lib.reference import SIZES, Array, last_released, prior_for, read_kept, size_class
+from lib.spoken import read_place
 
 USD_PER_UNIT = {
     "USD": 1.0, "EUR": 1.25, "GBP": 1.6, "JPY": 0.01, "INR": 0.018, "CNY": 0.15, "NZD": 0.7, "AUD": 0.8,
@@ -33,22 +35,18 @@ USD_PER_UNIT = {
 }  # fmt: skip
 """Rough rates, good enough to place a flow in a size class tens of times wider; nothing else uses them."""
 
+# Size where the row states none, near the median of the others: trade with the world, with one country.
 TYPICAL_USD = {True: 5e10, False: 2e9}
-"""Size where the row states none, near the median of the others: trade with the world, with one country."""
 
+# The probabilities that are compared with a constant ½.
 SCORES = ("p_law", "p_pulled", "p_half", "p_base_known", "p_base_other_years")
-"""The probabilities of the register that are compared with a constant ½."""
 
+# Words in a note by which a verdict was taken early or from a part of the period.
 UNCERTAIN = r"verdict from|partial|months|estimate|not comparable|doubt"
-"""Words in a note by which a verdict was taken early or from a part of the period."""
 
 
 def score_register(targets: pd.DataFrame) -> pd.DataFrame:
-    """Probability at announcement of every resolved target whose implied growth is known.
-
-    Parameters
-    ----------
-    targets : as `lib.figures.load_targets` gives them.
+    """Probability at announcement of every resolved target of a whole trade whose implied growth is known.
 
     Returns
     -------
@@ -59,14 +57,39 @@ def score_register(targets: pd.DataFrame) -> pd.DataFrame:
     with hindsight p_base_other_years (share met among targets due in other years) and p_base_others (share met among
     all others).
     """
-    rows = _read_resolved(targets)
+    t = targets[targets["met"].isin(["yes", "no"]) & (left_out(targets) == "")]
+    stated = t["target_value"].where(t["measure"] == "growth_pct_per_year")
+    year = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
+    # The day; of a year or month alone its first, of which nothing later was surely known.
+    first_day = t["announced"].where(t["announced"] != "", year.map("{:.0f}-01-01".format))
+    unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
+    size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
+    rows = t[["target_id"]].assign(announced=year, due=t["target_year"].astype(float))
+    rows = rows.assign(
+        horizon=rows["due"] - t["base_year"].astype(float).fillna(year - 1),
+        rate=t["implied_growth_pct_per_year"].fillna(stated) / 100,
+        size_usd=size.fillna((t["partner"] == "World").map(TYPICAL_USD)),
+        world=t["partner"] == "World",
+        kind=t["measure"],
+        family=t["family"],
+        primary=t["primary"],
+        doubtful=t["note"].str.contains(UNCERTAIN, case=False) | (t["outcome_year"] < t["target_year"]),
+        first=~t.duplicated(["announcer", "partner", "target_year"]),
+        met=(t["met"] == "yes").astype(int),
+        day=pd.to_datetime(first_day, format="ISO8601", errors="coerce").dt.date,
+        resolved=t["outcome_year"].astype(float),
+    )
+    usable = rows[["announced", "due", "rate"]].notna().all(axis=1) & (rows["horizon"] >= 1)
+    rows = rows[usable].astype({"announced": int, "due": int, "horizon": int}).reset_index(drop=True)
     rows["p_law"] = [chance(r.size_usd, r.day, r.world, r.horizon, r.rate) for r in rows.itertuples()]
-    rows["p_pulled"] = _pulled(rows)
-    rows["p_half"] = 0.5
     known = [rows["met"][known_before(rows, year)] for year in rows["announced"]]
-    rows["p_base_known"] = [(met.sum() + 0.5) / (len(met) + 1) for met in known]
-    rows["p_base_other_years"] = [rows["met"][rows["due"] != due].mean() for due in rows["due"]]
-    rows["p_base_others"] = (rows["met"].sum() - rows["met"]) / (len(rows) - 1)
+    rows = rows.assign(
+        p_pulled=_pulled(rows),
+        p_half=0.5,
+        p_base_known=[(met.sum() + 0.5) / (len(met) + 1) for met in known],
+        p_base_other_years=[rows["met"][rows["due"] != due].mean() for due in rows["due"]],
+        p_base_others=(rows["met"].sum() - rows["met"]) / (len(rows) - 1),
+    )
     return rows.drop(columns=["resolved", "day"])
 
 
@@ -78,15 +101,13 @@ def known_before(rows: pd.DataFrame, year: float) -> pd.Series:
     return (rows["resolved"] < year) & (rows["announced"] < year)
 
 
-PULL_SD = 0.5
-"""Standard deviation, in log odds, of the pull before any target has been resolved: fixed beforehand."""
+PULL_SD = 0.5  # log odds, of the pull before any target has been resolved: fixed beforehand
 
 
 def _pulled(rows: pd.DataFrame) -> pd.Series:
     """The probabilities of the law, their log odds moved by what the targets resolved before the announcement teach.
 
-    One shift for trade with one country and one for trade with the world, with a normal prior around none (`PULL_SD`);
-    its most probable value.
+    One shift for trade with one country and one for trade with the world, the most probable under a normal prior.
     """
     found = pd.Series(index=rows.index, dtype=float)
     for (year, world), group in rows.groupby(["announced", "world"]):
@@ -115,53 +136,12 @@ def left_out(targets: pd.DataFrame) -> pd.Series:
 
     A goal below the level of its base year is met by a fall; that judgement is made here and alters no value.
     """
-    asks_for = targets["implied_growth_pct_per_year"].fillna(
-        targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
-    )
+    stated = targets["target_value"].where(targets["measure"] == "growth_pct_per_year")
+    asks_for = targets["implied_growth_pct_per_year"].fillna(stated)
     same = targets["target_unit"] == targets["base_unit"]
     below = (asks_for < 0) | (same & (targets["target_value"] < targets["base_value"]))
     found = pd.Series("", index=targets.index).mask(below, "below its base")
     return found.mask(targets["sector"] != "", "a sector")
-
-
-def _read_resolved(targets: pd.DataFrame) -> pd.DataFrame:
-    """Resolved targets of a whole trade with a deadline and an implied growth, as numbers."""
-    t = targets[targets["met"].isin(["yes", "no"]) & (left_out(targets) == "")]
-    stated = t["target_value"].where(t["measure"] == "growth_pct_per_year")
-    announced = pd.to_numeric(t["announced"].str[:4]).fillna(t["base_year"].astype(float) + 1)
-    base_year = t["base_year"].astype(float).fillna(announced - 1)
-    due = t["target_year"].astype(float)
-    unit = t["base_unit"].str.extract(r"^(\w+) (bn|mn)$")
-    size = t["base_value"] * unit[0].map(USD_PER_UNIT) * unit[1].map({"bn": 1e9, "mn": 1e6})
-    world = t["partner"] == "World"
-    found = pd.DataFrame(
-        {
-            "target_id": t["target_id"],
-            "announced": announced,
-            "day": [_day(text, year) for text, year in zip(t["announced"], announced, strict=True)],
-            "due": due,
-            "resolved": t["outcome_year"].astype(float),
-            "horizon": due - base_year,
-            "rate": t["implied_growth_pct_per_year"].fillna(stated) / 100,
-            "size_usd": size.fillna(world.map(TYPICAL_USD)),
-            "world": world,
-            "kind": t["measure"],
-            "family": t["family"],
-            "primary": t["primary"],
-            "doubtful": t["note"].str.contains(UNCERTAIN, case=False)
-            | (t["outcome_year"] < t["target_year"]),
-            "first": ~t.duplicated(["announcer", "partner", "target_year"]),
-            "met": (t["met"] == "yes").astype(int),
-        }
-    )
-    usable = found[["announced", "due", "rate"]].notna().all(axis=1) & (found["horizon"] >= 1)
-    whole = {"announced": int, "due": int, "horizon": int}
-    return found[usable].astype(whole).reset_index(drop=True)
-
-
-def _day(announced: str, year: float) -> date | None:
-    """The day of an announcement; of a year or month alone its first, of which nothing later was surely known."""
-    return None if np.isnan(year) else pd.Timestamp(announced or f"{year:.0f}-01-01").date()
 
 
 def chance(size_usd: float, day: date, world: bool, years: int, rate: float) -> float:
@@ -173,8 +153,8 @@ def chance(size_usd: float, day: date, world: bool, years: int, rate: float) -> 
 @lru_cache(maxsize=256)
 def _expected(size_index: int, origin: int, world: bool) -> Posterior:
     """What the panels up to a year say of the growth of flows of a size class."""
-    prior = prior_for(float(SIZES[size_index]) + 1, origin, world)
-    return law.posterior(np.array([np.nan]), law.drawn(prior))
+    prior = law.drawn(prior_for(float(SIZES[size_index]) + 1, origin, world))
+    return law.posterior(np.array([np.nan]), prior)
 
 
 GROUPS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -211,35 +191,15 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     return found.rename_axis("group").reset_index()
 
 
-# --- which features go with a target being met ---
-
-SUB_NATIONAL = frozenset(
-    {
-        "Chongqing", "Dong Nai", "Fujian", "Guangdong", "Guizhou", "Hai Phong", "Harbin", "Hebei", "Heilongjiang",
-        "Ho Chi Minh City", "Jiangsu", "Jiaxing", "Leningrad region", "Northern Ireland", "Odisha", "Scotland",
-        "Shaanxi", "Shandong", "South Australia", "Telangana", "Tien Giang", "Uttar Pradesh", "Vinh Phuc",
-        "West Bengal", "Xinjiang", "Yunnan", "Zhejiang",
-    }
-)  # fmt: skip
-"""Reporters of ``targets.csv`` below the level of a country."""
-
+# Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
+# government is below the national level; whether the target is stated as growth.
 FEATURES = ("stretch", "log_horizon", "log_size", "sub_national", "as_growth")
-"""Growth beyond what flows of the size lead to expect, in standard deviations; log of years and of dollars; whether the
-government is below the national level; whether the target is stated as growth."""
-
-PRIOR_SD = 0.5
-"""Of a coefficient: one standard deviation of a feature changes the odds by a factor of 1.6 or so."""
-
-MIN_KNOWN = 20
-"""Resolved targets from which the model is fitted to what was known; before that the share known is taken."""
+PRIOR_SD = 0.5  # of a coefficient: one standard deviation of a feature changes the odds by 1.6 or so
+MIN_KNOWN = 20  # resolved targets from which the model is fitted; before that the share known is taken
 
 
 def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """Features of resolved targets, and what they are grouped by.
-
-    Parameters
-    ----------
-    scores : as `score_register` gives them; targets : as `lib.figures.load_targets` does.
+    """Features of resolved targets, and what they are grouped by, from `score_register`'s rows and the targets.
 
     Returns
     -------
@@ -247,13 +207,10 @@ def features(scores: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     resolved.
     """
     known = targets.set_index("target_id").loc[scores["target_id"]].reset_index()
-    found = _features(
-        scores["p_law"],
-        scores["horizon"],
-        scores["size_usd"],
-        known["reporter"].isin(SUB_NATIONAL),
-        scores["kind"] == "growth_pct_per_year",
-    )
+    nations = {economy.name for economy in economies()}
+    below = ~known["reporter"].map(read_place).isin(nations)
+    as_growth = scores["kind"] == "growth_pct_per_year"
+    found = _features(scores["p_law"], scores["horizon"], scores["size_usd"], below, as_growth)
     rest = scores[["target_id", "due", "announced", "met", "p_law"]]
     resolved = known["outcome_year"].astype(float)
     return pd.concat([found, rest, known["reporter"], resolved.rename("resolved")], axis=1)
@@ -268,13 +225,10 @@ def _features(p_law: Any, years: Any, size_usd: Any, sub_national: Any, as_growt
 def fit(x: Array, met: Array, prior_sd: float = PRIOR_SD) -> tuple[Array, Array, Array]:
     """Ridge logistic regression: maximises ``sum(log p) − sum(b²) / (2 prior_sd²)``, with an intercept without a prior.
 
-    Parameters
-    ----------
-    x : features, shape (targets, features); met : 0 or 1, shape (targets,).
-
     Returns
     -------
-    Coefficients of the standardised features with the intercept first, and mean and standard deviation of each feature.
+    Coefficients of the standardised features with the intercept first, and mean and standard deviation of each feature;
+    `x` has the shape (targets, features).
     """
     centre, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
@@ -300,14 +254,8 @@ def for_goal(
 ) -> tuple[float | None, pd.DataFrame]:
     """What the model would have said of a goal in a year, and the targets resolved before that it is fitted to.
 
-    Parameters
-    ----------
-    rows : as `features` gives them.
-    p_law : of the goal, from its reference class alone (`chance`); reporter : whose trade.
-
-    Returns
-    -------
-    Probability, or None where fewer than `MIN_KNOWN` targets were resolved; and those targets.
+    `rows` are as `features` gives them, `p_law` is that of the goal from its reference class alone (`chance`). The
+    probability is None where fewer than `MIN_KNOWN` targets were resolved.
     """
     known = rows[rows["resolved"] < year]
     if len(known) < MIN_KNOWN:
@@ -319,15 +267,10 @@ def for_goal(
     return float(predict(fitted, one.to_numpy())[0]), known
 
 
-# --- shares met, scores, and what flows of a size did ---
-
-
 def hindsight(size: float, flow: str) -> pd.DataFrame:
-    """Shares over the whole panel with 90 % bands: flows of the size, and those after a jump.
+    """Shares over the whole panel with 90 % bands (low, high): flows of the size, and those after a jump.
 
-    Returns
-    -------
-    Frame: outcome and condition (as `lib.research.base_rates` names them), share, low, high.
+    Outcome and condition are named as `lib.research.base_rates` does.
     """
     kept = read_kept("base_rates.csv")
     panel = "BACI two-way total" if flow == "total" else "BACI directed"
@@ -335,19 +278,13 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
     rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
     class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
     rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
-    return rows[["outcome", "condition", "share", "low", "high"]].reset_index(drop=True)
+    return rows[["outcome", "condition", "share", "low", "high"]]
 
 
 def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
-    """Share met by group with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001); ignores that a year is shared.
+    """Share met by group (`key`) with the 90 % interval of Jeffreys (Brown, Cai & DasGupta 2001): share, n, low, high.
 
-    Parameters
-    ----------
-    scores : as `lib.analysis.register.score_register` gives them; key : the group of each row.
-
-    Returns
-    -------
-    Frame indexed by group: share, n (targets), low, high.
+    The interval ignores that a year is shared.
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -357,17 +294,16 @@ def shares(scores: pd.DataFrame, key: pd.Series) -> pd.DataFrame:
 
 
 def brier_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """Brier scores of probabilities of targets beside a constant ½; due years are resampled (90 %).
+    """Brier scores of probabilities of targets (`SCORES`) beside a constant ½; due years are resampled (90 %).
 
     Returns
     -------
-    Frame indexed by `SCORES`: brier, mean (probability), against_half (better, worse, level), low, high (of the
-    difference to ½).
+    Frame: brier, mean (probability), against_half (better, worse, level), low, high (of the difference to ½).
     """
-    met, rows = scores["met"], {}
+    rows = {}
     for name in SCORES:
-        brier = (scores[name] - met) ** 2
-        told, apart = contest(brier, (0.5 - met) ** 2, scores["due"])
-        rows[name] = (brier.mean(), scores[name].mean(), told, apart.low, apart.high)
-    columns = ["brier", "mean", "against_half", "low", "high"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        brier = (scores[name] - scores["met"]) ** 2
+        told, apart = contest(brier, (0.5 - scores["met"]) ** 2, scores["due"])
+        rows[name] = {"brier": brier.mean(), "mean": scores[name].mean(), "against_half": told}
+        rows[name] |= {"low": apart.low, "high": apart.high}
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,22 +1,32 @@
-"""What an answer rests on and how much it depends on its assumptions; how the same method fared before.
+"""What an answer rests on and how much it depends on its assumptions; how the same method fared before; what if.
 
 Of a forecast: its drift and variance, and forecasts of earlier years. Of years that nobody published: what is known of the
 flows around them.
+
+A scenario moves the log growth of each year after the last one known by a stated amount. Where that is an estimate, it
+has a standard deviation of its own, shared by all years: a Gaussian that is added to the law. The variance of the law
+is kept: what a known driver would take away from it is not, so that scenarios err to the side of doubt.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib import evidence, growth, outlook
 from lib import law as laws
-from lib.analysis.cases import HiddenCase
+from lib.analysis import movers
+from lib.analysis.base_rates import HORIZON, known_share
+from lib.analysis.cases import HiddenCase, ScenarioCase
 from lib.cases import GoalCase
 from lib.evidence import ANALOGUES
-from lib.goals import Goal
-from lib.law import MIN_GROWTH_RATES
+from lib.goals import READINGS, Goal
+from lib.law import MIN_GROWTH_RATES, Law, Posterior
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
+from lib.reference import Array
 
 
 def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
@@ -24,15 +34,17 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
     case, goal, levels = answer.case, answer.goal, answer.levels
     rates = growth.log_growth(levels.loc[: goal.deadline])
     own_class, prior = prior_for(case, base.level_mn, base.origin), base.prior
+
+    def other(**changed: Any) -> Posterior:
+        return laws.posterior(rates, replace(prior, **changed))
+
     posteriors = {
         "own yearly levels": base.posterior,
         "without the larger flows": laws.posterior(rates, own_class),
         "the reference class alone": laws.posterior(np.array([]), own_class),
-        "drift free to differ twice as much": laws.posterior(
-            rates, replace(prior, drift_sd=2 * prior.drift_sd)
-        ),
-        "no drift expected": laws.posterior(rates, replace(prior, drift=0.0)),
-        "a third more erratic": laws.posterior(rates, replace(prior, variance=prior.variance * (4 / 3) ** 2)),
+        "drift free to differ twice as much": other(drift_sd=2 * prior.drift_sd),
+        "no drift expected": other(drift=0.0),
+        "a third more erratic": other(variance=prior.variance * (4 / 3) ** 2),
         "all years weighed alike": laws.posterior(rates, prior, half_life=np.inf),
     }
     if rates.notna().sum() >= MIN_GROWTH_RATES and rates.std() > 1e-12:
@@ -47,12 +59,8 @@ def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:
 def hindcasts(answer: Answer) -> pd.DataFrame:
     """Forecasts that the same method gave at earlier years, for the flow and the larger ones.
 
-    Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up
-    to the origin alone, of levels as known on the case's day.
-
-    Returns
-    -------
-    Frame indexed by origin: flow of (`FlowCase.label_beside`), probability and met (bool).
+    Each asks for growth at the goal's rate over as many years as were left (at least one), from the years up to the origin
+    alone, of levels as known on the case's day: by origin flow of (`FlowCase.label_beside`), probability and met.
     """
     case, goal, rows = answer.case, answer.goal, []
     years = max(goal.deadline - answer.last, 1)
@@ -67,20 +75,12 @@ def hindcasts(answer: Answer) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["flow of", "origin", "probability", "met"]).set_index("origin")
 
 
-# --- years that nobody published ---
-
-
-def family(case: GoalCase) -> list[GoalCase]:
-    """The larger flows that contain this one, the largest first, and the flow itself."""
-    return [*reversed(case.lineage()), case]
-
-
 def rows_used(answer: Answer) -> pd.DataFrame:
     """The figures behind the levels of the flow and of all others that the answer looked at, since the goal's base."""
     case, found = answer.case, []
     unknown = () if answer.law is None else answer.law.years
     other = [case.mirror()] if evidence.MIRROR in answer.evidence else []
-    for one in [*family(case), *other]:
+    for one in [*reversed(case.lineage()), case, *other]:
         rows, series = one.vintage(), one.series()
         behind = set(series.loc[case.base_year :, "figure_id"])
         if one is case and evidence.YEAR_SO_FAR in answer.evidence:
@@ -93,21 +93,16 @@ def rows_used(answer: Answer) -> pd.DataFrame:
 def moves(case: GoalCase, levels: pd.Series) -> pd.DataFrame:
     """How the larger flows moved from the last known year of this one before the deadline to it or the next year known.
 
-    Returns
-    -------
-    Frame: name, first, last (years), change (fraction), rows (the figures behind both levels); flows that are not
-    known in both years are absent.
+    `change` is a fraction, `rows` the figures behind both levels; flows not known in both years are absent.
     """
-    first = int(levels.loc[: case.deadline - 1].index[-1])
-    rows = []
-    for one in family(case)[:-1]:
+    first, rows = int(levels.loc[: case.deadline - 1].index[-1]), []
+    for one in reversed(case.lineage()):
         theirs = one.series()
-        after = theirs.loc[case.deadline :]
-        if first in theirs.index and len(after):
-            ends = theirs.loc[[first, after.index[0]]]
+        after = theirs.loc[case.deadline :].head(1)
+        ends = pd.concat([theirs.loc[theirs.index == first], after])
+        if len(ends) == 2:
             change = ends["value_mn"].iloc[1] / ends["value_mn"].iloc[0] - 1
-            behind = ", ".join(dict.fromkeys(ends["figure_id"]))
-            rows.append((one.reporter, first, int(after.index[0]), change, behind))
+            rows.append((one.reporter, *ends.index, change, ", ".join(ends["figure_id"].unique())))
     return pd.DataFrame(rows, columns=["name", "first", "last", "change", "rows"])
 
 
@@ -120,16 +115,15 @@ def implied_before(case: GoalCase, doubtful: tuple[int, ...]) -> dict[int, float
     if not doubtful or doubtful[0] - 1 in levels.index:
         return {}
     year, rows = doubtful[0], case.vintage()
-    part = rows[(rows["period_end"].dt.year == year) & (rows["period_start"].dt.year == year)]
-    part = part[part["growth_usable"] & part["yoy_pct"].notna()].sort_values("period_end")
+    inside = (rows["period_end"].dt.year == year) & (rows["period_start"].dt.year == year)
+    part = rows[inside & rows["growth_usable"] & rows["yoy_pct"].notna()].sort_values("period_end")
     if part.empty:
         return {}
-    grown, rates = 1 + part["yoy_pct"].iloc[-1] / 100, case.rates()
-    factor, printed = 1.0, part["currency"].iloc[-1]
-    if printed != case.currency:
-        moved = rates[case.currency] / rates[printed]
+    longest, factor = part.iloc[-1], 1.0
+    if longest["currency"] != case.currency:
+        moved = case.rates()[case.currency] / case.rates()[longest["currency"]]
         factor = moved[year - 1] / moved[year]
-    return {year - 1: levels[year] / grown * factor}
+    return {year - 1: levels[year] / (1 + longest["yoy_pct"] / 100) * factor}
 
 
 def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
@@ -163,32 +157,260 @@ def inferred_sensitivity(case: HiddenCase, answer: Answer) -> pd.DataFrame:
     return pd.DataFrame.from_dict(tried, orient="index").rename_axis("assumption")
 
 
-PACE = [
-    *("larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"),
-    *("first_row", "last_row"),
-]
-
-
 def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFrame:
     """Where the flow would have ended had it grown as each larger flow did, from its last known year.
 
-    Uses the whole record, whenever published.
-
     Returns
     -------
-    Frame indexed by the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the
-    deadline; NaN where one of the two years is missing), level_mn (at that pace), target_mn,
-    missing (the years without a level, as text), first_row and last_row (ids of the published figures behind it).
+    By the larger flow (`FlowCase.label_beside`): from_year, from_mn, parent_growth (fraction, to the deadline; NaN where
+    one of the two years is missing), level_mn (at that pace), target_mn, missing (the years without a level, as text),
+    first_row and last_row (ids of the published figures behind it, whenever published).
     """
     before = levels.loc[: goal.deadline].dropna()
     last, rows = int(before.index[-1]), []
     for larger in lineage(case.today()):
         published = larger.series()[["value_mn", "figure_id"]].reindex([last, goal.deadline])
         (start, first_row), (end, last_row) = published.itertuples(index=False)
-        missing = published.index[published["value_mn"].isna()]
-        ids = ("", "") if len(missing) else (first_row, last_row)
-        level = before[last] * end / start
-        absent = " and ".join(map(str, missing))
-        name = larger.label_beside(case)
-        rows.append((name, last, before[last], end / start - 1, level, goal.target_mn, absent, *ids))
-    return pd.DataFrame(rows, columns=PACE).set_index("larger flow")
+        missing = " and ".join(map(str, published.index[published["value_mn"].isna()]))
+        ids = ("", "") if missing else (first_row, last_row)
+        known = larger.label_beside(case), last, before[last], end / start - 1, before[last] * end / start
+        rows.append((*known, goal.target_mn, missing, *ids))
+    columns = ["larger flow", "from_year", "from_mn", "parent_growth", "level_mn", "target_mn", "missing"]
+    return pd.DataFrame(rows, columns=[*columns, "first_row", "last_row"]).set_index("larger flow")
+
+
+# --- scenarios ---
+
+
+class Elasticity(NamedTuple):
+    """Per cent of trade for a per cent of a driver, from `years` growth rates; `r2` is the share of their variance.
+
+    `sd` is the standard error (Newey & West 1987, one lag).
+    """
+
+    driver: str
+    value: float
+    sd: float
+    years: int
+    first: int
+    last: int
+    r2: float
+
+
+class Scenario(NamedTuple):
+    """A change of what is expected.
+
+    Parameters
+    ----------
+    kind : "none", a driver ("oil", "rouble", "gdp"), "step", "parcels", "sanctions", or a driver as it came in
+        hindsight ("oil came", "rouble came").
+    change : what is assumed, in the unit of its parameter: a fraction, points a year, or millions.
+    mean, sd : shift of the log growth of each year from the first unknown one to the deadline, shape (years,), and its
+        standard deviation; the shifts move together.
+    elasticity : what the shift was computed with, if with one.
+    """
+
+    kind: str
+    change: float
+    mean: Array
+    sd: Array
+    elasticity: Elasticity | None = None
+
+
+def steady(
+    kind: str, change: float, total: float, sd: float, years: int, by: Elasticity | None = None
+) -> Scenario:
+    """A shift of the log level at the deadline that comes in equal steps."""
+    return Scenario(kind, change, np.full(years, total / years), np.full(years, sd / years), by)
+
+
+def chances(scenario: Scenario, answer: Answer) -> pd.Series:
+    """Probability of each undecided reading under a scenario, whose shifts end with the last year of the law."""
+    law = answer.law
+    if law is None:
+        return answer.chances
+    mean, sd = (np.concatenate([[0.0], np.cumsum(part)]) for part in (scenario.mean, scenario.sd))
+    place = np.clip(np.array(law.years) - law.years[-1] + len(scenario.mean), 0, len(scenario.mean))
+    widened = law.covariances + np.outer(sd[place], sd[place])
+    changed = replace(law, means=law.means + mean[place], covariances=widened)
+    odds = laws.chances(changed, answer.goal, answer.levels)
+    return odds.reindex(answer.chances.index).clip(outlook.SUREST, 1 - outlook.SUREST)
+
+
+def by_scenario(listed: list[Scenario], answer: Answer) -> pd.DataFrame:
+    """One row a scenario: kind, change, total, total_sd (log level at the deadline), and the chance of each reading.
+
+    Steps up and down of one driver make up for one another. Readings that the figures decide are NaN.
+    """
+    rows = [(one.kind, one.change, sum(one.mean), abs(sum(one.sd))) for one in listed]
+    found = pd.DataFrame(rows, columns=["kind", "change", "total", "total_sd"])
+    odds = pd.DataFrame([chances(one, answer) for one in listed]).reindex(columns=list(READINGS))
+    return found.join(odds.reset_index(drop=True))
+
+
+MIN_YEARS = 6  # fewer yearly growth rates say nothing of an elasticity
+
+
+def drivers(case: GoalCase) -> pd.DataFrame:
+    """Yearly log change of the price of Brent (oil), the rouble in dollars and Russia's real GDP known on the day."""
+    return movers.drivers(case.as_of.year).rename(columns={"russia_gdp": "gdp"})
+
+
+def largest(case: GoalCase) -> GoalCase:
+    """The largest flow that contains the case's: it has the longest record, and its parts move with it."""
+    return [case, *case.lineage()][-1]
+
+
+def is_with_russia(case: GoalCase) -> bool:
+    """Whether Russia is one side of the trade: rouble, Russian growth, pipelines and sanctions speak to no other."""
+    return "Russia" in (case.partner, largest(case).reporter)
+
+
+def estimate(case: GoalCase, driver: str) -> Elasticity | None:
+    """Slope of the yearly log growth of the largest flow on one driver; None where the day knew too few years.
+
+    None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
+    rouble and GDP move together and cannot be told apart.
+    """
+    both = movers.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
+    if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
+        return None
+    fitted = movers.ols(both, lags=1)
+    slope, sd, years = float(fitted.params[driver]), float(fitted.bse[driver]), both.index
+    return Elasticity(driver, slope, sd, len(both), years.min(), years.max(), float(fitted.rsquared))
+
+
+PIPELINES = {2011: "the first crude pipeline", 2018: "its second line"}
+"""Years in which pipelines lifted the province's trade at once (data/README.md, traps)."""
+
+# Growth above expectation is measured from the year before to the one in which trade had been turned around.
+SANCTIONS_SINCE, SANCTIONS_SEEN = 2022, 2023
+
+
+def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
+    """The scenarios that apply to a goal, from the last level known to its deadline; the first changes nothing.
+
+    None but the first applies once the deadline's year is over: what drove those years is in the figures.
+    """
+    years = answer.goal.deadline - answer.last
+    listed = [steady("none", 0.0, 0.0, 0.0, years)]
+    if answer.kind == "inferred":
+        return listed
+    assumed = {"oil": case.oil_pct / 100, "rouble": case.rouble_pct / 100, "gdp": case.gdp_points / 100}
+    by = {driver: estimate(case, driver) for driver in assumed}
+    # Drivers above or below their last known year; GDP in points a year.
+    for driver, change in assumed.items():
+        if (slope := by[driver]) is not None:
+            size = math.log1p(change) * (years if driver == "gdp" else 1)
+            listed.append(steady(driver, change, slope.value * size, slope.sd * size, years, slope))
+    step, share = case.level_shift_pct / 100, case.parcels_mn / float(answer.levels[answer.last])
+    at_once = [("step", step, step)]  # in the first year ahead, to stay
+    at_once += [("parcels", case.parcels_mn, share)] * (share > 0 and is_with_russia(case))
+    for kind, change, jump in at_once:
+        listed.append(Scenario(kind, change, np.log1p(jump) * (np.arange(years) == 0), np.zeros(years)))
+    if seen := since_sanctions(case):  # part of what was gained beyond expectation is undone
+        undone = case.sanctions_undone
+        listed.append(steady("sanctions", undone, -undone * seen["beyond"], undone * seen["sd"], years))
+    for driver in ("oil", "rouble"):  # the paths that they took in fact: hindsight
+        path = drivers(case.today())[driver].reindex(range(answer.last + 1, answer.goal.deadline + 1))
+        if (slope := by[driver]) is not None and path.notna().all():
+            mean, sd = (part * path.to_numpy() for part in (slope.value, slope.sd))
+            listed.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, slope))
+    return listed
+
+
+def pipeline_steps(case: GoalCase) -> pd.Series:
+    """By how much the province's trade with Russia outgrew the country's in the pipeline years the day knew.
+
+    Empty where the trade is not with Russia.
+    """
+    asked = {"partner": "Russia", "flow": "total"}
+    pair = [case.model_copy(update=asked | {"reporter": name}) for name in ("Heilongjiang", "China")]
+    if not (is_with_russia(case) and all(one.is_on_record() for one in pair)):
+        return pd.Series(dtype=float)
+    province, country = (one.series()["value_mn"] for one in pair)
+    return growth.yoy(province / country).reindex(list(PIPELINES)).dropna()
+
+
+def since_sanctions(case: GoalCase) -> dict[str, float]:
+    """What the largest flow gained from the year before the sanctions to the one in which trade had been turned.
+
+    Returns
+    -------
+    gained (log growth), beyond (the part above what was to be expected) and sd (of that expectation); nothing where
+    the goal or the day came before it was known.
+    """
+    top, before, seen = largest(case), SANCTIONS_SINCE - 1, SANCTIONS_SEEN
+    levels = top.series()["value_mn"]
+    known = {before, seen} <= set(levels.index) and is_with_russia(case)
+    if case.deadline < SANCTIONS_SINCE or not known:
+        return {}
+    found = outlook.expect(top, levels.loc[:before]).posterior
+    gained, years = math.log(levels[seen] / levels[before]), seen - before
+    sd = float(np.sqrt(found.variance) * laws.years_worth(found, years))
+    return {"gained": gained, "beyond": gained - float(laws.location(found, years)), "sd": sd}
+
+
+# --- break-even, and what the goal says ---
+
+
+def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -> float:
+    """Growth a year, as the goal would state it, whose probability in a reading is `p`; NaN where there is none.
+
+    On average it is that of a quantile; for the other readings probabilities fall as the rate rises, so that the
+    root is unique (Brent 1973).
+    """
+    from scipy.optimize import brentq
+
+    if reading == "average":
+        level = float(laws.quantiles(law, goal.deadline, [1 - p])[0])
+        return (level / goal.base_mn) ** (1 / goal.years) - 1
+
+    def excess(log_rate: float) -> float:
+        other = replace(goal, rate=float(np.expm1(log_rate)))
+        return float(laws.chances(law, other, levels)[reading]) - p
+
+    low, high = np.log1p([-0.9, 4.0])  # growth a year between which the goal is looked for
+    if reading == "every_year":  # never likelier than on average
+        high = np.log1p(rate_with(p, law, goal, levels, "average")) + 1e-6
+    if excess(low) < 0 or excess(high) > 0:
+        return float("nan")
+    return float(np.expm1(brentq(excess, low, high, xtol=1e-5)))
+
+
+def break_even(
+    law: Law, goal: Goal, levels: pd.Series, chances: Sequence[float] = (0.2, 0.5, 0.8)
+) -> pd.DataFrame:
+    """Growth a year with each of some chances, one row a reading, one column a chance."""
+    rows = {r: [rate_with(p, law, goal, levels, r) for p in chances] for r in READINGS}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(chances)).rename_axis("reading")
+
+
+def required(case: GoalCase, answer: Answer) -> pd.DataFrame:
+    """Growth asked for at the base and still needed on the day, and the share of flows that ever grew so fast.
+
+    Returns
+    -------
+    One row a standpoint: origin, years, needed (a year, on average), size_usd, share (of flows of that size that grew as
+    fast, as the day knew it; NaN beyond ten years).
+    """
+    goal, left = answer.goal, answer.needed.loc["average"]
+    rows = [(goal.base_year, goal.years, goal.rate, goal.base_mn)]
+    if answer.last > goal.base_year and left["years_left"] > 0:
+        rows.append((answer.last, int(left["years_left"]), left["needed"], answer.levels[answer.last]))
+    found = pd.DataFrame(rows, columns=["origin", "years", "needed", "level"])
+    found["size_usd"] = [case.usd_mn(one.level, one.origin) * 1e6 for one in found.itertuples()]
+    asked = zip(found["size_usd"], found["years"], found["needed"], strict=True)
+    share = [
+        float(known_share(size, case.as_of, years, needed)) if years <= HORIZON else np.nan
+        for size, years, needed in asked
+    ]
+    return found.assign(share=share).drop(columns="level")
+
+
+def ever_grew(levels: pd.Series, years: int, rate: float) -> tuple[int, int]:
+    """In how many spans of so many years a flow grew by a rate a year or more on average, and how many there were."""
+    later = levels.reindex(levels.index + years).to_numpy()
+    known = ~np.isnan(later)
+    grew = later[known] >= levels.to_numpy()[known] * (1 + rate) ** years * (1 - 1e-9)
+    return int(grew.sum()), int(known.sum())

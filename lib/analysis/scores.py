@@ -21,8 +21,7 @@ if TYPE_CHECKING:  # research uses the means and intervals, which rest on no cas
 
 BASE = "base_rate_long"
 
-DRAWS = 1000
-"""Bootstrap samples: the ends of a 90 % interval rest on 50 of them each."""
+DRAWS = 1000  # bootstrap samples: the ends of a 90 % interval rest on 50 of them each
 
 
 class Interval(NamedTuple):
@@ -43,18 +42,14 @@ def _resampled(groups: ArrayLike, *values: ArrayLike, seed: int = 0) -> Array:
 
 
 def _interval(estimate: float, drawn: Array) -> Interval:
-    low, high = np.quantile(drawn, [0.05, 0.95])
-    return Interval(float(estimate), float(low), float(high))
+    return Interval(float(estimate), *np.quantile(drawn, [0.05, 0.95]).tolist())
 
 
 def mean_interval(values: ArrayLike, groups: ArrayLike, weights: Any = None, seed: int = 0) -> Interval:
     """Mean with an interval that resamples groups.
 
-    Parameters
-    ----------
-    values : one score per forecast, or the mean of some of one group, shape (n,).
-    groups : origin year (or other cluster) of each, shape (n,); at least two different ones.
-    weights : number of forecasts behind each value; 1 by default.
+    `values` are one score per forecast, or the mean of some of one group, `groups` their origin years (or other clusters;
+    at least two), `weights` the number of forecasts behind each, 1 by default; all of shape (n,).
     """
     values = np.asarray(values, dtype=float)
     each = np.ones_like(values) if weights is None else np.asarray(weights, dtype=float)
@@ -71,14 +66,10 @@ def skill_interval(score: pd.Series, reference: pd.Series, groups: ArrayLike) ->
 def contest(
     score: ArrayLike, other: ArrayLike, groups: ArrayLike, weights: Any = None
 ) -> tuple[str, Interval]:
-    """Whether a forecast's scores are better or worse than another's of the same events, or level with them.
+    """Whether a forecast's scores are "better" or "worse" than another's of the same events, or "level" with them.
 
-    Arguments as in `mean_interval`, paired.
-
-    Returns
-    -------
-    "better", "worse" or "level" (the interval of the mean difference holds zero, or there is one group alone), and
-    that difference: negative where the first is better.
+    Level they are where the interval of the mean difference (`mean_interval`, paired) holds zero, or there is one group
+    alone. That difference comes second: negative where the first is better.
     """
     apart = np.asarray(score, dtype=float) - np.asarray(other, dtype=float)
     if len(np.unique(np.asarray(groups))) < 2:
@@ -87,28 +78,10 @@ def contest(
     return ("better" if found.high < 0 else "worse" if found.low > 0 else "level"), found
 
 
-def worst_expected(common: float, origins: int) -> tuple[float, float]:
-    """Range (90 %) of the coverage of 80 % intervals in the worst of some origins, were they calibrated.
-
-    The probit of the PIT is √common·(shock of the year) + √(1 − common)·(of the flow), both standard normal; an interval
-    covers least in the year whose shock is largest. The years are taken as independent; those that overlap show less.
-
-    Parameters
-    ----------
-    common : share of the variance that flows of one origin have in common, 0 to 1.
-    """
-    largest = np.array([0.95, 0.05]) ** (1 / origins)  # of the shocks of so many years, by size
-    shock, half, own = np.sqrt(common) * ndtri((1 + largest) / 2), ndtri(0.9), np.sqrt(1 - common)
-    low, high = ndtr((half - shock) / own) - ndtr((-half - shock) / own)
-    return float(low), float(high)
-
-
 def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -> pd.DataFrame:
-    """Observed frequency against forecast probability in bins of one width, with 90 % bands that resample groups.
+    """Observed frequency (met) against forecast probability (p) in bins of one width, with 90 % bands that resample groups.
 
-    Returns
-    -------
-    Frame: p (mean forecast of the bin), met (frequency), n, low, high; one row a bin that is not empty.
+    One row a bin that is not empty, with its number of forecasts (n).
     """
     p, outcome = np.asarray(p, dtype=float), np.asarray(outcome, dtype=float)
     cell = np.minimum((p * bins).astype(int), bins - 1)
@@ -117,15 +90,10 @@ def curve(p: ArrayLike, outcome: ArrayLike, groups: ArrayLike, bins: int = 10) -
     inside = [cell == one for one in found.index]
     totals, events = np.split(_resampled(groups, *inside, *(outcome * x for x in inside)), 2, axis=1)
     # Bins that a resample left empty take the value between their neighbours.
-    drawn = [
-        np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0])
-        for n, m in zip(totals, events, strict=True)
-    ]
+    both = zip(totals, events, strict=True)
+    drawn = [np.interp(found["p"], found["p"][n > 0], m[n > 0] / n[n > 0]) for n, m in both]
     low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
     return found.assign(low=low, high=high).reset_index(drop=True)
-
-
-# --- the kept scores: nothing is fitted, only averaged ---
 
 
 def of_goal(case: ScoreCase, name: str) -> pd.DataFrame:
@@ -172,8 +140,8 @@ def brier_table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Frame indexed by model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate,
-    fraction), used (the forecast used here beside this model: better, worse or level; empty for itself).
+    By model: brier, p (mean probability), rate (share that came true), n, skill (over the long base rate, fraction), used
+    (the forecast used here beside this model: better, worse or level; empty for itself).
     """
     found = pooled(rows, ["brier", "p", "rate"]).sort_values("brier")
     used = ["" if model == USED else against(rows, model) for model in found.index]
@@ -186,32 +154,37 @@ def intervals(case: ScoreCase) -> pd.DataFrame:
     return rows[(rows["model"] == USED) & (rows["horizon"] == case.years)].set_index("origin").sort_index()
 
 
-class Worst(NamedTuple):
-    """The origin whose 80 % intervals held least, beside what calibrated ones would show (90 % range).
+def _worst_expected(common: float, origins: int) -> tuple[float, float]:
+    """Range (90 %) of the coverage of 80 % intervals in the worst of some origins, were they calibrated.
 
-    `common` is the share of the variance that flows of one origin have in common; `told`: whether the coverage lies within
-    the range, below or above. One origin alone says nothing of it: they are then None, and `told` is unknown.
+    The probit of the PIT is √common·(shock of the year) + √(1 − common)·(of the flow), both standard normal; an interval
+    covers least in the year whose shock is largest. The years are taken as independent; those that overlap show less.
     """
-
-    origin: int
-    coverage: float
-    common: float | None = None
-    low: float | None = None
-    high: float | None = None
-    told: str = "unknown"
+    largest = np.array([0.95, 0.05]) ** (1 / origins)  # of the shocks of so many years, by size
+    shock, half, own = np.sqrt(common) * ndtri((1 + largest) / 2), ndtri(0.9), np.sqrt(1 - common)
+    low, high = ndtr((half - shock) / own) - ndtr((-half - shock) / own)
+    return float(low), float(high)
 
 
-def worst_origin(case: ScoreCase) -> Worst:
-    """The worst origin of the case (`Worst`)."""
+def worst_origin(case: ScoreCase) -> dict[str, Any]:
+    """The origin whose 80 % intervals held least, beside what calibrated ones would show.
+
+    Returns
+    -------
+    origin, coverage, common (share of the variance that flows of one origin have in common), low, high (90 % range of
+    calibrated ones) and told: whether the coverage lies within the range, below or above. One origin alone says
+    nothing of it: then told is "unknown", and common, low and high are absent.
+    """
     rows = intervals(case)
-    origin, least = int(rows["cover80"].idxmin()), float(rows["cover80"].min())
+    worst = {"origin": int(rows["cover80"].idxmin()), "coverage": float(rows["cover80"].min())}
     if len(rows) < 2:
-        return Worst(origin, least)
+        return worst | {"told": "unknown"}
     within = float(np.average(rows["zz"] - rows["z"] ** 2, weights=rows["n"]))
     between = float(rows["z"].var(ddof=1))
-    low, high = worst_expected(between / (between + within), len(rows))
-    told = "below" if least < low else "above" if least > high else "within"
-    return Worst(origin, least, between / (between + within), low, high, told)
+    common = between / (between + within)
+    low, high = _worst_expected(common, len(rows))
+    told = "below" if worst["coverage"] < low else "above" if worst["coverage"] > high else "within"
+    return worst | {"common": common, "low": low, "high": high, "told": told}
 
 
 def reliability(case: ScoreCase) -> pd.DataFrame:
@@ -230,10 +203,8 @@ def reliability(case: ScoreCase) -> pd.DataFrame:
 def places(case: ScoreCase) -> pd.DataFrame:
     """The forecast among its competitors, a row for each set of series.
 
-    Returns
-    -------
-    Frame: panel, best (of the others), best_score, own_score, place (1: the best), models (how many), told
-    (better, worse or level; unknown for a contest, whose one origin says nothing of luck).
+    `best` is the best of the others, `place` 1 for the best of all, `models` their number, and `told` whether the forecast
+    is better, worse or level; unknown for a contest, whose one origin says nothing of luck.
     """
     found = []
     for panel, part in of_goal(case, "competitors").groupby("panel"):

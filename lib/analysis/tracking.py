@@ -3,22 +3,28 @@
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib import outlook
-from lib.analysis import standards
-from lib.analysis.standards import TrackedTarget
+from lib.analysis.standards import (
+    Assessment,
+    TrackedTarget,
+    escap_anticipated,
+    escap_current_status,
+    eurostat,
+    sdsn,
+    un_progress_chart,
+)
 from lib.cases import GoalCase
 from lib.errors import UserError
-from lib.goals import READINGS, make_goal
+from lib.goals import READINGS
 
-TRACKERS = (standards.eurostat, standards.un_progress_chart, standards.escap_current_status, standards.sdsn)
-"""Trackers that need no more than base, latest and target; the anticipated progress also takes the levels."""
+# Trackers that need no more than base, latest and target; the anticipated progress also takes the levels.
+TRACKERS = (eurostat, un_progress_chart, escap_current_status, sdsn)
 
 PROBABILITY = "probability"
-
-NO_FORECAST = "ESCAP current status"
-"""The tracker that says how much of the way is done, and not whether the rest will be."""
+NO_FORECAST = "ESCAP current status"  # says how much of the way is done, and not whether the rest will be
 
 
 def reading_days(case: GoalCase) -> list[date]:
@@ -33,64 +39,29 @@ def reading_days(case: GoalCase) -> list[date]:
 
 
 def year_by_year(case: GoalCase) -> pd.DataFrame:
-    """What could be read on each of the `reading_days`, from what had been published by then.
+    """What could be read on each of the `reading_days`, from what had been published by then: one row a day and source.
 
-    Returns
-    -------
-    Long frame: day, latest_year, latest_mn, who (tracker, or "probability"), value, progress_class, on_track
-    (True, False or missing), one row a day and source. Days on which the record had no base or no later level
-    are absent.
+    `who` is a tracker or "probability", `latest_year` the last whose level was known, `on_track` True, False or missing. Days
+    on which the record had no base or no later level are absent.
     """
-    rows = [row for day in reading_days(case) for row in _read(case.model_copy(update={"as_of": day}))]
-    columns = ["day", "latest_year", "latest_mn", "who", "value", "progress_class", "on_track"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _read(case: GoalCase) -> list[dict[str, Any]]:
-    try:
-        levels = case.series()["value_mn"]
-        goal = make_goal(case.goal, case.base_year, case.deadline, levels, case.currency)
-    except UserError:  # on that day the record had no level for the base yet: nobody could judge
-        return []
-    since = levels.loc[goal.base_year : goal.deadline]
-    if len(since) < 2:
-        return []
-    year, level = int(since.index[-1]), float(since.iloc[-1])
-    target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
-    found = [tracker(target) for tracker in TRACKERS] + [standards.escap_anticipated(target, since)]
-    rows = [(a.standard, a.value, a.progress_class, a.on_track) for a in found]
-    # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
-    answer = outlook.of(case)
-    verdict = answer.verdicts[READINGS.index(case.reading)].outcome
-    value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, float("nan")))
-    names = ("who", "value", "progress_class", "on_track")
-    head = {"day": case.as_of, "latest_year": year, "latest_mn": level}
-    return [head | dict(zip(names, row, strict=True)) for row in [*rows, (PROBABILITY, value, verdict, None)]]
-
-
-def verdict_grid(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Classes, and whether they mean on track (1), not (0) or neither (missing): trackers × days."""
-    trackers = found[found["who"] != PROBABILITY]
-    classes = trackers.pivot(index="who", columns="day", values="progress_class")
-    marks = trackers.astype({"on_track": "Float64"}).pivot(index="who", columns="day", values="on_track")
-    order = trackers["who"].unique()
-    return classes.loc[order], marks.loc[order].astype(float)
-
-
-def by_day(found: pd.DataFrame) -> pd.DataFrame:
-    """The readings of `year_by_year` with one row a day.
-
-    Returns
-    -------
-    Frame with day, latest_year, latest_mn, one column a tracker (its value), probability (NaN once decided, and
-    where there is none) and verdict.
-    """
-    key = ["day", "latest_year", "latest_mn"]
-    odds = found[found["who"] == PROBABILITY].set_index(key)
-    wide = found.pivot(index=key, columns="who", values="value").rename_axis(columns=None).astype(float)
-    decided = odds["progress_class"].isin(["met", "missed"])
-    wide[PROBABILITY] = odds["value"].astype(float).mask(decided)
-    return wide.assign(verdict=odds["progress_class"]).reset_index()
+    rows: list[tuple[Any, ...]] = []
+    for day in reading_days(case):
+        try:
+            answer = outlook.of(case.model_copy(update={"as_of": day}))
+        except UserError:  # on that day the record had no level for the base yet: nobody could judge
+            continue
+        goal = answer.goal
+        since = answer.levels.loc[goal.base_year : goal.deadline]
+        if len(since) < 2:
+            continue
+        year, level = int(since.index[-1]), float(since.iloc[-1])
+        target = TrackedTarget(goal.base_mn, goal.base_year, level, year, goal.target_mn, goal.deadline)
+        found = [*(tracker(target) for tracker in TRACKERS), escap_anticipated(target, since)]
+        # The probability of the stated reading, or its verdict once decided; missing where it needs rates not known.
+        verdict = answer.verdicts[READINGS.index(case.reading)].outcome
+        value = {"met": 1.0, "missed": 0.0}.get(verdict, answer.chances.get(case.reading, np.nan))
+        rows += [(day, year, level, *row) for row in (*found, (PROBABILITY, value, verdict, None))]
+    return pd.DataFrame(rows, columns=["day", "latest_year", "latest_mn", "who", *Assessment._fields[1:]])
 
 
 def most_hopeful(found: pd.DataFrame, deadline: int) -> dict[str, Any]:

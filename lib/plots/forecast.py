@@ -1,9 +1,4 @@
-"""A goal and its chances: the record with goal path and fan, and probabilities over time.
-
-The year so far: its share of the year, the fan that narrows by release, and the odds that follow.
-
-What a goal would take: probabilities under scenarios, and for other goals.
-"""
+"""A goal and its chances: record, path and fan, probabilities over time, the year so far, and what it would take."""
 
 import textwrap
 from calendar import month_abbr
@@ -13,18 +8,17 @@ import numpy as np
 import pandas as pd
 
 from lib.plots import style
-from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, beside, finish, new_axes
+from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, PALE, RED, beside, finish, new_axes
 from lib.reference import coverage_line
-from lib.words import about, money, number, percent
+from lib.words import about, money, percent
 
 BANDS = ((0.025, 0.975, 0.15, "95 %"), (0.1, 0.9, 0.22, "80 %"), (0.25, 0.75, 0.3, "50 %"))
 """Lower and upper probability, opacity and name of the intervals of a fan, the widest first."""
-
 FAN_WORDS = "#8a5f00"
 """The orange of the fan, dark enough to read."""
-
 HIGHEST = 1.6
 """The outermost band is cut at so many times everything else that is drawn."""
+CHANCE = "probability of the goal, %"
 
 
 def goal_fan(
@@ -52,52 +46,37 @@ def goal_fan(
     divisor, unit = style.scale_of(top)
     axes.plot(path.index, path / divisor, color=RED, linestyle="--", label="goal path (on average)", zorder=2)
     ends = [(path.index[-1], path.iloc[-1] / divisor, f"goal {about(path.iloc[-1] / divisor)}", RED)]
-    # The years inside the record that have no figure are shaded.
-    missing = pd.RangeIndex(series.index.min(), series.index.max() + 1).difference(series.index)
-    gaps = [axes.axvspan(y - 0.5, y + 0.5, color="#f2f2f2", zorder=0, label="no figure") for y in missing]
-    _draw_levels(axes, series, divisor)
+    marks = _draw_levels(axes, series, divisor)
     axes.set_ylim(bottom=0)
+    level, asked = (money(one.iloc[-1], currency) for one in (series["value_mn"], path))
+    told = f"the level was {level} in {series.index[-1]}; the goal asks for {asked} in {path.index[-1]}"
     if fan is not None:
         height = min(fan[0.975].max(), HIGHEST * top) / divisor * 1.02
         ends += _draw_fan(axes, fan / divisor, height)
         axes.set_ylim(0, height)
-    axes.set_ylabel(f"{currency} {unit}, nominal")
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+        low, middle, high = (money(fan[p].iloc[-1], currency) for p in (0.1, 0.5, 0.9))
+        told += f", the middle of the fan is {middle}, its 80 % interval {low} to {high}"
+        if sureness is None:
+            sureness = coverage_line(int(fan.index[-1] - fan.index[0]), size_usd)
+    style.in_numbers(axes)
     style.label_ends(axes, ends)
-    handles = [*style.grade_handles(series["grade"].unique()), *gaps[:1]]
-    axes.legend(handles=handles, loc="upper left", fontsize=8)
-    if fan is not None and sureness is None:
-        sureness = coverage_line(int(fan.index[-1] - fan.index[0]), size_usd)
-    return finish(figure, axes, _fan_in_words(series, path, fan, currency, title), sureness or "", sources)
+    axes.legend(handles=marks, loc="upper left", fontsize=8)
+    return finish(figure, axes, told, sureness or "", sources, ylabel=f"{currency} {unit}, nominal")
 
 
-def _fan_in_words(
-    series: pd.DataFrame, path: pd.Series, fan: pd.DataFrame | None, currency: str, title: str
-) -> str:
-    last = series.index[-1]
-    told = (
-        f"{title}: the level was {money(series['value_mn'].iloc[-1], currency)} in {last}; the goal asks for "
-        f"{money(path.iloc[-1], currency)} in {path.index[-1]}"
-    )
-    if fan is None:
-        return f"{told}."
-    low, middle, high = (money(fan[p].iloc[-1], currency) for p in (0.1, 0.5, 0.9))
-    return f"{told}, the middle of the fan is {middle}, its 80 % interval {low} to {high}."
-
-
-def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> None:
-    years = pd.RangeIndex(series.index.min(), series.index.max() + 1)
-    axes.plot(years, series["value_mn"].reindex(years) / divisor, color=BLUE, linewidth=1.2, zorder=2)
+def _draw_levels(axes: Any, series: pd.DataFrame, divisor: float) -> list[Any]:
+    """Draw the levels, the range of their sources, and the years inside the record that have none; marks for a legend."""
+    levels = series["value_mn"] / divisor
+    line = style.whole(levels)
+    years = line.index[line.isna()]
+    gaps = [axes.axvspan(y - 0.5, y + 0.5, color="#f2f2f2", zorder=0, label="no figure") for y in years]
+    axes.plot(line.index, line, color=BLUE, linewidth=1.2, zorder=2)
     spread = series[series["high_mn"] > series["low_mn"] * 1.01]
     low, high = spread["low_mn"] / divisor, spread["high_mn"] / divisor
     axes.vlines(spread.index, low, high, color=GREY, linewidth=3, alpha=0.5)
-    for grade, group in series.groupby("grade", sort=False):
-        marker, face, edge = style.GRADE_MARKS[grade]
-        look = {"marker": marker, "facecolor": face, "edgecolor": edge, "label": grade}
-        axes.scatter(group.index, group["value_mn"] / divisor, s=34, zorder=3, **look)
-    last, value = series.index[-1], series["value_mn"].iloc[-1] / divisor
-    side = "right" if len(series) > 2 else "center"
-    beside(axes, about(value), (last, value), (-3, 8), ha=side, fontsize=9, color=BLUE)
+    side, last = "right" if len(series) > 2 else "center", levels.iloc[-1]
+    beside(axes, about(last), (levels.index[-1], last), (-3, 8), ha=side, fontsize=9, color=BLUE)
+    return [*style.mark_grades(axes, levels, series["grade"]), *gaps[:1]]
 
 
 def _draw_fan(axes: Any, fan: pd.DataFrame, height: float) -> list[tuple[float, float, str, str]]:
@@ -127,37 +106,31 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
         face, label = (BLUE, "then met") if met else ("white", "then missed")
         look = {"facecolor": face, "edgecolor": BLUE, "s": 46, "label": label, "zorder": 3}
         axes.scatter(group.index, group["probability"] * 100, **look)
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("origin: the last year known to the forecast")
-    axes.set_ylabel("probability given, %")
-    axes.legend(loc="upper left", fontsize=8)
     low, high = percent(found["probability"].min()), percent(found["probability"].max())
-    alt = f"{title}: probabilities from {low} to {high}; the goal was then met after {int(found['met'].sum())} of "
-    alt += f"{len(found)} origins."
-    return finish(figure, axes, alt, sources)
+    met = f"the goal was then met after {found['met'].sum()} of {len(found)} origins"
+    axes.set(xlabel="origin: the last year known to the forecast", ylabel="probability given, %")
+    told = f"probabilities from {low} to {high}; {met}"
+    return finish(figure, axes, told, sources, legend="upper left", ylim=(0, 100))
 
 
 def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
     """Probability by day as a line from 0 to 100 %, each point labelled."""
     figure, axes = new_axes(title, height=3.2)
+    odds = odds.dropna()
     days = [f"{day:%-d %b %Y}" for day in odds.index]
     axes.plot(days, odds * 100, color=BLUE, marker="o")
     for day, value in zip(days, odds, strict=True):
-        if pd.notna(value):
-            beside(axes, percent(value), (day, value * 100), (0, 7), ha="center")
+        beside(axes, percent(value), (day, value * 100), (0, 7), ha="center")
     axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_ylim(-4, 112)
-    axes.set_yticks(range(0, 101, 20))
-    axes.set_ylabel("probability of the goal, %")
-    pairs = zip(days, odds, strict=True)
-    told = "; ".join(f"{day} {percent(value)}" for day, value in pairs if pd.notna(value))
-    return finish(figure, axes, f"{title}: probability of the goal by day, {told}.", sources, years=False)
+    told = "; ".join(f"{day} {percent(value)}" for day, value in zip(days, odds, strict=True))
+    axes.set(ylim=(-4, 112), yticks=range(0, 101, 20), ylabel=CHANCE)
+    return finish(figure, axes, f"probability of the goal by day, {told}", sources, years=False)
 
 
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 
-    `bars` is as `lib.analysis.revisions.bars` gives it.
+    `bars` is as `lib.analysis.replay.bars` gives it.
     """
     figure, axes = new_axes(title, height=1.6 + 0.38 * len(bars), width=60)
     moved = bars["moved"]
@@ -165,25 +138,20 @@ def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     hatches = list(np.where(moved < 0, "//", ""))
     low, high = bars["low"] * 100, bars["high"] * 100
     look = {"color": colours, "hatch": hatches, "edgecolor": "white", "height": 0.6}
-    axes.barh(bars.index, high - low, left=low, **look)
+    drawn = axes.barh(bars.index, high - low, left=low, **look)
     # From each bar a thin line leads to where the next begins.
     after = np.where(moved.isna(), high, np.where(moved > 0, high, low))
     axes.vlines(after[:-1], bars.index[:-1] + 0.3, bars.index[1:] - 0.3, color=GREY, linewidth=0.8)
     words = [
-        f"{end:.0f} %" if np.isnan(by) else style.signed(by * 100, 1)
-        for end, by in zip(high, moved, strict=True)
+        f"{high[i]:.0f} %" if np.isnan(moved[i]) else style.signed(moved[i] * 100, 1) for i in bars.index
     ]
-    for place, (end, text) in enumerate(zip(high, words, strict=True)):
-        if np.isfinite(end):
-            beside(axes, text, (end, place), (5, 0), va="center", fontsize=8)
+    axes.bar_label(drawn, words, padding=5, fontsize=8, path_effects=style.halo())
     axes.set_yticks(bars.index, bars["label"])
     axes.invert_yaxis()
-    axes.set_xlim(0, 112)
-    axes.set_xlabel("probability of the goal, %")
     axes.grid(axis="y", visible=False)
-    labels = bars["label"].str.split().str.join(" ")
-    told = "; ".join(f"{label} {text}" for label, text in zip(labels, words, strict=True))
-    return finish(figure, axes, f"{title}: what moved the probability: {told}.", sources, years=False)
+    told = "; ".join(bars["label"].str.split().str.join(" ") + " " + words)
+    told = f"what moved the probability: {told}"
+    return finish(figure, axes, told, sources, years=False, xlim=(0, 112), xlabel=CHANCE)
 
 
 def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
@@ -192,22 +160,19 @@ def odds_by_release(rows: pd.DataFrame, labels: dict[str, str], title: str, sour
     `rows` has day and the columns of `labels` (fractions, NaN where a reading has none).
     """
     figure, axes = new_axes(title, height=3.8)
-    styles = zip((BLUE, GREEN, RED), ("-", "--", ":"), ("o", "D", "s"), strict=True)
-    for (name, label), (colour, line, marker) in zip(labels.items(), styles, strict=False):
+    last = []
+    for (name, label), look in zip(labels.items(), LOOKS, strict=False):
         known = rows.dropna(subset=name)
-        look = {"color": colour, "linestyle": line, "marker": marker, "markersize": 4}
-        axes.step(known["day"], known[name] * 100, where="post", label=label, **look)
-    for year in range(rows["day"].min().year + 1, rows["day"].max().year + 1):
+        axes.step(known["day"], known[name] * 100, where="post", label=label, markersize=4, **look)
+        last += [f"{label} {percent(odds)}" for odds in known[name].tail(1)]
+    first, end = rows["day"].min(), rows["day"].max()
+    for year in range(first.year + 1, end.year + 1):
         axes.axvline(pd.Timestamp(year, 1, 1), color="#dddddd", linewidth=0.8, zorder=0)
     top = min(max(rows[list(labels)].max().max() * 115, 20), 102)
-    axes.set_ylim(-top / 50, top)
-    axes.set_ylabel("probability of the goal, %")
-    axes.legend(loc="best", fontsize=8)
-    known = {label: rows[name].dropna() for name, label in labels.items()}
-    last = "; ".join(f"{label} {percent(odds.iloc[-1])}" for label, odds in known.items() if len(odds))
-    alt = f"{title}: probability of the goal by day of release, {rows['day'].min():%Y-%m-%d} to "
-    alt += f"{rows['day'].max():%Y-%m-%d}; at the end: {last or 'none'}."
-    return finish(figure, axes, alt, sources, years=False)
+    told = f"probability of the goal by day of release, {first:%Y-%m-%d} to {end:%Y-%m-%d}; at the end: "
+    told += "; ".join(last) or "none"
+    axes.set(ylim=(-top / 50, top), ylabel=CHANCE)
+    return finish(figure, axes, told, sources, years=False, legend="best")
 
 
 def fan_by_release(
@@ -232,18 +197,18 @@ def fan_by_release(
         axes.axhline(level / divisor, color=colour, linestyle=line, linewidth=1.3, label=name)
     axes.set_xticks(places, rows["label"], fontsize=8)
     axes.set_xlim(-0.6, len(rows) - 0.4)
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel(f"{currency} {unit}, nominal")
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    style.in_numbers(axes)
     axes.legend(loc="lower right", fontsize=8, ncols=2)
     axes.grid(axis="x", visible=False)
-    alt = f"{title}: median and 80 % interval of the year, {currency} {unit}, first and last release: "
-    ends = [
-        (row.label.replace("\n", ", "), *(about(row[p] / divisor) for p in (0.5, 0.1, 0.9)))
-        for _, row in rows.iloc[[0, -1]].iterrows()
-    ]
-    alt += "; ".join(f"{label}: {middle} ({low} to {high})" for label, middle, low, high in ends) + "."
-    return finish(figure, axes, alt, sources, years=False)
+    ends = []
+    for _, row in rows.iloc[[0, -1]].iterrows():
+        least, middle, most = (about(row[p] / divisor) for p in (0.1, 0.5, 0.9))
+        ends.append(f"{row.label}: {middle} ({least} to {most})".replace("\n", ", "))
+    told = f"median and 80 % interval of the year, {currency} {unit}, first and last release: " + "; ".join(
+        ends
+    )
+    axes.set(ylim=(0, None), ylabel=f"{currency} {unit}, nominal")
+    return finish(figure, axes, told, sources, years=False)
 
 
 def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -263,21 +228,17 @@ def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: s
     look = {"color": BLUE, "alpha": 0.6, "markersize": 4, "linestyle": ""}
     axes.plot(months.ravel(), own.to_numpy().ravel() * 100, marker="o", label="earlier years", **look)
     axes.set_xticks(range(1, 12), month_abbr[1:12])
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("year to the end of")
-    axes.set_ylabel("done of the year's total, %")
-    axes.legend(loc="upper left", fontsize=8)
-    half = band.loc[6]
-    alt = f"{title}: by the end of June {half[0.5] * 100:.0f} % of a year is done, "
-    alt += f"80 % interval {half[0.1] * 100:.0f} to {half[0.9] * 100:.0f} %."
-    return finish(figure, axes, alt, sources, years=False)
+    low, middle, high = (f"{band.loc[6, p] * 100:.0f} %" for p in (0.1, 0.5, 0.9))
+    told = f"by the end of June {middle} of a year is done, 80 % interval {low.removesuffix(' %')} to {high}"
+    axes.set(ylim=(0, 100), xlabel="year to the end of", ylabel="done of the year's total, %")
+    return finish(figure, axes, told, sources, years=False, legend="upper left")
 
 
 def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | None = None) -> Any:
     """One probability a row as a dot on a line from 0 to 100 %, labelled; `marked` draws a dotted line."""
     figure, axes = new_axes(title, height=1.5 + 0.36 * len(odds))
     places = np.arange(len(odds))
-    axes.hlines(places, 0, odds * 100, color="#9ecae1", linewidth=2)
+    axes.hlines(places, 0, odds * 100, color=PALE, linewidth=2)
     axes.scatter(odds * 100, places, color=BLUE, s=42, zorder=3)
     for place, value in zip(places, odds, strict=True):
         beside(axes, percent(value), (value * 100, place), (7, 0), va="center", fontsize=8)
@@ -285,11 +246,9 @@ def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | 
         axes.axvline(marked * 100, color=GREY, linewidth=1, linestyle=":")
     axes.set_yticks(places, [textwrap.fill(str(name), 44) for name in odds.index])
     axes.invert_yaxis()
-    axes.set_xlim(0, 108)
-    axes.set_xlabel("probability of the goal, %")
     axes.grid(axis="y", visible=False)
-    told = "; ".join(f"{name} {percent(value)}" for name, value in odds.items())
-    return finish(figure, axes, f"{title}: probability of the goal, {told}.", sources, years=False)
+    told = "probability of the goal, " + "; ".join(f"{name} {percent(p)}" for name, p in odds.items())
+    return finish(figure, axes, told, sources, years=False, xlim=(0, 108), xlabel=CHANCE)
 
 
 def odds_by_goal(
@@ -297,19 +256,16 @@ def odds_by_goal(
 ) -> Any:
     """Probability of each reading (columns) by the growth a year that a goal asks for (index, fractions)."""
     figure, axes = new_axes(title, height=3.8)
-    styles = zip((BLUE, RED, GREEN), ("-", "--", ":"), strict=True)
-    for (name, values), (colour, line) in zip(odds.items(), styles, strict=False):
+    told = []
+    for (name, values), look in zip(odds.items(), LOOKS, strict=False):
         label = labels.get(str(name), str(name))
-        axes.plot(odds.index * 100, values * 100, color=colour, linestyle=line, label=label)
+        axes.plot(odds.index * 100, values * 100, label=label, **look | {"marker": ""})
+        told.append(f"{label} {percent(values.iloc[0])} to {percent(values.iloc[-1])}")
     for chance in (50, 80):
         axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
     axes.axvline(goal_rate * 100, color="black", linewidth=1)
     beside(axes, "the goal", (goal_rate * 100, 100), (4, -4), va="top", fontsize=8)
-    axes.set_ylim(0, 100)
-    axes.set_xlabel("growth a year that the goal asks for, %")
-    axes.set_ylabel("probability, %")
-    axes.legend(loc="upper right", fontsize=8)
-    ends = odds.iloc[[0, -1]].map(percent)
-    told = "; ".join(f"{labels.get(str(name), name)} {' to '.join(pair)}" for name, pair in ends.items())
-    alt = f"{title}: probability for goals of {' to '.join(map(percent, ends.index))} a year: {told}."
-    return finish(figure, axes, alt, sources, years=False)
+    asked = " to ".join(percent(odds.index[end]) for end in (0, -1))
+    axes.set(xlabel="growth a year that the goal asks for, %", ylabel="probability, %", ylim=(0, 100))
+    told_of = f"probability for goals of {asked} a year: {'; '.join(told)}"
+    return finish(figure, axes, told_of, sources, years=False, legend="upper right")

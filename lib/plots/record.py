@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib.figures import FLOW_NAMES
 from lib.plots import style
-from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, finish, new_axes
+from lib.plots.style import GREY, LOOKS, finish, new_axes
 from lib.words import number
 
 
@@ -16,29 +16,23 @@ def levels_together(family: dict[str, pd.DataFrame], currency: str, title: str, 
     figure, axes = new_axes(title, height=5.2)
     family = {name: series for name, series in family.items() if not series.empty}
     ends = []
-    styles = zip((RED, BLUE, GREEN, ORANGE), ("-", "--", "-", "--"), strict=True)
-    for (colour, line), (name, series) in zip(styles, family.items(), strict=False):
-        years = pd.RangeIndex(series.index.min(), series.index.max() + 1)
-        levels = series["value_mn"].reindex(years)
-        axes.plot(years, levels, color=colour, linestyle=line, linewidth=1.4)
-        for grade, group in series.groupby("grade", sort=False):
-            face = "white" if style.GRADE_MARKS[grade][1] == "white" else colour
-            look = {"marker": style.GRADE_MARKS[grade][0], "facecolor": face, "edgecolor": colour}
-            axes.scatter(group.index, group["value_mn"], zorder=3, **look)
-        ends.append((series.index[-1], series["value_mn"].iloc[-1], name, colour))
+    for look, (name, series) in zip(LOOKS, family.items(), strict=False):
+        levels = style.whole(series["value_mn"])
+        axes.plot(levels.index, levels, linewidth=1.4, **look | {"marker": ""})
+        style.mark_grades(axes, series["value_mn"], series["grade"], look["color"])
+        ends.append((levels.index[-1], levels.iloc[-1], name, look["color"]))
     axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    style.in_numbers(axes)
     low, high = axes.get_ylim()
     # With less than two powers of ten the others need labels, too.
     few = np.floor(np.log10(high)) <= np.log10(low) + 1
     axes.yaxis.set_minor_formatter(lambda value, _: number(value) if few and str(value)[0] in "25" else "")
-    axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     style.label_ends(axes, ends, size=9.5)
-    handles = style.grade_handles(pd.concat(family.values())["grade"].unique(), GREY)
-    axes.legend(handles=handles, loc="upper left", fontsize=8)
-    told = "; ".join(f"{name} {number(y)} in {x}" for x, y, name, _ in ends)
-    alt = f"{title}: levels by year on a logarithmic scale, {currency} mn: {told}."
-    return finish(figure, axes, alt, sources)
+    every = pd.concat(family.values())
+    axes.legend(handles=style.mark_grades(axes, every["value_mn"] * np.nan, every["grade"], GREY), fontsize=8)
+    told = "; ".join(f"{name} {number(level)} in {year}" for year, level, name, _ in ends)
+    told = f"levels by year on a logarithmic scale, {currency} mn: {told}"
+    return finish(figure, axes, told, sources, ylabel=f"{currency} mn, nominal, logarithmic")
 
 
 def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str = "") -> Any:
@@ -59,7 +53,7 @@ def growth_table(rates: pd.DataFrame, goal_rate: float, title: str, sources: str
     counts = zip(shown.index, reached.sum(axis=1), shown.notna().sum(axis=1), strict=True)
     told = "; ".join(f"{name} in {met} of {known} years" for name, met, known in counts)
     notes = "Framed: growth at the goal's rate or more.", "Blank: no two levels in a row.", sources
-    return finish(figure, axes, f"{title}: the goal's rate was reached by {told}.", *notes, years=False)
+    return finish(figure, axes, f"the goal's rate was reached by {told}", *notes, years=False)
 
 
 def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -69,7 +63,7 @@ def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     most = max(8, counts.to_numpy().max() * 1.4)
     style.heat(axes, counts.replace(0, np.nan), counts.map(lambda n: str(n) if n else ""), "Blues", 0, most)
     told = "; ".join(f"{name} {total}" for name, total in counts.sum(axis=1).items())
-    return finish(figure, axes, f"{title}: number of figures, {told}.", sources, years=False)
+    return finish(figure, axes, f"number of figures, {told}", sources, years=False)
 
 
 def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -78,19 +72,17 @@ def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any
     `candidates` is as `lib.analysis.published.candidates` gives it, with a column `differs` (fraction of the chosen).
     """
     figure, axes = new_axes(title)
-    for grade, group in candidates.groupby("grade", sort=False):
-        marker, face, edge = style.GRADE_MARKS[grade]
-        look = {"marker": marker, "facecolor": face, "edgecolor": edge, "label": grade}
-        axes.scatter(group["year"], group["differs"] * 100, zorder=3, s=44, **look)
+    differs = candidates.set_index("year")["differs"]
+    style.mark_grades(axes, differs * 100, candidates["grade"])
+    return _against(figure, axes, differs, "other sources", sources, "against the level chosen, %")
+
+
+def _against(figure: Any, axes: Any, found: pd.Series, what: str, sources: str, label: str) -> Any:
+    """Finish a figure of differences (fractions) around zero."""
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_ylabel("against the level chosen, %")
     axes.margins(y=0.15)
-    axes.legend(loc="best", fontsize=8)
-    low, high = candidates["differs"].min() * 100, candidates["differs"].max() * 100
-    alt = (
-        f"{title}: {len(candidates)} other sources, from {style.signed(low, 1)} to {style.signed(high, 1)} %."
-    )
-    return finish(figure, axes, alt, sources)
+    told = f"{len(found)} {what}, from {style.signed(found.min() * 100, 1)} to {style.signed(found.max() * 100, 1)} %"
+    return finish(figure, axes, told, sources, legend="best", ylabel=label)
 
 
 def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -106,10 +98,4 @@ def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
         face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
         gap = rows["gap"] * 100
         axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)
-    axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_ylabel("partner against reporter, %")
-    axes.margins(y=0.15)
-    axes.legend(loc="best", fontsize=8)
-    low, high = found["gap"].min() * 100, found["gap"].max() * 100
-    alt = f"{title}: {len(found)} periods, from {style.signed(low, 1)} to {style.signed(high, 1)} %."
-    return finish(figure, axes, alt, sources)
+    return _against(figure, axes, found["gap"], "periods", sources, "partner against reporter, %")

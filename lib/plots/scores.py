@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib.plots import style
-from lib.plots.style import BLUE, GREEN, GREY, ORANGE, PALE, RED, beside, finish, new_axes
+from lib.plots.style import BLUE, GREY, LOOKS, PALE, beside, finish, new_axes
 from lib.words import percent, years
 
 
@@ -17,11 +17,9 @@ def shares(found: pd.Series, title: str, sources: str = "") -> Any:
     axes.plot(found.index, found * 100, color=BLUE, marker="o")
     for horizon, share in found.items():
         beside(axes, percent(share), (horizon, share * 100), (0, 6), ha="center")
-    axes.set_ylim(0, max(found.max() * 125, 10))
-    axes.set_xlabel("years")
-    axes.set_ylabel("share of flows, %")
     told = "; ".join(f"over {years(horizon)} {percent(share)}" for horizon, share in found.items())
-    return finish(figure, axes, f"{title}: {told}.", sources)
+    axes.set(ylim=(0, max(found.max() * 125, 10)), xlabel="years", ylabel="share of flows, %")
+    return finish(figure, axes, told, sources)
 
 
 def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -35,13 +33,11 @@ def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     axes.scatter(places, found["share"] * 100, color=BLUE, s=40, zorder=3)
     labels = [f"{group}\n{n}" for group, n in zip(found.index, found["n"], strict=True)]
     axes.set_xticks(places, labels, fontsize=7 if len(found) > 12 else 9)
-    axes.set_ylim(-3, 104)
-    axes.set_yticks(range(0, 101, 20))
-    axes.set_ylabel("met, %")
     axes.set_xlabel("below each group: number of targets; bars: 90 % interval of the share", fontsize=8)
     axes.grid(axis="x", visible=False)
     told = "; ".join(f"{row.Index} {row.share * 100:.0f} % of {row.n}" for row in found.itertuples())
-    return finish(figure, axes, f"{title}: share met, {told}.", sources, years=False)
+    axes.set(ylim=(-3, 104), yticks=range(0, 101, 20), ylabel="met, %")
+    return finish(figure, axes, f"share met, {told}", sources, years=False)
 
 
 def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -58,28 +54,26 @@ def calibration(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     axes.plot(found["p"] * 100, found["met"] * 100, color=BLUE, marker="o", label="observed", clip_on=False)
     for row in found.itertuples():
         beside(axes, f"{row.n:,}", (row.p * 100, row.met * 100), (6, -10), fontsize=7.5)
-    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
     rows = zip(found["p"] * 100, found["met"] * 100, strict=True)
     told = "; ".join(f"of {p:.0f} % given {met:.0f} % came true" for p, met in rows)
+    axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="probability given, %", ylabel="came true, %")
     note = "Small numbers: forecasts in each group."
-    return finish(figure, axes, f"{title}: {told}.", note, sources, years=False)
+    return finish(figure, axes, told, note, sources, years=False)
 
 
 def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str, sources: str = "") -> Any:
     """Columns of `found` as lines by origin year, each named at its end; `what` names the axis."""
     figure, axes = new_axes(title, height=3.8)
-    styles = zip((BLUE, RED, GREEN, ORANGE), ("-", "--", ":", "-."), ("o", "s", "D", "^"), strict=True)
-    ends = []
-    for (name, values), (colour, line, marker) in zip(found.items(), styles, strict=False):
+    ends, told = [], []
+    for (name, values), look in zip(found.items(), LOOKS, strict=False):
         label = labels.get(name, name)
-        look = {"color": colour, "linestyle": line, "marker": marker, "markersize": 5}
-        axes.plot(values.index, values, label=label, **look)
-        ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), colour))
-    axes.set_xlabel("origin: the last year known to the forecast")
-    axes.set_ylabel(what)
+        axes.plot(values.index, values, label=label, markersize=5, **look)
+        ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), look["color"]))
+        told.append(f"{label} {values.iloc[-1]:.3g}")
     style.label_ends(axes, ends, size=8)
-    told = "; ".join(f"{labels.get(name, name)} {values.iloc[-1]:.3g}" for name, values in found.items())
-    return finish(figure, axes, f"{title}: {what}; at the last origin, {found.index[-1]}, {told}.", sources)
+    axes.set(xlabel="origin: the last year known to the forecast", ylabel=what)
+    told_of = f"{what}; at the last origin, {found.index[-1]}, {'; '.join(told)}"
+    return finish(figure, axes, told_of, sources)
 
 
 def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources: str = "") -> Any:
@@ -95,5 +89,5 @@ def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources
     axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
     on_track = [f"{int(marks[day].sum())} on {day:%-d %B %Y}" for day in classes.columns]
     notes = "Blue: counts as on track. Orange: does not.", "White: the tracker makes no forecast."
-    alt = f"{title}: of {len(classes)} trackers, on track for {', '.join(on_track)}."
-    return finish(figure, axes, alt, *notes, sources, years=False)
+    told = f"of {len(classes)} trackers, on track for {', '.join(on_track)}"
+    return finish(figure, axes, told, *notes, sources, years=False)

@@ -4,10 +4,9 @@ Colours are the Okabe–Ito set (Okabe & Ito 2008), which colour-blind readers c
 carries meaning differs in shape or line as well, so that the figures also work in grey. Lines are labelled
 where they end, not in a legend. Sources stand under the figure.
 
-The words: each function that draws ends with `finish(…, alt)`, which keeps a sentence as the figure's label.
-`show` puts that sentence, or a better one from the notebook, into the output as
-``metadata["image/png"]["alt"]``, where the pages of runs, the site and nbconvert's classic template look for it
-(its lab template leaves it out).
+The words: each function that draws ends with `finish(…, told)`, which keeps a sentence as the figure's label.
+`show` puts that sentence, or a better one from the notebook, into the output as ``metadata["image/png"]["alt"]``,
+where the pages of runs, the site and nbconvert's classic template look for it.
 """
 
 import itertools
@@ -18,10 +17,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.words import number
+
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
-
 PALE = "#9ecae1"
-
+LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": BLUE, "linestyle": "-", "marker": "o"},
+    {"color": RED, "linestyle": "--", "marker": "s"},
+    {"color": GREEN, "linestyle": ":", "marker": "D"},
+    {"color": ORANGE, "linestyle": "-.", "marker": "^"},
+)
+"""Of the lines of one figure."""
 GRADE_MARKS = {
     "published": ("o", BLUE, BLUE),
     "implied": ("o", "white", BLUE),
@@ -31,13 +37,9 @@ GRADE_MARKS = {
     "partial scope": ("v", RED, RED),
 }
 """Marker, face and edge colour of each grade of `lib.series`."""
-
 SIZE = (8.0, 4.2)
-
 LABEL_GAP = 0.052
 """Least distance between two labels at the right edge, as a share of a figure of the height `SIZE`."""
-
-
 MOST_ACROSS = 18
 """So many columns of a heat map have names that lie; those of more stand."""
 
@@ -45,6 +47,7 @@ MOST_ACROSS = 18
 def use_style() -> None:
     """Set the style of all figures; call it once at the top of a notebook."""
     import seaborn as sns
+    from IPython import get_ipython
 
     look = {
         "figure.figsize": SIZE,
@@ -61,20 +64,13 @@ def use_style() -> None:
         "svg.hashsalt": "tradegoals",  # the same figure is the same file
         "pdf.fonttype": 42,  # journals want fonts that can be edited
     }
-    sns.set_theme(
-        context="notebook", style="whitegrid", palette=[BLUE, ORANGE, GREEN, RED], rc=look, font_scale=0.9
-    )
-    _draw_once()
-
-
-def _draw_once() -> None:
-    """Let a notebook show figures as large as they are: the layout has fitted all in, cropping draws a second time."""
-    from IPython import get_ipython
-
+    colours = [BLUE, ORANGE, GREEN, RED]
+    sns.set_theme(context="notebook", style="whitegrid", palette=colours, rc=look, font_scale=0.9)
     if (shell := get_ipython()) is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
         from matplotlib_inline.config import InlineBackend
 
+        # As large as they are: the layout has fitted all in, and cropping draws a second time.
         set_matplotlib_formats(*InlineBackend.instance(parent=shell).figure_formats, bbox_inches=None)
 
 
@@ -83,12 +79,14 @@ def show(figure: Any, alt: str = "") -> None:
 
     Parameters
     ----------
-    figure : as a function of `lib.plots` returned it.
+    figure : as a function of `lib.plots` returned it; nothing is shown of None, where there was nothing to draw.
     alt : one or two sentences with the numbers that matter; by default the sentence that the figure carries.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
 
+    if figure is None:
+        return
     # Laid out here, it is drawn once; by itself a figure draws a draft first, to be laid out.
     if (layout := figure.get_layout_engine()) is not None:
         layout.execute(figure)
@@ -111,32 +109,53 @@ def new_axes(title: str, height: float = SIZE[1], width: int = 90) -> tuple[Any,
     return figure, axes
 
 
-def finish(figure: Any, axes: Any, alt: str, *notes: str, years: bool = True) -> Any:
-    """Put sources and other notes under the figure, keep its words, and set the ticks of an axis of years."""
+def finish(
+    figure: Any, axes: Any, told: str, *notes: str, years: bool = True, legend: str = "", **settings: Any
+) -> Any:
+    """Put sources and other notes under a figure and keep its words: its title, and what is told.
+
+    Parameters
+    ----------
+    years : whether the horizontal axis is one of years.
+    legend : where it stands; none by default.
+    settings : labels, limits and ticks, as ``Axes.set`` takes them.
+    """
     from matplotlib.ticker import MaxNLocator
 
-    figure.set_label(alt)
+    axes.set(**settings)
+    title = " ".join(axes.get_title(loc="left").split())
+    figure.set_label(f"{title}: {told}." if told else title)
+    if legend:
+        axes.legend(loc=legend, fontsize=8)
     if years:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="x", visible=False)
     # Wrapped, because an overlong line would shrink the picture when it is cropped to its contents.
-    lines = [textwrap.fill(note, 130) for note in notes if note]
-    if lines:
+    if lines := [textwrap.fill(note, 130) for note in notes if note]:
         figure.supxlabel("\n".join(lines), fontsize=7, color=GREY, x=0.01, ha="left", linespacing=1.4)
     return figure
 
 
+def in_numbers(axes: Any) -> None:
+    """Write the ticks of the vertical axis as numbers stand in sentences."""
+    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+
+
+def whole(values: Any) -> Any:
+    """Values by year with those years in between, missing, so that a line breaks over a gap."""
+    return values.reindex(pd.RangeIndex(values.index.min(), values.index.max() + 1))
+
+
 def label_ends(axes: Any, ends: Sequence[tuple[float, float, str, str]], size: float = 8.5) -> None:
     """Write the name of each line beside its end (x, y, text, colour), moved apart where they would overlap."""
-    order = sorted(range(len(ends)), key=lambda k: ends[k][1])
-    bottom, top = axes.get_ylim()
-    to_share = axes.transScale.transform
-    low, high = to_share((0, bottom))[1], to_share((0, top))[1]
-    wanted = [(to_share((0, min(max(ends[k][1], bottom), top)))[1] - low) / (high - low) for k in order]
-    tall = [LABEL_GAP * SIZE[1] / axes.figure.get_figheight() * (ends[k][2].count("\n") + 1) for k in order]
-    for k, place in zip(order, spread(wanted, tall), strict=True):
-        x, _, text, colour = ends[k]
-        look = {"xycoords": axes.get_xaxis_transform(), "annotation_clip": False, "va": "center"}
+    ends = sorted(ends, key=lambda end: end[1])
+    heights = np.clip([y for _, y, _, _ in ends], *axes.get_ylim())
+    pixels = axes.transData.transform([(0, height) for height in heights])
+    wanted = axes.transAxes.inverted().transform(pixels)[:, 1]
+    line = LABEL_GAP * SIZE[1] / axes.figure.get_figheight()
+    places = spread(wanted, [line * (text.count("\n") + 1) for _, _, text, _ in ends])
+    look = {"xycoords": axes.get_xaxis_transform(), "annotation_clip": False, "va": "center"}
+    for (x, _, text, colour), place in zip(ends, places, strict=True):
         beside(axes, text, (x, place), (7, 0), color=colour, fontsize=size, **look)
 
 
@@ -154,7 +173,7 @@ def halo() -> list[Any]:
 
 def spread(places: Sequence[float], heights: Sequence[float]) -> np.ndarray:
     """Ascending places moved up, then down from 1, as little as is needed for labels of these heights."""
-    found = np.asarray(places, dtype=float).copy()
+    found = np.array(places, dtype=float)
     gaps = [(a + b) / 2 for a, b in itertools.pairwise(heights)]
     for k, gap in enumerate(gaps):
         found[k + 1] = max(found[k + 1], found[k] + gap)
@@ -175,21 +194,18 @@ def heat(
     size: float = 8,
 ) -> None:
     """Draw a heat map: a cell for each value, its text dark or light as the colour asks; missing values are left white."""
-    from matplotlib.colors import Normalize
-
     drawn = np.ma.masked_invalid(values.to_numpy(dtype=float))
     mesh = axes.pcolormesh(drawn, cmap=colours, vmin=low, vmax=high, edgecolors="#eeeeee", linewidth=1)
-    faces = mesh.cmap(Normalize(low, high)(drawn))
-    light = faces[..., :3] @ (0.2126, 0.7152, 0.0722)
+    light = mesh.to_rgba(drawn)[..., :3] @ (0.2126, 0.7152, 0.0722)
+    white = (light < 0.5) & ~np.ma.getmaskarray(drawn)
     for (row, column), words in np.ndenumerate(text.to_numpy()):
         if words:
-            dark = light[row, column] < 0.5 and not np.ma.is_masked(drawn[row, column])
-            colour = "white" if dark else "#262626"
+            colour = "white" if white[row, column] else "#262626"
             axes.text(column + 0.5, row + 0.5, words, color=colour, fontsize=size, ha="center", va="center")
-    axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0), xlabel="", ylabel="")
     upright = 90 if values.shape[1] > MOST_ACROSS else 0
     axes.set_xticks(np.arange(values.shape[1]) + 0.5, values.columns, rotation=upright)
     axes.set_yticks(np.arange(values.shape[0]) + 0.5, values.index)
+    axes.set(xlim=(0, values.shape[1]), ylim=(values.shape[0], 0))
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
 
@@ -199,14 +215,12 @@ def signed(value: float, digits: int = 0) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def grade_handles(grades: Any, colour: str | None = None) -> list[Any]:
-    """Marks for a legend of grades, in the colours of the grades or in one."""
-    from matplotlib.lines import Line2D
-
-    handles = []
+def mark_grades(axes: Any, values: pd.Series, grades: pd.Series, colour: str = "") -> list[Any]:
+    """Draw values by year, each with the mark of its grade, in the colours of the grades or in one; a list for a legend."""
+    drawn = []
     for grade, (marker, face, edge) in GRADE_MARKS.items():
-        if grade in grades:
+        if (of := (grades == grade).to_numpy()).any():
             fill = "white" if face == "white" else colour or face
-            look: dict[str, Any] = {"marker": marker, "markerfacecolor": fill, "linestyle": ""}
-            handles.append(Line2D([], [], color=colour or edge, label=grade, **look))
-    return handles
+            look = {"marker": marker, "facecolor": fill, "edgecolor": colour or edge, "label": grade}
+            drawn.append(axes.scatter(values.index[of], values[of], s=34, zorder=3, **look))
+    return drawn

@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib import plots
-from lib.plots.style import BLUE, GREEN, GREY, ORANGE, RED, beside, finish, new_axes
-from lib.words import number
+from lib.plots import style
+from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, PALE, RED, beside, finish, new_axes
 
-COLOURS = (BLUE, ORANGE, GREEN, RED)
-
-HATCHES = ("", "///", "...", "xx")
+FILLS = (BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (RED, "xx")
 
 
 def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, sources: str = "") -> Any:
@@ -24,24 +21,17 @@ def stacked(parts: pd.DataFrame, labels: dict[str, str], unit: str, title: str, 
         return None
     figure, axes = new_axes(title, height=4.2)
     up, down = np.zeros(len(parts)), np.zeros(len(parts))
-    for (name, label), colour, hatch in zip(labels.items(), COLOURS, HATCHES, strict=False):
+    for (name, label), (colour, hatch) in zip(labels.items(), FILLS, strict=False):
         value = parts[name].to_numpy() * 100
-        foot = np.where(value >= 0, up, down)
-        style = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
-        axes.bar(parts.index, value, bottom=foot, width=0.8, label=label, **style)
+        look = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.4}
+        axes.bar(parts.index, value, bottom=np.where(value >= 0, up, down), width=0.8, label=label, **look)
         up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
-    mark = {"color": "black", "markersize": 4.5, "zorder": 4}
-    axes.plot(parts.index, parts["growth"] * 100, "D", label="growth", **mark)
+    axes.plot(
+        parts.index, parts["growth"] * 100, "D", color="black", markersize=4.5, zorder=4, label="growth"
+    )
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_ylabel(unit)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=4, fontsize=8)
-    return finish(figure, axes, axes.get_title(), sources)
-
-
-def show(figure: Any, alt: str) -> None:
-    """Display a figure with the text that stands for it; nothing where there was nothing to draw."""
-    if figure is not None:
-        plots.show(figure, alt)
+    return finish(figure, axes, "", sources, ylabel=unit)
 
 
 def segments(growth: pd.Series, place: int | None, found: bool, title: str, sources: str = "") -> Any:
@@ -49,15 +39,14 @@ def segments(growth: pd.Series, place: int | None, found: bool, title: str, sour
     if place is None:
         return None
     figure, axes = new_axes(title, height=3.4)
-    axes.bar(growth.index, growth * 100, color="#9ecae1", width=0.8)
+    axes.bar(growth.index, growth * 100, color=PALE, width=0.8)
     line = "-" if found else "--"
     for part in (growth.iloc[:place], growth.iloc[place:]):
         look = {"color": RED, "linestyle": line, "linewidth": 2}
         axes.hlines(part.mean() * 100, part.index[0] - 0.4, part.index[-1] + 0.4, **look)
     axes.axhline(growth.mean() * 100, color=GREY, linewidth=1, linestyle=":")
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_ylabel("growth, log points")
-    return finish(figure, axes, axes.get_title(), sources)
+    return finish(figure, axes, "", sources, ylabel="growth, log points")
 
 
 def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: str = "") -> Any:
@@ -66,14 +55,11 @@ def explained(parts: pd.DataFrame, labels: dict[str, str], title: str, sources: 
         return None
     figure, axes = new_axes(title, height=3.6)
     axes.bar(parts.index, parts["residual"] * 100, color="#d9d9d9", width=0.8, label=labels["residual"])
-    for name, colour, line, mark in (("growth", BLUE, "-", "o"), ("fit", RED, "--", "s")):
-        years = pd.RangeIndex(parts.index.min(), parts.index.max() + 1)
-        look = {"color": colour, "linestyle": line, "marker": mark, "label": labels[name]}
-        axes.plot(years, parts[name].reindex(years) * 100, **look)
+    for name, look in zip(("growth", "fit"), LOOKS, strict=False):
+        values = style.whole(parts[name])
+        axes.plot(values.index, values * 100, label=labels[name], **look)
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_ylabel("log points")
-    axes.legend(loc="best", fontsize=8)
-    return finish(figure, axes, axes.get_title(), sources)
+    return finish(figure, axes, "", sources, legend="best", ylabel="log points")
 
 
 def timeline(
@@ -87,12 +73,13 @@ def timeline(
     if not levels:
         return None
     figure, axes = new_axes(title, height=5.0)
-    for (name, level), colour, mark in zip(levels.items(), (RED, BLUE, GREEN), ("o", "s", "D"), strict=False):
-        years = pd.RangeIndex(level.index.min(), level.index.max() + 1)
-        axes.plot(years + 0.5, level.reindex(years), color=colour, marker=mark, markersize=4, linewidth=1.2)
-        beside(axes, name, (level.index[-1] + 0.5, level.iloc[-1]), (6, 0), va="center", color=colour)
+    for (name, level), look in zip(levels.items(), LOOKS, strict=False):
+        line = style.whole(level)
+        axes.plot(line.index + 0.5, line, markersize=4, linewidth=1.2, **look | {"linestyle": "-"})
+        at, colour = (line.index[-1] + 0.5, line.iloc[-1]), look["color"]
+        beside(axes, name, at, (6, 0), va="center", color=colour)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    style.in_numbers(axes)
     # Their numbers stand above the lines, in rows so that neighbours do not overlap.
     ends = [-np.inf] * 4
     for row in events.sort_values("when").itertuples():
@@ -103,9 +90,8 @@ def timeline(
         look = {"xycoords": ("data", "axes fraction"), "ha": "center", "fontsize": 7.5, "fontweight": weight}
         beside(axes, str(row.number), (row.when, 1.0), (0, 3 + 9 * level), **look)
     axes.set_title(axes.get_title(loc="left"), pad=48)
-    axes.set_ylabel(f"{currency} mn, nominal, logarithmic")
     axes.margins(x=0.08)
-    return finish(figure, axes, axes.get_title(), sources)
+    return finish(figure, axes, "", sources, ylabel=f"{currency} mn, nominal, logarithmic")
 
 
 def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "") -> Any:
@@ -127,7 +113,7 @@ def gaps(found: dict[str, pd.DataFrame], year: int, title: str, sources: str = "
         axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
     np.atleast_1d(rows)[0].set_ylabel("gap, log units")
-    return finish(figure, axes, axes.get_title(), sources, years=False)
+    return finish(figure, axes, "", sources, years=False)
 
 
 def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str = "") -> Any:
@@ -147,7 +133,5 @@ def placebo_rates(table: pd.DataFrame, nominal: float, title: str, sources: str 
     axes.axhline(nominal * 100, color="black", linestyle=":", label="what the test promises")
     axes.set_xticks(places, table.index, fontsize=8)
     axes.grid(axis="x", visible=False)
-    axes.set_ylim(0, table["boom_high"].max() * 130)  # room for the legend
-    axes.set_ylabel("called an effect, %")
-    axes.legend(loc="upper left", fontsize=8)
-    return finish(figure, axes, axes.get_title(), sources, years=False)
+    axes.set(ylim=(0, table["boom_high"].max() * 130), ylabel="called an effect, %")  # room for the legend
+    return finish(figure, axes, "", sources, years=False, legend="upper left")

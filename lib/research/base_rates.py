@@ -192,7 +192,7 @@ ERAS = {"BACI directed": [(2001, 2020)], "BACI two-way total": [(2001, 2020), (2
 
 def outcomes(folder: Path, progress: Progress = iter) -> Tables:
     """Step: how often flows grew so fast, by size, era and growth in the year before."""
-    directed = panels.read_panel(panels.find(folder, BACI.file))
+    directed = panels.read_panel(folder / BACI.file)
     flows = {"BACI directed": to_levels(directed), "BACI two-way total": to_levels(two_way(directed))}
     sizes = [*pairwise(SIZES[2:]), (1e8, float("inf"))]
     jobs = [

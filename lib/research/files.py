@@ -20,27 +20,15 @@ from lib.errors import Fault, UserError, list_faults, read_bytes, shown_path
 from lib.package import PACKAGE_FILE, data_dir, read_package
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write bytes, or text as UTF-8, beside `path`, force them to disk, then rename them into place."""
+@contextmanager
+def _writing(place: Path | str) -> Iterator[None]:
+    """What cannot be written is the user's to mend, and named."""
     try:
-        with working_file(path) as draft:
-            with draft.open("wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-    except UnicodeEncodeError as error:
-        raise UserError(f"{path.name}: found half of a character ({error}), expected text") from None
+        yield
+    except BlockingIOError:  # somebody holds a lock
+        raise
     except OSError as error:
-        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it where they are missing."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}, expected a folder") from None
+        raise UserError(f"{place}: cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -55,13 +43,36 @@ def working_file(beside: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A new file beside `path` that takes its place once it is whole."""
+    with _writing(path), working_file(path) as draft:
+        yield draft
+        draft.replace(path)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write bytes, or text as UTF-8, beside `path`, force them to disk, then rename them into place."""
+    try:
+        with drafted(path) as draft, draft.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    except UnicodeEncodeError as error:
+        raise UserError(f"{path.name}: found half of a character ({error}), expected text") from None
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where they are missing."""
+    with _writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
 def working_folder(beside: Path) -> Iterator[Path]:
     """A folder inside `beside` (made if need be) that is gone afterwards, whatever happens."""
-    try:
+    with _writing(beside):
         beside.mkdir(parents=True, exist_ok=True)
         path = Path(tempfile.mkdtemp(prefix=".working-", dir=beside))
-    except OSError as error:
-        raise UserError(f"{beside}: cannot be written: {error.strerror}") from None
     try:
         yield path
     finally:
@@ -73,21 +84,13 @@ TOGETHER = ".together"
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write several files of a folder, whose lock is held, so that a stop leaves all old ones or, finished, all new ones.
-
-    Raises
-    ------
-    UserError
-        Where they cannot be written; the old ones then stay.
-    """
-    try:
+    """Write several files of a folder, whose lock is held, so that a stop leaves all old ones or, finished, all new ones."""
+    with _writing(folder):
         with working_folder(folder) as drafts:
             for name, content in contents.items():
                 write_atomically(drafts / name, content)
             drafts.rename(folder / TOGETHER)
         finish_together(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
 def finish_together(folder: Path) -> None:
@@ -116,18 +119,12 @@ def locked(folder: Path, wait: bool = True) -> Iterator[None]:
         yield
         return
     path = folder / LOCK
-    try:
+    with _writing(folder):
         handle = _acquire(path, wait)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
     try:
         yield
     finally:
-        path.unlink(
-            missing_ok=True
-        )  # while it is held: whoever waits for this file will see that it has gone
+        path.unlink(missing_ok=True)  # while it is held: whoever waits for this file sees that it has gone
         os.close(handle)
 
 

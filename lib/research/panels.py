@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lib.errors import UserError
 from lib.reference import Array
-from lib.research.files import working_file, write_atomically
+from lib.research.files import drafted, write_atomically
 
 Progress = Callable[[Iterable], Iterable]
 """Wraps what a step goes through, for a progress bar."""
@@ -71,8 +71,9 @@ def _read(path: str | Path, columns: Collection[str]) -> pd.DataFrame:
     try:
         with Path(path).open("rb") as file:
             panel = pd.read_parquet(file, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise UserError(f"{name}: cannot be read as parquet: there is no {path}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        where = f"{name}: not found in {Path(path).parent}"
+        raise UserError(f"{where}; expected the panel there (data/reference/README.md)") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{name}: cannot be read as parquet: {error}") from None
     if missing := [column for column in columns if column not in panel]:
@@ -160,16 +161,8 @@ WDI = Panel("WDI", "wdi_goods_trade_1960_2024.parquet")
 
 def load(panel: Panel, folder: str | Path) -> Levels:
     """Read one of the yearly panels from a folder and turn it into arrays."""
-    rows = read_panel(find(folder, panel.file), panel.missing_years)
+    rows = read_panel(Path(folder) / panel.file, panel.missing_years)
     return to_levels(rows, panel.breaks)
-
-
-def find(folder: str | Path, name: str) -> Path:
-    """The path of a panel in a folder."""
-    path = Path(folder) / name
-    if not path.exists():
-        raise UserError(f"{name}: not found in {folder}; expected the panel there (data/reference/README.md)")
-    return path
 
 
 HS2 = "russia_partner_hs2_2000_2020.parquet"
@@ -230,7 +223,7 @@ def to_months(panels: dict[str, pd.DataFrame]) -> Months:
 
 def load_monthly(folder: str | Path) -> Months:
     """Read both monthly panels from a folder."""
-    return to_months({name: read_monthly(find(folder, file)) for name, file in MONTHLY.items()})
+    return to_months({name: read_monthly(Path(folder) / file) for name, file in MONTHLY.items()})
 
 
 class Known(NamedTuple):
@@ -258,7 +251,7 @@ def check(folder: str | Path) -> list[str]:
     faults = []
     for file, known in KNOWN.items():
         try:
-            gaps, path = OEC.missing_years if file == OEC.file else (), find(folder, file)
+            gaps, path = OEC.missing_years if file == OEC.file else (), Path(folder) / file
             panel = read_monthly(path) if file in MONTHLY.values() else read_panel(path, gaps)
         except UserError as error:
             faults.append(str(error))
@@ -282,12 +275,8 @@ def save(table: pd.DataFrame, path: Path) -> None:
         plain = table.assign(**flags).replace([np.inf, -np.inf], np.nan)
         write_atomically(path, plain.to_csv(index=False, float_format=_four_digits, lineterminator="\n"))
         return
-    try:
-        with working_file(path) as draft:
-            table.to_parquet(draft, compression="zstd", index=False, write_page_checksum=True)
-            draft.replace(path)
-    except OSError as error:
-        raise UserError(f"{path.name}: cannot be written in {path.parent}: {error.strerror}") from None
+    with drafted(path) as draft:
+        table.to_parquet(draft, compression="zstd", index=False, write_page_checksum=True)
 
 
 def bounds(sums: NDArray[Any], counts: NDArray[Any], draws: int) -> tuple[Array, Array]:

@@ -131,7 +131,7 @@ def spreads(folder: Path, progress: Progress = iter) -> Tables:
 
 def _parts_and_wholes(folder: Path, file: str, by: list[str]) -> tuple[Levels, Levels, NDArray[np.intp]]:
     """The flows of a panel, their totals by some names, and the row of each flow's total."""
-    panel = panels.read_panel(panels.find(folder, file))
+    panel = panels.read_panel(folder / file)
     names = ("reporter", "partner", "flow")
     rows = panel.assign(**{c: panel[c].astype(str) for c in names})
     totals = rows.groupby([*by, "year"], as_index=False)["value_usd"].sum()

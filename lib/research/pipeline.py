@@ -190,11 +190,8 @@ def _built(out: Path) -> dict[str, Any]:
 
 
 def _bar(name: str) -> Progress:
-    """A progress bar where there is one to be had."""
-    try:
-        from tqdm import tqdm
-    except ImportError:  # a plain installation has no progress bar
-        return iter
+    from tqdm import tqdm
+
     return lambda items: tqdm(items, desc=name, unit="part")
 
 

@@ -31,7 +31,7 @@ from lib import figures as fig
 from lib import reference
 from lib.reference import Array
 from lib.research import panels
-from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, find, first_columns
+from lib.research.panels import BACI, HS2, Levels, Progress, Tables, bounds, first_columns
 
 
 class Placebo(NamedTuple):
@@ -302,7 +302,7 @@ def fuel_study(folder: str | Path, _progress: Progress = iter) -> Tables:
     ``fuel_split.csv``: flow (total, or export and import seen from China), year, growth, fuel_price, fuel_volume,
     other (fractions; the last three add up to growth), fuel_share (of the flow in that year).
     """
-    panel = panels.read_panel(find(folder, HS2))
+    panel = panels.read_panel(Path(folder) / HS2)
     with_china = panel[panel["partner"].astype(str) == "CHN"]
     theirs = with_china["flow"].astype(str)
     oil, parts = fig.covariate("brent_usd_per_bbl"), []

@@ -12,13 +12,12 @@ from typing import Any
 import click
 
 from lib.errors import UserError, printable
-from lib.tools.commands.ask import ask_command
-from lib.tools.commands.author import kernel, new, stamp
-from lib.tools.commands.data import data, renew_checksums, report_faults
-from lib.tools.commands.publish import export, site_command, whatif_command
-from lib.tools.commands.research import backtest, reference
-from lib.tools.commands.results import results_command
-from lib.tools.commands.run import EXAMPLES, run, run_one, schema
+from lib.tools.commands import examples
+from lib.tools.commands.ask import ask
+from lib.tools.commands.author import backtest, check, kernel, new, reference, stamp
+from lib.tools.commands.data import data
+from lib.tools.commands.results import export, results, site, what_if
+from lib.tools.commands.run import run, run_one, schema
 
 
 class _Group(click.Group):
@@ -96,34 +95,17 @@ def _settings_elsewhere() -> Iterator[None]:
                 del os.environ[name]
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXAMPLES)
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, epilog=examples("run"))
 @click.version_option(package_name="tradegoals", prog_name="tradegoals", message="%(prog)s %(version)s")
 def main() -> None:
     """Does a stated trade-growth goal hold? Run the notebooks, check the data."""
 
 
 for command in (
-    *(ask_command, run, run_one, schema, results_command, export, site_command, whatif_command),
-    *(data, reference, backtest, new, stamp, kernel),
+    *(ask, run, run_one, schema, results, export, site, what_if),
+    *(data, reference, backtest, new, stamp, check, kernel),
 ):
     main.add_command(command)
-
-
-@main.command()
-@click.option(
-    "--renew",
-    is_flag=True,
-    help="After an edit of the data: show what differs, ask, and renew the checksums.",
-)
-@click.option("--yes", is_flag=True, help="With --renew: do not ask.")
-def check(renew: bool, yes: bool) -> None:
-    """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
-    from lib.tools.run import committed
-
-    if renew:
-        renew_checksums(yes)
-    report_faults(committed.all_faults(in_short=renew))
-    click.echo("Data, runs.yml and notebooks are in order.")
 
 
 if __name__ == "__main__":

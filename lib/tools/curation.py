@@ -76,11 +76,6 @@ def period_code(start: pd.Timestamp, end: pd.Timestamp) -> str:
     return first if first == last else f"{first}_{last}"
 
 
-def next_id(beginning: str, taken: Collection[str]) -> str:
-    """The first free key of a period, by its letter: a, b, …, z, aa and so on."""
-    return next(key for place in count() if (key := f"{beginning}-{letter_of(place)}") not in taken)
-
-
 def letter_of(place: int) -> str:
     """The letter of a print of a number, counted from 0: a, …, z, aa, ab and so on."""
     before, last = divmod(place, 26)
@@ -91,11 +86,13 @@ def letter_of(place: int) -> str:
 
 
 def make_row(values: Row) -> Row:
-    """A row with every column of figures.csv and a new key, from what a user gave."""
+    """A row with every column of figures.csv and the first free key of its period, from what a user gave."""
     row = {field["name"]: "" for field in describe("figures")["schema"]["fields"]} | values
     start, end = (pd.Timestamp(row[name]) for name in ("period_start", "period_end"))
-    beginning = stem(row["reporter"], row["partner"], row["flow"], start, end)
-    return row | {"figure_id": next_id(beginning, {one["figure_id"] for one in read_rows("figures")})}
+    taken = {one["figure_id"] for one in read_rows("figures")}
+    own = stem(row["reporter"], row["partner"], row["flow"], start, end)
+    keys = (f"{own}-{letter_of(place)}" for place in count())
+    return row | {"figure_id": next(key for key in keys if key not in taken)}
 
 
 def read_rows(table: str) -> list[Row]:
@@ -106,23 +103,20 @@ def read_rows(table: str) -> list[Row]:
 
 def countries_to_add(row: Row) -> list[Row]:
     """Rows that reporters.csv needs for the reporter and partner of a figure: countries that it does not have."""
-    rows = read_rows("reporters")
-    known, pair = {one["name"] for one in rows}, dict.fromkeys((row["reporter"], row["partner"]))
-    return [_country_row(name, codes()[name]) for name in pair if name not in known]
+    known = {one["name"] for one in read_rows("reporters")}
+    names = dict.fromkeys(row[role] for role in ("reporter", "partner") if row[role] not in known)
+    return [{"name": name, "code": codes()[name], "kind": "country"} for name in names]
 
 
 def faults(row: Row, countries: list[Row]) -> list[Fault]:
     """What is wrong with a row, or with the table once it is in there; the file of the row's own is "new figure"."""
-    place, text = _inserted(row)
     with working_file(data_dir() / "figures.csv") as draft:
-        draft.write_text(text, encoding="utf-8")
-        found = check_table("figures", draft, [fig.check_figure])[1]
+        draft.write_text(to_text([*read_rows("figures"), row]), encoding="utf-8")
+        table, found = check_table("figures", draft, [fig.check_figure])
     named = {quote(one["name"]) for one in countries}  # these will be known
-    above = to_text([*read_rows("figures")[:place], row]).removesuffix(to_text([row]).partition("\n")[2])
-    line = above.count("\n") + 1
     found = [one for one in found if not (one.column in ("reporter", "partner") and one.found in named)]
     own = {"file": "new figure", "line": 2}
-    return [one._replace(**own if one.line == line else {"file": "figures.csv"}) for one in found]
+    return [one._replace(**own if one.line == table.index[-1] else {"file": "figures.csv"}) for one in found]
 
 
 def warnings(row: Row) -> list[str]:
@@ -136,16 +130,14 @@ def warnings(row: Row) -> list[str]:
         for one in _of_period(curated, typed.iloc[0]).itertuples()
     ]
     near = curated[curated["reporter"].isin({row["partner"], *_family(row["reporter"], parents)})]
-    before = plausibility.find_flags(near, rates, parents)
+    both = pd.concat([near, typed], ignore_index=True)
+    before, after = (plausibility.find_flags(rows, rates, parents) for rows in (near, both))
     known = set(zip(before["rule"], before["figure_id"], strict=True))
-    for flag in plausibility.find_flags(
-        pd.concat([near, typed], ignore_index=True), rates, parents
-    ).itertuples():
+    for flag in after.itertuples():
         if (flag.rule, flag.figure_id) not in known:
             against = f" (against {flag.against})" if flag.against else ""
-            lines.append(
-                f"{flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}{against}"
-            )
+            found = f"{flag.rule}: {flag.figure_id}: found {flag.found}"
+            lines.append(f"{found}, expected {flag.expected}{against}")
     return lines
 
 
@@ -164,9 +156,6 @@ def _family(reporter: str, parents: dict[str, str]) -> set[str]:
 MOST_PAIRS = 100_000
 """Pairs of figures of one flow that the rules compare, half a second; of more, the flows with the largest jumps."""
 
-MOST_ROWS = 2_000
-"""Figures of a reporter of which months are looked at, too."""
-
 
 def fetched_figures() -> list[pd.DataFrame]:
     """All figures that were fetched or imported, a frame a reporter."""
@@ -177,15 +166,16 @@ def doubts(parts: list[pd.DataFrame], of: Collection[str] | None = None) -> tupl
     """The flags on figures of `lib.fetched`, a frame a reporter, all or those with a key in `of`; and how many were seen."""
     curated, rates, parents = fig.load_figures(), fig.covariate("cny_per_usd"), fig.parents()
     found, seen, left = [pd.DataFrame(columns=plausibility.COLUMNS)], 0, MOST_PAIRS
+    wanted = set() if of is None else set(of)  # `isin` of pandas makes a scalar of each key each time
     for part in parts:
-        own = part if of is None else part[part["figure_id"].isin(of)]
+        own = part if of is None else part.loc[[key in wanted for key in part["figure_id"]]]
         rows = part[part["partner"].isin(own["partner"].unique())]
-        if len(rows) > MOST_ROWS:  # months are in their years
+        if len(rows) > 2_000:  # months are in their years
             rows = rows[(rows["period_end"] - rows["period_start"]).dt.days > 360]
         size = rows.groupby(["partner", "flow"])["value"].transform("size")
-        order = size[_jumps(rows).sort_values(ascending=False, kind="stable").index]
-        order = order[order.cumsum() <= left]
-        rows, left = rows.loc[sorted(order.index)].reset_index(drop=True), left - int(order.sum())
+        order = size[_jumps(rows).sort_values(ascending=False, kind="stable").index].cumsum()
+        rows = rows[rows.index.isin(order.index[order <= left])]
+        left -= int(size[rows.index].sum())
         if rows.empty:
             continue
         asked = rows.loc[rows.index.isin(own.index), "figure_id"]
@@ -202,8 +192,7 @@ def _jumps(rows: pd.DataFrame) -> pd.Series:
     """By row, the largest jump within its flow and length of period: where to look first, if not everywhere."""
     length = (rows["period_end"] - rows["period_start"]).dt.days // 20
     keys = [rows["partner"], rows["flow"], rows["unit"], length]
-    log = np.log(rows["value"].where(rows["value"] > 0))
-    step = log.groupby(keys).diff().abs().fillna(0)
+    step = np.log(rows["value"].where(rows["value"] > 0)).groupby(keys).diff().abs().fillna(0)
     return step.groupby([rows["partner"], rows["flow"]]).transform("max")
 
 
@@ -230,23 +219,21 @@ def place_rows(name: str, kind: str, parent: str) -> list[Row]:
     if parent and parent not in coded:
         expected = f"a place that is known, of which {name} is a part"
         raise UserError(f"--place: found {quote(parent)}, expected {expected}")
-    above = [_country_row(parent, coded[parent])] if parent and parent not in known else []
+    above = [{"name": parent, "code": coded[parent], "kind": "country"}] * bool(
+        parent and parent not in known
+    )
     # The first letters of a name that are no code yet, three or more.
     letters = re.sub("[^A-Z]", "", unicodedata.normalize("NFKD", name).upper()) or "X"
     longer = (letters[:size] for size in range(3, len(letters) + 1))
     numbered = (f"{letters[:3]}{number}" for number in count(2))
     code = next(code for code in chain(longer, numbered) if code not in coded.values())
-    return [*above, dict.fromkeys(fields, "") | {"name": name, "code": code, "kind": kind, "parent": parent}]
-
-
-def _country_row(name: str, code: str) -> Row:
-    return {"name": name, "code": code, "kind": "country", "parent": "", "note": "", "other_names": ""}
+    return [*above, {"name": name, "code": code, "kind": kind, "parent": parent}]
 
 
 def add_places(rows: list[Row]) -> None:
     """Write rows of reporters.csv in their places, and its checksum."""
     with editing():
-        write_tables(_with_reporters(rows))
+        write_tables(with_rows("reporters", rows))
 
 
 def add(row: Row) -> Row:
@@ -259,22 +246,20 @@ def add(row: Row) -> Row:
         countries = countries_to_add(row)
         if found := faults(row, countries):
             raise UserError(list_faults(found))
-        own = {describe("figures")["path"]: _inserted(row)[1].encode()}
-        write_tables(own | (_with_reporters(countries) if countries else {}))
+        write_tables(with_rows("figures", [row]) | (with_rows("reporters", countries) if countries else {}))
     return row
 
 
-def _with_reporters(rows: list[Row]) -> dict[str, bytes]:
-    """reporters.csv with more rows, in order, by its path."""
-    known = sorted([*read_rows("reporters"), *rows], key=lambda one: one["name"])
-    return {describe("reporters")["path"]: to_text(known).encode()}
-
-
-def _inserted(row: Row) -> tuple[int, str]:
-    """The place of one more figure, behind those that come before it or are its equals, and the table with it."""
-    rows, key = read_rows("figures"), [row[name] for name in ORDER]
-    place = sum([one[name] for name in ORDER] <= key for one in rows)
-    return place, to_text([*rows[:place], row, *rows[place:]])
+def with_rows(table: str, rows: list[Row]) -> dict[str, bytes]:
+    """A table with more rows, or others of the same keys, in its order, by its path."""
+    schema, by_key = describe(table)["schema"], {}
+    blank = {field["name"]: "" for field in schema["fields"]}
+    names = [schema["primaryKey"]] if isinstance(schema["primaryKey"], str) else schema["primaryKey"]
+    for row in (*read_rows(table), *rows):
+        by_key[tuple(row[name] for name in names)] = blank | row
+    order = ORDER if table == "figures" else names
+    text = to_text(sorted(by_key.values(), key=lambda row: [row[name] for name in order]))
+    return {describe(table)["path"]: text.encode()}
 
 
 def to_text(rows: list[Row]) -> str:
@@ -326,17 +311,13 @@ def _committed(path: str, revision: str = "HEAD") -> bytes | None:
         return None
 
 
-MOST_SHOWN = 20
-
-
 def altered() -> dict[str, list[str]]:
     """By name of each table that differs from its checksum, how it differs from the last commit, a line a field."""
     found = {}
     for resource in read_package()["resources"]:
         if measure(data_dir() / resource["path"]) != (resource["bytes"], resource["hash"]):
             lines = _altered_rows(resource)
-            more = [f"… and {len(lines) - MOST_SHOWN} more"] * (len(lines) > MOST_SHOWN)
-            found[resource["name"]] = lines[:MOST_SHOWN] + more
+            found[resource["name"]] = lines[:20] + [f"… and {len(lines) - 20} more"] * (len(lines) > 20)
     return found
 
 
@@ -351,9 +332,12 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
         return [f"{len(now):,} bytes, other than the {len(before):,} of the last commit"]
     key = resource["schema"]["primaryKey"]
     old, new = (_by_key(content, [key] if isinstance(key, str) else key) for content in (before, now))
-    added = {name: ", ".join(filter(None, map(str, row.values()))) for name, row in new.items()}
     lines = [f"- {name}" for name in old if name not in new]
-    lines += [f"+ {name}: {words}" for name, words in added.items() if name not in old]
+    lines += [
+        f"+ {name}: {', '.join(filter(None, map(str, row.values())))}"
+        for name, row in new.items()
+        if name not in old
+    ]
     lines += [
         f"~ {name}: {column}: {quote(str(row.get(column)))} → {quote(str(text))}"
         for name, row in old.items()
@@ -365,18 +349,23 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
 
 def _by_key(content: bytes, key: list[str]) -> dict[str, dict[str, Any]]:
     """The rows of a table as text, faulty ones too, by the fields of its key; a key's second row counts by number."""
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
     found: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(
+        csv.DictReader(io.StringIO(content.decode("utf-8", "replace"), newline="")), 2
+    ):
         name = printable(" ".join(str(row.get(part)) for part in key))
         found[f"{name} (line {number})" if name in found else name] = row
     return found
 
 
 def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
-    """What differs between two vintages, by key."""
-    columns = [field["name"] for field in describe("figures")["schema"]["fields"]]
-    old, new = (_as_text(rows[columns]) for rows in (before, after))
+    """What differs between two vintages, by key: in the texts of fields, so that equal numbers are equal."""
+    names = [field["name"] for field in describe("figures")["schema"]["fields"]]
+    form: Any = {"index": False, "float_format": "%.12g", "date_format": "%Y-%m-%d"}
+    old, new = (
+        pd.read_csv(io.StringIO(rows[names].to_csv(**form)), dtype="str", keep_default_na=False, index_col=0)
+        for rows in (before, after)
+    )
     both = new.index.intersection(old.index)
     one, other = old.loc[both], new.loc[both]
     rows, places = (one != other).to_numpy().nonzero()
@@ -384,25 +373,3 @@ def compare(before: pd.DataFrame, after: pd.DataFrame) -> Difference:
     changed = pd.DataFrame({"figure_id": both[rows], "column": one.columns[places], **sides}, dtype="str")
     added, removed = after[~after["figure_id"].isin(old.index)], before[~before["figure_id"].isin(new.index)]
     return Difference(added, removed, changed)
-
-
-def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every field as text, by key; numbers so that equal ones are equal texts."""
-    texts = rows.set_index("figure_id")
-    for name in texts:
-        column = texts[name]
-        if pd.api.types.is_numeric_dtype(column):
-            column = column.map("{:.12g}".format).where(column.notna(), "")
-        elif pd.api.types.is_datetime64_any_dtype(column):
-            column = column.dt.strftime("%Y-%m-%d")
-        texts[name] = column.fillna("").astype("str")
-    return texts
-
-
-def replaced(added: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
-    """By index of `added`: the earlier print of the same publisher for the same flow and period; "" without one."""
-    keys = ["reporter", "partner", "flow", "period_start", "period_end", "unit", "publisher"]
-    last = before.drop_duplicates(keys, keep="last").set_index(keys)
-    level = last["value"].map("{:g}".format).astype("str") + " " + last.index.get_level_values("unit")
-    words = (last["figure_id"] + ", " + level).rename("words")
-    return added[keys].join(words, on=keys)["words"].fillna("")

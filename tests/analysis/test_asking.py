@@ -56,6 +56,12 @@ def test_what_was_not_said_is_taken_from_the_record_and_told():
     )
 
 
+def test_a_base_that_is_taken_is_the_last_year_before_the_deadline_and_said_to_be():
+    found = ask("China Russia 200bn by 2015", as_of="2018-06-30")
+    assert found.goal.base_year == 2014 and found.levels.index[-1] > 2015
+    assert "base: 2014, the last year known on 2018-06-30 before 2015" in found.understood
+
+
 def test_by_default_all_that_is_known_today_counts():
     assert ask("China Russia trade 200bn 2019-2024").verdicts[0].outcome == "met"
 
@@ -165,6 +171,7 @@ def test_fiscal_years_are_called_by_their_end_and_count_once_they_are_over(day, 
 def test_a_level_that_the_rules_doubt_is_named():
     found = ask(LEVELS | {2020: 31000.0}, **OWN)
     assert "2020 is 31,000 USD mn, where about 36" in found.facts()["mind"]
+    assert "Doubtful: " in found.facts()["mind"]
     assert found.to_dict()["doubts"] == list(found.doubts) and len(found.doubts) == 1
     assert ask(LEVELS, **OWN).doubts == ()
 

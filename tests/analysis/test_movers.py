@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lib import figures as fig
 from lib import growth
 from lib.analysis import movers
+from lib.analysis.cases import DriverCase
 from lib.research import studies
 
 positive = st.floats(0.01, 1e6)
@@ -18,41 +19,28 @@ def by_year(values, first=2000) -> pd.Series:
     return pd.Series(values, index=range(first, first + len(values)), dtype=float)
 
 
-@given(st.lists(st.tuples(positive, positive, positive), min_size=2, max_size=12))
-def test_log_parts_add_up_to_growth(rows):
-    level, first, second = (by_year(column) for column in zip(*rows, strict=True))
-    parts = movers.log_parts(level, {"a": first, "b": second})
-    assert len(parts) == len(rows) - 1
-    np.testing.assert_allclose(parts[["a", "b", "rest"]].sum(axis=1), parts["growth"], atol=1e-9)
-    np.testing.assert_allclose(parts["growth"], growth.log_growth(level).iloc[1:], atol=1e-12)
+def test_china_russia_2015_in_dollars_and_yuan():
+    """Customs: −28.6 % in dollars; TASS: −27.8 % in yuan, converted month by month and not at a year's average."""
+    parts = movers.currency_parts(movers.look(DriverCase(reporter="China"))).loc[2015]
+    assert np.expm1(parts["growth"]) == pytest.approx(-0.286, abs=5e-4)
+    assert np.expm1(parts["prices"] + parts["real"]) == pytest.approx(-0.278, abs=0.007)
 
 
-def test_a_factor_that_is_the_level_leaves_nothing():
-    level = by_year([3.0, 4.0, 8.0])
-    parts = movers.log_parts(level, {"price": level * 7})
-    np.testing.assert_allclose(parts["rest"], 0, atol=1e-12)
+def test_chinas_output_at_the_prices_of_a_year_before_grew_as_published():
+    parts = movers.currency_parts(movers.look(DriverCase(reporter="China")))
+    gdp, real, cny = (
+        fig.covariate(name) for name in ("china_gdp_current_usd", "china_gdp_real_growth_pct", "cny_per_usd")
+    )
+    grew = growth.log_growth(gdp * cny).reindex(parts.index) - parts["prices"]
+    np.testing.assert_allclose(np.expm1(grew) * 100, real.reindex(parts.index), atol=1e-9)
 
 
 def test_a_gap_in_any_part_leaves_the_year_out():
-    level, factor = by_year([1.0, 2, 3, 4, 5]), by_year([1.0, 2, 3, 4, 5]).drop(2002)
-    assert list(movers.log_parts(level, {"a": factor}).index) == [2001, 2004]
-
-
-def test_china_russia_2015_in_dollars_and_yuan():
-    """Customs: −28.6 % in dollars; TASS: −27.8 % in yuan; World Bank rates 6.1434 and 6.2275."""
-    parts = movers.log_parts(by_year([95.28, 68.0], 2014), {"yuan": 1 / by_year([6.143434, 6.227489], 2014)})
-    assert np.expm1(parts.loc[2015, "growth"]) == pytest.approx(-0.286, abs=5e-4)
-    assert np.expm1(parts.loc[2015, "rest"]) == pytest.approx(-0.278, abs=0.002)
-    assert np.expm1(parts.loc[2015, "yuan"]) == pytest.approx(-0.0135, abs=5e-5)
-
-
-@given(usd=st.floats(-0.9, 3), before=st.floats(1, 20), after=st.floats(1, 20))
-def test_currency_parts_are_those_of_a_flow_measured_in_both(usd, before, after):
-    dollars, rates = by_year([1.0, 1 + usd], 2014), by_year([before, after], 2014)
-    parts = movers.log_parts(dollars, {"yuan": 1 / rates}).loc[2015]
-    yuan = dollars * rates
-    assert parts["rest"] == pytest.approx(np.log(yuan[2015] / yuan[2014]), abs=1e-9)
-    assert parts["yuan"] + parts["rest"] == pytest.approx(np.log1p(usd), abs=1e-9)
+    view = movers.look(DriverCase(reporter="China"))
+    whole, holed = (
+        movers.currency_parts(one) for one in (view, view._replace(usd=view.usd.drop([2010, 2015])))
+    )
+    assert set(whole.index) - set(holed.index) == {2010, 2011, 2015, 2016}
 
 
 @given(st.lists(st.tuples(positive, positive), min_size=2, max_size=12))
@@ -85,15 +73,6 @@ def test_fuel_contributions_add_up_to_growth(rows):
     np.testing.assert_allclose(total, found["growth"], rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(found["growth"], growth.yoy(fuel + rest).iloc[1:], rtol=1e-9)
     assert found["fuel_share"].between(0, 1).all()
-
-
-def test_the_deflator_turns_nominal_yuan_into_real_growth():
-    gdp, real, cny = (
-        fig.covariate(name) for name in ("china_gdp_current_usd", "china_gdp_real_growth_pct", "cny_per_usd")
-    )
-    prices = movers.gdp_deflator(gdp, real, cny)
-    known = (gdp * cny / prices).dropna()
-    np.testing.assert_allclose(growth.yoy(known).dropna() * 100, real.loc[known.index[1:]], atol=1e-9)
 
 
 @given(st.lists(positive, min_size=3, max_size=15), st.data())

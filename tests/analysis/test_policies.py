@@ -1,7 +1,5 @@
 """What 07 and 08 say: for every flow and day, by rule, without what came after the day; and the kept studies."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +7,9 @@ from sampling import exhaustive, some
 
 from lib import figures as fig
 from lib import plots
-from lib.analysis import breaks, movers, policies, regressions
+from lib.analysis import movers, policies, trends
 from lib.analysis.cases import DriverCase, PolicyCase
-from lib.analysis.policies import Evidence, Policy, Step, read_policies
+from lib.analysis.policies import Step, read_policies
 from lib.errors import UserError
 from lib.plots import why
 from lib.reference import read_kept
@@ -58,15 +56,15 @@ def test_every_flow_of_the_record_gives_numbers_or_none(day):
         if case is None:
             continue
         found = movers.look(case)
-        table = regressions.with_drivers(found.usd, found.drivers)
-        scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
-        best, gains = breaks.find(found.run, found.case.trim), movers.gains(scores)
+        table = movers.with_drivers(found.usd, found.drivers)
+        scores = movers.summary(movers.forecasts(found.usd, found.drivers))
+        best, gains = trends.find_break(found.run, found.case.trim), movers.gains(scores)
         for facts in (best, gains):
             assert not any(isinstance(value, float) and np.isnan(value) for value in facts.values()), flow
         assert movers.currency_parts(found).notna().all(axis=None)
-        assert regressions.coefficients(table).notna().all(axis=None)
-        assert len(regressions.explained(table)) in (0, len(table))
-        assert len(breaks.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
+        assert movers.coefficients(table).notna().all(axis=None)
+        assert len(movers.explained(table)) in (0, len(table))
+        assert len(trends.partitions(found.run, found.case.trim)) == 0 or best["kind"] != "short"
         assert movers.parts_of_whole(found)["share"].notna().all()
         assert movers.both_flows(found).notna().all(axis=None) and movers.aside(
             found.family, found.case.set_aside
@@ -80,9 +78,9 @@ def test_the_longest_run_of_growth_decides_what_is_read(view):
 
 
 def test_the_longest_run_is_unbroken_and_the_later_of_two():
-    rates = pd.Series(1.0, index=[2001, 2002, 2005, 2006, 2009])
-    assert list(movers._longest_run(rates).index) == [2005, 2006]
-    assert movers._longest_run(rates.iloc[:0]).empty
+    levels = pd.Series(1.0, index=[2000, 2001, 2002, 2004, 2005, 2006, 2009])
+    assert list(movers._longest_run(levels).index) == [2005, 2006]
+    assert movers._longest_run(levels.iloc[:0]).empty
 
 
 def test_currency_prices_and_quantity_add_up_in_the_table(view):
@@ -120,7 +118,7 @@ def test_a_view_knows_nothing_that_came_after_its_day(monkeypatch):
 
 def test_few_forecasts_are_not_compared():
     found = movers.look(DriverCase.check({"as_of": "2014-04-15"}))
-    scores = regressions.summary(regressions.forecasts(found.usd, found.drivers))
+    scores = movers.summary(movers.forecasts(found.usd, found.drivers))
     assert movers.gains(scores) == {"n": 2, "kind": "few"}
     assert movers.gains(pd.DataFrame()) == {"n": 0, "kind": "without"}
 
@@ -138,20 +136,20 @@ def test_a_gain_is_named_by_its_size(known, foreseen, kind, foresight):
 
 
 def explained(view: movers.View) -> pd.DataFrame:
-    return regressions.explained(regressions.with_drivers(view.usd, view.drivers))
+    return movers.explained(movers.with_drivers(view.usd, view.drivers))
 
 
 def test_the_figures_of_07_are_drawn_or_left_out(view):
     drawn = [
         why.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
-        why.segments(view.run, breaks.find(view.run, 0.15).get("place"), False, "x"),
+        why.segments(view.run, trends.find_break(view.run, 0.15).get("place"), False, "x"),
         why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
     ]
     nothing = view.usd.iloc[:0]
-    empty = replace(view, usd=nothing, family={"Harbin": nothing}, subject="Harbin")
+    empty = view._replace(usd=nothing, family={"Harbin": nothing}, subject="Harbin", run=nothing)
     left_out = [
         why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
-        why.segments(empty.run, breaks.find(empty.run, 0.15).get("place"), False, "x"),
+        why.segments(empty.run, trends.find_break(empty.run, 0.15).get("place"), False, "x"),
         why.explained(explained(empty), {}, "x"),
     ]
     assert all(figure is not None for figure in drawn)
@@ -170,18 +168,20 @@ def close(figures: list) -> None:
 
 
 def test_every_policy_of_the_article_has_its_row(policy_view):
-    assert list(dict.fromkeys(one.name for one in read_policies(fig.load_events()) if one.named)) == NAMED
-    found = policies.evidence_frame(policy_view).query("named")
+    assert list(read_policies(fig.load_events()).query("named")["policy"].unique()) == NAMED
+    found = policy_view.evidence.query("named")
     assert list(found["policy"]) == NAMED
     assert set(found["conclusion"]) == {policies.KNOWN_NOTHING}
 
 
 @pytest.mark.parametrize(
-    "policy", read_policies(fig.load_events()), ids=lambda one: f"{one.name} {one.reporter}"
+    "policy",
+    list(read_policies(fig.load_events()).itertuples()),
+    ids=lambda one: f"{one.policy} {one.reporter}",
 )
 def test_every_policy_is_read_where_its_event_was_felt(policy):
     events = fig.load_events()
-    event = events[events["policy"] == policy.name].squeeze()  # one row, or this is no Series
+    event = events[events["policy"] == policy.policy].squeeze()  # one row, or this is no Series
     scopes = {"China": "national", "Harbin": "Harbin", "Heilongjiang": "Heilongjiang"}
     # An event of the country is also read on the province, where the pipelines, bridges and crossings are.
     assert any(scopes[name] in event["scope"] for name in event["reporters"].split("; "))
@@ -219,45 +219,46 @@ def test_an_event_counts_from_the_year_that_it_could_mostly_fill(date, year, whe
     assert policies.when(date) == pytest.approx(when, abs=1e-4)
 
 
-def evidence(step_p: float, oil_p: float | None, study: str = "", reporter: str = "China") -> Evidence:
-    policy = Policy("x", reporter, "2011", study=study)
-    one = Step(0.5, 0.1, 0.9, step_p, 20, 1)
-    beside = None if oil_p is None else one._replace(p=oil_p)
-    return Evidence(policy, "2011", 2011, (2010, 2011), one, beside)
+CONTROLS = read_kept("policy_tests.csv").query("event == 'pipeline 2011'")
+NO_CONTROLS = CONTROLS.iloc[:0]
+
+
+def steps(p: float, beside_oil: float | None, *lows: float) -> tuple[Step | None, Step | None]:
+    """A step and the same beside oil, with these p-values; or across a gap, with these ends of their intervals."""
+    if lows:
+        return tuple(Step(0.5, low, 0.9) for low in lows)
+    return tuple(None if one is None else Step(0.5, 0.1, 0.9, one, 20, 1) for one in (p, beside_oil))
 
 
 @pytest.mark.parametrize(
-    ("item", "conclusion"),
+    ("found", "controls", "conclusion"),
     [
-        (evidence(0.5, 0.5), policies.ORDINARY),
-        (evidence(0.01, 0.5), policies.WITH_OIL),
-        (evidence(0.01, None), policies.WITH_OIL),
-        (evidence(0.01, 0.01), policies.STANDS_OUT),
-        (evidence(0.01, 0.01, study="pipeline 2011"), policies.ORDINARY),  # no pool of donors agrees
-        (evidence(0.01, 0.01, study="pipeline 2011", reporter="Heilongjiang"), policies.STANDS_OUT),
-        (replace(evidence(0.01, 0.01), step=None, with_oil=None), policies.KNOWN_NOTHING),
-        (
-            replace(evidence(0.5, 0.5), step=Step(0.5, 0.1, 0.9), with_oil=Step(0.5, 0.1, 0.9)),
-            policies.STANDS_OUT,
-        ),
-        (
-            replace(evidence(0.5, 0.5), step=Step(0.5, 0.1, 0.9), with_oil=Step(0.5, -0.1, 0.9)),
-            policies.WITH_OIL,
-        ),
-        (replace(evidence(0.01, 0.01), date=""), policies.NOT_YET),
+        (steps(0.5, 0.5), NO_CONTROLS, policies.ORDINARY),
+        (steps(0.01, 0.5), NO_CONTROLS, policies.WITH_OIL),
+        (steps(0.01, None), NO_CONTROLS, policies.WITH_OIL),
+        (steps(0.01, 0.01), NO_CONTROLS, policies.STANDS_OUT),
+        (steps(0.01, 0.01), CONTROLS, policies.ORDINARY),  # no pool of donors agrees
+        ((None, None), NO_CONTROLS, policies.KNOWN_NOTHING),
+        (steps(1, 1, 0.1, 0.1), NO_CONTROLS, policies.STANDS_OUT),
+        (steps(1, 1, 0.1, -0.1), NO_CONTROLS, policies.WITH_OIL),
     ],
 )
-def test_conclusions_follow_by_rule(policy_view, item, conclusion):
-    assert policies.conclude(policy_view, item) == conclusion
+def test_conclusions_follow_by_rule(found, controls, conclusion):
+    assert policies.conclude(*found, controls, 0.05) == conclusion
+
+
+def test_controls_speak_to_the_trade_of_the_country_alone(policy_view):
+    rows = policy_view.evidence.query("policy == 'crude pipeline'").set_index("reporter")
+    assert rows.loc["China", "p_low"] == CONTROLS["p"].min() and np.isnan(rows.loc["Heilongjiang", "p_low"])
 
 
 def test_one_step_stands_out(policy_view):
-    found = policies.evidence_frame(policy_view)
+    found = policy_view.evidence
     out = found[found["conclusion"] == policies.STANDS_OUT]
     assert out[["policy", "reporter", "year"]].to_numpy().tolist() == [
         ["crude pipeline", "Heilongjiang", 2011]
     ]
-    assert found["tested"].sum() == sum(item.step is not None for item in policy_view.evidence) == 14
+    assert found["tested"].sum() == 14
     tested = found[found["tested"]]
     assert (tested["low"] < tested["effect"]).all() and (tested["effect"] < tested["high"]).all()
     assert (tested["p"].notna() == tested["rank"].notna()).all() and (tested["low"] > -1).all()
@@ -265,17 +266,17 @@ def test_one_step_stands_out(policy_view):
 
 def test_an_event_after_the_day_had_not_begun(monkeypatch):
     view = policies.look(PolicyCase.check({"as_of": "2014-04-15"}))
-    later = [
-        item for item in view.evidence if item.policy.name in ("Expo", "bonded zone", "war and sanctions")
-    ]
-    assert {policies.conclude(view, item) for item in later} == {policies.NOT_YET}
+    later = view.evidence[view.evidence["policy"].isin(["Expo", "bonded zone", "war and sanctions"])]
+    assert set(later["conclusion"]) == {policies.NOT_YET} and set(later["date"]) == {""}
     assert (view.events["date"].str[:4].astype(int) <= 2014).all()
     assert max(level.index.max() for level in view.levels.values()) == 2013
     assert set(view.tests["event"]) == {"pipeline 2011"}
     covariates = fig.load_covariates()
     corrupted = covariates.assign(value=covariates["value"].where(covariates["year"] < 2014, 1.0))
     monkeypatch.setattr(fig, "load_covariates", lambda: corrupted)
-    assert policies.look(PolicyCase.check({"as_of": "2014-04-15"})).evidence == view.evidence
+    pd.testing.assert_frame_equal(
+        policies.look(PolicyCase.check({"as_of": "2014-04-15"})).evidence, view.evidence
+    )
 
 
 @pytest.mark.parametrize(
@@ -288,8 +289,7 @@ def test_an_event_after_the_day_had_not_begun(monkeypatch):
 )
 def test_other_flows_are_answered(values):
     view = policies.look(PolicyCase.check(values))
-    found = policies.evidence_frame(view)
-    assert found.empty == ("flow" not in values)
+    assert view.evidence.empty == ("flow" not in values)
     assert view.weights["event"].isin(view.tests["event"]).all()
 
 
@@ -304,7 +304,7 @@ def test_before_the_first_event_there_is_an_empty_timeline():
     view = policies.look(PolicyCase.check({"reporter": "Heilongjiang", "as_of": "2008-01-01"}))
     events = timeline(view)
     assert events.empty and "when" in events
-    assert set(policies.evidence_frame(view)["conclusion"]) == {policies.NOT_YET}
+    assert set(view.evidence["conclusion"]) == {policies.NOT_YET}
     plots.use_style()
     close([why.timeline(view.levels, events, "USD", "x")])
     assert why.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None

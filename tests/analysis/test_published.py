@@ -11,11 +11,20 @@ from lib import figures as fig
 from lib import outlook, show
 from lib.analysis import published
 from lib.cases import FlowCase
-from lib.series import GRADES, LAST_RESORT
+from lib.series import GRADES, LAST_RESORT, exchange_rates
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
 HARBIN, PROVINCE, CHINA = (FlowCase(reporter=name) for name in ("Harbin", "Heilongjiang", "China"))
+
+
+def candidates_of(family: list[FlowCase]) -> pd.DataFrame:
+    """The levels of all flows of a family in dollars, as notebook 01 gathers them."""
+    rates = exchange_rates(fig.load_covariates(), family[0].as_of_time)
+    levels = {
+        one.label_beside(family[0]): published.candidates(one.vintage(), "USD", rates) for one in family
+    }
+    return pd.concat([rows.assign(reporter=name) for name, rows in levels.items()], ignore_index=True)
 
 
 def test_coverage_counts_every_figure_once_and_keeps_empty_years():
@@ -51,7 +60,7 @@ def test_growth_is_compared_within_one_currency():
 
 
 def test_chosen_levels_lead_to_their_rows():
-    levels = published.candidates_of([HARBIN, PROVINCE])
+    levels = candidates_of([HARBIN, PROVINCE])
     table = levels[levels["chosen"]]
     assert set(table["grade"]) <= set(GRADES)
     harbin = table[table["reporter"] == "Harbin"].set_index("year")
@@ -61,7 +70,8 @@ def test_chosen_levels_lead_to_their_rows():
 
 
 def test_figures_are_counted_by_flow_the_asked_one_first():
-    record = published.record_of([HARBIN, *outlook.lineage(HARBIN)])
+    family = [HARBIN, *outlook.lineage(HARBIN)]
+    record = pd.concat([one.vintage().assign(reporter=one.label_beside(HARBIN)) for one in family])
     held = record.groupby("reporter", sort=False).size()
     assert held.index.to_list() == ["Harbin", "Heilongjiang", "China"]
     assert held.to_list() == [len(one.vintage()) for one in (HARBIN, PROVINCE, CHINA)]
@@ -81,7 +91,7 @@ def test_every_flow_gives_tables_without_a_hole_from_its_first_day_on(first_day)
         case = FlowCase.check(dict(zip(("reporter", "partner", "flow", "as_of"), (*flow, day), strict=True)))
         family = [case, *outlook.lineage(case)]
         record = pd.concat([member.vintage() for member in family])
-        levels = published.candidates_of(family)
+        levels = candidates_of(family)
         tables = [
             published.coverage(record),
             published.growth_check(fig.annual(case.vintage()))[["printed"]],

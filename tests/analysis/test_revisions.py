@@ -11,13 +11,13 @@ from sampling import exhaustive, some
 
 from lib import cases, outlook, plots
 from lib import figures as fig
-from lib.analysis import revisions
+from lib.analysis import replay
 from lib.analysis.cases import CompareCase
-from lib.cases import GoalCase, slug
+from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.goals import READINGS
 from lib.tools.run.committed import parameter_faults, read_notebook
-from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of
+from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST, model_of, slug
 
 pytestmark = pytest.mark.usefixtures("tables_read_once")
 
@@ -53,7 +53,7 @@ CASES = dict(some(EVERY.items(), 2))
 
 @pytest.fixture(scope="module")
 def found(tables_read_once: None) -> dict[str, pd.DataFrame]:
-    return {name: revisions.steps(case) for name, case in CASES.items()}
+    return {name: replay.steps(case) for name, case in CASES.items()}
 
 
 def directly(case: GoalCase) -> dict[str, float]:
@@ -75,8 +75,8 @@ def use_record(monkeypatch: pytest.MonkeyPatch, record: pd.DataFrame) -> None:
 @exhaustive
 @pytest.mark.parametrize("name", CASES)
 def test_contributions_add_up_to_the_whole_change(found: dict[str, pd.DataFrame], name: str) -> None:
-    first, last = directly(CASES[name].first()), directly(CASES[name].last())
-    total = revisions.contributions(found[name]).sum(skipna=False)
+    first, last = directly(CASES[name].on(CASES[name].as_of)), directly(CASES[name].on(CASES[name].until))
+    total = replay.contributions(found[name]).sum(skipna=False)
     for reading in READINGS:
         assert total[reading] == pytest.approx(last[reading] - first[reading], abs=1e-12, nan_ok=True)
     assert total.notna().any()
@@ -89,7 +89,7 @@ def test_the_state_after_a_day_is_that_of_a_run_on_that_day(
 ) -> None:
     ends = found[name].drop_duplicates("day", keep="last")
     for step in ends.iloc[[0, len(ends) // 2, -1]].to_dict("records"):
-        alone = directly(CASES[name].first().model_copy(update={"as_of": step["day"]}))
+        alone = directly(CASES[name].on(CASES[name].as_of).model_copy(update={"as_of": step["day"]}))
         assert [step[f"p_{reading}"] for reading in READINGS] == pytest.approx(
             [alone[reading] for reading in READINGS], abs=1e-12, nan_ok=True
         )
@@ -97,19 +97,18 @@ def test_the_state_after_a_day_is_that_of_a_run_on_that_day(
 
 def test_without_days_between_nothing_changes() -> None:
     case = DEFAULT.model_copy(update={"until": DEFAULT.as_of})
-    steps = revisions.steps(case)
+    steps = replay.steps(case)
     assert steps["kind"].to_list() == ["start"]
-    assert revisions.arrivals(case).empty
-    assert revisions.contributions(steps).empty
-    assert revisions.verdict_changes(steps).empty
-    assert revisions.attribution(steps)["what"].to_list() == ["all together"]
-    assert revisions.bars(case, steps)["high"].to_list() == [steps["p_average"].iloc[0]] * 2
+    assert replay.arrivals(case).empty
+    assert replay.contributions(steps).empty
+    assert replay.attribution(steps)["what"].to_list() == ["all together"]
+    assert replay.bars(case, steps)["high"].to_list() == [steps["p_average"].iloc[0]] * 2
 
 
 def test_days_without_an_arrival_change_nothing() -> None:
     case = DEFAULT.model_copy(update={"until": date(2008, 6, 18)})
-    assert revisions.arrivals(case).empty
-    assert len(revisions.steps(case)) == 1
+    assert replay.arrivals(case).empty
+    assert len(replay.steps(case)) == 1
 
 
 def test_a_later_figure_changes_no_earlier_step(
@@ -119,51 +118,53 @@ def test_a_later_figure_changes_no_earlier_step(
     later = record["known_from"] > day
     tampered = record.assign(value_mn=record["value_mn"].mask(later, record["value_mn"] * 3))
     use_record(monkeypatch, tampered)
-    steps = revisions.steps(DEFAULT)
+    steps = replay.steps(DEFAULT)
     early, whole = steps["day"] <= day.date(), found["province"]
     pd.testing.assert_frame_equal(steps[early], whole[whole["day"] <= day.date()])
     assert not steps["p_average"].equals(whole["p_average"])
 
 
 def test_a_figure_held_back_is_in_no_level() -> None:
-    case = revisions.PartialCase(**DEFAULT.last().model_dump(), held_back=frozenset(["HLJ-RU-total-2010-a"]))
-    whole = DEFAULT.last().series()
+    case = replay.PartialCase(
+        **DEFAULT.on(DEFAULT.until).model_dump(), held_back=frozenset(["HLJ-RU-total-2010-a"])
+    )
+    whole = DEFAULT.on(DEFAULT.until).series()
     assert whole.loc[2010, "figure_id"] == "HLJ-RU-total-2010-a"
     assert 2010 not in case.series().index and len(case.series()) == len(whole) - 1
-    assert len(DEFAULT.last().series()) == len(whole)
+    assert len(DEFAULT.on(DEFAULT.until).series()) == len(whole)
 
 
 def test_what_a_figure_moved_is_gone_without_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The level of 2007 moved the goal towards certainty; had no figure of 2007 arrived, no step would be its."""
     case = DEFAULT.model_copy(update={"until": date(2008, 12, 31)})
-    whole = revisions.steps(case)
+    whole = replay.steps(case)
     own = whole["figure_id"].str.startswith("HLJ-RU-total-2007")
-    assert revisions.contributions(whole)["average"][own].max() > 0.2
+    assert replay.contributions(whole)["average"][own].max() > 0.2
     record = fig.load_figures()
     use_record(monkeypatch, record[~record["figure_id"].str.startswith("HLJ-RU-total-2007")])
-    without = revisions.steps(case)
+    without = replay.steps(case)
     assert not without["figure_id"].str.startswith("HLJ-RU-total-2007").any()
     later = without["day"] > date(2008, 9, 17)
-    assert revisions.contributions(without)["average"][later].max() < 0.01
+    assert replay.contributions(without)["average"][later].max() < 0.01
 
 
 def test_arrivals_are_those_of_the_family_between_the_days_in_order() -> None:
-    rows = revisions.arrivals(HARBIN)
+    rows = replay.arrivals(HARBIN)
     assert set(rows["reporter"]) <= {"Harbin", "Heilongjiang", "China"}
     assert set(rows["partner"]) == {"Russia"} and set(rows["flow"]) == {"total"}
     assert rows["known_from"].is_monotonic_increasing
     assert rows["known_from"].between(pd.Timestamp(2014, 4, 16), pd.Timestamp(2017, 1, 5)).all()
     step = timedelta(days=1)
     parts = [
-        revisions.arrivals(HARBIN.model_copy(update={"until": date(2015, 6, 30)})),
-        revisions.arrivals(HARBIN.model_copy(update={"as_of": date(2015, 6, 29) + step})),
+        replay.arrivals(HARBIN.model_copy(update={"until": date(2015, 6, 30)})),
+        replay.arrivals(HARBIN.model_copy(update={"as_of": date(2015, 6, 29) + step})),
     ]
     assert sorted(pd.concat(parts)["figure_id"]) == sorted(rows["figure_id"])
 
 
 def test_every_step_by_a_figure_names_one_that_arrived(found: dict[str, pd.DataFrame]) -> None:
     for name, case in CASES.items():
-        arrived = revisions.arrivals(case).set_index("figure_id")["known_from"]
+        arrived = replay.arrivals(case).set_index("figure_id")["known_from"]
         by_figure = found[name][found[name]["kind"] == "figure"]
         assert len(by_figure) > 1 and by_figure["figure_id"].is_unique
         assert (arrived[by_figure["figure_id"]].dt.date.to_numpy() == by_figure["day"].to_numpy()).all()
@@ -171,30 +172,23 @@ def test_every_step_by_a_figure_names_one_that_arrived(found: dict[str, pd.DataF
 
 
 def test_the_figures_that_decided_the_provinces_goal(found: dict[str, pd.DataFrame]) -> None:
-    shown = revisions.attribution(found["province"], ["average"], least=0.05)
+    shown = replay.attribution(found["province"], ["average"], least=0.05)
     shown = shown.rename(columns={"what": "figure_id", "average": "moved"})
     own = shown[shown["figure_id"].str.startswith("HLJ-")]
     assert {f"HLJ-RU-total-{period}-a" for period in ("2007", "2008m01_m08")} <= set(own["figure_id"])
     assert dict(zip(own["figure_id"], np.sign(own["moved"]), strict=True))["HLJ-RU-total-2007-a"] == 1
     assert dict(zip(own["figure_id"], np.sign(own["moved"]), strict=True))["HLJ-RU-total-2008m01_m08-a"] == -1
     assert own["figure_id"].iloc[-1] == "HLJ-RU-total-2009-a" and own["moved"].iloc[-1] < 0
-    changed = revisions.verdict_changes(found["province"])
-    assert changed.to_dict("records") == [
-        {
-            "reading": reading,
-            "day": date(2011, 4, 30),
-            "figure_id": "HLJ-RU-total-2010-a",
-            "before": "open",
-            "after": "missed",
-        }
-        for reading in ("average", "mean_of_rates")
-    ]
+    last = found["province"].query("figure_id == 'HLJ-RU-total-2010-a'").squeeze()
+    assert last["day"] == date(2011, 4, 30)
+    before = found["province"].loc[last.name - 1]
+    for reading in ("average", "mean_of_rates"):
+        assert (before[f"verdict_{reading}"], last[f"verdict_{reading}"]) == ("open", "missed")
 
 
 def test_time_alone_makes_an_open_goal_unknown_on_its_day(found: dict[str, pd.DataFrame]) -> None:
-    changed = revisions.verdict_changes(found["city"])
-    assert set(changed["day"]) == {date(2016, 12, 31)}
-    assert set(changed["figure_id"]) == {""} and set(changed["after"]) == {"unknown"}
+    unknown = found["city"][(found["city"]["verdict_average"] == "unknown")].iloc[0]
+    assert (unknown["day"], unknown["figure_id"]) == (date(2016, 12, 31), "")
     step = found["city"][found["city"]["kind"] == "time"]
     assert date(2016, 12, 31) in step["day"].to_list()
 
@@ -202,7 +196,7 @@ def test_time_alone_makes_an_open_goal_unknown_on_its_day(found: dict[str, pd.Da
 def test_a_probability_that_is_not_known_in_between_is_carried_over() -> None:
     odds = {"average": [0.2, np.nan, 0.5], "every_year": [np.nan, 0.1, 0.3], "mean_of_rates": [np.nan] * 3}
     steps = pd.DataFrame({f"p_{name}": values for name, values in odds.items()})
-    moved = revisions.contributions(steps)
+    moved = replay.contributions(steps)
     assert moved["average"].to_list() == pytest.approx([0, 0.3])
     assert moved["every_year"].to_list() == pytest.approx([np.nan, 0.2], nan_ok=True)
     assert moved["mean_of_rates"].isna().all()
@@ -214,8 +208,8 @@ def test_small_moves_are_told_together_and_nothing_is_lost(
 ) -> None:
     for name in CASES:
         for reading in READINGS:
-            rows = revisions.attribution(found[name], [reading], least).iloc[:-1]
-            total = revisions.contributions(found[name])[reading].sum()
+            rows = replay.attribution(found[name], [reading], least).iloc[:-1]
+            total = replay.contributions(found[name])[reading].sum()
             assert rows[reading].sum() == pytest.approx(total, abs=1e-12)
             single = rows.loc[~rows["what"].str.endswith("with smaller moves"), reading]
             assert (single.abs() > least).all()
@@ -226,7 +220,7 @@ def test_small_moves_are_told_together_and_nothing_is_lost(
 
 def test_the_bars_lead_from_the_first_probability_to_the_last(found: dict[str, pd.DataFrame]) -> None:
     for name, case in CASES.items():
-        bars = revisions.bars(case, found[name])
+        bars = replay.bars(case, found[name])
         level = bars["high"].iloc[0]
         for bar in bars.iloc[1:-1].itertuples():
             assert level == pytest.approx(bar.low if bar.moved > 0 else bar.high, abs=1e-12)
@@ -237,7 +231,7 @@ def test_the_bars_lead_from_the_first_probability_to_the_last(found: dict[str, p
 def test_the_picture_shows_every_bar_with_its_number(found: dict[str, pd.DataFrame]) -> None:
     import matplotlib.pyplot as plt
 
-    bars = revisions.bars(DEFAULT, found["province"])
+    bars = replay.bars(DEFAULT, found["province"])
     figure = plots.probability_steps(bars, "title", "sources")
     axes = figure.axes[0]
     assert len(axes.patches) == len(bars)
@@ -252,8 +246,8 @@ def test_the_picture_shows_every_bar_with_its_number(found: dict[str, pd.DataFra
 @exhaustive
 @pytest.mark.parametrize("name", CASES)
 def test_the_attribution_adds_up_and_ends_with_the_sum(found: dict[str, pd.DataFrame], name: str) -> None:
-    table = revisions.attribution(found[name])
-    parts, total = table.iloc[:-1][list(READINGS)], revisions.contributions(found[name])
+    table = replay.attribution(found[name])
+    parts, total = table.iloc[:-1][list(READINGS)], replay.contributions(found[name])
     assert table["what"].iloc[-1] == "all together" and table["what"].ne("").all()
     for reading in READINGS:
         assert parts[reading].sum() == pytest.approx(total[reading].sum(), abs=1e-12)
@@ -289,6 +283,6 @@ def test_a_wrong_value_is_told(values: dict[str, Any], message: str) -> None:
 
 
 def test_both_days_are_goals_of_their_own() -> None:
-    assert DEFAULT.first().as_of == DEFAULT.as_of and DEFAULT.last().as_of == DEFAULT.until
-    assert type(DEFAULT.first()) is GoalCase
+    last = DEFAULT.on(DEFAULT.until)
+    assert last.as_of == DEFAULT.until and type(last) is GoalCase
     assert str(DEFAULT.until) in DEFAULT.title()

@@ -109,7 +109,7 @@ def test_the_worst_of_fifteen_calibrated_years_is_that_of_simulations(common):
     shock, own = rng.standard_normal((1000, 15, 1)), rng.standard_normal((1000, 15, 400))
     z = np.sqrt(common) * shock + np.sqrt(1 - common) * own
     worst = (np.abs(z) < 1.2816).mean(axis=2).min(axis=1)
-    expected = scores.worst_expected(common, 15)
+    expected = scores._worst_expected(common, 15)
     assert expected == pytest.approx(np.quantile(worst, [0.05, 0.95]), abs=0.03)
 
 
@@ -233,8 +233,8 @@ def test_every_case_gives_tables_without_gaps():
         tables = [scores.brier_table(average(case)), scores.intervals(case)]
         assert all(len(table) and table.notna().all(axis=None) for table in tables), case.title()
         worst = scores.worst_origin(case)
-        assert worst.coverage == scores.intervals(case)["cover80"].min()
-        assert (worst.told == "unknown") == (len(tables[1]) == 1)
+        assert worst["coverage"] == scores.intervals(case)["cover80"].min()
+        assert (worst["told"] == "unknown") == (len(tables[1]) == 1)
 
 
 @pytest.mark.parametrize("goal", [10, 15, 25, 40])
@@ -256,9 +256,9 @@ def test_readings_are_absent_where_only_one_year_is_left():
 def test_the_worst_year_is_held_against_what_luck_would_show():
     worst = scores.worst_origin(CASE)
     cover = scores.intervals(CASE)["cover80"]
-    assert worst.origin == cover.idxmin() and 0 < worst.common < 1
-    assert 0 < worst.low < worst.high < 0.8
-    assert (worst.told == "within") == (worst.low <= worst.coverage <= worst.high)
+    assert worst["origin"] == cover.idxmin() and 0 < worst["common"] < 1
+    assert 0 < worst["low"] < worst["high"] < 0.8
+    assert (worst["told"] == "within") == (worst["low"] <= worst["coverage"] <= worst["high"])
 
 
 def test_a_lead_is_one_only_where_whole_years_leave_zero_out():

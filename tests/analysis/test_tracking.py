@@ -132,8 +132,6 @@ def test_nothing_to_read_gives_empty_tables_and_says_so():
     case = TrackerCase(reporter="China", goal="25 %", base_year=2025, deadline=2028)
     found = read(case)
     assert found.empty
-    classes, marks = tracking.verdict_grid(found)
-    assert classes.empty and marks.empty and tracking.by_day(found).empty
     assert tracking.most_hopeful(found, case.deadline) == {}
 
 
@@ -168,9 +166,12 @@ def test_a_day_does_not_depend_on_the_day_of_the_case():
 
 
 def test_the_grid_holds_classes_and_what_they_mean():
-    classes, marks = tracking.verdict_grid(read(PROVINCE))
-    assert classes.index.to_list() == marks.index.to_list() == FIVE
-    assert classes.columns.to_list() == sorted(set(read(PROVINCE)["day"]))
+    trackers = read(PROVINCE).query("who != 'probability'")
+    classes, marks = (
+        trackers.pivot(index="who", columns="day", values=name) for name in ("progress_class", "on_track")
+    )
+    marks = marks.astype("Float64").astype(float)
+    assert set(classes.index) == set(FIVE)
     assert classes.notna().all(axis=None)
     assert marks.loc["ESCAP current status"].isna().all()
     assert set(np.unique(marks.drop("ESCAP current status"))) == {0.0, 1.0}
@@ -180,12 +181,11 @@ def test_the_grid_holds_classes_and_what_they_mean():
     assert plots.verdict_grid(classes, marks, "a goal") is not None
 
 
-def test_the_table_has_a_row_a_day():
-    table = tracking.by_day(read(PROVINCE))
-    assert table["latest_year"].to_list() == [2006, 2007, 2008, 2009]
-    assert table["latest_mn"].to_list() == [6690, 10_730, 11_060, 5580]
-    assert set(FIVE) <= set(table.columns) and table.notna().all(axis=None)
-    assert table["Eurostat / Open SDG"].iloc[1] == pytest.approx(1.89, abs=0.005)
+def test_each_day_has_its_latest_level():
+    rows = read(PROVINCE).query("who == 'Eurostat / Open SDG'")
+    assert rows["latest_year"].to_list() == [2006, 2007, 2008, 2009]
+    assert rows["latest_mn"].to_list() == [6690, 10_730, 11_060, 5580]
+    assert rows["value"].iloc[1] == pytest.approx(1.89, abs=0.005)
 
 
 def test_a_goal_that_is_met_already_is_counted_without_the_status_index():
@@ -199,10 +199,9 @@ def test_a_goal_that_is_met_already_is_counted_without_the_status_index():
 def test_a_decided_reading_is_a_verdict_and_not_a_chance():
     """Every year at +25 %: 2012 ended at +10 %, so from the end of 2013 the record says missed."""
     case = CHINA.model_copy(update={"goal": "25 %", "reading": "every_year"})
-    table = tracking.by_day(read(case)).set_index("latest_year")
-    assert 0 < table.loc[2011, "probability"] < 1 and table.loc[2011, "verdict"] == "open"
-    assert table.loc[2012:, "verdict"].to_list() == ["missed"] * 3
-    assert table.loc[2012:, "probability"].isna().all()
+    table = read(case).query("who == 'probability'").set_index("latest_year")
+    assert 0 < table.loc[2011, "value"] < 1 and table.loc[2011, "progress_class"] == "open"
+    assert table.loc[2012:, "progress_class"].to_list() == ["missed"] * 3
 
 
 def test_a_reading_that_needs_unknown_years_has_a_probability_until_figures_decide_it():
@@ -227,4 +226,4 @@ def test_every_named_case_can_be_told(committed_runs, subtests):
             found = read(case)
             assert not found.empty
             assert found.loc[found["who"] == "probability", "value"].between(0, 1).all()
-            assert tracking.by_day(found)["day"].is_unique and tracking.most_hopeful(found, case.deadline)
+            assert tracking.most_hopeful(found, case.deadline)

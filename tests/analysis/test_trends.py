@@ -147,17 +147,6 @@ def test_china_grew_as_its_published_levels_say():
     assert row["last"] == level.index[-1]
 
 
-def test_events_are_those_of_the_flows_and_of_the_nation_with_china_up_to_the_day():
-    today = pd.Timestamp(fig.UNDATED_KNOWN_FROM)
-    city, nation = trends.events(["Harbin"], today), trends.events(["Harbin", "China"], today)
-    assert city["scope"].str.contains("Harbin").all()
-    assert set(city.index) <= set(nation.index)
-    assert nation["scope"].str.contains("national").any() and not city["scope"].str.contains("national").all()
-    assert nation["url"].str.startswith("http").all()
-    early = trends.events(["Harbin"], pd.Timestamp(2014, 4, 15))
-    assert early["date"].max() <= "2014-04-15" and set(early.index) < set(city.index)
-
-
 def every_flow() -> list[dict[str, str]]:
     return fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
 

@@ -34,8 +34,8 @@ CHINA_EXPORTS = GoalCase(
 
 
 @pytest.fixture(scope="module")
-def payload(tables_read_once: Any) -> dict[str, Any]:
-    return what_if_data.payload()
+def payload(tables_read_once: Any, what_if_payload: dict[str, Any]) -> dict[str, Any]:
+    return what_if_payload
 
 
 # --- the record ---

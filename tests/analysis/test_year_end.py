@@ -1,4 +1,4 @@
-"""The running year: `lib.analysis.year_end`, each row as its day would have had it, and what notebook 11 is drawn from."""
+"""The running year: `lib.analysis.replay`, each row as its day would have had it, and what notebook 11 is drawn from."""
 
 import datetime
 
@@ -8,7 +8,7 @@ import pytest
 
 from lib import figures as fig
 from lib import outlook
-from lib.analysis import scores, year_end
+from lib.analysis import replay, scores
 from lib.analysis.cases import YearEndCase
 from lib.cases import GoalCase
 from lib.evidence import YEAR_SO_FAR
@@ -28,30 +28,30 @@ def case(day: str, **parameters: object) -> GoalCase:
 
 def end_of(one: GoalCase) -> np.ndarray:
     """Quantiles of the running year's total."""
-    running = year_end.look(one)
-    return year_end.total(one, running).fan.loc[running.year].to_numpy()
+    running = replay.look(one)
+    return replay.total(one, running).fan.loc[running.year].to_numpy()
 
 
 # --- what is known of the year ---
 
 
 def test_the_running_year_is_the_one_after_the_last_full_one() -> None:
-    running = year_end.look(case("2021-10-20"))
+    running = replay.look(case("2021-10-20"))
     assert (running.year, running.month, running.so_far_mn, running.last) == (2021, 9, 102_500.0, 2020)
     assert running.own.index.max() <= 2020  # nothing of a year that has no total
 
 
 def test_in_january_the_running_year_may_be_the_last() -> None:
-    running = year_end.look(case("2021-01-10"))
+    running = replay.look(case("2021-01-10"))
     assert (running.year, running.month) == (2020, 9)
 
 
 def test_before_the_first_release_the_nowcast_is_the_yearly_forecast() -> None:
     one = case("2021-01-31")
-    running = year_end.look(one)
+    running = replay.look(one)
     assert (running.year, running.month) == (2021, 0)
     assert end_of(one) == pytest.approx(outlook.of(one, {YEAR_SO_FAR}).fan.loc[2021].to_numpy())
-    assert year_end.forecasts(one, running)["forecast"].tolist() == ["annual"]
+    assert replay.forecasts(one, running)["forecast"].tolist() == ["annual"]
 
 
 def test_the_interval_narrows_as_the_year_goes_on() -> None:
@@ -63,17 +63,17 @@ def test_the_interval_narrows_as_the_year_goes_on() -> None:
 
 
 def test_later_releases_do_not_leak_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = year_end.by_release(case("2020-07-31"))
+    before = replay.by_release(case("2020-07-31"))
     figures = fig.load_figures()
     later = figures["known_from"] > pd.Timestamp("2020-07-31")
     changed = figures.assign(value_mn=figures["value_mn"].where(~later, figures["value_mn"] * 3))
     monkeypatch.setattr(fig, "load_figures", lambda: changed)
-    pd.testing.assert_frame_equal(year_end.by_release(case("2020-07-31")), before)
+    pd.testing.assert_frame_equal(replay.by_release(case("2020-07-31")), before)
     assert (before["day"] <= pd.Timestamp("2020-07-31")).all()
 
 
 def test_a_row_by_release_is_what_its_day_would_have_said() -> None:
-    rows = year_end.by_release(case("2021-07-31")).set_index("day")
+    rows = replay.by_release(case("2021-07-31")).set_index("day")
     then = case("2021-07-13")
     row, odds = rows.loc["2021-07-13"], outlook.of(then).chances
     assert row[list(FAN)].to_numpy(dtype=float) == pytest.approx(end_of(then), rel=5e-4)  # laws are condensed
@@ -83,7 +83,7 @@ def test_a_row_by_release_is_what_its_day_would_have_said() -> None:
 
 def test_a_january_can_end_a_goal() -> None:
     # Customs, 8 February 2015: trade in January down 36.4 % in yuan. The year then fell by 28.6 %.
-    rows = year_end.by_release(case("2015-12-31", **GOAL_2015))
+    rows = replay.by_release(case("2015-12-31", **GOAL_2015))
     before, after = rows["average"].iloc[-2:]
     assert rows["month"].iloc[-2:].tolist() == [0, 1]
     assert 0.3 < before < 0.7 and after < 0.2
@@ -96,7 +96,7 @@ def test_a_january_can_end_a_goal() -> None:
 
 def test_the_combination_lies_between_its_parts_and_is_narrower_than_either() -> None:
     one = case("2021-04-20")
-    stages = year_end.forecasts(one, year_end.look(one)).set_index("forecast")
+    stages = replay.forecasts(one, replay.look(one)).set_index("forecast")
     low, high = sorted(stages.loc[["annual", "year_so_far"], 0.5])
     assert low < stages.loc["combined", 0.5] < high
     width = np.log(stages[0.9] / stages[0.1])
@@ -107,23 +107,23 @@ def test_in_the_last_year_the_readings_are_chances_of_the_total() -> None:
     one = case("2021-10-20", goal="15 %", base_year=2019, deadline=2021)
     answer = outlook.of(one)
     assert answer.kind == "nowcast" and "every_year" not in answer.chances  # 2020 fell
-    odds = year_end.p_this_year(answer, year_end.look(one))
+    odds = replay.p_this_year(answer, replay.look(one))
     assert odds["path"] == pytest.approx(answer.chances["average"])
 
 
 def test_a_goal_that_lies_behind_has_no_path_in_the_running_year() -> None:
     one = case("2026-11-24")
-    running = year_end.look(one)
+    running = replay.look(one)
     assert running.year == 2026
-    assert year_end.p_this_year(outlook.of(one), running).isna().all()
+    assert replay.p_this_year(outlook.of(one), running).isna().all()
     assert (np.diff(end_of(one)) > 0).all()
 
 
 def test_a_flow_without_any_month_falls_back_on_the_yearly_forecast() -> None:
     one = GoalCase()  # Harbin, April 2014
-    running = year_end.look(one)
+    running = replay.look(one)
     assert (running.year, running.month) == (2014, 0)
-    assert (year_end.seasonal_band(one, running).diff().iloc[1:] > 0).all(axis=None)
+    assert (replay.seasonal_band(one, running).diff().iloc[1:] > 0).all(axis=None)
 
 
 def test_the_year_before_may_be_unknown() -> None:
@@ -131,10 +131,10 @@ def test_the_year_before_may_be_unknown() -> None:
     read = GoalCase.series
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(GoalCase, "series", lambda case, *args: read(case, *args).loc[:2019])
-        running = year_end.look(one)
+        running = replay.look(one)
         answer = outlook.of(one)
     assert (running.year, running.last) == (2021, 2019)
-    odds = year_end.p_this_year(answer, running)
+    odds = replay.p_this_year(answer, running)
     assert np.isnan(odds["rate"]) and 0 < odds["path"] < 1
 
 
@@ -146,7 +146,7 @@ def test_errors_fall_with_the_months_and_the_nowcast_beats_what_a_reader_would_d
         "combined"
     ]
     assert (means["mae"].diff().iloc[1:] < 0).all() and means["cover80"].between(0.7, 0.9).all()
-    saved = year_end.skill_by_month("last_share")
+    saved = replay.skill_by_month("last_share")
     assert (saved["low"] > 0).all() and (saved["low"] < saved["estimate"]).all()
 
 

@@ -19,7 +19,7 @@ from lib.research import files, meaning, pipeline
 from lib.research.classes import PRIOR_COLUMNS
 from lib.research.panels import BACI, KNOWN, OEC, WDI, Known, Progress, Tables, check, read_panel
 from lib.tools.cli import main
-from lib.tools.commands.research import PANELS_ENV
+from lib.tools.commands.author import PANELS_ENV
 
 COMMANDS = ("reference", "backtest")
 
@@ -147,9 +147,7 @@ def test_a_bad_panel_is_refused_with_the_reason(command: str, fault: str, tmp_pa
 def test_what_is_no_panel_is_refused(command: str, mine: Path, tmp_path: Path) -> None:
     GOOD.to_csv(tmp_path / "mine.csv")
     (tmp_path / "folder").mkdir()
-    assert "none.parquet: cannot be read as parquet: there is no" in refused(
-        command, "--panel", tmp_path / "none.parquet"
-    )
+    assert "none.parquet: not found in" in refused(command, "--panel", tmp_path / "none.parquet")
     assert "mine.csv: cannot be read as parquet" in refused(command, "--panel", tmp_path / "mine.csv")
     assert "folder: " in refused(command, "--panel", tmp_path / "folder")
     assert "mine.csv" in refused(command, "--panel", mine, "--out", tmp_path / "mine.csv")
@@ -382,7 +380,7 @@ def test_a_step_is_not_computed_again_for_a_docstring_a_comment_or_an_annotation
     edited(
         panels_file, '"""Read one of the yearly panels', '# A remark.\n    """Take one of the yearly panels'
     )
-    edited(panels_file, "def find(folder: str | Path, name: str) -> Path:", "def find(folder, name):")
+    edited(panels_file, "def load_monthly(folder: str | Path) -> Months:", "def load_monthly(folder):")
     assert codes() == before
 
 

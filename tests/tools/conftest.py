@@ -1,5 +1,6 @@
 """What the tests of single publishers share: publishers of a small world on this machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,22 +9,39 @@ import fault_server as server_of
 import pytest
 import site_runs
 from fault_server import Server
+from httpx._transports import default as transports
 from sources_kit import Time, quick_client, small_world
 
 from lib import tables
 from lib.package import data_dir
 from lib.tools.site.build import build_site
 from lib.tools.sources.client import Client
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk
 
 
 @pytest.fixture(scope="session")
-def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole_site(tmp_path_factory: pytest.TempPathFactory, what_if_payload: Any) -> Path:
     """Runs of all committed notebooks, one more case, one that failed, and in site/ the site of them."""
     folder = tmp_path_factory.mktemp("out")
     site_runs.put_all(folder)
     build_site(folder)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Hundreds of clients are opened, and each would read the authorities for a fortieth of a second."""
+    make, made = transports.create_ssl_context, {}
+
+    def once(**asked: Any) -> Any:
+        key = (*asked.items(), os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        if key not in made:
+            made[key] = make(**asked)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transports, "create_ssl_context", once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +64,7 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "COMTRADE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: None)
+    monkeypatch.setattr("lib.tools.sources.publishers.from_keyring", lambda name: "")
 
 
 @pytest.fixture
@@ -62,7 +80,7 @@ def client(server: Server, time: Time, nothing_from_outside: None) -> Iterator[C
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    return open_store(tmp_path / "kept")
+    return tmp_path / "kept"
 
 
 READ: dict[Any, Any] = {}

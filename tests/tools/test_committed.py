@@ -75,7 +75,7 @@ def test_a_fresh_stamp_is_not_stale() -> None:
 
 
 @pytest.mark.parametrize(
-    "mark", [None, {"cells": "0f", "lib": "0f", "data": "0f"}, {"cells": [], "lib": {}, "data": {}}, "0f"]
+    "mark", [None, {"cells": "0f", "lib": "0f", "data": "0f"}, {"cells": [], "lib": {}}, "0f"]
 )
 def test_a_notebook_without_stamp_of_this_form_is_stale(mark: object) -> None:
     notebook = tiny.notebook(CODE)
@@ -92,7 +92,7 @@ def test_an_edited_cell_is_noticed() -> None:
 def test_cells_that_came_or_went_are_told_by_their_place() -> None:
     notebook = stamped(CODE, "1", "2", "3")
     del notebook["cells"][2]
-    assert committed.stale_parts(notebook) == {"cells": ["1 removed after 2"]}
+    assert committed.stale_parts(notebook) == {"cells": ["some removed or moved"]}
     notebook = stamped(CODE, "1", "2")
     notebook["cells"].insert(2, nbformat.v4.new_code_cell("0"))
     assert committed.stale_parts(notebook) == {"cells": ["3"]}
@@ -101,7 +101,7 @@ def test_cells_that_came_or_went_are_told_by_their_place() -> None:
 def test_code_turned_into_text_is_noticed() -> None:
     notebook = stamped(CODE, "1 + 1")
     notebook["cells"][2]["cell_type"] = "markdown"
-    assert committed.stale_parts(notebook) == {"cells": ["1 removed after 2"]}
+    assert committed.stale_parts(notebook) == {"cells": ["some removed or moved"]}
 
 
 def test_words_in_a_notebook_leave_its_stamp_fresh() -> None:
@@ -293,8 +293,8 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
     assert [cell["execution_count"] for cell in notebook["cells"]] == [1, 2, 3, 4]
     assert notebook["cells"][2]["outputs"][0]["text"] == "Harbin\n"
     mark = notebook["metadata"][committed.KEY]
-    assert re.fullmatch(r"__init__ [0-9a-f]{10}, errors [0-9a-f]{10}", mark["lib"]) and mark["data"] == ""
-    assert re.fullmatch(r"[0-9a-f]{10}( [0-9a-f]{10}){3}", mark["cells"])
+    assert list(mark["lib"]) == ["__init__", "errors"] and mark["data"] == {} and len(mark["cells"]) == 4
+    assert all(re.fullmatch("[0-9a-f]{10}", digest) for digest in (*mark["lib"].values(), *mark["cells"]))
     assert not re.search(rb"20\d\d-\d\d-\d\dT", first)
     assert str(tmp_path).encode() not in first
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -303,10 +303,8 @@ def test_two_stamps_of_a_notebook_are_the_same_bytes(tmp_path: Path) -> None:
 def test_the_tables_that_a_notebook_opens_are_in_its_stamp(tmp_path: Path) -> None:
     path = tiny.write(tmp_path, "from lib import figures\nn = len(figures.load_figures())")
     committed.restamp(path)
-    assert re.search(
-        r"\bfigures\.csv [0-9a-f]", committed.read_notebook(path)["metadata"][committed.KEY]["data"]
-    )
-    assert "targets.csv" not in committed.read_notebook(path)["metadata"][committed.KEY]["data"]
+    opened = committed.read_notebook(path)["metadata"][committed.KEY]["data"]
+    assert "figures.csv" in opened and "targets.csv" not in opened
 
 
 def test_a_file_of_the_project_that_a_cell_opens_is_in_the_stamp_by_its_place_there(
@@ -354,7 +352,7 @@ def test_words_in_any_module_leave_every_committed_stamp_fresh(own_lib: Path) ->
         code = path.read_text(encoding="utf-8")
         code = re.sub(r"\) -> (None|str|float):\n", ") -> object:\n", code)
         path.write_text(f'"""Other words."""\n{code}\n# a remark\n', encoding="utf-8")
-    append(own_lib / "tools" / "run" / "pool.py", "GRACE_SECONDS = 1.0\n")
+    append(own_lib / "tools" / "run" / "pool.py", "HEAR_SECONDS = 1.0\n")
     assert [committed.make_stamp(notebook, TABLES) for notebook in notebooks] == before
     append(own_lib / "growth.py", "\n\ndef other():\n    return 1\n")
     for notebook, mark in zip(notebooks, before, strict=True):

@@ -20,9 +20,8 @@ from lib.analysis import plausibility
 from lib.errors import UserError
 from lib.package import DATA_ENV, data_dir
 from lib.research import files
-from lib.tools import curation
+from lib.tools import commands, curation
 from lib.tools.cli import main
-from lib.tools.commands import data
 from lib.tools.run import committed
 from lib.tools.sources import covariates
 
@@ -218,7 +217,7 @@ def test_periods_as_a_user_writes_them(text: str, span: tuple[str, str]):
 
 
 def test_at_a_terminal_what_is_not_given_is_asked_for(own_data, monkeypatch):
-    monkeypatch.setattr(data, "_is_terminal", lambda: True)
+    monkeypatch.setattr(commands, "is_terminal", lambda: True)
     typed = ["Harbin", "Russia", "", "2014", "0.24", "USD bn", "", "2015-02-03", "Harbin Daily", "government"]
     result = invoke("data", "add", typed="\n".join([*typed, "https://example.org", "", "", "y"]) + "\n")
     assert result.exit_code == 0, result.output
@@ -291,15 +290,6 @@ def test_a_revision_is_read_from_git(own_data):
 def test_what_is_no_vintage_is_refused(name: str):
     with pytest.raises(UserError, match=r"expected a day \(YYYY-MM-DD\), a file or folder"):
         curation.read_vintage(name)
-
-
-def test_a_later_print_of_one_publisher_names_the_earlier():
-    record = fig.load_figures()
-    old = record[record["figure_id"] == "HRB-RU-total-2013-a"]
-    new = old.assign(figure_id="HRB-RU-total-2013-b", value=240.0, published="2014-06-01")
-    found = curation.compare(old, pd.concat([old, new]))
-    assert found.added["figure_id"].tolist() == ["HRB-RU-total-2013-b"] and found.removed.empty
-    assert curation.replaced(found.added, old).tolist() == ["HRB-RU-total-2013-a, 230 USD mn"]
 
 
 # --- data sources ---
@@ -381,7 +371,7 @@ def test_a_difference_is_shown_by_row_and_field_and_renewed_by_whoever_says_so(o
     refused = invoke("what-if").stderr
     assert change in refused and removed in refused
     assert invoke("check", "--renew").exit_code == 2  # nobody was asked
-    monkeypatch.setattr(data, "_is_terminal", lambda: True)
+    monkeypatch.setattr(commands, "is_terminal", lambda: True)
     assert invoke("check", "--renew", typed="n\n").exit_code == 2
     assert list(curation.altered()) == ["covariates"]
     asked = invoke("check", "--renew", typed="y\n").output
@@ -449,7 +439,7 @@ def test_a_figure_whose_writing_was_stopped_is_finished_by_whoever_comes_next(ow
             curation.add(row | {"reporter": "Kenya"})
     assert fig.check_tables() + files.check_checksums() == []  # nothing has changed yet
     assert [one for one in curation.read_rows("figures") if one["reporter"] == "Kenya"] == []
-    data.expect_known_data()
+    commands.expect_known_data()
     assert [one["figure_id"] for one in curation.read_rows("figures") if one["reporter"] == "Kenya"] == [
         "KE-RU-total-2014-a"
     ]

@@ -29,8 +29,8 @@ from lib.tools.cli import main
 from lib.tools.run import matrix
 from lib.tools.site import build
 from lib.tools.sources import client, covariates, fetch, update
-from lib.tools.sources.publishers import PUBLISHERS, asked_by
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.publishers import PUBLISHERS
+from lib.tools.sources.snapshots import Desk, folder_of
 
 WOBBLE = (0.12, -0.07, 0.2, -0.15, 0.04)
 """Points of growth beside the trend; invented, as all values here are."""
@@ -299,8 +299,11 @@ def test_sources_that_are_listed_are_those_that_can_be_asked(server):
     lines = invoke("data", "sources").output.splitlines()
     listed = [line.split(": tradegoals ")[1].split() for line in lines if "asked by: tradegoals" in line]
     assert [name for *_, name in listed] == list(PUBLISHERS)
-    assert set(asked_by("fetch")) == set(fetch.TRADE)
-    assert set(asked_by("refresh")) == {recipe.source for recipe in covariates.RECIPES.values()}
+    asked = {
+        command: {name for _, one, _, name in listed if one == command} for command in ("fetch", "refresh")
+    }
+    assert asked["fetch"] == set(fetch.TRADE)
+    assert asked["refresh"] == {recipe.source for recipe in covariates.RECIPES.values()}
     for data, command, option, name in listed:
         pair = ("China", "Russia", "--years", "2024") if command == "fetch" else ()
         taken = invoke(data, command, *pair, option, name, "--offline")
@@ -450,7 +453,10 @@ def test_an_update_says_what_moves_and_what_is_decided_and_writes_no_target(serv
     assert "No answer moves." in invoke("data", "update", "--offline").output
 
 
-def test_an_update_gives_up_a_source_that_is_out_of_order(server):
+def test_an_update_gives_up_a_source_that_is_out_of_order(server, monkeypatch):
+    pending = [row for row in curation.read_rows("targets") if row["met"] == "pending"]
+    few = [row for row in pending if row["target_id"].startswith(("IN-", "KR-", "TR-"))]
+    monkeypatch.setattr(curation, "read_rows", lambda name: {"targets": few}[name])
     server.always(status(500))
     result = invoke("data", "update")
     assert result.exit_code == 0 and "No answer moves." in result.output
@@ -474,7 +480,7 @@ def test_an_update_reads_targets_in_their_own_currency_and_none_of_a_sector(serv
 
     def found() -> update.Updated:
         with quick_client(server.bases) as client:
-            return update.update(range(2000, 2026), Desk(client, open_store()))
+            return update.update(range(2000, 2026), Desk(client, folder_of()))
 
     without = found()
     assert without.decided == [] and without.pending == 2
@@ -584,12 +590,12 @@ def test_the_examples_are_left_out_until_they_are_fetched(server):
 def test_from_the_publisher_to_every_notebook_the_matrix_and_the_site(server, tmp_path):
     """India and Russia through notebooks 00 to 04 and 06; a revised value then repeats their runs alone."""
     get("India", "Russia", "--years", "2000-2025")
-    notebooks = some(("00", "01", "02", "03", "04", "06"), 4)
+    notebooks = some(("00", "01", "02", "03", "04", "06"), 6)
     names = [*cases_of("india-russia-2030"), *(part for name in notebooks for part in ("--notebook", name))]
     out = ["--out", str(tmp_path / "out")]
     result = invoke("run", *names, *out)
     assert result.exit_code == 0, result.output
-    assert f"{len(notebooks)} executed" in result.output
+    assert len([*(tmp_path / "out" / "runs").glob("*/*/page.html")]) == len(notebooks)
     assert invoke("run", *names, *out, "--dry-run").output.endswith(f"0 of {len(notebooks)} would run\n")
     page = (tmp_path / "out" / "runs" / "00_did_the_goal_hold" / "india-russia-2030" / "page.html").read_text(
         "utf-8"

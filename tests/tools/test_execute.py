@@ -107,6 +107,7 @@ def assert_harmless(page: Page) -> None:
 # A run that succeeds.
 
 
+@pytest.mark.usefixtures("warm")
 def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> None:
     run = matrix.make_run("00_did_the_goal_hold", {})
     outcome = execute.execute(run, tmp_path)

@@ -24,12 +24,13 @@ from sampling import exhaustive, some
 
 from lib import fetched
 from lib.economies import read_unit
-from lib.errors import Fault, UserError
+from lib.errors import UserError
+from lib.figures import covariate
 from lib.package import DATA_ENV, KEPT_ONLY_ENV, data_dir
 from lib.research.files import check_checksums
+from lib.tools import curation
 from lib.tools.cli import main
-from lib.tools.sources import record
-from lib.tools.sources.mapping import Mapping, parse_mapping, schema, to_yaml
+from lib.tools.sources.mapping import Mapping, parse_mapping, schema_text, to_yaml
 from lib.tools.sources.observations import in_millions
 from lib.tools.sources.proposal import Proposal, UnclearError, propose
 from lib.tools.sources.reader import read_table
@@ -190,6 +191,7 @@ KINDS: dict[str, tuple[str | bytes, dict[str, object], Found]] = {
     "two currencies": ("year,usd,cny\n2020,5.5,35\n2021,6,39\n", {}, TWO | export(("2020", 35), ("2021", 39))),
     "german thousands": ("Jahr;Ausfuhr\n2020;14.980\n2021;1.015.152\n", {}, export(("2020", 14980.0), ("2021", 1015152.0))),
     "a column of the partner": ("Year,Total,To Russia,To India\n2020,50,5.5,7\n2021,60,6,8\n", {"partner": "Russia"}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
+    "a column whose name has the partner": ("Year,Exports to Russia (USD mn)\n2020,5.5\n2021,6\n", {"partner": None, "flow": None, "unit": None}, export(("2020", 5.5), ("2021", 6.0), partner="Russia")),
     "columns of the partner and its flows": ("Year,Exports,Exports to Russia,Imports,Imports from Russia\n2020,50,5.5,40,4\n", {"partner": "Russia", "flow": None}, export(("2020", 5.5), partner="Russia") | export(("2020", 4.0), partner="Russia", flow="import")),
     "quarters across, in Russian": ("Показатель;I кв. 2023;II кв. 2023\nЭкспорт;1,5;2\nИмпорт;5;6\n", {"flow": None}, export(("2023-Q1", 1.5), ("2023-Q2", 2)) | export(("2023-Q1", 5), ("2023-Q2", 6), flow="import")),
     "years above quarters": (book([["Экспорт, млрд долл. США"], ["", 2022, None, 2023], ["Страна", "I квартал", "II квартал", "I квартал"], ["Китай", 1, 2, 5]], ("B2:C2",)),
@@ -616,10 +618,10 @@ def test_a_value_ten_times_too_high_is_doubted_when_it_is_imported_and_afterward
 def test_an_import_that_would_lock_the_collection_is_refused_whole(
     own_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = [Fault("CHAD.parquet", 2, "figure_id", "TD-CN-export-2022-mine-a", "a key used once")]
-    monkeypatch.setattr(record, "faults_of", lambda *_: wrong)
-    table = file("mine.csv", "year,exports\n2022,1500\n")
-    assert "expected a key used once" in run("import", table, *SAID, "--yes", ends=2)
+    monkeypatch.setattr(curation, "letter_of", lambda place: "a")
+    table = file("mine.csv", "year,usd,cny\n2021,100,645\n")
+    refused = run("import", table, *SAID, "--flow", "export", "--yes", ends=2)
+    assert 'figure_id "TD-CN-export-2021-mine-a" beside others, expected keys used once' in refused
     assert fetched.files() == [] and not (own_data / "snapshots").exists()
 
 
@@ -645,6 +647,11 @@ def test_other_currencies_are_converted_or_kept_and_said(own_data: Path) -> None
     assert "kept in XAF" in kept and fetched.read("Chad")[["value", "unit"]].to_numpy().tolist() == [
         [1500000.0, "XAF mn"]
     ]
+    table = file("roubles.csv", "year,exports\n2021,1500\n2024,1500\n")  # the ECB has none since March 2022
+    run("import", table, "--reporter", "Russia", "--partner", "China", "--unit", "RUB bn", "--yes")
+    at_ecb, annual = 1.5e6 / fetched.read("Russia")["value_mn"]
+    assert annual == pytest.approx(covariate("rub_per_usd")[2024])
+    assert at_ecb == pytest.approx(covariate("rub_per_usd")[2021], rel=5e-3) and at_ecb != annual
 
 
 def test_a_new_place_is_added_by_one_option(own_data: Path) -> None:
@@ -782,8 +789,8 @@ def test_the_documented_mappings_are_mappings() -> None:
 
 
 def test_the_committed_schema_is_that_of_the_model() -> None:
-    kept = json.loads((data_dir() / "import.schema.json").read_text(encoding="utf-8"))
-    assert kept == schema(), "run: tradegoals data import --schema > data/import.schema.json"
+    kept = (data_dir() / "import.schema.json").read_text(encoding="utf-8")
+    assert kept == schema_text(), "run: tradegoals schema --write"
 
 
 # --- cases that are kept outside the repository ---
@@ -929,11 +936,14 @@ def test_a_case_that_is_imported_answers_a_goal(case: str, own_data: Path) -> No
 @needs_cases
 def test_the_case_of_a_notebook_without_kernel_has_the_project_s() -> None:
     import nbformat
+    from papermill.engines import papermill_engines
 
-    from lib.tools.run import ENGINE, kernels
+    from lib.tools.run import kernels
+
+    engine = papermill_engines.get_engine("tradegoals")
 
     notebook = nbformat.read(CASES / "C49_notebook_without_kernelspec/20_mine.ipynb", as_version=4)
-    assert ENGINE.nb_kernel_name(notebook) == kernels.INSTALLED
+    assert engine.nb_kernel_name(notebook) == kernels.INSTALLED
 
 
 @needs_cases
@@ -971,14 +981,17 @@ def test_what_was_imported_answers_a_goal(kind: str, own_data: Path) -> None:
 
 def test_a_notebook_that_names_no_kernel_has_the_project_s() -> None:
     import nbformat
+    from papermill.engines import papermill_engines
 
-    from lib.tools.run import ENGINE, kernels
+    from lib.tools.run import kernels
+
+    engine = papermill_engines.get_engine("tradegoals")
 
     notebook = nbformat.v4.new_notebook()
-    assert ENGINE.nb_kernel_name(notebook) == kernels.INSTALLED and ENGINE.nb_language(notebook) == "python"
+    assert engine.nb_kernel_name(notebook) == kernels.INSTALLED and engine.nb_language(notebook) == "python"
 
 
 def test_a_site_of_runs_without_results_has_no_rows_of_goals() -> None:
-    from lib.tools.site import goal_pages
+    from lib.tools.site import pages
 
-    assert goal_pages.goal_rows([], lambda name, decided_by, make: make()) == []
+    assert pages.goal_rows([], lambda name, decided_by, make: make()) == []

@@ -41,16 +41,10 @@ FORK = "import warnings\nwarnings.simplefilter('ignore')\nchild = os.fork()\n"
 # Kernels, and the processes that belong to a server: each has the server's folder in its command line.
 
 
-@pytest.fixture(scope="module")
-def name() -> Iterator[str]:
-    """The kernel name of a server for the tests of this module."""
-    os.environ["ONLY_THE_SERVER_KNOWS"] = "1"
-    with kernels.warm() as name:
-        del os.environ["ONLY_THE_SERVER_KNOWS"]
-        yield name
-        folder = folder_of(name)
-    assert processes(folder) == []
-    assert not folder.exists()
+@pytest.fixture
+def name(warm_kernel: str) -> str:
+    """The kernel name of the shared server."""
+    return warm_kernel
 
 
 @pytest.fixture
@@ -351,6 +345,7 @@ def test_a_server_that_vanishes_is_started_again_with_one_line(
         assert answer("import os\nprint(os.getppid())", name) in processes(folder)
     assert capfd.readouterr().err.count("The server of warm kernels has gone; it is started again.\n") == 1
     assert processes(folder) == []
+    assert not folder.exists()
     shutil.rmtree(base)
 
 
@@ -508,7 +503,7 @@ def test_installed_kernels(light: None, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("JUPYTER_PATH", str(folder.parents[1]))
     kernels.own_server.cache_clear()
     with ExitStack() as program:
-        monkeypatch.setattr(kernels, "_until_the_end", lambda: program)
+        monkeypatch.setattr(kernels, "_until_the_end", program.enter_context)
         assert not is_warm(kernels.INSTALLED)  # the first starts the server and does not wait for it
         home = Path(kernels.own_server())
         assert eventually((home / "socket").exists)

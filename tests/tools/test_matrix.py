@@ -1,5 +1,6 @@
 """The matrix of runs.yml: combinations, inheritance, what is left out, mistakes, and its JSON schema."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import figures as fig
+from lib.cases import GoalCase
 from lib.errors import UserError
 from lib.package import notebooks_dir
 from lib.tools.cli import main
 from lib.tools.run import freshness, matrix
 from lib.tools.run.freshness import Run
+from lib.tools.strict import slugify
 
 ONE = "notebooks: [01_what_do_the_figures_say]"
 
@@ -294,3 +297,43 @@ def test_an_unchanged_matrix_is_recognised_without_pandas(hundred: Path) -> None
     command = [sys.executable, "-c", code, *arguments, "--dry-run"]
     again = subprocess.run(command, check=True, capture_output=True, text=True)
     assert again.stdout.splitlines()[-2:] == ["0 of 3 would run", "[]"]
+
+
+# --- slugs ---
+
+
+def test_slugs_say_what_differs_from_the_defaults():
+    assert matrix.slug(GoalCase()) == "default"
+    assert matrix.slug(GoalCase.check({"as_of": "2026-11-24"})) == "as_of-2026-11-24"
+    case = GoalCase(reporter="Heilongjiang", goal="14 USD bn", base_year=2005, deadline=2010)
+    assert matrix.slug(case) == "reporter-heilongjiang_goal-14-usd-bn_base_year-2005_deadline-2010"
+
+
+@given(text=st.text(max_size=200))
+def test_slugs_are_safe_in_paths_and_addresses(text):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slugify(text))
+    assert slugify(slugify(text)) == slugify(text)
+    assert re.fullmatch(
+        r"[a-z0-9_-]+", matrix.slug(GoalCase.model_construct(**dict(GoalCase()) | {"reporter": text}))
+    )
+
+
+@given(pair=st.lists(st.integers(-300, 300), min_size=2, max_size=2, unique=True))
+def test_different_goals_have_different_slugs(pair):
+    first, second = (matrix.slug(GoalCase(goal=f"{rate} %")) for rate in pair)
+    assert first != second
+
+
+def test_every_flow_has_a_slug_of_its_own_that_fits_a_file_name():
+    flows = fig.load_figures()[["reporter", "partner", "flow"]].drop_duplicates().to_dict("records")
+    slugs = [
+        matrix.slug(
+            GoalCase(
+                **flow, goal="123456789.123456789 USD bn", base_year=1999, deadline=2001, reading=reading
+            )
+        )
+        for flow in flows
+        for reading in ("every_year", "mean_of_rates")
+    ]
+    assert len(set(slugs)) == len(slugs)
+    assert max(map(len, slugs)) < 200  # file systems take 255 bytes

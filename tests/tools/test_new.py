@@ -102,7 +102,7 @@ def test_a_name_of_another_form_is_refused_with_an_example(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("03_could_one_have_known", "which exists; expected a new one"),
+        ("03_could_one_have_known", "found number 03, which 03_could_one_have_known has"),
         ("03_did_exports_keep_up", "found number 03, which 03_could_one_have_known has"),
     ],
 )

@@ -41,7 +41,7 @@ from lib.tools.site import build
 from lib.tools.site import pages as run_pages
 from lib.tools.site.build import build_site
 from lib.tools.site.context import FoundRun, Recorded, find_runs
-from lib.tools.site.goal_pages import goal_rows
+from lib.tools.site.pages import goal_rows
 
 INDEX_BYTES, PAGE_BYTES = 300_000, 1_500_000
 WIRE_BYTES = 150_000

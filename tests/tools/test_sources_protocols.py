@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sources_kit import NOW, fetch_flow, rouble_days
 
+from lib.analysis.asking import ecb_rates
 from lib.economies import economies, find_economy
 from lib.errors import UserError
 from lib.tools.sources import comtrade, covariates, fetch, imf, observations
 from lib.tools.sources.client import Request, get
-from lib.tools.sources.covariates import annual_indicator
+from lib.tools.sources.covariates import RECIPES
 from lib.tools.sources.fetch import Fetched, fetch_panel
+from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.sources.record import gaps_of
 from lib.tools.sources.snapshots import Desk
 
@@ -559,10 +561,16 @@ def test_partners_that_are_no_economy_are_counted_not_kept(server: Server, panel
 
 # --- World Bank ---
 
+GDP, ROUBLES = RECIPES["china_gdp_current_usd"], RECIPES["rub_per_usd_cbr"]
+
 
 def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> None:
-    found, snapshot = annual_indicator("NY.GDP.MKTP.CD", "China", range(2009, 2013), desk)
-    assert found.to_dict() == {2009: 1.2e12 + 2009, 2011: 1.2e12 + 2011, 2012: 1.2e12 + 2012}
+    found, snapshot = covariates.ask(GDP, range(2009, 2013), desk)
+    assert {day.year: value for day, value in found.items()} == {
+        2009: 1.2e12 + 2009,
+        2011: 1.2e12 + 2011,
+        2012: 1.2e12 + 2012,
+    }
     path = "/country/CHN/indicator/NY.GDP.MKTP.CD?format=json&date=2009:2012&per_page=20000&page=1"
     assert path in server.seen[0][0] and snapshot.url.endswith(path)
 
@@ -570,7 +578,7 @@ def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> N
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'[{"message":[{"id":"120","key":"Invalid value","value":"The provided parameter value is not valid"}]}]', "the error \"120: The"),
+        (b'[{"message":[{"id":"120","key":"Invalid value","value":"The provided parameter value is not valid"}]}]', "the error \"The provided parameter"),
         (b'\xef\xbb\xbf<?xml version="1.0"?><wb:error><wb:message id="120">x</wb:message></wb:error>', "XML that begins"),
         (server_of.PORTAL, "a web page that begins"),
         (b"{}", "JSON of another shape"),
@@ -586,7 +594,7 @@ def test_an_indicator_is_read_and_its_gap_stays(server: Server, desk: Desk) -> N
 def test_faults_of_the_world_bank_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        annual_indicator("NY.GDP.MKTP.CD", "Russia", range(2009, 2013), desk)
+        covariates.ask(replace(GDP, place="Russia"), range(2009, 2013), desk)
     assert list(desk.store.glob("records/*/*/*")) == [], "what is refused is not kept as an answer"
 
 
@@ -594,7 +602,7 @@ def test_faults_of_the_world_bank_are_told(body: bytes, message: str, server: Se
 
 
 def test_roubles_are_averaged_over_whole_years(server: Server, desk: Desk) -> None:
-    days, snapshot = covariates.cbr_daily(covariates.DOLLAR_OF_CBR, range(2012, 2015), desk)
+    days, snapshot = covariates.ask(ROUBLES, range(2012, 2015), desk)
     published = [
         float(value.replace(",", "."))
         for day, (_, value) in rouble_days(2012, 2013).items()
@@ -612,7 +620,7 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
     body = server_of.cbr_xml(
         "R01235", {"31.12.1997": (1, "5960,0000"), "01.01.1998": (1, "5,9600"), "02.01.1998": (10, "59,6")}
     )
-    assert covariates.read_cbr(body, "here").tolist() == pytest.approx([5.96, 5.96, 5.96])
+    assert covariates.read_cbr(body, "here", "R01235").tolist() == pytest.approx([5.96, 5.96, 5.96])
 
 
 @pytest.mark.parametrize(
@@ -623,20 +631,20 @@ def test_nominal_and_old_roubles_are_taken_out() -> None:
         (server_of.PORTAL, 'found "Hotel WiFi - please log in Hi"'),
         (b"<html/>", 'found "html"'),
         (b'<!DOCTYPE x [<!ENTITY a "aaaa">]><ValCurs>&a;</ValCurs>', "cannot be read"),
-        (server_of.cbr_xml("R", {"31.02.2013": (1, "30,0")}), 'the date "31.02.2013"'),
-        (server_of.cbr_xml("R", {"2013-02-01": (1, "30,0")}), "the date"),
-        (server_of.cbr_xml("R", {"01.02.2013": (0, "30,0")}), "the rate"),
-        (server_of.cbr_xml("R", {"01.02.2013": (1, "1 030,0")}), "the rate"),
-        (server_of.cbr_xml("R", {"01.02.2013": (1, "NaN")}), "the rate"),
-        (server_of.cbr_xml("R", {"01.02.2013": (1, "0,0")}), "expected one above 0"),
+        (server_of.cbr_xml("R01235", {"31.02.2013": (1, "30,0")}), 'the date "31.02.2013"'),
+        (server_of.cbr_xml("R01235", {"2013-02-01": (1, "30,0")}), "the date"),
+        (server_of.cbr_xml("R01235", {"01.02.2013": (0, "30,0")}), "the rate"),
+        (server_of.cbr_xml("R01235", {"01.02.2013": (1, "1 030,0")}), "the rate"),
+        (server_of.cbr_xml("R01235", {"01.02.2013": (1, "NaN")}), "the rate"),
+        (server_of.cbr_xml("R01235", {"01.02.2013": (1, "0,0")}), "expected one above 0"),
         (server_of.cbr_xml("R01239", {"01.02.2013": (1, "40,0")}), 'the currency "R01239", expected R01235'),
-        (server_of.cbr_xml("R", {"01.02.2013": (1, "30,0")}).replace(b"</ValCurs>", b"<Record Date='01.02.2013'><Nominal>1</Nominal><Value>31,0</Value></Record></ValCurs>"), "two rates"),
+        (server_of.cbr_xml("R01235", {"01.02.2013": (1, "30,0")}).replace(b"</ValCurs>", b"<Record Date='01.02.2013'><Nominal>1</Nominal><Value>31,0</Value></Record></ValCurs>"), "two values for 01.02.2013"),
     ],
 )  # fmt: skip
 def test_faults_of_the_bank_of_russia_are_told(body: bytes, message: str, server: Server, desk: Desk) -> None:
     server.always(server_of.instead(body))
     with pytest.raises(UserError, match=message):
-        covariates.cbr_daily(covariates.DOLLAR_OF_CBR, range(2012, 2014), desk)
+        covariates.ask(ROUBLES, range(2012, 2014), desk)
     assert list(desk.store.glob("records/*/*/*")) == []
 
 
@@ -658,12 +666,11 @@ def test_only_periods_that_are_covered_have_an_average() -> None:
     assert covariates.mean_of(daily, "2013-01..2013-04", "2013-05-01") == pytest.approx(30)
 
 
-def test_rates_of_the_ecb_agree_with_the_federal_reserves(desk: Desk) -> None:
+def test_rates_of_the_ecb_agree_with_the_federal_reserves() -> None:
     """Two publishers, one market: annual yuan per dollar of both differ by less than half a per cent."""
-    pytest.importorskip("currency_converter")
     from lib.figures import covariate
 
-    days, _ = covariates.ecb_daily("CNY", desk)
+    days = ecb_rates()["CNY"].dropna()
     mine = pd.Series(
         {year: covariates.mean_of(days, str(year), "2026-11-24") for year in range(2005, 2026)}
     ).dropna()
@@ -672,14 +679,11 @@ def test_rates_of_the_ecb_agree_with_the_federal_reserves(desk: Desk) -> None:
     assert (mine / other - 1).abs().max() < 0.005
 
 
-def test_the_ecb_has_no_roubles_after_march_2022(desk: Desk) -> None:
-    pytest.importorskip("currency_converter")
-    days, _ = covariates.ecb_daily("RUB", desk)
+def test_the_ecb_has_no_roubles_after_march_2022() -> None:
+    days = ecb_rates()["RUB"].dropna()
     assert covered(days, "A", range(2020, 2026)) == ["2020", "2021"]
-    euros, _ = covariates.ecb_daily("EUR", desk)
+    euros = ecb_rates()["EUR"].dropna()
     assert 0.8 < covariates.mean_of(euros, "2025", "2026-01-01") < 1  # type: ignore[operator]
-    with pytest.raises(UserError, match='currency: found "XXX"'):
-        covariates.ecb_daily("XXX", desk)
 
 
 # --- periods ---
@@ -715,5 +719,5 @@ def test_periods_follow_one_another_without_gap(freq: str, first: int, more: int
 
 def test_sources_of_trade_have_the_same_form() -> None:
     for name, module in fetch.TRADE.items():
-        assert callable(module.plan) and callable(module.read) and module.FREQUENCIES, name
+        assert callable(module.plan) and callable(module.read) and PUBLISHERS[name].freqs, name
     assert imf.FLOW.startswith("/data/") and NOW.tzinfo

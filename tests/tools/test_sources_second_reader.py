@@ -140,5 +140,7 @@ def test_an_indicator_of_the_world_bank() -> None:
         for year, value in values.items()
     ]
     body = json.dumps([{"page": 1, "pages": 1, "per_page": 20000, "total": len(rows)}, rows]).encode()
-    found = covariates.read_indicator(body, "here", "CHN", "NY.GDP.MKTP.CD")
-    assert found.rename(str).to_dict() == by_series(generic({key: values}), "REF_AREA")["CHN"]
+    found = covariates.read_indicator(body, "here", "NY.GDP.MKTP.CD", "CHN")
+    assert {f"{day:%Y}": value for day, value in found.items()} == by_series(
+        generic({key: values}), "REF_AREA"
+    )["CHN"]

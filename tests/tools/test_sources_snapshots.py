@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sources_kit import NOW, quick_client
+from sources_kit import NOW, Time, quick_client
 
 from lib.errors import UserError
 from lib.tools.sources import snapshots
 from lib.tools.sources.client import Answer, Request
-from lib.tools.sources.snapshots import Desk, open_store
+from lib.tools.sources.snapshots import Desk, folder_of
 
 QUESTION = Request(
     "imf", "https://api.imf.org/external/sdmx/3.0", "/data/x", (("period", "2013"), ("a", "b"))
@@ -27,8 +27,12 @@ def answer(body: bytes = b"one", minutes: float = 0) -> Answer:
     return Answer(QUESTION.url, 200, headers, body, NOW + timedelta(minutes=minutes))
 
 
+def save(store: Path, one: Answer, request: Request = QUESTION) -> snapshots.Snapshot:
+    return snapshots.save(store, snapshots.record_of(request, one), one.body)
+
+
 def test_a_record_says_where_when_and_under_which_licence(store: Path) -> None:
-    snapshot = snapshots.save(store, QUESTION, answer())
+    snapshot = save(store, answer())
     (path,) = store.glob("records/imf/*/*.json")
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["url"] == QUESTION.url
@@ -45,16 +49,16 @@ def test_a_record_says_where_when_and_under_which_licence(store: Path) -> None:
 
 def test_an_identical_answer_is_kept_once_and_is_no_vintage(store: Path) -> None:
     for minutes in (0, 1, 2):
-        snapshots.save(store, QUESTION, answer(minutes=minutes))
+        save(store, answer(minutes=minutes))
     assert len(list(store.glob("bodies/*/*.gz"))) == 1
     assert len(snapshots.records(store, QUESTION)) == 3
     assert len(snapshots.vintages(store, QUESTION)) == 1
-    assert snapshots.first_of(store, QUESTION, snapshots.records(store, QUESTION)[-1]).retrieved == NOW
+    assert snapshots.first_of(store, snapshots.records(store, QUESTION)[-1]).retrieved == NOW
 
 
 def test_a_changed_answer_is_a_new_vintage(store: Path) -> None:
     for minutes, body in enumerate([b"one", b"two", b"two", b"one"]):
-        snapshots.save(store, QUESTION, answer(body, minutes))
+        save(store, answer(body, minutes))
     found = snapshots.vintages(store, QUESTION)
     assert [snapshots.read_body(store, one) for one in found] == [b"one", b"two", b"one"]
     assert [one.retrieved for one in found] == [NOW + timedelta(minutes=minutes) for minutes in (0, 1, 3)]
@@ -62,25 +66,26 @@ def test_a_changed_answer_is_a_new_vintage(store: Path) -> None:
 
 
 def test_nothing_is_overwritten(store: Path) -> None:
-    snapshots.save(store, QUESTION, answer())
+    save(store, answer())
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
-    snapshots.save(store, QUESTION, answer(b"two", 1))
-    snapshots.save(store, QUESTION, answer())
+    save(store, answer(b"two", 1))
+    save(store, answer())
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_the_last_answer_counts_and_grows_old(store: Path) -> None:
-    assert snapshots.latest(store, QUESTION, NOW) is None
-    snapshots.save(store, QUESTION, answer())
-    snapshots.save(store, QUESTION, answer(b"two", 10))
-    later = NOW + timedelta(days=8)
-    assert snapshots.read_body(store, snapshots.latest(store, QUESTION, later)) == b"two"  # type: ignore[arg-type]
-    assert snapshots.latest(store, QUESTION, later, timedelta(days=7)) is None
-    assert snapshots.latest(store, QUESTION, later, timedelta(days=9)) is not None
+def test_the_last_answer_counts_and_grows_old(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(store, answer())
+    save(store, answer(b"two", 10))
+    monkeypatch.setattr(snapshots, "get", lambda client, request: answer(b"three", 8 * 24 * 60))
+    for days, body in ((9, b"two"), (7, b"three"), (7, b"three")):
+        with quick_client({}, Time(8 * 86_400.0)) as client:
+            desk = Desk(client, store, max_age=timedelta(days=days))
+            assert desk.ask(QUESTION, lambda body, _: body)[0] == body
+    assert len(snapshots.records(store, QUESTION)) == 3
 
 
 def test_a_question_is_the_same_from_a_mirror_and_in_another_order(store: Path) -> None:
-    snapshots.save(store, QUESTION, answer())
+    save(store, answer())
     mirror = replace(QUESTION, base="https://mirror.example", params=QUESTION.params[::-1])
     assert len(snapshots.records(store, mirror)) == 1
     for other in (
@@ -97,16 +102,16 @@ def test_a_stop_while_writing_leaves_nothing(store: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(snapshots.os, "fsync", stop)
     with pytest.raises(KeyboardInterrupt):
-        snapshots.save(store, QUESTION, answer())
+        save(store, answer())
     assert [path for path in store.rglob("*") if path.is_file()] == []
 
 
 def test_a_body_without_its_record_is_completed_later(store: Path) -> None:
-    snapshots.save(store, QUESTION, answer())
+    save(store, answer())
     for path in store.glob("records/imf/*/*.json"):
         path.unlink()
     assert snapshots.records(store, QUESTION) == []
-    snapshots.save(store, QUESTION, answer(minutes=1))
+    save(store, answer(minutes=1))
     assert snapshots.check_store(store) == []
 
 
@@ -114,7 +119,7 @@ def test_a_body_without_its_record_is_completed_later(store: Path) -> None:
     "change", [lambda body: body[:-5], lambda body: b"", lambda body: gzip.compress(b"other")]
 )
 def test_a_damaged_body_is_told(store: Path, change) -> None:  # type: ignore[no-untyped-def]
-    snapshot = snapshots.save(store, QUESTION, answer())
+    snapshot = save(store, answer())
     path = snapshots.body_path(store, snapshot.sha256)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(UserError, match=r"\.gz: found (no body that can be read|content with checksum)"):
@@ -124,7 +129,7 @@ def test_a_damaged_body_is_told(store: Path, change) -> None:  # type: ignore[no
 
 def test_a_flipped_byte_is_told_or_changes_nothing(store: Path) -> None:
     """Every byte of a record counts (each seventh is tried); of a body all but those of gzip's header that say nothing of its content."""
-    snapshot = snapshots.save(store, QUESTION, answer(b"one,two\n" * 20))
+    snapshot = save(store, answer(b"one,two\n" * 20))
     (record,), body = store.glob("records/imf/*/*.json"), snapshots.body_path(store, snapshot.sha256)
     for path, every, harmless in ((record, 7, 0), (body, 1, 6)):
         sound, unseen = path.read_bytes(), 0
@@ -138,7 +143,7 @@ def test_a_flipped_byte_is_told_or_changes_nothing(store: Path) -> None:
 
 
 def test_a_missing_body_is_told(store: Path) -> None:
-    snapshot = snapshots.save(store, QUESTION, answer())
+    snapshot = save(store, answer())
     snapshots.body_path(store, snapshot.sha256).unlink()
     with pytest.raises(UserError, match="no body that can be read"):
         snapshots.read_body(store, snapshot)
@@ -146,7 +151,7 @@ def test_a_missing_body_is_told(store: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", "{", '{"source": 1}', "[" * 100_000])
 def test_a_damaged_record_is_told(store: Path, content: str) -> None:
-    snapshots.save(store, QUESTION, answer())
+    save(store, answer())
     (path,) = store.glob("records/imf/*/*.json")
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="found no record of a snapshot"):
@@ -161,7 +166,7 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
 ) -> None:
     """Also an answer that is never asked for again, such as a release of China's customs."""
     request = replace(QUESTION, lasting=lasting)
-    kept = snapshots.save(store, request, answer())
+    kept = save(store, answer(), request)
     (record,), body = store.glob("records/imf/*/*.json"), snapshots.body_path(store, kept.sha256)
     if damage == "an old record":
         record.write_text(record.read_text(encoding="utf-8").replace('"title"', '"name"'), encoding="utf-8")
@@ -189,22 +194,22 @@ def test_a_store_that_cannot_be_read_is_told_offline_and_mended_by_asking(
 
 def test_the_folder_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEGOALS_SNAPSHOTS", str(tmp_path / "elsewhere"))
-    assert open_store() == tmp_path / "elsewhere"
+    assert folder_of() == tmp_path / "elsewhere"
     monkeypatch.delenv("TRADEGOALS_SNAPSHOTS")
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("TRADEGOALS_DATA", str(tmp_path / "data"))
-    assert open_store() == tmp_path / "data" / "snapshots"
+    assert folder_of() == tmp_path / "data" / "snapshots"
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        open_store(tmp_path / "file" / "below")
+        save(tmp_path / "file" / "below", answer())
 
 
 def write_many(folder: Path, worker: int) -> None:
     for number in range(20):
-        snapshots.save(folder, QUESTION, answer(f"{number}".encode(), number + worker / 1000))
+        save(folder, answer(f"{number}".encode(), number + worker / 1000))
 
 
 def test_two_processes_write_at_once(store: Path) -> None:
@@ -224,8 +229,8 @@ def test_two_processes_write_at_once(store: Path) -> None:
 def test_vintages_are_the_answers_without_repetitions(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]
 ) -> None:
-    store = open_store(tmp_path_factory.mktemp("kept"))
+    store = tmp_path_factory.mktemp("kept")
     for minutes, body in enumerate(bodies):
-        snapshots.save(store, QUESTION, answer(body, minutes))
+        save(store, answer(body, minutes))
     changed = [body for before, body in zip([None, *bodies], bodies, strict=False) if body != before]
     assert [snapshots.read_body(store, one) for one in snapshots.vintages(store, QUESTION)] == changed

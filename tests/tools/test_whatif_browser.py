@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from browser import Visit, axe_faults, new_visit
 from pastes import PASTES
-from sampling import exhaustive, some
+from sampling import exhaustive, some, thorough
 
 from lib import outlook, reference
 from lib.analysis import base_rates, what_if, what_if_data
@@ -35,12 +35,12 @@ FLOWS = [
 ]
 GOALS = ("25 %", "-5 %", "0 %", "7.5 %", "900 USD mn")
 DEADLINES = (1, 2, 3, 5, 9)
-CASES_A_FLOW = 16
+CASES_A_FLOW = 16 if thorough() else 8
 OWN = "2015 310|2016 290|2018 420|2019 505 +20.2 %"
 
 
 @pytest.fixture(scope="module")
-def file(tables_read_once: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(tables_read_once: Any, what_if_payload: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page.write_page(tmp_path_factory.mktemp("site"))
 
 
@@ -162,6 +162,7 @@ def base_rate_of(answer: Answer) -> float | None:
 ASK = "states => states.map(state => window.tradegoals.answer(state))"
 
 
+@exhaustive
 @pytest.mark.parametrize("flow", FLOWS, ids="-".join)
 def test_the_page_computes_what_lib_computes(show: Any, flow: tuple[str, str, str]) -> None:
     asked = cases(flow)
@@ -415,7 +416,8 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
+@exhaustive
+@pytest.mark.parametrize("address", some(ADDRESSES, 2))
 def test_a_shared_address_restores_the_view(show: Any, open_page: Any, file: Path, address: str) -> None:
     first = show(address)
     assert first.locator("#problems").is_hidden()
@@ -557,14 +559,15 @@ def test_a_bad_day_gets_words_for_every_flow_and_currency(show: Any) -> None:
 # --- access ---
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@exhaustive
+@pytest.mark.parametrize(("width", "dark"), some([(1280, False), (1280, True), (390, True), (390, False)], 2))
 def test_axe_finds_nothing_serious(open_page: Any, file: Path, width: int, dark: bool) -> None:
     sheet = visit(open_page, file, CHINA + "&nix=1", width=width, dark=dark).page
     assert axe_faults(sheet, ("moderate", "serious", "critical")) == []
 
 
-@pytest.mark.parametrize("address", ["", CHINA, ADDRESSES[4]])
+@exhaustive
+@pytest.mark.parametrize("address", some(["", CHINA, ADDRESSES[4]], 2))
 def test_a_phone_needs_no_sideways_scrolling_and_shows_the_answer_beside_the_controls(
     open_page: Any, file: Path, address: str
 ) -> None:

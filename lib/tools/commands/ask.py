@@ -1,14 +1,16 @@
 """The command `tradegoals ask`: one goal, answered in the terminal."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
 from lib.errors import UserError
-from lib.tools.commands.bring import SAID, options, pairs
-from lib.tools.commands.results import out_option
+from lib.tools.commands import OUT, WORDS, Out, Texts, examples, flag, options, pairs, tell, texts
+from lib.tools.commands.bring import Rows
+from lib.tools.commands.results import write_csv
 
 if TYPE_CHECKING:  # every command imports this module; the others need no pandas
     import pandas as pd
@@ -18,109 +20,94 @@ if TYPE_CHECKING:  # every command imports this module; the others need no panda
 NOTEBOOK = "00_did_the_goal_hold"
 """The notebook whose page answers such a question at length."""
 
-OF_TABLES = ("unit", "column", "rows", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
-"""What a file may not say, as `data import` asks for it."""
+OF_TABLES = ("unit", "column", "fiscal", "fiscal_label", "freq", "year", "decimal", "sheet")
+"""What a file may not say, as `data import` asks for it; with the rows."""
 
-EXAMPLES = """
-\b
-Examples
-  tradegoals ask "Harbin Russia total +25% 2012-2015" --as-of 2014-04-15
-  tradegoals ask "trade of China with Russia to double by 2030"
-  tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027
-  tradegoals ask "Harbin Russia +25% 2012-2015" --json    every number as a field; --schema describes them
-"""
+Reading = Literal["average", "every_year", "mean_of_rates"]
 
 
-@click.command("ask", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
-@click.argument("words", nargs=-1, metavar="[FILE] QUESTION")
-@click.option("--base", type=int, metavar="YEAR", help="Base [default: the last known year].")
-@click.option("--deadline", type=int, metavar="YEAR", help="The last year that counts.")
-@click.option("--as-of", metavar="DAY", help="Use only what had been published by this day [default: today].")
-@click.option("--reporter", help="Whose trade; in a file of several, which.")
-@click.option("--partner", help="With whom.")
-@click.option("--flow", help="total, export or import.")
-@click.option("--currency", help="Of a flow on record [default: USD].")
-@options({name: SAID[name] for name in OF_TABLES})
-@click.option(
-    "--reading",
-    type=click.Choice(["average", "every_year", "mean_of_rates"]),
-    default="average",
-    show_default=True,
-    help="The reading in which the goal was stated.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print every number as a field.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write the fan; - for the terminal.")
-@click.option("--page", is_flag=True, help="Write the page, too, as `run` does.")
-@click.option("--schema", is_flag=True, help="Print the JSON schema of --json and stop.")
-@out_option
-def ask_command(
-    words: tuple[str, ...], as_json: bool, csv: Path | None, page: bool, schema: bool, out: Path, **given: Any
+@click.command(epilog=examples("ask"), context_settings={"ignore_unknown_options": True})
+@texts(WORDS["ask"] | {name: WORDS["data import"][name] for name in OF_TABLES})
+@options
+def ask(
+    words: Texts = (),
+    base: Annotated[int | None, "Base [default: the last known year].", {"metavar": "YEAR"}] = None,
+    deadline: Annotated[int | None, "The last year that counts.", {"metavar": "YEAR"}] = None,
+    rows: Rows = (),
+    reading: Annotated[Reading, "In which the goal was stated."] = "average",
+    json: Annotated[bool, "Print every number as a field."] = False,
+    csv: Annotated[Path | None, "Write the fan; - for the terminal."] = None,
+    page: Annotated[bool, "Write the page, too, as `run` does."] = False,
+    out: Out = OUT,
+    **more: str | None,
 ) -> None:
-    """Judge a goal in people's words: of a flow on record, or of the table in FILE.
+    """Judge a goal in people's words: of a flow on record, or of the table in a file, "ask mine.xlsx QUESTION".
 
     What was understood is printed first; what could mean two things is asked back.
     """
     from lib.analysis import asking
-    from lib.research.files import write_atomically
+    from lib.tools.commands import run as running
+    from lib.tools.run import matrix
+    from lib.tools.run.freshness import PAGE
 
-    if schema:
-        click.echo(asking.schema_text(), nl=False)
-        return
-    file, question = _split(words)
-    if not question:
-        raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
-    if file is None:
-        if extra := [name for name in OF_TABLES if given.pop(name)]:
-            raise UserError(f"--{extra[0]}: found it without a file, expected it with one")
-        answer = asking.ask(question, **given)
-    else:
-        answer = _of_file(file, question, given)
-    if as_json:
-        click.echo(asking.as_json(answer), nl=False)
-    elif csv is None or str(csv) != "-":
-        click.echo(str(answer))
-    if csv is not None:
-        fan = answer.quantiles().to_csv(lineterminator="\n")
-        if str(csv) == "-":
-            click.echo(fan, nl=False)
-        else:
-            write_atomically(csv, fan)
-            click.echo(f"wrote the fan to {csv}", err=True)
-    if file is None:
-        _page(answer, out, page, quiet=as_json or csv is not None)
-    elif page:
-        first = f"first: tradegoals data import {file}"
-        raise UserError(f"--page: needs the figures in the collection; {first}")
-
-
-def _split(words: tuple[str, ...]) -> tuple[Path | None, str]:
-    """The file, where the first word is one, and the question."""
     if unknown := [word for word in words if word.startswith("--")]:
         raise click.NoSuchOption(unknown[0])
     first = Path(*words[:1])
-    is_file = first.is_file() or re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower())
-    return (first, " ".join(words[1:])) if is_file else (None, " ".join(words))
+    is_file = first.is_file() or bool(re.fullmatch(r"\.[a-z]{3,4}", first.suffix.lower()))
+    question = " ".join(words[is_file:])
+    if not question:
+        raise UserError('ask: found no question, expected such as "Harbin Russia total +25% 2012-2015"')
+    said: dict[str, Any] = {name: more.pop(name) for name in OF_TABLES} | {"rows": pairs(rows, "--rows")}
+    given: dict[str, Any] = {"base": base, "deadline": deadline, "reading": reading} | more
+    if is_file:
+        answer = _of_file(first, question, given, said)
+    elif extra := [name for name, text in said.items() if text]:
+        raise UserError(f"--{extra[0]}: found it without a file, expected it with one")
+    else:
+        answer = asking.ask(question, **given)
+    if json:
+        click.echo(asking.as_json(answer), nl=False)
+    elif str(csv) != "-":
+        click.echo(str(answer))
+    if csv is not None:
+        write_csv(answer.quantiles().to_csv(lineterminator="\n"), csv, "the fan")
+    if is_file:
+        if page:
+            raise UserError(
+                f"--page: needs the figures in the collection; first: tradegoals data import {first}"
+            )
+        return
+    run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
+    path, quiet = run.folder(out) / PAGE, json or csv is not None
+    if page and (error := running.execute_one(run, out).error):
+        raise UserError(f"--page: {error}")
+    if page or not quiet:
+        click.echo(f"\npage: {path}" + ("" if path.exists() else " (--page writes it)"), err=quiet)
 
 
-def _of_file(path: Path, question: str, given: dict[str, Any]) -> "Answer":
+def _of_file(path: Path, question: str, given: dict[str, Any], said: dict[str, Any]) -> "Answer":
     """The answer for the table of a file: what the import would read of it, nothing written."""
+    import pandas as pd
+
     from lib.analysis import asking
     from lib.analysis.question import read_question
     from lib.spoken import read_flow
 
     stated = read_question(question).stated
-    names = {name: given.pop(name) or stated.get(name) for name in ("reporter", "partner", "flow")}
-    names["flow"] = names["flow"] and read_flow(names["flow"])
-    said = {name: given.pop(name) for name in OF_TABLES}
-    said["rows"] = pairs(said["rows"])
-    found, missing = _proposed(path, names | said)
-    for note in [*found.notes, *(f"{name}: {told}" for name, told in missing.items())]:
-        click.echo(f"note: {note}", err=True)
-    rows = _one_flow(found, names | {"currency": given["currency"] or stated.get("currency")})
-    currency = str(rows["currency"].iloc[0])
-    named: dict[str, Any] = {name: str(rows[name].iloc[0]) for name in names if name not in missing}
-    named = {"reporter": path.stem} | given | named | {"currency": currency}
-    return asking.ask(_by_year(rows), goal=question, **named)
+    named = {name: given[name] or stated.get(name) for name in ("reporter", "partner", "flow", "currency")}
+    named["flow"] = named["flow"] and read_flow(named["flow"])
+    found, missing = _proposed(path, {name: named[name] for name in named if name != "currency"} | said)
+    tell([*found.notes, *(f"{name}: {told}" for name, told in missing.items())], "note: ", err=True)
+    rows = _one_flow(found, named)
+    there = {name: str(rows[name].iloc[0]) for name in named if name not in missing}
+    unnamed = {"reporter": path.stem} | dict.fromkeys(missing.keys() - {"reporter"})
+    ends, levels = rows["period"].str.partition("..")[2], rows["value_mn"].to_numpy()
+    if (ends == "").all():
+        years: Any = rows["period"].astype(int)
+    else:  # fiscal years, as periods that end with their month
+        month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
+        years = pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}")
+    return asking.ask(pd.Series(levels, years), goal=question, **given | unnamed | there)
 
 
 def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
@@ -137,19 +124,16 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     except proposal.UnclearError as error:
         asked = error.questions
         missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
-        if rest := [
-            f"{path}: {name}: {words}; give it with --{name.replace('_', '-')}"
-            for name, words in asked.items()
-            if name not in missing
-        ]:
-            raise UserError("\n".join(rest)) from None
+        if rest := asked.keys() - missing.keys():
+            lines = [
+                f"{path}: {name}: {asked[name]}; give it with {flag(name)}" for name in asked if name in rest
+            ]
+            raise UserError("\n".join(lines)) from None
     return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 
 def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
     """The whole years of one flow of a table, sums of months and of both flows too; of several an option says which."""
-    from dataclasses import replace
-
     from lib.spoken import read_place
     from lib.tools.sources import observations
 
@@ -160,40 +144,12 @@ def _one_flow(found: Any, names: dict[str, str | None]) -> "pd.DataFrame":
     rows = rows[whole] if whole.any() else rows
     if rows.empty:
         raise UserError("ask: found no whole year in the table, expected a level a year")
-    for name in names:
-        there, wanted = sorted(rows[name].unique()), names.get(name)
-        if wanted is None and len(there) > 1 and not (name == "flow" and "total" in there):
-            raise UserError(f"--{name}: found none, expected one of: {', '.join(there)}")
-        chosen = wanted or ("total" if name == "flow" and "total" in there else there[0])
-        if chosen not in there and (chosen := read_place(chosen)) not in there:
-            raise UserError(f"--{name}: found {wanted}, expected one of: {', '.join(there)}")
+    for name, wanted in names.items():
+        there = sorted(rows[name].unique())
+        fallback = "total" if name == "flow" and "total" in there else there[0] if len(there) == 1 else ""
+        chosen = wanted or fallback
+        chosen = chosen if chosen in there or not chosen else read_place(chosen)
+        if chosen not in there:
+            raise UserError(f"--{name}: found {wanted or 'none'}, expected one of: {', '.join(there)}")
         rows = rows[rows[name] == chosen]
     return rows
-
-
-def _by_year(rows: "pd.DataFrame") -> "pd.Series":
-    """Levels by year; fiscal years as periods that end with their month."""
-    import pandas as pd
-
-    ends = rows["period"].str.partition("..")[2]
-    if (ends == "").all():
-        return rows.set_index(rows["period"].astype(int))["value_mn"]
-    month = pd.Period(ends.iloc[0], freq="M").strftime("%b").upper()
-    return pd.Series(rows["value_mn"].to_numpy(), pd.PeriodIndex(ends.str[:4], freq=f"Y-{month}"))
-
-
-def _page(answer: "Answer", out: Path, wanted: bool, quiet: bool) -> None:
-    """Say where the page of the question is, or write it."""
-    from lib.tools.run import matrix
-    from lib.tools.run.freshness import PAGE
-
-    run = matrix.make_run(NOTEBOOK, answer.case.model_dump(mode="json"))
-    path = run.folder(out) / PAGE
-    if wanted:
-        from lib.tools.commands.run import execute_one
-
-        outcome = execute_one(run, out)
-        if outcome.error:
-            raise UserError(f"--page: {outcome.error}")
-    if not quiet or wanted:
-        click.echo(f"\npage: {path}" + ("" if path.exists() else " (--page writes it)"), err=quiet)

@@ -1,17 +1,17 @@
-"""The commands of an author of notebooks: `new`, `stamp`, `kernel`."""
+"""The commands of an author: `check`, `stamp`, `new` and `kernel` for notebooks, `reference` and `backtest` for research."""
 
 import json
 import re
 import sys
 from base64 import b64decode
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 
-from lib.errors import UserError
-from lib.tools.commands.data import expect_known_data
+from lib.errors import UserError, nearest, quote
+from lib.tools import commands
+from lib.tools.commands import OUT, Out, Texts, agreed, options, report_faults, tell
 
 if TYPE_CHECKING:
     from lib.cases import Case, FlowCase
@@ -24,22 +24,51 @@ REGISTRY = ("tools/run/matrix.py", "ON_REQUEST")
 
 
 @click.command()
-@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--force", is_flag=True, help="Stamp also what is fresh.")
-@click.option("--check", "only_check", is_flag=True, help="Say what is stale and why; execute nothing.")
-def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
+@options
+def check(
+    renew: Annotated[bool, "After an edit of data: show what differs, ask, and renew the checksums."] = False,
+    yes: Annotated[bool, "With --renew: do not ask."] = False,
+) -> None:
+    """Validate the data, runs.yml, and the committed notebooks (parameters and freshness)."""
+    from lib.figures import check_tables
+    from lib.research import files
+    from lib.tools.run import committed
+
+    if renew:
+        files.finish_edit()
+        report_faults(check_tables())
+        shown, changes = files.check_checksums(), commands.differences()
+        tell(changes)
+        names = ", ".join(dict.fromkeys(line.partition(":")[0] for line in changes))
+        if names and not agreed(f"Is that what you changed? Renew the checksum of {names}?", yes):
+            raise UserError("check --renew: nothing was renewed")
+        if files.check_checksums() != shown:
+            raise UserError(
+                "check --renew: the data have changed again since they were shown, expected a look"
+            )
+        tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
+    report_faults(committed.all_faults(in_short=renew))
+    click.echo("Data, runs.yml and notebooks are in order.")
+
+
+@click.command()
+@options
+def stamp(
+    notebook: Texts = (),
+    force: Annotated[bool, "Stamp also what is fresh."] = False,
+    check: Annotated[bool, "Say what is stale and why; execute nothing."] = False,
+) -> None:
     """Execute, clean and stamp notebooks after an edit: those that are stale, of all or of those named."""
     from lib.package import notebooks_dir
-    from lib.tools.run import committed, kernels
+    from lib.tools.run import committed, kernels, matrix
 
     stamped = list(committed.stamped_notebooks())
-    names = [notebook_name(text, stamped) for text in notebooks] or stamped
+    names = [matrix.notebook_name(text, stamped) for text in notebook] or stamped
     paths = [notebooks_dir() / f"{name}.ipynb" for name in names]
     stale = {path: committed.in_words(committed.stale_parts(committed.read_notebook(path))) for path in paths}
     due = [path for path in paths if stale[path] or force]
-    if only_check:
-        for path in paths:
-            click.echo(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}")
+    if check:
+        tell(f"{path.stem}: {f'stale, {stale[path]}' if stale[path] else 'fresh'}" for path in paths)
         sys.exit(bool(due))
     tidied = [path.stem for path in paths if path not in due and committed.tidy(path)]
     if tidied:
@@ -47,7 +76,7 @@ def stamp(notebooks: tuple[str, ...], force: bool, only_check: bool) -> None:
     if not due:
         click.echo(f"{len(paths)} fresh, nothing to do")
         return
-    expect_known_data()
+    commands.expect_known_data()
     with kernels.warm() as kernel:
         for path in due:
             committed.restamp(path, kernel)
@@ -66,53 +95,24 @@ def renew_picture(path: Path) -> None:
 
 def first_picture(notebook: Any) -> bytes:
     """The first figure that a notebook shows, as PNG."""
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    return b64decode(
-        "".join(next(o["data"]["image/png"] for o in outputs if "image/png" in o.get("data", {})))
-    )
-
-
-def notebook_name(text: str, known: Iterable[str] = ()) -> str:
-    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
-    from lib.errors import nearest, quote
-    from lib.tools.run.matrix import NOTEBOOKS, ON_REQUEST
-
-    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
-    asked = Path(text).name.removesuffix(".ipynb")
-    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
-    if not asked or not found:
-        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
-    if len(found) > 1:
-        raise UserError(
-            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
-        )
-    return found[0]
+    shown = (one.get("data", {}) for cell in notebook["cells"] for one in cell.get("outputs", []))
+    return b64decode("".join(next(data["image/png"] for data in shown if "image/png" in data)))
 
 
 @click.command()
-@click.argument("name", metavar="NN_QUESTION")
-@click.option("--title", help="The question, as the notebook's title [default: from the name].")
-@click.option(
-    "--case",
-    default="FlowCase",
-    show_default=True,
-    metavar="CASE",
-    help="Whose parameters it takes: FlowCase (a flow on a day), TrendCase (and a rate), GoalCase (a whole goal), …",
-)
-def new(name: str, title: str | None, case: str) -> None:
+@options
+def new(
+    name: str,
+    title: Annotated[str | None, "The question, as the notebook's title [default: from the name]."] = None,
+    case: Annotated[str, "Whose parameters: FlowCase (a flow on a day), TrendCase, GoalCase …"] = "FlowCase",
+) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
     path = make_notebook(name, title, case)
+    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY[0]}")
     click.echo(
-        f"made {path}, with the parameters of {case}; its name is in {REGISTRY[1]} of lib/{REGISTRY[0]}"
+        f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
     )
-    click.echo("Next")
-    for what, command in (
-        ("edit", f"uv run --group lab jupyter lab notebooks/{name}.ipynb"),
-        ("stamp", f"tradegoals stamp {name}"),
-        ("run", f"tradegoals run --notebook {name} -p as_of=2014-04-15"),
-        ("test", f"uv run --group test pytest -n 0 notebooks/{name}.ipynb"),
-    ):
-        click.echo(f"  {what:6}{command}")
+    click.echo(f"To test it: uv run --group test pytest -n 0 notebooks/{name}.ipynb")
 
 
 def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -> Path:
@@ -123,7 +123,6 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     """
     import nbformat
 
-    from lib.errors import nearest, quote
     from lib.package import notebooks_dir
     from lib.research.files import write_atomically
     from lib.tools.run import committed, freshness, matrix
@@ -150,7 +149,6 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
 
 def check_name(name: str) -> None:
     """Refuse a name that is taken, shares its number with another notebook, or is of another form."""
-    from lib.errors import quote
     from lib.package import notebooks_dir
     from lib.tools.run import matrix
 
@@ -160,8 +158,6 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[0-9]{2}(_[a-z0-9]+)+", name):
         form = f"two digits and the question in lower case, such as {free}_did_exports_keep_up"
         raise UserError(f"name: found {quote(name)}, expected {form}")
-    if name in known:
-        raise UserError(f"name: found {quote(name)}, which exists; expected a new one")
     if same := [other for other in known if other.startswith(name[:3])]:
         raise UserError(
             f"name: found number {name[:2]}, which {same[0]} has; expected a free one, such as {free}"
@@ -172,11 +168,8 @@ def flow_cases() -> dict[str, "type[FlowCase]"]:
     """The models in `lib.cases` that describe a flow, by name."""
     from lib import cases
 
-    return {
-        name: model
-        for name, model in sorted(vars(cases).items())
-        if isinstance(model, type) and issubclass(model, cases.FlowCase)
-    }
+    models = ((name, one) for name, one in sorted(vars(cases).items()) if isinstance(one, type))
+    return {name: model for name, model in models if issubclass(model, cases.FlowCase)}
 
 
 def parameters_cell(model: "type[Case]") -> str:
@@ -211,23 +204,63 @@ def with_entry(source: str, mapping: str, key: str, value: str) -> str:
     return f'{before}{start}{entries}\n    "{key}": {value},{end}{after}'
 
 
-@click.group()
-def kernel() -> None:
-    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux)."""
+@click.command()
+@options
+def kernel(what: Literal["install", "uninstall"]) -> None:
+    """Put the warm kernel into this environment, for JupyterLab, papermill and nbval, or take it out (Linux).
 
-
-@kernel.command()
-def install() -> None:
-    """Add "Python 3 (tradegoals, warm)" to the kernels of this environment."""
+    It is chosen in JupyterLab as "Python 3 (tradegoals, warm)".
+    """
     from lib.tools.run import kernels
 
-    click.echo(f"installed {kernels.install()}")
-    click.echo(f"Choose it in JupyterLab, or by name: papermill -k {kernels.INSTALLED} …")
+    if what == "uninstall":
+        click.echo(f"removed {kernels.uninstall()}")
+    else:
+        click.echo(f"installed {kernels.install()}; by name: papermill -k {kernels.INSTALLED} …")
 
 
-@kernel.command()
-def uninstall() -> None:
-    """Remove it again."""
-    from lib.tools.run import kernels
+# --- data/reference, and the same of a panel of one's own ---
 
-    click.echo(f"removed {kernels.uninstall()}")
+PANELS_ENV = "TRADEGOALS_PANELS"
+
+Panel = Annotated[Path | None, "A panel of your own (parquet; data/reference/README.md)."]
+
+
+@click.command()
+@options
+def reference(
+    step: Texts = (),
+    panels: Annotated[Path | None, "Their folder.", {"envvar": PANELS_ENV, "show_envvar": True}] = None,
+    check: Annotated[bool, "Say whether the panels are those that were used; compute nothing."] = False,
+    fresh: Annotated[bool, "Compute again what is up to date."] = False,
+    panel: Panel = None,
+    out: Out = OUT,
+) -> None:
+    """Compute data/reference from the panels: all of it, or some steps; or priors of a panel of your own."""
+    from lib.research import pipeline
+    from lib.research.panels import check as faults_of
+
+    if panel is not None:
+        click.echo(f"wrote {pipeline.write_priors(panel, out)}")
+    elif panels is None:
+        raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
+    elif check:
+        if faults := faults_of(panels):
+            first = "the panels are not those that data/reference was computed from:"
+            raise UserError("\n".join([first, *faults]))
+        click.echo(f"{panels}: all panels are those that data/reference was computed from")
+    else:
+        ran = pipeline.build(panels, only=step, fresh=fresh)
+        tell([f"computed {name} ({why})" for name, why in ran.items()] or ["everything is up to date"])
+
+
+@click.command()
+@options
+def backtest(panel: Panel = None, out: Out = OUT) -> None:
+    """Score the forecasts out of sample on a panel of your own."""
+    from lib.research import pipeline
+
+    if panel is None:
+        raise UserError("panel: found none, expected --panel FILE; scores kept here: tradegoals reference")
+    folder = out / f"scores_{panel.stem}"
+    tell((folder / name for name in pipeline.score_own(panel, folder)), "wrote ")

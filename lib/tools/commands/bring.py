@@ -1,93 +1,204 @@
-"""The commands `data import` and `data remove`: a table of one's own, looked at, confirmed, written, taken back."""
+"""The commands `data …` that bring figures: `fetch`, `refresh`, `update` and `panel` from publishers, `import`, `remove`."""
 
-import json
-import sys
-import tempfile
-from collections.abc import Callable
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, Literal
 
 import click
 
 from lib.errors import UserError, nearest, quote, read_bytes, shown_path
+from lib.tools import commands
+from lib.tools.commands import WORDS, Texts, agreed, flag, in_words, options, pairs, tell, texts
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from lib.tools.sources.mapping import Mapping
-    from lib.tools.sources.reader import Observed
-    from lib.tools.sources.record import Draft
-
-SAID = {
-    "reporter": "Whose trade it is.",
-    "partner": "With whom; World for all together.",
-    "flow": "total, export or import.",
-    "unit": 'Of the values, such as "USD mn", "CNY 亿", "INR crore" or EUR.',
-    "column": "Of the values, where several may be meant.",
-    "period": "The one of all figures, such as 2024 or 2024-01.",
-    "freq": "A, Q or M.",
-    "year": "Of months without one.",
-    "fiscal": "Month in which fiscal years begin (1: calendar years).",
-    "fiscal_label": "start or end: which of its two years a fiscal year such as FY2022 is called by.",
-    "rows": "Only the rows where this stands; may be repeated.",
-    "decimal": "Mark before decimals: . or ,",
-    "sheet": "Of a workbook, or number of the table of a page.",
-    "encoding": "Of a text.",
-    "separator": "Of a CSV.",
-    "source": "Short name for what is written.",
-    "title": "Who publishes the table, and which it is.",
-    "url": "Where it was downloaded.",
-    "licence": "Of the publisher.",
-    "authority": "customs, statistics, government, press or unstated.",
-    "published": "Day of publication (YYYY-MM-DD).",
-}
-"""What a table may not say itself, or says wrongly."""
-
+Rows = Annotated[Texts, "Only the rows where this stands; may be repeated.", {"metavar": "COLUMN=TEXT"}]
 PLACE = 'To add to reporters.csv, such as "Jilin, province, China"; TEXT=NAME says how the table calls it.'
-SCHEMA = "Print the JSON schema of a mapping."
+AGE = "Do not ask again for what was answered so lately [default: imf 0, with --all-pairs 7; comtrade 7; gacc 1]."
+DAYS = {"type": click.IntRange(min=0), "metavar": "DAYS"}
+Offline = Annotated[bool, "Use the answers kept before, ask nobody."]
 
 SHOWN = 12
 """Observations that are shown."""
 
 
-def options(words: dict[str, str]) -> Callable[[Any], Any]:
-    """Options that take a text, by their names with what they mean; rows are chosen by several."""
+@contextmanager
+def _desk(allow_http: bool = False, **asking: Any) -> Iterator[Any]:
+    """Where sources are asked: the client and the store of answers."""
+    from lib.tools.sources import client, snapshots
 
-    def add(command: Any) -> Any:
-        for name, meaning in reversed(words.items()):
-            more: dict[str, Any] = {"multiple": True, "metavar": "COLUMN=TEXT"} if name == "rows" else {}
-            command = click.option(f"--{name.replace('_', '-')}", name, help=meaning, **more)(command)
-        return command
-
-    return add
+    with client.open_client(allow_http=allow_http) as one:
+        yield snapshots.Desk(one, snapshots.folder_of(), **asking)
 
 
-def _print_schema(context: click.Context, _: Any, wanted: bool) -> None:
-    from lib.tools.sources.mapping import schema
+@click.command()
+@options
+def fetch(
+    reporter: str | None = None,
+    partner: str | None = None,
+    all_pairs: Annotated[bool, "Every country with every other; goes on where it stopped."] = False,
+    source: Annotated[str, "imf, comtrade or gacc; see `data sources`."] = "imf",
+    freq: Annotated[Literal["A", "Q", "M"], "Of the values."] = "A",
+    years: Annotated[str | None, "FIRST-LAST [default: all that the source has]."] = None,
+    offline: Offline = False,
+    max_age: Annotated[int | None, AGE, DAYS] = None,
+    allow_http: Annotated[bool, "Let China's customs alone be asked without TLS."] = False,
+    yes: Annotated[bool, "With --all-pairs: do not ask about the licence."] = False,
+) -> None:
+    """Fetch the trade of REPORTER with PARTNER: exports, imports and total.
 
-    if wanted:
-        click.echo(json.dumps(schema(), ensure_ascii=False, indent=1))
-        context.exit()
+    The answer is kept as received in data/snapshots; its figures go to data/fetched, each known from the release that
+    its source states, else from the day on which it was first received. Beside a pair, the reporter's trade with the world
+    and the partner's own figures are fetched.
+
+    No source could be reached where this was written: data/README.md lists what rests on recorded answers alone.
+    """
+    from lib import fetched
+    from lib.tools.sources import record
+    from lib.tools.sources.fetch import fetch_panel, pair_question
+    from lib.tools.sources.publishers import publisher
+
+    if all_pairs == bool(reporter or partner) or bool(reporter) != bool(partner):
+        raise UserError("data fetch: expected REPORTER and PARTNER, such as India Russia, or --all-pairs")
+    facts = publisher(source)
+    last = date.today().year + (freq != "A")
+    span = record.read_years(years) if years else range(facts.first_year, last)
+    days = facts.good_days or 7 * all_pairs if max_age is None else max_age
+    age = timedelta(days=days) if days else None
+    if all_pairs and not offline:
+        click.echo(f"{facts.title}: {facts.licence}.")
+        if not agreed("Have you what that asks for, and shall it start?", yes):
+            return
+    with _desk(allow_http, offline=offline, max_age=age) as desk:
+        if not (reporter and partner):
+            total, failed = [0, 0, 0], []
+            for done, (one, answer) in enumerate(fetch_panel(source, freq, span, desk), start=1):
+                figures, notes = record.figures_of(answer, desk.today)
+                written = record.append(figures) if len(figures) else []
+                click.echo(f"{done} {one.name}", err=True)
+                total = [sum(counts) for counts in zip(total, *(each.added for each in written), strict=True)]
+                failed += notes if not written else []
+            tell(failed, "note: ")
+            click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
+            return
+        found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
+    _show_pairs(found)
+    if len(found[0].first) == 4:  # a year, which most notebooks want
+        rows = fetched.read(found[0].reporter)
+        day = rows.loc[rows["partner"] == found[0].partner, "published"].max()
+        case = f"reporter={found[0].reporter}", f"partner={found[0].partner}", f"as_of={day}"
+        given = " ".join(f"-p {shlex.quote(text)}" for text in case)
+        click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
+
+
+def _show_pairs(found: list[Any]) -> None:
+    """The notes of pairs, then what was written of them."""
+    tell((note for written in found for note in written.notes), "note: ")
+    tell(found)
+
+
+@click.command()
+@options
+def refresh(
+    source: Annotated[Texts, "Only this source; see `data sources`."] = (),
+    currency: Annotated[Texts, "Only the rates of this currency, such as EUR."] = (),
+    offline: Offline = False,
+    yes: Annotated[bool, "Write without asking."] = False,
+) -> None:
+    """Renew covariates.csv from its publishers: exchange rates, GDP, oil, world trade; the difference is shown first.
+
+    Rates come from the ECB for its currencies (from 1999, with an installed package, offline too), from the World Bank for
+    all others.
+    """
+    from lib.tools.sources import covariates
+    from lib.tools.sources.publishers import PUBLISHERS
+
+    known = [name for name, facts in PUBLISHERS.items() if facts.command == "refresh"]
+    if other := [name for name in source if name not in known]:
+        raise UserError(f"source: found {quote(other[0])}, expected {nearest(other[0], known)}")
+    with _desk(offline=offline) as desk:
+        renewed = covariates.renew(list(source) or known, desk, currency)
+    tell(renewed.notes, "note: ")
+    tell(renewed.changed)
+    if not renewed.changed:
+        click.echo("Nothing differs from data/covariates.csv.")
+    elif agreed(f"Write these {len(renewed.changed)} values to data/covariates.csv?", yes):
+        covariates.write(renewed)
+        click.echo(f"wrote {len(renewed.changed)} values to data/covariates.csv")
+
+
+@click.command()
+@options
+def update(offline: Offline = False) -> None:
+    """Fetch what the pending targets of the register need; say what it moves, and which of them it decides.
+
+    Nothing of the register is written: a decided target is shown as the row that may take its place.
+    """
+    from lib.tools import curation
+    from lib.tools.sources.update import update as renew
+
+    with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
+        found = renew(range(1980, date.today().year), desk)
+    _show_pairs([written for written in found.written if any(written.added[:2])])
+    tell(found.notes, "note: ")
+    click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
+    tell(found.moved, "  ")
+    names = ": " * bool(found.decided) + ", ".join(row["target_id"] for row in found.decided)
+    click.echo(f"{len(found.decided)} of {found.pending} pending targets are decided{names}")
+    if found.decided:
+        click.echo("Rows for data/targets.csv, if what they count is what was announced:")
+        click.echo(curation.to_text(found.decided).partition("\n")[2].rstrip("\n"))
+
+
+@click.command()
+@options
+def panel(path: Path, source: Annotated[str, "imf or comtrade."] = "imf") -> None:
+    """Write the annual values that were fetched to PATH (parquet), as `reference` and `backtest --panel` read them."""
+    from lib.tools.sources import record
+
+    rows = record.panel(source)
+    if rows.empty:
+        first = "first: tradegoals data fetch --all-pairs"
+        raise UserError(f"data panel: found nothing fetched of {source}; {first}")
+    record.write_parquet(rows, path)
+    pairs = len(rows.drop_duplicates(["reporter", "partner"]))
+    click.echo(f"wrote {len(rows):,} values of {pairs:,} pairs to {path}")
+
+
+@click.command()
+@options
+def remove(source: str, yes: Annotated[bool, "Without asking."] = False) -> None:
+    """Take back the figures of SOURCE, such as an import that went wrong; `data sources` lists them.
+
+    The files as they were received stay in data/snapshots.
+    """
+    from lib.tools.sources import record
+
+    kept = record.sources()
+    if source not in kept.index:
+        expected = (
+            nearest(source, kept.index) if len(kept) else "one that was fetched or imported: there is none"
+        )
+        raise UserError(f"source: found {quote(source)}, expected {expected}")
+    if agreed(f"Remove {kept.loc[source, 'values']:,} figures of {source}?", yes):
+        click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")
+
+
+# --- a table of one's own: looked at, confirmed, written ---
 
 
 @click.command("import")
-@click.argument("table", type=click.Path(path_type=Path))
-@click.argument("mapping", type=click.Path(path_type=Path), required=False)
-@options(SAID)
-@click.option("--place", "places", multiple=True, metavar='"NAME, KIND, PARENT"', help=PLACE)
-@click.option(
-    "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema, help=SCHEMA
-)
-@click.option("--guess", is_flag=True, help="Show how the table would be read, and write nothing.")
-@click.option("--yes", is_flag=True, help="Write without asking.")
+@texts(WORDS["data import"])
+@options
 def import_(
     table: Path,
-    mapping: Path | None,
-    rows: tuple[str, ...],
-    places: tuple[str, ...],
-    guess: bool,
-    yes: bool,
+    mapping: Path | None = None,
+    rows: Rows = (),
+    place: Annotated[Texts, PLACE, {"metavar": '"NAME, KIND, PARENT"'}] = (),
+    guess: Annotated[bool, "Show how the table would be read, and write nothing."] = False,
+    yes: Annotated[bool, "Write without asking."] = False,
     **said: str | None,
 ) -> None:
     """Read TABLE, downloaded by hand: CSV, Excel, ODS, HTML, XML, JSON or SDMX, told by its content.
@@ -98,46 +209,46 @@ def import_(
     """
     from lib.tools import curation
     from lib.tools.sources import client, record, snapshots
-    from lib.tools.sources.fetch import read_import
+    from lib.tools.sources.fetch import keep, read_import
     from lib.tools.sources.mapping import parse_mapping, to_yaml
 
-    new, names = _places(places)
-    given = {name: value for name, value in said.items() if value} | {"places": names, "rows": pairs(rows)}
+    new, names = _places(place)
+    given = {name: value for name, value in said.items() if value} | {
+        "places": names,
+        "rows": pairs(rows, "--rows"),
+    }
     if mapping is None:
         found, observed = _proposed(table, given)
     else:
         if extra := [name for name, value in given.items() if value and name != "places"]:
             raise UserError(f"--{extra[0]}: found it beside a mapping, expected it in there")
         found, observed = parse_mapping(read_bytes(mapping), shown_path(mapping)), None
+    codes = {one["name"]: one["code"] for one in new}
     with client.open_client() as asked:
         imported = read_import(table, found, snapshots.Desk(asked, snapshots.folder_of()), observed)
-        with tempfile.TemporaryDirectory() as folder:  # rates that are looked up leave nothing behind, either
-            codes = {one["name"]: one["code"] for one in new}
-            drafts, notes = record.plan_import(imported, snapshots.Desk(asked, Path(folder)), codes)
-        if mapping is None and imported.mapping is not None:
-            click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
-        doubts = _show(drafts, notes)
-        sure = yes or (mapping is not None and not (doubts and sys.stdin.isatty()))
-        if not (guess or sure or sys.stdin.isatty()):
-            raise UserError("data import: nothing was written, expected --yes where nobody can be asked")
-        if guess or not (sure or click.confirm("Write it?")):
-            click.echo("Nothing was written.")
-            return
-        if new:
-            curation.add_places(new)
-            click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
-        written, path = record.write_import(imported, snapshots.Desk(asked, snapshots.open_store()))
-    for one in (one for draft in written for one in draft.written()):
-        click.echo(one)
-    source, kept = imported.request.source, f"; mapping: {path}" if path else ""
+    figures, notes = record.figures_of(imported.fetched, imported.snapshot.day, codes, imported=True)
+    drafts = record.drafts_of(figures, codes, reread=True)
+    if mapping is None and imported.mapping is not None:
+        click.echo(f"mapping:\n{indent(to_yaml(imported.mapping).rstrip(), '  ')}")
+    doubts = _show(drafts, notes)
+    sure = yes or (mapping is not None and not (doubts and commands.is_terminal()))
+    if guess or not agreed("Write it?", sure):
+        click.echo("Nothing was written.")
+        return
+    if new:
+        curation.add_places(new)
+        click.echo(f"reporters.csv gets a row: {'; '.join(row['name'] for row in new)}")
+    path = keep(imported, snapshots.folder_of())
+    tell(record.append(figures, reread=True))
+    source, kept = imported.snapshot.source, f"; mapping: {path}" if path else ""
     click.echo(f"source: {source}; to take it back: tradegoals data remove {source}{kept}")
 
 
-def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Observed | None]":
+def _proposed(table: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The mapping that the table itself suggests; what it does not say is asked for at a terminal. None for a page of customs."""
     from lib.tools.sources import gacc
+    from lib.tools.sources.grids import read_file
     from lib.tools.sources.proposal import UnclearError, propose
-    from lib.tools.sources.tables import read_file
 
     body = read_file(table)
     if body.lstrip()[:1] == b"<" and gacc.is_release(body):
@@ -145,26 +256,18 @@ def _proposed(table: Path, given: dict[str, Any]) -> "tuple[Mapping | None, Obse
     try:
         proposal = propose(table, **given)
     except UnclearError as unclear:
-        if not sys.stdin.isatty():
-            options = " ".join(f"--{name.replace('_', '-')} …" for name in unclear.questions)
-            raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {options}") from None
+        if not commands.is_terminal():
+            wanted = " ".join(f"{flag(name)} …" for name in unclear.questions)
+            raise UserError(f"{unclear}\nTo say so: tradegoals data import {table} {wanted}") from None
         for name, words in unclear.questions.items():
             click.echo(f"{name}: {words}")
             answer = click.prompt(name)
-            given = given | {name: pairs((answer,)) if name == "rows" else answer}
+            given = given | {name: pairs((answer,), "--rows") if name == "rows" else answer}
         return _proposed(table, given)
     return proposal.mapping, (proposal.rows, proposal.notes)
 
 
-def pairs(texts: tuple[str, ...]) -> dict[str, str]:
-    """COLUMN=TEXT, as often as it was given."""
-    if wrong := [text for text in texts if "=" not in text]:
-        raise UserError(f"--rows: found {quote(wrong[0])}, expected COLUMN=TEXT")
-    parts = [text.partition("=") for text in texts]
-    return {name.strip(): value.strip() for name, _, value in parts}
-
-
-def _places(texts: tuple[str, ...]) -> tuple[list[dict[str, str]], dict[str, str]]:
+def _places(texts: Texts) -> tuple[list[dict[str, str]], dict[str, str]]:
     """Rows for reporters.csv, and how the table calls places."""
     from lib.tools import curation
 
@@ -178,63 +281,28 @@ def _places(texts: tuple[str, ...]) -> tuple[list[dict[str, str]], dict[str, str
     return rows, names
 
 
-def _show(drafts: "list[Draft]", notes: list[str]) -> bool:
+def _show(drafts: list[Any], notes: list[str]) -> bool:
     """Print notes, the first observations beside what is known, and what the rules of plausibility doubt; whether any."""
     import pandas as pd
 
     from lib.tools import curation
 
-    for note in notes:
-        click.echo(f"note: {note}")
+    tell(notes, "note: ")
     news = [draft.news for draft in drafts]
     total = sum(map(len, news))
     click.echo(f"{total:,} figures are new; the first:" if total else "No figure is new.")
-    shown, known = curation.beside(news, SHOWN)
-    for line in _as_table(shown, known):
-        click.echo(line)
+    rows, known = curation.beside(news, SHOWN)
+    wide = {name: max(map(len, rows[name]), default=0) for name in ("reporter", "partner", "flow")}
+    names = [rows[name].str.ljust(size) for name, size in wide.items()]
+    periods = map(curation.period_code, rows["period_start"], rows["period_end"])
+    values = rows["value"].map("{:>14,.10g}".format)
+    for *cells, beside in zip(*names, periods, values, rows["unit"], known, strict=True):
+        click.echo("  ".join(["", *cells, *([f"known: {beside}"] if beside else [])]))
     keys = pd.concat(news)["figure_id"] if news else None
     flags, seen = curation.doubts([draft.rows for draft in drafts], keys)
-    for flag in flags.head(SHOWN).itertuples():
-        click.echo(f"look: {flag.rule}: {flag.figure_id}: found {flag.found}, expected {flag.expected}")
+    tell(in_words(flags.head(SHOWN)), "look: ")
     if len(flags) > SHOWN:
         click.echo(f"look: and {len(flags) - SHOWN:,} more")
     if seen < total:
         click.echo(f"note: the rules of plausibility looked at {seen:,} of {total:,} figures")
     return bool(len(flags))
-
-
-def _as_table(rows: "pd.DataFrame", known: list[str]) -> list[str]:
-    """Lines of observations, in columns."""
-    from lib.tools import curation
-
-    spans = zip(rows["period_start"], rows["period_end"], strict=True)
-    periods = [curation.period_code(*span) for span in spans]
-    values = [f"{value:,.10g}" for value in rows["value"]]
-    cells = [rows["reporter"], rows["partner"], rows["flow"], periods, values, rows["unit"]]
-    padded = []
-    for column in cells:
-        wide = max(map(len, column), default=0)
-        padded.append([text.rjust(wide) if column is values else text.ljust(wide) for text in column])
-    beside = [f"  known: {words}" if words else "" for words in known]
-    return [f"  {'  '.join(line)}{words}" for *line, words in zip(*padded, beside, strict=True)]
-
-
-@click.command()
-@click.argument("source")
-@click.option("--yes", is_flag=True, help="Without asking.")
-def remove(source: str, yes: bool) -> None:
-    """Take back the figures of SOURCE, such as an import that went wrong; `data sources` lists them.
-
-    The files as they were received stay in data/snapshots.
-    """
-    from lib.tools.sources import record
-
-    kept = record.sources()
-    if source not in kept.index:
-        none = "one of those that were fetched or imported: there is none"
-        expected = nearest(source, kept.index) if len(kept) else none
-        raise UserError(f"source: found {quote(source)}, expected {expected}")
-    asked = f"Remove {kept.loc[source, 'values']:,} figures of {source}?"
-    if not yes and not (sys.stdin.isatty() and click.confirm(asked)):
-        raise UserError("data remove: nothing was removed, expected --yes where nobody can be asked")
-    click.echo(f"removed {record.remove(source):,} figures of {source}; its files stay in data/snapshots")

@@ -12,16 +12,12 @@ decision, never an accident.
 """
 
 import ast
-import difflib
 import json
-import re
 import tempfile
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote as encoded
-from urllib.parse import unquote
 
 from lib import figures as fig
 from lib.cases import Case, FlowCase, GoalCase
@@ -33,19 +29,13 @@ from lib.research.meaning import imported_modules
 from lib.results import Result
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Outcome, run_notebook
-from lib.tools.run.freshness import Run, Sources, changes
+from lib.tools.run.freshness import Run, Sources, changes, differing
 from lib.tools.run.opened import PREFIX
 from lib.tools.strict import read_json
 from lib.words import printed
 
 KEY = "tradegoals"
 DIGITS = 10
-_DIGEST = f"[0-9a-f]{{{DIGITS}}}"
-
-_LIST = re.compile(f"(([^,]+ ({_DIGEST})?)(, |$))*")
-"""Names, each with the hash of what has the name, or with none where there is nothing."""
-
-_FORMS = {"cells": re.compile(f"({_DIGEST} ?)*"), "lib": _LIST, "data": _LIST}
 TEMPLATE = "template"
 
 OUTSIDE: dict[str, type[Case]] = {"start": GoalCase, TEMPLATE: FlowCase}
@@ -59,11 +49,13 @@ def stamped_notebooks() -> dict[str, type[Case]]:
     return {**matrix.NOTEBOOKS, **matrix.ON_REQUEST, **OUTSIDE}
 
 
-def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, str]:
-    """The stamp of a notebook as it is now, a line for each part; `opened` names the files that it reads."""
-    cells, *named = _parts(notebook, list(opened)).values()
-    lists = [", ".join(f"{encoded(name, '/ ~')} {digest}" for name, digest in part.items()) for part in named]
-    return {"cells": " ".join(cells.values()), "lib": lists[0], "data": lists[1]}
+def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
+    """The stamp of a notebook as it is now: hashes of its code cells in order, of modules and files by name.
+
+    `opened` names the files that it reads.
+    """
+    found = _parts(notebook, list(opened))
+    return found | {"cells": list(found["cells"].values())}
 
 
 def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
@@ -80,33 +72,20 @@ def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
     return {part: {name: digest[:DIGITS] for name, digest in each.items()} for part, each in found.items()}
 
 
-def _read_stamp(stamp: Any) -> dict[str, dict[str, str]] | None:
-    """The parts of a stamp, cells by their place among those with code; None if it is none of this form."""
-    if not isinstance(stamp, dict) or not all(
-        isinstance(stamp.get(part), str) and _FORMS[part].fullmatch(stamp[part]) for part in _FORMS
-    ):
-        return None
-    found = {"cells": {str(place): digest for place, digest in enumerate(stamp["cells"].split())}}
-    for part in ("lib", "data"):
-        entries = [entry.rpartition(" ") for entry in stamp[part].split(", ") if entry]
-        found[part] = {unquote(name): digest for name, _, digest in entries}
-    return found
-
-
 def stale_parts(notebook: Any) -> dict[str, list[str]]:
     """What has changed since the outputs were made, by part: "cells" (numbers), "lib" and "data" (names).
 
     Parts without a change are absent; a notebook without a stamp has the single part "stamp".
     """
-    stamp = _read_stamp(notebook["metadata"].get(KEY))
-    if stamp is None:
-        return {"stamp": []}
-    now = _parts(notebook, list(stamp["data"]))
-    found = {"cells": _changed_cells(list(stamp["cells"].values()), now["cells"])}
-    for part in ("lib", "data"):
-        names = stamp[part] | now[part]
-        found[part] = sorted(name for name in names if stamp[part].get(name) != now[part].get(name))
-    return {part: names for part, names in found.items() if names}
+    match notebook["metadata"].get(KEY):
+        case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
+            now = _parts(notebook, list(files))
+            new = [number for number, digest in now["cells"].items() if digest not in cells]
+            same = cells == list(now["cells"].values())
+            found = {"cells": new or ([] if same else ["some removed or moved"])}
+            found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
+            return {part: names for part, names in found.items() if names}
+    return {"stamp": []}
 
 
 def in_words(stale: dict[str, list[str]]) -> str:
@@ -114,18 +93,6 @@ def in_words(stale: dict[str, list[str]]) -> str:
     if "stamp" in stale:
         return "never stamped"
     return "; ".join(f"{part} changed: {some(names, MOST_NAMED)}" for part, names in stale.items())
-
-
-def _changed_cells(before: list[str], now: dict[str, str]) -> list[str]:
-    """Numbers of cells that are new or do something else; of one removed, where it was."""
-    numbers, found = ["0", *now], []
-    matcher = difflib.SequenceMatcher(None, before, list(now.values()), autojunk=False)
-    for kind, i, j, first, last in matcher.get_opcodes():
-        if kind == "delete":
-            found.append(f"{j - i} removed after {numbers[first]}")
-        elif kind != "equal":
-            found += numbers[first + 1 : last + 1]
-    return found
 
 
 def restamp(path: Path, kernel: str = "python3") -> None:

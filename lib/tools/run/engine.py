@@ -4,6 +4,8 @@ Every run goes through it, and `papermill --engine tradegoals in.ipynb out.ipynb
 a word of `-k`, a notebook of an ordinary Python kernel gets a warm one.
 """
 
+import asyncio
+import logging
 import os
 import tempfile
 import time
@@ -14,6 +16,7 @@ from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
@@ -22,12 +25,12 @@ from papermill.utils import nb_kernel_name
 from traitlets.config import Config
 
 from lib.tools.run import execute, kernels
-from lib.tools.run.execute import MOST_OUTPUT_BYTES, OutputLimitError, Watch
-from lib.tools.run.freshness import SOCKETS_ENV
+from lib.tools.run.execute import MOST_OUTPUT_BYTES, RUNNING, STOPPING, OutputLimitError, StoppedError, Watch
 
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """One thread of linear algebra a run: two runs at once otherwise fight for the cores."""
 
+logger.addHandler(logging.NullHandler())  # what goes wrong is raised, and not also said on the terminal
 LOOK_SECONDS = 1.0  # how often to see whether a kernel that does not answer is still alive
 
 
@@ -79,6 +82,8 @@ class Client(PapermillNotebookClient):
         self.watch, self.seen_bytes = watch, 0
 
     def _count(self, cell: Any, cell_index: int) -> None:
+        if STOPPING.is_set():  # its kernel has come too late to be killed
+            raise StoppedError
         self.watch.begun += 1
 
     def process_message(self, msg: dict[str, Any], *rest: Any, **named: Any) -> Any:
@@ -95,13 +100,18 @@ class Client(PapermillNotebookClient):
 
     def execute(self, **options: Any) -> Any:
         """Execute the notebook; options, such as `env`, are for the start of the kernel."""
+        RUNNING.add(self)
         try:
-            return super().execute(**options)
+            with asyncio.Runner(loop_factory=ensure_event_loop) as runner:
+                runner.get_loop()  # which nbclient takes, and nobody would close at the end of a thread
+                return super().execute(**options)
         except DeadKernelError:
             if self.seen_bytes > MOST_OUTPUT_BYTES:
                 most = f"{MOST_OUTPUT_BYTES / 1e6:g} MB"
                 raise OutputLimitError(f"found more than {most} of output, expected less") from None
             raise
+        finally:
+            RUNNING.discard(self)
 
 
 class Engine(NBClientEngine):
@@ -164,7 +174,7 @@ def _kernel_config() -> Iterator[Any]:
     Others could listen on ports, and two kernels started at once could take the same. By default the sockets
     would lie in the current folder, where the same can happen.
     """
-    place = os.environ.get(SOCKETS_ENV)
+    place = kernels.private_folder()
     with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
         settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters
         if os.name == "posix":

@@ -7,17 +7,22 @@ stopped run leaves nothing that could pass for a result; a notebook that fails i
 """
 
 import os
+import signal
+import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
 from lib.package import data_dir, notebooks_dir
 from lib.research.files import locked, make_folder_below, sweep, write_atomically
-from lib.tools.run import freshness
+from lib.tools.run import freshness, kernels
 from lib.tools.run.freshness import (
     FAILED,
     JOURNAL,
@@ -25,7 +30,6 @@ from lib.tools.run.freshness import (
     PAGE,
     PAGE_ONLY,
     RESULT,
-    SOCKETS_ENV,
     Known,
     Run,
     Sources,
@@ -47,17 +51,36 @@ KILLED = ("DeadKernelError", "Kernel died before replying")
 """What is said of a run whose kernel was killed, which is no fault of the run."""
 
 
+RUNNING: set[Any] = set()
+"""The clients of the runs that go in this process."""
+
+STOPPING = threading.Event()
+
+
 class OutputLimitError(Exception):
     """A run has printed more than a page can hold."""
 
 
+class StoppedError(Exception):
+    """A run is not wanted any more: what it had done is dropped."""
+
+
+def stop() -> None:
+    """Kill the kernels of all runs of this process, which then end and leave what was there before."""
+    STOPPING.set()
+    for client in list(RUNNING):
+        with suppress(AttributeError, TypeError, OSError):  # it has no kernel yet, or no more
+            os.killpg(client.km.provisioner.pid, signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How to execute: kernelspec, seconds for the whole run, and whether also what is up to date."""
+    """How to execute: kernelspec, most seconds, whether also what is up to date, and most memory (0: any)."""
 
     kernel: str = "python3"
     timeout: float = TIMEOUT_SECONDS
     force: bool = False
+    megabytes: float = 0
 
 
 @dataclass(frozen=True)
@@ -87,12 +110,28 @@ class Watch:
     begun: int = 0
 
 
+@lru_cache(maxsize=1)
+def load() -> None:
+    """Load what every run needs; before there are threads, for two must not load pygments at once."""
+    # Not needed: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for the
+    # other in each run, to format the parameters that it injects.
+    for name in ("rfc3987_syntax", "black"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    import papermill  # noqa: F401
+    from nbformat import v4
+
+    from lib.tools.run.page import to_page
+
+    to_page(v4.new_notebook(cells=[v4.new_code_cell("1"), v4.new_markdown_cell("**1**")]), "")
+
+
 def run_notebook(
     path: Path,
     parameters: dict[str, Any],
     kernel: str = "python3",
     watch: Watch | None = None,
     notes: Path | None = None,
+    megabytes: float = 0,
     **options: Any,
 ) -> Any:
     """The notebook of a file, executed by papermill with our engine; raises whatever goes wrong in it.
@@ -100,12 +139,15 @@ def run_notebook(
     `watch` keeps what there is of the notebook if it fails, `notes` is the file for the names of the files that the
     kernel opens (`lib.tools.run.opened`), `options` are those of `lib.tools.run.engine.Engine`.
     """
+    load()
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
     if notes is not None:
-        options["arguments"] = (f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes))}",)
+        options["arguments"] = (
+            f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes), megabytes)}",
+        )
     options |= {
         "engine_name": "tradegoals",
         "kernel_name": kernel,
@@ -123,10 +165,6 @@ def run_notebook(
         if watch.notebook is not None:
             _tidy(watch.notebook)
     return notebook
-
-
-def _source(run: Run) -> Path:
-    return notebooks_dir() / f"{run.notebook}.ipynb"
 
 
 def _tidy(notebook: Any) -> None:
@@ -173,17 +211,30 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
     before = sources.parts(run, ())
     fault_words = ""
     # Not beside the result: of a run that is killed something would stay there.
-    place = os.environ.get(SOCKETS_ENV)
+    place, watch = kernels.private_folder(), Watch()
     with tempfile.TemporaryDirectory(prefix="o-", dir=place, ignore_cleanup_errors=True) as working:
         notes = Path(working, "opened")
-        watch = Watch()
         try:
-            path, seconds = _source(run), settings.timeout
-            notebook = run_notebook(path, run.parameters, settings.kernel, watch, notes, seconds=seconds)
+            notebook = run_notebook(
+                notebooks_dir() / f"{run.notebook}.ipynb",
+                run.parameters,
+                settings.kernel,
+                watch,
+                notes,
+                settings.megabytes,
+                seconds=settings.timeout,
+            )
             _publish(notebook, folder)
         except Exception as fault:  # cell, kernel, time-out, disk: whatever it was, the other runs go on
+            if STOPPING.is_set():
+                raise StoppedError from None
             fault_words = _describe(fault, watch)
-            _keep_failure(watch.notebook, folder)
+            freshness.clear_journal(
+                folder
+            )  # what an earlier run left must not pass for the result of this one
+            if watch.notebook is not None:
+                with suppress(UserError):  # a full disk, which is the failure
+                    _write_notebook(folder / FAILED, watch.notebook)
         opened, steady = read_opened(notes)
     known = Sources(sources.known)
     steady = steady and known.parts(run, ()) == before
@@ -210,7 +261,7 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
     journal = freshness.read_journal(folder)
     assert journal is not None, "the reason was read from it"
-    notebook = run_notebook(_source(run), run.parameters, prepare_only=True)
+    notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, prepare_only=True)
     executed = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.metadata = executed.metadata
     pairs = zip(
@@ -229,8 +280,6 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
 def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
-    import nbformat
-
     from lib.tools.run import recorded
     from lib.tools.run.page import to_page
 
@@ -242,20 +291,14 @@ def _publish(notebook: Any, folder: Path) -> None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
         write_atomically(folder / RESULT, recorded.to_json(result))
-    write_atomically(folder / NOTEBOOK, nbformat.writes(notebook, indent=1) + "\n")
+    _write_notebook(folder / NOTEBOOK, notebook)
     (folder / FAILED).unlink(missing_ok=True)
 
 
-def _keep_failure(notebook: Any, folder: Path) -> None:
-    """Keep the failed notebook; what an earlier run left must not pass for the result of this one."""
+def _write_notebook(path: Path, notebook: Any) -> None:
     import nbformat
 
-    freshness.clear_journal(folder)
-    if notebook is not None:
-        try:
-            write_atomically(folder / FAILED, nbformat.writes(notebook, indent=1) + "\n")
-        except UserError:  # a full disk, which is the failure
-            return
+    write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
 
 
 def _describe(error: Exception, watch: Watch) -> str:

@@ -31,6 +31,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache
@@ -43,9 +44,6 @@ from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
 from lib.research.meaning import LIB, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
-
-SOCKETS_ENV = "TRADEGOALS_SOCKETS"
-"""A driver's folder for the sockets of its kernels, which it removes whatever becomes of a run."""
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
 OUTPUTS = (NOTEBOOK, PAGE, RESULT, FAILED)
@@ -358,7 +356,7 @@ def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
         return "; ".join(changed)
     if not are_intact(folder, journal):
         return "files differ from the journal"
-    names = _differing(journal["parts"].get("page", {}), now["page"])
+    names = differing(journal["parts"].get("page", {}), now["page"])
     return f"{PAGE_ONLY}{_listed(names)} changed" if names else ""
 
 
@@ -366,7 +364,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What differs between the parts of two keys, in words: "lib changed: goals, growth"."""
     found = ["notebook changed"] if before.get("notebook") != now["notebook"] else []
     for part in ("lib", "data", "parameters", "versions"):
-        names = _differing(before[part], now[part])
+        names = differing(before[part], now[part])
         if part == "versions":
             names = [f"{name} {before[part].get(name)} to {now[part].get(name)}" for name in names]
         found += [f"{part} changed: {_listed(names)}"] if names else []
@@ -375,7 +373,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return found
 
 
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The names under which two mappings do not hold the same."""
     return sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
 
 
@@ -440,15 +439,21 @@ def choose(
     """
     sources = Sources()
     path = out / PLANS / f"{_state(arguments, sources)}.json"
-    if (kept := _read(path, sources)) is not None:
-        return kept
+    with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
+        digest, _, body = path.read_text(encoding="utf-8").partition("\n")
+        if hash_text(body) == digest:
+            content = json.loads(body)
+            sources.known = Known(**content["known"])
+            return _Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
-    plan = _Plan(runs, left_out, sources)
     if keep:
-        _keep(path, plan)
-    return plan
+        with suppress(OSError, UserError):  # where nothing can be written the runs will say so
+            _keep(
+                path, {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources.known)}
+            )
+    return _Plan(runs, left_out, sources)
 
 
 def kept_files(*suffixes: str) -> list[Path]:
@@ -473,28 +478,11 @@ def _state(arguments: Any, sources: Sources) -> str:
     return _hash_json(state)[:24]
 
 
-def _read(path: Path, sources: Sources) -> _Plan | None:
-    """A kept plan; None if there is none, or it is damaged."""
-    try:
-        digest, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if hash_text(body) != digest:
-            return None
-        content = json.loads(body)
-        sources.known = Known(**content["known"])
-        return _Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _keep(path: Path, plan: _Plan) -> None:
-    """Keep a plan, the latest few; where nothing can be written the runs will say so, not the plan."""
-    runs = [asdict(run) for run in plan.runs]
-    body = json.dumps({"runs": runs, "left_out": plan.left_out, "known": asdict(plan.sources.known)})
-    try:
-        make_folder_below(path.parent.parent, path.parent)
-        write_atomically(path, f"{hash_text(body)}\n{body}")
-        by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
-        for old in by_age[KEPT_PLANS:]:
-            old.unlink(missing_ok=True)
-    except (OSError, UserError):
-        return
+def _keep(path: Path, plan: dict[str, Any]) -> None:
+    """Keep a plan, and of all the latest few."""
+    body = json.dumps(plan)
+    make_folder_below(path.parent.parent, path.parent)
+    write_atomically(path, f"{hash_text(body)}\n{body}")
+    by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+    for old in by_age[KEPT_PLANS:]:
+        old.unlink(missing_ok=True)

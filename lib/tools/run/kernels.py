@@ -16,12 +16,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import lru_cache
+from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import TypeVar
 
 from lib.errors import UserError
-from lib.research.files import write_atomically
+from lib.research.files import make_folder, write_atomically
+
+T = TypeVar("T")
 
 ORDINARY, INSTALLED = "python3", "tradegoals-warm"
 """Names of kernelspecs: that of ipykernel, and the one that `install` writes."""
@@ -34,32 +38,38 @@ SERVER = "tradegoals_server"
 
 _SCRIPT = Path(__file__).with_name("warm_server.py")
 _MOST_STARTS = 20
+_PREFIX = "tg-"
+_LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
 _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 
 
 @contextmanager
-def warm(place: str | None = None) -> Iterator[str]:
-    """A kernel name for papermill or nbclient in this process and its children, good until the block ends.
+def starting() -> Iterator[Callable[[], str]]:
+    """What waits for a server and gives a kernel's name for papermill or nbclient, in this process and its children.
 
-    Nothing is written but a private temporary folder (in `place`), which is gone afterwards, as are the server and
+    Nothing is written but a private temporary folder, which is gone afterwards, as are the server and
     every kernel of it; the server also ends by itself when this process is killed. It is the name of ordinary kernels
     where there is no fork; environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
-    with starting(place) as name:
-        yield name()
-
-
-@contextmanager
-def starting(place: str | None = None) -> Iterator[Callable[[], str]]:
-    """As `warm`, without waiting for the server: that does the function which is yielded, and gives the name."""
     if sys.platform != "linux":
         yield lambda: ORDINARY
         return
     name = f"{INSTALLED}-{secrets.token_hex(4)}"
-    with tempfile.TemporaryDirectory(prefix="tradegoals-", dir=place) as folder:
+    before = os.environ.get("JUPYTER_PATH", "")
+    with _server("lib") as (folder, ready):
         _write_spec(Path(folder, "kernels", name), folder, _NO_HISTORY)
-        with _server(folder, "lib") as ready, _jupyter_path(folder):
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
+        try:
             yield lambda: name if ready.wait(_START_SECONDS) else ORDINARY
+        finally:
+            os.environ["JUPYTER_PATH"] = before  # empty means none
+
+
+@contextmanager
+def warm() -> Iterator[str]:
+    """As `starting`, with the name itself."""
+    with starting() as name:
+        yield name()
 
 
 def find(name: str) -> str:
@@ -70,7 +80,7 @@ def find(name: str) -> str:
 @lru_cache(maxsize=1)
 def _of_this_process() -> str:
     """The name of warm kernels whose server lives as long as this process."""
-    return _until_the_end().enter_context(warm())
+    return _until_the_end(warm())
 
 
 @lru_cache(maxsize=1)
@@ -79,16 +89,13 @@ def own_server() -> str:
 
     It does not import `lib`, which the author who uses these kernels edits between two of them.
     """
-    stack = _until_the_end()
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tradegoals-"))
-    stack.enter_context(_server(folder))
-    return folder
+    return _until_the_end(_server())[0]
 
 
-def _until_the_end() -> ExitStack:
+def _until_the_end(context: AbstractContextManager[T]) -> T:
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack
+    return stack.enter_context(context)
 
 
 def install() -> Path:
@@ -128,19 +135,17 @@ def _write_spec(folder: Path, server: str, *arguments: str) -> None:
     how = {"kernel_provisioner": {"provisioner_name": "tradegoals"}, SERVER: server}
     spec = get_kernel_dict() | {"argv": command, "display_name": "Python 3 (tradegoals, warm)"}
     spec["metadata"] = spec.get("metadata", {}) | how
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written: {error.strerror}") from None
+    make_folder(folder)
     write_atomically(folder / "kernel.json", json.dumps(spec, indent=1) + "\n")
 
 
 @contextmanager
-def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
-    """A server in a private folder, and when it is ready; if it fails it says why, and kernels are ordinary.
+def _server(*packages: str) -> Iterator[tuple[str, threading.Event]]:
+    """The folder of a server, and when it is ready; if it fails it says why, and kernels are ordinary.
 
     One that had been ready and vanishes is started again: killed, or gone because packages have changed.
     """
+    folder = tempfile.mkdtemp(prefix="s-", dir=private_folder())
     command = [sys.executable, str(_SCRIPT), folder, str(os.getpid()), *packages]
     servers: list[subprocess.Popen[bytes]] = []
     ready, lock, over = threading.Event(), threading.Lock(), threading.Event()
@@ -166,27 +171,53 @@ def _server(folder: str, *packages: str) -> Iterator[threading.Event]:
     keeper = threading.Thread(target=keep, name="warm kernels", daemon=True)
     keeper.start()
     try:
-        yield ready
+        yield folder, ready
     finally:
         with lock:
             over.set()
         for server in servers:
-            server.terminate()
-        for server in servers:
             with server:
+                server.terminate()
                 try:
                     server.wait(_STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     server.kill()
         keeper.join()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _jupyter_path(folder: str) -> Iterator[None]:
-    """Let Jupyter find kernelspecs in a folder, too."""
-    before = os.environ.get("JUPYTER_PATH", "")
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before]))
-    try:
-        yield
-    finally:
-        os.environ["JUPYTER_PATH"] = before  # empty means none
+@lru_cache(maxsize=1)
+def private_folder() -> str:
+    """A temporary folder of this process for all sockets, gone at its end; those of killed ones are removed."""
+    place = Path(tempfile.gettempdir())
+    if len(str(place)) > _LONGEST_PLACE and os.access("/tmp", os.W_OK):
+        place = Path("/tmp")
+    for left in place.glob(f"{_PREFIX}*-*"):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{_namespace()}-{os.getpid()}-", dir=place)
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=0)  # not by who is forked
+    return folder
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
+    import psutil
+
+    space, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
+    pid = rest.partition("-")[0]
+    with suppress(OSError):
+        return (
+            space == _namespace()
+            and pid.isdigit()
+            and folder.stat().st_uid == os.getuid()
+            and not psutil.pid_exists(int(pid))
+        )
+    return False
+
+
+def _namespace() -> str:
+    """The numbering of processes that ours belongs to: containers have their own."""
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    return "0"

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from lib.errors import inert, slugify
+from lib.errors import inert
+from lib.tools.strict import slugify
 
 _NOTEBOOK = re.compile(r"(?:\./)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\.ipynb)?(#[^\s]*)?")
 
@@ -65,11 +66,6 @@ def web_address(address: str) -> str:
     return address if parts.scheme.lower() in ("http", "https") and parts.netloc else ""
 
 
-def _shown_address(address: str) -> str:
-    """An address as link text, whole but for what all have."""
-    return re.sub(r"^https?://(www\.)?", "", address).rstrip("/")
-
-
 TAGS = {
     "a", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
     "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "sup", "table", "tbody",
@@ -95,11 +91,16 @@ class Heading(NamedTuple):
 
 def from_markdown(text: str, links: Links) -> Markup:
     """Markdown as safe HTML; the name of a notebook, in code, and of a figure become links to its page or row."""
+
+    def named(match: re.Match[str]) -> str:
+        target = links.to_notebook(match[1] or "") or links.to_figure(match[1] or match[2] or "")
+        return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
+
     html = clean(_render(text), links)
     # Code and tables may be wider than the page; who has no mouse must be able to scroll them too.
     html = html.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
     html = html.replace("<table>", f'<div class="scroll" {_SCROLLED}><table>')
-    return Markup(_NAMED.sub(lambda match: _as_link(match, links), html))
+    return Markup(_NAMED.sub(named, html))
 
 
 def inline(text: str, links: Links) -> Markup:
@@ -165,15 +166,10 @@ def without_colours(text: str) -> str:
     return _ANSI.sub("", text)
 
 
-def _as_link(match: re.Match[str], links: Links) -> str:
-    target = links.to_notebook(match[1] or "") or links.to_figure(match[1] or match[2] or "")
-    return f'<a href="{escape(target)}">{match[0]}</a>' if target else match[0]
-
-
 @lru_cache(maxsize=4096)
 def _render(text: str) -> str:
     """Markdown as HTML, addresses not yet looked at; many runs share their sentences."""
-    return _renderer()(text)
+    return str(_renderer()(text))
 
 
 @lru_cache(maxsize=1)
@@ -233,14 +229,11 @@ def make_grid(rows: list[list[Cell]], links: Links) -> Grid | None:
         return None
     header, *body = zip(*itertools.zip_longest(*rows, fillvalue=Cell("")), strict=True)  # of equal length
     linked = [[_linked(cell, links) for cell in row] for row in body]
-    return Grid(
-        [cell.text for cell in header], linked, [_kind(column) for column in zip(*linked, strict=True)]
-    )
-
-
-def _kind(cells: tuple[Cell, ...]) -> str:
-    longest = max((len(cell.text) for cell in cells if not cell.keeps_together), default=0)
-    return "n" if is_numeric(cells) else "long" if longest > LONG else ""
+    kinds = []
+    for column in zip(*linked, strict=True):
+        is_long = any(len(cell.text) > LONG and not cell.keeps_together for cell in column)
+        kinds.append("n" if is_numeric(column) else "long" if is_long else "")
+    return Grid([cell.text for cell in header], linked, kinds)
 
 
 def is_numeric(cells: tuple[Cell, ...]) -> bool:
@@ -255,7 +248,7 @@ def _linked(cell: Cell, links: Links) -> Cell:
         return Cell(cell.text, target)
     address = web_address(cell.href)
     if address and cell.text == cell.href:
-        return Cell(_shown_address(address), address, address)
+        return Cell(re.sub(r"^https?://(www\.)?", "", address).rstrip("/"), address, address)
     return Cell(cell.text, address, cell.text)
 
 

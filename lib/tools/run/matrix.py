@@ -22,11 +22,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lib import cases, fetched
 from lib.analysis import cases as special
-from lib.errors import UserError, did_you_mean, nearest, plain_bytes, slugify
+from lib.errors import UserError, did_you_mean, nearest, plain_bytes, quote
 from lib.goals import shorten
 from lib.package import notebooks_dir
 from lib.tools.run.freshness import Run
-from lib.tools.strict import parse_yaml
+from lib.tools.strict import parse_yaml, slugify
 
 NOTEBOOKS: dict[str, type[cases.Case]] = {
     "00_did_the_goal_hold": cases.GoalCase,
@@ -50,6 +50,20 @@ ON_REQUEST: dict[str, type[cases.Case]] = {
     "91_what_if": cases.GoalCase,
 }
 """Notebooks that run only when they are named."""
+
+
+def notebook_name(text: str, known: Iterable[str] = ()) -> str:
+    """The notebook that was meant, of `known` or of those that `run` takes: by name, path, or beginning."""
+    names = list(known) or [*NOTEBOOKS, *ON_REQUEST]
+    asked = Path(text).name.removesuffix(".ipynb")
+    found = [name for name in names if name == asked] or [name for name in names if name.startswith(asked)]
+    if not asked or not found:
+        raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
+    if len(found) > 1:
+        raise UserError(
+            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
+        )
+    return found[0]
 
 
 def model_of(notebook: str) -> type[cases.Case]:
@@ -209,6 +223,13 @@ LONGEST_SLUG = 120
 MOST_RUNS = 1_000_000
 
 
+def slug(case: cases.Case) -> str:
+    """Readable key of a parameter set for folders and addresses: what differs from the defaults, in order."""
+    mine, usual = case.model_dump(), type(case)().model_dump()
+    parts = [f"{name}-{slugify(str(mine[name]))}" for name in mine if mine[name] != usual[name]]
+    return "_".join(parts) or "default"
+
+
 def make_run(
     notebook: str, values: Mapping[str, Any], name: str | None = None, case: str = "", where: str = ""
 ) -> Run:
@@ -217,7 +238,7 @@ def make_run(
         checked = model_of(notebook).check(values)
     except UserError as error:
         raise UserError("\n".join(where + line for line in str(error).splitlines())) from None
-    return Run(notebook, _short_slug(name or cases.slug(checked)), checked.model_dump(mode="json"), case)
+    return Run(notebook, _short_slug(name or slug(checked)), checked.model_dump(mode="json"), case)
 
 
 def _short_slug(slug: str) -> str:

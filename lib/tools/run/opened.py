@@ -37,9 +37,10 @@ SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DI
 State = tuple[int, int, int]
 
 
-def start_line(folder: str, notes: str) -> str:
+def start_line(folder: str, notes: str, megabytes: float = 0) -> str:
     """The line of Python that a kernel runs at its start; it leaves no name behind."""
-    return f"import lib.tools.run.opened as _opened; _opened.note({folder!r}, {notes!r}); del _opened"
+    given = f"{folder!r}, {notes!r}, {megabytes}"
+    return f"import lib.tools.run.opened as _opened; _opened.note({given}); del _opened"
 
 
 def state_of(path: str) -> State | None:
@@ -51,11 +52,20 @@ def state_of(path: str) -> State | None:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def note(folder: str, notes: str) -> None:
+def note(folder: str, notes: str, megabytes: float = 0) -> None:
     """From now on, write every file that is opened to read to `notes`, once, as a line of JSON: ``[path, state]``.
 
-    The state is that before. All of the data folder `folder` counts. Processes that the kernel forks are covered.
+    The state is that before. All of the data folder `folder` counts. Processes that the kernel forks are covered, and limited
+    with it to `megabytes` of memory each, if that is not 0: a cell then fails with a MemoryError.
     """
+    if sys.platform == "linux" and megabytes:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = int(megabytes * 1e6)
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+        )
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts = _counting(os.path.realpath(folder) + os.sep)

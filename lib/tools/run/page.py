@@ -96,23 +96,15 @@ def _add_prose(page: Page, html: str) -> None:
 
 def _add_output(page: Page, output: dict[str, Any], links: Links) -> None:
     """Add what one output shows, in the richest form that a page can show safely."""
-    kind = output.get("output_type")
-    if kind == "stream":
-        _add_text(page, _joined(output.get("text", "")))
-    elif kind == "error":
+    data = output.get("data") or {}
+    picture = next((kind for kind in PICTURES if kind in data), None)
+    if output.get("output_type") == "error":
         trace = markup.without_colours("\n".join(map(str, output.get("traceback", []))))
         what = f"{output.get('ename', 'error')}: {output.get('evalue', '')}"
         page.blocks.append(Block("error", label=markup.without_colours(what), text=trace))
-    else:
-        _add_data(page, output, links)
-
-
-def _add_data(page: Page, output: dict[str, Any], links: Links) -> None:
-    data = output.get("data") or {}
-    picture = next((kind for kind in PICTURES if kind in data), None)
-    if any(kind.startswith(RECORD) for kind in data):  # the run's result: the page offers it as a file
+    elif any(kind.startswith(RECORD) for kind in data):  # the run's result: the page offers it as a file
         return
-    if picture:
+    elif picture:
         alt = ((output.get("metadata") or {}).get(picture) or {}).get("alt", "")
         _add_picture(page, picture, _joined(data[picture]), str(alt))
     elif "text/html" in data:
@@ -120,7 +112,7 @@ def _add_data(page: Page, output: dict[str, Any], links: Links) -> None:
     elif "text/markdown" in data:
         _add_prose(page, markup.from_markdown(_joined(data["text/markdown"]), links))
     else:
-        _add_text(page, _joined(data.get("text/plain", "")))
+        _add_text(page, _joined(data.get("text/plain", output.get("text", ""))))
 
 
 def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
@@ -135,8 +127,7 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
     size, ending = _size(content), PICTURES[kind]
     if size and not page.whole and len(smaller := _as_webp(content)) < len(content):
         content, ending = smaller, "webp"
-    name = f"picture-{page.pictures}.{ending}"
-    page.files[name] = content
+    page.files[name := f"picture-{page.pictures}.{ending}"] = content
     under = page.headings[-1].text if page.headings else page.title
     label = alt.strip() or f"Picture {page.pictures}, under “{under}”; the notebook does not describe it"
     page.blocks.append(Block("picture", name=name, label=label, size=size))

@@ -1,50 +1,29 @@
 """Execute many runs at once, through any executor of `concurrent.futures`.
 
-Here that is `Processes`: each forked from one that has imported all it needs, making run after run. On a cluster it is
-Dask's own (`connected`). The driver imports nothing heavy.
+Here that is `threads`, each of which follows one run after the other: the work is done by the kernels, which are
+processes. On a cluster it is Dask's own (`connected`). The driver imports nothing heavy before a run is due.
 """
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import lru_cache, partial
-from multiprocessing import Pipe, connection, get_context, parent_process
-from multiprocessing.util import Finalize
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
 
 from lib.errors import UserError
-from lib.research.files import locked, sweep
-from lib.tools.run import freshness
+from lib.research.files import locked
+from lib.tools.run import execute, freshness
 from lib.tools.run.execute import Outcome, Settings, Task, run_one
-from lib.tools.run.freshness import SOCKETS_ENV, Run, Sources
+from lib.tools.run.freshness import Run, Sources
 
-GRACE_SECONDS = 30.0
-"""A run out of time ends by itself and keeps its notebook; after so much longer its process is killed."""
-
-RUN_MEGABYTES = 500  # what one run takes at most, kernel and driver, by a generous measure
-STARTS = 40  # how often to try to start a process: the one that forks may just have been killed
-
+RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5
 """How often the driver, which waits for outcomes, is ready for Ctrl-C: the system may give it to any thread, and then
 nothing wakes the one that obeys."""
-
-SWEEP_TRIES = 20
-LONGEST_PLACE = 50  # the path of a socket may have about 100 characters, and our folders need the rest
-_PREFIX = "tg-"
 _CGROUP = Path("/sys/fs/cgroup")
-
-
-class LostError(Exception):
-    """A call whose process was killed, from outside or because it did not end."""
 
 
 def make_tasks(runs: Iterable[Run], out: Path, settings: Settings, sources: Sources) -> list[Task]:
@@ -54,20 +33,15 @@ def make_tasks(runs: Iterable[Run], out: Path, settings: Settings, sources: Sour
 
 def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
-    unfinished: dict[Future[Outcome], Task] = {}
-    try:
-        with executor as pool:
-            unfinished |= {pool.submit(run_one, task): task for task in tasks}
-            done: SimpleQueue[Future[Outcome]] = SimpleQueue()
-            for future in unfinished:
-                future.add_done_callback(done.put)
-            while unfinished:
-                with suppress(Empty):
-                    future = done.get(timeout=HEAR_SECONDS)
-                    yield _outcome(future, unfinished.pop(future))
-    finally:
-        for task in unfinished.values():
-            _sweep_soon(task.run.folder(task.out))
+    with executor as pool:
+        unfinished = {pool.submit(run_one, task): task for task in tasks}
+        done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        for future in unfinished:
+            future.add_done_callback(done.put)
+        while unfinished:
+            with suppress(Empty):
+                future = done.get(timeout=HEAR_SECONDS)
+                yield _outcome(future, unfinished.pop(future))
 
 
 def _outcome(future: Future[Outcome], task: Task) -> Outcome:
@@ -77,261 +51,33 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
     except UserError:
         raise
     except Exception as fault:
-        said = (str(fault).splitlines() or [""])[0]
-        error = said if isinstance(fault, LostError) else f"{type(fault).__name__}: {said}"
+        error = f"{type(fault).__name__}: {(str(fault).splitlines() or [''])[0]}"
     folder = task.run.folder(task.out)
-    _sweep_soon(folder)
     with suppress(UserError, OSError), locked(folder, wait=False):
         freshness.note_death(task.run, folder, error)
     return Outcome(task.run, folder, 0.0, error)
 
 
-def _sweep_soon(folder: Path) -> None:
-    """Sweep a folder as soon as what was killed has let go of it, unless another driver has it."""
-    for _ in range(SWEEP_TRIES if folder.is_dir() else 0):
-        try:
-            with locked(folder, wait=False):
-                sweep(folder)
-            return
-        except BlockingIOError:
-            time.sleep(0.05)
-        except (UserError, OSError):
-            return
-
-
-class Processes(Executor):
-    """So many processes, each making one call after the other; one that hangs or is not wanted any more is killed.
-
-    The standard library's `ProcessPoolExecutor` would be less code, but loses what a run needs, as a test shows:
-    where one process is killed, all calls that wait or run are lost with it; a call that hangs cannot be killed; and
-    processes outlive a driver that is killed, with their kernels. `seconds` and `megabytes` are the most a call may take.
-    """
-
-    def __init__(self, at_once: int, seconds: float | None = None, megabytes: float = 0) -> None:
-        # The threads do nothing but wait, each for its process; no interrupt reaches them.
-        self._threads = ThreadPoolExecutor(at_once, "run", _without_interrupts)
-        self._seconds, self._megabytes = seconds, megabytes
-        self._own = threading.local()  # of each thread: its process
-        self._all: set[_Worker] = set()
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Make a call as soon as a process is free; one whose process is killed gets a second try."""
-        return self._threads.submit(self._run, partial(call, *arguments, **named))
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for the calls that run, or kill them and start no more."""
-        if cancel_futures:
-            with self._lock:
-                self._closed = True
-                for worker in self._all:
-                    worker.process.kill()  # whoever waits for it does the rest
-        self._threads.shutdown(wait, cancel_futures=cancel_futures)
-        while self._all:
-            self._all.pop().end()
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        """Wait for all calls; after an exception, kill them."""
-        self.shutdown(cancel_futures=kind is not None)
-
-    def _run(self, call: Callable[[], Any]) -> Any:
-        """The result of a call; a kill from outside, as when memory is short, is no fault of it."""
-        for _ in range(2):
-            worker = self._own.worker = getattr(self._own, "worker", None) or self._start()
-            word = None
-            try:
-                word = worker.make(call, self._seconds)
-            finally:
-                if word is None:
-                    self._drop(worker)
-            if word is not None:
-                done, value = word
-                if done:
-                    return value
-                raise value
-        raise LostError(f"its process died twice ({worker.code})")
-
-    def _start(self) -> "_Worker":
-        with self._lock:
-            for left in reversed(range(STARTS)):
-                if self._closed:
-                    raise LostError("stopped")
-                try:
-                    self._all.add(worker := _Worker(self._megabytes))
-                    return worker
-                except (OSError, EOFError):
-                    # The process that forks has just been killed; there will be another.
-                    if not left:
-                        raise
-                    time.sleep(0.05)
-        raise AssertionError
-
-    def _drop(self, worker: "_Worker") -> None:
-        self._own.worker = None
-        worker.process.kill()
-        worker.end()
-        with self._lock:
-            self._all.discard(worker)
-
-
-class _Worker:
-    """A process, and the line by which it is told calls and tells what came of them."""
-
-    def __init__(self, megabytes: float) -> None:
-        self.line, theirs = Pipe()
-        environment = os.environ | {SOCKETS_ENV: private_folder()}
-        given = theirs, megabytes, str(Path.cwd()), environment
-        self.process = start_forkserver().Process(target=_work, args=given, daemon=True)
-        try:
-            self.process.start()
-        except BaseException:
-            self.line.close()
-            raise
-        finally:
-            theirs.close()
-
-    def make(self, call: Callable[[], Any], seconds: float | None) -> tuple[bool, Any] | None:
-        """Whether a call came to its end, and its result or exception; None if the process was killed before."""
-        with suppress(EOFError, OSError):
-            self.line.send(call)
-            if not connection.wait([self.line, self.process.sentinel], seconds and seconds + GRACE_SECONDS):
-                raise LostError(f"found no end after {seconds:g} s, expected one")
-            if self.line.poll():
-                word: tuple[bool, Any] = self.line.recv()
-                return word
-        return None
-
-    def end(self) -> None:
-        """See to it that the process is gone, and with it what it has started, unless it ends by itself."""
-        self.line.close()
-        self.process.join(5.0)
-        if self.process.exitcode != 0:
-            self.process.kill()
-            self.process.join()
-            _kill_kernels(self.process.pid)
-        self.code = self.process.exitcode
-        self.process.close()
-
-
-def _kill_kernels(pid: int) -> None:
-    """Kill the kernels that a process has started, and what those have started.
-
-    The process may have ended. A kernel leads a group of its own, and a variable names the process that started it;
-    a warm one ends with it, too.
-    """
-    import psutil
-
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            leader = os.getpgid(process.pid)
-            if leader != os.getpgid(0) and process.environ().get("JPY_PARENT_PID") == str(pid):
-                os.killpg(leader, signal.SIGKILL)
-
-
-def _work(line: connection.Connection, megabytes: float, folder: str, environment: dict[str, str]) -> None:
-    """Make one call after the other and tell what came of each, until the line is closed."""
-    # Ctrl-C is for the driver, which ends this process. Not SIG_IGN, which a kernel would inherit.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    threading.Thread(target=_end_with_driver, daemon=True).start()
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    _limit(megabytes)
-    with suppress(EOFError, OSError):  # the driver wants no more
-        while call := line.recv():
-            try:
-                word = True, call()
-            except Exception as error:
-                word = False, error
-            line.send(word)
-
-
-def _end_with_driver() -> None:
-    """End this process, and its kernel, when the driver is no more."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        _kill_kernels(os.getpid())
-        os._exit(1)
-
-
-def _limit(megabytes: float) -> None:
-    """Let no process of the run take more memory than its share: a cell then fails with a MemoryError."""
-    if sys.platform == "linux" and megabytes:
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        wanted = int(megabytes * 1e6)
-        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-
-
-def start_forkserver() -> Any:
-    """How processes are made: forked from a server of their own, or started anew where there is no fork.
-
-    The server is started deaf to Ctrl-C, which is for the driver (`lib.tools.run.preload` opens its ears when it no
-    longer minds), and its folder is in ours.
-    """
-    if sys.platform == "win32":
-        return get_context("spawn")
-    from multiprocessing import forkserver, resource_tracker
-
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["lib.tools.run.preload"])
-    usual, tempfile.tempdir = tempfile.tempdir, private_folder()
-    heard = _without_interrupts()
+@contextmanager
+def threads(at_once: int) -> Iterator[Executor]:
+    """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
+    execute.load()
+    executor = ThreadPoolExecutor(at_once, "run", _without_interrupts)
     try:
-        resource_tracker.ensure_running()
-        _without_interrupts()  # the tracker ends with all signals unblocked
-        forkserver.ensure_running()
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        execute.stop()
+        raise
     finally:
-        tempfile.tempdir = usual
-        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
-    return context
+        executor.shutdown()
+        execute.STOPPING.clear()
 
 
-def _without_interrupts() -> set[int]:
-    """Have this thread hear no Ctrl-C; returns the signals to which it was deaf before."""
-    return signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if sys.platform != "win32" else set()
-
-
-@lru_cache(maxsize=1)
-def private_folder() -> str:
-    """A temporary folder of this process for all sockets, gone at its end; those of killed ones are removed."""
-    place = Path(tempfile.gettempdir())
-    if len(str(place)) > LONGEST_PLACE and os.access("/tmp", os.W_OK):
-        place = Path("/tmp")
-    for left in place.glob(f"{_PREFIX}*-*"):
-        if _is_left(left):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{_namespace()}-{os.getpid()}-", dir=place)
-    # After multiprocessing has removed its own folder in there.
-    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-200)
-    return folder
-
-
-def _is_left(folder: Path) -> bool:
-    """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
-    import psutil
-
-    space, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
-    pid = rest.partition("-")[0]
-    with suppress(OSError):
-        return (
-            space == _namespace()
-            and pid.isdigit()
-            and folder.stat().st_uid == os.getuid()
-            and not psutil.pid_exists(int(pid))
-        )
-    return False
-
-
-def _namespace() -> str:
-    """The numbering of processes that ours belongs to: containers have their own."""
-    with suppress(OSError):
-        return str(Path("/proc/self/ns/pid").stat().st_ino)
-    return "0"
+def _without_interrupts() -> None:
+    """Have this thread hear no Ctrl-C, which is for the main one."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def cores() -> int:

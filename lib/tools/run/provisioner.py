@@ -67,7 +67,8 @@ def ask(
     `OSError` if there is no server or it hangs; `ValueError` with the reason if it must not serve this request, or if
     the folder is not private.
     """
-    os.umask(umask := os.umask(0o077))
+    status = Path("/proc/self/status").read_text(encoding="utf-8")  # to set it would be seen by other threads
+    umask = int(status.partition("Umask:")[2].split()[0], 8)
     asked = {
         "python": sys.executable,
         "folder": place or str(Path.cwd()),
@@ -79,8 +80,8 @@ def ask(
     line = socket.socket(socket.AF_UNIX)
     line.settimeout(PATIENCE_SECONDS)
     try:
-        status = os.fstat(handle)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        state = os.fstat(handle)
+        if state.st_uid != os.geteuid() or state.st_mode & 0o077:
             raise ValueError(f"{folder} is not private")
         line.connect(f"/proc/self/fd/{handle}/socket")  # the folder that was looked at, however long its path
         if not line.recv(1):  # until then our streams stay here: one that hangs would hold them open

@@ -58,14 +58,10 @@ def verdict_lines(found: list[Result]) -> list[str]:
     lines = []
     for (title, *rows), results in blocks.items():
         names = dict.fromkeys(result.notebook.partition("_")[0] for result in results)
-        said = filter(None, [", ".join(names), ", ".join(dict.fromkeys(_kind_of(results[-1])))])
+        readings = results[-1].readings
+        decided = all(item.outcome in ("met", "missed") for item in readings)
+        kinds = ["decided by figures"] if decided else [item.kind for item in readings if item.kind]
+        said = filter(None, [", ".join(names), ", ".join(dict.fromkeys(kinds))])
         warnings = dict.fromkeys(f"  {result.warning}" for result in results if result.warning)
         lines += ["", f"{title} ({'; '.join(said)})", *rows, *warnings]
     return lines
-
-
-def _kind_of(result: Result) -> list[str]:
-    """The kinds of a result's probabilities; "decided by figures" where it needs none."""
-    if all(item.outcome in ("met", "missed") for item in result.readings):
-        return ["decided by figures"]
-    return [item.kind for item in result.readings if item.kind]

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError, expect_plain
-from lib.research.files import locked, write_atomically
+from lib.research.files import locked, make_folder, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT
 
@@ -55,29 +55,17 @@ TASK = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadlin
 """Columns taken from the parameters of the same name."""
 
 
-class _Merged(NamedTuple):
-    """What a merge found: rows written, runs they come from, and a line for each damaged result left out."""
+def merge(out: Path) -> list[str]:
+    """Write `out`/results.parquet from every result below `out`/runs; returns a line for each damaged one, left out.
 
-    rows: int
-    runs: int
-    damaged: list[str]
-
-
-def merge(out: Path) -> _Merged:
-    """Write `out`/results.parquet from every result below `out`/runs, in the order of notebook and slug.
-
-    Two programs may merge at the same time: one waits for the other, and the later sees all that both ran. A damaged
-    result raises nothing; it is named in what is returned.
+    Two programs may merge at the same time: one waits for the other, and the later sees all that both ran.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     tables: list[pa.Table] = [_schema().empty_table()]
     damaged: list[str] = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written: {error.strerror}") from None
+    make_folder(out)
     with locked(out):
         found = (path.parent for path in (out / RUNS).glob(f"*/*/{RESULT}"))
         # One that a run works in at this moment begins with a dot.
@@ -92,7 +80,7 @@ def merge(out: Path) -> _Merged:
         content = io.BytesIO()
         pq.write_table(signed, content, compression="zstd", write_page_checksum=True)
         write_atomically(out / TABLE, content.getvalue())
-    return _Merged(table.num_rows, len(tables) - 1, damaged)
+    return damaged
 
 
 def read_table(out: Path) -> "pd.DataFrame":
@@ -111,18 +99,15 @@ def read_table(out: Path) -> "pd.DataFrame":
         expect_plain(path)
         with path.open("rb") as file:
             table = pq.read_table(file, page_checksum_verification=True)
-        is_ours = table.schema.names == list(COLUMNS)
-        if is_ours and _digest(table) != (table.schema.metadata or {}).get(DIGEST):
+        if table.schema.names != list(COLUMNS):
+            raise OSError("other columns than this version writes")
+        if _digest(table) != (table.schema.metadata or {}).get(DIGEST):
             raise OSError("a value is not what was written")
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(
             f"{path}: found no readable table ({str(error).splitlines()[0]}), "
             "expected one; `tradegoals results --merge` makes it anew"
         ) from None
-    if not is_ours:
-        raise UserError(
-            f"{path}: found other columns than this version writes; `tradegoals results --merge` makes it anew"
-        )
     years = {name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"}
     return table.to_pandas().astype(years)
 
@@ -181,8 +166,7 @@ def _table_of(folder: Path) -> "pa.Table":
 def _schema() -> "pa.Schema":
     import pyarrow as pa
 
-    kinds = {"string": pa.string(), "int32": pa.int32(), "date32": pa.date32(), "double": pa.float64()}
-    return pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
 
 
 def _digest(table: "pa.Table") -> bytes:

@@ -10,11 +10,11 @@ itself only if nothing that decides an import differs. Both are checked; where t
 an ordinary kernel. What all kernels of a server share is the seed of Python's string hashes.
 """
 
-import compileall
 import fcntl
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import os
 import pkgutil
@@ -43,8 +43,7 @@ PIL.BmpImagePlugin PIL.GifImagePlugin PIL.JpegImagePlugin PIL.PpmImagePlugin PIL
 pandas.io.formats.html pandas.io.formats.string pandas.core.reshape.reshape pyarrow.dataset pyarrow.vendored.version
 matplotlib.patheffects
 """
-# What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever; it is
-# compiled, at least.
+# What notebooks and kernels import. Not the inline backend: loaded outside a shell it shows no figure, ever.
 
 READ_ONCE = """
 ARROW_ GLIBC_ HOME KMP_ LANG LC_ LD_ MALLOC_ MATPLOTLIB MKL_ MPLCONFIGDIR NPY_ NUMPY_ OMP_ OPENBLAS_ PANDAS
@@ -54,9 +53,7 @@ PYTHON SCIPY_ XDG_CACHE XDG_CONFIG
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
-MOST_KERNELS = 200  # each takes two descriptors of the 1024 that select can watch
 WAIT_SECONDS = 1.0  # for one who asks, and before it is seen that the parent is gone
-PACKAGES_SECONDS = 1.0  # for so long the files of packages, which are thousands, are taken for unchanged
 
 
 class Request(NamedTuple):
@@ -76,23 +73,18 @@ class Request(NamedTuple):
 class Stack:
     """What was preloaded: the state of its files, the environment that it saw, and what it added to that.
 
-    `packages` are the files below the folders of packages, which no author edits, `files` all others; `modules` are
+    Of the files of packages, which are thousands and which no author edits, the folder stands for all; `modules` are
     the files of all modules as ipykernel lists them.
     """
 
     files: dict[str, tuple[int, int] | None]
     environment: dict[str, str]
     added: dict[str, str]
-    packages: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
-    looked: float = 0.0
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
-        files = self.files
-        if time.monotonic() > self.looked + PACKAGES_SECONDS:
-            files, self.looked = files | self.packages, time.monotonic()
-        return next((path for path, state in files.items() if fingerprint(path) != state), None)
+        return next((path for path, state in self.files.items() if fingerprint(path) != state), None)
 
 
 @dataclass
@@ -121,8 +113,6 @@ class Server:
         line, _ = self.listener.accept()
         line.settimeout(WAIT_SECONDS)
         try:
-            if len(self.kernels) >= MOST_KERNELS:
-                raise ValueError
             line.sendall(b"?")
             size, streams, *_ = socket.recv_fds(line, 4, 3)
             with line.makefile("rb") as reader:
@@ -148,17 +138,17 @@ class Server:
             pid = os.fork()
         except OSError:  # no memory, or too many processes; an empty answer is a no
             pid = -1
-        if pid:
-            _close_all(request.streams)
-        if pid < 0:
-            request.line.close()
-        elif pid:
-            self.kernels[os.pidfd_open(pid)] = pid, request.line
-        else:
+        if pid == 0:
             self.listener.close()
             _close_all(self.kernels)
             for _, line in self.kernels.values():
                 line.close()
+            return 0
+        _close_all(request.streams)
+        if pid < 0:
+            request.line.close()
+        else:
+            self.kernels[os.pidfd_open(pid)] = pid, request.line
         return pid
 
     def bury(self, handle: int) -> None:
@@ -216,12 +206,10 @@ def preload(parent: int, with_library: bool) -> Stack:
             sys.exit()
         with suppress(ModuleNotFoundError):  # not installed, and not missed here
             importlib.import_module(name)
-    inline = importlib.util.find_spec(INLINE_BACKEND.partition(".")[0].removeprefix("module://"))
-    for place in (inline and inline.submodule_search_locations) or ():
-        compileall.compile_dir(place, quiet=2)
     if with_library:
         _import_library()
     sys.dont_write_bytecode = usual
+    _draw()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         sys.exit("No warm kernels: a package has started a thread while it was imported.")
     import matplotlib
@@ -229,13 +217,21 @@ def preload(parent: int, with_library: bool) -> Stack:
     matplotlib.rcParams["backend"] = INLINE_BACKEND  # looks once for all packages that have a backend
     loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     modules = [path for path in loaded if path]
-    sources = [matplotlib.matplotlib_fname(), *modules]
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
-    state = {path: fingerprint(path) for path in sources}
-    packages = {path: state.pop(path) for path in sources if path in state and path.startswith(tuple(places))}
-    return Stack(files | state, given, added, packages, modules)
+    own = [matplotlib.matplotlib_fname(), *(path for path in modules if not path.startswith(tuple(places)))]
+    return Stack(files | {path: fingerprint(path) for path in own}, given, added, modules)
+
+
+def _draw() -> None:
+    """Draw once what is thrown away: of much that drawing needs the first use is dear, and each kernel has one."""
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    figure.subplots().plot(pd.Series(range(24), pd.date_range("2012-01-01", periods=24, freq="MS")))
+    figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
 
 
 def _import_library() -> None:
@@ -251,9 +247,8 @@ def _import_library() -> None:
             if found.name not in ("lib.tools", "lib.research"):
                 with suppress(Exception):
                     importlib.import_module(found.name)
-    with suppress(Exception):  # which notes the files that a run opens
-        importlib.import_module("lib.tools.run.opened")
     with suppress(Exception):  # a table with a fault: each kernel will say so itself
+        importlib.import_module("lib.tools.run.opened")  # which notes the files that a run opens
         loaders = vars(importlib.import_module("lib.figures"))
         for name in filter(re.compile("load_").match, loaders):
             loaders[name]()

@@ -4,9 +4,8 @@ It is made in a folder aside and exchanged with the old one in a single step. A 
 it was; what it had made is swept away by the next one. Pages whose inputs have not changed are taken over from the old
 site, once their files are seen to be those it wrote: by their content, for a time or a size proves nothing.
 
-The pages come from templates of our own. Sphinx with MyST-NB and furo was measured first: as fast, but its pages carry
-scripts inside the page, which a content policy would have to allow, lead to folders, which do not open from disk, and
-show pictures without the text that stands for them; to change that would have been as much code as the templates are.
+The templates are our own: pages of Sphinx with MyST-NB carry scripts, lead to folders, which do not open from disk, and
+show pictures without the text that stands for them.
 """
 
 import ctypes
@@ -20,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
-from importlib.metadata import version
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,21 +28,18 @@ from lib.research.files import locked, make_folder, sweep, working_folder
 from lib.research.meaning import hash_modules, imported_modules
 from lib.tools.run.freshness import hash_file
 from lib.tools.site import pages
-from lib.tools.site.context import ROOT, Files, FoundRun, Site, digest, find_runs, static_files
-from lib.tools.site.goal_pages import goal_files
+from lib.tools.site.context import CITATION, ROOT, Files, FoundRun, Site, digest, find_runs, static_files
 
 SITE = "site"
 
 BUILT = "built.json"
 """In the site: the stamp of each part, a hash of all that decides it, the hashes of its files, and what code meant."""
 
-PACKAGES = ("jinja2", "mistune", "nh3", "pillow", "pygments")
-"""What decides how a page looks, beside the code here."""
+PACKAGES = ("jinja2-", "mistune-", "nh3-", "pillow-", "pygments-")
+"""What decides how a page looks, beside the code here: how the folders begin that say which version is installed."""
 
 QUOTED = ("__init__", *pages.STAGES.values(), "analysis/asking")
 """Modules whose words stand on a page."""
-
-_AT_FDCWD, _EXCHANGE = -100, 2
 
 
 class _Part(NamedTuple):
@@ -66,14 +61,7 @@ class _Built(NamedTuple):
 
 
 def build_site(out: Path) -> _Built:
-    """Build `out`/site.
-
-    Raises
-    ------
-    UserError
-        Where there is no run to show, or the folder cannot be written or holds what no build has made; it then stays
-        as it was.
-    """
+    """Build `out`/site; refused where there is no run to show, or the folder holds what no build has made."""
     target = out / SITE
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UserError(f"{target}: found a link or a file, expected a folder or nothing")
@@ -86,16 +74,17 @@ def build_site(out: Path) -> _Built:
         parts = list(_parts(site, code, kept))
         stamps = [digest(part.decided_by) for part in parts]
         old = [before["pages"].get(part.name, {}) for part in parts]
-        with ThreadPoolExecutor() as pool:  # files are hashed outside the interpreter's lock
-            taken = list(pool.map(partial(_take_over, target, draft), old, stamps))
-        stamped = {
-            part.name: {"stamp": stamp, "files": files or _write(draft, part)}
-            for part, stamp, files in zip(parts, stamps, taken, strict=True)
-        }
-        built = {"pages": stamped, "code": code, "kept": kept}
+        pages: dict[str, Any] = {}
+        made = []
+        # Files are hashed outside the interpreter's lock, while pages are made inside it.
+        with ThreadPoolExecutor() as pool:
+            taken = pool.map(partial(_take_over, target, draft), old, stamps)
+            for part, stamp, files in zip(parts, stamps, taken, strict=True):
+                made += [] if files else [part.name]
+                pages[part.name] = {"stamp": stamp, "files": files or _write(draft, part)}
+        built = {"pages": pages, "code": code, "kept": kept}
         (draft / BUILT).write_text(json.dumps(built, sort_keys=True), encoding="utf-8")
-    made = [part.name for part, files in zip(parts, taken, strict=True) if not files]
-    return _Built(target, made, sorted(stamped.keys() - set(made)), [run for run in site.runs if run.fault])
+    return _Built(target, made, sorted(pages.keys() - set(made)), [run for run in site.runs if run.fault])
 
 
 @contextmanager
@@ -112,15 +101,22 @@ def _draft_of(site: Path) -> Iterator[Path]:
         with working_folder(aside) as folder:
             folder.chmod(0o755)
             yield folder
-            try:
-                if not site.exists():
-                    folder.rename(site)
-                elif not _swapped(folder, site):
-                    site.rename(old)
-                    folder.rename(site)
-                    shutil.rmtree(old, ignore_errors=True)
-            except OSError as error:
-                raise UserError(f"{site}: cannot be written: {error.strerror}") from None
+            if not site.exists():
+                folder.rename(site)
+            elif _swapped(folder, site):
+                _remove(folder)
+            else:
+                site.rename(old)
+                folder.rename(site)
+                _remove(old)
+
+
+def _remove(site: Path) -> None:
+    """Remove an old site, its folders side by side: a file system may let each of them wait for a tick of the clock."""
+    remove = partial(shutil.rmtree, ignore_errors=True)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(remove, site.glob("runs/*/*")))
+    remove(site)
 
 
 def _swapped(one: Path, other: Path) -> bool:
@@ -128,7 +124,8 @@ def _swapped(one: Path, other: Path) -> bool:
     call = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
     if call is None:
         return False
-    return call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
+    return call(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 def _read_built(site: Path) -> dict[str, Any]:
@@ -172,43 +169,41 @@ def _write(draft: Path, part: _Part) -> dict[str, str]:
     files = {f"{part.folder}{name}": content for name, content in part.make().items()}
     for name, content in files.items():
         make_folder((draft / name).parent)
-        try:
-            (draft / name).write_bytes(content)
-        except OSError as error:
-            raise UserError(f"{draft / name}: cannot be written: {error.strerror}") from None
+        (draft / name).write_bytes(content)
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _parts(site: Site, code: dict[str, str], kept: dict[str, Any]) -> Iterator[_Part]:
     """Everything that the site is made of; code that needs tables is imported only where a page is to be made."""
-    versions = [version(name) for name in PACKAGES]
-    common = digest([code["pages"], site.data_hashes, versions, site.citation, site.questions])
+    # `importlib.metadata` and the parser of CITATION.cff take longer than the page that has changed.
+    installed = [path.name for folder in sys.path for path in Path(folder).glob("*-info")]
+    versions = sorted(name for name in installed if name.lower().startswith(PACKAGES))
+    common = digest([code["pages"], site.data_hashes, versions, hash_file(CITATION), site.questions])
     said = {run.name: run.said for run in site.runs}
     for run in site.runs:
         decided_by = [common, run.record, run.fault]
         yield _Part(run.address, f"{run.address}/", decided_by, partial(pages.run_files, site, run))
-    for notebook in site.notebooks:
-        decided_by = [common, *(said[run.name] for run in notebook.runs)]
-        make = partial(pages.cases_files, site, notebook)
-        yield _Part(f"cases of {notebook.name}", f"runs/{notebook.name}/", decided_by, make)
-    first = [notebook.first.record.get("outputs") for notebook in site.notebooks]
+    for name, runs in site.notebooks.items():
+        decided_by = [common, *(said[run.name] for run in runs)]
+        yield _Part(f"cases of {name}", f"runs/{name}/", decided_by, partial(pages.cases_files, site, name))
+    first = [runs[0].record.get("outputs") for runs in site.notebooks.values()]
     keys = [run.key for run in site.runs]
     failed = [(run.name, run.fault) for run in site.runs if run.fault]
     cited = [run and (run.said, run.key) for run in (site.default_run("00_"), site.default_run("05_"))]
     quoted = [common, code["quoted"]]
     of_all = [common, *said.values()]
     keep = partial(_keep, kept, common)
-    yield _Part("goals", "", [of_all, first[:1]], partial(goal_files, site, keep))
+    yield _Part("goals", "", [of_all, first[:1]], partial(pages.goal_files, site, keep))
     yield _Part("results", "goals/", [of_all, keys], partial(pages.results_files, site))
     yield _Part("words", "search/", [of_all, first], partial(pages.words_files, site))
     yield _Part("runs", "runs/", [common, list(said), failed], partial(site.page, "runs"))
     yield _Part("methods", "methods/", [quoted, cited], partial(pages.methods_files, site))
-    yield _Part("about", "about/", [common, len(said), failed], partial(pages.about_files, site))
+    yield _Part("about", "about/", [common, len(said), failed], partial(site.page, "about"))
     for name in ("figures", "targets", "data", "search"):
         yield _Part(name, f"{name}/", common, partial(_of_the_data, site, name))
     yield _Part("python", "python/", quoted, partial(_of_the_data, site, "python"))
     yield _Part("static", "static/", common, static_files)
-    yield _Part("whatif", "", [code["whatif"], site.data_hashes], _whatif_files)
+    yield _Part("whatif", "", common, _whatif_files)
 
 
 def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: Callable[[], Any]) -> Any:
@@ -221,9 +216,10 @@ def _keep(kept: dict[str, Any], common: str, name: str, decided_by: Any, make: C
 
 def _of_the_data(site: Site, name: str) -> Files:
     """A page of the data."""
-    from lib.tools.site.data_pages import MAKERS
+    from lib.tools.site import data_pages as of
 
-    return MAKERS[name](site)
+    tables = {"figures": of.figures_files, "targets": of.targets_files, "search": of.search_files}
+    return (tables | {"data": of.data_files, "python": of.python_files})[name](site)
 
 
 def _whatif_files() -> Files:
@@ -239,18 +235,10 @@ def _code(known: dict[str, str]) -> dict[str, str]:
     hashes = {path.relative_to(ROOT / "lib").as_posix(): hash_file(path) for path in paths}
     if known.get("files") == (files := digest(hashes)):
         return known
-    page, whatif = (
-        hash_modules(imported_modules(code))
-        for code in (
-            "from lib.tools.site import pages, data_pages, goal_pages, context",
-            "from lib.tools.whatif import page",
-        )
-    )
+    made_by = "from lib.tools.site import pages, data_pages, context\nfrom lib.tools.whatif import page"
     beside = {name: one for name, one in hashes.items() if not name.endswith(".py")}
-    page_files = {name: one for name, one in beside.items() if name.startswith("tools/whatif")}
     return {
         "files": files,
-        "pages": digest([page, {name: one for name, one in beside.items() if name not in page_files}]),
-        "whatif": digest([whatif, page_files]),
+        "pages": digest([hash_modules(imported_modules(made_by)), beside]),
         "quoted": digest([hashes[f"{name}.py"] for name in QUOTED]),
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ _HERE = Path(__file__).resolve().parent
 
 ROOT = _HERE.parents[2]
 
+CITATION = ROOT / "CITATION.cff"
+
 PAGES = {"figures.csv": "figures/index.html", "targets.csv": "targets/index.html"}
 """Tables of the data that are pages of the site."""
 
@@ -45,11 +48,7 @@ DIGITS = 12
 class Recorded(dict[str, Any]):
     """An object of a `result.json`, its values as attributes. The run has checked it; its journal keeps the hash."""
 
-    def __getattr__(self, name: str) -> Any:
-        """A value by its name."""
-        if name not in self:
-            raise AttributeError(name)
-        return self[name]
+    __getattr__ = dict.__getitem__
 
 
 @dataclass(frozen=True)
@@ -90,22 +89,13 @@ class FoundRun:
         return [self.name, self.fault, self.parameters, self.record.get("outputs", {}).get(RESULT)]
 
     @property
-    def command(self) -> str:
-        """The command that executes the run again."""
-        values = [word for name, value in self.parameters.items() for word in ("-p", f"{name}={value}")]
-        return shlex.join(["tradegoals", "run", "--notebook", self.notebook, *values])
-
-    @property
     def content(self) -> dict[str, Any]:
         """The executed notebook, or what a failed run left of it; read each time, for all together are large."""
-        for name in (NOTEBOOK, FAILED):
-            try:
-                return json.loads((self.folder / name).read_bytes())
-            except FileNotFoundError:
-                continue
-            except (OSError, ValueError, RecursionError):
-                return {}
-        return {}
+        paths = (self.folder / name for name in (NOTEBOOK, FAILED))
+        try:
+            return json.loads(next(filter(Path.is_file, paths)).read_bytes())
+        except (StopIteration, OSError, ValueError, RecursionError):
+            return {}
 
     @property
     def title(self) -> str:
@@ -116,26 +106,19 @@ class FoundRun:
 
 
 def find_runs(out: Path) -> list[FoundRun]:
-    """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each.
-
-    Raises
-    ------
-    UserError
-        Where there is none, with the command that makes them.
-    """
-    folders = [path for path in (out / "runs").glob("*/*") if _is_run(path)]
+    """Every run below `out`/runs, in the order of the notebooks' numbers, the default first in each."""
+    files = (JOURNAL, NOTEBOOK, FAILED)  # of which one that is executed for the first time holds none yet
+    folders = [
+        folder
+        for folder in (out / "runs").glob("*/*")
+        if all(map(_NAME.fullmatch, folder.parts[-2:])) and not folder.is_symlink()
+        if any((folder / name).is_file() for name in files)
+    ]
     if not folders:
         raise UserError(f"{out / 'runs'}: found no run, expected some; `tradegoals run` makes them")
     ordered = sorted(folders, key=lambda one: (one.parent, one.name != DEFAULT, one))
     with ThreadPoolExecutor() as pool:  # hashes are computed outside the interpreter's lock
         return list(pool.map(_found, ordered))
-
-
-def _is_run(folder: Path) -> bool:
-    """Whether this is a run's folder; one that is executed for the first time holds no file yet."""
-    if not all(_NAME.fullmatch(name) for name in (folder.parent.name, folder.name)) or folder.is_symlink():
-        return False
-    return any((folder / name).is_file() for name in (JOURNAL, NOTEBOOK, FAILED))
 
 
 def _found(folder: Path) -> FoundRun:
@@ -155,61 +138,29 @@ def _found(folder: Path) -> FoundRun:
                 result = json.loads((folder / RESULT).read_bytes(), object_hook=Recorded)
                 if result.schema_version != 1:
                     raise ValueError
-            except (OSError, ValueError, AttributeError):
+            except (OSError, ValueError, AttributeError, KeyError):
                 fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
                 result = None
     return FoundRun(folder.parent.name, folder.name, folder, record or {}, fault, result)
 
 
-@dataclass(frozen=True)
-class Notebook:
-    """A notebook with its question and its runs, the default run first where there is one."""
-
-    name: str
-    question: str
-    runs: list[FoundRun]
-
-    @property
-    def first(self) -> FoundRun:
-        """The run that stands for the notebook."""
-        return self.runs[0]
-
-
-@dataclass(frozen=True)
 class Site:
-    """Everything that pages are made of."""
+    """Everything that pages are made of; the runs of each notebook, its default run first, and its question."""
 
-    runs: list[FoundRun]
-
-    @cached_property
-    def notebooks(self) -> list[Notebook]:
-        """Notebooks in the order of the collection."""
-        names = dict.fromkeys(run.notebook for run in self.runs)
-        groups = {name: [run for run in self.runs if run.notebook == name] for name in names}
-        return [Notebook(name, _question(group[0]), group) for name, group in groups.items()]
-
-    @cached_property
-    def questions(self) -> dict[str, str]:
-        """The question of each notebook by its name."""
-        return {notebook.name: notebook.question for notebook in self.notebooks}
-
-    @cached_property
-    def data_hashes(self) -> dict[str, str]:
-        """The hash of each data file as it is now, by its path in data/."""
-        return hash_data()
-
-    @cached_property
-    def figure_ids(self) -> frozenset[str]:
-        """The rows of the published figures, which pages lead to."""
-        text = (package.data_dir() / "figures.csv").read_text(encoding="utf-8")
-        return frozenset(row["figure_id"] for row in csv.DictReader(text.splitlines()))
+    def __init__(self, runs: list[FoundRun]) -> None:
+        self.runs = runs
+        self.notebooks = {name: list(group) for name, group in groupby(runs, lambda run: run.notebook)}
+        self.questions = {name: _question(group[0]) for name, group in self.notebooks.items()}
+        self.data_hashes = hash_data()
+        figures = (package.data_dir() / "figures.csv").read_text(encoding="utf-8")
+        self.figure_ids = frozenset(row["figure_id"] for row in csv.DictReader(figures.splitlines()))
 
     @cached_property
     def citation(self) -> dict[str, Any]:
-        """How to cite the collection, from CITATION.cff."""
+        """How to cite the collection."""
         import yaml
 
-        return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+        return yaml.safe_load(CITATION.read_text(encoding="utf-8"))
 
     def default_run(self, start: str) -> FoundRun | None:
         """The run with its own parameters of the notebook whose name begins so, if it has a result."""
@@ -254,15 +205,11 @@ def digest(content: Any) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> Any:
     environment = page.environment(_HERE / "templates")
-    environment.filters |= {"day": _day, "digest": digest, "web": web_address}
-    environment.filters["short"] = lambda text: text[:DIGITS]
+    environment.filters |= {"digest": digest, "web": web_address, "short": lambda text: text[:DIGITS]}
+    environment.filters["quoted"] = shlex.quote
+    environment.filters["day"] = lambda text: f"{date.fromisoformat(text):%-d %B %Y}"
+    environment.filters["signed"] = lambda value: "" if value is None else f"{value:+g}".replace("-", "−")
     return environment
-
-
-def _day(text: str) -> str:
-    """A day as prose has it: "15 April 2014"."""
-    day = date.fromisoformat(text)
-    return f"{day.day} {day:%B %Y}"
 
 
 def static_files() -> dict[str, bytes]:

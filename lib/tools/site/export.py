@@ -7,7 +7,8 @@ from a fixed salt (`lib.plots.style.use_style`).
 """
 
 import base64
-from collections.abc import Iterable
+import json
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,47 +20,25 @@ from lib.research.files import make_folder_below, write_atomically
 from lib.tables import to_csv
 from lib.tools.run import freshness, markup
 from lib.tools.run.freshness import JOURNAL, NOTEBOOK, Run, run_from
+from lib.tools.run.matrix import notebook_name
 
 FIGURES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
-TABLES = ("csv", "latex")
 
-SECONDS = 600.0
-
-
-def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
-    """Write figures and tables of a run below ``out/export``; returns the files.
-
-    Parameters
-    ----------
-    name : of the run, ``03_could_one_have_known/as_of-2026-11-24``; without a slash, its run at the defaults.
-    formats : some of `FIGURES` and `TABLES`.
-    out : output folder, in which the run has been executed.
-
-    Raises
-    ------
-    UserError
-        If there is no such run, or it fails when it is executed again.
-    """
-    from lib.tools.run.committed import read_notebook
-
-    run, wanted = find_run(name, out), set(formats)
+def export(name: str, formats: Collection[str], out: Path) -> list[Path]:
+    """Write figures and tables of a run, in some of `FIGURES` and `TABLES`, below ``out/export``; returns the files."""
+    run = find_run(name, out)
     folder = out / "export" / run.notebook / run.slug
-    files: dict[Path, str | bytes] = {}
-    if drawn := sorted(wanted & set(FIGURES)):
-        shown = [one for cell in _execute_again(run)["cells"] for one in cell.get("outputs", [])]
-        pictures = [output for output in shown if FIGURES["svg"] in output.get("data", {})]
+    files: dict[Path, Any] = {}
+    if drawn := sorted(FIGURES.keys() & formats):
+        pictures = [one for one in _shown(_execute_again(run)) if FIGURES["svg"] in one["data"]]
         for number, output in enumerate(pictures, 1):
-            for kind in drawn:
-                files[folder / f"figure-{number}.{kind}"] = _content(output, kind)
-    if wanted & set(TABLES):
-        cells = read_notebook(run.folder(out) / NOTEBOOK)["cells"]
-        html = "".join(_joined(output) for cell in cells for output in cell.get("outputs", []))
-        for number, frame in enumerate(read_tables(html), 1):
-            if "csv" in wanted:
-                files[folder / f"table-{number}.csv"] = to_csv(frame)
-            if "latex" in wanted:
-                files[folder / f"table-{number}.tex"] = _to_latex(frame)
+            files |= {folder / f"figure-{number}.{kind}": _content(output, kind) for kind in drawn}
+    notebook = json.loads((run.folder(out) / NOTEBOOK).read_bytes())
+    html = "".join(_joined(output) for output in _shown(notebook))
+    for number, frame in enumerate(read_tables(html), 1):
+        written = (TABLES[kind] for kind in TABLES if kind in formats)
+        files |= {folder / f"table-{number}.{ending}": write(frame) for ending, write in written}
     if files:
         make_folder_below(out, folder)
     for path, content in files.items():
@@ -67,13 +46,22 @@ def export(name: str, formats: Iterable[str], out: Path) -> list[Path]:
     return list(files)
 
 
+def _shown(notebook: Any) -> list[Any]:
+    """Outputs with data to show."""
+    return [one for cell in notebook["cells"] for one in cell.get("outputs", []) if "data" in one]
+
+
 def find_run(name: str, out: Path) -> Run:
-    """The run of that name, from its journal; refused where it failed, or its files are not what that describes."""
-    folder, full = out / "runs", name if "/" in name else f"{name}/default"
+    """The run of that name, "03/default", "03" or a path; refused where it failed, or other files lie there than it left."""
+    folder, parts = out / "runs", Path(name).parts
+    parts = parts[parts.index("runs") + 1 :] if "runs" in parts[:-1] else parts
     runs = {path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/*/{JOURNAL}")}
+    if not (parts and runs):
+        raise UserError(f'run: found "{name}", expected a run in {folder}; run: tradegoals run')
+    notebook = notebook_name(parts[0], {path.name for path in folder.iterdir()})
+    full = f"{notebook}/{(*parts, 'default')[1]}"
     if full not in runs:
-        known = f"{nearest(full, runs)} in {folder}" if runs else f"a run in {folder}; run: tradegoals run"
-        raise UserError(f'run: found "{name}", expected {known}')
+        raise UserError(f'run: found "{name}", expected {nearest(full, runs)} in {folder}')
     content = freshness.read_journal(folder / full) or {}
     if content.get("status") != "ok":
         raise UserError(f"run: found {full}, which failed; expected one that succeeded (tradegoals run)")
@@ -91,7 +79,7 @@ def _execute_again(run: Run) -> Any:
         return run_notebook(
             notebooks_dir() / f"{run.notebook}.ipynb",
             run.parameters,
-            seconds=SECONDS,
+            seconds=600.0,
             arguments=(f"--InlineBackend.figure_formats={set(FIGURES) | {'png'}}",),
             environment={"SOURCE_DATE_EPOCH": "0"},  # Matplotlib dates its files by this variable
         )
@@ -111,7 +99,7 @@ def _content(output: Any, kind: str) -> str | bytes:
 
 def _joined(output: Any, kind: str = "text/html") -> str:
     """What a cell showed, which notebooks keep as one string or as a list of lines."""
-    return "".join(output.get("data", {}).get(kind, ""))
+    return "".join(output["data"].get(kind, ""))
 
 
 def read_tables(html: str) -> list[pd.DataFrame]:
@@ -121,28 +109,19 @@ def read_tables(html: str) -> list[pd.DataFrame]:
     return [pd.DataFrame(rows[1:], columns=rows[0], dtype=str) for rows in texts]
 
 
-LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": r"\ensuremath{-}",
-    "<": r"\ensuremath{<}",
-    ">": r"\ensuremath{>}",
-}
-"""What stands for each sign that LaTeX takes for a command, or that its old fonts lack."""
+TYPED = str.maketrans({"−": r"\ensuremath{-}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}"})
+"""What stands for signs that the old fonts of LaTeX lack."""
 
 
-def _to_latex(frame: pd.DataFrame) -> str:
+def to_latex(frame: pd.DataFrame) -> str:
     """A table for LaTeX with the packages booktabs and hyperref; text is escaped, addresses become links."""
+    is_web = frame.apply(lambda column: column.str.match(r"https?://"))
+    shown = frame.style.hide(axis="index").format_index(escape="latex", axis=1).format(escape="latex")
+    for name in frame:
+        shown = shown.format(r"\url{{{}}}".format, subset=(is_web[name], name))
+    latex = str(shown.to_latex(hrules=True, column_format="l" * frame.shape[1]))
+    return latex.translate(TYPED)
 
-    def cell(value: str) -> str:
-        return rf"\url{{{value}}}" if value.startswith(("http://", "https://")) else escape_latex(value)
 
-    columns = [escape_latex(name) for name in frame.columns]
-    style = frame.set_axis(columns, axis="columns").style.hide(axis="index").format(cell)
-    return str(style.to_latex(hrules=True, column_format="l" * frame.shape[1]))
-
-
-def escape_latex(text: str) -> str:
-    """Text as LaTeX prints it, sign by sign."""
-    return "".join(LATEX.get(sign, sign) for sign in text)
+TABLES: dict[str, Any] = {"csv": ("csv", to_csv), "latex": ("tex", to_latex)}
+"""How the files of a table end, and what writes them."""

@@ -1,6 +1,8 @@
-"""The pages of runs: each run, the cases of each notebook, the words to search, all results as CSV; methods, about.
+"""The pages of runs: the first with all goals, each run, the cases of each notebook, search, results; methods, about.
 
-They are made of what the runs left, without a table of the data, so that a changed run costs little.
+They are made of what the runs left, without a table of the data, so that a changed run costs little. What takes pandas
+and tables to find out (names of flows, who announced a goal) is kept in the site by `Keep`, for as long as what decides
+it stays the same.
 """
 
 import ast
@@ -8,26 +10,25 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any
 
 from markupsafe import Markup
 
 from lib import package
-from lib.errors import inert, slugify
+from lib.errors import inert
 from lib.tools.run import markup, results_table
 from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, RESULT, Sources, text_of
 from lib.tools.run.page import read_page
-from lib.tools.site.context import DIGITS, PAGES, ROOT, Files, FoundRun, Notebook, Site, digest
+from lib.tools.site.context import PAGES, ROOT, Files, FoundRun, Site
+from lib.tools.strict import slugify
 
 UP = "../../../"
 
-MOST_CASES = 1500
-"""Rows of a list of cases; more would make it heavier than a page should be."""
-
-LONGEST = 1200
-"""Characters of a section that are searched."""
+MOST_CASES, MOST_GOALS, MOST_ON_INDEX = 1500, 3000, 15
+"""Rows of a list of cases, of the page of all goals, of the first page; more would make them too heavy."""
 
 STAGES = {
     "From figures to one level a year": "series",
@@ -38,8 +39,16 @@ STAGES = {
 }
 """The modules that say how a probability is made, by what a reader would call it."""
 
+KEY = ("reporter", "partner", "flow", "currency", "goal", "base_year", "deadline", "as_of")
+
 Document = tuple[str, str, str, str]
 """Title, address, kind and text of what is searched."""
+
+Keep = Callable[[str, Any, Callable[[], Any]], Any]
+"""A name, what decides the value, and how to make it; the value is one of JSON."""
+
+Row = dict[str, Any]
+"""A goal of a flow, seen from one day."""
 
 
 def run_files(site: Site, run: FoundRun) -> Files:
@@ -71,29 +80,30 @@ def run_files(site: Site, run: FoundRun) -> Files:
     return page.files | own | {"index.html": html.encode()}
 
 
-def cases_files(site: Site, notebook: Notebook) -> Files:
+def cases_files(site: Site, name: str) -> Files:
     """The list of a notebook's cases with the answer of each."""
-    up = "../../"
-    cases = [(run, answer_of(run, site, up)) for run in notebook.runs[:MOST_CASES]]
-    more = max(0, len(notebook.runs) - MOST_CASES)
-    html = site.render("notebook.html.j2", up, place="", notebook=notebook, cases=cases, more=more)
-    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in notebook.runs]
-    return {"index.html": html.encode(), "cases.csv": as_csv(rows, ["case", "title", "answer"])}
+    up, runs = "../../", site.notebooks[name]
+    cases = [(run, answer_of(run, site, up)) for run in runs[:MOST_CASES]]
+    more = max(0, len(runs) - MOST_CASES)
+    html = site.render("notebook.html.j2", up, place="", name=name, cases=cases, more=more)
+    rows = [{"case": run.slug, "title": run.title, "answer": _plain_answer(run)} for run in runs]
+    return {"index.html": html.encode(), "cases.csv": as_csv(rows)}
 
 
 def results_files(site: Site) -> Files:
     """All results of whole runs in one long table, a row a number."""
     found = [(run.result, run.key or run.slug, run.slug) for run in site.runs if run.result]
     rows = [row for one in found for row in results_table.rows_of(*one)]
-    return {"results.csv": as_csv(rows, list(results_table.COLUMNS))}
+    return {"results.csv": as_csv(rows, results_table.COLUMNS)}
 
 
-def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> bytes:
-    """Rows as CSV for others to open; a column that a row lacks is empty in it."""
-    text = io.StringIO()
+def as_csv(rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> bytes:
+    """Rows as CSV for others to open, with the columns of the first by default; what a row lacks is empty in it."""
+    text, columns = io.StringIO(), list(columns) or list(next(iter(rows), ()))
     writer = csv.writer(text, lineterminator="\n")
+    safe = lru_cache(maxsize=None, typed=True)(inert)  # most cells of a long table stand in many rows
     writer.writerow(columns)
-    writer.writerows(map(inert, map(row.get, columns)) for row in rows)
+    writer.writerows(map(safe, map(row.get, columns)) for row in rows)
     return text.getvalue().encode()
 
 
@@ -106,20 +116,6 @@ def answer_of(run: FoundRun, site: Site, up: str) -> Markup:
     if run.fault:
         return Markup('<strong class="bad">Failed.</strong> {}').format(run.fault[:300])
     return markup.inline(run.result.answer if run.result else "No result is recorded.", site.links(up))
-
-
-def about_files(site: Site) -> Files:
-    """How to find a source, how the pages were made, how to cite, licences."""
-    cited = site.citation
-    bibtex = (
-        "@software{trade_goals,\n"
-        f"  author  = {{{{{cited['authors'][0]['name']}}}}},\n"
-        f"  title   = {{{cited['title']}}},\n"
-        f"  version = {{{cited['version']}}},\n"
-        f"  note    = {{Data {digest(site.data_hashes)[:DIGITS]}}}\n"
-        "}"
-    )
-    return site.page("about", bibtex=bibtex, faults=[run for run in site.runs if run.fault])
 
 
 def methods_files(site: Site) -> Files:
@@ -142,23 +138,156 @@ def as_script(**values: Any) -> bytes:
 
 def words_files(site: Site) -> Files:
     """What search knows of the runs: the sections of each notebook, as its first run has them, and every run."""
-    sections = [one for notebook in site.notebooks for one in _sections(notebook)]
-    return {"words.js": as_script(SITE_WORDS=[*sections, *(_document(site, run) for run in site.runs)])}
+    documents = [one for name in site.notebooks for one in _sections(site, name)]
+    for run in site.runs:
+        values = " ".join(str(value) for value in run.parameters.values())
+        kind = "failed run" if run.fault else site.questions[run.notebook]
+        text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
+        documents.append((run.title, f"{run.address}/index.html", kind, text))
+    return {"words.js": as_script(SITE_WORDS=documents)}
 
 
-def _sections(notebook: Notebook) -> Iterator[Document]:
-    cells, address = notebook.first.content.get("cells", []), f"{notebook.first.address}/index.html"
+def _sections(site: Site, name: str) -> Iterator[Document]:
+    run, question = site.notebooks[name][0], site.questions[name]
+    cells, address = run.content.get("cells", []), f"{run.address}/index.html"
     text = "\n\n".join(text_of(cell) for cell in cells if cell.get("cell_type") == "markdown")
     first, *parts = re.split(r"^##\s+(.+)$", text, flags=re.MULTILINE)
     opening = markup.plain(re.sub(r"^#\s+.*$", "", first, flags=re.MULTILINE))
-    yield notebook.question, address, "notebook", opening[:LONGEST]
+    yield question, address, "notebook", opening[:1200]
     for title, body in zip(parts[::2], parts[1::2], strict=True):
         address_of_it = f"{address}#{slugify(markup.plain(title))}"
-        yield f"{notebook.question} {title}", address_of_it, "notebook", markup.plain(body)[:LONGEST]
+        yield f"{question} {title}", address_of_it, "notebook", markup.plain(body)[:1200]
 
 
-def _document(site: Site, run: FoundRun) -> Document:
-    values = " ".join(str(value) for value in run.parameters.values())
-    kind = "failed run" if run.fault else site.questions[run.notebook]
-    text = f"{_plain_answer(run)} {values} {run.slug} {run.notebook}"
-    return run.title, f"{run.address}/index.html", kind, text
+# --- goals: flow × goal × day, with the probability or the verdict of each reading ---
+
+
+def goal_files(site: Site, keep: Keep) -> Files:
+    """The first page, and the page of all goals with the same as CSV."""
+    words, rows, links = (
+        keep("words of goals", None, _words_of_goals),
+        goal_rows(site.runs, keep),
+        site.links(""),
+    )
+    below = site.page(
+        "goals",
+        rows=rows[:MOST_GOALS],
+        more=max(0, len(rows) - MOST_GOALS),
+        flows=list(dict.fromkeys(row["flow"] for row in rows)),
+        days=sorted({row["as_of"] for row in rows}, reverse=True),
+        labels=words["labels"],
+    )
+    below["goals.csv"] = as_csv(list(map(_flat, rows)))
+    head, run = None, site.default_run("00_")
+    if run is not None:
+        head = keep("head", [run.said, run.record["outputs"]], partial(_head, run, links)) | {
+            "run": run,
+            "answer": answer_of(run, site, ""),
+            "hindsight": markup.inline(run.result.hindsight or "", links),
+            "sources": links.to_figures(run.result.figure_ids),
+        }
+    last: dict[tuple[str, str, str], Row] = {}
+    for row in rows:  # each goal as it was seen last
+        last.setdefault((row["flow"], row["goal"], row["years"]), row)
+    answers = [(runs, answer_of(runs[0], site, "")) for runs in site.notebooks.values()]
+    shown = {"rows": list(last.values())[:MOST_ON_INDEX], "goals": len(last), "total": len(rows)}
+    first = site.page("", head=head, answers=answers, **shown, **words)
+    return first | {f"goals/{name}": one for name, one in below.items()}
+
+
+def goal_rows(runs: list[FoundRun], keep: Keep) -> list[Row]:
+    """The rows of the matrix: what was known last first, then what a government stated.
+
+    Of these the goal that the collection has by default stands before all. A goal that several notebooks judged as of
+    one day is shown once, by the first of them in the collection, and by its default run where that is one of several.
+    """
+    seen: dict[tuple[str, ...], Row] = {}
+    for run in runs:
+        given = run.result.parameters if run.result and run.result.readings else {}
+        key = tuple(str(given.get(name)) for name in KEY)
+        if given and not {"None", ""} & set(key[-3:]) and key not in seen:
+            seen[key] = keep(f"goal of {run.name}", run.said, partial(_row, run))
+
+    def place(row: Row) -> tuple[Any, ...]:
+        return not row["announced"], not row["own"], row["flow"], row["years"], row["goal"]
+
+    return sorted(sorted(seen.values(), key=place), key=lambda row: row["as_of"], reverse=True)
+
+
+def _row(run: FoundRun) -> Row:
+    from lib.analysis.answers import announced
+    from lib.cases import GoalCase
+    from lib.goals import READINGS
+
+    given, own = run.result.parameters, GoalCase()
+    readings = {item.reading: item for item in run.result.readings}
+    case = GoalCase.model_construct(**{name: given.get(name) for name in KEY})
+    stated = announced(case)
+    return {
+        "flow": case.flow_name,
+        "goal": case.goal_name,
+        "years": f"{given['base_year']}–{given['deadline']}",
+        "as_of": given["as_of"],
+        "reading": given.get("reading", ""),
+        "own": (case.flow_name, case.goal_name) == (own.flow_name, own.goal_name),
+        "chances": {name: _chance(readings.get(name)) for name in READINGS},
+        "run": run.address,
+        "announced": {} if stated is None else stated[["announced", "announcer", "url"]].to_dict(),
+    }
+
+
+def _chance(item: Any) -> dict[str, Any]:
+    """What is known of one reading: the verdict once it is decided, else the probability with its shade in tenths."""
+    from lib.words import percent
+
+    outcome, chance = (item.outcome, item.probability) if item else ("", None)
+    if chance is None:
+        text, shade = outcome, {"met": 10, "missed": 0}.get(outcome)
+    else:
+        text, shade = ", ".join(filter(None, [percent(chance), item.kind])), round(chance * 10)
+    return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
+
+
+def met_in_register() -> tuple[int, int, str]:
+    """How many targets of a whole trade above its base were met, of how many whose outcome is known, and the share."""
+    from lib import figures
+    from lib.analysis.register import left_out
+    from lib.words import percent
+
+    targets = figures.load_targets()
+    known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
+    met = int((known == "yes").sum())
+    return met, len(known), percent(met / len(known)) if len(known) else "–"
+
+
+def _words_of_goals() -> dict[str, Any]:
+    """The names of the readings, and how announced targets fared."""
+    from lib.goals import READING_LABELS
+
+    _, resolved, share = met_in_register()
+    return {"labels": READING_LABELS, "resolved": resolved, "share": share}
+
+
+def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
+    """What the first page opens with: what was asked, the probability of each reading that is open, the first picture."""
+    from lib.analysis.answers import goal_in_words
+    from lib.cases import GoalCase
+    from lib.words import percent
+
+    case = GoalCase.check(run.result.parameters)
+    asked = markup.inline(str(goal_in_words(case, case.make_goal())), links)
+    is_open = [item for item in run.result.readings if item.probability is not None]
+    facts = [(percent(item.probability), item.reading, item.kind or "probability") for item in is_open]
+    pictures = (block for block in read_page(run.content, links).blocks if block.kind == "picture")
+    picture = [{"name": one.name, "label": one.label, "size": one.size} for one in pictures][:1]
+    return {"asked": asked, "flow": case.flow_name, "facts": facts, "picture": picture}
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    """A row of the matrix as columns of a CSV file; probabilities in full."""
+    flat = {name: row[name] for name in ("flow", "goal", "years", "as_of")}
+    flat["stated_reading"] = row["reading"]
+    for name, chance in row["chances"].items():
+        flat |= {f"{name}_outcome": chance["outcome"], f"{name}_probability": chance["probability"]}
+    by = row["announced"]
+    return flat | {"announced": by.get("announced", ""), "source": by.get("url", ""), "run": row["run"]}

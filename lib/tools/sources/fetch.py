@@ -13,12 +13,12 @@ from lib.errors import UserError, nearest, printable, quote, shown_path
 from lib.research.files import write_atomically
 from lib.tools.sources import comtrade, gacc, imf, observations
 from lib.tools.sources.client import Answer, NothingThere, QuotaUsed, Request, refuse
+from lib.tools.sources.grids import read_file
 from lib.tools.sources.mapping import Mapping, to_yaml
 from lib.tools.sources.observations import Question
 from lib.tools.sources.publishers import Publisher, publisher
 from lib.tools.sources.reader import Observed, read_table
 from lib.tools.sources.snapshots import Desk, Snapshot, first_of, place_of, record_of, save
-from lib.tools.sources.tables import read_file
 
 TRADE: dict[str, ModuleType] = {"imf": imf, "comtrade": comtrade, "gacc": gacc}
 """Sources of trade between countries. Each has `plan`, from a question to requests, and `read`, from a body to rows."""
@@ -60,10 +60,10 @@ def _check_source(source: str, freq: str) -> Publisher:
     """Return what is known of a source that can be asked for values of a frequency."""
     if source not in TRADE:
         raise UserError(f"source: found {quote(source)}, expected {nearest(source, TRADE)}")
-    if freq not in TRADE[source].FREQUENCIES:
-        expected = " or ".join(TRADE[source].FREQUENCIES)
+    if freq not in (facts := publisher(source)).freqs:
+        expected = " or ".join(facts.freqs)
         raise UserError(f"frequency: found {quote(freq)} of {source}, expected {expected}")
-    return publisher(source)
+    return facts
 
 
 def fetch(question: Question, desk: Desk) -> Fetched:
@@ -96,13 +96,15 @@ def _dated(rows: pd.DataFrame, snapshot: Snapshot, over: str, where: str) -> tup
     """Return the rows whose periods were over on a day, each with the day from which it was known, and notes.
 
     That is the release where the source states one that can be true, else the first retrieval: asking again makes no answer
-    newer.
+    newer. What was not over is no full figure yet.
     """
-    rows, early = observations.finished_only(rows, over, where)
     ends = {period: observations.last_day(period).date().isoformat() for period in rows["period"].unique()}
+    early = sorted(period for period, end in ends.items() if end >= over)
+    notes = [f"{where}: left out, not over on {over}: {', '.join(early)}"] * bool(early)
+    rows = rows[~rows["period"].isin(early)]
     stated, day = rows["published"], snapshot.day
     known = stated.where((stated > rows["period"].map(ends).astype("str")) & (stated <= day), day)
-    return rows.assign(snapshot=snapshot.sha256, published=known), early
+    return rows.assign(snapshot=snapshot.sha256, published=known), notes
 
 
 def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tuple[Economy, Fetched]]:
@@ -119,16 +121,13 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
     for place in places:
         try:
             fetched = fetch(Question(source, (place,), None, freq, years), desk)
-            in_a_row = 0
-        except QuotaUsed:
-            raise
+            in_a_row, found = 0, found or not fetched.observations.empty
         except UserError as error:
             # Offline the store may hold a few reporters alone, and a source does not know them all.
             in_a_row += not (desk.offline or isinstance(error, NothingThere))
-            if in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
+            if isinstance(error, QuotaUsed) or in_a_row >= min(FAULTS_IN_A_ROW, len(places)):
                 raise
             fetched, fault = Fetched(observations.empty(), notes=[f"{place.name}: {error}"]), error
-        found = found or not fetched.observations.empty
         yield place, fetched
     if fault and not found:
         raise fault
@@ -136,44 +135,35 @@ def fetch_panel(source: str, freq: str, years: range, desk: Desk) -> Iterator[tu
 
 def read_answer(question: Question, body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Read an answer into observations in names and periods of this project; rows of other questions are refused."""
-    rows, notes = TRADE[question.source].read(body, where)
-    if question.source in BY_CODE:
-        _check_answers(rows, question, where)
-        names = names_by(question.source)
+    source = question.source
+    rows, notes = TRADE[source].read(body, where)
+    if source in BY_CODE:
+        names, wanted = names_by(source), {"freq": [question.freq]}
+        for role, places in (("reporter", question.reporters), ("partner", question.partners or ())):
+            wanted[role] = [getattr(place, source) for place in places]
+        for column, valid in wanted.items():
+            if valid and (other := sorted(set(rows[column].unique()) - set(valid))):
+                raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
         if unknown := sorted(set(rows["partner"].unique()) - set(names)):
             left_out = f"{len(unknown)} partners that are no economy left out, such as {unknown[0]}"
             notes.append(printable(f"{where}: {left_out}"))
         rows = rows[~rows["partner"].isin(unknown)]
         named = {role: rows[role].map(names).astype("str") for role in ("reporter", "partner")}
         rows = rows.assign(**named, period=observations.canonical_all(rows["period"], question.freq, where))
-    table = observations.check(rows.assign(source=question.source).reset_index(drop=True), where)
+    table = observations.check(rows.assign(source=source).reset_index(drop=True), where)
     table, twice = observations.without_duplicates(table, where)
     return table, notes + twice
-
-
-def _check_answers(rows: pd.DataFrame, question: Question, where: str) -> None:
-    """Refuse rows of another reporter, partner or frequency than was asked for."""
-    wanted = {
-        "reporter": [getattr(place, question.source) for place in question.reporters],
-        "partner": [getattr(place, question.source) for place in question.partners or ()],
-        "freq": [question.freq],
-    }
-    for column, valid in wanted.items():
-        if valid and (other := sorted(set(rows[column].unique()) - set(valid))):
-            raise refuse(where, f"the {column} {quote(other[0])}", " or ".join(valid))
 
 
 def _part_of_table(rows: pd.DataFrame, question: Question, where: str) -> pd.DataFrame:
     """Return what was asked for of tables that have more; a partner that none of them lists is told."""
     if question.freq == "A":
         rows = rows[rows["freq"] == "A"]
-    if question.partners is None:
-        return rows
-    listed, wanted = set(rows["partner"]), [place.name for place in question.partners]
-    if len(rows) and (missing := [name for name in wanted if name not in listed]):
+    listed, wanted = set(rows["partner"]), {place.name for place in question.partners or ()}
+    if listed and (missing := wanted - listed):
         expected = f"one of the {len(listed) - 1} that the table lists; --source imf has every country"
-        raise refuse(where, f"no row of {missing[0]}", expected)
-    return rows[rows["partner"].isin(wanted)]
+        raise refuse(where, f"no row of {missing.pop()}", expected)
+    return rows[rows["partner"].isin(wanted)] if wanted else rows
 
 
 @dataclass(frozen=True)
@@ -181,9 +171,8 @@ class Imported:
     """A file that was read as an answer, nothing of it kept yet; a page of China's customs has no mapping."""
 
     fetched: Fetched
-    request: Request
-    answer: Answer
-    facts: Publisher
+    snapshot: Snapshot
+    body: bytes
     mapping: Mapping | None
 
 
@@ -191,31 +180,30 @@ def read_import(
     table: Path, mapping: Mapping | None, desk: Desk, observed: Observed | None = None
 ) -> Imported:
     """Read a downloaded table, by a mapping or as it was read already (`observed`), or a saved page of China's customs."""
-    body, where = read_file(table), shown_path(table)
+    body, where, stated = read_file(table), shown_path(table), ""
     if mapping is None:
         facts, source = publisher("gacc"), "gacc"
         rows, notes = gacc.read(body, where)
         rows = observations.check(rows.assign(source=source).reset_index(drop=True), where)
     else:
         facts = Publisher(mapping.title, mapping.url, mapping.licence, authority=mapping.authority)
-        source = mapping.source
+        source, stated = mapping.source, mapping.published.isoformat() if mapping.published else ""
         rows, notes = observed or read_table(body, mapping, where)
-    request = Request(source, facts.base, "", (("file", table.name),))
-    answer = Answer(facts.base, 200, (), body, desk.client.now())
-    snapshot = first_of(desk.store, request, record_of(request, answer, facts))
-    stated = mapping.published.isoformat() if mapping and mapping.published else ""
     if stated > desk.today:
         raise UserError(f"published: found {stated}, expected a day that has come")
-    rows, early = _dated(rows, snapshot, min(stated or snapshot.day, snapshot.day), where)
-    fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [snapshot], notes + early)
-    return Imported(fetched, request, answer, facts, mapping)
+    request = Request(source, facts.base, "", (("file", table.name),))
+    snapshot = record_of(request, Answer(facts.base, 200, (), body, desk.client.now()), facts)
+    first = first_of(desk.store, snapshot)
+    rows, early = _dated(rows, first, min(stated or first.day, first.day), where)
+    fetched = Fetched(rows.sort_values(observations.KEY, ignore_index=True), [first], notes + early)
+    return Imported(fetched, snapshot, body, mapping)
 
 
 def keep(imported: Imported, store: Path) -> Path | None:
     """Keep a file that was read, and beside its record the mapping; return where that lies."""
-    snapshot = save(store, imported.request, imported.answer, facts=imported.facts)
+    save(store, imported.snapshot, imported.body)
     if imported.mapping is None:
         return None
-    path = place_of(store, snapshot).with_suffix(".yml")
+    path = place_of(store, imported.snapshot).with_suffix(".yml")
     write_atomically(path, to_yaml(imported.mapping))
     return path

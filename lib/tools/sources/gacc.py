@@ -13,7 +13,7 @@ recorded in 2026 (table of March 2026, index of April 2026, fixtures of hoyla/me
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,14 +22,12 @@ import pandas as pd
 
 from lib.economies import known_names
 from lib.errors import UserError, quote
-from lib.tools.sources import tables
+from lib.tools.sources import observations, tables
 from lib.tools.sources.client import NothingThere, Request, refuse
 from lib.tools.sources.observations import Question
 from lib.tools.sources.snapshots import Desk
 
 INDEX = "/statics/report/preliminary{}.html"
-FREQUENCIES = ("A", "M")
-HTML = ("text/html", "application/xhtml+xml")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 ROW = re.compile(r"^\(4\).*by Country/Region\s*\(in (CNY|RMB|USD)\)$", re.IGNORECASE)
 HEADING = re.compile(
@@ -51,7 +49,7 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     paths: dict[str, None] = {}
     for place in ["", *reversed(question.years)]:
         try:
-            index = desk.request("gacc", INDEX.format(place), media=HTML)
+            index = desk.request("gacc", INDEX.format(place))
             (year, links), _ = desk.ask(index, read_index)
         except NothingThere:  # the year that runs has no page of its own
             continue
@@ -59,7 +57,7 @@ def plan(question: Question, desk: Desk) -> list[Request]:
             if question.freq == "M" or month == len(MONTHS):
                 paths[path] = None
     # A release is never changed under its address: it is asked for once.
-    return [desk.request("gacc", path, media=HTML, lasting=True) for path in paths]
+    return [desk.request("gacc", path, lasting=True) for path in paths]
 
 
 def read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
@@ -74,17 +72,12 @@ def read_index(body: bytes, where: str) -> tuple[int, list[tuple[int, str]]]:
     links = []
     for cells in (row.findall("td") for row in table.iter("tr")):
         for link in cells[1].iterfind(".//a[@href]") if len(cells) > 1 and ROW.match(_text(cells[0])) else ():
+            at, here = urlsplit(link.get("href")), urlsplit(where)
+            if at.netloc not in ("", here.netloc, "english.customs.gov.cn") or not at.path.startswith("/"):
+                raise refuse(where, f"a link to {quote(link.get('href'))}", "one within the site")
             if (month := _text(link)[:3].lower()) in MONTHS:
-                links.append((MONTHS.index(month) + 1, _path_of(link.get("href"), where)))
+                links.append((MONTHS.index(month) + 1, at.path))
     return int(year), links
-
-
-def _path_of(href: str, where: str) -> str:
-    """Return the path of a link, which must stay on the host."""
-    parts, here = urlsplit(href), urlsplit(where)
-    if parts.netloc not in ("", here.netloc, "english.customs.gov.cn") or not parts.path.startswith("/"):
-        raise refuse(where, f"a link to {quote(href)}", "one within the site")
-    return parts.path
 
 
 def _parse(body: bytes, where: str) -> Any:
@@ -131,7 +124,7 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     unit = UNIT.match(stated := "".join(units[:1]))
     if unit is None or unit[1].upper().replace("RMB", "CNY").replace("US$", "USD") != currency:
         note = f"{where}: its heading says {currency}, its unit {quote(stated)}: nothing of it is taken"
-        return _coded([]), [note]
+        return observations.empty().drop(columns="source"), [note]
     scale = float(unit[2] or 1) * (1000 if unit[3].lower() == "billion" else 1)
     columns = _columns_of(lines, int(heading[2]), MONTHS.index(heading[1].lower()) + 1, where)
     stated = _said(page, "atcl-date")
@@ -139,8 +132,13 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
         day = datetime.strptime(stated, "%Y/%m/%d").date().isoformat() if stated else ""
     except ValueError:
         raise refuse(where, f"the day {quote(stated)}", "YYYY/MM/DD") from None
-    rows = _coded(_values_of(lines, columns, scale, where))
-    return rows.assign(unit=f"{currency} mn", published=day), []
+    kinds = {"partner": "str", "flow": "str", "period": "str", "value": "float64", "yoy_pct": "str"}
+    found = _values_of(lines, columns, scale, where)
+    rows = pd.DataFrame(found, columns=list(kinds)).astype(kinds).drop_duplicates(ignore_index=True)
+    freq = rows["period"].str.len().eq(4).map({True: "A", False: "M"}).astype("str")
+    valuation = rows["flow"].map(VALUATION).astype("str")
+    about = {"reporter": "China", "freq": freq, "valuation": valuation, "unit": f"{currency} mn"}
+    return rows.assign(published=day, **about), []
 
 
 def _columns_of(lines: list[list[str]], year: int, month: int, where: str) -> list[tuple[str, str]]:
@@ -183,12 +181,3 @@ def _values_of(
             if period != "yoy":
                 value = round(float(cell.replace(",", "")) * scale, 6)
                 yield partner, flow, period, value, growth.get(flow, "") if len(period) != 7 else ""
-
-
-def _coded(rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """Return rows as all sources give them."""
-    kinds = {"partner": "str", "flow": "str", "period": "str", "value": "float64", "yoy_pct": "str"}
-    frame = pd.DataFrame(rows, columns=list(kinds)).astype(kinds).drop_duplicates(ignore_index=True)
-    freq = frame["period"].str.len().eq(4).map({True: "A", False: "M"}).astype("str")
-    valuation = frame["flow"].map(VALUATION).astype("str")
-    return frame.assign(reporter="China", freq=freq, valuation=valuation, unit="CNY mn")

@@ -21,8 +21,6 @@ from lib.tools.sources.snapshots import Desk
 FLOW = "/data/dataflow/IMF.STA/IMTS/+/"
 DIMENSIONS = ("COUNTRY", "INDICATOR", "COUNTERPART_COUNTRY", "FREQUENCY")
 INDICATORS = {"XG_FOB_USD": ("export", "FOB"), "MG_CIF_USD": ("import", "CIF")}
-FREQUENCIES = ("A", "Q", "M")
-MEDIA = "application/vnd.sdmx.data+csv"
 MULTIPLIERS = ("UNIT_MULT", "UNIT_MULTIPLIER", "MULTIPLIER")
 
 
@@ -32,7 +30,7 @@ def plan(question: Question, desk: Desk) -> list[Request]:
     partners = "+".join(place.imf for place in question.partners) if question.partners else "*"
     years = ("c[TIME_PERIOD]", f"ge:{question.years[0]}+le:{question.years[-1]}")
     path = f"{FLOW}{reporters}.{'+'.join(INDICATORS)}.{partners}.{question.freq}"
-    return [desk.request("imf", path, (years,), media=(f"{MEDIA};version=2.0.0",))]
+    return [desk.request("imf", path, (years,))]
 
 
 def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -42,47 +40,47 @@ def read(body: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     needed = (*DIMENSIONS, "TIME_PERIOD", "OBS_VALUE")
     optional = ("ACTION", "UNIT", "STATUS", "PUBLICATION_DATE", *MULTIPLIERS)
     rows = tables.read_columns(body or ",".join(needed).encode() + b"\n", where, needed, optional)
-    rows = rows[~rows["OBS_VALUE"].isin(tables.MISSING)]
-    rows, notes = _without_others(rows, where)
-    _check_unit(rows, where)
+    rows, notes = _asked_for(rows[~rows["OBS_VALUE"].isin(tables.MISSING)], where)
+    if "UNIT" in rows and (other := sorted(set(rows["UNIT"].unique()) - {"USD"})):
+        raise refuse(where, f"the unit {quote(other[0])}", "USD")
+    for name in rows.columns.intersection(MULTIPLIERS):  # SCALE is none
+        if scaled := sorted(set(rows[name].unique()) - {"", "0"}):
+            raise refuse(where, f"{name} {quote(scaled[0])}", "dollars without a multiplier")
     blank = pd.Series("", rows.index, dtype="str")
-    day = rows.get("PUBLICATION_DATE", blank).str[:10]
-    estimated = rows.get("STATUS", blank).str.lower() == "e"
+    day, estimated = (
+        rows.get("PUBLICATION_DATE", blank).str[:10],
+        rows.get("STATUS", blank).str.lower() == "e",
+    )
+    flow, valuation = (
+        rows["INDICATOR"].map({name: two[at] for name, two in INDICATORS.items()}) for at in (0, 1)
+    )
+    if count := int(estimated.sum()):
+        words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
+        notes.append(f"IMF: {words}")
     texts = {
         "reporter": rows["COUNTRY"],
         "partner": rows["COUNTERPART_COUNTRY"],
-        "flow": rows["INDICATOR"].map({name: flow for name, (flow, _) in INDICATORS.items()}),
-        "valuation": rows["INDICATOR"].map({name: valuation for name, (_, valuation) in INDICATORS.items()}),
+        "flow": flow,
+        "valuation": valuation,
         "freq": rows["FREQUENCY"],
         "period": rows["TIME_PERIOD"],
         "published": day.where(day.str.fullmatch(r"\d{4}-\d\d-\d\d"), ""),
         "status": pd.Series("ok", rows.index).mask(estimated, "estimate"),
     }
     value = [tables.to_number(one, f"{where}: OBS_VALUE") for one in rows["OBS_VALUE"]]
-    if count := int(estimated.sum()):
-        words = f"{count} of {len(rows)} values are estimates of the IMF, not reported by the country"
-        notes.append(f"IMF: {words}")
     return pd.DataFrame(texts, dtype="str").assign(value=value, unit="USD").reset_index(drop=True), notes
 
 
-def _without_others(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+def _asked_for(rows: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Leave out, and name, what was not asked for: values that the answer deletes, other indicators."""
     notes = []
-    if "ACTION" in rows and (deleted := int((rows["ACTION"] == "D").sum())):
-        notes.append(f"{where}: {deleted} rows that are to be deleted (ACTION D) left out")
-        rows = rows[rows["ACTION"] != "D"]
+    deleted = rows.get("ACTION", pd.Series("", rows.index)) == "D"
+    if count := int(deleted.sum()):
+        notes.append(f"{where}: {count} rows that are to be deleted (ACTION D) left out")
+    rows = rows[~deleted]
     other = rows.loc[~rows["INDICATOR"].isin(list(INDICATORS)), "INDICATOR"]
     if len(other) and len(other) == len(rows):
         raise refuse(where, f"the indicator {quote(other.iloc[0])}", " or ".join(INDICATORS))
     if len(other):
         notes.append(f"{where}: {len(other)} rows of the indicator {quote(other.iloc[0])} left out")
     return rows.drop(other.index), notes
-
-
-def _check_unit(rows: pd.DataFrame, where: str) -> None:
-    """Refuse values that are not dollars, or that a column other than SCALE multiplies."""
-    if "UNIT" in rows and (other := sorted(set(rows["UNIT"].unique()) - {"USD"})):
-        raise refuse(where, f"the unit {quote(other[0])}", "USD")
-    for name in MULTIPLIERS:
-        if name in rows and (scaled := sorted(set(rows[name].unique()) - {"", "0"})):
-            raise refuse(where, f"{name} {quote(scaled[0])}", "dollars without a multiplier")

@@ -4,6 +4,7 @@ Whatever the table says of an observation (reporter, partner, flow, period, unit
 stands in a `column`, or in a `row` of names above the values.
 """
 
+import json
 import re
 from datetime import date
 from functools import lru_cache
@@ -18,13 +19,10 @@ from lib.tools.sources.publishers import PUBLISHERS
 from lib.tools.strict import parse_yaml
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-
 Texts = Annotated[list[Text], Field(min_length=1, max_length=500)]
-
 UNITS = "a currency (ISO 4217) and a power of ten in words, such as USD mn, CNY 亿, INR crore, EUR thousand, RUB млрд"
 
 RowNumber = Annotated[int, Field(ge=1, le=100_000)]
-
 RowNumbers = Annotated[list[RowNumber], Field(min_length=1, max_length=4)]
 
 
@@ -80,22 +78,13 @@ class Period(Axis):
         return self
 
 
-def _known_unit(text: str) -> str:
-    """Refuse what is no currency and power of ten."""
-    to_unit(text)
-    return text
-
-
 class ValueColumn(Strict):
     """Values of one flow: a column, or without one all columns for which the rows of names say enough."""
 
     column: Text | None = None
     flow: Literal["total", "export", "import"] | None = None
-    unit: Annotated[Text, AfterValidator(_known_unit)] | None = None
+    unit: Annotated[Text, AfterValidator(lambda text: to_unit(text) and text)] | None = None
     valuation: Literal["", "FOB", "CIF", "FOB + CIF"] = ""
-
-
-ROLES = ("reporter", "partner", "flow", "unit", "period")
 
 
 def _known_encoding(name: str) -> str:
@@ -140,7 +129,11 @@ class Mapping(Strict):
     @property
     def axes(self) -> dict[str, Axis]:
         """What is said of every value, where it stands."""
-        return {role: axis for role in ROLES if (axis := getattr(self, role))}
+        return {
+            role: axis
+            for role in ("reporter", "partner", "flow", "unit", "period")
+            if (axis := getattr(self, role))
+        }
 
     @property
     def columns(self) -> list[str]:
@@ -199,8 +192,10 @@ def checked(content: Any, where: str = "") -> Mapping:
     try:
         return Mapping.model_validate(content)
     except ValidationError as error:
-        faults = [(".".join(map(str, one["loc"])) or "file", one) for one in error.errors()]
-        lines = [f"{where}{at}: found {quote(str(one['input']))}, {one['msg']}" for at, one in faults]
+        lines = [
+            f"{where}{'.'.join(map(str, one['loc'])) or 'file'}: found {quote(str(one['input']))}, {one['msg']}"
+            for one in error.errors()
+        ]
         raise UserError("\n".join(lines)) from None
 
 
@@ -212,7 +207,7 @@ def to_yaml(mapping: Mapping) -> str:
     return yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=110)
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema of a mapping file."""
-    draft = "https://json-schema.org/draft/2020-12/schema"
-    return Mapping.model_json_schema(by_alias=True) | {"$schema": draft}
+def schema_text() -> str:
+    """Return the JSON schema of a mapping file, as data/import.schema.json keeps it."""
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(Mapping.model_json_schema(by_alias=True) | draft, ensure_ascii=False, indent=1) + "\n"

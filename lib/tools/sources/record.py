@@ -5,10 +5,9 @@ differs from the one kept is a new row, never a change of the old: a new vintage
 """
 
 import io
-from contextlib import nullcontext
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -16,15 +15,15 @@ from lib import fetched
 from lib import figures as fig
 from lib.analysis.asking import ecb_rates
 from lib.economies import check_currency
-from lib.errors import UserError, list_faults, quote
-from lib.fetched import SERIES, empty, faults_of, files, folder, path_of, read_file, typed
+from lib.errors import UserError, quote, shown_path
+from lib.fetched import SERIES, empty, files, folder, path_of, read_file, typed
 from lib.figures import FLOWS
 from lib.research.files import locked, make_folder, write_atomically
 from lib.series import exchange_rates
 from lib.tools import curation
 from lib.tools.sources import covariates, observations
 from lib.tools.sources.client import NothingThere
-from lib.tools.sources.fetch import Fetched, Imported, fetch, keep
+from lib.tools.sources.fetch import Fetched, fetch
 from lib.tools.sources.observations import Question, name_gaps, periods_of
 from lib.tools.sources.publishers import publisher
 from lib.tools.sources.snapshots import Desk, Snapshot
@@ -57,56 +56,37 @@ def _before(words: pd.Series) -> pd.Series:
     return (words + "; ").where(words != "", "")
 
 
-def _in_currency_of_record(seen: pd.DataFrame, desk: Desk) -> tuple[pd.DataFrame, list[str]]:
-    """Return observations in dollars where rates of their periods are at hand, yuan as they are, and notes.
-
-    Other currencies are converted at the mean of the ECB's daily rates, else, of years, at the average of covariates.csv;
-    where neither has one, values stay in their own currency.
-    """
-    parts, notes = [], []
+def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
+    """Return observations in dollars at the average rate of their periods, yuan and what has none as they are, and notes."""
+    parts, notes = [seen.iloc[:0]], []
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
-            means, words = _rates(str(currency), rows["period"].unique().tolist(), desk)
-            there = rows["period"].isin(list(means))
-            if len(without := rows[~there]):
-                gaps = name_gaps(without["period"].unique(), [])
+            days = ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([])))
+            known = {one: covariates.mean_of(days.dropna(), one, today) for one in rows["period"].unique()}
+            annual = {}
+            if not all(known.values()):
+                by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
+                annual = by_year.get(currency, pd.Series()).rename(str).to_dict()
+            means = rows["period"].map({one: mean or annual.get(one) for one, mean in known.items()})
+            means = means.astype("float64")
+            if gaps := name_gaps(rows["period"][means.isna()].unique(), []):
                 hint = f"for goals first: tradegoals data refresh --currency {currency}"
                 notes.append(f"kept in {currency}, for there is no rate at hand: {gaps}; {hint}")
-                parts.append(without)
-            rows = rows[there]
-            rows = rows.assign(
-                value=rows["value"] / rows["period"].map(means).astype("float64"),
-                unit="USD" + rows["unit"].str[3:],
-                note=_before(rows["note"]) + f"converted from {currency} at {words}",
-                yoy_pct="",
+            parts.append(rows[means.isna()])
+            words = (
+                f"converted from {currency} at the average of the ECB's daily rates, else of covariates.csv"
             )
+            rows = rows.assign(
+                value=rows["value"] / means,
+                unit="USD" + rows["unit"].str[3:],
+                note=_before(rows["note"]) + words,
+                yoy_pct="",
+            )[means.notna()]
         parts.append(rows)
-    return (pd.concat(parts).sort_index() if parts else seen), notes
-
-
-def _rates(currency: str, periods: list[str], desk: Desk) -> tuple[dict[str, float], str]:
-    """Units of a currency per dollar by period, as far as they are known, and whose rates they are."""
-    found = dict[str, float]()
-    if at_ecb := check_currency(currency) in ecb_rates():
-        days, _ = covariates.ecb_daily(currency, desk)
-        means = {period: covariates.mean_of(days, period, desk.today) for period in periods}
-        found = {period: mean for period, mean in means.items() if mean}
-    if without := [period for period in periods if period not in found and len(period) == 4]:
-        annual = exchange_rates(fig.load_covariates(), pd.Timestamp(desk.today))
-        by_year = annual[currency].dropna() if currency in annual else pd.Series(dtype="float64")
-        found |= {period: float(by_year[int(period)]) for period in without if int(period) in by_year.index}
-    return found, "the mean of the ECB's daily rates" if at_ecb else "annual averages of covariates.csv"
+    return pd.concat(parts).sort_index(), notes
 
 
 WORLD = "World"
-
-
-class Added(NamedTuple):
-    """How many fetched rows were new, a changed value, or known already."""
-
-    new: int
-    changed: int
-    same: int
 
 
 @dataclass(frozen=True)
@@ -115,7 +95,7 @@ class Written:
 
     reporter: str
     partner: str
-    added: Added
+    added: tuple[int, ...]  # how many values were new, changed, or known already
     first: str = ""
     last: str = ""
     notes: list[str] = field(default_factory=list)
@@ -131,105 +111,97 @@ class Written:
 
 def fetch_pair(question: Question, desk: Desk) -> list[Written]:
     """Fetch a pair and, for what they say beside it, the reporter's trade with the world and the partner's own view."""
-    own, other = question.reporters[0].name, question.partners[-1].name if question.partners else WORLD
+    own, other = question.reporters[0].name, (question.partners or ())[-1].name
     answer = fetch(question, desk)
-    found, notes, written = answer.observations, answer.notes, []
-    if not ((found["reporter"] == own) & (found["partner"] == other)).any():
-        said = "; ".join([str(question), *notes[:3]])
-        raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
     sides = [(own, other), (other, own)][: len(question.reporters)]
-    for one, two in dict.fromkeys(pair for side in sides for pair in (side, (side[0], WORLD))):
-        rows = found[(found["reporter"] == one) & (found["partner"] == two)]
-        if rows.empty and (one, two) == (other, WORLD):
-            continue
-        gaps = gaps_of(question, one, two, rows) if len(rows) else []
-        written.append(write(one, two, replace(answer, observations=rows, notes=notes + gaps), desk))
-        notes = []
-    return written
+    wanted = dict.fromkeys(pair for side in sides for pair in (side, (side[0], WORLD)))
+    by_pair = dict(list(answer.observations.groupby(["reporter", "partner"])))
+    if (own, other) not in by_pair:
+        said = "; ".join([str(question), *answer.notes[:3]])
+        raise NothingThere(f"{publisher(question.source).title}: found nothing, expected {said}")
+    found = {pair: by_pair[pair] for pair in wanted if pair in by_pair}
+    rows, notes = figures_of(replace(answer, observations=pd.concat(found.values())), desk.today)
+    written = {(one.reporter, one.partner): one for one in append(rows)}
+    for pair in wanted:
+        if pair in found:
+            notes += gaps_of(question, *pair, found[pair])
+            written[pair], notes = replace(written[pair], notes=notes), []
+    nothing = 0, 0, 0
+    return [written.get(pair, Written(*pair, nothing)) for pair in wanted if pair in found or pair[0] == own]
 
 
 def gaps_of(question: Question, reporter: str, partner: str, rows: pd.DataFrame) -> list[str]:
     """Name the periods of a pair without a value: together where its flows lack the same, else flow by flow."""
     asked_for = periods_of(question.years, question.freq)
     gaps = {flow: name_gaps(asked_for, rows.loc[rows["flow"] == flow, "period"]) for flow in FLOWS}
-    if len(set(gaps.values())) == 1:
-        gaps = {"": gaps[FLOWS[0]]}
-    own = {", ".join(filter(None, [f"{reporter}–{partner}", flow])): gap for flow, gap in gaps.items()}
-    return [f"{name}: no value for {gap}" for name, gap in own.items() if gap]
+    together = len(set(gaps.values())) == 1
+    named = {"": gaps[FLOWS[0]]} if together else {f", {flow}": gap for flow, gap in gaps.items()}
+    return [f"{reporter}–{partner}{flow}: no value for {gap}" for flow, gap in named.items() if gap]
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What would be written for one reporter: what was read, how new each of it is, the whole file with it, its new rows."""
+    """What would be written for one reporter: the whole file, its new rows, and what that is of each pair."""
 
     path: Path
-    wanted: pd.DataFrame
-    state: pd.Series  # of each row that is wanted: which field of `Added` counts it
     rows: pd.DataFrame
     news: pd.DataFrame
-
-    def written(self) -> list[Written]:
-        """What is written of each pair."""
-        pairs = self.wanted.groupby(["reporter", "partner"], sort=True)
-        return [
-            Written(str(one), str(other), _added(self.state[rows.index]), *_span(rows))
-            for (one, other), rows in pairs
-        ]
+    written: list[Written]
 
 
-def _added(state: pd.Series) -> Added:
-    return Added(*(int((state == name).sum()) for name in Added._fields))
+def _written(wanted: pd.DataFrame, state: pd.Series) -> list[Written]:
+    """What is written of each pair, and its first and last period: a year, else a month."""
+    found = []
+    for (reporter, partner), rows in wanted.groupby(["reporter", "partner"]):
+        start, end = rows["period_start"], rows["period_end"]
+        whole = (start.dt.month == 1) & ((end - start).dt.days > 360)
+        first, last = (day.dt.strftime("%Y-%m").mask(whole, day.dt.strftime("%Y")) for day in (start, end))
+        added = tuple(int((state[rows.index] == name).sum()) for name in ("new", "changed", "same"))
+        found.append(Written(str(reporter), str(partner), added, first.min(), last.max()))
+    return found
 
 
-def _span(rows: pd.DataFrame) -> tuple[str, str]:
-    """The first and last period of figures: years where all are whole ones, else months."""
-    first, last = rows["period_start"].min(), rows["period_end"].max()
-    longest = (rows["period_end"] - rows["period_start"]).dt.days.min() > 300
-    form = "%Y" if longest and (first.month, last.month) == (1, 12) else "%Y-%m"
-    return first.strftime(form), last.strftime(form)
-
-
-def plan_import(
-    imported: Imported, desk: Desk, more_codes: dict[str, str] | None = None
-) -> tuple[list[Draft], list[str]]:
-    """Return what an import would write, computed years and totals too; another reading of the same file is replaced."""
-    answer = imported.fetched
-    if answer.observations.empty:
-        raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
-    seen, _ = observations.with_totals(observations.with_years(answer.observations))
-    codes = curation.codes() | (more_codes or {})
-    _check_codes(seen, codes)
-    seen, notes = _in_currency_of_record(seen, desk)
-    rows = _figures_from(seen.reset_index(drop=True), answer.snapshots)
-    drafts = [_draft(part, codes, reread=True) for _, part in rows.groupby("reporter")]
-    if faults := [fault for draft in drafts for fault in faults_of(draft.rows, draft.path)]:
-        raise UserError(list_faults(faults))
-    return drafts, answer.notes + notes
-
-
-def _check_codes(seen: pd.DataFrame, codes: dict[str, str]) -> None:
-    """Refuse places of which no key can be made."""
-    if without := sorted({*seen["reporter"].unique(), *seen["partner"].unique()} - set(codes)):
+def figures_of(
+    answer: Fetched, today: str, more_codes: dict[str, str] | None = None, imported: bool = False
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return an answer as figures of the record without their ids, and notes; of an import with computed years and totals."""
+    seen = answer.observations.reset_index(drop=True)
+    if imported:
+        if seen.empty:
+            raise UserError("; ".join(["found no value that the mapping names", *answer.notes]))
+        seen, _ = observations.with_totals(observations.with_years(seen))
+    places = {*seen["reporter"].unique(), *seen["partner"].unique()}
+    if without := sorted(places - set(curation.codes() | (more_codes or {}))):
         option = f'--place "{without[0]}, KIND, PARENT" (city, province or region; the place it is a part of)'
         expected = f"a row of it in reporters.csv, which `data import` adds with {option}"
         raise UserError(f"code: found none for {quote(without[0])}, expected {expected}")
+    seen, notes = _in_currency_of_record(seen, today)
+    return _figures_from(seen, answer.snapshots), answer.notes + notes
 
 
-def write_import(imported: Imported, desk: Desk) -> tuple[list[Draft], Path | None]:
-    """Keep a file that was read, and write its figures, all or none; return what was written and where the mapping lies."""
+def drafts_of(
+    rows: pd.DataFrame, more_codes: dict[str, str] | None = None, reread: bool = False
+) -> list[Draft]:
+    """Return what would be written of figures; with `reread` another reading of the same answers is replaced."""
+    codes = curation.codes() | (more_codes or {})
+    return [_draft(part, codes, reread) for _, part in rows.groupby("reporter")]
+
+
+def append(rows: pd.DataFrame, reread: bool = False) -> list[Written]:
+    """Write what is new of figures (`figures_of`), all or none; a value that is known already is left as it is."""
     make_folder(folder())
     with locked(folder()):
-        drafts, _ = plan_import(imported, desk)
-        path = keep(imported, desk.store)
+        drafts = drafts_of(rows, reread=reread)
         for draft in drafts:
-            _write_file(draft.rows, draft.path)
-    return drafts, path
+            if len(draft.news) or reread:
+                _write_file(draft.rows, draft.path)
+    return [one for draft in drafts for one in draft.written]
 
 
 def remove(source: str) -> int:
     """Take the figures of a source back; its snapshots stay. Return how many there were."""
     removed = 0
-    with locked(folder()) if folder().is_dir() else nullcontext():
+    with locked(folder()):
         for path in files():
             rows = read_file(path)
             kept = rows[rows["source"] != source]
@@ -241,39 +213,13 @@ def remove(source: str) -> int:
     return removed
 
 
-def write(reporter: str, partner: str, answer: Fetched, desk: Desk) -> Written:
-    """Write the figures of an answer, all of one reporter."""
-    seen = answer.observations.reset_index(drop=True)
-    if seen.empty:
-        return Written(reporter, partner, Added(0, 0, 0), notes=answer.notes)
-    _check_codes(seen, curation.codes())
-    seen, notes = _in_currency_of_record(seen, desk)
-    added = append(_figures_from(seen, answer.snapshots))
-    periods = seen["period"].str[:7]
-    return Written(reporter, partner, added, periods.min(), periods.max(), answer.notes + notes)
-
-
 def read_years(text: str) -> range:
     """Years as a user writes them: "2000-2024" or "2024"."""
-    first, _, last = text.partition("-")
-    try:
-        years = range(int(first), int(last or first) + 1)
-    except ValueError:
-        years = range(0)
-    if not len(years) or not 1900 <= years[0] <= years[-1] <= 2100:
+    match = re.fullmatch("((?:19|20)[0-9]{2})(?:-((?:19|20)[0-9]{2}))?", text)
+    if not match or not (years := range(int(match[1]), int(match[2] or match[1]) + 1)):
         expected = "a year, or the first and the last, such as 2000-2024"
         raise UserError(f"years: found {quote(text)}, expected {expected}")
     return years
-
-
-def append(rows: pd.DataFrame) -> Added:
-    """Write what is new of one reporter's rows (`_figures_from`); a value that is known already is left as it is."""
-    make_folder(folder())
-    with locked(folder()):
-        draft = _draft(rows, curation.codes())
-        if len(draft.news):
-            _write_file(draft.rows, draft.path)
-    return _added(draft.state)
 
 
 def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) -> Draft:
@@ -293,18 +239,24 @@ def _draft(wanted: pd.DataFrame, codes: dict[str, str], reread: bool = False) ->
         state = state.mask(known["there"].notna(), "changed").mask(known["value"] == wanted["value"], "same")
     news = _with_ids(wanted[state != "same"], before, codes)
     rows = pd.concat([before, news], ignore_index=True) if len(news) else before
-    return Draft(path, wanted, state, rows, news)
+    for name, is_other in (
+        ("figure_id", rows["figure_id"].duplicated()),
+        ("reporter", rows["reporter"] != wanted["reporter"].iloc[0]),
+    ):
+        if is_other.any():  # two names may make one file; it would lock the collection
+            found = f"{name} {quote(rows.loc[is_other, name].iloc[0])} beside others"
+            raise UserError(f"{shown_path(path)}: found {found}, expected keys used once, of one reporter")
+    return Draft(path, rows, news, _written(wanted, state))
 
 
 def _with_ids(news: pd.DataFrame, before: pd.DataFrame, code: dict[str, str]) -> pd.DataFrame:
     """New rows with keys that say their source, IN-RU-total-2024-imf-a; the next letter for the next print of a period."""
     if news.empty:
         return news
-    days = news[["period_start", "period_end"]]
-    spans = days.drop_duplicates()
-    spans = spans.assign(code=[curation.period_code(*span) for span in spans.itertuples(index=False)])
-    stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"] + "-"
-    stem = stem + days.merge(spans, how="left")["code"].to_numpy() + "-" + news["source"]
+    spans = pd.Series([*zip(news["period_start"], news["period_end"], strict=True)], news.index)
+    period = spans.map({span: curation.period_code(*span) for span in spans.unique()})
+    stem = news["reporter"].map(code) + "-" + news["partner"].map(code) + "-" + news["flow"]
+    stem += "-" + period + "-" + news["source"]
     printed = before["figure_id"].str.replace(r"-[a-z]+$", "", regex=True).value_counts()
     place = stem.map(printed).fillna(0).astype("int64") + stem.groupby(stem).cumcount()
     return news.assign(figure_id=stem + "-" + place.map(curation.letter_of).astype("str"))
@@ -321,9 +273,8 @@ def write_parquet(rows: pd.DataFrame, path: Path) -> None:
     import pyarrow.parquet as pq
 
     buffer, table = io.BytesIO(), pa.Table.from_pandas(rows, preserve_index=False)
-    with pq.ParquetWriter(buffer, table.schema, compression="zstd", write_page_checksum=True) as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({fetched.SEAL: fetched.UNSEALED})
+    table = table.replace_schema_metadata({**table.schema.metadata, fetched.SEAL: fetched.UNSEALED})
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     content = buffer.getvalue()
     place, digest = fetched.seal_of(content)
     write_atomically(path, content[:place] + digest + content[place + len(digest) :])
@@ -347,11 +298,6 @@ def sources() -> pd.DataFrame:
     parts = [read_file(path, names) for path in files()]
     rows = pd.concat(parts) if parts else empty()[names]
     pairs = rows.drop_duplicates(["source", "reporter", "partner"]).groupby("source").size()
-    told = rows.groupby("source").agg(
-        values=("source", "size"),
-        first=("period_start", "min"),
-        last=("period_end", "max"),
-        updated=("published", "max"),
-        publisher=("publisher", "last"),
-    )
+    ends = {"first": ("period_start", "min"), "last": ("period_end", "max"), "updated": ("published", "max")}
+    told = rows.groupby("source").agg(values=("source", "size"), publisher=("publisher", "last"), **ends)
     return told.assign(pairs=pairs)

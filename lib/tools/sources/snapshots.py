@@ -8,21 +8,23 @@ A record's folder is named by the question (source, path and parameters, not the
 is ever overwritten: an answer that has changed is another body and another record, that is, a new vintage. Two processes
 may write at once, and a stop at any moment leaves a file whole or absent.
 
-One question, answered from the store where it holds a fresh enough answer, else by the source.
 """
 
 import gzip
 import hashlib
 import json
 import os
-import re
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AwareDatetime, Field
+from pydantic.dataclasses import dataclass as checked
 
 from lib.errors import Fault, UserError, shown_path
 from lib.package import data_dir
@@ -31,7 +33,7 @@ from lib.tools.sources.client import Answer, Client, Request, get
 from lib.tools.sources.publishers import Publisher, base_of, key_of, publisher
 
 
-@dataclass(frozen=True)
+@checked(frozen=True, config={"extra": "forbid"})
 class Snapshot:
     """The record of one answer."""
 
@@ -39,11 +41,11 @@ class Snapshot:
     path: str
     params: tuple[tuple[str, str], ...]
     url: str
-    retrieved: datetime
+    retrieved: AwareDatetime
     status: int
     media: str
     headers: tuple[tuple[str, str], ...]
-    sha256: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     bytes: int
     title: str
     authority: str
@@ -55,40 +57,32 @@ class Snapshot:
         return self.retrieved.date().isoformat()
 
 
-def open_store(folder: str | Path | None = None) -> Path:
-    """Return a folder for snapshots, by default `folder_of`, made if need be."""
-    path = Path(folder) if folder else folder_of()
-    make_folder(path)
-    return path
-
-
 def folder_of() -> Path:
-    """Return the folder of the snapshots, there or not: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
+    """Return the folder of the snapshots: that of `TRADEGOALS_SNAPSHOTS`, else data/snapshots."""
     return Path(os.environ.get("TRADEGOALS_SNAPSHOTS") or data_dir() / "snapshots")
 
 
-def save(store: Path, request: Request, answer: Answer, *, facts: Publisher | None = None) -> Snapshot:
-    """Keep an answer: its body where it is new, and a record; `facts` of a source that is none of `publishers`."""
-    snapshot = record_of(request, answer, facts)
-    try:
-        read_body(store, snapshot)
-    except UserError:  # not there yet, or damaged
-        _write(body_path(store, snapshot.sha256), answer.body)
-    if not (path := place_of(store, snapshot)).exists():
-        record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
-        record |= {"checksum": _checksum(record)}
-        _write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
-    return snapshot
-
-
 def record_of(request: Request, answer: Answer, facts: Publisher | None = None) -> Snapshot:
-    """Return the record of an answer, not yet kept."""
+    """Return the record of an answer, not yet kept; `facts` of a source that is none of `publishers`."""
     facts = facts or publisher(request.source)
     question = request.source, request.path, request.params
     came = answer.url, answer.received, answer.status, answer.media, answer.headers
     body = hashlib.sha256(answer.body).hexdigest(), len(answer.body)
     about = (*question, *came, *body, facts.title, facts.authority, facts.licence)
     return Snapshot(*about)
+
+
+def save(store: Path, snapshot: Snapshot, body: bytes) -> Snapshot:
+    """Keep an answer: its body where it is new, and its record; return the first record of its vintage."""
+    try:
+        read_body(store, snapshot)
+    except UserError:  # not there yet, or damaged
+        _write(body_path(store, snapshot.sha256), body)
+    if not (path := place_of(store, snapshot)).exists():
+        record = asdict(snapshot) | {"retrieved": snapshot.retrieved.isoformat()}
+        record |= {"checksum": _checksum(record)}
+        _write(path, (json.dumps(record, ensure_ascii=False, sort_keys=True) + "\n").encode())
+    return first_of(store, snapshot)
 
 
 def place_of(store: Path, snapshot: Snapshot) -> Path:
@@ -109,7 +103,6 @@ def _records_of(store: Path, question: Request | Snapshot) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file, compressed where its name says so."""
     make_folder(path.parent)
     write_atomically(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
@@ -124,42 +117,31 @@ def read_record(path: Path) -> Snapshot:
         record: dict[str, Any] = json.loads(path.read_bytes())
         if record.pop("checksum", "") not in ("", _checksum(record)):  # older versions wrote none
             raise ValueError("its checksum is another")
-        pairs = {name: tuple((str(a), str(b)) for a, b in record[name]) for name in ("params", "headers")}
-        retrieved = datetime.fromisoformat(record["retrieved"])
-        snapshot = Snapshot(**{**record, **pairs, "retrieved": retrieved})
-        if retrieved.tzinfo is None or not re.fullmatch("[0-9a-f]{64}", snapshot.sha256):
-            raise ValueError("time without a zone, or no checksum")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        found = f"no record of a snapshot ({error})"
+        return Snapshot(**record)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        found = f"no record of a snapshot ({str(error).partition(chr(10))[0]})"
         raise UserError(f"{shown_path(path)}: found {found}, expected one") from None
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read: {error.strerror}") from None
-    return snapshot
 
 
-def records(store: Path, request: Request) -> list[Snapshot]:
+def records(store: Path, question: Request | Snapshot) -> list[Snapshot]:
     """Return all answers to a question, oldest first."""
-    return [read_record(path) for path in sorted(_records_of(store, request).glob("*.json"))]
+    return [read_record(path) for path in sorted(_records_of(store, question).glob("*.json"))]
 
 
-def latest(store: Path, request: Request, now: datetime, max_age: timedelta | None = None) -> Snapshot | None:
-    """Return the last answer to a question, or None where there is none, or none younger than `max_age`."""
-    last = next(reversed(records(store, request)), None)
-    return last if last and (max_age is None or now - last.retrieved <= max_age) else None
+def vintages(store: Path, question: Request | Snapshot) -> list[Snapshot]:
+    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
+    return [next(same) for _, same in groupby(records(store, question), key=lambda one: one.sha256)]
 
 
-def first_of(store: Path, request: Request, snapshot: Snapshot) -> Snapshot:
+def first_of(store: Path, snapshot: Snapshot) -> Snapshot:
     """Return the first record of the vintage that a snapshot belongs to: from then on it was known.
 
     An answer that came, was replaced and comes again begins a vintage of its own.
     """
-    same = [one for one in vintages(store, request) if one.sha256 == snapshot.sha256]
+    same = [one for one in vintages(store, snapshot) if one.sha256 == snapshot.sha256]
     return next((one for one in reversed(same) if one.retrieved <= snapshot.retrieved), snapshot)
-
-
-def vintages(store: Path, request: Request) -> list[Snapshot]:
-    """Return the first record of each different answer, oldest first: an answer that came again is no new vintage."""
-    return [next(same) for _, same in groupby(records(store, request), key=lambda one: one.sha256)]
 
 
 def read_body(store: Path, snapshot: Snapshot) -> bytes:
@@ -186,21 +168,12 @@ def check_store(store: Path) -> list[Fault]:
         try:
             read_body(store, read_record(path))
         except UserError as error:
-            expected = "a record with its body; fetching mends it"
-            if path.suffix == UNREADABLE:
-                expected = "none: it was set aside, and may be removed"
             found = str(error).removeprefix(f"{shown_path(path)}: found ").partition(", expected ")[0]
-            faults.append(Fault(shown_path(path), 1, "", found, expected))
+            aside = "none: it was set aside, and may be removed" * (path.suffix == UNREADABLE)
+            faults.append(
+                Fault(shown_path(path), 1, "", found, aside or "a record with its body; fetching mends it")
+            )
     return faults
-
-
-def _set_aside(store: Path, request: Request) -> None:
-    """Take records of a question that cannot be read, such as those of an older version, out of the way."""
-    for path in _records_of(store, request).glob("*.json"):
-        try:
-            read_record(path)
-        except UserError:
-            path.replace(path.with_name(path.name + UNREADABLE))
 
 
 Content = TypeVar("Content")
@@ -221,26 +194,29 @@ class Desk:
         return self.client.now().date().isoformat()
 
     def request(
-        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), **more: Any
+        self, source: str, path: str, params: tuple[tuple[str, str], ...] = (), lasting: bool = False
     ) -> Request:
         """Return a question to a source, at its address, with its pace and key."""
         facts, base = publisher(source), base_of(source, self.client.bases, self.client.allow_http)
-        about: dict[str, Any] = {"pace": facts.pace, "key": key_of(source), "key_header": facts.key_header}
-        return Request(source, base, path, params, **about, **more)
+        sent = facts.pace, lasting, key_of(source), facts.key_header
+        return Request(source, base, path, params, tuple(facts.media), *sent)
 
     def ask(self, request: Request, read: Callable[[bytes, str], Content]) -> tuple[Content, Snapshot]:
         """Return what `read` makes of an answer (body, address), and the first record of its vintage; a refused one is put aside."""
-        any_age = self.offline or request.lasting
+        any_age, kept = self.offline or request.lasting, None
         try:
-            kept = latest(self.store, request, self.client.now(), None if any_age else self.max_age)
-            if kept and (any_age or self.max_age is not None):
-                content = read(read_body(self.store, kept), kept.url)
-                return content, first_of(self.store, request, kept)
+            kept = next(reversed(records(self.store, request)), None)
+            age = self.client.now() - kept.retrieved if kept else timedelta(0)
+            if kept and (any_age or (self.max_age is not None and age <= self.max_age)):
+                return read(read_body(self.store, kept), kept.url), first_of(self.store, kept)
         except UserError as error:  # of a store that is damaged, or that an older version wrote
             if self.offline:
                 raise UserError(f"{error}; without --offline it is asked for anew") from None
-            _set_aside(self.store, request)
-            kept = None
+            for path in _records_of(self.store, request).glob("*.json"):
+                with suppress(UserError):
+                    read_record(path)
+                    continue
+                path.replace(path.with_name(path.name + UNREADABLE))
         if self.offline:
             raise UserError(f"offline: no snapshot of {request.url}; run once without --offline")
         hint = f" (--offline uses the snapshot of {kept.day})" if kept else ""
@@ -248,10 +224,10 @@ class Desk:
             answer = get(self.client, request)
         except UserError as error:
             raise type(error)(f"{error}{hint}") from None
+        snapshot = record_of(request, answer)
         try:
             content = read(answer.body, answer.url)
         except UserError as error:
-            aside = self.store / "refused" / f"{hashlib.sha256(answer.body).hexdigest()}.gz"
-            _write(aside, answer.body)
+            _write(aside := self.store / "refused" / f"{snapshot.sha256}.gz", answer.body)
             raise UserError(f"{error}; what came is in {shown_path(aside)}{hint}") from None
-        return content, first_of(self.store, request, save(self.store, request, answer))
+        return content, save(self.store, snapshot, answer.body)

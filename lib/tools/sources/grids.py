@@ -1,0 +1,439 @@
+"""A file that somebody downloaded as tables of cells: text, numbers, days or None; bounded in size.
+
+What a file is, its first bytes say: CSV, a workbook, HTML, XML, JSON or SDMX. What merged cells say stands in each of them.
+"""
+
+import csv
+import io
+import os
+import re
+import unicodedata
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache, reduce
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.errors import UserError, nearest, quote, read_bytes, shown_path
+from lib.tools.sources.client import refuse
+from lib.tools.sources.tables import decode_text, parse_html, parse_json, parse_xml
+
+LARGEST = 200_000_000  # bytes of a file, and of a workbook when unpacked
+WIDEST = 2_000  # columns
+LONGEST = 1_100_000  # rows
+MOST = 20_000_000  # cells, empty ones between others counted
+
+Cell = str | float | int | datetime | date | None
+Grid = np.ndarray[Any, np.dtype[np.object_]]
+
+
+@dataclass
+class Table:
+    """Rows and columns of cells, and where they stood."""
+
+    text: Grid  # `text_of` each cell
+    exact: np.ndarray[Any, np.dtype[np.bool_]]  # where a number was stored, not its text
+    lengths: list[int]  # of the rows as they stood there
+    name: str = ""  # of the sheet; blank where there is one table alone
+    separator: str = ""  # of a CSV, as its encoding
+    encoding: str = ""
+    notes: list[str] = field(default_factory=list)  # such as of formulas without values
+
+
+def each(read: Callable[[Any], Any], cells: Grid) -> Any:
+    """What a function makes of every cell."""
+    return np.frompyfunc(read, 1, 1)(cells)
+
+
+def text_of(cell: Cell) -> str:
+    """Return a cell as text on one line, its spaces plain; a whole number without decimals, a day as YYYY-MM-DD."""
+    if isinstance(cell, str):
+        return " ".join(cell.split()) if cell.isascii() else _plain(cell)
+    if cell is None:
+        return ""
+    if isinstance(cell, date):
+        return cell.isoformat()[:10]
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+@lru_cache(maxsize=100_000)
+def _plain(text: str) -> str:
+    # Superscript digits mark footnotes: they go before anything takes them for digits.
+    marked = re.sub("[*†‡§¹²³⁰⁴-⁹ᵃ-ᵿ]", "*", text)
+    return " ".join(unicodedata.normalize("NFKC", marked).replace("\u2212", "-").split())
+
+
+def table_of(rows: Iterable[list[Any]], where: str, **about: Any) -> Table:
+    """Return rows of any length as a table; more than can be held are refused."""
+    kept: list[list[Any]] = []
+    for row in islice(rows, LONGEST + 1):
+        if len(row) > WIDEST:
+            raise refuse(where, f"a row of more than {WIDEST} cells", "a smaller table")
+        kept.append(row)
+    width = max(map(len, kept), default=0)
+    if len(kept) > LONGEST or len(kept) * width > MOST:
+        raise refuse(where, f"{len(kept)} or more rows and {width} columns", "a smaller table")
+    cells = np.full((len(kept), width), None, dtype=object)
+    for number, row in enumerate(kept):
+        cells[number, : len(row)] = row
+    exact = each(lambda cell: isinstance(cell, float), cells).astype(bool)
+    return Table(each(text_of, cells), exact, [*map(len, kept)], **about)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a regular file of bearable size."""
+    with suppress(OSError):  # `read_bytes` says what is wrong
+        if (size := path.stat().st_size) > LARGEST:
+            raise refuse(shown_path(path), f"{size} bytes", f"at most {LARGEST}")
+    return read_bytes(path)
+
+
+def read_tables(body: bytes, where: str, about: Iterable[str | None]) -> list[Table]:
+    """Return the tables of a file in which something stands; `about` are encoding, separator and the name of one, or None."""
+    encoding, separator, sheet = about
+    tables = _of_content(body, where, encoding, separator)
+    if sheet is not None:
+        by_name = {table.name or str(number): table for number, table in enumerate(tables, 1)}
+        if sheet not in by_name:
+            raise refuse(where, f"no sheet {quote(sheet)}", nearest(sheet, by_name))
+        tables = [by_name[sheet]]
+    if not (filled := [table for table in tables if (table.text != "").any()]):
+        raise refuse(where, "nothing in it", "a table")
+    return filled
+
+
+def _of_content(body: bytes, where: str, encoding: str | None, separator: str | None) -> list[Table]:
+    if body.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
+        return _read_workbook(body, where)
+    text, encoding = _to_text(body, where, encoding)
+    start = text[:4000].lstrip().casefold()
+    if start.startswith("<"):
+        is_page = re.search("<(!doctype )?html", start) or ("<table" in start and "<workbook" not in start)
+        return _read_html(text, where) if is_page else _read_xml(text, where)
+    if start.startswith(("[", "{")):
+        return [_of_records(_json_records(text, where), where)]
+    return [_read_csv(text, where, encoding, separator)]
+
+
+# --- text ---
+
+_WORDS = re.compile(r"(?:19|20)\d\d年|出口|进口|進口|年份|экспорт|импорт|товарооборот|период|год;|輸出|輸入")
+_LIKELY = ("gb18030", "cp1251", "cp1252", "big5", "shift_jis", "euc_kr", "cp1250", "koi8_r")
+
+
+def _to_text(body: bytes, where: str, encoding: str | None) -> tuple[str, str]:
+    """Return a body as text, and its encoding: the one given, UTF-8 where it is that, else the likeliest."""
+    if encoding or body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return decode_text(body, where, encoding or "utf-8"), encoding or "utf-16"
+    for name in [f"utf-16-{'be' if body[:1] == bytes(1) else 'le'}"] * (b"\0" in body[:2]) + ["utf-8-sig"]:
+        with suppress(UnicodeDecodeError):
+            return body.decode(name), name.removesuffix("-sig")
+    from charset_normalizer import from_bytes
+
+    errors = "strict" if len(body) <= 20_000 else "ignore"
+    for name in _LIKELY:  # a short text says little of its encoding but by its words
+        with suppress(UnicodeDecodeError):
+            if _WORDS.search(body[:20_000].decode(name, errors).casefold()):
+                return decode_text(body, where, name), name
+    likely = [*_LIKELY, "utf_16_le", "utf_16_be"]
+    best = from_bytes(body[:200_000], cp_isolation=likely, threshold=0.4, steps=5, chunk_size=512).best()
+    if best is None or (b"\0" in body[:1000] and not best.encoding.startswith("utf_16")):
+        found = "bytes that are text in no encoding that it looks like"
+        raise refuse(where, found, "a table, or `encoding` in the mapping")
+    return decode_text(body, where, best.encoding), best.encoding
+
+
+def _read_csv(text: str, where: str, encoding: str, separator: str | None) -> Table:
+    """Return the rows of a CSV; a TSV of Eurostat has several columns in its first, whose last name is that of the others."""
+    found = separator or _find_separator(text)
+    csv.field_size_limit(1_000_000)
+    try:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=found, strict=True)
+        table = table_of(lines, where, separator=found, encoding=encoding)
+    except csv.Error as error:
+        raise refuse(where, f"rows that cannot be read ({error})", "a CSV with quotes in pairs") from None
+    if found == "\t" and re.fullmatch(_EUROSTAT, table.text[0, 0]):
+        many = table.text[0, 0].count(",") + 1
+        rows = ([*re.split(r"[,\\]", first)[:many], *rest] for first, *rest in table.text)
+        return table_of(rows, where, separator=found, encoding=encoding)
+    return table
+
+
+_EUROSTAT = r"[^\t]+,[^\t]+\\\w+"
+
+
+def _find_separator(text: str) -> str:
+    """Return the separator that gives most of the first lines one width; where two do, the comma stands before decimals."""
+    lines = text[:100_000].splitlines()[:200]
+    if lines and re.match(rf"{_EUROSTAT}\t", lines[0]):
+        return "\t"
+
+    def score(mark: str) -> tuple[int, int]:
+        try:
+            widths = Counter(len(row) for row in csv.reader(lines, delimiter=mark) if any(row))
+        except csv.Error:
+            return 0, 0
+        return max(((count, width) for width, count in widths.items() if width > 1), default=(0, 0))
+
+    return max((";", "\t", "|", ","), key=score)
+
+
+# --- markup ---
+
+
+def _read_html(text: str, where: str) -> list[Table]:
+    """Return the tables of a web page that hold no other table."""
+    found = parse_html(text, where).xpath("//table[not(.//table)]")
+    if not found:
+        raise refuse(where, "a web page without a table", "a table")
+    names = map(str, range(1, len(found) + 1)) if len(found) > 1 else [""]
+    return [
+        table_of(_spread(one.iter("tr")), where, name=name) for one, name in zip(found, names, strict=True)
+    ]
+
+
+def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
+    """Rows of a page's table, or of an Excel 2003 sheet, what spanned cells say in each of them."""
+    below: dict[int, tuple[int, Cell]] = {}  # by column: how many rows a cell still reaches down
+    number = 0
+    for one in rows:
+        index = max(_count(one, "Index"), number + 1)
+        yield from ([] for _ in range(number + 1, index))
+        number = index
+        row: list[Cell] = []
+        cells = [*one.iterchildren("td", "th", "{*}Cell")]
+        for cell in [*cells[: WIDEST + 1], None]:
+            while len(row) in below:
+                left, said = below.pop(len(row))
+                below |= {len(row): (left - 1, said)} if left > 1 else {}
+                row.append(said)
+            if cell is None:
+                break
+            index, across, down = _spans(cell) if cell.attrib else (0, 1, 1)
+            row += [None] * (index - 1 - len(row))
+            said = " ".join(cell.itertext())
+            for _ in range(across):
+                below |= {len(row): (down - 1, said)} if down > 1 else {}
+                row.append(said)
+        yield row
+
+
+def _spans(cell: Any) -> tuple[int, int, int]:
+    """At which place of its row a cell says to stand, and how far it reaches across and down."""
+    across = max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1)
+    down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
+    return min(_count(cell, "Index"), WIDEST + 2), min(across, 1000), down
+
+
+def _count(element: Any, name: str) -> int:
+    """A number that an attribute says, 0 without one."""
+    text = element.get(name) or element.get(f"{_EXCEL}{name}") or ""
+    return min(int(text), LONGEST) if re.fullmatch("[0-9]{1,8}", text) else 0
+
+
+_EXCEL = "{urn:schemas-microsoft-com:office:spreadsheet}"
+
+
+def _read_xml(text: str, where: str) -> list[Table]:
+    """Return the sheets of an Excel 2003 workbook, the observations of SDMX-ML, or the records of other XML."""
+    content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).strip().encode("utf-8", "replace")
+    root = parse_xml(content, where, "complete XML")
+    if sheets := root.findall("{*}Worksheet"):
+        return [
+            table_of(_spread(one.iter("{*}Row")), where, name=one.get(f"{_EXCEL}Name", "")) for one in sheets
+        ]
+    records = [_sdmx_record(one) for one in root.iter("{*}Obs")]
+    fields = ([leaf for leaf in one if not len(leaf)] for one in root.iter())
+    others = [{_tag(leaf): leaf.get("value") or leaf.text for leaf in one} for one in fields if len(one) > 1]
+    return [_of_records(records or others, where)]
+
+
+def _tag(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _sdmx_record(obs: Any) -> dict[str, Cell]:
+    """Dimensions and attributes of an observation and of the series around it, in the generic and the specific form."""
+    names = {"ObsDimension": "TIME_PERIOD", "ObsValue": "OBS_VALUE", "Time": "TIME_PERIOD", "Value": ""}
+    series = obs.getparent()
+    around = [part for child in series if _tag(child) in ("SeriesKey", "Attributes") for part in child]
+    record: dict[str, Cell] = {}
+    for element, parts in ((series, around), (obs, obs.iter())):
+        record |= {key: value for key, value in element.attrib.items() if not key.startswith("{")}
+        for one in parts:
+            if (name := _tag(one)) in names:
+                key = names[name] or one.get("id") or one.get("concept") or "value"
+                record[key] = one.get("value") or one.text
+    return record
+
+
+# --- records ---
+
+
+def _json_records(text: str, where: str) -> list[dict[str, Any]]:
+    """Return the records of a JSON: SDMX-JSON, the longest list of objects wherever it lies, columns, or an object a line."""
+    try:
+        content = parse_json(text, where)
+    except UserError as error:
+        try:
+            content = [parse_json(line, where) for line in text.splitlines() if line.strip()]
+        except UserError:
+            raise error from None
+    with suppress(KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return _sdmx_json(content.get("data", content))
+    return max(_lists(content), key=len, default=[]) or _columns(content)
+
+
+def _lists(content: Any, depth: int = 0) -> Iterator[list[Any]]:
+    """Lists of objects, or of lists (the first the names), at most six levels down."""
+    if isinstance(content, list):
+        kinds = set(map(type, content))
+        if kinds == {dict}:
+            yield content
+        elif kinds == {list} and len(content) > 1 and all(isinstance(name, str) for name in content[0]):
+            yield [dict(zip(content[0], row, strict=False)) for row in content[1:]]
+    if isinstance(content, dict | list) and depth < 6:
+        for one in content.values() if isinstance(content, dict) else content[:50]:
+            yield from _lists(one, depth + 1)
+
+
+def _columns(content: Any) -> list[dict[str, Any]]:
+    """Records of an object that holds lists of one length by name, or a number by period."""
+    lists = list(content.values()) if isinstance(content, dict) else []
+    if lists and all(isinstance(one, list) for one in lists) and len({*map(len, lists)}) == 1:
+        return [dict(zip(content, row, strict=True)) for row in zip(*lists, strict=True)]
+    if lists and all(isinstance(one, int | float | None) for one in lists):
+        return [{"period": name, "value": one} for name, one in content.items()]
+    return []
+
+
+def _sdmx_json(data: dict[str, Any]) -> list[dict[str, Any]]:
+    levels = (data.get("structures") or [data["structure"]])[0]["dimensions"]
+
+    def at(level: str, key: str) -> dict[str, Any]:
+        dimensions, places = levels.get(level, []), filter(None, key.split(":"))
+        pairs = zip(places, dimensions, strict=True)
+        return {one["id"]: one["values"][int(place)].get("id") for place, one in pairs}
+
+    return [
+        at("series", key) | at("observation", place) | {"OBS_VALUE": value[0]}
+        for part in data["dataSets"]
+        for key, one in (part.get("series") or {"": part}).items()
+        for place, value in one["observations"].items()
+    ]
+
+
+def _of_records(records: list[dict[str, Any]], where: str) -> Table:
+    """Return records as a table with their names above; of those within, one level down, the names of both."""
+    flat: list[dict[str, Cell]] = []
+    for record in records:
+        flat.append({})
+        for name, value in record.items():
+            inner = value if isinstance(value, dict) else {}
+            parts = {f"{name}.{key}": one for key, one in inner.items()} or {name: value}
+            flat[-1] |= {key: one for key, one in parts.items() if not isinstance(one, dict | list)}
+    names = [*dict.fromkeys(name for record in flat for name in record)]
+    if not names:
+        raise refuse(where, "nothing that repeats", "a list of records")
+    return table_of([list(names), *([record.get(name) for name in names] for record in flat)], where)
+
+
+# --- workbooks ---
+
+
+def _read_workbook(body: bytes, where: str) -> list[Table]:
+    """Return the visible sheets of an xlsx, xlsm, xlsb, xls or ods, by calamine."""
+    import python_calamine
+
+    old = body.startswith(b"\xd0\xcf")
+    words = "an old Excel file (.xls)" if old else "a workbook"
+    try:
+        notes = [] if old else _look_inside(body, where)
+        with _quiet():
+            book = python_calamine.load_workbook(io.BytesIO(body))
+            seen = [one for one in book.sheets_metadata if str(one.visible).endswith("Visible")]
+            names = [one.name for one in seen if str(one.typ).endswith("WorkSheet")]
+            return [_sheet(book.get_sheet_by_name(name), name, notes, where) for name in names]
+    except (UserError, KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except python_calamine.PasswordError:
+        raise refuse(where, f"{words} with a password", "one without") from None
+    except BaseException as error:  # damaged workbooks raise whatever the many parts of a reader raise
+        why = f"{words}: {str(error)[:200]}{'; saved as .xlsx it may be read' if old else ''}"
+        expected = "an .xlsx, .xlsm, .xls or .ods file"
+        raise refuse(where, f"no workbook that can be read ({why})", expected) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on standard error meanwhile: the reader, which is of Rust, prints a panic before it raises it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _sheet(sheet: Any, name: str, notes: list[str], where: str) -> Table:
+    if sheet.total_height * max(sheet.total_width, 1) > MOST:
+        found = f"a sheet of {sheet.total_height} rows and {sheet.total_width} columns"
+        raise refuse(where, found, "a smaller table")
+    rows = [row[:WIDEST] for row in sheet.to_python(skip_empty_area=False)]
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or []:
+        if bottom < len(rows) and (bottom - top + 1) * (right - left + 1) <= 100_000:
+            for row in rows[top : bottom + 1]:
+                row[left : right + 1] = [rows[top][left]] * len(row[left : right + 1])
+    return table_of(rows, where, name=name, notes=list(notes))
+
+
+_ROW = re.compile(rb'<(?:\w+:)?row\b[^<>]*?\br="(\d+)"')
+_PLACE = re.compile(rb'<(?:\w+:)?c\b[^<>]*?\br="([A-Z]*)(\d+)"')
+_BARE = re.compile(
+    rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+
+
+def _look_inside(body: bytes, where: str) -> list[str]:
+    """Refuse a workbook that says to be larger than it is; note formulas whose values a program never stored."""
+    bare = 0
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        if (size := sum(part.file_size for part in archive.infolist())) > LARGEST:
+            raise refuse(where, f"a workbook of {size} bytes when unpacked", f"at most {LARGEST}")
+        for name in archive.namelist():
+            if re.search(r"sheets/[^/]*\.xml$", name):
+                text = archive.read(name)
+                _check_places(text, where)
+                bare += len(_BARE.findall(text))
+            elif name == "content.xml":
+                repeated = re.search(rb'-repeated="\d{6,}"[^<>]*><text:p', archive.read(name))
+                if repeated:
+                    raise refuse(where, "a cell that is repeated too often", "a smaller table")
+    words = "cells hold a formula whose value was never stored, and count as blank"
+    return [f"{bare} {words}: open the file in a spreadsheet and save it"] if bare else []
+
+
+def _check_places(text: bytes, where: str) -> None:
+    rows = _ROW.findall(text)
+    if len({*rows}) < len(rows):
+        number = Counter(rows).most_common(1)[0][0][:12].decode()
+        raise refuse(where, f"two rows with the number {number}", "each once")
+    places = _PLACE.findall(text)
+    last = max((int(number[:12]) for number in {*rows, *(number for _, number in places)}), default=0)
+    letters = max({name[:9] for name, _ in places}, key=lambda name: (len(name), name), default=b"")
+    widest = reduce(lambda so_far, letter: so_far * 26 + letter - 64, letters, 0)
+    if last > LONGEST or widest > 16_384 or last * max(widest, 1) > MOST:
+        raise refuse(where, f"a cell in row {last} and column {widest}", f"a table of at most {MOST} cells")
