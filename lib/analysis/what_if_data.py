@@ -225,7 +225,7 @@ def _rounded(values: Any) -> list[float]:
     return [float(f"{value:.{DIGITS}g}") for value in np.ravel(values)]
 
 
-Observe = Callable[[list[int]], evidence.Observation | None]
+_Observe = Callable[[list[int]], evidence.Observation | None]
 """What evidence says of some years."""
 
 
@@ -291,7 +291,7 @@ class Knowledge:
             "gaps": [self._gap(case, levels, larger, pieces, start, end, unknown) for start, end in asked]
         }
 
-    def _pieces(self, observe: Observe, unknown: list[int]) -> list[int]:
+    def _pieces(self, observe: _Observe, unknown: list[int]) -> list[int]:
         """Places of what evidence says of the years that it tells of, from each on that follows a known year."""
         whole = observe(unknown)
         years = [] if whole is None else [int(year) for year in whole.levels.index]
@@ -363,7 +363,7 @@ AFTER_GAP = 3
 """Years after a gap in which a goal that began before it may end; later ones are left to the notebooks."""
 
 
-def _piece(observe: Observe, years: list[int]) -> list[Any]:
+def _piece(observe: _Observe, years: list[int]) -> list[Any]:
     """Years; sums of the log levels to each whose errors are independent: factors, value, variance; words, df, correlation.
 
     The first of them are those of an observation that ends earlier.

@@ -69,7 +69,7 @@ function observe(part, row, value, error, correlation) {
   part.log -= (surprise ** 2 / spread + Math.log(spread)) / 2;
 }
 
-/** The law after sums of log levels of `named`, [factors, value, variance]; nodes of errors, [weight, scale]. */
+/** The law after sums, [factors of the `named` years, value, variance]; nodes of errors, [weight, scale]. */
 function given({ years, parts }, named, sums, nodes, correlation) {
   const told = sums.map(([by, ...rest]) => [years.map((year) => by[named.indexOf(year)] ?? 0), ...rest]);
   const after = ({ log, mean, cov }, [weight, scale]) => {
