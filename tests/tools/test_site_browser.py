@@ -70,20 +70,20 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
-def screen(browser: Any, request: pytest.FixtureRequest) -> Iterator[tuple[Visit, int]]:
-    """A page on which many are opened one after the other, and its width."""
-    width, dark = SCREENS[request.param]
-    visit = new_visit(browser, width=width, dark=dark)
-    yield visit, width
-    visit.page.context.close()
+def visits(browser: Any) -> Iterator[dict[str, Visit]]:
+    """For each screen a page on which many are opened one after the other: a new one takes longer than most tests."""
+    visits = {name: new_visit(browser, width=width, dark=dark) for name, (width, dark) in SCREENS.items()}
+    yield visits
+    for visit in visits.values():
+        visit.page.context.close()
 
 
 @exhaustive
-@pytest.mark.parametrize(("screen", "kind"), PAGES, indirect=["screen"])
+@pytest.mark.parametrize(("screen", "kind"), PAGES)
 def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
-    screen: tuple[Visit, int], site: Path, kind: str
+    visits: dict[str, Visit], site: Path, screen: str, kind: str
 ) -> None:
-    visit, width = screen
+    visit, width = visits[screen], SCREENS[screen][0]
     visit.errors.clear()
     visit.outside.clear()
     visit.page.goto((site / KINDS[kind]).as_uri(), wait_until="load")
@@ -98,9 +98,10 @@ def test_a_page_is_accessible_quiet_and_no_wider_than_the_screen(
     ("kind", "cell"), [("first page", "td.chance"), ("goals", "td.chance"), ("register", "td.met")]
 )
 def test_what_matters_in_a_wide_table_is_in_sight_on_a_phone(
-    open_page: Open, site: Path, kind: str, cell: str
+    visits: dict[str, Visit], site: Path, kind: str, cell: str
 ) -> None:
-    page = open_page(site / KINDS[kind], width=390).page
+    page = visits["phone, dark"].page
+    page.goto((site / KINDS[kind]).as_uri(), wait_until="load")
     boxes = [found.bounding_box() for found in page.locator(f"table.cards {cell}:visible").all()[:9]]
     assert boxes
     assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
