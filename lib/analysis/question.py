@@ -117,8 +117,8 @@ def read_question(text: str, currency: str = "USD") -> Question:
     stated |= years | {"goal": found.goal} | ({"currency": found.currency} if found.currency else {})
     stated |= _flow_and_places(f"{rest[: found.start]} | {rest[found.end :]}", text)
     if "reporter" in stated and "partner" not in stated and re.search(r"\bUS \$", plain):
-        expected = '"US$" for dollars or "USA" for the partner: did you mean US$?'
-        raise unclear("partner", f'"US $" in {quote(text)}', expected)
+        meant = '"US$" for dollars or "USA" for the partner'
+        raise unclear("partner", f'"US $" in {quote(text)}', f"{meant}: did you mean US$?")
     return Question(stated, length, tuple(notes))
 
 

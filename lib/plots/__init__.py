@@ -20,30 +20,7 @@ from lib.plots.record import coverage, disagreement, growth_table, levels_togeth
 from lib.plots.scores import by_origin, calibration, met_by_group, shares, verdict_grid
 from lib.plots.style import show, use_style
 
-__all__ = [
-    "by_origin",
-    "calibration",
-    "coverage",
-    "disagreement",
-    "fan_by_release",
-    "goal_fan",
-    "growth_table",
-]
-__all__ += [
-    "hindcast",
-    "levels_together",
-    "met_by_group",
-    "mirror",
-    "odds_by_goal",
-    "odds_by_release",
-    "odds_by_row",
-]
-__all__ += [
-    "probability_path",
-    "probability_steps",
-    "share_by_month",
-    "shares",
-    "show",
-    "use_style",
-    "verdict_grid",
-]
+__all__ = ["by_origin", "calibration", "coverage", "disagreement", "fan_by_release", "goal_fan"]
+__all__ += ["growth_table", "hindcast", "levels_together", "met_by_group", "mirror", "odds_by_goal"]
+__all__ += ["odds_by_release", "odds_by_row", "probability_path", "probability_steps", "share_by_month"]
+__all__ += ["shares", "show", "use_style", "verdict_grid"]

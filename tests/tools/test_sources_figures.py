@@ -218,7 +218,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The described tables alone, in which nothing was fetched yet."""
     folder = tmp_path / "data"
     folder.mkdir()
-    for name in ("datapackage.json", "reporters.csv", "figures.csv"):
+    for name in ("datapackage.json", "reporters.csv", "figures.csv", "covariates.csv"):
         shutil.copy(data_dir() / name, folder / name)
     monkeypatch.setenv(DATA_ENV, str(folder))
     monkeypatch.delenv(KEPT_ONLY_ENV, raising=False)

@@ -94,10 +94,13 @@ def check(
     from lib import fetched
     from lib.figures import check_tables
     from lib.research.files import check_checksums
-    from lib.tools.sources.snapshots import check_store, folder_of
 
     faults = check_tables() + check_checksums() + fetched.check()
-    commands.report_faults(faults + (check_store(folder_of()) if snapshots else []))
+    if snapshots:
+        from lib.tools.sources.snapshots import check_store, folder_of
+
+        faults += check_store(folder_of())
+    commands.report_faults(faults)
     _show_flags(flags)
     click.echo("Data are in order.")
 

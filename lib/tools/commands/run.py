@@ -288,18 +288,19 @@ def _execute(items: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> 
 
 def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import kernels, pool
-    from lib.tools.run.execute import Settings
+    from lib.tools.run import execute, kernels, pool
 
     dask, timeout = how.get("dask"), how["timeout"]
     if how.get("cold") or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
     else:
-        name = kernels.INSTALLED if dask else _start_server()()
+        waits = (lambda: kernels.INSTALLED) if dask else _start_server()
+        execute.load()  # while the server gets ready
+        name = waits()
     at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
     memory = how.get("memory")
     most = memory * 1000 if memory else 0 if dask else pool.free_megabytes() / at_once
-    tasks = pool.make_tasks(due, out, Settings(name, timeout, how["force"], most), sources)
+    tasks = pool.make_tasks(due, out, execute.Settings(name, timeout, how["force"], most), sources)
     yield from pool.execute_many(tasks, pool.connected(how["scheduler"]) if dask else pool.threads(at_once))
 
 

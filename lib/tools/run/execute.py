@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,21 @@ class Watch:
     begun: int = 0
 
 
+@lru_cache(maxsize=1)
+def load() -> None:
+    """Load what every run needs; before there are threads, for two must not load pygments at once."""
+    # Not needed: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for the
+    # other in each run, to format the parameters that it injects.
+    for name in ("rfc3987_syntax", "black"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    import papermill  # noqa: F401
+    from nbformat import v4
+
+    from lib.tools.run.page import to_page
+
+    to_page(v4.new_notebook(cells=[v4.new_code_cell("1"), v4.new_markdown_cell("**1**")]), "")
+
+
 def run_notebook(
     path: Path,
     parameters: dict[str, Any],
@@ -123,10 +139,7 @@ def run_notebook(
     `watch` keeps what there is of the notebook if it fails, `notes` is the file for the names of the files that the
     kernel opens (`lib.tools.run.opened`), `options` are those of `lib.tools.run.engine.Engine`.
     """
-    # Not needed: from the one jsonschema builds a grammar of addresses, which takes a second; papermill looks for the
-    # other in each run, to format the parameters that it injects.
-    for name in ("rfc3987_syntax", "black"):
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    load()
     import papermill
     from papermill.exceptions import PapermillExecutionError
 

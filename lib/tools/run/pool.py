@@ -61,6 +61,7 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
 @contextmanager
 def threads(at_once: int) -> Iterator[Executor]:
     """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
+    execute.load()
     executor = ThreadPoolExecutor(at_once, "run", _without_interrupts)
     try:
         yield executor

@@ -208,7 +208,7 @@ def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
         yield from ([] for _ in range(number + 1, index))
         number = index
         row: list[Cell] = []
-        cells = [cell for cell in one if _tag(cell) in ("td", "th", "Cell")]
+        cells = [*one.iterchildren("td", "th", "{*}Cell")]
         for cell in [*cells[: WIDEST + 1], None]:
             while len(row) in below:
                 left, said = below.pop(len(row))
@@ -216,13 +216,20 @@ def _spread(rows: Iterable[Any]) -> Iterator[list[Cell]]:
                 row.append(said)
             if cell is None:
                 break
-            row += [None] * (min(_count(cell, "Index"), WIDEST + 2) - 1 - len(row))
+            index, across, down = _spans(cell) if cell.attrib else (0, 1, 1)
+            row += [None] * (index - 1 - len(row))
             said = " ".join(cell.itertext())
-            down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
-            for _ in range(min(max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1), 1000)):
+            for _ in range(across):
                 below |= {len(row): (down - 1, said)} if down > 1 else {}
                 row.append(said)
         yield row
+
+
+def _spans(cell: Any) -> tuple[int, int, int]:
+    """At which place of its row a cell says to stand, and how far it reaches across and down."""
+    across = max(_count(cell, "colspan"), _count(cell, "MergeAcross") + 1)
+    down = max(_count(cell, "rowspan"), _count(cell, "MergeDown") + 1)
+    return min(_count(cell, "Index"), WIDEST + 2), min(across, 1000), down
 
 
 def _count(element: Any, name: str) -> int:

@@ -116,7 +116,7 @@ class Layout:
             self.period_columns = [p for p in self.columns_of_periods(self.first) if p < numbers[0]][:1]
         elif self.year[row, numbers].all() and len(self.period_rows) == 1:
             rows = self.first + np.flatnonzero(self.filled[self.first :].sum(axis=1) > 1)
-            named = np.flatnonzero(self.part[rows, : numbers[0]].mean(axis=0) > 0.9)
+            named = np.flatnonzero(self.part[rows, : numbers[0]].sum(axis=0) > 0.9 * len(rows))
             self.period_columns = named.tolist()[:1]
 
     def is_level(self, number: int, start: int) -> bool:

@@ -238,9 +238,8 @@ class Look:
             if own := [spot for spot in columns if self.role(spot) == name]:
                 found[name] = self.party(name, own[0])
         for spot in self.rows:
-            if role := self.role_of_row(
-                spot, [name for name in ("partner", "reporter") if name not in found]
-            ):
+            missing = [name for name in ("partner", "reporter") if name not in found]
+            if role := self.role_of_row(spot, missing):
                 found[role] = self.party(role, spot)
         found = {name: {"is": self.given[name]} for name in PARTIES if name in self.given} | found
         free = sorted((spot for spot in columns if not self.role(spot)), key=lambda spot: spot.place)

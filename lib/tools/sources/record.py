@@ -59,12 +59,14 @@ def _before(words: pd.Series) -> pd.Series:
 def _in_currency_of_record(seen: pd.DataFrame, today: str) -> tuple[pd.DataFrame, list[str]]:
     """Return observations in dollars at the average rate of their periods, yuan and what has none as they are, and notes."""
     parts, notes = [seen.iloc[:0]], []
-    by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
     for currency, rows in seen.groupby(seen["unit"].str[:3], sort=False):
         if currency not in CURRENCIES:
             days = ecb_rates().get(check_currency(str(currency)), pd.Series(index=pd.DatetimeIndex([])))
             known = {one: covariates.mean_of(days.dropna(), one, today) for one in rows["period"].unique()}
-            annual = by_year.get(currency, pd.Series()).rename(str).to_dict()
+            annual = {}
+            if not all(known.values()):
+                by_year = exchange_rates(fig.load_covariates(), pd.Timestamp(today))
+                annual = by_year.get(currency, pd.Series()).rename(str).to_dict()
             means = rows["period"].map({one: mean or annual.get(one) for one, mean in known.items()})
             means = means.astype("float64")
             if gaps := name_gaps(rows["period"][means.isna()].unique(), []):
