@@ -328,7 +328,7 @@ def _altered_rows(resource: dict[str, Any]) -> list[str]:
     try:
         found = compare(resource["name"], before, now)
     except ValueError as error:  # pandas finds no table in it
-        return [printable(str(error))]
+        return [printable(str(error).strip())]
     lines = [f"- {name}" for name in found.removed.index]
     lines += [
         printable(f"+ {name}: {', '.join(filter(None, row))}") for name, *row in found.added.itertuples()
@@ -341,9 +341,8 @@ def compare(table: str, before: bytes, after: bytes) -> Difference:
     """What differs between two contents of a table, as text, by the fields of its key; a key's second row counts by number."""
     schema, sides = describe(table)["schema"], []
     names = [schema["primaryKey"]] if isinstance(schema["primaryKey"], str) else schema["primaryKey"]
-    form: Any = {"dtype": "str", "keep_default_na": False, "on_bad_lines": "skip", "encoding_errors": "replace"}  # fmt: skip
     for content in (before, after):
-        rows = pd.read_csv(io.BytesIO(content), **form)
+        rows = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False, encoding_errors="replace")
         rows = rows.reindex(columns=[field["name"] for field in schema["fields"]]).fillna("")
         keys = pd.Series([printable(" ".join(key)) for key in rows[names].to_numpy()], dtype="str")
         again = keys.groupby(keys).cumcount()
