@@ -415,7 +415,7 @@ def test_no_fault_of_the_system_is_a_traceback(monkeypatch: pytest.MonkeyPatch) 
     def fail(*_: object) -> None:
         raise PermissionError(13, "Permission denied", "/some\x1b/where")
 
-    monkeypatch.setattr(matrix, "schema_text", fail)
+    monkeypatch.setattr(matrix, "schema", fail)
     done = invoke("schema")
     assert (done.exit_code, done.stderr) == (2, "Error: /some\\x1b/where: Permission denied\n")
 

@@ -160,23 +160,15 @@ def tidy(path: Path) -> bool:
     return True
 
 
-def all_faults(in_short: bool = False) -> list[str]:
-    """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
+def all_faults() -> list[str]:
+    """Every fault of the data, the cases and the notebooks, one line each."""
     faults = [str(fault) for fault in fig.check_tables() + check_checksums()]
     if not faults:  # parameters are checked against the data: every case would repeat the same lines
         try:
             matrix.expand()
         except UserError as error:
             faults = str(error).splitlines()
-    found = notebook_faults()
-    stale = [line.partition(".ipynb: ")[0] for line in found if _STALE in line] if in_short else []
-    if stale:
-        found = [line for line in found if _STALE not in line]
-        found.append(f"{len(stale)} notebooks are stale ({some(stale, MOST_NAMED)}); run: tradegoals stamp")
-    return faults + found
-
-
-_STALE = "outputs are stale ("
+    return faults + notebook_faults()
 
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
@@ -188,7 +180,7 @@ def notebook_faults(folder: Path | None = None) -> list[str]:
             notebook = read_notebook(path)
             stale = in_words(stale_parts(notebook))
             found = parameter_faults(notebook, model)
-            found += [f"{_STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
+            found += [f"outputs are stale ({stale}); run: tradegoals stamp {name}"] if stale else []
         except UserError as error:
             found = [str(error).removeprefix(f"{path.name}: ")]
         faults += [f"{path.name}: {line}" for line in found]

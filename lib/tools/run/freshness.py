@@ -73,10 +73,10 @@ class Run:
 def run_from(content: Any, where: str) -> Run:
     """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
     keys = ("notebook", "slug", "parameters", "case")
-    if not isinstance(content, dict) or not set(keys[:3]) <= set(content):
-        raise UserError(f"{where}: expected a mapping of {', '.join(keys)}")
-    if extra := ", ".join(sorted(set(content) - set(keys))):
-        raise UserError(f"{where}: found {extra}, expected {', '.join(keys)}")
+    found = set(content) if isinstance(content, dict) else set()
+    if not set(keys[:3]) <= found <= set(keys):
+        extra = f"found {', '.join(sorted(found - set(keys)))}, " if found - set(keys) else ""
+        raise UserError(f"{where}: {extra}expected a mapping of {', '.join(keys)}")
     for key in ("notebook", "slug"):
         if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
             raise UserError(
@@ -199,9 +199,12 @@ RUN_PACKAGES = (
 """What a run and its page need beside the dependencies of `lib`."""
 
 
-@dataclass
-class Known:
-    """What is costly to find out, and can be handed to other processes."""
+@dataclass(eq=False)
+class Sources:
+    """The state of notebooks, modules, data and packages; each file is read and hashed once.
+
+    A copy, here or in another process, knows what is costly to find out, and reads the files anew.
+    """
 
     modules: dict[str, list[str]] = field(default_factory=dict)
     """By notebook, the modules of `lib` that it imports."""
@@ -209,21 +212,21 @@ class Known:
     meanings: dict[str, str] = field(default_factory=dict)
     """By the hash of a source file's content, or a notebook's, the hash of what its code means."""
 
-
-class Sources:
-    """The state of notebooks, modules, data and packages; each file is read and hashed once."""
-
-    def __init__(self, known: Known | None = None) -> None:
-        self.known = known or Known()
+    def __post_init__(self) -> None:
+        """Remember nothing of any file."""
         self.hash_of = cache(_hash_of)
         self._counted, self._cells_of = cache(self._count), cache(self._read_cells)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a copy takes along."""
+        return Sources, (self.modules, self.versions, self.meanings)
+
     def meaning_of(self, path: Path) -> str:
         """The hash of what a module does; empty where there is none."""
-        digest, meanings = self.hash_of(path), self.known.meanings
-        if digest and digest not in meanings:
-            meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
-        return meanings[digest] if digest else ""
+        digest = self.hash_of(path)
+        if digest and digest not in self.meanings:
+            self.meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
+        return self.meanings[digest] if digest else ""
 
     def data_hash(self, name: str, opened: Iterable[str]) -> str:
         """The hash of a file that was opened.
@@ -249,21 +252,20 @@ class Sources:
 
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
-        known, name = self.known, run.notebook
+        name = run.notebook
         code, text = self._cells_of(notebooks_dir() / f"{name}.ipynb")
-        if name not in known.modules:
-            known.modules[name] = _module_names(name)
-        if known.versions is None:
-            known.versions = run_versions()
+        if name not in self.modules:
+            self.modules[name] = _module_names(name)
+        self.versions = self.versions or run_versions()
         helpers = [f"{module}.py" for module in self.modules_of_helpers(data)]
         templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
         page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
-            "lib": self._meanings(known.modules[name] + helpers),
+            "lib": self._meanings(self.modules[name] + helpers),
             "data": {file: self.data_hash(file, data) for file in sorted(data)},
             "parameters": run.parameters,
-            "versions": known.versions,
+            "versions": self.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
             "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
@@ -286,12 +288,12 @@ class Sources:
             text = _hash_json(
                 [[one["cell_type"], text_of(one), one["metadata"].get("tags")] for one in cells]
             )
-            if text not in self.known.meanings:
+            if text not in self.meanings:
                 means = [
                     [code_of(one), one["metadata"].get("tags")] for one in cells if one["cell_type"] == "code"
                 ]
-                self.known.meanings[text] = _hash_json(means)
-            return self.known.meanings[text], text
+                self.meanings[text] = _hash_json(means)
+            return self.meanings[text], text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return hash_file(path), hash_file(path)
 
@@ -421,21 +423,12 @@ PLANS = ".plans"
 KEPT_PLANS = 20
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Checked runs, those left out with the reason, and what is known about the sources of all."""
-
-    runs: list[Run]
-    left_out: dict[str, str]
-    sources: Sources
-
-
 def choose(
     arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
-) -> _Plan:
-    """The runs that `select` gives for `arguments` (JSON values), which are checked again only if a file has changed.
+) -> tuple[list[Run], dict[str, str], Sources]:
+    """The runs that `select` gives for `arguments` (JSON values), those left out with the reason, and their sources.
 
-    The output folder keeps plans, unless `keep` is false; a `UserError` of `select` is not kept.
+    They are checked again only if a file has changed. The output folder keeps plans, unless `keep` is false; a `UserError` of `select` is not kept.
     """
     sources = Sources()
     path = out / PLANS / f"{_state(arguments, sources)}.json"
@@ -443,17 +436,15 @@ def choose(
         digest, _, body = path.read_text(encoding="utf-8").partition("\n")
         if hash_text(body) == digest:
             content = json.loads(body)
-            sources.known = Known(**content["known"])
-            return _Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
+            known = Sources(**content["known"])
+            return [Run(**run) for run in content["runs"]], content["left_out"], known
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
     if keep:
         with suppress(OSError, UserError):  # where nothing can be written the runs will say so
-            _keep(
-                path, {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources.known)}
-            )
-    return _Plan(runs, left_out, sources)
+            _keep(path, {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources)})
+    return runs, left_out, sources
 
 
 def kept_files(*suffixes: str) -> list[Path]:

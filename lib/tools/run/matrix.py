@@ -10,7 +10,6 @@ with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
 """
 
 import itertools
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
@@ -206,11 +205,6 @@ def _parameters() -> dict[str, Any]:
             if plain not in found.setdefault(name, []):
                 found[name].append(plain)
     return {name: each[0] if len(each) == 1 else {"anyOf": each} for name, each in sorted(found.items())}
-
-
-def schema_text() -> str:
-    """The schema as it is kept beside runs.yml."""
-    return json.dumps(schema(), ensure_ascii=False, indent=1) + "\n"
 
 
 # --- from runs.yml to runs ---

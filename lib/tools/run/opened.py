@@ -11,6 +11,7 @@ user's home; nor what the run itself has made. A compiled module counts as its s
 
 import json
 import os
+import signal
 import site
 import stat
 import sys
@@ -34,6 +35,9 @@ SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/S
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 """Environment variables that name folders of programs' settings and caches."""
 
+PR_SET_PDEATHSIG = (
+    1  # prctl(2): the system ends this process as soon as the thread that started it is no more
+)
 State = tuple[int, int, int]
 
 
@@ -56,16 +60,21 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
     """From now on, write every file that is opened to read to `notes`, once, as a line of JSON: ``[path, state]``.
 
     The state is that before. All of the data folder `folder` counts. Processes that the kernel forks are covered, and limited
-    with it to `megabytes` of memory each, if that is not 0: a cell then fails with a MemoryError.
+    with it to `megabytes` of memory each, if that is not 0: a cell then fails with a MemoryError. An ordinary kernel
+    ends with its driver, even while a cell never lets go of the interpreter.
     """
     if sys.platform == "linux" and megabytes:
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = int(megabytes * 1e6)
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
-        )
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    if sys.platform == "linux" and os.environ.get("JPY_PARENT_PID") == str(os.getppid()):  # no warm one
+        import ctypes
+
+        # The thread that follows a run starts its kernel, and outlives it, unless all are killed.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts = _counting(os.path.realpath(folder) + os.sep)

@@ -16,8 +16,7 @@ from queue import Empty, SimpleQueue
 from lib.errors import UserError
 from lib.research.files import locked
 from lib.tools.run import execute, freshness
-from lib.tools.run.execute import Outcome, Settings, Task, run_one
-from lib.tools.run.freshness import Run, Sources
+from lib.tools.run.execute import Outcome, Task, run_one
 
 RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5
@@ -26,15 +25,10 @@ nothing wakes the one that obeys."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def make_tasks(runs: Iterable[Run], out: Path, settings: Settings, sources: Sources) -> list[Task]:
-    """The tasks of runs, with what is known about their sources."""
-    return [Task(run, out.absolute(), settings, sources.known) for run in runs]
-
-
 def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     with executor as pool:
-        unfinished = {pool.submit(run_one, task): task for task in tasks}
+        unfinished = {pool.submit(run_one, *task): task for task in tasks}
         done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         for future in unfinished:
             future.add_done_callback(done.put)
@@ -52,10 +46,10 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
         raise
     except Exception as fault:
         error = f"{type(fault).__name__}: {(str(fault).splitlines() or [''])[0]}"
-    folder = task.run.folder(task.out)
+    run, folder = task[0], task[0].folder(task[1])
     with suppress(UserError, OSError), locked(folder, wait=False):
-        freshness.note_death(task.run, folder, error)
-    return Outcome(task.run, folder, 0.0, error)
+        freshness.note_death(run, folder, error)
+    return Outcome(run, folder, 0.0, error)
 
 
 @contextmanager
