@@ -107,9 +107,8 @@ def restamp(path: Path, kernel: str = "python3") -> None:
             notes = Path(folder, "opened")
             # What is committed must not depend on what somebody fetched.
             environment = {KEPT_ONLY_ENV: "1"}
-            notebook = run_notebook(
-                path, {}, kernel, notes=notes, seconds=float("inf"), environment=environment
-            )
+            limits: dict[str, Any] = {"seconds": float("inf"), "environment": environment}
+            notebook = run_notebook(path, {}, kernel, notes=notes, **limits)
             opened, _ = freshness.read_opened(notes)
     except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
@@ -199,11 +198,8 @@ def parameter_faults(notebook: Any, model: type[Case]) -> list[str]:
     if list(values) != list(model.model_fields):
         return [f"parameters: found {list(values)}, expected {list(model.model_fields)}"]
     defaults = model().model_dump(mode="json")
-    return [
-        f"parameters: {key}: found {values[key]!r}, expected {defaults[key]!r}"
-        for key in values
-        if values[key] != defaults[key]
-    ]
+    changed = [key for key in values if values[key] != defaults[key]]
+    return [f"parameters: {key}: found {values[key]!r}, expected {defaults[key]!r}" for key in changed]
 
 
 def _literals(source: str) -> dict[str, Any]:
@@ -224,9 +220,8 @@ def _literals(source: str) -> dict[str, Any]:
                     raise ValueError
         except (ValueError, TypeError, RecursionError, MemoryError):
             found = ast.unparse(statement).splitlines()[0]
-            raise UserError(
-                f"line {statement.lineno}: found {found}, expected name = value, a plain value"
-            ) from None
+            where = f"line {statement.lineno}"
+            raise UserError(f"{where}: found {found}, expected name = value, a plain value") from None
     return values
 
 
@@ -270,9 +265,7 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
         for outcome in group:
             if (result := outcome.result) is None:
                 why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
-                raise UserError(
-                    f"--accept: {outcome.run.name} {why}, expected a result; nothing was accepted"
-                )
+                raise UserError(f"--accept: {outcome.run.name} {why}; nothing was accepted")
             kept = {"figures": _figures(result), "made_from": _made_from(outcome)}
             runs[outcome.run.name] = facts(result) | kept
         content = {"tolerances": TOLERANCES, "runs": dict(sorted(runs.items()))}
@@ -336,10 +329,7 @@ def _made_from(outcome: Outcome) -> Expected:
     """The parts of the run's key, shortened; nothing where its journal is missing."""
     if (record := freshness.read_journal(outcome.folder)) is None:
         return {}
-    parts = {
-        name: record["parts"][name]
-        for name in ("notebook", "lib", "data", "parameters", "versions", "python")
-    }
+    parts = {name: part for name, part in record["parts"].items() if name != "page"}
     for name in ("lib", "data"):
         parts[name] = {key: digest[:_SHORT] for key, digest in parts[name].items()}
     versions = {name: parts["versions"][name] for name in COMPUTING if name in parts["versions"]}
@@ -354,16 +344,12 @@ def _compare(
         what = "failed" if outcome.error else "recorded no result"
         return [f"{name}: {what}, so there is nothing to compare"]
     if expected is None:
-        return [
-            f"{name}: no expectation in tests/expected/{file}; look at the result, then run with --accept"
-        ]
+        return [f"{name}: no expectation in tests/expected/{file}; look, then run with --accept"]
     try:
         differences = _differences(expected, facts(result), tolerances)
         since = _changed_since(expected, outcome, result)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"tests/expected/{file}: {name}: found a damaged expectation ({error!r}), expected what --accept wrote"
-        ) from None
+        raise UserError(f"tests/expected/{file}: {name}: found a damaged expectation ({error!r})") from None
     if not differences:
         return []
     advice = "if this is right, renew the expectation with --accept"
@@ -393,11 +379,8 @@ def _changed_since(expected: Expected, outcome: Outcome, result: Result) -> list
     """What decides the output and is not what it was when the expectation was accepted."""
     before, now = expected["made_from"], _made_from(outcome)
     old, new = expected["figures"], _figures(result)
-    lines = [
-        f"figure {name}: was {old.get(name, 'not used')}, is {new.get(name, 'not used')}"
-        for name in old | new
-        if old.get(name) != new.get(name)
-    ]
+    changed, no = differing(old, new), "not used"
+    lines = [f"figure {name}: was {old.get(name, no)}, is {new.get(name, no)}" for name in changed]
     if not before or not now:
         return [*lines, "what else has changed since is not known: a journal is missing"]
     lines += changes(before, now)
@@ -415,6 +398,4 @@ def _read(path: Path) -> Expected:
         return {"tolerances": TOLERANCES, "runs": {}}
     except (OSError, ValueError, KeyError, TypeError) as error:
         fault = f"no readable expectations ({error!r})"
-    raise UserError(
-        f"tests/expected/{path.name}: found {fault}, expected what `tradegoals run --accept` wrote"
-    )
+    raise UserError(f"tests/expected/{path.name}: found {fault}, expected what `run --accept` wrote")

@@ -135,15 +135,10 @@ def run_notebook(
     if notes is not None:
         line = start_line(str(data_dir()), str(notes), megabytes)
         options["arguments"] = (f"--IPKernelApp.code_to_run={line}",)
-    options |= {
-        "engine_name": "tradegoals",
-        "kernel_name": kernel,
-        "language": "python",
-        "progress_bar": False,
-    }
-    watch = watch or Watch()
+    options |= {"engine_name": "tradegoals", "kernel_name": kernel, "language": "python"}
+    options |= {"progress_bar": False, "watch": (watch := watch or Watch())}
     try:
-        notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
+        notebook = papermill.execute_notebook(plain, None, parameters, **options)
         watch.notebook = notebook
         # papermill lets a cell end the notebook by SystemExit(0).
         if notebook.metadata.papermill.get("exception"):
@@ -216,9 +211,7 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
             if STOPPING.is_set():
                 raise StoppedError from None
             fault_words = _describe(fault, watch)
-            freshness.clear_journal(
-                folder
-            )  # what an earlier run left must not pass for the result of this one
+            freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
                     _write_notebook(folder / FAILED, watch.notebook)
@@ -251,10 +244,8 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, prepare_only=True)
     executed = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.metadata = executed.metadata
-    pairs = zip(
-        *([cell for cell in n.cells if cell.cell_type == "code"] for n in (notebook, executed)), strict=True
-    )
-    for cell, done in pairs:
+    new, old = ([cell for cell in n.cells if cell.cell_type == "code"] for n in (notebook, executed))
+    for cell, done in zip(new, old, strict=True):
         cell.outputs, cell.execution_count = done.outputs, done.execution_count
     try:
         _publish(notebook, folder)

@@ -79,9 +79,8 @@ def run_from(content: Any, where: str) -> Run:
         raise UserError(f"{where}: {extra}expected a mapping of {', '.join(keys)}")
     for key in ("notebook", "slug"):
         if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
-            raise UserError(
-                f"{where}: {key}: found {quote(str(content[key]))}, expected a name fit for a folder"
-            )
+            found_name = quote(str(content[key]))
+            raise UserError(f"{where}: {key}: found {found_name}, expected a name fit for a folder")
     if not isinstance(content["parameters"], dict):
         raise UserError(f"{where}: parameters: expected a mapping of names to values")
     return Run(**content | {"case": str(content.get("case", ""))})
@@ -183,13 +182,7 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = (
-    "tools/run/execute.py",
-    "tools/run/engine.py",
-    "tools/run/page.py",
-    "tools/run/markup.py",
-    "results.py",
-)
+PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page", "markup")), "results.py")
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = (
@@ -242,10 +235,9 @@ class Sources:
             if name.startswith("./notebooks/") and name.endswith(".ipynb"):
                 return hash_text(text_of(_cells(path)[0]))
             if name == PACKAGE_FILE:  # without size and checksum: the table's own hash says that
-                said = [one for one in json.loads(plain_bytes(path))["resources"] if one["path"] in opened]
-                return _hash_json(
-                    [{key: one[key] for key in one if key not in ("bytes", "hash")} for one in said]
-                )
+                tables = json.loads(plain_bytes(path))["resources"]
+                said = [table.items() for table in tables if table["path"] in opened]
+                return _hash_json([{k: v for k, v in table if k not in ("bytes", "hash")} for table in said])
         except (OSError, ValueError, KeyError, TypeError, IndexError):  # damaged: it counts by its bytes
             return hash_file(path)
         return self.meaning_of(path) if _is_helper(name) else self.hash_of(path)
@@ -285,13 +277,9 @@ class Sources:
         """
         try:
             cells = _cells(path)
-            text = _hash_json(
-                [[one["cell_type"], text_of(one), one["metadata"].get("tags")] for one in cells]
-            )
-            if text not in self.meanings:
-                means = [
-                    [code_of(one), one["metadata"].get("tags")] for one in cells if one["cell_type"] == "code"
-                ]
+            all_of = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in cells]
+            if (text := _hash_json(all_of)) not in self.meanings:
+                means = [(meaning(code, is_cell=True), tags) for kind, code, tags in all_of if kind == "code"]
                 self.meanings[text] = _hash_json(means)
             return self.meanings[text], text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -433,17 +421,20 @@ def choose(
     sources = Sources()
     path = out / PLANS / f"{_state(arguments, sources)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
-        digest, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if hash_text(body) == digest:
-            content = json.loads(body)
-            known = Sources(**content["known"])
-            return [Run(**run) for run in content["runs"]], content["left_out"], known
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known = Sources(**content["known"])
+        return [Run(**run) for run in content["runs"]], content["left_out"], known
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
     if keep:
         with suppress(OSError, UserError):  # where nothing can be written the runs will say so
-            _keep(path, {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources)})
+            make_folder_below(out, path.parent)
+            plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources)}
+            write_atomically(path, json.dumps(plan))
+            by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+            for old in by_age[KEPT_PLANS:]:
+                old.unlink(missing_ok=True)
     return runs, left_out, sources
 
 
@@ -467,13 +458,3 @@ def _state(arguments: Any, sources: Sources) -> str:
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
     return _hash_json(state)[:24]
-
-
-def _keep(path: Path, plan: dict[str, Any]) -> None:
-    """Keep a plan, and of all the latest few."""
-    body = json.dumps(plan)
-    make_folder_below(path.parent.parent, path.parent)
-    write_atomically(path, f"{hash_text(body)}\n{body}")
-    by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
-    for old in by_age[KEPT_PLANS:]:
-        old.unlink(missing_ok=True)

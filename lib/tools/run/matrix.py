@@ -59,9 +59,7 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     if not asked or not found:
         raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
     if len(found) > 1:
-        raise UserError(
-            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
-        )
+        raise UserError(f"notebook: found {quote(text)}, expected one of {', '.join(found)}")
     return found[0]
 
 

@@ -35,9 +35,7 @@ SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/S
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 """Environment variables that name folders of programs' settings and caches."""
 
-PR_SET_PDEATHSIG = (
-    1  # prctl(2): the system ends this process as soon as the thread that started it is no more
-)
+PR_SET_PDEATHSIG = 1  # prctl(2): a signal as soon as the thread that started this process is no more
 State = tuple[int, int, int]
 
 
@@ -92,9 +90,8 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
         # Nothing is left of what it held.
         if replaces := bool(flags & (os.O_TRUNC | os.O_EXCL)) or (how or "r")[0] in "wx":
             made.add(path)
-        appends = (
-            how[0] == "a" and "+" not in how if how else flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
-        )
+        writes = flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
+        appends = how[0] == "a" and "+" not in how if how else writes
         if replaces or appends or not counts(path) or path.startswith(tuple(made_folders)):
             return
         path = _source(path)

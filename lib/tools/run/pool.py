@@ -114,13 +114,9 @@ def connected(scheduler: str | None) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ModuleNotFoundError:
-        raise UserError(
-            "--executor dask: found no Dask, expected the group `cluster` (uv sync --group cluster)"
-        ) from None
+        raise UserError("--executor dask: found no Dask, expected it (uv sync --group cluster)") from None
     if not (scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")):
-        raise UserError(
-            "--executor dask: found no --scheduler, expected its address, such as tcp://host:8786"
-        )
+        raise UserError("--executor dask: found no --scheduler, expected one, such as tcp://host:8786")
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -188,9 +188,8 @@ def preload(parent: int, with_library: bool) -> Server:
     places = [*site.getsitepackages(), site.getusersitepackages()]
     for place in places:
         with suppress(OSError):  # it is read-only, or not there
-            Path(place, "__pycache__").mkdir(
-                exist_ok=True
-            )  # else the first module compiled changes its folder
+            # Else the first module that is compiled changes its folder.
+            Path(place, "__pycache__").mkdir(exist_ok=True)
     files = {path: fingerprint(path) for path in places}
     usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
