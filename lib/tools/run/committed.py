@@ -1,21 +1,18 @@
 """What is committed: notebooks with the outputs that they gave, and what the runs of CI are expected to find.
 
-A stamp in a notebook says what its outputs were made from: for each code cell in order, each module of `lib` that
-they import (and those that these import) and each file that the kernel opened, a few digits of its hash, so that it
-can also be said what has changed. Code counts by what it does (`lib.tools.run.freshness`): Markdown, docstrings,
-comments and annotations may change, and the outputs stay good.
+A stamp in a notebook says what its outputs were made from: of each code cell, each module of `lib` that they import,
+directly or not, and each file that the kernel opened, a few digits of its hash. Code counts by what it does
+(`lib.tools.run.freshness`).
 
-Expectations are what runs found when somebody last looked at it and agreed, a small file a case in
-``tests/expected``. Verdicts and parameters must be the same, numbers may differ within the tolerances that the file
-states. A difference is told with both values, and with what has changed since, so that a change of an answer is a
-decision, never an accident.
+Expectations are what runs found when somebody last looked at it and agreed, a file a case in ``tests/expected``.
+Verdicts must be the same, numbers may differ within the tolerances that the file states. A difference is told with both
+values and with what has changed since, so that a change of an answer is a decision, never an accident.
 """
 
 import ast
 import json
 import tempfile
 from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +26,7 @@ from lib.research.meaning import imported_modules
 from lib.results import Result
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Outcome, run_notebook
-from lib.tools.run.freshness import Run, Sources, changes, differing
+from lib.tools.run.freshness import Sources, changes, differing
 from lib.tools.run.opened import PREFIX
 from lib.tools.strict import read_json
 from lib.words import printed
@@ -50,10 +47,7 @@ def stamped_notebooks() -> dict[str, type[Case]]:
 
 
 def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
-    """The stamp of a notebook as it is now: hashes of its code cells in order, of modules and files by name.
-
-    `opened` names the files that it reads.
-    """
+    """The stamp of a notebook that reads the files `opened`: hashes of code cells in order, of modules and files by name."""
     found = _parts(notebook, list(opened))
     return found | {"cells": list(found["cells"].values())}
 
@@ -211,14 +205,9 @@ def _literals(source: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for statement in statements:
         try:
-            match statement:
-                case ast.Assign(targets=[ast.Name(name)], value=value):
-                    values[name] = ast.literal_eval(value)
-                case ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
-                    values[name] = ast.literal_eval(value)
-                case _:
-                    raise ValueError
-        except (ValueError, TypeError, RecursionError, MemoryError):
+            [target] = statement.targets  # type: ignore[attr-defined]
+            values[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        except (AttributeError, ValueError, TypeError, RecursionError, MemoryError):
             found = ast.unparse(statement).splitlines()[0]
             where = f"line {statement.lineno}"
             raise UserError(f"{where}: found {found}, expected name = value, a plain value") from None
@@ -277,15 +266,12 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
     return [path.name for path in changed]
 
 
-def case_of(run: Run) -> str:
-    """The case of runs.yml that a run belongs to; without one, the run's own slug."""
-    return run.case or run.slug
-
-
 def _by_file(outcomes: Iterable[Outcome]) -> dict[Path, list[Outcome]]:
-    ordered = sorted(outcomes, key=lambda outcome: (case_of(outcome.run), outcome.run.name))
-    groups = groupby(ordered, key=lambda outcome: case_of(outcome.run))
-    return {EXPECTED_DIR / f"{name}.json": list(group) for name, group in groups}
+    """Outcomes by the file of their case; a run without one has its own."""
+    groups: dict[Path, list[Outcome]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.run.name):
+        groups.setdefault(EXPECTED_DIR / f"{outcome.run.case or outcome.run.slug}.json", []).append(outcome)
+    return dict(sorted(groups.items()))
 
 
 def facts(result: Result) -> Expected:

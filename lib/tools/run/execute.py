@@ -174,8 +174,8 @@ def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sour
         make_folder_below(out, folder)
     except OSError as fault:
         raise UserError(f"{folder}: cannot be written: {fault.strerror}") from None
+    known = sources or Sources()
     with locked(folder):
-        known = Sources() if sources is None else sources
         reason = "forced" if settings.force else freshness.reason_to_run(run, out, known)
         if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)

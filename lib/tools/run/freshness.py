@@ -21,9 +21,8 @@ them), parameters, versions of packages, Python. Code counts by its meaning (`li
 run's files show (Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the
 page anew, from the outputs that there are. A part is compared by content only, never by time.
 
-To check parameters takes pandas and the tables, to follow imports a parser. Both depend on nothing but files
-and arguments, so their result is kept in the output folder under a hash of all these; what is unchanged is told
-without pandas.
+To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
+kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
 """
 
 import json

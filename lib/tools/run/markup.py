@@ -1,6 +1,4 @@
-"""Which addresses a page may lead to: http and https to other hosts, and pages of the site itself.
-
-Text of notebooks and data as HTML that is safe to show: markup of no other kind, addresses of no other kind.
+"""Text of notebooks and data as HTML that is safe to show, and the addresses that a page may lead to.
 
 Markdown is rendered with raw HTML as text; HTML that a cell displays is cut down to a list of harmless elements.
 Both pass nh3 (the sanitiser ammonia, which parses as a browser does), so a script, an event attribute or a

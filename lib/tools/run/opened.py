@@ -94,7 +94,9 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
         appends = how[0] == "a" and "+" not in how if how else writes
         if replaces or appends or not counts(path) or path.startswith(tuple(made_folders)):
             return
-        path = _source(path)
+        with suppress(ValueError):  # it is no name of a compiled module, which counts as its source
+            source = source_from_cache(path) if path.endswith(".pyc") else path
+            path = source if os.path.isfile(source) else path  # noqa: PTH113
         try:
             mode = os.stat(path).st_mode  # noqa: PTH116
         except OSError:
@@ -134,14 +136,6 @@ def _real(given: Any) -> str | None:
         return os.path.realpath(os.fsdecode(given))
     except (TypeError, ValueError, OSError):
         return None
-
-
-def _source(path: str) -> str:
-    """The source of a compiled module, if it is there; any other path itself."""
-    with suppress(ValueError):
-        source = source_from_cache(path) if path.endswith(".pyc") else path
-        return source if os.path.isfile(source) else path  # noqa: PTH113
-    return path
 
 
 def _counting(data: str) -> Callable[[str], bool]:

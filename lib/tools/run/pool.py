@@ -56,7 +56,9 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
 def threads(at_once: int) -> Iterator[Executor]:
     """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
     execute.load()
-    executor = ThreadPoolExecutor(at_once, "run", _without_interrupts)
+    # They hear no Ctrl-C, which is for the main thread.
+    mute = () if sys.platform == "win32" else (signal.pthread_sigmask, (signal.SIG_BLOCK, {signal.SIGINT}))
+    executor = ThreadPoolExecutor(at_once, "run", *mute)
     try:
         yield executor
     except BaseException:
@@ -66,12 +68,6 @@ def threads(at_once: int) -> Iterator[Executor]:
     finally:
         executor.shutdown()
         execute.STOPPING.clear()
-
-
-def _without_interrupts() -> None:
-    """Have this thread hear no Ctrl-C, which is for the main one."""
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def cores() -> int:

@@ -91,10 +91,8 @@ def read_table(out: Path) -> "pd.DataFrame":
 
     path = out / TABLE
     if not path.exists():
-        raise UserError(
-            f"{path}: found no table, expected one; `tradegoals run` makes it, and `tradegoals results --merge` "
-            f"collects the runs that lie in {out / RUNS}"
-        )
+        how = f"`tradegoals results --merge` makes it of the runs in {out / RUNS}, as `tradegoals run` does"
+        raise UserError(f"{path}: found no table, expected one; {how}")
     try:
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
         expect_plain(path)
@@ -105,12 +103,9 @@ def read_table(out: Path) -> "pd.DataFrame":
         if _digest(table) != (table.schema.metadata or {}).get(DIGEST):
             raise OSError("a value is not what was written")
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(
-            f"{path}: found no readable table ({str(error).splitlines()[0]}), "
-            "expected one; `tradegoals results --merge` makes it anew"
-        ) from None
-    years = {name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"}
-    return table.to_pandas().astype(years)
+        found = f"found no readable table ({str(error).splitlines()[0]})"
+        raise UserError(f"{path}: {found}; `tradegoals results --merge` makes it anew") from None
+    return table.to_pandas().astype({name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"})
 
 
 def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
