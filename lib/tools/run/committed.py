@@ -67,10 +67,7 @@ def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
 
 
 def stale_parts(notebook: Any) -> dict[str, list[str]]:
-    """What has changed since the outputs were made, by part: "cells" (numbers), "lib" and "data" (names).
-
-    Parts without a change are absent; a notebook without a stamp has the single part "stamp".
-    """
+    """What has changed since the outputs were made, by part: "cells", "lib", "data"; just "stamp" if there is none."""
     match notebook["metadata"].get(KEY):
         case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
             now = _parts(notebook, list(files))
@@ -147,10 +144,9 @@ def tidy(path: Path) -> bool:
     before, stamp = nbformat.writes(notebook, indent=1), notebook["metadata"].get(KEY)
     clean(notebook)
     notebook["metadata"][KEY] = stamp
-    if (after := nbformat.writes(notebook, indent=1)) == before:
-        return False
-    write_atomically(path, after + "\n")
-    return True
+    if (after := nbformat.writes(notebook, indent=1)) != before:
+        write_atomically(path, after + "\n")
+    return after != before
 
 
 def all_faults() -> list[str]:

@@ -85,29 +85,21 @@ def run_from(content: Any, where: str) -> Run:
     return Run(**content | {"case": str(content.get("case", ""))})
 
 
-SCHEMA_VERSION = 1
-
-
 def read_journal(folder: Path) -> dict[str, Any] | None:
     """The journal of a run folder; None where there is none that can be trusted."""
-    try:
+    with suppress(OSError, ValueError, RecursionError):
         content = json.loads(plain_bytes(folder / JOURNAL))
-        parts = content["parts"]
-        is_sound = (
-            content["schema_version"] == SCHEMA_VERSION
-            and content["status"] in ("ok", "failed")
-            and isinstance(content["key"], str)
-            and isinstance(content["outputs"], dict)
-            and all(isinstance(parts[name], dict) for name in ("lib", "data", "parameters", "versions"))
-        )
-        return content if is_sound else None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return None
+        match content:
+            case {"parts": {"lib": {}, "data": {}, "parameters": {}, "versions": {}}}:
+                match content:
+                    case {"schema_version": 1, "status": "ok" | "failed", "key": str(), "outputs": {}}:
+                        return dict(content)
+    return None
 
 
 def write_journal(folder: Path, content: dict[str, Any]) -> None:
     """Write the journal of what stands in the folder now."""
-    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": _output_hashes(folder)}
+    record = {"schema_version": 1, **content, "outputs": _output_hashes(folder)}
     write_atomically(folder / JOURNAL, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -326,10 +318,7 @@ PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the
 
 
 def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
-    """Why a run must be executed, or its page made anew; empty if its files are up to date.
-
-    Such as "new", "data changed: figures.csv", "page only: text changed".
-    """
+    """Why a run must be executed, or its page made anew ("page only: text changed"); empty if it is up to date."""
     folder = run.folder(out)
     journal = read_journal(folder)
     if journal is None:

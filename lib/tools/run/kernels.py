@@ -47,9 +47,8 @@ _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 def starting() -> Iterator[Callable[[], str]]:
     """What waits for a server and gives a kernel's name for papermill or nbclient, in this process and its children.
 
-    Nothing is written but a private temporary folder, which is gone afterwards, as are the server and
-    every kernel of it; the server also ends by itself when this process is killed. It is the name of ordinary kernels
-    where there is no fork; environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
+    The server and its kernels end with this process. It is the name of ordinary kernels where there is no fork;
+    environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
     if sys.platform != "linux":
         yield lambda: ORDINARY

@@ -9,7 +9,6 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
@@ -36,10 +35,6 @@ class Links:
         """Where a figure's row stands; empty if this is no figure's id."""
         return f"{self.up}figures/index.html#{text}" if text in self.figure_ids else ""
 
-    def to_figures(self, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """Each id with the address of its row, empty for one that the data no longer have."""
-        return [(one, self.to_figure(one)) for one in ids]
-
     def to_notebook(self, name: str) -> str:
         """The page of a notebook's cases; empty if it has none."""
         match = _NOTEBOOK.fullmatch(name)
@@ -48,9 +43,7 @@ class Links:
     def allowed(self, address: str) -> str:
         """The address if a reader may follow it, rewritten where it names a notebook; else empty."""
         address = address.strip()
-        if address.startswith("#"):
-            return address
-        return web_address(address) or self.to_notebook(address)
+        return address if address.startswith("#") else web_address(address) or self.to_notebook(address)
 
 
 def web_address(address: str) -> str:

@@ -1,12 +1,11 @@
 """The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases.
 
-A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold
-for every case, those of a case for each of its combinations, and an axis or an include overrides both. An axis
-is a list of values of the parameter that it is named after, or a list of mappings, each of which sets several
-parameters. `exclude` drops combinations that hold all values of an entry; `include` adds single ones.
-`unanswerable: skip` leaves out combinations that the data cannot answer, such as a day before a flow's first
-figure; mistakes are errors all the same. Under `ci`, a case, or the file, has values that replace the others
-with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
+A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold for every
+case, those of a case for each of its combinations, and an axis or an include overrides both. An axis is a list of
+values of the parameter that it is named after, or of mappings, each of which sets several parameters. `exclude` drops
+combinations that hold all values of an entry; `include` adds single ones. `unanswerable: skip` leaves out what the data
+cannot answer, such as a day before a flow's first figure; mistakes are errors all the same. Under `ci` stand values
+that replace the others with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
 """
 
 import itertools

@@ -1,12 +1,11 @@
 """Which files a run opens to read: noted in its kernel, from before its first cell on.
 
-The interpreter reports every file that Python opens, by whatever function (PEP 578), and every database that
-SQLite opens. What Arrow's C++ code opens it does not report: there every path goes through one of a few Python
-functions of pyarrow, which are wrapped. Of what can be seen by no such means (`BLIND`, other programs) the use
-is noted, so that a run never passes for up to date while something unseen may have changed.
+The interpreter reports every file that Python opens (PEP 578), and every database that SQLite opens. What Arrow's C++
+code opens it does not report: there every path goes through one of a few Python functions of pyarrow, which are
+wrapped. What can be seen by no such means (`BLIND`, other programs) is noted as used: its run is never up to date.
 
-Files of Python, of installed packages and of the system do not count, nor settings in hidden folders of the
-user's home; nor what the run itself has made. A compiled module counts as its source.
+Files of Python, of installed packages and of the system do not count, nor settings in hidden folders of the user's
+home, nor what the run itself has made. A compiled module counts as its source.
 """
 
 import json

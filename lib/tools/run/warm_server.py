@@ -1,9 +1,8 @@
 """The server of warm kernels: import the stack once, then fork a kernel for everyone who asks.
 
 Run as ``python warm_server.py FOLDER PARENT [lib]``, as a file, so that it loads no more than it says. It listens on
-a socket in FOLDER, which is private to the user, and ends when its parent is no longer PARENT. The server of one
-command imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. Of data it reads no
-more than the kept tables: `lib.tables` looks whether they have changed, and tells their use.
+a socket in FOLDER, which is private to the user, and ends when its parent is no longer PARENT. With `lib` it imports
+that, too, and reads the kept tables: `lib.tables` looks whether they have changed, and tells their use.
 
 A fork is a true copy only of a process with one thread, and the kernel is the one that would have started by
 itself only if nothing that decides an import differs. Both are checked; where they do not hold, who asks starts
