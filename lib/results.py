@@ -1,4 +1,4 @@
-"""What a run found, in a form that programs read: one record per run, kept as JSON (`lib.tools.run.recorded`).
+"""What a run found, in a form that programs read: one record per run, kept as JSON (`lib.tools.run.results_table`).
 
 A notebook's last cell calls `record`. The record travels in the notebook's own outputs under a private MIME
 type, so a run needs no path, and a notebook opened in JupyterLab works the same.

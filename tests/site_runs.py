@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib import figures, results
-from lib.tools.run import freshness, matrix, recorded
+from lib.tools.run import freshness, matrix, results_table
 from lib.tools.site.build import build_site
 from lib.tools.site.context import hash_data
 
@@ -55,9 +55,9 @@ def put_run(out: Path, name: str, slug: str = "default", content: Any = None, **
     failed = changes.get("status") == "failed"
     kept = "notebook.failed.ipynb" if failed else "notebook.ipynb"
     (folder / kept).write_text(json.dumps(content), encoding="utf-8")
-    result = None if failed else recorded.from_notebook(content)
+    result = None if failed else results_table.from_notebook(content)
     if result is not None:
-        (folder / "result.json").write_text(recorded.to_json(result), encoding="utf-8")
+        (folder / "result.json").write_text(results_table.to_json(result), encoding="utf-8")
     model = (matrix.NOTEBOOKS | matrix.ON_REQUEST).get(name)
     given = result.parameters if result else model().model_dump(mode="json") if model else {}
     read = {file: digest for file, digest in hash_data().items() if file in ("figures.csv", "goals.csv")}

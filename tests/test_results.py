@@ -17,7 +17,7 @@ from lib import results
 from lib.cases import FlowCase
 from lib.errors import UserError
 from lib.goals import READING_LABELS, READINGS, Outcome, Verdict
-from lib.tools.run import recorded
+from lib.tools.run import results_table
 
 SOME = results.Result(
     notebook="00_did_the_goal_hold",
@@ -74,31 +74,33 @@ records = st.builds(
 @given(records)
 def test_a_record_comes_back_from_its_file(tmp_path_factory: Any, record: results.Result) -> None:
     path = tmp_path_factory.mktemp("results") / "result.json"
-    path.write_text(recorded.to_json(record), encoding="utf-8")
-    assert recorded.read(path) == record
+    path.write_text(results_table.to_json(record), encoding="utf-8")
+    assert results_table.read(path) == record
 
 
 def test_the_file_is_plain_stable_json() -> None:
-    text = recorded.to_json(SOME)
+    text = results_table.to_json(SOME)
     assert json.loads(text) == SOME.model_dump(mode="json")
     assert "Harbin–Russia" in text
     assert text.endswith("}\n")
-    assert text == recorded.to_json(SOME.model_copy(deep=True))
+    assert text == results_table.to_json(SOME.model_copy(deep=True))
 
 
 def test_a_record_travels_in_the_notebook() -> None:
-    assert recorded.from_notebook(carried(SOME.model_dump(mode="json"))) == SOME
+    assert results_table.from_notebook(carried(SOME.model_dump(mode="json"))) == SOME
 
 
 def test_a_notebook_without_a_record_gives_none() -> None:
-    assert recorded.from_notebook(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])) is None
+    assert (
+        results_table.from_notebook(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])) is None
+    )
 
 
 def test_what_record_displays_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[dict[str, Any]] = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     results.record("01_what_do_the_figures_say", FlowCase(), "Yes.", figure_ids=["a", "b"])
-    back = recorded.from_notebook(carried(shown[0][results.MIME]))
+    back = results_table.from_notebook(carried(shown[0][results.MIME]))
     assert back is not None
     assert (back.answer, back.figure_ids, back.title) == ("Yes.", ["a", "b"], FlowCase().title())
     assert back.parameters == FlowCase().model_dump(mode="json")
@@ -119,24 +121,24 @@ def test_a_damaged_record_is_named_field_by_field(tmp_path: Path, change: Any, f
     path = tmp_path / "result.json"
     path.write_text(json.dumps(record))
     with pytest.raises(UserError, match=rf"^result\.json: found a damaged result .*{fault}"):
-        recorded.read(path)
+        results_table.read(path)
     with pytest.raises(UserError, match=rf"last output.*{fault}"):
-        recorded.from_notebook(carried(record))
+        results_table.from_notebook(carried(record))
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", recorded.to_json(SOME).encode()[:90]]
+    "content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", results_table.to_json(SOME).encode()[:90]]
 )
 def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "result.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^result\.json: "):
-        recorded.read(path)
+        results_table.read(path)
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^result\.json: cannot be read"):
-        recorded.read(tmp_path / "result.json")
+        results_table.read(tmp_path / "result.json")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -149,7 +151,7 @@ def test_no_number_that_is_none_gets_in(tmp_path: Path, value: float) -> None:
     path = tmp_path / "result.json"
     path.write_text(json.dumps(SOME.model_dump(mode="json") | {"estimates": [estimate]}))
     with pytest.raises(UserError, match=r"result\.json: found no valid JSON \(-?\w+ is no number\)"):
-        recorded.read(path)
+        results_table.read(path)
 
 
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.1])
@@ -178,7 +180,7 @@ def test_an_open_reading_without_a_need_has_none() -> None:
 
 
 def test_verdicts_are_told_in_words() -> None:
-    assert recorded.verdict_lines([SOME]) == [
+    assert results_table.verdict_lines([SOME]) == [
         "",
         "Harbin–Russia (00)",
         f"  {READING_LABELS['average']:<22} open: 38 %; needs +14.1 % a year; no figure for 2015",
@@ -189,7 +191,7 @@ def test_verdicts_are_told_in_words() -> None:
 @pytest.mark.parametrize(("chance", "words"), [(0.0004, "below 1 %"), (0.9996, "above 99 %"), (0.5, "50 %")])
 def test_words_never_claim_certainty(chance: float, words: str) -> None:
     reading = results.ReadingResult(reading="average", outcome="open", reason="r", probability=chance)
-    lines = recorded.verdict_lines([SOME.model_copy(update={"readings": [reading]})])
+    lines = results_table.verdict_lines([SOME.model_copy(update={"readings": [reading]})])
     assert lines[-1].endswith(f"open: {words}; r")
 
 
@@ -197,10 +199,10 @@ def test_equal_verdicts_are_told_once_and_others_apart() -> None:
     again = SOME.model_copy(update={"notebook": "03_could_one_have_known"})
     other = SOME.model_copy(update={"readings": SOME.readings[:1]})
     without = SOME.model_copy(update={"readings": []})
-    once = recorded.verdict_lines([SOME])
-    assert recorded.verdict_lines([SOME, again, without])[2:] == once[2:]
-    assert recorded.verdict_lines([SOME, again, without])[1] == "Harbin–Russia (00, 03)"
-    assert recorded.verdict_lines([SOME, other]) == once + recorded.verdict_lines([other])
+    once = results_table.verdict_lines([SOME])
+    assert results_table.verdict_lines([SOME, again, without])[2:] == once[2:]
+    assert results_table.verdict_lines([SOME, again, without])[1] == "Harbin–Russia (00, 03)"
+    assert results_table.verdict_lines([SOME, other]) == once + results_table.verdict_lines([other])
 
 
 @pytest.mark.parametrize(
@@ -215,12 +217,12 @@ def test_a_block_says_who_says_so_and_by_what_kind(kind: str | None, outcome: st
     reading = SOME.readings[0].model_copy(
         update={"kind": kind, "outcome": outcome, "probability": 0.3 if kind else None}
     )
-    lines = recorded.verdict_lines([SOME.model_copy(update={"readings": [reading]})])
+    lines = results_table.verdict_lines([SOME.model_copy(update={"readings": [reading]})])
     assert lines[1] == f"Harbin–Russia ({words})"
 
 
 def test_a_warning_ends_the_block_once_and_parts_no_notebooks() -> None:
     warned = SOME.model_copy(update={"notebook": "03_could_one_have_known", "warning": "The class is old."})
-    lines = recorded.verdict_lines([SOME, warned, warned])
-    assert lines[1] == "Harbin–Russia (00, 03)" and lines[2:-1] == recorded.verdict_lines([SOME])[2:]
+    lines = results_table.verdict_lines([SOME, warned, warned])
+    assert lines[1] == "Harbin–Russia (00, 03)" and lines[2:-1] == results_table.verdict_lines([SOME])[2:]
     assert lines[-1] == "  The class is old."

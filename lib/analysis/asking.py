@@ -459,8 +459,3 @@ class Answer(outlook.Answer):
 def as_json(answer: Answer) -> str:
     """The answer as readable JSON text."""
     return json.dumps(answer.to_dict(), ensure_ascii=False, indent=1) + "\n"
-
-
-def schema_text() -> str:
-    """The JSON schema of an answer, as `notebooks/answer.schema.json` keeps it."""
-    return json.dumps(AnswerRecord.model_json_schema(), ensure_ascii=False, indent=1) + "\n"

@@ -162,7 +162,8 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, kernel: str) -> 
     every = [Run(tiny.NAME, str(n), VALUES | {"reporter": str(n)}) for n in range(6)]
     with dask_cluster(place) as (address, workers):
         outcomes = []
-        tasks = pool.make_tasks(every, place / "out", Settings(kernel), freshness.Sources())
+        sources = freshness.Sources()
+        tasks = [(run, place / "out", Settings(kernel), sources) for run in every]
         for outcome in pool.execute_many(tasks, pool.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from lib import cases, results
 from lib.errors import UserError
-from lib.tools.run import execute, freshness, kernels, matrix, page, recorded
+from lib.tools.run import execute, freshness, kernels, matrix, page, results_table
 from lib.tools.run.page import to_page
 
 PUBLISHED = ["notebook.ipynb", "page.html", "result.json", "run.json"]
@@ -117,7 +117,7 @@ def test_the_real_default_run_gives_notebook_page_and_result(tmp_path: Path) -> 
     assert names(folder) == PUBLISHED
     assert outcome.seconds > 0
 
-    record = recorded.read(folder / "result.json")
+    record = results_table.read(folder / "result.json")
     assert record == outcome.result
     assert record.parameters == run.parameters
     assert [reading.reading for reading in record.readings] == ["average", "every_year", "mean_of_rates"]
@@ -383,7 +383,7 @@ def test_papermills_command_executes_with_our_engine(
         (cell.source, cell.get("outputs")) for cell in ours.cells
     ]
     assert theirs.metadata.papermill.parameters == ours.metadata.papermill.parameters == run.parameters
-    assert recorded.from_notebook(theirs) == outcome.result
+    assert results_table.from_notebook(theirs) == outcome.result
     left = [
         path for path in Path("/proc").glob("[0-9]*") if int(path.name) != os.getpid() and has(path, mark)
     ]

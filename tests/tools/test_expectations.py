@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from lib.errors import UserError
 from lib.results import Estimate, ReadingResult, Result
 from lib.tools.cli import main
-from lib.tools.run import committed, freshness, matrix, recorded
+from lib.tools.run import committed, freshness, matrix, results_table
 from lib.tools.run.committed import accept, check
 from lib.tools.run.execute import Outcome
 from lib.tools.run.freshness import Run
@@ -61,7 +61,7 @@ def outcome(tmp_path: Path, result: Result | None = SOME, parts: Any = PARTS, **
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").unlink(missing_ok=True)
     if result is not None:
-        (folder / "result.json").write_text(recorded.to_json(result), encoding="utf-8")
+        (folder / "result.json").write_text(results_table.to_json(result), encoding="utf-8")
     if parts is not None:
         freshness.write_journal(folder, asdict(run) | {"key": "k", "status": "ok", "parts": parts})
     return replace(Outcome(run, folder, 1.0), **changes)
@@ -255,7 +255,7 @@ def test_what_is_committed_covers_the_runs_of_ci_and_nothing_else() -> None:
     """A case that is added needs an expectation, one that is dropped leaves none behind."""
     runs = [Run(name, "default", {}) for name in matrix.NOTEBOOKS]
     runs += matrix.expand(ci=True)[0]
-    wanted = {(committed.case_of(run), run.name) for run in runs}
+    wanted = {(run.case or run.slug, run.name) for run in runs}
     there = {
         (path.stem, name)
         for path in KEPT.glob("*.json")

@@ -28,6 +28,7 @@ from traitlets.config import Config
 
 from lib.errors import UserError
 from lib.tools.run import kernels, provisioner, warm_server
+from lib.tools.run.opened import start_line
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels fork, on Linux only")
 
@@ -316,14 +317,16 @@ def test_only_the_owner_can_reach_the_server(name: str) -> None:
 def test_the_server_notices_changed_files(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("1")
-    stack = warm_server.Stack({str(p): warm_server.fingerprint(str(p)) for p in (file, tmp_path)}, {}, {})
-    assert stack.changed_file() is None
-    (tmp_path / "new.py").touch()
-    assert stack.changed_file() == str(tmp_path)
-    file.write_text("22")
-    assert stack.changed_file() == str(file)
-    file.unlink()
-    assert stack.changed_file() == str(file)
+    seen = {str(path): warm_server.fingerprint(str(path)) for path in (file, tmp_path)}
+    with socket.socket() as listener:
+        server = warm_server.Server(listener, seen)
+        assert server.changed_file() is None
+        (tmp_path / "new.py").touch()
+        assert server.changed_file() == str(tmp_path)
+        file.write_text("22")
+        assert server.changed_file() == str(file)
+        file.unlink()
+        assert server.changed_file() == str(file)
 
 
 @exhaustive
@@ -488,9 +491,27 @@ def test_nothing_survives_the_driver(number: int, cell: str, tmp_path: Path) -> 
     assert not folder.exists()
 
 
+def test_an_ordinary_kernel_ends_with_its_driver_whatever_it_does(tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    cell = f"open({str(running)!r}, 'w').close()\n{HEARS_NOTHING}"
+    kernel = f"{start_line(str(tmp_path), str(tmp_path / 'notes'))}\n{cell}"
+    script = (
+        "import os, subprocess, sys, time\nparent = {'JPY_PARENT_PID': str(os.getpid())}\n"
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], env=os.environ | parent)\n"
+        "print(child.pid, flush=True)\ntime.sleep(1000)"
+    )
+    command = [sys.executable, "-c", script, kernel]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        child = int(driver.stdout.readline())
+        assert eventually(running.exists)
+        driver.kill()
+        assert eventually(lambda: gone(child))
+
+
 def test_a_server_ends_when_its_parent_has_gone() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        server = warm_server.Server(listener, warm_server.Stack({}, {}, {}))
+        server = warm_server.Server(listener)
         assert server.serve(parent=os.getppid() + 1) is None
 
 

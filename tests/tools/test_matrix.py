@@ -180,8 +180,7 @@ def test_short_slugs_fit_and_stay_apart(one: str, other: str) -> None:
 
 def test_the_committed_schema_is_the_one_of_the_models() -> None:
     committed = (notebooks_dir() / matrix.SCHEMA_FILE).read_text(encoding="utf-8")
-    assert committed == matrix.schema_text(), "run: tradegoals schema --write"
-    assert CliRunner().invoke(main, ["schema"]).output == committed
+    assert CliRunner().invoke(main, ["schema"]).output == committed, "run: tradegoals schema --write"
 
 
 def test_the_committed_file_fits_its_schema_and_names_it() -> None:
@@ -271,8 +270,9 @@ def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path) -> None:
 
     first = freshness.choose(["a"], out, select)
     again = freshness.choose(["a"], out, select)
-    assert (asked, again.runs, again.left_out) == (1, first.runs, {"two": "reason"})
-    assert again.runs[0].parameters == {"n": 1}
+    assert asked == 1
+    assert again[:2] == (first[0], {"two": "reason"})
+    assert again[0][0].parameters == {"n": 1}
     freshness.choose(["b"], out, select)
     assert asked == 2
     (hundred / "notebooks" / "runs.yml").write_text("cases: {}")

@@ -76,7 +76,7 @@ def execute(
     for run in all_runs:
         seconds = (limits or {}).get(run.notebook, PATIENCE)
         settings = Settings(KERNEL["name"], seconds, megabytes=megabytes)
-        tasks += pool.make_tasks([run], place / "out", settings, sources)
+        tasks.append((run, place / "out", settings, sources))
     return list(pool.execute_many(tasks, pool.threads(at_once)))
 
 
@@ -347,7 +347,7 @@ def test_runs_go_at_once_but_never_more_than_asked(place: Path, warm: None) -> N
 
 def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may give a signal to any thread that is not deaf to it; only the main one obeys, once awake."""
-    monkeypatch.setattr(pool, "run_one", lambda task: over.wait(PATIENCE))
+    monkeypatch.setattr(pool, "run_one", lambda *task: over.wait(PATIENCE))
     over, usual = threading.Event(), signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def hear() -> None:
@@ -355,7 +355,7 @@ def test_ctrl_c_is_obeyed_whichever_thread_hears_it(place: Path, monkeypatch: py
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
     settings = Settings(KERNEL["name"], 60)
-    tasks = pool.make_tasks([Run(tiny.NAME, "default", VALUES)], place / "out", settings, freshness.Sources())
+    tasks = [(Run(tiny.NAME, "default", VALUES), place / "out", settings, freshness.Sources())]
     started = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -391,7 +391,7 @@ if __name__ == "__main__":
     with kernels.warm() as kernel:
         sources = freshness.Sources()
         due = [run for run in runs if freshness.reason_to_run(run, Path(sys.argv[1]), sources)]
-        tasks = pool.make_tasks(due, Path(sys.argv[1]), Settings(kernel, 900), sources)
+        tasks = [(run, Path(sys.argv[1]), Settings(kernel, 900), sources) for run in due]
         for outcome in pool.execute_many(tasks, pool.threads(2)):
             print(outcome.run.name, outcome.error, flush=True)
 """

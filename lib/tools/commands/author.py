@@ -47,7 +47,7 @@ def check(
                 "check --renew: the data have changed again since they were shown, expected a look"
             )
         tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
-    report_faults(committed.all_faults(in_short=renew))
+    report_faults(committed.all_faults())
     click.echo("Data, runs.yml and notebooks are in order.")
 
 
@@ -143,7 +143,9 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
         write_atomically(registry, before)
         raise
     matrix.ON_REQUEST[name] = model
-    write_atomically(folder / matrix.SCHEMA_FILE, matrix.schema_text())
+    write_atomically(
+        folder / matrix.SCHEMA_FILE, json.dumps(matrix.schema(), ensure_ascii=False, indent=1) + "\n"
+    )
     return path
 
 

@@ -80,8 +80,8 @@ def run(
             _start_server()  # which gets ready while parameters are checked
         return _select(*arguments, matrix)
 
-    plan = choose((*arguments, str(matrix), content), out, select, keep=writes)
-    chosen = _only(plan.runs, only)
+    found, left_out, sources = choose((*arguments, str(matrix), content), out, select, keep=writes)
+    chosen = _only(found, only)
     for name, given in pairs(p, "-p").items():  # how words were understood: "April 2014" as its last day
         taken = list(dict.fromkeys(str(one.parameters[name]) for one in chosen if name in one.parameters))
         if taken and taken != [given.replace("−", "-")]:
@@ -97,22 +97,22 @@ def run(
             write_atomically(specs / f"{one.notebook}--{one.slug}.json", text)
         click.echo(f"wrote {len(chosen)} files to {specs}")
         return
-    items = [(one, "forced" if force else reason_to_run(one, out, plan.sources)) for one in chosen]
+    items = [(one, "forced" if force else reason_to_run(one, out, sources)) for one in chosen]
     if dry_run:  # what would run and why, what is up to date, and what the data cannot answer
         tell(f"{'run' if reason else 'skip':<6}{one.name}: {reason or 'up to date'}" for one, reason in items)
-        tell((f"{name}: left out, {reason}" for name, reason in plan.left_out.items()), "none  ")
-        left_out = f"; {len(plan.left_out)} left out" if plan.left_out else ""
-        click.echo(f"{sum(bool(reason) for _, reason in items)} of {len(items)} would run{left_out}")
+        tell((f"{name}: left out, {reason}" for name, reason in left_out.items()), "none  ")
+        rest = f"; {len(left_out)} left out" if left_out else ""
+        click.echo(f"{sum(bool(reason) for _, reason in items)} of {len(items)} would run{rest}")
         return
     how: dict[str, Any] = {"force": force, "timeout": timeout, "fail_fast": fail_fast, "cold": cold}
     how |= {"jobs": jobs, "memory": memory, "dask": executor == "dask", "scheduler": scheduler}
     try:
-        outcomes = _execute(items, out, plan.sources, how)
+        outcomes = _execute(items, out, sources, how)
     finally:  # also after Ctrl-C: what had finished is kept
         collect_results(out, any(reason for _, reason in items))
     place = {one.name: number for number, one in enumerate(chosen)}
     outcomes.sort(key=lambda outcome: place[outcome.run.name])
-    _report(outcomes, len(items), plan.left_out)
+    _report(outcomes, len(items), left_out)
     differences: list[str] = []
     if check or accept:
         from lib.tools.run import committed  # imports pandas
@@ -160,23 +160,24 @@ def schema(
     write: Annotated[bool, "Write all four where they are kept, instead of printing one."] = False,
 ) -> None:
     """Print a JSON schema: of runs.yml, of result.json, of `ask --json`, of a mapping for `data import`."""
-    from lib.analysis import asking
+    from lib.analysis.asking import AnswerRecord
     from lib.package import data_dir, notebooks_dir
     from lib.research.files import write_atomically
-    from lib.tools.run import matrix, recorded
+    from lib.results import Result
+    from lib.tools.run import matrix
     from lib.tools.sources import mapping
 
     for make, folder, name in (
-        (matrix.schema_text, notebooks_dir(), "runs"),
-        (recorded.schema_text, notebooks_dir(), "result"),
-        (asking.schema_text, notebooks_dir(), "answer"),
-        (mapping.schema_text, data_dir(), "import"),
+        (matrix.schema, notebooks_dir(), "runs"),
+        (Result.model_json_schema, notebooks_dir(), "result"),
+        (AnswerRecord.model_json_schema, notebooks_dir(), "answer"),
+        (mapping.schema, data_dir(), "import"),
     ):
-        if write:
-            write_atomically(folder / f"{name}.schema.json", make())
-            click.echo(f"wrote {folder / name}.schema.json")
-        elif name == of:
-            click.echo(make(), nl=False)
+        if write or name == of:
+            text = json.dumps(make(), ensure_ascii=False, indent=1) + "\n"
+            if write:
+                write_atomically(folder / f"{name}.schema.json", text)
+            click.echo(f"wrote {folder / name}.schema.json\n" if write else text, nl=False)
 
 
 # --- which runs ---
@@ -229,7 +230,7 @@ def _report(outcomes: list[Any], asked: int, left_out: dict[str, str]) -> None:
 
     good = [outcome for outcome in outcomes if not outcome.error]
     if good and len(outcomes) <= 20:  # more are not shown one by one
-        from lib.tools.run.recorded import verdict_lines  # imports pandas
+        from lib.tools.run.results_table import verdict_lines  # imports pandas
 
         tell(verdict_lines([outcome.result for outcome in good if outcome.result]))
         click.echo("\nPages")
@@ -300,7 +301,8 @@ def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> I
     at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
     memory = how.get("memory")
     most = memory * 1000 if memory else 0 if dask else pool.free_megabytes() / at_once
-    tasks = pool.make_tasks(due, out, execute.Settings(name, timeout, how["force"], most), sources)
+    settings = execute.Settings(name, timeout, how["force"], most)
+    tasks = [(run, out.absolute(), settings, sources) for run in due]
     yield from pool.execute_many(tasks, pool.connected(how["scheduler"]) if dask else pool.threads(at_once))
 
 

@@ -1,21 +1,18 @@
 """What is committed: notebooks with the outputs that they gave, and what the runs of CI are expected to find.
 
-A stamp in a notebook says what its outputs were made from: for each code cell in order, each module of `lib` that
-they import (and those that these import) and each file that the kernel opened, a few digits of its hash, so that it
-can also be said what has changed. Code counts by what it does (`lib.tools.run.freshness`): Markdown, docstrings,
-comments and annotations may change, and the outputs stay good.
+A stamp in a notebook says what its outputs were made from: of each code cell, each module of `lib` that they import,
+directly or not, and each file that the kernel opened, a few digits of its hash. Code counts by what it does
+(`lib.tools.run.freshness`).
 
-Expectations are what runs found when somebody last looked at it and agreed, a small file a case in
-``tests/expected``. Verdicts and parameters must be the same, numbers may differ within the tolerances that the file
-states. A difference is told with both values, and with what has changed since, so that a change of an answer is a
-decision, never an accident.
+Expectations are what runs found when somebody last looked at it and agreed, a file a case in ``tests/expected``.
+Verdicts must be the same, numbers may differ within the tolerances that the file states. A difference is told with both
+values and with what has changed since, so that a change of an answer is a decision, never an accident.
 """
 
 import ast
 import json
 import tempfile
 from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +26,7 @@ from lib.research.meaning import imported_modules
 from lib.results import Result
 from lib.tools.run import freshness, matrix
 from lib.tools.run.execute import Outcome, run_notebook
-from lib.tools.run.freshness import Run, Sources, changes, differing
+from lib.tools.run.freshness import Sources, changes, differing
 from lib.tools.run.opened import PREFIX
 from lib.tools.strict import read_json
 from lib.words import printed
@@ -50,10 +47,7 @@ def stamped_notebooks() -> dict[str, type[Case]]:
 
 
 def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
-    """The stamp of a notebook as it is now: hashes of its code cells in order, of modules and files by name.
-
-    `opened` names the files that it reads.
-    """
+    """The stamp of a notebook that reads the files `opened`: hashes of code cells in order, of modules and files by name."""
     found = _parts(notebook, list(opened))
     return found | {"cells": list(found["cells"].values())}
 
@@ -73,10 +67,7 @@ def _parts(notebook: Any, opened: list[str]) -> dict[str, dict[str, str]]:
 
 
 def stale_parts(notebook: Any) -> dict[str, list[str]]:
-    """What has changed since the outputs were made, by part: "cells" (numbers), "lib" and "data" (names).
-
-    Parts without a change are absent; a notebook without a stamp has the single part "stamp".
-    """
+    """What has changed since the outputs were made, by part: "cells", "lib", "data"; just "stamp" if there is none."""
     match notebook["metadata"].get(KEY):
         case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
             now = _parts(notebook, list(files))
@@ -107,9 +98,8 @@ def restamp(path: Path, kernel: str = "python3") -> None:
             notes = Path(folder, "opened")
             # What is committed must not depend on what somebody fetched.
             environment = {KEPT_ONLY_ENV: "1"}
-            notebook = run_notebook(
-                path, {}, kernel, notes=notes, seconds=float("inf"), environment=environment
-            )
+            limits: dict[str, Any] = {"seconds": float("inf"), "environment": environment}
+            notebook = run_notebook(path, {}, kernel, notes=notes, **limits)
             opened, _ = freshness.read_opened(notes)
     except PapermillExecutionError as error:
         raise UserError(f"{path.name}: {error.ename}: {error.evalue}") from None
@@ -154,29 +144,20 @@ def tidy(path: Path) -> bool:
     before, stamp = nbformat.writes(notebook, indent=1), notebook["metadata"].get(KEY)
     clean(notebook)
     notebook["metadata"][KEY] = stamp
-    if (after := nbformat.writes(notebook, indent=1)) == before:
-        return False
-    write_atomically(path, after + "\n")
-    return True
+    if (after := nbformat.writes(notebook, indent=1)) != before:
+        write_atomically(path, after + "\n")
+    return after != before
 
 
-def all_faults(in_short: bool = False) -> list[str]:
-    """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
+def all_faults() -> list[str]:
+    """Every fault of the data, the cases and the notebooks, one line each."""
     faults = [str(fault) for fault in fig.check_tables() + check_checksums()]
     if not faults:  # parameters are checked against the data: every case would repeat the same lines
         try:
             matrix.expand()
         except UserError as error:
             faults = str(error).splitlines()
-    found = notebook_faults()
-    stale = [line.partition(".ipynb: ")[0] for line in found if _STALE in line] if in_short else []
-    if stale:
-        found = [line for line in found if _STALE not in line]
-        found.append(f"{len(stale)} notebooks are stale ({some(stale, MOST_NAMED)}); run: tradegoals stamp")
-    return faults + found
-
-
-_STALE = "outputs are stale ("
+    return faults + notebook_faults()
 
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
@@ -188,7 +169,7 @@ def notebook_faults(folder: Path | None = None) -> list[str]:
             notebook = read_notebook(path)
             stale = in_words(stale_parts(notebook))
             found = parameter_faults(notebook, model)
-            found += [f"{_STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
+            found += [f"outputs are stale ({stale}); run: tradegoals stamp {name}"] if stale else []
         except UserError as error:
             found = [str(error).removeprefix(f"{path.name}: ")]
         faults += [f"{path.name}: {line}" for line in found]
@@ -207,11 +188,8 @@ def parameter_faults(notebook: Any, model: type[Case]) -> list[str]:
     if list(values) != list(model.model_fields):
         return [f"parameters: found {list(values)}, expected {list(model.model_fields)}"]
     defaults = model().model_dump(mode="json")
-    return [
-        f"parameters: {key}: found {values[key]!r}, expected {defaults[key]!r}"
-        for key in values
-        if values[key] != defaults[key]
-    ]
+    changed = [key for key in values if values[key] != defaults[key]]
+    return [f"parameters: {key}: found {values[key]!r}, expected {defaults[key]!r}" for key in changed]
 
 
 def _literals(source: str) -> dict[str, Any]:
@@ -223,18 +201,12 @@ def _literals(source: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for statement in statements:
         try:
-            match statement:
-                case ast.Assign(targets=[ast.Name(name)], value=value):
-                    values[name] = ast.literal_eval(value)
-                case ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
-                    values[name] = ast.literal_eval(value)
-                case _:
-                    raise ValueError
-        except (ValueError, TypeError, RecursionError, MemoryError):
+            [target] = statement.targets  # type: ignore[attr-defined]
+            values[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        except (AttributeError, ValueError, TypeError, RecursionError, MemoryError):
             found = ast.unparse(statement).splitlines()[0]
-            raise UserError(
-                f"line {statement.lineno}: found {found}, expected name = value, a plain value"
-            ) from None
+            where = f"line {statement.lineno}"
+            raise UserError(f"{where}: found {found}, expected name = value, a plain value") from None
     return values
 
 
@@ -278,9 +250,7 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
         for outcome in group:
             if (result := outcome.result) is None:
                 why = f"failed ({outcome.error})" if outcome.error else "recorded no result"
-                raise UserError(
-                    f"--accept: {outcome.run.name} {why}, expected a result; nothing was accepted"
-                )
+                raise UserError(f"--accept: {outcome.run.name} {why}; nothing was accepted")
             kept = {"figures": _figures(result), "made_from": _made_from(outcome)}
             runs[outcome.run.name] = facts(result) | kept
         content = {"tolerances": TOLERANCES, "runs": dict(sorted(runs.items()))}
@@ -292,15 +262,12 @@ def accept(outcomes: Iterable[Outcome]) -> list[str]:
     return [path.name for path in changed]
 
 
-def case_of(run: Run) -> str:
-    """The case of runs.yml that a run belongs to; without one, the run's own slug."""
-    return run.case or run.slug
-
-
 def _by_file(outcomes: Iterable[Outcome]) -> dict[Path, list[Outcome]]:
-    ordered = sorted(outcomes, key=lambda outcome: (case_of(outcome.run), outcome.run.name))
-    groups = groupby(ordered, key=lambda outcome: case_of(outcome.run))
-    return {EXPECTED_DIR / f"{name}.json": list(group) for name, group in groups}
+    """Outcomes by the file of their case; a run without one has its own."""
+    groups: dict[Path, list[Outcome]] = {}
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.run.name):
+        groups.setdefault(EXPECTED_DIR / f"{outcome.run.case or outcome.run.slug}.json", []).append(outcome)
+    return dict(sorted(groups.items()))
 
 
 def facts(result: Result) -> Expected:
@@ -344,10 +311,7 @@ def _made_from(outcome: Outcome) -> Expected:
     """The parts of the run's key, shortened; nothing where its journal is missing."""
     if (record := freshness.read_journal(outcome.folder)) is None:
         return {}
-    parts = {
-        name: record["parts"][name]
-        for name in ("notebook", "lib", "data", "parameters", "versions", "python")
-    }
+    parts = {name: part for name, part in record["parts"].items() if name != "page"}
     for name in ("lib", "data"):
         parts[name] = {key: digest[:_SHORT] for key, digest in parts[name].items()}
     versions = {name: parts["versions"][name] for name in COMPUTING if name in parts["versions"]}
@@ -362,16 +326,12 @@ def _compare(
         what = "failed" if outcome.error else "recorded no result"
         return [f"{name}: {what}, so there is nothing to compare"]
     if expected is None:
-        return [
-            f"{name}: no expectation in tests/expected/{file}; look at the result, then run with --accept"
-        ]
+        return [f"{name}: no expectation in tests/expected/{file}; look, then run with --accept"]
     try:
         differences = _differences(expected, facts(result), tolerances)
         since = _changed_since(expected, outcome, result)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"tests/expected/{file}: {name}: found a damaged expectation ({error!r}), expected what --accept wrote"
-        ) from None
+        raise UserError(f"tests/expected/{file}: {name}: found a damaged expectation ({error!r})") from None
     if not differences:
         return []
     advice = "if this is right, renew the expectation with --accept"
@@ -401,11 +361,8 @@ def _changed_since(expected: Expected, outcome: Outcome, result: Result) -> list
     """What decides the output and is not what it was when the expectation was accepted."""
     before, now = expected["made_from"], _made_from(outcome)
     old, new = expected["figures"], _figures(result)
-    lines = [
-        f"figure {name}: was {old.get(name, 'not used')}, is {new.get(name, 'not used')}"
-        for name in old | new
-        if old.get(name) != new.get(name)
-    ]
+    changed, no = differing(old, new), "not used"
+    lines = [f"figure {name}: was {old.get(name, no)}, is {new.get(name, no)}" for name in changed]
     if not before or not now:
         return [*lines, "what else has changed since is not known: a journal is missing"]
     lines += changes(before, now)
@@ -423,6 +380,4 @@ def _read(path: Path) -> Expected:
         return {"tolerances": TOLERANCES, "runs": {}}
     except (OSError, ValueError, KeyError, TypeError) as error:
         fault = f"no readable expectations ({error!r})"
-    raise UserError(
-        f"tests/expected/{path.name}: found {fault}, expected what `tradegoals run --accept` wrote"
-    )
+    raise UserError(f"tests/expected/{path.name}: found {fault}, expected what `run --accept` wrote")

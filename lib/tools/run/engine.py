@@ -143,11 +143,7 @@ class Engine(NBClientEngine):
         arguments: tuple[str, ...] = (),
         **options: Any,
     ) -> None:
-        """Execute in place the notebook that papermill has prepared; what is not papermill's is ours.
-
-        `watch` is told the notebook and how many cells were begun; `environment` and `arguments` are what the kernel gets
-        beside the variables of this process, and its command line.
-        """
+        """Execute in place the notebook that papermill has prepared; `environment` and `arguments` are the kernel's."""
         watch = watch or Watch()
         watch.notebook = nb_man.nb
         with _kernel_config() as config:
@@ -169,11 +165,7 @@ class Engine(NBClientEngine):
 
 @contextmanager
 def _kernel_config() -> Iterator[Any]:
-    """Settings of one kernel: it talks through sockets in a folder of its own, not through ports.
-
-    Others could listen on ports, and two kernels started at once could take the same. By default the sockets
-    would lie in the current folder, where the same can happen.
-    """
+    """Settings of one kernel: it talks through sockets in a folder of its own, where no other can listen."""
     place = kernels.private_folder()
     with tempfile.TemporaryDirectory(prefix="k-", ignore_cleanup_errors=True, dir=place) as folder:
         settings = {"connection_file": f"{folder}/k.json"}  # a socket's path may have about 100 characters

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,20 +24,7 @@ from lib.errors import UserError
 from lib.package import data_dir, notebooks_dir
 from lib.research.files import locked, make_folder_below, sweep, write_atomically
 from lib.tools.run import freshness, kernels
-from lib.tools.run.freshness import (
-    FAILED,
-    JOURNAL,
-    NOTEBOOK,
-    PAGE,
-    PAGE_ONLY,
-    RESULT,
-    Known,
-    Run,
-    Sources,
-    key_of,
-    read_opened,
-    reason_to_run,
-)
+from lib.tools.run.freshness import FAILED, JOURNAL, NOTEBOOK, PAGE, PAGE_ONLY, RESULT, Run, Sources
 from lib.tools.run.opened import start_line
 
 if TYPE_CHECKING:
@@ -96,10 +84,10 @@ class Outcome:
     @property
     def result(self) -> "Result | None":
         """The run's record, read from its folder; None where it failed, or makes none."""
-        from lib.tools.run import recorded
+        from lib.tools.run import results_table
 
         path = self.folder / RESULT
-        return None if self.error or not path.exists() else recorded.read(path)
+        return None if self.error or not path.exists() else results_table.read(path)
 
 
 @dataclass
@@ -145,18 +133,12 @@ def run_notebook(
 
     plain = str(path).replace("{", "{{").replace("}", "}}")  # papermill fills parameters into paths
     if notes is not None:
-        options["arguments"] = (
-            f"--IPKernelApp.code_to_run={start_line(str(data_dir()), str(notes), megabytes)}",
-        )
-    options |= {
-        "engine_name": "tradegoals",
-        "kernel_name": kernel,
-        "language": "python",
-        "progress_bar": False,
-    }
-    watch = watch or Watch()
+        line = start_line(str(data_dir()), str(notes), megabytes)
+        options["arguments"] = (f"--IPKernelApp.code_to_run={line}",)
+    options |= {"engine_name": "tradegoals", "kernel_name": kernel, "language": "python"}
+    options |= {"progress_bar": False, "watch": (watch := watch or Watch())}
     try:
-        notebook = papermill.execute_notebook(plain, None, parameters, watch=watch, **options)
+        notebook = papermill.execute_notebook(plain, None, parameters, **options)
         watch.notebook = notebook
         # papermill lets a cell end the notebook by SystemExit(0).
         if notebook.metadata.papermill.get("exception"):
@@ -192,9 +174,9 @@ def execute(run: Run, out: Path, settings: Settings | None = None, sources: Sour
         make_folder_below(out, folder)
     except OSError as fault:
         raise UserError(f"{folder}: cannot be written: {fault.strerror}") from None
+    known = sources or Sources()
     with locked(folder):
-        known = Sources() if sources is None else sources
-        reason = "forced" if settings.force else reason_to_run(run, out, known)
+        reason = "forced" if settings.force else freshness.reason_to_run(run, out, known)
         if not reason:
             return Outcome(run, folder, time.monotonic() - started, skipped=True)
         sweep(folder)
@@ -229,18 +211,16 @@ def _execute_locked(run: Run, folder: Path, settings: Settings, sources: Sources
             if STOPPING.is_set():
                 raise StoppedError from None
             fault_words = _describe(fault, watch)
-            freshness.clear_journal(
-                folder
-            )  # what an earlier run left must not pass for the result of this one
+            freshness.clear_journal(folder)  # no earlier result may pass for one of this run
             if watch.notebook is not None:
                 with suppress(UserError):  # a full disk, which is the failure
                     _write_notebook(folder / FAILED, watch.notebook)
-        opened, steady = read_opened(notes)
-    known = Sources(sources.known)
+        opened, steady = freshness.read_opened(notes)
+    known = copy(sources)
     steady = steady and known.parts(run, ()) == before
     parts = known.parts(run, opened)
     record = asdict(run) | {
-        "key": key_of(parts) if steady else "",
+        "key": freshness.key_of(parts) if steady else "",
         "status": "failed" if fault_words else "ok",
         "parts": parts,
         "started": moment.isoformat(timespec="seconds"),
@@ -264,10 +244,8 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
     notebook = run_notebook(notebooks_dir() / f"{run.notebook}.ipynb", run.parameters, prepare_only=True)
     executed = nbformat.read(folder / NOTEBOOK, as_version=4)
     notebook.metadata = executed.metadata
-    pairs = zip(
-        *([cell for cell in n.cells if cell.cell_type == "code"] for n in (notebook, executed)), strict=True
-    )
-    for cell, done in pairs:
+    new, old = ([cell for cell in n.cells if cell.cell_type == "code"] for n in (notebook, executed))
+    for cell, done in zip(new, old, strict=True):
         cell.outputs, cell.execution_count = done.outputs, done.execution_count
     try:
         _publish(notebook, folder)
@@ -280,17 +258,17 @@ def _renew_page(run: Run, folder: Path, sources: Sources) -> str:
 
 def _publish(notebook: Any, folder: Path) -> None:
     """Write page, result and notebook, and drop what an earlier failure left; the journal goes first."""
-    from lib.tools.run import recorded
+    from lib.tools.run import results_table
     from lib.tools.run.page import to_page
 
-    result = recorded.from_notebook(notebook)
+    result = results_table.from_notebook(notebook)
     page = to_page(notebook, result.title if result else folder.parent.name)
     (folder / JOURNAL).unlink(missing_ok=True)
     write_atomically(folder / PAGE, page)
     if result is None:
         (folder / RESULT).unlink(missing_ok=True)
     else:
-        write_atomically(folder / RESULT, recorded.to_json(result))
+        write_atomically(folder / RESULT, results_table.to_json(result))
     _write_notebook(folder / NOTEBOOK, notebook)
     (folder / FAILED).unlink(missing_ok=True)
 
@@ -310,21 +288,15 @@ def _describe(error: Exception, watch: Watch) -> str:
     return f"{where}: {type(error).__name__}: {said}"
 
 
-@dataclass(frozen=True)
-class Task:
-    """A run, where and how, and what is known of its sources: all that another process or machine needs."""
-
-    run: Run
-    out: Path
-    settings: Settings
-    known: Known
+Task = tuple[Run, Path, Settings, Sources]
+"""A run, where and how, and its sources: all that another process or machine needs."""
 
 
-def run_one(task: Task) -> Outcome:
+def run_one(run: Run, out: Path, settings: Settings, sources: Sources) -> Outcome:
     """Execute one run wherever an executor has put it; a kernel that was killed gets a second try."""
-    sources, started = Sources(task.known), time.monotonic()
-    outcome = execute(task.run, task.out, task.settings, sources)
+    sources, started = copy(sources), time.monotonic()
+    outcome = execute(run, out, settings, sources)
     if any(words in outcome.error for words in KILLED):
-        left = max(1.0, task.settings.timeout - (time.monotonic() - started))
-        outcome = execute(task.run, task.out, replace(task.settings, timeout=left), sources)
+        left = max(1.0, settings.timeout - (time.monotonic() - started))
+        outcome = execute(run, out, replace(settings, timeout=left), sources)
     return outcome

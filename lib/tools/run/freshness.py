@@ -21,9 +21,8 @@ them), parameters, versions of packages, Python. Code counts by its meaning (`li
 run's files show (Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the
 page anew, from the outputs that there are. A part is compared by content only, never by time.
 
-To check parameters takes pandas and the tables, to follow imports a parser. Both depend on nothing but files
-and arguments, so their result is kept in the output folder under a hash of all these; what is unchanged is told
-without pandas.
+To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
+kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
 """
 
 import json
@@ -73,43 +72,34 @@ class Run:
 def run_from(content: Any, where: str) -> Run:
     """A run from a plain mapping, of which no name leads out of the output folder; `where` names its file in messages."""
     keys = ("notebook", "slug", "parameters", "case")
-    if not isinstance(content, dict) or not set(keys[:3]) <= set(content):
-        raise UserError(f"{where}: expected a mapping of {', '.join(keys)}")
-    if extra := ", ".join(sorted(set(content) - set(keys))):
-        raise UserError(f"{where}: found {extra}, expected {', '.join(keys)}")
+    found = set(content) if isinstance(content, dict) else set()
+    if not set(keys[:3]) <= found <= set(keys):
+        extra = f"found {', '.join(sorted(found - set(keys)))}, " if found - set(keys) else ""
+        raise UserError(f"{where}: {extra}expected a mapping of {', '.join(keys)}")
     for key in ("notebook", "slug"):
         if not isinstance(content[key], str) or not _NAME.fullmatch(content[key]):
-            raise UserError(
-                f"{where}: {key}: found {quote(str(content[key]))}, expected a name fit for a folder"
-            )
+            found_name = quote(str(content[key]))
+            raise UserError(f"{where}: {key}: found {found_name}, expected a name fit for a folder")
     if not isinstance(content["parameters"], dict):
         raise UserError(f"{where}: parameters: expected a mapping of names to values")
     return Run(**content | {"case": str(content.get("case", ""))})
 
 
-SCHEMA_VERSION = 1
-
-
 def read_journal(folder: Path) -> dict[str, Any] | None:
     """The journal of a run folder; None where there is none that can be trusted."""
-    try:
+    with suppress(OSError, ValueError, RecursionError):
         content = json.loads(plain_bytes(folder / JOURNAL))
-        parts = content["parts"]
-        is_sound = (
-            content["schema_version"] == SCHEMA_VERSION
-            and content["status"] in ("ok", "failed")
-            and isinstance(content["key"], str)
-            and isinstance(content["outputs"], dict)
-            and all(isinstance(parts[name], dict) for name in ("lib", "data", "parameters", "versions"))
-        )
-        return content if is_sound else None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return None
+        match content:
+            case {"parts": {"lib": {}, "data": {}, "parameters": {}, "versions": {}}}:
+                match content:
+                    case {"schema_version": 1, "status": "ok" | "failed", "key": str(), "outputs": {}}:
+                        return dict(content)
+    return None
 
 
 def write_journal(folder: Path, content: dict[str, Any]) -> None:
     """Write the journal of what stands in the folder now."""
-    record = {"schema_version": SCHEMA_VERSION, **content, "outputs": _output_hashes(folder)}
+    record = {"schema_version": 1, **content, "outputs": _output_hashes(folder)}
     write_atomically(folder / JOURNAL, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -183,13 +173,7 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = (
-    "tools/run/execute.py",
-    "tools/run/engine.py",
-    "tools/run/page.py",
-    "tools/run/markup.py",
-    "results.py",
-)
+PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page", "markup")), "results.py")
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = (
@@ -199,9 +183,12 @@ RUN_PACKAGES = (
 """What a run and its page need beside the dependencies of `lib`."""
 
 
-@dataclass
-class Known:
-    """What is costly to find out, and can be handed to other processes."""
+@dataclass(eq=False)
+class Sources:
+    """The state of notebooks, modules, data and packages; each file is read and hashed once.
+
+    A copy, here or in another process, knows what is costly to find out, and reads the files anew.
+    """
 
     modules: dict[str, list[str]] = field(default_factory=dict)
     """By notebook, the modules of `lib` that it imports."""
@@ -209,21 +196,21 @@ class Known:
     meanings: dict[str, str] = field(default_factory=dict)
     """By the hash of a source file's content, or a notebook's, the hash of what its code means."""
 
-
-class Sources:
-    """The state of notebooks, modules, data and packages; each file is read and hashed once."""
-
-    def __init__(self, known: Known | None = None) -> None:
-        self.known = known or Known()
+    def __post_init__(self) -> None:
+        """Remember nothing of any file."""
         self.hash_of = cache(_hash_of)
         self._counted, self._cells_of = cache(self._count), cache(self._read_cells)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What a copy takes along."""
+        return Sources, (self.modules, self.versions, self.meanings)
+
     def meaning_of(self, path: Path) -> str:
         """The hash of what a module does; empty where there is none."""
-        digest, meanings = self.hash_of(path), self.known.meanings
-        if digest and digest not in meanings:
-            meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
-        return meanings[digest] if digest else ""
+        digest = self.hash_of(path)
+        if digest and digest not in self.meanings:
+            self.meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
+        return self.meanings[digest] if digest else ""
 
     def data_hash(self, name: str, opened: Iterable[str]) -> str:
         """The hash of a file that was opened.
@@ -239,31 +226,29 @@ class Sources:
             if name.startswith("./notebooks/") and name.endswith(".ipynb"):
                 return hash_text(text_of(_cells(path)[0]))
             if name == PACKAGE_FILE:  # without size and checksum: the table's own hash says that
-                said = [one for one in json.loads(plain_bytes(path))["resources"] if one["path"] in opened]
-                return _hash_json(
-                    [{key: one[key] for key in one if key not in ("bytes", "hash")} for one in said]
-                )
+                tables = json.loads(plain_bytes(path))["resources"]
+                said = [table.items() for table in tables if table["path"] in opened]
+                return _hash_json([{k: v for k, v in table if k not in ("bytes", "hash")} for table in said])
         except (OSError, ValueError, KeyError, TypeError, IndexError):  # damaged: it counts by its bytes
             return hash_file(path)
         return self.meaning_of(path) if _is_helper(name) else self.hash_of(path)
 
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
-        known, name = self.known, run.notebook
+        name = run.notebook
         code, text = self._cells_of(notebooks_dir() / f"{name}.ipynb")
-        if name not in known.modules:
-            known.modules[name] = _module_names(name)
-        if known.versions is None:
-            known.versions = run_versions()
+        if name not in self.modules:
+            self.modules[name] = _module_names(name)
+        self.versions = self.versions or run_versions()
         helpers = [f"{module}.py" for module in self.modules_of_helpers(data)]
         templates = sorted((LIB / "tools" / "run" / "templates").glob("*.*"))
         page = {path.relative_to(LIB).as_posix(): self.hash_of(path) for path in templates}
         return {
             "notebook": code,
-            "lib": self._meanings(known.modules[name] + helpers),
+            "lib": self._meanings(self.modules[name] + helpers),
             "data": {file: self.data_hash(file, data) for file in sorted(data)},
             "parameters": run.parameters,
-            "versions": known.versions,
+            "versions": self.versions,
             "python": f"{platform.python_version()} {sys.platform} {platform.machine()}",
             "page": {"text": text} | self._meanings(PAGE_MODULES) | page,
         }
@@ -283,15 +268,11 @@ class Sources:
         """
         try:
             cells = _cells(path)
-            text = _hash_json(
-                [[one["cell_type"], text_of(one), one["metadata"].get("tags")] for one in cells]
-            )
-            if text not in self.known.meanings:
-                means = [
-                    [code_of(one), one["metadata"].get("tags")] for one in cells if one["cell_type"] == "code"
-                ]
-                self.known.meanings[text] = _hash_json(means)
-            return self.known.meanings[text], text
+            all_of = [(one["cell_type"], text_of(one), one["metadata"].get("tags")) for one in cells]
+            if (text := _hash_json(all_of)) not in self.meanings:
+                means = [(meaning(code, is_cell=True), tags) for kind, code, tags in all_of if kind == "code"]
+                self.meanings[text] = _hash_json(means)
+            return self.meanings[text], text
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return hash_file(path), hash_file(path)
 
@@ -337,10 +318,7 @@ PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the
 
 
 def reason_to_run(run: Run, out: Path, sources: Sources) -> str:
-    """Why a run must be executed, or its page made anew; empty if its files are up to date.
-
-    Such as "new", "data changed: figures.csv", "page only: text changed".
-    """
+    """Why a run must be executed, or its page made anew ("page only: text changed"); empty if it is up to date."""
     folder = run.folder(out)
     journal = read_journal(folder)
     if journal is None:
@@ -421,39 +399,31 @@ PLANS = ".plans"
 KEPT_PLANS = 20
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Checked runs, those left out with the reason, and what is known about the sources of all."""
-
-    runs: list[Run]
-    left_out: dict[str, str]
-    sources: Sources
-
-
 def choose(
     arguments: Any, out: Path, select: Callable[[], tuple[list[Run], dict[str, str]]], keep: bool = True
-) -> _Plan:
-    """The runs that `select` gives for `arguments` (JSON values), which are checked again only if a file has changed.
+) -> tuple[list[Run], dict[str, str], Sources]:
+    """The runs that `select` gives for `arguments` (JSON values), those left out with the reason, and their sources.
 
-    The output folder keeps plans, unless `keep` is false; a `UserError` of `select` is not kept.
+    They are checked again only if a file has changed. The output folder keeps plans, unless `keep` is false; a `UserError` of `select` is not kept.
     """
     sources = Sources()
     path = out / PLANS / f"{_state(arguments, sources)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
-        digest, _, body = path.read_text(encoding="utf-8").partition("\n")
-        if hash_text(body) == digest:
-            content = json.loads(body)
-            sources.known = Known(**content["known"])
-            return _Plan([run_from(run, path.name) for run in content["runs"]], content["left_out"], sources)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known = Sources(**content["known"])
+        return [Run(**run) for run in content["runs"]], content["left_out"], known
     runs, left_out = select()
     for run in {run.notebook: run for run in runs}.values():
         sources.parts(run, ())  # finds out all that is to be kept
     if keep:
         with suppress(OSError, UserError):  # where nothing can be written the runs will say so
-            _keep(
-                path, {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources.known)}
-            )
-    return _Plan(runs, left_out, sources)
+            make_folder_below(out, path.parent)
+            plan = {"runs": list(map(asdict, runs)), "left_out": left_out, "known": asdict(sources)}
+            write_atomically(path, json.dumps(plan))
+            by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+            for old in by_age[KEPT_PLANS:]:
+                old.unlink(missing_ok=True)
+    return runs, left_out, sources
 
 
 def kept_files(*suffixes: str) -> list[Path]:
@@ -476,13 +446,3 @@ def _state(arguments: Any, sources: Sources) -> str:
     state += [(str(path), sources.hash_of(path)) for path in files]
     state += [(path.name, hash_file(path)) for path in sorted(notebooks.glob("*.[iy]*"))]
     return _hash_json(state)[:24]
-
-
-def _keep(path: Path, plan: dict[str, Any]) -> None:
-    """Keep a plan, and of all the latest few."""
-    body = json.dumps(plan)
-    make_folder_below(path.parent.parent, path.parent)
-    write_atomically(path, f"{hash_text(body)}\n{body}")
-    by_age = sorted(path.parent.glob("*.json"), key=lambda kept: kept.stat().st_mtime, reverse=True)
-    for old in by_age[KEPT_PLANS:]:
-        old.unlink(missing_ok=True)

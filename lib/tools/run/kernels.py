@@ -47,9 +47,8 @@ _START_SECONDS, _STOP_SECONDS = 60.0, 10.0
 def starting() -> Iterator[Callable[[], str]]:
     """What waits for a server and gives a kernel's name for papermill or nbclient, in this process and its children.
 
-    Nothing is written but a private temporary folder, which is gone afterwards, as are the server and
-    every kernel of it; the server also ends by itself when this process is killed. It is the name of ordinary kernels
-    where there is no fork; environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
+    The server and its kernels end with this process. It is the name of ordinary kernels where there is no fork;
+    environment variable ``TRADEGOALS_COLD=1`` makes every kernel an ordinary one.
     """
     if sys.platform != "linux":
         yield lambda: ORDINARY
@@ -104,10 +103,7 @@ def install() -> Path:
     The first kernel of a program is an ordinary one and starts a server for the next; that ends with the program.
     """
     if sys.platform != "linux":
-        raise UserError(
-            f"warm kernels: found the platform {sys.platform}, expected linux; "
-            "the ordinary kernel does the same here, only starting slower"
-        )
+        raise UserError(f"warm kernels: found the platform {sys.platform}, expected linux")
     folder = _installed_folder()
     _write_spec(folder, "")
     return folder
@@ -204,15 +200,10 @@ def _is_left(folder: Path) -> bool:
     """Whether a folder is ours and its process has ended; that of another container cannot be seen from here."""
     import psutil
 
-    space, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
-    pid = rest.partition("-")[0]
-    with suppress(OSError):
-        return (
-            space == _namespace()
-            and pid.isdigit()
-            and folder.stat().st_uid == os.getuid()
-            and not psutil.pid_exists(int(pid))
-        )
+    with suppress(OSError, ValueError):
+        space, pid, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
+        is_ours = space == _namespace() and folder.stat().st_uid == os.getuid()
+        return is_ours and not psutil.pid_exists(int(pid))
     return False
 
 

@@ -1,6 +1,4 @@
-"""Which addresses a page may lead to: http and https to other hosts, and pages of the site itself.
-
-Text of notebooks and data as HTML that is safe to show: markup of no other kind, addresses of no other kind.
+"""Text of notebooks and data as HTML that is safe to show, and the addresses that a page may lead to.
 
 Markdown is rendered with raw HTML as text; HTML that a cell displays is cut down to a list of harmless elements.
 Both pass nh3 (the sanitiser ammonia, which parses as a browser does), so a script, an event attribute or a
@@ -11,7 +9,6 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
@@ -38,10 +35,6 @@ class Links:
         """Where a figure's row stands; empty if this is no figure's id."""
         return f"{self.up}figures/index.html#{text}" if text in self.figure_ids else ""
 
-    def to_figures(self, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """Each id with the address of its row, empty for one that the data no longer have."""
-        return [(one, self.to_figure(one)) for one in ids]
-
     def to_notebook(self, name: str) -> str:
         """The page of a notebook's cases; empty if it has none."""
         match = _NOTEBOOK.fullmatch(name)
@@ -50,9 +43,7 @@ class Links:
     def allowed(self, address: str) -> str:
         """The address if a reader may follow it, rewritten where it names a notebook; else empty."""
         address = address.strip()
-        if address.startswith("#"):
-            return address
-        return web_address(address) or self.to_notebook(address)
+        return address if address.startswith("#") else web_address(address) or self.to_notebook(address)
 
 
 def web_address(address: str) -> str:

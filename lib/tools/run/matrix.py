@@ -1,16 +1,14 @@
 """The matrix: the notebooks with the parameters that each takes, and runs.yml with its named cases.
 
-A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold
-for every case, those of a case for each of its combinations, and an axis or an include overrides both. An axis
-is a list of values of the parameter that it is named after, or a list of mappings, each of which sets several
-parameters. `exclude` drops combinations that hold all values of an entry; `include` adds single ones.
-`unanswerable: skip` leaves out combinations that the data cannot answer, such as a day before a flow's first
-figure; mistakes are errors all the same. Under `ci`, a case, or the file, has values that replace the others
-with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
+A case runs each of its notebooks with its parameters. Values are inherited downwards: those of the file hold for every
+case, those of a case for each of its combinations, and an axis or an include overrides both. An axis is a list of
+values of the parameter that it is named after, or of mappings, each of which sets several parameters. `exclude` drops
+combinations that hold all values of an entry; `include` adds single ones. `unanswerable: skip` leaves out what the data
+cannot answer, such as a day before a flow's first figure; mistakes are errors all the same. Under `ci` stand values
+that replace the others with `--ci`; the file's `ci` may also list the `cases` to which CI keeps.
 """
 
 import itertools
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
@@ -60,9 +58,7 @@ def notebook_name(text: str, known: Iterable[str] = ()) -> str:
     if not asked or not found:
         raise UserError(f"notebook: found {quote(text)}, expected {nearest(asked, names)}")
     if len(found) > 1:
-        raise UserError(
-            f"notebook: found {quote(text)}, expected one of those that begin so: {', '.join(found)}"
-        )
+        raise UserError(f"notebook: found {quote(text)}, expected one of {', '.join(found)}")
     return found[0]
 
 
@@ -206,11 +202,6 @@ def _parameters() -> dict[str, Any]:
             if plain not in found.setdefault(name, []):
                 found[name].append(plain)
     return {name: each[0] if len(each) == 1 else {"anyOf": each} for name, each in sorted(found.items())}
-
-
-def schema_text() -> str:
-    """The schema as it is kept beside runs.yml."""
-    return json.dumps(schema(), ensure_ascii=False, indent=1) + "\n"
 
 
 # --- from runs.yml to runs ---

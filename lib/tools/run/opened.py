@@ -1,16 +1,16 @@
 """Which files a run opens to read: noted in its kernel, from before its first cell on.
 
-The interpreter reports every file that Python opens, by whatever function (PEP 578), and every database that
-SQLite opens. What Arrow's C++ code opens it does not report: there every path goes through one of a few Python
-functions of pyarrow, which are wrapped. Of what can be seen by no such means (`BLIND`, other programs) the use
-is noted, so that a run never passes for up to date while something unseen may have changed.
+The interpreter reports every file that Python opens (PEP 578), and every database that SQLite opens. What Arrow's C++
+code opens it does not report: there every path goes through one of a few Python functions of pyarrow, which are
+wrapped. What can be seen by no such means (`BLIND`, other programs) is noted as used: its run is never up to date.
 
-Files of Python, of installed packages and of the system do not count, nor settings in hidden folders of the
-user's home; nor what the run itself has made. A compiled module counts as its source.
+Files of Python, of installed packages and of the system do not count, nor settings in hidden folders of the user's
+home, nor what the run itself has made. A compiled module counts as its source.
 """
 
 import json
 import os
+import signal
 import site
 import stat
 import sys
@@ -34,6 +34,7 @@ SYSTEM = ("/proc", "/sys", "/dev", "/run", "/etc", "/usr/lib", "/usr/share", "/S
 SETTINGS = ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 """Environment variables that name folders of programs' settings and caches."""
 
+PR_SET_PDEATHSIG = 1  # prctl(2): a signal as soon as the thread that started this process is no more
 State = tuple[int, int, int]
 
 
@@ -56,16 +57,21 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
     """From now on, write every file that is opened to read to `notes`, once, as a line of JSON: ``[path, state]``.
 
     The state is that before. All of the data folder `folder` counts. Processes that the kernel forks are covered, and limited
-    with it to `megabytes` of memory each, if that is not 0: a cell then fails with a MemoryError.
+    with it to `megabytes` of memory each, if that is not 0: a cell then fails with a MemoryError. An ordinary kernel
+    ends with its driver, even while a cell never lets go of the interpreter.
     """
     if sys.platform == "linux" and megabytes:
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = int(megabytes * 1e6)
-        resource.setrlimit(
-            resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
-        )
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    if sys.platform == "linux" and os.environ.get("JPY_PARENT_PID") == str(os.getppid()):  # no warm one
+        import ctypes
+
+        # The thread that follows a run starts its kernel, and outlives it, unless all are killed.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Kept open from the start: notes are taken even where a cell changes folder, limits or rights.
     file = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts = _counting(os.path.realpath(folder) + os.sep)
@@ -83,12 +89,13 @@ def note(folder: str, notes: str, megabytes: float = 0) -> None:
         # Nothing is left of what it held.
         if replaces := bool(flags & (os.O_TRUNC | os.O_EXCL)) or (how or "r")[0] in "wx":
             made.add(path)
-        appends = (
-            how[0] == "a" and "+" not in how if how else flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
-        )
+        writes = flags & (os.O_WRONLY | os.O_RDWR) == os.O_WRONLY
+        appends = how[0] == "a" and "+" not in how if how else writes
         if replaces or appends or not counts(path) or path.startswith(tuple(made_folders)):
             return
-        path = _source(path)
+        with suppress(ValueError):  # it is no name of a compiled module, which counts as its source
+            source = source_from_cache(path) if path.endswith(".pyc") else path
+            path = source if os.path.isfile(source) else path  # noqa: PTH113
         try:
             mode = os.stat(path).st_mode  # noqa: PTH116
         except OSError:
@@ -128,14 +135,6 @@ def _real(given: Any) -> str | None:
         return os.path.realpath(os.fsdecode(given))
     except (TypeError, ValueError, OSError):
         return None
-
-
-def _source(path: str) -> str:
-    """The source of a compiled module, if it is there; any other path itself."""
-    with suppress(ValueError):
-        source = source_from_cache(path) if path.endswith(".pyc") else path
-        return source if os.path.isfile(source) else path  # noqa: PTH113
-    return path
 
 
 def _counting(data: str) -> Callable[[str], bool]:

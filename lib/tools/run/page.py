@@ -1,9 +1,8 @@
 """An executed notebook as a page: prose, folded code, pictures, tables, text, errors.
 
 `to_page` makes one HTML file to read: nothing is loaded from elsewhere and no script can run. For the site pictures
-become files beside the page, so that it stays light, and tables also become CSV files. Text that comes from data or
-parameters may hold markup; it is shown as text, and the page's content policy forbids scripts and foreign addresses
-besides.
+become files beside the page, so that it stays light, and tables also become CSV files. Markup in text that comes from
+data or parameters is shown as text.
 """
 
 import base64
@@ -38,7 +37,7 @@ class Block:
     label: str = ""  # text that stands for a picture; caption of a table
     cells: tuple[str, ...] = ()  # code of one cell, or of several that show nothing in between
     grid: markup.Grid | None = None
-    size: tuple[int, int] | None = None  # of a picture, as shown
+    size: tuple[int, ...] | None = None  # width and height of a picture
 
 
 @dataclass
@@ -124,7 +123,9 @@ def _add_picture(page: Page, kind: str, encoded: str, alt: str) -> None:
         _add_text(page, "A picture that cannot be read stood here.")
         return
     page.pictures += 1
-    size, ending = _size(content), PICTURES[kind]
+    ending, is_png = PICTURES[kind], content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) >= 24
+    # Width and height stand in a PNG's header: with them a page does not jump when the picture arrives.
+    size = struct.unpack(">II", content[16:24]) if is_png else None
     if size and not page.whole and len(smaller := _as_webp(content)) < len(content):
         content, ending = smaller, "webp"
     page.files[name := f"picture-{page.pictures}.{ending}"] = content
@@ -168,14 +169,6 @@ def _add_text(page: Page, text: str) -> None:
 
 def _joined(text: Any) -> str:
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
-def _size(content: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG, from its header, so that a page does not jump when the picture arrives."""
-    if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
-        return None
-    width, height = struct.unpack(">II", content[16:24])
-    return width, height
 
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"

@@ -16,8 +16,7 @@ from queue import Empty, SimpleQueue
 from lib.errors import UserError
 from lib.research.files import locked
 from lib.tools.run import execute, freshness
-from lib.tools.run.execute import Outcome, Settings, Task, run_one
-from lib.tools.run.freshness import Run, Sources
+from lib.tools.run.execute import Outcome, Task, run_one
 
 RUN_MEGABYTES = 500  # what one run takes at most, by a generous measure
 HEAR_SECONDS = 0.5
@@ -26,15 +25,10 @@ nothing wakes the one that obeys."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def make_tasks(runs: Iterable[Run], out: Path, settings: Settings, sources: Sources) -> list[Task]:
-    """The tasks of runs, with what is known about their sources."""
-    return [Task(run, out.absolute(), settings, sources.known) for run in runs]
-
-
 def execute_many(tasks: Iterable[Task], executor: AbstractContextManager[Executor]) -> Iterator[Outcome]:
     """Execute tasks, yielding outcomes as they are known; the executor is closed at the end, whatever happens."""
     with executor as pool:
-        unfinished = {pool.submit(run_one, task): task for task in tasks}
+        unfinished = {pool.submit(run_one, *task): task for task in tasks}
         done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         for future in unfinished:
             future.add_done_callback(done.put)
@@ -52,17 +46,19 @@ def _outcome(future: Future[Outcome], task: Task) -> Outcome:
         raise
     except Exception as fault:
         error = f"{type(fault).__name__}: {(str(fault).splitlines() or [''])[0]}"
-    folder = task.run.folder(task.out)
+    run, folder = task[0], task[0].folder(task[1])
     with suppress(UserError, OSError), locked(folder, wait=False):
-        freshness.note_death(task.run, folder, error)
-    return Outcome(task.run, folder, 0.0, error)
+        freshness.note_death(run, folder, error)
+    return Outcome(run, folder, 0.0, error)
 
 
 @contextmanager
 def threads(at_once: int) -> Iterator[Executor]:
     """So many threads for runs; after an exception the kernels of those that go are killed, and no more start."""
     execute.load()
-    executor = ThreadPoolExecutor(at_once, "run", _without_interrupts)
+    # They hear no Ctrl-C, which is for the main thread.
+    mute = () if sys.platform == "win32" else (signal.pthread_sigmask, (signal.SIG_BLOCK, {signal.SIGINT}))
+    executor = ThreadPoolExecutor(at_once, "run", *mute)
     try:
         yield executor
     except BaseException:
@@ -72,12 +68,6 @@ def threads(at_once: int) -> Iterator[Executor]:
     finally:
         executor.shutdown()
         execute.STOPPING.clear()
-
-
-def _without_interrupts() -> None:
-    """Have this thread hear no Ctrl-C, which is for the main one."""
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def cores() -> int:
@@ -120,13 +110,9 @@ def connected(scheduler: str | None) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ModuleNotFoundError:
-        raise UserError(
-            "--executor dask: found no Dask, expected the group `cluster` (uv sync --group cluster)"
-        ) from None
+        raise UserError("--executor dask: found no Dask, expected it (uv sync --group cluster)") from None
     if not (scheduler or os.environ.get("DASK_SCHEDULER_ADDRESS")):
-        raise UserError(
-            "--executor dask: found no --scheduler, expected its address, such as tcp://host:8786"
-        )
+        raise UserError("--executor dask: found no --scheduler, expected one, such as tcp://host:8786")
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""All results in one long table, out/results.parquet, so that anyone can filter, compare and score them later.
+"""The records of runs, and all of them in one long table, out/results.parquet, to filter, compare and score.
 
 One row is one number or one verdict of one run, in the long form of the hubverse (model output with task
 columns, an output type and its id). The table is made anew from the run folders each time: merging twice
@@ -7,7 +7,7 @@ gives the same file, and a run that is gone or failed leaves no row behind.
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from lib.errors import UserError, expect_plain
 from lib.research.files import locked, make_folder, write_atomically
 from lib.tools.run import freshness
 from lib.tools.run.freshness import RESULT
+from lib.tools.strict import read_json
 
 if TYPE_CHECKING:  # an unchanged matrix needs only the table's name
     import pandas as pd
@@ -90,10 +91,8 @@ def read_table(out: Path) -> "pd.DataFrame":
 
     path = out / TABLE
     if not path.exists():
-        raise UserError(
-            f"{path}: found no table, expected one; `tradegoals run` makes it, and `tradegoals results --merge` "
-            f"collects the runs that lie in {out / RUNS}"
-        )
+        how = f"`tradegoals results --merge` makes it of the runs in {out / RUNS}, as `tradegoals run` does"
+        raise UserError(f"{path}: found no table, expected one; {how}")
     try:
         # Opened here, not by name: a name would be taken as a pattern of a partitioned data set.
         expect_plain(path)
@@ -104,12 +103,9 @@ def read_table(out: Path) -> "pd.DataFrame":
         if _digest(table) != (table.schema.metadata or {}).get(DIGEST):
             raise OSError("a value is not what was written")
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(
-            f"{path}: found no readable table ({str(error).splitlines()[0]}), "
-            "expected one; `tradegoals results --merge` makes it anew"
-        ) from None
-    years = {name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"}
-    return table.to_pandas().astype(years)
+        found = f"found no readable table ({str(error).splitlines()[0]})"
+        raise UserError(f"{path}: {found}; `tradegoals results --merge` makes it anew") from None
+    return table.to_pandas().astype({name: "Int64" for name, kind in COLUMNS.items() if kind == "int32"})
 
 
 def rows_of(result: "Result", run_key: str, slug: str) -> list[dict[str, Any]]:
@@ -147,12 +143,10 @@ def _table_of(folder: Path) -> "pa.Table":
     """The rows of one run folder; a value of another type than its column is damage."""
     import pyarrow as pa
 
-    from lib.tools.run import recorded
-
     journal = freshness.read_journal(folder)
     if journal and journal["outputs"].get(RESULT) != freshness.hash_file(folder / RESULT):
         raise UserError(f"{RESULT}: found another file than its journal describes; run it again")
-    result = recorded.read(folder / RESULT)
+    result = read(folder / RESULT)
     try:
         for name in ("base_year", "deadline"):
             if isinstance(year := result.parameters.get(name), float):  # Arrow would cut it to a whole number
@@ -175,3 +169,64 @@ def _digest(table: "pa.Table") -> bytes:
 
     rows = hash_pandas_object(table.to_pandas(ignore_metadata=True), index=False)
     return sha256(rows.to_numpy().tobytes()).hexdigest().encode()
+
+
+# --- the record of a run, where it lies: in an executed notebook, in result.json ---
+
+
+def from_notebook(notebook: Mapping[str, Any]) -> "Result | None":
+    """The record that an executed notebook carries; None where it makes none."""
+    from lib.results import MIME
+
+    for cell in reversed(notebook["cells"]):
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                return _parsed(output["data"][MIME], "the notebook's last output")
+    return None
+
+
+def read(path: Path) -> "Result":
+    """Read a `result.json`; a damaged one is an error that names the file."""
+    return _parsed(read_json(path), path.name)
+
+
+def _parsed(record: Any, where: str) -> "Result":
+    """The record as typed values, or an error that names every field at fault."""
+    from pydantic import ValidationError
+
+    from lib.results import Result
+
+    try:
+        return Result.model_validate(record)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise UserError(f"{where}: found a damaged result ({'; '.join(faults)})") from None
+
+
+def to_json(result: "Result") -> str:
+    """The record as stable, readable JSON text."""
+    return json.dumps(result.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+
+def verdict_lines(found: list["Result"]) -> list[str]:
+    """The verdict table as lines for a terminal: one block a goal, who says so and by what kind, readings below it.
+
+    Notebooks that come to the same about one goal share a block, whose end warns of what weakens the probabilities.
+    """
+    from lib.goals import READING_LABELS
+    from lib.results import in_words
+
+    blocks: dict[tuple[str, ...], list[Result]] = {}
+    for result in found:
+        if rows := [f"  {READING_LABELS[item.reading]:<22} {in_words(item)}" for item in result.readings]:
+            blocks.setdefault((result.title, *rows), []).append(result)
+    lines = []
+    for (title, *rows), results in blocks.items():
+        names = dict.fromkeys(result.notebook.partition("_")[0] for result in results)
+        readings = results[-1].readings
+        decided = all(item.outcome in ("met", "missed") for item in readings)
+        kinds = ["decided by figures"] if decided else [item.kind for item in readings if item.kind]
+        said = filter(None, [", ".join(names), ", ".join(dict.fromkeys(kinds))])
+        warnings = dict.fromkeys(f"  {result.warning}" for result in results if result.warning)
+        lines += ["", f"{title} ({'; '.join(said)})", *rows, *warnings]
+    return lines

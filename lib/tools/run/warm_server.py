@@ -1,9 +1,8 @@
 """The server of warm kernels: import the stack once, then fork a kernel for everyone who asks.
 
 Run as ``python warm_server.py FOLDER PARENT [lib]``, as a file, so that it loads no more than it says. It listens on
-a socket in FOLDER, which is private to the user, and ends when its parent is no longer PARENT. The server of one
-command imports `lib`, too; that of an author, who edits `lib` between two kernels, does not. Of data it reads no
-more than the kept tables: `lib.tables` looks whether they have changed, and tells their use.
+a socket in FOLDER, which is private to the user, and ends when its parent is no longer PARENT. With `lib` it imports
+that, too, and reads the kept tables: `lib.tables` looks whether they have changed, and tells their use.
 
 A fork is a true copy only of a process with one thread, and the kernel is the one that would have started by
 itself only if nothing that decides an import differs. Both are checked; where they do not hold, who asks starts
@@ -70,30 +69,23 @@ class Request(NamedTuple):
 
 
 @dataclass
-class Stack:
-    """What was preloaded: the state of its files, the environment that it saw, and what it added to that.
+class Server:
+    """The socket, what was preloaded, and by handle the kernels: process id and line to the process that asked.
 
-    Of the files of packages, which are thousands and which no author edits, the folder stands for all; `modules` are
-    the files of all modules as ipykernel lists them.
+    Of what was preloaded: the state of its files, the environment that it saw, what it added to that, and the files of
+    its modules as ipykernel lists them. Of the files of packages, which no author edits, the folder stands for all.
     """
 
-    files: dict[str, tuple[int, int] | None]
-    environment: dict[str, str]
-    added: dict[str, str]
+    listener: socket.socket
+    files: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
     modules: list[str] = field(default_factory=list)
+    kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
 
     def changed_file(self) -> str | None:
         """A file or folder of packages that is no longer what it was."""
         return next((path for path, state in self.files.items() if fingerprint(path) != state), None)
-
-
-@dataclass
-class Server:
-    """The socket, and by handle the kernels: process id and line to the process that asked."""
-
-    listener: socket.socket
-    stack: Stack
-    kernels: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
 
     def serve(self, parent: int) -> Request | None:
         """Fork kernels until the end; None in the server, and in a fork the request to fulfil."""
@@ -120,11 +112,11 @@ class Server:
         except (OSError, ValueError, TypeError):  # who asked has gone, or is none of us
             line.close()
             return None
-        if changed := self.stack.changed_file():  # for good: leave the folder to a new server
+        if changed := self.changed_file():  # for good: leave the folder to a new server
             Path("socket").unlink(missing_ok=True)
             self.listener.close()
             say("gone")
-        if not (reason := changed or unfit(request, self.stack.environment)):
+        if not (reason := changed or unfit(request, self.environment)):
             return request
         with suppress(OSError):
             line.sendall(f"{reason} differs from what the server has loaded".encode())
@@ -167,8 +159,7 @@ def main() -> None:
     folder, parent, packages = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     os.chdir(folder)
     os.umask(0o077)
-    stack = preload(parent, "lib" in packages)
-    server, own = Server(listen(), stack), os.getpid()
+    server, own = preload(parent, "lib" in packages), os.getpid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     request = None
     try:
@@ -181,11 +172,11 @@ def main() -> None:
                 _kill_group(pid)
     if not request:
         os._exit(0)  # the usual way would take all apart that was loaded
-    _run_kernel(request, stack)
+    _run_kernel(request, server)
 
 
-def preload(parent: int, with_library: bool) -> Stack:
-    """Import the stack, in one thread and as a kernel that starts in this environment would import it."""
+def preload(parent: int, with_library: bool) -> Server:
+    """A server that has imported the stack, in one thread and as a kernel that starts in this environment would import it."""
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]
     given = dict(os.environ)
@@ -196,9 +187,8 @@ def preload(parent: int, with_library: bool) -> Stack:
     places = [*site.getsitepackages(), site.getusersitepackages()]
     for place in places:
         with suppress(OSError):  # it is read-only, or not there
-            Path(place, "__pycache__").mkdir(
-                exist_ok=True
-            )  # else the first module compiled changes its folder
+            # Else the first module that is compiled changes its folder.
+            Path(place, "__pycache__").mkdir(exist_ok=True)
     files = {path: fingerprint(path) for path in places}
     usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # compiled once, the next starts faster
     for name in PRELOAD.split():
@@ -221,7 +211,7 @@ def preload(parent: int, with_library: bool) -> Stack:
     gc.freeze()  # keeps the collector from touching, and so copying, what the kernels share
     added = {name: value for name, value in os.environ.items() if name not in before}
     own = [matplotlib.matplotlib_fname(), *(path for path in modules if not path.startswith(tuple(places)))]
-    return Stack(files | {path: fingerprint(path) for path in own}, given, added, modules)
+    return Server(listen(), files | {path: fingerprint(path) for path in own}, given, added, modules)
 
 
 def _draw() -> None:
@@ -309,9 +299,9 @@ def _kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _run_kernel(request: Request, stack: Stack) -> None:
+def _run_kernel(request: Request, server: Server) -> None:
     """Become an ordinary kernel in the circumstances of who asked, who then says go."""
-    _take_over(request, stack.added)
+    _take_over(request, server.added)
     _hold_to(request.line)
     import matplotlib
     from ipykernel import ipkernel
@@ -325,9 +315,9 @@ def _run_kernel(request: Request, stack: Stack) -> None:
     vars(ipkernel)["sys"] = SimpleNamespace(modules={})
     app.initialize(request.arguments)
     vars(ipkernel)["sys"] = sys
-    app.kernel._kernel_modules = stack.modules
+    app.kernel._kernel_modules = server.modules
     if app.kernel.debugger:
-        app.kernel.debugger.kernel_modules = stack.modules
+        app.kernel.debugger.kernel_modules = server.modules
     with suppress(OSError):  # whoever asked is just ending
         request.line.sendall(b"+")
     app.start()

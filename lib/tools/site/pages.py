@@ -72,7 +72,7 @@ def run_files(site: Site, run: FoundRun) -> Files:
         page=page,
         answer=answer_of(run, site, UP) if run.result else "",
         hindsight=markup.inline(run.result.hindsight or "", links) if run.result else "",
-        sources=links.to_figures(run.result.figure_ids if run.result else []),
+        sources=[(one, links.to_figure(one)) for one in (run.result.figure_ids if run.result else ())],
         tables=[(name, pages.get(name, "")) for name in tables],
         stale=sorted(name for name, hashed in read.items() if now.data_hash(name, read) != hashed),
         downloads=sorted(own),
@@ -184,7 +184,7 @@ def goal_files(site: Site, keep: Keep) -> Files:
             "run": run,
             "answer": answer_of(run, site, ""),
             "hindsight": markup.inline(run.result.hindsight or "", links),
-            "sources": links.to_figures(run.result.figure_ids),
+            "sources": [(one, links.to_figure(one)) for one in run.result.figure_ids],
         }
     last: dict[tuple[str, str, str], Row] = {}
     for row in rows:  # each goal as it was seen last

@@ -4,7 +4,6 @@ Whatever the table says of an observation (reporter, partner, flow, period, unit
 stands in a `column`, or in a `row` of names above the values.
 """
 
-import json
 import re
 from datetime import date
 from functools import lru_cache
@@ -207,7 +206,7 @@ def to_yaml(mapping: Mapping) -> str:
     return yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=110)
 
 
-def schema_text() -> str:
-    """Return the JSON schema of a mapping file, as data/import.schema.json keeps it."""
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a mapping file."""
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(Mapping.model_json_schema(by_alias=True) | draft, ensure_ascii=False, indent=1) + "\n"
+    return Mapping.model_json_schema(by_alias=True) | draft
