@@ -77,11 +77,6 @@ def check_currency(code: str) -> str:
     return known
 
 
-def names_by(column: str) -> dict[str, str]:
-    """Name of each economy by one of its codes: "imf", "comtrade" or "iso3"."""
-    return {getattr(economy, column): economy.name for economy in economies()}
-
-
 def pair_name(reporter: str, partner: str) -> str:
     """Both sides of a trade as one name: "Harbin–Russia"; parcels "to Russia" have their partner in their name."""
     named = partner in reporter and reporter.casefold() not in known_names()

@@ -71,16 +71,12 @@ class TrackerCase(GoalCase):
     deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
 
 
-class CompareCase(GoalCase):
+class CompareCase(TrackerCase):
     """A goal on two days; the defaults are the province's goal of 2006, which long looked easy."""
 
-    reporter: str = Field("Heilongjiang", description=REPORTER)
     as_of: date = Field(
         date(2007, 12, 31), description="the first day: use only what had been published by it"
     )
-    goal: str = Field("14 USD bn", description=GOAL)
-    base_year: int = Field(2005, ge=1900, le=2100, description="the level of this year is the base")
-    deadline: int = Field(2010, ge=1900, le=2100, description="the last year that counts")
     until: date = Field(date(2011, 12, 31), description="the last day, on or after as_of")
 
     def check_against_data(self) -> None:

@@ -274,10 +274,10 @@ def hindsight(size: float, flow: str) -> pd.DataFrame:
     """
     kept = read_kept("base_rates.csv")
     panel = "BACI two-way total" if flow == "total" else "BACI directed"
-    whole = np.isfinite(kept["size_to_usd"]) | (kept["size_from_usd"] == kept["size_from_usd"].max())
-    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020") & whole]
-    class_of = rows["size_from_usd"].where(rows["size_from_usd"] <= size).max()
-    rows = rows[rows["size_from_usd"] == (rows["size_from_usd"].min() if pd.isna(class_of) else class_of)]
+    rows = kept[(kept["panel"] == panel) & (kept["years"] == "2001-2020")]
+    rows = rows[rows["size_from_usd"] <= max(size, rows["size_from_usd"].min())]
+    rows = rows.sort_values(["size_from_usd", "size_to_usd"], ascending=[False, True])  # open classes last
+    rows = rows.drop_duplicates(["outcome", "condition"]).sort_index()
     return rows[["outcome", "condition", "share", "low", "high"]]
 
 

@@ -179,21 +179,6 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     return pd.DataFrame(rows, columns=[*columns, "first_row", "last_row"]).set_index("larger flow")
 
 
-class Elasticity(NamedTuple):
-    """Per cent of trade for a per cent of a driver, from `years` growth rates; `r2` is the share of their variance.
-
-    `sd` is the standard error (Newey & West 1987, one lag).
-    """
-
-    driver: str
-    value: float
-    sd: float
-    years: int
-    first: int
-    last: int
-    r2: float
-
-
 class Scenario(NamedTuple):
     """A change of what is expected.
 
@@ -204,18 +189,18 @@ class Scenario(NamedTuple):
     change : what is assumed, in the unit of its parameter: a fraction, points a year, or millions.
     mean, sd : shift of the log growth of each year from the first unknown one to the deadline, shape (years,), and its
         standard deviation; the shifts move together.
-    elasticity : what the shift was computed with, if with one.
+    elasticity : what the shift was computed with (`estimate`), if with one.
     """
 
     kind: str
     change: float
     mean: Array
     sd: Array
-    elasticity: Elasticity | None = None
+    elasticity: dict[str, Any] | None = None
 
 
 def steady(
-    kind: str, change: float, total: float, sd: float, years: int, by: Elasticity | None = None
+    kind: str, change: float, total: float, sd: float, years: int, by: dict[str, Any] | None = None
 ) -> Scenario:
     """A shift of the log level at the deadline that comes in equal steps."""
     return Scenario(kind, change, np.full(years, total / years), np.full(years, sd / years), by)
@@ -263,18 +248,20 @@ def is_with_russia(case: GoalCase) -> bool:
     return "Russia" in (case.partner, largest(case).reporter)
 
 
-def estimate(case: GoalCase, driver: str) -> Elasticity | None:
-    """Slope of the yearly log growth of the largest flow on one driver; None where the day knew too few years.
+def estimate(case: GoalCase, driver: str) -> dict[str, Any] | None:
+    """Slope of the yearly log growth of the largest flow on one driver: per cent of trade for a per cent of it.
 
-    None, too, for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
+    Given are driver, value, sd (standard error; Newey & West 1987, one lag), years (number of growth rates), first and
+    last of them, and r2. None where the day knew too few years, and for a driver of Russia's where it has no part in the trade. One driver at a time: over so few years oil,
     rouble and GDP move together and cannot be told apart.
     """
     both = movers.with_drivers(largest(case).series()["value_mn"], drivers(case)[[driver]])
     if len(both) < MIN_YEARS or (driver != "oil" and not is_with_russia(case)):
         return None
     fitted = movers.ols(both, lags=1)
-    slope, sd, years = float(fitted.params[driver]), float(fitted.bse[driver]), both.index
-    return Elasticity(driver, slope, sd, len(both), years.min(), years.max(), float(fitted.rsquared))
+    found = {"driver": driver, "value": float(fitted.params[driver]), "sd": float(fitted.bse[driver])}
+    found |= {"years": len(both), "first": both.index.min(), "last": both.index.max()}
+    return found | {"r2": float(fitted.rsquared)}
 
 
 PIPELINES = {2011: "the first crude pipeline", 2018: "its second line"}
@@ -299,7 +286,7 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
     for driver, change in assumed.items():
         if (slope := by[driver]) is not None:
             size = math.log1p(change) * (years if driver == "gdp" else 1)
-            listed.append(steady(driver, change, slope.value * size, slope.sd * size, years, slope))
+            listed.append(steady(driver, change, slope["value"] * size, slope["sd"] * size, years, slope))
     step, share = case.level_shift_pct / 100, case.parcels_mn / float(answer.levels[answer.last])
     at_once = [("step", step, step)]  # in the first year ahead, to stay
     at_once += [("parcels", case.parcels_mn, share)] * (share > 0 and is_with_russia(case))
@@ -311,7 +298,7 @@ def scenarios(case: ScenarioCase, answer: Answer) -> list[Scenario]:
     for driver in ("oil", "rouble"):  # the paths that they took in fact: hindsight
         path = drivers(case.today())[driver].reindex(range(answer.last + 1, answer.goal.deadline + 1))
         if (slope := by[driver]) is not None and path.notna().all():
-            mean, sd = (part * path.to_numpy() for part in (slope.value, slope.sd))
+            mean, sd = (part * path.to_numpy() for part in (slope["value"], slope["sd"]))
             listed.append(Scenario(f"{driver} came", float(np.expm1(path.sum())), mean, sd, slope))
     return listed
 

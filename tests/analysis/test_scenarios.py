@@ -13,7 +13,6 @@ from scipy.special import ndtr
 from lib import law as laws
 from lib import outlook
 from lib.analysis import movers, robustness
-from lib.analysis.base_rates import base_rate
 from lib.analysis.cases import ScenarioCase
 from lib.analysis.robustness import Scenario, steady
 from lib.cases import GoalCase, TrendCase
@@ -21,7 +20,7 @@ from lib.errors import UserError
 from lib.goals import READINGS, Goal
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import last_released
+from lib.reference import base_rate, last_released
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))
@@ -139,19 +138,19 @@ def test_scenarios_state_what_they_assume(harbin):
     oil = robustness.estimate(HARBIN, "oil")
     row = listed["oil"]
     assert row.change == 0.25 and row.elasticity == oil
-    ends = oil.value * np.log(1.25), oil.sd * np.log(1.25)
+    ends = oil["value"] * np.log(1.25), oil["sd"] * np.log(1.25)
     assert moved.loc["oil", ["total", "total_sd"]].to_list() == pytest.approx(ends)
     assert listed["step"].mean == pytest.approx((np.log(1.25), 0.0))
     assert moved.loc["parcels", "total"] == pytest.approx(np.log((230 + 40) / 230))
     assert moved.loc["gdp", "total"] == pytest.approx(
-        2 * np.log(1.02) * robustness.estimate(HARBIN, "gdp").value
+        2 * np.log(1.02) * robustness.estimate(HARBIN, "gdp")["value"]
     )
     assert all(len(one.mean) == len(one.sd) == 2 for one in listed.values())
 
 
 def test_the_path_of_oil_is_that_of_the_record(harbin):
     came = next(one for one in robustness.scenarios(HARBIN, harbin) if one.kind == "oil came")
-    slope = robustness.estimate(HARBIN, "oil").value
+    slope = robustness.estimate(HARBIN, "oil")["value"]
     path = np.log([99.0233 / 108.6375, 52.3533 / 99.0233])
     np.testing.assert_allclose(came.mean, slope * path)
 
@@ -161,7 +160,7 @@ def test_elasticities_use_no_year_after_the_day():
     assert early.index.max() == 2013
     late = robustness.drivers(HARBIN.today())
     pd.testing.assert_frame_equal(early, late.loc[:2013])
-    assert robustness.estimate(HARBIN, "oil").last == 2012  # the country's latest level that day
+    assert robustness.estimate(HARBIN, "oil")["last"] == 2012  # the country's latest level that day
 
 
 def test_the_regression_is_least_squares_and_its_error_that_of_newey_and_west():

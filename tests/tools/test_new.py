@@ -130,28 +130,6 @@ def test_a_notebook_that_fails_leaves_nothing(own: Path) -> None:
     assert NAME not in matrix.ON_REQUEST
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (
-            '\nM: dict[str, T] = {\n    "a": A,\n}\nx = {}\n',
-            '\nM: dict[str, T] = {\n    "a": A,\n    "k": V,\n}\nx = {}\n',
-        ),
-        (
-            'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n}\n',
-            'N: d = {}\nM: dict[str, T] = {\n    "a": A,  # why\n    "k": V,\n}\n',
-        ),
-    ],
-)
-def test_an_entry_is_added_to_the_mapping_and_nothing_else_changes(before: str, after: str) -> None:
-    assert author.with_entry(before, "M", "k", "V") == after
-
-
-def test_a_source_without_the_mapping_is_an_error() -> None:
-    with pytest.raises(UserError, match="found no mapping M"):
-        author.with_entry("x = 1\n", "M", "k", "V")
-
-
 @pytest.mark.parametrize("model", [*author.flow_cases().values(), ScoreCase])
 def test_a_parameters_cell_holds_every_name_and_default(model: type[cases.Case]) -> None:
     values: dict[str, object] = {}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 PICTURE_OF, PICTURE = "00_did_the_goal_hold", ".github/picture.png"
 """The picture of README.md is the first figure of this notebook."""
 
-REGISTRY = ("tools/run/matrix.py", "ON_REQUEST")
-"""Module of `lib` and name of the mapping in it that a new notebook goes to."""
+REGISTRY = "tools/run/matrix.py"
+"""Module of `lib` whose mapping ON_REQUEST lists a new notebook."""
 
 
 @click.command()
@@ -108,7 +108,7 @@ def new(
 ) -> None:
     """Make a notebook from the template, parameters wired; `run`, `stamp`, `check` and the tests know it at once."""
     path = make_notebook(name, title, case)
-    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY[0]}")
+    click.echo(f"made {path}, with the parameters of {case}; it is listed in lib/{REGISTRY}")
     click.echo(
         f"Next: edit it in JupyterLab, then: tradegoals stamp {name} && tradegoals run --notebook {name}"
     )
@@ -130,13 +130,14 @@ def make_notebook(name: str, title: str | None = None, case: str = "FlowCase") -
     check_name(name)
     if case not in (known := flow_cases()):
         raise UserError(f"case: found {quote(case)}, expected {nearest(case, known)}")
-    folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY[0]
+    folder, model, registry = notebooks_dir(), known[case], freshness.LIB / REGISTRY
     path, template = folder / f"{name}.ipynb", committed.read_notebook(folder / f"{committed.TEMPLATE}.ipynb")
     before = registry.read_text(encoding="utf-8")
     notebook = _fill_in(template, name, title, model, committed.TEMPLATE)
     write_atomically(path, nbformat.writes(notebook, indent=1) + "\n")
     try:
-        write_atomically(registry, with_entry(before, REGISTRY[1], name, f"cases.{case}"))
+        entry = rf'\g<0>    "{name}": cases.{case},\n'
+        write_atomically(registry, re.sub(r"\nON_REQUEST: [^}]*\n(?=}\n)", entry, before))
         committed.restamp(path)
     except UserError:
         path.unlink()
@@ -195,15 +196,6 @@ def _fill_in(notebook: Any, name: str, title: str | None, model: "type[Case]", t
             source = cell["source"].replace("cases.FlowCase", f"cases.{model.__name__}")
             cell["source"] = source.replace(f'"{template}"', f'"{name}"')
     return notebook
-
-
-def with_entry(source: str, mapping: str, key: str, value: str) -> str:
-    """Python source with one more entry at the end of a mapping that it assigns at its top, a line an entry."""
-    before, start, rest = source.partition(f"\n{mapping}: ")
-    entries, end, after = rest.partition("\n}\n")
-    if not (start and end):
-        raise UserError(f"found no mapping {mapping} in the source, expected one at its top")
-    return f'{before}{start}{entries}\n    "{key}": {value},{end}{after}'
 
 
 @click.command()

@@ -14,7 +14,7 @@ from lib import figures, package, show, spoken
 from lib.analysis import asking
 from lib.tools.run import markup
 from lib.tools.site.context import Files, Site
-from lib.tools.site.pages import Document, as_script, met_in_register
+from lib.tools.site.pages import Document, as_script, words_of_goals
 from lib.tools.strict import slugify
 from lib.words import percent
 
@@ -40,7 +40,6 @@ def targets_files(site: Site) -> Files:
     scores = pd.read_csv(package.data_dir() / "reference" / "register_scores.csv").set_index("target_id")
     # How good these probabilities were, beside the simplest ones: mean squared error (Brier 1950), 0 is best.
     law, base = (((scores[name] - scores["met"]) ** 2).mean() for name in ("p_law", "p_base_known"))
-    met, resolved, share = met_in_register()
     years = targets["announced"].str[:4].replace("", "undated")
     return site.page(
         "targets",
@@ -50,12 +49,10 @@ def targets_files(site: Site) -> Files:
         scored=len(scores),
         law=law,
         base=base,
-        resolved=resolved,
-        met=met,
-        share=share,
         outcomes=("yes", "no", "pending", "unknown"),
         reporters=sorted(targets["reporter"].unique()),
         years=sorted(set(years), key=lambda year: (year.isdigit(), year), reverse=True),
+        **words_of_goals(),
     )
 
 

@@ -164,11 +164,8 @@ def _sections(site: Site, name: str) -> Iterator[Document]:
 
 def goal_files(site: Site, keep: Keep) -> Files:
     """The first page, and the page of all goals with the same as CSV."""
-    words, rows, links = (
-        keep("words of goals", None, _words_of_goals),
-        goal_rows(site.runs, keep),
-        site.links(""),
-    )
+    words, links = keep("words of goals", None, words_of_goals), site.links("")
+    rows = goal_rows(site.runs, keep)
     below = site.page(
         "goals",
         rows=rows[:MOST_GOALS],
@@ -248,24 +245,18 @@ def _chance(item: Any) -> dict[str, Any]:
     return {"text": text, "outcome": outcome, "probability": chance, "shade": shade}
 
 
-def met_in_register() -> tuple[int, int, str]:
-    """How many targets of a whole trade above its base were met, of how many whose outcome is known, and the share."""
+def words_of_goals() -> dict[str, Any]:
+    """Names of the readings; how many targets of a whole trade above its base were met, of how many that are known."""
     from lib import figures
     from lib.analysis.register import left_out
+    from lib.goals import READING_LABELS
     from lib.words import percent
 
     targets = figures.load_targets()
     known = targets["met"][(left_out(targets) == "") & targets["met"].isin(["yes", "no"])]
     met = int((known == "yes").sum())
-    return met, len(known), percent(met / len(known)) if len(known) else "–"
-
-
-def _words_of_goals() -> dict[str, Any]:
-    """The names of the readings, and how announced targets fared."""
-    from lib.goals import READING_LABELS
-
-    _, resolved, share = met_in_register()
-    return {"labels": READING_LABELS, "resolved": resolved, "share": share}
+    share = percent(met / len(known)) if len(known) else "–"
+    return {"labels": READING_LABELS, "resolved": len(known), "met": met, "share": share}
 
 
 def _head(run: FoundRun, links: markup.Links) -> dict[str, Any]:
