@@ -122,12 +122,10 @@ def _proposed(path: Path, given: dict[str, Any]) -> tuple[Any, dict[str, str]]:
         return proposal.propose(path, **given), {}
     except proposal.UnclearError as error:
         asked = error.questions
-        missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
-        if rest := asked.keys() - missing.keys():
-            lines = [
-                f"{path}: {name}: {asked[name]}; give it with {flag(name)}" for name in asked if name in rest
-            ]
-            raise UserError("\n".join(lines)) from None
+    missing = {name: told for name, (_, told) in stand_in.items() if name in asked and not given[name]}
+    if rest := [name for name in asked if name not in missing]:
+        told = {name: f"{asked[name]}; give it with {flag(name)}" for name in rest}
+        raise proposal.UnclearError(str(path), told)
     return proposal.propose(path, **given | {name: stand_in[name][0] for name in missing}), missing
 
 

@@ -84,19 +84,14 @@ def fetch(
             click.echo(f"{total[0]:,} values new, {total[1]:,} changed, {total[2]:,} known already")
             return
         found = record.fetch_pair(pair_question(source, reporter, partner, freq, span), desk)
-    _show_pairs(found)
+    tell((note for written in found for note in written.notes), "note: ")
+    tell(found)
     if len(found[0].first) == 4:  # a year, which most notebooks want
         rows = fetched.read(found[0].reporter)
         day = rows.loc[rows["partner"] == found[0].partner, "published"].max()
         case = f"reporter={found[0].reporter}", f"partner={found[0].partner}", f"as_of={day}"
         given = " ".join(f"-p {shlex.quote(text)}" for text in case)
         click.echo(f"Now: tradegoals run --notebook 01_what_do_the_figures_say {given}")
-
-
-def _show_pairs(found: list[Any]) -> None:
-    """The notes of pairs, then what was written of them."""
-    tell((note for written in found for note in written.notes), "note: ")
-    tell(found)
 
 
 @click.command()
@@ -142,7 +137,9 @@ def update(offline: Offline = False) -> None:
 
     with _desk(offline=offline, max_age=timedelta(days=1)) as desk:
         found = renew(range(1980, date.today().year), desk)
-    _show_pairs([written for written in found.written if any(written.added[:2])])
+    written = [one for one in found.written if any(one.added[:2])]
+    tell((note for one in written for note in one.notes), "note: ")
+    tell(written)
     tell(found.notes, "note: ")
     click.echo(f"{len(found.moved)} answers move:" if found.moved else "No answer moves.")
     tell(found.moved, "  ")
