@@ -23,6 +23,7 @@ from lib import figures as fig
 from lib.economies import known_names
 from lib.errors import Fault, UserError, expect_plain, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
+from lib.tables import file_state
 
 EXTRA = ("source", "snapshot")
 """Columns beside those of figures.csv: a name of `lib.tools.sources.publishers`, and the checksum of the answer."""
@@ -95,14 +96,7 @@ def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
 
 def state(reporter: str) -> tuple[Any, ...]:
     """What changes when figures of a reporter are fetched: a key for what was computed from them."""
-    path = path_of(reporter)
-    if is_left_out():
-        return ()
-    try:
-        stat = path.stat()
-    except OSError:  # nothing was fetched, or `read` says what is wrong
-        return (str(path),)
-    return str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size
+    return () if is_left_out() else (str(path_of(reporter)), *file_state(path_of(reporter)))
 
 
 def hint(reporter: str, partner: str) -> str:

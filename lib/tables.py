@@ -59,14 +59,14 @@ def read_table(
         # A kernel may be forked with the table in memory: who listens for files that are opened must hear of it.
         sys.audit("open", str(opened), "r", os.O_RDONLY)
     # Keys may refer to another table, so the state of all of them decides.
-    return _read_once(name, file, tuple(rules), derive, _state(file), data_state()).copy()
+    return _read_once(name, file, tuple(rules), derive, file_state(file), data_state()).copy()
 
 
 def data_state() -> tuple[Any, ...]:
     """What changes when a table is written: a key for what was computed from the tables."""
     folder = str(data_dir())
     with os.scandir(folder) as entries:  # asked for many times in one answer
-        return (folder, *(_state(entry) for entry in sorted(entries, key=lambda entry: entry.name)))
+        return (folder, *(file_state(entry) for entry in sorted(entries, key=lambda entry: entry.name)))
 
 
 @lru_cache(maxsize=32)
@@ -81,11 +81,11 @@ def _read_once(
     return derive(typed) if derive else typed
 
 
-def _state(file: "Path | os.DirEntry[str]") -> tuple[int, ...]:
-    """What changes when a file is written: where it lies on the disk, when it was written, its size."""
+def file_state(file: "Path | os.DirEntry[str]") -> tuple[int, ...]:
+    """What changes when a file is written: where it lies on the disk, when it was written, its size; or nothing."""
     try:
         stat = file.stat()
-    except OSError:  # `check_table` says what is wrong with it
+    except OSError:  # there is none, or who reads it says what is wrong
         return ()
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 

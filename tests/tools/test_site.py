@@ -261,7 +261,7 @@ def _judged(name: str, probability: float | None = None, outcome: str = "open", 
     kind = None if probability is None else "forecast"
     reading = {"reading": "average", "outcome": outcome, "probability": probability, "kind": kind}
     result = json.loads(json.dumps({"parameters": given, "readings": [reading]}), object_hook=Recorded)
-    return FoundRun(*name.split("/"), Path(), {}, "", result)
+    return FoundRun(*name.split("/"), Path(), {}, "", result, {})
 
 
 def _make(name: str, decided_by: Any, make: Callable[[], Any]) -> Any:

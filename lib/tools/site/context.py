@@ -62,6 +62,9 @@ class FoundRun:
     fault: str
     result: Any
     """What `lib.results.Result` wrote, by its names; None for a run that failed or records nothing."""
+    parameters: dict[str, Any]
+    key: str = ""
+    """What decided the run's output, hashed; empty where nobody can say."""
 
     @property
     def name(self) -> str:
@@ -72,16 +75,6 @@ class FoundRun:
     def address(self) -> str:
         """The page's folder in the site: stable, made of notebook and slug alone."""
         return f"runs/{self.name}"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The run's parameters; empty where its journal cannot be read."""
-        return self.record.get("parameters", {})
-
-    @property
-    def key(self) -> str:
-        """What decided the run's output, hashed; empty where nobody can say."""
-        return self.record.get("key", "")
 
     @property
     def said(self) -> list[Any]:
@@ -141,7 +134,9 @@ def _found(folder: Path) -> FoundRun:
             except (OSError, ValueError, AttributeError, KeyError):
                 fault = f"{RESULT} is none that this version writes; `tradegoals run` makes it anew."
                 result = None
-    return FoundRun(folder.parent.name, folder.name, folder, record or {}, fault, result)
+    record = record or {}
+    decided_by = record.get("parameters", {}), record.get("key", "")
+    return FoundRun(folder.parent.name, folder.name, folder, record, fault, result, *decided_by)
 
 
 class Site:
