@@ -24,6 +24,9 @@ PLAIN_DECORATORS = {
 }
 """Decorators that do not read the annotations of what they decorate; others, as `singledispatch`, may."""
 
+DATA_BESIDE = {"economies.py": ("economies.csv", "phrases.toml")}
+"""What is read when a module is imported, so that no run is seen to open it; a test finds all of them."""
+
 UNSAID = ("ctx", "kind", "type_comment", "type_ignores")  # fields of a syntax tree that say nothing more
 READERS_OF_DOCS = ("__doc__", "getdoc", "use_attribute_docstrings")
 
@@ -190,6 +193,15 @@ def _does_something(path: Path) -> bool:
 
 
 def hash_modules(names: set[str]) -> str:
-    """One hash of modules of `lib`, named as `imported_modules` does, by what each does."""
-    said = [f"{name} {meaning((LIB / f'{name}.py').read_text(encoding='utf-8'))}" for name in sorted(names)]
+    """One hash of modules of `lib`, named as `imported_modules` does, by what each does and the data beside it."""
+    said = []
+    for name in sorted(names):
+        path = LIB / f"{name}.py"
+        said.append(f"{name} {meaning(path.read_text(encoding='utf-8'))}")
+        said += [hash_text(one.read_text(encoding="utf-8")) for one in beside(path)]
     return hash_text("\n".join(said))
+
+
+def beside(path: Path) -> list[Path]:
+    """Files of data that a module of `lib` needs from its own folder."""
+    return [path.with_name(name) for name in DATA_BESIDE.get(path.name, ())]

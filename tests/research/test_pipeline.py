@@ -406,3 +406,15 @@ def test_every_file_that_is_kept_is_a_step_s() -> None:
     assert len(files) == len(set(files))
     described = {r["path"] for r in package.read_package()["resources"] if r["path"].startswith("reference/")}
     assert {f"reference/{file}" for file in files} == described
+
+
+def test_data_beside_a_module_decide_as_its_code_does(own_code: Path) -> None:
+    before = codes()
+    edited(own_code / "phrases.toml", "letters", "letters_of")
+    assert all(code != before[name] for name, code in codes().items() if name == "register")
+
+
+def test_every_file_of_data_in_the_shared_rooms_is_known_to_decide() -> None:
+    named = {name for names in meaning.DATA_BESIDE.values() for name in names}
+    rooms = [path for path in meaning.LIB.rglob("*") if "tools" not in path.relative_to(meaning.LIB).parts]
+    assert {path.name for path in rooms if path.is_file() and path.suffix not in (".py", ".pyc", ".md")} == named

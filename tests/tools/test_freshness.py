@@ -174,6 +174,15 @@ def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, ow
     assert reason(project) == "lib changed: other, package"
 
 
+def test_data_beside_a_module_are_a_part_of_it(own_lib: Path) -> None:
+    module = own_lib / "economies.py"
+    before = freshness.Sources().meaning_of(module)
+    append(own_lib / "goals.py", "# a remark\n")
+    assert freshness.Sources().meaning_of(module) == before
+    append(own_lib / "phrases.toml", 'more = "words"\n')
+    assert freshness.Sources().meaning_of(module) != before
+
+
 def test_words_in_a_module_repeat_nothing(project: Path, own_lib: Path) -> None:
     for path in own_lib.rglob("*.py"):
         path.write_text(f'"""Other words."""\n{path.read_text()}\n\n# a remark\n')

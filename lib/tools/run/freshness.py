@@ -41,7 +41,7 @@ from typing import Any
 from lib.errors import UserError, plain_bytes, quote, some
 from lib.package import FETCHED, PACKAGE_FILE, data_dir, notebooks_dir
 from lib.research.files import make_folder_below, write_atomically
-from lib.research.meaning import LIB, hash_text, imported_modules, meaning
+from lib.research.meaning import LIB, beside, hash_text, imported_modules, meaning
 from lib.tools.run.opened import PREFIX, state_of
 
 NOTEBOOK, PAGE, RESULT, FAILED = "notebook.ipynb", "page.html", "result.json", "notebook.failed.ipynb"
@@ -206,11 +206,12 @@ class Sources:
         return Sources, (self.modules, self.versions, self.meanings)
 
     def meaning_of(self, path: Path) -> str:
-        """The hash of what a module does; empty where there is none."""
+        """The hash of what a module does, with the data beside it; empty where there is none."""
         digest = self.hash_of(path)
         if digest and digest not in self.meanings:
             self.meanings[digest] = meaning(path.read_bytes().decode(errors="surrogateescape"))
-        return self.meanings[digest] if digest else ""
+        data = [self.hash_of(one) for one in beside(path)]
+        return hash_text(" ".join([self.meanings[digest], *data])) if data else self.meanings.get(digest, "")
 
     def data_hash(self, name: str, opened: Iterable[str]) -> str:
         """The hash of a file that was opened.
