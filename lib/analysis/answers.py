@@ -75,20 +75,21 @@ def announced(case: GoalCase) -> pd.Series | None:
     """The row of the goals' table, else of the register, in which a government stated the goal; None if none did."""
     kind, number, currency = parse_goal(case.goal)
     # Those of the table of goals, and after them those of the register, in the columns of the former.
-    names = {"measure": "kind", "target_unit": "unit", "target_year": "deadline", "source_target_url": "url"}
-    register = load_targets().rename(columns=names).replace({"kind": {"growth_pct_per_year": "rate"}})
+    renamed = {
+        "measure": "kind",
+        "target_unit": "unit",
+        "target_year": "deadline",
+        "source_target_url": "url",
+    }
+    register = load_targets().rename(columns=renamed).replace({"kind": {"growth_pct_per_year": "rate"}})
     register = register.assign(rate_pct=register["target_value"], level=register["target_value"])
     table = pd.concat([load_goals_table().rename(columns={"measure": "flow"}), register], ignore_index=True)
-    same = (
-        (table["reporter"] == case.reporter)
-        & (table["partner"] == case.partner)
-        & (table["flow"] == case.flow)
-        & (table["kind"] == kind)
-        & (table["deadline"] == case.deadline)
-        & ((kind == "level") | (table["base_year"] == case.base_year).fillna(False))
-    )
+    names = ["reporter", "partner", "flow", "deadline", *["base_year"] * (kind != "level")]
+    same = table["kind"] == kind  # a level is the same from whatever base
+    for name in names:
+        same &= (table[name] == getattr(case, name)).fillna(False)
     stated = table["rate_pct"] / 100
-    if kind == "level":  # the same from whatever base
+    if kind == "level":
         unit = table["unit"].str.split(" ", expand=True)
         stated = table["level"] * unit[1].map({"mn": 1.0, "bn": 1000.0}).where(unit[0] == currency)
     rows = table[same & ((stated - number).abs() < 1e-9)]
