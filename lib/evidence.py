@@ -394,19 +394,12 @@ def _kept_link(month: int, origin: int) -> tuple[float, float]:
     return link(read_kept(ERRORS_FILE), month, origin)
 
 
-class _SoFar(NamedTuple):
-    """The total of a year that its first months suggest: log of millions, with variance and df of its error."""
+def year_so_far(
+    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
+) -> Observation | None:
+    """What the first months say of those of `years` for which a year so far but no level was known; or None.
 
-    year: int
-    month: int
-    value: float
-    variance: float
-    df: float
-    correlation: float
-
-
-def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float) -> list[_SoFar]:
-    """What the first months say of those of `years` for which a year so far but no level was known.
+    Years that were never published whole share the scale of their errors.
 
     `levels` are those of the case's day by year, millions, and `size_usd` of the flow, US dollars a year.
     """
@@ -415,7 +408,7 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
     so_far = {year: (month, value) for (year, month), value in known if month in MONTHS}
     begun = [year for year in years if year in so_far and year not in levels.index]
     if not begun or levels.empty:
-        return []
+        return None
     own, first, found = own_ratios(stretches, levels), first_ratio_year(), []
     for year in begun:
         month, value = so_far[year]
@@ -424,20 +417,11 @@ def years_begun(case: GoalCase, levels: pd.Series, years: Sequence[int], size_us
         correlation, stretch = _kept_link(month, year - 1)
         located = np.log(value) + float(laws.location(ratio, 1))
         variance = (stretch * float(laws.spread(ratio, 1))) ** 2
-        found.append(_SoFar(year, month, located, variance, float(ratio.df), correlation))
-    return found
-
-
-def year_so_far(
-    case: GoalCase, levels: pd.Series, years: Sequence[int], size_usd: float
-) -> Observation | None:
-    """`years_begun` as one observation, or None: years that were never published whole share the scale of their errors."""
-    found = years_begun(case, levels, years, size_usd)
-    if not found:
-        return None
-    what = ", ".join(f"{case.reporter}, {one.year} to month {one.month}" for one in found)
-    values, variances = pd.Series({one.year: one.value for one in found}), [one.variance for one in found]
-    return Observation(what, values, np.diag(variances), min(one.df for one in found), found[-1].correlation)
+        what = f"{case.reporter}, {year} to month {month}"
+        found.append((what, located, variance, float(ratio.df), correlation))
+    told, located, variances, free, correlations = zip(*found, strict=True)
+    levels_so_far = pd.Series(located, index=begun)
+    return Observation(", ".join(told), levels_so_far, np.diag(variances), min(free), correlations[-1])
 
 
 def first_ratio_year() -> int:

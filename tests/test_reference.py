@@ -78,7 +78,7 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     path.write_text("reporter,partner\n")
     with pytest.raises(UserError, match="cannot be read as parquet"):
         panels.read_panel(path)
-    with pytest.raises(UserError, match="cannot be read as parquet"):
+    with pytest.raises(UserError, match=r"absent\.parquet: not found in"):
         panels.read_panel(tmp_path / "absent.parquet")
 
 

@@ -158,9 +158,6 @@ def _slips(rows: pd.DataFrame) -> pd.Series:
     return found.where(rows["doubted"], "")
 
 
-# --- the rules: each gives the rows that it doubts (row) beside those that speak against them (row_o) ---
-
-
 def _off(found: pd.DataFrame, why: pd.Series | str = "", by: str = "off") -> pd.DataFrame:
     """Doubted levels, what was expected ("off" from it, or "around") in their own currency, and what says so."""
     if found.empty:

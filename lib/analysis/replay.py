@@ -151,9 +151,6 @@ def seasonal_band(case: GoalCase, running: RunningYear) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=[0.1, 0.5, 0.9]).rename_axis("month")
 
 
-# --- how wrong nowcasts of a year's total were, from the kept backtest ---
-
-
 def skill_by_month(rival: str) -> pd.DataFrame:
     """Absolute error saved against a rival by month, a fraction (0 is no better, 1 perfect), with 90 % intervals.
 
@@ -178,8 +175,6 @@ def revisions(stretches: pd.DataFrame) -> pd.DataFrame:
     both = both.rename(columns={"value_mn": "printed_mn", "value_mn_implied": "implied_mn"})
     return both.assign(change=np.log(both["implied_mn"] / both["printed_mn"]))
 
-
-# --- between two days ---
 
 DECIDED = {"met": 1.0, "missed": 0.0}  # what these count with, so that a decision is a change like any other
 LEAST_SHOWN = 0.0005  # moves up to 0.05 points of a per cent are told together

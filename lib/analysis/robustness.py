@@ -179,9 +179,6 @@ def at_parents_pace(case: GoalCase, goal: Goal, levels: pd.Series) -> pd.DataFra
     return pd.DataFrame(rows, columns=[*columns, "first_row", "last_row"]).set_index("larger flow")
 
 
-# --- scenarios ---
-
-
 class Elasticity(NamedTuple):
     """Per cent of trade for a per cent of a driver, from `years` growth rates; `r2` is the share of their variance.
 
@@ -349,9 +346,6 @@ def since_sanctions(case: GoalCase) -> dict[str, float]:
     gained, years = math.log(levels[seen] / levels[before]), seen - before
     sd = float(np.sqrt(found.variance) * laws.years_worth(found, years))
     return {"gained": gained, "beyond": gained - float(laws.location(found, years)), "sd": sd}
-
-
-# --- break-even, and what the goal says ---
 
 
 def rate_with(p: float, law: Law, goal: Goal, levels: pd.Series, reading: str) -> float:

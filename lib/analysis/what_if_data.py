@@ -225,6 +225,10 @@ def _rounded(values: Any) -> list[float]:
     return [float(f"{value:.{DIGITS}g}") for value in np.ravel(values)]
 
 
+_Observe = Callable[[list[int]], evidence.Observation | None]
+"""What evidence says of some years."""
+
+
 class Knowledge:
     """What the days that the page offers knew of flows beside their levels, what is the same of two kept once.
 
@@ -236,6 +240,7 @@ class Knowledge:
     def __init__(self, stated: list[dict[str, Any]]) -> None:
         self.stated = stated
         self.classes, self.expected, self.chains, self.gaps = Shared(), Shared(), Shared(), Shared()
+        self.pieces = Shared()
         self._expected: dict[Any, Any] = {}
         self._laws: dict[Any, int] = {}
 
@@ -273,28 +278,37 @@ class Knowledge:
             for start, end in zip(known, ends, strict=True)
             if end - start > 1 or any(start - AFTER_GAP <= year < start for year in unknown)
         ]
-        seen = evidence.mirror(case, levels, unknown)
-        partner = seen and {
-            "levels": {int(year): float(value) for year, value in seen.levels.items()},
-            "df": seen.df,
-            "variance": float(seen.covariance[0, 0]),
-        }
+        partner = self._pieces(lambda years: evidence.mirror(case, levels, years), unknown)
         larger = [(one.reporter, one.series()["value_mn"]) for one in outlook.lineage(case)]
-        months = lru_cache(lambda index: _months(case, levels, unknown, index))
-        gaps = [self._gap(case, levels, larger, months, start, end, unknown) for start, end in asked]
-        return {"mirror": partner, "gaps": gaps}
+
+        @lru_cache
+        def pieces(index: int) -> list[list[int]]:
+            size = _size_of(index)
+            months = self._pieces(lambda years: evidence.year_so_far(case, levels, years, size), unknown)
+            return [partner, months]
+
+        return {
+            "gaps": [self._gap(case, levels, larger, pieces, start, end, unknown) for start, end in asked]
+        }
+
+    def _pieces(self, observe: _Observe, unknown: list[int]) -> list[int]:
+        """Places of what evidence says of the years that it tells of, from each on that follows a known year."""
+        whole = observe(unknown)
+        years = [] if whole is None else [int(year) for year in whole.levels.index]
+        first = [i for i, year in enumerate(years) if i == 0 or {*range(years[i - 1], year)} - {*unknown}]
+        return [self.pieces.place(_piece(observe, years[i:])) for i in first]
 
     def _gap(
         self,
         case: cases.GoalCase,
         levels: pd.Series,
         larger: list[tuple[str, pd.Series]],
-        months: Callable[[int], list[list[float]]],
+        pieces: Callable[[int], list[list[int]]],
         start: int,
         end: int,
         unknown: list[int],
     ) -> int:
-        """Place of what is to be expected after a level, months of years without one, the level at the end, larger flows."""
+        """Place of what is to be expected after a level, pieces of evidence, the level at the end, larger flows."""
         released = [min(start, last_released(case.as_of, world)) for world in (False, True)]
         before = [(name, tuple(one.loc[:start].items())) for name, one in [("", levels), *larger]]
         key = (case.reporter, case.partner, case.flow, case.currency, *released, *before)
@@ -306,7 +320,7 @@ class Knowledge:
         later = outlook.later_errors(end, start, Assumptions()) if end in levels.index else {}
         ended = [end, [[weight, sd**2] for sd, weight in later.items()]] if later else None
         chains = list(self._chains(case, levels, unknown, start, max(start, end - 1))) if larger else []
-        return self.gaps.place([start, place, months(index), ended, chains])
+        return self.gaps.place([start, place, pieces(index), ended, chains])
 
     def _expect(self, case: cases.GoalCase, levels: pd.Series) -> tuple[Any, int | None]:
         """Place of what was to be expected after the last level, and the size class; what is wrong, and None."""
@@ -349,13 +363,19 @@ AFTER_GAP = 3
 """Years after a gap in which a goal that began before it may end; later ones are left to the notebooks."""
 
 
-def _months(case: cases.GoalCase, levels: pd.Series, unknown: list[int], index: int) -> list[list[float]]:
-    """The year so far of each year without a level: year, last month, log total, its variance, df and correlation."""
-    size_usd = _size_of(index)
-    return [
-        [one.year, one.month, *_rounded(one[2:])]
-        for one in evidence.years_begun(case, levels, unknown, size_usd)
-    ]
+def _piece(observe: _Observe, years: list[int]) -> list[Any]:
+    """Years; sums of the log levels to each whose errors are independent: factors, value, variance; words, df, correlation.
+
+    The first of them are those of an observation that ends earlier.
+    """
+    ending = [observe(years[: k + 1]) for k in range(len(years))]
+    seen = [one for one in ending if one is not None]
+    root = np.linalg.cholesky(seen[-1].covariance)
+    factors, variances = np.linalg.inv(root / np.diag(root)), np.diag(root) ** 2
+    values = factors @ seen[-1].levels.to_numpy()
+    rows = zip(factors, values, variances, strict=True)
+    sums = [[_rounded(row[: k + 1]), *_rounded(told)] for k, (row, *told) in enumerate(rows)]
+    return [years, sums, [[one.what, float(one.df), float(one.correlation)] for one in seen]]
 
 
 def _law_of(chain: evidence.Chain) -> dict[str, Any]:
@@ -395,6 +415,7 @@ def _payload(state: Any) -> dict[str, Any]:
         "classes": knowledge.classes.values(),
         "expected": knowledge.expected.values(),
         "chains": knowledge.chains.values(),
+        "pieces": knowledge.pieces.values(),
         "gaps": knowledge.gaps.values(),
         "flows": told,
         "sources": sources(known),

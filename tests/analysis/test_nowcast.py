@@ -222,7 +222,7 @@ def test_a_table_that_is_no_monthly_panel_is_refused(frame: pd.DataFrame, words:
 
 
 def test_a_panel_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.parquet: cannot be read"):
+    with pytest.raises(UserError, match=r"none\.parquet: not found in"):
         panels.read_monthly(tmp_path / "none.parquet")
 
 

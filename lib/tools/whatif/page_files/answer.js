@@ -31,21 +31,22 @@ function gapOf(state, record) {
   const from = [...before.keys()].at(-1);
   if (state.reporter === OWN) {
     const usd = inDollars(before.get(from).value, from, state);
-    return { from, ...ownExpectation(before, usd), months: [], chains: [] };
+    return { from, ...ownExpectation(before, usd), pieces: [], chains: [] };
   }
   const then = flowOf(state).knows[state.currency].findLast(({ day }) => day <= state.as_of);
   const gap = then.gaps.map((place) => DATA.gaps[place]).find(([start]) => start === from);
   if (!gap) return null;  // begins before hidden years and ends long after them: the notebooks have it
-  const [, expected, months, later, chains] = gap;
+  const [, expected, pieces, later, chains] = gap, known = DATA.expected[expected];
   if (typeof expected === "string") throw new Problem(expected);
   return {
-    ...DATA.expected[expected], source: DATA.classes[DATA.expected[expected].source], from, months, later,
-    mirror: then.mirror, since: then.day, chains: chains.map((place) => DATA.chains[place]),
+    ...known, source: DATA.classes[known.source], from, later, since: then.day,
+    pieces: pieces.map((places) => places.map((place) => DATA.pieces[place])),
+    chains: chains.map((place) => DATA.chains[place]),
   };
 }
 
 /** The law to the deadline, its unknown years, and the evidence in it by kind (lib.outlook.of). */
-function learn({ baseYear, deadline }, record, gap, { reporter, partner }) {
+function learn({ baseYear, deadline }, record, gap, { reporter }) {
   const within = (year) => year > baseYear && year <= deadline;
   const chain = gap.chains.find(({ whole: [first, last], years }) =>
     first <= baseYear && baseYear <= last && years.some(within));
@@ -55,41 +56,23 @@ function learn({ baseYear, deadline }, record, gap, { reporter, partner }) {
   const ground = unpacked(chain ?? { years: [], parts: [[1]] }, within);
   let law = followedBy(ground, gap, end, after, record.get(end)?.value);
   const unknown = law.years.filter((year) => year <= deadline && !record.has(year));
-  const seenIn = (year, value, variance) => [{ [year]: 1 }, value, variance];
-  const known = law.years.filter((year) => record.has(year));
-  const levels = known.map((year) => seenIn(year, Math.log(record.get(year).value), Number(year > deadline)));
-  law = given(law, levels, doubt, 0);
-  const theirs = unknown.filter((year) => gap.mirror && year in gap.mirror.levels);
-  if (theirs.length) {
-    law = prune(given(law, mirrored(theirs, gap.mirror), varianceNodes(gap.mirror.df, 10), 0));
-  }
-  const running = gap.months.filter(([year]) => unknown.includes(year));
-  if (running.length) {
-    const seen = running.toSorted((a, b) => a[3] - b[3]).map(([year, , ...told]) => seenIn(year, ...told));
-    const df = Math.min(...running.map((one) => one[4]));
-    law = prune(given(law, seen, varianceNodes(df, 10), running.at(-1)[5]));
-  }
-  const told = (whose, years) => years.length && `${whose} ${yearSpans(years)}`;
+  const known = law.years.filter((year) => record.has(year)), evidence = {};
+  const levels = known.map((year, k) =>
+    [known.map((_, i) => Number(i === k)), Math.log(record.get(year).value), Number(year > deadline)]);
+  law = given(law, known, levels, doubt, 0);
   const later = [...record.keys()].filter((year) => year > deadline && year <= (chain ? end : after));
-  const evidence = {
-    "larger flows": chain && told(chain.top, chain.years.filter(within)),
-    "later level": told(reporter, later),
-    mirror: told(`${partner}'s figures of`, theirs),
-    months: running.map(([year, month]) => `${reporter}, ${year} to month ${month}`).join(", "),
-  };
-  const used = Object.entries(evidence).filter(([, text]) => text);
-  return { law: prune(law), unknown, evidence: Object.fromEntries(used) };
-}
-
-/** The partner's figures as independent sums: of all, of each and those before it (lib.evidence.mirror). */
-function mirrored(years, { levels, df, variance }) {
-  const own = variance / (1 + 1 / (df + 1)), m = years.length;
-  return years.map((_, j) => {
-    const by = years.map((__, i) => j === 0 || i < j ? 1 : i === j ? -j : 0);
-    const error = j ? own * j * (j + 1) : own * m * (1 + m / (df + 1));
-    const value = sum(years.map((year, i) => by[i] * levels[year]));
-    return [Object.fromEntries(years.map((year, i) => [year, by[i]])), value, error];
+  if (chain) evidence["larger flows"] = `${chain.top} ${yearSpans(chain.years.filter(within))}`;
+  if (later.length) evidence["later level"] = `${reporter} ${yearSpans(later)}`;
+  gap.pieces.forEach((stretches, k) => {
+    const [years = [], sums, told] = stretches.find(([[first]]) => first > baseYear) ?? [];
+    const count = years.filter(within).length;
+    if (!count) return;
+    const [what, df, correlation] = told[count - 1];
+    const rows = sums.slice(0, count).sort((a, b) => a[2] - b[2]);
+    law = prune(given(law, years, rows, varianceNodes(df, 10), correlation));
+    evidence[["mirror", "months"][k]] = what;
   });
+  return { law: prune(law), unknown, evidence };
 }
 
 /** What is said of a state by its law, whatever the rate; null where the page has no law. */

@@ -2,7 +2,7 @@
 // { years, parts }, each part { log, mean, cov }: the log of its weight, means, covariances by row.
 
 /** Nodes of df / χ²(df), [weight, scale]: lib.mixtures.variance_nodes, between the ends that lib gives. */
-const varianceNodes = (df, count) => kept(`nodes ${df} ${count}`, () => {
+function varianceNodes(df, count) {
   const half = df / 2, x = 2 * Math.log(df) / Math.log(MODEL.most_df) - 1;
   const [start, end] = MODEL.ends.map((powers) => powers.reduceRight((total, one) => total * x + one, 0));
   const nodes = numbers(count, (k) => {
@@ -11,7 +11,7 @@ const varianceNodes = (df, count) => kept(`nodes ${df} ${count}`, () => {
   });
   const total = sum(nodes.map(([weight]) => weight));
   return nodes.map(([weight, scale]) => [weight / total, scale]);
-});
+}
 
 /** The law of larger flows, as shipped, for some years: a part is weight, means, triangle of covariances. */
 function unpacked({ years, parts }, wanted) {
@@ -69,9 +69,9 @@ function observe(part, row, value, error, correlation) {
   part.log -= (surprise ** 2 / spread + Math.log(spread)) / 2;
 }
 
-/** The law after sums of log levels, [factors by year, value, variance]; nodes of errors, [weight, scale]. */
-function given({ years, parts }, seen, nodes, correlation) {
-  const told = seen.map(([by, ...rest]) => [years.map((year) => by[year] ?? 0), ...rest]);
+/** The law after sums, [factors of the `named` years, value, variance]; nodes of errors, [weight, scale]. */
+function given({ years, parts }, named, sums, nodes, correlation) {
+  const told = sums.map(([by, ...rest]) => [years.map((year) => by[named.indexOf(year)] ?? 0), ...rest]);
   const after = ({ log, mean, cov }, [weight, scale]) => {
     const part = { log: log + Math.log(weight), mean: mean.slice(), cov: cov.slice() };
     for (const [row, value, variance] of told) observe(part, row, value, variance * scale, correlation);
@@ -102,11 +102,11 @@ function column({ years, parts }, year, from) {
 function below([weights, means, sds], x) {
   let total = 0;
   for (let k = 0; k < weights.length; k++) total += weights[k] * ndtr((x - means[k]) / sds[k]);
-  return total;
+  return clip(total, 1e-8, 1 - 1e-8);
 }
 
 /** Share of a column that is at x or above; a known value is not below itself. */
-const reaching = (levels, x) => clip(1 - below(levels, x - SLACK), 0, 1);
+const reaching = (levels, x) => 1 - below(levels, x - SLACK);
 
 /** Quantiles of a column: secants on the probit scale, kept inside a bracket (lib.mixtures.quantiles). */
 function quantiles(levels, probabilities) {
@@ -114,9 +114,9 @@ function quantiles(levels, probabilities) {
   const mean = mixed(means), sd = mixed(sds), far = END * Math.max(...sds);
   const least = Math.min(...means) - far, most = Math.max(...means) + far;
   return probabilities.map(ndtri).map((z) => {
-    let low = least, high = most, x = mean + z * sd, slope = 1 / sd;
-    for (let step = 0, before = null, last = 0; ; step++) {
-      const short = z - ndtri(clip(below(levels, x), 1e-8, 1 - 1e-8));
+    let low = least, high = most, x = mean + z * sd, slope = 1 / sd, before = NaN, last = NaN;
+    for (let step = 0; ; step++) {
+      const short = z - ndtri(below(levels, x));
       if (short > 0) low = x; else high = x;
       if (step) slope = (last - short) / (x - before);
       const next = x + short / slope, move = (next > low && next < high ? next : (low + high) / 2) - x;

@@ -1,6 +1,6 @@
 // Arrays, and special functions right to 1e-9. The Python side uses numpy and scipy.special.
 
-const SLACK = 1e-9, TINY = 1e-12, made = new Map();
+const SLACK = 1e-9, TINY = 1e-12;
 
 /** An array of n numbers: for few of them made faster than a typed one. */
 function numbers(n, value) {
@@ -19,13 +19,6 @@ function square(n, value) {
 const clip = (x, low, high) => Math.min(Math.max(x, low), high);
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
-/** What `make` gives, made once for a key. */
-function kept(key, make) {
-  if (!made.has(key)) made.set(key, make());
-  return made.get(key);
-}
-
-/** Density of the standard normal. */
 const density = (x) => Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
 
 // Φ from −9 to 9 and its rise a step, in steps of 1/64, each by Simpson's rule.

@@ -25,10 +25,10 @@ function readFigures(text) {
     const [where, one] = lines[Math.max(point.indexOf(null), comma.indexOf(null))];
     refuse(where, quoted(one), MODEL.figure);
   }
-  const doubtful = read === point && comma.every(Boolean) && read.find(([, , level]) => level.includes("."));
-  if (doubtful) {
-    const [, , either] = doubtful, meant = `did you mean ${either.replace(".", "")} or ${either}0?`;
-    refuse("own figures", quoted(either), `a number that can be read in one way: ${meant}`);
+  const doubtful = read.map(([, , level]) => level).find((level) => level.includes("."));
+  if (doubtful && point.every(Boolean) && comma.every(Boolean)) {
+    const meant = `did you mean ${doubtful.replace(".", "")} or ${doubtful}0?`;
+    refuse("own figures", quoted(doubtful), `a number that can be read in one way: ${meant}`);
   }
   const levels = new Map(), implied = new Map();
   read.forEach(([line, first, level, growth], k) => {

@@ -2,7 +2,6 @@
 // Text from data or the address enters as text only, never as markup.
 
 const at = (id) => document.getElementById(id);
-
 const FIELD = /\{([\w.]+)(?::(\w+))?\}/g;
 
 /** How the page shows a value: {goal.base:money} as "US$153 million", {read} as it is. */
@@ -66,9 +65,8 @@ function rowOf(pattern, item) {
   return row;
 }
 
-let state = null, shown = null, asked = 0, resting = 0, written = null;
-
 const page = prepare(document.querySelector(".columns"));
+let state = null, shown = null, asked = 0, resting = 0, written = null;
 
 /** Show the state before the next repaint, once for however many changes. */
 function askToShow() {

@@ -1,6 +1,6 @@
 // The three readings of a law of growth from the points of lib/mixtures.py, whose words are used here.
 
-const NEAR = 3e-3, MOST_STEPS = 30;
+const NEAR = 3e-3, MOST_STEPS = 30, points = {};
 
 /** Take from a shape what its years have in common through a column. */
 function takeOff(left, column, n) {
@@ -33,11 +33,11 @@ function split(shape, n) {
   return { along, across: rootOf(rest, n, least) };
 }
 
-/** Normal quantiles of the j-th coordinate of a lattice (lib.mixtures._points). */
-const latticeRow = ([n, generator, shift], j) => kept(`points ${n} ${j}`, () => {
+/** Normal quantiles of the j-th coordinate of a lattice (lib.mixtures._points), made once. */
+function latticeRow([n, generator, shift], j) {
   const step = new Array(j).fill(generator).reduce((power, by) => power * by % n, 1);
-  return numbers(n, (i) => ndtri(((i * step % n + 0.5) / n + shift * j) % 1));
-});
+  return points[`${n} ${j}`] ??= numbers(n, (i) => ndtri(((i * step % n + 0.5) / n + shift * j) % 1));
+}
 
 /** What the readings need, whatever the rate: of each part its points, and there the growth of each year. */
 function preparedFor({ years, parts }, { baseYear, years: h }, record) {
@@ -56,23 +56,18 @@ function preparedFor({ years, parts }, { baseYear, years: h }, record) {
     const end = Math.min(n, Math.floor(weight * n + 0.5));
     if (end === start) continue;
     const { along, across } = split(square(h, (i, j) => grown(cov, i, j)), h);
-    scatter(stray, numbers(h, (k) => level(mean, k + 1) - level(mean, k)), across, normal, start, end);
+    const middle = numbers(h, (k) => level(mean, k + 1) - level(mean, k));
     pieces.push({ start, end, along });
+    for (let at = start * h; at < end * h; at += h) {
+      for (let j = 0; j < h; j++) stray[at + j] = middle[j];
+      for (let i = 0; i < across.length; i++) {
+        const column = across[i], by = normal[i][at / h];
+        for (let j = 0; j < h; j++) stray[at + j] += by * column[j];
+      }
+    }
     start = end;
   }
   return { h, n, pieces, stray };
-}
-
-/** Put the growth of each year at the points from `start` to `end`: its mean and what R brings. */
-function scatter(stray, mean, across, normal, start, end) {
-  const h = mean.length;
-  for (let point = start; point < end; point++) {
-    for (let j = 0; j < h; j++) stray[point * h + j] = mean[j];
-    for (let i = 0; i < across.length; i++) {
-      const column = across[i], by = normal[i][point];
-      for (let j = 0; j < h; j++) stray[point * h + j] += by * column[j];
-    }
-  }
 }
 
 /** Chances of growing by a rate in every year and in the mean of the years, given that on average. */

@@ -31,8 +31,8 @@ function check(field, text, state) {
 const OPENING = {
   currency: (state) => CHOICES.currency(state)[0],
   as_of: () => DATA.day,
-  base_year: (state, wanted, years = CHOICES.base_year(state)) =>
-    years.findLast((year) => !(year > wanted)) ?? years[0],
+  base_year: (state, wanted = Infinity) =>
+    CHOICES.base_year(state).findLast((year) => year <= wanted) ?? CHOICES.base_year(state)[0],
   deadline: (state) => state.base_year + 3,
   goal: () => DATA.default.goal,
   reading: () => DATA.default.reading,
@@ -44,8 +44,7 @@ function attempt(run, problems = []) {
     return run();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    problems.push(problem.message);
-    return undefined;
+    return void problems.push(problem.message);
   }
 }
 
