@@ -417,4 +417,6 @@ def test_data_beside_a_module_decide_as_its_code_does(own_code: Path) -> None:
 def test_every_file_of_data_in_the_shared_rooms_is_known_to_decide() -> None:
     named = {name for names in meaning.DATA_BESIDE.values() for name in names}
     rooms = [path for path in meaning.LIB.rglob("*") if "tools" not in path.relative_to(meaning.LIB).parts]
-    assert {path.name for path in rooms if path.is_file() and path.suffix not in (".py", ".pyc", ".md")} == named
+    assert {
+        path.name for path in rooms if path.is_file() and path.suffix not in (".py", ".pyc", ".md")
+    } == named

@@ -463,6 +463,12 @@ def test_a_parameters_cell_that_differs_from_the_model_is_named(
     assert words in found[0]
 
 
+def test_a_parameter_may_have_a_type(own_notebooks: Path) -> None:
+    change = in_cell("reporter =", "reporter: str =")
+    edit(own_notebooks / f"{tiny.NAME}.ipynb", change, fresh=False)
+    assert all("stale" in line for line in committed.notebook_faults(own_notebooks))
+
+
 @pytest.mark.parametrize("name", [tiny.NAME, committed.TEMPLATE])
 def test_a_stale_notebook_is_named_with_the_command_that_renews_it(own_notebooks: Path, name: str) -> None:
     edit(own_notebooks / f"{name}.ipynb", lambda n: n["cells"][1].update(source="1"), fresh=False)
@@ -491,7 +497,11 @@ def test_faults_of_data_hide_those_that_follow_from_them(
     assert any("events.csv" in line and "fields" in line for line in found)
     assert any("checksum" in line or "sha256" in line for line in found)
     assert not any("runs.yml" in line for line in found)
-    assert sum("data changed: events.csv" in line for line in found) == len(committed.stamped_notebooks())
+    stale = [line for line in found if "data changed: events.csv" in line]
+    assert len(stale) == len(committed.stamped_notebooks())
+    short = committed.all_faults(in_short=True)  # as after an edit of data, which makes all of them stale
+    assert len(short) == len(found) - len(stale) + 1
+    assert short[-1].startswith(f"{len(stale)} notebooks are stale (")
 
 
 def test_renewing_writes_the_checksums_of_what_changed(

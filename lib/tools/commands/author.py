@@ -47,7 +47,7 @@ def check(
                 "check --renew: the data have changed again since they were shown, expected a look"
             )
         tell(files.refresh_checksums() if names else (), "renewed the checksum of ")
-    report_faults(committed.all_faults())
+    report_faults(committed.all_faults(in_short=renew))
     click.echo("Data, runs.yml and notebooks are in order.")
 
 

@@ -149,15 +149,22 @@ def tidy(path: Path) -> bool:
     return after != before
 
 
-def all_faults() -> list[str]:
-    """Every fault of the data, the cases and the notebooks, one line each."""
+def all_faults(in_short: bool = False) -> list[str]:
+    """Every fault of the data, the cases and the notebooks, one line each; in short, one for all that are stale."""
     faults = [str(fault) for fault in fig.check_tables() + check_checksums()]
     if not faults:  # parameters are checked against the data: every case would repeat the same lines
         try:
             matrix.expand()
         except UserError as error:
             faults = str(error).splitlines()
-    return faults + notebook_faults()
+    found = notebook_faults()
+    if stale := [line.partition(".ipynb: ")[0] for line in found if _STALE in line and in_short]:
+        found = [line for line in found if _STALE not in line]
+        found.append(f"{len(stale)} notebooks are stale ({some(stale, MOST_NAMED)}); run: tradegoals stamp")
+    return faults + found
+
+
+_STALE = "outputs are stale ("
 
 
 def notebook_faults(folder: Path | None = None) -> list[str]:
@@ -169,7 +176,7 @@ def notebook_faults(folder: Path | None = None) -> list[str]:
             notebook = read_notebook(path)
             stale = in_words(stale_parts(notebook))
             found = parameter_faults(notebook, model)
-            found += [f"outputs are stale ({stale}); run: tradegoals stamp {name}"] if stale else []
+            found += [f"{_STALE}{stale}); run: tradegoals stamp {name}"] if stale else []
         except UserError as error:
             found = [str(error).removeprefix(f"{path.name}: ")]
         faults += [f"{path.name}: {line}" for line in found]
@@ -201,9 +208,14 @@ def _literals(source: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for statement in statements:
         try:
-            [target] = statement.targets  # type: ignore[attr-defined]
-            values[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-        except (AttributeError, ValueError, TypeError, RecursionError, MemoryError):
+            match statement:
+                case ast.Assign([ast.Name(name)], ast.expr() as value) | ast.AnnAssign(
+                    ast.Name(name), value=ast.expr() as value
+                ):
+                    values[name] = ast.literal_eval(value)
+                case _:
+                    raise ValueError
+        except (ValueError, TypeError, RecursionError, MemoryError):
             found = ast.unparse(statement).splitlines()[0]
             where = f"line {statement.lineno}"
             raise UserError(f"{where}: found {found}, expected name = value, a plain value") from None
