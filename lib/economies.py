@@ -46,6 +46,11 @@ def economies() -> tuple[Economy, ...]:
         return tuple(Economy(**row) for row in csv.DictReader(file))
 
 
+def names_by(column: str) -> dict[str, str]:
+    """Name of each economy by one of its codes: "imf", "comtrade" or "iso3"."""
+    return {getattr(economy, column): economy.name for economy in economies()}
+
+
 @lru_cache(maxsize=1)
 def known_names() -> dict[str, Economy]:
     """Each economy under its names and ISO codes, in lower case."""

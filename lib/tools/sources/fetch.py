@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from lib.economies import Economy, economies, find_economy
+from lib.economies import Economy, economies, find_economy, names_by
 from lib.errors import UserError, nearest, printable, quote, shown_path
 from lib.research.files import write_atomically
 from lib.tools.sources import comtrade, gacc, imf, observations
@@ -138,8 +138,7 @@ def read_answer(question: Question, body: bytes, where: str) -> tuple[pd.DataFra
     source = question.source
     rows, notes = TRADE[source].read(body, where)
     if source in BY_CODE:
-        names = {getattr(economy, source): economy.name for economy in economies()}
-        wanted = {"freq": [question.freq]}
+        names, wanted = names_by(source), {"freq": [question.freq]}
         for role, places in (("reporter", question.reporters), ("partner", question.partners or ())):
             wanted[role] = [getattr(place, source) for place in places]
         for column, valid in wanted.items():
