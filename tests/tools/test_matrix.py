@@ -1,6 +1,7 @@
 """The matrix of runs.yml: combinations, inheritance, what is left out, mistakes, and its JSON schema."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -282,6 +283,26 @@ def test_a_kept_plan_is_used_until_a_file_changes(hundred: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1])
     freshness.choose(["a"], out, select)
     assert asked == 4
+
+
+def test_a_kept_plan_is_not_used_after_an_edit_of_what_lies_beside_the_code(
+    hundred: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names and words by which parameters are read: a module reads them as it is imported."""
+    library = shutil.copytree(freshness.LIB, hundred / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(freshness, "LIB", library)
+    plans: list[str] = []
+
+    def select() -> tuple[list[Run], dict[str, str]]:
+        plans.append("made")
+        return [Run(tiny.NAME, "one", {})], {}
+
+    for name in ("phrases.toml", "economies.csv", "tools/run/matrix.py"):
+        freshness.choose(["a"], hundred / "out", select)
+        freshness.choose(["a"], hundred / "out", select)
+        with (library / name).open("a") as file:
+            file.write("# more\n")
+    assert len(plans) == 3
 
 
 @pytest.mark.usefixtures("shared_server")

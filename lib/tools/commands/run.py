@@ -295,9 +295,9 @@ def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> I
     if how.get("cold") or len(due) == 1:  # a server of warm kernels pays from the second run on
         name = kernels.ORDINARY
     else:
-        waits = (lambda: kernels.INSTALLED) if dask else _start_server()
+        server = None if dask else _start_server()
         execute.load()  # while the server gets ready
-        name = waits()
+        name = server() if server else kernels.INSTALLED
     at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
     memory = how.get("memory")
     most = memory * 1000 if memory else 0 if dask else pool.free_megabytes() / at_once

@@ -435,11 +435,15 @@ def kept_files(*suffixes: str) -> list[Path]:
     return sorted(file for file in files if file.suffix in suffixes)
 
 
+def lib_files() -> list[Path]:
+    """Every file of `lib`: modules, templates, and the data beside them, such as the words by which parameters are read."""
+    return [path for path in sorted(LIB.rglob("*.*")) if path.suffix != ".pyc" and path.is_file()]
+
+
 def _state(arguments: Any, sources: Sources) -> str:
     """The hash of all that decides what is run: arguments, runs.yml, notebooks, modules, tables, packages."""
     data, notebooks = data_dir(), notebooks_dir()
-    files = sorted(path for kind in ("*.py", "*.j2", "*.json") for path in LIB.rglob(kind))
-    files += [*kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
+    files = [*lib_files(), *kept_files(".csv", ".json"), *sorted((data / FETCHED).glob("*.parquet"))]
     places = dict.fromkeys(Path(place) for place in sys.path if place)
     packages = sorted(path.name for place in places for path in place.glob("*.dist-info"))
     # The day, because a parameter may be "today".

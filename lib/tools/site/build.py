@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 from lib.errors import UserError
 from lib.research.files import locked, make_folder, sweep, working_folder
 from lib.research.meaning import hash_modules, imported_modules
-from lib.tools.run.freshness import hash_file
+from lib.tools.run.freshness import LIB, hash_file, lib_files
 from lib.tools.site import pages
-from lib.tools.site.context import CITATION, ROOT, Files, FoundRun, Site, digest, find_runs, static_files
+from lib.tools.site.context import CITATION, Files, FoundRun, Site, digest, find_runs, static_files
 
 SITE = "site"
 
@@ -231,8 +231,7 @@ def _whatif_files() -> Files:
 
 def _code(known: dict[str, str]) -> dict[str, str]:
     """What the code that makes pages means, as hashes; found out anew only where a file of `lib` has changed."""
-    paths = [path for path in sorted((ROOT / "lib").rglob("*.*")) if path.suffix != ".pyc" and path.is_file()]
-    hashes = {path.relative_to(ROOT / "lib").as_posix(): hash_file(path) for path in paths}
+    hashes = {path.relative_to(LIB).as_posix(): hash_file(path) for path in lib_files()}
     if known.get("files") == (files := digest(hashes)):
         return known
     made_by = "from lib.tools.site import pages, data_pages, context\nfrom lib.tools.whatif import page"
