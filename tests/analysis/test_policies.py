@@ -11,7 +11,6 @@ from lib.analysis import movers, policies, trends
 from lib.analysis.cases import DriverCase, PolicyCase
 from lib.analysis.policies import Step, read_policies
 from lib.errors import UserError
-from lib.plots import why
 from lib.reference import read_kept
 from lib.research import panels, studies
 
@@ -141,16 +140,16 @@ def explained(view: movers.View) -> pd.DataFrame:
 
 def test_the_figures_of_07_are_drawn_or_left_out(view):
     drawn = [
-        why.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
-        why.segments(view.run, trends.find_break(view.run, 0.15).get("place"), False, "x"),
-        why.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
+        plots.stacked(movers.currency_parts(view), movers.PARTS, "points", "x"),
+        plots.segments(view.run, trends.find_break(view.run, 0.15).get("place"), False, "x"),
+        plots.explained(explained(view), {"growth": "a", "fit": "b", "residual": "c"}, "x"),
     ]
     nothing = view.usd.iloc[:0]
     empty = view._replace(usd=nothing, family={"Harbin": nothing}, subject="Harbin", run=nothing)
     left_out = [
-        why.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
-        why.segments(empty.run, trends.find_break(empty.run, 0.15).get("place"), False, "x"),
-        why.explained(explained(empty), {}, "x"),
+        plots.stacked(movers.currency_parts(empty), movers.PARTS, "points", "x"),
+        plots.segments(empty.run, trends.find_break(empty.run, 0.15).get("place"), False, "x"),
+        plots.explained(explained(empty), {}, "x"),
     ]
     assert all(figure is not None for figure in drawn)
     assert left_out == [None, None, None]
@@ -306,8 +305,8 @@ def test_before_the_first_event_there_is_an_empty_timeline():
     assert events.empty and "when" in events
     assert set(view.evidence["conclusion"]) == {policies.NOT_YET}
     plots.use_style()
-    close([why.timeline(view.levels, events, "USD", "x")])
-    assert why.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None
+    close([plots.timeline(view.levels, events, "USD", "x")])
+    assert plots.timeline({"nothing": pd.Series(dtype=float)}, events, "USD", "x") is None
 
 
 @pytest.mark.parametrize(
@@ -330,8 +329,8 @@ def test_the_figures_of_08_are_drawn(policy_view):
     pools = policy_view.gaps.groupby(["event", "exporter", "importer"])
     gaps = [{pool: rows.set_index("year") for pool, rows in part.groupby("pool")} for _, part in pools]
     drawn = [
-        why.timeline(policy_view.levels, events, "USD", "x"),
-        *(why.gaps(found, 2011, "x") for found in gaps),
+        plots.timeline(policy_view.levels, events, "USD", "x"),
+        *(plots.gaps(found, 2011, "x") for found in gaps),
     ]
     assert all(set(found) == set(studies.POOLS) for found in gaps)
     close(drawn)
