@@ -37,9 +37,9 @@ def figure(period: str, value: float, status: str = "ok", published: str = "2022
         "status": status,
         "authority": "customs",
         "known_from": pd.Timestamp(published),
-        "level_usable": fig.STATUS[status].level,
+        "level_usable": fig.STATUS.loc[status, "level"],
         "growth_usable": False,
-        "last_resort": fig.STATUS[status].last_resort,
+        "last_resort": fig.STATUS.loc[status, "last_resort"],
         "figure_id": f"{period}-{status}-{published}",
     }
 

@@ -28,7 +28,7 @@ def figures_files(site: Site) -> Files:
         "figures",
         rows=_records(table.assign(period=list(periods), year=years)),
         printed=show.printed,
-        statuses=[name for name in figures.STATUS if (table["status"] == name).any()],
+        statuses=[name for name in figures.STATUS.index if (table["status"] == name).any()],
         reporters=sorted(table["reporter"].unique()),
         years=sorted(set(years), reverse=True),
     )
