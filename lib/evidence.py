@@ -107,11 +107,6 @@ class Spread(NamedTuple):
     df: float  # degrees of freedom of the part's own scale: both are multiplied by df / chi²(df)
     source: str  # parts, size, years
 
-    @property
-    def yearly(self) -> float:
-        """Variance of the change of the log share in one year."""
-        return self.walk + 2 * self.noise
-
 
 def divide(variance: float, autocorrelation: float) -> tuple[float, float]:
     """Walk and noise from the variance of yearly changes and their lag-1 autocorrelation.
@@ -166,9 +161,7 @@ class Chain:
     top: str  # name of the largest flow
     whole: pd.Series  # its levels by year, without gaps, millions
     links: tuple[Link, ...]  # each inside the one before it; the last one's hidden years are asked for
-    doubtful: tuple[
-        int, ...
-    ] = ()  # years whose level of the last link may be of another scope than earlier ones
+    doubtful: tuple[int, ...] = ()  # years in which the last link's level may be of another scope than before
 
     @property
     def members(self) -> list[str]:

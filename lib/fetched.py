@@ -21,7 +21,7 @@ import pandas as pd
 
 from lib import figures as fig
 from lib.economies import known_names
-from lib.errors import Fault, UserError, expect_plain, shown_path
+from lib.errors import UserError, expect_plain, shown_path
 from lib.package import FETCHED, KEPT_ONLY_ENV, data_dir, describe
 from lib.tables import file_state
 
@@ -30,8 +30,6 @@ EXTRA = ("source", "snapshot")
 
 SEAL, UNSEALED = b"sha256_of_file", b"0" * 64
 """A key in the footer of a file, and what stands there while the checksum of the whole is computed."""
-
-EXPECTED = "one; remove it and fetch again, which with --offline takes the answers kept before"
 
 SERIES = ["partner", "flow", "period_start", "period_end", "unit", "source"]
 """What the vintages of one value have in common, within a reporter."""
@@ -151,7 +149,8 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         return rows
     except Exception as error:  # damage makes pyarrow and pandas raise whatever their many parts raise
         found = f"a file that cannot be read as parquet ({' '.join(str(error).split())})"
-        raise UserError(f"{shown_path(path)}: found {found}, expected {EXPECTED}") from None
+        expected = "one; remove it and fetch again, which with --offline takes the answers kept before"
+        raise UserError(f"{shown_path(path)}: found {found}, expected {expected}") from None
 
 
 def seal_of(content: bytes) -> tuple[int, bytes]:
@@ -165,13 +164,12 @@ def seal_of(content: bytes) -> tuple[int, bytes]:
     return place, digest.hexdigest().encode()
 
 
-def check() -> list[Fault]:
-    """Find the files that cannot be read."""
+def check() -> list[str]:
+    """Say which files cannot be read, and why."""
     faults = []
     for path in files():
         try:
             read_file(path)
         except UserError as error:
-            found = str(error).partition(": found ")[2].partition(", expected ")[0]
-            faults.append(Fault(shown_path(path), 1, "", found, EXPECTED))
+            faults.append(str(error))
     return faults

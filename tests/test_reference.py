@@ -337,14 +337,14 @@ def test_base_rates_that_no_panel_knows_are_refused():
 
 PRIOR = Prior(0.01, 0.02, 0.09, 3.0, "flows of this size", -0.1)
 BIG = Prior(0.05, 0.03, 0.02, 8.0, "large flows")
-PROVINCE = outlook.Parent("province", [0.2, 0.3, 0.1, 0.2], BIG)
-COUNTRY = outlook.Parent("country", [0.15, 0.2, 0.1, 0.25, 0.2, 0.3], BIG)
+PROVINCE = ("province", [0.2, 0.3, 0.1, 0.2], BIG)
+COUNTRY = ("country", [0.15, 0.2, 0.1, 0.25, 0.2, 0.3], BIG)
 
 
 @pytest.mark.parametrize("own", [[], [0.4], [0.4, np.nan, 0.1, 0.2, 0.0, 0.1]])
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
 def test_shares_and_contributions_add_up_to_the_posterior_drift(own, weight):
-    prior, table = outlook.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], own, weight)
+    prior, table = outlook._prior_with_parents(PRIOR, [PROVINCE, COUNTRY], own, weight)
     assert table["share"].sum() == pytest.approx(1)
     assert (table["share"] >= 0).all()
     posterior = law.posterior(np.array(own or [np.nan]), prior)
@@ -353,15 +353,15 @@ def test_shares_and_contributions_add_up_to_the_posterior_drift(own, weight):
 
 def test_a_chain_of_parents_is_the_parents_own_forecast_made_with_its_parent():
     """With weight 1 the city moves by what is special about the province, which has heard the country."""
-    prior, _ = outlook.prior_with_parents(PRIOR, [PROVINCE, COUNTRY], (), 1.0)
-    above, _ = outlook.prior_with_parents(BIG, [COUNTRY], (), 1.0)
-    province = law.posterior(np.array(PROVINCE.growth), above)
+    prior, _ = outlook._prior_with_parents(PRIOR, [PROVINCE, COUNTRY], (), 1.0)
+    above, _ = outlook._prior_with_parents(BIG, [COUNTRY], (), 1.0)
+    province = law.posterior(np.array(PROVINCE[1]), above)
     assert prior.drift - PRIOR.drift == pytest.approx(float(province.mean) - BIG.drift)
 
 
 def test_without_parents_or_weight_the_reference_class_stands():
-    assert outlook.prior_with_parents(PRIOR, [], (), 1.0)[0] == PRIOR
-    assert outlook.prior_with_parents(PRIOR, [PROVINCE], (), 0.0)[0].drift == PRIOR.drift
+    assert outlook._prior_with_parents(PRIOR, [], (), 1.0)[0] == PRIOR
+    assert outlook._prior_with_parents(PRIOR, [PROVINCE], (), 0.0)[0].drift == PRIOR.drift
 
 
 def test_parent_weight_is_recovered_from_a_simulated_panel():

@@ -95,7 +95,7 @@ def check(
     from lib.figures import check_tables
     from lib.research.files import check_checksums
 
-    faults = check_tables() + check_checksums() + fetched.check()
+    faults = [*check_tables(), *check_checksums(), *fetched.check()]
     if snapshots:
         from lib.tools.sources.snapshots import check_store, folder_of
 
