@@ -56,7 +56,7 @@ def files() -> list[Path]:
     return sorted(folder().glob("*.parquet"))
 
 
-def columns() -> list[str]:
+def _columns() -> list[str]:
     """The columns of a file, in order."""
     return [*(field["name"] for field in describe("figures")["schema"]["fields"]), *EXTRA]
 
@@ -119,14 +119,14 @@ def place_of(rows: pd.DataFrame) -> str:
 
 def empty() -> pd.DataFrame:
     """A table without rows, its columns typed."""
-    return typed(pd.DataFrame({name: pd.Series(dtype="str") for name in columns()}))
+    return typed(pd.DataFrame({name: pd.Series(dtype="str") for name in _columns()}))
 
 
 def typed(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with the columns of a file in order: dates as datetime64, numbers as float64, all else text."""
     numbers, dates = ("value", "yoy_pct"), ("period_start", "period_end", "known_by")
     kinds = dict.fromkeys(numbers, "float64") | dict.fromkeys(dates, "datetime64[us]")
-    table = rows.reindex(columns=columns()).reset_index(drop=True)
+    table = rows.reindex(columns=_columns()).reset_index(drop=True)
     for name in table:
         given = table[name]
         if name in kinds and pd.api.types.is_string_dtype(given):
@@ -144,8 +144,8 @@ def read_file(path: Path, names: list[str] | None = None) -> pd.DataFrame:
         place, digest = seal_of(content)
         if content[place:][: len(digest)] != digest:
             raise ValueError("its checksum is not that of its content")
-        if names is None and rows.columns.tolist() != columns():
-            raise ValueError(f"not the columns {', '.join(columns())}")
+        if names is None and rows.columns.tolist() != _columns():
+            raise ValueError(f"not the columns {', '.join(_columns())}")
         return rows
     except Exception as error:  # damage makes pyarrow and pandas raise whatever their many parts raise
         found = f"a file that cannot be read as parquet ({' '.join(str(error).split())})"

@@ -190,7 +190,7 @@ def read_scores(name: str) -> pd.DataFrame:
 COVERS = ["cover50", "cover80", "cover95"]
 
 
-def coverage(horizon: int, size_usd: float | None = None) -> pd.Series:
+def _coverage(horizon: int, size_usd: float | None = None) -> pd.Series:
     """Share of outcomes inside the 50, 80 and 95 % intervals of the law so many years ahead, fractions, over all origins.
 
     Parameters
@@ -215,8 +215,8 @@ def coverage(horizon: int, size_usd: float | None = None) -> pd.Series:
 
 
 def held(horizon: int, size_usd: float | None = None) -> str:
-    """What each interval held of what came so many years later, of which flows and forecasts; arguments of `coverage`."""
-    found = coverage(horizon, size_usd)
+    """What each interval held of what came so many years later, of which flows and forecasts; arguments of `_coverage`."""
+    found = _coverage(horizon, size_usd)
     shares = [f"the {name[5:]} % interval {found[name] * 100:.0f} %" for name in COVERS]
     told = ", ".join(shares).replace("interval", "interval held", 1)
     return f"{told} ({found['flows']}, forecasts of {found['first']:.0f}–{found['last']:.0f})"

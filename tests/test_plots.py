@@ -369,7 +369,7 @@ def test_every_figure_is_the_same_file_each_time_as_svg(name):
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 0.1)), min_size=1, max_size=8))
 def test_labels_are_moved_apart_in_their_order_and_stay_inside(labels):
     places, heights = zip(*sorted(labels), strict=True)
-    found = style.spread(places, heights)
+    found = style._spread(places, heights)
     gaps = [(a + b) / 2 for a, b in itertools.pairwise(heights)]
     assert (np.diff(found) >= np.array(gaps) - 1e-12).all()
     assert found[-1] <= 1

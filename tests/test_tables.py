@@ -370,4 +370,4 @@ def test_what_a_spreadsheet_would_compute_is_text_in_every_table_for_others(text
     assert written == [["a", "b", expected], [expected, "1.5", ""], ["x", "-2.0", expected]]
     grid = markup.Grid([text, "b"], [[markup.Cell(text), markup.Cell("x")]])
     assert list(csv.reader(io.StringIO(grid.to_csv()))) == [[expected, "b"], [expected, "x"]]
-    assert bool(tables.check_record(2, [text], ["note"])) == (text in FORMULAS)
+    assert bool(tables._check_record(2, [text], ["note"])) == (text in FORMULAS)

@@ -154,7 +154,7 @@ def label_ends(axes: Any, ends: Sequence[tuple[float, float, str, str]], size: f
     pixels = axes.transData.transform([(0, height) for height in heights])
     wanted = axes.transAxes.inverted().transform(pixels)[:, 1]
     line = LABEL_GAP * SIZE[1] / axes.figure.get_figheight()
-    places = spread(wanted, [line * (text.count("\n") + 1) for _, _, text, _ in ends])
+    places = _spread(wanted, [line * (text.count("\n") + 1) for _, _, text, _ in ends])
     look = {"xycoords": axes.get_xaxis_transform(), "annotation_clip": False, "va": "center"}
     for (x, _, text, colour), place in zip(ends, places, strict=True):
         beside(axes, text, (x, place), (7, 0), color=colour, fontsize=size, **look)
@@ -172,7 +172,7 @@ def halo() -> list[Any]:
     return [withStroke(linewidth=2.5, foreground="white")]
 
 
-def spread(places: Sequence[float], heights: Sequence[float]) -> np.ndarray:
+def _spread(places: Sequence[float], heights: Sequence[float]) -> np.ndarray:
     """Ascending places moved up, then down from 1, as little as is needed for labels of these heights."""
     found = np.array(places, dtype=float)
     gaps = [(a + b) / 2 for a, b in itertools.pairwise(heights)]

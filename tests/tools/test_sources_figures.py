@@ -367,7 +367,7 @@ def test_a_place_without_a_code_and_a_currency_without_a_rate_are_told(own_data:
 @given(st.decimals(min_value=0, max_value=10**13, places=2))
 def test_moving_the_point_changes_no_digit(value: Decimal) -> None:
     (found,) = in_millions(pd.Series([float(value)]), pd.Series(["USD"]))
-    assert tables.is_number(f"{Decimal(repr(found)):f}")
+    assert tables._is_number(f"{Decimal(repr(found)):f}")
     assert Decimal(repr(found)) * 1_000_000 == Decimal(repr(float(value)))
 
 
