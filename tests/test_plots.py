@@ -225,13 +225,6 @@ def test_hindcasts_are_filled_where_the_goal_was_then_met():
     assert axes.get_ylim() == (0, 100) and "%" in axes.get_ylabel()
 
 
-def test_disagreements_are_in_percent_of_the_chosen_level():
-    rows = pd.DataFrame({"year": [2015], "grade": ["press conversion"], "differs": [-0.056]})
-    axes = plots.disagreement(rows, "title").axes[0]
-    assert offsets(axes) == pytest.approx({2015: -5.6})
-    assert legend(axes) == ["press conversion"]
-
-
 # --- style, display, every flow ---
 
 
@@ -249,16 +242,11 @@ EVERY_FIGURE = {
     "goal_fan": lambda: plots.goal_fan(
         made_up({2012: 1.5}), pd.Series({2012: 1.5, 2013: 2.0}), None, "USD", "t"
     ),
-    "shares": lambda: plots.shares(pd.Series({1: 0.31, 3: 0.2}), "t"),
     "met_by_group": lambda: plots.met_by_group(
         pd.DataFrame({"share": [0.5], "low": [0.2], "high": [0.8], "n": [6]}, index=["2008"]), "t"
     ),
     "calibration": lambda: plots.calibration(pd.DataFrame({"p": [0.2], "met": [0.3], "n": [9]}), "t"),
     "by_origin": lambda: plots.by_origin(pd.DataFrame({"a": [0.1, 0.2]}, index=[2005, 2006]), {}, "t", "w"),
-    "verdict_grid": lambda: plots.verdict_grid(
-        pd.DataFrame({DAY: ["on track"]}, index=["UN"]), pd.DataFrame({DAY: [1.0]}, index=["UN"]), "t"
-    ),
-    "probability_path": lambda: plots.probability_path(pd.Series({DAY: 0.26}), "t"),
     "probability_steps": lambda: plots.probability_steps(
         pd.DataFrame(
             {"label": ["first", "row"], "moved": [np.nan, 0.1], "low": [0, 0.2], "high": [0.2, 0.3]}
@@ -266,21 +254,6 @@ EVERY_FIGURE = {
         "t",
     ),
     "coverage": lambda: plots.coverage(pd.DataFrame({2012: [2]}, index=["x"]), "t"),
-    "disagreement": lambda: plots.disagreement(
-        pd.DataFrame({"year": [2015], "grade": ["published"], "differs": [-0.056]}), "t"
-    ),
-    "mirror": lambda: plots.mirror(
-        pd.DataFrame(
-            {
-                "pair": ["China–Russia"],
-                "flow": ["total"],
-                "period_start": [pd.Timestamp(2010, 1, 1)],
-                "period_end": [DAY],
-                "gap": [0.062],
-            }
-        ),
-        "t",
-    ),
     "odds_by_release": lambda: plots.odds_by_release(
         pd.DataFrame({"day": [DAY, DAY + pd.Timedelta(days=30)], "average": [0.2, 0.37]}),
         {"average": "on average"},

@@ -110,18 +110,6 @@ def hindcast(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     return finish(axes, sources, legend="upper left", ylim=(0, 100))
 
 
-def probability_path(odds: pd.Series, title: str, sources: str = "") -> Any:
-    """Probability by day as a line from 0 to 100 %, each point labelled."""
-    axes = new_axes(title, height=3.2)
-    odds = odds.dropna()
-    days = [f"{day:%-d %b %Y}" for day in odds.index]
-    axes.plot(days, odds * 100, color=BLUE, marker="o")
-    for day, value in zip(days, odds, strict=True):
-        beside(axes, percent(value), (day, value * 100), (0, 7), ha="center")
-    axes.axhline(50, color=GREY, linewidth=0.8, linestyle=":")
-    return finish(axes, sources, years=False, ylim=(-4, 112), yticks=range(0, 101, 20), ylabel=CHANCE)
-
-
 def probability_steps(bars: pd.DataFrame, title: str, sources: str = "") -> Any:
     """What moved a probability, as a waterfall: start, each move up or down, end.
 
@@ -246,16 +234,6 @@ def odds_by_goal(
 # --- how goals and forecasts fared ---
 
 
-def shares(found: pd.Series, title: str, sources: str = "") -> Any:
-    """Share by horizon in years as a line from 0, each point labelled in per cent."""
-    axes = new_axes(title, height=3.4)
-    axes.plot(found.index, found * 100, color=BLUE, marker="o")
-    for horizon, share in found.items():
-        beside(axes, percent(share), (horizon, share * 100), (0, 6), ha="center")
-    top = max(found.max() * 125, 10)
-    return finish(axes, sources, ylim=(0, top), xlabel="years", ylabel="share of flows, %")
-
-
 def met_by_group(found: pd.DataFrame, title: str, sources: str = "") -> Any:
     """Share met by group as a mark with its interval, and under each group the number of targets.
 
@@ -300,18 +278,3 @@ def by_origin(found: pd.DataFrame, labels: dict[str, str], title: str, what: str
         ends.append((values.index[-1], values.iloc[-1], textwrap.fill(label, 26), look["color"]))
     style.label_ends(axes, ends, size=8)
     return finish(axes, sources, xlabel="origin: the last year known to the forecast", ylabel=what)
-
-
-def verdict_grid(classes: pd.DataFrame, marks: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Class given by each tracker (rows) on each day (columns), coloured by whether it means on track.
-
-    `marks` holds 1 (on track), 0 (not) or NaN (the tracker makes no forecast), in the shape of `classes`.
-    """
-    from matplotlib.colors import ListedColormap
-
-    axes = new_axes(title, height=1.5 + 0.5 * len(classes), width=60)
-    text = classes.fillna("").map(lambda words: words.replace(" ", "\n", 1))
-    style.heat(axes, marks, text, ListedColormap(["#f6c77d", "#9ecae1"]), 0, 1)
-    axes.set_xticklabels([f"{day:%-d %b %Y}" for day in classes.columns], rotation=0)
-    notes = "Blue: counts as on track. Orange: does not.", "White: the tracker makes no forecast."
-    return finish(axes, *notes, sources, years=False)

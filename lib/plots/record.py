@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.figures import FLOW_NAMES
 from lib.plots import style
 from lib.plots.style import BLUE, GREEN, GREY, LOOKS, ORANGE, PALE, RED, beside, finish, new_axes
 from lib.words import number
@@ -61,39 +60,6 @@ def coverage(counts: pd.DataFrame, title: str, sources: str = "") -> Any:
     most = max(8, counts.to_numpy().max() * 1.4)
     style.heat(axes, counts.replace(0, np.nan), counts.map(lambda n: str(n) if n else ""), "Blues", 0, most)
     return finish(axes, sources, years=False)
-
-
-def disagreement(candidates: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Each source of a year against the one chosen, in per cent.
-
-    `candidates` is as `lib.analysis.published.candidates` gives it, with a column `differs` (fraction of the chosen).
-    """
-    axes = new_axes(title)
-    style.mark_grades(axes, candidates.set_index("year")["differs"] * 100, candidates["grade"])
-    return _around_zero(axes, sources, "against the level chosen, %")
-
-
-def _around_zero(axes: Any, sources: str, label: str) -> Any:
-    """Finish a figure of differences."""
-    axes.axhline(0, color="black", linewidth=0.8)
-    axes.margins(y=0.15)
-    return finish(axes, sources, legend="best", ylabel=label)
-
-
-def mirror(found: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """What the partner reports against what the reporter does, in per cent, by the end of the period.
-
-    `found` is as `lib.analysis.published.mirrors` gives it; full years are filled marks, parts of a year hollow ones.
-    """
-    axes = new_axes(title)
-    whole = (found["period_end"] - found["period_start"]).dt.days >= 364
-    middle = found["period_end"].dt.year + (found["period_end"].dt.day_of_year - 1) / 365
-    names = found["pair"] + ", " + found["flow"].map(FLOW_NAMES)
-    for colour, (name, rows) in enumerate(found.groupby(names, sort=False)):
-        face = [f"C{colour}" if full else "white" for full in whole[rows.index]]
-        gap = rows["gap"] * 100
-        axes.scatter(middle[rows.index], gap, facecolor=face, edgecolor=f"C{colour}", label=name, zorder=3)
-    return _around_zero(axes, sources, "partner against reporter, %")
 
 
 # --- what moved trade, and what policies did ---
