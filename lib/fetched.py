@@ -47,8 +47,13 @@ def is_left_out() -> bool:
 
 def path_of(reporter: str) -> Path:
     """The file of a reporter's fetched figures, there or not."""
+    return folder() / _file_name(reporter)
+
+
+@lru_cache
+def _file_name(reporter: str) -> str:
     plain = unicodedata.normalize("NFKD", reporter).encode("ascii", "ignore").decode().lower()
-    return folder() / f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
+    return f"{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'x'}.parquet"
 
 
 def files() -> list[Path]:
@@ -66,6 +71,12 @@ def read(reporter: str) -> pd.DataFrame:
 
     A value that a later answer of its source replaced has the status preliminary.
     """
+    found = _find(reporter)
+    return (_read_once(path_of(reporter), found) if found else _read_once(None, ())).copy()
+
+
+def _find(reporter: str) -> tuple[Any, ...]:
+    """The state of a reporter's file; empty where nothing was fetched."""
     path = path_of(reporter)
     try:
         # Opened even where nothing was fetched: the journal of a run then notes on what it depends.
@@ -75,8 +86,7 @@ def read(reporter: str) -> pd.DataFrame:
         pass
     except OSError as error:
         raise UserError(f"{shown_path(path)}: cannot be read ({error.strerror})") from None
-    now = state(reporter)
-    return (_read_once(path, now) if len(now) > 1 else _read_once(None, ())).copy()
+    return state(reporter)[1:]
 
 
 @lru_cache(maxsize=8)
@@ -94,7 +104,7 @@ def with_derived(rows: pd.DataFrame) -> pd.DataFrame:
 
 def state(reporter: str) -> tuple[Any, ...]:
     """What changes when figures of a reporter are fetched: a key for what was computed from them."""
-    return () if is_left_out() else (str(path_of(reporter)), *file_state(path_of(reporter)))
+    return () if is_left_out() else (str(path := path_of(reporter)), *file_state(path))
 
 
 def hint(reporter: str, partner: str) -> str:
@@ -106,8 +116,9 @@ def hint(reporter: str, partner: str) -> str:
 
 def beside(figures: pd.DataFrame, reporter: str) -> pd.DataFrame:
     """Curated figures with those fetched for a reporter, under a plain index."""
-    rows = read(reporter)
-    return pd.concat([figures, rows[figures.columns]], ignore_index=True) if len(rows) else figures
+    if not _find(reporter):  # nearly always, and to make an empty table takes longer than a fork
+        return figures
+    return pd.concat([figures, read(reporter)[figures.columns]], ignore_index=True)
 
 
 def place_of(rows: pd.DataFrame) -> str:

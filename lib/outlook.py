@@ -27,7 +27,7 @@ from lib import law as laws
 from lib.cases import FlowCase, GoalCase
 from lib.errors import UserError
 from lib.evidence import LARGER, LATER, PIECES, Assumptions, Inferred
-from lib.goals import Goal, Kind, Verdict
+from lib.goals import Goal, Kind, Reading, Verdict
 from lib.law import FAN, Law, Posterior
 from lib.reference import Prior, read_kept
 from lib.results import Estimate
@@ -204,15 +204,18 @@ class Answer:
 
         Of the larger flows the largest comes first, then those inside it one by one.
         """
-        left = [*PIECES, *(larger.reporter for larger in self.case.lineage())]
-        rows = {"own yearly levels": of(self.case, left, self.assume).chances}
+        taken: list[str] = []
+        kinds = {"own yearly levels": taken.copy()}
         for kind, what in self.evidence.items():
-            left.remove(kind)
+            taken.append(kind)
             inside = self.inferred.chain.members if kind == LARGER and self.inferred else [kind]
             for name in inside:
-                left = [one for one in left if one != name]
-                label = f"{kind}: {what if name == kind else name}"
-                rows[label] = of(self.case, left, self.assume).chances
+                taken.append(name)
+                kinds[f"{kind}: {what if name == kind else name}"] = taken.copy()
+        rows = dict.fromkeys(kinds, self.chances)  # the last knows all
+        if self.expected is not None:
+            for label in list(kinds)[:-1]:
+                rows[label] = _chances(self, _learn(self, self.expected, kinds[label])[0])
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("evidence")
 
 
@@ -241,13 +244,22 @@ def of(case: GoalCase, without: Collection[str] = (), assume: Assumptions | None
     needed = goals.needed_rates(goal, levels, kind == "inferred")
     assume, nothing = Assumptions.of(case) if assume is None else assume, pd.Series(dtype=float)
     found = Answer(case, goal, levels, verdicts, kind, nothing, needed, assume=assume)
-    undecided = [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
-    if not undecided:
+    if not _undecided(verdicts):
         return found
     expected = expect(case, levels.loc[: goal.deadline])
     law, used, inferred = _learn(found, expected, set(names) - set(without))
-    odds = laws.chances(law, goal, levels).reindex(undecided).dropna().clip(SUREST, 1 - SUREST)
+    odds = _chances(found, law)
     return replace(found, chances=odds, law=law, expected=expected, evidence=used, inferred=inferred)
+
+
+def _undecided(verdicts: Sequence[Verdict]) -> list[Reading]:
+    return [verdict.reading for verdict in verdicts if verdict.outcome in ("open", "unknown")]
+
+
+def _chances(asked: Answer, law: Law) -> pd.Series:
+    """Probability by reading, of those that the figures do not decide."""
+    odds = laws.chances(law, asked.goal, asked.levels).reindex(_undecided(asked.verdicts))
+    return odds.dropna().clip(SUREST, 1 - SUREST)
 
 
 def _learn(asked: Answer, expected: Expectation, kinds: Collection[str]) -> _Learnt:

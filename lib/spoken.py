@@ -286,7 +286,7 @@ def places() -> dict[str, str]:
 def fold(name: str) -> str:
     """A name as it is compared: no case, no accents, plain signs."""
     plain = unicodedata.normalize("NFKD", name.casefold().replace("’", "'"))
-    return "".join(sign for sign in plain if not unicodedata.combining(sign))
+    return plain if plain.isascii() else "".join(sign for sign in plain if not unicodedata.combining(sign))
 
 
 @lru_cache(maxsize=1)
