@@ -267,17 +267,7 @@ EVERY_FIGURE = {
         "USD",
         "t",
     ),
-    "share_by_month": lambda: plots.share_by_month(
-        pd.DataFrame(
-            {q: [m / 12 + (q - 0.5) / 10 for m in range(1, 12)] for q in (0.1, 0.5, 0.9)}, range(1, 12)
-        ),
-        pd.DataFrame([[m / 12 for m in range(1, 12)]], [2010], range(1, 12)),
-        "t",
-    ),
     "odds_by_row": lambda: plots.odds_by_row(pd.Series({"no change": 0.24, "oil": 0.31}), "t", marked=0.5),
-    "odds_by_goal": lambda: plots.odds_by_goal(
-        pd.DataFrame({"average": [0.9, 0.12]}, index=[0.0, 0.4]), {"average": "on average"}, 0.25, "t"
-    ),
     "stacked": lambda: plots.stacked(
         pd.DataFrame({"a": [0.1], "growth": [0.1]}, index=[2010]), {"a": "of one"}, "points", "t"
     ),

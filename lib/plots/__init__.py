@@ -12,11 +12,9 @@ from lib.plots.forecast import (
     goal_fan,
     hindcast,
     met_by_group,
-    odds_by_goal,
     odds_by_release,
     odds_by_row,
     probability_steps,
-    share_by_month,
 )
 from lib.plots.record import (
     coverage,

@@ -1,7 +1,6 @@
 """A goal and its chances: path, fan, probabilities over time, the year so far; and how goals and forecasts fared."""
 
 import textwrap
-from calendar import month_abbr
 from typing import Any
 
 import numpy as np
@@ -178,27 +177,6 @@ def fan_by_release(
     return finish(axes, sources, years=False, ylim=(0, None), ylabel=f"{currency} {unit}, nominal")
 
 
-def share_by_month(band: pd.DataFrame, own: pd.DataFrame, title: str, sources: str = "") -> Any:
-    """Share of a year that is done by a month: 80 % band and median, and earlier years as points.
-
-    Parameters
-    ----------
-    band : indexed by month (1 to 11), columns 0.1, 0.5, 0.9, fractions.
-    own : years × months, fractions, NaN where unknown.
-    """
-    axes = new_axes(title, height=4.2)
-    shade = {"color": ORANGE, "alpha": 0.3, "linewidth": 0, "label": "80 % interval"}
-    axes.fill_between(band.index, band[0.1] * 100, band[0.9] * 100, **shade)
-    axes.plot(band.index, band[0.5] * 100, color=ORANGE, linewidth=1.5, label="median")
-    axes.plot(band.index, band.index / 12 * 100, color=GREY, linestyle=":", label="months in proportion")
-    months = np.broadcast_to(own.columns.to_numpy(dtype=float), own.shape)
-    look = {"color": BLUE, "alpha": 0.6, "markersize": 4, "linestyle": ""}
-    axes.plot(months.ravel(), own.to_numpy().ravel() * 100, marker="o", label="earlier years", **look)
-    axes.set_xticks(range(1, 12), month_abbr[1:12])
-    axes.set(ylim=(0, 100), xlabel="year to the end of", ylabel="done of the year's total, %")
-    return finish(axes, sources, years=False, legend="upper left")
-
-
 def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | None = None) -> Any:
     """One probability a row as a dot on a line from 0 to 100 %, labelled; `marked` draws a dotted line."""
     axes = new_axes(title, height=1.5 + 0.36 * len(odds))
@@ -213,22 +191,6 @@ def odds_by_row(odds: pd.Series, title: str, sources: str = "", marked: float | 
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     return finish(axes, sources, years=False, xlim=(0, 108), xlabel=CHANCE)
-
-
-def odds_by_goal(
-    odds: pd.DataFrame, labels: dict[str, str], goal_rate: float, title: str, sources: str = ""
-) -> Any:
-    """Probability of each reading (columns) by the growth a year that a goal asks for (index, fractions)."""
-    axes = new_axes(title, height=3.8)
-    for (name, values), look in zip(odds.items(), LOOKS, strict=False):
-        label = labels.get(str(name), str(name))
-        axes.plot(odds.index * 100, values * 100, label=label, **look | {"marker": ""})
-    for chance in (50, 80):
-        axes.axhline(chance, color=GREY, linewidth=0.8, linestyle=":")
-    axes.axvline(goal_rate * 100, color="black", linewidth=1)
-    beside(axes, "the goal", (goal_rate * 100, 100), (4, -4), va="top", fontsize=8)
-    axes.set(xlabel="growth a year that the goal asks for, %", ylabel="probability, %", ylim=(0, 100))
-    return finish(axes, sources, years=False, legend="upper right")
 
 
 # --- how goals and forecasts fared ---
