@@ -20,7 +20,7 @@ from scipy.special import wrightomega
 
 from lib import cases, evidence, goals, law, mixtures, outlook
 from lib import figures as fig
-from lib.analysis import answers, what_if
+from lib.analysis import answers, question
 from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
@@ -49,7 +49,7 @@ def own_priors() -> dict[int, list[list[Any]]]:
         growing = [prior.drift, prior.drift_sd, prior.variance, prior.df, prior.autocorrelation]
         return [*growing, prior.drift_error, prior.source, age_warning(prior, year)]
 
-    years = range(what_if.OWN_FIRST_YEAR, what_if.OWN_LAST_YEAR + 1)
+    years = range(question.OWN_FIRST_YEAR, question.OWN_LAST_YEAR + 1)
     return {year: [row(year, size) for size in sizes] for year in years}
 
 
@@ -467,11 +467,11 @@ def _constants() -> dict[str, Any]:
         "longest_base_rate": HORIZON,
         "longest_goal": cases.MAX_HORIZON_YEARS,
         "publication_lag": goals.PUBLICATION_LAG_YEARS,
-        "own_most": what_if.OWN_MOST_FIGURES,
-        "own_first": what_if.OWN_FIRST_YEAR + 1,
-        "own_last": what_if.OWN_LAST_YEAR,
-        "lines": [line.pattern for line in what_if.LINES.values()],
-        "figure": what_if.EXPECTED,
+        "own_most": question.OWN_MOST_FIGURES,
+        "own_first": question.OWN_FIRST_YEAR + 1,
+        "own_last": question.OWN_LAST_YEAR,
+        "lines": [line.pattern for line in question.LINES.values()],
+        "figure": question.EXPECTED,
     }
 
 

@@ -13,7 +13,7 @@ from pastes import PASTES
 from sampling import exhaustive, some, thorough
 
 from lib import outlook, reference
-from lib.analysis import base_rates, what_if, what_if_data
+from lib.analysis import base_rates, question, what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError
@@ -345,7 +345,7 @@ READ = "texts => texts.map(text => [...window.tradegoals.readFigures(text)].map(
 def test_a_paste_is_read_as_in_python(show: Any) -> None:
     found = show().evaluate(READ, list(PASTES))
     for read, (text, levels) in zip(found, PASTES.items(), strict=True):
-        assert {int(year): level for year, level in read} == what_if.read_figures(text).to_dict() == levels
+        assert {int(year): level for year, level in read} == question.read_figures(text).to_dict() == levels
 
 
 def test_a_refused_paste_stays_and_its_line_is_selected(show: Any) -> None:
