@@ -26,13 +26,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from lib import fetched, outlook, results, series, show, spoken
 from lib import figures as fig
 from lib import law as laws
-from lib.analysis import base_rates, plausibility
+from lib.analysis import plausibility
 from lib.analysis.answers import plainly, source_line
 from lib.analysis.question import read_figures, read_question, read_unit
 from lib.cases import GoalCase, TrendCase
 from lib.errors import UserError, quote, unclear
 from lib.goals import READING_LABELS, Kind
 from lib.law import FAN
+from lib.reference import HORIZON, known_share
 from lib.words import fill, listed, percent, year_spans
 
 
@@ -366,7 +367,7 @@ class Answer(outlook.Answer):
         goal = self.goal
         try:
             size = self.case.usd_mn(goal.base_mn, goal.base_year) * 1e6
-            return float(base_rates.known_share(size, self.case.as_of, goal.years, goal.rate))
+            return float(known_share(size, self.case.as_of, goal.years, goal.rate))
         except UserError:
             return None
 
@@ -380,7 +381,7 @@ class Answer(outlook.Answer):
             told["still needed"] = fill("{rate:rate} a year from {last} on", **needed)
         if self.base_rate is not None:
             share = "{share:pct} of flows of that size grew so fast over {years:years}"
-            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, base_rates.HORIZON))
+            told["base rate"] = fill(share, share=self.base_rate, years=min(goal.years, HORIZON))
         own = f"own yearly levels {year_spans(self.levels.loc[: goal.deadline].index)}"
         told["rests on"] = listed([own, *(f"{kind} ({what})" for kind, what in self.evidence.items())])
         if self.expected is not None:
@@ -401,7 +402,7 @@ class Answer(outlook.Answer):
         told |= {"answer": plainly(self), "kind": self.kind if len(self.chances) else None}
         told |= {"base_mn": goal.base_mn, "level_needed_mn": goal.target_mn, "growth_asked": goal.rate}
         told |= {"deadline": goal.deadline, "currency": goal.currency}
-        told |= {"base_rate_years": min(goal.years, base_rates.HORIZON), "levels": self.levels.to_dict()}
+        told |= {"base_rate_years": min(goal.years, HORIZON), "levels": self.levels.to_dict()}
         told["prior"] = [] if self.expected is None else self.expected.shares.to_dict("records")
         return AnswerRecord.model_validate(told | {"fan": self.estimates()}).model_dump(mode="json")
 

@@ -19,14 +19,13 @@ import pandas as pd
 from lib import evidence, growth, outlook
 from lib import law as laws
 from lib.analysis import movers
-from lib.analysis.base_rates import HORIZON, known_share
 from lib.analysis.cases import HiddenCase, ScenarioCase
 from lib.cases import GoalCase
 from lib.evidence import ANALOGUES
 from lib.goals import READINGS, Goal
 from lib.law import MIN_GROWTH_RATES, Law, Posterior
 from lib.outlook import Answer, Expectation, expect, lineage, own_law, prior_for
-from lib.reference import Array
+from lib.reference import HORIZON, Array, known_share
 
 
 def sensitivity(answer: Answer, base: Expectation) -> pd.DataFrame:

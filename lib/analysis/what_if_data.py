@@ -21,11 +21,13 @@ from scipy.special import wrightomega
 from lib import cases, evidence, goals, law, mixtures, outlook
 from lib import figures as fig
 from lib.analysis import answers, question
-from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
 from lib.errors import UserError
 from lib.evidence import NEGLIGIBLE, Assumptions
 from lib.law import FAN
 from lib.reference import (
+    HORIZON,
+    HORIZONS,
+    PROBABILITIES,
     SIZES,
     age_warning,
     held,
@@ -59,7 +61,7 @@ def _size_of(index: int) -> float:
 
 
 def base_rates(growth: "Shared") -> dict[int, list[Any]]:
-    """Where `lib.analysis.base_rates.base_rate` looks from an origin: of each panel the longest horizon, and places.
+    """Where `lib.reference.base_rate` looks from an origin: of each panel the longest horizon, and places.
 
     There is a place in `growth` for each size class: quantiles of growth a year at `PROBABILITIES`, a row for each of
     the first of `HORIZONS`.

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lib.analysis.base_rates import HORIZON, HORIZONS, PROBABILITIES
-from lib.reference import SIZES, Array, size_class
+from lib.reference import HORIZON, HORIZONS, PROBABILITIES, SIZES, Array, size_class
 from lib.research import panels
 from lib.research.panels import BACI, OEC, Levels, Progress, Tables, bounds, first_columns, load, to_levels
 

@@ -11,11 +11,10 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from lib.analysis import register
-from lib.analysis.base_rates import HORIZONS, base_rate
 from lib.analysis.register import FEATURES
 from lib.cases import GoalCase
 from lib.figures import load_targets
-from lib.reference import last_released, read_kept
+from lib.reference import HORIZONS, base_rate, last_released, read_kept
 from lib.research import register as scored
 from lib.research.panels import bounds
 

@@ -13,7 +13,6 @@ from scipy.special import ndtr
 from lib import law as laws
 from lib import outlook
 from lib.analysis import movers, robustness
-from lib.analysis.base_rates import base_rate
 from lib.analysis.cases import ScenarioCase
 from lib.analysis.robustness import Scenario, steady
 from lib.cases import GoalCase, TrendCase
@@ -21,7 +20,7 @@ from lib.errors import UserError
 from lib.goals import READINGS, Goal
 from lib.law import FAN, Law
 from lib.outlook import Answer
-from lib.reference import last_released
+from lib.reference import base_rate, last_released
 
 HARBIN = ScenarioCase()
 CHINA = ScenarioCase(reporter="China", base_year=2025, deadline=2028, as_of=date(2026, 11, 24))

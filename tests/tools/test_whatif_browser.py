@@ -13,7 +13,7 @@ from pastes import PASTES
 from sampling import exhaustive, some, thorough
 
 from lib import outlook, reference
-from lib.analysis import base_rates, question, what_if, what_if_data
+from lib.analysis import question, what_if, what_if_data
 from lib.analysis.asking import ask
 from lib.cases import MAX_HORIZON_YEARS, GoalCase
 from lib.errors import UserError
@@ -154,7 +154,7 @@ def base_rate_of(answer: Answer) -> float | None:
     goal, case = answer.goal, answer.case
     size = case.usd_mn(goal.base_mn, goal.base_year) * 1e6
     try:
-        return float(base_rates.known_share(size, case.as_of, goal.years, goal.rate))
+        return float(reference.known_share(size, case.as_of, goal.years, goal.rate))
     except UserError:
         return None
 
