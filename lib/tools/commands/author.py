@@ -235,7 +235,7 @@ def reference(
     from lib.research.panels import check as faults_of
 
     if panel is not None:
-        click.echo(f"wrote {pipeline.write_priors(panel, out)}")
+        tell(pipeline.own_priors(panel, out), "wrote ")
     elif panels is None:
         raise UserError(f"panels: found no folder, expected --panels FOLDER or the variable {PANELS_ENV}")
     elif check:
@@ -256,5 +256,4 @@ def backtest(panel: Panel = None, out: Out = OUT) -> None:
 
     if panel is None:
         raise UserError("panel: found none, expected --panel FILE; scores kept here: tradegoals reference")
-    folder = out / f"scores_{panel.stem}"
-    tell((folder / name for name in pipeline.score_own(panel, folder)), "wrote ")
+    tell(pipeline.own_scores(panel, out), "wrote ")
