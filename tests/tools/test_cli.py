@@ -21,7 +21,7 @@ from sampling import exhaustive, some
 
 from lib import package
 from lib.tools.cli import main
-from lib.tools.run import committed, matrix, pool
+from lib.tools.run import committed, execute, matrix
 
 MARK = "TRADEGOALS_TEST_MARK"
 
@@ -42,7 +42,7 @@ def refused(*arguments: str) -> str:
 @pytest.fixture
 def no_kernel(monkeypatch: pytest.MonkeyPatch, short_matrix: Path) -> None:
     """Any start of a run fails the test; of the committed cases only some are read, since all take seconds."""
-    monkeypatch.setattr(pool, "execute_many", lambda *_: pytest.fail("a run was started"))
+    monkeypatch.setattr(execute, "execute_many", lambda *_: pytest.fail("a run was started"))
     ours, whole = package.notebooks_dir(), matrix.expand
 
     def expand(path: Path | None = None, *arguments: Any) -> Any:

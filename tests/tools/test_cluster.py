@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from lib.errors import UserError
 from lib.tools.cli import main
-from lib.tools.run import freshness, kernels, pool
+from lib.tools.run import execute, freshness, kernels
 from lib.tools.run.execute import Settings
 from lib.tools.run.freshness import Run, run_from
 from lib.tools.strict import read_json
@@ -164,7 +164,7 @@ def test_a_dask_worker_killed_midway_loses_nothing(place: Path, kernel: str) -> 
         outcomes = []
         sources = freshness.Sources()
         tasks = [(run, place / "out", Settings(kernel), sources) for run in every]
-        for outcome in pool.execute_many(tasks, pool.connected(address)):
+        for outcome in execute.execute_many(tasks, execute.connected(address)):
             outcomes.append(outcome)
             if len(outcomes) == 1:
                 count = len(begun.read_text().split())
@@ -184,11 +184,11 @@ def test_a_scheduler_that_cannot_be_reached_is_a_users_mistake(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(pool, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(execute, "CONNECT_SECONDS", 1)
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     for address, words in [("tcp://127.0.0.1:9", "found no scheduler at"), (None, "found no --scheduler")]:
         with pytest.raises(UserError, match=re.escape(words)):
-            list(pool.execute_many([], pool.connected(address)))
+            list(execute.execute_many([], execute.connected(address)))
 
 
 def test_the_scheduler_needs_its_executor() -> None:

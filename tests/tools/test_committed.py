@@ -352,7 +352,7 @@ def test_words_in_any_module_leave_every_committed_stamp_fresh(own_lib: Path) ->
         code = path.read_text(encoding="utf-8")
         code = re.sub(r"\) -> (None|str|float):\n", ") -> object:\n", code)
         path.write_text(f'"""Other words."""\n{code}\n# a remark\n', encoding="utf-8")
-    append(own_lib / "tools" / "run" / "pool.py", "HEAR_SECONDS = 1.0\n")
+    append(own_lib / "tools" / "run" / "execute.py", "HEAR_SECONDS = 1.0\n")
     assert [committed.make_stamp(notebook, TABLES) for notebook in notebooks] == before
     append(own_lib / "growth.py", "\n\ndef other():\n    return 1\n")
     for notebook, mark in zip(notebooks, before, strict=True):

@@ -165,7 +165,7 @@ def own_lib(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_edited_function_repeats_if_the_notebook_imports_it(project: Path, own_lib: Path) -> None:
     assert reason(project) == ""
     append(own_lib / "research" / "backtest.py", "MORE = 1\n")
-    append(own_lib / "tools" / "run" / "pool.py", "MORE = 1\n")
+    append(own_lib / "tools" / "run" / "kernels.py", "MORE = 1\n")
     assert reason(project) == ""
     append(own_lib / "package.py", "MORE = 1\n")
     assert reason(project) == "lib changed: package"

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
@@ -351,7 +352,9 @@ def test_a_run_whose_process_died_has_a_page(tmp_path: Path) -> None:
     site_runs.put_run(tmp_path, site_runs.FIRST)
     run = Run(site_runs.FIRST, "died", cases.GoalCase().model_dump(mode="json"))
     run.folder(tmp_path).mkdir()
-    freshness.note_death(run, run.folder(tmp_path), "killed <9>")
+    parts = freshness.Sources().parts(run, ())
+    record = {"key": "", "status": "failed", "parts": parts, "error": "killed <9>"}
+    freshness.write_journal(run.folder(tmp_path), asdict(run) | record)
     build_site(tmp_path)
     page = Page(tmp_path / "site" / "runs" / site_runs.FIRST / "died" / "index.html")
     assert "This run failed" in page.words and "killed <9>" in page.words

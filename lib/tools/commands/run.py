@@ -289,7 +289,7 @@ def _execute(items: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> 
 
 def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> Iterator[Any]:
     """Outcomes from the executor that was asked for."""
-    from lib.tools.run import execute, kernels, pool
+    from lib.tools.run import execute, kernels
 
     dask, timeout = how.get("dask"), how["timeout"]
     if how.get("cold") or len(due) == 1:  # a server of warm kernels pays from the second run on
@@ -298,12 +298,14 @@ def _outcomes(due: list[Any], out: Path, sources: Any, how: dict[str, Any]) -> I
         server = None if dask else _start_server()
         execute.load()  # while the server gets ready
         name = server() if server else kernels.INSTALLED
-    at_once = min(how.get("jobs") or pool.default_jobs(), len(due))
+    at_once = min(how.get("jobs") or execute.default_jobs(), len(due))
     memory = how.get("memory")
-    most = memory * 1000 if memory else 0 if dask else pool.free_megabytes() / at_once
+    most = memory * 1000 if memory else 0 if dask else execute.free_megabytes() / at_once
     settings = execute.Settings(name, timeout, how["force"], most)
     tasks = [(run, out.absolute(), settings, sources) for run in due]
-    yield from pool.execute_many(tasks, pool.connected(how["scheduler"]) if dask else pool.threads(at_once))
+    yield from execute.execute_many(
+        tasks, execute.connected(how["scheduler"]) if dask else execute.threads(at_once)
+    )
 
 
 def _start_server() -> Callable[[], str]:

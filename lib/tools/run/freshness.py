@@ -64,6 +64,11 @@ class Run:
         """Notebook and folder, as messages show them."""
         return f"{self.notebook}/{self.slug}"
 
+    @property
+    def path(self) -> Path:
+        """The notebook's file."""
+        return notebooks_dir() / f"{self.notebook}.ipynb"
+
     def folder(self, out: Path) -> Path:
         """Where the run's files go."""
         return out / "runs" / self.notebook / self.slug
@@ -126,14 +131,6 @@ def clear_journal(folder: Path) -> None:
         path = folder / name
         if path.is_file() or path.is_symlink():
             path.unlink()
-
-
-def note_death(run: Run, folder: Path, error: str) -> None:
-    """Record a run whose process died: no earlier result may pass for one of this run."""
-    clear_journal(folder)
-    parts: dict[str, Any] = {"notebook": "", "lib": {}, "data": {}, "versions": {}, "python": ""}
-    record = {"key": "", "status": "failed", "parts": parts | {"parameters": run.parameters}, "error": error}
-    write_journal(folder, asdict(run) | record)
 
 
 # --- files, by name ---
@@ -237,7 +234,7 @@ class Sources:
     def parts(self, run: Run, data: Iterable[str]) -> dict[str, Any]:
         """Everything that decides the output of a run which opens the files `data`, and its page."""
         name = run.notebook
-        code, text = self._cells_of(notebooks_dir() / f"{name}.ipynb")
+        code, text = self._cells_of(run.path)
         if name not in self.modules:
             self.modules[name] = _module_names(name)
         self.versions = self.versions or run_versions()
