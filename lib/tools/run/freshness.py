@@ -170,7 +170,7 @@ def _path_of(name: str) -> Path:
 
 # --- what decides the output of a run ---
 
-PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page", "markup")), "results.py")
+PAGE_MODULES = (*(f"tools/run/{name}.py" for name in ("execute", "engine", "page")), "results.py")
 """Modules that make the files of a run from its outputs; with the templates of the page."""
 
 RUN_PACKAGES = (
