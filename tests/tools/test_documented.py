@@ -54,13 +54,13 @@ ELSEWHERE = {
     "pytest -n 0 notebooks/20_my_question.ipynb": "test_new.py::test_a_new_notebook_passes_lint_format_and_nbval",
     "tradegoals stamp": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
     "tradegoals stamp --check": "test_new.py::test_stamp_executes_only_what_is_stale_and_says_why",
-    "tradegoals check --renew": "test_committed.py::test_renewing_writes_the_checksums_of_what_changed",
+    "tradegoals check --renew": "test_stamp.py::test_renewing_writes_the_checksums_of_what_changed",
     "tradegoals schema --write": "test_new.py::test_a_new_notebook_works_with_every_command_at_once",
     "tradegoals run --accept": (
-        "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
+        "test_expected.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
     "tradegoals run --runs --ci --accept": (
-        "test_expectations.py::test_the_command_accepts_compares_and_fails_with_the_difference"
+        "test_expected.py::test_the_command_accepts_compares_and_fails_with_the_difference"
     ),
     'tradegoals ask mine.xlsx "+10 % a year" --base 2022 --deadline 2027': (
         "test_ask.py::test_a_file_is_asked_for_its_unit_alone"

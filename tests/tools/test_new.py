@@ -27,7 +27,7 @@ from lib.analysis.cases import ScoreCase
 from lib.errors import UserError
 from lib.tools.cli import main
 from lib.tools.commands import author
-from lib.tools.run import committed, freshness, kernels, matrix
+from lib.tools.run import freshness, kernels, matrix
 from lib.words import number
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,9 +62,9 @@ def test_a_new_notebook_works_with_every_command_at_once(
 
     notebook = nbformat.read(path, as_version=4)
     assert notebook["cells"][0]["source"].startswith("# Did exports keep up?\n")
-    assert committed.stale_parts(notebook) == {}
-    assert committed.parameter_faults(notebook, getattr(cases, case)) == []
-    assert [line for line in committed.notebook_faults() if line.startswith(NAME)] == []
+    assert freshness.stale_parts(notebook) == {}
+    assert author.parameter_faults(notebook, getattr(cases, case)) == []
+    assert [line for line in author.notebook_faults() if line.startswith(NAME)] == []
     assert f'    "{NAME}": cases.{case},\n' in (own / "lib" / "tools" / "run" / "matrix.py").read_text()
     assert NAME in json.loads((own / "notebooks" / "runs.schema.json").read_text())["$defs"]["notebooks"][
         "items"
@@ -189,7 +189,7 @@ def test_other_systems_are_told_that_there_is_no_warm_kernel(
 def test_the_picture_of_the_readme_is_that_of_the_notebook_light_and_described() -> None:
     """Renewed by `tradegoals stamp`."""
     picture = (ROOT / author.PICTURE).read_bytes()
-    notebook = committed.read_notebook(ROOT / "notebooks" / f"{author.PICTURE_OF}.ipynb")
+    notebook = author.read_notebook(ROOT / "notebooks" / f"{author.PICTURE_OF}.ipynb")
     assert picture == author.first_picture(notebook) and len(picture) < 100_000
     (alt,) = re.findall(
         rf"!\[([^]]+)\]\({author.PICTURE}\)", (ROOT / "README.md").read_text(encoding="utf-8")

@@ -21,6 +21,9 @@ them), parameters, versions of packages, Python. Code counts by its meaning (`li
 run's files show (Markdown, comments in cells), and what makes these files (`PAGE_MODULES`), is a reason to make the
 page anew, from the outputs that there are. A part is compared by content only, never by time.
 
+A notebook that is committed with its outputs has a stamp of the same: of each code cell, each module of `lib` that they
+import, directly or not, and each file that the kernel opened, a few digits of its hash.
+
 To check parameters takes pandas, to follow imports a parser. Both depend on files and arguments alone: their result is
 kept in the output folder under a hash of all these, so what is unchanged is told without pandas.
 """
@@ -285,11 +288,6 @@ def text_of(cell: Any) -> str:
     return "".join(cell["source"])
 
 
-def code_of(cell: Any) -> str:
-    """The hash of what a code cell does."""
-    return meaning(text_of(cell), is_cell=True)
-
-
 def _is_helper(name: str) -> bool:
     """Whether a file that was opened is a module outside `lib`, which counts by what it does."""
     return name.endswith(".py") and name.startswith(("./", "~/", "/"))
@@ -312,6 +310,7 @@ def key_of(parts: dict[str, Any]) -> str:
     return hash_text(json.dumps(deciding, sort_keys=True))
 
 
+MOST_NAMED = 6  # longer lists of what has changed end with a number
 PAGE_ONLY = "page only: "  # a reason that begins so asks for new files from the outputs that there are
 
 
@@ -355,7 +354,7 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], 5)
+    return some([name if _is_helper(name) else name.removesuffix(".py") for name in names], MOST_NAMED)
 
 
 def _module_names(notebook: str) -> list[str]:
@@ -389,6 +388,47 @@ def run_versions() -> dict[str, str]:
         needed = [Requirement(text) for text in said.get_all("Requires-Dist") or []]
         waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     return dict(sorted(found.items()))
+
+
+# --- committed notebooks: the stamp of what their outputs were made from ---
+
+STAMP, DIGITS = "tradegoals", 10
+"""Where in a notebook's metadata its stamp stands; how much of each hash."""
+
+
+def make_stamp(notebook: Any, opened: Iterable[str]) -> dict[str, Any]:
+    """What the outputs of a notebook that reads the files `opened` come of, by hash.
+
+    Code cells in order; modules that they import, directly or not, and files by name.
+    """
+    sources, names = Sources(), sorted(opened)
+    cells = [text_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    modules = imported_modules("\n".join(cells)) | sources.modules_of_helpers(names)
+    return {
+        "cells": [meaning(code, is_cell=True)[:DIGITS] for code in cells],
+        "lib": {name: sources.meaning_of(LIB / f"{name}.py")[:DIGITS] for name in sorted(modules)},
+        "data": {name: sources.data_hash(name, names)[:DIGITS] for name in names},
+    }
+
+
+def stale_parts(notebook: Any) -> dict[str, list[str]]:
+    """What has changed since the outputs were made, by part: "cells", "lib", "data"; just "stamp" if there is none."""
+    match notebook["metadata"].get(STAMP):
+        case {"cells": list(cells), "lib": dict(modules), "data": dict(files)}:
+            now = make_stamp(notebook, files)
+            code = (str(n) for n, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == "code")
+            new = [number for number, digest in zip(code, now["cells"], strict=True) if digest not in cells]
+            found = {"cells": new or ["some removed or moved"] * (cells != now["cells"])}
+            found |= {"lib": differing(modules, now["lib"]), "data": differing(files, now["data"])}
+            return {part: names for part, names in found.items() if names}
+    return {"stamp": []}
+
+
+def in_words(stale: dict[str, list[str]]) -> str:
+    """What is stale as one line: "cells changed: 4, 7; data changed: figures.csv"; empty if nothing is."""
+    if "stamp" in stale:
+        return "never stamped"
+    return "; ".join(f"{part} changed: {_listed(names)}" for part, names in stale.items())
 
 
 # --- what to run and why ---
